@@ -1,0 +1,191 @@
+"""Names that people and programs type, and their parts.
+
+==================  ==========================================  =====================================
+IDURL               ``http://host:8084/alice.xml``              where the identity document lies
+global id           ``alice@host_8084``                         the same, short
+key id              ``master$alice@host_8084``                  one key of that user
+remote path         ``master$alice@host_8084:docs/a.txt``       a place in the catalog of that key
+path id             ``0/0/1`` or ``0/0/1.2``                    its number; ``.2`` = made by device 2
+version             ``F20261121034159123-0``                    UTC to the millisecond, and the device
+backup id           ``master$alice@host:0/0/1/F2026…-0``        one version of one item
+==================  ==========================================  =====================================
+"""
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from bitdust.wire.encoding import WireError
+
+MAX_REMOTE_PATH = 4096
+MAX_PATH_DEPTH = 128
+MAX_NAME = 255
+USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,18}[a-z0-9]")
+KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?")
+_PATH_ID = re.compile(r"\d{1,9}(\.\d{1,5})?(/\d{1,9}(\.\d{1,5})?)*")
+_VERSION = re.compile(r"F(\d{17})-(\d{1,5})")
+_OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)")
+
+
+class BadName(WireError):
+    """A name that is not of the form it should have; code ``bad-name``."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("bad-name", text)
+
+
+@frozen
+class IDURL:
+    """Where an identity document lies: ``http(s)://host[:port]/name.xml``."""
+
+    scheme: str
+    host: str
+    port: int
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "IDURL":
+        """Raises `BadName` for anything but a plain http(s) URL of one ``.xml`` file."""
+        try:
+            parts = urlsplit(text.strip())
+            port = parts.port
+        except ValueError as error:
+            raise BadName(f"{text[:100]!r} is not an identity URL: {error}") from error
+        default = {"http": 80, "https": 443}.get(parts.scheme)
+        name = parts.path[1:].removesuffix(".xml")
+        plain = not (parts.query or parts.fragment or parts.username or parts.password)
+        host = (parts.hostname or "").lower()
+        if default is None or not plain or not parts.path.endswith(".xml") or not _HOST.fullmatch(host):
+            raise BadName(f"{text[:100]!r} is not an identity URL such as http://host/alice.xml")
+        if not USER_NAME.fullmatch(name):
+            raise BadName(f"{name[:100]!r} is not a user name: 3 to 20 of a-z 0-9 - _")
+        return cls(parts.scheme, host, port or default, name)
+
+    @property
+    def netloc(self) -> str:
+        standard = {"http": 80, "https": 443}[self.scheme]
+        return self.host if self.port == standard else f"{self.host}:{self.port}"
+
+    @property
+    def global_id(self) -> str:
+        standard = {"http": 80, "https": 443}[self.scheme]
+        return f"{self.name}@{self.host}" + ("" if self.port == standard else f"_{self.port}")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}/{self.name}.xml"
+
+
+def is_global_id(text: str) -> bool:
+    """True for ``alice@host`` and ``alice@host_8084``."""
+    return _GLOBAL_ID.fullmatch(text) is not None
+
+
+def idurl_of(user: str) -> IDURL:
+    """The IDURL of a global id, a key id or an IDURL; plain http unless the port is 443."""
+    if "://" in user:
+        return IDURL.parse(user)
+    match = _GLOBAL_ID.fullmatch(user.partition("$")[2] or user)
+    if match is None:
+        raise BadName(f"{user[:100]!r} is neither an identity URL nor a global id such as alice@host")
+    name, host, port = match.groups()
+    scheme = "https" if port == "443" else "http"
+    return IDURL.parse(f"{scheme}://{host}{':' + port if port else ''}/{name}.xml")
+
+
+@frozen
+class KeyId:
+    """``alias$name@host``: one key of one user."""
+
+    alias: str
+    owner: str
+
+    @classmethod
+    def parse(cls, text: str) -> "KeyId":
+        alias, dollar, owner = text.partition("$")
+        if not dollar or not KEY_ALIAS.fullmatch(alias) or not is_global_id(owner):
+            raise BadName(f"{text[:100]!r} is not a key id such as master$alice@host")
+        return cls(alias, owner)
+
+    def __str__(self) -> str:
+        return f"{self.alias}${self.owner}"
+
+
+@frozen
+class RemotePath:
+    """``key_id:path``, ``key_id:path_id`` or either followed by ``/version``; ``path`` has no leading slash."""
+
+    key: KeyId | None
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> "RemotePath":
+        """Refuses ``..``, empty parts, control characters and more than 4096 bytes; code ``bad-name``."""
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise BadName("the path is not valid UTF-8 text") from error
+        if size > MAX_REMOTE_PATH:
+            raise BadName(f"the path has {size} bytes; at most {MAX_REMOTE_PATH} are allowed")
+        head, colon, tail = text.partition(":")
+        if colon and "$" in head:
+            return cls(KeyId.parse(head), clean_path(tail))
+        if colon and is_global_id(head):
+            return cls(KeyId("master", head), clean_path(tail))
+        return cls(None, clean_path(text))
+
+    def __str__(self) -> str:
+        return f"{self.key}:{self.path}" if self.key else self.path
+
+
+def clean_path(text: str) -> str:
+    """A path inside a catalog without slashes around it; refuses what could lead elsewhere."""
+    parts = text.strip("/").split("/") if text.strip("/") else []
+    if len(parts) > MAX_PATH_DEPTH:
+        raise BadName(f"the path has {len(parts)} levels; at most {MAX_PATH_DEPTH} are allowed")
+    for part in parts:
+        if part in ("", ".", "..") or "\0" in part:
+            raise BadName("the path must not hold '..', '.', empty parts or null characters")
+        if len(part.encode()) > MAX_NAME:
+            raise BadName(f"a name in the path is longer than {MAX_NAME} bytes")
+    return "/".join(parts)
+
+
+def is_path_id(text: str) -> bool:
+    """True for ``0/0/1`` and ``0/0/1.2``."""
+    return _PATH_ID.fullmatch(text) is not None
+
+
+def new_version(wall: float, device_number: int) -> str:
+    """The name of a version made now: sorts by time, unique over devices."""
+    moment = datetime.fromtimestamp(int(wall * 1000) / 1000, UTC)
+    return f"F{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}-{device_number}"
+
+
+def version_time(version: str) -> float:
+    """Seconds since the epoch; reads the old form ``F20160313043757PM`` as well. Raises `BadName`."""
+    try:
+        if match := _VERSION.fullmatch(version):
+            digits = match.group(1)
+            moment = datetime.strptime(digits[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            return moment.timestamp() + int(digits[14:]) / 1000
+        if match := _OLD_VERSION.fullmatch(version):
+            moment = datetime.strptime("".join(match.groups()), "%Y%m%d%I%M%S%p")
+            return moment.replace(tzinfo=UTC).timestamp()
+    except ValueError as error:
+        raise BadName(f"{version[:60]!r} names no moment in time") from error
+    raise BadName(f"{version[:60]!r} is not a version such as F20261121034159123-0")
+
+
+def is_version(text: str) -> bool:
+    """True for both forms of version names."""
+    return _VERSION.fullmatch(text) is not None or _OLD_VERSION.fullmatch(text) is not None
+
+
+def split_version(path: str) -> tuple[str, str | None]:
+    """``0/0/1/F…-0`` → (``0/0/1``, ``F…-0``); the version is None where the last part is none."""
+    head, _, tail = path.rpartition("/")
+    return (head, tail) if is_version(tail) else (path, None)

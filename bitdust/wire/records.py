@@ -1,0 +1,268 @@
+"""Value types that cross layers and hosts, each with its kind, its fields and its limits.
+
+Every record is a frozen value with ``to_body()`` (canonical CBOR) and ``from_body()`` (raises `WireError`). Signed ones
+travel in `bitdust.wire.signed.Signed` under their ``KIND``.
+"""
+
+from typing import Any, ClassVar
+
+from attrs import asdict, frozen
+
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Struct, Text, parse
+
+MAX_SUPPLIERS = 64
+MIN_SUPPLIERS = 2
+ECC_CODE = "isa_l_rs_cauchy"
+MAX_ADDRESSES = 8
+ADDRESS = Text(300)
+
+
+class Record:
+    """Shared by all records: encoding by the attrs fields, checking by ``FIELDS``."""
+
+    KIND: ClassVar[str]
+    FIELDS: ClassVar[dict[str, Schema]]
+    LIMIT: ClassVar[int] = 16 * 1024
+
+    def to_body(self) -> bytes:
+        """Canonical bytes; fields that are None are left out."""
+        return encode({name: value for name, value in asdict(self).items() if value is not None})  # type: ignore[arg-type]
+
+    @classmethod
+    def parse_fields(cls, data: bytes) -> dict[str, Any]:
+        """The checked map of a body."""
+        return parse(data, Struct(cls.FIELDS), cls.LIMIT, cls.KIND)
+
+
+@frozen
+class Scheme(Record):
+    """How a sealed pack becomes pieces: Reed-Solomon ``k`` of ``n`` over segments of ``segment`` bytes.
+
+    Each segment is coded by itself; its ``n`` fragments have ``ceil(length / k)`` bytes, zero padded. A piece is the
+    concatenation of its fragments over all segments.
+    """
+
+    KIND: ClassVar[str] = "scheme"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "code": Choice((ECC_CODE,)),
+        "word": Int(8, 8),
+        "k": Int(1, MAX_SUPPLIERS),
+        "n": Int(MIN_SUPPLIERS, MAX_SUPPLIERS),
+        "segment": Int(64 * 1024, 16 * 1024 * 1024),
+    }
+
+    k: int
+    n: int
+    segment: int = 1024 * 1024
+    code: str = ECC_CODE
+    word: int = 8
+
+    @property
+    def name(self) -> str:
+        """``ecc/4x4`` as users see it: a family of n suppliers."""
+        return f"ecc/{self.n}x{self.n}"
+
+    @classmethod
+    def for_family(cls, suppliers: int) -> "Scheme":
+        """Any half of the suppliers, rounded up, gives everything back."""
+        return cls(k=(suppliers + 1) // 2, n=suppliers)
+
+    def piece_size(self, sealed: int) -> int:
+        """Bytes of one piece of a sealed pack of ``sealed`` bytes."""
+        whole, rest = divmod(sealed, self.segment)
+        return whole * -(-self.segment // self.k) + -(-rest // self.k)
+
+
+@frozen
+class PackRecord(Record):
+    """What a supplier may know of a pack: enough to check, audit and rebuild a piece, nothing of its content.
+
+    ``size`` is the sealed pack's length in bytes, ``roots`` the Merkle root (RFC 6962, 64 KiB leaves) of each piece.
+    """
+
+    KIND: ClassVar[str] = "pack"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "owner": Bytes(32),
+        "pack": Bytes(16),
+        "size": Int(1, 64 * 1024 * 1024),
+        "scheme": Struct(Scheme.FIELDS),
+        "roots": ListOf(Bytes(32), MAX_SUPPLIERS, MIN_SUPPLIERS),
+    }
+
+    owner: bytes
+    pack: bytes
+    size: int
+    scheme: Scheme
+    roots: list[bytes]
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "PackRecord":
+        value = cls.parse_fields(data)
+        value["scheme"] = Scheme(**value["scheme"])
+        return cls(**value)
+
+    @property
+    def piece_size(self) -> int:
+        return self.scheme.piece_size(self.size)
+
+
+@frozen
+class PieceRef:
+    """Piece number ``index`` of a pack."""
+
+    pack: bytes
+    index: int
+
+
+@frozen
+class Contract(Record):
+    """A supplier's signed promise: ``room`` bytes for ``term`` days from ``since`` (seconds since the epoch).
+
+    Nothing is deleted before ``term`` plus ``grace`` days, whatever else happens; any contact renews the term.
+    """
+
+    KIND: ClassVar[str] = "contract"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "contract": Bytes(16),
+        "customer": Bytes(32),
+        "supplier": Bytes(32),
+        "room": Int(0, 2**60),
+        "position": Int(0, MAX_SUPPLIERS - 1),
+        "n": Int(MIN_SUPPLIERS, MAX_SUPPLIERS),
+        "since": Int(),
+        "term": Int(1, 3660),
+        "grace": Int(0, 3660),
+    }
+
+    contract: bytes
+    customer: bytes
+    supplier: bytes
+    room: int
+    position: int
+    n: int
+    since: int
+    term: int = 365
+    grace: int = 90
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "Contract":
+        return cls(**cls.parse_fields(data))
+
+
+@frozen
+class Family(Record):
+    """Who keeps a customer's pieces, signed by the customer's device; the highest ``revision`` wins.
+
+    ``suppliers`` holds ``n`` fingerprints by position, None for an empty place; ``addresses`` is a hint of one
+    ``tcp://host:port`` each, left out where the record would outgrow a DHT record.
+    """
+
+    KIND: ClassVar[str] = "family"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "customer": Bytes(32),
+        "revision": Int(1),
+        "k": Int(1, MAX_SUPPLIERS),
+        "n": Int(MIN_SUPPLIERS, MAX_SUPPLIERS),
+        "time": Int(),
+        "suppliers": ListOf(Optional(Bytes(32)), MAX_SUPPLIERS, MIN_SUPPLIERS),
+        "addresses": Optional(ListOf(Optional(ADDRESS), MAX_SUPPLIERS)),
+    }
+
+    customer: bytes
+    revision: int
+    k: int
+    n: int
+    time: int
+    suppliers: list[bytes | None]
+    addresses: list[str | None] | None = None
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "Family":
+        """Raises `WireError`."""
+        family = cls(**cls.parse_fields(data))
+        if len(family.suppliers) != family.n:
+            raise WireError("bad-field", f"family: {len(family.suppliers)} suppliers where n is {family.n}")
+        return family
+
+    @property
+    def ecc_map(self) -> str:
+        """``ecc/4x4`` as users see it."""
+        return f"ecc/{self.n}x{self.n}"
+
+    @property
+    def complete(self) -> bool:
+        """True when no place is empty."""
+        return None not in self.suppliers
+
+
+@frozen
+class Head(Record):
+    """The end of one device's catalog log: ``hash`` is the last entry's, ``sequence`` counts entries from 1."""
+
+    KIND: ClassVar[str] = "head"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "owner": Bytes(32),
+        "device": Bytes(8),
+        "sequence": Int(0),
+        "hash": Bytes(32),
+        "time": Int(),
+    }
+
+    owner: bytes
+    device: bytes
+    sequence: int
+    hash: bytes
+    time: int
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "Head":
+        return cls(**cls.parse_fields(data))
+
+
+@frozen
+class DeviceAddresses(Record):
+    """Where a device listens: ``tcp://host:port``; the newest ``time`` (milliseconds) wins."""
+
+    KIND: ClassVar[str] = "addresses"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "owner": Bytes(32),
+        "device": Bytes(8),
+        "addresses": ListOf(ADDRESS, MAX_ADDRESSES),
+        "time": Int(),
+    }
+
+    owner: bytes
+    device: bytes
+    addresses: list[str]
+    time: int
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "DeviceAddresses":
+        return cls(**cls.parse_fields(data))
+
+
+@frozen
+class DeviceCertificate(Record):
+    """The owner's RSA key says that this Ed25519 key is its device; lets anyone check a record without the document."""
+
+    KIND: ClassVar[str] = "device"
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "owner": Bytes(32),
+        "key": Bytes(32),
+        "number": Int(0, 65535),
+        "signature": Bytes(128, 1024),
+    }
+
+    owner: bytes
+    key: bytes
+    number: int
+    signature: bytes
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "DeviceCertificate":
+        return cls(**cls.parse_fields(data))
+
+    def message(self) -> bytes:
+        """What the RSA key signs."""
+        return b"BitDust device 1\0" + encode({"owner": self.owner, "key": self.key, "number": self.number})
