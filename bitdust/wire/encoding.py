@@ -9,6 +9,8 @@ from typing import Any
 
 import cbor2
 
+from bitdust.wire.errors import BitDustError
+
 Value = Any
 """int, bytes, str, bool, None, or list / dict of these."""
 
@@ -17,12 +19,8 @@ _SIMPLE = frozenset((20, 21, 22))
 _ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
-class WireError(ValueError):
-    """Bytes or fields that are not what the format says. ``code`` is stable; the text is for people."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+class WireError(BitDustError, ValueError):
+    """Bytes or fields that are not what the format says."""
 
 
 def encode(value: Value) -> bytes:
