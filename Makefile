@@ -1,0 +1,54 @@
+# One place for every habit. `make demo` and `make test` work on a bare checkout: they make their own environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.PHONY: demo test check unit types lint layers automats diagrams docs bench clean
+
+demo: $(READY)
+	$(BIN)/bitdust demo $(ARGS)
+
+test: check unit
+
+check: lint types layers automats docs
+
+$(READY): setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "BitDust needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "This Python makes no virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+lint: $(READY)
+	$(BIN)/ruff check bitdust tests benchmarks setup.py
+	$(BIN)/ruff format --check --quiet bitdust
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+automats: $(READY)
+	$(BIN)/python -m bitdust.automats.kernel.check
+
+docs: $(READY)
+	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats --check
+
+diagrams: $(READY)
+	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats
+
+unit: $(READY)
+	$(BIN)/python -m twisted.trial --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$ tests
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis _trial_temp*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

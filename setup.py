@@ -1,0 +1,48 @@
+"""Packaging: one top-level name in the wheel; the links in the root are for the reader only."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "bitdust/__init__.py").read_text()).group(1)
+
+setup(
+    name="bitdust",
+    version=VERSION,
+    description="A node of a private, peer-to-peer cloud: files encrypted at home, kept in pieces by peers",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["bitdust", "bitdust.*"]),
+    package_data={"bitdust": ["py.typed"]},
+    install_requires=[
+        "twisted>=24.10",
+        "pyopenssl>=24.2",
+        "cryptography>=43",
+        "service_identity>=24.1",
+        "treq>=24.9",
+        "autobahn>=24.4",
+        "pyeclib>=1.7",
+        "fastcdc>=1.7",
+        "zstandard>=0.23",
+        "cbor2>=6.2",
+        "attrs>=24.2",
+        "cattrs>=24.1",
+        "click>=8.1",
+        "rich>=13.9",
+    ],
+    extras_require={
+        "dev": ["hypothesis>=6.120", "mypy>=1.18", "mypy-zope>=1.0.13", "ruff>=0.9", "import-linter>=2.1"],
+    },
+    entry_points={"console_scripts": ["bitdust = bitdust.cli.main:main"]},
+    classifiers=[
+        "Framework :: Twisted",
+        "License :: OSI Approved :: MIT License",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: System :: Archiving :: Backup",
+    ],
+)
