@@ -1,0 +1,42 @@
+"""What a service is: a name, what it needs, one duty, and a health check that can fail."""
+
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred
+
+from bitdust.wire.errors import BitDustError
+
+
+class Unhealthy(BitDustError):
+    """Why a service does not do its duty."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("unhealthy", text)
+
+
+class Service:
+    """Subclass per service, one file each. `start` and `stop` may give a Deferred; the driver waits for it."""
+
+    name: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    needs_identity: ClassVar[bool] = False
+    duty: ClassVar[str]
+    start_timeout: ClassVar[float | None] = 60.0
+    """Seconds after which a start that has not come to an end counts as failed; None where waiting is the duty."""
+
+    def start(self) -> "Deferred[Any] | None":
+        """Begin the duty; the Deferred fires when the service works."""
+        return None
+
+    def stop(self) -> "Deferred[Any] | None":
+        """End the duty and give back every socket, timer and table row."""
+        return None
+
+    def health(self) -> "Deferred[Any] | None":
+        """Raise (or fail with) `Unhealthy` when the duty is not done; must be able to fail."""
+        raise Unhealthy(f"service {self.name} has no health check")
+
+    @property
+    def config_path(self) -> str:
+        """The settings' folder of this service."""
+        return "services/" + self.name.replace("_", "-")
