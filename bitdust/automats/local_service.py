@@ -84,7 +84,7 @@ class LocalService(Machine):
 
     def __init__(self, registry: Registry, name: str, port: ServicePort) -> None:
         self._port = port
-        self._failures = 0
+        self.failures = 0
         self._wanted = False
         self.reason = ""
         super().__init__(registry, name)
@@ -96,7 +96,7 @@ class LocalService(Machine):
         return self._port.needs_off() is not None
 
     def broken(self, payload: Any) -> bool:
-        return self._wanted and self._failures > 0
+        return self._wanted and self.failures > 0
 
     def start_wanted(self, payload: Any) -> bool:
         return self._wanted
@@ -118,28 +118,28 @@ class LocalService(Machine):
         self.watch(self._port.check(), "healthy", "unhealthy")
 
     def wait_for_retry(self, payload: Any) -> None:
-        self.watch(self._port.retry(self._failures), "retry", "retry")
+        self.watch(self._port.retry(self.failures), "retry", "retry")
 
     def want_start(self, payload: Any) -> None:
         self._wanted = True
 
     def want_stop(self, payload: Any) -> None:
         self._wanted = False
-        self._failures = 0
+        self.failures = 0
 
     def forget_wish(self, payload: Any) -> None:
         self._wanted = False
 
     def forget_failures(self, payload: Any) -> None:
-        self._failures = 0
+        self.failures = 0
         self.reason = ""
 
     def forget_reason(self, payload: Any) -> None:
-        self._failures = 0
+        self.failures = 0
         self.reason = str(payload or "")
 
     def note_failure(self, payload: Any) -> None:
-        self._failures += 1
+        self.failures += 1
         self.reason = reason_of(payload)
 
     def report_started(self, payload: Any) -> None:
@@ -163,5 +163,5 @@ class LocalService(Machine):
 def reason_of(payload: Any) -> str:
     """The sentence that a person reads, of a failure or a text."""
     if isinstance(payload, Failure):
-        return str(payload.value) or payload.type.__name__
+        return payload.getErrorMessage() or repr(payload.value)
     return str(payload or "it gave no reason")

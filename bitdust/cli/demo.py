@@ -4,36 +4,22 @@ A client like any other: it starts daemons with the command line and asks them o
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from attrs import define, field, frozen
+from attrs import frozen
 
-from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.processes import PATIENCE, ProcessNetwork, StepFailed, wait_for
 
 SUPPLIERS = 4
 RANDOM_MEGABYTES = 64
-PATIENCE = 90.0
-QUIET = {
-    "services/network/interface": "127.0.0.1",
-    "services/tcp-connections/tcp-port": "0",
-    "services/udp-datagrams/udp-port": "0",
-    "services/entangled-dht/udp-port": "0",
-    "interface/api/rest-http-port": "0",
-    "interface/api/web-socket-port": "0",
-}
-
-
-class DemoFailed(Exception):
-    """A step did not come to its end; the text says which and why."""
 
 
 @frozen
@@ -48,8 +34,6 @@ class Entry:
 
 def snapshot(root: Path) -> dict[bytes, Entry]:
     """Everything under a folder by its name: kinds, modes, times, and hashes or link targets."""
-    import hashlib
-
     found: dict[bytes, Entry] = {}
     base = os.fsencode(root)
     for folder, folders, files in os.walk(base):
@@ -78,92 +62,6 @@ def differences(before: dict[bytes, Entry], after: dict[bytes, Entry]) -> list[s
     return lines
 
 
-@define
-class DemoNode:
-    """One daemon with a home of its own."""
-
-    name: str
-    home: Path
-    client: ApiClient = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.client = ApiClient(self.home)
-
-    def cli(self, *words: str, show: bool = False) -> str:
-        """Run ``bitdust`` on this home; what it prints, or shown as it comes."""
-        if show:
-            shown = " ".join(words)
-            print(f"$ bitdust --appdir {self.home} {shown}", flush=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "bitdust", "--appdir", str(self.home), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=None if show else subprocess.PIPE,
-            stderr=None if show else subprocess.STDOUT,
-            check=False,
-        )
-        output = (done.stdout or b"").decode(errors="replace")
-        if done.returncode:
-            raise DemoFailed(f"{self.name}: bitdust {' '.join(words)} ended with {done.returncode}\n{output}")
-        return output
-
-    def configure(self, values: dict[str, str]) -> None:
-        """Write settings before the daemon runs."""
-        for key, value in values.items():
-            self.cli("set", key, value)
-
-    def start(self) -> None:
-        """Start the daemon and wait until its API answers."""
-        self.cli("daemon")
-        wait_for(lambda: self.client.call("process_health") is not None, f"the API of {self.name}")
-
-    @property
-    def pid(self) -> int:
-        """The daemon's process id, 0 when there is none."""
-        try:
-            return int((self.home / "processid").read_text())
-        except (OSError, ValueError):
-            return 0
-
-    def kill(self) -> None:
-        """End the daemon without warning."""
-        pid = self.pid
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not _alive(pid), f"the end of {self.name}")
-
-    def stop(self) -> None:
-        """End the daemon as a user would."""
-        if _alive(self.pid):
-            self.cli("stop")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_for(ready: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Ask again until there is an answer that counts; raises `DemoFailed` when patience (seconds) ends."""
-    deadline = time.monotonic() + patience
-    last = ""
-    while time.monotonic() < deadline:
-        try:
-            answer = ready()
-        except (ApiError, OSError) as error:
-            last = f": {error}"
-        else:
-            if answer:
-                return answer
-        time.sleep(0.1)
-    raise DemoFailed(f"waited {patience:.0f} seconds in vain for {what}{last}")
-
-
 class Demo:
     """The whole story; each method is one chapter."""
 
@@ -171,18 +69,14 @@ class Demo:
         self.base = base
         self.hard = hard
         self.source = source
-        self.seed = self._node("seed")
-        self.suppliers: list[DemoNode] = []
-        self.customer = self._node("alice")
-        self.recovered = self._node("alice-recovered")
+        self.network = ProcessNetwork(base)
+        self.customer = self.network.node("alice")
+        self.recovered = self.network.node("alice-recovered")
         self.key_file = base / "alice.key"
         self.figures: list[tuple[str, str]] = []
 
-    def _node(self, name: str) -> DemoNode:
-        return DemoNode(name, self.base / name)
-
     def run(self) -> None:
-        """From nothing to everything restored; raises `DemoFailed`."""
+        """From nothing to everything restored; raises `StepFailed`."""
         self.build_network()
         if self.hard:
             self.write_key_file()
@@ -198,43 +92,12 @@ class Demo:
     def build_network(self) -> None:
         """Seed, suppliers and customer, each its own process; the customer finds its suppliers through the DHT."""
         say("A private network: one seed, four suppliers, one customer, each with its own home folder")
-        off = {"services/customer/enabled": "false", "services/supplier/enabled": "false"}
-        self.seed.configure(QUIET | off | {"services/identity-server/enabled": "true",
-                                           "services/identity-server/host": "127.0.0.1",
-                                           "services/identity-server/web-port": "0"})
-        self.seed.start()
-        ports = wait_for(self._seed_ports, "the seed's ports")
-        self.network = QUIET | {
-            "services/identity-propagate/known-servers": f"127.0.0.1:{ports[0]}",
-            "services/entangled-dht/known-nodes": f"127.0.0.1:{ports[1]}",
-        }
+        self.network.start_seed()
         for number in range(1, SUPPLIERS + 1):
-            self.add_supplier(number)
-        self.customer.configure(self.network | {"services/supplier/enabled": "false",
-                                                "services/customer/suppliers-number": str(SUPPLIERS)})
-        self.customer.start()
+            print(f"  {self.network.add_supplier(number).name} gives space", flush=True)
         started = time.monotonic()
-        self.customer.cli("identity", "create", "alice")
-        wait_for(lambda: self._service_on(self.customer, "my_data"), "four hired suppliers")
+        self.customer = self.network.add_customer("alice", SUPPLIERS)
         self.note("four suppliers hired through the DHT", started)
-
-    def _seed_ports(self) -> tuple[int, int] | None:
-        status = self.seed.client.call("network_status", dht="1")
-        web, udp = status.get("identity_server", {}).get("web_port"), status.get("dht", {}).get("udp_port")
-        return (web, udp) if web and udp else None
-
-    def _service_on(self, node: DemoNode, name: str) -> bool:
-        return bool(node.client.call("service_info", service_name=name)["state"] == "ON")
-
-    def add_supplier(self, number: int) -> None:
-        """One more process that gives space."""
-        node = self._node(f"supplier-{number}")
-        node.configure(self.network | {"services/customer/enabled": "false", "services/supplier/donated-space": "2 GB"})
-        node.start()
-        node.cli("identity", "create", node.name)
-        wait_for(lambda: self._service_on(node, "supplier"), f"the store of {node.name}")
-        self.suppliers.append(node)
-        print(f"  {node.name} gives 2 GB", flush=True)
 
     def write_key_file(self) -> None:
         """The only thing that a person must keep."""
@@ -243,16 +106,18 @@ class Demo:
     def change_family(self) -> None:
         """A supplier leaves before any data is placed, and another one is hired: the key file is now out of date."""
         say("One supplier leaves before any data is placed; a fifth one takes its place")
-        self.add_supplier(SUPPLIERS + 1)
+        self.network.add_supplier(SUPPLIERS + 1)
         before = {row["idurl"] for row in self.customer.client.call("suppliers_list")}
-        gone = self.suppliers.pop(0)
+        gone = self.network.suppliers.pop(0)
         gone.kill()
+
         def replaced() -> bool:
             rows = self.customer.client.call("suppliers_list")
             idurls = {row["idurl"] for row in rows if row["supplier_state"] == "CONNECTED"}
             return len(idurls) == SUPPLIERS and idurls != before
+
         wait_for(replaced, "the replacement of a supplier", 2 * PATIENCE)
-        wait_for(lambda: self._service_on(self.customer, "my_data"), "the storage")
+        self.customer.wait_for_service("my_data")
 
     def prepare_data(self) -> tuple[Path, dict[bytes, Entry]]:
         """The folder of the user, or this checkout and a large random file."""
@@ -260,8 +125,19 @@ class Demo:
             return self.source, snapshot(self.source)
         folder = self.base / "precious"
         checkout = Path(__file__).resolve().parents[2]
-        ignored = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis",
-                                         "_trial_temp*", "*.egg-info", ".import_linter_cache", "build", "dist")
+        ignored = shutil.ignore_patterns(
+            ".git",
+            ".venv*",
+            "__pycache__",
+            ".mypy_cache",
+            ".ruff_cache",
+            ".hypothesis",
+            "_trial_temp*",
+            "*.egg-info",
+            ".import_linter_cache",
+            "build",
+            "dist",
+        )
         shutil.copytree(checkout, folder, symlinks=True, ignore=ignored)
         with open(folder / "random.bin", "wb") as stream:
             for _ in range(RANDOM_MEGABYTES):
@@ -280,14 +156,13 @@ class Demo:
 
     def destroy(self) -> None:
         """Two of four suppliers die, and the customer's home is removed altogether."""
-        victims = self.suppliers[:2] if not self.hard else self.suppliers[-2:]
+        victims = self.network.suppliers[:2] if not self.hard else self.network.suppliers[-2:]
         say(f"Killing {' and '.join(node.name for node in victims)} without warning, and removing alice's home")
         for node in victims:
             node.kill()
-            self.suppliers.remove(node)
         if self.hard:
             print("  … and the seed with its identity server", flush=True)
-            self.seed.kill()
+            self.network.seed.kill()
         self.customer.kill()
         shutil.rmtree(self.customer.home)
 
@@ -295,9 +170,10 @@ class Demo:
         """A new machine: default settings and the key file, nothing else."""
         say("Recovering on a new node from the key file alone")
         started = time.monotonic()
+        self.network.others.append(self.recovered)
         self.recovered.start()
         self.recovered.cli("identity", "recover", str(self.key_file), show=True)
-        wait_for(lambda: self._service_on(self.recovered, "my_data"), "the recovered storage", 2 * PATIENCE)
+        self.recovered.wait_for_service("my_data", 2 * PATIENCE)
         self.note("recovered identity, suppliers and catalog", started)
 
     def restore(self, remote: str, before: dict[bytes, Entry]) -> None:
@@ -309,7 +185,7 @@ class Demo:
         self.note("restored", started, total)
         wrong = differences(before, snapshot(target / remote))
         if wrong:
-            raise DemoFailed("what came back differs:\n  " + "\n  ".join(wrong[:20]))
+            raise StepFailed("what came back differs:\n  " + "\n  ".join(wrong[:20]))
         print(f"  {len(before)} files, folders and links compared: names, bytes, modes, times and links are equal")
 
     def note(self, what: str, started: float, size: int = 0) -> None:
@@ -329,21 +205,17 @@ class Demo:
         """A few lines to try while the network is up."""
         home = self.recovered.home
         address = f"http://127.0.0.1:{self.recovered.client.port}"
-        print(f"\nThe network stays up until Ctrl-C. The API of the recovered node is {address}; try:\n"
-              f"  curl -H \"api_secret: $(cat {home}/apisecret)\" {address}/file/list/v1\n"
-              f"  curl -H \"api_secret: $(cat {home}/apisecret)\" {address}/supplier/list/v1\n"
-              f"  {sys.executable} -m bitdust --appdir {home} states\n"
-              f"  {sys.executable} -m bitdust --appdir {home} services\n"
-              f"  {sys.executable} -m bitdust --appdir {home} file list", flush=True)
+        print(
+            f"\nThe network stays up until Ctrl-C. The API of the recovered node is {address}; try:\n"
+            f'  curl -H "api_secret: $(cat {home}/apisecret)" {address}/file/list/v1\n'
+            f'  curl -H "api_secret: $(cat {home}/apisecret)" {address}/supplier/list/v1\n'
+            f"  {sys.executable} -m bitdust --appdir {home} states\n"
+            f"  {sys.executable} -m bitdust --appdir {home} services\n"
+            f"  {sys.executable} -m bitdust --appdir {home} file list",
+            flush=True,
+        )
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
-
-    def close(self) -> None:
-        """Stop every process that was started here."""
-        for node in [self.recovered, self.customer, *self.suppliers, self.seed]:
-            with contextlib.suppress(DemoFailed):
-                if node.home.exists():
-                    node.stop()
 
 
 def say(text: str) -> None:
@@ -374,12 +246,12 @@ def run_demo(source: Path | None, leave: bool, hard: bool, folder: Path | None) 
             demo.summary()
             if not leave:
                 demo.invite()
-        except DemoFailed as error:
+        except StepFailed as error:
             print(f"\nThe demo failed: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("\ninterrupted", file=sys.stderr)
             return 130
         finally:
-            demo.close()
+            demo.network.close()
     return 0

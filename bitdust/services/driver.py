@@ -177,6 +177,10 @@ class Driver:
         if self._running and self.is_enabled(name) and self._machine(name).state not in ("ON", "STARTING"):
             self._machine(name).send("start")
 
+    def _wake_waiting(self, name: str) -> None:
+        if not self._machine(name).failures:
+            self._wake(name)
+
     def start(self, name: str) -> "Deferred[str]":
         """Enable and start; fires with the outcome. Raises `BitDustError` for a name that does not exist."""
         handle = self._handle(name)
@@ -200,7 +204,9 @@ class Driver:
 
         def start(_: object) -> "Deferred[list[dict[str, bool]]]":
             machine.send("start")
-            return self._outcome_of(machine_name).addCallback(lambda word: [{"stopped": True}, {word: word == "started"}])
+            return self._outcome_of(machine_name).addCallback(
+                lambda word: [{"stopped": True}, {word: word == "started"}]
+            )
 
         machine_name = self._handle(name).service.name
         return machine.when(*RESTING).addCallback(start)
@@ -236,10 +242,6 @@ class Driver:
         """Fires when the service works."""
         return self._machine(name).when("ON")
 
-    def list(self) -> list[dict[str, Any]]:
-        """All services in boot order, as `services_list` shows them."""
-        return [self._handles[name].describe() for name in self._order]
-
     def info(self, name: str) -> dict[str, Any]:
         """One of them; accepts supplier, service_supplier and service-supplier."""
         return self._handle(name).describe()
@@ -261,7 +263,7 @@ class Driver:
             self._events.send(event, {"name": f"service_{name}", "outcome": word})
         if word == "started":
             for other in dependents(self._needs, name):
-                self.clock.callLater(0, partial(self._wake, other))
+                self.clock.callLater(0, partial(self._wake_waiting, other))
 
     def _setting_changed(self, key: str, old: Any, new: Any) -> None:
         name = key.removeprefix("services/").removesuffix("/enabled").replace("-", "_")
@@ -291,3 +293,7 @@ class Driver:
         if handle is None:
             raise BitDustError("not-found", f"service {name[:80]!r} does not exist; see services_list")
         return handle
+
+    def list(self) -> list[dict[str, Any]]:
+        """All services in boot order, as `services_list` shows them."""
+        return [self._handles[name].describe() for name in self._order]

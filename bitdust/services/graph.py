@@ -19,7 +19,9 @@ def boot_order(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
     try:
         return list(sorter.static_order())
     except CycleError as error:
-        raise BitDustError("service-graph", "services need each other in a circle: " + " → ".join(error.args[1])) from error
+        raise BitDustError(
+            "service-graph", "services need each other in a circle: " + " → ".join(error.args[1])
+        ) from error
 
 
 def root_distances(needs: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
