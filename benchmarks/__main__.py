@@ -1,0 +1,23 @@
+"""``python -m benchmarks NAME [options]``: every figure that is claimed, measured again."""
+
+import importlib
+import pkgutil
+import sys
+
+import benchmarks
+
+
+def main() -> int:
+    """Run one benchmark by name, or tell which there are; without a name: storage with its defaults."""
+    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__")
+    name, *rest = sys.argv[1:] or ["storage"]
+    if name not in names:
+        print(f"there is no benchmark {name!r}; there are: {', '.join(names)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"benchmarks.{name}")
+    result: int = module.main(rest)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
