@@ -2,8 +2,8 @@
 
     python -m benchmarks storage --suppliers 4 --sizes 10,100 --peer PATH/tahoe_bench.py
 
-Random data, new in every run, fsync on, local copies off; 1 MB = 10**6 bytes; ``cpu_s`` is user and system time of *all*
-node processes. With ``--peer`` the peer's own benchmark runs in the same minutes with the same k of n.
+Random data, new in every run, fsync on, local copies off; 1 MB = 10**6 bytes; ``cpu_s`` is user and system time of
+*all* node processes. With ``--peer`` the peer's own benchmark runs in the same minutes with the same k of n.
 """
 
 import argparse
@@ -90,10 +90,10 @@ class Bench:
         self._names += 1
         return f"bench-{self._names}"
 
-    def timed(self, work: Callable[[], Any]) -> tuple[float, float]:
+    def timed(self, work: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
         """Wall seconds and CPU seconds of all processes."""
         cpu, start = cpu_seconds(self.pids), time.perf_counter()
-        work()
+        work(*arguments)
         wall = time.perf_counter() - start
         time.sleep(0.05)
         return wall, cpu_seconds(self.pids) - cpu
@@ -118,10 +118,10 @@ class Bench:
             name = self.name()
             local = self.base / name
             digest = random_file(local, megabytes * MB)
-            up, up_cpu = self.timed(lambda: self.upload(local, name))
+            up, up_cpu = self.timed(self.upload, local, name)
             local.unlink()
             target = self.base / "down"
-            down, down_cpu = self.timed(lambda: self.download(name, target))
+            down, down_cpu = self.timed(self.download, name, target)
             if digest_of(target / name) != digest:
                 raise SystemExit("downloaded bytes differ")
             shutil.rmtree(target)
@@ -167,9 +167,9 @@ class Bench:
         folder.mkdir()
         for number in range(count):
             random_file(folder / str(number), kilobytes * 1000)
-        up, _ = self.timed(lambda: self.upload(folder, name, folder=True))
+        up, _ = self.timed(self.upload, folder, name, True)
         target = self.base / "folder-down"
-        down, _ = self.timed(lambda: self.download(name, target))
+        down, _ = self.timed(self.download, name, target)
         same = all(digest_of(folder / str(i)) == digest_of(target / name / str(i)) for i in range(count))
         if not same:
             raise SystemExit("files of the folder differ")
@@ -206,10 +206,10 @@ class Bench:
         name = self.name()
         local = self.base / name
         digest = random_file(local, megabytes * MB)
-        up, _ = self.timed(lambda: self.upload(local, name))
+        up, _ = self.timed(self.upload, local, name)
         local.unlink()
         target = self.base / "large-down"
-        down, _ = self.timed(lambda: self.download(name, target))
+        down, _ = self.timed(self.download, name, target)
         if digest_of(target / name) != digest:
             raise SystemExit("the large file differs")
         shutil.rmtree(target)
@@ -228,7 +228,7 @@ class Bench:
         digest = random_file(local, megabytes * MB)
         self.upload(local, name)
         target = self.base / "frozen-down"
-        normal, _ = self.timed(lambda: self.download(name, target))
+        normal, _ = self.timed(self.download, name, target)
         shutil.rmtree(target)
         victims = self.network.suppliers[: len(self.network.suppliers) // 2]
         with ThreadPoolExecutor(1) as pool:
@@ -249,11 +249,11 @@ class Bench:
 
     def _frozen_upload(self, local: Path) -> dict[str, Any]:
         random_file(local, 10 * MB)
-        usual, _ = self.timed(lambda: self.upload(local, self.name()))
+        usual, _ = self.timed(self.upload, local, self.name())
         random_file(local, 10 * MB)
         self.signal(self.network.suppliers[:1], signal.SIGSTOP)
         try:
-            slow, _ = self.timed(lambda: self.upload(local, self.name()))
+            slow, _ = self.timed(self.upload, local, self.name())
         finally:
             self.signal(self.network.suppliers[:1], signal.SIGCONT)
         return {"upload_10mb_s": round(usual, 2), "upload_10mb_one_frozen_s": round(slow, 2)}
@@ -324,7 +324,8 @@ def table(ours: dict[str, Any], peer: dict[str, Any] | None) -> str:
         other = run["small"][number] if run and number < len(run["small"]) else {}
         for mine, theirs in (("up_files_s", "upload_files_s"), ("down_files_s", "download_files_s")):
             lines.append(
-                f"{row['kb']} KB files, {row['parallel']} at once, {mine:15} {row[mine]:>12} {other.get(theirs, '-'):>12}"
+                f"{row['kb']} KB files, {row['parallel']} at once, {mine:14} {row[mine]:>12} "
+                f"{other.get(theirs, '-'):>12}"
             )
     for part in ("folder", "second_version", "memory", "frozen", "start"):
         for key, value in ours.get(part, {}).items():
