@@ -1,0 +1,212 @@
+"""Promises of room: how they are given, renewed, resized, ended, and when pieces may go at last.
+
+A promise is never taken back by anything but time: a refused resize leaves the old contract, a cancelled one keeps its
+pieces until its term and grace are over, and any contact of the customer renews the term. Room that is promised and
+room that is donated are compared inside the transaction that writes the promise.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from enum import StrEnum
+
+from attrs import evolve, field, frozen
+
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Contract
+
+DAY = 86_400
+GRACE_DAYS = 90
+MAX_TERM_DAYS = 365
+RENEW_AFTER = 3600
+"""Seconds between two writes of "heard from the customer"."""
+
+
+class ContractState(StrEnum):
+    """Only an active contract takes new pieces; every one is honoured until its grace is over."""
+
+    ACTIVE = "active"
+    CANCELLED = "cancelled"
+    IDLE = "idle"
+
+
+@frozen
+class Customer:
+    """Who asks: proven by the session; the names are what its identity document says."""
+
+    fingerprint: bytes
+    idurl: str
+    global_id: str
+
+
+@frozen
+class Wish:
+    """What a customer asks for: ``room`` bytes for ``term`` days, as supplier number ``position`` of ``n``."""
+
+    room: int
+    n: int
+    position: int
+    term: int
+
+
+@frozen
+class Kept:
+    """A contract and what is known beside it. ``announced`` is when its grace was announced, 0 while it was not."""
+
+    contract: Contract
+    state: ContractState
+    announced: int
+    used: int
+    log_bytes: int
+    idurl: str
+    global_id: str
+    is_new: bool = field(default=False, kw_only=True)
+
+    @property
+    def held(self) -> int:
+        """Bytes that are set aside for it."""
+        return max(self.contract.room, self.used) if self.state == ContractState.ACTIVE else self.used
+
+    @property
+    def term_ends(self) -> int:
+        return self.contract.since + self.contract.term * DAY
+
+    @property
+    def until(self) -> int:
+        """Nothing is deleted before, in seconds since the epoch."""
+        return self.term_ends + self.contract.grace * DAY
+
+    @property
+    def purge_at(self) -> int | None:
+        """When the pieces may go: never without a grace that was announced and has passed in full."""
+        return max(self.until, self.announced + self.contract.grace * DAY) if self.announced else None
+
+
+_COLUMNS = (
+    "k.contract, k.customer, k.room, k.position, k.n, k.since, k.term, k.grace, k.state, k.announced,"
+    " c.used, c.log_bytes, c.idurl, c.global_id"
+)
+_FROM = "FROM contracts k JOIN customers c ON c.fingerprint = k.customer"
+
+
+class Contracts:
+    """I decide over requests. My methods run inside a transaction of the caller's."""
+
+    def __init__(
+        self,
+        supplier: Callable[[], bytes],
+        donated: Callable[[], int],
+        disk_free: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._supplier = supplier
+        self._donated = donated
+        self._disk_free = disk_free
+        self._entropy = entropy
+
+    def request(self, database: sqlite3.Connection, customer: Customer, wish: Wish, now: int) -> Kept:
+        """Give, renew or resize a promise. Raises `BitDustError` ``no-space`` and leaves what was there."""
+        old = self.of(database, customer.fingerprint)
+        self._check_room(database, wish, old)
+        contract = Contract(
+            contract=old.contract.contract if old is not None else self._entropy(16),
+            customer=customer.fingerprint,
+            supplier=self._supplier(),
+            room=wish.room,
+            position=wish.position,
+            n=wish.n,
+            since=now,
+            term=min(wish.term, MAX_TERM_DAYS),
+            grace=GRACE_DAYS,
+        )
+        database.execute(
+            "INSERT INTO customers(fingerprint, idurl, global_id) VALUES(?, ?, ?) ON CONFLICT(fingerprint)"
+            " DO UPDATE SET idurl=excluded.idurl, global_id=excluded.global_id",
+            (customer.fingerprint, customer.idurl, customer.global_id),
+        )
+        self._write(database, contract)
+        kept = self.of(database, customer.fingerprint)
+        assert kept is not None
+        return evolve(kept, is_new=old is None)
+
+    def _check_room(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> None:
+        used = old.used if old is not None else 0
+        if wish.room < used:
+            raise BitDustError("no-space", f"{used} bytes of yours are kept here; {wish.room} would not hold them")
+        before = old.held if old is not None else 0
+        if wish.room <= before:
+            return
+        others = sum(kept.held for kept in self.all(database)) - before
+        donated = self._donated()
+        if others + wish.room > donated:
+            free = max(0, donated - others)
+            raise BitDustError("no-space", f"{wish.room} bytes were asked for and {free} of {donated} are free")
+        disk = self._disk_free()
+        if wish.room - used > disk:
+            raise BitDustError("no-space", f"{wish.room} bytes were asked for and the disk has {disk} left")
+
+    def _write(self, database: sqlite3.Connection, contract: Contract) -> None:
+        database.execute(
+            "INSERT OR REPLACE INTO contracts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            (
+                contract.customer,
+                contract.contract,
+                contract.room,
+                contract.position,
+                contract.n,
+                contract.since,
+                contract.term,
+                contract.grace,
+                ContractState.ACTIVE,
+            ),
+        )
+
+    def cancel(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> Kept:
+        """The customer leaves: no new pieces, and the old ones stay until term and grace are over."""
+        kept = self.of(database, customer)
+        if kept is None or kept.contract.contract != contract:
+            raise BitDustError("no-contract", "there is no such contract with you")
+        self.set_state(database, customer, ContractState.CANCELLED)
+        return kept
+
+    def set_state(self, database: sqlite3.Connection, customer: bytes, state: ContractState) -> None:
+        database.execute("UPDATE contracts SET state=? WHERE customer=?", (state, customer))
+
+    def renew(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
+        """The customer was heard: its term begins anew and an announced grace is off; a cancelled contract stays so."""
+        database.execute(
+            "UPDATE contracts SET since=max(since, ?), announced=0 WHERE customer=? AND state<>?",
+            (now, customer, ContractState.CANCELLED),
+        )
+
+    def announce(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
+        """The term is over and the grace begins."""
+        database.execute("UPDATE contracts SET announced=? WHERE customer=? AND announced=0", (now, customer))
+
+    def purge(self, database: sqlite3.Connection, customer: bytes, now: int) -> list[tuple[bytes, int, int]]:
+        """Forget a customer whose grace is over, and nobody before; the result is its pieces: pack, number, bytes."""
+        kept = self.of(database, customer)
+        if kept is None or kept.purge_at is None or now < kept.purge_at:
+            return []
+        pieces = database.execute("SELECT pack, number, size FROM pieces WHERE customer=?", (customer,)).fetchall()
+        database.execute(
+            "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces WHERE customer=?", (customer,)
+        )
+        for table in ("pieces", "log", "heads", "records", "deletes", "contracts"):
+            database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))
+        database.execute("DELETE FROM customers WHERE fingerprint=?", (customer,))
+        return pieces
+
+    def of(self, database: sqlite3.Connection, customer: bytes) -> Kept | None:
+        """The contract with a customer."""
+        row = database.execute(f"SELECT {_COLUMNS} {_FROM} WHERE k.customer=?", (customer,)).fetchone()
+        return self._kept(row) if row is not None else None
+
+    def all(self, database: sqlite3.Connection) -> list[Kept]:
+        """All contracts, by the customers' names."""
+        rows = database.execute(f"SELECT {_COLUMNS} {_FROM} ORDER BY c.global_id, k.customer")
+        return [self._kept(row) for row in rows]
+
+    def _kept(self, row: tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str]) -> Kept:
+        contract, customer, room, position, n, since, term, grace, state, announced, used, log_bytes, idurl, name = row
+        promise = Contract(contract, customer, self._supplier(), room, position, n, since, term, grace)
+        return Kept(promise, ContractState(state), announced, used, log_bytes, idurl, name)

@@ -1,0 +1,76 @@
+"""What a supplier knows of its customers: `customers.db`, SQLite, WAL, ``synchronous=FULL``.
+
+===========  ===================================================================================================
+table        one row is
+===========  ===================================================================================================
+customers    a fingerprint with the names it showed, bytes of pieces (``used``) and of its catalog log
+contracts    the promise to one customer; never more than one a customer
+pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceState`
+log, heads   entries of a device's catalog log, and the newest signed head that they reach
+records      newest signed key ring and family record, by kind
+deletes      the newest delete order of each device, so that an old one does nothing
+garbage      a piece's file that was ordered to go and may still be there
+===========  ===================================================================================================
+"""
+
+import sqlite3
+from enum import IntEnum
+from pathlib import Path
+
+from bitdust.wire.errors import BitDustError
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
+    used INTEGER NOT NULL DEFAULT 0, log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE contracts(customer BLOB PRIMARY KEY, contract BLOB NOT NULL, room INTEGER NOT NULL,
+    position INTEGER NOT NULL, n INTEGER NOT NULL, since INTEGER NOT NULL, term INTEGER NOT NULL,
+    grace INTEGER NOT NULL, state TEXT NOT NULL, announced INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE pieces(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL,
+    state INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE UNIQUE INDEX pieces_by_name ON pieces(customer, pack, number);
+CREATE TABLE log(customer BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL,
+    entry BLOB NOT NULL);
+CREATE UNIQUE INDEX log_by_sequence ON log(customer, device, sequence);
+CREATE TABLE heads(customer BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL, signed BLOB NOT NULL,
+    PRIMARY KEY(customer, device)) WITHOUT ROWID;
+CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, signed BLOB NOT NULL);
+CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);
+CREATE TABLE deletes(customer BLOB NOT NULL, device BLOB NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY(customer, device)) WITHOUT ROWID;
+CREATE TABLE garbage(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY(customer, pack, number)) WITHOUT ROWID;
+"""
+
+
+class PieceState(IntEnum):
+    """Kept; or found missing or damaged on the disk, in which case its owner may bring it again."""
+
+    KEPT = 0
+    MISSING = 1
+    DAMAGED = 2
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """One connection, for any thread, one at a time; transactions are begun and ended by hand."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=2000")
+    return connection
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """A writing and a reading connection. Raises `BitDustError` ``damaged-store``; never replaces what is there."""
+    try:
+        writer = connect(path)
+        path.chmod(0o600)
+        version = writer.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            writer.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise BitDustError("damaged-store", f"{path} has version {version}; this program reads {SCHEMA_VERSION}")
+        return writer, connect(path)
+    except sqlite3.Error as error:
+        text = f"{path} cannot be read ({error}); bring it back from a copy, pieces beside it are untouched"
+        raise BitDustError("damaged-store", text) from error

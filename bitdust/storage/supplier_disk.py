@@ -1,0 +1,87 @@
+"""The few things a supplier does to its disk, in one place, so that a test can make each of them fail or stop."""
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from bitdust.wire.errors import BitDustError
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+class Disk:
+    """The operating system's files. Folders are 0700 and files 0600; every method may raise `OSError`."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, and let their names survive a power cut."""
+        missing = []
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self.sync_folder(folder.parent)
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new or emptied file."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def open(self, path: Path) -> int:
+        """A descriptor for reading."""
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def write(self, descriptor: int, parts: Sequence[bytes]) -> None:
+        """Write all of the parts."""
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[os.write(descriptor, view) :]
+
+    def read(self, descriptor: int, offset: int, length: int) -> bytes:
+        """At most ``length`` bytes from ``offset``; fewer only where the file ends."""
+        parts = []
+        while length:
+            part = os.pread(descriptor, length, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            length -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def sync(self, descriptor: int) -> None:
+        """Return when the file's bytes are on the disk."""
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def rename(self, old: Path, new: Path) -> None:
+        os.replace(old, new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; one that is not there is no error."""
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, path: Path) -> None:
+        """Return when the folder's names are on the disk."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def free(self, path: Path) -> int:
+        """Bytes that can still be written where ``path`` lies."""
+        return shutil.disk_usage(path).free
+
+
+def disk_error(error: OSError | sqlite3.Error) -> BitDustError:
+    """What a customer is told about a failure of the disk: ``no-space`` when it is full, else ``internal``."""
+    full = isinstance(error, OSError) and error.errno in _FULL
+    if full or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return BitDustError("no-space", "the supplier's disk is full; nothing of this was kept")
+    return BitDustError("internal", "the supplier's disk failed; nothing of this was kept")
