@@ -1,4 +1,4 @@
-"""Merkle trees over pieces as in RFC 6962, section 2.1: SHA-256, 64 KiB leaves, prefixes 0x00 (leaf) and 0x01 (node)."""
+"""Merkle trees over pieces as in RFC 6962, section 2.1: SHA-256, 64 KiB leaves, prefixes 0x00 and 0x01."""
 
 import hashlib
 

@@ -1,0 +1,292 @@
+"""The identity document: who a user is, where the document lies, and which devices may speak for the user.
+
+The format is fixed in ``docs/formats.md``, section 2. The signature covers canonical bytes, never the XML text.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from attrs import define, field, frozen
+
+from bitdust.crypt.device import device_id
+from bitdust.crypt.master import MasterKey, MasterPublic
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.names import IDURL, USER_NAME, BadName
+
+VERSION = 1
+MIN_SIZE = 200
+MAX_SIZE = 50_000
+MAX_SOURCES = 6
+MAX_DEVICES = 8
+MAX_REVISION = 2**31
+_DOMAIN = b"BitDust identity 1\0"
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_PARTS = ("name", "sources", "revision", "date", "publickey", "devices", "signature")
+
+
+@frozen
+class Device:
+    """One device: its Ed25519 key counts from revision ``since``; ``revoked`` is the revision that ended it.
+
+    Log entries of a revoked device count up to ``sequence``.
+    """
+
+    number: int
+    since: int
+    key: bytes
+    revoked: int | None = None
+    sequence: int | None = None
+
+    @property
+    def id(self) -> bytes:
+        """Eight bytes that name the key."""
+        return device_id(self.key)
+
+    def as_map(self) -> dict[str, Any]:
+        """The fields that are signed."""
+        fields: dict[str, Any] = {"number": self.number, "since": self.since, "key": self.key}
+        if self.revoked is not None:
+            fields |= {"revoked": self.revoked, "sequence": self.sequence or 0}
+        return fields
+
+
+@define(frozen=True, slots=False)
+class IdentityDocument:
+    """A checked document; make one with `parse` or `create`."""
+
+    name: str
+    sources: tuple[IDURL, ...]
+    revision: int
+    date: str
+    key: bytes
+    devices: tuple[Device, ...]
+    signature: bytes = field(repr=False)
+
+    @classmethod
+    def create(
+        cls, master: MasterKey, sources: tuple[IDURL, ...], revision: int, devices: tuple[Device, ...], wall: float
+    ) -> "IdentityDocument":
+        """A new document, signed; ``wall`` is the time in seconds since the epoch."""
+        date = f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        name = sources[0].name if sources else ""
+        unsigned = cls(name, sources, revision, date, master.public.spki, devices, b"")
+        _check(unsigned)
+        return cls(name, sources, revision, date, master.public.spki, devices, master.sign(unsigned.canonical))
+
+    @classmethod
+    def parse(cls, xml: bytes) -> "IdentityDocument":
+        """Raises `WireError` ``too-large``, ``malformed`` or ``bad-signature``."""
+        document = _read(xml)
+        _check(document)
+        if not document.public.verify(document.signature, document.canonical):
+            raise WireError("bad-signature", "the identity document is not signed by its own key")
+        return document
+
+    @cached_property
+    def public(self) -> MasterPublic:
+        """The RSA key."""
+        return MasterPublic.from_spki(self.key)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """The internal name of the user."""
+        return self.public.fingerprint
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """What the RSA key signs."""
+        return _DOMAIN + encode(
+            {
+                "version": VERSION,
+                "name": self.name,
+                "sources": [str(source) for source in self.sources],
+                "revision": self.revision,
+                "date": self.date,
+                "key": self.key,
+                "devices": [device.as_map() for device in self.devices],
+            }
+        )
+
+    @cached_property
+    def xml(self) -> bytes:
+        """The document as it is served."""
+        sources = "".join(f"<source>{escape(str(source))}</source>" for source in self.sources)
+        devices = "".join(_device_xml(device) for device in self.devices)
+        return (
+            f'<?xml version="1.0" encoding="utf-8"?>\n<identity version="{VERSION}">\n'
+            f"  <name>{self.name}</name>\n  <sources>{sources}</sources>\n  <revision>{self.revision}</revision>\n"
+            f"  <date>{self.date}</date>\n  <publickey>{_b64(self.key)}</publickey>\n"
+            f"  <devices>{devices}</devices>\n  <signature>{_b64(self.signature)}</signature>\n</identity>\n"
+        ).encode()
+
+    @property
+    def idurl(self) -> IDURL:
+        """The first source."""
+        return self.sources[0]
+
+    @property
+    def global_id(self) -> str:
+        """``alice@host_8084``, of the first source."""
+        return self.idurl.global_id
+
+    @property
+    def is_claim(self) -> bool:
+        """Revision 0: a recovering device's word, never stored."""
+        return self.revision == 0
+
+    def device(self, ident: bytes) -> Device | None:
+        """The device with this id, revoked or not."""
+        return next((device for device in self.devices if device.id == ident), None)
+
+    def valid_device(self, key: bytes) -> bool:
+        """Whether this Ed25519 key may open sessions."""
+        return any(device.key == key and device.revoked is None for device in self.devices)
+
+    def as_json(self, contacts: list[str] | None = None, with_xml: bool = False) -> dict[str, Any]:
+        """The fields of `identity_get`."""
+        shown: dict[str, Any] = {
+            "name": self.name,
+            "idurl": str(self.idurl),
+            "global_id": self.global_id,
+            "fingerprint": self.fingerprint.hex(),
+            "sources": [str(source) for source in self.sources],
+            "contacts": list(contacts or []),
+            "certificates": [],
+            "scrubbers": [],
+            "postage": "1",
+            "date": self.date,
+            "version": str(VERSION),
+            "revision": self.revision,
+            "publickey": self.public.to_pem(),
+            "devices": [
+                {"id": device.id.hex(), "number": device.number, "since": device.since, "revoked": device.revoked}
+                for device in self.devices
+            ],
+            "signature": self.signature.hex(),
+        }
+        if with_xml:
+            shown["xml"] = self.xml.decode()
+        return shown
+
+
+def compare(new: IdentityDocument, old: IdentityDocument) -> str:
+    """``newer``, ``refresh``, ``stale`` or ``conflict``, of two documents of one fingerprint."""
+    if new.revision != old.revision:
+        return "newer" if new.revision > old.revision else "stale"
+    return "refresh" if new.canonical == old.canonical else "conflict"
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _device_xml(device: Device) -> str:
+    ended = f' revoked="{device.revoked}" sequence="{device.sequence or 0}"' if device.revoked is not None else ""
+    return f'<device number="{device.number}" since="{device.since}"{ended} key="{_b64(device.key)}"/>'
+
+
+def _malformed(text: str) -> WireError:
+    return WireError("malformed", f"identity document: {text}")
+
+
+def _read(xml: bytes) -> IdentityDocument:
+    if len(xml) > MAX_SIZE:
+        raise WireError("too-large", f"identity document: {len(xml)} bytes; at most {MAX_SIZE} are accepted")
+    if len(xml) < MIN_SIZE:
+        raise _malformed(f"{len(xml)} bytes are too few")
+    body = xml.removeprefix(b'<?xml version="1.0" encoding="utf-8"?>')
+    if b"<!" in body or b"<?" in body or b"&" in body.replace(b"&amp;", b""):
+        raise _malformed("no DTD, entity, comment, CDATA or processing instruction is accepted")
+    try:
+        body.decode()
+        root = ElementTree.fromstring(body)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise _malformed(f"not XML: {error}") from error
+    if root.tag != "identity" or root.attrib != {"version": str(VERSION)}:
+        raise _malformed(f"not an identity of version {VERSION}")
+    if [child.tag for child in root] != list(_PARTS):
+        raise _malformed("its elements are not " + ", ".join(_PARTS))
+    parts = {child.tag: child for child in root}
+    return IdentityDocument(
+        _text(parts["name"]),
+        tuple(_source(child) for child in _children(parts["sources"], "source", MAX_SOURCES)),
+        _number(_text(parts["revision"]), MAX_REVISION),
+        _text(parts["date"]),
+        _bytes(_text(parts["publickey"])),
+        tuple(_device(child) for child in _children(parts["devices"], "device", MAX_DEVICES)),
+        _bytes(_text(parts["signature"])),
+    )
+
+
+def _text(element: ElementTree.Element) -> str:
+    if len(element) or element.attrib:
+        raise _malformed(f"<{element.tag}> holds more than text")
+    return (element.text or "").strip()
+
+
+def _children(element: ElementTree.Element, tag: str, most: int) -> list[ElementTree.Element]:
+    children = list(element)
+    stray = (element.text or "").strip() or any((child.tail or "").strip() for child in children)
+    if not 1 <= len(children) <= most or element.attrib or stray or any(child.tag != tag for child in children):
+        raise _malformed(f"<{element.tag}> holds 1 to {most} <{tag}>")
+    return children
+
+
+def _source(element: ElementTree.Element) -> IDURL:
+    try:
+        return IDURL.parse(_text(element))
+    except BadName as error:
+        raise _malformed(str(error)) from error
+
+
+def _device(element: ElementTree.Element) -> Device:
+    fields = dict(element.attrib)
+    allowed = ({"number", "since", "key"}, {"number", "since", "key", "revoked", "sequence"})
+    if set(fields) not in allowed or len(element) or (element.text or "").strip():
+        raise _malformed("a <device> has number, since, key, and revoked with sequence")
+    key = _bytes(fields["key"])
+    if len(key) != 32:
+        raise _malformed("a device key has 32 bytes")
+    revoked = _number(fields["revoked"], MAX_REVISION) if "revoked" in fields else None
+    sequence = _number(fields["sequence"], 2**63 - 1) if "sequence" in fields else None
+    return Device(_number(fields["number"], 65535), _number(fields["since"], MAX_REVISION), key, revoked, sequence)
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 20 or int(text) > most or str(int(text)) != text:
+        raise _malformed(f"{text[:30]!r} is not a number up to {most}")
+    return int(text)
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _malformed(f"not base64: {error}") from error
+    if _b64(data) != text:
+        raise _malformed("not canonical base64")
+    return data
+
+
+def _check(document: IdentityDocument) -> None:
+    rules: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: USER_NAME.fullmatch(document.name) is not None, "the name is not 3 to 20 of a-z 0-9 - _"),
+        (lambda: 1 <= len(document.sources) <= MAX_SOURCES, f"1 to {MAX_SOURCES} sources are allowed"),
+        (lambda: len(set(document.sources)) == len(document.sources), "a source stands there twice"),
+        (lambda: all(source.name == document.name for source in document.sources), "a source has another name"),
+        (lambda: 1 <= len(document.devices) <= MAX_DEVICES, f"1 to {MAX_DEVICES} devices are allowed"),
+        (lambda: len({device.key for device in document.devices}) == len(document.devices), "a device twice"),
+        (lambda: len({d.number for d in document.devices}) == len(document.devices), "a device number twice"),
+        (lambda: _DATE.fullmatch(document.date) is not None, "the date is not of the form 2026-11-21T03:41:59Z"),
+        (lambda: 0 <= document.revision <= MAX_REVISION, "the revision is out of range"),
+    )
+    for holds, text in rules:
+        if not holds():
+            raise _malformed(text)
