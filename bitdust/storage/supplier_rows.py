@@ -5,6 +5,7 @@ touch; no field of a packet ever names another one. Records that are kept must c
 customer's devices besides. A stranger gets answers to `RequestService` alone.
 """
 
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.device import check_record
 from bitdust.storage.supplier_contracts import Customer, Kept, Wish
 from bitdust.storage.supplier_delete import DELETE_KIND, DeleteOrder
+from bitdust.storage.supplier_disk import disk_error
 from bitdust.storage.supplier_logs import MAX_ENTRY, MAX_RING, Entry, ring_revision
 from bitdust.storage.supplier_pieces import PieceName, PieceSource
 from bitdust.storage.supplier_store import SupplierStore
@@ -219,6 +221,8 @@ class SupplierRows:
                 return await spec.handler(request)
             except BitDustError as error:
                 return self._fail(error)
+            except (OSError, sqlite3.Error) as error:
+                return self._fail(disk_error(error))
 
         return lambda request: Deferred.fromCoroutine(handle(request))
 

@@ -111,7 +111,7 @@ def _look(customer: Path, report: ScanReport, folder: Path) -> _OnDisk:
     found = _OnDisk()
     for entry in _files(customer):
         match = _PIECE.fullmatch(entry.name)
-        if match is None or not entry.is_file(follow_symlinks=False):
+        if match is None or not entry.is_file(follow_symlinks=False) or Path(entry.path).parent.name != entry.name[:2]:
             report.unknown.append(str(Path(entry.path).relative_to(folder)))
             continue
         key = (bytes.fromhex(match.group(1)), int(match.group(2)))

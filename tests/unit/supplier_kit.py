@@ -1,0 +1,322 @@
+"""What tests of the supplier need: people with devices, packs with pieces, requests, and a disk that can fail."""
+
+import hashlib
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+
+from attrs import define, frozen
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.merkle import root
+from bitdust.storage.supplier_contracts import Customer
+from bitdust.storage.supplier_disk import Disk
+from bitdust.storage.supplier_rows import SupplierRows
+from bitdust.storage.supplier_store import SupplierStore
+from bitdust.wire.encoding import encode
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family, Head, PackRecord, Scheme
+
+START = 1_800_000_000
+DAY = 86_400
+MIB = 1024 * 1024
+TWO_OF_FOUR = Scheme(k=2, n=4)
+
+
+class Killed(BaseException):
+    """The process ends here, as by kill -9."""
+
+
+@frozen
+class FakeDevice:
+    key: bytes
+    revoked: int | None = None
+    sequence: int | None = None
+
+
+@define
+class FakeDocument:
+    """As much of an identity document as the supplier reads."""
+
+    name: str
+    devices: dict
+    revision: int = 1
+
+    @property
+    def idurl(self):
+        return f"http://id.example/{self.name}.xml"
+
+    @property
+    def global_id(self):
+        return f"{self.name}@id.example"
+
+    @property
+    def xml(self):
+        return f"<identity>{self.name} {self.revision}</identity>".encode()
+
+    def device(self, ident):
+        return self.devices.get(ident)
+
+
+class Person:
+    """A user with one device, all of it made of the name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fingerprint = hashlib.sha256(name.encode()).digest()
+        self.device = DeviceKey.from_seed(hashlib.sha256(b"device " + name.encode()).digest())
+        self.document = FakeDocument(name, {self.device.id: FakeDevice(self.device.public)})
+        self.customer = Customer(self.fingerprint, self.document.idurl, self.document.global_id)
+
+    def sign(self, record):
+        return self.device.sign_record(record.KIND, record.to_body())
+
+    def family(self, revision: int, n: int = 4, **changes):
+        suppliers = [bytes([number]) * 32 for number in range(n)]
+        values = {"customer": self.fingerprint, "revision": revision, "k": 2, "n": n, "time": START}
+        return self.sign(Family(**{**values, "suppliers": suppliers, **changes}))
+
+    def ring(self, revision: int, sealed: bytes = b"sealed"):
+        body = encode({"owner": self.fingerprint, "revision": revision, "sealed": sealed})
+        return self.device.sign_record("keyring", body)
+
+    def order(self, *packs: bytes, time: int = START, owner: bytes | None = None):
+        body = encode({"owner": owner or self.fingerprint, "packs": list(packs), "time": time})
+        return self.device.sign_record("delete", body)
+
+    def log(self, count: int, start: int = 1, previous: bytes = bytes(32), mark: bytes = b"ops"):
+        """Entries and the signed head of each."""
+        made = []
+        for sequence in range(start, start + count):
+            data = encode(
+                {
+                    "version": 1,
+                    "owner": self.fingerprint,
+                    "device": self.device.id,
+                    "sequence": sequence,
+                    "previous": previous,
+                    "epoch": 1,
+                    "sealed": mark,
+                }
+            )
+            previous = hashlib.sha256(data).digest()
+            head = Head(self.fingerprint, self.device.id, sequence, previous, START)
+            made.append((data, self.sign(head)))
+        return made
+
+
+class Pack:
+    """A pack of four pieces with random-looking bytes."""
+
+    def __init__(self, person: Person, number: int, size: int = 1000, scheme: Scheme = TWO_OF_FOUR) -> None:
+        self.id = hashlib.sha256(f"{person.name} {number}".encode()).digest()[:16]
+        length = scheme.piece_size(size)
+        self.pieces = [
+            hashlib.shake_128(f"{person.name} {number} {index}".encode()).digest(length) for index in range(scheme.n)
+        ]
+        self.record = PackRecord(person.fingerprint, self.id, size, scheme, [root(piece) for piece in self.pieces])
+        self.signed = person.sign(self.record)
+
+
+class BrokenDisk(Disk):
+    """A disk that counts its calls, and from a certain one on does nothing any more, as for a killed process."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fail_at: int | None = None
+        self.space = 10**12
+
+    def _step(self, name: str) -> None:
+        self.calls.append(name)
+        if self.fail_at is not None and len(self.calls) >= self.fail_at:
+            raise Killed
+
+    def make_folder(self, path: Path) -> None:
+        self._step("make_folder")
+        super().make_folder(path)
+
+    def create(self, path: Path) -> int:
+        self._step("create")
+        return super().create(path)
+
+    def write(self, descriptor, parts) -> None:
+        self._step("write")
+        whole = b"".join(parts)
+        super().write(descriptor, [whole[: len(whole) // 2]])
+        self._step("write-half")
+        super().write(descriptor, [whole[len(whole) // 2 :]])
+
+    def sync(self, descriptor: int) -> None:
+        self._step("sync")
+        super().sync(descriptor)
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._step("rename")
+        super().rename(old, new)
+        self._step("renamed")
+
+    def sync_folder(self, path: Path) -> None:
+        self._step("sync_folder")
+        super().sync_folder(path)
+        self._step("synced_folder")
+
+    def remove(self, path: Path) -> None:
+        self._step("remove")
+        super().remove(path)
+
+    def free(self, path: Path) -> int:
+        return self.space
+
+
+class Settings:
+    def __init__(self, **values) -> None:
+        self.values = {"services/supplier/donated-space": 100 * MIB}
+
+    def get(self, key):
+        return self.values[key]
+
+
+class Shop:
+    """A supplier's store over a folder, with a hand-moved clock; threads run at once."""
+
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+        self.folder = folder
+        self.now = float(START)
+        numbers = itertools.count(1)
+        self.world = SimpleNamespace(
+            wall=lambda: self.now,
+            entropy=lambda length: hashlib.shake_128(str(next(numbers)).encode()).digest(length),
+            run_in_thread=maybeDeferred,
+        )
+        self.settings = Settings()
+        self.me = Person("supplier")
+        self.disk = disk or Disk()
+        self.events: list[tuple[str, dict]] = []
+        self.families: list[tuple[bytes, Family]] = []
+        self.documents: dict[bytes, FakeDocument] = {}
+        self.store = SupplierStore(
+            self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk
+        )
+        self.rows = SupplierRows(self.store, self, Said)
+        self.handlers = {(spec.command, spec.kind): self.rows.guarded(spec) for spec in self.rows.specs()}
+
+    def open(self):
+        return now(self.store.start())
+
+    def close(self) -> None:
+        now(self.store.stop())
+
+    def crash(self) -> None:
+        """Let go of the files without a word, as a killed process does."""
+        self.store._close()
+
+    # the rows' ports
+
+    def my_fingerprint(self) -> bytes:
+        return self.me.fingerprint
+
+    def document_of(self, fingerprint: bytes):
+        return self.documents.get(fingerprint)
+
+    def sign(self, kind, body):
+        return self.me.device.sign_record(kind, body)
+
+    def report(self, event, data) -> None:
+        self.events.append((event, data))
+
+    def family_kept(self, customer, family, signed) -> None:
+        self.families.append((customer, family))
+
+    # what people do here
+
+    def ask(self, person: Person, command: Command, kind: str | None, payload: bytes = b"", owner=None, **fields):
+        """Send a command to its handler; the answer as it would go out."""
+        name = {"piece": "kind", "family": "kind"}.get(kind or "", "kind")
+        if kind is not None and not ({"service", "space"} & set(fields)):
+            fields[name] = kind
+        request = SimpleNamespace(
+            peer=SimpleNamespace(fingerprint=person.fingerprint, document=person.document, device=person.device.id),
+            packet=SimpleNamespace(size=len(payload), owner=owner or person.fingerprint),
+            fields=fields,
+            payload=Bytes(payload),
+        )
+        return now(self.handlers[(command, kind)](request))
+
+    def hire(self, person: Person, room: int = 10 * MIB, **changes):
+        fields = {"service": "service_supplier", "room": room, "n": 4, "position": 0, "term": 365, **changes}
+        return self.ask(person, Command.REQUEST_SERVICE, "service_supplier", **fields)
+
+    def put(self, person: Person, pack: Pack, index: int = 0, data: bytes | None = None, signed=None):
+        payload = pack.pieces[index] if data is None else data
+        record = (signed or pack.signed).to_bytes()
+        return self.ask(person, Command.DATA, "piece", payload, index=index, record=record)
+
+    def get(self, person: Person, pack: Pack, index: int = 0, offset: int = 0, length: int = 0):
+        fields = {"pack": pack.id, "index": index, "offset": offset, "length": length}
+        return self.ask(person, Command.RETRIEVE, "piece", **fields)
+
+    def log(self, person: Person, entry: tuple):
+        return self.ask(person, Command.DATA, "log", entry[0], head=entry[1].to_bytes())
+
+
+@define
+class Said:
+    """An answer."""
+
+    command: Command
+    fields: dict
+    payload: object
+
+    @property
+    def code(self):
+        return self.fields.get("code") if self.command == Command.FAIL else None
+
+    @property
+    def bytes(self) -> bytes:
+        """The payload, read to its end."""
+        if isinstance(self.payload, bytes):
+            return self.payload
+        read = now(self.payload.read(0, self.payload.size))
+        self.payload.close()
+        return read
+
+
+class Bytes:
+    """A payload that comes in parts, one of them cut badly."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read_all(self, limit: int):
+        assert len(self._data) <= limit
+        return maybeDeferred(lambda: self._data)
+
+    def stream_to(self, write):
+        async def stream() -> int:
+            for start in range(0, len(self._data), 200_000):
+                waiting = write(memoryview(self._data)[start : start + 200_000])
+                if waiting is not None:
+                    await waiting
+            return len(self._data)
+
+        return Deferred.fromCoroutine(stream())
+
+
+def now(deferred):
+    """The result of a Deferred that must have fired already."""
+    results: list = []
+    deferred.addBoth(results.append)
+    assert results, "the Deferred has not fired"
+    if hasattr(results[0], "raiseException"):
+        results[0].raiseException()
+    return results[0]
+
+
+def files(folder: Path) -> list[str]:
+    """Names of all files below, links left out."""
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink() and not any(parent.is_symlink() for parent in path.parents)
+    )
