@@ -1,0 +1,145 @@
+"""From what a person or program typed (query text, JSON, command line) to the typed arguments of a method."""
+
+import json
+import math
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from bitdust.wire.errors import BitDustError
+
+TRUE_WORDS = frozenset(("1", "true", "yes", "ok", "on", "y", "t"))
+FALSE_WORDS = frozenset(("0", "false", "no", "off", "n", "f", "none", ""))
+MAX_TEXT = 100_000
+MAX_LIST = 1_000
+MAX_INTEGER = 2**63
+MAX_JSON_DEPTH = 64
+
+
+class BadArgument(BitDustError):
+    """An argument that the method cannot take; code ``bad-argument``."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("bad-argument", text)
+
+
+class Kind(Enum):
+    """The type of a parameter; the value is the word that documents show."""
+
+    FLAG = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    LIST = "list of texts"
+    SCALAR = "text, number or boolean"
+    JSON = "JSON value"
+
+
+def convert(kind: Kind, value: Any) -> Any:
+    """``value`` as its kind says; raises `ValueError` with what was expected."""
+    return _CONVERTERS[kind](value)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower() if isinstance(value, str | int) else "?"
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ValueError("1, true, yes or 0, false, no")
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str) and len(value) <= 20:
+        value = int(value.strip())
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= MAX_INTEGER:
+        raise ValueError("an integer")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) and len(value) <= 40:
+        value = float(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("a number")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError("text")
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"text of at most {MAX_TEXT} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("valid UTF-8 text") from None
+    return value
+
+
+def _list(value: Any) -> list[str]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list) or len(value) > MAX_LIST:
+        raise ValueError(f"a list of texts, or text with commas between, of at most {MAX_LIST} items")
+    return [_text(item) for item in value]
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool | int | float) and math.isfinite(value):
+        return value
+    return _text(value)
+
+
+def _json(value: Any) -> Any:
+    if depth(value) > MAX_JSON_DEPTH:
+        raise ValueError(f"JSON of at most {MAX_JSON_DEPTH} levels")
+    return value
+
+
+_CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.FLAG: _flag,
+    Kind.INTEGER: _integer,
+    Kind.NUMBER: _number,
+    Kind.TEXT: _text,
+    Kind.LIST: _list,
+    Kind.SCALAR: _scalar,
+    Kind.JSON: _json,
+}
+
+
+def depth(value: Any) -> int:
+    """How many lists and dictionaries lie inside each other."""
+    level = 0
+    layer = [value]
+    while layer := [item for item in layer if isinstance(item, list | dict)]:
+        level += 1
+        layer = [inner for item in layer for inner in (item.values() if isinstance(item, dict) else item)]
+    return level
+
+
+def parse_json(data: bytes | str) -> Any:
+    """JSON without NaN and duplicate keys; raises `BadArgument`."""
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadArgument(f"not JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:80]!r} is given twice")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")

@@ -1,0 +1,60 @@
+"""Call one method of the table: arguments in, envelope out, whatever happens in between."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, failed, failed_with, ok
+from bitdust.api.table import Method
+from bitdust.wire.errors import BitDustError
+
+_log = Logger()
+
+
+class ServiceOff(BitDustError):
+    """The service that a method needs is not ON."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__("service-off", f"service_{name}() is not started: {reason}", service=f"service_{name}")
+
+
+def perform(context: Context, row: Method, given: Mapping[str, Any]) -> "Deferred[Envelope]":
+    """Always fires with an envelope. Cancelling it cancels the call, and fires with code ``cancelled``."""
+    return maybeDeferred(_run, context, row, given).addCallbacks(_enveloped, _failed, errbackArgs=(row.name,))
+
+
+def _run(context: Context, row: Method, given: Mapping[str, Any]) -> Any:
+    arguments = row.arguments(given)
+    if row.service is not None:
+        require_service(context, row.service)
+    return row.call(context, **arguments)
+
+
+def require_service(context: Context, name: str) -> None:
+    """Raises `ServiceOff` with the service's own reason unless it is ON."""
+    if not context.driver.is_on(name):
+        info = context.driver.info(name)
+        raise ServiceOff(name, info.get("reason") or f"its state is {info['state']}")
+
+
+def _enveloped(outcome: Any) -> Envelope:
+    if isinstance(outcome, dict) and "status" in outcome:
+        return outcome
+    return ok(outcome)
+
+
+def _failed(failure: Failure, name: str) -> Envelope:
+    if isinstance(failure.value, BitDustError):
+        return failed_with(failure.value)
+    if isinstance(failure.value, CancelledError):
+        return failed("cancelled", f"{name} was cancelled")
+    if isinstance(failure.value, TimeoutError):
+        return failed("timeout", f"{name} did not come to an end in time")
+    if isinstance(failure.value, OSError):
+        return failed("os-error", f"{failure.value.filename or name}: {failure.value.strerror or failure.value}")
+    _log.failure("API method {name} failed", failure=failure, name=name)
+    return failed("internal", f"{name} failed inside the node; logs/stdout.log tells more")

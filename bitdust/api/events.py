@@ -1,0 +1,56 @@
+"""The event stream: send, poll, count."""
+
+import re
+from typing import Any
+
+from bitdust.api.arguments import BadArgument, Kind
+from bitdust.api.consumers import MAX_TIMEOUT
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.table import Param, Route, method
+
+EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@method(
+    Route("POST", "/event/send/{event_id}/v1", ("/ev/s/{event_id}",)),
+    params=(Param("event_id"), Param("data", Kind.JSON, None, help="a JSON dictionary")),
+    body="data",
+    returns="{event_id, created, seq}",
+)
+def event_send(context: Context, event_id: str, data: Any) -> Envelope:
+    """Put an event of your own into the stream of this node: for tests and for programs around the node."""
+    if not EVENT_ID.fullmatch(event_id):
+        raise BadArgument("argument 'event_id' must be 1 to 100 letters, digits, '-', '_' or '.'")
+    if data is not None and not isinstance(data, dict):
+        raise BadArgument("argument 'data' must be a JSON dictionary")
+    context.events.send(event_id, data)
+    return ok({"event_id": event_id, "created": context.world.wall(), "seq": context.events.sequence})
+
+
+@method(
+    Route("GET", "/event/listen/{consumer_callback_id}/v1", ("/ev/l/{consumer_callback_id}",)),
+    params=(
+        Param("consumer_callback_id", help="any name; it keeps its place in the stream"),
+        Param(
+            "polling_timeout",
+            Kind.NUMBER,
+            None,
+            ("timeout",),
+            "seconds; without it the call waits for ever",
+            low=0,
+            high=MAX_TIMEOUT,
+        ),
+    ),
+    returns="[{type, id, data, time, seq}]",
+)
+async def event_listen(context: Context, consumer_callback_id: str, polling_timeout: float | None) -> Envelope:
+    """What has happened since the last call of this consumer; waits when nothing has. A consumer that leaves 100
+    events uncollected is forgotten."""
+    return listed(await context.consumers.listen(consumer_callback_id, polling_timeout))
+
+
+@method(Route("GET", "/event/list/v1", ("/ev/l",)), returns="{event id: how often it was sent}")
+def events_list(context: Context) -> Envelope:
+    """How many events of each kind there were since the start."""
+    return ok(dict(context.events.counters()))

@@ -1,0 +1,16 @@
+"""The one table of this node's API."""
+
+from types import ModuleType
+
+from bitdust.api import automats, config, events, process, services
+from bitdust.api.table import Method, Table
+
+NOUNS: tuple[ModuleType, ...] = (process, config, services, automats, events)
+
+
+def rows_of(noun: ModuleType) -> list[Method]:
+    """The methods that a module declares, in its order."""
+    return [value for value in vars(noun).values() if isinstance(value, Method)]
+
+
+TABLE = Table(row for noun in NOUNS for row in rows_of(noun))

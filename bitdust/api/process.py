@@ -1,0 +1,87 @@
+"""The process itself: stop, restart, health, figures."""
+
+import sys
+from pdb import Pdb
+from typing import Any
+
+from bitdust import __version__
+from bitdust.api.arguments import Kind
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, ok
+from bitdust.api.table import Param, Route, method
+from bitdust.wire.errors import BitDustError
+
+
+@method(
+    Route("GET", "/process/stop/v1", ("/p/st",)),
+    params=(Param("instant", Kind.FLAG, True, help="answer at once instead of after the services have stopped"),),
+)
+async def process_stop(context: Context, instant: bool) -> Envelope:
+    """Stop the process. The connection may close before the answer arrives."""
+    stopping = context.stop(False)
+    if not instant:
+        await stopping
+    return ok()
+
+
+@method(Route("GET", "/process/restart/v1", ("/p/rst",)), returns="{restarted: true}")
+def process_restart(context: Context) -> Envelope:
+    """Stop the process and start it again with the same home folder."""
+    context.stop(True)
+    return ok({"restarted": True})
+
+
+@method(Route("GET", "/process/health/v1", ("/p/h",)), errors=("unhealthy",))
+def process_health(context: Context) -> Envelope:
+    """Answers OK while the node works: for health checks."""
+    context.health()
+    return ok()
+
+
+@method(
+    Route("GET", "/process/info/v1", ("/p/i",)),
+    returns="{version, config, identity, contact, service, key, file, dht, network, automats, event, health}",
+)
+def process_info(context: Context) -> Envelope:
+    """Figures of the whole process, for monitoring."""
+    services = context.driver.list()
+    return ok(
+        {
+            "version": __version__,
+            "health": context.health(),
+            "config": {"options": len(context.settings.keys())},
+            "identity": {"ready": context.me.present, "cache": len(list(context.cache.all()))},
+            "service": {"active": _count(services, "ON"), "total": len(services)},
+            "automats": {"active": len(context.registry)},
+            "event": {"sequence": context.events.sequence, "consumers": len(context.consumers)},
+            **_figures(context),
+        }
+    )
+
+
+def _count(services: list[dict[str, Any]], state: str) -> int:
+    return sum(service["state"] == state for service in services)
+
+
+def _figures(context: Context) -> dict[str, Any]:
+    """What the domains tell of themselves while their services are ON."""
+    figures: dict[str, Any] = {}
+    if context.driver.is_on("keys_registry"):
+        figures["key"] = {"registered": len(context.me.key_ring.key_ids())}
+    if context.driver.is_on("gateway"):
+        figures["network"] = context.gateway.stats()
+    if context.driver.is_on("entangled_dht"):
+        figures["dht"] = context.dht.stats()
+    if context.driver.is_on("backup_db"):
+        figures["file"] = context.storage.stats()
+    return figures
+
+
+@method(Route("GET", "/process/debug/v1", ("/p/d",)), errors=("no-terminal",))
+def process_debug(context: Context) -> Envelope:
+    """Stop the world and open the Python debugger on the terminal of a node that runs in the foreground. The node
+    answers nothing until the debugger is left with ``c``."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BitDustError("no-terminal", "the node has no terminal; stop it and start it with: bitdust start")
+    Pdb(nosigint=True).set_trace()
+    return ok()

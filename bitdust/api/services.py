@@ -1,0 +1,92 @@
+"""Services: list, start, stop, health."""
+
+from typing import Any
+
+from bitdust.api.arguments import Kind
+from bitdust.api.config import keys_under, option
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, failed, listed, ok
+from bitdust.api.table import Param, Route, method
+
+NAME = Param("service_name", aliases=("name", "id"), help="supplier, service_supplier or service-supplier")
+ROW = "{index, id, name, state, reason, since, enabled, installed, config_path, depends, root_distance, duty}"
+
+
+@method(
+    Route("GET", "/service/list/v1", ("/svc/l",)),
+    params=(
+        Param("with_configs", Kind.FLAG, False, help="add the settings of each service"),
+        Param("as_tree", Kind.FLAG, False, help="order by the distance from the ground"),
+    ),
+    returns=f"[{ROW}]",
+)
+def services_list(context: Context, with_configs: bool, as_tree: bool) -> Envelope:
+    """All services, with their states and, where one is not ON, the reason."""
+    services = context.driver.list()
+    if as_tree:
+        services.sort(key=lambda service: (service["root_distance"], service["name"]))
+    return listed([_with_configs(context, service) if with_configs else service for service in services])
+
+
+def _with_configs(context: Context, service: dict[str, Any]) -> dict[str, Any]:
+    keys = keys_under(context, service["config_path"])
+    return service | {"configs": [option(context, key, False) for key in keys]}
+
+
+@method(
+    Route("GET", "/service/info/{service_name}/v1", ("/svc/i/{service_name}",)),
+    params=(NAME,),
+    returns=ROW,
+    errors=("not-found",),
+)
+def service_info(context: Context, service_name: str) -> Envelope:
+    """One service."""
+    return ok(context.driver.info(service_name))
+
+
+@method(
+    Route("POST", "/service/start/{service_name}/v1", ("/svc/o/{service_name}",)),
+    params=(NAME,),
+    errors=("not-found", "not-started"),
+)
+async def service_start(context: Context, service_name: str) -> Envelope:
+    """Enable a service and start it, with all it needs; answers when it works, or with the reason why it does not."""
+    outcome = await context.driver.start(service_name)
+    info = context.driver.info(service_name)
+    if outcome == "started":
+        return ok(message=f"{info['name']} is started")
+    return failed("not-started", f"{info['name']} was enabled and is {info['state']}: {info['reason']}")
+
+
+@method(
+    Route("POST", "/service/stop/{service_name}/v1", ("/svc/c/{service_name}",)),
+    params=(NAME,),
+    errors=("not-found",),
+)
+async def service_stop(context: Context, service_name: str) -> Envelope:
+    """Disable a service and stop it, dependents first. Those stay enabled and start again when it does."""
+    await context.driver.stop(service_name)
+    return ok(message=f"{context.driver.info(service_name)['name']} is stopped")
+
+
+@method(
+    Route("POST", "/service/restart/{service_name}/v1", ("/svc/r/{service_name}",)),
+    params=(NAME, Param("wait_timeout", Kind.NUMBER, 10.0, help="seconds", low=0, high=600)),
+    returns="[{stop outcome: bool}, {start outcome: bool}]",
+    errors=("not-found", "timeout"),
+)
+async def service_restart(context: Context, service_name: str, wait_timeout: float) -> Envelope:
+    """Stop and start a service and its dependents, leaving the settings as they are."""
+    restarting = context.driver.restart(service_name)
+    return listed(await restarting.addTimeout(wait_timeout, context.world.clock))
+
+
+@method(
+    Route("GET", "/service/health/{service_name}/v1", ("/svc/h/{service_name}",)),
+    params=(NAME,),
+    returns="[true]",
+    errors=("not-found", "unhealthy"),
+)
+async def service_health(context: Context, service_name: str) -> Envelope:
+    """Run the health check of a service now."""
+    return ok(await context.driver.health(service_name))

@@ -1,0 +1,251 @@
+"""The method table: everything that a person or program may ask of a node, told once.
+
+REST, WebSocket, the command line and the documents are all derived from it. A module a noun declares its methods with
+`method`; `bitdust.api.methods.TABLE` puts them together.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from attrs import evolve, frozen
+
+from bitdust.api.arguments import BadArgument, Kind, convert
+from bitdust.wire.errors import BitDustError
+
+REQUIRED: Any = inspect.Parameter.empty
+VERBS = ("GET", "POST", "PUT", "DELETE")
+_PLACE = re.compile(r"\{(\w+)(:path)?\}")
+
+
+@frozen
+class Param:
+    """One parameter of a method. ``obsolete`` ones are taken from older clients and mean nothing any more."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    default: Any = REQUIRED
+    aliases: tuple[str, ...] = ()
+    help: str = ""
+    secret: bool = False
+    obsolete: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    def read(self, value: Any) -> Any:
+        """The typed value; raises `BadArgument` that says what was expected."""
+        if value is None and not self.required:
+            return self.default
+        try:
+            typed = convert(self.kind, value)
+        except (ValueError, TypeError):
+            raise BadArgument(f"argument {self.name!r} must be {_expected(self.kind, value)}") from None
+        if (self.low is not None and typed < self.low) or (self.high is not None and typed > self.high):
+            raise BadArgument(f"argument {self.name!r} must be from {self.low} to {self.high}")
+        return typed
+
+
+def _expected(kind: Kind, value: Any) -> str:
+    try:
+        convert(kind, value)
+    except (ValueError, TypeError) as error:
+        own = str(error)
+        return own if not own.startswith(("invalid literal", "could not")) else kind.value
+    return kind.value
+
+
+@frozen
+class Route:
+    """One verb and path. ``/a/b/v1`` answers at ``/v1/a/b`` and at every alias as well; ``{name}`` takes one part of
+    the path, ``{name:path}`` takes several."""
+
+    verb: str
+    path: str
+    aliases: tuple[str, ...] = ()
+
+    def paths(self) -> tuple[str, ...]:
+        """Every path, without slashes at the end."""
+        versioned = "/v1" + self.path.removesuffix("/v1") if self.path.endswith("/v1") else self.path
+        return tuple(dict.fromkeys(path.rstrip("/") for path in (self.path, versioned, *self.aliases)))
+
+
+@frozen
+class Method:
+    """One row of the table. ``service`` names the service that must be ON; ``other_names`` are accepted as well;
+    ``body`` names the parameter that a JSON body without any known name is taken for."""
+
+    name: str
+    params: tuple[Param, ...]
+    routes: tuple[Route, ...]
+    service: str | None
+    doc: str
+    returns: str
+    errors: tuple[str, ...]
+    call: Callable[..., Any]
+    other_names: tuple[str, ...] = ()
+    body: str | None = None
+
+    def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Typed arguments for `call`; raises `BadArgument` for unknown, missing, double and wrongly typed ones."""
+        if not given and not self.params:
+            return {}
+        left = dict(given)
+        typed: dict[str, Any] = {}
+        for param in self.params:
+            values = [left.pop(name) for name in (param.name, *param.aliases) if name in left]
+            if any(value != values[0] for value in values[1:]):
+                raise BadArgument(f"argument {param.name!r} is given under two names with different values")
+            if not values and param.required:
+                raise BadArgument(f"argument {param.name!r} is missing; {self.name} takes {self.signature()}")
+            value = param.read(values[0]) if values else param.default
+            if not param.obsolete:
+                typed[param.name] = value
+        if left:
+            unknown = ", ".join(sorted(repr(name[:80]) for name in left))
+            raise BadArgument(f"unknown argument {unknown}; {self.name} takes {self.signature()}")
+        return typed
+
+    def signature(self) -> str:
+        """``(key, include_info=False)``."""
+        shown = [p.name if p.required else f"{p.name}={p.default!r}" for p in self.params if not p.obsolete]
+        return f"({', '.join(shown)})"
+
+    def names(self) -> frozenset[str]:
+        """Every accepted argument name."""
+        return frozenset(name for param in self.params for name in (param.name, *param.aliases))
+
+
+def method(
+    *routes: Route,
+    params: Iterable[Param] = (),
+    service: str | None = None,
+    returns: str = "nothing",
+    errors: Iterable[str] = (),
+    other_names: Iterable[str] = (),
+    body: str | None = None,
+) -> Callable[[Callable[..., Any]], Method]:
+    """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document."""
+
+    def declare(call: Callable[..., Any]) -> Method:
+        declared = tuple(params)
+        names = [param.name for param in declared if not param.obsolete]
+        if list(inspect.signature(call).parameters)[1:] != names:
+            raise TypeError(f"{call.__name__}: parameters {names} differ from the function's")
+        doc = inspect.cleandoc(call.__doc__ or "")
+        return Method(
+            call.__name__, declared, routes, service, doc, returns, tuple(errors), call, tuple(other_names), body
+        )
+
+    return declare
+
+
+@frozen
+class Template:
+    """A path with places in it."""
+
+    pattern: re.Pattern[str]
+    verb: str
+    row: Method
+
+
+@frozen
+class Match:
+    """A method that was found by its path, and what the path says."""
+
+    row: Method
+    arguments: Mapping[str, str]
+
+
+class NoRoute(BitDustError):
+    """No method answers at this path (``not-found``) or not to this verb (``bad-verb``, with ``allowed``)."""
+
+    def __init__(self, path: str, allowed: tuple[str, ...] = ()) -> None:
+        if allowed:
+            super().__init__("bad-verb", f"{path[:200]} takes {', '.join(allowed)}", allowed=list(allowed))
+        else:
+            super().__init__("not-found", f"method {path[:200]} not found", allowed=[])
+
+
+NOTHING: Mapping[str, str] = {}
+
+
+class Table:
+    """All methods, by name and by route; each also takes ``POST /api/<name>``.
+
+    Raises `ValueError` when two of them claim the same name or route."""
+
+    def __init__(self, rows: Iterable[Method]) -> None:
+        self._rows: dict[str, Method] = {}
+        self._names: dict[str, Method] = {}
+        self._exact: dict[str, dict[str, Match]] = {}
+        self._templates: list[Template] = []
+        for row in rows:
+            self._add(row)
+
+    def _add(self, row: Method) -> None:
+        for name in (row.name, *row.other_names):
+            if name in self._names:
+                raise ValueError(f"two methods are named {name}")
+            self._names[name] = row
+            self._add_path(row, "POST", f"/api/{name}")
+        self._rows[row.name] = row
+        for route in row.routes:
+            if route.verb not in VERBS:
+                raise ValueError(f"{row.name}: unknown verb {route.verb}")
+            for path in route.paths():
+                self._add_path(row, route.verb, path)
+
+    def _add_path(self, row: Method, verb: str, path: str) -> None:
+        if "{" in path:
+            parts = _PLACE.sub(lambda place: f"(?P<{place[1]}>{'.+' if place[2] else '[^/]+'})", path)
+            self._templates.append(Template(re.compile(parts), verb, row))
+            return
+        verbs = self._exact.setdefault(path, {})
+        if verb in verbs and verbs[verb].row is not row:
+            raise ValueError(f"{verb} {path} is claimed by {verbs[verb].row.name} and {row.name}")
+        verbs[verb] = Match(row, NOTHING)
+
+    def __iter__(self) -> Iterable[Method]:
+        return iter(self._rows.values())
+
+    def named(self, name: str) -> Method | None:
+        """The method of that name, or None."""
+        return self._names.get(name)
+
+    def find(self, verb: str, path: str) -> Match:
+        """The method at a path; raises `NoRoute`."""
+        verbs = self._exact.get(path) or self._exact.get(path.rstrip("/"))
+        if verbs is None:
+            return self._find_template(verb, path)
+        if verb not in verbs:
+            raise NoRoute(path, tuple(verbs))
+        return verbs[verb]
+
+    def _find_template(self, verb: str, path: str) -> Match:
+        allowed: dict[str, None] = {}
+        for template in self._templates:
+            found = template.pattern.fullmatch(path.rstrip("/"))
+            if found is None:
+                continue
+            if template.verb == verb:
+                return Match(template.row, {name: _unquoted(value) for name, value in found.groupdict().items()})
+            allowed[template.verb] = None
+        raise NoRoute(path, tuple(allowed))
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise BadArgument("the path of the request is not valid UTF-8") from None
+
+
+def renamed(row: Method, name: str, *routes: Route) -> Method:
+    """The same method under another name and at other routes."""
+    return evolve(row, name=name, routes=routes, other_names=())

@@ -1,0 +1,302 @@
+"""REST over the method table.
+
+Refused before the table with an HTTP status of its own: 400 not JSON, 401 secret, 403 Host or Origin, 404, 405, 413,
+429. A method that is found answers 200, also when it fails: the envelope's ``status`` tells, and clients count on it.
+"""
+
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, HTTPFactory, Request
+
+from bitdust.api.arguments import BadArgument, parse_json
+from bitdust.api.call import perform
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, failed
+from bitdust.api.table import Match, NoRoute, Table
+from bitdust.web.connections import Connections
+from bitdust.web.guard import Guard, Refusal
+from bitdust.web.render import pretty
+from bitdust.wire.errors import BitDustError
+
+MAX_BODY = 1 << 20
+MAX_QUERY_FIELDS = 100
+MAX_CONNECTIONS = 256
+IDLE_TIMEOUT = 60
+BODY_TIMEOUT = 30.0
+ALLOWED_HEADERS = b"api_secret, content-type"
+ALLOWED_VERBS = b"GET, POST, PUT, DELETE"
+
+TOO_LARGE = Refusal(413, "too-large", f"the body has more than {MAX_BODY} bytes")
+_log = Logger()
+
+
+@frozen
+class RestApi:
+    """What the requests of one listener share. ``log_calls`` is asked at each call."""
+
+    context: Context
+    table: Table
+    guard: Guard
+
+    def answer(self, request: "ApiRequest") -> None:
+        """Judge, find, call, answer."""
+        headers = request.requestHeaders
+        origin = _single(headers, b"origin")
+        refusal = self.guard.refuse(_single(headers, b"host"), origin, _single(headers, b"sec-fetch-site"))
+        if refusal is not None:
+            return request.refuse(refusal)
+        if origin is not None:
+            request.put_header(b"Access-Control-Allow-Origin", origin)
+            request.put_header(b"Vary", b"Origin")
+            if request.method == b"OPTIONS":
+                return request.allow()
+        refusal = self.guard.refuse_secret(_single(headers, b"api_secret"))
+        if refusal is not None:
+            return request.refuse(refusal)
+        return self._call(request)
+
+    def _call(self, request: "ApiRequest") -> None:
+        try:
+            match = self.table.find(request.method.decode("latin-1"), request.path.decode("latin-1"))
+            given = request.given(match)
+        except NoRoute as error:
+            allowed = error.details["allowed"]
+            if allowed:
+                request.put_header(b"Allow", ", ".join(allowed).encode())
+            return request.refuse(Refusal(405 if allowed else 404, error.code, str(error)))
+        except NotJson as error:
+            return request.refuse(Refusal(400, "not-json", str(error)))
+        except BadArgument as error:
+            return request.reply(200, failed(error.code, str(error)))
+        calling = perform(self.context, match.row, given)
+        request.await_answer(calling)
+        if self.context.settings.get("logs/api-enabled"):
+            calling.addCallback(self._logged, match.row.name)
+        calling.addCallback(request.finish_call).addErrback(request.finish_broken)
+        return None
+
+    def _logged(self, envelope: Envelope, name: str) -> Envelope:
+        _log.info("api {name} {status} {code}", name=name, status=envelope["status"], code=envelope.get("code", ""))
+        return envelope
+
+
+class NotJson(BitDustError):
+    """The body is not a JSON dictionary."""
+
+
+class ApiRequest(Request):
+    """One HTTP request; its body stays in memory and is limited."""
+
+    def __init__(self, channel: HTTPChannel, queued: object, api: RestApi) -> None:
+        super().__init__(channel, queued)
+        self._api = api
+        self._clock = api.context.world.clock
+        self._started = self._clock.seconds()
+        self._calling: Deferred[Any] | None = None
+        self._text = BytesIO()
+        self._received = 0
+        self._refused = False
+        self._late: Any = None
+        self._query = b""
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are here: refuse a large body before it comes."""
+        if length is not None and length > MAX_BODY:
+            self._refuse_body()
+        elif length != 0:
+            self._late = self._clock.callLater(BODY_TIMEOUT, self.channel.forceAbortClient)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A part of the body."""
+        self._received += len(data)
+        if self._refused:
+            return
+        if self._received > MAX_BODY:
+            self._refuse_body()
+        else:
+            self._text.write(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All is here. Forms are not parsed: a body is JSON whatever its type says, as `curl -d` sends it."""
+        self._stop_timer()
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, self._query = path.partition(b"?")
+        if not self._refused:
+            self._api.answer(self)
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client has gone: nobody waits for the call any more."""
+        self._stop_timer()
+        calling, self._calling = self._calling, None
+        self._base.connectionLost(reason)
+        if calling is not None:
+            calling.cancel()
+
+    def given(self, match: Match) -> dict[str, Any]:
+        """Arguments from path, query and body; raises `NotJson` or `BadArgument`."""
+        given: dict[str, Any] = dict(match.arguments)
+        if self._query:
+            for name, value in self._fields():
+                if name in given:
+                    raise BadArgument(f"argument {name[:80]!r} is given twice")
+                given[name] = value
+        if self._received:
+            for name, value in self._body(match).items():
+                if name in given and given[name] != value:
+                    raise BadArgument(f"argument {name[:80]!r} is given twice")
+                given[name] = value
+        return given
+
+    def _fields(self) -> list[tuple[str, str]]:
+        try:
+            return parse_qsl(
+                self._query.decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=MAX_QUERY_FIELDS,
+            )
+        except ValueError as error:
+            raise BadArgument(f"the query of the request cannot be read: {error}") from error
+
+    def _body(self, match: Match) -> dict[str, Any]:
+        text = self._text.getvalue()
+        if not text.strip():
+            return {}
+        try:
+            body = parse_json(text)
+        except BadArgument as error:
+            raise NotJson("not-json", f"the body is {error}") from error
+        if not isinstance(body, dict):
+            raise NotJson("not-json", "the body must be a JSON dictionary of arguments")
+        if match.row.body is not None and body and not body.keys() & match.row.names():
+            return {match.row.body: body}
+        return body
+
+    def await_answer(self, calling: "Deferred[Any]") -> None:
+        """Cancel the call when the client goes."""
+        self._calling = calling
+
+    def finish_call(self, envelope: Envelope) -> None:
+        """The method has answered."""
+        if self._calling is not None:
+            self._calling = None
+            self.reply(200, envelope)
+
+    def finish_broken(self, failure: Failure) -> None:
+        """The answer could not be written as JSON."""
+        _log.failure("an answer could not be written", failure=failure)
+        if not self.startedWriting:
+            self.reply(200, failed("internal", "the answer could not be written; logs/stdout.log tells more"))
+
+    def reply(self, status: int, envelope: Envelope) -> None:
+        """Send an envelope and end the request."""
+        envelope["execution"] = f"{max(0.0, self._clock.seconds() - self._started):.6f}"
+        body = pretty(envelope)
+        self.setResponseCode(status)
+        self.put_header(b"Content-Type", b"application/json")
+        self.put_header(b"Content-Length", b"%d" % len(body))
+        self.put_header(b"Cache-Control", b"no-store")
+        self._base.write(body)
+        self._base.finish()
+
+    @property
+    def _base(self) -> Any:
+        return super()
+
+    def put_header(self, name: bytes, value: bytes) -> None:
+        """Set a header of the answer."""
+        self.responseHeaders.setRawHeaders(name, [value])
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with an HTTP status of its own."""
+        self.reply(refusal.status, failed(refusal.code, refusal.text))
+
+    def allow(self) -> None:
+        """Answer a browser that asks before it calls (CORS preflight)."""
+        self.setResponseCode(204)
+        self.put_header(b"Access-Control-Allow-Methods", ALLOWED_VERBS)
+        self.put_header(b"Access-Control-Allow-Headers", ALLOWED_HEADERS)
+        self.put_header(b"Access-Control-Max-Age", b"600")
+        self._base.finish()
+
+    def _refuse_body(self) -> None:
+        self._refused = True
+        self._stop_timer()
+        self.method, self.clientproto = b"POST", b"HTTP/1.1"
+        self.put_header(b"Connection", b"close")
+        self.refuse(TOO_LARGE)
+        self._base.loseConnection()
+
+    def _stop_timer(self) -> None:
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._late = None
+
+
+def _single(headers: Any, name: bytes) -> bytes | None:
+    values = headers.getRawHeaders(name)
+    if values is None:
+        return None
+    found: bytes = values[0] if len(values) == 1 else b"\0several"
+    return found
+
+
+class ApiChannel(HTTPChannel):
+    """One connection of a REST client."""
+
+    factory: "RestFactory"
+
+    def connectionMade(self) -> None:
+        """Count it."""
+        self.factory.channels.opened(self)
+        self._base.connectionMade()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Count it no more."""
+        self.factory.channels.closed(self)
+        self._base.connectionLost(reason)
+
+    def hang_up(self) -> None:
+        """Close when what was answered is sent."""
+        self._base.loseConnection()
+
+    def break_off(self) -> None:
+        """Close at once."""
+        self._base.forceAbortClient()
+
+    @property
+    def _base(self) -> Any:
+        return super()
+
+
+class RestFactory(HTTPFactory):
+    """Accepts REST clients, so many at a time; writes no access log, because queries may hold what is private."""
+
+    protocol = ApiChannel  # type: ignore[assignment]
+
+    def __init__(self, clock: IReactorTime, api: RestApi) -> None:
+        super().__init__(timeout=IDLE_TIMEOUT, reactor=clock)
+        self._api = api
+        self.channels: Connections[ApiChannel] = Connections(clock)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A channel, or None when there are too many."""
+        if len(self.channels) >= MAX_CONNECTIONS:
+            return None
+        channel: Any = super().buildProtocol(addr)
+        channel.requestFactory = self._make_request
+        return channel
+
+    def _make_request(self, channel: HTTPChannel, queued: object = False) -> ApiRequest:
+        return ApiRequest(channel, queued, self._api)
+
+    def log(self, request: Request) -> None:
+        """Nothing."""
