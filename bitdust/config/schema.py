@@ -1,0 +1,151 @@
+"""Every setting there is: the one table that the program, the API and the command line read."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from bitdust.config.types import Option
+
+KB, MB, GB = 1024, 1024**2, 1024**3
+
+_SERVICES = {
+    "network": "knows whether this machine is on a network",
+    "tcp-connections": "opens the TCP port that peers connect to",
+    "udp-datagrams": "opens the UDP port",
+    "gateway": "turns packets into events and events into packets",
+    "tcp-transport": "carries sessions with peers over TCP and TLS",
+    "entangled-dht": "is a node of the distributed hash table",
+    "identity-propagate": "keeps my identity known to ID servers and to the DHT",
+    "identity-server": "keeps identity documents for others",
+    "p2p-hookups": "answers pings and requests for services",
+    "nodes-lookup": "finds nodes that offer a service",
+    "keys-registry": "keeps my keys",
+    "data-disintegration": "cuts data into pieces and puts them together",
+    "supplier": "keeps pieces for customers",
+    "customer": "keeps contact with my suppliers",
+    "customer-family": "remembers who the suppliers of my customers are",
+    "customer-patrol": "watches quotas and contracts of my customers",
+    "employer": "hires suppliers",
+    "data-motion": "moves pieces to and from suppliers",
+    "list-files": "asks suppliers what they hold",
+    "backup-db": "keeps the catalog the same everywhere",
+    "backups": "uploads files",
+    "restores": "downloads files",
+    "keys-storage": "keeps my key ring at my suppliers",
+    "my-data": "tells that my storage is ready",
+}
+
+
+def _bool(key: str, default: bool, label: str, text: str) -> Option:
+    return Option(key, "bool", default, label, text)
+
+
+def _number(
+    key: str, default: int, label: str, text: str, least: int = 0, most: int | None = None, unit: str = ""
+) -> Option:
+    return Option(key, "int", default, label, text, least, most, unit)
+
+
+def _port(key: str, default: int, label: str) -> Option:
+    return Option(key, "port", default, label, f"{label}; 0 lets the system choose.", 0, 65535)
+
+
+def _size(key: str, default: int, label: str, text: str, least: int = 0, most: int | None = None) -> Option:
+    return Option(key, "size", default, label, text, least, most, "bytes")
+
+
+def _text(key: str, label: str, text: str) -> Option:
+    return Option(key, "text", "", label, text)
+
+
+def _enabled() -> Iterable[Option]:
+    for name, duty in _SERVICES.items():
+        label = name.replace("-", " ") + " enabled"
+        yield _bool(f"services/{name}/enabled", name != "identity-server", label, f"Run the service that {duty}.")
+
+
+_OPTIONS = (
+    _bool("interface/api/auth-secret-enabled", True, "ask for the secret", "Refuse API calls without the secret."),
+    _bool("interface/api/rest-http-enabled", True, "REST", "Answer HTTP requests on loopback."),
+    _port("interface/api/rest-http-port", 8180, "TCP port of the REST API"),
+    _bool("interface/api/web-socket-enabled", True, "WebSocket", "Answer WebSocket calls on loopback."),
+    _port("interface/api/web-socket-port", 8280, "TCP port of the WebSocket API"),
+    _text("interface/api/allowed-hosts", "allowed hosts", "Host names besides loopback that requests may name."),
+    _text("interface/api/allowed-origins", "allowed origins", "Web origins whose pages may call the API."),
+    _number("logs/debug-level", 0, "debug level", "How much is logged: 0 little, 10 everything.", 0, 100),
+    _bool("logs/api-enabled", False, "log API calls", "Log names and outcomes of API calls."),
+    _bool("logs/automat-transitions-enabled", False, "log transitions", "Log every move of every automat."),
+    _bool("logs/automat-events-enabled", False, "log automat events", "Log every event of every automat."),
+    _bool("logs/packet-enabled", False, "log packets", "Log every packet in and out."),
+    Option("paths/backups", "dir", "", "spool", "Folder for pieces that wait for suppliers; empty: in the home."),
+    Option("paths/customers", "dir", "", "customers", "Folder for my customers' pieces; empty: in the home."),
+    Option("paths/restore", "dir", "", "restore", "Folder for downloads without a target; empty: your home folder."),
+    Option(
+        "personal/private-key-size",
+        "int",
+        2048,
+        "size of new keys",
+        "Bits of new RSA keys; under 2048 none is made.",
+        choices=(1024, 2048, 3072, 4096),
+        unit="bits",
+        read_only=False,
+    ),
+    _size(
+        "services/backups/block-size",
+        4 * MB,
+        "size of a pack",
+        "Data is sealed in packs of this size.",
+        64 * KB,
+        16 * MB,
+    ),
+    _size("services/backups/max-block-size", 16 * MB, "largest pack", "No pack is larger than this.", 64 * KB, 32 * MB),
+    _number("services/backups/max-copies", 2, "versions to keep", "Older versions are removed; 0 keeps all.", 0, 1000),
+    _bool("services/backups/keep-local-copies-enabled", False, "keep local pieces", "Keep pieces here after delivery."),
+    _bool("services/backups/wait-suppliers-enabled", True, "wait for suppliers", "An upload ends when it is safe."),
+    _size("services/customer/needed-space", 4 * GB, "space I need", "Room for my own data at my suppliers.", 32 * MB),
+    _number("services/customer/suppliers-number", 4, "suppliers", "Any half of them gives everything back.", 2, 64),
+    _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),
+    _number("services/data-motion/supplier-request-queue-size", 4, "requests at once", "Per supplier.", 1, 64),
+    _number("services/data-motion/supplier-sending-queue-size", 4, "sendings at once", "Per supplier.", 1, 64),
+    _port("services/entangled-dht/udp-port", 14441, "UDP port of the DHT"),
+    _text("services/entangled-dht/known-nodes", "first nodes", "host:port,host:port of nodes to ask first."),
+    _text("services/entangled-dht/attached-layers", "layers", "Layers of the DHT to join besides those of services."),
+    _bool(
+        "services/employer/replace-critically-offline-enabled", True, "replace the lost", "Replace suppliers that left."
+    ),
+    _text("services/employer/candidates", "candidates", "Identity URLs of nodes to hire before others."),
+    _number("services/gateway/p2p-timeout", 15, "patience with peers", "Seconds without progress.", 1, 600, "seconds"),
+    Option(
+        "services/identity-server/host", "str", "", "host of the ID server", "The name or address others use for it."
+    ),
+    _port("services/identity-server/web-port", 8084, "TCP port of the ID server"),
+    _text("services/identity-propagate/known-servers", "ID servers", "host:port,host:port of ID servers."),
+    _text("services/identity-propagate/preferred-servers", "preferred ID servers", "ID servers to use before others."),
+    _number("services/identity-propagate/min-servers", 1, "fewest ID servers", "An identity lives on so many.", 1, 6),
+    _number("services/identity-propagate/max-servers", 5, "most ID servers", "An identity lives on so many.", 1, 6),
+    _number(
+        "services/identity-propagate/health-check-interval-seconds",
+        300,
+        "check of ID servers",
+        "Seconds between checks of my sources.",
+        10,
+        86400,
+        "seconds",
+    ),
+    Option("services/network/interface", "str", "", "address", "The address to listen on and to tell; empty: all."),
+    _number("services/network/receive-limit", 0, "download limit", "0: none.", 0, 10**12, "bytes a second"),
+    _number("services/network/send-limit", 0, "upload limit", "0: none.", 0, 10**12, "bytes a second"),
+    _size(
+        "services/supplier/donated-space", 8 * GB, "space I give", "Room for customers' pieces on this disk.", 64 * MB
+    ),
+    _port("services/tcp-connections/tcp-port", 7771, "TCP port for peers"),
+    _bool("services/tcp-transport/receiving-enabled", True, "accept sessions", "Let peers connect over TCP."),
+    _bool("services/tcp-transport/sending-enabled", True, "open sessions", "Connect to peers over TCP."),
+    _number("services/tcp-transport/priority", 10, "priority", "Lower ones are tried first.", 0, 1000),
+    _port("services/udp-datagrams/udp-port", 8882, "UDP port for peers"),
+)
+
+
+def default_schema() -> Mapping[str, Option]:
+    """All options by key, in the order of their keys."""
+    options = sorted((*_OPTIONS, *_enabled()), key=lambda option: option.key)
+    return MappingProxyType({option.key: option for option in options})

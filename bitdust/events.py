@@ -1,0 +1,179 @@
+"""One numbered stream of events: API, logs and waiting programs all read the same one."""
+
+import json
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from bitdust.wire.errors import BitDustError
+
+MAX_KEPT = 10_000
+MAX_DATA = 64 * 1024
+MAX_CONSUMERS = 1000
+MAX_UNCOLLECTED = 100
+_EVENT_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+Callback = Callable[["Event"], None]
+
+
+@frozen
+class Event:
+    """``seq`` counts from 1 in a process; ``time`` is seconds since the epoch."""
+
+    seq: int
+    id: str
+    data: dict[str, Any]
+    time: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the API shows it; existing clients read ``id``, newer ones ``event_id``."""
+        return {
+            "type": "event",
+            "seq": self.seq,
+            "id": self.id,
+            "event_id": self.id,
+            "data": self.data,
+            "time": self.time,
+        }
+
+
+class Events:
+    """Sends events to subscribers in a later turn, in order, and keeps the last 10,000."""
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._kept: deque[Event] = deque(maxlen=MAX_KEPT)
+        self._counts: Counter[str] = Counter()
+        self._subscribers: list[tuple[str | None, Callback]] = []
+        self._waiting: deque[Event] = deque()
+        self._call: Any = None
+        self._seq = 0
+
+    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
+        """Number and send an event. Raises `BitDustError` ``bad-event`` for an id that is no words-with-dashes."""
+        if len(event_id) > 100 or not _EVENT_ID.fullmatch(event_id):
+            raise BitDustError("bad-event", f"{event_id[:100]!r} is no event id: small letters, digits and dashes")
+        checked = _checked(data or {})
+        self._seq += 1
+        event = Event(self._seq, event_id, checked, self._wall())
+        self._kept.append(event)
+        self._counts[event_id] += 1
+        self._waiting.append(event)
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._deliver)
+        return event.seq
+
+    def _deliver(self) -> None:
+        self._call = None
+        while self._waiting:
+            event = self._waiting.popleft()
+            for wanted, callback in list(self._subscribers):
+                if wanted is None or wanted == event.id:
+                    self._tell(callback, event)
+
+    def _tell(self, callback: Callback, event: Event) -> None:
+        try:
+            callback(event)
+        except Exception:  # noqa: BLE001 - one subscriber must not keep the others from being told
+            self.log.failure("a subscriber of {event} failed", event=event.id)
+
+    def subscribe(self, callback: Callback, event_id: str | None = None) -> Callable[[], None]:
+        """Be told of every event, or of those with this id; gives a remover."""
+        entry = (event_id, callback)
+        self._subscribers.append(entry)
+        return lambda: self._subscribers.remove(entry) if entry in self._subscribers else None
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        return self._seq
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is still kept."""
+        return self._kept[0].seq if self._kept else self._seq + 1
+
+    def since(self, seq: int) -> list[Event]:
+        """Kept events with higher numbers."""
+        return [event for event in self._kept if event.seq > seq]
+
+    def counts(self) -> dict[str, int]:
+        """How often each event was sent."""
+        return dict(sorted(self._counts.items()))
+
+    def stop(self) -> None:
+        """Deliver what waits, then nothing more."""
+        if self._call is not None:
+            self._call.cancel()
+            self._deliver()
+
+
+def _checked(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(data)
+    except (TypeError, ValueError) as error:
+        raise BitDustError("bad-event", f"the data of an event must be JSON: {error}") from error
+    if len(text) > MAX_DATA:
+        raise BitDustError("bad-event", f"the data of an event has {len(text)} bytes; at most {MAX_DATA} are allowed")
+    checked: dict[str, Any] = json.loads(text)
+    return checked
+
+
+class Consumers:
+    """Long polls: each consumer id has a queue of what it did not collect yet, and is dropped when it forgets to."""
+
+    def __init__(self, events: Events) -> None:
+        self._queues: dict[str, deque[Event]] = {}
+        self._waiting: dict[str, Deferred[list[Event]]] = {}
+        self._forget = events.subscribe(self._arrived)
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def listen(self, consumer: str) -> "Deferred[list[Event]]":
+        """What the consumer has not seen, at once or as soon as there is something; may be cancelled."""
+        if not 1 <= len(consumer) <= 100:
+            raise BitDustError("bad-argument", "a consumer id has 1 to 100 characters")
+        if consumer not in self._queues and len(self._queues) >= MAX_CONSUMERS:
+            raise BitDustError("too-many-consumers", f"at most {MAX_CONSUMERS} consumers can listen at once")
+        queue = self._queues.setdefault(consumer, deque())
+        if queue:
+            found = list(queue)
+            queue.clear()
+            return succeed(found)
+        before = self._waiting.pop(consumer, None)
+        if before is not None:
+            before.callback([])
+
+        def forget(_: object) -> None:
+            self._waiting.pop(consumer, None)
+
+        waiting: Deferred[list[Event]] = Deferred(forget)
+        self._waiting[consumer] = waiting
+        return waiting
+
+    def _arrived(self, event: Event) -> None:
+        for consumer in list(self._queues):
+            waiting = self._waiting.pop(consumer, None)
+            if waiting is not None:
+                waiting.callback([event])
+                continue
+            queue = self._queues[consumer]
+            queue.append(event)
+            if len(queue) > MAX_UNCOLLECTED:
+                del self._queues[consumer]
+
+    def stop(self) -> None:
+        """Answer who waits with nothing."""
+        self._forget()
+        waiting, self._waiting = self._waiting, {}
+        for deferred in waiting.values():
+            deferred.callback([])

@@ -1,0 +1,89 @@
+"""Identity documents of others: the newest one of each fingerprint, on disk, never replaced by anything older."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
+from bitdust.identity.document import IdentityDocument, compare
+from bitdust.wire.encoding import WireError
+from bitdust.wire.names import IDURL, idurl_of
+from bitdust.world import World
+
+FOLDER = "identitycache"
+MAX_CACHED = 10_000
+
+
+class EventsPort(Protocol):
+    """Where news are announced."""
+
+    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
+        """Send one event."""
+
+
+class IdentityCache:
+    """Knows a document by fingerprint, IDURL and global id; ids are fingerprints, names only point to them."""
+
+    log = Logger()
+
+    def __init__(self, world: World, events: EventsPort) -> None:
+        self._folder = world.home / FOLDER
+        self._events = events
+        self._documents: dict[bytes, IdentityDocument] = {}
+        self._watchers: list[Callable[[IdentityDocument], None]] = []
+
+    def load(self) -> None:
+        """Read what earlier runs kept; a file that is not whole is reported and left alone."""
+        make_private_folder(self._folder)
+        remove_leftovers(self._folder)
+        for path in sorted(self._folder.glob("*.xml")):
+            try:
+                document = IdentityDocument.parse(path.read_bytes())
+            except (WireError, OSError) as error:
+                self.log.warn("{path} is no identity document: {error}", path=path.name, error=error)
+                continue
+            if path.stem == document.fingerprint.hex():
+                self._documents[document.fingerprint] = document
+
+    def accept(self, document: IdentityDocument) -> str:
+        """``new``, ``newer``, ``refresh``, ``stale`` or ``conflict``; only the first two change what is kept."""
+        if document.is_claim:
+            return "stale"
+        known = self._documents.get(document.fingerprint)
+        word = compare(document, known) if known else "new"
+        if word == "conflict":
+            self._events.send("identity-conflict", {"idurl": str(document.idurl), "revision": document.revision})
+        if word not in ("new", "newer") or (word == "new" and len(self._documents) >= MAX_CACHED):
+            return word
+        make_private_folder(self._folder)
+        write_safely(self._folder / f"{document.fingerprint.hex()}.xml", document.xml)
+        self._documents[document.fingerprint] = document
+        if known and known.idurl != document.idurl:
+            urls = {"old_idurl": str(known.idurl), "new_idurl": str(document.idurl)}
+            self._events.send("identity-url-changed", urls | {"new_revision": document.revision})
+        for watcher in list(self._watchers):
+            watcher(document)
+        return word
+
+    def on_change(self, watcher: Callable[[IdentityDocument], None]) -> Callable[[], None]:
+        """Be told of each document that is new or newer; gives a remover."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
+    def get(self, fingerprint: bytes) -> IdentityDocument | None:
+        """The newest known document of a user."""
+        return self._documents.get(fingerprint)
+
+    def by_idurl(self, idurl: IDURL) -> IdentityDocument | None:
+        """The document whose sources hold this IDURL; the newest date wins where several claim it."""
+        found = [document for document in self._documents.values() if idurl in document.sources]
+        return max(found, key=lambda document: document.date, default=None)
+
+    def by_global_id(self, user: str) -> IdentityDocument | None:
+        """The document of ``alice@host``, of a key id, or of an IDURL."""
+        return self.by_idurl(idurl_of(user))
+
+    def all(self) -> list[IdentityDocument]:
+        """Every known document, by name."""
+        return sorted(self._documents.values(), key=lambda document: (document.name, document.global_id))

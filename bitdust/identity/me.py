@@ -1,0 +1,251 @@
+"""Who this node is: the identity document, the RSA key, this device's key, and the key ring, as the home keeps them."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.crypt.device import DeviceKey, certify
+from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
+from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
+from bitdust.crypt.master import MasterKey
+from bitdust.identity.document import Device, IdentityDocument, compare
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL
+from bitdust.wire.records import DeviceAddresses, DeviceCertificate
+from bitdust.wire.signed import Signed
+from bitdust.world import World
+
+
+class EventsPort(Protocol):
+    """Where changes are announced."""
+
+    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
+        """Send one event."""
+
+
+class Me:
+    """The local identity; absent until it is created or recovered. Files are private and written safely."""
+
+    def __init__(self, world: World, events: EventsPort) -> None:
+        self._world = world
+        self._events = events
+        self._folder = world.home / "metadata"
+        self._document: IdentityDocument | None = None
+        self._master: MasterKey | None = None
+        self._device: DeviceKey | None = None
+        self._certificate: DeviceCertificate | None = None
+        self._addresses: list[str] = []
+        self._ring = KeyRing()
+        self._waiting: list[Deferred[None]] = []
+        self._watchers: list[Callable[[], None]] = []
+
+    def load(self) -> None:
+        """Read the home; raises `BitDustError` ``broken-identity`` that names the file when one is damaged."""
+        path = self._folder / "localidentity"
+        if not path.exists():
+            return
+        try:
+            path = self._folder / "mykeyfile"
+            master = MasterKey.from_pem(path.read_text())
+            path = self._folder / "devicekey"
+            device = DeviceKey.from_seed(bytes.fromhex(path.read_text().strip()))
+            path = self._folder / "localidentity"
+            document = IdentityDocument.parse(path.read_bytes())
+            path = self._folder / "keyring"
+            ring = KeyRing.from_bytes(master.unseal(path.read_bytes())) if path.exists() else KeyRing()
+        except (OSError, ValueError) as error:
+            text = f"{path} is missing or damaged ({error}); bring it back from a copy, or recover from your key file"
+            raise BitDustError("broken-identity", text) from error
+        if document.fingerprint != master.fingerprint or document.device(device.id) is None:
+            text = f"the keys in {self._folder} do not belong to its identity; recover from your key file"
+            raise BitDustError("broken-identity", text)
+        self._master, self._device, self._document, self._ring = master, device, document, ring
+        self._certificate = certify(master, device.public, self.device_number)
+
+    @property
+    def present(self) -> bool:
+        """Whether there is an identity."""
+        return self._document is not None
+
+    def _need(self, value: Any) -> Any:
+        if value is None:
+            raise BitDustError("no-identity", "there is no identity yet: create or recover one")
+        return value
+
+    @property
+    def document(self) -> IdentityDocument:
+        """My newest document; raises `BitDustError` ``no-identity`` while there is none, as all of these do."""
+        document: IdentityDocument = self._need(self._document)
+        return document
+
+    @property
+    def master(self) -> MasterKey:
+        """My RSA key."""
+        master: MasterKey = self._need(self._master)
+        return master
+
+    @property
+    def device(self) -> DeviceKey:
+        """This device's key."""
+        device: DeviceKey = self._need(self._device)
+        return device
+
+    @property
+    def certificate(self) -> DeviceCertificate:
+        """The master key's word for this device."""
+        certificate: DeviceCertificate = self._need(self._certificate)
+        return certificate
+
+    @property
+    def device_number(self) -> int:
+        """This device's number in the document."""
+        device = self.document.device(self.device.id)
+        return device.number if device else 0
+
+    @property
+    def fingerprint(self) -> bytes:
+        """My internal name."""
+        return self.document.fingerprint
+
+    @property
+    def global_id(self) -> str:
+        """``alice@host``."""
+        return self.document.global_id
+
+    @property
+    def key_ring(self) -> KeyRing:
+        """My keys and storage secrets; after a change call `save_key_ring`."""
+        return self._ring
+
+    def save_key_ring(self) -> None:
+        """Seal the ring to the master key and write it safely."""
+        write_safely(self._folder / "keyring", self.sealed_key_ring())
+
+    def sealed_key_ring(self) -> bytes:
+        """The ring in a box that only the master key opens."""
+        return self.master.public.seal(self._ring.to_bytes())
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where this device can be reached: ``tcp://host:port``."""
+        return list(self._addresses)
+
+    def set_addresses(self, addresses: list[str]) -> None:
+        """Tell where this device listens now."""
+        if addresses != self._addresses:
+            self._addresses = list(addresses)
+            self._changed()
+
+    def addresses_record(self) -> Signed:
+        """The signed record that others read."""
+        now = int(self._world.wall() * 1000)
+        record = DeviceAddresses(self.fingerprint, self.device.id, self.addresses, now)
+        return self.sign(record.KIND, record.to_body())
+
+    def sign(self, kind: str, body: bytes) -> Signed:
+        """Sign a record's body with this device's key."""
+        return self.device.sign_record(kind, body)
+
+    def adopt(self, document: IdentityDocument, master: MasterKey, device: DeviceKey) -> None:
+        """Become this identity; the keys are on the disk before the document is."""
+        known = document.device(device.id)
+        if document.fingerprint != master.fingerprint or known is None:
+            raise WireError("wrong-key", "the document does not belong to these keys")
+        make_private_folder(self._folder)
+        write_safely(self._folder / "mykeyfile", master.to_pem().encode())
+        write_safely(self._folder / "devicekey", device.seed.hex().encode())
+        write_safely(self._folder / "username", document.name.encode())
+        self._master, self._device, self._document = master, device, document
+        self._certificate = certify(master, device.public, known.number)
+        self._first_ring()
+        write_safely(self._folder / "localidentity", document.xml)
+        self._events.send("local-identity-set", {"idurl": str(document.idurl), "revision": document.revision})
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+        self._changed()
+
+    def _first_ring(self) -> None:
+        self._ring = KeyRing()
+        self._ring.add(RingKey(MASTER, "my master key"))
+        self._ring.ensure_secret(MASTER, self._world.entropy)
+        self.save_key_ring()
+
+    def replace_key_ring(self, ring: KeyRing) -> None:
+        """Take the ring that the suppliers keep, instead of a fresh one that was never used."""
+        self._ring = ring
+        self.save_key_ring()
+
+    def replace_document(self, document: IdentityDocument) -> None:
+        """Take a newer document of mine."""
+        if document.fingerprint != self.fingerprint or compare(document, self.document) != "newer":
+            raise WireError("stale", "only a newer document of the same key replaces mine")
+        old, self._document = self.document, document
+        write_safely(self._folder / "localidentity", document.xml)
+        self._events.send("local-identity-modified", {"old": old.revision, "new": document.revision})
+        self._changed()
+
+    def revise(
+        self, sources: tuple[IDURL, ...] | None = None, devices: tuple[Device, ...] | None = None, revision: int = 0
+    ) -> IdentityDocument:
+        """The next revision, signed but not yet taken."""
+        return IdentityDocument.create(
+            self.master,
+            sources or self.document.sources,
+            max(revision, self.document.revision + 1),
+            devices or self.document.devices,
+            self._world.wall(),
+        )
+
+    def renew_device(self) -> IdentityDocument:
+        """A new device key in the place of this one, whose word no longer counts from now on; the new document."""
+        new = DeviceKey.generate(self._world.entropy)
+        revision = self.document.revision + 1
+        mine = self.device.id
+        devices = tuple(
+            evolve(device, revoked=revision, sequence=0) if device.id == mine else device
+            for device in self.document.devices
+        )
+        number = max(device.number for device in devices) + 1
+        document = self.revise(devices=(*devices[-7:], Device(number, revision, new.public)))
+        write_safely(self._folder / "devicekey", new.seed.hex().encode())
+        self._device = new
+        self._certificate = certify(self.master, new.public, number)
+        self.replace_document(document)
+        return document
+
+    def erase(self, erase_private_key: bool = False) -> None:
+        """Forget the identity; the private key only when that is asked for."""
+        names = ["localidentity", "devicekey", "keyring", "username", *(["mykeyfile"] if erase_private_key else [])]
+        for name in names:
+            remove_safely(self._folder / name)
+        self._document = self._master = self._device = self._certificate = None
+        self._ring = KeyRing()
+        self._events.send("local-identity-erased")
+        self._changed()
+
+    def when_present(self) -> "Deferred[None]":
+        """Fires as soon as there is an identity."""
+        if self.present:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred(self._forget)
+        self._waiting.append(waiting)
+        return waiting
+
+    def _forget(self, deferred: "Deferred[None]") -> None:
+        self._waiting.remove(deferred)
+
+    def on_change(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Be told when identity, document or addresses change; gives a remover."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
+    def _changed(self) -> None:
+        for watcher in list(self._watchers):
+            watcher()
+
+    def __repr__(self) -> str:
+        return f"<Me {self.global_id if self.present else 'nobody'}>"
