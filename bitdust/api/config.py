@@ -21,26 +21,19 @@ OPTION = "[{key, value, type, label, readonly, default, info?, min?, max?, possi
 )
 def config_get(context: Context, key: str, include_info: bool) -> Envelope:
     """The value of one setting, or what lies in a folder of settings."""
-    key = key.strip("/")
-    keys = set(context.settings.keys())
-    if key in keys:
-        return listed([option(context, key, include_info)])
-    inside = {name[len(key) + 1 :].partition("/")[0] for name in keys_under(context, key)}
-    if not inside:
+    settings, key = context.settings, key.strip("/")
+    if key in settings:
+        return listed([settings.describe(key, include_info)])
+    children = settings.children(key) if key else []
+    if not children:
         raise BitDustError("unknown-setting", f"there is no setting {key[:200]!r}; configs_list shows all")
-    children = [f"{key}/{name}" for name in sorted(inside)]
     return listed(
-        [
-            option(context, child, include_info) if child in keys else {"key": child, "childs": True}
-            for child in children
-        ]
+        [settings.describe(child, include_info) if child in settings else _folder(child) for child in children]
     )
 
 
-def keys_under(context: Context, folder: str) -> list[str]:
-    """The settings inside a folder of settings."""
-    keys = context.settings.keys()
-    return [key for key in keys if key.startswith(folder + "/")]
+def _folder(key: str) -> dict[str, Any]:
+    return {"key": key, "childs": True}
 
 
 @method(
@@ -48,14 +41,14 @@ def keys_under(context: Context, folder: str) -> list[str]:
     Route("POST", "/config/set/{key:path}/v1", ("/c/s/{key:path}",)),
     params=(Param("key"), Param("value", Kind.SCALAR)),
     returns="[{key, value, old_value, type, label, readonly, default}]",
-    errors=("unknown-setting", "bad-setting"),
+    errors=("unknown-setting", "bad-value", "read-only"),
 )
 def config_set(context: Context, key: str, value: Any) -> Envelope:
     """Change one setting. It is checked, saved, and takes effect at once."""
-    key = key.strip("/")
-    before = context.settings.describe(key)["value"]
-    context.settings.set(key, value)
-    return listed([option(context, key, False) | {"old_value": before}])
+    settings = context.settings
+    before = settings.describe(key)["value"]
+    settings.set(key, value)
+    return listed([settings.describe(key) | {"old_value": before}])
 
 
 @method(
@@ -66,12 +59,4 @@ def config_set(context: Context, key: str, value: Any) -> Envelope:
 def configs_list(context: Context, sort: bool, include_info: bool) -> Envelope:
     """All settings."""
     keys = context.settings.keys()
-    return listed([option(context, key, include_info) for key in (sorted(keys) if sort else keys)])
-
-
-def option(context: Context, key: str, include_info: bool) -> dict[str, Any]:
-    """One setting as JSON; the value of a secret one is not shown."""
-    described = context.settings.describe(key)
-    if not include_info:
-        described = {name: value for name, value in described.items() if name != "info"}
-    return described
+    return listed([context.settings.describe(key, include_info) for key in (sorted(keys) if sort else keys)])

@@ -1,75 +1,18 @@
 """What the methods may use of a node. `Node` is the real one; tests bring a small one of their own."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.api.consumers import Consumers
 from bitdust.automats.kernel import Registry
+from bitdust.config.settings import Settings
+from bitdust.events import Consumers, Events
+from bitdust.services.driver import Driver
 from bitdust.world import World
 
 Row = dict[str, Any]
 Rows = list[Row]
-
-
-class SettingsPort(Protocol):
-    """Typed settings of the node."""
-
-    def get(self, key: str) -> Any:
-        """The typed value; raises `BitDustError` for an unknown key."""
-
-    def set(self, key: str, value: Any) -> Any:
-        """Change and save it; raises `BitDustError` for what the key does not take."""
-
-    def keys(self) -> list[str]:
-        """Every key there is."""
-
-    def describe(self, key: str) -> dict[str, Any]:
-        """key, value, type, label, readonly, default, info, and min, max or possible_values where they apply."""
-
-
-class EventsPort(Protocol):
-    """The node's one numbered stream of events."""
-
-    @property
-    def sequence(self) -> int:
-        """The number of the newest event."""
-
-    def send(self, event_id: str, data: dict[str, Any] | None = None) -> Any:
-        """Send one."""
-
-    def subscribe(self, callback: Callable[[Any], None], event_id: str | None = None) -> Callable[[], None]:
-        """Be told of events; gives a remover."""
-
-    def counters(self) -> Mapping[str, int]:
-        """How many events of each id were sent."""
-
-
-class DriverPort(Protocol):
-    """The services of the node."""
-
-    def list(self) -> Rows:
-        """All services in boot order."""
-
-    def info(self, name: str) -> dict[str, Any]:
-        """One service, under any spelling of its name."""
-
-    def start(self, name: str) -> "Deferred[str]":
-        """Enable and start; fires with the outcome."""
-
-    def stop(self, name: str) -> "Deferred[str]":
-        """Disable and stop; fires with the outcome."""
-
-    def restart(self, name: str) -> "Deferred[Any]":
-        """Stop and start; fires with both outcomes."""
-
-    def health(self, name: str) -> "Deferred[bool]":
-        """Check now."""
-
-    def is_on(self, name: str) -> bool:
-        """True while the service works."""
 
 
 class MePort(Protocol):
@@ -193,11 +136,11 @@ class Context(Protocol):
         """Clock, wall time, threads, home."""
 
     @property
-    def settings(self) -> SettingsPort:
+    def settings(self) -> Settings:
         """Typed settings."""
 
     @property
-    def events(self) -> EventsPort:
+    def events(self) -> Events:
         """The event stream."""
 
     @property
@@ -205,7 +148,7 @@ class Context(Protocol):
         """Long polls on the event stream."""
 
     @property
-    def driver(self) -> DriverPort:
+    def driver(self) -> Driver:
         """Services."""
 
     @property

@@ -1,15 +1,13 @@
 """The event stream: send, poll, count."""
 
-import re
 from typing import Any
 
 from bitdust.api.arguments import BadArgument, Kind
-from bitdust.api.consumers import MAX_TIMEOUT
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.table import Param, Route, method
 
-EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+MAX_TIMEOUT = 3600.0
 
 
 @method(
@@ -17,15 +15,14 @@ EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
     params=(Param("event_id"), Param("data", Kind.JSON, None, help="a JSON dictionary")),
     body="data",
     returns="{event_id, created, seq}",
+    errors=("bad-event",),
 )
 def event_send(context: Context, event_id: str, data: Any) -> Envelope:
     """Put an event of your own into the stream of this node: for tests and for programs around the node."""
-    if not EVENT_ID.fullmatch(event_id):
-        raise BadArgument("argument 'event_id' must be 1 to 100 letters, digits, '-', '_' or '.'")
     if data is not None and not isinstance(data, dict):
         raise BadArgument("argument 'data' must be a JSON dictionary")
-    context.events.send(event_id, data)
-    return ok({"event_id": event_id, "created": context.world.wall(), "seq": context.events.sequence})
+    seq = context.events.send(event_id, data)
+    return ok({"event_id": event_id, "created": context.world.wall(), "seq": seq})
 
 
 @method(
@@ -42,15 +39,18 @@ def event_send(context: Context, event_id: str, data: Any) -> Envelope:
             high=MAX_TIMEOUT,
         ),
     ),
-    returns="[{type, id, data, time, seq}]",
+    returns="[{type, id, event_id, data, time, seq}]",
 )
 async def event_listen(context: Context, consumer_callback_id: str, polling_timeout: float | None) -> Envelope:
     """What has happened since the last call of this consumer; waits when nothing has. A consumer that leaves 100
     events uncollected is forgotten."""
-    return listed(await context.consumers.listen(consumer_callback_id, polling_timeout))
+    waiting = context.consumers.listen(consumer_callback_id)
+    if polling_timeout is not None:
+        waiting.addTimeout(polling_timeout, context.world.clock, lambda *_: [])
+    return listed([event.as_dict() for event in await waiting])
 
 
 @method(Route("GET", "/event/list/v1", ("/ev/l",)), returns="{event id: how often it was sent}")
 def events_list(context: Context) -> Envelope:
     """How many events of each kind there were since the start."""
-    return ok(dict(context.events.counters()))
+    return ok(context.events.counts())

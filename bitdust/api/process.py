@@ -53,7 +53,7 @@ def process_info(context: Context) -> Envelope:
             "identity": {"ready": context.me.present, "cache": len(list(context.cache.all()))},
             "service": {"active": _count(services, "ON"), "total": len(services)},
             "automats": {"active": len(context.registry)},
-            "event": {"sequence": context.events.sequence, "consumers": len(context.consumers)},
+            "event": {"sequence": context.events.last, "consumers": len(context.consumers)},
             **_figures(context),
         }
     )

@@ -3,7 +3,6 @@
 from typing import Any
 
 from bitdust.api.arguments import Kind
-from bitdust.api.config import keys_under, option
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed, ok
 from bitdust.api.table import Param, Route, method
@@ -29,8 +28,8 @@ def services_list(context: Context, with_configs: bool, as_tree: bool) -> Envelo
 
 
 def _with_configs(context: Context, service: dict[str, Any]) -> dict[str, Any]:
-    keys = keys_under(context, service["config_path"])
-    return service | {"configs": [option(context, key, False) for key in keys]}
+    settings = context.settings
+    return service | {"configs": [settings.describe(key) for key in settings.children(service["config_path"])]}
 
 
 @method(

@@ -3,7 +3,8 @@
 ``{"command": "api_call", "method": …, "kwargs": {…}, "call_id": …}`` is answered with
 ``{"type": "api_call", "payload": {"call_id": …, "response": {…}}}``, or with ``errors`` instead of ``response`` when
 the message itself was wrong. Events come as ``{"type": "event", "payload": {"event_id", "data", "seq", "time"}}``.
-``{"command": "subscribe", "events": ["service-started", …]}`` narrows them to some ids, ``"events": null`` widens them.
+``{"command": "subscribe", "events": ["service-started", …]}`` narrows them to some ids, ``"events": null`` widens them;
+``"after": seq`` sends again what came after that event, so that a client that comes back misses nothing.
 """
 
 from collections import deque
@@ -20,8 +21,9 @@ from zope.interface import implementer
 from bitdust.api.arguments import BadArgument, parse_json
 from bitdust.api.call import perform
 from bitdust.api.context import Context
-from bitdust.api.envelope import Envelope
+from bitdust.api.envelope import Envelope, ok
 from bitdust.api.table import Table
+from bitdust.events import Event
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard
 from bitdust.web.render import compact
@@ -123,7 +125,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             self._call(message, call_id)
         elif command == "subscribe":
             self._subscribe(message.get("events"))
-            self._answer({"status": "OK"}, call_id)
+            self._resume(message.get("after"), call_id)
         else:
             raise BadArgument(f"unknown command {str(command)[:80]!r}; known are api_call and subscribe")
 
@@ -156,6 +158,16 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             self._wanted = frozenset(events)
         else:
             raise BadArgument("events must be a list of event ids, or null for all")
+
+    def _resume(self, after: Any, call_id: Any) -> None:
+        """Answer, then send again what came after event number ``after``; ``missed`` were too long ago."""
+        events = self._api.context.events
+        if after is not None and (isinstance(after, bool) or not isinstance(after, int) or after < 0):
+            raise BadArgument("after must be the number of an event")
+        missed = max(0, events.oldest - after - 1) if after is not None else 0
+        self._answer(ok({"seq": events.last, "missed": missed}), call_id)
+        for event in events.since(after) if after is not None else ():
+            self.push_event(event.id, event_message(event))
 
     def _answer(self, envelope: Envelope, call_id: Any) -> None:
         self.push(compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}}))
@@ -246,10 +258,15 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         self._forget()
         return self.connections.close()
 
-    def _broadcast(self, event: Any) -> None:
+    def _broadcast(self, event: Event) -> None:
         sockets = self.connections.all()
         if sockets:
-            payload = {"event_id": event.event_id, "data": event.data, "seq": event.seq, "time": event.time}
-            data = compact({"type": "event", "payload": payload})
+            data = event_message(event)
             for socket in sockets:
-                socket.push_event(event.event_id, data)
+                socket.push_event(event.id, data)
+
+
+def event_message(event: Event) -> bytes:
+    """An event as it goes to a client."""
+    payload = {"event_id": event.id, "data": event.data, "seq": event.seq, "time": event.time}
+    return compact({"type": "event", "payload": payload})
