@@ -1,0 +1,75 @@
+"""The daemon's log: ``logs/stdout.log``, a file for each exception, and the terminal when there is one."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from twisted.logger import (
+    ILogObserver,
+    LogBeginner,
+    LogEvent,
+    LogLevel,
+    LogPublisher,
+    globalLogBeginner,
+    globalLogPublisher,
+)
+from zope.interface import provider
+
+from bitdust.crypt.files import make_private_folder
+from bitdust.log.entry import as_text, coloured
+from bitdust.log.exceptions import ExceptionFiles
+from bitdust.log.rotation import RotatingFile
+
+COLOURS = "BITDUST_LOG_USE_COLORS"
+
+
+def start_logging(
+    home: Path,
+    debug_level: int | Callable[[], int],
+    to_terminal: bool,
+    *,
+    terminal: TextIO = sys.stderr,
+    environment: Mapping[str, str] = os.environ,
+    beginner: LogBeginner = globalLogBeginner,
+    publisher: LogPublisher = globalLogPublisher,
+) -> Callable[[], None]:
+    """Log what `twisted.logger` is told, until the returned call.
+
+    ``debug_level`` 0 leaves out debug entries; a callable is asked each time, so that a changed setting counts at once.
+    """
+    make_private_folder(home / "logs")
+    paper = RotatingFile(home / "logs" / "stdout.log")
+    exceptions = ExceptionFiles(home / "logs")
+    show = _shower(terminal, environment) if to_terminal else None
+    level = debug_level if callable(debug_level) else lambda: debug_level
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        if event.get("log_level") is LogLevel.debug and level() <= 0:
+            return
+        paper.write(as_text(event))
+        exceptions(event)
+        if show is not None:
+            show(event)
+
+    def stop() -> None:
+        publisher.removeObserver(observe)
+        paper.close()
+
+    beginner.beginLoggingTo([observe], redirectStandardIO=False)
+    return stop
+
+
+def _shower(terminal: TextIO, environment: Mapping[str, str]) -> Callable[[LogEvent], None]:
+    use_colours = environment.get(COLOURS, "1") != "0" and terminal.isatty()
+    text = coloured if use_colours else as_text
+
+    def show(event: LogEvent) -> None:
+        try:
+            print(text(event), file=terminal, flush=True)
+        except (OSError, ValueError):
+            """The terminal is gone; the file has the entry."""
+
+    return show
