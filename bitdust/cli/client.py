@@ -1,0 +1,88 @@
+"""A small client of a node's REST API, over the standard library."""
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+from bitdust.cli.lock import running_pid
+
+CALL_TIMEOUT = 180.0
+
+
+class ApiError(Exception):
+    """The node answered ERROR, or not at all; ``code`` is stable."""
+
+    def __init__(self, code: str, text: str, envelope: dict[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.envelope = envelope or {}
+
+
+class NotRunning(ApiError):
+    """There is no node to ask."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__("not-running", f"BitDust is not running in {home}; start it with: bitdust daemon")
+
+
+class ApiClient:
+    """Calls methods of the node whose home folder this is."""
+
+    def __init__(self, home: Path, timeout: float | None = CALL_TIMEOUT) -> None:
+        self._home = home
+        self._timeout = timeout
+
+    @property
+    def port(self) -> int:
+        """The REST port that the node wrote down. Raises `NotRunning`."""
+        return int(self._ports()["rest"])
+
+    def _ports(self) -> dict[str, int]:
+        if running_pid(self._home) is None:
+            raise NotRunning(self._home)
+        try:
+            ports: dict[str, int] = json.loads((self._home / "metadata" / "apiports").read_text())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            raise NotRunning(self._home) from None
+        if "rest" not in ports:
+            raise ApiError(
+                "no-rest", "the REST API of the node is off; bitdust set interface/api/rest-http-enabled true"
+            )
+        return ports
+
+    @property
+    def secret(self) -> str:
+        """The API's secret."""
+        try:
+            return (self._home / "apisecret").read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def call(self, method: str, **arguments: Any) -> Any:
+        """The ``result`` of a method, {} when it has none. Raises `ApiError`."""
+        return self.envelope(method, **arguments).get("result", {})
+
+    def envelope(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """The whole answer. Raises `ApiError` when it is ERROR, and when there is none."""
+        answer = self._ask(method, json.dumps(arguments).encode())
+        if answer.get("status") != "OK":
+            errors = answer.get("errors") or ["the node answered without a reason"]
+            raise ApiError(str(answer.get("code", "error")), "; ".join(map(str, errors)), answer)
+        return answer
+
+    def _ask(self, method: str, body: bytes) -> dict[str, Any]:
+        headers = {"api_secret": self.secret, "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
+        try:
+            connection.request("POST", f"/api/{method}", body, headers)
+            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        except ConnectionRefusedError:
+            raise NotRunning(self._home) from None
+        except TimeoutError as error:
+            raise ApiError("timeout", f"the node did not answer within {self._timeout:.0f} seconds") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ApiError("no-answer", f"the node did not answer: {error or type(error).__name__}") from error
+        finally:
+            connection.close()
+        return answer

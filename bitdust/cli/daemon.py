@@ -1,0 +1,150 @@
+"""The node's process: start it in front or behind, stop it, start it again. One process a home folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bitdust.cli.client import ApiClient, ApiError, NotRunning
+from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
+from bitdust.cli.main import Session
+
+PACKAGE = str(Path(__file__).resolve().parents[2])
+START_PATIENCE = 20.0
+STOP_PATIENCE = 10.0
+KILL_PATIENCE = 5.0
+RESTART = 100
+"""Exit code of `bitdust.node.main` that asks for a new process."""
+
+
+@click.command()
+@click.pass_obj
+def daemon(session: Session) -> None:
+    """Start the node in the background; comes back when its API answers."""
+    if running_pid(session.home) is not None:
+        click.echo("main BitDust process already started")
+        return
+    click.echo("new BitDust process will be started in daemon mode")
+    launch(session.home)
+
+
+def launch(home: Path) -> None:
+    """A node in a process group of its own, without our files; returns when its API is up. Raises `ApiError`."""
+    logs = home / "logs"
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.chmod(0o700)
+    start_log = logs / "start.log"
+    (home / "metadata" / "apiports").unlink(missing_ok=True)
+    with open(os.open(start_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bitdust", "--appdir", str(home), "start", "--detached"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            close_fds=True,
+            cwd="/",
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [PACKAGE, os.environ.get("PYTHONPATH")]))},
+        )
+    ready = home / "metadata" / "apiports"
+    wait_until(lambda: ready.exists() or child.poll() is not None, START_PATIENCE)
+    if child.poll() is not None:
+        said = start_log.read_text(errors="replace").strip()[-2000:]
+        raise ApiError("not-started", f"BitDust did not start\n{said or 'it left no word; see ' + str(logs)}")
+    if not ready.exists():
+        raise ApiError("slow-start", f"BitDust is starting but does not answer yet; see {logs}/stdout.log")
+
+
+@click.command()
+@click.option("--detached", is_flag=True, hidden=True)
+@click.pass_obj
+def start(session: Session, detached: bool) -> None:
+    """Start the node in the foreground, until Ctrl-C or `bitdust stop`."""
+    from bitdust import node
+
+    try:
+        lock = ProcessLock.take(session.home)
+    except AlreadyRunning as error:
+        raise ApiError("already-running", str(error)) from None
+    try:
+        code = node.main(session.home, foreground=not detached)
+    finally:
+        lock.release()
+    if code == RESTART:
+        words = ["start", "--detached"] if detached else ["start"]
+        os.execv(sys.executable, [sys.executable, "-m", "bitdust", "--appdir", str(session.home), *words])
+    raise SystemExit(code)
+
+
+@click.command()
+@click.pass_obj
+def stop(session: Session) -> None:
+    """Stop the node; comes back when its process is gone."""
+    pid = running_pid(session.home)
+    if pid is None:
+        click.echo("BitDust is not running at the moment")
+        return
+    click.echo(f"found main BitDust process: {pid}")
+    end_process(session.home, pid)
+    click.echo("finished")
+
+
+def end_process(home: Path, pid: int) -> None:
+    """Ask the node to stop, then insist. Raises `ApiError` when nothing helps."""
+
+    def ask() -> None:
+        ApiClient(home, timeout=5).call("process_stop")
+
+    steps: tuple[tuple[Callable[[], object], float], ...] = (
+        (ask, STOP_PATIENCE),
+        (lambda: os.kill(pid, signal.SIGTERM), KILL_PATIENCE),
+        (lambda: os.kill(pid, signal.SIGKILL), KILL_PATIENCE),
+    )
+    for step, patience in steps:
+        heard = True
+        try:
+            step()
+        except (ApiError, ProcessLookupError):
+            heard = False
+        if wait_until(lambda: running_pid(home) != pid, patience if heard else 1.0):
+            return
+    raise ApiError("not-stopped", f"process {pid} does not stop")
+
+
+@click.command()
+@click.pass_obj
+def restart(session: Session) -> None:
+    """Stop the node, if it runs, and start it in the background."""
+    pid = running_pid(session.home)
+    if pid is not None:
+        click.echo(f"found main BitDust process: {pid}")
+        end_process(session.home, pid)
+        click.echo("finished")
+    click.echo("new BitDust process will be started in daemon mode")
+    launch(session.home)
+
+
+def wait_until(done: Callable[[], bool], patience: float) -> bool:
+    """Look again until it is so, or patience (seconds) ends."""
+    deadline = time.monotonic() + patience
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def is_running(home: Path) -> bool:
+    """Whether a node has this home and answers."""
+    try:
+        ApiClient(home, timeout=10).call("process_health")
+    except NotRunning:
+        return False
+    except ApiError:
+        return True
+    return True

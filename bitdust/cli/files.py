@@ -1,0 +1,176 @@
+"""Files from the command line: list, create, upload, download, delete, sync, cancel, progress."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bitdust.cli.client import ApiError
+from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
+from bitdust.cli.main import Session
+from bitdust.cli.output import printable, show_json, show_table, size
+from bitdust.cli.progress import follow
+
+ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
+ALIASES |= {"restore": "download", "mkdir": "create", "new": "create", "show": "info", "abort": "cancel"}
+
+
+@click.group(cls=Aliased, aliases=ALIASES, default="list")
+def file() -> None:
+    """Files that your suppliers keep."""
+
+
+@file.command("list")
+@click.argument("path", required=False)
+@click.option("--flat", is_flag=True, help="Only what lies directly in PATH.")
+@click.pass_obj
+def listing(session: Session, path: str | None = None, flat: bool = False) -> None:
+    """What is in the catalog, or in the folder PATH of it."""
+    arguments = {"remote_path": path} if path else {}
+    rows = session.call("files_list", recursive=not flat, **arguments) or []
+    if session.as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        newest = max(row.get("versions") or [{}], key=lambda version: version.get("backup_id", ""))
+        row["reliable"] = newest.get("reliable")
+        row["delivered"] = newest.get("delivered")
+        row["bytes"] = size(row.get("size")) if row.get("type") == "file" else None
+    show_table(rows, ["path_id", "type", "bytes", "delivered", "reliable", "path"], "the catalog is empty")
+
+
+@file.command("info")
+@click.argument("path")
+@click.pass_obj
+def info(session: Session, path: str) -> None:
+    """Everything about one file or folder, with its versions."""
+    show_json(session.call("file_info", remote_path=path))
+
+
+@file.command("create")
+@click.argument("path")
+@click.option("--folder", is_flag=True, help="A folder instead of a file.")
+@click.option("--exist-ok", is_flag=True, help="It may be there already.")
+@click.pass_obj
+def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
+    """Make a place in the catalog; `file upload` fills it."""
+    row = session.call("file_create", remote_path=path, as_folder=folder, exist_ok=exist_ok)
+    if session.as_json:
+        show_json(row)
+    else:
+        click.echo(f"created {row.get('type', 'item')} {row.get('remote_path', path)} ({row.get('path_id')})")
+
+
+@file.command("upload")
+@click.argument("local", type=click.Path())
+@click.argument("remote")
+@click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
+@click.pass_obj
+def upload(session: Session, local: str, remote: str, no_wait: bool) -> None:
+    """Encrypt LOCAL, a file or a whole folder, and give its pieces to your suppliers as a new version of REMOTE."""
+    source = os.path.abspath(os.path.expanduser(local))
+    if not os.path.lexists(source):
+        raise ApiError("no-such-file", f"{printable(source)} does not exist")
+    arguments = {"local_path": source, "remote_path": remote}
+    _transfer(session, "upload", arguments, no_wait)
+
+
+@file.command("download")
+@click.argument("remote")
+@click.argument("local", type=click.Path(), default=".")
+@click.option("--overwrite", "policy", flag_value="replace", help="Replace files that exist.")
+@click.option("--keep", "policy", flag_value="keep", help="Leave files that exist as they are.")
+@click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
+@click.pass_obj
+def download(session: Session, remote: str, local: str, policy: str | None, no_wait: bool) -> None:
+    """Bring REMOTE (path, path id, or either with /version) back into the folder LOCAL."""
+    folder = os.path.abspath(os.path.expanduser(local))
+    if policy is None:
+        policy = _ask_about(session, remote, folder)
+    arguments = {"remote_path": remote, "destination_path": folder, "policy": policy}
+    _transfer(session, "download", arguments, no_wait)
+
+
+def _ask_about(session: Session, remote: str, folder: str) -> str:
+    """What to do with files that exist: nothing to ask when there are none."""
+    name = session.call("file_info", remote_path=remote).get("name") or remote.rpartition("/")[2]
+    target = Path(folder) / name
+    if not os.path.lexists(target):
+        return "replace"
+    shown = printable(str(target))
+    if not sys.stdin.isatty():
+        raise ApiError("exists", f"{shown} exists; say --overwrite or --keep")
+    answer = click.prompt(
+        f"{shown} exists: overwrite it, keep what is there, or stop?",
+        type=click.Choice(["overwrite", "keep", "stop"]),
+        default="stop",
+    )
+    if answer == "stop":
+        raise click.Abort
+    return "replace" if answer == "overwrite" else "keep"
+
+
+def _transfer(session: Session, way: str, arguments: dict[str, Any], no_wait: bool) -> None:
+    method = f"file_{way}_start"
+    if no_wait:
+        result = session.call(method, **arguments)
+    else:
+        result = follow(session, way, method, arguments)
+    if session.as_json:
+        show_json(result)
+        return
+    word = "began" if no_wait else "done"
+    click.echo(f"{way} {word}: {printable(arguments['remote_path'])}")
+    for problem in result.get("problems", ()):
+        click.echo(f"  not included: {text_of(problem)}", err=True)
+
+
+def text_of(problem: Any) -> str:
+    """One line about something that was left out."""
+    if isinstance(problem, dict):
+        return printable(f"{problem.get('path', '')}: {problem.get('reason', problem.get('text', ''))}")
+    return printable(str(problem))
+
+
+@file.command("delete")
+@click.argument("path")
+@click.pass_obj
+def delete(session: Session, path: str) -> None:
+    """Take a file or folder out of the catalog and off the suppliers."""
+    row = session.call("file_delete", remote_path=path)
+    click.echo(f"deleted {row.get('remote_path', path)}")
+
+
+@file.command("sync")
+@click.pass_obj
+def sync(session: Session) -> None:
+    """Compare with the suppliers now, and mend what is missing."""
+    session.call("files_sync")
+    click.echo("synchronisation began")
+
+
+@file.command("cancel")
+@click.argument("path")
+@click.option("--download", "way", flag_value="download", help="Stop a download.")
+@click.option("--upload", "way", flag_value="upload", default=True, help="Stop an upload (the default).")
+@click.pass_obj
+def cancel(session: Session, path: str, way: str) -> None:
+    """Stop an upload or download."""
+    envelope = session.client.envelope(f"file_{way}_stop", remote_path=path)
+    click.echo(envelope.get("message", f"{way} stopped: {path}"))
+
+
+@file.command("progress")
+@click.pass_obj
+def progress(session: Session) -> None:
+    """Uploads and downloads that run or wait."""
+    uploads, downloads = session.call("files_uploads"), session.call("files_downloads") or []
+    if session.as_json:
+        show_json({"uploads": uploads, "downloads": downloads})
+        return
+    rows = [row | {"way": "upload", "state": "running"} for row in uploads.get("running", ())]
+    rows += [row | {"way": "upload", "state": "waiting"} for row in uploads.get("pending", ())]
+    rows += [row | {"way": "download", "state": "running"} for row in downloads]
+    show_table(rows, ["way", "state", "path_id", "progress", "remote_path"], "nothing is on its way")

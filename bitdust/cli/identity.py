@@ -1,0 +1,128 @@
+"""Your identity from the command line."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from bitdust.cli.client import ApiError
+from bitdust.cli.groups import Aliased
+from bitdust.cli.main import Session
+from bitdust.cli.output import show_fields, show_json, show_table
+
+ALIASES = {
+    "show": "show", "info": "show", "new": "create", "register": "create", "generate": "create", "bk": "backup",
+    "save": "backup", "restore": "recover", "load": "recover", "ls": "list", "cache": "list",
+}  # fmt: skip
+FIELDS = ("name", "global_id", "idurl", "sources", "contacts", "revision", "date", "fingerprint")
+
+
+@click.group(cls=Aliased, aliases=ALIASES, default="show")
+def identity() -> None:
+    """Your identity: create, show, backup, recover, list (of the identities you know)."""
+
+
+def _show(session: Session, document: dict[str, object]) -> None:
+    if session.as_json:
+        show_json(document)
+    else:
+        show_fields(document, FIELDS)
+
+
+@identity.command("create")
+@click.argument("name")
+@click.option("--server", "servers", multiple=True, help="ID server to register at, host:port; may be given again.")
+@click.pass_obj
+def create(session: Session, name: str, servers: tuple[str, ...]) -> None:
+    """Make your keys and register NAME (3 to 20 of a-z 0-9 - _) at the ID servers."""
+    arguments = {"preferred_servers": list(servers)} if servers else {}
+    _show(session, session.call("identity_create", username=name, join_network=True, **arguments))
+    if not session.as_json:
+        click.echo("\nNow keep a copy of your key elsewhere: bitdust identity backup FILE", err=True)
+
+
+@identity.command("show")
+@click.option("--xml", is_flag=True, help="Print the signed document itself.")
+@click.pass_obj
+def show(session: Session, xml: bool) -> None:
+    """Who this node is."""
+    document = session.call("identity_get", include_xml_source=xml)
+    if xml and not session.as_json:
+        click.echo(document["xml"])
+    else:
+        _show(session, document)
+
+
+@identity.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the key with it.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+@click.pass_obj
+def backup(session: Session, file: Path, encrypt: bool, passphrase_file: Path | None, overwrite: bool) -> None:
+    """Write your key file: the only thing you need to come back. Keep it on another machine."""
+    target = file.expanduser().absolute()
+    if target.exists() and not overwrite:
+        raise ApiError("exists", f"{target} exists; take another name, or --overwrite")
+    secret = passphrase(passphrase_file, encrypt, twice=True)
+    arguments = {} if secret is None else {"passphrase": secret}
+    result = session.call("identity_backup", destination_filepath=str(target), **arguments)
+    if session.as_json:
+        show_json(result)
+    else:
+        click.echo(f"your key file is {target}; keep it where neither this machine nor a thief of it can lose it")
+
+
+@identity.command("recover")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("idurl", required=False)
+@click.option("--passphrase-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_obj
+def recover(session: Session, file: Path, idurl: str | None, passphrase_file: Path | None) -> None:
+    """Become who you were: FILE is a key file, IDURL where your identity lies if the file does not tell."""
+    text = file.read_bytes()
+    if len(text) > 100_000:
+        raise ApiError("too-large", f"{file} has {len(text)} bytes; it is no key file")
+    secret = passphrase(passphrase_file, b"ENCRYPTED" in text, twice=False)
+    arguments: dict[str, object] = {} if secret is None else {"passphrase": secret}
+    if idurl:
+        arguments["known_idurl"] = idurl
+    source = text.decode(errors="replace")
+    _show(session, session.call("identity_recover", private_key_source=source, join_network=True, **arguments))
+
+
+def passphrase(file: Path | None, ask: bool, twice: bool) -> str | None:
+    """From a file, or from the terminal; never from the command line."""
+    if file is not None:
+        return file.read_text().rstrip("\n")
+    if not ask:
+        return None
+    if not sys.stdin.isatty():
+        raise ApiError("passphrase-needed", "the key is encrypted; give --passphrase-file FILE")
+    entered: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
+    return entered
+
+
+@identity.command("list")
+@click.pass_obj
+def known(session: Session) -> None:
+    """The identities that this node knows."""
+    rows = session.call("identity_cache_list") or []
+    if session.as_json:
+        show_json(rows)
+    else:
+        show_table(rows, ["name", "global_id", "revision", "idurl"], "no other identity is known yet")
+
+
+@click.command()
+@click.pass_obj
+def global_id(session: Session) -> None:
+    """Print your global id."""
+    click.echo(session.call("identity_get")["global_id"])
+
+
+@click.command()
+@click.pass_obj
+def idurl(session: Session) -> None:
+    """Print where your identity document lies."""
+    click.echo(session.call("identity_get")["idurl"])

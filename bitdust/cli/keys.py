@@ -1,0 +1,92 @@
+"""Keys from the command line."""
+
+from pathlib import Path
+
+import click
+
+from bitdust.cli.client import ApiError
+from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
+from bitdust.cli.main import Session
+from bitdust.cli.output import show_fields, show_json, show_table
+
+ALIASES = (
+    LIST_WORDS | REMOVE_WORDS | {"new": "create", "gen": "create", "show": "get", "print": "get", "erase": "delete"}
+)
+
+
+@click.group(cls=Aliased, aliases=ALIASES, default="list")
+def key() -> None:
+    """Keys: list, create, get, label, delete."""
+
+
+@key.command("list")
+@click.pass_obj
+def listing(session: Session) -> None:
+    """All keys; master is your own."""
+    rows = session.call("keys_list") or []
+    if session.as_json:
+        show_json(rows)
+    else:
+        show_table(rows, ["key_id", "label", "size", "active", "is_public"], "there are no keys yet")
+
+
+@key.command("create")
+@click.argument("alias")
+@click.argument("size", type=int, required=False)
+@click.option("--label", default="", help="What people see.")
+@click.pass_obj
+def create(session: Session, alias: str, size: int | None, label: str) -> None:
+    """Make a key named ALIAS, for files that you may share one day."""
+    _show(session, session.call("key_create", key_alias=alias, key_size=size, label=label))
+
+
+@key.command("get")
+@click.argument("key_id", default="master")
+@click.option("--private-to", type=click.Path(path_type=Path, dir_okay=False), help="Write the private key to a file.")
+@click.pass_obj
+def get(session: Session, key_id: str, private_to: Path | None) -> None:
+    """One key; its private part is only ever written to a file."""
+    row = session.call("key_get", key_id=key_id, include_private=private_to is not None)
+    if private_to is not None:
+        _write_private(private_to, row.pop("private") or "")
+    _show(session, row)
+
+
+def _write_private(path: Path, text: str) -> None:
+    import os
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ApiError("exists", f"{path} exists; take another name") from None
+    with open(descriptor, "w") as stream:
+        stream.write(text)
+
+
+@key.command("label")
+@click.argument("key_id")
+@click.argument("label")
+@click.pass_obj
+def label_key(session: Session, key_id: str, label: str) -> None:
+    """Change the label of a key."""
+    session.call("key_label", key_id=key_id, label=label)
+    click.echo(f"{key_id} is now labelled {label!r}")
+
+
+@key.command("delete")
+@click.argument("key_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(session: Session, key_id: str, yes: bool) -> None:
+    """Forget a key. What is encrypted with it cannot be read any more."""
+    if not yes:
+        click.confirm(f"Erase {key_id}? What is encrypted with it cannot be read any more", abort=True)
+    session.call("key_erase", key_id=key_id)
+    click.echo(f"{key_id} is erased")
+
+
+def _show(session: Session, row: dict[str, object]) -> None:
+    if session.as_json:
+        show_json(row)
+    else:
+        show_fields(row, ("key_id", "alias", "creator", "label", "size", "active", "is_public", "public"))

@@ -1,0 +1,129 @@
+"""``bitdust …``: a client of the node's public API, and the way to start the node.
+
+Commands are loaded when they are called, so that ``bitdust --help`` is there at once; only the daemon loads Twisted.
+"""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bitdust import __version__
+from bitdust.cli.client import ApiClient, ApiError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "daemon": ("daemon:daemon", "Start the node in the background."),
+    "start": ("daemon:start", "Start the node in the foreground."),
+    "stop": ("daemon:stop", "Stop the node."),
+    "restart": ("daemon:restart", "Stop the node and start it again."),
+    "set": ("settings:set_setting", "Change a setting, with the node running or not."),
+    "get": ("settings:get_setting", "Show a setting."),
+    "config": ("settings:config", "List, show and change settings."),
+    "identity": ("identity:identity", "Create, show, back up and recover your identity."),
+    "id": ("identity:global_id", "Print your global id."),
+    "idurl": ("identity:idurl", "Print your identity URL."),
+    "key": ("keys:key", "Keys: list, create, show, label, erase."),
+    "file": ("files:file", "Files: list, create, upload, download, delete."),
+    "supplier": ("contacts:supplier", "Who keeps your pieces."),
+    "customer": ("contacts:customer", "Whose pieces you keep."),
+    "storage": ("contacts:storage", "Space given, taken and used."),
+    "services": ("services:services", "Every service, and why it is off when it is."),
+    "service": ("services:service", "One service: info, start, stop, restart, health."),
+    "states": ("services:states", "Every state machine and where it stands."),
+    "network": ("network:network", "Network: status, connected, reconnect."),
+    "ping": ("network:ping", "Ask another node for a sign of life."),
+    "dht": ("network:dht", "The DHT: find nodes, read and write values."),
+    "packets": ("network:packets", "Packets on their way."),
+    "transfers": ("network:transfers", "Pieces on their way."),
+    "connections": ("network:connections", "Open sessions with other nodes."),
+    "event": ("events:event", "Follow, send and count events."),
+    "api": ("calls:api", "Call any API method."),
+    "demo": ("show:demo", "Show the main job on this machine."),
+    "version": ("show:version", "Print the version."),
+    "help": ("show:help_command", "Explain a command."),
+}
+ALIASES = {
+    "run": "start", "go": "start", "detach": "daemon", "reboot": "restart", "kill": "stop", "shutdown": "stop",
+    "option": "config", "conf": "config", "globid": "id", "gid": "id", "globalid": "id",
+    "files": "file", "fi": "file", "fs": "file", "f": "file", "suppliers": "supplier", "sup": "supplier",
+    "sp": "supplier", "customers": "customer", "cus": "customer", "cu": "customer", "space": "storage",
+    "svc": "service", "srv": "service", "st": "states", "state": "states", "aut": "states", "automat": "states",
+    "automats": "states", "machines": "states", "net": "network", "nw": "network", "call": "ping",
+    "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets",
+    "transfer": "transfers", "connection": "connections",
+}  # fmt: skip
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name; imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command under one of its names."""
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"bitdust.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+class Session:
+    """What the options before the command say."""
+
+    def __init__(self, home: Path, as_json: bool) -> None:
+        self.home = home
+        self.as_json = as_json
+
+    @property
+    def client(self) -> ApiClient:
+        """A client of the running node."""
+        return ApiClient(self.home)
+
+    def call(self, method: str, **arguments: Any) -> Any:
+        """The result of an API method of the running node."""
+        return self.client.call(method, **arguments)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.option(
+    "-a",
+    "--appdir",
+    envvar="BITDUST_HOME",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Home folder of the node; also $BITDUST_HOME.  [default: ~/.bitdust]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of tables for people.")
+@click.version_option(__version__, "-V", "--version", message="%(version)s")
+@click.pass_context
+def cli(ctx: click.Context, appdir: Path | None, as_json: bool) -> None:
+    """A node of a private, peer-to-peer cloud.
+
+    Exit codes: 0 done, 1 error, 2 wrong usage.
+    """
+    ctx.obj = Session(Path(os.path.abspath(appdir or Path.home() / ".bitdust")), as_json)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli.main(prog_name="bitdust", standalone_mode=True)
+    except ApiError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(1) from None

@@ -1,0 +1,145 @@
+"""The network from the command line."""
+
+import json
+from typing import Any
+
+import click
+
+from bitdust.cli.groups import Aliased
+from bitdust.cli.main import Session
+from bitdust.cli.output import show_fields, show_json, show_table
+
+
+@click.group(cls=Aliased, aliases={"info": "status"}, default="status")
+def network() -> None:
+    """Network: status, connected, reconnect."""
+
+
+@network.command("status")
+@click.pass_obj
+def status(session: Session) -> None:
+    """How this node is connected."""
+    result = session.call("network_status", suppliers=True, customers=True, dht=True, tcp=True)
+    if session.as_json:
+        show_json(result)
+    else:
+        show_fields(result)
+
+
+@network.command("connected")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds to wait.")
+@click.pass_obj
+def connected(session: Session, timeout: float) -> None:
+    """Whether this node is on the network; exit code 1 when it is not."""
+    session.call("network_connected", wait_timeout=timeout)
+    click.echo("connected")
+
+
+@network.command("reconnect")
+@click.pass_obj
+def reconnect(session: Session) -> None:
+    """Close all sessions and build them up again."""
+    click.echo(session.client.envelope("network_reconnect").get("message", "done"))
+
+
+@click.command()
+@click.argument("user")
+@click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait.")
+@click.pass_obj
+def ping(session: Session, user: str, timeout: float) -> None:
+    """Ask USER (global id or identity URL) for a sign of life."""
+    envelope = session.client.envelope("user_ping", user_id=user, timeout=timeout)
+    click.echo(envelope.get("message", "alive"))
+
+
+@click.group(cls=Aliased, aliases={"read": "get", "write": "set"})
+def dht() -> None:
+    """The DHT: find, get, set, dump."""
+
+
+@dht.command("find")
+@click.argument("node_id", required=False)
+@click.option("--layer", default=0, show_default=True)
+@click.pass_obj
+def find(session: Session, node_id: str | None, layer: int) -> None:
+    """The nodes that are closest to NODE_ID (40 hex digits), or to a random one."""
+    _show(session, session.call("dht_node_find", layer_id=layer, **({"node_id_64": node_id} if node_id else {})))
+
+
+@dht.command("get")
+@click.argument("name")
+@click.pass_obj
+def get(session: Session, name: str) -> None:
+    """Read the value of NAME."""
+    _show(session, session.call("dht_value_get", key=name))
+
+
+@dht.command("set")
+@click.argument("name")
+@click.argument("value")
+@click.pass_obj
+def put(session: Session, name: str, value: str) -> None:
+    """Write VALUE (JSON, or any text) under NAME, for a day at most."""
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value
+    _show(session, session.call("dht_value_set", key=name, value=parsed))
+
+
+@dht.command("dump")
+@click.pass_obj
+def dump(session: Session) -> None:
+    """What this node keeps for the DHT."""
+    rows = session.call("dht_local_db_dump") or []
+    if session.as_json:
+        show_json(rows)
+    else:
+        show_table(rows, ["key", "type", "revision", "expires", "size"], "this node keeps no records")
+
+
+def _show(session: Session, result: Any) -> None:
+    if session.as_json:
+        show_json(result)
+    else:
+        show_fields(result)
+
+
+def _list(session: Session, method: str, columns: list[str], empty: str) -> None:
+    rows = session.call(method) or []
+    if session.as_json:
+        show_json(rows)
+    else:
+        show_table(rows, columns, empty)
+
+
+@click.command()
+@click.pass_obj
+def packets(session: Session) -> None:
+    """Packets on their way, in and out."""
+    _list(session, "packets_list", ["direction", "command", "packet_id", "target", "label"], "no packets at the moment")
+
+
+@click.command()
+@click.pass_obj
+def transfers(session: Session) -> None:
+    """Pieces on their way to and from suppliers."""
+    rows = session.call("transfers_list") or []
+    if session.as_json:
+        show_json(rows)
+        return
+    flat = [
+        {"supplier": row.get("global_id"), "direction": way, **piece}
+        for row in rows
+        for way in ("outgoing", "incoming")
+        for piece in row.get(way, ())
+    ]
+    show_table(flat, ["supplier", "direction", "packet_id", "remote_path"], "no pieces at the moment")
+
+
+@click.command()
+@click.pass_obj
+def connections(session: Session) -> None:
+    """Open sessions with other nodes."""
+    columns = ["state", "proto", "host", "global_id", "bytes_sent", "bytes_received"]
+    _list(session, "connections_list", columns, "no sessions at the moment")

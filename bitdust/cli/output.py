@@ -1,0 +1,85 @@
+"""What commands print: tables that a person reads, JSON for programs."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+Row = Mapping[str, Any]
+
+
+def show_json(value: Any) -> None:
+    """For programs."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True))
+
+
+def show_table(rows: Iterable[Row], columns: Sequence[str], empty: str) -> None:
+    """One line a row under headings; ``empty`` is the sentence for no rows."""
+    cells = [[text(row.get(column)) for column in columns] for row in rows]
+    if not cells:
+        click.echo(empty)
+        return
+    heads = [column.replace("_", " ") for column in columns]
+    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(columns))]
+    for line in [heads, *cells]:
+        shown = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(click.style(shown, bold=True) if line is heads else shown)
+
+
+def show_fields(row: Row, names: Sequence[str] | None = None) -> None:
+    """One line a field."""
+    chosen = [name for name in (names or list(row)) if name in row]
+    width = max((len(name) for name in chosen), default=0)
+    for name in chosen:
+        click.echo(f"{name.replace('_', ' ').ljust(width)}  {text(row[name])}")
+
+
+def text(value: Any) -> str:
+    """A value in few words."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(text, value)) if value else "-"
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True)
+    return printable(str(value))
+
+
+def printable(name: str) -> str:
+    """Text that cannot play with the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
+
+
+def size(count: int | float | None) -> str:
+    """Bytes for people: ``4 MB``, ``1.5 GB`` (powers of 1024)."""
+    if count is None:
+        return "-"
+    value = float(count)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if abs(value) < 1024:
+            return f"{value:.4g} {unit}"
+        value /= 1024
+    return f"{value:.4g} TB"
+
+
+def age(moment: float | None) -> str:
+    """How long ago, in the largest unit that fits."""
+    if not moment:
+        return "-"
+    seconds = max(0.0, time.time() - moment)
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def on_terminal() -> bool:
+    """Whether a person is watching."""
+    return sys.stdout.isatty()

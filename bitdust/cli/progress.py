@@ -1,0 +1,85 @@
+"""Follow an upload or download: a bar for a person on a terminal, quiet for a program."""
+
+import threading
+from typing import Any
+
+import click
+
+from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.main import Session
+from bitdust.cli.output import on_terminal
+
+LOOK_EVERY = 0.25
+
+
+class Waiting(threading.Thread):
+    """The one call that answers when the work is done, beside the looks at its progress."""
+
+    def __init__(self, client: ApiClient, method: str, arguments: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self._method = method
+        self._arguments = arguments
+        self._result: Any = None
+        self._error: ApiError | None = None
+
+    def run(self) -> None:
+        """Call, and keep what comes."""
+        try:
+            self._result = self._client.call(self._method, **self._arguments)
+        except ApiError as error:
+            self._error = error
+
+    def result(self) -> Any:
+        """What came; raises what was raised."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
+def follow(session: Session, way: str, method: str, arguments: dict[str, Any]) -> Any:
+    """Start it, wait for its end, show how far it is. Ctrl-C leaves it running in the node."""
+    waiting = Waiting(ApiClient(session.home, timeout=None), method, arguments | {"wait_result": True})
+    waiting.start()
+    try:
+        if on_terminal() and not session.as_json:
+            _draw(session, way, arguments["remote_path"], waiting)
+        return waiting.result()
+    except KeyboardInterrupt:
+        click.echo(f"\nthe {way} goes on in the node; stop it with: bitdust file cancel --{way} PATH", err=True)
+        raise SystemExit(130) from None
+
+
+def _draw(session: Session, way: str, remote_path: str, waiting: Waiting) -> None:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task(f"{way} {remote_path}", total=None)
+        while waiting.is_alive():
+            waiting.join(LOOK_EVERY)
+            row = _look(session, way, remote_path)
+            if row is not None:
+                done, total = row.get("bytes_processed"), row.get("total_size")
+                bar.update(task, completed=done or 0, total=total or None)
+
+
+def _look(session: Session, way: str, remote_path: str) -> dict[str, Any] | None:
+    """The row of this transfer, if the node has one now."""
+    try:
+        found = session.call("files_uploads" if way == "upload" else "files_downloads")
+    except ApiError:
+        return None
+    rows: list[dict[str, Any]] = (found or {}).get("running", []) if way == "upload" else found or []
+    path = remote_path.rpartition(":")[2].strip("/")
+    same = [row for row in rows if str(row.get("remote_path", "")).rpartition(":")[2].strip("/") == path]
+    if same:
+        return same[0]
+    return rows[0] if len(rows) == 1 else None

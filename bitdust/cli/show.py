@@ -1,0 +1,42 @@
+"""Small commands that need no running node."""
+
+from pathlib import Path
+
+import click
+
+from bitdust import __version__
+
+
+@click.command()
+@click.option("--exit", "leave", is_flag=True, help="End at once; exit code 0 only if everything came back.")
+@click.option("--hard", is_flag=True, help="Also kill the ID server, and use a key file that is out of date.")
+@click.option("--path", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The folder to back up.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the nodes' homes here.")
+def demo(leave: bool, hard: bool, path: Path | None, folder: Path | None) -> None:
+    """Show the main job on this machine: back up, lose half the suppliers and the home, restore."""
+    from bitdust.cli.demo import run_demo
+
+    raise SystemExit(run_demo(path, leave, hard, folder))
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(__version__)
+
+
+@click.command("help")
+@click.argument("words", nargs=-1)
+@click.pass_context
+def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Explain a command: `help file upload`."""
+    root = ctx.find_root()
+    command: click.Command = root.command
+    here = root
+    for word in words:
+        found = command.get_command(here, word) if isinstance(command, click.Group) else None
+        if found is None:
+            raise click.UsageError(f"there is no command {' '.join(words)!r}")
+        command = found
+        here = click.Context(command, info_name=word, parent=here)
+    click.echo(command.get_help(here))
