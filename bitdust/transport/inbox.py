@@ -1,0 +1,264 @@
+"""The packet table: where a packet becomes an event or a call, and the only way in.
+
+A service adds its rows when it starts and takes them off when it stops. A command of a kind has one owner; an unknown
+or
+unauthorised one gets Fail with a code; a handler that breaks gets Fail too: nobody who asked is left waiting.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.automats.kernel import Registry
+from bitdust.automats.packet_in import PacketIn
+from bitdust.transport.session import Peer, Session
+from bitdust.transport.streams import BytesSource, Payload, Source, StreamReset
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import ANSWERS, Command, Packet
+from bitdust.wire.schema import Schema, Struct
+from bitdust.world import World
+
+MAX_AT_ONCE = 64
+STALE_ALLOWED = (Command.RETRIEVE, "identity")
+KINDS = ("kind", "space", "service")
+
+
+class Who(Enum):
+    """Who may send a command."""
+
+    ANYONE = "anyone who proved a key"
+    CONTACT = "a peer that this node deals with"
+    OWNER = "the owner of what is asked for, who is the session's peer"
+    CAPABILITY = "the holder of a capability, which the handler checks"
+
+
+@frozen
+class Answer:
+    """What goes back."""
+
+    command: Command
+    fields: Mapping[str, Any] = field(factory=dict)
+    payload: bytes | Source | None = None
+
+
+def ack(**fields: Any) -> Answer:
+    """Yes, and what came of it."""
+    return Answer(Command.ACK, fields)
+
+
+def fail(code: str, text: str, **fields: Any) -> Answer:
+    """No, with a stable code and a sentence."""
+    return Answer(Command.FAIL, {"code": code[:40], "text": text[:500]} | fields)
+
+
+@frozen
+class Request:
+    """A packet as a handler sees it: the peer is proven, the fields are checked."""
+
+    peer: Peer
+    packet: Packet
+    payload: Payload
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The command's own fields."""
+        return self.packet.fields
+
+
+Handler = Callable[[Request], Any]
+
+
+@frozen
+class Row:
+    """One line of the packet table. ``kind`` is the value of the field kind, space or service, or None."""
+
+    command: Command
+    kind: str | None
+    fields: Schema
+    max_payload: int
+    who: Who
+    service: str
+    handler: Handler
+
+
+NO_FIELDS = Struct({})
+
+
+class _Incoming:
+    """One packet that is worked on: the port of its `PacketIn` machine."""
+
+    def __init__(self, inbox: "Inbox", session: Session, packet: Packet, payload: Payload, stream: int) -> None:
+        self._inbox = inbox
+        self.session = session
+        self.packet = packet
+        self.payload = payload
+        self.stream = stream
+        self.started = inbox.world.wall()
+        self.work: Deferred[Any] | None = None
+        self.machine = PacketIn(inbox.registry, packet.id.hex()[:8], self)
+
+    def answer(self, payload: Any) -> None:
+        sent = self._reply(payload if isinstance(payload, Answer) else Answer(*payload))
+        sent.addCallbacks(lambda _: self.machine.send("answer-sent"), lambda _: self.machine.send("session-lost"))
+
+    def refuse(self, payload: Any) -> None:
+        self.session.refuse(self.stream, payload.fields["code"], payload.fields["text"])
+        self._reply(payload).addErrback(lambda _: None)
+
+    def forget(self) -> None:
+        self._inbox.forget(self)
+
+    def _reply(self, answer: Answer) -> "Deferred[None]":
+        source = BytesSource(answer.payload) if isinstance(answer.payload, bytes) else answer.payload
+        packet = self._inbox.reply_packet(self.packet, answer, source.size if source else 0)
+        return self.session.send(packet, source)
+
+
+class Inbox:
+    """Owns the packet table of a node and the packets that are worked on."""
+
+    log = Logger()
+
+    def __init__(self, world: World, registry: Registry, my_fingerprint: Callable[[], bytes]) -> None:
+        self.world = world
+        self.registry = registry
+        self._my_fingerprint = my_fingerprint
+        self._rows: dict[tuple[Command, str | None], Row] = {}
+        self._running: dict[int, _Incoming] = {}
+        self._at_once: Counter[bytes] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.is_contact: Callable[[bytes], bool] = lambda fingerprint: False
+        self.on_answer: Callable[[Session, Packet, Payload, int], bool] = lambda *_: False
+        self.log_packets = False
+
+    def add(self, row: Row) -> None:
+        """Take a row up; a command of a kind has one owner."""
+        key = (row.command, row.kind)
+        if key in self._rows:
+            raise ValueError(f"{row.command} {row.kind} belongs to {self._rows[key].service} already")
+        self._rows[key] = row
+
+    def remove(self, row: Row) -> None:
+        """Take a row off; what is being worked on goes on."""
+        self._rows.pop((row.command, row.kind), None)
+
+    def rows(self) -> list[Row]:
+        """The whole table."""
+        return list(self._rows.values())
+
+    def packet_arrived(self, session: Session, packet: Packet, payload: Payload, stream: int) -> None:
+        """A stream has begun: an answer to one of ours, or a request."""
+        self.counts[packet.command.value] += 1
+        if self.log_packets:
+            self.log.info("in {command} from {address}", command=packet.command.value, address=session.address)
+        if packet.answers is not None:
+            if packet.command not in ANSWERS or not self.on_answer(session, packet, payload, stream):
+                session.refuse(stream, "not-found", "nobody waits for this answer")
+            return
+        incoming = _Incoming(self, session, packet, payload, stream)
+        self._running[incoming.machine.index] = incoming
+        assert session.peer is not None
+        self._at_once[session.peer.fingerprint] += 1
+        try:
+            row = self._row_for(session, packet)
+        except BitDustError as error:
+            incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
+            return
+        incoming.machine.send("dispatch")
+        incoming.work = maybeDeferred(self._work, row, Request(session.peer, packet, payload))
+        incoming.work.addCallbacks(
+            lambda answer: incoming.machine.send("answered", answer), lambda failure: self._failed(incoming, failure)
+        )
+
+    def _work(self, row: Row, request: Request) -> Any:
+        result = row.handler(request)
+        if isinstance(result, Awaitable) and not isinstance(result, Deferred):
+            return Deferred.fromCoroutine(result)  # type: ignore[arg-type]
+        return result
+
+    def _failed(self, incoming: _Incoming, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, StreamReset):
+            incoming.machine.send("session-lost")
+        elif isinstance(error, BitDustError):
+            incoming.machine.send("refuse", fail(error.code, str(error)))
+        else:
+            self.log.failure("a handler of {command} failed", failure, command=incoming.packet.command.value)
+            incoming.machine.send("refuse", fail("internal", "something unexpected happened here; it was logged"))
+
+    def _row_for(self, session: Session, packet: Packet) -> Row:
+        peer = session.peer
+        assert peer is not None
+        if packet.creator != peer.fingerprint or packet.to != self._my_fingerprint():
+            raise WireError("not-allowed", "the creator is not the session's peer, or this is not who it is for")
+        if self._at_once[peer.fingerprint] > MAX_AT_ONCE:
+            raise WireError("busy", f"more than {MAX_AT_ONCE} requests at once")
+        kind = next((packet.fields[name] for name in KINDS if name in packet.fields), None)
+        key = (packet.command, kind) if isinstance(kind, str) else (packet.command, None)
+        if session.stale and key != STALE_ALLOWED:
+            raise WireError("stale", "a newer revision of your identity is known here: retrieve it first")
+        row = self._rows.get(key)
+        if row is None:
+            raise WireError("unknown-command", f"no service of this node answers {packet.command}")
+        self._authorise(row, peer, packet)
+        if packet.size > row.max_payload:
+            raise WireError("too-large", f"a payload of {packet.size} bytes; at most {row.max_payload} are accepted")
+        packet.check_fields(row.fields)
+        return row
+
+    def _authorise(self, row: Row, peer: Peer, packet: Packet) -> None:
+        if row.who is Who.CONTACT and not self.is_contact(peer.fingerprint):
+            raise WireError("not-allowed", "this node has no dealings with you")
+        if row.who is Who.OWNER and packet.owner != peer.fingerprint:
+            raise WireError("not-allowed", "only the owner may ask this")
+
+    def reply_packet(self, packet: Packet, answer: Answer, size: int) -> Packet:
+        """The header of an answer."""
+        now = int(self.world.wall() * 1000)
+        mine = self._my_fingerprint()
+        ident = self.world.entropy(16)
+        return Packet(
+            answer.command, ident, mine, packet.owner, packet.creator, now, answer.fields, size, answers=packet.id
+        )
+
+    def forget(self, incoming: _Incoming) -> None:
+        """A packet has come to its end."""
+        peer = incoming.session.peer
+        if self._running.pop(incoming.machine.index, None) is not None and peer is not None:
+            self._at_once[peer.fingerprint] -= 1
+            if not self._at_once[peer.fingerprint]:
+                del self._at_once[peer.fingerprint]
+
+    def session_lost(self, session: Session) -> None:
+        """Whatever was asked over this session needs no answer any more."""
+        for incoming in [item for item in self._running.values() if item.session is session]:
+            work = incoming.work
+            incoming.machine.send("session-lost")
+            if work is not None:
+                work.cancel()
+
+    def packets(self) -> list[dict[str, Any]]:
+        """As `packets_list` shows them."""
+        return [
+            {
+                "direction": "incoming",
+                "command": item.packet.command.value,
+                "packet_id": item.packet.id.hex(),
+                "transfer_id": item.stream,
+                "label": item.machine.state,
+                "target": item.session.peer.document.global_id if item.session.peer else "",
+                "proto": "tcp",
+                "host": item.session.address,
+                "size": item.packet.size,
+                "bytes_received": item.payload.received,
+                "timeout": None,
+            }
+            for item in self._running.values()
+        ]

@@ -1,0 +1,251 @@
+"""The only way out: a request to a peer becomes a packet here, and its answer comes back as a Deferred."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.automats.kernel import Registry
+from bitdust.automats.packet_out import PacketOut
+from bitdust.transport.session import Session
+from bitdust.transport.streams import BytesSource, Payload, Source
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command, Packet
+from bitdust.world import World
+
+MAX_ANSWER = 64 * 1024
+
+
+class PeerFailed(BitDustError):
+    """The peer answered Fail; ``fields`` holds what it told besides."""
+
+    def __init__(self, code: str, text: str, fields: Mapping[str, Any]) -> None:
+        super().__init__(code, text)
+        self.fields = fields
+
+
+class NoAnswer(BitDustError):
+    """No byte moved within the deadline, or the connection was lost."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("no-answer", text)
+
+
+@frozen
+class Reply:
+    """An answer that is not Fail."""
+
+    packet: Packet
+    payload: bytes
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The answer's fields; not checked beyond being a map."""
+        return self.packet.fields
+
+
+class SessionsPort(Protocol):
+    """Who has or makes sessions: the gateway."""
+
+    def session_to(self, fingerprint: bytes) -> "Deferred[Session]":
+        """The session to a peer, dialled when there is none."""
+
+
+class _Outgoing:
+    """One request on its way: the port of its `PacketOut` machine."""
+
+    def __init__(
+        self,
+        outbox: "Outbox",
+        packet: Packet,
+        source: Source | None,
+        deadline: float,
+        max_answer: int,
+        progress: Callable[[int, int], None] | None,
+        session: Session | None,
+    ) -> None:
+        self._outbox = outbox
+        self.packet = packet
+        self.source = source
+        self.deadline = deadline
+        self.max_answer = max_answer
+        self.progress = progress
+        self.session = session
+        self.sent = self.received = 0
+        self.started = self.moved = outbox.world.clock.seconds()
+        self.answer_stream: int | None = None
+        self._payload: Payload | None = None
+        self.done: Deferred[Reply] = Deferred(self._cancelled)
+        self.machine = PacketOut(outbox.registry, packet.id.hex()[:8], self)
+
+    def _cancelled(self, _: object) -> None:
+        self.machine.send("cancel", CancelledError())
+
+    def find_session(self) -> "Deferred[Any]":
+        if self.session is not None:
+            found: Deferred[Any] = Deferred()
+            found.callback(self.session)
+            return found
+        return self._outbox.sessions.session_to(self.packet.to)
+
+    def transmit(self, session: Session) -> "Deferred[Any]":
+        self.session = session
+        self.moved = self._outbox.world.clock.seconds()
+        return session.send(self.packet, self.source, self._sent_part)
+
+    def _sent_part(self, sent: int, total: int) -> None:
+        self.sent = sent
+        self._moved(sent, total)
+
+    def _moved(self, done: int, total: int) -> None:
+        self.moved = self._outbox.world.clock.seconds()
+        if self.progress is not None:
+            self.progress(done, total)
+
+    def stalled(self) -> bool:
+        return self._outbox.world.clock.seconds() - self.moved >= self.deadline
+
+    def answer(self, packet: Packet, payload: Payload, stream: int) -> None:
+        """The answer's header has come; its payload may still be on the way."""
+        self.moved = self._outbox.world.clock.seconds()
+        self.answer_stream, self._payload = stream, payload
+        payload.on_progress = self._received_part
+        try:
+            whole = payload.read_all(self.max_answer)
+        except WireError as error:
+            self.machine.send("session-lost", error)
+            return
+        whole.addCallbacks(
+            lambda data: self.machine.send("answer", Reply(packet, data)),
+            lambda failure: self.machine.send("session-lost", failure),
+        )
+
+    def _received_part(self, received: int, total: int) -> None:
+        self.received = received
+        self._moved(received, total)
+
+    def deliver(self, payload: Any) -> None:
+        self._outbox.forget(self)
+        reply: Reply = payload
+        if reply.packet.command is Command.FAIL:
+            fields = reply.fields
+            code, text = str(fields.get("code", "internal"))[:40], str(fields.get("text", ""))[:500]
+            self.done.errback(PeerFailed(code, text, fields))
+        else:
+            self.done.callback(reply)
+
+    def give_up(self, reason: Any) -> None:
+        self._outbox.forget(self)
+        error = reason.value if isinstance(reason, Failure) else reason
+        if self.session is not None and self.answer_stream is not None:
+            self.session.refuse(self.answer_stream, "cancelled", "nobody waits for it any more")
+        if isinstance(error, CancelledError):
+            return
+        if error is None:
+            error = NoAnswer(
+                f"{self._outbox.name_of(self.packet.to)} did not answer within {self.deadline:.0f} seconds"
+            )
+        self.done.errback(error)
+
+
+class Outbox:
+    """Sends requests and matches their answers by packet id and peer."""
+
+    log = Logger()
+
+    def __init__(
+        self, world: World, registry: Registry, sessions: SessionsPort, my_fingerprint: Callable[[], bytes]
+    ) -> None:
+        self.world = world
+        self.registry = registry
+        self.sessions = sessions
+        self._my_fingerprint = my_fingerprint
+        self._waiting: dict[bytes, _Outgoing] = {}
+        self.counts: Counter[str] = Counter()
+        self.name_of: Callable[[bytes], str] = lambda fingerprint: fingerprint.hex()[:16]
+        self.log_packets = False
+
+    def send(
+        self,
+        to: bytes,
+        command: Command,
+        fields: Mapping[str, Any] | None = None,
+        payload: bytes | memoryview | Source | None = None,
+        *,
+        deadline: float = 15.0,
+        max_answer: int = MAX_ANSWER,
+        progress: Callable[[int, int], None] | None = None,
+        owner: bytes | None = None,
+        session: Session | None = None,
+    ) -> "Deferred[Reply]":
+        """Ask a peer. ``deadline`` is seconds without a byte moving; cancelling takes the request back.
+
+        Fails with `PeerFailed` for a Fail, `NoAnswer`, or the reason why there is no session.
+        """
+        source = BytesSource(payload) if isinstance(payload, (bytes, memoryview)) else payload
+        mine = self._my_fingerprint()
+        packet = Packet(
+            command,
+            self.world.entropy(16),
+            mine,
+            owner or mine,
+            to,
+            int(self.world.wall() * 1000),
+            fields or {},
+            source.size if source else 0,
+        )
+        self.counts[command.value] += 1
+        if self.log_packets:
+            self.log.info("out {command} to {peer}", command=command.value, peer=self.name_of(to))
+        outgoing = _Outgoing(self, packet, source, deadline, max_answer, progress, session)
+        self._waiting[packet.id] = outgoing
+        outgoing.machine.send("run")
+        return outgoing.done
+
+    def answer_arrived(self, session: Session, packet: Packet, payload: Payload, stream: int) -> bool:
+        """The inbox's side: whether somebody waits for this answer from this peer."""
+        outgoing = self._waiting.get(packet.answers or b"")
+        if outgoing is None or outgoing.session is not session or outgoing.answer_stream is not None:
+            return False
+        if session.peer is None or session.peer.fingerprint != outgoing.packet.to:
+            return False
+        outgoing.answer(packet, payload, stream)
+        return True
+
+    def session_lost(self, session: Session) -> None:
+        """Nothing more comes over this session."""
+        for outgoing in [item for item in self._waiting.values() if item.session is session]:
+            outgoing.machine.send("session-lost", session.ended or NoAnswer("the session was lost"))
+
+    def forget(self, outgoing: _Outgoing) -> None:
+        """A request has come to its end."""
+        self._waiting.pop(outgoing.packet.id, None)
+
+    def packets(self) -> list[dict[str, Any]]:
+        """As `packets_list` shows them."""
+        return [
+            {
+                "direction": "outgoing",
+                "command": item.packet.command.value,
+                "packet_id": item.packet.id.hex(),
+                "label": item.machine.state,
+                "target": self.name_of(item.packet.to),
+                "description": f"{item.packet.command.value} {item.packet.fields.get('kind', '')}".strip(),
+                "response_timeout": item.deadline,
+                "items": [
+                    {
+                        "transfer_id": item.packet.id.hex()[:8],
+                        "proto": "tcp",
+                        "host": item.session.address if item.session else "",
+                        "size": item.packet.size,
+                        "bytes_sent": item.sent,
+                    }
+                ],
+            }
+            for item in self._waiting.values()
+        ]
