@@ -1,0 +1,109 @@
+"""My relation with one supplier: asks for the service, keeps the contract, and comes back when the line breaks."""
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Machine, Registry
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 300.0
+
+
+class Refused(Exception):
+    """The supplier said no, as opposed to not being heard; ``code`` is its Fail code."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class SupplierConnectorPort(Protocol):
+    """What the machine acts on; `bitdust.contacts.connectors` implements it for each supplier."""
+
+    def request(self) -> "Deferred[Any]":
+        """Find, dial and ask the supplier; fires with the verified contract, fails with `Refused` or anything else."""
+
+    def cancel(self) -> "Deferred[Any]":
+        """End the contract."""
+
+    def save(self, contract: Any) -> None:
+        """Keep the contract on the disk."""
+
+    def changed(self, state: str) -> None:
+        """CONNECTED, DISCONNECTED or NO_SERVICE."""
+
+    def jitter(self) -> float:
+        """A random number from 0 to 1."""
+
+
+class SupplierConnector(Machine):
+    """Holds one contract. Every connection begins with a request, which renews the contract."""
+
+    table = """
+      # state         event             guard    next          actions
+      DISCONNECTED    connect           -        REQUEST       request_service
+      DISCONNECTED    supplier-online   -        REQUEST       request_service
+      DISCONNECTED    timer-1sec        -        REQUEST       request_service
+      REQUEST         accepted          -        CONNECTED     save_contract report_state
+      REQUEST         failed            refused  NO_SERVICE    note_failure report_state
+      REQUEST         failed            -        DISCONNECTED  note_failure report_state
+      REQUEST         timer-30sec       -        DISCONNECTED  note_silence report_state
+      CONNECTED       supplier-offline  -        DISCONNECTED  report_state
+      CONNECTED       connect           -        REQUEST       request_service
+      NO_SERVICE      connect           -        REQUEST       request_service
+      NO_SERVICE      timer-1hour       -        REQUEST       request_service
+      REFUSE          cancelled         -        CLOSED        -
+      REFUSE          cancel-failed     -        CLOSED        -
+      REFUSE          timer-10sec       -        CLOSED        -
+      REFUSE          disconnect        -        =             -
+      *               disconnect        -        REFUSE        cancel_service
+      *               shutdown          -        CLOSED        -
+    """
+    ignore = """
+      DISCONNECTED    supplier-offline accepted failed cancelled cancel-failed
+      REQUEST         connect supplier-online supplier-offline cancelled cancel-failed
+      CONNECTED       supplier-online accepted failed cancelled cancel-failed
+      NO_SERVICE      supplier-online supplier-offline accepted failed cancelled cancel-failed
+      REFUSE          connect supplier-online supplier-offline accepted failed
+    """
+    initial = "DISCONNECTED"
+    final = ("CLOSED",)
+
+    def __init__(self, registry: Registry, ident: str, port: SupplierConnectorPort) -> None:
+        self._port = port
+        self.failures = 0
+        self.reason = ""
+        super().__init__(registry, ident)
+
+    def timer_seconds(self, event: str) -> float:
+        """The pause before the next try doubles with each failure up to five minutes, half of it by chance."""
+        if event != "timer-1sec":
+            return super().timer_seconds(event)
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failures, 10))
+        return pause * (0.5 + self._port.jitter())
+
+    def refused(self, payload: Any) -> bool:
+        return isinstance(getattr(payload, "value", None), Refused)
+
+    def request_service(self, payload: Any) -> None:
+        self.watch(self._port.request(), "accepted", "failed")
+
+    def cancel_service(self, payload: Any) -> None:
+        self.watch(self._port.cancel(), "cancelled", "cancel-failed")
+
+    def save_contract(self, payload: Any) -> None:
+        self._port.save(payload)
+        self.failures = 0
+        self.reason = ""
+
+    def note_failure(self, payload: Any) -> None:
+        self.failures += 1
+        self.reason = payload.getErrorMessage()
+
+    def note_silence(self, payload: Any) -> None:
+        self.failures += 1
+        self.reason = "the supplier does not answer"
+
+    def report_state(self, payload: Any) -> None:
+        self._port.changed(self.state)

@@ -1,0 +1,95 @@
+"""The promises of my suppliers, one signed file each: ``metadata/contracts/<fingerprint in hex>``."""
+
+import re
+from pathlib import Path
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from bitdust.contacts.ports import Document
+from bitdust.crypt.device import check_record
+from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
+from bitdust.wire.encoding import WireError
+from bitdust.wire.records import Contract
+from bitdust.wire.signed import Signed
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+MAX_CONTRACT = 4096
+
+
+@frozen
+class Wish:
+    """What I ask a supplier for: ``room`` bytes for ``term`` days, as number ``position`` of ``n``."""
+
+    room: int
+    n: int
+    position: int
+    term: int = 365
+
+
+@frozen
+class SignedContract:
+    """A contract and the bytes that its supplier signed."""
+
+    contract: Contract
+    signed: bytes
+
+
+def verify_contract(data: bytes, supplier: Document, customer: bytes, wish: Wish) -> SignedContract:
+    """Raises `WireError` unless the supplier's own device promises what was asked, to me."""
+    signed = Signed.from_bytes(data, Contract.KIND, MAX_CONTRACT)
+    contract = Contract.from_body(signed.body)
+    device = supplier.device(signed.device)
+    if device is None or device.revoked is not None:
+        raise WireError("bad-signature", "the contract is signed by no device of the supplier")
+    check_record(signed, device.key)
+    if (contract.customer, contract.supplier) != (customer, supplier.fingerprint):
+        raise WireError("bad-contract", "the contract is between others")
+    if contract.room < wish.room or (contract.position, contract.n) != (wish.position, wish.n):
+        raise WireError("bad-contract", "the contract promises something else than was asked for")
+    return SignedContract(contract, data)
+
+
+class ContractBook:
+    """I keep my suppliers' contracts. A damaged file counts as none; the next contract replaces it."""
+
+    log = Logger()
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._contracts: dict[bytes, SignedContract] = {}
+
+    def load(self) -> None:
+        """Read the folder."""
+        if not self._folder.is_dir():
+            return
+        for path in sorted(self._folder.iterdir()):
+            if not _NAME.fullmatch(path.name):
+                continue
+            try:
+                data = path.read_bytes()
+                contract = Contract.from_body(Signed.from_bytes(data, Contract.KIND, MAX_CONTRACT).body)
+            except WireError as error:
+                self.log.warn("the contract {path} is damaged: {error}", path=path, error=error)
+                continue
+            self._contracts[bytes.fromhex(path.name)] = SignedContract(contract, data)
+
+    def save(self, kept: SignedContract) -> None:
+        """Keep a contract on the disk."""
+        make_private_folder(self._folder)
+        write_safely(self._folder / kept.contract.supplier.hex(), kept.signed)
+        self._contracts[kept.contract.supplier] = kept
+
+    def remove(self, supplier: bytes) -> None:
+        """The contract is ended."""
+        if self._contracts.pop(supplier, None) is not None:
+            remove_safely(self._folder / supplier.hex())
+
+    def of(self, supplier: bytes) -> Contract | None:
+        """The contract with one supplier."""
+        kept = self._contracts.get(supplier)
+        return kept.contract if kept is not None else None
+
+    def suppliers(self) -> list[bytes]:
+        """Everybody who promised something, in a stable order."""
+        return sorted(self._contracts)

@@ -1,0 +1,235 @@
+"""My family record: who keeps my pieces. Every change is a new revision, signed and on the disk before anybody hears.
+
+The record goes to the DHT and to every supplier; whoever holds an older one is told when it is next connected, and a
+supplier that holds a newer one (written by another device of mine) teaches it to me.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from bitdust.contacts.ports import Me, Outbox, outcome
+from bitdust.crypt.device import check_record
+from bitdust.crypt.files import write_safely
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family, Scheme
+from bitdust.wire.signed import Signed
+
+SEND_SECONDS = 20.0
+REFRESH_SECONDS = 6 * 3600.0
+FIRST_RETRY = 5.0
+LONGEST_RETRY = 600.0
+MAX_RECORD = 32 * 1024
+
+
+class FamilyWorld(Protocol):
+    """Time and the local identity."""
+
+    @property
+    def clock(self) -> IReactorTime: ...
+
+    @property
+    def wall(self) -> Callable[[], float]: ...
+
+
+class MyFamily:
+    """I hold the newest revision. ``path`` is ``metadata/family``; a broken file raises in `load` and stays."""
+
+    def __init__(self, world: FamilyWorld, me: Me, path: Path) -> None:
+        self._world = world
+        self._me = me
+        self._path = path
+        self._watchers: list[Callable[[], None]] = []
+        self.current: Family | None = None
+        self.signed: Signed | None = None
+
+    def load(self) -> None:
+        """Read the file. Raises `BitDustError` ``damaged-family``."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        try:
+            self.signed = Signed.from_bytes(data, Family.KIND, MAX_RECORD)
+            self.current = Family.from_body(self.signed.body)
+        except WireError as error:
+            text = f"{self._path} is damaged ({error}); move it away, and it is found again at the suppliers"
+            raise BitDustError("damaged-family", text) from error
+
+    def write(self, suppliers: Sequence[bytes | None], addresses: Sequence[str | None]) -> Family:
+        """The next revision, signed and saved."""
+        n = len(suppliers)
+        family = Family(
+            customer=self._me.fingerprint,
+            revision=self.current.revision + 1 if self.current is not None else 1,
+            k=Scheme.for_family(n).k,
+            n=n,
+            time=int(self._world.wall()),
+            suppliers=list(suppliers),
+            addresses=list(addresses),
+        )
+        self._keep(family, self._me.sign(Family.KIND, family.to_body()))
+        return family
+
+    def adopt(self, signed: Signed) -> bool:
+        """Take a newer revision that a device of mine signed, from the DHT or a supplier; True when it was newer.
+
+        A record of a device that was revoked since is taken as well, and signed anew: it is the last that is known.
+        """
+        family = Family.from_body(signed.body)
+        if family.customer != self._me.fingerprint:
+            raise WireError("bad-signature", "this family record is somebody else's")
+        device = self._me.document.device(signed.device)
+        if device is None:
+            raise WireError("bad-signature", "this family record is signed by no device of mine")
+        check_record(signed, device.key)
+        if self.current is not None and family.revision <= self.current.revision:
+            return False
+        self._keep(family, signed)
+        if device.revoked is not None:
+            self.write(family.suppliers, family.addresses or [None] * family.n)
+        return True
+
+    def _keep(self, family: Family, signed: Signed) -> None:
+        write_safely(self._path, signed.to_bytes())
+        self.current, self.signed = family, signed
+        for watcher in list(self._watchers):
+            watcher()
+
+    def on_change(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Be told of every new revision; gives a remover."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
+    def position(self, fingerprint: bytes) -> int | None:
+        """The place of a supplier, None for somebody else."""
+        if self.current is None or fingerprint not in self.current.suppliers:
+            return None
+        return self.current.suppliers.index(fingerprint)
+
+    @property
+    def members(self) -> list[bytes]:
+        """Fingerprints of my suppliers, in order of their places."""
+        if self.current is None:
+            return []
+        return [supplier for supplier in self.current.suppliers if supplier is not None]
+
+
+class FamilyPublisher:
+    """I tell the DHT and the suppliers. ``to_dht`` stores the signed record; `publish` may be called at any time."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        world: FamilyWorld,
+        family: MyFamily,
+        outbox: Outbox,
+        to_dht: "Callable[[Family, Signed], Deferred[Any]]",
+    ) -> None:
+        self._world = world
+        self._family = family
+        self._outbox = outbox
+        self._to_dht = to_dht
+        self._known: dict[bytes, int] = {}
+        self._failures = 0
+        self._sending: set[bytes] = set()
+        self._storing = False
+        self._call: Any = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Tell nobody any more."""
+        self._stopped = True
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+    @property
+    def known_by(self) -> int:
+        """How many suppliers hold the newest revision."""
+        current = self._family.current
+        return sum(1 for revision in self._known.values() if current is not None and revision >= current.revision)
+
+    def publish(self, connected: Callable[[bytes], bool]) -> None:
+        """Tell everybody who has an older one; those who are not connected when they come."""
+        if self._family.current is None or self._stopped:
+            return
+        self._store()
+        for fingerprint in self._family.members:
+            if connected(fingerprint):
+                self.tell(fingerprint)
+
+    def tell(self, fingerprint: bytes) -> None:
+        """Bring the newest revision to one supplier, once."""
+        current = self._family.current
+        if current is None or self._stopped or fingerprint in self._sending:
+            return
+        if self._known.get(fingerprint, 0) < current.revision:
+            self._sending.add(fingerprint)
+            telling = Deferred.fromCoroutine(self._tell(fingerprint))
+            telling.addErrback(lambda failure: self.log.failure("the family record was not told", failure))
+
+    async def _tell(self, fingerprint: bytes) -> None:
+        family, signed = self._family.current, self._family.signed
+        if family is None or signed is None:
+            return
+        sent = await outcome(
+            self._outbox.send(
+                fingerprint, Command.CONTACTS, {"space": "family"}, signed.to_bytes(), deadline=SEND_SECONDS
+            )
+        )
+        if sent.error is None:
+            self._known[fingerprint] = family.revision
+        elif sent.code == "stale":
+            await self._learn(fingerprint)
+        self._sending.discard(fingerprint)
+        if self._family.current is not None and self._family.current.revision > family.revision:
+            self.tell(fingerprint)
+
+    async def _learn(self, fingerprint: bytes) -> None:
+        """The supplier has a newer record: another device of mine wrote it, or this one lost its own."""
+        reply = await outcome(
+            self._outbox.send(
+                fingerprint, Command.RETRIEVE, {"kind": "family"}, deadline=SEND_SECONDS, max_answer=MAX_RECORD
+            )
+        )
+        if reply.error is not None:
+            return
+        try:
+            self._family.adopt(Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD))
+        except BitDustError as error:
+            self.log.warn("a supplier has a newer family record that cannot be used: {error}", error=error)
+
+    def _store(self) -> None:
+        if not self._storing and self._family.current is not None:
+            self._storing = True
+            storing = Deferred.fromCoroutine(self._store_now())
+            storing.addErrback(lambda failure: self.log.failure("the family record was not stored", failure))
+
+    async def _store_now(self) -> None:
+        family, signed = self._family.current, self._family.signed
+        if family is None or signed is None:
+            return
+        stored = await outcome(self._to_dht(family, signed))
+        self._storing = False
+        if stored.error is not None:
+            self._failures += 1
+            pause = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
+            self.log.info("the family record is not in the DHT ({e}); next try in {s} s", e=stored.error, s=pause)
+        else:
+            self._failures = 0
+            newer = self._family.current is not None and self._family.current.revision > family.revision
+            pause = 0.0 if newer else REFRESH_SECONDS
+        self._again(pause)
+
+    def _again(self, pause: float) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        if not self._stopped:
+            self._call = self._world.clock.callLater(pause, self._store)

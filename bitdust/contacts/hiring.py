@@ -1,0 +1,504 @@
+"""Hiring: what the `fire_hire` machine acts on, and the connectors of all my suppliers.
+
+Whoever is in the family record keeps a `supplier_connector` that comes back by itself. Searches for empty places run at
+once, each a `supplier_finder` with candidates of the settings first and of the DHT after them. A hired supplier is in
+the saved record before anybody is told.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from bitdust.automats.fire_hire import FireHire, Next
+from bitdust.automats.kernel import Registry
+from bitdust.automats.supplier_connector import SupplierConnector
+from bitdust.automats.supplier_finder import SupplierFinder
+from bitdust.contacts.connectors import SupplierLink
+from bitdust.contacts.contracts import ContractBook, Wish
+from bitdust.contacts.family import FamilyPublisher, MyFamily
+from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings, outcome
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Family, Scheme
+from bitdust.wire.signed import Signed
+
+SUPPLIERS = "services/customer/suppliers-number"
+NEEDED = "services/customer/needed-space"
+CANDIDATES = "services/employer/candidates"
+LEAVE_AFTER = 60.0
+"""Seconds after which a supplier that cannot be reached, and keeps nothing yet, is replaced."""
+FORGET_REFUSAL = 600.0
+"""Seconds for which somebody who could not be hired is not asked again."""
+LOOKUPS = 6
+
+
+class HiringWorld(Protocol):
+    """Time and chance."""
+
+    @property
+    def clock(self) -> IReactorTime: ...
+
+    @property
+    def entropy(self) -> Callable[[int], bytes]: ...
+
+
+def _nobody(exclude: frozenset[bytes]) -> "Deferred[Candidate | None]":
+    return succeed(None)
+
+
+def _no_record() -> "Deferred[Signed | None]":
+    return succeed(None)
+
+
+def _unknown(idurl: str) -> "Deferred[bytes]":
+    raise BitDustError("not-found", f"{idurl} cannot be looked up")
+
+
+@define
+class HiringPorts:
+    """What the services connect: lookups in the DHT and at ID servers, and whether anything lies at suppliers."""
+
+    random_supplier: "Callable[[frozenset[bytes]], Deferred[Candidate | None]]" = _nobody
+    identify: "Callable[[str], Deferred[bytes]]" = _unknown
+    find_family: "Callable[[], Deferred[Signed | None]]" = _no_record
+    has_data: Callable[[], bool] = lambda: False
+
+
+@frozen
+class SupplierShown:
+    """One place of the family, as lists show it. ``since`` is when its connector came into its state."""
+
+    position: int
+    fingerprint: bytes | None
+    state: str
+    reason: str
+    since: float
+
+
+@define
+class _Search:
+    """The port of one `supplier_finder`."""
+
+    hiring: "Hiring"
+    position: int
+    done: "Deferred[bool]" = field(factory=Deferred)
+    asked: bytes | None = None
+
+    def candidate(self) -> "Deferred[Candidate | None]":
+        return self.hiring.candidate(self)
+
+    def ping(self, candidate: Candidate) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self.hiring.meet(candidate))
+
+    def request(self, candidate: Candidate) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self.hiring.ask(self.position, candidate))
+
+    def hired(self, candidate: Candidate, contract: Any) -> None:
+        self.hiring.place(self.position, candidate)
+        self.done.callback(True)
+
+    def failed(self, reason: str) -> None:
+        self.hiring.machine.reason = reason
+        self.done.callback(False)
+
+
+class Hiring:
+    """I keep my family complete. `start` when there is an identity and a network, `stop` at the end."""
+
+    def __init__(
+        self,
+        world: HiringWorld,
+        settings: Settings,
+        events: Events,
+        registry: Registry,
+        me: Me,
+        gateway: Gateway,
+        outbox: Outbox,
+        identities: Identities,
+        family: MyFamily,
+        publisher: FamilyPublisher,
+        book: ContractBook,
+        ports: HiringPorts | None = None,
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self._events = events
+        self._registry = registry
+        self._me = me
+        self._gateway = gateway
+        self._outbox = outbox
+        self._identities = identities
+        self._family = family
+        self._publisher = publisher
+        self._book = book
+        self.ports = ports or HiringPorts()
+        self._connectors: dict[bytes, SupplierConnector] = {}
+        self._places: dict[bytes, Wish] = {}
+        self._searches: dict[int, tuple[_Search, SupplierFinder]] = {}
+        self._turned_down: dict[bytes | str, float] = {}
+        self._lost_since: dict[bytes, float] = {}
+        self._refusal = ""
+        self._complete: bool | None = None
+        self._removers: list[Callable[[], None]] = []
+        self.machine = FireHire(registry, self)
+
+    # life
+
+    def start(self) -> None:
+        """Connect the family, and hire where a place is empty."""
+        self._removers = [
+            self._gateway.on_session(self._session),
+            self._settings.on_change("services/customer/", self._setting_changed),
+            self._settings.on_change(CANDIDATES, self._setting_changed),
+            self._family.on_change(self._follow_family),
+        ]
+        self.machine.send("start")
+
+    def stop(self) -> None:
+        """Hire and connect nobody any more; contracts stay."""
+        for remove in self._removers:
+            remove()
+        self._removers = []
+        self.machine.send("shutdown")
+        self._end_searches()
+        for connector in list(self._connectors.values()):
+            connector.send("shutdown")
+        self._connectors = {}
+        self._publisher.stop()
+
+    @property
+    def complete(self) -> bool:
+        """True when every place of the family is taken, reachable or not."""
+        return self._family.current is not None and self._family.current.complete
+
+    @property
+    def reason(self) -> str:
+        """Why the family is not as the settings want it; empty when it is."""
+        return self._refusal or ("" if self.complete else self.machine.reason)
+
+    def restart(self) -> None:
+        """Something changed: look again now."""
+        if self.machine.state != "AT_STARTUP":
+            self.machine.send("restart")
+
+    def suppliers(self) -> list[SupplierShown]:
+        """My family, place by place."""
+        family = self._family.current
+        return [] if family is None else [self._shown(place, who) for place, who in enumerate(family.suppliers)]
+
+    def _shown(self, position: int, fingerprint: bytes | None) -> SupplierShown:
+        connector = self._connectors.get(fingerprint) if fingerprint is not None else None
+        if connector is None:
+            return SupplierShown(position, fingerprint, "DISCONNECTED", "", 0.0)
+        return SupplierShown(position, fingerprint, connector.state, connector.reason, connector.since)
+
+    def connected(self) -> int:
+        """How many suppliers of the family are CONNECTED."""
+        return sum(1 for shown in self.suppliers() if shown.state == "CONNECTED")
+
+    # the port of fire_hire
+
+    def connect(self) -> "Deferred[Any]":
+        """Find my record where there is none, and bring every connector to an answer."""
+        return Deferred.fromCoroutine(self._connect())
+
+    async def _connect(self) -> None:
+        if self._family.current is None:
+            found = await outcome(self.ports.find_family())
+            if found.value is not None:
+                self._family.adopt(found.value)
+        self._follow_family()
+        for orphan in self._book.suppliers():
+            if orphan not in self._family.members:
+                self._connector(orphan).send("disconnect")
+        await DeferredList([self._settled(fingerprint) for fingerprint in self._family.members], consumeErrors=True)
+
+    def _settled(self, fingerprint: bytes) -> "Deferred[str]":
+        connector = self._connector(fingerprint)
+        connector.send("connect")
+        return connector.when("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
+
+    def decide(self) -> Next:
+        """The next thing to do; what cannot be done is told by `refusal`."""
+        self._refusal = ""
+        family = self._family.current
+        if family is None or self._dismissed(family) or self._wrong_size(family):
+            return Next.FIRE
+        return Next.COMPLETE if family.complete else Next.HIRE
+
+    def refusal(self) -> str:
+        return self._refusal
+
+    def _wrong_size(self, family: Family) -> bool:
+        wanted = int(self._settings.get(SUPPLIERS))
+        if wanted == family.n:
+            return False
+        if self.ports.has_data():
+            self._refusal = (
+                f"{wanted} suppliers are wanted and {family.n} keep your files; the number can change only while"
+                " nothing is stored, so set it back or delete your files first"
+            )
+            return False
+        return True
+
+    def _dismissed(self, family: Family) -> frozenset[bytes]:
+        """Members that left, and keep nothing yet."""
+        if not any(self._gateway.connected(member) for member in self._everybody()):
+            return frozenset()
+        gone = {supplier for supplier in family.suppliers if supplier is not None and self._is_gone(supplier)}
+        if gone and self.ports.has_data():
+            names = ", ".join(sorted(self._name(supplier) for supplier in gone))
+            self._refusal = f"{names} cannot be reached; the place is kept because your pieces lie there"
+            return frozenset()
+        return frozenset(gone)
+
+    def _everybody(self) -> set[bytes]:
+        return {*self._family.members, *self._turned_down_peers()}
+
+    def _turned_down_peers(self) -> set[bytes]:
+        return {who for who in self._turned_down if isinstance(who, bytes)}
+
+    def _is_gone(self, supplier: bytes) -> bool:
+        connector = self._connectors.get(supplier)
+        if connector is not None and connector.state == "NO_SERVICE":
+            return True
+        lost = self._lost_since.get(supplier)
+        return lost is not None and self._world.clock.seconds() - lost >= LEAVE_AFTER
+
+    def fire(self) -> "Deferred[Any]":
+        """Write a record of the wanted size without those who left; their contracts are ended in the background."""
+        wanted = int(self._settings.get(SUPPLIERS))
+        family = self._family.current
+        places: list[tuple[bytes | None, str | None]] = []
+        if family is not None:
+            gone = self._dismissed(family)
+            addresses = family.addresses or [None] * family.n
+            places = [
+                (None, None) if supplier in gone else (supplier, address)
+                for supplier, address in zip(family.suppliers, addresses, strict=False)
+            ]
+            if len(places) != wanted and self.ports.has_data():
+                wanted = len(places)
+            if len(places) != wanted:
+                places = [place for place in places if place[0] is not None]
+        places = (places + [(None, None)] * wanted)[:wanted]
+        self._write(places)
+        return succeed(None)
+
+    def hire(self) -> "Deferred[int]":
+        """Search for every empty place at once; fires with how many are still empty."""
+        self._end_searches()
+        family = self._family.current
+        empty = [place for place, who in enumerate(family.suppliers) if who is None] if family is not None else []
+        searches = []
+        for position in empty:
+            search = _Search(self, position)
+            finder = SupplierFinder(self._registry, str(position), search)
+            self._searches[position] = (search, finder)
+            searches.append(search.done)
+        for _, finder in list(self._searches.values()):
+            finder.send("start")
+        return DeferredList(searches, consumeErrors=True).addCallback(self._round_over)
+
+    def _round_over(self, results: list[tuple[bool, Any]]) -> int:
+        self._searches = {}
+        return sum(1 for ok, hired in results if not (ok and hired))
+
+    def _end_searches(self) -> None:
+        searches, self._searches = self._searches, {}
+        for _, finder in searches.values():
+            finder.send("shutdown")
+
+    def publish(self) -> None:
+        self._publisher.publish(self._gateway.connected)
+
+    def hired(self, complete: bool) -> None:
+        """Tell once of each change between complete and not."""
+        complete = self.complete
+        if complete:
+            self.publish()
+        if complete is not self._complete:
+            self._complete = complete
+            self._events.send("my-suppliers-all-hired" if complete else "my-suppliers-yet-not-hired", {})
+
+    def jitter(self) -> float:
+        return int.from_bytes(self._world.entropy(4), "big") / 2.0**32
+
+    # searching
+
+    def candidate(self, search: _Search) -> "Deferred[Candidate | None]":
+        """Somebody whom no other search asks: of the settings first, then of the DHT."""
+        return Deferred.fromCoroutine(self._candidate(search))
+
+    async def _candidate(self, search: _Search) -> Candidate | None:
+        search.asked = None
+        for idurl in candidates_of(self._settings.get(CANDIDATES)):
+            if self._fresh(idurl):
+                continue
+            found = await outcome(self._identified(idurl))
+            if found.error is not None:
+                self._turned_down[idurl] = self._world.clock.seconds()
+            elif found.value not in self.excluded():
+                search.asked = found.value
+                return Candidate(found.value)
+        for _ in range(LOOKUPS):
+            node = await self.ports.random_supplier(self.excluded())
+            if node is None:
+                return None
+            if node.fingerprint not in self.excluded():
+                search.asked = node.fingerprint
+                return node
+        return None
+
+    def _identified(self, idurl: str) -> "Deferred[bytes]":
+        return Deferred.fromCoroutine(self._identify(idurl))
+
+    async def _identify(self, idurl: str) -> bytes:
+        return await self.ports.identify(idurl)
+
+    def excluded(self) -> frozenset[bytes]:
+        """Whom not to ask: myself, my suppliers, those being asked, and those who said no a short while ago."""
+        asked = {search.asked for search, _ in self._searches.values() if search.asked is not None}
+        refused = {who for who in self._turned_down_peers() if self._fresh(who)}
+        return frozenset({self._me.fingerprint, *self._family.members, *asked, *refused})
+
+    def _fresh(self, who: bytes | str) -> bool:
+        refused = self._turned_down.get(who)
+        return refused is not None and self._world.clock.seconds() - refused < FORGET_REFUSAL
+
+    async def meet(self, candidate: Candidate) -> Any:
+        """A session with the candidate, over one of its addresses or wherever the DHT finds it."""
+        if self._gateway.connected(candidate.fingerprint):
+            return await self._gateway.session_to(candidate.fingerprint)
+        for address in candidate.addresses:
+            dialled = await outcome(self._gateway.dial(address, expect=candidate.fingerprint))
+            if dialled.error is None:
+                return dialled.value
+        reached = await outcome(self._gateway.session_to(candidate.fingerprint))
+        if reached.error is not None:
+            self._turn_down(candidate.fingerprint)
+            raise reached.error
+        return reached.value
+
+    async def ask(self, position: int, candidate: Candidate) -> Any:
+        """The candidate's contract for a place, or its refusal."""
+        supplier = candidate.fingerprint
+        self._places[supplier] = self._wish(position)
+        connector = self._connector(supplier)
+        connector.send("connect")
+        state = await connector.when("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
+        if state == "CONNECTED":
+            return self._book.of(supplier)
+        reason = connector.reason or "the candidate does not answer"
+        self._turn_down(supplier)
+        raise BitDustError("no-service", reason)
+
+    def _turn_down(self, supplier: bytes) -> None:
+        now = self._world.clock.seconds()
+        self._turned_down = {who: since for who, since in self._turned_down.items() if now - since < FORGET_REFUSAL}
+        self._turned_down[supplier] = now
+        self._places.pop(supplier, None)
+        self._lost_since.pop(supplier, None)
+        connector = self._connectors.pop(supplier, None)
+        if connector is not None:
+            connector.send("shutdown")
+
+    def place(self, position: int, candidate: Candidate) -> None:
+        """The candidate is hired: it stands in the saved record before anything is sent to it."""
+        family = self._family.current
+        if family is None or family.suppliers[position] is not None:
+            return
+        places: list[tuple[bytes | None, str | None]] = list(
+            zip(family.suppliers, family.addresses or [None] * family.n, strict=True)
+        )
+        places[position] = (candidate.fingerprint, candidate.addresses[0] if candidate.addresses else None)
+        self._write(places)
+
+    def _write(self, places: list[tuple[bytes | None, str | None]]) -> None:
+        before = list(self._family.current.suppliers) if self._family.current is not None else []
+        family = self._family.write([supplier for supplier, _ in places], [address for _, address in places])
+        for position, supplier in enumerate(family.suppliers):
+            old = before[position] if position < len(before) else None
+            if old != supplier:
+                self._events.send("supplier-modified", self._modified(family, position, old, supplier))
+
+    def _modified(self, family: Family, position: int, old: bytes | None, new: bytes | None) -> dict[str, Any]:
+        names = {"old_idurl": old, "new_idurl": new}
+        told: dict[str, Any] = {key: self._idurl(who) if who is not None else None for key, who in names.items()}
+        snapshot = [self._idurl(who) if who is not None else None for who in family.suppliers]
+        return {**told, "position": position, "ecc_map": family.ecc_map, "family_snapshot": snapshot}
+
+    def _idurl(self, fingerprint: bytes) -> str:
+        return Names.of(self._identities(fingerprint)).idurl or fingerprint.hex()
+
+    def _name(self, fingerprint: bytes) -> str:
+        return Names.of(self._identities(fingerprint)).global_id or fingerprint.hex()[:16]
+
+    # connectors
+
+    def wish_for(self, supplier: bytes) -> Wish:
+        """What a supplier is asked for: its share of the space that I need, at its place."""
+        position = self._family.position(supplier)
+        return self._wish(position) if position is not None else self._places.get(supplier) or self._wish(0)
+
+    def _wish(self, position: int) -> Wish:
+        n = self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
+        return Wish(room=-(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k), n=n, position=position)
+
+    def _connector(self, supplier: bytes) -> SupplierConnector:
+        connector = self._connectors.get(supplier)
+        if connector is None or connector.state == "CLOSED":
+            link = SupplierLink(supplier, self, self._me, self._gateway, self._outbox, self._identities, self._book)
+            connector = self._connectors[supplier] = SupplierConnector(self._registry, supplier.hex()[:8], link)
+        return connector
+
+    def _follow_family(self) -> None:
+        """The record changed: its members have connectors, everybody else's contract is ended."""
+        members = set(self._family.members)
+        for supplier in self._family.members:
+            self._places.pop(supplier, None)
+            self._connector(supplier)
+            contract = self._book.of(supplier)
+            wish = self.wish_for(supplier)
+            if contract is not None and (contract.position, contract.n) != (wish.position, wish.n):
+                self._connector(supplier).send("connect")
+        for supplier in [one for one in self._connectors if one not in members and one not in self._places]:
+            self._connectors.pop(supplier).send("disconnect")
+            self._lost_since.pop(supplier, None)
+
+    def supplier_changed(self, supplier: bytes, state: str) -> None:
+        """A connector came to another state."""
+        if state == "CONNECTED":
+            self._lost_since.pop(supplier, None)
+            contract = self._book.of(supplier)
+            data = {"supplier_idurl": self._idurl(supplier), "needed_bytes": contract.room if contract else 0}
+            self._events.send("supplier-connected", data)
+            if supplier in self._family.members:
+                self._publisher.tell(supplier)
+        else:
+            self._lost_since.setdefault(supplier, self._world.clock.seconds())
+        if state == "NO_SERVICE" and supplier in self._family.members:
+            self.restart()
+
+    def _session(self, session: Any, up: bool) -> None:
+        connector = self._connectors.get(session.peer.fingerprint)
+        if connector is not None and up == self._gateway.connected(session.peer.fingerprint):
+            connector.send("supplier-online" if up else "supplier-offline")
+
+    def _setting_changed(self, key: str, old: Any, new: Any) -> None:
+        if key == NEEDED:
+            for supplier in self._family.members:
+                self._connector(supplier).send("connect")
+        if key == CANDIDATES:
+            self._turned_down = {}
+        self.restart()
+
+
+def candidates_of(setting: object) -> list[str]:
+    """IDURLs of the setting: a list, or a text with commas, spaces or brackets around them."""
+    if isinstance(setting, (list, tuple)):
+        return [str(item) for item in setting]
+    return [part for part in re.split(r"[\s,;\[\]\"']+", str(setting or "")) if part]
