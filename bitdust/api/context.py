@@ -8,42 +8,13 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.events import Consumers, Events
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.me import Me
 from bitdust.services.driver import Driver
 from bitdust.world import World
 
 Row = dict[str, Any]
 Rows = list[Row]
-
-
-class MePort(Protocol):
-    """My own identity."""
-
-    @property
-    def present(self) -> bool:
-        """Whether there is one."""
-
-    @property
-    def document(self) -> Any:
-        """My `IdentityDocument`."""
-
-    @property
-    def fingerprint(self) -> bytes:
-        """32 bytes."""
-
-    @property
-    def global_id(self) -> str:
-        """``alice@host``."""
-
-    @property
-    def key_ring(self) -> Any:
-        """My keys."""
-
-    @property
-    def addresses(self) -> list[str]:
-        """Where my device is reached."""
-
-    def save_key_ring(self) -> Any:
-        """Keep the ring, sealed."""
 
 
 class RegistrationPort(Protocol):
@@ -57,22 +28,6 @@ class RegistrationPort(Protocol):
 
     def backup(self, passphrase: bytes | None) -> str:
         """The text of a key file with fresh hints."""
-
-
-class CachePort(Protocol):
-    """Identity documents of others."""
-
-    def get(self, fingerprint: bytes) -> Any:
-        """The document, or None."""
-
-    def by_global_id(self, text: str) -> Any:
-        """The document, or None."""
-
-    def by_idurl(self, idurl: Any) -> Any:
-        """The document, or None."""
-
-    def all(self) -> Any:
-        """Every document."""
 
 
 class StoragePort(Protocol):
@@ -156,7 +111,7 @@ class Context(Protocol):
         """Machines."""
 
     @property
-    def me(self) -> MePort:
+    def me(self) -> Me:
         """My identity."""
 
     @property
@@ -164,7 +119,7 @@ class Context(Protocol):
         """New and recovered identities."""
 
     @property
-    def cache(self) -> CachePort:
+    def cache(self) -> IdentityCache:
         """Identities of others."""
 
     @property

@@ -2,10 +2,10 @@
 
 from types import ModuleType
 
-from bitdust.api import automats, config, events, process, services
+from bitdust.api import automats, config, events, identity, keys, process, services
 from bitdust.api.table import Method, Table
 
-NOUNS: tuple[ModuleType, ...] = (process, config, services, automats, events)
+NOUNS: tuple[ModuleType, ...] = (process, config, identity, keys, services, automats, events)
 
 
 def rows_of(noun: ModuleType) -> list[Method]:

@@ -50,7 +50,7 @@ def process_info(context: Context) -> Envelope:
             "version": __version__,
             "health": context.health(),
             "config": {"options": len(context.settings.keys())},
-            "identity": {"ready": context.me.present, "cache": len(list(context.cache.all()))},
+            "identity": {"ready": context.me.present, "cache": len(context.cache.all())},
             "service": {"active": _count(services, "ON"), "total": len(services)},
             "automats": {"active": len(context.registry)},
             "event": {"sequence": context.events.last, "consumers": len(context.consumers)},
@@ -67,7 +67,7 @@ def _figures(context: Context) -> dict[str, Any]:
     """What the domains tell of themselves while their services are ON."""
     figures: dict[str, Any] = {}
     if context.driver.is_on("keys_registry"):
-        figures["key"] = {"registered": len(context.me.key_ring.key_ids())}
+        figures["key"] = {"registered": len(context.me.key_ring.living())}
     if context.driver.is_on("gateway"):
         figures["network"] = context.gateway.stats()
     if context.driver.is_on("entangled_dht"):

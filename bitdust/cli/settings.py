@@ -90,7 +90,7 @@ def _show(session: Session, rows: list[dict[str, Any]], info: bool) -> None:
     show_table(rows, ["key", "value", *(["info"] if info else [])], "no settings")
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("key")
 @click.argument("value", required=False)
 @click.pass_context

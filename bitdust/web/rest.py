@@ -27,6 +27,7 @@ from bitdust.web.render import pretty
 from bitdust.wire.errors import BitDustError
 
 MAX_BODY = 1 << 20
+ENDLESS_BODY = 4 * MAX_BODY
 MAX_QUERY_FIELDS = 100
 MAX_CONNECTIONS = 256
 IDLE_TIMEOUT = 60
@@ -103,7 +104,6 @@ class ApiRequest(Request):
         self._calling: Deferred[Any] | None = None
         self._text = BytesIO()
         self._received = 0
-        self._refused = False
         self._late: Any = None
         self._query = b""
 
@@ -117,19 +117,20 @@ class ApiRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:
         """A part of the body."""
         self._received += len(data)
-        if self._refused:
-            return
-        if self._received > MAX_BODY:
-            self._refuse_body()
-        else:
+        if self._received <= MAX_BODY:
             self._text.write(data)
+        elif self._received > ENDLESS_BODY:
+            channel: Any = self.channel
+            channel.forceAbortClient()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """All is here. Forms are not parsed: a body is JSON whatever its type says, as `curl -d` sends it."""
         self._stop_timer()
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, self._query = path.partition(b"?")
-        if not self._refused:
+        if self._received > MAX_BODY:
+            self.refuse(TOO_LARGE)
+        else:
             self._api.answer(self)
 
     def connectionLost(self, reason: Any) -> None:
@@ -228,12 +229,11 @@ class ApiRequest(Request):
         self._base.finish()
 
     def _refuse_body(self) -> None:
-        self._refused = True
-        self._stop_timer()
+        channel: Any = self.channel
         self.method, self.clientproto = b"POST", b"HTTP/1.1"
         self.put_header(b"Connection", b"close")
         self.refuse(TOO_LARGE)
-        self._base.loseConnection()
+        channel.loseConnection()
 
     def _stop_timer(self) -> None:
         if self._late is not None and self._late.active():

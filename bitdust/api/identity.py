@@ -1,0 +1,138 @@
+"""Who this node is, and whom it knows."""
+
+import stat
+from pathlib import Path
+
+from bitdust.api.arguments import BadArgument, Kind
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.paths import local_path
+from bitdust.api.table import Param, Route, method
+from bitdust.crypt.files import write_safely
+from bitdust.wire.errors import BitDustError
+
+MAX_KEY_FILE = 100_000
+IDENTITY = "{name, idurl, global_id, fingerprint, sources, contacts, date, version, revision, publickey, devices, …}"
+PASSPHRASE = Param("passphrase", default=None, help="of the private key", secret=True)
+JOIN = Param("join_network", Kind.FLAG, False, help="start the network services as well")
+WARNING = "keep this file elsewhere: without it nothing can be brought back"
+
+
+@method(
+    Route("GET", "/identity/get/v1", ("/i/g",)),
+    params=(Param("include_xml_source", Kind.FLAG, False, help="add the signed document itself"),),
+    returns=IDENTITY,
+    errors=("no-identity",),
+)
+def identity_get(context: Context, include_xml_source: bool) -> Envelope:
+    """The identity of this node."""
+    return _mine(context, include_xml_source)
+
+
+@method(
+    Route("POST", "/identity/create/v1", ("/i/c",)),
+    params=(
+        Param("username", help="3 to 20 of a-z 0-9 - _; it stays"),
+        Param("preferred_servers", Kind.LIST, [], help="ID servers, host:port, instead of those in the settings"),
+        JOIN,
+    ),
+    returns=IDENTITY,
+    errors=("identity-exists", "bad-name", "network-error"),
+)
+async def identity_create(
+    context: Context, username: str, preferred_servers: list[str], join_network: bool
+) -> Envelope:
+    """Make a private key and register an identity with it at the ID servers."""
+    _refuse_second(context)
+    await context.registration.create(username, preferred_servers)
+    return await _joined(context, join_network)
+
+
+@method(
+    Route("POST", "/identity/backup/v1", ("/i/b", "/identity/backup")),
+    params=(
+        Param("destination_filepath", default="", help="absolute path of the new file; empty: the text is the result"),
+        PASSPHRASE,
+        Param("overwrite", Kind.FLAG, False, help="replace a file that is no older copy of this key file"),
+    ),
+    returns="{local_path} or {result: text of the key file}",
+    errors=("no-identity", "exists", "bad-path"),
+)
+def identity_backup(context: Context, destination_filepath: str, passphrase: str | None, overwrite: bool) -> Envelope:
+    """Write a key file: your private key, where your identity lies, and hints for finding your suppliers again."""
+    text = context.registration.backup(passphrase.encode() if passphrase else None)
+    if not destination_filepath:
+        return ok({"result": text}, message=WARNING)
+    path = local_path(destination_filepath, "destination_filepath")
+    if not (overwrite or _may_replace(context, path)):
+        raise BitDustError("exists", f"{path} exists and is no key file of this identity; take another name")
+    write_safely(path, text.encode(), 0o600)
+    return ok({"local_path": str(path)}, message=WARNING)
+
+
+def _may_replace(context: Context, path: Path) -> bool:
+    """Nothing is there, or an earlier key file of this identity."""
+    if not path.exists():
+        return True
+    if not path.is_file() or path.stat().st_size > MAX_KEY_FILE:
+        return False
+    text = path.read_bytes()
+    return b"PRIVATE KEY-----" in text and any(str(url).encode() in text for url in context.me.document.sources)
+
+
+@method(
+    Route("POST", "/identity/recover/v1", ("/i/r",)),
+    params=(
+        Param("private_key_source", default=None, help="the text of the key file", secret=True),
+        Param("private_key_local_file", default=None, help="or its absolute path on the node's machine"),
+        Param("known_idurl", default=None, help="where the identity lies, if the key file does not tell"),
+        JOIN,
+        PASSPHRASE,
+    ),
+    returns=IDENTITY,
+    errors=("identity-exists", "passphrase-needed", "wrong-passphrase", "bad-key", "network-error"),
+)
+async def identity_recover(
+    context: Context,
+    private_key_source: str | None,
+    private_key_local_file: str | None,
+    known_idurl: str | None,
+    join_network: bool,
+    passphrase: str | None,
+) -> Envelope:
+    """Become who you were, from a key file alone: identity, suppliers, keys and catalog come back."""
+    if (private_key_source is None) == (private_key_local_file is None):
+        raise BadArgument("give either 'private_key_source' or 'private_key_local_file'")
+    _refuse_second(context)
+    text = private_key_source if private_key_source is not None else _read_key_file(private_key_local_file or "")
+    await context.registration.recover(text, passphrase.encode() if passphrase else None, known_idurl)
+    return await _joined(context, join_network)
+
+
+def _read_key_file(name: str) -> str:
+    path = local_path(name, "private_key_local_file")
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_KEY_FILE:
+        raise BitDustError("bad-key", f"{path} is no key file")
+    return path.read_text(errors="replace")
+
+
+def _refuse_second(context: Context) -> None:
+    if context.me.present:
+        raise BitDustError("identity-exists", f"this node is already {context.me.global_id}")
+
+
+async def _joined(context: Context, join_network: bool) -> Envelope:
+    if join_network and not context.driver.is_on("network"):
+        await context.driver.start("network")
+    return _mine(context, True)
+
+
+def _mine(context: Context, with_xml: bool) -> Envelope:
+    return ok(context.me.document.as_json(context.me.addresses, with_xml))
+
+
+@method(Route("GET", "/identity/cache/list/v1", ("/i/ch/l",)), returns=f"[{IDENTITY}]")
+def identity_cache_list(context: Context) -> Envelope:
+    """The identities of others that this node knows, by name."""
+    return listed([document.as_json() for document in context.cache.all()])
