@@ -27,6 +27,9 @@ class SupplierConnectorPort(Protocol):
     def cancel(self) -> "Deferred[Any]":
         """End the contract."""
 
+    def has_session(self) -> bool:
+        """Whether the line that brought the contract still stands."""
+
     def save(self, contract: Any) -> None:
         """Keep the contract on the disk."""
 
@@ -45,7 +48,8 @@ class SupplierConnector(Machine):
       DISCONNECTED    connect           -        REQUEST       request_service
       DISCONNECTED    supplier-online   -        REQUEST       request_service
       DISCONNECTED    timer-1sec        -        REQUEST       request_service
-      REQUEST         accepted          -        CONNECTED     save_contract report_state
+      REQUEST         accepted          is_here  CONNECTED     save_contract report_state
+      REQUEST         accepted          -        DISCONNECTED  save_contract report_state
       REQUEST         failed            refused  NO_SERVICE    note_failure report_state
       REQUEST         failed            -        DISCONNECTED  note_failure report_state
       REQUEST         timer-30sec       -        DISCONNECTED  note_silence report_state
@@ -85,6 +89,9 @@ class SupplierConnector(Machine):
 
     def refused(self, payload: Any) -> bool:
         return isinstance(getattr(payload, "value", None), Refused)
+
+    def is_here(self, payload: Any) -> bool:
+        return self._port.has_session()
 
     def request_service(self, payload: Any) -> None:
         self.watch(self._port.request(), "accepted", "failed")

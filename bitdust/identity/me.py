@@ -149,8 +149,11 @@ class Me:
         """Sign a record's body with this device's key."""
         return self.device.sign_record(kind, body)
 
-    def adopt(self, document: IdentityDocument, master: MasterKey, device: DeviceKey) -> None:
-        """Become this identity; the keys are on the disk before the document is."""
+    def adopt(self, document: IdentityDocument, master: MasterKey, device: DeviceKey, fresh: bool = True) -> None:
+        """Become this identity; the keys are on the disk before the document is.
+
+        ``fresh`` makes a first key ring; a recovered identity waits for the one that its suppliers keep.
+        """
         known = document.device(device.id)
         if document.fingerprint != master.fingerprint or known is None:
             raise WireError("wrong-key", "the document does not belong to these keys")
@@ -160,7 +163,9 @@ class Me:
         write_safely(self._folder / "username", document.name.encode())
         self._master, self._device, self._document = master, device, document
         self._certificate = certify(master, device.public, known.number)
-        self._first_ring()
+        self._ring = KeyRing()
+        if fresh:
+            self._first_ring()
         write_safely(self._folder / "localidentity", document.xml)
         self._events.send("local-identity-set", {"idurl": str(document.idurl), "revision": document.revision})
         waiting, self._waiting = self._waiting, []
@@ -169,7 +174,6 @@ class Me:
         self._changed()
 
     def _first_ring(self) -> None:
-        self._ring = KeyRing()
         self._ring.add(RingKey(MASTER, "my master key"))
         self._ring.ensure_secret(MASTER, self._world.entropy)
         self.save_key_ring()

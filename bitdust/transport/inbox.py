@@ -188,7 +188,7 @@ class Inbox:
         if isinstance(error, StreamReset):
             incoming.machine.send("session-lost")
         elif isinstance(error, BitDustError):
-            incoming.machine.send("refuse", fail(error.code, str(error)))
+            incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
         else:
             self.log.failure("a handler of {command} failed", failure, command=incoming.packet.command.value)
             incoming.machine.send("refuse", fail("internal", "something unexpected happened here; it was logged"))

@@ -121,7 +121,7 @@ class Session(TwistedProtocol):
     def handshakeCompleted(self) -> None:  # noqa: N802 - the interface's name
         self.machine.send("dialled" if self.dialled else "accepted")
 
-    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # type: ignore[no-untyped-call]  # noqa: N802, B008
+    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: N802, B008
         if self.ended is None:
             self.ended = StreamReset("session-lost", f"the connection to {self.address} was lost: {reason.value}")
         self.machine.send("connection-lost")
@@ -353,7 +353,7 @@ class Session(TwistedProtocol):
 
     def _send_data(self, out: OutStream, part: bytes) -> None:
         if not part:
-            self._part_failed(out, Failure(StreamReset("internal", "the payload is shorter than it said")))  # type: ignore[no-untyped-call]
+            self._part_failed(out, Failure(StreamReset("internal", "the payload is shorter than it said")))
             return
         out.sent += len(part)
         out.credit -= len(part)

@@ -45,10 +45,10 @@ def _context(device: DeviceKey) -> SSL.Context:
 
 def peer_device_key(transport: TLSMemoryBIOProtocol) -> bytes:
     """The Ed25519 key whose possession the peer has proved; raises `WireError` ``bad-certificate``."""
-    certificate = transport.getPeerCertificate()  # type: ignore[no-untyped-call]
+    certificate = transport.getPeerCertificate()
     if certificate is None:
         raise WireError("bad-certificate", "the peer showed no certificate")
-    connection = transport.getHandle()  # type: ignore[no-untyped-call]
+    connection = transport.getHandle()
     if connection.get_alpn_proto_negotiated() != PROTOCOL:
         raise WireError("bad-version", "the peer does not speak bitdust/1")
     return certificate_device_key(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))

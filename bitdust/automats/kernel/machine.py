@@ -186,7 +186,7 @@ class Machine:
         self._registry.remove(self)
 
     def _failed(self, event: str, error: Exception) -> None:
-        failure = Failure(error)  # type: ignore[no-untyped-call]
+        failure = Failure(error)
         self.log.failure("{m} failed at {event}", failure, m=self.id, event=event)
         if self.failure is not None and not self._failing and self._state not in self._final:
             self._failing = True

@@ -1,0 +1,185 @@
+"""The key file: the one thing a person keeps. Where the identity lies, the RSA key, and hints that hold no secret.
+
+The format is fixed in ``docs/formats.md``, section 3. The reader needs only a key; IDURLs and hints speed recovery up.
+"""
+
+import base64
+import binascii
+import os
+from typing import Any
+
+from attrs import field, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from bitdust.crypt.master import MasterKey
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.names import IDURL
+from bitdust.wire.records import ADDRESS
+from bitdust.wire.schema import Bytes, Int, ListOf, Struct, Text, parse
+
+MAX_KEY_FILE = 16 * 1024
+MAX_HINTS = 6 * 1024
+MAX_SEEDS, MAX_HINTED, MAX_HEADS = 16, 64, 8
+_SCRYPT = {"n": 2**15, "r": 8, "p": 1}
+_ENCRYPTED = "BITDUST ENCRYPTED PRIVATE KEY"
+_HINTS = "BITDUST HINTS"
+_BOX = Struct({"version": Int(1, 1), "salt": Bytes(16), "nonce": Bytes(12), "box": Bytes(64, 12 * 1024)})
+_HINTS_FIELDS = Struct(
+    {
+        "version": Int(1, 1),
+        "revision": Int(0, 2**31),
+        "seeds": ListOf(Text(300), MAX_SEEDS),
+        "suppliers": ListOf(Struct({"fingerprint": Bytes(32), "addresses": ListOf(ADDRESS, 4)}), MAX_HINTED),
+        "heads": ListOf(Struct({"device": Bytes(8), "sequence": Int(0), "hash": Bytes(32)}), MAX_HEADS),
+    }
+)
+
+
+@frozen
+class SupplierHint:
+    """A supplier and where it was last reached."""
+
+    fingerprint: bytes
+    addresses: tuple[str, ...] = ()
+
+
+@frozen
+class HeadHint:
+    """How far a device's catalog log had come."""
+
+    device: bytes
+    sequence: int
+    hash: bytes
+
+
+@frozen
+class Hints:
+    """What makes a recovery possible when no ID server answers; ``seeds`` are ``host:port`` of DHT nodes."""
+
+    revision: int = 0
+    seeds: tuple[str, ...] = ()
+    suppliers: tuple[SupplierHint, ...] = ()
+    heads: tuple[HeadHint, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """At most 6 kB: suppliers' addresses go first when there are too many, the seeds last."""
+        for addresses in (4, 1, 0):
+            data = encode(self._as_map(addresses))
+            if len(data) <= MAX_HINTS * 3 // 4:
+                return data
+        return encode(Hints(self.revision, self.seeds, (), self.heads)._as_map(0))
+
+    def _as_map(self, addresses: int) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "revision": self.revision,
+            "seeds": list(self.seeds[:MAX_SEEDS]),
+            "suppliers": [
+                {"fingerprint": hint.fingerprint, "addresses": list(hint.addresses[:addresses])}
+                for hint in self.suppliers[:MAX_HINTED]
+            ],
+            "heads": [
+                {"device": head.device, "sequence": head.sequence, "hash": head.hash} for head in self.heads[:MAX_HEADS]
+            ],
+        }
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Hints":
+        """Raises `WireError`."""
+        value = parse(data, _HINTS_FIELDS, MAX_HINTS, "hints")
+        suppliers = (SupplierHint(item["fingerprint"], tuple(item["addresses"])) for item in value["suppliers"])
+        heads = (HeadHint(**item) for item in value["heads"])
+        return cls(value["revision"], tuple(value["seeds"]), tuple(suppliers), tuple(heads))
+
+
+@frozen
+class KeyFile:
+    """A key file that was read; ``damaged_hints`` says why its hints could not be used, empty when they could."""
+
+    idurls: tuple[IDURL, ...]
+    master: MasterKey = field(repr=False)
+    hints: Hints = field(factory=Hints)
+    damaged_hints: str = ""
+
+    @classmethod
+    def read(cls, text: str, passphrase: bytes | None = None) -> "KeyFile":
+        """Raises `WireError`: not-a-key-file, too-large, passphrase-needed, wrong-passphrase, bad-key."""
+        if len(text) > MAX_KEY_FILE:
+            raise WireError("too-large", f"a key file has at most {MAX_KEY_FILE} characters; this is something else")
+        if "PRIVATE KEY-----" not in text:
+            raise WireError("not-a-key-file", "no private key is in this text: give the file that the backup wrote")
+        pem = _private_pem(text, passphrase)
+        hints, damaged = _hints(text)
+        return cls(_idurls(text), MasterKey.from_pem(pem, passphrase), hints, damaged)
+
+    def write(self, passphrase: bytes | None = None) -> str:
+        """The text; with a passphrase the key in it is encrypted (scrypt, RFC 7914, and AES-256-GCM)."""
+        pem = self.master.to_pem()
+        key = pem if passphrase is None else _block(_ENCRYPTED, _encrypt(pem.encode(), passphrase))
+        urls = "".join(f"{url}\n" for url in self.idurls)
+        return urls + key + _block(_HINTS, self.hints.to_bytes())
+
+
+def _block(name: str, data: bytes) -> str:
+    text = base64.b64encode(data).decode()
+    lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))
+    return f"-----BEGIN {name}-----\n{lines}\n-----END {name}-----\n"
+
+
+def _find_block(text: str, name: str) -> bytes | None:
+    begin, end = f"-----BEGIN {name}-----", f"-----END {name}-----"
+    if begin not in text:
+        return None
+    body, found, _ = text.partition(begin)[2].partition(end)
+    if not found:
+        raise WireError("malformed", f"the block {name} has no end")
+    try:
+        return base64.b64decode("".join(body.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise WireError("malformed", f"the block {name} is not base64: {error}") from error
+
+
+def _private_pem(text: str, passphrase: bytes | None) -> str:
+    box = _find_block(text, _ENCRYPTED)
+    if box is not None:
+        if not passphrase:
+            raise WireError("passphrase-needed", "this key file is encrypted: give its passphrase")
+        return _decrypt(box, passphrase)
+    start = text.index("-----BEGIN ")
+    end = text.find("PRIVATE KEY-----", text.find("-----END ", start))
+    if end < 0:
+        raise WireError("bad-key", "the private key in this file has no end; the file is cut off")
+    return text[start : end + len("PRIVATE KEY-----")] + "\n"
+
+
+def _encrypt(pem: bytes, passphrase: bytes) -> bytes:
+    salt, nonce = os.urandom(16), os.urandom(12)
+    key = Scrypt(salt, 32, **_SCRYPT).derive(passphrase)
+    return encode({"version": 1, "salt": salt, "nonce": nonce, "box": AESGCM(key).encrypt(nonce, pem, salt)})
+
+
+def _decrypt(box: bytes, passphrase: bytes) -> str:
+    value = parse(box, _BOX, MAX_KEY_FILE, "encrypted key")
+    key = Scrypt(value["salt"], 32, **_SCRYPT).derive(passphrase)
+    try:
+        return AESGCM(key).decrypt(value["nonce"], value["box"], value["salt"]).decode()
+    except (InvalidTag, ValueError) as error:
+        raise WireError("wrong-passphrase", "the passphrase does not open this key file") from error
+
+
+def _idurls(text: str) -> tuple[IDURL, ...]:
+    lines = [line.strip() for line in text.partition("-----BEGIN ")[0].splitlines() if line.strip()]
+    if len(lines) > 6:
+        raise WireError("not-a-key-file", "at most six identity URLs stand before the key")
+    return tuple(IDURL.parse(line) for line in lines)
+
+
+def _hints(text: str) -> tuple[Hints, str]:
+    """Hints only help: damaged ones are told, and never keep anybody from recovering."""
+    try:
+        data = _find_block(text, _HINTS)
+        return (Hints.from_bytes(data), "") if data is not None else (Hints(), "")
+    except WireError as error:
+        return Hints(), str(error)

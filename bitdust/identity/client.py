@@ -1,0 +1,231 @@
+"""Reading and writing identity documents at ID servers: HTTP with limits, and nowhere a stranger sends us.
+
+50 kB, 10 seconds, no redirects, and no private address unless its host and port are configured, typed by the user, or
+among the user's own sources.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from bitdust.identity.document import MAX_SIZE, IdentityDocument
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL
+from bitdust.world import World
+
+TIMEOUT = 10.0
+NETWORK_ERROR = "network connection error"
+"""Exactly this text while no ID server answers: existing clients wait for it and try again."""
+
+
+class SettingsPort(Protocol):
+    """The settings that are read here."""
+
+    def get(self, key: str) -> Any:
+        """The typed value."""
+
+
+@frozen
+class Server:
+    """One ID server."""
+
+    host: str
+    port: int
+
+    def url(self, name: str) -> IDURL:
+        """Where a user's document lies on it."""
+        scheme = "https" if self.port == 443 else "http"
+        return IDURL.parse(f"{scheme}://{self.host}:{self.port}/{name}.xml")
+
+
+def parse_servers(text: str) -> list[Server]:
+    """``host:webport`` or ``host:webport:tcpport``, comma separated; raises `BitDustError` ``bad-value``."""
+    servers = []
+    for part in filter(None, (item.strip() for item in text.replace(";", ",").split(","))):
+        host, _, rest = part.partition(":")
+        port = (rest or "80").partition(":")[0]
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise BitDustError("bad-value", f"{part!r} is not an ID server such as id.example:8084")
+        servers.append(Server(host.lower(), int(port)))
+    return list(dict.fromkeys(servers))
+
+
+@frozen
+class Outcome:
+    """What became of a push: ``stored``, ``stale`` (with the server's document), ``refused`` or ``unreachable``."""
+
+    word: str
+    text: str = ""
+    document: IdentityDocument | None = None
+
+
+@implementer(IBodyProducer)
+class _Body:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.length = len(data)
+
+    def startProducing(self, consumer: IConsumer) -> "Deferred[None]":  # noqa: N802 - the interface's name
+        cast(Any, consumer).write(self._data)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:  # noqa: N802 - the interface's name
+        """The body is written at once."""
+
+    def resumeProducing(self) -> None:  # noqa: N802 - the interface's name
+        """The body is written at once."""
+
+    def stopProducing(self) -> None:  # noqa: N802 - the interface's name
+        """The body is written at once."""
+
+
+class _Limited(TwistedProtocol):
+    """Collects a response body up to the size of the largest document."""
+
+    def __init__(self) -> None:
+        self.done: Deferred[bytes] = Deferred(lambda _: self._end())
+        self._parts = bytearray()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - the interface's name
+        self._parts += data
+        if len(self._parts) > MAX_SIZE:
+            self._end()
+
+    def _end(self) -> None:
+        cast(Any, self.transport).abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - the interface's name
+        if self.done.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss) and len(self._parts) <= MAX_SIZE:
+            self.done.callback(bytes(self._parts))
+        else:
+            self.done.errback(BitDustError("network-error", "the answer was cut off or too large"))
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """Dials through the World's network, https with the platform's trust roots."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802 - the interface's name
+        host = uri.host.decode("ascii")
+        plain = self._world.network.client(host, uri.port, TIMEOUT)
+        if uri.scheme == b"https":
+            return wrapClientTLS(optionsForClientTLS(host), plain)
+        return plain
+
+
+class IdentityClient:
+    """Fetches, publishes and probes; fetches happen only for the local user's wish or a configured server."""
+
+    def __init__(self, world: World, settings: SettingsPort) -> None:
+        self._world = world
+        self._settings = settings
+        pool = HTTPConnectionPool(cast(Any, world.clock), persistent=False)
+        self._agent = Agent.usingEndpointFactory(cast(Any, world.clock), _Endpoints(world), pool)
+
+    def servers(self) -> list[Server]:
+        """Configured ID servers, the preferred ones first."""
+        preferred = parse_servers(self._settings.get("services/identity-propagate/preferred-servers"))
+        known = parse_servers(self._settings.get("services/identity-propagate/known-servers"))
+        return list(dict.fromkeys([*preferred, *known]))
+
+    def fetch(self, idurl: IDURL, trusted: bool = False) -> "Deferred[IdentityDocument]":
+        """The document at an IDURL, which must be one of its own sources. ``trusted``: the user typed it.
+
+        Fails with `BitDustError` ``network-error``, ``not-found`` or `WireError`.
+        """
+        return Deferred.fromCoroutine(self._fetch(idurl, trusted))
+
+    async def _fetch(self, idurl: IDURL, trusted: bool) -> IdentityDocument:
+        self._check_host(idurl, trusted)
+        status, body = await self._request(b"GET", str(idurl), None)
+        if status == 404:
+            raise BitDustError("not-found", f"{idurl} does not exist")
+        if status != 200:
+            raise BitDustError("network-error", f"{idurl} answered with HTTP status {status}")
+        document = IdentityDocument.parse(body)
+        if idurl not in document.sources:
+            raise WireError("wrong-source", f"the document at {idurl} does not name that place as its source")
+        return document
+
+    def _check_host(self, idurl: IDURL, trusted: bool) -> None:
+        if trusted or Server(idurl.host, idurl.port) in self.servers():
+            return
+        try:
+            private = not ipaddress.ip_address(idurl.host).is_global
+        except ValueError:
+            private = idurl.host == "localhost" or idurl.host.endswith((".local", ".localhost", ".internal"))
+        if private:
+            raise BitDustError("not-allowed", f"{idurl.host} is a private address and no configured ID server")
+
+    def exists(self, idurl: IDURL) -> "Deferred[IdentityDocument | None]":
+        """The document at a configured server, or None where the name is free."""
+
+        def free(failure: Failure) -> None:
+            error = failure.value
+            if not isinstance(error, BitDustError) or error.code != "not-found":
+                failure.raiseException()
+
+        return self.fetch(idurl, trusted=True).addErrback(free)
+
+    def publish(
+        self, document: IdentityDocument, sources: Iterable[IDURL] | None = None
+    ) -> "Deferred[dict[IDURL, Outcome]]":
+        """Push to every source at once; never fails, the outcomes tell."""
+        targets = list(document.sources if sources is None else sources)
+        pushed = gatherResults([self._push(idurl, document) for idurl in targets])
+        return pushed.addCallback(lambda outcomes: dict(zip(targets, outcomes, strict=True)))
+
+    def _push(self, idurl: IDURL, document: IdentityDocument) -> "Deferred[Outcome]":
+        pushed = Deferred.fromCoroutine(self._push_one(idurl, document))
+        return pushed.addErrback(lambda failure: Outcome("unreachable", failure.getErrorMessage()))
+
+    async def _push_one(self, idurl: IDURL, document: IdentityDocument) -> Outcome:
+        status, body = await self._request(b"POST", f"{idurl.scheme}://{idurl.netloc}/", document.xml)
+        if status == 200:
+            return Outcome("stored")
+        if status == 409:
+            kept = IdentityDocument.parse(body)
+            if kept.fingerprint != document.fingerprint:
+                return Outcome("refused", "the name belongs to another key")
+            return Outcome("stale", "a newer document is there", kept)
+        return Outcome("refused", body.decode(errors="replace")[:200] or f"HTTP status {status}")
+
+    def probe(self, server: Server) -> "Deferred[bool]":
+        """Whether an ID server answers."""
+        asked = Deferred.fromCoroutine(self._request(b"GET", f"http://{server.host}:{server.port}/", None))
+        return asked.addCallbacks(lambda answer: answer[0] == 200, lambda failure: False)
+
+    async def _request(self, verb: bytes, url: str, body: bytes | None) -> tuple[int, bytes]:
+        headers = Headers({b"user-agent": [b"BitDust"], b"content-type": [b"application/xml"]})
+        asked = self._agent.request(verb, url.encode(), headers, _Body(body) if body is not None else None)
+        asked.addTimeout(TIMEOUT, self._world.clock)
+        try:
+            response: IResponse = await asked
+            collector = _Limited()
+            response.deliverBody(collector)
+            collector.done.addTimeout(TIMEOUT, self._world.clock)
+            return response.code, await collector.done
+        except BitDustError:
+            raise
+        except Exception as error:
+            raise BitDustError("network-error", f"{url} cannot be reached: {error or type(error).__name__}") from error

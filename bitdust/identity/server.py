@@ -1,0 +1,196 @@
+"""The ID server: keeps identity documents for others at ``http://host:port/<name>.xml`` (formats, section 2)."""
+
+from collections import deque
+from typing import Any, Protocol, cast
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request, Site
+
+from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
+from bitdust.identity.document import MAX_SIZE, IdentityDocument, compare
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import USER_NAME
+from bitdust.world import World
+
+FOLDER = "identityserver"
+PUSHES_A_MINUTE = 30
+MAX_IDENTITIES = 100_000
+
+
+class SettingsPort(Protocol):
+    """The settings that are read here."""
+
+    def get(self, key: str) -> Any:
+        """The typed value."""
+
+
+class Refused(BitDustError):
+    """A push that is refused; ``status`` is the HTTP status, ``body`` what goes back."""
+
+    def __init__(self, status: int, text: str, body: bytes | None = None) -> None:
+        super().__init__(str(status), text)
+        self.status = status
+        self.body = body if body is not None else text.encode() + b"\n"
+
+
+class IdentityServer:
+    """Accepts a document that is whole, signed, newer, of the key that holds the name, and names this server."""
+
+    log = Logger()
+
+    def __init__(self, world: World, settings: SettingsPort) -> None:
+        self._world = world
+        self._settings = settings
+        self._folder = world.home / FOLDER
+        self._port: IListeningPort | None = None
+        self._pushes: dict[str, deque[float]] = {}
+
+    def start(self) -> "Deferred[int]":
+        """Open the web port; fires with its number, fails with `BitDustError` ``port-taken``."""
+        make_private_folder(self._folder)
+        remove_leftovers(self._folder)
+        site = Site(_Root(self), reactor=cast(Any, self._world.clock))
+        site.noisy = False
+        port = self._settings.get("services/identity-server/web-port")
+        endpoint = self._world.network.server(port, self._settings.get("services/network/interface"))
+
+        def listening(opened: IListeningPort) -> int:
+            self._port = opened
+            return self.port
+
+        def refused(failure: Failure) -> int:
+            raise BitDustError("port-taken", f"TCP port {port} cannot be opened: {failure.getErrorMessage()}")
+
+        return maybeDeferred(endpoint.listen, site).addCallbacks(listening, refused)
+
+    def stop(self) -> "Deferred[None]":
+        """Close the port."""
+        port, self._port = self._port, None
+        return maybeDeferred(port.stopListening if port else lambda: None).addCallback(lambda _: None)
+
+    @property
+    def port(self) -> int:
+        """The web port, 0 while nothing listens."""
+        return int(cast(Any, self._port.getHost()).port) if self._port is not None else 0
+
+    @property
+    def listening(self) -> bool:
+        """Whether the port is open still."""
+        return self._port is not None and getattr(self._port, "connected", True) is not False
+
+    def read(self, name: str) -> bytes | None:
+        """The document of a name."""
+        if USER_NAME.fullmatch(name) is None:
+            return None
+        try:
+            return (self._folder / f"{name}.xml").read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def accept(self, data: bytes, client: str) -> str:
+        """``new``, ``newer`` or ``refresh``; raises `Refused`."""
+        self._count(client)
+        if len(data) > MAX_SIZE:
+            raise Refused(413, f"an identity document has at most {MAX_SIZE} bytes")
+        try:
+            document = IdentityDocument.parse(data)
+        except WireError as error:
+            raise Refused(400, str(error)) from error
+        if document.is_claim or not any(self._is_here(source.host, source.port) for source in document.sources):
+            raise Refused(403, "none of the document's sources is this server")
+        return self._store(document)
+
+    def _store(self, document: IdentityDocument) -> str:
+        kept = self.read(document.name)
+        if kept is None:
+            if sum(1 for _ in self._folder.iterdir()) >= MAX_IDENTITIES:
+                raise Refused(429, "this server keeps as many identities as it can")
+            word = "new"
+        else:
+            old = IdentityDocument.parse(kept)
+            if old.fingerprint != document.fingerprint:
+                raise Refused(403, f"the name {document.name} belongs to another key")
+            word = compare(document, old)
+        if word in ("stale", "conflict"):
+            raise Refused(409, "another document is kept", kept)
+        if word != "refresh":
+            write_safely(self._folder / f"{document.name}.xml", document.xml)
+        return word
+
+    def _is_here(self, host: str, port: int) -> bool:
+        return host == self._settings.get("services/identity-server/host").lower() and port == self.port
+
+    def _count(self, client: str) -> None:
+        if client.startswith("127.") or client == "::1":
+            return
+        now = self._world.clock.seconds()
+        times = self._pushes.setdefault(client, deque())
+        while times and now - times[0] > 60:
+            times.popleft()
+        if len(times) >= PUSHES_A_MINUTE:
+            raise Refused(429, f"at most {PUSHES_A_MINUTE} documents a minute")
+        times.append(now)
+        if len(self._pushes) > 10_000:
+            self._pushes = {who: when for who, when in self._pushes.items() if when and now - when[-1] < 60}
+
+
+class _Root(Resource):
+    """``GET /`` names the server, ``GET /<name>.xml`` gives a document, ``POST /`` and ``PUT`` store one."""
+
+    def __init__(self, server: IdentityServer) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._server = server
+
+    def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802 - the interface's name
+        if path == b"" and not request.postpath:
+            return self
+        name = path.decode("ascii", "replace").removesuffix(".xml")
+        return _Document(self._server, name if path.endswith(b".xml") and not request.postpath else "")
+
+    def render_GET(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        return b"BitDust ID server\n"
+
+    def render_POST(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
+        return _take(self._server, request)
+
+
+class _Document(Resource):
+    isLeaf = True  # noqa: N815 - the interface's name
+
+    def __init__(self, server: IdentityServer, name: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._server = server
+        self._name = name
+
+    def render_GET(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
+        data = self._server.read(self._name)
+        if data is None:
+            request.setResponseCode(404)
+            return b"there is no such identity\n"
+        request.setHeader(b"content-type", b"application/xml")
+        return data
+
+    def render_PUT(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
+        return _take(self._server, request)
+
+
+def _take(server: IdentityServer, request: Request) -> bytes:
+    length = int(request.getHeader("content-length") or 0)
+    data = (
+        request.content.read(MAX_SIZE + 1)
+        if request.content is not None and length <= MAX_SIZE
+        else b"x" * (MAX_SIZE + 1)
+    )
+    client = request.getClientAddress()
+    try:
+        word = server.accept(data, getattr(client, "host", "?"))
+    except Refused as refused:
+        request.setResponseCode(refused.status)
+        return refused.body
+    return word.encode() + b"\n"
