@@ -1,6 +1,5 @@
 """Asking a supplier for its service, and keeping hold of it: the ports of `supplier_connector` machines."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -45,7 +44,6 @@ class SupplierLink:
         outbox: Outbox,
         identities: Identities,
         book: ContractBook,
-        meet: "Callable[[], Deferred[object]] | None" = None,
     ) -> None:
         self._supplier = supplier
         self._employer = employer
@@ -54,14 +52,13 @@ class SupplierLink:
         self._outbox = outbox
         self._identities = identities
         self._book = book
-        self._meet = meet
 
     def request(self) -> "Deferred[SignedContract]":
         """Find and dial the supplier, then ask; where another room is refused, ask for that of the old contract."""
         return Deferred.fromCoroutine(self._request())
 
     async def _request(self) -> SignedContract:
-        await (self._meet() if self._meet is not None else self._gateway.session_to(self._supplier))
+        await self._gateway.session_to(self._supplier)
         wish = self._employer.wish_for(self._supplier)
         asked = await outcome(self._ask(wish))
         old = self._book.of(self._supplier)
@@ -95,6 +92,9 @@ class SupplierLink:
             return verify_contract(data, document, self._me.fingerprint, wish)
         except WireError as error:
             raise Refused(error.code, str(error)) from error
+
+    def has_session(self) -> bool:
+        return self._gateway.connected(self._supplier)
 
     def cancel(self) -> "Deferred[None]":
         """Tell the supplier that it is not needed any more; its own term ends the contract where it cannot be told."""

@@ -138,6 +138,7 @@ class FamilyPublisher:
         self._outbox = outbox
         self._to_dht = to_dht
         self._known: dict[bytes, int] = {}
+        self._in_dht = 0
         self._failures = 0
         self._sending: set[bytes] = set()
         self._storing = False
@@ -160,7 +161,8 @@ class FamilyPublisher:
         """Tell everybody who has an older one; those who are not connected when they come."""
         if self._family.current is None or self._stopped:
             return
-        self._store()
+        if self._in_dht < self._family.current.revision and not self._failures:
+            self._store()
         for fingerprint in self._family.members:
             if connected(fingerprint):
                 self.tell(fingerprint)
@@ -223,7 +225,7 @@ class FamilyPublisher:
             pause = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(self._failures - 1, 10))
             self.log.info("the family record is not in the DHT ({e}); next try in {s} s", e=stored.error, s=pause)
         else:
-            self._failures = 0
+            self._in_dht, self._failures = family.revision, 0
             newer = self._family.current is not None and self._family.current.revision > family.revision
             pause = 0.0 if newer else REFRESH_SECONDS
         self._again(pause)

@@ -5,34 +5,28 @@ once, each a `supplier_finder` with candidates of the settings first and of the 
 the saved record before anybody is told.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from bitdust.automats.fire_hire import FireHire, Next
 from bitdust.automats.kernel import Registry
 from bitdust.automats.supplier_connector import SupplierConnector
-from bitdust.automats.supplier_finder import SupplierFinder
 from bitdust.contacts.connectors import SupplierLink
 from bitdust.contacts.contracts import ContractBook, Wish
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings, outcome
+from bitdust.contacts.searching import CANDIDATES, HiringPorts, Searches
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family, Scheme
-from bitdust.wire.signed import Signed
 
 SUPPLIERS = "services/customer/suppliers-number"
 NEEDED = "services/customer/needed-space"
-CANDIDATES = "services/employer/candidates"
 LEAVE_AFTER = 60.0
 """Seconds after which a supplier that cannot be reached, and keeps nothing yet, is replaced."""
-FORGET_REFUSAL = 600.0
-"""Seconds for which somebody who could not be hired is not asked again."""
-LOOKUPS = 6
 
 
 class HiringWorld(Protocol):
@@ -45,28 +39,6 @@ class HiringWorld(Protocol):
     def entropy(self) -> Callable[[int], bytes]: ...
 
 
-def _nobody(exclude: frozenset[bytes]) -> "Deferred[Candidate | None]":
-    return succeed(None)
-
-
-def _no_record() -> "Deferred[Signed | None]":
-    return succeed(None)
-
-
-def _unknown(idurl: str) -> "Deferred[bytes]":
-    raise BitDustError("not-found", f"{idurl} cannot be looked up")
-
-
-@define
-class HiringPorts:
-    """What the services connect: lookups in the DHT and at ID servers, and whether anything lies at suppliers."""
-
-    random_supplier: "Callable[[frozenset[bytes]], Deferred[Candidate | None]]" = _nobody
-    identify: "Callable[[str], Deferred[bytes]]" = _unknown
-    find_family: "Callable[[], Deferred[Signed | None]]" = _no_record
-    has_data: Callable[[], bool] = lambda: False
-
-
 @frozen
 class SupplierShown:
     """One place of the family, as lists show it. ``since`` is when its connector came into its state."""
@@ -76,33 +48,6 @@ class SupplierShown:
     state: str
     reason: str
     since: float
-
-
-@define
-class _Search:
-    """The port of one `supplier_finder`."""
-
-    hiring: "Hiring"
-    position: int
-    done: "Deferred[bool]" = field(factory=Deferred)
-    asked: bytes | None = None
-
-    def candidate(self) -> "Deferred[Candidate | None]":
-        return self.hiring.candidate(self)
-
-    def ping(self, candidate: Candidate) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self.hiring.meet(candidate))
-
-    def request(self, candidate: Candidate) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self.hiring.ask(self.position, candidate))
-
-    def hired(self, candidate: Candidate, contract: Any) -> None:
-        self.hiring.place(self.position, candidate)
-        self.done.callback(True)
-
-    def failed(self, reason: str) -> None:
-        self.hiring.machine.reason = reason
-        self.done.callback(False)
 
 
 class Hiring:
@@ -137,12 +82,11 @@ class Hiring:
         self.ports = ports or HiringPorts()
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._places: dict[bytes, Wish] = {}
-        self._searches: dict[int, tuple[_Search, SupplierFinder]] = {}
-        self._turned_down: dict[bytes | str, float] = {}
         self._lost_since: dict[bytes, float] = {}
         self._refusal = ""
         self._complete: bool | None = None
         self._removers: list[Callable[[], None]] = []
+        self._searches = Searches(self, world.clock, registry, settings, gateway, self.ports)
         self.machine = FireHire(registry, self)
 
     # life
@@ -163,7 +107,7 @@ class Hiring:
             remove()
         self._removers = []
         self.machine.send("shutdown")
-        self._end_searches()
+        self._searches.stop()
         for connector in list(self._connectors.values()):
             connector.send("shutdown")
         self._connectors = {}
@@ -246,7 +190,7 @@ class Hiring:
 
     def _dismissed(self, family: Family) -> frozenset[bytes]:
         """Members that left, and keep nothing yet."""
-        if not any(self._gateway.connected(member) for member in self._everybody()):
+        if not self.ports.network_up():
             return frozenset()
         gone = {supplier for supplier in family.suppliers if supplier is not None and self._is_gone(supplier)}
         if gone and self.ports.has_data():
@@ -254,12 +198,6 @@ class Hiring:
             self._refusal = f"{names} cannot be reached; the place is kept because your pieces lie there"
             return frozenset()
         return frozenset(gone)
-
-    def _everybody(self) -> set[bytes]:
-        return {*self._family.members, *self._turned_down_peers()}
-
-    def _turned_down_peers(self) -> set[bytes]:
-        return {who for who in self._turned_down if isinstance(who, bytes)}
 
     def _is_gone(self, supplier: bytes) -> bool:
         connector = self._connectors.get(supplier)
@@ -290,27 +228,9 @@ class Hiring:
 
     def hire(self) -> "Deferred[int]":
         """Search for every empty place at once; fires with how many are still empty."""
-        self._end_searches()
         family = self._family.current
         empty = [place for place, who in enumerate(family.suppliers) if who is None] if family is not None else []
-        searches = []
-        for position in empty:
-            search = _Search(self, position)
-            finder = SupplierFinder(self._registry, str(position), search)
-            self._searches[position] = (search, finder)
-            searches.append(search.done)
-        for _, finder in list(self._searches.values()):
-            finder.send("start")
-        return DeferredList(searches, consumeErrors=True).addCallback(self._round_over)
-
-    def _round_over(self, results: list[tuple[bool, Any]]) -> int:
-        self._searches = {}
-        return sum(1 for ok, hired in results if not (ok and hired))
-
-    def _end_searches(self) -> None:
-        searches, self._searches = self._searches, {}
-        for _, finder in searches.values():
-            finder.send("shutdown")
+        return self._searches.run(empty)
 
     def publish(self) -> None:
         self._publisher.publish(self._gateway.connected)
@@ -329,87 +249,40 @@ class Hiring:
 
     # searching
 
-    def candidate(self, search: _Search) -> "Deferred[Candidate | None]":
-        """Somebody whom no other search asks: of the settings first, then of the DHT."""
-        return Deferred.fromCoroutine(self._candidate(search))
+    def taken(self) -> frozenset[bytes]:
+        """Who cannot be hired: I myself, and those who are."""
+        return frozenset({self._me.fingerprint, *self._family.members})
 
-    async def _candidate(self, search: _Search) -> Candidate | None:
-        search.asked = None
-        for idurl in candidates_of(self._settings.get(CANDIDATES)):
-            if self._fresh(idurl):
-                continue
-            found = await outcome(self._identified(idurl))
-            if found.error is not None:
-                self._turned_down[idurl] = self._world.clock.seconds()
-            elif found.value not in self.excluded():
-                search.asked = found.value
-                return Candidate(found.value)
-        for _ in range(LOOKUPS):
-            node = await self.ports.random_supplier(self.excluded())
-            if node is None:
-                return None
-            if node.fingerprint not in self.excluded():
-                search.asked = node.fingerprint
-                return node
-        return None
+    def ask(self, position: int, candidate: Candidate) -> "Deferred[Any]":
+        """Fires with the candidate's contract for a place, fails with its refusal."""
+        return Deferred.fromCoroutine(self._ask(position, candidate.fingerprint))
 
-    def _identified(self, idurl: str) -> "Deferred[bytes]":
-        return Deferred.fromCoroutine(self._identify(idurl))
-
-    async def _identify(self, idurl: str) -> bytes:
-        return await self.ports.identify(idurl)
-
-    def excluded(self) -> frozenset[bytes]:
-        """Whom not to ask: myself, my suppliers, those being asked, and those who said no a short while ago."""
-        asked = {search.asked for search, _ in self._searches.values() if search.asked is not None}
-        refused = {who for who in self._turned_down_peers() if self._fresh(who)}
-        return frozenset({self._me.fingerprint, *self._family.members, *asked, *refused})
-
-    def _fresh(self, who: bytes | str) -> bool:
-        refused = self._turned_down.get(who)
-        return refused is not None and self._world.clock.seconds() - refused < FORGET_REFUSAL
-
-    async def meet(self, candidate: Candidate) -> Any:
-        """A session with the candidate, over one of its addresses or wherever the DHT finds it."""
-        if self._gateway.connected(candidate.fingerprint):
-            return await self._gateway.session_to(candidate.fingerprint)
-        for address in candidate.addresses:
-            dialled = await outcome(self._gateway.dial(address, expect=candidate.fingerprint))
-            if dialled.error is None:
-                return dialled.value
-        reached = await outcome(self._gateway.session_to(candidate.fingerprint))
-        if reached.error is not None:
-            self._turn_down(candidate.fingerprint)
-            raise reached.error
-        return reached.value
-
-    async def ask(self, position: int, candidate: Candidate) -> Any:
-        """The candidate's contract for a place, or its refusal."""
-        supplier = candidate.fingerprint
+    async def _ask(self, position: int, supplier: bytes) -> Any:
         self._places[supplier] = self._wish(position)
         connector = self._connector(supplier)
         connector.send("connect")
         state = await connector.when("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
-        if state == "CONNECTED":
-            return self._book.of(supplier)
-        reason = connector.reason or "the candidate does not answer"
-        self._turn_down(supplier)
-        raise BitDustError("no-service", reason)
+        if state != "CONNECTED":
+            raise BitDustError("no-service", connector.reason or "the candidate does not answer")
+        return self._book.of(supplier)
 
-    def _turn_down(self, supplier: bytes) -> None:
-        now = self._world.clock.seconds()
-        self._turned_down = {who: since for who, since in self._turned_down.items() if now - since < FORGET_REFUSAL}
-        self._turned_down[supplier] = now
+    def let_go(self, supplier: bytes) -> None:
+        """A candidate was not hired."""
         self._places.pop(supplier, None)
         self._lost_since.pop(supplier, None)
         connector = self._connectors.pop(supplier, None)
         if connector is not None:
             connector.send("shutdown")
 
+    def search_failed(self, reason: str) -> None:
+        """Nobody was found for one place."""
+        self.machine.reason = reason
+
     def place(self, position: int, candidate: Candidate) -> None:
         """The candidate is hired: it stands in the saved record before anything is sent to it."""
         family = self._family.current
-        if family is None or family.suppliers[position] is not None:
+        if family is None or position >= family.n or family.suppliers[position] is not None:
+            self.let_go(candidate.fingerprint)
             return
         places: list[tuple[bytes | None, str | None]] = list(
             zip(family.suppliers, family.addresses or [None] * family.n, strict=True)
@@ -493,12 +366,5 @@ class Hiring:
             for supplier in self._family.members:
                 self._connector(supplier).send("connect")
         if key == CANDIDATES:
-            self._turned_down = {}
+            self._searches.forgive()
         self.restart()
-
-
-def candidates_of(setting: object) -> list[str]:
-    """IDURLs of the setting: a list, or a text with commas, spaces or brackets around them."""
-    if isinstance(setting, (list, tuple)):
-        return [str(item) for item in setting]
-    return [part for part in re.split(r"[\s,;\[\]\"']+", str(setting or "")) if part]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from bitdust.wire.packet import Command
 from bitdust.wire.signed import Signed
@@ -148,5 +149,9 @@ class Outcome:
 
 
 def outcome(deferred: "Deferred[Any]") -> "Deferred[Outcome]":
-    """Wait for the end, whichever it is: peers and networks fail in every way there is."""
-    return deferred.addCallbacks(Outcome, lambda failure: Outcome(error=failure.value))
+    """Wait for the end, whichever it is: peers and networks fail in every way there is. A cancel goes through."""
+    return deferred.addCallbacks(Outcome, _ended)
+
+
+def _ended(failure: Failure) -> Outcome | Failure:
+    return failure if isinstance(failure.value, CancelledError) else Outcome(error=failure.value)

@@ -297,7 +297,7 @@ class Pieces:
         """See `PieceIntake.keep`."""
         if writer is None:
             return self._commits.change(lambda database: usage(database, intake.name.customer))
-        return Deferred.fromCoroutine(self._keep(intake, writer))
+        return shielded(Deferred.fromCoroutine(self._keep(intake, writer)))
 
     async def _keep(self, intake: PieceIntake, writer: PieceWriter) -> Usage:
         job = KeepPiece(self._disk, self._folder, intake.name, intake.size, intake.signed, writer)
@@ -318,7 +318,7 @@ class Pieces:
 
     def release(self, intake: PieceIntake, writer: PieceWriter | None) -> "Deferred[None]":
         """Forget a piece that will not be kept, and its temporary file."""
-        return succeed(None) if writer is None else Deferred.fromCoroutine(self._release(intake, writer))
+        return succeed(None) if writer is None else shielded(Deferred.fromCoroutine(self._release(intake, writer)))
 
     async def _release(self, intake: PieceIntake, writer: PieceWriter) -> None:
         await writer.quiet()
@@ -364,3 +364,10 @@ def mark_piece(database: sqlite3.Connection, name: PieceName, state: PieceState)
 def record_of(signed: bytes) -> PackRecord:
     """The pack record inside stored signed bytes."""
     return PackRecord.from_body(Signed.from_bytes(signed, PackRecord.KIND).body)
+
+
+def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
+    """The end of some work that goes on when nobody waits any more: a thread must never meet a second writer."""
+    waiting: Deferred[Any] = Deferred()
+    work.addCallbacks(waiting.callback, waiting.errback)
+    return waiting

@@ -210,7 +210,7 @@ class SupplierRows:
         ]
 
     def guarded(self, spec: Spec) -> "Callable[[Request], Deferred[Any]]":
-        """A handler that answers Fail for every refusal, and refuses those who have no contract."""
+        """A handler that refuses those without a contract; the inbox makes a Fail of the `BitDustError`."""
 
         async def handle(request: Request) -> Any:
             try:
@@ -219,16 +219,12 @@ class SupplierRows:
                 if not spec.stranger:
                     self._store.usage(request.peer.fingerprint)
                 return await spec.handler(request)
-            except BitDustError as error:
-                return self._fail(error)
+            except WireError as error:
+                raise refusal(error) from error
             except (OSError, sqlite3.Error) as error:
-                return self._fail(disk_error(error))
+                raise disk_error(error) from error
 
         return lambda request: Deferred.fromCoroutine(handle(request))
-
-    def _fail(self, error: BitDustError) -> Any:
-        code = error.code if error.code in CODES else "bad-field"
-        return self._answer(Command.FAIL, {"code": code, "text": str(error)[:400], **error.details}, None)
 
     def _ack(self, **fields: Any) -> Any:
         return self._answer(Command.ACK, fields, None)
@@ -390,6 +386,11 @@ class SupplierRows:
             raise WireError("bad-signature", "the record is not signed by a device of yours that counts")
         check_record(signed, device.key)
         return device
+
+
+def refusal(error: WireError) -> BitDustError:
+    """A record that is not what it should be, under one of the codes that a Fail may carry."""
+    return BitDustError(error.code if error.code in CODES else "bad-field", str(error), **error.details)
 
 
 def accepted(kept: Kept) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bitdust.storage.supplier_disk import Disk
 from bitdust.storage.supplier_rows import SupplierRows
 from bitdust.storage.supplier_store import SupplierStore
 from bitdust.wire.encoding import encode
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family, Head, PackRecord, Scheme
 
@@ -50,6 +51,10 @@ class FakeDocument:
     @property
     def global_id(self):
         return f"{self.name}@id.example"
+
+    @property
+    def fingerprint(self):
+        return hashlib.sha256(self.name.encode()).digest()
 
     @property
     def xml(self):
@@ -241,7 +246,10 @@ class Shop:
             fields=fields,
             payload=Bytes(payload),
         )
-        return now(self.handlers[(command, kind)](request))
+        try:
+            return now(self.handlers[(command, kind)](request))
+        except BitDustError as error:
+            return Said(Command.FAIL, {"code": error.code, "text": str(error), **error.details}, None)
 
     def hire(self, person: Person, room: int = 10 * MIB, **changes):
         fields = {"service": "service_supplier", "room": room, "n": 4, "position": 0, "term": 365, **changes}

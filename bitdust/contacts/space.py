@@ -1,0 +1,168 @@
+"""Figures of space: what I give, what I use at others, what lies on this disk. All numbers are bytes and add up.
+
+In `donated`: ``donated = consumed + free`` (``free`` may be negative after the setting was lowered), ``consumed`` is
+what is promised to customers and ``used`` what they have brought. In `consumed`: ``needed = used + available``, and
+per supplier likewise. In `local`: ``total = backups + temp + customers``.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.contacts.patrol import Promise
+from bitdust.contacts.ports import RunInThread, Settings
+from bitdust.wire.records import Scheme
+
+UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+
+
+class SpaceStore(Protocol):
+    """The supplier's store, as far as figures go."""
+
+    def customers(self) -> Sequence[Promise]: ...
+
+    def donated(self) -> int: ...
+
+
+def in_words(size: float) -> str:
+    """``1.5 GB``; powers of 1024."""
+    sign, size, unit = ("-" if size < 0 else ""), abs(float(size)), 0
+    while size >= 1024 and unit < len(UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    text = f"{size:.1f}".rstrip("0").rstrip(".") if unit else str(int(size))
+    return f"{sign}{text} {UNITS[unit]}"
+
+
+def percent(part: float, whole: float) -> str:
+    """``12.5%``; 0% of nothing."""
+    return f"{100.0 * part / whole if whole else 0.0:.1f}%"
+
+
+def with_words(figures: dict[str, Any]) -> dict[str, Any]:
+    """Beside each number of bytes its ``…_str``."""
+    words = {f"{key}_str": in_words(value) for key, value in figures.items() if isinstance(value, int)}
+    return {**figures, **words}
+
+
+@frozen
+class Places:
+    """Folders that are measured."""
+
+    backups: Path
+    temp: Path
+    customers: Path
+
+
+class Space:
+    """I count. ``store`` is None on a node that supplies nobody; ``used`` is my sealed data, counted once, in bytes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        places: Places,
+        run_in_thread: RunInThread,
+        store: Callable[[], SpaceStore | None],
+        used: Callable[[], int] = lambda: 0,
+        family_size: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._places = places
+        self._run_in_thread = run_in_thread
+        self._store = store
+        self._used = used
+        self._family_size = family_size
+
+    def donated(self) -> dict[str, Any]:
+        """`space_donated`: room given to customers and what they have in it."""
+        store = self._store()
+        kept = list(store.customers()) if store is not None else []
+        active = [one for one in kept if one.state == "active"]
+        old = [one for one in kept if one.state != "active"]
+        donated = store.donated() if store is not None else int(self._settings.get("services/supplier/donated-space"))
+        consumed = sum(one.held for one in kept)
+        used = sum(one.used for one in kept)
+        figures = {
+            "donated": donated,
+            "consumed": consumed,
+            "free": donated - consumed,
+            "used": used,
+            "real": used + sum(one.log_bytes for one in kept),
+            "old_customers_used": sum(one.used for one in old),
+            "old_customers_real": sum(one.used + one.log_bytes for one in old),
+        }
+        return with_words(figures) | {
+            "customers_num": len(active),
+            "customers": [self._customer(one) for one in active],
+            "old_customers": [self._customer(one) for one in old],
+            "errors": ["more is promised than donated"] if consumed > donated else [],
+            "used_percent": percent(used, donated),
+            "consumed_percent": percent(consumed, donated),
+        }
+
+    def _customer(self, kept: Promise) -> dict[str, Any]:
+        figures = {"consumed": kept.held, "used": kept.used, "real": kept.used + kept.log_bytes}
+        names = {"idurl": kept.idurl, "global_id": kept.global_id}
+        return names | with_words(figures) | {"used_percent": percent(kept.used, kept.held)}
+
+    def consumed(self) -> dict[str, Any]:
+        """`space_consumed`: room for my own data at my suppliers."""
+        n = self._family_size() or int(self._settings.get("services/customer/suppliers-number"))
+        k = Scheme.for_family(n).k
+        needed, used = int(self._settings.get("services/customer/needed-space")), self._used()
+        room, part = -(-needed // k), -(-used // k)
+        figures = {
+            "needed": needed,
+            "used": used,
+            "available": needed - used,
+            "needed_per_supplier": room,
+            "used_per_supplier": part,
+            "available_per_supplier": room - part,
+        }
+        return with_words(figures) | {"suppliers_num": n, "used_percent": percent(used, needed)}
+
+    def local(self) -> "Deferred[dict[str, Any]]":
+        """`space_local`: what lies on this disk; walks folders in a thread."""
+        return self._run_in_thread(self._measure)
+
+    def _measure(self) -> dict[str, Any]:
+        sizes = {
+            "backups": folder_size(self._places.backups),
+            "temp": folder_size(self._places.temp),
+            "customers": folder_size(self._places.customers),
+        }
+        total = sum(sizes.values())
+        disk = shutil.disk_usage(existing(self._places.customers))
+        figures = {**sizes, "total": total, "disktotal": disk.total, "diskfree": disk.free}
+        return with_words(figures) | {
+            "total_percent": percent(total, disk.total),
+            "diskfree_percent": percent(disk.free, disk.total),
+        }
+
+
+def existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    return path if path.exists() or path == path.parent else existing(path.parent)
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of all files below a folder; links are not followed, files that vanish meanwhile do not count."""
+    size, folders = 0, [str(path)]
+    while folders:
+        try:
+            entries = list(os.scandir(folders.pop()))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    size += entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:
+                continue
+    return size

@@ -1,0 +1,278 @@
+"""A little world for contacts: people who can be reached or not, suppliers who answer, a clock moved by hand."""
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+
+from attrs import define, frozen
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from bitdust.automats.kernel import Registry
+from bitdust.contacts.contracts import ContractBook
+from bitdust.contacts.family import FamilyPublisher, MyFamily
+from bitdust.contacts.hiring import Hiring
+from bitdust.contacts.ports import Candidate
+from bitdust.contacts.presence import Presence
+from bitdust.contacts.searching import HiringPorts
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Contract, Family
+from bitdust.wire.signed import Signed
+from tests.unit.supplier_kit import START, Person
+
+GB = 1024**3
+SETTINGS = {
+    "services/customer/suppliers-number": 4,
+    "services/customer/needed-space": 4 * GB,
+    "services/employer/candidates": "",
+    "services/customer-patrol/customer-idle-days": 0,
+    "services/supplier/donated-space": 8 * GB,
+}
+
+
+class Settings:
+    """Typed values with watchers."""
+
+    def __init__(self, **values) -> None:
+        self.values = dict(SETTINGS)
+        self.watchers: list[tuple] = []
+
+    def get(self, key):
+        return self.values[key]
+
+    def set(self, key, value) -> None:
+        old, self.values[key] = self.values[key], value
+        for prefix, watcher in list(self.watchers):
+            if key.startswith(prefix):
+                watcher(key, old, value)
+
+    def on_change(self, prefix, watcher):
+        entry = (prefix, watcher)
+        self.watchers.append(entry)
+        return lambda: self.watchers.remove(entry)
+
+
+class Me(Person):
+    """The local identity."""
+
+    def sign(self, kind, body=None):
+        return super().sign(kind) if body is None else self.device.sign_record(kind, body)
+
+
+class Events:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict]] = []
+
+    def send(self, event, data=None) -> None:
+        self.sent.append((event, data or {}))
+
+    def names(self) -> list[str]:
+        return [event for event, _ in self.sent]
+
+
+@define(eq=False)
+class Supplier:
+    """A peer that gives contracts; `mood` says how."""
+
+    person: Person
+    mood: str = "kind"
+    room: int = 100 * GB
+    up: bool = True
+    requests: int = 0
+    cancelled: int = 0
+    family: Family | None = None
+    family_signed: Signed | None = None
+    wished: dict | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.person.fingerprint
+
+    def answer(self, me: Person, command, fields, payload):
+        if self.mood == "silent":
+            return Deferred()
+        if command == Command.IDENTITY:
+            return succeed(Reply({}))
+        if command == Command.REQUEST_SERVICE:
+            return self.contract(me, fields)
+        if command == Command.CANCEL_SERVICE:
+            self.cancelled += 1
+            return succeed(Reply({"until": 0}))
+        if command == Command.CONTACTS:
+            return self.keep(Signed.from_bytes(payload, Family.KIND))
+        if command == Command.RETRIEVE:
+            return succeed(Reply({"kind": "family"}, self.family_signed.to_bytes()))
+        raise AssertionError(command)
+
+    def contract(self, me: Person, fields):
+        self.requests += 1
+        self.wished = dict(fields)
+        if self.mood == "full" or fields["room"] > self.room:
+            return fail(BitDustError("no-space", "there is no room"))
+        if self.mood == "broken":
+            return fail(BitDustError("no-answer", "the line broke"))
+        promised = Contract(
+            contract=fields.get("contract") or self.fingerprint[:16],
+            customer=me.fingerprint,
+            supplier=self.fingerprint,
+            room=fields["room"] // (2 if self.mood == "stingy" else 1),
+            position=fields["position"],
+            n=fields["n"],
+            since=START,
+        )
+        signer = Person("mallory") if self.mood == "forger" else self.person
+        return succeed(Reply({"contract": signer.sign(promised).to_bytes()}))
+
+    def keep(self, signed: Signed):
+        family = Family.from_body(signed.body)
+        if self.family is not None and family.revision < self.family.revision:
+            return fail(BitDustError("stale", "a newer one is kept"))
+        self.family, self.family_signed = family, signed
+        return succeed(Reply({"revision": family.revision}))
+
+
+@frozen
+class Reply:
+    fields: dict
+    payload: bytes = b""
+
+
+class Town:
+    """One customer, its suppliers, and everything between them."""
+
+    def __init__(self, folder: Path, suppliers: int = 6) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.clock = Clock()
+        self.settings = Settings()
+        self.events = Events()
+        self.me = Me("customer")
+        self.people = {self.me.fingerprint: self.me}
+        self.suppliers: dict[bytes, Supplier] = {}
+        for number in range(suppliers):
+            self.add(f"supplier-{number}")
+        self.sessions: set[bytes] = set()
+        self.watchers: list = []
+        self.asked_dht: list[frozenset] = []
+        self.in_dht: list[Family] = []
+        self.dht_error: Exception | None = None
+        self.data = False
+        self.sent: list[tuple] = []
+        self.living()
+
+    def living(self) -> None:
+        """Everything that a restart makes anew."""
+        numbers = itertools.count()
+        self.registry = Registry(self.clock, lambda: START + self.clock.seconds())
+        self.world = SimpleNamespace(
+            clock=self.clock,
+            wall=lambda: START + self.clock.seconds(),
+            entropy=lambda length: (next(numbers) % 251).to_bytes(1, "big") * length,
+        )
+        self.family = MyFamily(self.world, self.me, self.folder / "family")
+        self.book = ContractBook(self.folder / "contracts")
+        self.family.load()
+        self.book.load()
+        self.publisher = FamilyPublisher(self.world, self.family, self, self.to_dht)
+        self.presence = Presence(self.registry, self, self, self.events, self.document_of)
+        self.hiring = Hiring(
+            self.world,
+            self.settings,
+            self.events,
+            self.registry,
+            self.me,
+            self,
+            self,
+            self.document_of,
+            self.family,
+            self.publisher,
+            self.book,
+            HiringPorts(self.random_supplier, self.identify, lambda: succeed(None), lambda: self.data),
+        )
+
+    def add(self, name: str) -> Supplier:
+        person = Person(name)
+        self.people[person.fingerprint] = person
+        supplier = self.suppliers[person.fingerprint] = Supplier(person)
+        return supplier
+
+    def supplier(self, number: int) -> Supplier:
+        return list(self.suppliers.values())[number]
+
+    def stop(self) -> None:
+        self.hiring.stop()
+        self.presence.stop()
+
+    # ports
+
+    def document_of(self, fingerprint):
+        person = self.people.get(fingerprint)
+        return person.document if person is not None else None
+
+    def random_supplier(self, exclude):
+        self.asked_dht.append(exclude)
+        for supplier in self.suppliers.values():
+            if supplier.fingerprint not in exclude and supplier.up:
+                return succeed(Candidate(supplier.fingerprint, (f"tcp://{supplier.person.name}:1",)))
+        return succeed(None)
+
+    def identify(self, idurl):
+        for person in self.people.values():
+            if person.document.idurl == idurl:
+                return succeed(person.fingerprint)
+        return fail(BitDustError("not-found", f"nobody is at {idurl}"))
+
+    def to_dht(self, family, signed):
+        if self.dht_error is not None:
+            return fail(self.dht_error)
+        self.in_dht.append(Family.from_body(signed.body))
+        return succeed(None)
+
+    # the gateway
+
+    def connected(self, fingerprint) -> bool:
+        return fingerprint in self.sessions
+
+    def session_to(self, fingerprint):
+        supplier = self.suppliers.get(fingerprint)
+        if supplier is None or not supplier.up:
+            return fail(BitDustError("no-answer", "nobody is there"))
+        self.connect(fingerprint)
+        return succeed(SimpleNamespace(peer=SimpleNamespace(fingerprint=fingerprint)))
+
+    def dial(self, address, expect):
+        return self.session_to(expect)
+
+    def on_session(self, watcher):
+        self.watchers.append(watcher)
+        return lambda: self.watchers.remove(watcher)
+
+    def connect(self, fingerprint) -> None:
+        if fingerprint not in self.sessions:
+            self.sessions.add(fingerprint)
+            self._tell(fingerprint, True)
+
+    def cut(self, fingerprint) -> None:
+        """The session ends."""
+        if fingerprint in self.sessions:
+            self.sessions.discard(fingerprint)
+            self._tell(fingerprint, False)
+
+    def kill(self, supplier: Supplier) -> None:
+        supplier.up = False
+        self.cut(supplier.fingerprint)
+
+    def _tell(self, fingerprint, up) -> None:
+        session = SimpleNamespace(peer=SimpleNamespace(fingerprint=fingerprint))
+        for watcher in list(self.watchers):
+            watcher(session, up)
+
+    # the outbox
+
+    def send(self, to, command, fields, payload=None, *, deadline, max_answer=0):
+        self.sent.append((to, command))
+        if to not in self.sessions:
+            met = self.session_to(to)
+            return met.addCallback(lambda _: self.suppliers[to].answer(self.me, command, fields, payload))
+        return self.suppliers[to].answer(self.me, command, fields, payload)
