@@ -1,33 +1,26 @@
 """What the methods may use of a node. `Node` is the real one; tests bring a small one of their own."""
 
-from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
+from bitdust.contacts.customers import Customers
+from bitdust.contacts.registration import Registration
+from bitdust.contacts.space import Space
+from bitdust.contacts.suppliers import SuppliersView
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
+from bitdust.identity.client import IdentityClient
 from bitdust.identity.me import Me
+from bitdust.identity.server import IdentityServer
 from bitdust.services.driver import Driver
+from bitdust.transport.gateway import Gateway
 from bitdust.world import World
 
 Row = dict[str, Any]
 Rows = list[Row]
-
-
-class RegistrationPort(Protocol):
-    """Making and recovering identities."""
-
-    def create(self, username: str, preferred_servers: list[str]) -> "Deferred[Any]":
-        """Fires with the new document."""
-
-    def recover(self, key_file: str, passphrase: bytes | None, known_idurl: str | None) -> "Deferred[Any]":
-        """Fires with the recovered document."""
-
-    def backup(self, passphrase: bytes | None) -> str:
-        """The text of a key file with fresh hints."""
 
 
 class StoragePort(Protocol):
@@ -82,6 +75,42 @@ class StoragePort(Protocol):
     def stats(self) -> Row:
         """items, files, folders, sizes."""
 
+    @property
+    def revision(self) -> Any:
+        """Which state of the catalog this is."""
+
+
+class DHTPort(Protocol):
+    """The DHT node."""
+
+    @property
+    def id(self) -> bytes:
+        """20 bytes."""
+
+    @property
+    def port(self) -> int:
+        """The UDP port."""
+
+    def get(self, kind: str, subject: bytes | str, layer: int = 0) -> "Deferred[Any]":
+        """The newest record, or None."""
+
+    def put(
+        self, kind: str, subject: bytes | str, revision: int, value: bytes, ttl: int, layer: int = 0
+    ) -> "Deferred[Any]":
+        """``count`` nodes have stored it."""
+
+    def find_node(self, target: bytes, layer: int = 0) -> "Deferred[Any]":
+        """The closest nodes."""
+
+    def random_node(self, layer: int = 0) -> "Deferred[Any]":
+        """Somebody, or None."""
+
+    def local_records(self) -> Any:
+        """What is kept here."""
+
+    def stats(self) -> Row:
+        """udp_port, bytes, layers."""
+
 
 class Context(Protocol):
     """A node, as the API sees it."""
@@ -115,7 +144,7 @@ class Context(Protocol):
         """My identity."""
 
     @property
-    def registration(self) -> RegistrationPort:
+    def registration(self) -> Registration:
         """New and recovered identities."""
 
     @property
@@ -127,40 +156,35 @@ class Context(Protocol):
         """My files."""
 
     @property
-    def suppliers(self) -> Any:
+    def suppliers(self) -> SuppliersView:
         """Who keeps my pieces."""
 
     @property
-    def customers(self) -> Any:
+    def customers(self) -> Customers:
         """Whose pieces I keep."""
 
     @property
-    def space(self) -> Any:
+    def space(self) -> Space:
         """Figures of disk space."""
 
     @property
-    def gateway(self) -> Any:
-        """Sessions."""
+    def gateway(self) -> Gateway:
+        """Sessions, with the inbox and the outbox."""
 
     @property
-    def inbox(self) -> Any:
-        """Packets that come."""
-
-    @property
-    def outbox(self) -> Any:
-        """Packets that go."""
-
-    @property
-    def dht(self) -> Any:
+    def dht(self) -> DHTPort:
         """The DHT node."""
+
+    @property
+    def identity_client(self) -> IdentityClient:
+        """Reads identities at ID servers."""
+
+    @property
+    def identity_server(self) -> IdentityServer | None:
+        """The ID server of this node, if it is one."""
 
     def stop(self, restart: bool) -> "Deferred[None]":
         """Stop the process soon, after the answer is out; ``restart`` starts it again."""
 
     def health(self) -> dict[str, Any]:
         """What `process_health` tells; raises `BitDustError` when the node cannot work."""
-
-
-def home_path(context: Context, *parts: str) -> Path:
-    """A path inside the home folder."""
-    return context.world.home.joinpath(*parts)

@@ -7,6 +7,7 @@ from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.paths import local_path
+from bitdust.api.people import following
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.files import write_safely
 from bitdust.wire.errors import BitDustError
@@ -37,14 +38,14 @@ def identity_get(context: Context, include_xml_source: bool) -> Envelope:
         JOIN,
     ),
     returns=IDENTITY,
-    errors=("identity-exists", "bad-name", "network-error"),
+    errors=("identity-exists", "bad-name", "name-taken", "network-connection-error"),
 )
 async def identity_create(
     context: Context, username: str, preferred_servers: list[str], join_network: bool
 ) -> Envelope:
     """Make a private key and register an identity with it at the ID servers."""
     _refuse_second(context)
-    await context.registration.create(username, preferred_servers)
+    await following(context.registration.create(username, preferred_servers))
     return await _joined(context, join_network)
 
 
@@ -90,7 +91,7 @@ def _may_replace(context: Context, path: Path) -> bool:
         PASSPHRASE,
     ),
     returns=IDENTITY,
-    errors=("identity-exists", "passphrase-needed", "wrong-passphrase", "bad-key", "network-error"),
+    errors=("identity-exists", "passphrase-needed", "wrong-passphrase", "bad-key", "network-connection-error"),
 )
 async def identity_recover(
     context: Context,
@@ -105,7 +106,8 @@ async def identity_recover(
         raise BadArgument("give either 'private_key_source' or 'private_key_local_file'")
     _refuse_second(context)
     text = private_key_source if private_key_source is not None else _read_key_file(private_key_local_file or "")
-    await context.registration.recover(text, passphrase.encode() if passphrase else None, known_idurl)
+    secret = passphrase.encode() if passphrase else None
+    await following(context.registration.recover(text, secret, known_idurl))
     return await _joined(context, join_network)
 
 

@@ -2,10 +2,40 @@
 
 from types import ModuleType
 
-from bitdust.api import automats, config, events, identity, keys, process, services
+from bitdust.api import (
+    automats,
+    config,
+    contacts,
+    dht,
+    events,
+    files,
+    identity,
+    keys,
+    network,
+    process,
+    services,
+    space,
+    traffic,
+    users,
+)
 from bitdust.api.table import Method, Table
 
-NOUNS: tuple[ModuleType, ...] = (process, config, identity, keys, services, automats, events)
+NOUNS: tuple[ModuleType, ...] = (
+    process,
+    config,
+    identity,
+    keys,
+    files,
+    contacts,
+    space,
+    services,
+    automats,
+    traffic,
+    network,
+    users,
+    dht,
+    events,
+)
 
 
 def rows_of(noun: ModuleType) -> list[Method]:

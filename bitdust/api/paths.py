@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-from bitdust.api.context import Context
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import MAX_REMOTE_PATH, RemotePath, idurl_of
+from bitdust.wire.names import MAX_REMOTE_PATH, RemotePath
 
 
 class BadPath(BitDustError):
@@ -28,15 +27,3 @@ def remote_path(text: str) -> str:
     """A path in a catalog, as it was given; raises `BadName` for one that cannot be."""
     RemotePath.parse(text)
     return text
-
-
-def user_fingerprint(context: Context, user: str) -> bytes:
-    """Who is meant by a global id, an IDURL, a key id or 64 hex digits; raises ``unknown-user``."""
-    if len(user) == 64 and all(digit in "0123456789abcdef" for digit in user.lower()):
-        return bytes.fromhex(user)
-    if context.me.present and idurl_of(user) in context.me.document.sources:
-        return context.me.fingerprint
-    document = context.cache.by_global_id(user)
-    if document is None:
-        raise BitDustError("unknown-user", f"{user[:100]!r} is not known to this node yet")
-    return document.fingerprint

@@ -69,7 +69,7 @@ def _figures(context: Context) -> dict[str, Any]:
     if context.driver.is_on("keys_registry"):
         figures["key"] = {"registered": len(context.me.key_ring.living())}
     if context.driver.is_on("gateway"):
-        figures["network"] = context.gateway.stats()
+        figures["network"] = context.gateway.traffic()
     if context.driver.is_on("entangled_dht"):
         figures["dht"] = context.dht.stats()
     if context.driver.is_on("backup_db"):

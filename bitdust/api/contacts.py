@@ -1,0 +1,84 @@
+"""Suppliers, who keep my pieces, and customers, whose pieces I keep."""
+
+from bitdust.api.arguments import Kind
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.people import find_person, names_of
+from bitdust.api.table import Param, Route, method
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
+
+VERBOSE = Param("verbose", Kind.FLAG, False, help="add figures")
+CUSTOMER = Param(
+    "customer_id", default=None, aliases=("id", "customer_idurl"), help="global id or IDURL; me if left out"
+)
+SUPPLIER = "{position, idurl, global_id, supplier_state, connected, contact_state, reason, contract, used?}"
+
+
+@method(
+    Route("GET", "/supplier/list/v1", ("/su/l",)),
+    params=(CUSTOMER, VERBOSE),
+    service="customer",
+    returns=f"[{SUPPLIER}]",
+    errors=("not-found",),
+)
+async def suppliers_list(context: Context, customer_id: str | None, verbose: bool) -> Envelope:
+    """My suppliers by position; an empty place has no IDURL."""
+    if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
+        raise BitDustError("not-found", "this node knows only its own suppliers; suppliers_list_dht asks the DHT")
+    return listed(context.suppliers.list(verbose))
+
+
+@method(Route("POST", "/supplier/ping/v1", ("/su/png",)), service="customer", returns="{online, total}")
+async def suppliers_ping(context: Context) -> Envelope:
+    """Ask every supplier for a sign of life; answers when all have answered or failed to."""
+    online = await context.suppliers.ping()
+    total = sum(bool(row["fingerprint"]) for row in context.suppliers.list())
+    return ok({"online": online, "total": total}, message=f"{online} of {total} suppliers are online")
+
+
+@method(
+    Route("GET", "/supplier/list/dht/v1", ("/su/dht",)),
+    params=(CUSTOMER,),
+    service="entangled_dht",
+    other_names=("suppliers_dht_lookup",),
+    returns="{customer_idurl, suppliers, ecc_map, revision, publisher_idurl, timestamp}",
+    errors=("not-found", "unknown-user"),
+)
+async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envelope:
+    """The suppliers of a customer, as its signed record in the DHT tells."""
+    customer = await find_person(context, customer_id) if customer_id else context.me.document
+    record = await context.dht.get("family", customer.fingerprint)
+    if record is None:
+        raise BitDustError("not-found", f"the DHT holds no family record of {customer.global_id}")
+    family = Family.from_body(Signed.from_bytes(record.value, Family.KIND).body)
+    suppliers = [names_of(context, member)["idurl"] or member.hex() for member in family.suppliers if member]
+    return ok(
+        {
+            "customer_idurl": str(customer.idurl),
+            "suppliers": suppliers,
+            "ecc_map": family.ecc_map,
+            "revision": family.revision,
+            "publisher_idurl": str(customer.idurl),
+            "timestamp": family.time,
+        }
+    )
+
+
+@method(
+    Route("GET", "/customer/list/v1", ("/cu/l",)),
+    params=(VERBOSE,),
+    service="supplier",
+    returns="[{position, idurl, global_id, fingerprint, contact_state, customer_state, contract, used?}]",
+)
+def customers_list(context: Context, verbose: bool) -> Envelope:
+    """My customers; ``position`` is my place in the customer's family."""
+    return listed(context.customers.list(verbose))
+
+
+@method(Route("POST", "/customer/ping/v1", ("/cu/png",)), service="supplier", returns="{online, total}")
+async def customers_ping(context: Context) -> Envelope:
+    """Ask every customer for a sign of life."""
+    online, total = await context.customers.ping(), len(context.customers.list())
+    return ok({"online": online, "total": total}, message=f"{online} of {total} customers are online")

@@ -1,0 +1,228 @@
+"""Files: a catalog of mine, whose contents lie with my suppliers, encrypted and in pieces."""
+
+from pathlib import Path
+
+from bitdust.api import paths
+from bitdust.api.arguments import BadArgument, Kind
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.people import following, settled
+from bitdust.api.table import Param, Route, method
+
+REMOTE = Param("remote_path", help="key id:path, path, path id, or either with /version")
+WAIT = Param("wait_result", Kind.FLAG, False, ("wait_finish",), "answer when the work is done or has failed")
+UPLOADS = Param("include_uploads", Kind.FLAG, True)
+DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
+PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
+OPEN_SHARE = Param("open_share", Kind.FLAG, False, obsolete=True)
+POLICIES = ("replace", "keep")
+ITEM = "{remote_path, global_id, idurl, path_id, name, path, type, size, key_id, childs, versions: […], …}"
+
+
+@method(
+    Route("GET", "/file/sync/v1", ("/f/s",)),
+    params=(Param("force", Kind.FLAG, False, obsolete=True),),
+    service="backups",
+)
+async def files_sync(context: Context) -> Envelope:
+    """Compare the catalog with what the suppliers have, now, and mend what is missing."""
+    await settled(context.storage.sync())
+    return ok(message="synchronisation began")
+
+
+def _list_params(all_customers: bool) -> tuple[Param, ...]:
+    return (
+        Param("remote_path", default=None, help="a folder; the whole catalog if left out"),
+        Param("key_id", default=None, help="only what is under this key"),
+        Param("recursive", Kind.FLAG, True),
+        Param("all_customers", Kind.FLAG, all_customers, obsolete=True),
+        Param("include_uploads", Kind.FLAG, False),
+        Param("include_downloads", Kind.FLAG, False),
+    )
+
+
+@method(
+    Route("GET", "/file/list/v1", ("/f/l",)),
+    Route("GET", "/file/list/all/v1", ("/f/l/a",)),
+    params=_list_params(False),
+    service="backup_db",
+    returns=f"[{ITEM}], and ``revision`` beside it",
+    errors=("bad-name", "not-found"),
+)
+async def files_list(
+    context: Context,
+    remote_path: str | None,
+    key_id: str | None,
+    recursive: bool,
+    include_uploads: bool,
+    include_downloads: bool,
+) -> Envelope:
+    """What is in the catalog."""
+    where = paths.remote_path(remote_path) if remote_path is not None else None
+    rows = await settled(context.storage.list(where, key_id, recursive, include_uploads, include_downloads))
+    return listed(rows, revision=context.storage.revision)
+
+
+@method(
+    Route("GET", "/file/exists/v1", ("/f/e",)),
+    params=(REMOTE,),
+    service="backup_db",
+    returns="{exist, path_id}",
+    errors=("bad-name",),
+)
+async def file_exists(context: Context, remote_path: str) -> Envelope:
+    """Whether something with this path is in the catalog."""
+    path_id = await settled(context.storage.exists(paths.remote_path(remote_path)))
+    return ok({"exist": path_id is not None, "path_id": path_id})
+
+
+@method(
+    Route("GET", "/file/info/v1", ("/f/i",)),
+    params=(REMOTE, UPLOADS, DOWNLOADS),
+    service="backup_db",
+    returns=ITEM,
+    errors=("bad-name", "not-found"),
+)
+async def file_info(context: Context, remote_path: str, include_uploads: bool, include_downloads: bool) -> Envelope:
+    """One file or folder, with its versions."""
+    row = await settled(context.storage.info(paths.remote_path(remote_path), include_uploads, include_downloads))
+    return ok(row, revision=context.storage.revision)
+
+
+@method(
+    Route("POST", "/file/create/v1", ("/f/c",)),
+    params=(
+        REMOTE,
+        Param("as_folder", Kind.FLAG, False),
+        Param("exist_ok", Kind.FLAG, False, help="no error when it is there already"),
+        Param("force_path_id", default=None),
+    ),
+    service="backup_db",
+    returns="{path_id, key_id, path, remote_path, global_id, customer, created, type}",
+    errors=("bad-name", "exists", "not-found"),
+)
+async def file_create(
+    context: Context, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None
+) -> Envelope:
+    """Make a place in the catalog; nothing is uploaded yet."""
+    return ok(await settled(context.storage.create(paths.remote_path(remote_path), as_folder, exist_ok, force_path_id)))
+
+
+@method(
+    Route("DELETE", "/file/delete/v1", ("/f/d",)),
+    params=(REMOTE,),
+    service="backups",
+    returns="{path_id, path, remote_path, global_id, customer}",
+    errors=("bad-name", "not-found"),
+)
+async def file_delete(context: Context, remote_path: str) -> Envelope:
+    """Take a file or folder out of the catalog, and its pieces off the suppliers."""
+    return ok(await settled(context.storage.delete(paths.remote_path(remote_path))))
+
+
+@method(
+    Route("GET", "/file/upload/v1", ("/f/u/l",)),
+    Route("GET", "/file/upload/list/v1"),
+    params=(Param("include_running", Kind.FLAG, True), Param("include_pending", Kind.FLAG, True)),
+    service="backups",
+    returns="{running: [{version, path_id, remote_path, bytes_processed, total_size, progress, …}], pending: […]}",
+)
+async def files_uploads(context: Context, include_running: bool, include_pending: bool) -> Envelope:
+    """Uploads that run or wait."""
+    found = await settled(context.storage.uploads())
+    return ok(
+        {
+            "running": found["running"] if include_running else [],
+            "pending": found["pending"] if include_pending else [],
+        }
+    )
+
+
+@method(
+    Route("POST", "/file/upload/start/v1", ("/f/u/o",)),
+    params=(Param("local_path", help="absolute, on the node's machine"), REMOTE, WAIT, PUBLISH, OPEN_SHARE),
+    service="backups",
+    returns="{remote_path, key_id, source_path, path_id, version?}",
+    errors=("bad-path", "bad-name", "not-found", "no-space", "too-few-suppliers"),
+)
+async def file_upload_start(context: Context, local_path: str, remote_path: str, wait_result: bool) -> Envelope:
+    """Upload a file or a whole folder as a new version of a place in the catalog."""
+    source = paths.local_path(local_path, "local_path")
+    task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path)))
+    if not wait_result:
+        return ok(task.describe(), message="the upload began")
+    return ok(await following(task.done), message="the upload is done")
+
+
+@method(
+    Route("POST", "/file/upload/stop/v1", ("/f/u/c",)),
+    params=(REMOTE,),
+    service="backups",
+    returns="[what was stopped]",
+    errors=("not-found",),
+)
+async def file_upload_stop(context: Context, remote_path: str) -> Envelope:
+    """Give up an upload that runs or waits."""
+    stopped = await settled(context.storage.stop_upload(paths.remote_path(remote_path)))
+    return listed(stopped, message=f"{len(stopped)} uploads were stopped")
+
+
+@method(
+    Route("GET", "/file/download/v1", ("/f/d/l",)),
+    Route("GET", "/file/download/list/v1"),
+    service="restores",
+    returns="[{backup_id, path_id, version, remote_path, bytes_processed, total_size, created, done, aborted, …}]",
+)
+async def files_downloads(context: Context) -> Envelope:
+    """Downloads that run."""
+    return listed(await settled(context.storage.downloads()))
+
+
+@method(
+    Route("POST", "/file/download/start/v1", ("/f/d/o",)),
+    params=(
+        REMOTE,
+        Param(
+            "destination_path",
+            default=None,
+            aliases=("destination_folder", "local_path"),
+            help="absolute folder; the setting paths/restore or the home of the user if left out",
+        ),
+        WAIT,
+        Param("policy", default="replace", help="replace or keep files that exist"),
+        PUBLISH,
+        OPEN_SHARE,
+    ),
+    service="restores",
+    returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path}",
+    errors=("bad-path", "bad-name", "not-found", "already-scheduled", "too-few-suppliers"),
+)
+async def file_download_start(
+    context: Context, remote_path: str, destination_path: str | None, wait_result: bool, policy: str
+) -> Envelope:
+    """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole."""
+    if policy not in POLICIES:
+        raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
+    folder = paths.local_path(destination_path, "destination_path") if destination_path else _default_folder(context)
+    task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy))
+    if not wait_result:
+        return ok(task.describe(), message="the download began")
+    return ok(await following(task.done), message="the download is done")
+
+
+def _default_folder(context: Context) -> Path:
+    configured = context.settings.get("paths/restore")
+    return paths.local_path(configured, "paths/restore") if configured else Path.home()
+
+
+@method(
+    Route("POST", "/file/download/stop/v1", ("/f/d/c",)),
+    params=(REMOTE,),
+    service="restores",
+    returns="[{backup_id, aborted}]",
+    errors=("not-found",),
+)
+async def file_download_stop(context: Context, remote_path: str) -> Envelope:
+    """Give up a download."""
+    stopped = await settled(context.storage.stop_download(paths.remote_path(remote_path)))
+    return listed(stopped, message=f"{len(stopped)} downloads were stopped")

@@ -1,0 +1,62 @@
+"""Who is meant: from what a person typed to an identity document, and waiting without owning what is waited for."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.api.context import Context
+from bitdust.identity.document import IdentityDocument
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import idurl_of
+
+FINGERPRINT_DIGITS = 64
+
+
+async def find_person(context: Context, user: str) -> IdentityDocument:
+    """The document of a global id, an IDURL, a key id or a fingerprint in hex; fetched where it is not known, because
+    a person asked. Raises ``unknown-user`` and what fetching raises."""
+    if len(user) == FINGERPRINT_DIGITS and all(digit in "0123456789abcdef" for digit in user.lower()):
+        known = document_of(context, bytes.fromhex(user))
+        if known is None:
+            raise BitDustError("unknown-user", f"nobody with the fingerprint {user} is known to this node")
+        return known
+    idurl = idurl_of(user)
+    if context.me.present and idurl in context.me.document.sources:
+        return context.me.document
+    known = context.cache.by_idurl(idurl)
+    if known is None:
+        known = await context.identity_client.fetch(idurl, trusted=True)
+        context.cache.accept(known)
+    return known
+
+
+def document_of(context: Context, fingerprint: bytes) -> IdentityDocument | None:
+    """What is known of a fingerprint."""
+    if context.me.present and fingerprint == context.me.fingerprint:
+        return context.me.document
+    return context.cache.get(fingerprint)
+
+
+def names_of(context: Context, fingerprint: bytes | None) -> dict[str, str]:
+    """``idurl`` and ``global_id``, empty for somebody whose document is not known."""
+    document = document_of(context, fingerprint) if fingerprint is not None else None
+    return {"idurl": str(document.idurl) if document else "", "global_id": document.global_id if document else ""}
+
+
+def following(done: "Deferred[Any]") -> "Deferred[Any]":
+    """Ends as ``done`` does; cancelling it leaves ``done`` alone: who waits may go, the work goes on."""
+    waiter: Deferred[Any] = Deferred()
+
+    def tell(result: Any) -> Any:
+        if not waiter.called:
+            waiter.callback(result)
+            return None
+        return result
+
+    done.addBoth(tell)
+    return waiter
+
+
+async def settled(value: Any) -> Any:
+    """The value itself, or what the Deferred fires with."""
+    return await value if isinstance(value, Deferred) else value

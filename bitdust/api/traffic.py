@@ -1,0 +1,48 @@
+"""What is on its way: packets, pieces, sessions."""
+
+from bitdust.api.arguments import Kind
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.people import settled
+from bitdust.api.table import Param, Route, method
+
+PACKET = "{direction, command, packet_id, label, target, host, size, bytes_sent or bytes_received, …}"
+
+
+@method(Route("GET", "/packet/list/v1", ("/pkt/l",)), service="gateway", returns=f"[{PACKET}]")
+def packets_list(context: Context) -> Envelope:
+    """Packets that are on their way now, out and in."""
+    return listed([*context.gateway.outbox.packets(), *context.gateway.inbox.packets()])
+
+
+@method(
+    Route("GET", "/packet/stats/v1", ("/pkt/i",)),
+    Route("GET", "/packet/info/v1"),
+    service="gateway",
+    returns="{in: {bytes, packets, <command>: count}, out: {…}}",
+)
+def packets_stats(context: Context) -> Envelope:
+    """Bytes and packets since the start, by command."""
+    return ok(context.gateway.traffic())
+
+
+@method(
+    Route("GET", "/transfer/list/v1", ("/tr/l",)),
+    service="data_motion",
+    returns="[{idurl, global_id, outgoing: [{packet_id, remote_path, …}], incoming: [{…}]}]",
+)
+async def transfers_list(context: Context) -> Envelope:
+    """Pieces that go to suppliers and come from them, by supplier."""
+    return listed(await settled(context.storage.transfers()))
+
+
+@method(
+    Route("GET", "/connection/list/v1", ("/con/l",)),
+    params=(Param("protocols", Kind.LIST, [], help="such as tcp,udp; all if left out"),),
+    service="gateway",
+    returns="[{status, state, proto, host, global_id, idurl, bytes_sent, bytes_received, since}]",
+)
+def connections_list(context: Context, protocols: list[str]) -> Envelope:
+    """Sessions with other nodes."""
+    rows = context.gateway.connections()
+    return listed([row for row in rows if not protocols or row["proto"] in protocols])
