@@ -1,0 +1,172 @@
+"""The iterative lookup: ask the nearest nodes known for nearer ones, three at a time, and wait for nobody.
+
+A node that is slow frees its place in the three at once, and counts no longer; if it answers after all, its answer is
+used. The lookup is done when the ``enough`` nearest of those that are neither slow nor silent have all answered.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from attrs import define
+
+from bitdust.dht.contact import Contact
+from bitdust.dht.messages import Message
+from bitdust.dht.peers import Peers
+from bitdust.dht.rpc import Rpc
+from bitdust.dht.table import K
+from bitdust.wire.encoding import WireError
+
+ALPHA = 3
+MAX_CANDIDATES = 200
+HELPERS = 8
+
+
+class State(Enum):
+    """How far a candidate is."""
+
+    NEW = 1
+    ASKED = 2
+    SLOW = 3
+    FAILED = 4
+    ANSWERED = 5
+
+
+@define(eq=False)
+class Candidate:
+    """A node that the lookup knows of. A helper is not in the layer, but may know who is."""
+
+    contact: Contact
+    distance: int
+    helper: bool
+    state: State = State.NEW
+
+
+class Lookup:
+    """One search for the nodes nearest to ``target`` in a layer; ``on_done`` is told once, with those that answered."""
+
+    def __init__(
+        self,
+        peers: Peers,
+        rpc: Rpc,
+        target: int,
+        layer: int,
+        question: tuple[str, Mapping[str, Any]],
+        on_done: Callable[["Lookup"], None],
+        enough: int = K,
+        on_reply: Callable[[Contact, Message], None] | None = None,
+    ) -> None:
+        self._peers = peers
+        self._rpc = rpc
+        self._target = target
+        self._layer = layer
+        self._question = question
+        self._on_done = on_done
+        self._enough = enough
+        self._on_reply = on_reply
+        self._order: list[Candidate] = []
+        self._known: dict[tuple[int, str, int], Candidate] = {}
+        self._helpers_asked = 0
+        self.done = False
+        self.asked = 0
+
+    def start(self) -> None:
+        """Begin with the contacts of the layer, and some of layer 0 who may know more."""
+        for contact in self._peers.nearest(self._target, self._layer, 2 * K):
+            self._learn(contact)
+        if self._layer:
+            for contact in self._peers.nearest(self._target, 0, K):
+                self._learn(contact)
+        self._go_on()
+
+    def stop(self) -> None:
+        """Ask nobody any more; `on_done` is not told."""
+        self.done = True
+
+    def answered(self, most: int = K) -> list[Contact]:
+        """The nearest members of the layer that answered."""
+        fit = (c.contact for c in self._order if c.state is State.ANSWERED and c.contact.attached(self._layer))
+        return [contact for contact, _ in zip(fit, range(most), strict=False)]
+
+    def candidates(self) -> list[Contact]:
+        """Members of the layer that have not failed, nearest first, whether they were asked or not."""
+        bad = (State.FAILED, State.SLOW)
+        return [c.contact for c in self._order if c.state not in bad and c.contact.attached(self._layer)]
+
+    def _learn(self, contact: Contact) -> None:
+        name = (contact.number, contact.host, contact.port)
+        if name in self._known or len(self._known) >= MAX_CANDIDATES or self._peers.silent_now(contact):
+            return
+        candidate = Candidate(contact, contact.number ^ self._target, not contact.attached(self._layer))
+        self._known[name] = candidate
+        insort(self._order, candidate, key=lambda known: known.distance)
+
+    def _go_on(self) -> None:
+        """Look at the nearest candidates: ask those that are new, or see that all have answered."""
+        flying = sum(candidate.state is State.ASKED for candidate in self._order)
+        complete = settled = 0
+        for candidate in self._order:
+            if self.done or settled == self._enough:
+                break
+            if candidate.helper or candidate.state in (State.FAILED, State.SLOW):
+                continue
+            settled += 1
+            complete += candidate.state is State.ANSWERED
+            if candidate.state is State.NEW and flying < ALPHA:
+                flying += 1
+                self._ask(candidate)
+        if settled < self._enough and not self.done:
+            flying += self._ask_helpers(ALPHA - flying)
+        if not self.done and complete == settled and (settled == self._enough or not self._flying()):
+            self.done = True
+            self._on_done(self)
+
+    def _flying(self) -> bool:
+        return any(candidate.state in (State.ASKED, State.SLOW) for candidate in self._order)
+
+    def _ask_helpers(self, places: int) -> int:
+        asked = 0
+        for candidate in self._order:
+            if asked >= places or self._helpers_asked >= HELPERS:
+                break
+            if candidate.helper and candidate.state is State.NEW:
+                asked += 1
+                self._helpers_asked += 1
+                self._ask(candidate)
+        return asked
+
+    def _ask(self, candidate: Candidate) -> None:
+        candidate.state = State.ASKED
+        self.asked += 1
+        name, fields = self._question
+
+        def answered(contact: Contact, reply: Message) -> None:
+            candidate.state = State.ANSWERED
+            candidate.helper = not contact.attached(self._layer)
+            if not self.done:
+                self._take(contact, reply, candidate)
+
+        def failed(_contact: Contact) -> None:
+            self._set_back(candidate, State.FAILED)
+
+        def slow(_contact: Contact) -> None:
+            self._set_back(candidate, State.SLOW)
+
+        self._rpc.ask(candidate.contact, name, fields, answered, failed, slow, self._layer)
+
+    def _set_back(self, candidate: Candidate, state: State) -> None:
+        candidate.state = state
+        if not self.done:
+            self._go_on()
+
+    def _take(self, contact: Contact, reply: Message, candidate: Candidate) -> None:
+        try:
+            for told in self._peers.told(reply, contact):
+                self._learn(told)
+        except WireError:
+            candidate.state = State.FAILED
+        if self._on_reply is not None:
+            self._on_reply(contact, reply)
+        if not self.done:
+            self._go_on()

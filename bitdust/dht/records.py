@@ -1,0 +1,228 @@
+"""Records: values that prove themselves, checked by every node that stores or reads them, without fetching anything.
+
+=================  ==============================  ====================================  =========================
+type               subject                         value                                 revision
+=================  ==============================  ====================================  =========================
+identity           fingerprint                     the XML, signed by its RSA key        the document's
+family             fingerprint                     signed record ``family``              the family's
+head               fingerprint and device id       signed record ``head``                its sequence
+addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
+skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
+=================  ==============================  ====================================  =========================
+
+A signed value must come from the device that signs the DHT record, and its revision must be the record's. Identity
+records need no owner, certificate and signature around them. ``skip_validation`` has only the writer's device key.
+"""
+
+import hashlib
+from collections import OrderedDict
+from typing import Any
+
+from attrs import evolve, frozen
+
+from bitdust.crypt.device import DeviceKey, check_certificate, check_record, device_id, verify
+from bitdust.dht.ids import record_key
+from bitdust.dht.messages import MAX_RECORD
+from bitdust.identity.document import IdentityDocument
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Family, Head
+from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, parse
+from bitdust.wire.signed import Signed
+
+DEBUG = "skip_validation"
+TYPES = ("identity", "family", "head", "addresses", DEBUG)
+MAX_DEBUG_VALUE = 1024
+MAX_SUBJECT = 256
+DAY = 86_400
+MAX_TTL = 31 * DAY
+MAX_DEBUG_TTL = DAY
+SLACK = 600
+_DOMAIN = b"BitDust DHT record 1\0"
+_CERTIFICATES_KEPT = 1024
+
+
+class _Subject:
+    """32 bytes and more of a fingerprint, or a text."""
+
+    def check(self, value: Any, path: str) -> None:
+        schema = Text(MAX_SUBJECT) if type(value) is str else Bytes(1, MAX_SUBJECT)
+        schema.check(value, path)
+
+
+_SCHEMA = Struct(
+    {
+        "type": Choice(TYPES),
+        "subject": _Subject(),
+        "owner": Optional(Bytes(1, 1100)),
+        "certificate": Optional(Bytes(1, 1200)),
+        "device": Optional(Bytes(32)),
+        "revision": Int(),
+        "expires": Int(),
+        "value": Bytes(0, MAX_RECORD),
+        "signature": Optional(Bytes(64)),
+    }
+)
+
+
+@frozen
+class DHTRecord:
+    """One record. ``expires`` is seconds since the epoch, ``owner`` an RSA key, ``certificate`` canonical CBOR."""
+
+    type: str
+    subject: bytes | str
+    revision: int
+    expires: int
+    value: bytes
+    owner: bytes | None = None
+    certificate: bytes | None = None
+    device: bytes | None = None
+    signature: bytes | None = None
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "DHTRecord":
+        """Only the form is checked; see `Checker`. Raises `WireError`."""
+        return cls(**parse(data, _SCHEMA, MAX_RECORD, "record", max_items=24))
+
+    def _fields(self) -> dict[str, Any]:
+        names = ("type", "subject", "revision", "expires", "value", "owner", "certificate", "device")
+        fields = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    def message(self) -> bytes:
+        """What the device signs."""
+        return _DOMAIN + encode(self._fields())
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes; raises `WireError` ``too-large`` over 4,096."""
+        signature = {} if self.signature is None else {"signature": self.signature}
+        data = encode({**self._fields(), **signature})
+        if len(data) > MAX_RECORD:
+            raise WireError("too-large", f"a DHT record of {len(data)} bytes; at most {MAX_RECORD} are stored")
+        return data
+
+    def key(self, layer: int) -> bytes:
+        """Where it lies."""
+        return record_key(self.type, self.subject, layer)
+
+    @property
+    def fingerprint(self) -> bytes | None:
+        """The owner's name; None for a debugging record."""
+        return None if isinstance(self.subject, str) else self.subject[:32]
+
+
+@frozen
+class Owner:
+    """Whose records this device may sign."""
+
+    spki: bytes
+    certificate: DeviceCertificate
+
+
+def make_record(
+    kind: str,
+    subject: bytes | str,
+    revision: int,
+    expires: int,
+    value: bytes,
+    device: DeviceKey,
+    owner: Owner | None,
+) -> DHTRecord:
+    """A signed record of this device; identity documents prove themselves."""
+    bare = DHTRecord(kind, subject, revision, expires, value)
+    if kind == "identity":
+        return bare
+    if kind == DEBUG:
+        unsigned = evolve(bare, device=device.public)
+    elif owner is None:
+        raise WireError("no-owner", f"a {kind} record needs an identity; create one first")
+    else:
+        unsigned = evolve(bare, owner=owner.spki, certificate=owner.certificate.to_body())
+    return evolve(unsigned, signature=device.sign(unsigned.message()))
+
+
+class Checker:
+    """Judges records. Remembers which certificates held, because RSA is the dear part."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[bytes, DeviceCertificate] = OrderedDict()
+
+    def check(self, data: bytes, wall: float) -> DHTRecord:
+        """The record, proven; raises `WireError` (``bad-signature``, ``bad-subject``, ``bad-expiry``, ``expired``…)."""
+        record = DHTRecord.from_bytes(data)
+        _check_expiry(record, wall)
+        if record.type == "identity":
+            _check_identity(record)
+        elif record.type == DEBUG:
+            _check_debug(record, wall)
+        else:
+            self._check_owned(record)
+        return record
+
+    def certificate(self, owner: bytes, body: bytes) -> DeviceCertificate:
+        """The certificate, once its RSA signature holds; raises `WireError`."""
+        name = hashlib.sha256(len(owner).to_bytes(4, "big") + owner + body).digest()
+        held = self._held.get(name)
+        if held is None:
+            held = DeviceCertificate.from_body(body)
+            check_certificate(held, owner)
+            self._held[name] = held
+            if len(self._held) > _CERTIFICATES_KEPT:
+                self._held.popitem(last=False)
+        return held
+
+    def _check_owned(self, record: DHTRecord) -> None:
+        if record.owner is None or record.certificate is None or record.signature is None or record.device is not None:
+            raise WireError("bad-field", f"a {record.type} record has owner, certificate and signature")
+        certificate = self.certificate(record.owner, record.certificate)
+        expected = certificate.owner if record.type == "family" else certificate.owner + device_id(certificate.key)
+        if record.subject != expected:
+            raise WireError("bad-subject", f"this {record.type} record is about somebody else than its owner")
+        if not verify(certificate.key, record.signature, record.message()):
+            raise WireError("bad-signature", "the record is not signed by its owner's device")
+        signed = Signed.from_bytes(record.value, record.type, MAX_RECORD)
+        check_record(signed, certificate.key)
+        if _meaning(record.type, signed.body) != (record.subject, record.revision):
+            raise WireError("bad-subject", "the record's subject or revision is not that of its value")
+
+
+def _meaning(kind: str, body: bytes) -> tuple[bytes, int]:
+    """Subject and revision that a signed value has by itself."""
+    if kind == "family":
+        family = Family.from_body(body)
+        return family.customer, family.revision
+    if kind == "head":
+        head = Head.from_body(body)
+        return head.owner + head.device, head.sequence
+    addresses = DeviceAddresses.from_body(body)
+    return addresses.owner + addresses.device, addresses.time
+
+
+def _check_expiry(record: DHTRecord, wall: float) -> None:
+    most = MAX_DEBUG_TTL if record.type == DEBUG else MAX_TTL
+    if record.expires <= wall:
+        raise WireError("expired", "the record has expired")
+    if record.expires > wall + most + SLACK:
+        raise WireError("bad-expiry", f"a {record.type} record lives {most // DAY} days at most")
+
+
+def _check_identity(record: DHTRecord) -> None:
+    if (record.owner, record.certificate, record.device, record.signature) != (None, None, None, None):
+        raise WireError("bad-field", "an identity record has no owner, certificate, device and signature of its own")
+    document = IdentityDocument.parse(record.value)
+    if document.is_claim or record.subject != document.fingerprint or record.revision != document.revision:
+        raise WireError("bad-subject", "the record's subject or revision is not that of its document")
+
+
+def _check_debug(record: DHTRecord, wall: float) -> None:
+    if record.owner is not None or record.certificate is not None or not isinstance(record.subject, str):
+        raise WireError("bad-field", "a debugging record has a text for subject, and only the writer's device")
+    if len(record.value) > MAX_DEBUG_VALUE:
+        raise WireError("too-large", f"a debugging value has {MAX_DEBUG_VALUE} bytes at most")
+    if record.revision > (wall + SLACK) * 1000:
+        raise WireError("bad-revision", "the revision of a debugging record is its time, and that lies ahead")
+    if (
+        record.device is None
+        or record.signature is None
+        or not verify(record.device, record.signature, record.message())
+    ):
+        raise WireError("bad-signature", "the record is not signed by its writer's device")

@@ -1,0 +1,216 @@
+"""Records kept for others, own records to publish again, and contacts for the next start: SQLite, one file.
+
+Write-ahead log with ``synchronous=NORMAL``: a killed process loses nothing; a power cut may lose the last moments. That
+is enough here, because nineteen other nodes keep the same record and its owner publishes it again every hour.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from attrs import define, frozen
+
+from bitdust.dht.contact import Contact
+from bitdust.dht.ids import number
+from bitdust.dht.records import DEBUG, DHTRecord
+from bitdust.wire.encoding import WireError
+
+MAX_RECORDS = 50_000
+MAX_BYTES = 64 * 1024 * 1024
+MAX_PER_OWNER = 64
+DEBUG_SHARE = 100
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    key BLOB PRIMARY KEY, layer INTEGER NOT NULL, type TEXT NOT NULL, owner BLOB, revision INTEGER NOT NULL,
+    expires INTEGER NOT NULL, mine INTEGER NOT NULL, data BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contacts (
+    key BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, layers INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@frozen
+class Kept:
+    """A record as it lies here."""
+
+    key: bytes
+    layer: int
+    mine: bool
+    data: bytes
+
+
+@define
+class _Entry:
+    type: str
+    owner: bytes | None
+    revision: int
+    expires: int
+    size: int
+    mine: bool
+    layer: int
+
+
+class RecordStore:
+    """The local part of the table. ``path`` None keeps everything in memory."""
+
+    def __init__(self, path: Path | None, own: int, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> None:
+        self._own = own
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._database = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(_SCHEMA)
+        if path is not None:
+            path.chmod(0o600)
+        self._entries: dict[bytes, _Entry] = {}
+        self._owners: dict[bytes, int] = {}
+        self._bytes = self._debug_bytes = self._debug_records = 0
+        rows = "SELECT key, type, owner, revision, expires, length(data), mine, layer FROM records"
+        for key, kind, owner, revision, expires, size, mine, layer in self._database.execute(rows):
+            self._count(key, _Entry(kind, owner, revision, expires, size, bool(mine), layer))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all records."""
+        return self._bytes
+
+    def items(self, layer: int) -> int:
+        """How many records of a layer are here."""
+        return sum(entry.layer == layer for entry in self._entries.values())
+
+    def get(self, key: bytes, wall: float) -> bytes | None:
+        """The bytes of a record that has not expired."""
+        entry = self._entries.get(key)
+        if entry is None or entry.expires <= wall:
+            return None
+        row = self._database.execute("SELECT data FROM records WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def add(self, record: DHTRecord, data: bytes, layer: int, wall: float, mine: bool = False) -> bool:
+        """Keep a checked record; False when the same or a longer-lived one of this revision is here already.
+
+        Raises `WireError` ``stale`` (an older revision), ``conflict`` (the same revision, another value), ``no-space``,
+        ``too-many``; what was kept stays.
+        """
+        key = record.key(layer)
+        old = self._entries.get(key)
+        if old is not None and old.expires > wall and not self._replaces(record, data, key, old):
+            return False
+        owner = record.fingerprint
+        if not mine:
+            self._make_room(key, record, owner, len(data), wall)
+        mine = mine or (old is not None and old.mine and old.revision == record.revision)
+        entry = _Entry(record.type, owner, record.revision, record.expires, len(data), mine, layer)
+        self._database.execute(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (key, layer, record.type, owner, record.revision, record.expires, mine, data),
+        )
+        self._uncount(key)
+        self._count(key, entry)
+        return True
+
+    def _replaces(self, record: DHTRecord, data: bytes, key: bytes, old: _Entry) -> bool:
+        if record.revision != old.revision:
+            if record.revision < old.revision:
+                raise WireError("stale", "a newer revision of this record is here already")
+            return True
+        row = self._database.execute("SELECT data FROM records WHERE key = ?", (key,)).fetchone()
+        if DHTRecord.from_bytes(bytes(row[0])).value != record.value:
+            raise WireError("conflict", "another value of the same revision is here already")
+        return record.expires > old.expires
+
+    def revision(self, key: bytes) -> int | None:
+        """The revision that is kept under a key."""
+        entry = self._entries.get(key)
+        return entry.revision if entry else None
+
+    def _make_room(self, key: bytes, record: DHTRecord, owner: bytes | None, size: int, wall: float) -> None:
+        old = self._entries.get(key)
+        if old is None and owner is not None and self._owners.get(owner, 0) >= MAX_PER_OWNER:
+            raise WireError("too-many", f"{MAX_PER_OWNER} records of this owner are here already")
+        if record.type == DEBUG and old is None and self._debug_full(size):
+            self.expire(wall)
+            if self._debug_full(size):
+                raise WireError("no-space", "there is no more room for debugging records")
+        if self._full(size):
+            self.expire(wall)
+        while self._full(size) and key not in self._entries:
+            farthest = max(
+                (other for other, entry in self._entries.items() if not entry.mine), key=self._distance, default=None
+            )
+            if farthest is None or self._distance(farthest) <= self._distance(key):
+                raise WireError("no-space", "there is no more room for records as far from here as this one")
+            self.remove(farthest)
+
+    def _debug_full(self, size: int) -> bool:
+        too_many = self._debug_records >= max(1, self._max_records // DEBUG_SHARE)
+        return too_many or self._debug_bytes + size > self._max_bytes // DEBUG_SHARE
+
+    def _full(self, size: int) -> bool:
+        return len(self._entries) >= self._max_records or self._bytes + size > self._max_bytes
+
+    def _distance(self, key: bytes) -> int:
+        return number(key) ^ self._own
+
+    def remove(self, key: bytes) -> None:
+        """Forget a record."""
+        self._database.execute("DELETE FROM records WHERE key = ?", (key,))
+        self._uncount(key)
+
+    def expire(self, wall: float) -> None:
+        """Forget what has had its time."""
+        for key in [key for key, entry in self._entries.items() if entry.expires <= wall]:
+            self.remove(key)
+
+    def _count(self, key: bytes, entry: _Entry) -> None:
+        self._entries[key] = entry
+        self._bytes += entry.size
+        if entry.owner is not None:
+            self._owners[entry.owner] = self._owners.get(entry.owner, 0) + 1
+        if entry.type == DEBUG:
+            self._debug_bytes += entry.size
+            self._debug_records += 1
+
+    def _uncount(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return
+        self._bytes -= entry.size
+        if entry.owner is not None:
+            self._owners[entry.owner] -= 1
+            if not self._owners[entry.owner]:
+                del self._owners[entry.owner]
+        if entry.type == DEBUG:
+            self._debug_bytes -= entry.size
+            self._debug_records -= 1
+
+    def listing(self) -> list[tuple[bytes, int, bool]]:
+        """(key, layer, mine) of all records."""
+        return [(key, entry.layer, entry.mine) for key, entry in self._entries.items()]
+
+    def all(self) -> Iterator[Kept]:
+        """All records, read one by one."""
+        for key, layer, mine, data in self._database.execute("SELECT key, layer, mine, data FROM records"):
+            yield Kept(bytes(key), layer, bool(mine), bytes(data))
+
+    def save_contacts(self, contacts: Iterable[Contact]) -> None:
+        """Replace the contacts for the next start."""
+        rows = [(contact.key, contact.host, contact.port, contact.layers) for contact in contacts]
+        self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM contacts")
+        self._database.executemany("INSERT INTO contacts VALUES (?, ?, ?, ?)", rows)
+        self._database.execute("COMMIT")
+
+    def contacts(self) -> list[Contact]:
+        """Contacts of the last time; none of them is proven now."""
+        rows = self._database.execute("SELECT key, host, port, layers FROM contacts")
+        return [Contact(bytes(key), host, port, layers) for key, host, port, layers in rows]

@@ -1,0 +1,170 @@
+"""A small world of UDP for tests of the DHT: hosts with one address each on one clock; bytes only."""
+
+import hashlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import Clock
+
+from bitdust.automats.kernel import Registry
+from bitdust.crypt.device import DeviceKey
+from bitdust.dht.node import DHTNode
+from bitdust.world import World
+
+START = 1_800_000_000.0
+
+
+class FakeUDP:
+    """Carries datagrams after ``latency`` seconds; all that are due in one moment share one call of the clock."""
+
+    def __init__(self, clock: Clock, latency: float = 0.005, seed: int = 1) -> None:
+        self.clock = clock
+        self.latency = latency
+        self.loss = 0.0
+        self.random = random.Random(seed)
+        self.ports: dict[tuple[str, int], DatagramProtocol] = {}
+        self.cut: Callable[[str, str], bool] = lambda one, other: False
+        self.sent = 0
+        self.seen: list[tuple[tuple[str, int], tuple[str, int], bytes]] | None = None
+        self._batches: dict[float, list[Any]] = {}
+
+    def send(self, source: tuple[str, int], target: tuple[str, int], data: bytes) -> None:
+        self.sent += 1
+        if self.seen is not None:
+            self.seen.append((source, target, data))
+        if self.cut(source[0], target[0]) or (self.loss and self.random.random() < self.loss):
+            return
+        when = self.clock.seconds() + self.latency
+        if when not in self._batches:
+            self._batches[when] = []
+            self.clock.callLater(self.latency, self._deliver, when)
+        self._batches[when].append((source, target, data))
+
+    def _deliver(self, when: float) -> None:
+        for source, target, data in self._batches.pop(when):
+            protocol = self.ports.get(target)
+            if protocol is not None:
+                protocol.datagramReceived(data, source)
+
+
+class FakePort:
+    """One bound socket."""
+
+    def __init__(self, udp: FakeUDP, address: tuple[str, int], protocol: DatagramProtocol) -> None:
+        self.udp = udp
+        self.address = address
+        self.protocol = protocol
+        udp.ports[address] = protocol
+        protocol.transport = self
+
+    def write(self, data: bytes, address: tuple[str, int]) -> None:
+        assert isinstance(data, bytes) and len(data) <= 1200
+        self.udp.send(self.address, address, data)
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("UDP", *self.address)
+
+    def stopListening(self) -> None:
+        self.udp.ports.pop(self.address, None)
+        self.protocol.transport = None
+
+
+class FakeHost:
+    """The network as one host sees it."""
+
+    def __init__(self, udp: FakeUDP, host: str) -> None:
+        self.udp = udp
+        self.host = host
+
+    def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> FakePort:
+        return FakePort(self.udp, (self.host, port), protocol)
+
+
+def entropy_of(seed: str) -> Callable[[int], bytes]:
+    """Bytes that depend on nothing but the seed."""
+    source = random.Random(seed)
+    return source.randbytes
+
+
+def host_of(number: int) -> str:
+    """A public-looking address of its own for each node."""
+    return f"8.{number // 65536}.{number // 256 % 256}.{number % 256}"
+
+
+class DHTGrid:
+    """Many nodes on one clock."""
+
+    def __init__(self, latency: float = 0.005, clock: Any = None) -> None:
+        self.clock = clock or Clock()
+        self.udp = FakeUDP(self.clock, latency)
+        self.nodes: list[DHTNode] = []
+        self.hosts: list[str] = []
+
+    def wall(self) -> float:
+        return START + self.clock.seconds()
+
+    def world(self, number: int) -> World:
+        network: Any = FakeHost(self.udp, host_of(number))
+        return World(
+            self.clock,
+            network,
+            Path("/nonexistent"),
+            self.wall,
+            entropy_of(f"entropy {number}"),
+            run_in_thread=maybeDeferred,
+        )
+
+    def add(
+        self, seeds: list[tuple[str, int]] | None = None, database: Path | None = None, events: Any = None
+    ) -> DHTNode:
+        """A node more; by default it knows the first one."""
+        number = len(self.nodes) + 1
+        device = DeviceKey.from_seed(hashlib.sha256(b"device %d" % number).digest())
+        registry = Registry(self.clock, self.wall)
+        node = DHTNode(self.world(number), device, registry, database, events)
+        known = [(self.hosts[0], 14441)] if self.nodes else []
+        self.nodes.append(node)
+        self.hosts.append(host_of(number))
+        node.start(14441, "", known if seeds is None else seeds)
+        return node
+
+    def build(self, count: int, apart: float = 0.05) -> None:
+        """Nodes that come one after the other."""
+        for _ in range(count):
+            self.add()
+            self.run(apart, apart / 4)
+
+    def run(self, seconds: float, step: float = 0.01) -> None:
+        """Let time pass."""
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end - 1e-9:
+            self.clock.advance(min(step, end - self.clock.seconds()))
+
+    def wait(self, deferred: "Deferred[Any]", most: float = 60.0, step: float = 0.005) -> Any:
+        """The result of a Deferred, letting time pass; a failure is raised."""
+        results: list[Any] = []
+        deferred.addCallbacks(lambda value: results.append((True, value)), lambda why: results.append((False, why)))
+        end = self.clock.seconds() + most
+        while not results and self.clock.seconds() < end:
+            self.clock.advance(step)
+        if not results:
+            raise AssertionError(f"nothing came within {most} seconds")
+        good, value = results[0]
+        if not good:
+            value.raiseException()
+        return value
+
+    def kill(self, number: int) -> None:
+        """The node is gone without a word."""
+        self.udp.ports.pop((self.hosts[number], 14441), None)
+
+    def stop(self) -> None:
+        """Stop all nodes; nothing may be left on the clock afterwards but datagrams in flight."""
+        for node in self.nodes:
+            node.stop()
+        self.run(self.udp.latency * 2)
