@@ -1,0 +1,442 @@
+"""Presence, customers' families, the patrol over contracts and pieces, being found, lists and figures."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from bitdust.automats.customers_rejector import CustomersRejector
+from bitdust.automats.kernel import Registry
+from bitdust.automats.local_tester import LocalTester
+from bitdust.contacts.customers import Customers
+from bitdust.contacts.families import CustomerFamilies, FamilyInDHT
+from bitdust.contacts.patrol import Patrol, PieceTests
+from bitdust.contacts.reach import Reach
+from bitdust.contacts.space import Places, Space, folder_size, in_words, percent
+from bitdust.contacts.suppliers import SuppliersView
+from bitdust.transport.inbox import Answer, Inbox, Row, Who
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
+from tests.unit.contacts_kit import GB, Events, Town
+from tests.unit.contacts_kit import Settings as AllSettings
+from tests.unit.supplier_kit import DAY, MIB, START, Pack, Person, Shop, files, now
+
+ALICE, BOB = Person("alice"), Person("bob")
+
+
+class PresenceTests(TestCase):
+    def setUp(self) -> None:
+        self.town = Town(Path(self.mktemp()))
+        self.presence = self.town.presence
+        self.presence.start()
+        self.peer = self.town.supplier(0)
+        self.addCleanup(self.town.registry.shutdown)
+        self.addCleanup(self.town.stop)
+
+    def test_presence_follows_sessions(self) -> None:
+        """A session makes a contact online, its end offline, each told once by an event; strangers are not followed."""
+        self.presence.watch(self.peer.fingerprint)
+        self.town.connect(self.peer.fingerprint)
+        self.assertEqual(self.presence.state(self.peer.fingerprint), "CONNECTED")
+        self.town.cut(self.peer.fingerprint)
+        self.assertFalse(self.presence.is_online(self.peer.fingerprint))
+        self.town.connect(self.town.supplier(1).fingerprint)
+        self.assertEqual(self.town.events.names(), ["node-connected", "node-disconnected"])
+        self.assertEqual(self.town.events.sent[0][1]["global_id"], "supplier-0@id.example")
+
+    def test_without_events_nothing_happens(self) -> None:
+        """Nothing is polled: an hour passes and no packet is sent."""
+        self.presence.watch(self.peer.fingerprint)
+        self.town.clock.pump([60] * 60)
+        self.assertEqual(self.town.sent, [])
+
+    def test_a_ping_finds_out(self) -> None:
+        """A ping dials, and says whether the peer is there."""
+        self.assertTrue(self.successResultOf(self.presence.ping(self.peer.fingerprint)))
+        self.assertTrue(self.presence.is_online(self.peer.fingerprint))
+        gone = self.town.supplier(1)
+        gone.up = False
+        self.assertFalse(self.successResultOf(self.presence.ping(gone.fingerprint)))
+        self.assertEqual(self.presence.state(gone.fingerprint), "OFFLINE")
+
+    def test_a_ping_ends_even_when_nobody_answers(self) -> None:
+        """A silent peer is PING? for 20 seconds; then its standing session is believed."""
+        self.peer.mood = "silent"
+        self.town.connect(self.peer.fingerprint)
+        pinged = self.presence.ping(self.peer.fingerprint)
+        self.assertEqual(self.presence.state(self.peer.fingerprint), "PING?")
+        self.assertTrue(self.presence.is_online(self.peer.fingerprint))
+        self.town.clock.advance(20)
+        self.assertTrue(self.successResultOf(pinged))
+
+    def test_pinging_all_counts(self) -> None:
+        """`ping_all` tells how many are there; nobody to ping is zero."""
+        self.town.supplier(1).up = False
+        asked = [self.town.supplier(number).fingerprint for number in range(3)]
+        self.assertEqual(self.successResultOf(self.presence.ping_all(asked)), 2)
+        self.assertEqual(self.successResultOf(self.presence.ping_all([])), 0)
+
+
+class ShopCase(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.registry = Registry(self.clock)
+        self.addCleanup(self.registry.shutdown)
+        self.shop = Shop(Path(self.mktemp()).resolve() / "customers")
+        self.shop.open()
+        self.addCleanup(self.shop.crash)
+        self.events = Events()
+        self.settings = AllSettings()
+        self.shop.documents = {ALICE.fingerprint: ALICE.document, BOB.fingerprint: BOB.document}
+
+
+class FamilyMemberTests(ShopCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.shop.hire(ALICE)
+        self.dht: FamilyInDHT | None = None
+        self.written: list[bytes] = []
+        self.online = False
+        self.reads = 0
+        self.families = CustomerFamilies(
+            self.registry, self.shop.store, self, self.shop.document_of, lambda customer: self.online
+        )
+        self.addCleanup(self.families.stop)
+
+    def read(self, customer: bytes):
+        self.reads += 1
+        return succeed(self.dht)
+
+    def write(self, raw: bytes):
+        self.written.append(raw)
+        return succeed(None)
+
+    def found(self, revision: int, signed=None) -> FamilyInDHT:
+        data = (signed or ALICE.family(revision)).to_bytes()
+        return FamilyInDHT(b"raw %d" % revision, data, revision)
+
+    def state(self) -> str:
+        (machine,) = self.registry.find("family_member")
+        return machine.state
+
+    def test_the_newest_family_is_kept(self) -> None:
+        """What the DHT has is remembered byte by byte, and its family kept when it is newer than what was brought."""
+        self.dht = self.found(7)
+        self.families.start([ALICE.fingerprint])
+        self.assertEqual(self.state(), "CONNECTED")
+        self.assertEqual(self.families.family_of(ALICE.fingerprint).revision, 7)
+        self.assertEqual(self.shop.store.record(ALICE.fingerprint, "family-dht"), b"raw 7")
+
+    def test_a_lost_record_is_stored_again_while_the_owner_is_away(self) -> None:
+        """When the DHT has forgotten, or gone back, the remembered bytes are stored again, verbatim."""
+        self.dht = self.found(7)
+        self.families.start([ALICE.fingerprint])
+        for now_there in (None, self.found(3)):
+            self.dht = now_there
+            self.written.clear()
+            self.clock.advance(3600)
+            self.assertEqual(self.written, [b"raw 7"])
+
+    def test_nothing_is_done_while_the_owner_is_here(self) -> None:
+        """An owner with a session refreshes its record itself."""
+        self.dht = self.found(7)
+        self.families.start([ALICE.fingerprint])
+        self.online, self.dht, reads = True, None, self.reads
+        self.clock.pump([3600] * 5)
+        self.assertEqual((self.written, self.reads), ([], reads))
+
+    def test_a_forged_family_is_not_kept(self) -> None:
+        """A record that no device of the customer signed stays outside, whatever its revision says."""
+        forged = ALICE.family(9)
+        signed = BOB.device.sign_record("family", forged.body)
+        self.dht = self.found(9, signed)
+        self.families.start([ALICE.fingerprint])
+        self.assertIsNone(self.families.family_of(ALICE.fingerprint))
+        self.dht = FamilyInDHT(b"raw 12", ALICE.family(3).to_bytes(), 12)
+        self.families.look_after(ALICE.fingerprint)
+        self.assertIsNone(self.families.family_of(ALICE.fingerprint))
+
+    def test_an_unreachable_dht_is_tried_again(self) -> None:
+        """A failed read leaves the machine waiting for the next time."""
+        good, self.read = self.read, lambda customer: fail(RuntimeError("no nodes"))
+        self.families.start([ALICE.fingerprint])
+        self.assertEqual(self.state(), "DISCONNECTED")
+        self.read, self.dht = good, self.found(1)
+        self.clock.advance(300)
+        self.assertEqual(self.state(), "CONNECTED")
+
+
+class PatrolTests(ShopCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.shop.hire(ALICE)
+        self.shop.put(ALICE, Pack(ALICE, 1))
+        self.gone: list[bytes] = []
+        patrol = Patrol(self.shop.store, self.settings, self.events, lambda: self.shop.now, self.gone.append)
+        self.machine = CustomersRejector(self.registry, patrol)
+
+    def walk(self, days: float = 0) -> list[str]:
+        self.shop.now += days * DAY
+        self.events.sent.clear()
+        self.machine.send("restart")
+        self.assertEqual(self.machine.state, "READY")
+        return self.events.names()
+
+    def test_a_term_ends_with_a_grace_and_a_grace_with_the_end(self) -> None:
+        """365 silent days announce the grace; 90 days after that the pieces go, and not a day before."""
+        self.assertEqual(self.walk(364), [])
+        self.assertEqual(self.walk(2), ["customer-grace-started"])
+        self.assertEqual(self.walk(89), [])
+        self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
+        self.assertEqual(self.walk(1.5), ["existing-customer-terminated"])
+        self.assertEqual(self.gone, [ALICE.fingerprint])
+        self.assertEqual(files(self.shop.folder), [])
+
+    def test_a_supplier_that_was_off_for_years_gives_the_whole_grace(self) -> None:
+        """A walk long after term and grace announces first, and erases only when the announced grace has passed."""
+        self.assertEqual(self.walk(2000), ["customer-grace-started"])
+        self.assertEqual(self.walk(80), [])
+        now(self.shop.store.touch(ALICE.fingerprint))
+        self.assertEqual(self.walk(80), [])
+        self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
+
+    def test_too_many_promises_are_told_and_nobody_is_rejected(self) -> None:
+        """With less donated than promised the owner is warned, and that is all."""
+        self.shop.settings.values["services/supplier/donated-space"] = MIB
+        self.assertEqual(self.walk(), ["donated-space-exceeded"])
+        self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
+
+    def test_idle_days_free_room_and_keep_pieces(self) -> None:
+        """A silent customer stops holding unused room after the setting's days; 0 leaves it to the contract."""
+        self.assertEqual(self.walk(30), [])
+        self.settings.values["services/customer-patrol/customer-idle-days"] = 14
+        self.assertEqual(self.walk(), ["customer-idle"])
+        self.assertEqual(self.shop.store.totals().promised, 500)
+        self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
+        self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 2)).code, "no-contract")
+        self.shop.hire(ALICE)
+        self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 2)).command, Command.ACK)
+
+    def test_it_walks_by_itself_every_hour(self) -> None:
+        """Without anybody asking the patrol walks once an hour, and not before."""
+        self.shop.now += 366 * DAY
+        self.clock.advance(3599)
+        self.assertEqual(self.events.names(), [])
+        self.clock.advance(1)
+        self.assertEqual(self.events.names(), ["customer-grace-started"])
+
+    def test_damage_is_found_and_told(self) -> None:
+        """The slow walk reads one piece after the other, tells of a damaged one, rests, and begins again."""
+        for number in range(2, 5):
+            self.shop.put(ALICE, Pack(ALICE, number))
+        path = self.shop.folder / files(self.shop.folder)[2]
+        path.write_bytes(b"x" * 500)
+        tests = PieceTests(self.shop.store, self.events, self.shop.document_of)
+        machine = LocalTester(self.registry, tests)
+        self.clock.pump([60, 20, 20, 20, 20])
+        self.assertEqual((tests.tested, tests.found), (4, 1))
+        ((event, told),) = self.events.sent
+        self.assertEqual((event, told["state"]), ("customer-piece-damaged", "damaged"))
+        self.assertEqual(told["piece"], path.name)
+        self.clock.advance(7000)
+        self.assertEqual(tests.tested, 4)
+        self.clock.advance(201)
+        self.assertEqual((tests.tested, machine.state), (5, "READY"))
+
+
+class ReachTests(TestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.registry = Registry(self.clock)
+        self.addCleanup(self.registry.shutdown)
+        self.addresses: list[str] = []
+        self.published: list = []
+        self.listening = ["tcp://127.0.0.1:1"]
+        self.peers: list = []
+        self.answer = lambda: succeed(None)
+        self.reach = Reach(self.registry, self, self, lambda: self.listening, self.publish)
+        self.addCleanup(self.reach.stop)
+
+    def set_addresses(self, addresses) -> None:
+        self.addresses = addresses
+
+    def addresses_record(self):
+        return list(self.addresses)
+
+    def publish(self, record):
+        self.published.append(record)
+        return self.answer()
+
+    def sessions(self):
+        return self.peers
+
+    def on_session(self, watcher):
+        self.watcher = watcher
+        return lambda: None
+
+    def test_where_i_listen_is_told(self) -> None:
+        """What the node listens on goes into its record and to the DHT; then it waits for somebody to come."""
+        self.reach.start()
+        self.assertEqual(self.published, [["tcp://127.0.0.1:1"]])
+        self.assertEqual(self.reach.machine.state, "INCOMMING?")
+        self.assertTrue(self.reach.is_reachable)
+        self.peers.append("somebody")
+        self.watcher(None, True)
+        self.assertEqual(self.reach.machine.state, "CONNECTED")
+        self.peers.clear()
+        self.watcher(None, False)
+        self.assertEqual(self.reach.machine.state, "INCOMMING?")
+
+    def test_a_node_that_does_not_listen_is_not_reachable(self) -> None:
+        """Without a listening transport nothing is told; when one appears the node finds out by itself."""
+        self.listening = []
+        self.reach.start()
+        self.assertEqual((self.reach.machine.state, self.published), ("DISCONNECTED", []))
+        self.listening = ["tcp://127.0.0.1:2"]
+        self.clock.advance(20)
+        self.assertEqual(self.published, [["tcp://127.0.0.1:2"]])
+
+    def test_a_silent_dht_holds_up_nothing(self) -> None:
+        """When the DHT does not answer the node goes on, and tells it again later."""
+        self.answer = Deferred
+        self.reach.start()
+        self.clock.advance(20)
+        self.assertEqual(self.reach.machine.state, "INCOMMING?")
+        self.answer = lambda: fail(RuntimeError("no nodes"))
+        self.clock.advance(300)
+        self.assertEqual((len(self.published), self.reach.last_error), (2, "no nodes"))
+
+    def test_a_new_address_is_told_at_once(self) -> None:
+        """`check` looks again and publishes what changed."""
+        self.reach.start()
+        self.listening = ["tcp://127.0.0.1:9"]
+        self.reach.check()
+        self.assertEqual(self.published[-1], ["tcp://127.0.0.1:9"])
+
+
+class ListTests(TestCase):
+    def setUp(self) -> None:
+        self.town = Town(Path(self.mktemp()))
+        self.addCleanup(self.town.registry.shutdown)
+        self.addCleanup(self.town.stop)
+
+    def test_suppliers_as_existing_clients_read_them(self) -> None:
+        """In order of places: idurl, global id, both states CONNECTED, the contract; empty places are shown as such."""
+        self.town.presence.start()
+        self.town.supplier(5).up = self.town.supplier(4).up = self.town.supplier(3).up = False
+        self.town.hiring.start()
+        view = SuppliersView(self.town.hiring, self.town.presence, self.town.document_of, self.town.book, dict)
+        rows = view.list(verbose=True)
+        self.assertEqual([row["position"] for row in rows], [0, 1, 2, 3])
+        self.assertEqual([row["supplier_state"] for row in rows], ["CONNECTED"] * 3 + ["NO_SUPPLIER"])
+        self.assertEqual([row["contact_state"] for row in rows], ["CONNECTED"] * 3 + ["OFFLINE"])
+        self.assertEqual(rows[0]["idurl"], "http://id.example/supplier-0.xml")
+        self.assertEqual(rows[0]["contract"]["room"], 2 * GB)
+        self.assertEqual((rows[3]["idurl"], rows[3]["contract"]), ("", None))
+        self.assertEqual(self.successResultOf(view.ping()), 3)
+        family = view.family(self.town.family, self.town.publisher)
+        self.assertEqual((family["ecc_map"], family["suppliers"][3]), ("ecc/4x4", ""))
+
+    def test_customers_are_renewed_by_being_heard(self) -> None:
+        """A customer that connects has its term begin anew, and is listed with its contract."""
+        shop = Shop(Path(self.mktemp()).resolve() / "customers")
+        shop.open()
+        self.addCleanup(shop.crash)
+        person = self.town.supplier(0).person
+        shop.hire(person)
+        customers = Customers(shop.store, self.town.presence, self.town.events)
+        self.town.presence.start()
+        customers.start()
+        shop.now += 10 * DAY
+        self.town.connect(person.fingerprint)
+        (row,) = customers.list(verbose=True)
+        self.assertEqual(row["contract"]["since"], START + 10 * DAY)
+        self.assertEqual((row["contact_state"], row["customer_state"]), ("CONNECTED", "active"))
+        self.assertTrue(customers.is_customer(person.fingerprint))
+        self.assertFalse(customers.is_customer(BOB.fingerprint))
+        self.assertEqual(self.successResultOf(customers.ping()), 1)
+        customers.stop()
+
+
+class SpaceTests(ShopCase):
+    def space(self, used: int = 0) -> Space:
+        home = self.shop.folder.parent
+        places = Places(home / "spool", home / "temp", self.shop.folder)
+        return Space(self.settings, places, self.shop.world.run_in_thread, lambda: self.shop.store, lambda: used)
+
+    def test_donated_adds_up(self) -> None:
+        """donated = consumed + free; the customers' figures sum to the whole; those who left are counted apart."""
+        self.shop.hire(ALICE, 10 * MIB)
+        self.shop.hire(BOB, 20 * MIB)
+        for number in range(3):
+            self.shop.put(ALICE, Pack(ALICE, number))
+        self.shop.put(BOB, Pack(BOB, 1))
+        now(self.shop.store.set_idle(BOB.fingerprint))
+        figures = self.space().donated()
+        everybody = figures["customers"] + figures["old_customers"]
+        self.assertEqual(figures["donated"], figures["consumed"] + figures["free"])
+        self.assertEqual(figures["consumed"], sum(one["consumed"] for one in everybody))
+        self.assertEqual(figures["used"], sum(one["used"] for one in everybody))
+        self.assertEqual((figures["used"], figures["old_customers_used"]), (2000, 500))
+        self.assertEqual(figures["consumed"], 10 * MIB + 500)
+        self.assertEqual((figures["customers_num"], figures["donated_str"]), (1, "100 MB"))
+
+    def test_consumed_adds_up(self) -> None:
+        """needed = used + available, in all and per supplier."""
+        figures = self.space(GB + 1).consumed()
+        for end in ("", "_per_supplier"):
+            self.assertEqual(figures["needed" + end], figures["used" + end] + figures["available" + end])
+        self.assertEqual((figures["suppliers_num"], figures["needed_per_supplier"]), (4, 2 * GB))
+
+    def test_local_adds_up(self) -> None:
+        """total is the sum of the measured folders; a missing folder is empty; links are not followed."""
+        self.shop.hire(ALICE)
+        self.shop.put(ALICE, Pack(ALICE, 1))
+        (self.shop.folder.parent / "temp").mkdir()
+        (self.shop.folder.parent / "temp" / "part").write_bytes(b"x" * 77)
+        figures = now(self.space().local())
+        self.assertEqual((figures["customers"], figures["temp"], figures["backups"]), (500 + self.link_size(), 77, 0))
+        self.assertEqual(figures["total"], figures["customers"] + 77)
+        self.assertGreater(figures["disktotal"], figures["diskfree"])
+
+    def link_size(self) -> int:
+        return sum(path.lstat().st_size for path in self.shop.folder.iterdir() if path.is_symlink())
+
+    def test_sizes_in_words(self) -> None:
+        """Powers of 1024 with one decimal; percentages of nothing are 0."""
+        self.assertEqual(
+            [in_words(size) for size in (0, 1023, 1536, 8 * GB, -GB)],
+            ["0 bytes", "1023 bytes", "1.5 KB", "8 GB", "-1 GB"],
+        )
+        self.assertEqual((percent(1, 8), percent(5, 0)), ("12.5%", "0.0%"))
+        self.assertEqual(folder_size(Path(self.mktemp())), 0)
+
+    @given(st.integers(-(2**63), 2**63))
+    def test_any_size_has_words(self, size: int) -> None:
+        """Every number of bytes can be shown."""
+        self.assertTrue(in_words(size))
+
+
+class TableTests(ShopCase):
+    def test_the_rows_fit_the_inbox(self) -> None:
+        """Every row is taken by the real packet table once, strangers may send RequestService alone."""
+        inbox = Inbox(SimpleNamespace(wall=lambda: 0.0), self.registry, lambda: bytes(32))
+        self.shop.rows._answer = Answer
+        for row in self.shop.rows.rows(Row, Who.ANYONE, Who.CONTACT):
+            inbox.add(row)
+        anyone = [row.command for row in inbox.rows() if row.who is Who.ANYONE]
+        self.assertEqual(anyone, [Command.REQUEST_SERVICE])
+        self.assertEqual(len(inbox.rows()), 14)
+        said = self.shop.hire(ALICE)
+        self.assertIsInstance(said, Answer)
+
+    def test_a_family_value_survives_the_store(self) -> None:
+        """What a customer brings is what its family machine reads back."""
+        self.shop.hire(ALICE)
+        self.shop.ask(ALICE, Command.CONTACTS, "family", ALICE.family(3).to_bytes(), space="family")
+        ((customer, family),) = self.shop.families
+        self.assertEqual((customer, family), (ALICE.fingerprint, Family.from_body(ALICE.family(3).body)))
