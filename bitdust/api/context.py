@@ -10,6 +10,7 @@ from bitdust.contacts.customers import Customers
 from bitdust.contacts.registration import Registration
 from bitdust.contacts.space import Space
 from bitdust.contacts.suppliers import SuppliersView
+from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
@@ -80,38 +81,6 @@ class StoragePort(Protocol):
         """Which state of the catalog this is."""
 
 
-class DHTPort(Protocol):
-    """The DHT node."""
-
-    @property
-    def id(self) -> bytes:
-        """20 bytes."""
-
-    @property
-    def port(self) -> int:
-        """The UDP port."""
-
-    def get(self, kind: str, subject: bytes | str, layer: int = 0) -> "Deferred[Any]":
-        """The newest record, or None."""
-
-    def put(
-        self, kind: str, subject: bytes | str, revision: int, value: bytes, ttl: int, layer: int = 0
-    ) -> "Deferred[Any]":
-        """``count`` nodes have stored it."""
-
-    def find_node(self, target: bytes, layer: int = 0) -> "Deferred[Any]":
-        """The closest nodes."""
-
-    def random_node(self, layer: int = 0) -> "Deferred[Any]":
-        """Somebody, or None."""
-
-    def local_records(self) -> Any:
-        """What is kept here."""
-
-    def stats(self) -> Row:
-        """udp_port, bytes, layers."""
-
-
 class Context(Protocol):
     """A node, as the API sees it."""
 
@@ -172,7 +141,7 @@ class Context(Protocol):
         """Sessions, with the inbox and the outbox."""
 
     @property
-    def dht(self) -> DHTPort:
+    def dht(self) -> DHTNode:
         """The DHT node."""
 
     @property

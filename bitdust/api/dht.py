@@ -8,14 +8,13 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.table import Param, Route, method
 from bitdust.dht.contact import Contact
-from bitdust.dht.ids import record_key
+from bitdust.dht.ids import ID_BYTES, MAX_LAYER
 from bitdust.dht.records import DAY, DEBUG, MAX_DEBUG_VALUE
 from bitdust.wire.errors import BitDustError
 
-LAYER = Param("layer_id", Kind.INTEGER, 0, help="0 for all nodes, 3 for suppliers", low=0, high=255)
+LAYER = Param("layer_id", Kind.INTEGER, 0, help="0 for all nodes, 3 for suppliers", low=0, high=MAX_LAYER)
 KEY = Param("key", help="the name that was written")
 RECORD_TYPE = Param("record_type", default=DEBUG, help=f"only {DEBUG} is read and written here")
-ID_BYTES = 20
 
 
 @method(
@@ -61,17 +60,16 @@ def _node(contact: Contact) -> dict[str, str]:
 )
 async def dht_user_random(context: Context, layer_id: int, count: int) -> Envelope:
     """Random living nodes of a layer."""
-    found: dict[str, None] = {}
-    for _ in range(2 * count):
-        node = await context.dht.random_node(layer_id)
-        if node is not None:
-            document = context.cache.get(node.fingerprint)
-            found[str(document.idurl) if document else node.fingerprint.hex()] = None
-        if len(found) == count:
+    found: dict[bytes, str] = {}
+    while len(found) < count:
+        node = await context.dht.random_node(layer_id, frozenset(found))
+        if node is None:
             break
+        document = context.cache.get(node.fingerprint)
+        found[node.fingerprint] = str(document.idurl) if document else node.fingerprint.hex()
     if not found:
         raise BitDustError("not-found", f"no other node was found in layer {layer_id}")
-    return listed(list(found))
+    return listed(list(found.values()))
 
 
 @method(
@@ -84,12 +82,13 @@ async def dht_user_random(context: Context, layer_id: int, count: int) -> Envelo
 async def dht_value_get(context: Context, key: str, record_type: str, layer_id: int) -> Envelope:
     """Read a value that somebody wrote for debugging."""
     _only_debug(record_type)
-    record = await context.dht.get(DEBUG, key, layer_id)
-    answer: dict[str, Any] = {"my_dht_id": context.dht.id.hex(), "key": key}
-    if record is None:
-        nodes = await context.dht.find_node(record_key(DEBUG, key, layer_id), layer_id)
-        return ok(answer | {"read": "failed", "closest_nodes": [_node(node) for node in nodes]})
-    return ok(answer | {"read": "success", "value": json.loads(record.value)})
+    return ok(_with_nodes(await context.dht.debug_get(key, layer_id)))
+
+
+def _with_nodes(answer: dict[str, Any]) -> dict[str, Any]:
+    """Ids of nodes as older clients read them."""
+    nodes = answer.get("closest_nodes")
+    return answer if nodes is None else answer | {"closest_nodes": [{"dht_id": node} for node in nodes]}
 
 
 @method(
@@ -110,14 +109,10 @@ async def dht_value_set(
 ) -> Envelope:
     """Write a value for debugging; it goes away after a day at most."""
     _only_debug(record_type)
-    text = json.dumps(value, separators=(",", ":")).encode()
+    text = json.dumps(value, separators=(",", ":"))
     if len(text) > MAX_DEBUG_VALUE:
         raise BitDustError("too-large", f"the value has {len(text)} bytes; at most {MAX_DEBUG_VALUE} are kept")
-    revision = int(context.world.wall() * 1000)
-    stored = await context.dht.put(DEBUG, key, revision, text, expire or DAY, layer_id)
-    answer = {"my_dht_id": context.dht.id.hex(), "key": key, "value": value}
-    word = "success" if stored.count else "failed"
-    return ok(answer | {"write": word, "closest_nodes": [{"dht_id": node} for node in stored.closest]})
+    return ok(_with_nodes(await context.dht.debug_put(key, text, expire, layer_id)))
 
 
 def _only_debug(record_type: str) -> None:
@@ -128,15 +123,4 @@ def _only_debug(record_type: str) -> None:
 @method(Route("GET", "/dht/db/dump/v1", ("/d/d/d",)), service="entangled_dht", returns="[{key, type, revision, …}]")
 def dht_local_db_dump(context: Context) -> Envelope:
     """Every record that this node keeps for the DHT."""
-    return listed([_record(record) for record in context.dht.local_records()])
-
-
-def _record(record: Any) -> dict[str, Any]:
-    subject = record.subject
-    return {
-        "key": subject if isinstance(subject, str) else subject.hex(),
-        "type": record.type,
-        "revision": record.revision,
-        "expires": record.expires,
-        "size": len(record.value),
-    }
+    return listed(context.dht.local_records())

@@ -116,7 +116,7 @@ def _udp(context: Context) -> dict[str, Any]:
 
 
 def _dht(context: Context) -> dict[str, Any]:
-    stats: dict[str, Any] = context.dht.stats() if context.driver.is_on("entangled_dht") else {}
+    stats: dict[str, Any] = context.dht.status() if context.driver.is_on("entangled_dht") else {}
     return stats
 
 

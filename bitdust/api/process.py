@@ -71,7 +71,7 @@ def _figures(context: Context) -> dict[str, Any]:
     if context.driver.is_on("gateway"):
         figures["network"] = context.gateway.traffic()
     if context.driver.is_on("entangled_dht"):
-        figures["dht"] = context.dht.stats()
+        figures["dht"] = context.dht.status()
     if context.driver.is_on("backup_db"):
         figures["file"] = context.storage.stats()
     return figures

@@ -65,12 +65,12 @@ def launch(home: Path) -> None:
 @click.pass_obj
 def start(session: Session, detached: bool) -> None:
     """Start the node in the foreground, until Ctrl-C or `bitdust stop`."""
-    from bitdust import node
-
     try:
         lock = ProcessLock.take(session.home)
     except AlreadyRunning as error:
         raise ApiError("already-running", str(error)) from None
+    from bitdust import node
+
     try:
         code = node.main(session.home, foreground=not detached)
     finally:

@@ -95,7 +95,9 @@ def dump(session: Session) -> None:
     if session.as_json:
         show_json(rows)
     else:
-        show_table(rows, ["key", "type", "revision", "expires", "size"], "this node keeps no records")
+        show_table(
+            rows, ["type", "subject", "layer_id", "revision", "expires", "size", "mine"], "this node keeps no records"
+        )
 
 
 def _show(session: Session, result: Any) -> None:

@@ -1,0 +1,205 @@
+"""The command line against a node that answers on loopback."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from bitdust.api.methods import TABLE
+from bitdust.automats.kernel import Machine
+from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.lock import ProcessLock
+from bitdust.web.server import ApiServer
+from bitdust.wire.errors import BitDustError
+from tests.api.fakes import FakeContext
+from tests.unit.test_cli import run
+
+
+class Lamp(Machine):
+    """On or off."""
+
+    table = """
+      # state  event   guard  next  actions
+      OFF      toggle  -      ON    -
+      ON       toggle  -      OFF   -
+      *        break   -      GONE  -
+    """
+    initial = "OFF"
+    final = ("GONE",)
+
+
+class FakeTask:
+    def __init__(self, result: Any) -> None:
+        self.done = succeed(result)
+
+    def describe(self) -> dict[str, Any]:
+        return {"path_id": "0"}
+
+
+class FakeStorage:
+    """Knows one folder ``documents``; remembers what it was asked."""
+
+    revision = 1
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def info(self, remote: str, uploads: bool, downloads: bool) -> dict[str, Any]:
+        if remote != "documents":
+            raise BitDustError("not-found", f"{remote} was not found in the catalog")
+        return {"name": "documents", "type": "folder"}
+
+    def list(self, *arguments: Any) -> list[dict[str, Any]]:
+        versions = [{"backup_id": "0/F1", "reliable": "100%", "delivered": "100%"}]
+        return [{"path_id": "0", "type": "file", "size": 5 << 20, "path": "a\x1b[31m", "versions": versions}]
+
+    def upload(self, local: str, remote: str) -> FakeTask:
+        self.asked.append(("upload", local, remote))
+        return FakeTask({"remote_path": remote, "problems": [{"path": "x", "reason": "cannot be read"}]})
+
+    def download(self, remote: str, folder: str, policy: str) -> FakeTask:
+        self.asked.append(("download", remote, folder, policy))
+        return FakeTask({"remote_path": remote, "downloaded": True})
+
+    def uploads(self) -> dict[str, Any]:
+        return {"running": [], "pending": [{"path_id": "0", "remote_path": "documents"}]}
+
+    def downloads(self) -> "list[dict[str, Any]]":
+        return []
+
+
+class OnlineCase(TestCase):
+    async def setUp(self) -> None:
+        self.context = FakeContext(reactor, self.mktemp(), reactor)
+        self.context.storage = self.storage = FakeStorage()
+        for name in ("backup_db", "backups", "restores"):
+            self.context.driver.states[name] = ("ON", "")
+        self.home = str(self.context.world.home)
+        self.lock = ProcessLock.take(Path(self.home))
+        self.server = ApiServer(self.context, TABLE)
+        await self.server.start()
+
+    async def tearDown(self) -> None:
+        await self.server.stop()
+        self.lock.release()
+        self.context.events.stop()
+        self.context.registry.shutdown()
+
+    def run_cli(self, *words: str, **options: Any) -> "Deferred[Result]":
+        return deferToThread(run, self.home, *words, **options)
+
+
+class ServiceTests(OnlineCase):
+    async def test_lists(self) -> None:
+        """Services come as a table with reasons, and as JSON for programs."""
+        result = await self.run_cli("services")
+        self.assertIn("no space is donated", result.output)
+        rows = json.loads((await self.run_cli("--json", "services")).output)
+        self.assertEqual({row["name"] for row in rows}, {f"service_{name}" for name in self.context.driver.states})
+
+    async def test_actions(self) -> None:
+        """start, stop and restart act; the bare name shows one; an unknown one ends with 1."""
+        for word in ("start", "restart", "stop"):
+            result = await self.run_cli("service", word, "supplier")
+            self.assertEqual(result.exit_code, 0, result.output)
+        self.assertEqual([act for act, _ in self.context.driver.log], ["start", "restart", "stop"])
+        self.assertIn("service_network", (await self.run_cli("service", "network")).output)
+        self.assertEqual((await self.run_cli("service", "health", "supplier")).exit_code, 1)
+        result = await self.run_cli("service", "info", "no_such")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("does not exist", result.output)
+
+    async def test_states(self) -> None:
+        """State machines are listed, and one is shown by name or number with its last moves."""
+        lamp = Lamp(self.context.registry)
+        lamp.send("toggle")
+        self.assertIn("ON", (await self.run_cli("states")).output)
+        for which in (str(lamp.index), lamp.id):
+            self.assertIn("OFF -> ON", (await self.run_cli("states", "info", which)).output)
+
+
+class CallTests(OnlineCase):
+    async def test_settings_go_through_the_node(self) -> None:
+        """With the node running, `set` changes the node's own settings at once."""
+        result = await self.run_cli("set", "logs/debug-level", "5")
+        self.assertIn("0 -> 5", result.output)
+        self.assertEqual(self.context.settings.get("logs/debug-level"), 5)
+
+    async def test_api(self) -> None:
+        """`api` calls anything, with JSON where it is asked for, and ends with 1 on ERROR."""
+        result = await self.run_cli("api", "event_send", "event_id=hello", 'data={"a": 1}')
+        self.assertEqual(json.loads(result.output)["status"], "OK")
+        self.assertEqual(self.context.events.since(0)[-1].data, {"a": 1})
+        result = await self.run_cli("api", "config_get", "key=no/such")
+        self.assertEqual(result.exit_code, 1)
+        self.assertEqual((await self.run_cli("api", "no_such_method")).exit_code, 1)
+
+    async def test_events(self) -> None:
+        """`event listen` prints events as they come."""
+        listening = self.run_cli("event", "listen", "--count", "1")
+        while not len(self.context.consumers):
+            waiting: Deferred[None] = Deferred()
+            reactor.callLater(0.01, waiting.callback, None)
+            await waiting
+        self.context.events.send("something-happened", {"n": 1})
+        self.assertIn("something-happened", (await listening).output)
+
+    async def test_wrong_secret(self) -> None:
+        """A client without the right secret is told ``access denied``."""
+        (Path(self.home) / "apisecret").write_text("something else")
+        try:
+            await deferToThread(ApiClient(Path(self.home)).call, "process_health")
+        except ApiError as error:
+            self.assertEqual((error.code, str(error)), ("access-denied", "access denied"))
+        else:
+            self.fail("no error")
+
+
+class FileTests(OnlineCase):
+    async def test_list(self) -> None:
+        """The catalog is a table; names cannot play with the terminal."""
+        result = await self.run_cli("file", "list")
+        self.assertIn("5 MB", result.output)
+        self.assertNotIn("\x1b", result.output)
+
+    async def test_upload(self) -> None:
+        """A relative path becomes an absolute one; what was left out is told."""
+        folder = self.mktemp()
+        Path(folder).mkdir()
+        result = await self.run_cli("file", "upload", folder, "documents")
+        self.assertEqual(self.storage.asked, [("upload", str(Path(folder).absolute()), "documents")])
+        self.assertIn("x: cannot be read", result.output)
+        result = await self.run_cli("file", "upload", "/no/such/file", "documents")
+        self.assertEqual(result.exit_code, 1)
+
+    async def test_download(self) -> None:
+        """Nothing is asked while nothing is there."""
+        folder = str(Path(self.mktemp()).absolute())
+        result = await self.run_cli("file", "download", "documents", folder)
+        self.assertEqual((result.exit_code, self.storage.asked), (0, [("download", "documents", folder, "replace")]))
+
+    async def test_download_onto_existing(self) -> None:
+        """Without a terminal, and without --overwrite or --keep, existing files stop the download."""
+        folder = Path(self.mktemp()).absolute()
+        (folder / "documents").mkdir(parents=True)
+        result = await self.run_cli("file", "download", "documents", str(folder))
+        self.assertEqual((result.exit_code, self.storage.asked), (1, []))
+        self.assertIn("--overwrite or --keep", result.output)
+        for flag, policy in (("--overwrite", "replace"), ("--keep", "keep")):
+            await self.run_cli("file", "download", flag, "documents", str(folder))
+            self.assertEqual(self.storage.asked[-1][-1], policy)
+
+    async def test_not_found(self) -> None:
+        """Something that is not in the catalog ends with 1 and its name."""
+        result = await self.run_cli("file", "download", "other", "/tmp")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("other was not found in the catalog", result.output)
+
+    async def test_progress(self) -> None:
+        """What waits is listed."""
+        self.assertIn("waiting", (await self.run_cli("file", "progress")).output)
