@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from bitdust.wire.errors import BitDustError
 
 MAX_KEPT = 10_000
+MAX_KEPT_BYTES = 16 * 1024 * 1024
 MAX_DATA = 64 * 1024
 MAX_CONSUMERS = 1000
 MAX_UNCOLLECTED = 100
@@ -43,40 +44,51 @@ class Event:
 
 
 class Events:
-    """Sends events to subscribers in a later turn, in order, and keeps the last 10,000."""
+    """Sends events to subscribers in a later turn, in order, and keeps the last 10,000 (16 MB of data at most)."""
 
     log = Logger()
 
     def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
         self._clock = clock
         self._wall = wall
-        self._kept: deque[Event] = deque(maxlen=MAX_KEPT)
+        self._kept: deque[tuple[Event, int]] = deque()
+        self._kept_bytes = 0
         self._counts: Counter[str] = Counter()
-        self._subscribers: list[tuple[str | None, Callback]] = []
+        self._subscribers: dict[object, tuple[str | None, Callback]] = {}
         self._waiting: deque[Event] = deque()
         self._call: Any = None
         self._seq = 0
+        self._stopped = False
 
     def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
         """Number and send an event. Raises `BitDustError` ``bad-event`` for an id that is no words-with-dashes."""
         if len(event_id) > 100 or not _EVENT_ID.fullmatch(event_id):
             raise BitDustError("bad-event", f"{event_id[:100]!r} is no event id: small letters, digits and dashes")
-        checked = _checked(data or {})
+        checked, size = _checked(data or {})
         self._seq += 1
         event = Event(self._seq, event_id, checked, self._wall())
-        self._kept.append(event)
+        self._keep(event, size)
         self._counts[event_id] += 1
+        if self._stopped:
+            return event.seq
         self._waiting.append(event)
         if self._call is None:
             self._call = self._clock.callLater(0, self._deliver)
         return event.seq
 
+    def _keep(self, event: Event, size: int) -> None:
+        self._kept.append((event, size))
+        self._kept_bytes += size
+        while len(self._kept) > MAX_KEPT or self._kept_bytes > MAX_KEPT_BYTES:
+            self._kept_bytes -= self._kept.popleft()[1]
+
     def _deliver(self) -> None:
+        """What a subscriber sends meanwhile waits for the next turn, so that no circle of them holds up the node."""
         self._call = None
-        while self._waiting:
-            event = self._waiting.popleft()
-            for wanted, callback in list(self._subscribers):
-                if wanted is None or wanted == event.id:
+        batch, self._waiting = self._waiting, deque()
+        for event in batch:
+            for subscription, (wanted, callback) in list(self._subscribers.items()):
+                if wanted in (None, event.id) and subscription in self._subscribers:
                     self._tell(callback, event)
 
     def _tell(self, callback: Callback, event: Event) -> None:
@@ -87,9 +99,13 @@ class Events:
 
     def subscribe(self, callback: Callback, event_id: str | None = None) -> Callable[[], None]:
         """Be told of every event, or of those with this id; gives a remover."""
-        entry = (event_id, callback)
-        self._subscribers.append(entry)
-        return lambda: self._subscribers.remove(entry) if entry in self._subscribers else None
+        subscription = object()
+        self._subscribers[subscription] = (event_id, callback)
+
+        def remove() -> None:
+            self._subscribers.pop(subscription, None)
+
+        return remove
 
     @property
     def last(self) -> int:
@@ -99,11 +115,11 @@ class Events:
     @property
     def oldest(self) -> int:
         """The number of the oldest event that is still kept."""
-        return self._kept[0].seq if self._kept else self._seq + 1
+        return self._kept[0][0].seq if self._kept else self._seq + 1
 
     def since(self, seq: int) -> list[Event]:
         """Kept events with higher numbers."""
-        return [event for event in self._kept if event.seq > seq]
+        return [event for event, _ in self._kept if event.seq > seq]
 
     def counts(self) -> dict[str, int]:
         """How often each event was sent."""
@@ -111,20 +127,22 @@ class Events:
 
     def stop(self) -> None:
         """Deliver what waits, then nothing more."""
+        self._stopped = True
         if self._call is not None:
             self._call.cancel()
             self._deliver()
 
 
-def _checked(data: dict[str, Any]) -> dict[str, Any]:
+def _checked(data: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """A copy of the data as JSON gives it back, which no sender changes later, and its bytes."""
     try:
-        text = json.dumps(data)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         raise BitDustError("bad-event", f"the data of an event must be JSON: {error}") from error
     if len(text) > MAX_DATA:
         raise BitDustError("bad-event", f"the data of an event has {len(text)} bytes; at most {MAX_DATA} are allowed")
     checked: dict[str, Any] = json.loads(text)
-    return checked
+    return checked, len(text)
 
 
 class Consumers:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from bitdust.config.types import Option
 
-KB, MB, GB = 1024, 1024**2, 1024**3
+KB, MB, GB, PB = 1024, 1024**2, 1024**3, 1024**5
 
 _SERVICES = {
     "network": "knows whether this machine is on a network",
@@ -49,7 +49,7 @@ def _port(key: str, default: int, label: str) -> Option:
     return Option(key, "port", default, label, f"{label}; 0 lets the system choose.", 0, 65535)
 
 
-def _size(key: str, default: int, label: str, text: str, least: int = 0, most: int | None = None) -> Option:
+def _size(key: str, default: int, label: str, text: str, least: int = 0, most: int = PB) -> Option:
     return Option(key, "size", default, label, text, least, most, "bytes")
 
 
@@ -87,7 +87,6 @@ _OPTIONS = (
         "Bits of new RSA keys; under 2048 none is made.",
         choices=(1024, 2048, 3072, 4096),
         unit="bits",
-        read_only=False,
     ),
     _size(
         "services/backups/block-size",

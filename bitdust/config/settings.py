@@ -1,20 +1,18 @@
-"""The settings of one node: typed values over one file that only holds what differs from the defaults."""
+"""The settings of one node: typed values over one file that only holds what differs from the defaults.
 
-import contextlib
-import fcntl
-import json
+No Twisted here: the command line reads and changes settings while no daemon runs.
+"""
+
 import logging
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bitdust.config.schema import default_schema
+from bitdust.config.store import Contents, SettingsFile
 from bitdust.config.types import Option, SettingError
-from bitdust.crypt.files import make_private_folder, write_safely
 
 FILE = "settings.json"
-MAX_FILE = 1024 * 1024
 log = logging.getLogger(__name__)
 Watcher = Callable[[str, Any, Any], None]
 
@@ -23,42 +21,14 @@ class Settings:
     """``folder`` is ``<home>/config``; raises `SettingError` ``broken-settings`` for a file that cannot be read."""
 
     def __init__(self, folder: Path, schema: Mapping[str, Option] | None = None) -> None:
-        self._path = folder / FILE
+        self._file = SettingsFile(folder / FILE)
         self._schema = schema if schema is not None else default_schema()
-        self._watchers: list[tuple[str, Watcher]] = []
-        self._stored = self._read()
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            text = self._path.read_bytes()
-        except FileNotFoundError:
-            return {}
-        try:
-            if len(text) > MAX_FILE:
-                raise ValueError(f"it has {len(text)} bytes")
-            stored = json.loads(text)
-            if not isinstance(stored, dict):
-                raise ValueError("it is not a JSON object")
-        except ValueError as error:
-            where = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else str(error)
-            raise SettingError(
-                "broken-settings",
-                f"the settings file {self._path} cannot be read ({where}); "
-                "mend it, or move it away to use the defaults",
-            ) from error
-        for key, value in stored.items():
-            self._check_stored(key, value)
-        return stored
-
-    def _check_stored(self, key: str, value: Any) -> None:
-        option = self._schema.get(key)
-        if option is None:
-            log.warning("the settings file holds %s, which this version does not know; it is kept", key)
-            return
-        try:
-            option.parse(value)
-        except SettingError as error:
-            raise SettingError("broken-settings", f"the settings file {self._path}, {key}: {error}") from error
+        self._watchers: dict[object, tuple[str, Watcher]] = {}
+        self._stored: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
+        self._take(self._file.read())
+        for key in self.unknown():
+            log.warning("%s holds %.200s, which this version does not know; it is kept", self._file.path, key)
 
     def option(self, key: str) -> Option:
         """What is known of a setting; raises `SettingError` ``unknown-setting``."""
@@ -74,10 +44,14 @@ class Settings:
         """All keys, sorted."""
         return list(self._schema)
 
+    def unknown(self) -> list[str]:
+        """Keys in the file that this version does not know; they are kept for the one that does."""
+        return sorted(key for key in self._stored if key not in self._schema)
+
     def get(self, key: str) -> Any:
         """The typed value; sizes in bytes."""
         option = self.option(key)
-        return option.parse(self._stored[option.key]) if option.key in self._stored else option.default
+        return self._values.get(option.key, option.default)
 
     def get_text(self, key: str) -> str:
         """The value as it is typed and printed."""
@@ -95,40 +69,32 @@ class Settings:
         if option.read_only:
             raise SettingError("read-only", f"{option.key} cannot be changed")
         parsed, old = option.parse(value), self.get(option.key)
-        if parsed == old:
-            return old
-        stored = option.show(parsed) if option.type == "size" else parsed
-        self._update(option.key, None if parsed == option.default else stored)
-        self._tell(option.key, old, parsed)
+
+        def edit(values: dict[str, Any]) -> None:
+            values.pop(option.key, None)
+            if parsed != option.default:
+                values[option.key] = option.stored(parsed)
+
+        self._adopt(self._file.change(edit))
         return old
 
     def reset(self, key: str) -> Any:
         """Go back to the default; the old value."""
         return self.set(key, self.option(key).default)
 
-    def _update(self, key: str, value: Any) -> None:
-        make_private_folder(self._path.parent)
-        with _locked(self._path.with_name(".lock")):
-            current = self._read()
-            current.pop(key, None)
-            if value is not None:
-                current[key] = value
-            write_safely(self._path, json.dumps(dict(sorted(current.items())), indent=2).encode() + b"\n")
-        self._stored = current
-
-    def _tell(self, key: str, old: Any, new: Any) -> None:
-        for prefix, watcher in list(self._watchers):
-            if key.startswith(prefix):
-                try:
-                    watcher(key, old, new)
-                except Exception:  # noqa: BLE001 - the value is stored; one watcher must not hide it from the others
-                    log.exception("a watcher of %s failed", key)
+    def refresh(self) -> None:
+        """Take over what another process, or a person, has written into the file, and tell the watchers."""
+        self._adopt(self._file.read())
 
     def on_change(self, prefix: str, callback: Watcher) -> Callable[[], None]:
         """Call ``callback(key, old, new)`` for keys that begin so; gives a remover."""
-        entry = (prefix, callback)
-        self._watchers.append(entry)
-        return lambda: self._watchers.remove(entry) if entry in self._watchers else None
+        watch = object()
+        self._watchers[watch] = (prefix, callback)
+
+        def remove() -> None:
+            self._watchers.pop(watch, None)
+
+        return remove
 
     def describe(self, key: str, include_info: bool = False) -> dict[str, Any]:
         """As `config_get` shows it."""
@@ -136,18 +102,34 @@ class Settings:
         return option.describe(self.get(key), include_info)
 
     def children(self, prefix: str) -> list[str]:
-        """Names one level under a folder of settings."""
+        """Keys one level under a folder of settings."""
         head = prefix.strip("/") + "/" if prefix.strip("/") else ""
         names = {key[len(head) :].partition("/")[0] for key in self._schema if key.startswith(head)}
         return sorted(head + name for name in names)
 
+    def _take(self, contents: Contents) -> None:
+        """Parse all before anything is taken over, so that a broken file changes nothing."""
+        values = {key: self._parsed(key, contents) for key in contents.values if key in self._schema}
+        self._stored, self._values = contents.values, values
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two processes that change settings at the same time do it one after the other."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    def _parsed(self, key: str, contents: Contents) -> Any:
+        try:
+            return self._schema[key].parse(contents.values[key])
+        except SettingError as error:
+            raise self._file.broken(str(error), contents.line_of(key)) from error
+
+    def _adopt(self, contents: Contents) -> None:
+        """Take over a newer state of the file; each setting that differs is told once."""
+        before = {key: self.get(key) for key in self._schema}
+        self._take(contents)
+        changes = [(key, old, self.get(key)) for key, old in before.items() if self.get(key) != old]
+        for key, old, new in changes:
+            self._tell(key, old, new)
+
+    def _tell(self, key: str, old: Any, new: Any) -> None:
+        for watch, (prefix, watcher) in list(self._watchers.items()):
+            if key.startswith(prefix) and watch in self._watchers:
+                try:
+                    watcher(key, old, new)
+                except Exception:  # noqa: BLE001 - the value is stored; one watcher must not hide it from the others
+                    log.exception("a watcher of %s failed", key)

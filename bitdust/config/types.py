@@ -1,7 +1,10 @@
 """The types of settings: how a text or JSON value becomes a typed one, and what is refused with which sentence."""
 
+import os
 import re
 from collections.abc import Callable
+from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from attrs import field, frozen
@@ -10,13 +13,22 @@ from bitdust.wire.errors import BitDustError
 
 _TRUE = ("1", "true", "yes", "on", "ok")
 _FALSE = ("0", "false", "no", "off")
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([kmgtp]?)(i?b|bytes|byte)?", re.IGNORECASE)
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?)\s*([kmgtp]?)(i?b|bytes|byte)?", re.IGNORECASE | re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_POWERS = MappingProxyType({"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5})
 MAX_TEXT = 64 * 1024
+MAX_LINE = 4096
 
 
 class SettingError(BitDustError):
     """A value or key that a setting does not take; the text says what is allowed."""
+
+
+def _bad(value: Any, why: str) -> SettingError:
+    """``bad-value``: what was given, not at full length, and what is wrong with it."""
+    given = ascii(value)
+    return SettingError("bad-value", f"{given if len(given) <= 80 else given[:80] + '...'} {why}")
 
 
 def parse_bool(value: Any) -> bool:
@@ -24,24 +36,23 @@ def parse_bool(value: Any) -> bool:
     text = str(value).strip().lower()
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    raise SettingError("bad-value", f"{value!r} is neither true nor false")
+    raise _bad(value, "is neither true nor false")
 
 
 def parse_int(value: Any) -> int:
     """A whole number."""
     text = str(value).strip().replace("_", "")
-    if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,18}", text):
-        raise SettingError("bad-value", f"{value!r} is not a whole number")
+    if isinstance(value, bool) or not _NUMBER.fullmatch(text):
+        raise _bad(value, "is not a whole number")
     return int(text)
 
 
 def parse_size(value: Any) -> int:
-    """Bytes of ``4 MB``, ``1.5 GB``, ``65536``; K, M, G are powers of 1024."""
+    """Bytes of ``4 MB``, ``1.5 GB``, ``65536``; K, M, G are powers of 1024. A part of a byte is left out."""
     match = _SIZE.fullmatch(str(value).strip())
     if isinstance(value, bool) or match is None:
-        raise SettingError("bad-value", f"{value!r} is not a size such as 64 KB, 4 MB, 1.5 GB or a number of bytes")
-    number, unit = match[1], match[2].lower()
-    return int(float(number) * 1024 ** _POWERS[unit]) if "." in number else int(number) * 1024 ** _POWERS[unit]
+        raise _bad(value, "is not a size such as 64 KB, 4 MB, 1.5 GB or a number of bytes")
+    return int(Fraction(match[1]) * 1024 ** _POWERS[match[2].lower()])
 
 
 def show_size(size: int) -> str:
@@ -53,33 +64,74 @@ def show_size(size: int) -> str:
 
 
 def parse_text(value: Any) -> str:
-    """Text without null characters, at most 64 KB; lists become comma separated."""
-    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    if "\0" in text or len(text) > MAX_TEXT:
-        raise SettingError("bad-value", f"a text of at most {MAX_TEXT} characters without null characters is expected")
+    """Text of lines, at most 64 KB, without other control characters; a list becomes comma separated."""
+    if isinstance(value, list | tuple):
+        return ",".join(parse_text(item) for item in value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise SettingError("bad-value", f"a text is expected, not {type(value).__name__}")
+    text = str(value)
+    if _CONTROL.search(text) or len(text) > MAX_TEXT or not _is_unicode(text):
+        raise SettingError(
+            "bad-value", f"a text of at most {MAX_TEXT} characters without control characters is expected"
+        )
     return text
 
 
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "bool": parse_bool,
-    "int": parse_int,
-    "port": parse_int,
-    "size": parse_size,
-    "str": parse_text,
-    "text": parse_text,
-    "dir": parse_text,
-    "password": parse_text,
-}
-_LABELS = {
-    "bool": "boolean",
-    "int": "integer",
-    "port": "network port",
-    "size": "disk space",
-    "str": "string",
-    "text": "text",
-    "dir": "folder path",
-    "password": "password",
-}
+def parse_line(value: Any) -> str:
+    """One line of text, at most 4096 characters; blanks around it are dropped."""
+    text = parse_text(value).strip()
+    if len(text) > MAX_LINE or len(text.splitlines()) > 1:
+        raise SettingError("bad-value", f"one line of at most {MAX_LINE} characters is expected")
+    return text
+
+
+def parse_password(value: Any) -> str:
+    """One line of text, with the blanks around it."""
+    text = parse_text(value)
+    parse_line(value)
+    return text
+
+
+def parse_folder(value: Any) -> str:
+    """An absolute path, or nothing; ``~`` is the user's home."""
+    text = os.path.expanduser(parse_line(value))
+    if text and not os.path.isabs(text):
+        raise _bad(value, "is not the absolute path of a folder, such as /srv/bitdust")
+    return os.path.normpath(text) if text else ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "bool": parse_bool,
+        "int": parse_int,
+        "port": parse_int,
+        "size": parse_size,
+        "str": parse_line,
+        "text": parse_text,
+        "dir": parse_folder,
+        "password": parse_password,
+    }
+)
+_LABELS = MappingProxyType(
+    {
+        "bool": "boolean",
+        "int": "integer",
+        "port": "network port",
+        "size": "disk space",
+        "str": "string",
+        "text": "text",
+        "dir": "folder path",
+        "password": "password",
+    }
+)
 
 
 @frozen
@@ -98,20 +150,29 @@ class Option:
     read_only: bool = False
 
     def parse(self, value: Any) -> Any:
-        """The typed value; raises `SettingError` ``bad-value``."""
-        parsed = _PARSERS[self.type](value)
-        if isinstance(parsed, int) and not isinstance(parsed, bool):
-            least = 0 if self.least is None else self.least
-            most = 65535 if self.type == "port" else self.most
-            if parsed < least or (most is not None and parsed > most):
-                shown = show_size if self.type == "size" else str
-                upper = f" to {shown(most)}" if most is not None else " or more"
-                raise SettingError("bad-value", f"{self.key} takes {shown(least)}{upper}, not {value!r}")
-        if self.choices and parsed not in self.choices:
-            raise SettingError(
-                "bad-value", f"{self.key} takes one of {', '.join(map(str, self.choices))}, not {value!r}"
-            )
+        """The typed value; raises `SettingError` ``bad-value``, which names the key and what it takes."""
+        try:
+            parsed = _PARSERS[self.type](value)
+            self._check_range(parsed)
+            if self.choices and parsed not in self.choices:
+                raise _bad(value, f"is none of {', '.join(map(str, self.choices))}")
+        except SettingError as error:
+            raise SettingError(error.code, f"{self.key}: {error}") from error
         return parsed
+
+    def _check_range(self, parsed: Any) -> None:
+        if self.type not in ("int", "port", "size"):
+            return
+        least = self.least or 0
+        most = 65535 if self.type == "port" else self.most
+        if parsed < least or (most is not None and parsed > most):
+            shown = show_size if self.type == "size" else str
+            upper = f"to {shown(most)}" if most is not None else "or more"
+            raise _bad(parsed, f"is not in the range of {shown(least)} {upper}")
+
+    def stored(self, value: Any) -> Any:
+        """As the settings file holds it."""
+        return show_size(value) if self.type == "size" else value
 
     def show(self, value: Any) -> Any:
         """As the API and the command line print it."""
@@ -124,7 +185,7 @@ class Option:
         described: dict[str, Any] = {
             "key": self.key,
             "value": self.show(value),
-            "type": _LABELS[self.type],
+            "type": "choice" if self.choices else _LABELS[self.type],
             "label": self.label,
             "readonly": self.read_only,
             "default": self.show(self.default),

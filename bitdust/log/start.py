@@ -1,5 +1,6 @@
 """The daemon's log: ``logs/stdout.log``, a file for each exception, and the terminal when there is one."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from twisted.logger import (
 from zope.interface import provider
 
 from bitdust.crypt.files import make_private_folder
+from bitdust.log.bridge import Bridge
 from bitdust.log.entry import as_text, coloured
 from bitdust.log.exceptions import ExceptionFiles
 from bitdust.log.rotation import RotatingFile
@@ -35,7 +37,7 @@ def start_logging(
     beginner: LogBeginner = globalLogBeginner,
     publisher: LogPublisher = globalLogPublisher,
 ) -> Callable[[], None]:
-    """Log what `twisted.logger` is told, until the returned call.
+    """Log what `twisted.logger` and Python's `logging` are told, until the returned call.
 
     ``debug_level`` 0 leaves out debug entries; a callable is asked each time, so that a changed setting counts at once.
     """
@@ -54,11 +56,15 @@ def start_logging(
         if show is not None:
             show(event)
 
+    bridge = Bridge(publisher)
+
     def stop() -> None:
+        logging.getLogger().removeHandler(bridge)
         publisher.removeObserver(observe)
         paper.close()
 
     beginner.beginLoggingTo([observe], redirectStandardIO=False)
+    logging.getLogger().addHandler(bridge)
     return stop
 
 

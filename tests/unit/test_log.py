@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import logging
 import os
 import re
 import stat
@@ -349,6 +350,22 @@ class StartTests(SynchronousTestCase):
         stop()
         self.log.info("two")
         self.assertNotIn("two", self.text())
+
+    def test_modules_below_twisted_are_heard(self) -> None:
+        """Python's logging gets to paper, an exception told there gets a file, and after the stop nothing does."""
+        before = list(logging.getLogger().handlers)
+        stop = self.start()
+        below = logging.getLogger("bitdust.below")
+        below.warning("%d%% {strange}", 3)
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            below.exception("broke")
+        stop()
+        self.assertIn("warn     bitdust.below: 3% {strange}\n", self.text())
+        self.assertIn("ZeroDivisionError", self.text())
+        self.assertEqual(logging.getLogger().handlers, before)
+        self.assertEqual(len(list((self.home / "logs").glob("exception_*.log"))), 1)
 
     def shown(self, environment: dict[str, str], is_terminal: bool = True) -> str:
         terminal = Terminal(is_terminal)
