@@ -156,7 +156,7 @@ class WriteSafelyTests(SynchronousTestCase):
         """A symbolic link is replaced, and what it pointed to is not written."""
         target = self.folder / "target"
         target.write_bytes(OLD)
-        self.path.symlink_to(target)
+        self.path.symlink_to(target.name)
         write_safely(self.path, NEW)
         self.assertEqual((target.read_bytes(), self.path.is_symlink(), self.path.read_bytes()), (OLD, False, NEW))
 

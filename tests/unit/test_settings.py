@@ -484,8 +484,8 @@ class FileTests(SettingsTestCase):
         except SettingError as error:
             self.assertEqual(error.code, "broken-settings")
         else:
-            for key in SCHEMA:
-                self.assertEqual(SCHEMA[key].parse(known.get(key)), known.get(key))
+            for key, option in SCHEMA.items():
+                self.assertEqual(option.parse(known.get(key)), known.get(key))
         finally:
             logging.disable(logging.NOTSET)
 
