@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import connectionDone
@@ -31,6 +30,7 @@ ENDLESS_BODY = 4 * MAX_BODY
 MAX_QUERY_FIELDS = 100
 MAX_CONNECTIONS = 256
 IDLE_TIMEOUT = 60
+LOG_CALLS = "logs/api-enabled"
 BODY_TIMEOUT = 30.0
 ALLOWED_HEADERS = b"api_secret, content-type"
 ALLOWED_VERBS = b"GET, POST, PUT, DELETE"
@@ -39,13 +39,22 @@ TOO_LARGE = Refusal(413, "too-large", f"the body has more than {MAX_BODY} bytes"
 _log = Logger()
 
 
-@frozen
 class RestApi:
-    """What the requests of one listener share. ``log_calls`` is asked at each call."""
+    """What the requests of one listener share."""
 
-    context: Context
-    table: Table
-    guard: Guard
+    def __init__(self, context: Context, table: Table, guard: Guard) -> None:
+        self.context = context
+        self.table = table
+        self.guard = guard
+        self._log_calls = bool(context.settings.get(LOG_CALLS))
+        self._forget = context.settings.on_change(LOG_CALLS, self._log_changed)
+
+    def close(self) -> None:
+        """Look at the settings no more."""
+        self._forget()
+
+    def _log_changed(self, key: str, old: Any, new: Any) -> None:
+        self._log_calls = bool(new)
 
     def answer(self, request: "ApiRequest") -> None:
         """Judge, find, call, answer."""
@@ -79,7 +88,7 @@ class RestApi:
             return request.reply(200, failed(error.code, str(error)))
         calling = perform(self.context, match.row, given)
         request.await_answer(calling)
-        if self.context.settings.get("logs/api-enabled"):
+        if self._log_calls:
             calling.addCallback(self._logged, match.row.name)
         calling.addCallback(request.finish_call).addErrback(request.finish_broken)
         return None
@@ -294,6 +303,11 @@ class RestFactory(HTTPFactory):
         channel: Any = super().buildProtocol(addr)
         channel.requestFactory = self._make_request
         return channel
+
+    def close(self) -> "Deferred[None]":
+        """Close every connection, after what was answered is sent."""
+        self._api.close()
+        return self.channels.close()
 
     def _make_request(self, channel: HTTPChannel, queued: object = False) -> ApiRequest:
         return ApiRequest(channel, queued, self._api)

@@ -63,7 +63,7 @@ class ApiServer:
         for port in listening:
             await _stopped(port)
         if self._rest is not None:
-            await self._rest.channels.close()
+            await self._rest.close()
         if self._sockets is not None:
             await self._sockets.close()
         self._rest = self._sockets = None
