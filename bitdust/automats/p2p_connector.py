@@ -61,6 +61,7 @@ class P2PConnector(Machine):
     """
     initial = "AT_STARTUP"
     final = ("CLOSED",)
+    name = "p2p_connector"
 
     def __init__(self, registry: Registry, port: P2PConnectorPort) -> None:
         self._port = port

@@ -287,7 +287,8 @@ class Hiring:
         places: list[tuple[bytes | None, str | None]] = list(
             zip(family.suppliers, family.addresses or [None] * family.n, strict=True)
         )
-        places[position] = (candidate.fingerprint, candidate.addresses[0] if candidate.addresses else None)
+        addresses = [*self.ports.addresses_of(candidate.fingerprint), *candidate.addresses, None]
+        places[position] = (candidate.fingerprint, addresses[0])
         self._write(places)
 
     def _write(self, places: list[tuple[bytes | None, str | None]]) -> None:

@@ -35,13 +35,17 @@ def _unknown(idurl: str) -> "Deferred[bytes]":
 
 @define
 class HiringPorts:
-    """What the services connect: lookups in the DHT and at ID servers, and whether anything lies at suppliers."""
+    """What the services connect: lookups in the DHT and at ID servers, and what is known of data and peers.
+
+    ``addresses_of`` gives the addresses that a peer told in its session, for the hints in the family record.
+    """
 
     random_supplier: "Callable[[frozenset[bytes]], Deferred[Candidate | None]]" = _nobody
     identify: "Callable[[str], Deferred[bytes]]" = _unknown
     find_family: "Callable[[], Deferred[Signed | None]]" = _no_record
     has_data: Callable[[], bool] = lambda: False
     network_up: Callable[[], bool] = lambda: True
+    addresses_of: Callable[[bytes], list[str]] = lambda fingerprint: []
 
 
 class Employer(Protocol):
