@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.supplier_connector import Refused
@@ -63,7 +64,7 @@ class SupplierLink:
         asked = await outcome(self._ask(wish))
         old = self._book.of(self._supplier)
         if asked.code == "no-space" and old is not None and old.room != wish.room:
-            wish = Wish(old.room, wish.n, wish.position, wish.term)
+            wish = evolve(wish, room=old.room, least=old.room)
             asked = await outcome(self._ask(wish))
         if asked.code in REFUSALS:
             raise Refused(asked.code, str(asked.error)) from asked.error

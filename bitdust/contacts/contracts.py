@@ -19,11 +19,15 @@ MAX_CONTRACT = 4096
 
 @frozen
 class Wish:
-    """What I ask a supplier for: ``room`` bytes for ``term`` days, as number ``position`` of ``n``."""
+    """What I ask a supplier for: ``room`` bytes for ``term`` days, as number ``position`` of ``n``.
+
+    A contract of fewer than ``least`` bytes does not count.
+    """
 
     room: int
     n: int
     position: int
+    least: int
     term: int = 365
 
 
@@ -45,7 +49,7 @@ def verify_contract(data: bytes, supplier: Document, customer: bytes, wish: Wish
     check_record(signed, device.key)
     if (contract.customer, contract.supplier) != (customer, supplier.fingerprint):
         raise WireError("bad-contract", "the contract is between others")
-    if contract.room < wish.room or (contract.position, contract.n) != (wish.position, wish.n):
+    if contract.room < wish.least or (contract.position, contract.n) != (wish.position, wish.n):
         raise WireError("bad-contract", "the contract promises something else than was asked for")
     return SignedContract(contract, data)
 

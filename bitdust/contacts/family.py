@@ -145,6 +145,10 @@ class FamilyPublisher:
         self._call: Any = None
         self._stopped = False
 
+    def start(self) -> None:
+        """Tell again, after a `stop`."""
+        self._stopped = False
+
     def stop(self) -> None:
         """Tell nobody any more."""
         self._stopped = True

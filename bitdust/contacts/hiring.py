@@ -8,7 +8,7 @@ the saved record before anybody is told.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
 
@@ -51,7 +51,7 @@ class SupplierShown:
 
 
 class Hiring:
-    """I keep my family complete. `start` when there is an identity and a network, `stop` at the end."""
+    """I keep my family: `open` connects it, `start` makes it complete; `stop` and `close` undo them."""
 
     def __init__(
         self,
@@ -91,27 +91,44 @@ class Hiring:
 
     # life
 
-    def start(self) -> None:
-        """Connect the family, and hire where a place is empty."""
+    def open(self) -> None:
+        """Connect the family and keep hold of it, without hiring: the duty of the customer's service."""
+        if self._removers:
+            return
         self._removers = [
             self._gateway.on_session(self._session),
             self._settings.on_change("services/customer/", self._setting_changed),
             self._settings.on_change(CANDIDATES, self._setting_changed),
             self._family.on_change(self._follow_family),
         ]
-        self.machine.send("start")
+        self._publisher.start()
+        self._follow_family()
+        for supplier in self._family.members:
+            self._connector(supplier).send("connect")
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Hire and connect nobody any more; contracts stay."""
+        self.stop()
         for remove in self._removers:
             remove()
         self._removers = []
+        connectors, self._connectors = self._connectors, {}
+        for connector in connectors.values():
+            connector.send("shutdown")
+        self._publisher.stop()
+
+    def start(self) -> None:
+        """Hire where a place is empty, after `open`: the duty of the employer's service. May follow a `stop`."""
+        self.open()
+        if self.machine.state == "CLOSED":
+            self.machine = FireHire(self._registry, self)
+        self._complete = None
+        self.machine.send("start")
+
+    def stop(self) -> None:
+        """Hire nobody any more; those who are hired stay connected."""
         self.machine.send("shutdown")
         self._searches.stop()
-        for connector in list(self._connectors.values()):
-            connector.send("shutdown")
-        self._connectors = {}
-        self._publisher.stop()
 
     @property
     def complete(self) -> bool:
@@ -125,7 +142,7 @@ class Hiring:
 
     def restart(self) -> None:
         """Something changed: look again now."""
-        if self.machine.state != "AT_STARTUP":
+        if self.machine.state not in ("AT_STARTUP", "CLOSED"):
             self.machine.send("restart")
 
     def suppliers(self) -> list[SupplierShown]:
@@ -162,7 +179,8 @@ class Hiring:
 
     def _settled(self, fingerprint: bytes) -> "Deferred[str]":
         connector = self._connector(fingerprint)
-        connector.send("connect")
+        if connector.state in ("DISCONNECTED", "NO_SERVICE"):
+            connector.send("connect")
         return connector.when("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
 
     def decide(self) -> Next:
@@ -314,13 +332,20 @@ class Hiring:
     # connectors
 
     def wish_for(self, supplier: bytes) -> Wish:
-        """What a supplier is asked for: its share of the space that I need, at its place."""
+        """What a supplier is asked for: its share of the space that I need, at its place.
+
+        A member whose contract I lost (this node was recovered) keeps my pieces already: whatever it gives counts.
+        """
         position = self._family.position(supplier)
-        return self._wish(position) if position is not None else self._places.get(supplier) or self._wish(0)
+        if position is None:
+            return self._places.get(supplier) or self._wish(0)
+        wish = self._wish(position)
+        return evolve(wish, least=0) if self._book.of(supplier) is None else wish
 
     def _wish(self, position: int) -> Wish:
         n = self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
-        return Wish(room=-(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k), n=n, position=position)
+        room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k)
+        return Wish(room=room, n=n, position=position, least=room)
 
     def _connector(self, supplier: bytes) -> SupplierConnector:
         connector = self._connectors.get(supplier)

@@ -42,6 +42,7 @@ class Reach:
         publish: "Callable[[Signed], Deferred[Any]]",
         told: Callable[[bool], None] = lambda yes: None,
     ) -> None:
+        self._registry = registry
         self._me = me
         self._gateway = gateway
         self._listening = listening
@@ -52,7 +53,9 @@ class Reach:
         self.machine = P2PConnector(registry, self)
 
     def start(self) -> None:
-        """Be found from now on."""
+        """Be found from now on; may follow a `stop`."""
+        if self.machine.state == "CLOSED":
+            self.machine = P2PConnector(self._registry, self)
         self._remove = self._gateway.on_session(self._session)
         self.machine.send("start")
 

@@ -40,12 +40,17 @@ class Customer:
 
 @frozen
 class Wish:
-    """What a customer asks for: ``room`` bytes for ``term`` days, as supplier number ``position`` of ``n``."""
+    """What a customer asks for: ``room`` bytes for ``term`` days, as supplier number ``position`` of ``n``.
+
+    Without the name of its ``contract`` an old customer has lost its copy (it was recovered): when what it asks for
+    does not fit, the old contract is renewed.
+    """
 
     room: int
     n: int
     position: int
     term: int
+    contract: bytes | None = None
 
 
 @frozen
@@ -106,12 +111,12 @@ class Contracts:
     def request(self, database: sqlite3.Connection, customer: Customer, wish: Wish, now: int) -> Kept:
         """Give, renew or resize a promise. Raises `BitDustError` ``no-space`` and leaves what was there."""
         old = self.of(database, customer.fingerprint)
-        self._check_room(database, wish, old)
+        room = self._room(database, wish, old)
         contract = Contract(
             contract=old.contract.contract if old is not None else self._entropy(16),
             customer=customer.fingerprint,
             supplier=self._supplier(),
-            room=wish.room,
+            room=room,
             position=wish.position,
             n=wish.n,
             since=now,
@@ -127,6 +132,15 @@ class Contracts:
         kept = self.of(database, customer.fingerprint)
         assert kept is not None
         return evolve(kept, is_new=old is None)
+
+    def _room(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> int:
+        try:
+            self._check_room(database, wish, old)
+        except BitDustError:
+            if old is None or wish.contract is not None:
+                raise
+            return max(old.contract.room, old.used) if old.state == ContractState.ACTIVE else old.used
+        return wish.room
 
     def _check_room(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> None:
         used = old.used if old is not None else 0

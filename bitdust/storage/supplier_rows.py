@@ -241,7 +241,7 @@ class SupplierRows:
         known = self._store.contract_of(customer.fingerprint) is not None
         who = "existing" if known else "new"
         try:
-            wish = Wish(fields["room"], fields["n"], fields["position"], fields["term"])
+            wish = Wish(fields["room"], fields["n"], fields["position"], fields["term"], fields.get("contract"))
             kept = await self._store.request(customer, wish)
         except BitDustError as error:
             self._ports.report(f"{who}-customer-denied", {"idurl": customer.idurl, "reason": str(error)})

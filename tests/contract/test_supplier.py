@@ -145,7 +145,7 @@ class CustomerHost(Host):
         self.hiring.start()
 
     async def stop(self) -> None:
-        self.hiring.stop()
+        self.hiring.close()
         await super().stop()
 
 

@@ -192,11 +192,19 @@ class ContractTests(HostileCase):
 
     def test_an_oversized_request_refuses_and_leaves_the_old_contract(self) -> None:
         """More room than there is, or less than is used, is refused; the promise and the pieces stand."""
+        name = self.shop.store.contract_of(ALICE.fingerprint).contract.contract
         for room in (2**60, 101 * MIB, 1):
-            self.assertEqual(self.shop.hire(ALICE, room).code, "no-space")
+            self.assertEqual(self.shop.hire(ALICE, room, contract=name).code, "no-space")
             self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).contract.room, 10 * MIB)
             self.nothing_happened()
         self.assertEqual(self.shop.events[-1][0], "existing-customer-denied")
+
+    def test_one_who_lost_its_contract_gets_the_old_one(self) -> None:
+        """A recovered customer that cannot name its contract and asks for what does not fit has it renewed."""
+        for room in (2**60, 1):
+            self.assertEqual(self.shop.hire(ALICE, room).command, Command.ACK)
+            self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).contract.room, 10 * MIB)
+        self.nothing_happened()
 
     def test_a_position_outside_the_family_is_refused(self) -> None:
         """Position 4 of 4 does not exist."""

@@ -201,7 +201,7 @@ class Town:
         return list(self.suppliers.values())[number]
 
     def stop(self) -> None:
-        self.hiring.stop()
+        self.hiring.close()
         self.presence.stop()
 
     # ports

@@ -258,6 +258,32 @@ class RestartTests(TownCase):
         self.assertEqual(self.town.family.signed, known)
         self.assertEqual(self.town.hiring.connected(), 4)
 
+    def test_a_recovered_node_takes_what_its_suppliers_give(self) -> None:
+        """A node that lost its contracts accepts the rooms that its family still keeps for it."""
+        self.start()
+        self.town.stop()
+        for supplier in self.town.book.suppliers():
+            (self.town.folder / "contracts" / supplier.hex()).unlink()
+            self.town.suppliers[supplier].mood = "stingy"
+        self.town.living()
+        self.start()
+        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.book.of(self.town.supplier(0).fingerprint).room, GB)
+
+    def test_stopping_to_hire_keeps_the_family_connected(self) -> None:
+        """The employer may stop and start again; connectors belong to the customer's service and stay."""
+        self.start()
+        self.town.hiring.stop()
+        self.assertEqual(self.town.hiring.connected(), 4)
+        self.town.kill(self.town.supplier(0))
+        self.town.supplier(0).up = True
+        self.pass_time(10)
+        self.assertEqual(self.town.hiring.connected(), 4)
+        self.town.hiring.start()
+        self.pass_time(1)
+        self.assertEqual(self.town.hiring.machine.state, "READY")
+        self.assertEqual(self.town.events.names().count("my-suppliers-all-hired"), 2)
+
     def test_a_broken_line_comes_back_by_itself(self) -> None:
         """A lost session brings DISCONNECTED at once, and a new request after a short, growing, jittered pause."""
         self.start()
@@ -287,7 +313,7 @@ class ContractTests(TestCase):
     def test_only_the_right_contract_counts(self) -> None:
         """Signature, both parties, room, place and size of the family must be as asked."""
         me, supplier = Me("customer"), Person("supplier-1")
-        wish = Wish(100, 4, 1)
+        wish = Wish(100, 4, 1, least=100)
 
         def made(signer=supplier, **changes):
             values = {

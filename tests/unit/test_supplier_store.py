@@ -246,6 +246,28 @@ class PieceTests(ShopCase):
         self.successResultOf(gone)
         self.assertEqual(files(self.folder), [])
 
+    def test_a_caller_that_goes_away_disturbs_no_write(self) -> None:
+        """When nobody waits for a piece any more its write goes on, and until its end the piece cannot come again."""
+        pack = Pack(ALICE, 1)
+        begun: list[tuple] = []
+
+        def later(call, *arguments):
+            done: Deferred = Deferred()
+            begun.append((done, call, arguments))
+            return done
+
+        self.shop.store._commits._run_in_thread = later
+        name = PieceName(ALICE.fingerprint, pack.id, 0)
+        intake = self.shop.store.receive(name, pack.record, pack.signed.to_bytes())
+        intake.take(memoryview(pack.pieces[0]))
+        kept = intake.keep()
+        kept.cancel()
+        self.failureResultOf(kept)
+        self.assertEqual(self.shop.put(ALICE, pack).code, "busy")
+        done, call, arguments = begun.pop()
+        done.callback(call(*arguments))
+        self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
+
     def test_lists_page_by_page(self) -> None:
         """ListFiles gives pack, index and bytes in order; a pack is never split over two pages."""
         packs = sorted((Pack(ALICE, number) for number in range(5)), key=lambda pack: pack.id)
