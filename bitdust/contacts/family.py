@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from bitdust.contacts.ports import Me, Outbox, outcome
 from bitdust.crypt.device import check_record
-from bitdust.crypt.files import write_safely
+from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -39,12 +39,17 @@ class FamilyWorld(Protocol):
 
 
 class MyFamily:
-    """I hold the newest revision. ``path`` is ``metadata/family``; a broken file raises in `load` and stays."""
+    """I hold the newest revision. ``path`` is ``metadata/family``; a broken file raises in `load` and stays.
+
+    A record that another device of mine made is `inherited`: pieces must be presumed to lie there until `settle` says
+    that the catalog is known. A marker file beside the record keeps this over restarts.
+    """
 
     def __init__(self, world: FamilyWorld, me: Me, path: Path) -> None:
         self._world = world
         self._me = me
         self._path = path
+        self._marker = path.with_name(path.name + ".inherited")
         self._watchers: list[Callable[[], None]] = []
         self.current: Family | None = None
         self.signed: Signed | None = None
@@ -61,6 +66,15 @@ class MyFamily:
         except WireError as error:
             text = f"{self._path} is damaged ({error}); move it away, and it is found again at the suppliers"
             raise BitDustError("damaged-family", text) from error
+
+    @property
+    def inherited(self) -> bool:
+        """True while nobody knows whether pieces lie at these suppliers."""
+        return self._marker.exists()
+
+    def settle(self) -> None:
+        """The catalog is known: from now on it tells whether pieces lie there."""
+        remove_safely(self._marker)
 
     def write(self, suppliers: Sequence[bytes | None], addresses: Sequence[str | None]) -> Family:
         """The next revision, signed and saved."""
@@ -91,6 +105,7 @@ class MyFamily:
         check_record(signed, device.key)
         if self.current is not None and family.revision <= self.current.revision:
             return False
+        write_safely(self._marker, b"")
         self._keep(family, signed)
         if device.revoked is not None:
             self.write(family.suppliers, family.addresses or [None] * family.n)

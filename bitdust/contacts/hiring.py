@@ -145,6 +145,10 @@ class Hiring:
         if self.machine.state not in ("AT_STARTUP", "CLOSED"):
             self.machine.send("restart")
 
+    def has_data(self) -> bool:
+        """Whether pieces lie at my suppliers, as far as anybody knows: a family that was inherited may hold some."""
+        return self._family.inherited or self.ports.has_data()
+
     def suppliers(self) -> list[SupplierShown]:
         """My family, place by place."""
         family = self._family.current
@@ -169,8 +173,8 @@ class Hiring:
     async def _connect(self) -> None:
         if self._family.current is None:
             found = await outcome(self.ports.find_family())
-            if found.value is not None:
-                self._family.adopt(found.value)
+            if found.value is not None and self._family.adopt(found.value) and self._family.current is not None:
+                self._settings.set(SUPPLIERS, self._family.current.n)
         self._follow_family()
         for orphan in self._book.suppliers():
             if orphan not in self._family.members:
@@ -198,7 +202,7 @@ class Hiring:
         wanted = int(self._settings.get(SUPPLIERS))
         if wanted == family.n:
             return False
-        if self.ports.has_data():
+        if self.has_data():
             self._refusal = (
                 f"{wanted} suppliers are wanted and {family.n} keep your files; the number can change only while"
                 " nothing is stored, so set it back or delete your files first"
@@ -211,7 +215,7 @@ class Hiring:
         if not self.ports.network_up():
             return frozenset()
         gone = {supplier for supplier in family.suppliers if supplier is not None and self._is_gone(supplier)}
-        if gone and self.ports.has_data():
+        if gone and self.has_data():
             names = ", ".join(sorted(self._name(supplier) for supplier in gone))
             self._refusal = f"{names} cannot be reached; the place is kept because your pieces lie there"
             return frozenset()
@@ -236,7 +240,7 @@ class Hiring:
                 (None, None) if supplier in gone else (supplier, address)
                 for supplier, address in zip(family.suppliers, addresses, strict=False)
             ]
-            if len(places) != wanted and self.ports.has_data():
+            if len(places) != wanted and self.has_data():
                 wanted = len(places)
             if len(places) != wanted:
                 places = [place for place in places if place[0] is not None]

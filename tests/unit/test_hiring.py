@@ -258,6 +258,30 @@ class RestartTests(TownCase):
         self.assertEqual(self.town.family.signed, known)
         self.assertEqual(self.town.hiring.connected(), 4)
 
+    def test_an_inherited_family_is_kept_as_it_is(self) -> None:
+        """A recovered node with default settings takes the size of its family, and dismisses nobody before it knows."""
+        self.town.settings.values[NUMBER] = 3
+        self.start()
+        known = self.town.family.signed
+        self.town.stop()
+        (self.town.folder / "family").unlink()
+        self.town.settings.values[NUMBER] = 4
+        self.town.kill(self.town.supplier(0))
+        self.town.living()
+        self.town.hiring.ports.find_family = lambda: succeed(known)
+        self.start()
+        self.pass_time(300)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-1", "supplier-2"])
+        self.assertEqual(self.town.settings.get(NUMBER), 3)
+        self.town.stop()
+        self.town.living()
+        self.start()
+        self.pass_time(300)
+        self.assertIn("supplier-0", self.names())
+        self.town.family.settle()
+        self.pass_time(300)
+        self.assertNotIn("supplier-0", self.names())
+
     def test_a_recovered_node_takes_what_its_suppliers_give(self) -> None:
         """A node that lost its contracts accepts the rooms that its family still keeps for it."""
         self.start()
