@@ -182,13 +182,14 @@ class Outbox:
         progress: Callable[[int, int], None] | None = None,
         owner: bytes | None = None,
         session: Session | None = None,
+        creator: bytes | None = None,
     ) -> "Deferred[Reply]":
         """Ask a peer. ``deadline`` is seconds without a byte moving; cancelling takes the request back.
 
         Fails with `PeerFailed` for a Fail, `NoAnswer`, or the reason why there is no session.
         """
         source = BytesSource(payload) if isinstance(payload, (bytes, memoryview)) else payload
-        mine = self._my_fingerprint()
+        mine = self._my_fingerprint() if creator is None else creator
         packet = Packet(
             command,
             self.world.entropy(16),

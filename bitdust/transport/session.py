@@ -172,7 +172,13 @@ class Session(TwistedProtocol):
 
     def say_goodbye(self, code: str, text: str) -> None:
         self._write(Kind.GOODBYE, 0, encode([code[:40], text[:500]]))
-        cast(Any, self.transport).loseConnection()
+        self._lose()
+
+    def _lose(self) -> None:
+        # A registered producer would keep TLS from ending the connection.
+        transport = cast(Any, self.transport)
+        transport.unregisterProducer()
+        transport.loseConnection()
 
     def abort(self) -> None:
         if self.ended is None:
@@ -280,7 +286,7 @@ class Session(TwistedProtocol):
         code, text = _reason(body)
         if self.ended is None:
             self.ended = StreamReset(code, f"{self.address} said goodbye: {text}")
-        cast(Any, self.transport).loseConnection()
+        self._lose()
 
     def refuse(self, stream: int, code: str, text: str) -> None:
         """Give up a stream of the peer; what still comes of it is dropped."""

@@ -1,0 +1,433 @@
+"""The node: builds everything, owns everything, and lets go of it in order."""
+
+import importlib
+import pkgutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.logger import Logger
+
+from bitdust import services
+from bitdust.api.methods import TABLE
+from bitdust.automats.kernel import Registry
+from bitdust.config.settings import Settings
+from bitdust.contacts.contracts import ContractBook
+from bitdust.contacts.customers import Customers
+from bitdust.contacts.families import CustomerFamilies, FamilyInDHT
+from bitdust.contacts.family import FamilyPublisher, MyFamily
+from bitdust.contacts.hiring import Hiring
+from bitdust.contacts.patrol import Patrol, PieceTests
+from bitdust.contacts.presence import Presence
+from bitdust.contacts.reach import Reach
+from bitdust.contacts.registration import Registration
+from bitdust.contacts.searching import HiringPorts
+from bitdust.contacts.space import Places, Space
+from bitdust.contacts.suppliers import SuppliersView
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.files import make_private_folder, write_safely
+from bitdust.crypt.keyfile import Hints, SupplierHint
+from bitdust.dht.node import DHTNode
+from bitdust.events import Consumers, Events
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.client import IdentityClient
+from bitdust.identity.document import IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.identity.server import IdentityServer
+from bitdust.log.eventlog import start_event_log
+from bitdust.log.start import start_logging
+from bitdust.services.driver import Driver
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service
+from bitdust.services.service_entangled_dht import parse_seeds
+from bitdust.storage.supplier_rows import SupplierRows
+from bitdust.storage.supplier_store import SupplierStore
+from bitdust.transport.gateway import Gateway
+from bitdust.transport.inbox import Answer
+from bitdust.web.server import ApiServer
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import DeviceAddresses, Family
+from bitdust.wire.signed import Signed
+from bitdust.world import World, real_world
+
+HOME_FORMAT = "1"
+RESTART = 100
+DAY = 86_400
+
+
+def check_home(home: Path) -> None:
+    """Make the home, or refuse one that a newer program wrote; raises `BitDustError` ``newer-home``."""
+    make_private_folder(home)
+    make_private_folder(home / "metadata")
+    path = home / "format"
+    found = path.read_text().strip() if path.exists() else ""
+    if found and found != HOME_FORMAT:
+        text = f"{home} has format {found[:20]}; this program reads format {HOME_FORMAT}: use a newer BitDust"
+        raise BitDustError("newer-home", text)
+    if not found:
+        write_safely(path, HOME_FORMAT.encode() + b"\n")
+
+
+def all_services(parts: Parts) -> list[Service]:
+    """Every service, one of each module ``services/service_*.py``."""
+    found: list[Service] = []
+    for module in sorted(pkgutil.iter_modules(services.__path__), key=lambda one: one.name):
+        if module.name.startswith("service_"):
+            members = vars(importlib.import_module(f"bitdust.services.{module.name}")).values()
+            kinds = [kind for kind in members if isinstance(kind, type) and issubclass(kind, Service)]
+            mine = [kind for kind in kinds if kind.__module__.endswith(f".{module.name}")]
+            found += [kind(parts) for kind in mine]  # type: ignore[call-arg]
+    return found
+
+
+class Node:
+    """One node in a World. It is the context of the API, and the ports that join domains which do not know each other."""
+
+    log = Logger()
+
+    def __init__(self, world: World) -> None:
+        check_home(world.home)
+        self.world = world
+        self.settings = Settings(world.home / "config")
+        self.events = Events(world.clock, world.wall)
+        self.consumers = Consumers(self.events)
+        self.registry = Registry(world.clock, world.wall)
+        self.exit_code = 0
+        self._stopped: Deferred[None] | None = None
+        self.on_stopped: Callable[[], None] = lambda: None
+        self.parts = self._build()
+        chance = world.entropy
+        self.driver = Driver(
+            self.registry,
+            world.clock,
+            self.settings,
+            self.events,
+            lambda: self.me.present,
+            lambda: int.from_bytes(chance(4), "big") / 2**32,
+            all_services(self.parts),
+        )
+        self.api = ApiServer(self, TABLE)
+        self._follow_settings()
+
+    # building
+
+    def _build(self) -> Parts:
+        world, settings, events, registry = self.world, self.settings, self.events, self.registry
+        home = world.home
+        me, cache = Me(world, events), IdentityCache(world, events)
+        client = IdentityClient(world, settings)
+        gateway = Gateway(world, settings, registry, me, cache)
+        identities = cache.get
+        presence = Presence(registry, gateway, gateway.outbox, events, identities)
+        family = MyFamily(world, me, home / "metadata" / "family")
+        publisher = FamilyPublisher(world, family, gateway.outbox, self._family_to_dht)
+        book = ContractBook(home / "metadata" / "contracts")
+        ports = HiringPorts(
+            find_family=self._find_family, has_data=self._has_data, addresses_of=gateway.known_addresses
+        )
+        hiring = Hiring(
+            world, settings, events, registry, me, gateway, gateway.outbox, identities, family, publisher, book, ports
+        )
+        folder = Path(settings.get("paths/customers") or home / "customers")
+        store = SupplierStore(world, settings, folder, supplier=lambda: me.fingerprint, database=home / "customers.db")
+        customers = Customers(store, presence, events)
+        families = CustomerFamilies(registry, store, self, identities, presence.is_online)
+        places = Places(Path(settings.get("paths/backups") or home / "spool"), home / "temp", folder)
+
+        def new_dht() -> DHTNode:
+            device = me.device if me.present else DeviceKey.generate(world.entropy)
+            dht = DHTNode(world, device, registry, home / "dht.db", events)
+            if me.present:
+                dht.set_owner(me.master.public.spki, me.certificate)
+                dht.my_info(lambda: me.addresses_record() if me.addresses else None)
+            return dht
+
+        registration = Registration(world, settings, registry, me, client)
+        registration.find_in_dht = self._identity_from_dht
+        registration.ask_supplier = self._identity_from_supplier
+        registration.seed_hints = self._use_seeds
+        registration.make_hints = self._hints
+        storage = self._storage(world, settings, events, registry, me, gateway)
+        return Parts(
+            world=world,
+            settings=settings,
+            events=events,
+            consumers=self.consumers,
+            registry=registry,
+            me=me,
+            cache=cache,
+            client=client,
+            registration=registration,
+            identity_server=IdentityServer(world, settings),
+            gateway=gateway,
+            dht=new_dht(),
+            new_dht=new_dht,
+            presence=presence,
+            reach=Reach(registry, me, gateway, self._listening, self._publish_addresses),
+            book=book,
+            family=family,
+            publisher=publisher,
+            hiring=hiring,
+            suppliers=SuppliersView(hiring, presence, identities, book),
+            store=store,
+            supplier_rows=SupplierRows(store, self, Answer),
+            customers=customers,
+            families=families,
+            patrol=Patrol(store, settings, events, world.wall, families.forget),
+            piece_tests=PieceTests(store, events, identities),
+            space=Space(
+                settings,
+                places,
+                world.run_in_thread,
+                lambda: store if store.is_open else None,
+                lambda: 0,
+                lambda: family.current.n if family.current else None,
+            ),
+            storage=storage,
+        )
+
+    def _storage(self, *args: Any) -> Any:
+        return None
+
+    # the context of the API
+
+    def __getattr__(self, name: str) -> Any:
+        parts = self.__dict__.get("parts")
+        if parts is None or name.startswith("_") or not hasattr(parts, name):
+            raise AttributeError(name)
+        return getattr(parts, name)
+
+    def health(self) -> dict[str, Any]:
+        """The process lives and its event loop turns."""
+        return {}
+
+    def stop(self, restart: bool = False) -> "Deferred[None]":
+        """Stop everything, then the process; the answer to who asked is sent before."""
+        if self._stopped is None:
+            self.exit_code = RESTART if restart else 0
+            self._stopped = Deferred()
+            self.world.clock.callLater(0.05, self._stop)
+        return succeed(None)
+
+    def _stop(self) -> None:
+        self.shutdown().addBoth(lambda _: self.on_stopped())
+
+    # life
+
+    def start(self) -> "Deferred[None]":
+        """Read the home, open the API, start the services; fires when nothing is on its way any more."""
+        return Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> None:
+        self.parts.me.load()
+        self.parts.cache.load()
+        self.parts.book.load()
+        self.parts.family.load()
+        await Deferred.fromCoroutine(self.api.start())
+        self._watch_identity()
+        await self.driver.start_all()
+
+    def _watch_identity(self) -> None:
+        def appeared(event: Any) -> None:
+            restarting = (
+                self.driver.restart("entangled_dht") if self.driver.is_enabled("entangled_dht") else succeed(None)
+            )
+            restarting.addBoth(lambda _: self.driver.wake_all())
+
+        def accepted(event: Any) -> None:
+            for kept in self.parts.store.customers():
+                self.parts.presence.watch(kept.contract.customer)
+
+        self.events.subscribe(appeared, "local-identity-set")
+        self.events.subscribe(accepted, "new-customer-accepted")
+        self.events.subscribe(accepted, "existing-customer-accepted")
+
+    def shutdown(self) -> "Deferred[None]":
+        """Services first, dependents before what they need; then the API."""
+        return Deferred.fromCoroutine(self._shutdown())
+
+    async def _shutdown(self) -> None:
+        await self.driver.shutdown()
+        self.consumers.stop()
+        await Deferred.fromCoroutine(self.api.stop())
+        self.events.stop()
+        self.registry.shutdown()
+
+    def _follow_settings(self) -> None:
+        def traced(key: str, old: Any, new: Any) -> None:
+            self.registry.trace_transitions = self.settings.get("logs/automat-transitions-enabled")
+            self.registry.trace_events = self.settings.get("logs/automat-events-enabled")
+            packets = self.settings.get("logs/packet-enabled")
+            self.parts.gateway.inbox.log_packets = self.parts.gateway.outbox.log_packets = packets
+
+        self.settings.on_change("logs/", traced)
+        traced("", None, None)
+
+    # ports that join domains: addresses and the DHT
+
+    def _listening(self) -> list[str]:
+        port = self.parts.gateway.port()
+        wanted = self.settings.get("services/network/interface")
+        hosts = [wanted] if wanted else self.world.network.interfaces()
+        return [f"tcp://{host}:{port}" for host in hosts] if port else []
+
+    def _publish_addresses(self, signed: Signed) -> "Deferred[Any]":
+        record = DeviceAddresses.from_body(signed.body)
+        subject = record.owner + record.device
+        return self.parts.dht.put(DeviceAddresses.KIND, subject, record.time, signed.to_bytes(), 2 * DAY)
+
+    def _family_to_dht(self, family: Family, signed: Signed) -> "Deferred[Any]":
+        subject = family.customer
+        return self.parts.dht.put(Family.KIND, subject, family.revision, signed.to_bytes(), 30 * DAY)
+
+    def read(self, customer: bytes) -> "Deferred[FamilyInDHT | None]":
+        """A customer's family record in the DHT, for who keeps it alive."""
+
+        def found(record: Any) -> FamilyInDHT | None:
+            return FamilyInDHT(record.to_bytes(), record.value, record.revision) if record is not None else None
+
+        return self.parts.dht.get(Family.KIND, customer).addCallback(found)
+
+    def write(self, raw: bytes) -> "Deferred[Any]":
+        """Store a customer's family record again, byte for byte."""
+        return self.parts.dht.put_raw(raw)
+
+    def _find_family(self) -> "Deferred[Signed | None]":
+        return Deferred.fromCoroutine(self._search_family())
+
+    async def _search_family(self) -> Signed | None:
+        """My newest family record: from the DHT and, after a recovery, from every supplier that the key file names."""
+        me, found = self.parts.me, []
+        record = await self.parts.dht.get(Family.KIND, me.fingerprint)
+        if record is not None:
+            found.append(Signed.from_bytes(record.value, Family.KIND))
+        for hint in self.parts.registration.hints.suppliers:
+            try:
+                reply = await self._ask_hinted(hint, {"kind": "family"})
+                found.append(Signed.from_bytes(reply, Family.KIND))
+            except Exception as error:  # noqa: BLE001 - whatever a hinted supplier does, others may have the record
+                self.log.debug("no family record from a hinted supplier: {error}", error=error)
+        return max(found, key=lambda signed: Family.from_body(signed.body).revision, default=None)
+
+    async def _ask_hinted(self, hint: SupplierHint, fields: dict[str, Any]) -> bytes:
+        gateway = self.parts.gateway
+        if not gateway.connected(hint.fingerprint):
+            for address in hint.addresses:
+                try:
+                    await gateway.dial(address, hint.fingerprint)
+                    break
+                except Exception as error:  # noqa: BLE001 - the next address may answer
+                    self.log.debug("{address} does not answer: {error}", address=address, error=error)
+        reply = await gateway.outbox.send(hint.fingerprint, Command.RETRIEVE, fields, deadline=5.0)
+        return bytes(reply.payload)
+
+    # ports of registration
+
+    def _identity_from_dht(self, fingerprint: bytes) -> "Deferred[bytes | None]":
+        if not self.parts.dht.running:
+            return succeed(None)
+        found = self.parts.dht.get("identity", fingerprint)
+        return found.addCallback(lambda record: record.value if record is not None else None)
+
+    def _identity_from_supplier(
+        self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey
+    ) -> "Deferred[bytes | None]":
+        return Deferred.fromCoroutine(self._claim_from(hint, claim, device))
+
+    async def _claim_from(self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey) -> bytes | None:
+        gateway = self.parts.gateway
+        for address in hint.addresses:
+            try:
+                session = await gateway.dial(address, hint.fingerprint, claim, device)
+            except Exception as error:  # noqa: BLE001 - the next address may answer
+                self.log.debug("{address} does not answer: {error}", address=address, error=error)
+                continue
+            try:
+                asked = gateway.outbox.send(
+                    hint.fingerprint, Command.RETRIEVE, {"kind": "identity"}, deadline=5.0, session=session,
+                    owner=claim.fingerprint, creator=claim.fingerprint,
+                )  # fmt: skip
+                return bytes((await asked).payload)
+            finally:
+                session.close("stopping", "that was all")
+        return None
+
+    def _use_seeds(self, seeds: Any) -> None:
+        self.parts.extra_seeds = parse_seeds(",".join(seeds))
+        if self.parts.dht.running and self.parts.extra_seeds:
+            self.driver.restart("entangled_dht")
+
+    def _hints(self) -> Hints:
+        """DHT nodes and suppliers that are known now, and how far the catalog has come."""
+        parts = self.parts
+        contacts = [str(contact) for layer in parts.dht.status()["layers"][:1] for contact in layer["contacts"]]
+        seeds = [
+            text for text in str(self.settings.get("services/entangled-dht/known-nodes")).split(",") if ":" in text
+        ]
+        nodes = [contact.rpartition("@")[2] for contact in contacts]
+        family = parts.family.current
+        suppliers = [
+            SupplierHint(who, tuple(parts.gateway.known_addresses(who)[:4]))
+            for who in (family.suppliers if family else ())
+            if who is not None
+        ]
+        return Hints(seeds=tuple(dict.fromkeys([*seeds, *nodes]))[:16], suppliers=tuple(suppliers))
+
+    def _has_data(self) -> bool:
+        return self.parts.storage is not None and self.parts.storage.has_data()
+
+    # ports of the supplier's rows
+
+    def my_fingerprint(self) -> bytes:
+        """Mine."""
+        return self.parts.me.fingerprint
+
+    def document_of(self, fingerprint: bytes) -> IdentityDocument | None:
+        """The newest known document of a peer."""
+        return self.parts.cache.get(fingerprint)
+
+    def sign(self, kind: str, body: bytes) -> Signed:
+        """Sign with this device's key."""
+        return self.parts.me.sign(kind, body)
+
+    def report(self, event: str, data: dict[str, Any]) -> None:
+        """Send a local event."""
+        self.events.send(event, data)
+
+    def family_kept(self, customer: bytes, family: Family, signed: bytes) -> None:
+        """A customer brought its family record."""
+        self.parts.families.family_kept(customer, family, signed)
+
+
+def main(home: Path, foreground: bool) -> int:
+    """Run a node until it is told to stop; the exit code, `RESTART` when it wants to be started again."""
+    from twisted.internet import reactor  # noqa: PLC0415 - the one place where the global reactor is taken
+
+    real: Any = reactor
+    try:
+        node = Node(real_world(real, home))
+    except BitDustError as error:
+        print(f"BitDust cannot start: {error}", file=sys.stderr)
+        return 1
+    stop_logging = start_logging(home, lambda: node.settings.get("logs/debug-level"), foreground)
+
+    stop_events = start_event_log(home, node.events)
+
+    def failed(failure: Any) -> None:
+        print(f"BitDust cannot start: {failure.getErrorMessage()}", file=sys.stderr)
+        Node.log.failure("the node could not start", failure)
+        node.exit_code = 1
+        maybeDeferred(node.shutdown).addBoth(lambda _: real.stop())
+
+    node.on_stopped = real.stop
+    for number in (signal.SIGTERM, signal.SIGINT):
+        real.callWhenRunning(signal.signal, number, lambda *_: real.callFromThread(node.stop, False))
+    real.callWhenRunning(lambda: node.start().addErrback(failed))
+    real.run(installSignalHandlers=False)
+    stop_events()
+    stop_logging()
+    return node.exit_code

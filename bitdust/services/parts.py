@@ -1,0 +1,101 @@
+"""Everything a node is made of; the node builds it, the services join it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Registry
+from bitdust.config.settings import Settings
+from bitdust.contacts.contracts import ContractBook
+from bitdust.contacts.customers import Customers
+from bitdust.contacts.families import CustomerFamilies
+from bitdust.contacts.family import FamilyPublisher, MyFamily
+from bitdust.contacts.hiring import Hiring
+from bitdust.contacts.patrol import Patrol, PieceTests
+from bitdust.contacts.presence import Presence
+from bitdust.contacts.reach import Reach
+from bitdust.contacts.registration import Registration
+from bitdust.contacts.space import Space
+from bitdust.contacts.suppliers import SuppliersView
+from bitdust.dht.node import DHTNode
+from bitdust.events import Consumers, Events
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.client import IdentityClient
+from bitdust.identity.me import Me
+from bitdust.identity.server import IdentityServer
+from bitdust.storage.supplier_rows import SupplierRows
+from bitdust.storage.supplier_store import SupplierStore
+from bitdust.transport.gateway import Gateway
+from bitdust.wire.errors import BitDustError
+from bitdust.world import World
+
+
+def is_taken(error: BaseException | None) -> bool:
+    """Whether a port could not be opened because somebody has it."""
+    return isinstance(error, BitDustError) and error.code == "port-taken"
+
+
+@define(slots=False, eq=False)
+class Parts:
+    """The composition of one node. Services get it whole and touch what their duty names."""
+
+    world: World
+    settings: Settings
+    events: Events
+    consumers: Consumers
+    registry: Registry
+    me: Me
+    cache: IdentityCache
+    client: IdentityClient
+    registration: Registration
+    identity_server: IdentityServer
+    gateway: Gateway
+    dht: DHTNode
+    new_dht: Callable[[], DHTNode]
+    presence: Presence
+    reach: Reach
+    book: ContractBook
+    family: MyFamily
+    publisher: FamilyPublisher
+    hiring: Hiring
+    suppliers: SuppliersView
+    store: SupplierStore
+    supplier_rows: SupplierRows
+    customers: Customers
+    families: CustomerFamilies
+    patrol: Patrol
+    piece_tests: PieceTests
+    space: Space
+    storage: Any
+    extra_seeds: list[tuple[str, int]] = field(factory=list)
+
+    def renew_dht(self) -> None:
+        """Before the DHT starts: run it under the device key that this node has now."""
+        self.dht = self.new_dht()
+
+    def online_suppliers(self) -> int:
+        """How many suppliers of my family can be reached now."""
+        family = self.family.current
+        members = [who for who in family.suppliers if who] if family else []
+        return sum(1 for who in members if self.presence.is_online(who))
+
+    def when_online(self, needed: int) -> "Deferred[Any]":
+        """Fires as soon as so many suppliers can be reached; may be cancelled."""
+        removers: list[Any] = []
+
+        def forget(_: object) -> None:
+            for remove in removers:
+                remove()
+
+        waiting: Deferred[Any] = Deferred(forget)
+
+        def look(*_: object) -> None:
+            if not waiting.called and self.online_suppliers() >= needed:
+                forget(None)
+                waiting.callback(None)
+
+        removers.append(self.presence.on_change(look))
+        look()
+        return waiting

@@ -1,0 +1,32 @@
+"""Where packets become events and events become packets."""
+
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+from bitdust.transport.inbox import NO_FIELDS, Row, Who, ack
+from bitdust.wire.packet import Command
+
+
+class GatewayService(Service):
+    """Opens the packet table with the one row that everybody may ask: a ping."""
+
+    name = "gateway"
+    needs = ("network",)
+    needs_identity = True
+    duty = "turns packets into events and requests into packets, by one table"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._ping = Row(Command.IDENTITY, None, NO_FIELDS, 0, Who.ANYONE, "service_gateway", lambda request: ack())
+
+    def start(self) -> None:
+        inbox = self._parts.gateway.inbox
+        inbox.log_packets = self._parts.gateway.outbox.log_packets = self._parts.settings.get("logs/packet-enabled")
+        inbox.is_contact = self._parts.customers.is_customer
+        inbox.add(self._ping)
+
+    def stop(self) -> None:
+        self._parts.gateway.inbox.remove(self._ping)
+
+    def health(self) -> None:
+        if self._ping not in self._parts.gateway.inbox.rows():
+            raise Unhealthy("the packet table is closed")

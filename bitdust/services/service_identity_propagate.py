@@ -1,0 +1,81 @@
+"""My identity, known to ID servers and the DHT."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+from bitdust.wire.errors import BitDustError
+
+DAY = 86_400
+
+
+class IdentityPropagateService(Service):
+    """Publishes my document; healthy while the DHT or any ID server has its newest revision."""
+
+    name = "identity_propagate"
+    needs = ("entangled_dht", "gateway")
+    needs_identity = True
+    duty = "keeps my identity document known to ID servers and to the DHT"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._loop: LoopingCall | None = None
+        self._remove: Callable[[], None] | None = None
+        self._known = False
+        self._revision = 0
+        self._reason = "it was not published yet"
+
+    def start(self) -> "Deferred[Any]":
+        parts = self._parts
+        self._remove = parts.me.on_change(self._changed)
+        seconds = parts.settings.get("services/identity-propagate/health-check-interval-seconds")
+        self._loop = LoopingCall(self.publish)
+        self._loop.clock = parts.world.clock
+        first = self.publish()
+        self._loop.start(seconds, now=False)
+        return first
+
+    def stop(self) -> None:
+        if self._remove is not None:
+            self._remove()
+            self._remove = None
+        if self._loop is not None and self._loop.running:
+            self._loop.stop()
+
+    def health(self) -> None:
+        if not self._known:
+            raise Unhealthy(f"nobody knows my identity: {self._reason}")
+
+    def _changed(self) -> None:
+        if self._parts.me.present and self._parts.me.document.revision > self._revision:
+            self.publish()
+
+    def publish(self) -> "Deferred[Any]":
+        """Bring the newest revision to ID servers and the DHT; whatever fails is tried again at the next round."""
+        return Deferred.fromCoroutine(self._publish())
+
+    async def _publish(self) -> None:
+        me = self._parts.me
+        if not me.present:
+            return
+        self._revision = me.document.revision
+        stored = await self._to_dht()
+        outcomes = await self._parts.registration.publish()
+        at_server = any(outcome.word in ("stored", "stale") for outcome in outcomes.values())
+        if me.document.revision > self._revision:
+            self._revision = me.document.revision
+            stored = await self._to_dht() or stored
+        self._known = stored or at_server
+        self._reason = "; ".join(f"{idurl}: {outcome.text or outcome.word}" for idurl, outcome in outcomes.items())
+
+    async def _to_dht(self) -> bool:
+        me = self._parts.me
+        try:
+            await self._parts.dht.put("identity", me.fingerprint, me.document.revision, me.document.xml, 30 * DAY)
+        except BitDustError:
+            return False
+        return True

@@ -1,0 +1,20 @@
+"""My keys."""
+
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+
+
+class KeysRegistryService(Service):
+    """The key ring in the home: every key is in it before it is used."""
+
+    name = "keys_registry"
+    needs_identity = True
+    duty = "keeps my keys and the storage secrets of each"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def health(self) -> None:
+        path = self._parts.world.home / "metadata" / "mykeyfile"
+        if not path.is_file() or path.stat().st_mode & 0o077:
+            raise Unhealthy(f"{path} is missing, or readable by others")

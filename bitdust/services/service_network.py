@@ -1,0 +1,39 @@
+"""The ground: is this machine on a network?"""
+
+from bitdust.automats.network_connector import NetworkConnector
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+
+
+class NetworkService(Service):
+    """Follows the interfaces; when they change, the addresses that others are told change too."""
+
+    name = "network"
+    duty = "knows whether this machine is on a network, and at which address"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._machine: NetworkConnector | None = None
+
+    def start(self) -> None:
+        self._machine = NetworkConnector(self._parts.registry, self)
+        self._machine.send("init")
+
+    def stop(self) -> None:
+        if self._machine is not None:
+            self._machine.send("shutdown")
+            self._machine = None
+
+    def health(self) -> None:
+        if self._machine is None or self._machine.state != "CONNECTED":
+            raise Unhealthy("this machine has no network interface with an address")
+
+    def addresses(self) -> list[str]:
+        """The configured address, or what the system routes from."""
+        wanted = self._parts.settings.get("services/network/interface")
+        return [wanted] if wanted else self._parts.world.network.interfaces()
+
+    def changed(self, addresses: list[str]) -> None:
+        """Tell the DHT and connected peers where this node is now."""
+        self._parts.events.send("network-changed", {"addresses": addresses})
+        self._parts.reach.check()

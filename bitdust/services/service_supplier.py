@@ -1,0 +1,50 @@
+"""Keeping pieces for customers."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+from bitdust.services.service_nodes_lookup import SUPPLIERS_LAYER
+from bitdust.transport.inbox import Row, Who
+
+
+class SupplierService(Service):
+    """Opens the store and takes its rows of the packet table; shows itself in the suppliers' layer of the DHT."""
+
+    name = "supplier"
+    needs = ("p2p_hookups", "entangled_dht", "keys_registry")
+    needs_identity = True
+    duty = "keeps pieces, catalog logs and key rings for customers, within what is donated"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._rows: list[Row] = []
+
+    def start(self) -> "Deferred[Any]":
+        return self._parts.store.start().addCallback(lambda _: self._open())
+
+    def _open(self) -> None:
+        parts = self._parts
+        self._rows = parts.supplier_rows.rows(Row, Who.ANYONE, Who.CONTACT)
+        for row in self._rows:
+            parts.gateway.inbox.add(row)
+        parts.customers.start()
+        parts.dht.attach(SUPPLIERS_LAYER)
+
+    def stop(self) -> "Deferred[Any]":
+        parts, rows = self._parts, self._rows
+        self._rows = []
+        for row in rows:
+            parts.gateway.inbox.remove(row)
+        parts.customers.stop()
+        parts.dht.detach(SUPPLIERS_LAYER)
+        return parts.store.stop()
+
+    def health(self) -> None:
+        if not self._parts.store.is_open or not self._rows:
+            raise Unhealthy("the store is closed")
+        folder = self._parts.store.folder
+        if not folder.is_dir():
+            raise Unhealthy(f"{folder} is gone: is its disk mounted?")
