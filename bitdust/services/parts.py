@@ -73,7 +73,11 @@ class Parts:
 
     def renew_dht(self) -> None:
         """Before the DHT starts: run it under the device key that this node has now."""
-        self.dht = self.new_dht()
+        new, old = self.new_dht(), self.dht
+        if new.id == old.id and not old.running:
+            new, old = old, new
+        old.connector.send("shutdown")
+        self.dht = new
 
     def online_suppliers(self) -> int:
         """How many suppliers of my family can be reached now."""

@@ -36,4 +36,5 @@ class NetworkService(Service):
     def changed(self, addresses: list[str]) -> None:
         """Tell the DHT and connected peers where this node is now."""
         self._parts.events.send("network-changed", {"addresses": addresses})
-        self._parts.reach.check()
+        if self._parts.gateway.listening:
+            self._parts.reach.check()
