@@ -131,9 +131,8 @@ def _size(public: str) -> int:
 def key_row(context: Context, key: RingKey, include_private: bool) -> dict[str, Any]:
     """A key as JSON."""
     alias, _, owner = key.key_id.partition("$")
-    public, private = key.public, key.private
-    if key.key_id == MASTER:
-        public, private = context.me.master.public.to_pem(), context.me.master.to_pem()
+    is_master = key.key_id == MASTER
+    public = context.me.master.public.to_pem() if is_master else key.public
     creator = owner or context.me.global_id
     row: dict[str, Any] = {
         "key_id": f"{alias}${creator}",
@@ -141,8 +140,10 @@ def key_row(context: Context, key: RingKey, include_private: bool) -> dict[str, 
         "creator": creator,
         "public": public or "",
         "size": _size(public) if public else 0,
-        "is_public": private is None,
+        "is_public": key.private is None and not is_master,
         "label": key.label,
         "active": key.active,
     }
-    return row | {"private": private or ""} if include_private else row
+    if include_private:
+        row["private"] = (context.me.master.to_pem() if is_master else key.private) or ""
+    return row

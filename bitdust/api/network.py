@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.defer import DeferredList, TimeoutError
+from twisted.internet.defer import DeferredList
 
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
@@ -131,20 +131,17 @@ async def network_connected(context: Context, wait_timeout: float) -> Envelope:
     if not context.me.present:
         return failed("no-identity", "there is no identity yet: create or recover one", reason="identity_not_exist")
     waiting = [context.driver.when_on(name) for name in NEEDED]
-    try:
-        await DeferredList(waiting, consumeErrors=True).addTimeout(wait_timeout, context.world.clock)
-    except TimeoutError:
+    await DeferredList(waiting, consumeErrors=True).addTimeout(wait_timeout, context.world.clock)
+    if not all(context.driver.is_on(name) for name in NEEDED):
         return _not_connected(context)
     return ok({f"service_{name}": "ON" for name in NEEDED} | {"p2p_connector_state": _state(context, "p2p_connector")})
 
 
 def _not_connected(context: Context) -> Envelope:
-    for name in NEEDED:
-        info = context.driver.info(name)
-        if info["state"] != "ON":
-            text = f"service_{name}() is {info['state']}: {info['reason']}"
-            return failed("not-connected", text, reason=f"service_{name}_{info['state'].lower()}")
-    return failed("not-connected", "this node is still connecting", reason="p2p_connector_disconnected")
+    """What is missing first."""
+    info = next(info for info in map(context.driver.info, NEEDED) if info["state"] != "ON")
+    text = f"{info['name']}() is {info['state']}: {info['reason']}"
+    return failed("not-connected", text, reason=f"{info['name']}_{info['state'].lower()}")
 
 
 @method(Route("GET", "/network/reconnect/v1", ("/nw/rcon",)), service="network")

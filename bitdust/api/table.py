@@ -6,11 +6,11 @@ REST, WebSocket, the command line and the documents are all derived from it. A m
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from bitdust.api.arguments import BadArgument, Kind, convert
 from bitdust.wire.errors import BitDustError
@@ -211,7 +211,7 @@ class Table:
             raise ValueError(f"{verb} {path} is claimed by {verbs[verb].row.name} and {row.name}")
         verbs[verb] = Match(row, NOTHING)
 
-    def __iter__(self) -> Iterable[Method]:
+    def __iter__(self) -> Iterator[Method]:
         return iter(self._rows.values())
 
     def named(self, name: str) -> Method | None:
@@ -244,8 +244,3 @@ def _unquoted(text: str) -> str:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise BadArgument("the path of the request is not valid UTF-8") from None
-
-
-def renamed(row: Method, name: str, *routes: Route) -> Method:
-    """The same method under another name and at other routes."""
-    return evolve(row, name=name, routes=routes, other_names=())

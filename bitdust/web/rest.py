@@ -150,6 +150,11 @@ class ApiRequest(Request):
         if calling is not None:
             calling.cancel()
 
+    @property
+    def in_work(self) -> bool:
+        """Whether a call of this request has not ended."""
+        return self._calling is not None
+
     def given(self, match: Match) -> dict[str, Any]:
         """Arguments from path, query and body; raises `NotJson` or `BadArgument`."""
         given: dict[str, Any] = dict(match.arguments)
@@ -273,13 +278,20 @@ class ApiChannel(HTTPChannel):
         self.factory.channels.closed(self)
         self._base.connectionLost(reason)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        requests: Any = self.requests
+        return not any(request.in_work for request in requests)
+
     def hang_up(self) -> None:
         """Close when what was answered is sent."""
         self._base.loseConnection()
 
     def break_off(self) -> None:
         """Close at once."""
-        self._base.forceAbortClient()
+        transport: Any = self.transport
+        transport.abortConnection()
 
     @property
     def _base(self) -> Any:
@@ -297,9 +309,12 @@ class RestFactory(HTTPFactory):
         self.channels: Connections[ApiChannel] = Connections(clock)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
-        """A channel, or None when there are too many."""
+        """A channel; when there are too many, the oldest one that asks nothing makes room, or this one is refused."""
         if len(self.channels) >= MAX_CONNECTIONS:
-            return None
+            idle = next((channel for channel in self.channels.all() if channel.is_idle), None)
+            if idle is None:
+                return None
+            idle.break_off()
         channel: Any = super().buildProtocol(addr)
         channel.requestFactory = self._make_request
         return channel

@@ -12,8 +12,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.api.methods import TABLE
+from bitdust.web import rest
 from bitdust.web.guard import Guard
-from bitdust.web.rest import ENDLESS_BODY, MAX_BODY, MAX_CONNECTIONS
+from bitdust.web.rest import ENDLESS_BODY, MAX_BODY
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext
@@ -246,13 +247,30 @@ class ConnectionTests(RestCase):
         raw.transport.loseConnection()
         await raw.ended
 
-    async def test_too_many_connections(self) -> None:
-        """Beyond the limit a connection is closed at once, and those that are open go on."""
-        self.server._rest.channels._open.update({object(): None for _ in range(MAX_CONNECTIONS)})
+    async def test_slow_body(self) -> None:
+        """A client that announces a body and does not send it is dropped when the time is over."""
+        self.patch(rest, "BODY_TIMEOUT", 0.01)
         raw = await self.connect()
+        raw.transport.write(b"POST /p/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
         self.assertEqual(await raw.ended, b"")
-        self.server._rest.channels._open.clear()
-        self.assertEqual((await self.ask("GET", "/p/h"))[0], 200)
+
+    async def test_too_many_connections(self) -> None:
+        """Beyond the limit a new connection is refused while all others have calls in work."""
+        self.patch(rest, "MAX_CONNECTIONS", 1)
+        waiting = await self.connect()
+        waiting.transport.write(
+            f"GET /event/listen/me/v1 HTTP/1.1\r\nHost: localhost\r\napi_secret: {self.secret}\r\n\r\n".encode()
+        )
+        while not len(self.context.consumers):
+            turn: Deferred[None] = Deferred()
+            reactor.callLater(0, turn.callback, None)
+            await turn
+        refused = await self.connect()
+        self.assertEqual(await refused.ended, b"")
+        self.context.events.send("something-happened")
+        self.assertIn(b"something-happened", await waiting.until(b"something-happened"))
+        waiting.transport.loseConnection()
+        await waiting.ended
 
 
 class ServerTests(RestCase):

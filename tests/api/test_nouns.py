@@ -1,0 +1,450 @@
+"""Methods of each noun, over a node with a real identity and stand-ins for what lies on the network."""
+
+import stat
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.api.call import perform
+from bitdust.api.methods import TABLE
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.master import MasterKey
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.document import Device, IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.transport.outbox import NoAnswer
+from bitdust.wire.names import IDURL
+from bitdust.wire.records import Family
+from tests.api.fakes import Anything, FakeContext
+
+KEY_FILE = "http://id.example/alice.xml\n-----BEGIN RSA PRIVATE KEY-----\n…"
+
+
+@cache
+def master(name: str) -> MasterKey:
+    """One key a name for the whole module: making them is slow."""
+    return MasterKey.generate()
+
+
+def document(name: str, device: DeviceKey) -> IdentityDocument:
+    source = IDURL.parse(f"http://id.example/{name}.xml")
+    return IdentityDocument.create(master(name), (source,), 1, (Device(0, 1, device.public),), 1000.0)
+
+
+class NounCase(SynchronousTestCase):
+    """alice's node, on which every service is ON; bob is known, carol is not."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.context = FakeContext(self.clock, self.mktemp())
+        self.context.me = Me(self.context.world, self.context.events)
+        self.context.cache = IdentityCache(self.context.world, self.context.events)
+        for row in TABLE:
+            if row.service:
+                self.context.driver.states[row.service] = ("ON", "")
+        self.bob = document("bob", DeviceKey.from_seed(b"b" * 32))
+        self.context.cache.accept(self.bob)
+
+    def become_alice(self) -> None:
+        device = DeviceKey.from_seed(b"a" * 32)
+        self.context.me.adopt(document("alice", device), master("alice"), device)
+
+    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """The envelope of a method."""
+        row = TABLE.named(name)
+        assert row is not None
+        return self.successResultOf(perform(self.context, row, arguments))
+
+    def result(self, name: str, **arguments: Any) -> Any:
+        envelope = self.call(name, **arguments)
+        self.assertEqual(envelope["status"], "OK", envelope)
+        return envelope.get("result")
+
+    def code(self, name: str, **arguments: Any) -> str:
+        envelope = self.call(name, **arguments)
+        self.assertEqual(envelope["status"], "ERROR", envelope)
+        self.assertTrue(envelope["errors"][0])
+        return str(envelope["code"])
+
+
+class ServiceOffTests(NounCase):
+    def test_every_method_that_needs_a_service(self) -> None:
+        """While its service is off, a method says so, with the service's own reason, before anything else."""
+        for row in TABLE:
+            if row.service is None:
+                continue
+            self.context.driver.states[row.service] = ("OFF", "its socket was taken away")
+            required = {p.name: 1 if p.kind.name in ("INTEGER", "NUMBER") else "x" for p in row.params if p.required}
+            envelope = self.call(row.name, **required)
+            self.assertEqual(envelope["code"], "service-off", row.name)
+            text = f"service_{row.service}() is not started: its socket was taken away"
+            self.assertEqual(envelope["errors"], [text])
+
+
+class IdentityTests(NounCase):
+    def test_get(self) -> None:
+        """Without an identity there is an error; with one, the fields that clients read."""
+        self.assertEqual(self.code("identity_get"), "no-identity")
+        self.become_alice()
+        found = self.result("identity_get")
+        self.assertEqual((found["idurl"], found["global_id"]), ("http://id.example/alice.xml", "alice@id.example"))
+        self.assertNotIn("xml", found)
+        self.assertIn("<", self.result("identity_get", include_xml_source=1)["xml"])
+
+    def test_create(self) -> None:
+        """The registration gets name and servers; a second identity is refused."""
+        asked: list[Any] = []
+
+        def create(name: str, servers: list[str]) -> "Deferred[None]":
+            asked.append((name, servers))
+            self.become_alice()
+            return succeed(None)
+
+        self.context.registration = Anything(create=create)
+        found = self.result("identity_create", username="alice", preferred_servers="a.example:80", join_network=1)
+        self.assertEqual((found["name"], asked), ("alice", [("alice", ["a.example:80"])]))
+        self.assertEqual(self.code("identity_create", username="other"), "identity-exists")
+
+    def test_waiting_may_end_the_work_goes_on(self) -> None:
+        """A client that goes away while its identity is made does not stop the making."""
+        work: Deferred[None] = Deferred()
+        self.context.registration = Anything(create=lambda name, servers: work)
+        calling = perform(self.context, TABLE.named("identity_create"), {"username": "alice"})
+        calling.cancel()
+        self.assertEqual(self.successResultOf(calling)["code"], "cancelled")
+        self.assertFalse(work.called)
+        self.become_alice()
+        work.callback(None)
+
+    def test_recover(self) -> None:
+        """The key file comes as text or as a path; not both, not neither, no folder, no relative path."""
+        asked: list[Any] = []
+
+        def recover(text: str, passphrase: bytes | None, idurl: str | None) -> "Deferred[None]":
+            asked.append((text, passphrase, idurl))
+            return Deferred()
+
+        self.context.registration = Anything(recover=recover)
+        path = Path(self.mktemp()).absolute()
+        path.write_text(KEY_FILE)
+        row = TABLE.named("identity_recover")
+        perform(self.context, row, {"private_key_source": KEY_FILE, "passphrase": "x", "known_idurl": "http://a/b"})
+        perform(self.context, row, {"private_key_local_file": str(path), "join_network": "1"})
+        self.assertEqual(asked, [(KEY_FILE, b"x", "http://a/b"), (KEY_FILE, None, None)])
+        self.assertEqual(self.code("identity_recover"), "bad-argument")
+        self.assertEqual(self.code("identity_recover", private_key_local_file="alice.key"), "bad-path")
+        self.assertEqual(self.code("identity_recover", private_key_local_file="/no/such/file"), "os-error")
+        self.assertEqual(self.code("identity_recover", private_key_local_file=str(path.parent)), "bad-key")
+
+    def test_backup(self) -> None:
+        """The key file is private, an older copy is replaced, anything else is left alone."""
+        self.become_alice()
+        self.context.registration = Anything(backup=lambda passphrase: KEY_FILE)
+        path = Path(self.mktemp()).absolute()
+        for _ in range(2):
+            self.assertEqual(self.result("identity_backup", destination_filepath=str(path)), {"local_path": str(path)})
+        self.assertEqual((path.read_text(), stat.S_IMODE(path.stat().st_mode)), (KEY_FILE, 0o600))
+        path.write_text("my diary")
+        self.assertEqual(self.code("identity_backup", destination_filepath=str(path)), "exists")
+        self.assertEqual(path.read_text(), "my diary")
+        self.result("identity_backup", destination_filepath=str(path), overwrite=True)
+        self.assertEqual(self.result("identity_backup")["result"], KEY_FILE)
+        for wrong in ("alice.key", "/tmp/../x", "/" + "x" * 5000):
+            self.assertEqual(self.code("identity_backup", destination_filepath=wrong), "bad-path")
+
+    def test_cache_list(self) -> None:
+        """Identities of others, without mine."""
+        self.become_alice()
+        self.assertEqual([row["name"] for row in self.result("identity_cache_list")], ["bob"])
+
+
+class KeyTests(NounCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.become_alice()
+
+    def make(self, **arguments: Any) -> dict[str, Any]:
+        master("another")
+        self.patch(MasterKey, "generate", lambda bits=2048: master("another"))
+        found: dict[str, Any] = self.result("key_create", **arguments)
+        return found
+
+    def test_life(self) -> None:
+        """A key is made, listed after the master, labelled, found by id and alias, and erased."""
+        made = self.make(key_alias="pictures", key_size=1024, label="Cats")
+        self.assertEqual(made["key_id"], "pictures$alice@id.example")
+        self.assertEqual((made["size"], made["is_public"], "private" in made), (2048, False, False))
+        self.assertEqual([row["alias"] for row in self.result("keys_list")], ["master", "pictures"])
+        self.call("key_label", key_id="pictures", label="Dogs")
+        self.assertEqual(self.result("key_get", id="pictures$alice@id.example")["label"], "Dogs")
+        self.assertIn("PRIVATE", self.result("key_get", key_id="pictures", include_private=1)["private"])
+        self.call("key_erase", key_id="pictures")
+        self.assertEqual(self.code("key_get", key_id="pictures"), "key-not-found")
+
+    def test_survives(self) -> None:
+        """Keys are in the ring on disk when the method has answered."""
+        self.make(key_alias="pictures")
+        again = Me(self.context.world, self.context.events)
+        again.load()
+        self.assertIn("pictures", again.key_ring)
+
+    def test_refusals(self) -> None:
+        """The master key stays, aliases are checked, sizes are those that are documented."""
+        self.make(key_alias="pictures")
+        for name, arguments, code in (
+            ("key_erase", {"key_id": "master"}, "not-allowed"),
+            ("key_create", {"key_alias": "../x"}, "bad-key-id"),
+            ("key_create", {"key_alias": "pictures"}, "key-exists"),
+            ("key_create", {"key_alias": "other", "key_size": 3000}, "bad-argument"),
+            ("key_get", {"key_id": "no-such"}, "key-not-found"),
+            ("key_get", {"key_id": "master$not an id"}, "bad-name"),
+            ("key_label", {"key_id": "pictures", "label": "x" * 201}, "bad-argument"),
+        ):
+            self.assertEqual(self.code(name, **arguments), code, name)
+
+
+class ContactTests(NounCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.become_alice()
+
+    def test_suppliers(self) -> None:
+        """My suppliers as the view shows them; those of others are for the DHT to tell."""
+        rows = [{"position": 0, "idurl": str(self.bob.idurl), "fingerprint": "00", "supplier_state": "CONNECTED"}]
+        self.context.suppliers = Anything(list=lambda verbose=False: rows, ping=lambda: succeed(1))
+        self.assertEqual(self.result("suppliers_list"), rows)
+        self.assertEqual(self.result("suppliers_list", customer_id="alice@id.example"), rows)
+        self.assertEqual(self.code("suppliers_list", customer_id="bob@id.example"), "not-found")
+        self.assertEqual(self.result("suppliers_ping"), {"online": 1, "total": 1})
+
+    def test_suppliers_in_the_dht(self) -> None:
+        """The family record of a customer names its suppliers, under both names of the method."""
+        device = DeviceKey.from_seed(b"b" * 32)
+        members = [self.context.me.fingerprint, b"z" * 32, None, None]
+        family = Family(self.bob.fingerprint, 3, 2, 4, 1000, members)
+        record = Anything(value=device.sign_record(Family.KIND, family.to_body()).to_bytes())
+        kept = {self.bob.fingerprint: record}
+        self.context.dht = Anything(get=lambda kind, subject: succeed(kept.get(subject)))
+        for name, arguments in (
+            ("suppliers_list_dht", {"id": "bob@id.example"}),
+            ("suppliers_dht_lookup", {"customer_id": str(self.bob.idurl)}),
+        ):
+            found = self.result(name, **arguments)
+            self.assertEqual(found["customer_idurl"], "http://id.example/bob.xml")
+            self.assertEqual(found["suppliers"], ["http://id.example/alice.xml", (b"z" * 32).hex()])
+            self.assertEqual((found["ecc_map"], found["revision"]), ("ecc/4x4", 3))
+        self.assertEqual(self.code("suppliers_list_dht"), "not-found")
+
+    def test_customers(self) -> None:
+        """My customers as the view shows them."""
+        self.context.customers = Anything(list=lambda verbose=False: [{"position": 1}], ping=lambda: succeed(0))
+        self.assertEqual(self.result("customers_list"), [{"position": 1}])
+        self.assertEqual(self.call("customers_ping")["message"], "0 of 1 customers are online")
+
+    def test_space(self) -> None:
+        """Figures come from where they are counted."""
+        self.context.space = Anything(donated=lambda: {"donated": 1}, consumed=lambda: {"needed": 2},
+                                      local=lambda: succeed({"total": 3}))
+        found = [self.result(f"space_{name}") for name in ("donated", "consumed", "local")]
+        self.assertEqual(found, [{"donated": 1}, {"needed": 2}, {"total": 3}])
+
+
+class UserTests(NounCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.become_alice()
+        self.answers: list[Any] = []
+        self.asked: list[tuple[bytes, float]] = []
+        self.context.gateway = Anything(outbox=Anything(send=self.send))
+        self.context.settings.set("services/gateway/p2p-timeout", 15)
+
+    def send(self, to: bytes, command: Any, fields: Any, *, deadline: float) -> "Deferred[Any]":
+        self.asked.append((to, deadline))
+        waiting: Deferred[Any] = Deferred()
+        if self.answers:
+            answer = self.answers.pop(0)
+            (waiting.errback if isinstance(answer, Exception) else waiting.callback)(answer)
+        return waiting
+
+    def test_ping(self) -> None:
+        """A peer that answers is alive; one that does not answer is tried again, then told."""
+        self.answers = [NoAnswer("no address answers"), object()]
+        self.assertEqual(self.result("user_ping", id="bob@id.example", timeout=3)["global_id"], "bob@id.example")
+        self.assertEqual(self.asked, [(self.bob.fingerprint, 3.0)] * 2)
+        self.answers = [NoAnswer("no address answers")] * 2
+        envelope = self.call("user_ping", user_id="bob@id.example")
+        self.assertEqual(envelope["code"], "no-answer")
+        self.assertIn("no address answers", envelope["errors"][0])
+
+    def test_silence(self) -> None:
+        """A peer that says nothing at all ends the call after its time-outs, and leaves no timer."""
+        calling = perform(self.context, TABLE.named("user_ping"), {"user_id": "bob@id.example", "timeout": 3})
+        self.clock.pump([3, 3])
+        self.assertEqual(self.successResultOf(calling)["code"], "no-answer")
+        self.context.events.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unknown(self) -> None:
+        """Somebody whom a person names is fetched from his ID server and kept."""
+        carol = document("carol", DeviceKey.from_seed(b"c" * 32))
+        fetched: list[Any] = []
+
+        def fetch(idurl: IDURL, trusted: bool) -> "Deferred[IdentityDocument]":
+            fetched.append((str(idurl), trusted))
+            return succeed(carol)
+
+        self.context.identity_client = Anything(fetch=fetch)
+        self.answers = [object(), object()]
+        for _ in range(2):
+            self.result("user_ping", user_id="carol@id.example")
+        self.assertEqual(fetched, [("http://id.example/carol.xml", True)])
+        self.assertEqual(self.code("user_ping", user_id="no name"), "bad-name")
+        self.assertEqual(self.code("user_ping", user_id="00" * 32), "unknown-user")
+
+
+class NetworkTests(NounCase):
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("gateway", "p2p_hookups"):
+            self.context.driver.states[name] = ("ON", "")
+        self.context.driver.when_on = lambda name: (
+            succeed("ON") if self.context.driver.is_on(name) else Deferred()
+        )
+
+    def test_connected(self) -> None:
+        """OK at once when everything is ON; otherwise the reason, after the time that was given."""
+        self.assertEqual(self.call("network_connected")["reason"], "identity_not_exist")
+        self.become_alice()
+        self.assertEqual(self.result("network_connected")["service_gateway"], "ON")
+        self.context.driver.states["gateway"] = ("OFF", "the port is taken")
+        calling = perform(self.context, TABLE.named("network_connected"), {"wait_timeout": "5"})
+        self.assertNoResult(calling)
+        self.clock.advance(5)
+        envelope = self.successResultOf(calling)
+        self.assertEqual((envelope["code"], envelope["reason"]), ("not-connected", "service_gateway_off"))
+        self.assertIn("the port is taken", envelope["errors"][0])
+
+    def test_status(self) -> None:
+        """Only what is asked for is added."""
+        self.become_alice()
+        rows = [
+            {"fingerprint": "00", "idurl": "x", "supplier_state": "CONNECTED"},
+            {"fingerprint": "", "idurl": "", "supplier_state": "NO_SUPPLIER"},
+        ]
+        self.context.suppliers = Anything(list=lambda: rows)
+        self.context.gateway = Anything(connected=lambda fingerprint: False)
+        self.context.identity_server = None
+        found = self.result("network_status", suppliers=1, cache=1)
+        self.assertEqual((found["suppliers"]["connected"], found["suppliers"]["total"]), (1, 1))
+        self.assertEqual(found["cache"]["total"], 1)
+        self.assertNotIn("dht", found)
+        self.assertEqual(found["identity_sources"], ["http://id.example/alice.xml"])
+
+    def test_reconnect(self) -> None:
+        """Every session is closed; whoever needs it builds it anew."""
+        closed: list[str] = []
+        session = Anything(close=lambda code, text: closed.append(code))
+        self.context.gateway = Anything(sessions=lambda: [session, session])
+        self.assertIn("2 sessions", self.call("network_reconnect")["message"])
+        self.assertEqual(closed, ["stopping", "stopping"])
+
+
+class DhtTests(NounCase):
+    def test_values(self) -> None:
+        """Debugging values go to the DHT as JSON; other types are refused here; large ones too."""
+        asked: list[Any] = []
+
+        def put(key: str, text: str, expire: int | None, layer: int) -> "Deferred[dict[str, Any]]":
+            asked.append((key, text, expire, layer))
+            return succeed({"write": "success", "key": key, "closest_nodes": ["00"]})
+
+        self.context.dht = Anything(debug_put=put)
+        found = self.result("dht_value_set", key="abcd", value={"text": "A"}, expire=60)
+        self.assertEqual((found["write"], found["closest_nodes"]), ("success", [{"dht_id": "00"}]))
+        self.assertEqual(asked, [("abcd", '{"text":"A"}', 60, 0)])
+        self.assertEqual(self.code("dht_value_set", key="a", value="x" * 2000), "too-large")
+        self.assertEqual(self.code("dht_value_set", key="a", value=1, record_type="identity"), "bad-argument")
+        self.assertEqual(self.code("dht_value_set", key="a", value=1, layer_id=99), "bad-argument")
+
+    def test_random_users(self) -> None:
+        """Different nodes, at most as many as there are; nobody is an error."""
+        strangers = [Anything(fingerprint=b"s" * 32), Anything(fingerprint=self.bob.fingerprint)]
+
+        def pick(layer: int, exclude: frozenset[bytes]) -> "Deferred[Any]":
+            return succeed(next((one for one in strangers if one.fingerprint not in exclude), None))
+
+        self.context.dht = Anything(random_node=pick)
+        self.assertEqual(self.result("dht_user_random", count=5), [(b"s" * 32).hex(), str(self.bob.idurl)])
+        strangers.clear()
+        self.assertEqual(self.code("dht_user_random"), "not-found")
+
+    def test_node_find(self) -> None:
+        """An id must be 40 hex digits."""
+        self.context.dht = Anything(id=b"i" * 20, find_node=lambda target, layer: succeed([]))
+        self.assertEqual(self.result("dht_node_find", node_id_64="00" * 20)["lookup"], "00" * 20)
+        for wrong in ("00", "zz" * 20, "00" * 21):
+            self.assertEqual(self.code("dht_node_find", node_id_64=wrong), "bad-argument")
+
+
+class FileTests(NounCase):
+    def test_paths(self) -> None:
+        """Local paths are absolute and plain, remote paths lead nowhere else; refused before the storage is asked."""
+        self.context.storage = Anything(upload=self.fail, download=self.fail, create=self.fail, list=self.fail)
+        self.context.storage.info = self.fail
+        for name, arguments, code in (
+            ("file_upload_start", {"local_path": "x", "remote_path": "a"}, "bad-path"),
+            ("file_upload_start", {"local_path": "/tmp/../x", "remote_path": "a"}, "bad-path"),
+            ("file_upload_start", {"local_path": "/tmp/x", "remote_path": "a/../b"}, "bad-name"),
+            ("file_download_start", {"remote_path": "a", "destination_folder": "x"}, "bad-path"),
+            ("file_download_start", {"remote_path": "a", "policy": "guess"}, "bad-argument"),
+            ("file_create", {"remote_path": "a\0b"}, "bad-name"),
+            ("file_create", {"remote_path": "x" * 5000}, "bad-name"),
+            ("file_info", {"remote_path": "\ud800"}, "bad-argument"),
+            ("files_list", {"remote_path": ".."}, "bad-name"),
+        ):
+            self.assertEqual(self.code(name, **arguments), code, arguments)
+
+    def test_waiting_client_goes(self) -> None:
+        """A client that waits for an upload and goes away does not stop the upload."""
+        done: Deferred[Any] = Deferred()
+        self.context.storage = Anything(upload=lambda local, remote: Anything(done=done, describe=dict))
+        calling = perform(
+            self.context, TABLE.named("file_upload_start"), {"local_path": "/x", "remote_path": "a", "wait_result": 1}
+        )
+        self.assertNoResult(calling)
+        calling.cancel()
+        self.assertFalse(done.called)
+        done.callback({"version": "F"})
+
+    def test_default_destination(self) -> None:
+        """Without a destination, the setting paths/restore or the user's home."""
+        folders: list[str] = []
+
+        def download(remote: str, folder: str, policy: str) -> Any:
+            folders.append(folder)
+            return Anything(done=succeed({}), describe=dict)
+
+        self.context.storage = Anything(download=download)
+        self.call("file_download_start", remote_path="a")
+        self.context.settings.set("paths/restore", "/restored")
+        self.call("file_download_start", remote_path="a")
+        self.assertEqual(folders, [str(Path.home()), "/restored"])
+
+
+class ProcessTests(NounCase):
+    def test_stop_and_restart(self) -> None:
+        """The node is asked to stop, once, with or without coming back."""
+        self.call("process_stop")
+        self.assertEqual(self.result("process_restart"), {"restarted": True})
+        self.assertEqual(self.context.stops, [False, True])
+
+    def test_debug_needs_a_terminal(self) -> None:
+        """A node without a terminal does not wait for a debugger that nobody sees."""
+        from bitdust.api import process
+
+        self.patch(process.sys, "stdin", None)
+        self.assertEqual(self.code("process_debug"), "no-terminal")
