@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -185,7 +185,7 @@ class Inbox:
 
     def _failed(self, incoming: _Incoming, failure: Failure) -> None:
         error = failure.value
-        if isinstance(error, StreamReset):
+        if isinstance(error, (StreamReset, CancelledError)):
             incoming.machine.send("session-lost")
         elif isinstance(error, BitDustError):
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
