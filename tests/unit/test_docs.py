@@ -1,0 +1,57 @@
+"""What the documents say about the code is true."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust import services
+from bitdust.services.graph import boot_order
+from bitdust.services.service import Service
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def service_classes() -> dict[str, type[Service]]:
+    found: dict[str, type[Service]] = {}
+    for module in pkgutil.iter_modules(services.__path__):
+        if module.name.startswith("service_"):
+            for kind in vars(importlib.import_module(f"bitdust.services.{module.name}")).values():
+                if isinstance(kind, type) and issubclass(kind, Service) and kind is not Service:
+                    found[kind.name] = kind
+    return found
+
+
+class ServicesDocumentTests(SynchronousTestCase):
+    def test_each_service_has_its_line(self) -> None:
+        """docs/services.md has one line for each service: its needs and its duty, as the code says them."""
+        text = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
+        for name, kind in service_classes().items():
+            needs = ", ".join(kind.needs) or "–"
+            self.assertIn(f"| {name} | {needs} | {kind.duty} |", text)
+
+    def test_each_service_has_its_setting_and_file(self) -> None:
+        """A service lies in the file of its name and can be switched by its setting."""
+        from bitdust.config.schema import default_schema
+
+        schema = default_schema()
+        for name, kind in service_classes().items():
+            self.assertEqual(kind.__module__, f"bitdust.services.service_{name}")
+            self.assertIn(f"services/{name.replace('_', '-')}/enabled", schema)
+
+    def test_needs_make_a_boot_order(self) -> None:
+        """The needs of all services exist and form no circle."""
+        order = boot_order({name: kind.needs for name, kind in service_classes().items()})
+        self.assertEqual(len(order), len(service_classes()))
+
+
+class LinksTests(SynchronousTestCase):
+    def test_links_lead_somewhere(self) -> None:
+        """Every relative link in README and docs leads to a file that exists."""
+        import re
+
+        for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+            for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+                if "://" not in target:
+                    self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
