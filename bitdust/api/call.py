@@ -38,7 +38,8 @@ def require_service(context: Context, name: str) -> None:
     """Raises `ServiceOff` with the service's own reason unless it is ON."""
     if not context.driver.is_on(name):
         info = context.driver.info(name)
-        raise ServiceOff(name, info.get("reason") or f"its state is {info['state']}")
+        disabled = f"it is disabled by the setting {info['config_path']}/enabled"
+        raise ServiceOff(name, info["reason"] or (f"its state is {info['state']}" if info["enabled"] else disabled))
 
 
 def _enveloped(outcome: Any) -> Envelope:

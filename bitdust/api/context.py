@@ -145,7 +145,7 @@ class Context(Protocol):
         """The DHT node."""
 
     @property
-    def identity_client(self) -> IdentityClient:
+    def client(self) -> IdentityClient:
         """Reads identities at ID servers."""
 
     @property

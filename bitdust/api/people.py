@@ -25,7 +25,7 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
         return context.me.document
     known = context.cache.by_idurl(idurl)
     if known is None:
-        known = await context.identity_client.fetch(idurl, trusted=True)
+        known = await context.client.fetch(idurl, trusted=True)
         context.cache.accept(known)
     return known
 

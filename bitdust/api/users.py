@@ -22,13 +22,15 @@ USER = Param("user_id", aliases=("id", "idurl", "global_id"), help="global id, I
         Param("retries", Kind.INTEGER, 1, ("ack_timeout_retries",), "tries after the first one", low=0, high=10),
     ),
     service="gateway",
-    other_names=(),
     returns="{global_id, idurl, seconds}",
     errors=("no-answer", "unknown-user"),
 )
 async def user_ping(context: Context, user_id: str, timeout: float | None, retries: int) -> Envelope:
     """Ask another node for a sign of life."""
     person = await find_person(context, user_id)
+    answer = {"global_id": person.global_id, "idurl": str(person.idurl), "seconds": 0.0}
+    if context.me.present and person.fingerprint == context.me.fingerprint:
+        return ok(answer, message=f"{person.global_id} is this node itself")
     patience = timeout or float(context.settings.get("services/gateway/p2p-timeout"))
     clock = context.world.clock
     began = clock.seconds()
@@ -41,6 +43,5 @@ async def user_ping(context: Context, user_id: str, timeout: float | None, retri
             reason = str(error) or f"nothing came within {patience:g} seconds"
         else:
             seconds = round(clock.seconds() - began, 6)
-            answer = {"global_id": person.global_id, "idurl": str(person.idurl), "seconds": seconds}
-            return ok(answer, message=f"{person.global_id} answered after {seconds:.3f} seconds")
+            return ok(answer | {"seconds": seconds}, message=f"{person.global_id} answered after {seconds:.3f} seconds")
     return failed("no-answer", f"{person.global_id} does not answer: {reason}")

@@ -89,4 +89,5 @@ def _show(session: Session, row: dict[str, object]) -> None:
     if session.as_json:
         show_json(row)
     else:
-        show_fields(row, ("key_id", "alias", "creator", "label", "size", "active", "is_public", "public"))
+        show_fields(row, ("key_id", "alias", "creator", "label", "size", "active", "is_public"))
+        click.echo(str(row.get("public", "")).rstrip())

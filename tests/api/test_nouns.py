@@ -85,6 +85,12 @@ class ServiceOffTests(NounCase):
             self.assertEqual(envelope["errors"], [text])
 
 
+    def test_disabled(self) -> None:
+        """A service that was switched off says by which setting."""
+        self.context.driver.states["supplier"] = ("OFF", "")
+        self.assertIn("services/supplier/enabled", self.call("customers_list")["errors"][0])
+
+
 class IdentityTests(NounCase):
     def test_get(self) -> None:
         """Without an identity there is an error; with one, the fields that clients read."""
@@ -280,6 +286,11 @@ class UserTests(NounCase):
         self.assertEqual(envelope["code"], "no-answer")
         self.assertIn("no address answers", envelope["errors"][0])
 
+    def test_ping_myself(self) -> None:
+        """I am there without being asked over the network."""
+        self.assertEqual(self.result("user_ping", user_id="alice@id.example")["seconds"], 0.0)
+        self.assertEqual(self.asked, [])
+
     def test_silence(self) -> None:
         """A peer that says nothing at all ends the call after its time-outs, and leaves no timer."""
         calling = perform(self.context, TABLE.named("user_ping"), {"user_id": "bob@id.example", "timeout": 3})
@@ -297,7 +308,7 @@ class UserTests(NounCase):
             fetched.append((str(idurl), trusted))
             return succeed(carol)
 
-        self.context.identity_client = Anything(fetch=fetch)
+        self.context.client = Anything(fetch=fetch)
         self.answers = [object(), object()]
         for _ in range(2):
             self.result("user_ping", user_id="carol@id.example")
