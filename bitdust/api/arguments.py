@@ -31,7 +31,7 @@ class Kind(Enum):
     NUMBER = "number"
     TEXT = "text"
     LIST = "list of texts"
-    SCALAR = "text, number or boolean"
+    SCALAR = "text, number, boolean or list of texts"
     JSON = "JSON value"
 
 
@@ -94,7 +94,7 @@ def _list(value: Any) -> list[str]:
 def _scalar(value: Any) -> Any:
     if isinstance(value, bool | int | float) and math.isfinite(value):
         return value
-    return _text(value)
+    return _list(value) if isinstance(value, list) else _text(value)
 
 
 def _json(value: Any) -> Any:
@@ -127,7 +127,7 @@ def depth(value: Any) -> int:
 def parse_json(data: bytes | str) -> Any:
     """JSON without NaN and duplicate keys; raises `BadArgument`."""
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise BadArgument(f"not JSON: {error}") from error
 
@@ -139,6 +139,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice[:80]!r} is given twice")
     return found
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return value
 
 
 def _no_constant(word: str) -> Any:

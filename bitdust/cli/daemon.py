@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from bitdust.cli.client import ApiClient, ApiError, NotRunning
+from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
 from bitdust.cli.main import Session
 
@@ -136,15 +136,4 @@ def wait_until(done: Callable[[], bool], patience: float) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
-    return True
-
-
-def is_running(home: Path) -> bool:
-    """Whether a node has this home and answers."""
-    try:
-        ApiClient(home, timeout=10).call("process_health")
-    except NotRunning:
-        return False
-    except ApiError:
-        return True
     return True

@@ -49,7 +49,7 @@ class NodeProcess:
     client: ApiClient = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.client = ApiClient(self.home)
+        self.client = ApiClient(self.home, timeout=900)
 
     def cli(self, *words: str, show: bool = False) -> str:
         """Run ``bitdust`` on this home; what it prints, or shown as it comes."""
