@@ -82,6 +82,8 @@ class Guard:
 
 
 def _host_name(url: str) -> str | None:
+    if not url.isprintable() or " " in url:
+        return None
     try:
         parts = urlsplit(url)
         if parts.port == 0 or parts.path or parts.query or parts.fragment or parts.username is not None:

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from twisted.web.http import NO_CONTENT, RESPONSES, HTTPChannel, HTTPFactory, Request
 
 from bitdust.api.arguments import BadArgument, parse_json
 from bitdust.api.call import perform
@@ -32,8 +32,11 @@ MAX_CONNECTIONS = 256
 IDLE_TIMEOUT = 60
 LOG_CALLS = "logs/api-enabled"
 BODY_TIMEOUT = 30.0
-ALLOWED_HEADERS = b"api_secret, content-type"
-ALLOWED_VERBS = b"GET, POST, PUT, DELETE"
+JSON_HEADERS = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
+PREFLIGHT_HEADERS = (
+    b"Access-Control-Allow-Methods: GET, POST, PUT, DELETE\r\n"
+    b"Access-Control-Allow-Headers: api_secret, content-type\r\nAccess-Control-Max-Age: 600\r\n"
+)
 
 TOO_LARGE = Refusal(413, "too-large", f"the body has more than {MAX_BODY} bytes")
 _log = Logger()
@@ -115,6 +118,7 @@ class ApiRequest(Request):
         self._received = 0
         self._late: Any = None
         self._query = b""
+        self._headers: list[tuple[bytes, bytes]] = []
 
     def gotLength(self, length: int | None) -> None:
         """The headers are here: refuse a large body before it comes."""
@@ -214,12 +218,16 @@ class ApiRequest(Request):
     def reply(self, status: int, envelope: Envelope) -> None:
         """Send an envelope and end the request."""
         envelope["execution"] = f"{max(0.0, self._clock.seconds() - self._started):.6f}"
-        body = pretty(envelope)
-        self.setResponseCode(status)
-        self.put_header(b"Content-Type", b"application/json")
-        self.put_header(b"Content-Length", b"%d" % len(body))
-        self.put_header(b"Cache-Control", b"no-store")
-        self._base.write(body)
+        self._send(status, JSON_HEADERS, pretty(envelope))
+
+    def _send(self, status: int, headers: bytes, body: bytes) -> None:
+        """Everything in one write, which costs half of what `Request.write` does."""
+        first = b"%s %d %s\r\n" % (self.clientproto, status, RESPONSES.get(status, b""))
+        own = b"".join(b"%s: %s\r\n" % header for header in self._headers)
+        length = b"Content-Length: %d\r\n\r\n" % len(body) if status != NO_CONTENT else b"\r\n"
+        channel: Any = self.channel
+        self.startedWriting = 1
+        channel.write(first + own + headers + length + (b"" if self.method == b"HEAD" else body))
         self._base.finish()
 
     @property
@@ -228,7 +236,7 @@ class ApiRequest(Request):
 
     def put_header(self, name: bytes, value: bytes) -> None:
         """Set a header of the answer."""
-        self.responseHeaders.setRawHeaders(name, [value])
+        self._headers.append((name, value))
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an HTTP status of its own."""
@@ -236,11 +244,7 @@ class ApiRequest(Request):
 
     def allow(self) -> None:
         """Answer a browser that asks before it calls (CORS preflight)."""
-        self.setResponseCode(204)
-        self.put_header(b"Access-Control-Allow-Methods", ALLOWED_VERBS)
-        self.put_header(b"Access-Control-Allow-Headers", ALLOWED_HEADERS)
-        self.put_header(b"Access-Control-Max-Age", b"600")
-        self._base.finish()
+        self._send(NO_CONTENT, PREFLIGHT_HEADERS, b"")
 
     def _refuse_body(self) -> None:
         channel: Any = self.channel

@@ -184,6 +184,25 @@ class RefusalTests(RestCase):
         self.assertEqual(status, 204)
         self.assertIn("api_secret", headers["access-control-allow-headers"])
 
+    async def test_head(self) -> None:
+        """HEAD is no verb of the API, and its refusal has no body."""
+        raw = await self.connect()
+        raw.transport.write(
+            f"HEAD /p/h HTTP/1.1\r\nHost: localhost\r\napi_secret: {self.secret}\r\nConnection: close\r\n\r\n".encode()
+        )
+        head, _, body = (await raw.ended).partition(b"\r\n\r\n")
+        self.assertIn(b" 405 ", head)
+        self.assertEqual(body, b"")
+
+    async def test_no_headers_are_smuggled(self) -> None:
+        """What a client sends as Origin comes back only when it is a plain origin."""
+        for origin in ("http://localhost\nX-Evil: 1", "http://localhost\rX-Evil: 1", "http://localhost\t"):
+            raw = await self.connect()
+            raw.transport.write(
+                f"GET /p/h HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}x\r\nConnection: close\r\n\r\n".encode()
+            )
+            self.assertNotIn(b"\nX-Evil", (await raw.ended).replace(b"\r", b"\n"))
+
     async def test_not_found(self) -> None:
         """Unknown paths are 404, known ones with another verb 405 with the verbs they take."""
         status, _, answer = await self.ask("GET", "/no/such/method/v1")
