@@ -25,13 +25,13 @@ Rows = list[Row]
 
 
 class StoragePort(Protocol):
-    """Files of mine that suppliers keep."""
+    """Files of mine that suppliers keep. Each answer may come as a Deferred."""
 
     def create(self, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None) -> Any:
-        """A new item of the catalog."""
+        """The row of a new item of the catalog."""
 
     def exists(self, remote_path: str) -> Any:
-        """The item, or None."""
+        """The path id of the item, or None."""
 
     def info(self, remote_path: str, include_uploads: bool, include_downloads: bool) -> Any:
         """The row of one item."""
@@ -47,31 +47,31 @@ class StoragePort(Protocol):
         """Rows of items."""
 
     def delete(self, remote_path: str) -> Any:
-        """Take an item out of the catalog and off the suppliers."""
+        """Take an item out of the catalog and off the suppliers; its row."""
 
     def upload(self, local_path: str, remote_path: str) -> Any:
-        """A task with ``done``."""
+        """A task: ``describe()`` is its row, ``done`` fires with its result."""
 
     def download(self, remote_path: str, destination: str, policy: str) -> Any:
-        """A task with ``done``."""
+        """A task: ``describe()`` is its row, ``done`` fires with its result."""
 
     def uploads(self) -> Any:
-        """Running and pending uploads."""
+        """``{"running": rows, "pending": rows}``; rows have remote_path, bytes_processed and total_size."""
 
     def downloads(self) -> Any:
-        """Running downloads."""
+        """Rows of running downloads, with remote_path, bytes_processed and total_size."""
 
     def stop_upload(self, remote_path: str) -> Any:
-        """What was stopped."""
+        """A list of what was stopped."""
 
     def stop_download(self, remote_path: str) -> Any:
-        """What was stopped."""
+        """A list of what was stopped."""
 
     def sync(self) -> Any:
         """Compare with the suppliers at once."""
 
     def transfers(self) -> Any:
-        """Pieces on their way."""
+        """By supplier: idurl, global_id, outgoing and incoming pieces."""
 
     def stats(self) -> Row:
         """items, files, folders, sizes."""
