@@ -1,12 +1,14 @@
 """A small world of UDP for tests of the DHT: hosts with one address each on one clock; bytes only."""
 
 import hashlib
+import heapq
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
@@ -17,6 +19,38 @@ from bitdust.dht.node import DHTNode
 from bitdust.world import World
 
 START = 1_800_000_000.0
+
+
+class HeapClock:
+    """What `Clock` is, for thousands of calls: a heap instead of a list that is sorted at every call."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.heap: list[Any] = []
+        self.count = 0
+
+    def seconds(self) -> float:
+        return self.now
+
+    def callLater(self, delay: float, call: Callable[..., Any], *args: Any, **kwargs: Any) -> DelayedCall:
+        def nothing(_call: DelayedCall) -> None:
+            pass
+
+        later = DelayedCall(self.now + delay, call, args, kwargs, nothing, nothing, self.seconds)
+        self.count += 1
+        heapq.heappush(self.heap, (later.getTime(), self.count, later))
+        return later
+
+    def getDelayedCalls(self) -> list[DelayedCall]:
+        return [later for _, _, later in self.heap if later.active()]
+
+    def advance(self, amount: float) -> None:
+        self.now += amount
+        while self.heap and self.heap[0][0] <= self.now:
+            _, _, later = heapq.heappop(self.heap)
+            if later.active():
+                later.called = 1
+                later.func(*later.args, **later.kw)
 
 
 class FakeUDP:

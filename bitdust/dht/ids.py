@@ -1,6 +1,7 @@
 """Numbers of the key space: 160 bits, distance is XOR (Maymounkov and Mazières, Kademlia, 2002)."""
 
 import hashlib
+from functools import lru_cache
 
 ID_BYTES = 20
 ID_BITS = 160
@@ -10,6 +11,7 @@ _NODE = b"BitDust DHT node 1\0"
 _KEY = b"BitDust DHT key 1\0"
 
 
+@lru_cache(maxsize=8192)
 def node_id(device_key: bytes) -> bytes:
     """The id that belongs to an Ed25519 public key; nobody chooses it freely."""
     return hashlib.sha256(_NODE + device_key).digest()[:ID_BYTES]

@@ -187,8 +187,8 @@ class DHTNode:
         """Of the machine: the state of the whole thing."""
         if state == "CONNECTED" and self._port is not None:
             self._tell_layer(0)
-            self.refresh()
-            self._upkeep.refresh_soon()
+            self._save_contacts()
+            self._layers_changed()
 
     def jitter(self, seconds: float) -> float:
         """Seconds, up to a fifth more or less."""
@@ -233,9 +233,9 @@ class DHTNode:
         self._layers_changed()
 
     def _layers_changed(self) -> None:
-        if self._port is not None:
-            self.refresh()
-            self._upkeep.refresh_soon()
+        if self._port is not None and self._own.layers:
+            self.show_layers()
+            self._upkeep.show_soon()
 
     def layers(self) -> tuple[int, ...]:
         """Layers that this node takes part in; always 0."""
@@ -379,10 +379,16 @@ class DHTNode:
         """Of upkeep: look around in every layer, and save who was met."""
         if self._port is None:
             return
-        for layer in self.layers():
-            self._look_around(self.id, layer)
+        self._look_around(self.id, 0)
         self._look_around(self._world.entropy(ID_BYTES), 0)
+        self.show_layers()
         self._save_contacts()
+
+    def show_layers(self) -> None:
+        """Of upkeep: look for the neighbours in every layer; so others learn that this node is there."""
+        if self._port is not None:
+            for layer in self.layers()[1:]:
+                self._look_around(self.id, layer)
 
     def _look_around(self, ident: bytes, layer: int) -> None:
         def met(contacts: list[Contact]) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bitdust.crypt.device import verify
 from bitdust.dht.contact import Contact, believable, nearest, tellable, unpack
-from bitdust.dht.ids import MAX_LAYER, node_id, number
+from bitdust.dht.ids import MAX_LAYER
 from bitdust.dht.messages import MAX_NODES, NONCE_BYTES, Message, pong_message
 from bitdust.dht.rpc import Rpc
 from bitdust.dht.table import K, RoutingTable
@@ -44,7 +44,7 @@ class Peers:
         self._own = own
         self._rpc = rpc
         self.tables: dict[int, RoutingTable] = {0: RoutingTable(own.number)}
-        self._book: OrderedDict[int, Contact] = OrderedDict()
+        self._book: OrderedDict[bytes, Contact] = OrderedDict()
         self._aside: dict[int, _Aside] = {}
         self._proving: set[int] = set()
         self._waiting: deque[Contact] = deque()
@@ -78,20 +78,19 @@ class Peers:
 
     def contact(self, key: bytes, host: str, port: int, layers: int = 0) -> Contact:
         """The contact with that key at that address; another address of a proven node is kept apart, not believed."""
-        ident = number(node_id(key))
-        known = self._book.get(ident)
+        known = self._book.get(key)
         if known is not None and (known.address == (host, port) or known.proven):
             return known if known.address == (host, port) else Contact(key, host, port, layers)
         contact = Contact(key, host, port, layers)
-        self._book[ident] = contact
+        self._book[key] = contact
         while len(self._book) > MAX_BOOK:
             self._forget_eldest()
         return contact
 
     def _forget_eldest(self) -> None:
-        ident, contact = self._book.popitem(last=False)
-        if any(ident in table for table in self.tables.values()):
-            self._book[ident] = contact
+        key, contact = self._book.popitem(last=False)
+        if any(contact.number in table for table in self.tables.values()):
+            self._book[key] = contact
 
     def told(self, reply: Message, teller: Contact) -> list[Contact]:
         """The believable contacts in a reply; raises `WireError` for nonsense."""
@@ -234,11 +233,11 @@ class Peers:
     def admit(self, contact: Contact) -> None:
         """A proven contact takes its places; a proof from a new address moves the node there."""
         contact.proven = True
-        known = self._book.get(contact.number)
+        known = self._book.get(contact.key)
         if known is not None and known is not contact:
             for table in self.tables.values():
                 table.remove(known)
-        self._book[contact.number] = contact
+        self._book[contact.key] = contact
         self._aside.pop(contact.number, None)
         self._seat(contact)
 

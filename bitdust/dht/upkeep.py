@@ -11,7 +11,7 @@ TICK = 60.0
 REPUBLISH = 3600.0
 SOON = 30.0
 REFRESH = 600.0
-EARLY_REFRESHES = (2.0, 10.0, 30.0)
+EARLY_SHOWS = (2.0, 10.0, 30.0)
 AT_ONCE = 20
 
 
@@ -22,7 +22,10 @@ class UpkeepPort(Protocol):
         """Store a kept record again, verbatim, and say when that is over."""
 
     def refresh(self) -> None:
-        """Look around in every layer that the node takes part in, and save who was met."""
+        """Look around, and save who was met."""
+
+    def show_layers(self) -> None:
+        """Look around in the layers that the node is attached to."""
 
 
 class Upkeep:
@@ -69,11 +72,14 @@ class Upkeep:
         """A record was stored or confirmed now: the next hour it needs nothing."""
         self._due[key] = self._clock.seconds() + self._jitter(REPUBLISH)
 
-    def refresh_soon(self) -> None:
-        """Something about this node has changed: show it around a few times."""
-        self._early = [call for call in self._early if call.active()]
-        for seconds in EARLY_REFRESHES:
-            self._early.append(self._clock.callLater(self._jitter(seconds), self._port.refresh))
+    def show_soon(self) -> None:
+        """The node has joined or left a layer, or the network: show it around a few times."""
+        for call in self._early:
+            if call.active():
+                call.cancel()
+        self._early = []
+        for seconds in EARLY_SHOWS:
+            self._early.append(self._clock.callLater(self._jitter(seconds), self._port.show_layers))
 
     def _work(self) -> None:
         self._tick = self._clock.callLater(self._jitter(TICK), self._work)
