@@ -133,7 +133,7 @@ class CustomerFamilies:
     def remember(self, customer: bytes, found: FamilyInDHT) -> None:
         """Keep the DHT's bytes and, where it is newer and truly the customer's, the family inside."""
         keeping = Deferred.fromCoroutine(self._remember(customer, found))
-        keeping.addErrback(lambda failure: self.log.failure("a customer's family was not kept", failure))
+        keeping.addErrback(lambda failure: self.log.warn("a customer's family was not kept: {why}", why=failure.value))
 
     async def _remember(self, customer: bytes, found: FamilyInDHT) -> None:
         try:
