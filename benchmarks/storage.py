@@ -102,13 +102,13 @@ class Bench:
         """One upload until it is safe."""
         self.customer.client.call("file_create", remote_path=remote, as_folder=folder, exist_ok=True)
         self.customer.client.call(
-            "file_upload_start", local_path=str(local), remote_path=remote, wait_result=True, timeout=900
+            "file_upload_start", local_path=str(local), remote_path=remote, wait_result=True
         )
 
     def download(self, remote: str, target: Path) -> None:
         """One download until it is whole."""
         self.customer.client.call(
-            "file_download_start", remote_path=remote, destination_path=str(target), wait_result=True, timeout=900
+            "file_download_start", remote_path=remote, destination_path=str(target), wait_result=True
         )
 
     def size(self, megabytes: int, repeat: int) -> dict[str, Any]:

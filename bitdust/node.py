@@ -17,7 +17,7 @@ from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.customers import Customers
-from bitdust.contacts.families import CustomerFamilies, FamilyInDHT
+from bitdust.contacts.families import CustomerFamilies
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
 from bitdust.contacts.patrol import Patrol, PieceTests
@@ -29,29 +29,26 @@ from bitdust.contacts.space import Places, Space
 from bitdust.contacts.suppliers import SuppliersView
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.files import make_private_folder, write_safely
-from bitdust.crypt.keyfile import Hints, SupplierHint
 from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
-from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.log.eventlog import start_event_log
 from bitdust.log.start import start_logging
 from bitdust.services.driver import Driver
+from bitdust.services.joints import DHTJoint, RecoveryJoint, StorageJoint, SupplierJoint
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service
 from bitdust.services.service_entangled_dht import parse_seeds
+from bitdust.storage.storage import Storage
 from bitdust.storage.supplier_rows import SupplierRows
 from bitdust.storage.supplier_store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.inbox import Answer
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.packet import Command
-from bitdust.wire.records import DeviceAddresses, Family
-from bitdust.wire.signed import Signed
 from bitdust.world import World, real_world
 
 HOME_FORMAT = "1"
@@ -85,7 +82,7 @@ def all_services(parts: Parts) -> list[Service]:
 
 
 class Node:
-    """One node in a World. It is the context of the API, and the ports that join domains which do not know each other."""
+    """One node in a World; it is the context of the API."""
 
     log = Logger()
 
@@ -99,6 +96,8 @@ class Node:
         self.exit_code = 0
         self._stopped: Deferred[None] | None = None
         self.on_stopped: Callable[[], None] = lambda: None
+        self._dht_joint, self._recovery = DHTJoint(), RecoveryJoint(parse_seeds)
+        self._supplier_joint, self._storage_joint = SupplierJoint(), StorageJoint()
         self.parts = self._build()
         chance = world.entropy
         self.driver = Driver(
@@ -111,6 +110,8 @@ class Node:
             all_services(self.parts),
         )
         self.api = ApiServer(self, TABLE)
+        self._recovery.restart_dht = lambda: self.driver.restart("entangled_dht")
+        self._storage_joint.device_taken = self._renew_device
         self._follow_settings()
 
     # building
@@ -124,10 +125,10 @@ class Node:
         identities = cache.get
         presence = Presence(registry, gateway, gateway.outbox, events, identities)
         family = MyFamily(world, me, home / "metadata" / "family")
-        publisher = FamilyPublisher(world, family, gateway.outbox, self._family_to_dht)
+        publisher = FamilyPublisher(world, family, gateway.outbox, self._dht_joint.family_to_dht)
         book = ContractBook(home / "metadata" / "contracts")
         ports = HiringPorts(
-            find_family=self._find_family, has_data=self._has_data, addresses_of=gateway.known_addresses
+            find_family=self._recovery.find_family, has_data=self._has_data, addresses_of=gateway.known_addresses
         )
         hiring = Hiring(
             world, settings, events, registry, me, gateway, gateway.outbox, identities, family, publisher, book, ports
@@ -135,7 +136,7 @@ class Node:
         folder = Path(settings.get("paths/customers") or home / "customers")
         store = SupplierStore(world, settings, folder, supplier=lambda: me.fingerprint, database=home / "customers.db")
         customers = Customers(store, presence, events)
-        families = CustomerFamilies(registry, store, self, identities, presence.is_online)
+        families = CustomerFamilies(registry, store, self._dht_joint, identities, presence.is_online)
         places = Places(Path(settings.get("paths/backups") or home / "spool"), home / "temp", folder)
 
         def new_dht() -> DHTNode:
@@ -147,12 +148,12 @@ class Node:
             return dht
 
         registration = Registration(world, settings, registry, me, client)
-        registration.find_in_dht = self._identity_from_dht
-        registration.ask_supplier = self._identity_from_supplier
-        registration.seed_hints = self._use_seeds
-        registration.make_hints = self._hints
-        storage = self._storage(world, settings, events, registry, me, gateway)
-        return Parts(
+        registration.find_in_dht = self._recovery.identity_from_dht
+        registration.ask_supplier = self._recovery.identity_from_supplier
+        registration.seed_hints = self._recovery.use_seeds
+        registration.make_hints = self._recovery.make_hints
+        storage = Storage(world, settings, events, registry, me, self._storage_joint)
+        parts = Parts(
             world=world,
             settings=settings,
             events=events,
@@ -167,14 +168,14 @@ class Node:
             dht=new_dht(),
             new_dht=new_dht,
             presence=presence,
-            reach=Reach(registry, me, gateway, self._listening, self._publish_addresses),
+            reach=Reach(registry, me, gateway, self._listening, self._dht_joint.publish_addresses),
             book=book,
             family=family,
             publisher=publisher,
             hiring=hiring,
             suppliers=SuppliersView(hiring, presence, identities, book),
             store=store,
-            supplier_rows=SupplierRows(store, self, Answer),
+            supplier_rows=SupplierRows(store, self._supplier_joint, Answer),
             customers=customers,
             families=families,
             patrol=Patrol(store, settings, events, world.wall, families.forget),
@@ -184,14 +185,14 @@ class Node:
                 places,
                 world.run_in_thread,
                 lambda: store if store.is_open else None,
-                lambda: 0,
+                storage.used,
                 lambda: family.current.n if family.current else None,
             ),
             storage=storage,
         )
-
-    def _storage(self, *args: Any) -> Any:
-        return None
+        for joint in (self._dht_joint, self._recovery, self._supplier_joint, self._storage_joint):
+            joint.parts = parts
+        return parts
 
     # the context of the API
 
@@ -267,7 +268,11 @@ class Node:
         self.settings.on_change("logs/", traced)
         traced("", None, None)
 
-    # ports that join domains: addresses and the DHT
+    def _renew_device(self) -> None:
+        """Somebody runs a copy of this device: it gets a key of its own, and the old one counts no more."""
+        self.parts.me.renew_device()
+        for name in ("entangled_dht", "tcp_connections"):
+            self.driver.restart(name)
 
     def _listening(self) -> list[str]:
         port = self.parts.gateway.port()
@@ -275,132 +280,9 @@ class Node:
         hosts = [wanted] if wanted else self.world.network.interfaces()
         return [f"tcp://{host}:{port}" for host in hosts] if port else []
 
-    def _publish_addresses(self, signed: Signed) -> "Deferred[Any]":
-        record = DeviceAddresses.from_body(signed.body)
-        subject = record.owner + record.device
-        return self.parts.dht.put(DeviceAddresses.KIND, subject, record.time, signed.to_bytes(), 2 * DAY)
-
-    def _family_to_dht(self, family: Family, signed: Signed) -> "Deferred[Any]":
-        subject = family.customer
-        return self.parts.dht.put(Family.KIND, subject, family.revision, signed.to_bytes(), 30 * DAY)
-
-    def read(self, customer: bytes) -> "Deferred[FamilyInDHT | None]":
-        """A customer's family record in the DHT, for who keeps it alive."""
-
-        def found(record: Any) -> FamilyInDHT | None:
-            return FamilyInDHT(record.to_bytes(), record.value, record.revision) if record is not None else None
-
-        return self.parts.dht.get(Family.KIND, customer).addCallback(found)
-
-    def write(self, raw: bytes) -> "Deferred[Any]":
-        """Store a customer's family record again, byte for byte."""
-        return self.parts.dht.put_raw(raw)
-
-    def _find_family(self) -> "Deferred[Signed | None]":
-        return Deferred.fromCoroutine(self._search_family())
-
-    async def _search_family(self) -> Signed | None:
-        """My newest family record: from the DHT and, after a recovery, from every supplier that the key file names."""
-        me, found = self.parts.me, []
-        record = await self.parts.dht.get(Family.KIND, me.fingerprint)
-        if record is not None:
-            found.append(Signed.from_bytes(record.value, Family.KIND))
-        for hint in self.parts.registration.hints.suppliers:
-            try:
-                reply = await self._ask_hinted(hint, {"kind": "family"})
-                found.append(Signed.from_bytes(reply, Family.KIND))
-            except Exception as error:  # noqa: BLE001 - whatever a hinted supplier does, others may have the record
-                self.log.debug("no family record from a hinted supplier: {error}", error=error)
-        return max(found, key=lambda signed: Family.from_body(signed.body).revision, default=None)
-
-    async def _ask_hinted(self, hint: SupplierHint, fields: dict[str, Any]) -> bytes:
-        gateway = self.parts.gateway
-        if not gateway.connected(hint.fingerprint):
-            for address in hint.addresses:
-                try:
-                    await gateway.dial(address, hint.fingerprint)
-                    break
-                except Exception as error:  # noqa: BLE001 - the next address may answer
-                    self.log.debug("{address} does not answer: {error}", address=address, error=error)
-        reply = await gateway.outbox.send(hint.fingerprint, Command.RETRIEVE, fields, deadline=5.0)
-        return bytes(reply.payload)
-
-    # ports of registration
-
-    def _identity_from_dht(self, fingerprint: bytes) -> "Deferred[bytes | None]":
-        if not self.parts.dht.running:
-            return succeed(None)
-        found = self.parts.dht.get("identity", fingerprint)
-        return found.addCallback(lambda record: record.value if record is not None else None)
-
-    def _identity_from_supplier(
-        self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey
-    ) -> "Deferred[bytes | None]":
-        return Deferred.fromCoroutine(self._claim_from(hint, claim, device))
-
-    async def _claim_from(self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey) -> bytes | None:
-        gateway = self.parts.gateway
-        for address in hint.addresses:
-            try:
-                session = await gateway.dial(address, hint.fingerprint, claim, device)
-            except Exception as error:  # noqa: BLE001 - the next address may answer
-                self.log.debug("{address} does not answer: {error}", address=address, error=error)
-                continue
-            try:
-                asked = gateway.outbox.send(
-                    hint.fingerprint, Command.RETRIEVE, {"kind": "identity"}, deadline=5.0, session=session,
-                    owner=claim.fingerprint, creator=claim.fingerprint,
-                )  # fmt: skip
-                return bytes((await asked).payload)
-            finally:
-                session.close("stopping", "that was all")
-        return None
-
-    def _use_seeds(self, seeds: Any) -> None:
-        self.parts.extra_seeds = parse_seeds(",".join(seeds))
-        if self.parts.dht.running and self.parts.extra_seeds:
-            self.driver.restart("entangled_dht")
-
-    def _hints(self) -> Hints:
-        """DHT nodes and suppliers that are known now, and how far the catalog has come."""
-        parts = self.parts
-        contacts = [str(contact) for layer in parts.dht.status()["layers"][:1] for contact in layer["contacts"]]
-        seeds = [
-            text for text in str(self.settings.get("services/entangled-dht/known-nodes")).split(",") if ":" in text
-        ]
-        nodes = [contact.rpartition("@")[2] for contact in contacts]
-        family = parts.family.current
-        suppliers = [
-            SupplierHint(who, tuple(parts.gateway.known_addresses(who)[:4]))
-            for who in (family.suppliers if family else ())
-            if who is not None
-        ]
-        return Hints(seeds=tuple(dict.fromkeys([*seeds, *nodes]))[:16], suppliers=tuple(suppliers))
-
     def _has_data(self) -> bool:
-        return self.parts.storage is not None and self.parts.storage.has_data()
-
-    # ports of the supplier's rows
-
-    def my_fingerprint(self) -> bytes:
-        """Mine."""
-        return self.parts.me.fingerprint
-
-    def document_of(self, fingerprint: bytes) -> IdentityDocument | None:
-        """The newest known document of a peer."""
-        return self.parts.cache.get(fingerprint)
-
-    def sign(self, kind: str, body: bytes) -> Signed:
-        """Sign with this device's key."""
-        return self.parts.me.sign(kind, body)
-
-    def report(self, event: str, data: dict[str, Any]) -> None:
-        """Send a local event."""
-        self.events.send(event, data)
-
-    def family_kept(self, customer: bytes, family: Family, signed: bytes) -> None:
-        """A customer brought its family record."""
-        self.parts.families.family_kept(customer, family, signed)
+        """Unknown counts as yes: what may lie at a supplier keeps its place."""
+        return bool(self.parts.storage.has_data())
 
 
 def main(home: Path, foreground: bool) -> int:

@@ -1,5 +1,6 @@
 """Who is meant: from what a person typed to an identity document, and waiting without owning what is waited for."""
 
+from inspect import isawaitable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -58,5 +59,5 @@ def following(done: "Deferred[Any]") -> "Deferred[Any]":
 
 
 async def settled(value: Any) -> Any:
-    """The value itself, or what the Deferred fires with."""
-    return await value if isinstance(value, Deferred) else value
+    """The value itself, or what the Deferred or coroutine comes to."""
+    return await value if isawaitable(value) else value

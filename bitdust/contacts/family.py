@@ -194,7 +194,9 @@ class FamilyPublisher:
         if self._known.get(fingerprint, 0) < current.revision:
             self._sending.add(fingerprint)
             telling = Deferred.fromCoroutine(self._tell(fingerprint))
-            telling.addErrback(lambda failure: self.log.warn("the family record was not told: {why}", why=failure.value))
+            telling.addErrback(
+                lambda failure: self.log.warn("the family record was not told: {why}", why=failure.value)
+            )
 
     async def _tell(self, fingerprint: bytes) -> None:
         family, signed = self._family.current, self._family.signed
@@ -231,7 +233,9 @@ class FamilyPublisher:
         if not self._storing and self._family.current is not None:
             self._storing = True
             storing = Deferred.fromCoroutine(self._store_now())
-            storing.addErrback(lambda failure: self.log.warn("the family record was not stored: {why}", why=failure.value))
+            storing.addErrback(
+                lambda failure: self.log.warn("the family record was not stored: {why}", why=failure.value)
+            )
 
     async def _store_now(self) -> None:
         family, signed = self._family.current, self._family.signed

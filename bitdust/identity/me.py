@@ -165,7 +165,7 @@ class Me:
         self._certificate = certify(master, device.public, known.number)
         self._ring = KeyRing()
         if fresh:
-            self._first_ring()
+            self.ensure_master_secret()
         write_safely(self._folder / "localidentity", document.xml)
         self._events.send("local-identity-set", {"idurl": str(document.idurl), "revision": document.revision})
         waiting, self._waiting = self._waiting, []
@@ -173,15 +173,14 @@ class Me:
             deferred.callback(None)
         self._changed()
 
-    def _first_ring(self) -> None:
-        self._ring.add(RingKey(MASTER, "my master key"))
-        self._ring.ensure_secret(MASTER, self._world.entropy)
-        self.save_key_ring()
-
-    def replace_key_ring(self, ring: KeyRing) -> None:
-        """Take the ring that the suppliers keep, instead of a fresh one that was never used."""
-        self._ring = ring
-        self.save_key_ring()
+    def ensure_master_secret(self) -> bool:
+        """Give the master key its first storage secret, in a ring that was saved; True when there was none."""
+        if MASTER not in self._ring:
+            self._ring.add(RingKey(MASTER, "my master key"))
+        made = self._ring.ensure_secret(MASTER, self._world.entropy)
+        if made:
+            self.save_key_ring()
+        return made
 
     def replace_document(self, document: IdentityDocument) -> None:
         """Take a newer document of mine."""

@@ -25,6 +25,7 @@ from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
+from bitdust.storage.storage import Storage
 from bitdust.storage.supplier_rows import SupplierRows
 from bitdust.storage.supplier_store import SupplierStore
 from bitdust.transport.gateway import Gateway
@@ -68,7 +69,7 @@ class Parts:
     patrol: Patrol
     piece_tests: PieceTests
     space: Space
-    storage: Any
+    storage: Storage
     extra_seeds: list[tuple[str, int]] = field(factory=list)
 
     def renew_dht(self) -> None:

@@ -5,12 +5,18 @@ thousand times slower and is refused.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from fastcdc.fastcdc_cy import fastcdc_cy
 
 SMALLEST, AVERAGE, LARGEST = 32 * 1024, 128 * 1024, 256 * 1024
 WINDOW = 8 * 1024 * 1024
+
+
+class Readable(Protocol):
+    """Gives ``length`` bytes, fewer only at its end."""
+
+    def read(self, length: int, /) -> bytes: ...
 
 
 def cut(data: bytes) -> list[int]:
@@ -20,7 +26,7 @@ def cut(data: bytes) -> list[int]:
     return [chunk.length for chunk in fastcdc_cy(data, SMALLEST, AVERAGE, LARGEST, False, None)]
 
 
-def chunks_of(stream: BinaryIO, window: int = WINDOW) -> Iterator[memoryview]:
+def chunks_of(stream: Readable, window: int = WINDOW) -> Iterator[memoryview]:
     """The chunks of a stream, the same as if it were cut as a whole; at most a window is in memory.
 
     Where a cut falls depends on the bytes of its own chunk only, so all chunks of a window stand but the last, which

@@ -60,6 +60,10 @@ class PackBuilder:
         table = encode({"version": 1, "key": self._key_id, "chunks": rows})
         return b"".join((len(table).to_bytes(4, "big"), table, *self._parts))
 
+    def forget_data(self) -> None:
+        """The pack is sealed: only the table is needed from now on."""
+        self._parts.clear()
+
 
 class OpenPack:
     """A plain pack that was opened: gives chunks by number. Raises `WireError` for anything that is not one."""

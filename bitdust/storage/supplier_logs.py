@@ -34,7 +34,7 @@ _ENTRY = Struct(
         "sealed": Bytes(0, MAX_ENTRY),
     }
 )
-_RING = Struct({"owner": Bytes(32), "revision": Int(1), "sealed": Bytes(1, MAX_RING)})
+RING = Struct({"owner": Bytes(32), "revision": Int(1), "sealed": Bytes(1, MAX_RING)})
 
 
 @frozen
@@ -60,7 +60,7 @@ class Entry:
 
 def ring_revision(body: bytes, owner: bytes) -> int:
     """The revision of a key ring's body, which must be the owner's. Raises `WireError`, `BitDustError`."""
-    value = parse(body, _RING, MAX_RING + 256, "key ring", max_items=16)
+    value = parse(body, RING, MAX_RING + 256, "key ring", max_items=16)
     if value["owner"] != owner:
         raise BitDustError("not-allowed", "a key ring is accepted only from its owner")
     return int(value["revision"])

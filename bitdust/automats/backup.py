@@ -1,0 +1,83 @@
+"""One upload: from a local path to a version that is safe with the suppliers."""
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Machine, Registry
+
+
+class BackupPort(Protocol):
+    """What the machine acts on; `bitdust.storage.upload.Upload` implements it for each upload."""
+
+    def scan_source(self) -> "Deferred[Any]":
+        """Look at the local path, and make places for what is new in it."""
+
+    def read_more(self) -> "Deferred[bool]":
+        """Read a window of bytes into packs; fires with whether there is more, when there is room for it."""
+
+    def finish_packs(self) -> "Deferred[Any]":
+        """Seal what is left; fires when all versions are in the log."""
+
+    def wait_until_safe(self) -> "Deferred[Any]":
+        """Fires when enough suppliers have acknowledged pieces and log."""
+
+    def done_safely(self) -> None:
+        """The version is safe."""
+
+    def aborted(self, reason: Any) -> None:
+        """Tell why there is no version; leave nothing half-made behind."""
+
+
+class Backup(Machine):
+    """Reads while packs are sealed and sent; ends when the version is safe."""
+
+    table = """
+      # state     event         guard     next     actions
+      AT_STARTUP  start         -         SCAN     scan_source
+      SCAN        scanned       -         READ     read_more
+      SCAN        fail          -         ABORTED  report_failure
+      READ        read-success  has_more  READ     read_more
+      READ        read-success  -         RAID     finish_packs
+      READ        fail          -         ABORTED  report_failure
+      RAID        logged        -         SENDING  wait_until_safe
+      RAID        fail          -         ABORTED  report_failure
+      SENDING     safe          -         DONE     report_done
+      SENDING     fail          -         ABORTED  report_failure
+      *           stop          -         ABORTED  report_failure
+    """
+    ignore = """
+      AT_STARTUP  scanned read-success logged safe fail
+      SCAN        start read-success logged safe
+      READ        start scanned logged safe
+      RAID        start scanned read-success safe
+      SENDING     start scanned read-success logged
+    """
+    initial = "AT_STARTUP"
+    final = ("DONE", "ABORTED")
+    failure = "fail"
+
+    def __init__(self, registry: Registry, ident: str, port: BackupPort) -> None:
+        self._port = port
+        super().__init__(registry, ident)
+
+    def has_more(self, payload: Any) -> bool:
+        return bool(payload)
+
+    def scan_source(self, payload: Any) -> None:
+        self.watch(self._port.scan_source(), "scanned", "fail")
+
+    def read_more(self, payload: Any) -> None:
+        self.watch(self._port.read_more(), "read-success", "fail")
+
+    def finish_packs(self, payload: Any) -> None:
+        self.watch(self._port.finish_packs(), "logged", "fail")
+
+    def wait_until_safe(self, payload: Any) -> None:
+        self.watch(self._port.wait_until_safe(), "safe", "fail")
+
+    def report_done(self, payload: Any) -> None:
+        self._port.done_safely()
+
+    def report_failure(self, payload: Any) -> None:
+        self._port.aborted(payload)

@@ -1,0 +1,68 @@
+"""The storage's round: what do suppliers hold, what is missing, what is no longer wanted."""
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Machine, Registry
+
+
+class BackupMonitorPort(Protocol):
+    """What the machine acts on; `bitdust.storage.monitor.Monitor` implements it."""
+
+    def list_files(self) -> "Deferred[Any]":
+        """Ask suppliers what they hold, and compare."""
+
+    def rebuild(self) -> "Deferred[Any]":
+        """Make missing pieces anew."""
+
+    def clean(self) -> "Deferred[Any]":
+        """Let go of old versions and of packs that nothing refers to."""
+
+
+class BackupMonitor(Machine):
+    """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks."""
+
+    table = """
+      # state      event              guard  next        actions
+      AT_STARTUP   init               -      READY       -
+      READY        sync               -      LIST_FILES  list_files
+      READY        suppliers-changed  -      PAUSE       -
+      READY        deleted            -      CLEANING    clean
+      READY        timer-10min        -      LIST_FILES  list_files
+      PAUSE        timer-5sec         -      LIST_FILES  list_files
+      PAUSE        sync               -      LIST_FILES  list_files
+      LIST_FILES   listed             -      REBUILDING  rebuild
+      LIST_FILES   failed             -      READY       -
+      REBUILDING   rebuilt            -      CLEANING    clean
+      REBUILDING   sync               -      LIST_FILES  list_files
+      REBUILDING   failed             -      CLEANING    clean
+      CLEANING     cleaned            -      READY       -
+      CLEANING     sync               -      LIST_FILES  list_files
+      CLEANING     failed             -      READY       -
+      *            shutdown           -      CLOSED      -
+    """
+    ignore = """
+      AT_STARTUP  sync suppliers-changed deleted listed rebuilt cleaned failed
+      READY       init listed rebuilt cleaned failed
+      PAUSE       init suppliers-changed deleted listed rebuilt cleaned failed
+      LIST_FILES  init sync suppliers-changed deleted rebuilt cleaned
+      REBUILDING  init suppliers-changed deleted listed cleaned
+      CLEANING    init suppliers-changed deleted listed rebuilt
+    """
+    initial = "AT_STARTUP"
+    final = ("CLOSED",)
+    failure = "failed"
+
+    def __init__(self, registry: Registry, port: BackupMonitorPort) -> None:
+        self._port = port
+        super().__init__(registry)
+
+    def list_files(self, payload: Any) -> None:
+        self.watch(self._port.list_files(), "listed", "failed")
+
+    def rebuild(self, payload: Any) -> None:
+        self.watch(self._port.rebuild(), "rebuilt", "failed")
+
+    def clean(self, payload: Any) -> None:
+        self.watch(self._port.clean(), "cleaned", "failed")

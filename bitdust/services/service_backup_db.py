@@ -1,0 +1,49 @@
+"""The catalog and its log."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+
+
+class BackupDBService(Service):
+    """On a recovered node the catalog is complete before anybody may look at it; otherwise it is at hand at once."""
+
+    name = "backup_db"
+    needs = ("keys_storage",)
+    needs_identity = True
+    duty = "keeps the catalog, and its log the same here and at every supplier"
+    start_timeout = None
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._waiting: Deferred[Any] | None = None
+
+    def start(self) -> "Deferred[Any]":
+        index = self._parts.storage.core.index
+        index.on_merged = self._look
+        index.start()
+        if index.recovered:
+            self._parts.family.settle()
+            return succeed(None)
+        self._waiting = Deferred()
+        return self._waiting
+
+    def _look(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if self._parts.storage.core.index.recovered and waiting is not None:
+            self._parts.family.settle()
+            waiting.callback(None)
+
+    def stop(self) -> None:
+        self._waiting = None
+        if self._parts.storage.is_open:
+            self._parts.storage.core.index.stop()
+
+    def health(self) -> None:
+        index = self._parts.storage.core.index
+        if not index.recovered:
+            raise Unhealthy(f"the catalog has not come back yet: {index.reason or 'suppliers are being asked'}")
+        self._parts.storage.core.catalog.read.execute("SELECT 1 FROM items LIMIT 1").fetchone()

@@ -1,0 +1,50 @@
+"""Pieces on their way to suppliers and back."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+
+
+class DataMotionService(Service):
+    """Opens the catalog and the spool; from then on every supplier that comes gets what waits for it."""
+
+    name = "data_motion"
+    needs = ("employer",)
+    needs_identity = True
+    duty = "moves pieces to and from my suppliers"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._removers: list[Callable[[], None]] = []
+
+    def start(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> None:
+        await self._parts.storage.open()
+        self._removers = [
+            self._parts.presence.on_change(self._came_or_went),
+            self._parts.family.on_change(self._parts.storage.core.suppliers_changed),
+        ]
+        self._parts.storage.core.suppliers_changed()
+
+    def _came_or_went(self, fingerprint: bytes, online: bool) -> None:
+        if fingerprint in self._parts.family.members:
+            self._parts.storage.core.suppliers_changed()
+
+    def stop(self) -> "Deferred[Any]":
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        return Deferred.fromCoroutine(self._parts.storage.close())
+
+    def health(self) -> None:
+        storage = self._parts.storage
+        if not storage.is_open:
+            raise Unhealthy("the catalog is not open")
+        if not storage.core.spool.folder.is_dir():
+            raise Unhealthy(f"{storage.core.spool.folder}, where pieces wait for suppliers, is gone")

@@ -1,0 +1,61 @@
+"""My key ring at my suppliers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.crypt.keyring import MASTER
+from bitdust.services.parts import Parts
+from bitdust.services.service import Service, Unhealthy
+
+CHANGES = ("key-generated", "key-registered", "key-renamed", "key-labelled", "key-erased")
+
+
+class KeysStorageService(Service):
+    """On a recovered node the ring comes back first: without it the catalog's log cannot be read."""
+
+    name = "keys_storage"
+    needs = ("data_motion",)
+    needs_identity = True
+    duty = "keeps my key ring, sealed to my master key, at every supplier"
+    start_timeout = None
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._removers: list[Callable[[], None]] = []
+        self._waiting: Deferred[Any] | None = None
+
+    def start(self) -> "Deferred[Any]":
+        ring = self._parts.storage.core.ring
+        for event in CHANGES:
+            self._removers.append(self._parts.events.subscribe(lambda _: ring.keys_changed(), event))
+        ring.on_state = self._look
+        ring.start()
+        if self._has_secret():
+            return succeed(None)
+        self._waiting = Deferred()
+        self._look()
+        return self._waiting
+
+    def _has_secret(self) -> bool:
+        ring = self._parts.me.key_ring
+        return MASTER in ring and bool(ring.get(MASTER).secrets)
+
+    def _look(self) -> None:
+        waiting = self._waiting
+        if waiting is not None and self._parts.storage.core.ring.ready:
+            self._waiting = None
+            waiting.callback(None)
+
+    def stop(self) -> None:
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        self._waiting = None
+        if self._parts.storage.is_open:
+            self._parts.storage.core.ring.stop()
+
+    def health(self) -> None:
+        if not self._has_secret():
+            raise Unhealthy(f"my key ring has not come back yet: {self._parts.storage.core.ring.reason}")

@@ -1,0 +1,115 @@
+"""Tables of ``catalog.db``: what I have, which packs hold it, who has its pieces, and what is still to be done.
+
+The first group of tables is the merged catalog: it follows from the log alone. The second is the log. The third is
+what only this node knows: pieces on their way, jobs, and what files looked like when they were read.
+"""
+
+import sqlite3
+from enum import IntEnum
+from pathlib import Path
+
+from bitdust.crypt.files import make_private_folder
+from bitdust.wire.errors import BitDustError
+
+FORMAT = 1
+RECOVERING = "recovering"
+"""Set in a new catalog until suppliers were heard: they may know of entries that this node has forgotten."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS items(path TEXT PRIMARY KEY, parent TEXT NOT NULL, name BLOB NOT NULL, type TEXT NOT NULL,
+  key TEXT NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL, time INT NOT NULL,
+  dead_lamport INT NOT NULL DEFAULT -1, dead_device BLOB NOT NULL DEFAULT x'', dead INT NOT NULL DEFAULT 0,
+  label TEXT NOT NULL DEFAULT '', label_lamport INT NOT NULL DEFAULT -1, label_device BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_by_parent ON items(parent, name);
+CREATE TABLE IF NOT EXISTS versions(path TEXT, version TEXT, size INT NOT NULL, mode INT NOT NULL, mtime INT NOT NULL,
+  target BLOB, extents BLOB NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL, sequence INT NOT NULL,
+  dead INT NOT NULL DEFAULT 0, PRIMARY KEY(path, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone(path TEXT, version TEXT, PRIMARY KEY(path, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tombstones(name TEXT PRIMARY KEY, lamport INT NOT NULL, device BLOB NOT NULL,
+  sequence INT NOT NULL, time INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS packs(pack BLOB PRIMARY KEY, key TEXT NOT NULL, epoch INT NOT NULL, size INT NOT NULL,
+  record BLOB NOT NULL, names BLOB NOT NULL, lengths BLOB NOT NULL, state INT NOT NULL, acked INT NOT NULL DEFAULT 0,
+  n INT NOT NULL, logged INT NOT NULL DEFAULT 0, time INT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS packs_unlogged ON packs(logged) WHERE logged=0;
+CREATE INDEX IF NOT EXISTS packs_by_state ON packs(state);
+CREATE TABLE IF NOT EXISTS chunks(name BLOB PRIMARY KEY, pack BLOB NOT NULL, number INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS version_packs(pack BLOB, path TEXT, version TEXT, PRIMARY KEY(pack, path, version))
+  WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS version_packs_by_version ON version_packs(path, version);
+
+CREATE TABLE IF NOT EXISTS entries(device BLOB, sequence INT, hash BLOB NOT NULL, lamport INT NOT NULL,
+  entry BLOB NOT NULL, PRIMARY KEY(device, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_acks(supplier BLOB, device BLOB, sequence INT NOT NULL, PRIMARY KEY(supplier, device))
+  WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pieces(pack BLOB, number INT, size INT NOT NULL, state INT NOT NULL, supplier BLOB,
+  data BLOB, PRIMARY KEY(pack, number)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pieces_waiting ON pieces(state, number) WHERE state<>1;
+CREATE INDEX IF NOT EXISTS pieces_by_supplier ON pieces(supplier);
+CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, version TEXT NOT NULL, size INT, mtime INT, inode INT, ctime INT,
+  volume INT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uploads(id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, source BLOB NOT NULL,
+  version TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS downloads(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, path TEXT NOT NULL,
+  version TEXT NOT NULL, destination BLOB NOT NULL, policy TEXT NOT NULL, created REAL NOT NULL);
+"""
+
+
+class PackState(IntEnum):
+    """NEW: its pieces may not survive a power cut yet. DEAD: nothing refers to it any more. LOST: given up."""
+
+    NEW = 0
+    HELD = 1
+    DEAD = 2
+    LOST = 3
+
+
+class PieceState(IntEnum):
+    """WAITING lies here for its supplier, KEPT was acknowledged, MISSING is neither here nor there."""
+
+    WAITING = 0
+    KEPT = 1
+    MISSING = 2
+
+
+class CatalogError(BitDustError):
+    """The catalog cannot be read or does not hold what is asked for."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """One connection; every commit is on the disk when it returns."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA busy_timeout=10000")
+    return connection
+
+
+def open_catalog(path: Path) -> sqlite3.Connection:
+    """Make or check the tables. Raises `CatalogError` ``damaged-catalog`` for a file that is none of ours."""
+    make_private_folder(path.parent)
+    try:
+        connection = connect(path)
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found > FORMAT:
+            raise CatalogError("damaged-catalog", f"{path} has format {found}; this program knows {FORMAT}")
+        connection.executescript(_SCHEMA)
+        if not found:
+            set_meta(connection, RECOVERING, b"1")
+        connection.execute(f"PRAGMA user_version={FORMAT}")
+    except sqlite3.DatabaseError as error:
+        text = f"{path} cannot be read ({error}); move it away, and the catalog is rebuilt from your suppliers"
+        raise CatalogError("damaged-catalog", text) from error
+    path.chmod(0o600)
+    return connection
+
+
+def meta(database: sqlite3.Connection, name: str) -> bytes | None:
+    """One small value of this node."""
+    row = database.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+    return bytes(row[0]) if row is not None else None
+
+
+def set_meta(database: sqlite3.Connection, name: str, value: bytes) -> None:
+    """Keep one small value of this node."""
+    database.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, value))

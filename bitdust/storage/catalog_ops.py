@@ -1,0 +1,159 @@
+"""The operations of a catalog log: what each holds, and its limits (``docs/formats.md``, section 7).
+
+An operation says what became true; all of them together, in whichever order they arrive, make one catalog.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bitdust.wire.encoding import Value, WireError, encode
+from bitdust.wire.names import is_path_id, is_version, split_version
+from bitdust.wire.records import PackRecord, Scheme
+from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Struct, Text, Variant
+
+MAX_OPS_BYTES = 700 * 1024
+"""Encoded operations of one entry: with seal and frame an entry stays under 1 MiB, however badly it packs."""
+MAX_EXTENTS_PER_OP = 20_000
+ITEM_TYPES = ("file", "folder", "link")
+LEAST_TIME = -(2**63)
+Op = dict[str, Any]
+
+
+def _is_path_or_version(text: str) -> bool:
+    path, version = split_version(text)
+    return is_path_id(path) and (version is None or is_version(version))
+
+
+class _Extent:
+    """``[pack, first chunk, count]``."""
+
+    def check(self, value: Value, path: str) -> None:
+        if type(value) is not list or [type(part) for part in value] != [bytes, int, int]:
+            raise WireError("bad-field", f"{path}: an extent is pack, first chunk, count")
+        if len(value[0]) != 16 or not 0 <= value[1] < 2**31 or not 0 < value[2] < 2**31:
+            raise WireError("bad-field", f"{path}: an extent out of range")
+
+
+_PATH = Text(4096, is_path_id)
+_PARENT = Text(4096, lambda text: text == "" or is_path_id(text))
+_VERSION = Text(40, is_version)
+_KEY = Text(300)
+_PACK = {
+    "pack": Bytes(16),
+    "size": PackRecord.FIELDS["size"],
+    "scheme": PackRecord.FIELDS["scheme"],
+    "roots": PackRecord.FIELDS["roots"],
+    "key": _KEY,
+    "epoch": Int(1, 2**31),
+    "names": Bytes(0, 1600 * 1024),
+    "lengths": ListOf(Int(0, 256 * 1024), 100_000),
+}
+_HEAD = Struct({"device": Bytes(8), "sequence": Int(1), "hash": Bytes(32)})
+OP = Variant(
+    "op",
+    {
+        "pack": _PACK,
+        "item": {
+            "path": _PATH,
+            "parent": _PARENT,
+            "name": Bytes(1, 255),
+            "type": Choice(ITEM_TYPES),
+            "key": _KEY,
+            "time": Int(),
+        },
+        "version": {
+            "path": _PATH,
+            "version": _VERSION,
+            "size": Int(),
+            "mode": Int(0, 0o7777),
+            "mtime": Int(LEAST_TIME),
+            "extents": Optional(ListOf(_Extent(), MAX_EXTENTS_PER_OP)),
+            "start": Optional(Int(1, 2**31)),
+            "target": Optional(Bytes(1, 4096)),
+        },
+        "gone": {"path": _PATH, "version": _VERSION},
+        "tombstone": {
+            "names": ListOf(Text(4200, _is_path_or_version), 20_000),
+            "packs": ListOf(Bytes(16), 20_000),
+            "time": Int(),
+        },
+        "snapshot": {"packs": ListOf(Struct(_PACK), 10_000, 1), "heads": ListOf(_HEAD, 64)},
+        "label": {"path": _PATH, "label": Text(800)},
+    },
+)
+OPS = ListOf(OP, 200_000)
+
+
+def pack_op(record: PackRecord, key: str, epoch: int, names: bytes, lengths: list[int]) -> Op:
+    """A pack that was sealed; the owner is the entry's."""
+    scheme = record.scheme
+    return {
+        "op": "pack",
+        "pack": record.pack,
+        "size": record.size,
+        "scheme": {"k": scheme.k, "n": scheme.n, "segment": scheme.segment, "code": scheme.code, "word": scheme.word},
+        "roots": list(record.roots),
+        "key": key,
+        "epoch": epoch,
+        "names": names,
+        "lengths": lengths,
+    }
+
+
+def record_of(op: Op, owner: bytes) -> PackRecord:
+    """The pack record that a ``pack`` operation tells. Raises `WireError` when its lists do not fit together."""
+    if len(op["names"]) != 16 * len(op["lengths"]) or len(op["roots"]) != op["scheme"]["n"]:
+        raise WireError("bad-field", "a pack operation whose lists have different lengths")
+    return PackRecord(owner, op["pack"], op["size"], Scheme(**op["scheme"]), list(op["roots"]))
+
+
+def item_op(path: str, parent: str, name: bytes, kind: str, key: str, time: int) -> Op:
+    """A new place in the catalog; ``time`` in milliseconds."""
+    return {"op": "item", "path": path, "parent": parent, "name": name, "type": kind, "key": key, "time": time}
+
+
+def version_ops(
+    path: str,
+    version: str,
+    size: int,
+    mode: int,
+    mtime: int,
+    extents: list[list[Any]] | None = None,
+    target: bytes | None = None,
+) -> list[Op]:
+    """A version; a very long list of extents goes on in further operations, each with the ``start`` of its part."""
+    head: Op = {"op": "version", "path": path, "version": version, "size": size, "mode": mode & 0o7777, "mtime": mtime}
+    if target is not None:
+        return [head | {"target": target}]
+    if extents is None:
+        return [head]
+    parts = [extents[start : start + MAX_EXTENTS_PER_OP] for start in range(0, len(extents), MAX_EXTENTS_PER_OP)]
+    ops = [head | {"extents": part} for part in parts or [[]]]
+    for number, op in enumerate(ops[1:], 1):
+        op["start"] = number * MAX_EXTENTS_PER_OP
+    return ops
+
+
+def gone_op(path: str, version: str) -> Op:
+    """The item was no longer in its source at that version."""
+    return {"op": "gone", "path": path, "version": version}
+
+
+def tombstone_op(names: list[str], packs: list[bytes], time: int) -> Op:
+    """Path ids, or ``path id/version``, and packs that are no longer wanted; ``time`` in milliseconds."""
+    return {"op": "tombstone", "names": names, "packs": packs, "time": time}
+
+
+def batches(ops: Iterable[Op]) -> Iterator[list[Op]]:
+    """Operations in order, as many in a batch as one entry holds."""
+    batch: list[Op] = []
+    size = 0
+    for op in ops:
+        length = len(encode(op))
+        if batch and size + length > MAX_OPS_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(op)
+        size += length
+    if batch:
+        yield batch

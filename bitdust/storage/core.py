@@ -1,0 +1,187 @@
+"""The customer's storage at work: all its parts, joined, from the opening of the catalog to its closing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.automats.kernel import Registry
+from bitdust.storage.catalog import Catalog
+from bitdust.storage.cleaning import Cleaner
+from bitdust.storage.downloads import Downloads
+from bitdust.storage.fetch import Fetcher
+from bitdust.storage.holding import Holding
+from bitdust.storage.index import Index
+from bitdust.storage.listing import Listing
+from bitdust.storage.log_writer import LogWriter
+from bitdust.storage.monitor import Monitor
+from bitdust.storage.motion import Motion
+from bitdust.storage.packer import Packer, StorageKey
+from bitdust.storage.paths import Item
+from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
+from bitdust.storage.raid import Raid
+from bitdust.storage.rebuild import Rebuilder
+from bitdust.storage.restore import PackSource, Restore
+from bitdust.storage.ring import Ring
+from bitdust.storage.sources import Sources
+from bitdust.storage.space import used_bytes
+from bitdust.storage.spool import Spool
+from bitdust.storage.upload import Reading, Upload
+from bitdust.storage.uploads import Uploads, names_of
+
+
+class Core:
+    """I am built when data begins to move and closed for good when it stops; uploads and downloads share me."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        world: StorageWorld,
+        home: Path,
+        settings: Settings,
+        events: Events,
+        registry: Registry,
+        me: Me,
+        ports: Ports,
+    ) -> None:
+        self.world = world
+        self.settings = settings
+        self.events = events
+        self.registry = registry
+        self.me = me
+        self.ports = ports
+        self.catalog = Catalog(world, home / "catalog.db")
+        self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"))
+        self.raid = Raid(registry, world.run_in_thread)
+        self.packer = Packer(world.entropy, self._block_size)
+        self.motion = Motion(world, registry, self.catalog, self.spool, me, ports, self._keeps_local)
+        self.holding = Holding(world, self.catalog, self.spool, self.raid, self.packer, self.motion, me, ports)
+        self.fetcher = Fetcher(world, registry, ports)
+        self.reading = Reading(world.run_in_thread, self.catalog.another_reader)
+        self.log_writer = LogWriter(world, self.catalog, me)
+        self.index = Index(world, registry, self.catalog, me, events, ports)
+        self.ring = Ring(world, registry, me, events, ports)
+        self.listing = Listing(world, registry, self.catalog, self.spool, events, ports)
+        self.sources = Sources(self.catalog, ports, self.motion)
+        self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.index, self.spool, me, ports)
+        rebuilder = Rebuilder(self.catalog, self.spool, self.raid, self.fetcher, self.motion, self.sources, ports)
+        self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner)
+        self.uploads = Uploads(self)
+        self.downloads = Downloads(self)
+        self._online: frozenset[bytes] = frozenset()
+        self._join()
+
+    def _join(self) -> None:
+        """Who tells whom."""
+        self.motion.on_stall = self.holding.tell
+        self.listing.on_piece = self.holding.piece_kept
+        self.log_writer.on_entry = self.index.new_entry
+        self.index.on_ack = self.holding.tell
+        self.cleaner.is_quiet = lambda: self.uploads.is_quiet
+        self.uploads.on_quiet = self.monitor.deleted
+
+    def _block_size(self) -> int:
+        size, largest = (self.settings.get(f"services/backups/{name}") for name in ("block-size", "max-block-size"))
+        return int(min(size, largest))
+
+    def _keeps_local(self) -> bool:
+        return bool(self.settings.get("services/backups/keep-local-copies-enabled"))
+
+    async def open(self) -> None:
+        """Open the catalog and look what a crash has left."""
+        await self.catalog.open()
+        await self.holding.open()
+        self.motion.start()
+        self.suppliers_changed()
+
+    async def close(self) -> None:
+        """Stop everything; what is acknowledged is on the disk, what is not goes on at the next start."""
+        for part in (
+            self.monitor,
+            self.listing,
+            self.ring,
+            self.index,
+            self.motion,
+            self.fetcher,
+            self.holding,
+            self.raid,
+        ):
+            part.stop()
+        await self.reading.close()
+        await self.catalog.close()
+
+    def suppliers_changed(self) -> None:
+        """Suppliers came, went or changed: everybody who waits for one looks again."""
+        family = self.ports.family()
+        members = [who for who in family.suppliers if who is not None] if family is not None else []
+        self._online = frozenset(who for who in members if self.ports.is_online(who))
+        self.motion.restart()
+        self.ring.suppliers_changed()
+        self.index.suppliers_changed()
+        self.monitor.suppliers_changed()
+        self.holding.tell()
+
+    # what uploads and downloads share
+
+    def storage_key(self, alias: str) -> StorageKey:
+        """The newest storage secret of a key; its first one is made and saved on the way."""
+        ring = self.me.key_ring
+        if ring.ensure_secret(alias, self.world.entropy):
+            self.me.save_key_ring()
+            self.ring.keys_changed()
+        epoch, secret = ring.current(alias)
+        return StorageKey(alias, epoch, secret)
+
+    def secret(self, alias: str, epoch: int) -> bytes:
+        """The storage secret under which a pack was sealed."""
+        return self.me.key_ring.secret(alias, epoch)
+
+    def device_number(self) -> int:
+        """This device's number, the last part of versions and path ids that it makes."""
+        return self.me.device_number
+
+    def space_left(self) -> int | None:
+        """Bytes that may still be stored."""
+        room = self.ports.room()
+        return room - used_bytes(self.catalog) if room is not None else None
+
+    def waits_for_suppliers(self) -> bool:
+        """Whether an upload ends only when it is safe."""
+        return bool(self.settings.get("services/backups/wait-suppliers-enabled"))
+
+    def is_absent_position(self, position: int) -> bool:
+        """Whether nothing is to be expected now of the supplier at a position."""
+        family = self.ports.family()
+        supplier = family.suppliers[position] if family is not None and position < family.n else None
+        return self.motion.is_absent(supplier)
+
+    def is_logged(self, sequence: int) -> bool:
+        """Whether enough suppliers hold my log up to an entry."""
+        return self.index.safe_sequence() >= sequence
+
+    def pack_source(self, pack: bytes) -> "Deferred[PackSource]":
+        """Where a pack's pieces are."""
+        return self.sources.of(pack)
+
+    def names_of(self, item: Item) -> dict[str, Any]:
+        """Fields that every answer about an item has."""
+        return names_of(self.catalog.read, item, self.me.document.global_id)
+
+    def names_of_all(self, key: str) -> dict[str, Any]:
+        """The same about all items of a key."""
+        key_id = f"{key}${self.me.document.global_id}"
+        return {"remote_path": f"{key_id}:", "key_id": key_id, "path": "", "path_id": ""}
+
+    def upload_ended(self, upload: Upload) -> None:
+        """An upload is over."""
+        self.uploads.ended(upload)
+
+    def restore_ended(self, restore: Restore) -> None:
+        """A download is over."""
+        self.downloads.ended(restore)
+
+
+Factory = Callable[[], Core]

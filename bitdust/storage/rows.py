@@ -1,0 +1,133 @@
+"""The catalog as rows of the API: items with their versions, and how safe each of those is."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import frozen
+
+from bitdust.storage.paths import Item, Target, Version, children, version_at, versions
+from bitdust.storage.uploads import names_of
+
+Row = dict[str, Any]
+HoldersOf = Callable[[bytes, int], int]
+_COUNTS = "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked) FROM packs"
+
+
+@frozen
+class Owner:
+    """Whose catalog it is, and how many suppliers keep it; ``holders`` tells how many hold a log entry."""
+
+    global_id: str
+    idurl: str
+    suppliers: int
+    holders: HoldersOf
+
+
+@frozen
+class Safety:
+    """Of all pieces of a version: how many are acknowledged, and how it stands with the weakest of its packs."""
+
+    packs: int
+    acked: int
+    due: int
+    weakest: float
+    fewest: int
+
+
+class Rows:
+    """I describe items; my connection may be used in a thread of its own."""
+
+    def __init__(self, database: sqlite3.Connection, owner: Owner) -> None:
+        self._database = database
+        self._owner = owner
+
+    def one(self, item: Item) -> Row:
+        """One item."""
+        found = versions(self._database, item.path)
+        latest = found[-1] if found else None
+        names = names_of(self._database, item, self._owner.global_id)
+        kind = "dir" if item.kind == "folder" else "file"
+        childs = kind == "dir" and bool(children(self._database, item.path))
+        return {
+            **names,
+            "global_id": self._owner.global_id,
+            "customer": self._owner.global_id,
+            "idurl": self._owner.idurl,
+            "name": item.text,
+            "type": kind,
+            "size": self._size(item, latest),
+            "latest": latest.version if latest else "",
+            "key_alias": item.key,
+            "childs": childs,
+            "created": item.time / 1000,
+            "label": item.label,
+            "versions": [self._version(item, version) for version in found],
+        }
+
+    def _size(self, item: Item, latest: Version | None) -> int:
+        if item.kind != "folder":
+            return latest.size if latest else 0
+        row = self._database.execute(
+            "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions"
+            " WHERE dead=0 AND path>? AND path<? GROUP BY path)",
+            (f"{item.path}/", f"{item.path}0"),
+        ).fetchone()
+        return int(row[0])
+
+    def _version(self, item: Item, version: Version) -> Row:
+        safety = self._safety(item, version)
+        held = self._owner.holders(version.device, version.sequence)
+        n = max(1, self._owner.suppliers)
+        delivered = safety.acked / safety.due if safety.due else 1.0
+        reliable = min(safety.weakest, held / n)
+        return {
+            "backup_id": f"{item.path}/{version.version}",
+            "version": version.version,
+            "size": version.size,
+            "modified": version.mtime / 1e9,
+            "blocks": safety.packs,
+            "max_block": max(0, safety.packs - 1),
+            "fragments": safety.acked,
+            "weak_block": safety.fewest,
+            "delivered": percent(delivered),
+            "reliable": percent(reliable),
+            "state": "READY" if reliable >= 1.0 else "SENDING",
+        }
+
+    def _safety(self, item: Item, version: Version) -> Safety:
+        if item.kind == "folder":
+            where = "path>? AND path<?"
+            values: tuple[str, ...] = (f"{item.path}/", f"{item.path}0")
+        else:
+            where, values = "path=? AND version=?", (item.path, version.version)
+        packs = f"pack IN (SELECT DISTINCT pack FROM version_packs WHERE {where})"
+        count, acked, due, weakest, fewest = self._database.execute(f"{_COUNTS} WHERE {packs}", values).fetchone()
+        return Safety(count, acked, due, 1.0 if weakest is None else weakest, fewest or 0)
+
+    def listed(self, target: Target, recursive: bool) -> list[Row]:
+        """What lies in a folder, or one file; all of a key's catalog for no item."""
+        return [self.one(item) for item in self._items(target, recursive)]
+
+    def _items(self, target: Target, recursive: bool) -> Iterator[Item]:
+        if target.item is not None and target.item.kind != "folder":
+            yield target.item
+            return
+        parent = target.item.path if target.item is not None else ""
+        waiting = children(self._database, parent, target.key or None)[::-1]
+        while waiting:
+            item = waiting.pop()
+            if self._is_here(item):
+                yield item
+            if recursive and item.kind == "folder":
+                waiting.extend(reversed(children(self._database, item.path)))
+
+    def _is_here(self, item: Item) -> bool:
+        """Not so for what has left its source: its history is reached by its path id."""
+        gone = self._database.execute("SELECT 1 FROM gone WHERE path=? LIMIT 1", (item.path,)).fetchone()
+        return gone is None or version_at(self._database, item.path, None) is not None
+
+
+def percent(share: float) -> str:
+    """``100%`` only for all of it."""
+    return f"{int(100 * share + 1e-9)}%"

@@ -1,0 +1,410 @@
+"""My files that suppliers keep: what the API asks for, in the words of the catalog."""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.automats.kernel import Registry
+from bitdust.storage.catalog import lamport
+from bitdust.storage.catalog_db import CatalogError, PackState
+from bitdust.storage.catalog_ops import Op, item_op
+from bitdust.storage.core import Core
+from bitdust.storage.paths import Item, Target, by_id, find, key_alias, named, next_path_id, os_name
+from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
+from bitdust.storage.rows import Owner, Row, Rows
+from bitdust.storage.space import used_bytes
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import KeyId, RemotePath, is_path_id
+from bitdust.wire.records import Head
+
+Listed = list[Row]
+Jobs = dict[str, list[Row]]
+
+
+class HomeWorld(StorageWorld, Protocol):
+    """The world with the folder of this node."""
+
+    @property
+    def home(self) -> Path: ...
+
+
+class Task:
+    """An upload or download that somebody started: who waits for its end may go, the work goes on."""
+
+    log = Logger()
+
+    def __init__(self, job: Any) -> None:
+        self._job = job
+        self._result: Any = None
+        self._ended = False
+        self._waiting: list[Deferred[Any]] = []
+        job.done.addBoth(self._end)
+
+    def describe(self) -> Row:
+        """Its row."""
+        row: Row = self._job.describe()
+        return row
+
+    @property
+    def done(self) -> "Deferred[Any]":
+        """Fires with the result."""
+        waiting: Deferred[Any] = Deferred(self._forget)
+        if self._ended:
+            waiting.callback(self._result)
+        else:
+            self._waiting.append(waiting)
+        return waiting
+
+    def _forget(self, waiting: "Deferred[Any]") -> None:
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+
+    def _end(self, result: Any) -> None:
+        self._result, self._ended = result, True
+        waiting, self._waiting = self._waiting, []
+        if isinstance(result, Failure):
+            self.log.info("{error}", error=result.value)
+        for one in waiting:
+            one.callback(result)
+
+
+class Storage:
+    """The storage of a customer. `core` is there while the service ``data_motion`` runs."""
+
+    log = Logger()
+
+    def __init__(
+        self, world: HomeWorld, settings: Settings, events: Events, registry: Registry, me: Me, ports: Ports
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self._events = events
+        self._registry = registry
+        self._me = me
+        self._ports = ports
+        self._core: Core | None = None
+        self._had_data: bool | None = None
+
+    # life
+
+    async def open(self) -> Core:
+        """Build and open everything. Fails with `CatalogError` ``damaged-catalog``."""
+        core = Core(self._world, self._world.home, self._settings, self._events, self._registry, self._me, self._ports)
+        try:
+            await core.open()
+        except BaseException:
+            await core.close()
+            raise
+        self._core = core
+        return core
+
+    async def close(self) -> None:
+        """Stop everything."""
+        if self._core is not None:
+            self._had_data = self.has_data()
+            core, self._core = self._core, None
+            await core.close()
+
+    @property
+    def core(self) -> Core:
+        """All parts; raises `CatalogError` ``catalog-closed``."""
+        if self._core is None:
+            raise CatalogError("catalog-closed", "the catalog is not open yet; see: bitdust services")
+        return self._core
+
+    @property
+    def is_open(self) -> bool:
+        """Whether data moves."""
+        return self._core is not None
+
+    @property
+    def _read(self) -> sqlite3.Connection:
+        return self.core.catalog.read
+
+    # figures
+
+    @property
+    def revision(self) -> int:
+        """Counts with every entry of every device's log."""
+        return lamport(self._read) if self._core is not None else 0
+
+    def used(self) -> int:
+        """Sealed bytes of everything that is kept, counted once."""
+        return used_bytes(self._core.catalog) if self._core is not None else 0
+
+    def has_data(self) -> bool:
+        """Whether pieces of mine may lie at suppliers; unknown counts as yes."""
+        if self._core is None or not self._core.catalog.is_open:
+            known = self._had_data
+            return known if known is not None else (self._world.home / "catalog.db").exists()
+        query = "SELECT 1 FROM packs WHERE state<=? LIMIT 1"
+        return not self._core.index.recovered or self._read.execute(query, (PackState.HELD,)).fetchone() is not None
+
+    def heads(self) -> list[Head]:
+        """How far the logs of my devices have come, as far as this node knows."""
+        if self._core is None or not self._core.catalog.is_open:
+            return []
+        catalog, owner = self._core.catalog, self._me.fingerprint
+        ends = [(device, catalog.end(device)) for device in catalog.devices()]
+        return [Head(owner, device, end.sequence, end.hash, 0) for device, end in ends]
+
+    def stats(self) -> Row:
+        """How many files and folders there are, and how much of them."""
+        if self._core is None:
+            return {"items": 0, "files": 0, "folders": 0, "files_size": 0, "used": 0}
+        folders, items = self._read.execute(
+            "SELECT coalesce(sum(type='folder'), 0), count(*) FROM items WHERE dead=0"
+        ).fetchone()
+        size = self._read.execute(
+            "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions WHERE dead=0 GROUP BY path)"
+        ).fetchone()[0]
+        return {"items": items, "files": items - folders, "folders": folders, "files_size": size, "used": self.used()}
+
+    # the catalog
+
+    def _find(self, remote_path: str) -> Target:
+        return find(self._read, remote_path, self._ports.my_names())
+
+    def _item(self, remote_path: str) -> tuple[Item, str | None]:
+        target = self._find(remote_path)
+        if target.item is None:
+            raise BitDustError("bad-name", f"{remote_path!r} names the whole catalog; name a file or a folder in it")
+        return target.item, target.version
+
+    def _owner(self) -> Owner:
+        family = self._ports.family()
+        document = self._me.document
+        suppliers = family.n if family is not None else 0
+        return Owner(document.global_id, str(document.idurl), suppliers, self.core.index.holders)
+
+    async def create(self, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None) -> Row:
+        """A new item, with the folders above it. Raises `BitDustError` ``exists``, ``bad-name``, ``key-not-found``."""
+        core = self.core
+        remote = RemotePath.parse(remote_path)
+        alias = key_alias(remote, self._ports.my_names())
+        if not remote.path:
+            raise BitDustError("bad-name", "the path is empty; name a file or a folder")
+        core.storage_key(alias)
+        maker = Maker(alias, self._me.device_number, int(self._world.wall() * 1000), force_path_id)
+        kind = "folder" if as_folder else "file"
+        await core.log_writer.write(lambda database: maker.make(database, remote.path, kind, exist_ok))
+        item = by_id(self._read, maker.path)
+        if item is None:
+            raise CatalogError("not-found", f"{remote_path!r} was deleted meanwhile")
+        row = Rows(self._read, self._owner()).one(item)
+        shown = ("path_id", "key_id", "path", "remote_path", "global_id", "customer", "created", "type")
+        return {name: row[name] for name in shown}
+
+    def exists(self, remote_path: str) -> str | None:
+        """The path id of the item, or None."""
+        try:
+            return self._item(remote_path)[0].path
+        except CatalogError as error:
+            if error.code != "not-found":
+                raise
+            return None
+
+    def info(self, remote_path: str, include_uploads: bool, include_downloads: bool) -> Row:
+        """The row of one item."""
+        item, _ = self._item(remote_path)
+        return self._with_jobs([Rows(self._read, self._owner()).one(item)], include_uploads, include_downloads)[0]
+
+    async def list(
+        self,
+        remote_path: str | None,
+        key_id: str | None,
+        recursive: bool,
+        include_uploads: bool,
+        include_downloads: bool,
+    ) -> Listed:
+        """Rows of items."""
+        alias = self._alias(key_id) if key_id else None
+        target = self._find(remote_path) if remote_path else Target(alias or "", None)
+        catalog, owner = self.core.catalog, self._owner()
+
+        def read() -> Listed:
+            database = catalog.another_reader()
+            try:
+                return Rows(database, owner).listed(target, recursive)
+            finally:
+                database.close()
+
+        rows: Listed = await self._world.run_in_thread(read)
+        if alias is not None:
+            rows = [row for row in rows if row["key_alias"] == alias]
+        return self._with_jobs(rows, include_uploads, include_downloads)
+
+    def _alias(self, key_id: str) -> str:
+        if "$" not in key_id:
+            return key_id
+        key = KeyId.parse(key_id)
+        return key_alias(RemotePath(key, ""), self._ports.my_names())
+
+    def _with_jobs(self, rows: Listed, uploads: bool, downloads: bool) -> Listed:
+        found = self.core.uploads.rows() if uploads else {}
+        restores = self.core.downloads.rows() if downloads else []
+        for row in rows:
+            mine = row["path_id"]
+            if uploads:
+                row["uploads"] = {name: [job for job in jobs if job["path_id"] == mine] for name, jobs in found.items()}
+            if downloads:
+                row["downloads"] = [job for job in restores if job["path_id"] == mine]
+        return rows
+
+    async def delete(self, remote_path: str) -> Row:
+        """Take an item, or one version of it, out of the catalog and off the suppliers; its row."""
+        core = self.core
+        target = self._find(remote_path)
+        if target.item is None:
+            raise BitDustError("bad-name", f"{remote_path!r} names the whole catalog; name a file or a folder in it")
+        row = Rows(self._read, self._owner()).one(target.item)
+        if target.version is None:
+            core.uploads.stop(target.item.path)
+        await core.cleaner.delete(target)
+        core.monitor.deleted()
+        return {name: row[name] for name in ("path_id", "path", "remote_path", "global_id", "customer")}
+
+    # uploads and downloads
+
+    async def upload(self, local_path: str, remote_path: str) -> Task:
+        """Begin an upload of a local file or folder as a new version of an item."""
+        core = self.core
+        item, version = self._item(remote_path)
+        if version is not None:
+            raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")
+        self._need_suppliers()
+        source = os.fsencode(local_path)
+        if not os.path.lexists(source):
+            raise BitDustError("no-such-file", f"{local_path!r} does not exist on the machine of this node")
+        return Task(await core.uploads.start(item, source))
+
+    def _need_suppliers(self) -> None:
+        family = self._ports.family()
+        members = [who for who in family.suppliers if who is not None] if family is not None else []
+        online = sum(1 for who in members if self._ports.is_online(who))
+        if family is None or online < family.k:
+            least = family.k if family is not None else 1
+            text = f"{online} suppliers can be reached, at least {least} are needed; see: bitdust supplier list"
+            raise BitDustError("too-few-suppliers", text)
+
+    async def download(self, remote_path: str, destination: str, policy: str) -> Task:
+        """Begin to bring an item, a version of it, or all of a key's catalog back into a local folder."""
+        core = self.core
+        target = self._find(remote_path)
+        return Task(await core.downloads.start(target, os.fsencode(destination), policy))
+
+    def uploads(self) -> Jobs:
+        """Running and pending uploads."""
+        return self.core.uploads.rows()
+
+    def downloads(self) -> Listed:
+        """Running downloads."""
+        return self.core.downloads.rows()
+
+    def stop_upload(self, remote_path: str) -> Listed:
+        """What was stopped. Raises `BitDustError` ``not-found``."""
+        item, _ = self._item(remote_path)
+        stopped = self.core.uploads.stop(item.path)
+        if not stopped:
+            raise BitDustError("not-found", f"no upload of {remote_path!r} runs or waits")
+        return stopped
+
+    def stop_download(self, remote_path: str) -> Listed:
+        """What was stopped. Raises `BitDustError` ``not-found``."""
+        stopped = self.core.downloads.stop(self._find(remote_path))
+        if not stopped:
+            raise BitDustError("not-found", f"no download of {remote_path!r} runs")
+        return stopped
+
+    def sync(self) -> "Deferred[None]":
+        """Compare with the suppliers at once."""
+        self.core.index.pull_again()
+        self.core.monitor.sync()
+        return succeed(None)
+
+    def transfers(self) -> Listed:
+        """By supplier: pieces on their way to it and from it."""
+        core, family = self.core, self._ports.family()
+        rows = []
+        for supplier in family.suppliers if family is not None else ():
+            if supplier is None:
+                continue
+            idurl, global_id = self._ports.names(supplier)
+            outgoing = [
+                {"packet_id": _piece(flight.piece.pack, flight.piece.index), "bytes_sent": flight.sent,
+                 "total_size": flight.size, "state": flight.machine.state, "since": flight.started}
+                for flight in core.motion.outgoing(supplier)
+            ]  # fmt: skip
+            incoming = [
+                {"packet_id": _piece(one.pack_id, one.index), "bytes_received": one.received,
+                 "total_size": one.size, "state": one.machine.state, "since": one.created}
+                for one in core.fetcher.incoming(supplier)
+            ]  # fmt: skip
+            rows.append({"idurl": idurl, "global_id": global_id, "outgoing": outgoing, "incoming": incoming})
+        return rows
+
+
+def _piece(pack: bytes, index: int) -> str:
+    return f"{pack.hex()}.{index}"
+
+
+class Maker:
+    """I make an item and the folders above it, inside a transaction; ``path`` is its path id afterwards."""
+
+    def __init__(self, alias: str, device_number: int, now: int, force_path_id: str | None) -> None:
+        self._alias = alias
+        self._device_number = device_number
+        self._now = now
+        self._forced = force_path_id
+        self.path = ""
+
+    def make(self, database: sqlite3.Connection, path: str, kind: str, exist_ok: bool) -> list[Op]:
+        """The operations; none when it is there already and may be."""
+        ops: list[Op] = []
+        parent: Item | None = None
+        *folders, last = path.split("/")
+        for name in folders:
+            parent = self._folder(database, parent, os_name(name), ops)
+        known = named(database, parent, self._alias, os_name(last)) if not ops else []
+        if known:
+            if not exist_ok or known[0].kind != kind:
+                there = "a folder" if known[0].kind == "folder" else "a file"
+                raise BitDustError("exists", f"{path!r} exists already in the catalog: it is {there}")
+            self.path = known[0].path
+            return ops
+        self.path = self._new(database, parent, os_name(last), kind, ops, self._forced).path
+        return ops
+
+    def _folder(self, database: sqlite3.Connection, parent: Item | None, name: bytes, ops: list[Op]) -> Item:
+        for known in named(database, parent, self._alias, name) if not ops else []:
+            if known.kind == "folder":
+                return known
+            raise BitDustError("exists", f"{known.text!r} is a file; nothing can lie below it")
+        return self._new(database, parent, name, "folder", ops, None)
+
+    def _new(
+        self,
+        database: sqlite3.Connection,
+        parent: Item | None,
+        name: bytes,
+        kind: str,
+        ops: list[Op],
+        forced: str | None,
+    ) -> Item:
+        above = parent.path if parent is not None else ""
+        path = forced or next_path_id(database, above, self._device_number)
+        if forced is not None:
+            self._check_forced(database, forced, above)
+        ops.append(item_op(path, above, name, kind, self._alias, self._now))
+        return Item(path, above, name, kind, self._alias, self._now)
+
+    def _check_forced(self, database: sqlite3.Connection, forced: str, above: str) -> None:
+        if not is_path_id(forced) or forced.rpartition("/")[0] != above:
+            raise BitDustError("bad-name", f"{forced!r} is no path id below {above or 'the top'!r}")
+        if database.execute("SELECT 1 FROM items WHERE path=?", (forced,)).fetchone():
+            raise BitDustError("exists", f"path id {forced!r} is taken already")
