@@ -40,7 +40,6 @@ setup(
     entry_points={"console_scripts": ["bitdust = bitdust.cli.main:main"]},
     classifiers=[
         "Framework :: Twisted",
-        "License :: OSI Approved :: MIT License",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3.11",
         "Topic :: System :: Archiving :: Backup",

@@ -3,10 +3,10 @@
     python -m benchmarks dht_bench --nodes 100       # 10 processes; 30 % die by SIGKILL of 3 of them
     python -m benchmarks dht_bench --virtual 1000    # 1,000 nodes in one process on a virtual clock
 
-The same questions are asked as of the peers (kademlia, libtorrent, OpenDHT): put and get one at a time, gets with 12
-in flight, CPU a get over all processes, memory a node; then 30 % of the nodes die without a word, and at once follow gets
-of all keys and puts of new ones, 12 in flight. ``kept_by_living_closest`` is the share of the twenty living nodes nearest
-to a key that hold a record put after the deaths. JSON on stdout.
+The same questions are asked as of the peers (kademlia, libtorrent, OpenDHT): put and get one at a time, gets with 12 in
+flight, CPU a get over all processes, memory a node; then 30 % of the nodes die without a word, and at once follow gets
+of all keys and puts of new ones, 12 in flight. ``kept_by_living_closest`` is the share of the twenty living nodes
+nearest to a key that hold a record put after the deaths. JSON on stdout.
 """
 
 import argparse

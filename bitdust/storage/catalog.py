@@ -1,8 +1,8 @@
 """The catalog: what I have stored, as the merged logs of my devices tell it, and what this node knows besides.
 
 Every change is a function over the database that runs in a thread, together with all others that wait, in one
-transaction that is on the disk before anybody hears of it (`supplier_commit.GroupCommit`). Reading happens at once, over a
-connection of its own.
+transaction that is on the disk before anybody hears of it (`supplier_commit.GroupCommit`). Reading happens at once,
+over a connection of its own.
 """
 
 import sqlite3

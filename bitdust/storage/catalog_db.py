@@ -18,7 +18,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items(path TEXT PRIMARY KEY, parent TEXT NOT NULL, name BLOB NOT NULL, type TEXT NOT NULL,
   key TEXT NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL, time INT NOT NULL,
   dead_lamport INT NOT NULL DEFAULT -1, dead_device BLOB NOT NULL DEFAULT x'', dead INT NOT NULL DEFAULT 0,
-  label TEXT NOT NULL DEFAULT '', label_lamport INT NOT NULL DEFAULT -1, label_device BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
+  label TEXT NOT NULL DEFAULT '', label_lamport INT NOT NULL DEFAULT -1,
+  label_device BLOB NOT NULL DEFAULT x'') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_by_parent ON items(parent, name);
 CREATE TABLE IF NOT EXISTS versions(path TEXT, version TEXT, size INT NOT NULL, mode INT NOT NULL, mtime INT NOT NULL,
   target BLOB, extents BLOB NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL, sequence INT NOT NULL,

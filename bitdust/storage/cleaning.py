@@ -175,7 +175,8 @@ def old_names(database: sqlite3.Connection, copies: int) -> list[str]:
     for (path,) in rows:
         old += [f"{path}/{found.version}" for found in versions(database, path)[:-copies]]
     gone = database.execute(
-        "SELECT g.path, max(g.version) FROM gone g JOIN items i ON i.path=g.path WHERE i.dead=0 GROUP BY g.path LIMIT ?",
+        "SELECT g.path, max(g.version) FROM gone g JOIN items i ON i.path=g.path WHERE i.dead=0"
+        " GROUP BY g.path LIMIT ?",
         (AT_ONCE,),
     ).fetchall()
     old += [path for path, version in gone if _left_long_ago(database, path, version, copies)]

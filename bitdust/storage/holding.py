@@ -170,9 +170,8 @@ class Holding:
         known.waiting.discard(piece.index)
         if not known.held and known.is_safe:
             self._hold([known])
-        if not known.waiting:
-            if known.held:
-                del self.progress[piece.pack]
+        if not known.waiting and known.held:
+            del self.progress[piece.pack]
         self.tell()
 
     def piece_lost(self, piece: PieceRef) -> None:
@@ -261,8 +260,8 @@ class Holding:
         found: dict[bytes, Progress] = {}
         records: dict[bytes, PackRecord] = {}
         missing: list[PieceRef] = []
-        for pack, body, state, number, in_spool in rows:
-            pack = bytes(pack)
+        for name, body, state, number, in_spool in rows:
+            pack = bytes(name)
             if pack not in records:
                 records[pack] = record = PackRecord.from_body(bytes(body))
                 held = state == PackState.HELD

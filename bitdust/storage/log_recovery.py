@@ -81,7 +81,7 @@ class LogRecovery:
         self._fetch = fetch
 
     async def recover(self, heads: Sequence[SeenHead], accept_loss: bool = False) -> Merged:
-        """Merge all entries up to the highest heads. Raises `CatalogError` ``catalog-incomplete`` when some are missing.
+        """Merge all entries up to the highest heads. Raises `CatalogError` ``catalog-incomplete`` when some lack.
 
         What was fetched is kept in either case. ``accept_loss`` goes on with what there is; the loss is logged.
         """

@@ -1,7 +1,7 @@
 """One upload job: from a local path to a version whose pieces and log entry are with enough suppliers.
 
-The job is a row in ``catalog.db`` until it ends, so a killed node takes it up again: files whose versions are logged look
-unchanged then, chunks of the others are found in the index, and acknowledged pieces are never sent again.
+The job is a row in ``catalog.db`` until it ends, so a killed node takes it up again: files whose versions are logged
+look unchanged then, chunks of the others are found in the index, and acknowledged pieces are never sent again.
 """
 
 import os

@@ -33,33 +33,29 @@ def sent_bytes(node: NodeProcess) -> int:
     return int(node.client.call("packets_stats")["out"]["bytes"])
 
 
-class MainJobTests(SynchronousTestCase):
-    network: ProcessNetwork
-    base: Path
+class ProcessTests(SynchronousTestCase):
+    """A private network on this machine, gone again after the test."""
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
-        cls.network = ProcessNetwork(cls.base)
-        try:
-            cls.network.start_seed()
-            for number in range(1, 5):
-                cls.network.add_supplier(number, "1 GB")
-        except BaseException:
-            cls.tearDownClass()
-            raise
+    def setUp(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        self.network = ProcessNetwork(self.base)
+        self.addCleanup(self.network.close)
+        self.network.start_seed()
 
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.network.close()
-        shutil.rmtree(cls.base, ignore_errors=True)
+    def add_suppliers(self) -> None:
+        for number in range(1, 5):
+            self.network.add_supplier(number)
 
+
+class MainJobTests(ProcessTests):
     def upload(self, node: NodeProcess, local: Path, remote: str) -> Any:
         node.client.call("file_create", remote_path=remote, as_folder=local.is_dir(), exist_ok=True)
         return node.client.call("file_upload_start", local_path=str(local), remote_path=remote, wait_result=True)
 
-    def test_1_resumes_after_kill(self) -> None:
+    def test_resumes_after_kill(self) -> None:
         """An upload that was killed in its middle goes on by itself and does not send again what suppliers keep."""
+        self.add_suppliers()
         node = self.network.add_customer("bob", 4)
         local = self.base / "resumed.bin"
         local.write_bytes(os.urandom(60 * MB))
@@ -83,8 +79,9 @@ class MainJobTests(SynchronousTestCase):
         versions = node.client.call("file_info", remote_path=path)["versions"]
         return str(versions[-1]["reliable"]) if versions else ""
 
-    def test_2_everything_comes_back(self) -> None:
+    def test_everything_comes_back(self) -> None:
         """With two of four suppliers and the home gone, a node with default settings and the key file restores all."""
+        self.add_suppliers()
         customer = self.network.add_customer("alice", 4)
         folder = self.base / "precious"
         make_folder(folder)
@@ -113,16 +110,18 @@ class MainJobTests(SynchronousTestCase):
         self.assertEqual(differences(before, snapshot(target / "precious")), [])
         self.assertEqual(list((again.home / "logs").glob("exception_*")), [])
 
-    def test_3_second_daemon_is_refused(self) -> None:
+
+class DaemonTests(ProcessTests):
+    def test_second_daemon_is_refused(self) -> None:
         """A second daemon on the same home says that one runs already and changes nothing."""
         seed = self.network.seed
         pid = seed.pid
         self.assertIn("main BitDust process already started", seed.cli("daemon"))
         self.assertEqual(seed.pid, pid)
 
-    def test_4_stops_and_starts_again(self) -> None:
+    def test_stops_and_starts_again(self) -> None:
         """`bitdust stop` returns when the process is gone, and the daemon starts again on the same home."""
-        node = self.network.suppliers[-1]
+        node = self.network.seed
         node.stop()
         self.assertEqual(node.pid, 0)
         self.assertRaises(ApiError, node.client.call, "process_health")

@@ -132,7 +132,8 @@ class DriverTests(SynchronousTestCase):
         """While a need is starting its dependents are DEPENDS_OFF and say so; they start when it works."""
         self.network.slow = slow = Deferred()
         driver = self.started()
-        self.assertEqual(self.states(driver), {"network": "STARTING", "gateway": "DEPENDS_OFF", "supplier": "DEPENDS_OFF"})
+        waiting = {"network": "STARTING", "gateway": "DEPENDS_OFF", "supplier": "DEPENDS_OFF"}
+        self.assertEqual(self.states(driver), waiting)
         self.assertIn("network", driver.info("gateway")["reason"])
         slow.callback(None)
         self.pump()
