@@ -150,6 +150,8 @@ def network_reconnect(context: Context) -> Envelope:
     sessions = context.gateway.sessions()
     for session in sessions:
         session.close("stopping", "this node connects again")
+    for machine in context.registry.find("network_connector"):
+        machine.send("reconnect")
     for machine in context.registry.find("p2p_connector"):
         machine.send("check-synchronize")
     return ok(message=f"reconnecting; {len(sessions)} sessions are built anew")

@@ -32,8 +32,6 @@ class DHTPort(Protocol):
 class DHTConnector(Machine):
     """Joins, notices when everybody is gone, and joins again."""
 
-    name = "dht_connector"
-
     table = """
       # state     event             guard           next       actions
       OFFLINE     start             -               BOOTSTRAP  look_for_others
