@@ -49,7 +49,7 @@ from bitdust.transport.gateway import Gateway
 from bitdust.transport.inbox import Answer
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
-from bitdust.world import World, real_world
+from bitdust.world import World, real_world, share_one_heap
 
 HOME_FORMAT = "1"
 RESTART = 100
@@ -289,6 +289,7 @@ def main(home: Path, foreground: bool) -> int:
     """Run a node until it is told to stop; the exit code, `RESTART` when it wants to be started again."""
     from twisted.internet import reactor  # noqa: PLC0415 - the one place where the global reactor is taken
 
+    share_one_heap()
     real: Any = reactor
     try:
         node = Node(real_world(real, home))

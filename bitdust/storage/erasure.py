@@ -35,7 +35,7 @@ class Coder:
                 columns, self._driver.encode(bytes(view[start : start + segment])), strict=True
             ):
                 column.append(memoryview(fragment)[HEADER:])
-        return [b"".join(column) for column in columns]
+        return [b"".join(columns.pop(0)) for _ in range(self.n)]
 
     def decode(self, pieces: Mapping[int, Buffer], size: int, segment: int) -> bytes:
         """The sealed pack of ``size`` bytes out of any k pieces by index; raises `WireError` ``not-enough-pieces``.

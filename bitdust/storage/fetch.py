@@ -220,7 +220,8 @@ class PackFetch:
         if error is not None:
             self.done.errback(error)
         else:
-            self.done.callback(self.pieces)
+            pieces, self.pieces = self.pieces, {}
+            self.done.callback(pieces)
 
     def _stop(self) -> None:
         if self._call is not None and self._call.active():

@@ -30,6 +30,9 @@ from bitdust.wire.records import PackRecord, PieceRef, Scheme
 
 HOLD_AFTER = 1.0
 MOST_UNSAFE = 32
+"""Packs on the disk that fewer than k suppliers have."""
+MOST_SEALING = 2
+"""Packs in memory that are still to be sealed."""
 
 
 def enough(k: int, n: int) -> int:
@@ -230,7 +233,7 @@ class Holding:
     def has_room(self) -> bool:
         """Whether more may be read: the spool does not run far ahead of the suppliers."""
         unsafe = sum(1 for known in self.progress.values() if len(known.acked) < known.k)
-        return unsafe + len(self.sealing) < MOST_UNSAFE
+        return unsafe < MOST_UNSAFE and len(self.sealing) < MOST_SEALING
 
     def is_safe(self, packs: Iterable[bytes], is_absent: Callable[[int], bool]) -> bool:
         """Whether every pack is complete, or `enough` pieces are there and nobody else can be waited for."""

@@ -23,7 +23,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, PieceRef
 
 MOST_PIECES = 32
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 FEWEST = 2
 KEEP_QUEUED = 500
 SILENCE = 30.0

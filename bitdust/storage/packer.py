@@ -18,8 +18,8 @@ from bitdust.storage.chunks import chunks_of
 from bitdust.storage.packs import Buffer, PackBuilder
 from bitdust.storage.scan import Look, Skipped, skipped
 
-STEP_BYTES = 8 * 1024 * 1024
-READ_WINDOW = 4 * 1024 * 1024
+STEP_BYTES = 4 * 1024 * 1024
+READ_WINDOW = 2 * 1024 * 1024
 STEP_FILES = 256
 RETRIES = 2
 

@@ -29,7 +29,7 @@ from bitdust.storage.restore_tree import Blocked, Tree, part_name, stays_inside
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord
 
-IN_FLIGHT = 16 * 1024 * 1024
+IN_FLIGHT = 8 * 1024 * 1024
 GIVE_UP_AFTER = 3
 
 

@@ -129,8 +129,13 @@ class _Outgoing:
         self.received = received
         self._moved(received, total)
 
-    def deliver(self, payload: Any) -> None:
+    def _end(self) -> None:
+        """Let go of the payload now: packet, machine and answer refer to each other until the next collection."""
         self._outbox.forget(self)
+        self.source = None
+
+    def deliver(self, payload: Any) -> None:
+        self._end()
         reply: Reply = payload
         if reply.packet.command is Command.FAIL:
             fields = reply.fields
@@ -140,7 +145,7 @@ class _Outgoing:
             self.done.callback(reply)
 
     def give_up(self, reason: Any) -> None:
-        self._outbox.forget(self)
+        self._end()
         error = reason.value if isinstance(reason, Failure) else reason
         if self.session is not None and self.answer_stream is not None:
             self.session.refuse(self.answer_stream, "cancelled", "nobody waits for it any more")

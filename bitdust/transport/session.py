@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -116,7 +116,11 @@ class Session(TwistedProtocol):
     # the connection
 
     def connectionMade(self) -> None:  # noqa: N802 - the interface's name
-        self.transport.registerProducer(self, True)  # type: ignore[union-attr]
+        transport = cast(Any, self.transport)
+        if ITCPTransport.providedBy(transport):
+            # A small answer must not wait for the acknowledgement of the packet before it (RFC 896 against RFC 1122).
+            transport.setTcpNoDelay(True)
+        transport.registerProducer(self, True)
 
     def handshakeCompleted(self) -> None:  # noqa: N802 - the interface's name
         self.machine.send("dialled" if self.dialled else "accepted")

@@ -124,7 +124,13 @@ class Payload:
         if self.size > limit:
             raise WireError("too-large", f"a payload of {self.size} bytes; at most {limit} are accepted here")
         parts: list[bytes] = []
-        return self.stream_to(lambda part: parts.append(bytes(part))).addCallback(lambda _: b"".join(parts))
+
+        def whole(_: int) -> bytes:
+            data = b"".join(parts)
+            parts.clear()
+            return data
+
+        return self.stream_to(lambda part: parts.append(bytes(part))).addCallback(whole)
 
     def _cancelled(self, _: object) -> None:
         self._write = lambda part: None
