@@ -62,6 +62,7 @@ class Catalog:
         self._writer: sqlite3.Connection | None = None
         self._commits = GroupCommit(world.run_in_thread, disk or Disk(), self._write_connection)
         self.revision = 0
+        self._ends: dict[bytes, LogEnd] = {}
 
     def open(self) -> "Deferred[None]":
         """Fires when the tables are there; fails with `CatalogError` ``damaged-catalog``."""
@@ -105,7 +106,11 @@ class Catalog:
     def change(self, call: "Change[Any]") -> "Deferred[Any]":
         """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing."""
         self.revision += 1
-        return self._commits.change(call)
+        return self._commits.change(call).addCallback(self._changed)
+
+    def _changed(self, result: Any) -> Any:
+        self._ends.clear()
+        return result
 
     # the log
 
@@ -124,11 +129,20 @@ class Catalog:
 
     def end(self, device: bytes) -> LogEnd:
         """The end of a device's log as it is known here."""
-        return log_end(self.read, device)
+        found = self._ends.get(device)
+        if found is None:
+            found = self._ends[device] = log_end(self.read, device)
+        return found
 
     def devices(self) -> list[bytes]:
-        """Devices whose logs are known here."""
-        return [bytes(row[0]) for row in self.read.execute("SELECT DISTINCT device FROM entries ORDER BY device")]
+        """Devices whose logs are known here; found by one step each, not by reading all entries."""
+        found: list[bytes] = []
+        device: bytes | None = b""
+        while device is not None:
+            (device,) = self.read.execute("SELECT min(device) FROM entries WHERE device>?", (device,)).fetchone()
+            if device is not None:
+                found.append(bytes(device))
+        return found
 
     def entry(self, device: bytes, sequence: int) -> bytes | None:
         """One entry as it is sent."""

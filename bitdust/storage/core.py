@@ -1,10 +1,10 @@
 """The customer's storage at work: all its parts, joined, from the opening of the catalog to its closing."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
@@ -30,6 +30,8 @@ from bitdust.storage.space import used_bytes
 from bitdust.storage.spool import Spool
 from bitdust.storage.upload import Reading, Upload
 from bitdust.storage.uploads import Uploads, names_of
+
+COMPANY = 0.01
 
 
 class Core:
@@ -110,6 +112,7 @@ class Core:
             self.raid,
         ):
             part.stop()
+        await self.motion.write_kept()
         await self.reading.close()
         await self.catalog.close()
 
@@ -175,6 +178,12 @@ class Core:
         key_id = f"{key}${self.me.document.global_id}"
         return {"remote_path": f"{key_id}:", "key_id": key_id, "path": "", "path_id": ""}
 
+    def wait_for_company(self) -> "Deferred[None]":
+        """Before an unfilled pack is closed: where other uploads run, a moment in which theirs may end up in it too."""
+        if self.uploads.running <= 1:
+            return succeed(None)
+        return deferLater(self.world.clock, COMPANY)
+
     def upload_ended(self, upload: Upload) -> None:
         """An upload is over."""
         self.uploads.ended(upload)
@@ -182,6 +191,3 @@ class Core:
     def restore_ended(self, restore: Restore) -> None:
         """A download is over."""
         self.downloads.ended(restore)
-
-
-Factory = Callable[[], Core]

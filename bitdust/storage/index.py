@@ -184,7 +184,7 @@ class Index:
         if self._stopped:
             return
         if sent.error is None:
-            await self._advance(supplier, device, sequence)
+            self._advance(supplier, device, sequence)
         elif sent.code == "conflict":
             await self._conflict(supplier, device, sent)
         else:
@@ -198,14 +198,9 @@ class Index:
         head = head_of(self._me.fingerprint, device, end.sequence, end.hash, self._world.wall())
         return self._me.sign(Head.KIND, head.to_body()).to_bytes()
 
-    async def _advance(self, supplier: bytes, device: bytes, sequence: int) -> None:
+    def _advance(self, supplier: bytes, device: bytes, sequence: int) -> None:
+        """What suppliers hold is written down after a pull only; heads tell it again at every start."""
         self._acked[supplier, device] = sequence
-        end = self._catalog.end(device).sequence
-        if sequence == end:
-            row = (supplier, device, sequence)
-            self._catalog.change(
-                lambda database: database.execute("INSERT OR REPLACE INTO log_acks VALUES(?, ?, ?)", row)
-            )
         self.machine.send("acked")
         self.on_ack()
 

@@ -30,6 +30,7 @@ SILENCE = 30.0
 STALLED = 3.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
+NOTE_AFTER = 0.05
 DOUBTED = "bad-piece"
 
 
@@ -125,6 +126,8 @@ class Motion:
         self.on_piece: Callable[[PieceRef, bytes], None] = lambda piece, supplier: None
         self.on_lost: Callable[[PieceRef], None] = lambda piece: None
         self.on_stall: Callable[[], None] = lambda: None
+        self._kept: list[tuple[PieceRef, bytes]] = []
+        self._writing: Any = None
         self.sender = DataSender(registry, self)
 
     def start(self) -> None:
@@ -243,9 +246,8 @@ class Motion:
         """A flight ended: with the supplier's word, or with an error."""
         self._land(queue, flight)
         if error is None:
-            queue.known.discard(flight.piece.pack)
             queue.failures, queue.paused_until, queue.reason, queue.doubt = 0, 0.0, "", False
-            self._note(self._keep(flight.piece, queue.supplier))
+            self._keep(flight.piece, queue.supplier)
         else:
             queue.waiting.appendleft((flight.piece.pack, flight.size))
             self._pause(queue, error)
@@ -259,15 +261,41 @@ class Motion:
             queue.failures += 1
             queue.paused_until = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(queue.failures - 1, 10))
 
-    def _note(self, coroutine: Any) -> None:
-        deferred: Deferred[Any] = Deferred.fromCoroutine(coroutine)
-        deferred.addErrback(lambda failure: self.log.failure("a piece could not be noted", failure))
-
-    async def _keep(self, piece: PieceRef, supplier: bytes) -> None:
-        await self.catalog.change(lambda database: mark_kept(database, piece, supplier, self._keep_local()))
-        if not self._keep_local():
-            await self.world.run_in_thread(self._spool.remove, piece.pack, piece.index)
+    def _keep(self, piece: PieceRef, supplier: bytes) -> None:
+        """A crash before this is written down costs one piece that is sent again, so many share a write."""
+        self._kept.append((piece, supplier))
+        if self._writing is None:
+            self._writing = self.world.clock.callLater(NOTE_AFTER, self.write_kept)
         self.on_piece(piece, supplier)
+
+    def write_kept(self) -> "Deferred[None]":
+        """Write down what was acknowledged since the last time, then let go of it here."""
+        if self._writing is not None and self._writing.active():
+            self._writing.cancel()
+        self._writing = None
+        kept, self._kept = self._kept, []
+        noting: Deferred[None] = Deferred.fromCoroutine(self._write_kept(kept))
+        return noting.addErrback(lambda failure: self.log.failure("pieces could not be noted", failure))
+
+    async def _write_kept(self, kept: list[tuple[PieceRef, bytes]]) -> None:
+        if not kept:
+            return
+        keep_local = self._keep_local()
+
+        def note(database: Any) -> None:
+            for piece, supplier in kept:
+                mark_kept(database, piece, supplier, keep_local)
+
+        await self.catalog.change(note)
+        for piece, supplier in kept:
+            if supplier in self.queues:
+                self.queues[supplier].known.discard(piece.pack)
+        if not keep_local:
+            await self.world.run_in_thread(self._remove, [piece for piece, _ in kept])
+
+    def _remove(self, pieces: list[PieceRef]) -> None:
+        for piece in pieces:
+            self._spool.remove(piece.pack, piece.index)
 
     def lost(self, queue: Queue, flight: Flight) -> None:
         """The spool has not got the piece any more."""

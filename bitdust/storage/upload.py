@@ -109,6 +109,8 @@ class Workshop(Protocol):
 
     def is_logged(self, sequence: int) -> bool: ...
 
+    def wait_for_company(self) -> "Deferred[None]": ...
+
     def upload_ended(self, upload: "Upload") -> None: ...
 
 
@@ -233,6 +235,7 @@ class Upload:
         return Deferred.fromCoroutine(self._finish())
 
     async def _finish(self) -> None:
+        await self._shop.wait_for_company()
         await self._shop.reading.run(lambda database: self._shop.packer.close_all())
         self._shop.holding.take(self._shop.packer.take_full())
         self._log_ready()

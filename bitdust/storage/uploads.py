@@ -63,6 +63,11 @@ class Uploads:
             upload.suspend()
 
     @property
+    def running(self) -> int:
+        """How many jobs are at work."""
+        return len(self._running)
+
+    @property
     def is_quiet(self) -> bool:
         """Whether no upload could be building on a pack."""
         return not (self._running or self._waiting or self._preparing)
