@@ -39,6 +39,8 @@ class BackupMonitor(Machine):
       REBUILDING   failed             -      CLEANING    clean
       CLEANING     cleaned            -      READY       -
       CLEANING     sync               -      LIST_FILES  list_files
+      CLEANING     deleted            -      CLEANING    clean
+      CLEANING     timer-1min         -      READY       -
       CLEANING     failed             -      READY       -
       *            shutdown           -      CLOSED      -
     """
@@ -48,7 +50,7 @@ class BackupMonitor(Machine):
       PAUSE       init suppliers-changed deleted listed rebuilt cleaned failed
       LIST_FILES  init sync suppliers-changed deleted rebuilt cleaned
       REBUILDING  init suppliers-changed deleted listed cleaned
-      CLEANING    init suppliers-changed deleted listed rebuilt
+      CLEANING    init suppliers-changed listed rebuilt
     """
     initial = "AT_STARTUP"
     final = ("CLOSED",)

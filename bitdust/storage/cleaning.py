@@ -51,6 +51,7 @@ class Cleaner:
         self._me = me
         self._ports = ports
         self._last_order = 0
+        self._awaited: tuple[int, Deferred[None]] | None = None
         self.is_quiet: Callable[[], bool] = lambda: True
 
     def delete(self, target: Target) -> "Deferred[int]":
@@ -70,20 +71,41 @@ class Cleaner:
     async def clean(self) -> None:
         """One round: old versions, packs without use, orders to suppliers."""
         if self._index.recovered and self.is_quiet():
-            now = self._world.wall()
-            alone, copies = self._alone(), int(self._settings.get("services/backups/max-copies"))
-
-            def ops(database: sqlite3.Connection) -> list[Op]:
-                if not self.is_quiet():
-                    return []
-                old = old_names(database, copies) if copies else []
-                packs = unused_packs(database, now - ORPHAN_AGE if alone else None)
-                return [tombstone_op(old, packs, int(now * 1000))] if old or packs else []
-
-            await self._writer.write(ops)
+            await self._write(self._old)
+            await self._until_safe(await self._write(self._unused))
         await self._drop_waiting()
         for supplier in self._online():
             await self._order(supplier)
+
+    def _write(self, choose: "Callable[[sqlite3.Connection], tuple[list[str], list[bytes]]]") -> "Deferred[int]":
+        now = int(self._world.wall() * 1000)
+
+        def ops(database: sqlite3.Connection) -> list[Op]:
+            names, packs = choose(database) if self.is_quiet() else ([], [])
+            return [tombstone_op(names, packs, now)] if names or packs else []
+
+        return self._writer.write(ops)
+
+    def _old(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
+        copies = int(self._settings.get("services/backups/max-copies"))
+        return (old_names(database, copies) if copies else []), []
+
+    def _unused(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
+        return [], unused_packs(database, self._world.wall() - ORPHAN_AGE if self._alone() else None)
+
+    def _until_safe(self, sequence: int) -> "Deferred[None]":
+        """Fires when enough suppliers hold my log up to an entry; may be cancelled."""
+        self._awaited = (sequence, Deferred())
+        self.acked()
+        return self._awaited[1]
+
+    def acked(self) -> None:
+        """A supplier holds more of my log than before."""
+        if self._awaited is None:
+            return
+        sequence, waiting = self._awaited
+        if not waiting.called and self._index.safe_sequence() >= sequence:
+            waiting.callback(None)
 
     def _alone(self) -> bool:
         """Whether this is the only device that counts."""

@@ -81,9 +81,13 @@ class Core:
         self.motion.on_stall = self.holding.tell
         self.listing.on_piece = self.holding.piece_kept
         self.log_writer.on_entry = self.index.new_entry
-        self.index.on_ack = self.holding.tell
+        self.index.on_ack = self._acked
         self.cleaner.is_quiet = lambda: self.uploads.is_quiet
         self.uploads.on_quiet = self.monitor.deleted
+
+    def _acked(self) -> None:
+        self.holding.tell()
+        self.cleaner.acked()
 
     def _block_size(self) -> int:
         size, largest = (self.settings.get(f"services/backups/{name}") for name in ("block-size", "max-block-size"))

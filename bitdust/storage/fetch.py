@@ -135,9 +135,9 @@ class PackFetch:
 
     def fill(self) -> None:
         """Ask as many suppliers as pieces are lacking."""
-        while len(self.pieces) + len(self._running) < self.k and self._ask_next():
+        while not self.done.called and len(self.pieces) + len(self._running) < self.k and self._ask_next():
             continue
-        if len(self.pieces) + len(self._running) < self.k and not self._running:
+        if not self.done.called and len(self.pieces) + len(self._running) < self.k and not self._running:
             self._next_round()
 
     def _ask_next(self) -> bool:
@@ -155,7 +155,7 @@ class PackFetch:
         best = min(open_ones, key=lambda index: (paces[index].rank, paces[index].expected(size), index))
         self._tried[best] = self._round
         download = self._running[best] = Download(self, self._places[best], best)
-        fetcher.asked(self)
+        fetcher.asked()
         download.machine.send("start")
         return True
 
@@ -258,7 +258,7 @@ class Fetcher:
         pack.fill()
         return pack.done
 
-    def asked(self, pack: PackFetch) -> None:
+    def asked(self) -> None:
         """A piece is asked for."""
         self.machine.send("piece-asked")
 

@@ -284,7 +284,7 @@ class Index:
     async def _ask_heads(self) -> list[SeenHead]:
         online = [supplier for supplier in self._members() if self._ports.is_online(supplier)]
         asking = [outcome(Deferred.fromCoroutine(self._ask(supplier))) for supplier in online]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking)
+        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         heads: list[SeenHead] = []
         for supplier, (_, answer) in zip(online, answers, strict=True):
             if answer.error is None:

@@ -80,7 +80,7 @@ class Listing:
         members = [supplier for supplier in (family.suppliers if family is not None else ()) if supplier is not None]
         online = [supplier for supplier in members if self._ports.is_online(supplier)]
         asking = [outcome(Deferred.fromCoroutine(self._one(supplier))) for supplier in online]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking)
+        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         for supplier, (_, answer) in zip(online, answers, strict=True):
             if answer.error is None:
                 self._heard[supplier] = answer.value

@@ -160,12 +160,13 @@ class Restore:
     # packs
 
     def fetch_packs(self) -> "Deferred[Any]":
+        fetched: Deferred[None] = Deferred(lambda _: self._cancel())
+        self._fetched = fetched
         whole = [file for file in self.plan.files if not file.left and file not in self._bad]
         finishing = self._shop.raid.submit(self._writer.finish, whole).addCallback(self._note)
         finishing.addCallback(lambda _: self._pump())
-        self._fetched = Deferred(lambda _: self._cancel())
         finishing.addErrback(self._end_fetching)
-        return self._fetched
+        return fetched
 
     def _cancel(self) -> None:
         self._packs.clear()

@@ -108,7 +108,7 @@ class Ring:
         self._heard = 0
         online = [supplier for supplier in self._members() if self._ports.is_online(supplier)]
         asking = [outcome(Deferred.fromCoroutine(self._ask(supplier))) for supplier in online]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking)
+        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         found: list[KeptRing] = []
         for supplier, (_, answer) in zip(online, answers, strict=True):
             if answer.error is None and answer.value is not None:
