@@ -58,22 +58,19 @@ class Supplier:
         self.asked: list[tuple[Command, str | None]] = []
         self.received = 0
         self.given = 0
-        self.frozen: list[Deferred] = []
         self.specs = {(spec.command, spec.kind): spec for spec in self.shop.rows.specs()}
 
     @property
     def fingerprint(self) -> bytes:
         return self.shop.me.fingerprint
 
-    def ask(self, me: "Node", command: Command, fields: dict, payload: bytes | None):
+    def ask(self, me: "Node", command: Command, fields: dict, payload: bytes | None, deadline: float):
         kind = fields.get("kind")
         self.asked.append((command, kind))
         if self.mode == "away":
             return fail(BitDustError("no-answer", "the supplier does not answer"))
         if self.mode == "frozen":
-            waiting: Deferred = Deferred(lambda one: self.frozen.remove(one))
-            self.frozen.append(waiting)
-            return waiting
+            return self._say_nothing(me.clock, deadline)
         Struct(self.specs[command, kind].fields).check(dict(fields), "fields")
         if self.mode == "full" and command is Command.DATA and kind == "piece":
             return fail(PeerFailed({"code": "no-space", "text": "the disk of the supplier is full"}))
@@ -87,6 +84,12 @@ class Supplier:
         if self.mode == "lying" and command is Command.RETRIEVE and kind == "piece":
             data = bytes([data[0] ^ 1]) + data[1:]
         return succeed(Reply(said.fields, data))
+
+    def _say_nothing(self, clock: Clock, deadline: float) -> Deferred:
+        waiting: Deferred = Deferred(lambda _: call.cancel())
+        error = BitDustError("no-answer", f"no answer within {deadline} seconds")
+        call = clock.callLater(deadline, waiting.errback, error)
+        return waiting
 
     def pieces(self) -> int:
         return sum(1 for path in self.shop.folder.rglob("*") if path.is_file() and len(path.name) > 32)
@@ -176,7 +179,7 @@ class Node:
         core = self.storage.core
         self.cut_after = -1
         core.catalog.drop()
-        for call in self.clock.getDelayedCalls():
+        for call in list(self.clock.getDelayedCalls()):
             call.cancel()
 
     def wait(self, deferred, seconds: float = 30.0):
@@ -234,7 +237,7 @@ class Node:
             return Deferred()
         self.sent += 1
         supplier = next(one for one in self.around.suppliers if one.fingerprint == to)
-        return supplier.ask(self, command, fields, rest[0] if rest else None)
+        return supplier.ask(self, command, fields, rest[0] if rest else None, options["deadline"])
 
     @property
     def outbox(self):
