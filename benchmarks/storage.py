@@ -230,12 +230,12 @@ class Bench:
         target = self.base / "frozen-down"
         normal, _ = self.timed(self.download, name, target)
         shutil.rmtree(target)
-        victims = self.network.suppliers[: len(self.network.suppliers) // 2]
         with ThreadPoolExecutor(1) as pool:
             start = time.perf_counter()
             running = pool.submit(self.download, name, target)
             wait_for(lambda: target.exists() or running.done(), "the start of the restore")
             time.sleep(normal / 3)
+            victims = self.busiest(len(self.network.suppliers) // 2)
             self.signal(victims, signal.SIGSTOP)
             try:
                 running.result(300)
@@ -246,6 +246,12 @@ class Bench:
             raise SystemExit("the file restored with frozen suppliers differs")
         shutil.rmtree(target)
         return {"normal_s": round(normal, 2), "half_frozen_s": round(frozen, 2)} | self._frozen_upload(local)
+
+    def busiest(self, count: int) -> list[NodeProcess]:
+        """Suppliers that are being asked for pieces right now, filled up with others."""
+        rows = self.customer.client.call("transfers_list")
+        busy = {row["global_id"].partition("@")[0]: len(row["incoming"]) for row in rows}
+        return sorted(self.network.suppliers, key=lambda node: -busy.get(node.name, 0))[:count]
 
     def _frozen_upload(self, local: Path) -> dict[str, Any]:
         random_file(local, 10 * MB)
@@ -307,6 +313,29 @@ def run_peer(script: Path, suppliers: int, sizes: str, out: Path) -> dict[str, A
     return report
 
 
+def peer_figures(run: dict[str, Any]) -> dict[str, Any]:
+    """What the peer's report calls otherwise, under our names; a word where it failed."""
+
+    def seconds(row: dict[str, Any]) -> Any:
+        return row["s"] if row["ok"] else f"fails {row['s']}"
+
+    freeze = run.get("freeze", {})
+    found = {
+        "start health_s": run["ready"]["web_answers_s"],
+        "start storage_ready_s": run["ready"]["all_servers_connected_s"],
+        "start idle_mib": run["memory_idle"]["gateway"]["rss_mib"],
+        "memory customer_peak_mib": run["memory_end"]["gateway"]["peak_mib"],
+        "memory supplier_peak_mib": run["memory_end"]["storage_node_median"]["peak_mib"],
+    }
+    for name, mine in (
+        ("frozen_0.4s_into_100MB_download", "frozen half_frozen_s"),
+        ("upload_with_1_frozen", "frozen upload_10mb_one_frozen_s"),
+    ):
+        if name in freeze:
+            found[mine] = seconds(freeze[name])
+    return found
+
+
 def table(ours: dict[str, Any], peer: dict[str, Any] | None) -> str:
     """Rows a person reads: what, ours, the peer."""
     run = peer["runs"][0] if peer else None
@@ -327,9 +356,11 @@ def table(ours: dict[str, Any], peer: dict[str, Any] | None) -> str:
                 f"{row['kb']} KB files, {row['parallel']} at once, {mine:14} {row[mine]:>12} "
                 f"{other.get(theirs, '-'):>12}"
             )
+    theirs = peer_figures(run) if run else {}
     for part in ("folder", "second_version", "memory", "frozen", "start"):
         for key, value in ours.get(part, {}).items():
-            lines.append(f"{part + ' ' + key:38} {value:>12}")
+            name = f"{part} {key}"
+            lines.append(f"{name:38} {value:>12} {theirs.get(name, '-'):>12}")
     return "\n".join(lines)
 
 

@@ -47,24 +47,29 @@ def decode(data: bytes, limit: int, max_items: int = 100_000) -> Value:
 
 def _scan(data: bytes, max_items: int) -> None:
     """Refuse tags, floats, indefinite lengths, depth and item floods before anything is built from the bytes."""
-    pending = [1]
+    pending, maps = [1], [False]
     position = items = 0
     size = len(data)
     while pending:
         if pending[-1] == 0:
             pending.pop()
+            maps.pop()
             continue
+        is_key = maps[-1] and pending[-1] % 2 == 0
         pending[-1] -= 1
         items += 1
         if items > max_items or position >= size:
             raise WireError("malformed", "the bytes end too early or hold too many items")
         major, argument, position = _head(data, position)
+        if is_key and major != 3:
+            raise WireError("malformed", "the keys of a map are texts")
         if major in (2, 3):
             position += argument
         elif major in (4, 5):
             if len(pending) > MAX_DEPTH or argument > max_items:
                 raise WireError("malformed", "nested too deeply or too many items")
             pending.append(argument * (major - 3))
+            maps.append(major == 5)
         elif major == 6:
             raise WireError("malformed", "tags are not used in this format")
     if position != size:

@@ -25,10 +25,10 @@ MAX_NAME = 255
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,18}[a-z0-9]")
 KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?")
-_PATH_ID = re.compile(r"\d{1,9}(\.\d{1,5})?(/\d{1,9}(\.\d{1,5})?)*")
-_VERSION = re.compile(r"F(\d{17})-(\d{1,5})")
-_OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)")
+_GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.ASCII)
+_PATH_ID = re.compile(r"\d{1,9}(\.\d{1,5})?(/\d{1,9}(\.\d{1,5})?)*", re.ASCII)
+_VERSION = re.compile(r"F(\d{17})-(\d{1,5})", re.ASCII)
+_OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)", re.ASCII)
 
 
 class BadName(WireError):
@@ -59,7 +59,7 @@ class IDURL:
         name = parts.path[1:].removesuffix(".xml")
         plain = not (parts.query or parts.fragment or parts.username or parts.password)
         host = (parts.hostname or "").lower()
-        if default is None or not plain or not parts.path.endswith(".xml") or not _HOST.fullmatch(host):
+        if default is None or port == 0 or not plain or not parts.path.endswith(".xml") or not _HOST.fullmatch(host):
             raise BadName(f"{text[:100]!r} is not an identity URL such as http://host/alice.xml")
         if not USER_NAME.fullmatch(name):
             raise BadName(f"{name[:100]!r} is not a user name: 3 to 20 of a-z 0-9 - _")
@@ -123,7 +123,7 @@ class RemotePath:
 
     @classmethod
     def parse(cls, text: str) -> "RemotePath":
-        """Refuses ``..``, empty parts, control characters and more than 4096 bytes; code ``bad-name``."""
+        """Refuses ``..``, empty parts, null characters and more than 4096 bytes; code ``bad-name``."""
         try:
             size = len(text.encode())
         except UnicodeEncodeError as error:

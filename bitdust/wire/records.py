@@ -98,8 +98,11 @@ class PackRecord(Record):
 
     @classmethod
     def from_body(cls, data: bytes) -> "PackRecord":
+        """Raises `WireError`."""
         value = cls.parse_fields(data)
-        value["scheme"] = Scheme(**value["scheme"])
+        scheme = value["scheme"] = Scheme(**value["scheme"])
+        if scheme.k >= scheme.n or len(value["roots"]) != scheme.n:
+            raise WireError("bad-field", f"pack: {len(value['roots'])} roots where the scheme is {scheme.k} of {scheme.n}")
         return cls(**value)
 
     @property
@@ -147,7 +150,11 @@ class Contract(Record):
 
     @classmethod
     def from_body(cls, data: bytes) -> "Contract":
-        return cls(**cls.parse_fields(data))
+        """Raises `WireError`."""
+        contract = cls(**cls.parse_fields(data))
+        if contract.position >= contract.n:
+            raise WireError("bad-field", f"contract: there is no position {contract.position} among {contract.n}")
+        return contract
 
 
 @frozen
@@ -183,6 +190,10 @@ class Family(Record):
         family = cls(**cls.parse_fields(data))
         if len(family.suppliers) != family.n:
             raise WireError("bad-field", f"family: {len(family.suppliers)} suppliers where n is {family.n}")
+        if family.addresses is not None and len(family.addresses) != family.n:
+            raise WireError("bad-field", f"family: {len(family.addresses)} addresses where n is {family.n}")
+        if family.k >= family.n:
+            raise WireError("bad-field", f"family: {family.k} of {family.n} is no scheme")
         return family
 
     @property

@@ -114,7 +114,9 @@ class Neighbours:
 class Node:
     """One device of a customer: home, identity, storage; it is the storage's ports, and its outbox."""
 
-    def __init__(self, home: Path, around: Neighbours, clock: Clock | None = None, before: "Node | None" = None) -> None:
+    def __init__(
+        self, home: Path, around: Neighbours, clock: Clock | None = None, before: "Node | None" = None
+    ) -> None:
         self.home = home
         self.around = around
         self.clock = clock or Clock()

@@ -1,11 +1,11 @@
-"""Crashes, new machines, several devices: whatever was called safe comes back, and nothing is passed over in silence."""
+"""Crashes, new machines, several devices: whatever was called safe comes back, and nothing lacks in silence."""
 
 import shutil
 from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.crypt.keyring import RingKey
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
