@@ -102,7 +102,8 @@ class PackRecord(Record):
         value = cls.parse_fields(data)
         scheme = value["scheme"] = Scheme(**value["scheme"])
         if scheme.k >= scheme.n or len(value["roots"]) != scheme.n:
-            raise WireError("bad-field", f"pack: {len(value['roots'])} roots where the scheme is {scheme.k} of {scheme.n}")
+            text = f"pack: {len(value['roots'])} roots where the scheme is {scheme.k} of {scheme.n}"
+            raise WireError("bad-field", text)
         return cls(**value)
 
     @property
