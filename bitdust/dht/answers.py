@@ -71,7 +71,8 @@ class Answers:
     def serve(self, query: Message, address: Address, shown: bool) -> dict[str, Any] | None:
         """The reply's fields."""
         fields = self._serve[query["q"]](query, address, shown)
-        if self.peers is not None:
+        if self.peers is not None and shown:
+            # Whoever has shown no token may not be there at all: a ping to him would be our flood at somebody else.
             self.peers.asked_by(query, address)
         return fields
 

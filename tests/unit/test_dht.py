@@ -1,0 +1,206 @@
+"""The hash table: many nodes on one clock, records that prove themselves, loss, death and partitions."""
+
+import hashlib
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.device import certify
+from bitdust.dht.node import DHTNode
+from bitdust.dht.records import DHTRecord
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import DeviceAddresses, Family
+from tests.dht_kit import START, DHTGrid
+from tests.unit.storage_kit import master_key
+
+DAY = 86_400
+
+
+class DHTCase(SynchronousTestCase):
+    size = 30
+
+    def setUp(self) -> None:
+        self.grid = DHTGrid()
+        self.grid.build(self.size)
+        self.grid.run(2)
+        self.addCleanup(self._end)
+
+    def _end(self) -> None:
+        self.grid.stop()
+        self.assertEqual([call for call in self.grid.clock.getDelayedCalls() if call.active()], [])
+
+    def own(self, node: DHTNode) -> bytes:
+        """Give a node the test's identity; its fingerprint."""
+        certificate = certify(master_key(), node._device.public, 0)
+        node.set_owner(master_key().public.spki, certificate)
+        return certificate.owner
+
+    def family(self, node: DHTNode, revision: int, suppliers: int = 4):
+        owner = self.own(node)
+        names = [hashlib.sha256(b"%d" % number).digest() for number in range(suppliers)]
+        record = Family(owner, revision, (suppliers + 1) // 2, suppliers, int(START), names)
+        return owner, node._device.sign_record(Family.KIND, record.to_body()).to_bytes()
+
+    def put_family(self, node: DHTNode, revision: int, suppliers: int = 4):
+        owner, value = self.family(node, revision, suppliers)
+        return self.grid.wait(node.put("family", owner, revision, value, DAY))
+
+    def get_family(self, node: DHTNode):
+        return self.grid.wait(node.get("family", master_key().fingerprint))
+
+
+class RecordsTests(DHTCase):
+    def test_what_one_node_puts_every_node_gets(self) -> None:
+        """A record is kept by twenty nodes and found from any other."""
+        stored = self.put_family(self.grid.nodes[3], 1)
+        self.assertEqual(stored.count, 20)
+        for node in self.grid.nodes[::7]:
+            self.assertEqual(self.get_family(node).revision, 1)
+
+    def test_the_newest_revision_wins(self) -> None:
+        """A later revision replaces the earlier one everywhere; an earlier one is refused as stale."""
+        node = self.grid.nodes[3]
+        self.put_family(node, 5)
+        self.put_family(node, 6)
+        self.assertEqual(self.get_family(self.grid.nodes[20]).revision, 6)
+        error = self.assertRaises(BitDustError, self.put_family, node, 5)
+        self.assertEqual(error.code, "stale")
+
+    def test_two_values_of_one_revision_are_refused(self) -> None:
+        """Another value under the same revision changes nothing and is told as a conflict."""
+        node = self.grid.nodes[3]
+        self.put_family(node, 1)
+        error = self.assertRaises(BitDustError, self.put_family, node, 1, 6)
+        self.assertEqual(error.code, "conflict")
+
+    def test_records_outlive_a_third_of_the_nodes(self) -> None:
+        """With a third of the nodes gone at once a record is still found from every node that lives."""
+        self.put_family(self.grid.nodes[3], 1)
+        dead = set(range(5, self.size, 3))
+        for number in dead:
+            self.grid.kill(number)
+        for number in set(range(1, self.size, 6)) - dead:
+            found = self.get_family(self.grid.nodes[number])
+            self.assertIsNotNone(found)
+
+    def test_loss_does_not_hide_a_record(self) -> None:
+        """With one of six datagrams lost records are stored and found."""
+        self.grid.udp.loss = 1 / 6
+        self.put_family(self.grid.nodes[3], 1)
+        for node in self.grid.nodes[::9]:
+            self.assertEqual(self.get_family(node).revision, 1)
+
+    def test_what_is_not_there_is_none(self) -> None:
+        """A subject that nobody ever put a record for gives None, not an error."""
+        self.assertIsNone(self.grid.wait(self.grid.nodes[3].get("family", b"\1" * 32)))
+
+    def test_any_change_of_a_record_is_refused(self) -> None:
+        """Every field of a record is under its signatures: changed in any, it is stored nowhere."""
+        node = self.grid.nodes[3]
+        owner, value = self.family(node, 1)
+        self.grid.wait(node.put("family", owner, 1, value, DAY))
+        data = node._store.get(next(iter(node._store._entries)), self.grid.wall())
+        record = DHTRecord.from_bytes(data)
+        changes = {
+            "revision": 2, "expires": record.expires + 1, "subject": b"\2" * 32, "value": value[:-1] + b"\0",
+            "signature": bytes(64), "type": "head", "owner": record.owner[:-1] + b"\0",
+            "certificate": record.certificate[:-1] + b"\0",
+        }  # fmt: skip
+        from attrs import evolve
+
+        for name, changed in changes.items():
+            forged = evolve(record, **{name: changed}).to_bytes()
+            error = self.assertRaises(WireError, self.grid.wait, self.grid.nodes[7].put_raw(forged))
+            self.assertTrue(error.code, name)
+
+    def test_records_about_others_are_refused(self) -> None:
+        """A device can sign records of its owner alone."""
+        node = self.grid.nodes[3]
+        _, value = self.family(node, 1)
+        error = self.assertRaises(WireError, self.grid.wait, node.put("family", b"\3" * 32, 1, value, DAY))
+        self.assertEqual(error.code, "bad-subject")
+
+    def test_records_expire(self) -> None:
+        """After its time nobody gives a record any more."""
+        node = self.grid.nodes[3]
+        owner, value = self.family(node, 1)
+        self.grid.wait(node.put("family", owner, 1, value, 600))
+        self.grid.run(700, 1)
+        self.assertIsNone(self.get_family(self.grid.nodes[9]))
+
+    def test_debugging_values_for_existing_clients(self) -> None:
+        """`dht_value_set` and `dht_value_get` answer with the fields that clients read, found or not."""
+        written = self.grid.wait(self.grid.nodes[2].debug_put("some-key", {"data": "x", "key": "some-key", "type": "t"}))
+        self.assertEqual((written["write"], written["key"]), ("success", "some-key"))
+        self.assertGreater(len(written["closest_nodes"]), 0)
+        read = self.grid.wait(self.grid.nodes[9].debug_get("some-key"))
+        self.assertEqual((read["read"], read["value"]["data"]), ("success", "x"))
+        missing = self.grid.wait(self.grid.nodes[9].debug_get("other-key"))
+        self.assertEqual(missing["read"], "failed")
+        self.assertNotIn("value", missing)
+        self.assertGreater(len(missing["closest_nodes"]), 0)
+
+
+class NodesTests(DHTCase):
+    def offer(self, number: int, layer: int) -> None:
+        """A node of an owner that shows its addresses in a layer."""
+        node = self.grid.nodes[number]
+        owner = self.own(node)
+
+        def addresses():
+            record = DeviceAddresses(owner, node._device.id, [f"tcp://10.0.0.{number}:7771"], int(START) * 1000)
+            return node._device.sign_record(record.KIND, record.to_body())
+
+        node.my_info(addresses)
+        node.attach(layer)
+
+    def test_a_random_node_is_one_of_the_layer(self) -> None:
+        """Only nodes of the layer that is asked for come back, proven and with addresses; all of them in time."""
+        offering = {5, 11, 17, 23}
+        for number in offering:
+            self.offer(number, 2)
+        self.grid.run(40, 0.1)
+        met = set()
+        for _ in range(40):
+            info = self.grid.wait(self.grid.nodes[8].random_node(2))
+            self.assertIsNotNone(info)
+            met.add(info.addresses[0])
+        self.assertEqual(met, {f"tcp://10.0.0.{number}:7771" for number in offering})
+
+    def test_nobody_of_an_empty_layer(self) -> None:
+        """A layer that nobody takes part in has no random node."""
+        self.assertIsNone(self.grid.wait(self.grid.nodes[8].random_node(3)))
+
+    def test_the_nearest_nodes_are_found(self) -> None:
+        """A lookup from anywhere gives the same nearest nodes, sorted, as an omniscient reader would."""
+        target = b"\x55" * 20
+        everyone = sorted(node.id for node in self.grid.nodes)
+        for node in self.grid.nodes[::10]:
+            found = [contact.id for contact in self.grid.wait(node.find_node(target))]
+            others = [ident for ident in everyone if ident != node.id]
+            near = sorted(others, key=lambda ident: int.from_bytes(ident, "big") ^ int.from_bytes(target, "big"))
+            self.assertEqual(found[:10], near[:10])
+
+    def test_a_restarted_node_needs_no_seeds(self) -> None:
+        """A node that was there before finds the others again from its own database, with every seed dead."""
+        database = Path(self.mktemp())
+        node = self.grid.add(database=database)
+        self.grid.run(5)
+        node.stop()
+        self.grid.kill(0)
+        again = DHTNode(self.grid.world(len(self.grid.nodes)), node._device, node.connector._registry, database)
+        again.start(14441, "", [])
+        self.grid.nodes[-1] = again
+        self.grid.run(10)
+        self.assertGreater(len(self.grid.wait(again.find_node(b"\7" * 20))), 10)
+
+    def test_a_healed_partition_finds_together(self) -> None:
+        """Two halves that did not hear each other for a minute find each other's records afterwards."""
+        half = set(self.grid.hosts[: self.size // 2])
+        self.grid.udp.cut = lambda one, other: (one in half) != (other in half)
+        self.grid.run(60, 0.2)
+        self.put_family(self.grid.nodes[3], 1)
+        self.grid.udp.cut = lambda one, other: False
+        self.grid.run(400, 0.5)
+        self.assertIsNotNone(self.get_family(self.grid.nodes[self.size - 2]))
