@@ -22,6 +22,7 @@ from bitdust.wire.schema import Bytes, Int, ListOf, Struct, Text, parse
 MAX_KEY_FILE = 16 * 1024
 MAX_HINTS = 6 * 1024
 MAX_SEEDS, MAX_HINTED, MAX_HEADS = 16, 64, 8
+_BYTE_ORDER_MARK = "\ufeff"
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1}
 _ENCRYPTED = "BITDUST ENCRYPTED PRIVATE KEY"
 _HINTS = "BITDUST HINTS"
@@ -115,9 +116,9 @@ class KeyFile:
         return cls(_idurls(text), MasterKey.from_pem(pem, passphrase), hints, damaged)
 
     def write(self, passphrase: bytes | None = None) -> str:
-        """The text; with a passphrase the key in it is encrypted (scrypt, RFC 7914, and AES-256-GCM)."""
+        """The text; a passphrase, unless it is empty, encrypts the key in it (scrypt, RFC 7914, and AES-256-GCM)."""
         pem = self.master.to_pem()
-        key = pem if passphrase is None else _block(_ENCRYPTED, _encrypt(pem.encode(), passphrase))
+        key = pem if not passphrase else _block(_ENCRYPTED, _encrypt(pem.encode(), passphrase))
         urls = "".join(f"{url}\n" for url in self.idurls)
         return urls + key + _block(_HINTS, self.hints.to_bytes())
 
@@ -147,9 +148,9 @@ def _private_pem(text: str, passphrase: bytes | None) -> str:
         if not passphrase:
             raise WireError("passphrase-needed", "this key file is encrypted: give its passphrase")
         return _decrypt(box, passphrase)
-    start = text.index("-----BEGIN ")
+    start = text.find("-----BEGIN ")
     end = text.find("PRIVATE KEY-----", text.find("-----END ", start))
-    if end < 0:
+    if start < 0 or end < 0:
         raise WireError("bad-key", "the private key in this file has no end; the file is cut off")
     return text[start : end + len("PRIVATE KEY-----")] + "\n"
 
@@ -170,7 +171,8 @@ def _decrypt(box: bytes, passphrase: bytes) -> str:
 
 
 def _idurls(text: str) -> tuple[IDURL, ...]:
-    lines = [line.strip() for line in text.partition("-----BEGIN ")[0].splitlines() if line.strip()]
+    head = text.removeprefix(_BYTE_ORDER_MARK).partition("-----BEGIN ")[0]
+    lines = [line.strip() for line in head.splitlines() if line.strip()]
     if len(lines) > 6:
         raise WireError("not-a-key-file", "at most six identity URLs stand before the key")
     return tuple(IDURL.parse(line) for line in lines)

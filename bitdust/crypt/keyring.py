@@ -16,6 +16,8 @@ from bitdust.wire.schema import Bytes, Flag, Int, ListOf, Optional, Struct, Text
 
 MASTER = "master"
 MAX_RING = 256 * 1024
+SEAL_ROOM = 8 * 1024
+"""Left free for the seal, the signature, and storage secrets that are still to come."""
 MAX_KEYS = 500
 MAX_LABEL = 200
 _PEM = Text(10 * 1024)
@@ -97,15 +99,22 @@ class KeyRing:
         )
 
     def add(self, key: RingKey) -> None:
-        """Register a key; an existing one is never replaced (code ``key-exists``)."""
+        """Register a key; an existing one is never replaced (code ``key-exists``).
+
+        What could not be read back is refused here, ``bad-field`` or ``too-many-keys``: a ring must stay readable.
+        """
         if key.key_id in self:
             raise BitDustError("key-exists", f"key {key.key_id!r} exists already")
         if not KEY_ALIAS.fullmatch(key.key_id.partition("$")[0]):
             raise BitDustError("bad-key-id", f"{key.key_id!r} is no key id: letters, digits, '.', '_' and '-'")
         if len(self.keys) >= MAX_KEYS:
             raise BitDustError("too-many-keys", f"a key ring holds at most {MAX_KEYS} keys")
+        _KEY.check(key.as_map(), "key")
         marked = self.keys.get(key.key_id)
-        self.keys[key.key_id] = evolve(key, secrets=marked.secrets | key.secrets) if marked else key
+        added = evolve(key, secrets=marked.secrets | key.secrets) if marked else key
+        if len(KeyRing(self.keys | {key.key_id: added}).to_bytes()) > MAX_RING - SEAL_ROOM:
+            raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
+        self.keys[key.key_id] = added
 
     def label(self, key_id: str, label: str) -> None:
         """Give a key another label, at most 200 characters."""
@@ -159,7 +168,10 @@ class KeyRing:
         """Raises `WireError`."""
         ring = cls()
         for stored in parse(data, _RING, MAX_RING, "key ring")["keys"]:
-            secrets = {item["epoch"]: item["secret"] for item in stored.pop("secrets")}
+            stored_secrets = stored.pop("secrets")
+            secrets = {item["epoch"]: item["secret"] for item in stored_secrets}
+            if len(secrets) != len(stored_secrets):
+                raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} has an epoch twice")
             if stored["key_id"] in ring.keys:
                 raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} stands there twice")
             ring.keys[stored["key_id"]] = RingKey(**stored, secrets=secrets)

@@ -27,7 +27,8 @@ MAX_SOURCES = 6
 MAX_DEVICES = 8
 MAX_REVISION = 2**31
 _DOMAIN = b"BitDust identity 1\0"
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_NAMESPACE = re.compile(rb"\sxmlns\s*[:=]")
 _PARTS = ("name", "sources", "revision", "date", "publickey", "devices", "signature")
 
 
@@ -204,6 +205,9 @@ def _read(xml: bytes) -> IdentityDocument:
     body = xml.removeprefix(b'<?xml version="1.0" encoding="utf-8"?>')
     if b"<!" in body or b"<?" in body or b"&" in body.replace(b"&amp;", b""):
         raise _malformed("no DTD, entity, comment, CDATA or processing instruction is accepted")
+    # A null is how the parser takes bytes for UTF-16, in which a DTD would hide from the search above.
+    if b"\0" in body or _NAMESPACE.search(body):
+        raise _malformed("no null character and no namespace is accepted")
     try:
         body.decode()
         root = ElementTree.fromstring(body)
@@ -211,7 +215,7 @@ def _read(xml: bytes) -> IdentityDocument:
         raise _malformed(f"not XML: {error}") from error
     if root.tag != "identity" or root.attrib != {"version": str(VERSION)}:
         raise _malformed(f"not an identity of version {VERSION}")
-    if [child.tag for child in root] != list(_PARTS):
+    if [child.tag for child in root] != list(_PARTS) or _is_stray(root):
         raise _malformed("its elements are not " + ", ".join(_PARTS))
     parts = {child.tag: child for child in root}
     return IdentityDocument(
@@ -231,10 +235,15 @@ def _text(element: ElementTree.Element) -> str:
     return (element.text or "").strip()
 
 
+def _is_stray(element: ElementTree.Element) -> bool:
+    """Whether there is text between the children."""
+    return any((text or "").strip() for text in (element.text, *(child.tail for child in element)))
+
+
 def _children(element: ElementTree.Element, tag: str, most: int) -> list[ElementTree.Element]:
     children = list(element)
-    stray = (element.text or "").strip() or any((child.tail or "").strip() for child in children)
-    if not 1 <= len(children) <= most or element.attrib or stray or any(child.tag != tag for child in children):
+    others = any(child.tag != tag for child in children)
+    if not 1 <= len(children) <= most or element.attrib or _is_stray(element) or others:
         raise _malformed(f"<{element.tag}> holds 1 to {most} <{tag}>")
     return children
 

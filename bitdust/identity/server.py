@@ -4,8 +4,10 @@ from collections import deque
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, ITransport
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -20,6 +22,9 @@ from bitdust.world import World
 FOLDER = "identityserver"
 PUSHES_A_MINUTE = 30
 MAX_IDENTITIES = 100_000
+MAX_CONNECTIONS = 256
+LONGEST = 60.0
+"""Seconds that a connection may take, from its first byte to the last, however slowly it comes."""
 
 
 class SettingsPort(Protocol):
@@ -48,6 +53,7 @@ class IdentityServer:
         self._settings = settings
         self._folder = world.home / FOLDER
         self._port: IListeningPort | None = None
+        self._bounded: _Bounded | None = None
         self._pushes: dict[str, deque[float]] = {}
 
     def start(self) -> "Deferred[int]":
@@ -55,7 +61,8 @@ class IdentityServer:
         make_private_folder(self._folder)
         remove_leftovers(self._folder)
         site = Site(_Root(self), reactor=cast(Any, self._world.clock))
-        site.noisy = False
+        site.requestFactory = _LimitedRequest
+        self._bounded = _Bounded(site, self._world.clock)
         port = self._settings.get("services/identity-server/web-port")
         endpoint = self._world.network.server(port, self._settings.get("services/network/interface"))
 
@@ -66,11 +73,13 @@ class IdentityServer:
         def refused(failure: Failure) -> int:
             raise BitDustError("port-taken", f"TCP port {port} cannot be opened: {failure.getErrorMessage()}")
 
-        return maybeDeferred(endpoint.listen, site).addCallbacks(listening, refused)
+        return maybeDeferred(endpoint.listen, self._bounded).addCallbacks(listening, refused)
 
     def stop(self) -> "Deferred[None]":
-        """Close the port."""
+        """Close the port and what is open on it."""
         port, self._port = self._port, None
+        if self._bounded is not None:
+            self._bounded.break_off()
         return maybeDeferred(port.stopListening if port else lambda: None).addCallback(lambda _: None)
 
     @property
@@ -139,6 +148,58 @@ class IdentityServer:
             self._pushes = {who: when for who, when in self._pushes.items() if when and now - when[-1] < 60}
 
 
+class _LimitedRequest(Request):
+    """Keeps no more of a body than tells that it is too large, in memory; one that goes on and on is cut off."""
+
+    _received = 0
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - the interface's name
+        super().gotLength(0)  # type: ignore[no-untyped-call]
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - the interface's name
+        super().handleContentChunk(data[: max(0, MAX_SIZE + 1 - self._received)])  # type: ignore[no-untyped-call]
+        self._received += len(data)
+        if self._received > 4 * MAX_SIZE:
+            cast(Any, self.channel).transport.abortConnection()
+
+
+class _Connection(ProtocolWrapper):
+    """One connection, which ends after a while."""
+
+    _late: IDelayedCall | None = None
+
+    def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - the interface's name
+        factory = cast(_Bounded, self.factory)
+        self._late = factory.clock.callLater(LONGEST, self._abort)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+        if len(factory.protocols) > MAX_CONNECTIONS:
+            self._abort()
+
+    def _abort(self) -> None:
+        cast(Any, self.transport).abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - the interface's name
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+
+class _Bounded(WrappingFactory):
+    """Bounds how many connections there are, and how long each of them lasts."""
+
+    protocol = _Connection
+    noisy = False
+
+    def __init__(self, site: Site, clock: IReactorTime) -> None:
+        super().__init__(site)  # type: ignore[no-untyped-call]
+        self.clock = clock
+
+    def break_off(self) -> None:
+        """Close all of them at once."""
+        for connection in list(self.protocols):
+            cast(Any, connection).transport.abortConnection()
+
+
 class _Root(Resource):
     """``GET /`` names the server, ``GET /<name>.xml`` gives a document, ``POST /`` and ``PUT`` store one."""
 
@@ -181,12 +242,7 @@ class _Document(Resource):
 
 
 def _take(server: IdentityServer, request: Request) -> bytes:
-    length = int(request.getHeader("content-length") or 0)
-    data = (
-        request.content.read(MAX_SIZE + 1)
-        if request.content is not None and length <= MAX_SIZE
-        else b"x" * (MAX_SIZE + 1)
-    )
+    data = request.content.read(MAX_SIZE + 1) if request.content is not None else b""
     client = request.getClientAddress()
     try:
         word = server.accept(data, getattr(client, "host", "?"))
