@@ -1,0 +1,228 @@
+"""The key ring and the key file: what a person must not lose, and what is refused."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt import keyfile
+from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
+from bitdust.crypt.keyring import MASTER, MAX_RING, KeyRing, RingKey
+from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL
+from tests.vectors.keys import master
+
+SECRET, PACK = bytes(range(32)), b"p" * 16
+URLS = (IDURL.parse("http://id.example/alice.xml"), IDURL.parse("https://b.example/alice.xml"))
+HINTS = Hints(
+    3,
+    ("seed.example:14441",),
+    (SupplierHint(b"s" * 32, ("tcp://host:7771",)), SupplierHint(b"t" * 32)),
+    (HeadHint(b"d" * 8, 17, b"h" * 32),),
+)
+
+
+def code_of(case: SynchronousTestCase, call: Any, *args: Any) -> str:
+    """The code of the `BitDustError` that a call must raise."""
+    return str(case.assertRaises(BitDustError, call, *args).code)
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    """The bytes with one bit changed."""
+    return data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]
+
+
+class Rings(SynchronousTestCase):
+    """The key ring."""
+
+    def ring(self, *keys: RingKey) -> KeyRing:
+        made = KeyRing()
+        for key in keys:
+            made.add(key)
+        return made
+
+    def test_round_trip(self):
+        """A ring comes back from its bytes, erased keys and all epochs too."""
+        ring = self.ring(
+            RingKey(MASTER, secrets={1: SECRET, 2: PACK * 2}), RingKey("docs", "\u00e9", private="P", public="Q")
+        )
+        ring.erase("docs")
+        self.assertEqual(KeyRing.from_bytes(ring.to_bytes()), ring)
+        self.assertEqual(ring.current(MASTER), (2, PACK * 2))
+        self.assertEqual([key.key_id for key in ring.living()], [MASTER])
+
+    def test_every_field(self):
+        """A ring with a field that is missing, odd, unknown or twice is refused."""
+        ring = self.ring(RingKey(MASTER, "label", secrets={1: SECRET}, private="P", public="Q"))
+        value = decode(ring.to_bytes(), MAX_RING)
+        key = value["keys"][0]
+        bad = [
+            value | {"version": 2},
+            value | {"x": 1},
+            {"keys": []},
+            value | {"keys": [key, key]},
+            value | {"keys": {}},
+        ]
+        bad += [value | {"keys": [key | {name: odd}]} for name in key for odd in (1, [1], b"x", {"x": 1})]
+        bad += [
+            value | {"keys": [{k: v for k, v in key.items() if k != name}]}
+            for name in ("key_id", "label", "active", "secrets")
+        ]
+        secrets = ([{"epoch": 0, "secret": SECRET}], [{"epoch": 1, "secret": b"x"}], key["secrets"] * 2, [{"epoch": 1}])
+        bad += [value | {"keys": [key | {"secrets": one}]} for one in secrets]
+        for one in bad:
+            self.assertEqual(code_of(self, KeyRing.from_bytes, encode(one)), "bad-field", one)
+        self.assertEqual(code_of(self, KeyRing.from_bytes, bytes(MAX_RING + 1)), "too-large")
+
+    @given(st.binary(max_size=200))
+    def test_any_bytes(self, data):
+        """Bytes that are no ring are refused."""
+        self.assertRaises(WireError, KeyRing.from_bytes, data)
+
+    def test_an_existing_key_is_never_replaced(self):
+        """Weakness 13: adding or merging a key of a known name leaves the known one."""
+        ring = self.ring(RingKey("docs", "mine", private="MINE", secrets={1: SECRET}))
+        theirs = self.ring(RingKey("docs", "theirs", private="THEIRS", secrets={1: bytes(32), 2: PACK * 2}))
+        self.assertEqual(code_of(self, ring.add, RingKey("docs", private="THEIRS")), "key-exists")
+        self.assertTrue(ring.merge(theirs))
+        self.assertEqual((ring.get("docs").private, ring.get("docs").secrets), ("MINE", {1: SECRET, 2: PACK * 2}))
+        self.assertFalse(ring.merge(theirs))
+
+    def test_what_was_erased(self):
+        """An erased key does not come back by a merge; its storage secrets stay readable; the master stays."""
+        ring = self.ring(RingKey(MASTER), RingKey("docs", private="P", secrets={1: SECRET}))
+        other = KeyRing.from_bytes(ring.to_bytes())
+        ring.erase("docs")
+        ring.merge(other)
+        self.assertNotIn("docs", ring)
+        self.assertEqual(code_of(self, ring.get, "docs"), "key-not-found")
+        self.assertEqual(ring.secret("docs", 1), SECRET)
+        self.assertEqual(code_of(self, ring.secret, "docs", 2), "key-not-found")
+        self.assertEqual(code_of(self, ring.erase, MASTER), "not-allowed")
+
+    def test_a_ring_stays_readable(self):
+        """Nothing is added that could not be read back: names, sizes, and all keys together."""
+        bad = (
+            (RingKey("a$" + "x" * 400), "bad-field"),
+            (RingKey("a", "l" * 900), "bad-field"),
+            (RingKey("a", private="x" * 20_000), "bad-field"),
+            (RingKey("a", secrets={1: b"short"}), "bad-field"),
+            (RingKey("../a"), "bad-key-id"),
+            (RingKey(""), "bad-key-id"),
+        )
+        ring = KeyRing()
+        for key, code in bad:
+            self.assertEqual(code_of(self, ring.add, key), code)
+        for number in range(60):
+            try:
+                ring.add(RingKey(f"key{number}", private="x" * 10_000))
+            except BitDustError as error:
+                self.assertEqual(error.code, "too-many-keys")
+        self.assertGreater(len(ring.keys), 20)
+        self.assertEqual(KeyRing.from_bytes(ring.to_bytes()), ring)
+        self.assertLess(len(master().public.seal(ring.to_bytes())), MAX_RING)
+
+    def test_secrets(self):
+        """A key gets its first storage secret once."""
+        ring = self.ring(RingKey("docs"))
+        self.assertEqual(code_of(self, ring.current, "docs"), "key-without-secret")
+        self.assertTrue(ring.ensure_secret("docs", lambda size: b"\1" * size))
+        self.assertFalse(ring.ensure_secret("docs", lambda size: b"\2" * size))
+        self.assertEqual(ring.current("docs"), (1, b"\1" * 32))
+
+
+class KeyFiles(SynchronousTestCase):
+    """The one file that a person keeps."""
+
+    def setUp(self):
+        self.patch(keyfile, "_SCRYPT", {"n": 2, "r": 8, "p": 1})
+
+    def test_round_trip(self):
+        """A key file comes back with its places, key and hints; with a passphrase no key is in the text."""
+        for passphrase in (None, b"pass"):
+            text = KeyFile(URLS, master(), HINTS).write(passphrase)
+            found = KeyFile.read(text, passphrase)
+            self.assertEqual((found.idurls, found.hints, found.damaged_hints), (URLS, HINTS, ""))
+            self.assertEqual(found.master.fingerprint, master().fingerprint)
+            self.assertEqual("BEGIN RSA PRIVATE KEY" in text, passphrase is None)
+        self.assertIn("BEGIN RSA PRIVATE KEY", KeyFile(URLS, master()).write(b""))
+
+    def test_the_key_alone_is_enough(self):
+        """A file without places and hints, with other line ends or a byte order mark, is read."""
+        text = KeyFile(URLS, master(), HINTS).write()
+        self.assertEqual(KeyFile.read(master().to_pem()).idurls, ())
+        for other in (text.replace("\n", "\r\n"), "\ufeff" + text, "\n\n" + text + "\n"):
+            self.assertEqual(KeyFile.read(other).idurls, URLS)
+
+    def test_passphrases(self):
+        """A missing and a wrong passphrase have their codes."""
+        text = KeyFile(URLS, master(), HINTS).write(b"pass")
+        self.assertEqual(code_of(self, KeyFile.read, text), "passphrase-needed")
+        self.assertEqual(code_of(self, KeyFile.read, text, b""), "passphrase-needed")
+        self.assertEqual(code_of(self, KeyFile.read, text, b"other"), "wrong-passphrase")
+
+    def test_every_byte_of_the_encrypted_block(self):
+        """Whatever part of the box is changed, no other key comes out of it."""
+        text = KeyFile(URLS, master()).write(b"pass")
+        box = decode(keyfile._find_block(text, "BITDUST ENCRYPTED PRIVATE KEY"), 1 << 14)
+        changes = ({"salt": bytes(16)}, {"nonce": bytes(12)}, {"box": flipped(box["box"], 9)}, {"box": box["box"][:-1]})
+        for change in (*changes, {"version": 2}, {"box": b""}, {"x": 1}):
+            bad = keyfile._block("BITDUST ENCRYPTED PRIVATE KEY", encode(box | change))
+            self.assertIn(code_of(self, KeyFile.read, bad, b"pass"), ("wrong-passphrase", "bad-field"), change)
+
+    def test_wrong_and_truncated_files(self):
+        """Other files and parts of a key file are refused, whatever their end is."""
+        for text in ("", "hello", "-----BEGIN CERTIFICATE-----", "http://id.example/alice.xml"):
+            self.assertEqual(code_of(self, KeyFile.read, text), "not-a-key-file", text)
+        self.assertEqual(code_of(self, KeyFile.read, "PRIVATE KEY-----"), "bad-key")
+        self.assertEqual(code_of(self, KeyFile.read, "x" * 20_000), "too-large")
+        self.assertEqual(code_of(self, KeyFile.read, "http://a/alice.xml\n" * 7 + master().to_pem()), "not-a-key-file")
+        self.assertEqual(code_of(self, KeyFile.read, "what is this\n" + master().to_pem()), "bad-name")
+        for passphrase in (None, b"pass"):
+            text = KeyFile(URLS, master()).write(passphrase)
+            end = text.index("-----END") + 20
+            for cut in range(0, end, 37):
+                self.assertIn(
+                    code_of(self, KeyFile.read, text[:cut], passphrase), ("not-a-key-file", "bad-key", "malformed"), cut
+                )
+
+    @given(st.text(max_size=200), st.integers(0, 3000))
+    def test_any_text(self, text, place):
+        """Whatever is written into a key file, it is read or refused with a code."""
+        good = KeyFile(URLS, master(), HINTS).write()
+        for one in (text, text + "PRIVATE KEY-----", good[:place] + text + good[place:]):
+            try:
+                self.assertEqual(KeyFile.read(one).master.fingerprint, master().fingerprint)
+            except WireError as error:
+                self.assertTrue(error.code)
+
+    def test_damaged_hints(self):
+        """Damaged hints are told and never keep anybody from the key."""
+        text = KeyFile(URLS, master(), HINTS).write()
+        begin = text.index("-----BEGIN BITDUST")
+        block = decode(HINTS.to_bytes(), 6000)
+        bad = [text[: begin + 60], text[:-5], text.replace("HINTS-----\n", "HINTS-----\n!", 1)]
+        bad += [text[:begin] + keyfile._block("BITDUST HINTS", encode(block | {name: "x"})) for name in block]
+        for one in bad:
+            found = KeyFile.read(one)
+            self.assertTrue(found.damaged_hints)
+            self.assertEqual((found.hints, found.master.fingerprint), (Hints(), master().fingerprint))
+
+    def test_the_largest_file(self):
+        """Hints are cut to their room, suppliers' addresses first, so that every file that is written is read."""
+        address = "tcp://" + "h" * 200 + ":7771"
+        full = Hints(
+            5,
+            tuple(f"{'s' * 200}{number}:1" for number in range(20)),
+            tuple(SupplierHint(bytes((number,)) * 32, (address,) * 4) for number in range(64)),
+            tuple(HeadHint(bytes((number,)) * 8, number, bytes(32)) for number in range(8)),
+        )
+        self.assertEqual(len(KeyFile.read(KeyFile(URLS, master(), full).write(b"p"), b"p").hints.heads), 8)
+        some = evolve(full, seeds=full.seeds[:1])
+        found = Hints.from_bytes(some.to_bytes())
+        self.assertEqual([hint.fingerprint for hint in found.suppliers], [hint.fingerprint for hint in full.suppliers])
+        few = evolve(some, suppliers=full.suppliers[:2])
+        self.assertEqual(Hints.from_bytes(few.to_bytes()), few)
