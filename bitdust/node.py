@@ -224,13 +224,17 @@ class Node:
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
+        self.load_home()
+        await Deferred.fromCoroutine(self.api.start())
+        await self.driver.start_all()
+
+    def load_home(self) -> None:
+        """Read who I am and whom I know; raises `BitDustError` that names a damaged file."""
         self.parts.me.load()
         self.parts.cache.load()
         self.parts.book.load()
         self.parts.family.load()
-        await Deferred.fromCoroutine(self.api.start())
         self._watch_identity()
-        await self.driver.start_all()
 
     def _watch_identity(self) -> None:
         def appeared(event: Any) -> None:

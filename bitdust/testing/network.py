@@ -1,0 +1,447 @@
+"""A network in memory: hosts with TCP and UDP on one clock, carrying bytes and nothing but bytes.
+
+Latency, bandwidth, loss of datagrams, partitions and death of hosts are set from outside. A stream keeps order, stops
+its sender when the reader stops, and knows nothing of a host that died: nobody is told, as on a real network.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import (
+    CannotListenError,
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+    TimeoutError,
+)
+from twisted.internet.interfaces import (
+    IConsumer,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+    ITCPTransport,
+    IUDPTransport,
+)
+from twisted.internet.protocol import DatagramProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+WINDOW = 256 * 1024
+"""Bytes of one direction that are on their way or unread at most; more wait at the sender."""
+BUFFER = 64 * 1024
+"""Bytes that wait at the sender before its producer is paused, as in a reactor."""
+FIRST_EPHEMERAL = 40_000
+
+
+class MemoryNetwork:
+    """All hosts. ``cut(one, other)`` tells whether two hosts cannot hear each other now."""
+
+    def __init__(self, clock: IReactorTime, seed: int = 1) -> None:
+        self.clock = clock
+        self.random = random.Random(seed)
+        self.latency = 0.005
+        self.bandwidth = 0.0
+        self.loss = 0.0
+        self.cut: Callable[[str, str], bool] = lambda one, other: False
+        self.hosts: dict[str, MemoryHost] = {}
+        self.datagrams = 0
+        self.stream_bytes = 0
+
+    def host(self, address: str) -> "MemoryHost":
+        """The host with this address; it is made when it is first named."""
+        if address not in self.hosts:
+            self.hosts[address] = MemoryHost(self, address)
+        return self.hosts[address]
+
+    def hears(self, one: str, other: str) -> bool:
+        """Whether bytes get from one host to the other."""
+        ends = (self.hosts.get(one), self.hosts.get(other))
+        return all(end is not None and end.alive for end in ends) and not self.cut(one, other)
+
+    def delay(self, size: int) -> float:
+        """Seconds until ``size`` bytes are over."""
+        return self.latency + (size / self.bandwidth if self.bandwidth else 0.0)
+
+
+class MemoryHost:
+    """One host; it is the `bitdust.world.Network` of its nodes."""
+
+    def __init__(self, network: MemoryNetwork, address: str) -> None:
+        self.network = network
+        self.address = address
+        self.alive = True
+        self.listening: dict[int, MemoryPort] = {}
+        self.datagram_ports: dict[int, MemoryUDPPort] = {}
+        self._next_port = FIRST_EPHEMERAL
+
+    def die(self) -> None:
+        """The host is gone, without a word to anybody."""
+        self.alive = False
+
+    def ephemeral(self) -> int:
+        """A port that nobody has."""
+        self._next_port += 1
+        return self._next_port
+
+    def resolve(self, name: str) -> str:
+        """The host that is meant: loopback is this one."""
+        return self.address if name == "localhost" or name.startswith("127.") else name
+
+    def client(self, host: str, port: int, timeout: float = 10.0) -> IStreamClientEndpoint:
+        """An endpoint that connects to another host."""
+        endpoint: IStreamClientEndpoint = MemoryClient(self, host, port, timeout)
+        return endpoint
+
+    def server(self, port: int, interface: str = "") -> IStreamServerEndpoint:
+        """An endpoint that listens here."""
+        endpoint: IStreamServerEndpoint = MemoryServer(self, port)
+        return endpoint
+
+    def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> IListeningPort:
+        """Bind a datagram protocol. Raises `CannotListenError`."""
+        number = port or self.ephemeral()
+        if number in self.datagram_ports:
+            raise CannotListenError(interface, number, OSError("address already in use"))
+        bound = self.datagram_ports[number] = MemoryUDPPort(self, number, protocol)
+        protocol.makeConnection(cast(IUDPTransport, bound))
+        listening: IListeningPort = bound
+        return listening
+
+    def interfaces(self) -> list[str]:
+        """This host's address."""
+        return [self.address]
+
+
+@implementer(IListeningPort)
+class MemoryUDPPort:
+    """One bound socket; datagrams may be lost, never changed."""
+
+    def __init__(self, host: MemoryHost, number: int, protocol: DatagramProtocol) -> None:
+        self._host = host
+        self._number = number
+        self._protocol = protocol
+
+    def write(self, data: bytes, address: tuple[str, int]) -> None:
+        """Send one datagram."""
+        network = self._host.network
+        network.datagrams += 1
+        target = self._host.resolve(address[0])
+        lost = network.loss and network.random.random() < network.loss
+        if lost or not network.hears(self._host.address, target):
+            return
+        source = address[0] if target == self._host.address else self._host.address
+        network.clock.callLater(network.delay(len(data)), self._arrive, bytes(data), target, address[1], source)
+
+    def _arrive(self, data: bytes, target: str, number: int, source: str) -> None:
+        port = self._host.network.hosts[target].datagram_ports.get(number)
+        if port is not None and self._host.network.hears(self._host.address, target):
+            port._protocol.datagramReceived(data, (source, self._number))
+
+    def startListening(self) -> None:  # noqa: N802 - the interface's name
+        """It listens already."""
+
+    def stopListening(self) -> "Deferred[None] | None":  # noqa: N802 - the interface's name
+        """Close the socket."""
+        if self._host.datagram_ports.pop(self._number, None) is not None:
+            self._protocol.doStop()
+        return None
+
+    def getHost(self) -> IPv4Address:  # noqa: N802 - the interface's name
+        """Address and port."""
+        return IPv4Address("UDP", self._host.address, self._number)
+
+
+@implementer(IListeningPort)
+class MemoryPort:
+    """One listening TCP port."""
+
+    def __init__(self, host: MemoryHost, number: int, factory: IProtocolFactory) -> None:
+        self._host = host
+        self.number = number
+        self.factory = factory
+        self.connected = True
+
+    def startListening(self) -> None:  # noqa: N802 - the interface's name
+        """It listens already."""
+
+    def stopListening(self) -> "Deferred[None]":  # noqa: N802 - the interface's name
+        """Close the port; connections stay."""
+        if self._host.listening.pop(self.number, None) is not None:
+            self.connected = False
+            self.factory.doStop()
+        return succeed(None)
+
+    def getHost(self) -> IPv4Address:  # noqa: N802 - the interface's name
+        """Address and port."""
+        return IPv4Address("TCP", self._host.address, self.number)
+
+
+@implementer(IStreamServerEndpoint)
+class MemoryServer:
+    """Listens on a host."""
+
+    def __init__(self, host: MemoryHost, port: int) -> None:
+        self._host = host
+        self._port = port
+
+    def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":  # noqa: N803
+        """Fires with the port, fails with `CannotListenError` when it is taken."""
+        number = self._port or self._host.ephemeral()
+        if number in self._host.listening:
+            return fail(CannotListenError("", number, OSError("address already in use")))
+        port = self._host.listening[number] = MemoryPort(self._host, number, protocolFactory)
+        protocolFactory.doStart()
+        return succeed(port)
+
+
+@implementer(IStreamClientEndpoint)
+class MemoryClient:
+    """Connects to a port of another host: refused at once where nobody listens, timed out where nobody hears."""
+
+    def __init__(self, host: MemoryHost, target: str, port: int, timeout: float) -> None:
+        self._host = host
+        self._target = host.resolve(target)
+        self._port = port
+        self._timeout = timeout
+
+    def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":  # noqa: N803
+        """Fires with the protocol."""
+        clock = self._host.network.clock
+        call: Any = None
+        connected: Deferred[IProtocol] = Deferred(lambda _: call.cancel())
+
+        def give_up() -> None:
+            connected.errback(TimeoutError())
+
+        def knock() -> None:
+            nonlocal call
+            if not self._hears():
+                call = clock.callLater(self._timeout, give_up)
+                return
+            self._open(protocolFactory, connected)
+
+        call = clock.callLater(2 * self._host.network.latency, knock)
+        return connected
+
+    def _hears(self) -> bool:
+        return self._host.network.hears(self._host.address, self._target)
+
+    def _open(self, factory: IProtocolFactory, connected: "Deferred[IProtocol]") -> None:
+        port = self._host.network.hosts[self._target].listening.get(self._port)
+        mine = IPv4Address("TCP", self._host.address, self._host.ephemeral())
+        theirs = IPv4Address("TCP", self._target, self._port)
+        accepted = port.factory.buildProtocol(mine) if port is not None else None
+        if accepted is None:
+            connected.errback(ConnectionRefusedError())
+            return
+        factory.doStart()
+        protocol = factory.buildProtocol(theirs)
+        if protocol is None:
+            connected.errback(ConnectionAborted())
+            return
+        here, there = (
+            MemoryTransport(self._host.network, mine, theirs),
+            MemoryTransport(self._host.network, theirs, mine),
+        )
+        here.join(there, protocol)
+        there.join(here, accepted)
+        accepted.makeConnection(there)
+        protocol.makeConnection(here)
+        connected.callback(protocol)
+
+
+@implementer(ITCPTransport, IConsumer, IPushProducer)
+class MemoryTransport:
+    """One end of a connection."""
+
+    disconnecting = False
+    disconnected = False
+
+    def __init__(self, network: MemoryNetwork, mine: IPv4Address, theirs: IPv4Address) -> None:
+        self._network = network
+        self._mine = mine
+        self._theirs = theirs
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._unread: deque[bytes] = deque()
+        self._on_way = 0
+        self._paused = False
+        self._producer: Any = None
+        self._streaming = False
+        self._producer_paused = False
+        self._ending = False
+        self._next_free = 0.0
+
+    def join(self, other: "MemoryTransport", protocol: IProtocol) -> None:
+        """Know the other end, and who reads here."""
+        self._other = other
+        self._protocol = protocol
+
+    # writing
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; they wait here while the window is full."""
+        if self.disconnected or self.disconnecting or not data:
+            return
+        self._waiting.append(bytes(data))
+        self._waiting_bytes += len(data)
+        self._send()
+        self._mind_producer()
+
+    def writeSequence(self, data: Any) -> None:  # noqa: N802 - the interface's name
+        """Send several parts."""
+        self.write(b"".join(data))
+
+    def _send(self) -> None:
+        while self._waiting and self._on_way < WINDOW:
+            data = self._waiting.popleft()
+            self._waiting_bytes -= len(data)
+            self._on_way += len(data)
+            self._later(len(data), self._other.arrive, data)
+        if self.disconnecting and not self._waiting and not self._ending:
+            self._ending = True
+            self._later(0, self._other.ended)
+
+    def _later(self, size: int, call: Callable[..., None], *arguments: Any) -> None:
+        """In order, after the time that the bytes take."""
+        now = self._network.clock.seconds()
+        sending = size / self._network.bandwidth if self._network.bandwidth else 0.0
+        self._next_free = max(self._next_free, now) + sending
+        self._network.clock.callLater(self._next_free - now + self._network.latency, self._deliver, call, arguments)
+
+    def _deliver(self, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        if self._network.hears(self._mine.host, self._theirs.host):
+            call(*arguments)
+
+    def _mind_producer(self) -> None:
+        if self._producer is None:
+            return
+        full = self._waiting_bytes > BUFFER
+        if full and not self._producer_paused and self._streaming:
+            self._producer_paused = True
+            self._producer.pauseProducing()
+        elif not full and self._producer_paused:
+            self._producer_paused = False
+            self._producer.resumeProducing()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802 - the interface's name
+        """Somebody produces as long as there is room."""
+        self._producer, self._streaming, self._producer_paused = producer, streaming, False
+        if not streaming:
+            producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:  # noqa: N802 - the interface's name
+        """Nobody produces any more."""
+        self._producer = None
+
+    # reading
+
+    def arrive(self, data: bytes) -> None:
+        """Bytes of the other end are here."""
+        if self.disconnected:
+            return
+        self._unread.append(data)
+        self._read()
+
+    def _read(self) -> None:
+        while self._unread and not self._paused and not self.disconnected:
+            data = self._unread.popleft()
+            self._network.stream_bytes += len(data)
+            self._other.taken(len(data))
+            self._protocol.dataReceived(data)
+
+    def taken(self, size: int) -> None:
+        """The other end has read; there is room for more."""
+        self._on_way -= size
+        self._send()
+        self._mind_producer()
+
+    def pauseProducing(self) -> None:  # noqa: N802 - the interface's name
+        """Read nothing for now."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:  # noqa: N802 - the interface's name
+        """Read again."""
+        self._paused = False
+        self._network.clock.callLater(0, self._read)
+
+    def stopProducing(self) -> None:  # noqa: N802 - the interface's name
+        """Read nothing any more."""
+        self.loseConnection()
+
+    # the end
+
+    def loseConnection(self, _failure: Failure | None = None) -> None:  # noqa: N802 - the interface's name
+        """Close once everything is sent."""
+        if not self.disconnected and not self.disconnecting:
+            self.disconnecting = True
+            self._send()
+            self._network.clock.callLater(0, self._done)
+
+    def _done(self) -> None:
+        if not self._waiting:
+            self._lost(ConnectionDone())
+        elif not self.disconnected:
+            self._network.clock.callLater(max(self._network.latency, 0.001), self._done)
+
+    def loseWriteConnection(self) -> None:  # noqa: N802 - the interface's name
+        """The same: nobody here speaks after that."""
+        self.loseConnection()
+
+    def abortConnection(self) -> None:  # noqa: N802 - the interface's name
+        """Close at once; what waits is dropped."""
+        self._waiting.clear()
+        self._later(0, self._other.broken)
+        self._lost(ConnectionAborted())
+
+    def ended(self) -> None:
+        """The other end has closed, after everything that it sent."""
+        if self._unread and not self.disconnected:
+            self._network.clock.callLater(max(self._network.latency, 0.001), self.ended)
+            return
+        self._lost(ConnectionDone())
+
+    def broken(self) -> None:
+        """The other end has aborted."""
+        self._lost(ConnectionLost())
+
+    def _lost(self, reason: Exception) -> None:
+        if not self.disconnected:
+            self.disconnected = True
+            producer, self._producer = self._producer, None
+            if producer is not None:
+                producer.stopProducing()
+            self._protocol.connectionLost(Failure(reason))
+
+    # what it is
+
+    def getPeer(self) -> IPv4Address:  # noqa: N802 - the interface's name
+        """The other end."""
+        return self._theirs
+
+    def getHost(self) -> IPv4Address:  # noqa: N802 - the interface's name
+        """This end."""
+        return self._mine
+
+    def getTcpNoDelay(self) -> bool:  # noqa: N802 - the interface's name
+        """Nothing is ever held back."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802 - the interface's name
+        """Nothing is ever held back."""
+
+    def getTcpKeepAlive(self) -> bool:  # noqa: N802 - the interface's name
+        """Nobody asks whether the other end lives."""
+        return False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:  # noqa: N802 - the interface's name
+        """Nobody asks whether the other end lives."""
