@@ -10,7 +10,7 @@ from bitdust.services.service import Service, Unhealthy
 
 
 class EmployerService(Service):
-    """Hires until the family record is complete; reachable or not, a complete family is this service's health."""
+    """Starts with a complete family; afterwards one vacancy stops nobody's storage, fewer than k suppliers do."""
 
     name = "employer"
     needs = ("customer", "nodes_lookup")
@@ -45,5 +45,6 @@ class EmployerService(Service):
         self._parts.hiring.stop()
 
     def health(self) -> None:
-        if not self._parts.hiring.complete:
-            raise Unhealthy(self._parts.hiring.reason or "not all suppliers are hired yet")
+        family = self._parts.family.current
+        if family is None or len(self._parts.family.members) < family.k:
+            raise Unhealthy(self._parts.hiring.reason or "too few suppliers are hired")

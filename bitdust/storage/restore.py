@@ -108,7 +108,7 @@ class Restore:
     def suspend(self) -> None:
         """The node stops: what has grown stays, the next start goes on."""
         self._suspended = True
-        self.stop(BitDustError("stopping", "the node stops; the download goes on at its next start"))
+        self.stop(BitDustError("stopping", "the storage stops; the download goes on when it is back"))
 
     @property
     def suspended(self) -> bool:

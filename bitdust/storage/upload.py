@@ -172,7 +172,7 @@ class Upload:
     def suspend(self) -> None:
         """The node stops: nothing is taken back, the next start goes on."""
         self._suspended = True
-        self.stop(BitDustError("stopping", "the node stops; the upload goes on at its next start"))
+        self.stop(BitDustError("stopping", "the storage stops; the upload goes on when it is back"))
 
     @property
     def suspended(self) -> bool:

@@ -57,9 +57,8 @@ class GridNode:
         self.grid.network.host(self.address).die()
 
     def stop(self) -> None:
-        """Stop in order."""
-        if self.grid.network.host(self.address).alive:
-            self.grid.wait(self.node.shutdown())
+        """Stop in order; one whose host is gone tells nobody."""
+        self.grid.wait(self.node.shutdown())
 
 
 class Grid:
@@ -72,9 +71,12 @@ class Grid:
         self.nodes: list[GridNode] = []
 
     def add(self, name: str, **settings: Any) -> GridNode:
-        """One more node, not started yet."""
-        address = f"10.0.0.{len(self.nodes) + 1}"
-        node = GridNode(self, name, address, self._joining() | settings)
+        """One more node that knows the seed, not started yet."""
+        return self.add_stranger(name, **(self._joining() | settings))
+
+    def add_stranger(self, name: str, **settings: Any) -> GridNode:
+        """One more node with nothing but these settings, not started yet."""
+        node = GridNode(self, name, f"10.0.0.{len(self.nodes) + 1}", settings)
         self.nodes.append(node)
         return node
 
@@ -110,6 +112,6 @@ class Grid:
         return results[0]
 
     def stop(self) -> None:
-        """Stop all nodes that live."""
+        """Stop all nodes."""
         for node in reversed(self.nodes):
             node.stop()
