@@ -27,7 +27,7 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
     known = context.cache.by_idurl(idurl)
     if known is None:
         known = await context.client.fetch(idurl, trusted=True)
-        context.cache.accept(known)
+        context.cache.accept(known, idurl)
     return known
 
 

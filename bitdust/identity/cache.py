@@ -1,4 +1,8 @@
-"""Identity documents of others: the newest one of each fingerprint, on disk, never replaced by anything older."""
+"""Identity documents of others: the newest one of each fingerprint, on disk, never replaced by anything older.
+
+Anybody may write any name into a document of his own and show it. So a name leads to a key only when its document was
+fetched from the place that the name tells; ``names`` in the folder keeps which those are.
+"""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -8,10 +12,11 @@ from twisted.logger import Logger
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.identity.document import IdentityDocument, compare
 from bitdust.wire.encoding import WireError
-from bitdust.wire.names import IDURL, idurl_of
+from bitdust.wire.names import IDURL, BadName, idurl_of
 from bitdust.world import World
 
 FOLDER = "identitycache"
+NAMES = "names"
 MAX_CACHED = 10_000
 
 
@@ -23,7 +28,7 @@ class EventsPort(Protocol):
 
 
 class IdentityCache:
-    """Knows a document by fingerprint, IDURL and global id; ids are fingerprints, names only point to them."""
+    """Knows a document by fingerprint, IDURL and global id; ids are fingerprints, proven names point to them."""
 
     log = Logger()
 
@@ -31,6 +36,7 @@ class IdentityCache:
         self._folder = world.home / FOLDER
         self._events = events
         self._documents: dict[bytes, IdentityDocument] = {}
+        self._names: dict[IDURL, bytes] = {}
         self._watchers: list[Callable[[IdentityDocument], None]] = []
 
     def load(self) -> None:
@@ -45,9 +51,35 @@ class IdentityCache:
                 continue
             if path.stem == document.fingerprint.hex():
                 self._documents[document.fingerprint] = document
+        self._load_names()
 
-    def accept(self, document: IdentityDocument) -> str:
-        """``new``, ``newer``, ``refresh``, ``stale`` or ``conflict``; only the first two change what is kept."""
+    def _load_names(self) -> None:
+        path = self._folder / NAMES
+        try:
+            lines = path.read_text().splitlines() if path.exists() else []
+            pairs = [line.split(" ") for line in lines[:MAX_CACHED]]
+            self._names = {IDURL.parse(url): bytes.fromhex(fingerprint) for url, fingerprint in pairs}
+        except (BadName, OSError, ValueError) as error:
+            self.log.warn("{path} is damaged, names are fetched anew: {error}", path=path.name, error=error)
+
+    def accept(self, document: IdentityDocument, fetched_from: IDURL | None = None) -> str:
+        """``new``, ``newer``, ``refresh``, ``stale`` or ``conflict``; only the first two change what is kept.
+
+        ``fetched_from`` is the source that gave the document; from then on that name means this key.
+        """
+        word = self._accept(document)
+        if fetched_from is not None and fetched_from in document.sources and document.fingerprint in self._documents:
+            self._prove(fetched_from, document.fingerprint)
+        return word
+
+    def _prove(self, name: IDURL, fingerprint: bytes) -> None:
+        if self._names.get(name) != fingerprint:
+            self._names.pop(name, None)
+            self._names[name] = fingerprint
+            lines = (f"{url} {owner.hex()}\n" for url, owner in list(self._names.items())[-MAX_CACHED:])
+            write_safely(self._folder / NAMES, "".join(lines).encode())
+
+    def _accept(self, document: IdentityDocument) -> str:
         if document.is_claim:
             return "stale"
         known = self._documents.get(document.fingerprint)
@@ -76,9 +108,9 @@ class IdentityCache:
         return self._documents.get(fingerprint)
 
     def by_idurl(self, idurl: IDURL) -> IdentityDocument | None:
-        """The document whose sources hold this IDURL; the newest date wins where several claim it."""
-        found = [document for document in self._documents.values() if idurl in document.sources]
-        return max(found, key=lambda document: document.date, default=None)
+        """The document of the key that this name was proven to mean, while it still tells that place as its source."""
+        document = self._documents.get(self._names.get(idurl, b""))
+        return document if document is not None and idurl in document.sources else None
 
     def by_global_id(self, user: str) -> IdentityDocument | None:
         """The document of ``alice@host``, of a key id, or of an IDURL."""

@@ -46,6 +46,7 @@ class NodesLookupService(Service):
         return Deferred.fromCoroutine(self._fetch(idurl))
 
     async def _fetch(self, idurl: str) -> bytes:
-        document = await self._parts.client.fetch(idurl_of(idurl), trusted=True)
-        self._parts.cache.accept(document)
+        name = idurl_of(idurl)
+        document = await self._parts.client.fetch(name, trusted=True)
+        self._parts.cache.accept(document, name)
         return document.fingerprint

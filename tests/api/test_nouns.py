@@ -47,7 +47,7 @@ class NounCase(SynchronousTestCase):
             if row.service:
                 self.context.driver.states[row.service] = ("ON", "")
         self.bob = document("bob", DeviceKey.from_seed(b"b" * 32))
-        self.context.cache.accept(self.bob)
+        self.context.cache.accept(self.bob, self.bob.idurl)
 
     def become_alice(self) -> None:
         device = DeviceKey.from_seed(b"a" * 32)

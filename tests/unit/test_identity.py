@@ -389,16 +389,36 @@ class Others(HomeCase):
         self.assertEqual(len(list(folder.iterdir())), 3)
 
     def test_names_do_not_own_keys(self):
-        """Weakness 9: somebody who claims the same IDURL gets an entry of his own, and takes nothing away."""
-        thief = made(2**31, master=master("other"))
-        self.cache.accept(GOOD)
+        """Weakness 9: who claims the same IDURL, first or later, gets an entry of his own and never the name."""
+        thief = made(2**31, master=master("other"), wall=START + 10**9)
         self.cache.accept(thief)
-        self.assertEqual(self.cache.get(GOOD.fingerprint), GOOD)
-        self.assertEqual(self.cache.get(thief.fingerprint), thief)
+        self.assertIs(self.cache.by_idurl(SOURCES[0]), None)
+        self.cache.accept(GOOD, SOURCES[0])
+        self.cache.accept(evolve(thief))
+        self.assertEqual(self.cache.by_idurl(SOURCES[0]), GOOD)
+        self.assertIs(self.cache.by_idurl(SOURCES[1]), None)
+        self.assertEqual([self.cache.get(one.fingerprint) for one in (GOOD, thief)], [GOOD, thief])
+
+    def test_names_are_proven_by_their_place(self):
+        """A name means the key whose document was fetched there, after a restart too, while that is its source."""
+        elsewhere = IDURL.parse("http://evil.example/alice.xml")
+        self.cache.accept(GOOD, elsewhere)
+        self.cache.accept(GOOD, SOURCES[1])
+        again = IdentityCache(self.world, self.events)
+        again.load()
+        self.assertEqual([again.by_idurl(url) for url in (elsewhere, *SOURCES)], [None, None, GOOD])
+        again.accept(made(4, sources=SOURCES[:1]))
+        self.assertIs(again.by_idurl(SOURCES[1]), None)
+        (self.home / "identitycache" / "names").write_text("damaged")
+        again = IdentityCache(self.world, self.events)
+        again.load()
+        self.assertIs(again.by_idurl(SOURCES[1]), None)
+        self.assertEqual(again.get(GOOD.fingerprint).revision, 4)
 
     def test_finding(self):
-        """A document is found by each of its sources, by global id and key id."""
-        self.cache.accept(GOOD)
+        """A document is found by each of its proven sources, by global id and key id."""
+        for source in SOURCES:
+            self.cache.accept(GOOD, source)
         for user in ("alice@id.example", "alice@b.example_8084", "master$alice@id.example", str(SOURCES[1])):
             self.assertEqual(self.cache.by_global_id(user), GOOD, user)
         self.assertIs(self.cache.by_global_id("bob@id.example"), None)
