@@ -217,9 +217,9 @@ class IdentityClient:
 
     async def _request(self, verb: bytes, url: str, body: bytes | None) -> tuple[int, bytes]:
         headers = Headers({b"user-agent": [b"BitDust"], b"content-type": [b"application/xml"]})
-        asked = self._agent.request(verb, url.encode(), headers, _Body(body) if body is not None else None)
-        asked.addTimeout(TIMEOUT, self._world.clock)
         try:
+            asked = self._agent.request(verb, url.encode(), headers, _Body(body) if body is not None else None)
+            asked.addTimeout(TIMEOUT, self._world.clock)
             response: IResponse = await asked
             collector = _Limited()
             response.deliverBody(collector)

@@ -1,6 +1,7 @@
 """Who this node is: the identity document, the RSA key, this device's key, and the key ring, as the home keeps them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import evolve
@@ -17,6 +18,8 @@ from bitdust.wire.names import IDURL
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate
 from bitdust.wire.signed import Signed
 from bitdust.world import World
+
+NEXT_DEVICE = "devicekey.next"
 
 
 class EventsPort(Protocol):
@@ -51,9 +54,11 @@ class Me:
             path = self._folder / "mykeyfile"
             master = MasterKey.from_pem(path.read_text())
             path = self._folder / "devicekey"
-            device = DeviceKey.from_seed(bytes.fromhex(path.read_text().strip()))
+            device = _read_device(path)
             path = self._folder / "localidentity"
             document = IdentityDocument.parse(path.read_bytes())
+            path = self._folder / NEXT_DEVICE
+            device = self._finish_renewal(path, document) or device
             path = self._folder / "keyring"
             ring = KeyRing.from_bytes(master.unseal(path.read_bytes())) if path.exists() else KeyRing()
         except (OSError, ValueError) as error:
@@ -64,6 +69,17 @@ class Me:
             raise BitDustError("broken-identity", text)
         self._master, self._device, self._document, self._ring = master, device, document, ring
         self._certificate = certify(master, device.public, self.device_number)
+
+    def _finish_renewal(self, path: Path, document: IdentityDocument) -> DeviceKey | None:
+        """The key of a renewal that a crash cut off, if its document was written; else that key never counted."""
+        if not path.exists():
+            return None
+        device = _read_device(path)
+        counts = document.valid_device(device.public)
+        if counts:
+            write_safely(self._folder / "devicekey", device.seed.hex().encode())
+        remove_safely(path)
+        return device if counts else None
 
     @property
     def present(self) -> bool:
@@ -186,8 +202,11 @@ class Me:
         """Take a newer document of mine."""
         if document.fingerprint != self.fingerprint or compare(document, self.document) != "newer":
             raise WireError("stale", "only a newer document of the same key replaces mine")
-        old, self._document = self.document, document
         write_safely(self._folder / "localidentity", document.xml)
+        self._take(document)
+
+    def _take(self, document: IdentityDocument) -> None:
+        old, self._document = self.document, document
         self._events.send("local-identity-modified", {"old": old.revision, "new": document.revision})
         self._changed()
 
@@ -214,16 +233,20 @@ class Me:
         )
         number = max(device.number for device in devices) + 1
         document = self.revise(devices=(*devices[-7:], Device(number, revision, new.public)))
+        certificate = certify(self.master, new.public, number)
+        # Both keys are there until the document tells which of them counts: a crash at any moment leaves a whole home.
+        write_safely(self._folder / NEXT_DEVICE, new.seed.hex().encode())
+        write_safely(self._folder / "localidentity", document.xml)
         write_safely(self._folder / "devicekey", new.seed.hex().encode())
-        self._device = new
-        self._certificate = certify(self.master, new.public, number)
-        self.replace_document(document)
+        remove_safely(self._folder / NEXT_DEVICE)
+        self._device, self._certificate = new, certificate
+        self._take(document)
         return document
 
     def erase(self, erase_private_key: bool = False) -> None:
         """Forget the identity; the private key only when that is asked for."""
-        names = ["localidentity", "devicekey", "keyring", "username", *(["mykeyfile"] if erase_private_key else [])]
-        for name in names:
+        names = ["localidentity", "devicekey", NEXT_DEVICE, "keyring", "username"]
+        for name in [*names, "mykeyfile"] if erase_private_key else names:
             remove_safely(self._folder / name)
         self._document = self._master = self._device = self._certificate = None
         self._ring = KeyRing()
@@ -252,3 +275,7 @@ class Me:
 
     def __repr__(self) -> str:
         return f"<Me {self.global_id if self.present else 'nobody'}>"
+
+
+def _read_device(path: Path) -> DeviceKey:
+    return DeviceKey.from_seed(bytes.fromhex(path.read_text().strip()))

@@ -24,7 +24,9 @@ MAX_PATH_DEPTH = 128
 MAX_NAME = 255
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,18}[a-z0-9]")
 KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+MAX_HOST = 253
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.ASCII)
 _PATH_ID = re.compile(r"\d{1,9}(\.\d{1,5})?(/\d{1,9}(\.\d{1,5})?)*", re.ASCII)
 _VERSION = re.compile(r"F(\d{17})-(\d{1,5})", re.ASCII)
@@ -59,7 +61,8 @@ class IDURL:
         name = parts.path[1:].removesuffix(".xml")
         plain = not (parts.query or parts.fragment or parts.username or parts.password)
         host = (parts.hostname or "").lower()
-        if default is None or port == 0 or not plain or not parts.path.endswith(".xml") or not _HOST.fullmatch(host):
+        is_host = len(host) <= MAX_HOST and _HOST.fullmatch(host) is not None
+        if default is None or port == 0 or not plain or not parts.path.endswith(".xml") or not is_host:
             raise BadName(f"{text[:100]!r} is not an identity URL such as http://host/alice.xml")
         if not USER_NAME.fullmatch(name):
             raise BadName(f"{name[:100]!r} is not a user name: 3 to 20 of a-z 0-9 - _")

@@ -1,5 +1,6 @@
 """Keys, seals, trees and private files: what opens, what is refused, and with which code."""
 
+import ast
 import hashlib
 import os
 import stat
@@ -126,6 +127,15 @@ class Master(SynchronousTestCase):
         box = master().public.seal(data)
         self.assertEqual(master().unseal(box), data)
         self.assertNotEqual(box, master().public.seal(data))
+
+    def test_who_opens_boxes(self):
+        """Weakness 1: the master key opens nothing but the key ring, so no peer gets anything decrypted by us."""
+        uses = {}
+        for path in Path(files.__file__).parents[1].rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".unseal"):
+                    uses.setdefault(path.name, []).append(ast.unparse(node.func))
+        self.assertEqual(uses, {"me.py": ["master.unseal"], "ring.py": ["self._me.master.unseal"]})
 
     def test_spoiled_boxes(self):
         """A box with any byte changed, cut off, or of another key is refused."""

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.device import check_certificate, check_record
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import cache as cache_module
+from bitdust.identity import me as me_module
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import MAX_SIZE, Device, IdentityDocument, compare
 from bitdust.identity.me import Me
@@ -323,6 +324,27 @@ class Mine(HomeCase):
         self.assertTrue(document.valid_device(me.device.public))
         self.assertEqual((me.device_number, document.revision), (2, 4))
         check_certificate(me.certificate, master().public.spki)
+
+    def test_a_crash_while_a_device_is_renewed(self):
+        """Weakness 21: whichever write fails, the home is whole, and its key is one that its document names."""
+        self.adopt()
+        real, steps = me_module.write_safely, ("devicekey.next", "localidentity", "devicekey")
+        for fails in steps:
+
+            def write(path: Path, data: bytes, fails: str = fails) -> None:
+                if path.name == fails:
+                    raise OSError("disk")
+                real(path, data)
+
+            self.patch(me_module, "write_safely", write)
+            before = self.again().document.revision
+            self.assertRaises(OSError, self.again().renew_device)
+            self.patch(me_module, "write_safely", real)
+            me = self.again()
+            self.assertTrue(me.document.valid_device(me.device.public), fails)
+            self.assertEqual(me.document.revision, before + (fails == "devicekey"))
+            self.assertFalse((self.folder / "devicekey.next").exists())
+            self.assertEqual(self.again().device.seed, me.device.seed)
 
     def test_addresses(self):
         """Weakness 15: where I listen is told in a record that my device signed."""

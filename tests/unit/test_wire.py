@@ -196,7 +196,8 @@ class Names(SynchronousTestCase):
             "", "alice", "ftp://h/alice.xml", "file:///alice.xml", "http:///alice.xml", "http://h/alice", "http://h/a/alice.xml",
             "http://h/../alice.xml", "http://h/al.xml", "http://h/Alice.xml", "http://h/alice.xml?x", "http://h/alice.xml#x",
             "http://u:p@h/alice.xml", "http://u@h/alice.xml", "http://h:0/alice.xml", "http://h:99999/alice.xml",
-            "http://h:x/alice.xml", "http://[::1/alice.xml", "http://-h/alice.xml", "http://h_x/alice.xml",
+            "http://h:x/alice.xml", "http://[::1/alice.xml", "http://-h/alice.xml", "http://a..b/alice.xml",
+            "http://" + "h" * 64 + "/alice.xml", "http://h./alice.xml", "http://h_x/alice.xml",
             "http://h/-alice.xml", "http://h/" + "a" * 21 + ".xml", "http://" + "h" * 300 + "/alice.xml", "http://h/%61lice.xml",
         )  # fmt: skip
         for text in bad:
