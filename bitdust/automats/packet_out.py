@@ -19,6 +19,9 @@ class PacketOutPort(Protocol):
     def stalled(self) -> bool:
         """Whether no byte moved within the deadline."""
 
+    def may_move(self, reason: Any) -> bool:
+        """Whether the session was given up for another one with the same peer, which may carry the packet."""
+
     def deliver(self, payload: Any) -> None:
         """Hand the answer to who asked."""
 
@@ -39,12 +42,15 @@ class PacketOut(Machine):
       CACHING        timer-1sec       -           =           -
       SENDING        answer           -           SENT        deliver
       SENDING        sent             -           RESPONSE?   -
+      SENDING        sending-failed   may_move    CACHING     find_session
       SENDING        sending-failed   -           FAILED      give_up
+      SENDING        session-lost     may_move    CACHING     find_session
       SENDING        session-lost     -           FAILED      give_up
       SENDING        cancel           -           CANCEL      give_up
       SENDING        timer-1sec       is_stalled  FAILED      give_up_waiting
       SENDING        timer-1sec       -           =           -
       RESPONSE?      answer           -           SENT        deliver
+      RESPONSE?      session-lost     may_move    CACHING     find_session
       RESPONSE?      session-lost     -           FAILED      give_up
       RESPONSE?      cancel           -           CANCEL      give_up
       RESPONSE?      timer-1sec       is_stalled  FAILED      give_up_waiting
@@ -63,6 +69,9 @@ class PacketOut(Machine):
     def __init__(self, registry: Registry, ident: str, port: PacketOutPort) -> None:
         self._port = port
         super().__init__(registry, ident)
+
+    def may_move(self, payload: Any) -> bool:
+        return self._port.may_move(payload)
 
     def is_stalled(self, payload: Any) -> bool:
         return self._port.stalled()

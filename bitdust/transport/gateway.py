@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from bitdust import __version__
@@ -23,7 +22,7 @@ from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, Outbox
 from bitdust.transport.session import MAX_STREAMS, Peer, Session, Welcome
 from bitdust.transport.streams import WINDOW, Payload
-from bitdust.transport.tls import DeviceTLS
+from bitdust.transport.tls import DeviceTLS, TLSFactory
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Packet
@@ -111,8 +110,7 @@ class Gateway:
         """Open the TCP port for peers; fires with its number, fails with `BitDustError` ``port-taken``."""
         self.send_bucket.rate = self._settings.get("services/network/send-limit")
         self.receive_bucket.rate = self._settings.get("services/network/receive-limit")
-        factory = TLSMemoryBIOFactory(DeviceTLS(self._me.device), False, _Incoming(self), self.world.clock)
-        factory.noisy = False
+        factory = TLSFactory(DeviceTLS(self._me.device), False, _Incoming(self), self.world.clock)
         endpoint = self.world.network.server(port, self._settings.get("services/network/interface"))
 
         def listening(opened: IListeningPort) -> int:
@@ -337,16 +335,15 @@ class Gateway:
         key = self._me.device if device is None else device
         if claim is not None:
             session.claim, self._claim_device = claim, key
-        factory = TLSMemoryBIOFactory(DeviceTLS(key), True, _Outgoing(session), self.world.clock)
-        factory.noisy = False
+        factory = TLSFactory(DeviceTLS(key), True, _Outgoing(session), self.world.clock)
         connecting = self.world.network.client(host, port, DIAL_TIMEOUT).connect(factory)
         connecting.addErrback(self._not_connected, session)
         return session.proven
 
     def _not_connected(self, failure: Failure, session: Session) -> None:
-        session.machine.send("connection-lost")
         if not session.proven.called:
             session.proven.errback(NoAnswer(f"{session.address} cannot be reached: {failure.getErrorMessage()}"))
+        session.machine.send("connection-lost")
 
     def name_of(self, fingerprint: bytes) -> str:
         """The global id of a peer, or the beginning of its fingerprint."""

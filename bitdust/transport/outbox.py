@@ -76,6 +76,8 @@ class _Outgoing:
         self.max_answer = max_answer
         self.progress = progress
         self.session = session
+        self._fixed = session is not None
+        self._moved_over = False
         self.sent = self.received = 0
         self.started = self.moved = outbox.world.clock.seconds()
         self.answer_stream: int | None = None
@@ -87,14 +89,14 @@ class _Outgoing:
         self.machine.send("cancel", CancelledError())
 
     def find_session(self) -> "Deferred[Any]":
-        if self.session is not None:
+        if self._fixed:
             found: Deferred[Any] = Deferred()
             found.callback(self.session)
             return found
         return self._outbox.sessions.session_to(self.packet.to)
 
     def transmit(self, session: Session) -> "Deferred[Any]":
-        self.session = session
+        self.session, self.answer_stream = session, None
         self.moved = self._outbox.world.clock.seconds()
         return session.send(self.packet, self.source, self._sent_part)
 
@@ -128,6 +130,13 @@ class _Outgoing:
     def _received_part(self, received: int, total: int) -> None:
         self.received = received
         self._moved(received, total)
+
+    def may_move(self, reason: Any) -> bool:
+        error = reason.value if isinstance(reason, Failure) else reason
+        if self._fixed or self._moved_over or getattr(error, "code", "") != "replaced":
+            return False
+        self._moved_over = True
+        return True
 
     def _end(self) -> None:
         """Let go of the payload now: packet, machine and answer refer to each other until the next collection."""

@@ -1,8 +1,10 @@
 """TLS 1.3 with self-signed device certificates: it proves possession of a key; whose key it is, Hello must show."""
 
+from typing import Any
+
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey, certificate_device_key, tls_certificate
@@ -23,6 +25,17 @@ class DeviceTLS:
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802 - the interface's name
         return SSL.Connection(self._context, None)
+
+
+class TLSFactory(TLSMemoryBIOFactory):
+    """Refuses a connection that the inner factory refuses; Twisted's own would wrap nothing and fail at it."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - the interface's name
+        """The protocol of a connection, None to refuse it."""
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return TLSMemoryBIOProtocol(self, inner) if inner is not None else None
 
 
 def _context(device: DeviceKey) -> SSL.Context:

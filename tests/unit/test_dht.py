@@ -131,7 +131,8 @@ class RecordsTests(DHTCase):
 
     def test_debugging_values_for_existing_clients(self) -> None:
         """`dht_value_set` and `dht_value_get` answer with the fields that clients read, found or not."""
-        written = self.grid.wait(self.grid.nodes[2].debug_put("some-key", {"data": "x", "key": "some-key", "type": "t"}))
+        value = {"data": "x", "key": "some-key", "type": "t"}
+        written = self.grid.wait(self.grid.nodes[2].debug_put("some-key", value))
         self.assertEqual((written["write"], written["key"]), ("success", "some-key"))
         self.assertGreater(len(written["closest_nodes"]), 0)
         read = self.grid.wait(self.grid.nodes[9].debug_get("some-key"))

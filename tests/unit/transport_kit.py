@@ -1,0 +1,144 @@
+"""Gateways of two people, over memory or over real loopback sockets."""
+
+import itertools
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.task import Clock, deferLater
+
+from bitdust.automats.kernel import Registry
+from bitdust.crypt.device import DeviceKey
+from bitdust.events import Events
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.document import Device, IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.testing.network import MemoryNetwork
+from bitdust.testing.world import START, fake_world
+from bitdust.transport.gateway import Gateway
+from bitdust.transport.inbox import Answer, Row, Who, ack
+from bitdust.wire.names import IDURL
+from bitdust.wire.packet import Command
+from bitdust.wire.schema import Bytes, Optional, Struct, Text
+from bitdust.world import ReactorNetwork, World
+from tests.vectors.keys import master
+
+SETTINGS = {
+    "services/network/send-limit": 0,
+    "services/network/receive-limit": 0,
+    "services/network/interface": "127.0.0.1",
+    "services/tcp-transport/receiving-enabled": True,
+}
+FIELDS = Struct({"kind": Optional(Text(20)), "data": Optional(Bytes(0, 1000))})
+
+
+class Settings:
+    def __init__(self) -> None:
+        self.values = dict(SETTINGS)
+
+    def get(self, key):
+        return self.values[key]
+
+
+class Person:
+    """One device with a gateway; ``served`` are the packets that it answered."""
+
+    def __init__(self, world: World, key: str, name: str) -> None:
+        self.world = world
+        (world.home / "metadata").mkdir(parents=True)
+        events = Events(world.clock, world.wall)
+        self.registry = Registry(world.clock, world.wall)
+        self.me = Me(world, events)
+        device = DeviceKey.generate(os.urandom)
+        source = IDURL.parse(f"http://id.example/{name}.xml")
+        document = IdentityDocument.create(master(key), (source,), 1, (Device(0, 1, device.public),), START)
+        self.me.adopt(document, master(key), device)
+        self.settings = Settings()
+        self.cache = IdentityCache(world, events)
+        self.gateway = Gateway(world, self.settings, self.registry, self.me, self.cache)
+        self.served: list[bytes] = []
+        self.hold: Deferred | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.me.fingerprint
+
+    def serve(self, kind: str | None = "echo", handler=None, limit: int = 64 * 1024 * 1024) -> None:
+        """Answer Retrieve of a kind with its own payload."""
+        row = Row(Command.RETRIEVE, kind, FIELDS, limit, Who.ANYONE, "test", handler or self._echo)
+        self.gateway.inbox.add(row)
+
+    def _echo(self, request):
+        def answer(data: bytes) -> Answer:
+            self.served.append(data)
+            return Answer(Command.DATA, {"kind": "echo"}, data)
+
+        return request.payload.read_all(64 * 1024 * 1024).addCallback(answer)
+
+
+class Network:
+    """How two people reach each other."""
+
+    def person(self, key: str, name: str) -> Person:
+        raise NotImplementedError
+
+    def pause(self, seconds: float) -> Deferred:
+        raise NotImplementedError
+
+
+class Memory(Network):
+    """Over `MemoryNetwork`, time moved by hand."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.clock = Clock()
+        self.network = MemoryNetwork(self.clock)
+        self._hosts = itertools.count(1)
+
+    def person(self, key: str, name: str) -> Person:
+        host = f"10.0.0.{next(self._hosts)}"
+        person = Person(fake_world(self.network, self.clock, host, self.base / name), key, name)
+        person.host = host
+        return person
+
+    def pause(self, seconds: float) -> Deferred:
+        return deferLater(self.clock, seconds)
+
+    def run(self, deferred: Deferred, seconds: float = 300.0):
+        results: list = []
+        deferred.addBoth(results.append)
+        passed = 0.0
+        while not results and passed < seconds:
+            self.clock.advance(0.01)
+            passed += 0.01
+        assert results, "it has not come in time"
+        if hasattr(results[0], "raiseException"):
+            results[0].raiseException()
+
+
+class Loopback(Network):
+    """Over real sockets."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+
+    def person(self, key: str, name: str) -> Person:
+        world = World(
+            reactor, ReactorNetwork(reactor), self.base / name, lambda: START + reactor.seconds(),
+            run_in_thread=maybeDeferred,
+        )  # fmt: skip
+        person = Person(world, key, name)
+        person.host = "127.0.0.1"
+        return person
+
+    def pause(self, seconds: float) -> Deferred:
+        return deferLater(reactor, seconds)
+
+
+def request(command: Command = Command.RETRIEVE, **fields):
+    return SimpleNamespace(command=command, fields=fields)
+
+
+__all__ = ["Answer", "Loopback", "Memory", "Person", "Who", "ack", "succeed"]
