@@ -200,7 +200,7 @@ class SessionsTests(SynchronousTestCase):
         from attrs import evolve
 
         handled: list = []
-        self.bob.serve(handler=lambda request: handled.append(request))
+        self.bob.serve(handler=handled.append)
         for changes in ({"creator": b"\5" * 32}, {"to": b"\6" * 32}):
             wire = self.connect()
             body = evolve(self._packet(0), **changes).to_bytes()

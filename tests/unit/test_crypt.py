@@ -121,6 +121,7 @@ class Master(SynchronousTestCase):
         self.assertFalse(master("other").public.verify(signature, b"data"))
         self.assertEqual(public.fingerprint, hashlib.sha256(public.spki).digest())
 
+    @settings(deadline=None)
     @given(st.binary(max_size=300))
     def test_boxes(self, data):
         """What is sealed comes back, and two boxes of one text differ."""
@@ -149,6 +150,7 @@ class Master(SynchronousTestCase):
             self.assertEqual(code_of(self, master().unseal, bad), "bad-seal")
         self.assertEqual(code_of(self, master("other").unseal, box), "bad-seal")
 
+    @settings(deadline=None)
     @given(st.binary(max_size=400))
     def test_any_box(self, data):
         """Bytes that are no box are refused."""
@@ -177,6 +179,7 @@ class Master(SynchronousTestCase):
         for bits in (1024, 2047, 9000):
             self.assertEqual(code_of(self, MasterKey.generate, bits), "bad-key")
 
+    @settings(deadline=None)
     @given(st.binary(max_size=100))
     def test_any_public_key(self, data):
         """Bytes that are no RSA key are refused."""
@@ -207,6 +210,7 @@ class Device(SynchronousTestCase):
             self.assertEqual(code_of(self, check_record, record, device().public), "bad-signature")
         self.assertEqual(code_of(self, check_record, good, device("second").public), "bad-signature")
 
+    @settings(deadline=None)
     @given(st.binary(max_size=70), st.binary(max_size=70))
     def test_any_signature(self, public, signature):
         """Neither an odd key nor an odd signature is more than a no."""
@@ -330,6 +334,7 @@ class Sealing(SynchronousTestCase):
         self.assertEqual(code_of(self, sealing.open_pack, short, SECRET, b"q" * 16), "bad-seal")
         self.assertEqual(code_of(self, sealing.open_pack, short, bytes(32), PACK), "bad-seal")
 
+    @settings(deadline=None)
     @given(st.binary(max_size=200), st.binary(max_size=20), st.integers(0, 2**63))
     def test_entries(self, data, aad, number):
         """A log entry opens under its secret, purpose, number and open fields alone."""

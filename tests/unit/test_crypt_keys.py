@@ -3,7 +3,7 @@
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -77,6 +77,7 @@ class Rings(SynchronousTestCase):
             self.assertEqual(code_of(self, KeyRing.from_bytes, encode(one)), "bad-field", one)
         self.assertEqual(code_of(self, KeyRing.from_bytes, bytes(MAX_RING + 1)), "too-large")
 
+    @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data):
         """Bytes that are no ring are refused."""
@@ -189,6 +190,7 @@ class KeyFiles(SynchronousTestCase):
                     code_of(self, KeyFile.read, text[:cut], passphrase), ("not-a-key-file", "bad-key", "malformed"), cut
                 )
 
+    @settings(deadline=None)
     @given(st.text(max_size=200), st.integers(0, 3000))
     def test_any_text(self, text, place):
         """Whatever is written into a key file, it is read or refused with a code."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -184,11 +184,13 @@ class Documents(SynchronousTestCase):
         for change in bad:
             self.assertEqual(code_of(self, lambda change=change: made(**change)), "malformed", change)
 
+    @settings(deadline=None)
     @given(st.binary(max_size=600))
     def test_any_bytes(self, data):
         """Bytes that are no document are refused."""
         self.assertRaises(WireError, IdentityDocument.parse, data)
 
+    @settings(deadline=None)
     @given(st.data())
     def test_one_byte_changed(self, data):
         """A document with a changed byte is refused, or says exactly what was signed."""

@@ -65,12 +65,13 @@ def spoiled(value: Any) -> list[tuple[str, Any]]:
 class Encoding(SynchronousTestCase):
     """Equal values have equal bytes, and no other bytes are read."""
 
+    @settings(deadline=None)
     @given(VALUES)
     def test_round_trip(self, value):
         """Every value of the format comes back from its bytes."""
         self.assertEqual(decode(encode(value), LIMIT), value)
 
-    @settings(max_examples=400)
+    @settings(max_examples=400, deadline=None)
     @given(st.binary(max_size=80))
     def test_any_bytes(self, data):
         """Any bytes are refused with a code, or are exactly the canonical form of what they give."""
@@ -81,6 +82,7 @@ class Encoding(SynchronousTestCase):
         else:
             self.assertEqual(encode(value), data)
 
+    @settings(deadline=None)
     @given(VALUES, st.data())
     def test_one_byte_changed(self, value, data):
         """A changed byte is refused or is another value: never the same value in other bytes."""
@@ -203,6 +205,7 @@ class Names(SynchronousTestCase):
         for text in bad:
             self.assertEqual(code_of(self, IDURL.parse, text), "bad-name", text)
 
+    @settings(deadline=None)
     @given(st.text(max_size=60) | st.text("htps:/.@_$-0123456789almx", max_size=60))
     def test_parsers_refuse_with_one_code(self, text):
         """Whatever the text, a name parser gives a value that reads back the same, or ``bad-name``."""
@@ -215,6 +218,7 @@ class Names(SynchronousTestCase):
                 if not isinstance(value, float):
                     self.assertEqual(type(value).parse(str(value)), value)
 
+    @settings(deadline=None)
     @given(st.text(max_size=30))
     def test_predicates_take_any_text(self, text):
         """The questions about a text have an answer for every text."""
@@ -251,6 +255,7 @@ class Names(SynchronousTestCase):
         ):
             self.assertEqual(code_of(self, KeyId.parse, text), "bad-name", text)
 
+    @settings(deadline=None)
     @given(st.integers(0, 2**42), st.integers(1, 10**6), st.integers(0, 65535))
     def test_versions_sort_by_time(self, start, later, device):
         """Weakness 22: versions are UTC, sort as text by time, and differ between devices."""
@@ -317,11 +322,13 @@ class Packets(SynchronousTestCase):
         self.assertEqual(error.code, "bad-field")
         self.assertIn("Data", str(error))
 
+    @settings(deadline=None)
     @given(st.binary(max_size=300))
     def test_any_bytes(self, data):
         """Bytes that are no header are refused."""
         self.assertRaises(WireError, Packet.from_bytes, data)
 
+    @settings(deadline=None)
     @given(st.data())
     def test_one_byte_changed(self, data):
         """A header with a changed byte is refused, or is another header."""
@@ -358,6 +365,7 @@ class SignedRecords(SynchronousTestCase):
         """Weakness 12: what is signed holds the kind, so no signature of one purpose serves another."""
         self.assertNotEqual(message("head", b"x"), message("headx", b""))
 
+    @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data):
         """Bytes that are no signed record are refused."""
@@ -401,12 +409,14 @@ class Records(SynchronousTestCase):
         for record in bad:
             self.assertEqual(code_of(self, type(record).from_body, record.to_body()), "bad-field", record)
 
+    @settings(deadline=None)
     @given(st.binary(max_size=120))
     def test_any_bytes(self, data):
         """Bytes that are no record are refused by every record."""
         for record in RECORDS:
             self.assertRaises(WireError, type(record).from_body, data)
 
+    @settings(deadline=None)
     @given(st.integers(0, 2), st.integers(1, 64 * 2**20), st.integers(2, 64), st.integers(2**16, 2**20))
     def test_piece_size(self, _, size, suppliers, segment):
         """A piece is as long as its fragments together, and any k pieces hold the pack."""
