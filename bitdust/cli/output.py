@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from bitdust.wire.sizes import in_words
+
 Row = Mapping[str, Any]
 
 
@@ -59,14 +61,7 @@ def printable(name: str) -> str:
 
 def size(count: int | float | None) -> str:
     """Bytes for people: ``4 MB``, ``1.5 GB`` (powers of 1024)."""
-    if count is None:
-        return "-"
-    value = float(count)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if abs(value) < 1024:
-            return f"{value:.4g} {unit}"
-        value /= 1024
-    return f"{value:.4g} TB"
+    return "-" if count is None else in_words(count)
 
 
 def age(moment: float | None) -> str:

@@ -17,8 +17,7 @@ from twisted.internet.defer import Deferred
 from bitdust.contacts.patrol import Promise
 from bitdust.contacts.ports import RunInThread, Settings
 from bitdust.wire.records import Scheme
-
-UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+from bitdust.wire.sizes import in_words
 
 
 class SpaceStore(Protocol):
@@ -27,15 +26,6 @@ class SpaceStore(Protocol):
     def customers(self) -> Sequence[Promise]: ...
 
     def donated(self) -> int: ...
-
-
-def in_words(size: float) -> str:
-    """``1.5 GB``; powers of 1024."""
-    sign, size, unit = ("-" if size < 0 else ""), abs(float(size)), 0
-    while size >= 1024 and unit < len(UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    text = f"{size:.1f}".rstrip("0").rstrip(".") if unit else str(int(size))
-    return f"{sign}{text} {UNITS[unit]}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -9,8 +9,7 @@ from bitdust.storage.chunks import chunks_of
 from bitdust.storage.packer import READ_WINDOW, Packer, StorageKey, Whole, stored_place
 from bitdust.storage.scan import Found
 from bitdust.wire.errors import BitDustError
-
-UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+from bitdust.wire.sizes import in_words
 
 
 def used_bytes(catalog: Catalog) -> int:
@@ -62,11 +61,3 @@ def _of_file(packer: Packer, key: StorageKey, file: Found, database: sqlite3.Con
     except OSError:
         return new
     return new
-
-
-def in_words(size: float) -> str:
-    """``1.5 GB``; powers of 1024."""
-    unit = 0
-    while size >= 1024 and unit < len(UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.1f} {UNITS[unit]}" if unit else f"{int(size)} bytes"

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, readBody
 
+from bitdust.identity import client as client_module
 from bitdust.identity import server as server_module
 from bitdust.identity.client import TIMEOUT, IdentityClient
 from bitdust.identity.document import MAX_SIZE, Device, IdentityDocument
@@ -289,6 +290,17 @@ class Liar(Protocol):
             closed.callback(None)
 
 
+def telling(heard: "Deferred[None]") -> type[Protocol]:
+    """A collector of bodies that tells when a part has come."""
+
+    class Telling(client_module._Limited):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            heard.callback(None)
+
+    return Telling
+
+
 def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
     """An HTTP answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers, "", ""]
@@ -371,12 +383,10 @@ class LyingServerTests(WebCase):
         for answer in (None, http(b"x" * 300, length=1000)):
             self.liar.closes = False
             heard: Deferred[None] = Deferred()
-            self.liar.waiting = [heard]
+            self.liar.waiting = [heard] if answer is None else []
+            self.patch(client_module, "_Limited", telling(heard))
             fetching = self.fetch(answer)
             await heard
-            pause: Deferred[None] = Deferred()
-            reactor.callLater(0, reactor.callLater, 0, pause.callback, None)
-            await pause
             self.assertNoResult(fetching)
             self.clock.pump([TIMEOUT / 2] * 5)
             await self.refused("network-error", fetching)

@@ -16,11 +16,12 @@ from bitdust.contacts.customers import Customers
 from bitdust.contacts.families import CustomerFamilies, FamilyInDHT
 from bitdust.contacts.patrol import Patrol, PieceTests
 from bitdust.contacts.reach import Reach
-from bitdust.contacts.space import Places, Space, folder_size, in_words, percent
+from bitdust.contacts.space import Places, Space, folder_size, percent
 from bitdust.contacts.suppliers import SuppliersView
 from bitdust.transport.inbox import Answer, Inbox, Row, Who
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
+from bitdust.wire.sizes import in_words
 from tests.unit.contacts_kit import GB, Events, Town
 from tests.unit.contacts_kit import Settings as AllSettings
 from tests.unit.supplier_kit import DAY, MIB, START, Pack, Person, Shop, files, now

@@ -228,6 +228,8 @@ class Device(SynchronousTestCase):
             )
         self.assertEqual(code_of(self, check_certificate, good, master("other").public.spki), "bad-signature")
         self.assertEqual(code_of(self, check_certificate, good, b"no key"), "bad-key")
+        forged = evolve(good, signature=master("other").sign(good.message()))
+        self.assertEqual(code_of(self, check_certificate, forged, master("other").public.spki), "bad-signature")
 
     def test_tls(self):
         """A TLS certificate carries the device key; anything else that is shown is refused."""

@@ -99,6 +99,7 @@ class Rings(SynchronousTestCase):
         ring.erase("docs")
         ring.merge(other)
         self.assertNotIn("docs", ring)
+        self.assertIs(ring.keys["docs"].private, None)
         self.assertEqual(code_of(self, ring.get, "docs"), "key-not-found")
         self.assertEqual(ring.secret("docs", 1), SECRET)
         self.assertEqual(code_of(self, ring.secret, "docs", 2), "key-not-found")

@@ -7,13 +7,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.device import check_certificate, check_record, device_id
+from bitdust.crypt.device import certify, check_certificate, check_record, device_id
 from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.merkle import root
 from bitdust.crypt.sealing import chunk_name, index_key, open_pack, seal_pack
 from bitdust.dht.ids import node_id
-from bitdust.dht.records import Checker, DHTRecord
+from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
 from bitdust.identity.document import IdentityDocument
 from bitdust.storage.erasure import Coder
 from bitdust.storage.log import NOTHING_BEFORE, Entry, check_chain, hash_of
@@ -142,6 +142,17 @@ class Identity(VectorCase):
             changes = {"revision": record.revision - 1, "expires": record.expires + 1, "value": b"", "subject": "other"}
             for name, value in changes.items():
                 self.assertRaises(WireError, Checker().check, encode({**fields, name: value}), WALL)
+
+    def test_nobody_writes_for_another(self) -> None:
+        """Weakness 15 and 16: a record about Alice that another owner's device signed is refused, however it is made."""
+        mallory, second = master("other"), device("second")
+        owner = Owner(mallory.public.spki, certify(mallory, second.public, 0))
+        forged = DeviceAddresses(master().fingerprint, second.id, ["tcp://evil.example:1"], WALL * 1000)
+        value = second.sign_record(forged.KIND, forged.to_body()).to_bytes()
+        for whose, code in ((forged.owner, "bad-subject"), (mallory.fingerprint, "bad-subject")):
+            record = make_record("addresses", whose + second.id, forged.time, WALL + 60, value, second, owner)
+            error = self.assertRaises(WireError, Checker().check, record.to_bytes(), WALL)
+            self.assertEqual(error.code, code)
 
 
 class Wire(VectorCase):
