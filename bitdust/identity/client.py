@@ -107,7 +107,7 @@ class _Limited(TwistedProtocol):
             self._end()
 
     def _end(self) -> None:
-        cast(Any, self.transport).abortConnection()
+        cast(Any, self.transport).loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - the interface's name
         if self.done.called:

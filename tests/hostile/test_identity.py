@@ -296,7 +296,8 @@ def telling(heard: "Deferred[None]") -> type[Protocol]:
     class Telling(client_module._Limited):
         def dataReceived(self, data: bytes) -> None:
             super().dataReceived(data)
-            heard.callback(None)
+            if not heard.called:
+                heard.callback(None)
 
     return Telling
 

@@ -144,7 +144,7 @@ class Identity(VectorCase):
                 self.assertRaises(WireError, Checker().check, encode({**fields, name: value}), WALL)
 
     def test_nobody_writes_for_another(self) -> None:
-        """Weakness 15 and 16: a record about Alice that another owner's device signed is refused, however it is made."""
+        """Weakness 15 and 16: a record about Alice that the device of another owner signed is refused."""
         mallory, second = master("other"), device("second")
         owner = Owner(mallory.public.spki, certify(mallory, second.public, 0))
         forged = DeviceAddresses(master().fingerprint, second.id, ["tcp://evil.example:1"], WALL * 1000)
