@@ -1,7 +1,8 @@
 """A network in memory: hosts with TCP and UDP on one clock, carrying bytes and nothing but bytes.
 
 Latency, bandwidth, loss of datagrams, partitions and death of hosts are set from outside. A stream keeps order, stops
-its sender when the reader stops, and knows nothing of a host that died: nobody is told, as on a real network.
+its sender when the reader stops, waits out a partition, and knows nothing of a host that died: nobody is told, as on
+a real network.
 """
 
 import random
@@ -9,18 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
+from twisted.internet import error
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import (
-    CannotListenError,
-    ConnectionAborted,
-    ConnectionDone,
-    ConnectionLost,
-    ConnectionRefusedError,
-    TimeoutError,
-)
 from twisted.internet.interfaces import (
     IConsumer,
+    IDelayedCall,
     IListeningPort,
     IProtocol,
     IProtocolFactory,
@@ -39,6 +34,10 @@ WINDOW = 256 * 1024
 """Bytes of one direction that are on their way or unread at most; more wait at the sender."""
 BUFFER = 64 * 1024
 """Bytes that wait at the sender before its producer is paused, as in a reactor."""
+SEGMENT = 64 * 1024
+"""Bytes that are handed over at once at most, as a reactor reads them."""
+RETRIES = 15
+"""How often bytes are sent again into a partition; with pauses that double, a quarter of an hour, as in Linux."""
 FIRST_EPHEMERAL = 40_000
 
 
@@ -110,7 +109,7 @@ class MemoryHost:
         """Bind a datagram protocol. Raises `CannotListenError`."""
         number = port or self.ephemeral()
         if number in self.datagram_ports:
-            raise CannotListenError(interface, number, OSError("address already in use"))
+            raise error.CannotListenError(interface, number, OSError("address already in use"))
         bound = self.datagram_ports[number] = MemoryUDPPort(self, number, protocol)
         protocol.makeConnection(cast(IUDPTransport, bound))
         listening: IListeningPort = bound
@@ -197,7 +196,7 @@ class MemoryServer:
         """Fires with the port, fails with `CannotListenError` when it is taken."""
         number = self._port or self._host.ephemeral()
         if number in self._host.listening:
-            return fail(CannotListenError("", number, OSError("address already in use")))
+            return fail(error.CannotListenError("", number, OSError("address already in use")))
         port = self._host.listening[number] = MemoryPort(self._host, number, protocolFactory)
         protocolFactory.doStart()
         return succeed(port)
@@ -220,7 +219,7 @@ class MemoryClient:
         connected: Deferred[IProtocol] = Deferred(lambda _: call.cancel())
 
         def give_up() -> None:
-            connected.errback(TimeoutError())
+            connected.errback(error.TimeoutError())
 
         def knock() -> None:
             nonlocal call
@@ -241,17 +240,15 @@ class MemoryClient:
         theirs = IPv4Address("TCP", self._target, self._port)
         accepted = port.factory.buildProtocol(mine) if port is not None else None
         if accepted is None:
-            connected.errback(ConnectionRefusedError())
+            connected.errback(error.ConnectionRefusedError())
             return
         factory.doStart()
         protocol = factory.buildProtocol(theirs)
         if protocol is None:
-            connected.errback(ConnectionAborted())
+            connected.errback(error.ConnectionAborted())
             return
-        here, there = (
-            MemoryTransport(self._host.network, mine, theirs),
-            MemoryTransport(self._host.network, theirs, mine),
-        )
+        here = MemoryTransport(self._host.network, mine, theirs)
+        there = MemoryTransport(self._host.network, theirs, mine)
         here.join(there, protocol)
         there.join(here, accepted)
         accepted.makeConnection(there)
@@ -261,7 +258,7 @@ class MemoryClient:
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 class MemoryTransport:
-    """One end of a connection."""
+    """One end of a connection. ``on_way`` bytes of it are sent and not read yet, at most a window."""
 
     disconnecting = False
     disconnected = False
@@ -270,15 +267,19 @@ class MemoryTransport:
         self._network = network
         self._mine = mine
         self._theirs = theirs
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
-        self._unread: deque[bytes] = deque()
-        self._on_way = 0
-        self._paused = False
+        self._unread: deque[bytes | None] = deque()
+        self.on_way = 0
+        self._reading = True
         self._producer: Any = None
         self._streaming = False
         self._producer_paused = False
+        self._pull: IDelayedCall | None = None
         self._ending = False
+        self._flight: deque[tuple[float, bytes | None]] = deque()
+        self._timer: IDelayedCall | None = None
+        self._tries = 0
         self._next_free = 0.0
 
     def join(self, other: "MemoryTransport", protocol: IProtocol) -> None:
@@ -290,9 +291,9 @@ class MemoryTransport:
 
     def write(self, data: bytes) -> None:
         """Send bytes; they wait here while the window is full."""
-        if self.disconnected or self.disconnecting or not data:
+        if self.disconnected or self._ending or not data:
             return
-        self._waiting.append(bytes(data))
+        self._waiting.append(memoryview(bytes(data)))
         self._waiting_bytes += len(data)
         self._send()
         self._mind_producer()
@@ -302,76 +303,127 @@ class MemoryTransport:
         self.write(b"".join(data))
 
     def _send(self) -> None:
-        while self._waiting and self._on_way < WINDOW:
-            data = self._waiting.popleft()
-            self._waiting_bytes -= len(data)
-            self._on_way += len(data)
-            self._later(len(data), self._other.arrive, data)
-        if self.disconnecting and not self._waiting and not self._ending:
+        while self._waiting and self.on_way < WINDOW:
+            part = self._waiting[0][: min(SEGMENT, WINDOW - self.on_way)]
+            self._waiting[0] = self._waiting[0][len(part) :]
+            if not self._waiting[0]:
+                self._waiting.popleft()
+            self._waiting_bytes -= len(part)
+            self.on_way += len(part)
+            self._put_on_way(bytes(part))
+        producing = self._producer is not None and (self._producer_paused or not self._streaming)
+        if self.disconnecting and not self._waiting and not producing and not self._ending:
             self._ending = True
-            self._later(0, self._other.ended)
+            self._put_on_way(None)
+            self._network.clock.callLater(0, self._lost, error.ConnectionDone())
 
-    def _later(self, size: int, call: Callable[..., None], *arguments: Any) -> None:
-        """In order, after the time that the bytes take."""
-        now = self._network.clock.seconds()
-        sending = size / self._network.bandwidth if self._network.bandwidth else 0.0
+    def _put_on_way(self, part: bytes | None) -> None:
+        """Bytes, or None for the end, that arrive in order after the time they take."""
+        now, network = self._network.clock.seconds(), self._network
+        sending = len(part) / network.bandwidth if part and network.bandwidth else 0.0
         self._next_free = max(self._next_free, now) + sending
-        self._network.clock.callLater(self._next_free - now + self._network.latency, self._deliver, call, arguments)
+        arrival = self._next_free + network.latency
+        self._flight.append((max(arrival, self._flight[-1][0]) if self._flight else arrival, part))
+        self._mind_flight()
 
-    def _deliver(self, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        if self._network.hears(self._mine.host, self._theirs.host):
-            call(*arguments)
+    def _mind_flight(self) -> None:
+        if self._flight and self._timer is None:
+            pause = max(0.0, self._flight[0][0] - self._network.clock.seconds())
+            self._timer = self._network.clock.callLater(pause, self._land)
+
+    def _land(self) -> None:
+        if not self._network.hears(self._mine.host, self._theirs.host):
+            self._timer = None
+            self._try_again()
+            return
+        self._tries = 0
+        now = max(self._flight[0][0], self._network.clock.seconds())
+        while self._flight and self._flight[0][0] <= now:
+            self._other.arrive(self._flight.popleft()[1])
+        self._timer = None
+        self._mind_flight()
+
+    def _try_again(self) -> None:
+        """A dead host is never told of; through a partition TCP sends again for a while (RFC 6298, section 5)."""
+        if not all(self._network.hosts[end.host].alive for end in (self._mine, self._theirs)):
+            self._flight.clear()
+        elif self._tries > RETRIES:
+            self._drop(error.TimeoutError())
+        else:
+            self._timer = self._network.clock.callLater(min(0.2 * 2**self._tries, 120.0), self._land)
+            self._tries += 1
+
+    # producers
 
     def _mind_producer(self) -> None:
         if self._producer is None:
             return
-        full = self._waiting_bytes > BUFFER
-        if full and not self._producer_paused and self._streaming:
+        if not self._streaming:
+            if not self._waiting and self._pull is None:
+                self._pull = self._network.clock.callLater(0, self._ask)
+        elif self._waiting_bytes > BUFFER and not self._producer_paused:
             self._producer_paused = True
             self._producer.pauseProducing()
-        elif not full and self._producer_paused:
+        elif not self._waiting and self._producer_paused:
             self._producer_paused = False
             self._producer.resumeProducing()
 
+    def _ask(self) -> None:
+        self._pull = None
+        if self._producer is not None and not self._streaming and not self._waiting:
+            self._producer.resumeProducing()
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: N802 - the interface's name
-        """Somebody produces as long as there is room."""
+        """Somebody produces as long as there is room. Raises `RuntimeError` when somebody does so already."""
+        if self._producer is not None:
+            raise RuntimeError("a transport has one producer")
+        if self.disconnected:
+            producer.stopProducing()
+            return
         self._producer, self._streaming, self._producer_paused = producer, streaming, False
         if not streaming:
-            producer.resumeProducing()
+            self._mind_producer()
 
     def unregisterProducer(self) -> None:  # noqa: N802 - the interface's name
         """Nobody produces any more."""
         self._producer = None
+        self._send()
 
     # reading
 
-    def arrive(self, data: bytes) -> None:
-        """Bytes of the other end are here."""
-        if self.disconnected:
-            return
-        self._unread.append(data)
-        self._read()
+    def arrive(self, part: bytes | None) -> None:
+        """Bytes of the other end are here, or its end."""
+        if not self.disconnected:
+            self._unread.append(part)
+            self._read()
+        elif part is not None:
+            self._reset()
 
     def _read(self) -> None:
-        while self._unread and not self._paused and not self.disconnected:
-            data = self._unread.popleft()
-            self._network.stream_bytes += len(data)
-            self._other.taken(len(data))
-            self._protocol.dataReceived(data)
+        while self._unread and self._reading and not self.disconnected:
+            part = self._unread.popleft()
+            if part is None:
+                self._lost(error.ConnectionDone())
+                return
+            self._network.stream_bytes += len(part)
+            self._other.taken(len(part))
+            if not self.disconnecting:
+                self._protocol.dataReceived(part)
 
     def taken(self, size: int) -> None:
         """The other end has read; there is room for more."""
-        self._on_way -= size
-        self._send()
-        self._mind_producer()
+        self.on_way -= size
+        if not self.disconnected:
+            self._send()
+            self._mind_producer()
 
     def pauseProducing(self) -> None:  # noqa: N802 - the interface's name
         """Read nothing for now."""
-        self._paused = True
+        self._reading = False
 
     def resumeProducing(self) -> None:  # noqa: N802 - the interface's name
         """Read again."""
-        self._paused = False
+        self._reading = True
         self._network.clock.callLater(0, self._read)
 
     def stopProducing(self) -> None:  # noqa: N802 - the interface's name
@@ -385,42 +437,42 @@ class MemoryTransport:
         if not self.disconnected and not self.disconnecting:
             self.disconnecting = True
             self._send()
-            self._network.clock.callLater(0, self._done)
-
-    def _done(self) -> None:
-        if not self._waiting:
-            self._lost(ConnectionDone())
-        elif not self.disconnected:
-            self._network.clock.callLater(max(self._network.latency, 0.001), self._done)
 
     def loseWriteConnection(self) -> None:  # noqa: N802 - the interface's name
         """The same: nobody here speaks after that."""
         self.loseConnection()
 
     def abortConnection(self) -> None:  # noqa: N802 - the interface's name
-        """Close at once; what waits is dropped."""
-        self._waiting.clear()
-        self._later(0, self._other.broken)
-        self._lost(ConnectionAborted())
+        """Close at once; what waits or is on its way is dropped."""
+        if not self.disconnected:
+            self._reset()
+            self._drop(error.ConnectionAborted())
 
-    def ended(self) -> None:
-        """The other end has closed, after everything that it sent."""
-        if self._unread and not self.disconnected:
-            self._network.clock.callLater(max(self._network.latency, 0.001), self.ended)
-            return
-        self._lost(ConnectionDone())
+    def _reset(self) -> None:
+        """Tell the other end once that nobody is here."""
+        self._network.clock.callLater(self._network.latency, self._other.broken)
 
     def broken(self) -> None:
-        """The other end has aborted."""
-        self._lost(ConnectionLost())
+        """The other end has aborted, or is not there any more."""
+        if self._network.hears(self._theirs.host, self._mine.host):
+            self._drop(error.ConnectionLost())
+
+    def _drop(self, reason: Exception) -> None:
+        self._flight.clear()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._lost(reason)
 
     def _lost(self, reason: Exception) -> None:
-        if not self.disconnected:
-            self.disconnected = True
-            producer, self._producer = self._producer, None
-            if producer is not None:
-                producer.stopProducing()
-            self._protocol.connectionLost(Failure(reason))
+        if self.disconnected:
+            return
+        self.disconnected = True
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self._protocol.connectionLost(Failure(reason))
 
     # what it is
 
