@@ -1,5 +1,6 @@
 """The gateway: listens, dials, decides who a peer is, and holds one session for each peer device."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol, cast
@@ -35,6 +36,7 @@ MAX_UNPROVEN = 100
 MAX_UNPROVEN_PER_HOST = 10
 DIAL_TIMEOUT = 10.0
 READ_SIZE = 256 * 1024
+_PORT = re.compile("[1-9][0-9]{0,4}")
 
 
 class SettingsPort(Protocol):
@@ -48,9 +50,18 @@ def parse_address(address: str) -> tuple[str, int]:
     """Host and port of ``tcp://host:port``; raises `WireError` ``bad-address``."""
     scheme, _, rest = address.partition("://")
     host, _, port = rest.rpartition(":")
-    if scheme != "tcp" or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    host = host.strip("[]")
+    if scheme != "tcp" or not _is_host(host) or not _PORT.fullmatch(port) or int(port) > 65535:
         raise WireError("bad-address", f"{address[:100]!r} is not an address such as tcp://host:7771")
-    return host.strip("[]"), int(port)
+    return host, int(port)
+
+
+def _is_host(host: str) -> bool:
+    """Whether the host could be looked up at all; peers tell addresses, too."""
+    try:
+        return 0 < len(host.encode("idna")) < 256
+    except UnicodeError:
+        return False
 
 
 class _Incoming(Factory):
@@ -98,6 +109,7 @@ class Gateway:
         self._port: IListeningPort | None = None
         self._sessions: dict[bytes, dict[bytes, Session]] = {}
         self._unproven: dict[Session, str] = {}
+        self._dials: set[Session] = set()
         self._dialling: dict[bytes, Deferred[Session]] = {}
         self._waiting: dict[bytes, list[Deferred[Session]]] = {}
         self._watchers: list[Callable[[Session, bool], None]] = []
@@ -135,7 +147,7 @@ class Gateway:
     def stop(self) -> "Deferred[None]":
         """Close the port and every session, with a word to the peers."""
         port, self._port = self._port, None
-        for session in [*self.sessions(), *self._unproven]:
+        for session in [*self.sessions(), *self._unproven, *self._dials]:
             session.close("stopping", "this node stops")
         return maybeDeferred(port.stopListening if port else lambda: None).addCallback(lambda _: None)
 
@@ -338,7 +350,14 @@ class Gateway:
         factory = TLSFactory(DeviceTLS(key), True, _Outgoing(session), self.world.clock)
         connecting = self.world.network.client(host, port, DIAL_TIMEOUT).connect(factory)
         connecting.addErrback(self._not_connected, session)
+        self._dials.add(session)
+        session.machine.when("CLOSED", "CONNECTED").addBoth(self._dial_over, session, connecting)
         return session.proven
+
+    def _dial_over(self, _: Any, session: Session, connecting: "Deferred[Any]") -> None:
+        self._dials.discard(session)
+        if session.peer is None:
+            connecting.cancel()
 
     def _not_connected(self, failure: Failure, session: Session) -> None:
         if not session.proven.called:

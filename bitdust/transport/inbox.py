@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from bitdust.automats.kernel import Registry
 from bitdust.automats.packet_in import PacketIn
 from bitdust.transport.session import Peer, Session
-from bitdust.transport.streams import BytesSource, Payload, Source, StreamReset
+from bitdust.transport.streams import BytesSource, Payload, Source
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import ANSWERS, Command, Packet
@@ -185,8 +185,10 @@ class Inbox:
 
     def _failed(self, incoming: _Incoming, failure: Failure) -> None:
         error = failure.value
-        if isinstance(error, (StreamReset, CancelledError)):
+        if incoming.session.ended is not None:
             incoming.machine.send("session-lost")
+        elif isinstance(error, CancelledError):
+            incoming.machine.send("refuse", fail("internal", "the work was given up here"))
         elif isinstance(error, BitDustError):
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
         else:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,6 +28,8 @@ from bitdust.world import World
 
 MAX_STREAMS = 256
 CREDIT_STEP = WINDOW // 4
+SILENT = 20.0
+"""Seconds of silence that ask for a ping and are not the end yet (`docs/formats.md`, section 4)."""
 
 
 @frozen
@@ -110,7 +112,8 @@ class Session(TwistedProtocol):
         self._out_by_id: dict[int, OutStream] = {}
         self._in: dict[int, InStream] = {}
         self._writable = True
-        self._limited: Any = None
+        self._limited: IDelayedCall | None = None
+        self._reading_again: IDelayedCall | None = None
         self.machine = TCPConnection(owner.registry, address, self)
 
     # the connection
@@ -142,9 +145,17 @@ class Session(TwistedProtocol):
             self.close(error.code, str(error))
 
     def _pause_reading(self, delay: float) -> None:
-        transport = cast(Any, self.transport)
-        transport.pauseProducing()
-        self._owner.world.clock.callLater(delay, lambda: self.ended is None and transport.resumeProducing())
+        """TLS hands over what it has already, paused or not, so the time may come to lie later still."""
+        if self._reading_again is not None:
+            self._reading_again.reset(delay)
+            return
+        cast(Any, self.transport).pauseProducing()
+        self._reading_again = self._owner.world.clock.callLater(delay, self._read_again)
+
+    def _read_again(self) -> None:
+        self._reading_again = None
+        self._heard = self._owner.world.clock.seconds()
+        cast(Any, self.transport).resumeProducing()
 
     @property
     def connected_state(self) -> str:
@@ -172,7 +183,9 @@ class Session(TwistedProtocol):
         self._write(Kind.PING, 0, self._owner.world.entropy(8))
 
     def silence(self) -> float:
-        return self._owner.world.clock.seconds() - self._heard
+        silence = self._owner.world.clock.seconds() - self._heard
+        # Who does not read hears nothing: that tells nothing of the peer, which wants to hear of us all the same.
+        return silence if self._reading_again is None else min(silence, SILENT)
 
     def say_goodbye(self, code: str, text: str) -> None:
         self._write(Kind.GOODBYE, 0, encode([code[:40], text[:500]]))
@@ -203,8 +216,9 @@ class Session(TwistedProtocol):
             self.proven.errback(error)
         if self.peer is not None:
             self._owner.session_down(self)
-        if self._limited is not None and self._limited.active():
-            self._limited.cancel()
+        for call in (self._limited, self._reading_again):
+            if call is not None and call.active():
+                call.cancel()
 
     # what comes in
 
@@ -342,7 +356,11 @@ class Session(TwistedProtocol):
             return
         assert out.source is not None
         length = min(out.credit, MAX_BODY, out.size - out.sent)
-        part: Any = out.source.read(out.sent, length)
+        try:
+            part: Any = out.source.read(out.sent, length)
+        except Exception:  # noqa: BLE001 - whatever the source raises is the end of its stream alone
+            self._part_failed(out, Failure())
+            return
         if isinstance(part, Deferred):
             out.reading = True
             part.addCallbacks(partial(self._part_read, out), partial(self._part_failed, out))

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from twisted.internet.task import Clock, deferLater
 
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
@@ -34,6 +36,12 @@ SETTINGS = {
 FIELDS = Struct({"kind": Optional(Text(20)), "data": Optional(Bytes(0, 1000))})
 
 
+@cache
+def third() -> MasterKey:
+    """A key of a third person, made once."""
+    return MasterKey.generate(2048)
+
+
 class Settings:
     def __init__(self) -> None:
         self.values = dict(SETTINGS)
@@ -46,6 +54,7 @@ class Person:
     """One device with a gateway; ``served`` are the packets that it answered."""
 
     def __init__(self, world: World, key: str, name: str) -> None:
+        master_key = third() if key == "third" else master(key)
         self.world = world
         (world.home / "metadata").mkdir(parents=True)
         events = Events(world.clock, world.wall)
@@ -53,8 +62,8 @@ class Person:
         self.me = Me(world, events)
         device = DeviceKey.generate(os.urandom)
         source = IDURL.parse(f"http://id.example/{name}.xml")
-        document = IdentityDocument.create(master(key), (source,), 1, (Device(0, 1, device.public),), START)
-        self.me.adopt(document, master(key), device)
+        document = IdentityDocument.create(master_key, (source,), 1, (Device(0, 1, device.public),), START)
+        self.me.adopt(document, master_key, device)
         self.settings = Settings()
         self.cache = IdentityCache(world, events)
         self.gateway = Gateway(world, self.settings, self.registry, self.me, self.cache)
@@ -116,6 +125,7 @@ class Memory(Network):
         assert results, "it has not come in time"
         if hasattr(results[0], "raiseException"):
             results[0].raiseException()
+        return results[0]
 
 
 class Loopback(Network):

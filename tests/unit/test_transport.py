@@ -1,0 +1,729 @@
+"""Gateway, inbox and outbox: who is dialled, who may ask what, what becomes of a request, and what lists show."""
+
+from pathlib import Path
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.transport import gateway as gateway_module
+from bitdust.transport.gateway import parse_address
+from bitdust.transport.inbox import MAX_AT_ONCE, Answer, Row, Who, ack
+from bitdust.transport.limits import TokenBucket
+from bitdust.transport.outbox import NoAnswer, PeerFailed
+from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from tests.unit.transport_kit import FIELDS, Memory, Person
+
+ECHO = {"kind": "echo"}
+MB = 1_000_000
+
+
+class TwoPeople(SynchronousTestCase):
+    """Alice, and Bob who listens and whom she can find."""
+
+    def setUp(self) -> None:
+        self.network = Memory(Path(self.mktemp()))
+        self.clock = self.network.clock
+        self.people: list[Person] = []
+        self.alice, self.bob = self.person("master", "alice"), self.person("other", "bob")
+        self.wait(self.bob.gateway.listen(0))
+        self.asked: list[bytes] = []
+        self.find([self.address(self.bob)])
+        self.addCleanup(self._end)
+
+    def _end(self) -> None:
+        self.network.network.cut = lambda one, other: False
+        for person in self.people:
+            self.wait(person.gateway.stop())
+        self.run_for(12)
+        for person in self.people:
+            person.registry.shutdown()
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
+
+    def person(self, key: str, name: str) -> Person:
+        self.people.append(self.network.person(key, name))
+        return self.people[-1]
+
+    def address(self, person: Person) -> str:
+        return f"tcp://{person.host}:{person.gateway.port()}"
+
+    def find(self, addresses: list[str]) -> None:
+        """What Alice's resolver answers; ``asked`` are the fingerprints that it was asked for."""
+
+        def resolver(fingerprint: bytes) -> Deferred:
+            self.asked.append(fingerprint)
+            return succeed(addresses)
+
+        self.alice.gateway.resolver = resolver
+
+    def run_for(self, seconds: float) -> None:
+        self.clock.pump([0.01] * round(seconds * 100))
+
+    def wait(self, deferred: Deferred, seconds: float = 300.0):
+        return self.network.run(deferred, seconds)
+
+    def ask(self, payload: bytes = b"x", deadline: float = 20.0, fields=None, **more) -> Deferred:
+        """Alice asks Bob."""
+        fields = ECHO if fields is None else fields
+        outbox = self.alice.gateway.outbox
+        return outbox.send(self.bob.fingerprint, Command.RETRIEVE, fields, payload, deadline=deadline, **more)
+
+    def refused(self, deferred: Deferred, kind: type = PeerFailed):
+        with self.assertRaises(kind) as caught:
+            self.wait(deferred)
+        return caught.exception
+
+    def session(self):
+        """Alice's session with Bob."""
+        return self.wait(self.alice.gateway.session_to(self.bob.fingerprint))
+
+    def hold(self, kind: str = "echo") -> list:
+        """Bob answers nothing; gives the list of what he was asked, and of the Deferreds that he answers with."""
+        held: list = []
+
+        def handler(request) -> Deferred:
+            held.append((request, Deferred()))
+            return held[-1][1]
+
+        self.bob.serve(kind, handler)
+        return held
+
+
+class AddressTests(SynchronousTestCase):
+    def test_addresses(self) -> None:
+        """Host and port of names, IPv4 and IPv6 addresses."""
+        self.assertEqual(parse_address("tcp://example.org:7771"), ("example.org", 7771))
+        self.assertEqual(parse_address("tcp://[2001:db8::1]:65535"), ("2001:db8::1", 65535))
+
+    def test_no_addresses(self) -> None:
+        """Everything else is refused with its code: digits of other scripts, hosts that no name can have, …"""
+        for text in ("", "tcp://", "tcp://host", "tcp://host:", "tcp://:77", "udp://host:77", "tcp://host:0",
+                     "tcp://host:65536", "tcp://host:-1", "host:77", "tcp://host:7x",
+                     "tcp://host:²", "tcp://host:٣", "tcp://host:" + "9" * 5000, "tcp://a..b:7",
+                     f"tcp://{'a' * 64}.org:7"):  # fmt: skip
+            error = self.assertRaises(WireError, parse_address, text)
+            self.assertEqual(error.code, "bad-address", text)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.text(max_size=60) | st.text(alphabet="tcp:/[]0123456789²١", max_size=30).map("tcp://".__add__))
+    def test_any_text(self, text: str) -> None:
+        """Any text is an address with a port that exists, or a `WireError`."""
+        try:
+            host, port = parse_address(text)
+        except WireError as error:
+            self.assertEqual(error.code, "bad-address")
+        else:
+            self.assertTrue(host and 0 < port < 65536)
+
+
+class ListeningTests(TwoPeople):
+    def test_a_taken_port(self) -> None:
+        """A port that somebody has is an error with a code and the number."""
+        self.wait(self.bob.world.network.server(7771).listen(gateway_module.Factory()))
+        error = self.refused(self.bob.gateway.listen(7771), BitDustError)
+        self.assertEqual(error.code, "port-taken")
+        self.assertIn("7771", str(error))
+
+    def test_open_and_closed(self) -> None:
+        """The port is known while it is open, and nobody gets in when it is closed."""
+        self.assertEqual((self.alice.gateway.listening, self.alice.gateway.port()), (False, 0))
+        self.assertTrue(self.bob.gateway.listening)
+        address = self.address(self.bob)
+        self.wait(self.bob.gateway.stop())
+        self.assertEqual((self.bob.gateway.listening, self.bob.gateway.port()), (False, 0))
+        self.refused(self.alice.gateway.dial(address, None), NoAnswer)
+
+    def test_receiving_can_be_turned_off(self) -> None:
+        """With receiving disabled nobody gets in."""
+        self.bob.settings.values["services/tcp-transport/receiving-enabled"] = False
+        self.refused(self.alice.gateway.dial(self.address(self.bob), None), BitDustError)
+        self.assertEqual(self.bob.gateway.connections(), [])
+
+    def test_a_dial_ends_with_the_gateway(self) -> None:
+        """A dial that is under way when the node stops fails, and no session comes of it."""
+        dialling = self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint)
+        outcome: list = []
+        dialling.addBoth(outcome.append)
+        self.run_for(0.02)
+        self.wait(self.alice.gateway.stop())
+        self.run_for(1)
+        self.assertEqual(self.alice.gateway.sessions(), [])
+        self.assertEqual(self.bob.gateway.sessions(), [])
+        outcome[0].trap(BitDustError)
+
+
+class DiallingTests(TwoPeople):
+    def test_one_dial_for_all_who_wait(self) -> None:
+        """Many who want a session with one peer cause one dial and get the same session."""
+        waiting = [self.alice.gateway.session_to(self.bob.fingerprint) for _ in range(5)]
+        sessions = {id(self.wait(one)) for one in waiting}
+        self.assertEqual((len(sessions), len(self.asked), len(self.bob.gateway.sessions())), (1, 1, 1))
+        self.assertIs(self.session(), self.alice.gateway.session_with(self.bob.fingerprint))
+        self.assertEqual(len(self.asked), 1)
+
+    def test_addresses_are_tried_in_turn(self) -> None:
+        """Addresses that are dead, refused, malformed or somebody else's do not keep from one that works."""
+        carol = self.person("master", "carol")
+        self.wait(carol.gateway.listen(0))
+        self.find(
+            ["tcp://10.9.9.9:7", f"tcp://{self.bob.host}:1", "nonsense", self.address(carol), self.address(self.bob)]
+        )
+        self.assertEqual(self.session().peer.fingerprint, self.bob.fingerprint)
+
+    def test_no_address_answers(self) -> None:
+        """Without an address that answers, everybody who waits is told."""
+        self.find(["tcp://10.9.9.9:7"])
+        waiting = [self.alice.gateway.session_to(self.bob.fingerprint) for _ in range(2)]
+        for one in waiting:
+            self.assertIn("no address", str(self.refused(one, NoAnswer)))
+        self.find([self.address(self.bob)])
+        self.session()
+
+    def test_a_resolver_that_fails(self) -> None:
+        """A resolver that fails is an error of who asked, not silence."""
+        self.alice.gateway.resolver = lambda _: fail(BitDustError("no-dht", "the DHT is away"))
+        self.assertEqual(self.refused(self.alice.gateway.session_to(self.bob.fingerprint), BitDustError).code, "no-dht")
+
+    def test_the_address_of_the_last_hello_comes_first(self) -> None:
+        """Where a peer was met before it is dialled first; only then the resolver is asked."""
+        self.bob.me.set_addresses([self.address(self.bob)])
+        self.session().close("stopping", "enough")
+        self.run_for(1)
+        self.assertEqual(self.alice.gateway.known_addresses(self.bob.fingerprint), [self.address(self.bob)])
+        self.session()
+        self.assertEqual(len(self.asked), 1)
+
+    def test_a_peer_that_comes_by_itself(self) -> None:
+        """Who waits for a session gets the one that the peer has opened meanwhile."""
+        self.wait(self.alice.gateway.listen(0))
+        self.alice.gateway.resolver = lambda _: Deferred()
+        waiting = self.alice.gateway.session_to(self.bob.fingerprint)
+        self.wait(self.bob.gateway.dial(self.address(self.alice), self.alice.fingerprint))
+        self.assertEqual(self.wait(waiting).peer.fingerprint, self.bob.fingerprint)
+
+    def test_who_stops_waiting_is_forgotten(self) -> None:
+        """A wait that is cancelled fails alone; the others get their session."""
+        first, second = (self.alice.gateway.session_to(self.bob.fingerprint) for _ in range(2))
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.wait(second)
+
+    def test_my_own_device_is_no_peer(self) -> None:
+        """A node that dials itself is told so, and keeps no session."""
+        error = self.refused(self.bob.gateway.dial(self.address(self.bob), None), BitDustError)
+        self.assertEqual(error.code, "wrong-peer")
+        self.assertEqual(self.bob.gateway.sessions(), [])
+
+    def test_watchers(self) -> None:
+        """Watchers hear of sessions that come and go, until they are removed."""
+        heard: list = []
+        remove = self.alice.gateway.on_session(lambda session, up: heard.append((session.peer.fingerprint, up)))
+        self.session().close("stopping", "enough")
+        self.run_for(1)
+        self.assertEqual(heard, [(self.bob.fingerprint, True), (self.bob.fingerprint, False)])
+        remove()
+        remove()
+        self.session()
+        self.assertEqual(len(heard), 2)
+
+    def test_a_new_session_of_a_device_replaces_the_old(self) -> None:
+        """Of two sessions of one device the new one is kept, and what waits on the old one moves over."""
+        held = self.hold()
+        first = self.session()
+        asking = self.ask()
+        self.run_for(0.5)
+        self.wait(self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint))
+        self.run_for(1)
+        (kept,) = self.alice.gateway.sessions()
+        self.assertIsNot(kept, first)
+        self.assertEqual(first.ended.code, "replaced")
+        self.assertEqual(len(held), 2)
+        held[1][1].callback(ack())
+        self.wait(asking)
+
+    def test_too_many_sessions(self) -> None:
+        """With the greatest number of sessions up, one more peer is refused, and let in when there is room."""
+        self.patch(gateway_module, "MAX_SESSIONS", 1)
+        session = self.session()
+        carol = self.person("third", "carol")
+        self.refused(carol.gateway.dial(self.address(self.bob), self.bob.fingerprint), BitDustError)
+        self.assertEqual(len(self.bob.gateway.sessions()), 1)
+        session.close("stopping", "enough")
+        self.run_for(1)
+        self.wait(carol.gateway.dial(self.address(self.bob), self.bob.fingerprint))
+        self.run_for(1)
+        (kept,) = self.bob.gateway.sessions()
+        self.assertEqual((kept.peer.fingerprint, len(carol.gateway.sessions())), (carol.fingerprint, 1))
+
+
+class InboxTests(TwoPeople):
+    def row(self, handler=None, **changes) -> Row:
+        values = {"command": Command.RETRIEVE, "kind": "echo", "fields": FIELDS, "max_payload": 1000,
+                  "who": Who.ANYONE, "service": "test", "handler": handler or (lambda request: ack())}  # fmt: skip
+        row = Row(**(values | changes))
+        self.bob.gateway.inbox.add(row)
+        return row
+
+    def test_a_command_has_one_owner(self) -> None:
+        """A second service with the same command and kind is a mistake that names the first; removed, it is free."""
+        row = self.row()
+        error = self.assertRaises(ValueError, self.row)
+        self.assertIn("test", str(error))
+        self.bob.gateway.inbox.remove(row)
+        self.row()
+        self.row(kind="other")
+        self.assertEqual(len(self.bob.gateway.inbox.rows()), 2)
+
+    def test_a_service_that_stopped(self) -> None:
+        """A removed row answers nobody any more."""
+        self.bob.gateway.inbox.remove(self.row())
+        self.assertEqual(self.refused(self.ask()).code, "unknown-command")
+
+    def test_contacts_only(self) -> None:
+        """A row for contacts refuses strangers and serves contacts."""
+        self.row(who=Who.CONTACT)
+        self.assertEqual(self.refused(self.ask()).code, "not-allowed")
+        self.bob.gateway.inbox.is_contact = lambda fingerprint: fingerprint == self.alice.fingerprint
+        self.wait(self.ask())
+
+    def test_owners_only(self) -> None:
+        """A row for owners refuses who asks for another's."""
+        self.row(who=Who.OWNER)
+        self.assertEqual(self.refused(self.ask(owner=b"\7" * 32)).code, "not-allowed")
+        self.wait(self.ask())
+
+    def test_fields_are_checked(self) -> None:
+        """A field that the row does not know is refused before the handler sees it."""
+        handled: list = []
+        self.row(handled.append)
+        self.refused(self.ask(fields={"kind": "echo", "more": 1}))
+        self.assertEqual(handled, [])
+
+    def test_a_payload_over_the_limit(self) -> None:
+        """A payload of the limit is taken, one byte more refused with its code."""
+        self.row(lambda request: request.payload.read_all(1000).addCallback(lambda data: ack(size=len(data))))
+        self.assertEqual(self.wait(self.ask(bytes(1000))).fields["size"], 1000)
+        self.assertEqual(self.refused(self.ask(bytes(1001))).code, "too-large")
+
+    def test_handlers_of_every_kind(self) -> None:
+        """A handler may give an answer, a Deferred or a coroutine."""
+
+        async def slowly(request) -> Answer:
+            await deferLater(self.clock, 1)
+            return ack(way="coroutine")
+
+        self.row(lambda request: ack(way="plain"))
+        self.row(lambda request: deferLater(self.clock, 1, ack, way="deferred"), kind="later")
+        self.row(slowly, kind="slowly")
+        ways = [self.wait(self.ask(fields={"kind": kind})).fields["way"] for kind in ("echo", "later", "slowly")]
+        self.assertEqual(ways, ["plain", "deferred", "coroutine"])
+
+    def test_an_error_keeps_its_code_and_details(self) -> None:
+        """What a handler says by an error comes to who asked: code, text and details."""
+
+        def handler(request) -> Answer:
+            raise BitDustError("no-space", "three bytes are missing", missing=3)
+
+        self.row(handler)
+        error = self.refused(self.ask())
+        self.assertEqual((error.code, str(error), error.fields["missing"]), ("no-space", "three bytes are missing", 3))
+
+    def test_a_handlers_own_lost_request_is_answered(self) -> None:
+        """When the handler fails because a third party was lost to it, who asked is told and not left waiting."""
+        for number, error in enumerate((StreamReset("session-lost", "the third is away"), CancelledError())):
+            self.row(lambda request, error=error: fail(error), kind=str(number))
+            before = self.clock.seconds()
+            self.refused(self.ask(fields={"kind": str(number)}, deadline=60))
+            self.assertLess(self.clock.seconds() - before, 2)
+            self.assertEqual(self.bob.gateway.inbox.packets(), [])
+
+    def test_too_many_at_once(self) -> None:
+        """Of one peer so many requests are worked on, the next is told busy; when they end there is room again."""
+        held = self.hold()
+        asking = [self.ask() for _ in range(MAX_AT_ONCE)]
+        self.run_for(1)
+        self.assertEqual(self.refused(self.ask()).code, "busy")
+        self.assertEqual(len(self.bob.gateway.inbox.packets()), MAX_AT_ONCE)
+        for _, answer in held:
+            answer.callback(ack())
+        for one in asking:
+            self.wait(one)
+        last = self.ask()
+        self.run_for(1)
+        held[-1][1].callback(ack())
+        self.wait(last)
+
+    def test_a_lost_session_cancels_its_work(self) -> None:
+        """What was asked over a session is given up when the session ends."""
+        cancelled: list = []
+        self.bob.serve(handler=lambda request: Deferred(cancelled.append))
+        self.ask().addErrback(lambda _: None)
+        self.run_for(1)
+        self.session().close("stopping", "enough")
+        self.run_for(1)
+        self.assertEqual(len(cancelled), 1)
+        self.assertEqual(self.bob.gateway.inbox.packets(), [])
+
+    def test_a_stale_peer_may_ask_for_its_identity_alone(self) -> None:
+        """A peer with an old document is told so, but may retrieve the newer one."""
+        newer = self.alice.me.revise()
+        self.bob.cache.accept(newer)
+        self.assertGreater(newer.revision, self.alice.me.document.revision)
+        self.row(kind="identity")
+        self.row()
+        self.assertEqual(self.refused(self.ask()).code, "stale")
+        self.wait(self.ask(fields={"kind": "identity"}))
+
+
+class OutboxTests(TwoPeople):
+    def test_no_progress_for_the_deadline(self) -> None:
+        """A request fails when no byte has moved for its deadline, and the error names peer and time."""
+        self.hold()
+        self.session()
+        before = self.clock.seconds()
+        error = self.refused(self.ask(deadline=7), NoAnswer)
+        self.assertEqual((error.code, str(error)), ("no-answer", "bob@id.example did not answer within 7 seconds"))
+        self.assertTrue(6.9 < self.clock.seconds() - before < 8.5)
+        self.assertEqual(self.alice.gateway.outbox.packets(), [])
+
+    def test_the_deadline_counts_while_a_session_is_sought(self) -> None:
+        """A peer that nobody finds costs the deadline, too."""
+        self.alice.gateway.resolver = lambda _: Deferred()
+        before = self.clock.seconds()
+        self.refused(self.ask(deadline=3), NoAnswer)
+        self.assertLess(self.clock.seconds() - before, 5)
+
+    def test_slow_is_not_silent(self) -> None:
+        """A transfer far longer than its deadline succeeds as long as bytes move, both ways."""
+        self.bob.serve()
+        self.session()
+        self.network.network.bandwidth = 200_000.0
+        before = self.clock.seconds()
+        reply = self.wait(self.ask(bytes(2 * MB), deadline=3, max_answer=2 * MB))
+        self.assertGreater(self.clock.seconds() - before, 15)
+        self.assertEqual(len(reply.payload), 2 * MB)
+
+    def test_a_lost_connection(self) -> None:
+        """A request whose session breaks fails at once, with the reason."""
+        self.hold()
+        session = self.session()
+        asking = self.ask(deadline=60)
+        self.run_for(0.5)
+        before = self.clock.seconds()
+        session.transport.abortConnection()
+        self.refused(asking, BitDustError)
+        self.assertLess(self.clock.seconds() - before, 1)
+
+    def test_fail_is_an_error_with_fields(self) -> None:
+        """Fail is an error with code, text and whatever it told besides."""
+        self.bob.serve(handler=lambda request: Answer(Command.FAIL, {"code": "stale", "text": "old", "revision": 9}))
+        error = self.refused(self.ask())
+        self.assertEqual((error.code, str(error), error.fields["revision"]), ("stale", "old", 9))
+
+    def test_a_fail_without_manners(self) -> None:
+        """A Fail without code, or with something else in its place, is an error still."""
+        self.bob.serve(handler=lambda request: Answer(Command.FAIL, {"code": 7, "text": [1]}))
+        self.assertEqual(self.refused(self.ask()).code, "7")
+
+    def test_cancelled_in_every_state(self) -> None:
+        """A request can be taken back while its session is sought, while it is sent and while it waits."""
+        self.alice.gateway.resolver = lambda _: Deferred()
+        self.check_cancelled("CACHING", b"x")
+        self.alice.gateway._dialling.clear()
+        self.find([self.address(self.bob)])
+        disk: Deferred = Deferred()
+        self.bob.serve("stall", lambda request: request.payload.stream_to(lambda part: disk))
+        self.hold()
+        self.check_cancelled("SENDING", bytes(5 * MB), "stall")
+        disk.callback(None)
+        self.assertEqual(self.bob.gateway.inbox.packets(), [])
+        self.check_cancelled("RESPONSE?", b"x")
+
+    def check_cancelled(self, state: str, payload: bytes, kind: str = "echo") -> None:
+        asking = self.ask(payload, fields={"kind": kind})
+        self.run_for(1)
+        (packet,) = self.alice.gateway.outbox.packets()
+        self.assertEqual(packet["label"], state)
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        self.assertEqual(self.alice.gateway.outbox.packets(), [])
+        self.run_for(1)
+        for session in self.alice.gateway.sessions():
+            self.assertEqual(session.streams(), [])
+
+    def test_an_answer_after_the_end_is_dropped(self) -> None:
+        """The answer to a request that was taken back changes nothing, and the session lives on."""
+        held = self.hold()
+        asking = self.ask()
+        self.run_for(0.5)
+        asking.cancel()
+        self.failureResultOf(asking, CancelledError)
+        held[0][1].callback(Answer(Command.DATA, {"kind": "echo"}, bytes(3 * MB)))
+        self.run_for(1)
+        (session,), (other,) = self.alice.gateway.sessions(), self.bob.gateway.sessions()
+        self.assertEqual((session.streams(), other.streams()), ([], []))
+        self.assertEqual(self.bob.gateway.inbox.packets(), [])
+        self.assertLess(session.bytes_received, 2 * MB)
+
+    def test_an_answer_that_is_too_large(self) -> None:
+        """An answer larger than was asked for is refused by its header, before its bytes."""
+        self.bob.serve(handler=lambda request: Answer(Command.DATA, {"kind": "echo"}, bytes(3 * MB)))
+        self.assertEqual(self.refused(self.ask(max_answer=1000), WireError).code, "too-large")
+        self.run_for(1)
+        self.assertLess(self.session().bytes_received, 2 * MB)
+
+    def test_nobody_answers_for_another(self) -> None:
+        """An answer with the right id from another peer is not taken; the real one is."""
+        held = self.hold()
+        asking = self.ask()
+        self.run_for(0.5)
+        (outgoing,) = self.alice.gateway.outbox._waiting.values()
+        carol = self.person("third", "carol")
+        self.wait(self.alice.gateway.listen(0))
+        session = self.wait(carol.gateway.dial(self.address(self.alice), self.alice.fingerprint))
+        forged = evolve(self.bob.gateway.inbox.reply_packet(outgoing.packet, ack(), 0), creator=carol.fingerprint)
+        self.wait(session.send(forged))
+        self.run_for(1)
+        self.assertNoResult(asking)
+        held[0][1].callback(ack(real=True))
+        self.assertTrue(self.wait(asking).fields["real"])
+
+    def test_progress(self) -> None:
+        """Progress is told for what goes out and what comes in, and ends at the whole."""
+        self.bob.serve()
+        steps: list = []
+        self.wait(self.ask(bytes(MB), max_answer=MB, progress=lambda done, total: steps.append((done, total))))
+        self.assertEqual([step for step in steps if step[0] == MB], [(MB, MB)] * 2)
+        self.assertGreater(len(steps), 5)
+        self.assertEqual({total for _, total in steps}, {MB})
+
+    def test_a_source_that_fails(self) -> None:
+        """A payload that cannot be read, or is shorter than it said, fails the request and not the session."""
+
+        class Broken:
+            size = 3 * MB
+
+            def __init__(self, read) -> None:
+                self.read = read
+
+        self.bob.serve()
+        self.session()
+        self.refused(self.ask(Broken(lambda offset, length: fail(OSError("the disk is gone")))), OSError)
+        self.refused(self.ask(Broken(lambda offset, length: bytes(length) if offset < MB else b"")), StreamReset)
+        self.assertEqual(bytes(self.wait(self.ask(b"still")).payload), b"still")
+        self.assertEqual(len(self.asked), 1)
+
+    def test_a_source_that_raises(self) -> None:
+        """A payload whose reading raises fails the request and not the session."""
+
+        class Raising:
+            size = 10
+
+            def read(self, offset: int, length: int) -> bytes:
+                raise OSError("the disk is gone")
+
+        self.bob.serve()
+        self.session()
+        self.refused(self.ask(Raising()), OSError)
+        self.assertEqual(bytes(self.wait(self.ask(b"still")).payload), b"still")
+
+    def test_a_source_that_is_read_later(self) -> None:
+        """A payload whose parts come later is sent whole, in order."""
+        data = bytes(range(256)) * 4000
+
+        class Later(BytesSource):
+            def read(this, offset: int, length: int) -> Deferred:  # noqa: N805 - the test is self
+                return deferLater(self.clock, 0.1, lambda: bytes(data[offset : offset + length]))
+
+        self.bob.serve()
+        self.assertEqual(bytes(self.wait(self.ask(Later(data), max_answer=2 * MB)).payload), data)
+
+
+class ListsTests(TwoPeople):
+    def test_in_the_middle_of_a_transfer(self) -> None:
+        """Packets, streams and connections show half of a transfer that is half over, at both ends."""
+        go_on: Deferred = Deferred()
+        taken: list[int] = []
+
+        def write(part) -> Deferred | None:
+            taken.append(len(part))
+            return go_on if sum(taken) >= MB else None
+
+        self.bob.serve(handler=lambda request: request.payload.stream_to(write).addCallback(lambda _: ack()))
+        asking = self.ask(bytes(3 * MB))
+        self.run_for(2)
+        (packet,), (incoming,) = self.alice.gateway.outbox.packets(), self.bob.gateway.inbox.packets()
+        (item,) = packet["items"]
+        self.assertEqual((packet["label"], packet["target"], item["size"]), ("SENDING", "bob@id.example", 3 * MB))
+        self.assertTrue(MB < item["bytes_sent"] < 3 * MB)
+        self.assertEqual(
+            (incoming["label"], incoming["target"], incoming["size"]), ("INBOX?", "alice@id.example", 3 * MB)
+        )
+        self.assertEqual(incoming["bytes_received"], item["bytes_sent"])
+        (out,) = self.session().streams()
+        (into,) = self.bob.gateway.sessions()[0].streams()
+        self.assertEqual((out["type"], out["bytes_current"], out["bytes_total"]), ("out", item["bytes_sent"], 3 * MB))
+        self.assertEqual((into["type"], into["stream_id"], into["progress"]), ("in", out["stream_id"], out["progress"]))
+        self.assertEqual(out["progress"], f"{100 * item['bytes_sent'] // (3 * MB)}%")
+        go_on.callback(None)
+        self.wait(asking)
+        self.assertEqual((self.alice.gateway.outbox.packets(), self.bob.gateway.inbox.packets()), ([], []))
+        self.assertEqual((self.session().streams(), sum(taken)), ([], 3 * MB))
+
+    def test_connections(self) -> None:
+        """A connection is listed from its first moment, by name once the peer is proven, and not after its end."""
+        self.alice.gateway.dial(self.address(self.bob), None)
+        self.run_for(0.02)
+        (early,) = self.bob.gateway.connections()
+        self.assertEqual((early["status"], early["global_id"]), ("connecting", ""))
+        self.run_for(1)
+        (connection,) = self.bob.gateway.connections()
+        self.assertEqual((connection["status"], connection["state"]), ("active", "CONNECTED"))
+        self.assertEqual((connection["global_id"], connection["proto"]), ("alice@id.example", "tcp"))
+        self.assertTrue(connection["host"].startswith(self.alice.host))
+        self.session().close("stopping", "enough")
+        self.run_for(1)
+        self.assertEqual((self.alice.gateway.connections(), self.bob.gateway.connections()), ([], []))
+
+    def test_traffic(self) -> None:
+        """Traffic counts bytes of living and ended sessions and packets by command, the same at both ends."""
+        self.bob.serve()
+        self.wait(self.ask(bytes(100_000), max_answer=100_000))
+        self.run_for(1)
+        ours, theirs = self.alice.gateway.traffic(), self.bob.gateway.traffic()
+        self.assertEqual((ours["out"]["bytes"], ours["in"]["bytes"]), (theirs["in"]["bytes"], theirs["out"]["bytes"]))
+        self.assertTrue(100_000 < ours["out"]["bytes"] < 110_000)
+        self.assertEqual((ours["out"]["Retrieve"], ours["in"]["Data"], theirs["in"]["packets"]), (1, 1, 1))
+        self.session().close("stopping", "enough")
+        self.run_for(1)
+        self.assertGreaterEqual(self.alice.gateway.traffic()["out"]["bytes"], ours["out"]["bytes"])
+        self.session()
+        self.assertGreater(self.alice.gateway.traffic()["out"]["bytes"], ours["out"]["bytes"])
+
+
+class LimitsTests(TwoPeople):
+    def test_the_send_limit(self) -> None:
+        """With a limit of sending, two megabytes at a quarter of one a second take their time, and come whole."""
+        self.bob.serve()
+        self.session()
+        self.alice.gateway.send_bucket.rate = 250_000
+        before = self.clock.seconds()
+        self.wait(self.ask(bytes(2 * MB), max_answer=2 * MB))
+        self.assertTrue(5 < self.clock.seconds() - before < 10, self.clock.seconds() - before)
+
+    def test_the_receive_limit(self) -> None:
+        """With a limit of receiving the reader is slow, the sender waits, and all of it comes."""
+        self.bob.serve()
+        self.session()
+        self.bob.gateway.receive_bucket.rate = 250_000
+        before = self.clock.seconds()
+        self.wait(self.ask(bytes(2 * MB), max_answer=2 * MB))
+        self.assertTrue(5 < self.clock.seconds() - before < 10, self.clock.seconds() - before)
+
+    def test_a_slow_reader_is_not_dead(self) -> None:
+        """A reader that its own limit keeps from reading for minutes does not take the peer for dead."""
+        self.bob.serve()
+        self.session()
+        self.bob.gateway.receive_bucket.rate = 500
+        self.assertEqual(len(self.wait(self.ask(bytes(60_000), deadline=400, max_answer=MB), 600).payload), 60_000)
+        self.assertEqual(len(self.asked), 1)
+
+    def test_a_session_that_ends_while_it_is_limited(self) -> None:
+        """A session that ends while a limit holds it leaves no timer behind."""
+        self.bob.serve()
+        session = self.session()
+        self.bob.gateway.receive_bucket.rate = self.alice.gateway.send_bucket.rate = 1000
+        asking = self.ask(bytes(MB), deadline=400)
+        asking.addErrback(lambda _: None)
+        self.run_for(1)
+        session.transport.abortConnection()
+        self.run_for(1)
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
+
+    def test_the_bucket(self) -> None:
+        """A second's worth passes at once after a pause, what is more waits; no limit never waits."""
+        clock = Clock()
+        clock.advance(100)
+        self.assertEqual(TokenBucket(clock).spend(10**12), 0.0)
+        bucket = TokenBucket(clock, 1000)
+        self.assertEqual(bucket.spend(1000), 0.0)
+        self.assertAlmostEqual(bucket.spend(500), 0.5)
+        clock.advance(0.5)
+        self.assertAlmostEqual(bucket.spend(100), 0.1)
+
+
+class PayloadTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.credit: list[int] = []
+
+    def payload(self, size: int) -> Payload:
+        return Payload(size, self.credit.append)
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=20), st.integers(0, 20))
+    def test_any_parts(self, parts: list[bytes], late: int) -> None:
+        """Whenever the reader comes, it gets every byte in order, and credit is given for each of them once."""
+        self.setUp()
+        payload = self.payload(sum(map(len, parts)))
+        reading = None
+        for number, part in enumerate(parts):
+            if number == late:
+                reading = payload.read_all(10_000)
+            payload.feed(memoryview(part), number == len(parts) - 1)
+        if reading is None:
+            self.assertEqual(self.credit, [])
+            reading = payload.read_all(10_000)
+        self.assertEqual(self.successResultOf(reading), b"".join(parts))
+        self.assertEqual(sum(self.credit), payload.size)
+
+    def test_more_or_less_than_announced(self) -> None:
+        """More bytes than announced, or an end before all of them, is malformed."""
+        self.assertRaises(WireError, self.payload(3).feed, memoryview(b"four"), False)
+        self.assertRaises(WireError, self.payload(3).feed, memoryview(b"tw"), True)
+
+    def test_no_credit_before_it_is_consumed(self) -> None:
+        """While a reader works on a part, no credit is given and no further part handed over."""
+        payload, parts, working = self.payload(4), [], Deferred()
+        reading = payload.stream_to(lambda part: parts.append(bytes(part)) or (working if len(parts) == 1 else None))
+        payload.feed(memoryview(b"ab"), False)
+        payload.feed(memoryview(b"cd"), True)
+        self.assertEqual((parts, self.credit), ([b"ab"], []))
+        self.assertNoResult(reading)
+        working.callback(None)
+        self.assertEqual((parts, self.credit, self.successResultOf(reading)), ([b"ab", b"cd"], [2, 2], 4))
+
+    def test_one_reader(self) -> None:
+        """A second reader is a mistake of the program."""
+        payload = self.payload(4)
+        payload.stream_to(lambda part: None)
+        self.assertRaises(RuntimeError, payload.stream_to, lambda part: None)
+
+    def test_a_reader_that_fails(self) -> None:
+        """A reader that raises, at once or later, gets its own error; what still comes is dropped."""
+        for write in (lambda part: 1 / 0, lambda part: fail(ZeroDivisionError())):
+            payload = self.payload(4)
+            reading = payload.stream_to(write)
+            payload.feed(memoryview(b"ab"), False)
+            payload.feed(memoryview(b"cd"), True)
+            self.failureResultOf(reading, ZeroDivisionError)
+
+    def test_a_lost_stream(self) -> None:
+        """A stream that is lost fails its reader, now or when one comes; a whole one is not lost any more."""
+        early, late, whole = self.payload(4), self.payload(4), self.payload(2)
+        reading = early.read_all(10)
+        whole.feed(memoryview(b"ab"), True)
+        for payload in (early, late, whole):
+            payload.fail(StreamReset("session-lost", "gone"))
+        self.failureResultOf(reading, StreamReset)
+        self.failureResultOf(late.read_all(10), StreamReset)
+        self.assertEqual(self.successResultOf(whole.read_all(10)), b"ab")
+
+    def test_too_large(self) -> None:
+        """More than the reader takes is refused before a byte is read."""
+        self.assertEqual(self.assertRaises(WireError, self.payload(WINDOW).read_all, 10).code, "too-large")
