@@ -218,13 +218,10 @@ class MemoryClient:
         call: Any = None
         connected: Deferred[IProtocol] = Deferred(lambda _: call.cancel())
 
-        def give_up() -> None:
-            connected.errback(error.TimeoutError())
-
         def knock() -> None:
             nonlocal call
             if not self._hears():
-                call = clock.callLater(self._timeout, give_up)
+                call = clock.callLater(self._timeout, connected.errback, error.TimeoutError())
                 return
             self._open(protocolFactory, connected)
 
@@ -348,7 +345,8 @@ class MemoryTransport:
         if not all(self._network.hosts[end.host].alive for end in (self._mine, self._theirs)):
             self._flight.clear()
         elif self._tries > RETRIES:
-            self._drop(error.TimeoutError())
+            self._flight.clear()
+            self._lost(error.TimeoutError())
         else:
             self._timer = self._network.clock.callLater(min(0.2 * 2**self._tries, 120.0), self._land)
             self._tries += 1
@@ -443,10 +441,13 @@ class MemoryTransport:
         self.loseConnection()
 
     def abortConnection(self) -> None:  # noqa: N802 - the interface's name
-        """Close at once; what waits or is on its way is dropped."""
+        """Close at once; what waits or is on its way is dropped. The protocol hears of it on the next turn."""
         if not self.disconnected:
+            self.disconnecting = self._ending = True
+            self._waiting.clear()
             self._reset()
-            self._drop(error.ConnectionAborted())
+            self._forget_flight()
+            self._network.clock.callLater(0, self._lost, error.ConnectionAborted())
 
     def _reset(self) -> None:
         """Tell the other end once that nobody is here."""
@@ -455,13 +456,13 @@ class MemoryTransport:
     def broken(self) -> None:
         """The other end has aborted, or is not there any more."""
         if self._network.hears(self._theirs.host, self._mine.host):
-            self._drop(error.ConnectionLost())
+            self._forget_flight()
+            self._lost(error.ConnectionLost())
 
-    def _drop(self, reason: Exception) -> None:
+    def _forget_flight(self) -> None:
         self._flight.clear()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._lost(reason)
 
     def _lost(self, reason: Exception) -> None:
         if self.disconnected:

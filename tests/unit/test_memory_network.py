@@ -179,6 +179,21 @@ class StreamTests(Sockets):
         self.run_for(0.1)
         self.assertEqual(there.lost, [ConnectionLost])
 
+    def test_a_loss_is_told_on_a_later_turn(self) -> None:
+        """Who closes or aborts while it is handed bytes is told of its loss after that, never in the middle."""
+        for name in ("abortConnection", "loseConnection"):
+            here, there = self.connected()
+            order: list[str] = []
+
+            def received(data: bytes, name=name, here=here, order=order) -> None:
+                getattr(here.transport, name)()
+                order.append(f"received, {len(here.lost)} lost")
+
+            here.dataReceived = received
+            there.transport.write(b"now")
+            self.run_for(0.1)
+            self.assertEqual((order, len(here.lost)), (["received, 0 lost"], 1))
+
     def test_nobody_listens(self) -> None:
         """A port without a listener refuses at once, a host that nobody hears after the time-out."""
         refused = self.client.client(SERVER, 9).connect(Ends())
