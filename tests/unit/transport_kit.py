@@ -5,9 +5,11 @@ import os
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Protocol
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 
 from bitdust.automats.kernel import Registry
@@ -87,17 +89,26 @@ class Person:
         return request.payload.read_all(64 * 1024 * 1024).addCallback(answer)
 
 
-class Network:
+class Network(Protocol):
     """How two people reach each other."""
 
     def person(self, key: str, name: str) -> Person:
-        raise NotImplementedError
+        """Somebody with a host of his own."""
 
     def pause(self, seconds: float) -> Deferred:
-        raise NotImplementedError
+        """Fires when so much time has passed."""
+
+    def skip(self, person: Person, seconds: float) -> Deferred:
+        """Let so much time pass for one person at least; fires when it has."""
+
+    def mute(self, person: Person) -> None:
+        """Nothing is heard of a person any more, and nothing tells of it."""
+
+    def connect(self, person: Person, factory: Factory) -> Deferred:
+        """A bare connection to where somebody listens; fires with its protocol."""
 
 
-class Memory(Network):
+class Memory:
     """Over `MemoryNetwork`, time moved by hand."""
 
     def __init__(self, base: Path) -> None:
@@ -115,6 +126,15 @@ class Memory(Network):
     def pause(self, seconds: float) -> Deferred:
         return deferLater(self.clock, seconds)
 
+    def skip(self, person: Person, seconds: float) -> Deferred:
+        return self.pause(seconds)
+
+    def mute(self, person: Person) -> None:
+        self.network.cut = lambda one, other: person.host in (one, other)
+
+    def connect(self, person: Person, factory: Factory) -> Deferred:
+        return self.network.host("10.7.7.7").client(person.host, person.gateway.port()).connect(factory)
+
     def run(self, deferred: Deferred, seconds: float = 300.0):
         results: list = []
         deferred.addBoth(results.append)
@@ -128,23 +148,55 @@ class Memory(Network):
         return results[0]
 
 
-class Loopback(Network):
+class SkippingClock:
+    """The reactor's time for one person, who may be sent ahead of it; a call comes when it is due in that time."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self._calls: list = []
+
+    def seconds(self) -> float:
+        return reactor.seconds() + self._ahead
+
+    def callLater(self, delay: float, call, *args, **kwargs):  # noqa: N802 - the interface's name
+        self._calls = [made for made in self._calls if made.active()]
+        self._calls.append(reactor.callLater(delay, call, *args, **kwargs))
+        return self._calls[-1]
+
+    def skip(self, seconds: float) -> None:
+        self._ahead += seconds
+        for call in self._calls:
+            if call.active():
+                call.reset(max(0.0, call.getTime() - reactor.seconds() - seconds))
+
+
+class Loopback:
     """Over real sockets."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
 
     def person(self, key: str, name: str) -> Person:
-        world = World(
-            reactor, ReactorNetwork(reactor), self.base / name, lambda: START + reactor.seconds(),
-            run_in_thread=maybeDeferred,
-        )  # fmt: skip
+        clock = SkippingClock()
+        network, home = ReactorNetwork(reactor), self.base / name
+        world = World(clock, network, home, lambda: START + clock.seconds(), run_in_thread=maybeDeferred)
         person = Person(world, key, name)
         person.host = "127.0.0.1"
         return person
 
     def pause(self, seconds: float) -> Deferred:
         return deferLater(reactor, seconds)
+
+    def skip(self, person: Person, seconds: float) -> Deferred:
+        person.world.clock.skip(seconds)
+        return self.pause(0.1)
+
+    def mute(self, person: Person) -> None:
+        for session in person.gateway.sessions():
+            session.transport.pauseProducing()
+
+    def connect(self, person: Person, factory: Factory) -> Deferred:
+        return ReactorNetwork(reactor).client("127.0.0.1", person.gateway.port()).connect(factory)
 
 
 def request(command: Command = Command.RETRIEVE, **fields):
