@@ -273,8 +273,8 @@ class Node:
         traced("", None, None)
 
     def _renew_device(self) -> None:
-        """Somebody runs a copy of this device: it gets a key of its own, and the old one counts no more."""
-        self.parts.me.renew_device()
+        """A copy of this home goes on under this device's key: this node takes one of its own."""
+        self.parts.me.renew_device(revoke=False)
         for name in ("entangled_dht", "tcp_connections"):
             self.driver.restart(name)
 

@@ -21,17 +21,23 @@ class BackupMonitorPort(Protocol):
 
 
 class BackupMonitor(Machine):
-    """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks."""
+    """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks.
+
+    What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning.
+    """
 
     table = """
       # state      event              guard  next        actions
       AT_STARTUP   init               -      READY       -
       READY        sync               -      LIST_FILES  list_files
       READY        suppliers-changed  -      PAUSE       -
-      READY        deleted            -      CLEANING    clean
+      READY        deleted            -      SETTLING    -
       READY        timer-10min        -      LIST_FILES  list_files
       PAUSE        timer-5sec         -      LIST_FILES  list_files
       PAUSE        sync               -      LIST_FILES  list_files
+      SETTLING     timer-3sec         -      CLEANING    clean
+      SETTLING     sync               -      LIST_FILES  list_files
+      SETTLING     suppliers-changed  -      PAUSE       -
       LIST_FILES   listed             -      REBUILDING  rebuild
       LIST_FILES   failed             -      READY       -
       REBUILDING   rebuilt            -      CLEANING    clean
@@ -39,7 +45,7 @@ class BackupMonitor(Machine):
       REBUILDING   failed             -      CLEANING    clean
       CLEANING     cleaned            -      READY       -
       CLEANING     sync               -      LIST_FILES  list_files
-      CLEANING     deleted            -      CLEANING    clean
+      CLEANING     deleted            -      SETTLING    -
       CLEANING     timer-1min         -      READY       -
       CLEANING     failed             -      READY       -
       *            shutdown           -      CLOSED      -
@@ -48,6 +54,7 @@ class BackupMonitor(Machine):
       AT_STARTUP  sync suppliers-changed deleted listed rebuilt cleaned failed
       READY       init listed rebuilt cleaned failed
       PAUSE       init suppliers-changed deleted listed rebuilt cleaned failed
+      SETTLING    init deleted listed rebuilt cleaned failed
       LIST_FILES  init sync suppliers-changed deleted rebuilt cleaned
       REBUILDING  init suppliers-changed deleted listed cleaned
       CLEANING    init suppliers-changed listed rebuilt

@@ -222,13 +222,16 @@ class Me:
             self._world.wall(),
         )
 
-    def renew_device(self) -> IdentityDocument:
-        """A new device key in the place of this one, whose word no longer counts from now on; the new document."""
+    def renew_device(self, revoke: bool = True) -> IdentityDocument:
+        """A new device key for this node; the new document.
+
+        The old key's word counts no more, unless ``revoke`` is False: a copy of this home goes on under it.
+        """
         new = DeviceKey.generate(self._world.entropy)
         revision = self.document.revision + 1
         mine = self.device.id
         devices = tuple(
-            evolve(device, revoked=revision, sequence=0) if device.id == mine else device
+            evolve(device, revoked=revision, sequence=0) if revoke and device.id == mine else device
             for device in self.document.devices
         )
         number = max(device.number for device in devices) + 1

@@ -86,6 +86,9 @@ def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (op["path"],)).fetchone()
     if row is not None:
         database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*row, op["path"]))
+    label = database.execute("SELECT label FROM labels WHERE path=?", (op["path"],)).fetchone()
+    if label is not None:
+        database.execute("UPDATE items SET label=? WHERE path=?", (label[0], op["path"]))
     _refresh(database, op["path"])
     _refresh(database, op["parent"])
 
@@ -184,11 +187,14 @@ def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
 
 
 def _apply_label(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """The latest label counts, whether its item is known already or comes later."""
+    row = database.execute("SELECT lamport, device FROM labels WHERE path=?", (op["path"],)).fetchone()
+    if row is not None and (row[0], bytes(row[1])) >= stamp.order:
+        return
     database.execute(
-        "UPDATE items SET label=?, label_lamport=?, label_device=? WHERE path=?"
-        " AND (label_lamport<? OR (label_lamport=? AND label_device<?))",
-        (op["label"], stamp.lamport, stamp.device, op["path"], stamp.lamport, stamp.lamport, stamp.device),
+        "INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (op["path"], op["label"], stamp.lamport, stamp.device)
     )
+    database.execute("UPDATE items SET label=? WHERE path=?", (op["label"], op["path"]))
 
 
 def _refresh(database: sqlite3.Connection, path: str) -> None:

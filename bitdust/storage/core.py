@@ -82,6 +82,7 @@ class Core:
         self.listing.on_piece = self.holding.piece_kept
         self.log_writer.on_entry = self.index.new_entry
         self.index.on_ack = self._acked
+        self.index.say_again = self.log_writer.write
         self.cleaner.is_quiet = lambda: self.uploads.is_quiet
         self.uploads.on_quiet = self.monitor.deleted
 

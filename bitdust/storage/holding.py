@@ -31,7 +31,7 @@ from bitdust.wire.records import PackRecord, PieceRef, Scheme
 HOLD_AFTER = 1.0
 MOST_UNSAFE = 32
 """Packs on the disk that fewer than k suppliers have."""
-MOST_SEALING = 2
+MOST_SEALING = 1
 """Packs in memory that are still to be sealed."""
 
 

@@ -7,15 +7,17 @@ suppliers hold it: any k suppliers that come back later then include one that do
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.automats.kernel import Registry
 from bitdust.storage.catalog import Catalog, LogEnd
 from bitdust.storage.catalog_db import RECOVERING, meta, set_meta
+from bitdust.storage.catalog_ops import Op
 from bitdust.storage.log import head_of
 from bitdust.storage.log_recovery import LogRecovery, SeenHead, highest, read_head
+from bitdust.storage.parting import take_back
 from bitdust.storage.paths import MASTER
 from bitdust.storage.ports import Events, Me, Outcome, Ports, StorageWorld, outcome
 from bitdust.wire.encoding import WireError, decode
@@ -62,6 +64,7 @@ class Index:
         self.reason = ""
         self.on_ack: Callable[[], None] = lambda: None
         self.on_merged: Callable[[], None] = lambda: None
+        self.say_again: Callable[[list[Op]], Deferred[Any]] = lambda ops: succeed(None)
         self.machine = IndexSynchronizer(registry, self)
 
     def start(self) -> None:
@@ -215,7 +218,22 @@ class Index:
             return
         self.log.warn("a supplier holds log entries of this device that it does not know (up to {held})", held=held)
         self._retry[supplier] = self._world.clock.seconds() + 60.0
+        if device == self._me.device.id:
+            await self._part_ways(device)
+
+    async def _part_ways(self, device: bytes) -> None:
+        """Take a device key of my own, and say under it what I said under the old one and nobody heard."""
+        heard = max((sequence for (_, known), sequence in self._acked.items() if known == device), default=0)
+        ring = self._me.key_ring
         self._ports.device_is_taken()
+        number = self._me.device_number
+        ops = await self._catalog.change(
+            lambda database: take_back(database, device, heard, number, lambda epoch: ring.secret(MASTER, epoch))
+        )
+        self._heads.pop(device, None)
+        if ops:
+            await self.say_again(ops)
+        self.machine.send("pull")
 
     def _try_later(self, supplier: bytes) -> None:
         self._retry[supplier] = self._world.clock.seconds() + RETRY

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import define
 from cbor2 import loads
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from bitdust.storage.catalog import Catalog, LogKeys, append_ops
@@ -61,6 +61,8 @@ class LogWriter:
         ``ops`` may be a function over the database; ``also`` runs in the same transaction. Fires with the sequence of
         an entry that holds them, 0 when there was nothing to say.
         """
+        if not callable(ops) and not ops and also is None:
+            return succeed(0)
         done: Deferred[int] = Deferred()
         self._waiting.append(_Waiting(ops, also, done))
         self._flush()

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from bitdust.automats.kernel import Registry
 from bitdust.automats.raid_worker import RaidWorker
 
-AT_ONCE = 2
+AT_ONCE = 1
 Task = tuple[Callable[..., Any], tuple[Any, ...], Deferred[Any]]
 
 

@@ -1,16 +1,69 @@
 """TLS 1.3 with self-signed device certificates: it proves possession of a key; whose key it is, Hello must show."""
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey, certificate_device_key, tls_certificate
 from bitdust.wire.encoding import WireError
 
 PROTOCOL = b"bitdust/1"
+RECORD = 16 * 1024
+BULK = 128 * 1024
+PARTIAL_WRITE = 1
+"""SSL_MODE_ENABLE_PARTIAL_WRITE of OpenSSL, which pyOpenSSL sets: every write would end after one record."""
+
+
+class BulkConnection(SSL.Connection):
+    """Hands over what several TLS records hold at once: 16 KiB at a time cost more than their encryption."""
+
+    def recv(self, bufsize: int, flags: int | None = None) -> bytes:
+        """As OpenSSL does it, for as many records as are there, up to `BULK` bytes."""
+        return self._gather(lambda: super(BulkConnection, self).recv(bufsize, flags), RECORD)
+
+    def bio_read(self, bufsize: int) -> bytes:
+        """What is to be sent, up to `BULK` bytes and a little."""
+        return self._gather(lambda: super(BulkConnection, self).bio_read(bufsize), bufsize)
+
+    def _gather(self, read: Callable[[], bytes], full: int) -> bytes:
+        """Read again while full parts come; whatever error ends that is raised again by the next call."""
+        part = read()
+        if len(part) < full:
+            return part
+        parts, size = [part], len(part)
+        with contextlib.suppress(SSL.Error):
+            while len(part) >= full and size < BULK:
+                part = read()
+                parts.append(part)
+                size += len(part)
+        return b"".join(parts)
+
+
+class BulkTLSProtocol(BufferingTLSTransport):
+    """Encrypts up to `BULK` bytes in one call."""
+
+    def _write(self, data: bytes) -> None:
+        base: Any = self
+        view = memoryview(data)
+        while view and not base._lostTLSConnection:
+            try:
+                sent = base._tlsConnection.send(bytes(view[:BULK]))
+            except SSL.WantReadError:
+                base._bufferedWrite(bytes(view))
+                return
+            except SSL.Error:
+                base._tlsShutdownFinished(Failure())
+                return
+            view = view[sent:]
+            base._flushSendBIO()
+            if sent > RECORD:
+                base._flushSendBIO()
 
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
@@ -21,10 +74,10 @@ class DeviceTLS:
         self._context = _context(device)
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802 - the interface's name
-        return SSL.Connection(self._context, None)
+        return BulkConnection(self._context, None)
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802 - the interface's name
-        return SSL.Connection(self._context, None)
+        return BulkConnection(self._context, None)
 
 
 class TLSFactory(TLSMemoryBIOFactory):
@@ -35,7 +88,8 @@ class TLSFactory(TLSMemoryBIOFactory):
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802 - the interface's name
         """The protocol of a connection, None to refuse it."""
         inner = self.wrappedFactory.buildProtocol(addr)
-        return TLSMemoryBIOProtocol(self, inner) if inner is not None else None
+        protocol: Any = BulkTLSProtocol
+        return protocol(self, inner) if inner is not None else None
 
 
 def _context(device: DeviceKey) -> SSL.Context:
@@ -45,6 +99,7 @@ def _context(device: DeviceKey) -> SSL.Context:
     context.set_max_proto_version(SSL.TLS1_3_VERSION)
     context.use_certificate(crypto.load_certificate(crypto.FILETYPE_PEM, certificate))
     context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, key))
+    context.clear_mode(PARTIAL_WRITE)
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_protos([PROTOCOL])

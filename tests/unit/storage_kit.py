@@ -269,7 +269,7 @@ class Node:
 
     def device_is_taken(self) -> None:
         self.taken += 1
-        self.me.renew_device()
+        self.me.renew_device(revoke=False)
 
     # what tests look at
 

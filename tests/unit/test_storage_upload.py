@@ -267,7 +267,7 @@ class UploadTests(SynchronousTestCase):
         self.node.pass_time(1)
         self.node.delete("file")
         self.assertIsNone(self.node.storage.exists("file"))
-        self.node.pass_time(5)
+        self.node.pass_time(10)
         self.assertEqual([supplier.pieces() for supplier in self.around.suppliers], [1, 1, 1, 1])
         self.node.download("other", self.base / "back")
         self.assertEqual((self.base / "back" / "other").read_bytes(), (self.base / "other").read_bytes())
