@@ -36,7 +36,7 @@ def _new_names(database: sqlite3.Connection, ops: list[Op], number: int) -> dict
     names: dict[str, str] = {}
     for op in ops:
         if op["op"] == "item" and op["path"] not in names:
-            parent: str = names.get(op["parent"], op["parent"])
+            parent = names.get(op["parent"]) or str(op["parent"])
             names[op["path"]] = next_path_id(database, parent, number)
     for old, new in names.items():
         for table in _TABLES:
