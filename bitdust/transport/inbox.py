@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from bitdust.automats.kernel import Registry
 from bitdust.automats.packet_in import PacketIn
 from bitdust.transport.session import Peer, Session
-from bitdust.transport.streams import BytesSource, Payload, Source
+from bitdust.transport.streams import BytesSource, Payload, Source, StreamReset
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import ANSWERS, Command, Packet
@@ -91,6 +91,12 @@ class Row:
 NO_FIELDS = Struct({})
 
 
+def _as_answer(result: Any) -> Answer:
+    if not isinstance(result, Answer):
+        raise TypeError(f"a handler gave {type(result).__name__} in the place of an answer")
+    return result
+
+
 class _Incoming:
     """One packet that is worked on: the port of its `PacketIn` machine."""
 
@@ -105,8 +111,13 @@ class _Incoming:
         self.machine = PacketIn(inbox.registry, packet.id.hex()[:8], self)
 
     def answer(self, payload: Any) -> None:
-        sent = self._reply(payload if isinstance(payload, Answer) else Answer(*payload))
-        sent.addCallbacks(lambda _: self.machine.send("answer-sent"), lambda _: self.machine.send("session-lost"))
+        self._reply(payload).addCallbacks(lambda _: self.machine.send("answer-sent"), self._not_sent)
+
+    def _not_sent(self, failure: Failure) -> None:
+        if self.session.ended is None and not failure.check(StreamReset, CancelledError):
+            self._inbox.log.failure("an answer to {command} failed", failure, command=self.packet.command.value)
+            self._reply(fail("internal", "the answer could not be sent; it was logged")).addErrback(lambda _: None)
+        self.machine.send("session-lost")
 
     def refuse(self, payload: Any) -> None:
         self.session.refuse(self.stream, payload.fields["code"], payload.fields["text"])
@@ -172,7 +183,7 @@ class Inbox:
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
             return
         incoming.machine.send("dispatch")
-        incoming.work = maybeDeferred(self._work, row, Request(session.peer, packet, payload))
+        incoming.work = maybeDeferred(self._work, row, Request(session.peer, packet, payload)).addCallback(_as_answer)
         incoming.work.addCallbacks(
             lambda answer: incoming.machine.send("answered", answer), lambda failure: self._failed(incoming, failure)
         )

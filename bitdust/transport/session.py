@@ -17,7 +17,7 @@ from zope.interface import implementer
 from bitdust.automats.kernel import Registry
 from bitdust.automats.tcp_connection import TCPConnection
 from bitdust.identity.document import IdentityDocument
-from bitdust.transport.frames import MAX_BODY, FrameReader, Kind, head
+from bitdust.transport.frames import MAX_BODY, MAX_OPEN, FrameReader, Kind, head
 from bitdust.transport.hello import Hello
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.streams import WINDOW, OutStream, Payload, Source, StreamReset
@@ -28,6 +28,8 @@ from bitdust.world import World
 
 MAX_STREAMS = 256
 CREDIT_STEP = WINDOW // 4
+MAX_OWED = 1000
+"""Answers that a peer may ask for while it does not take what was written already."""
 SILENT = 20.0
 """Seconds of silence that ask for a ping and are not the end yet (`docs/formats.md`, section 4)."""
 
@@ -104,7 +106,8 @@ class Session(TwistedProtocol):
         self.ended: StreamReset | None = None
         self.proven: Deferred[Session] = Deferred()
         self.proven.addErrback(lambda _: None) if not dialled else None
-        self._reader = FrameReader(self)
+        self._reader: FrameReader | None = FrameReader(self)
+        self._owed = 0
         self._heard = owner.world.clock.seconds()
         self._next_stream = 1 if dialled else 2
         self._last_foreign = 0
@@ -139,9 +142,12 @@ class Session(TwistedProtocol):
         delay = self._owner.receive_bucket.spend(len(data))
         if delay > 0.01:
             self._pause_reading(delay)
+        if self._reader is None:
+            return
         try:
             self._reader.feed(data)
         except WireError as error:
+            self._reader = None
             self.close(error.code, str(error))
 
     def _pause_reading(self, delay: float) -> None:
@@ -230,11 +236,21 @@ class Session(TwistedProtocol):
             Kind.OPEN: self._open,
             Kind.CREDIT: self._credit,
             Kind.RESET: self._reset,
-            Kind.PING: lambda *_: self._write(Kind.PONG, 0, body),
+            Kind.PING: self._ping,
             Kind.PONG: lambda *_: None,
             Kind.GOODBYE: self._goodbye,
         }
         handlers[kind](stream, body, last)
+
+    def _ping(self, stream: int, body: bytes, last: bool) -> None:
+        self._owe()
+        self._write(Kind.PONG, 0, body)
+
+    def _owe(self) -> None:
+        """Whoever asks on and on and takes no answer would fill the memory here."""
+        self._owed = 0 if self._writable else self._owed + 1
+        if self._owed > MAX_OWED:
+            raise WireError("flood", f"more than {MAX_OWED} questions, and no answer was taken")
 
     def _hello(self, stream: int, body: bytes, last: bool) -> None:
         if self.peer is not None:
@@ -248,6 +264,7 @@ class Session(TwistedProtocol):
         if mine or stream <= self._last_foreign:
             raise WireError("malformed", f"stream {stream} cannot be opened")
         self._last_foreign = stream
+        self._owe()
         packet = Packet.from_bytes(body)
         if last != (packet.size == 0):
             raise WireError("malformed", "the payload ends where the header says otherwise")
@@ -348,24 +365,25 @@ class Session(TwistedProtocol):
                 idle += 1
 
     def _send_part(self, out: OutStream) -> None:
-        if not out.opened:
-            out.opened = True
-            self._write(Kind.OPEN, out.id, out.packet.to_bytes(), last=out.size == 0)
-            if out.size == 0:
-                self._complete(out)
-            return
-        assert out.source is not None
-        length = min(out.credit, MAX_BODY, out.size - out.sent)
         try:
-            part: Any = out.source.read(out.sent, length)
-        except Exception:  # noqa: BLE001 - whatever the source raises is the end of its stream alone
+            part: Any = self._next_part(out) if out.opened else _header(out.packet)
+        except Exception:  # noqa: BLE001 - whatever packet or source raise is the end of their stream alone
             self._part_failed(out, Failure())
             return
-        if isinstance(part, Deferred):
+        if not out.opened:
+            out.opened = True
+            self._write(Kind.OPEN, out.id, part, last=out.size == 0)
+            if out.size == 0:
+                self._complete(out)
+        elif isinstance(part, Deferred):
             out.reading = True
             part.addCallbacks(partial(self._part_read, out), partial(self._part_failed, out))
         else:
             self._send_data(out, part)
+
+    def _next_part(self, out: OutStream) -> Any:
+        assert out.source is not None
+        return out.source.read(out.sent, min(out.credit, MAX_BODY, out.size - out.sent))
 
     def _part_read(self, out: OutStream, part: bytes) -> None:
         out.reading = False
@@ -376,7 +394,8 @@ class Session(TwistedProtocol):
     def _part_failed(self, out: OutStream, failure: Failure) -> None:
         if self._out_by_id.pop(out.id, None) is not None:
             self._out.remove(out)
-            self._write(Kind.RESET, out.id, encode(["internal", "the payload could not be read"]))
+            if out.opened:
+                self._write(Kind.RESET, out.id, encode(["internal", "the payload could not be read"]))
             out.done.errback(failure)
 
     def _send_data(self, out: OutStream, part: bytes) -> None:
@@ -428,6 +447,14 @@ class Session(TwistedProtocol):
             | {"progress": f"{100 * done // total if total else 100}%"}
             for way, number, done, total in found
         ]
+
+
+def _header(packet: Packet) -> bytes:
+    """The peer would end the whole session over a larger one."""
+    header = packet.to_bytes()
+    if len(header) > MAX_OPEN:
+        raise WireError("too-large", f"a packet header of {len(header)} bytes; at most {MAX_OPEN} are allowed")
+    return header
 
 
 def _reason(body: bytes) -> tuple[str, str]:

@@ -3,19 +3,28 @@
 import os
 from pathlib import Path
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.transport.frames import FrameReader, Kind, head
 from bitdust.transport.hello import Hello
+from bitdust.transport.inbox import ack
+from bitdust.transport.streams import StreamReset
 from bitdust.transport.tls import DeviceTLS, TLSFactory
-from bitdust.wire.encoding import WireError
+from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
 from tests.unit.transport_kit import Memory
+
+FRAMES = st.tuples(st.sampled_from(list(Kind)), st.integers(0, 2**32 - 1), st.binary(max_size=300), st.booleans()).map(
+    lambda frame: (frame[0], frame[1], frame[2][: LIMITS.get(frame[0], 300)], frame[3])
+)
+LIMITS = {Kind.PING: 8, Kind.PONG: 8, Kind.CREDIT: 4}
 
 
 class Taker:
@@ -62,6 +71,48 @@ class FramesTests(SynchronousTestCase):
         for kind, length in ((Kind.HELLO, 65 * 1024), (Kind.OPEN, 17 * 1024), (Kind.DATA, 300 * 1024), (Kind.PING, 9)):
             with self.assertRaises(WireError):
                 FrameReader(Taker()).feed(head(kind, 1, length))
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.lists(FRAMES, max_size=8), st.data())
+    def test_what_is_sent_is_what_is_read(self, frames, data) -> None:
+        """Any frames within the limits are read as they were sent, and a stream that stops short as far as it came."""
+        sent = b"".join(head(kind, stream, len(body), last) + body for kind, stream, body, last in frames)
+        stop = data.draw(st.integers(0, len(sent)))
+        cut = data.draw(st.integers(0, stop))
+        taker = Taker()
+        reader = FrameReader(taker)
+        reader.feed(sent[:cut])
+        reader.feed(sent[cut:stop])
+        whole = [frame for frame in frames if frame[0] is not Kind.DATA]
+        self.assertEqual(taker.frames, whole[: len(taker.frames)])
+        reader.feed(sent[stop:])
+        self.assertEqual(taker.frames, whole)
+        self.assertEqual(taker.data, sum(len(body) for kind, _, body, _ in frames if kind is Kind.DATA))
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.data())
+    def test_a_damaged_hello(self, data) -> None:
+        """A Hello that was cut, changed or lengthened anywhere is a whole one or refused with its code."""
+        good = Hello(b"<identity/>", b"12345678", b"", "BitDust/1", 256, 1 << 20).to_bytes()
+        start = data.draw(st.integers(0, len(good)))
+        end = data.draw(st.integers(start, min(len(good), start + 8)))
+        bad = good[:start] + data.draw(st.binary(max_size=8)) + good[end:]
+        try:
+            hello = Hello.from_bytes(bad)
+        except WireError as error:
+            self.assertIn(error.code, ("bad-hello", "bad-version"))
+        else:
+            self.assertEqual(hello.to_bytes(), bad)
+            self.assertEqual(len(hello.device), 8)
+
+    def test_other_versions(self) -> None:
+        """A Hello of versions that this node does not speak is refused as such; one of several is enough."""
+        fields = {"identity": b"x", "device": bytes(8), "addresses": b"", "agent": "",
+                  "limits": {"streams": 1, "window": 1}}  # fmt: skip
+        self.assertEqual(Hello.from_bytes(encode(fields | {"versions": [1, 2, 9]})).streams, 1)
+        for versions, code in (([2], "bad-version"), ([], "bad-hello"), ([0], "bad-hello"), ("1", "bad-hello")):
+            error = self.assertRaises(WireError, Hello.from_bytes, encode(fields | {"versions": versions}))
+            self.assertEqual(error.code, code, versions)
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(max_size=400))
@@ -118,6 +169,7 @@ class SessionsTests(SynchronousTestCase):
 
     def hello(self) -> bytes:
         """A real Hello of Mallory's."""
+
         class NoSession:
             claim = None
 
@@ -167,6 +219,132 @@ class SessionsTests(SynchronousTestCase):
         self.assertFalse(self.is_dropped(wire, 5))
         self.assertTrue(self.is_dropped(wire, 7))
 
+    def open(self, size: int, stream: int = 1) -> bytes:
+        body = self._packet(size).to_bytes()
+        return head(Kind.OPEN, stream, len(body), size == 0) + body
+
+    def test_a_peer_that_stops_in_the_middle(self) -> None:
+        """Wherever a peer breaks off, nothing of it stays: no session, no packet, no stream that somebody reads."""
+        ended: list = []
+        self.bob.serve(handler=lambda request: request.payload.read_all(10_000).addErrback(ended.append))
+        said = self.hello() + self.open(9000) + head(Kind.DATA, 1, 5000) + bytes(5000)
+        for length in (1, 7, 8, 9, 500, len(self.hello()) + 3, len(said) - 5001, len(said) - 4000, len(said)):
+            wire = self.connect()
+            wire.transport.write(said[:length])
+            self.network.clock.pump([0.05] * 10)
+            wire.transport.abortConnection()
+            self.assertTrue(self.is_dropped(wire))
+            self.assertEqual((self.bob.gateway.connections(), self.bob.gateway.inbox.packets()), ([], []), length)
+        self.assertEqual([failure.type for failure in ended], [StreamReset] * 3)
+        self.assertTrue(self.works())
+
+    def test_a_peer_that_falls_silent_in_the_middle(self) -> None:
+        """A peer that says half of something and then nothing is given up: soon before it is proven, later after."""
+        said = self.hello() + self.open(9000) + head(Kind.DATA, 1, 5000) + bytes(100)
+        self.bob.serve(handler=lambda request: request.payload.read_all(10_000))
+        hello = len(self.hello())
+        for length, soon in ((20, True), (hello - 1, True), (hello + 4, False), (len(said), False)):
+            wire = self.connect()
+            wire.transport.write(said[:length])
+            self.assertEqual(self.is_dropped(wire, 13), soon, length)
+            self.assertTrue(self.is_dropped(wire, 60))
+            self.assertEqual((self.bob.gateway.connections(), self.bob.gateway.inbox.packets()), ([], []))
+        self.assertTrue(self.works())
+
+    def test_half_a_handshake(self) -> None:
+        """A peer that breaks off, or falls silent, within the TLS handshake costs nothing for long."""
+        for length in (1, 5, 50, 200):
+            wire = self.connect(tls=False)
+            wire.transport.write(self.client_hello()[:length])
+            self.assertFalse(self.is_dropped(wire, 5))
+            self.assertTrue(self.is_dropped(wire, 7))
+        self.assertEqual(self.bob.gateway.connections(), [])
+        self.assertTrue(self.works())
+
+    def client_hello(self) -> bytes:
+        connection = DeviceTLS(self.mallory.me.device).clientConnectionForTLS(None)
+        connection.set_connect_state()
+        self.assertRaises(SSL.WantReadError, connection.do_handshake)
+        return connection.bio_read(10_000)
+
+    def test_frames_over_their_limit(self) -> None:
+        """A frame that announces more than its kind may have ends a session that is up, by its head and with a word."""
+        for kind, length in ((Kind.DATA, 262_145), (Kind.OPEN, 16_385), (Kind.RESET, 2049), (Kind.PING, 9),
+                             (Kind.CREDIT, 5), (Kind.GOODBYE, 2049), (Kind.HELLO, 65_537)):  # fmt: skip
+            wire = self.connect()
+            wire.transport.write(self.hello() + head(kind, 1, length))
+            self.assertTrue(self.is_dropped(wire, 10), kind)
+            self.assertIn(b"too-large", wire.received)
+        self.assertTrue(self.works())
+
+    def test_nothing_is_heard_after_an_error(self) -> None:
+        """What follows a frame that ended the session is not looked at, though the connection takes a moment to end."""
+        handled: list = []
+        self.bob.serve(handler=lambda request: handled.append(request) or ack())
+        for bad in (head(Kind.PING, 0, 9), head(Kind.DATA, 9, 3) + b"abc", b"\x7f" + bytes(7)):
+            wire = self.connect()
+            wire.transport.write(self.hello() + bad + self.open(0))
+            wire.transport.write(self.open(0, 3))
+            self.network.clock.pump([0.01] * 20)
+            wire.transport.write(self.open(0, 5))
+            self.assertTrue(self.is_dropped(wire, 10))
+        self.assertEqual(handled, [])
+        self.assertTrue(self.works())
+
+    def test_a_peer_that_asks_and_does_not_listen(self) -> None:
+        """A peer that wants answers without end and reads none is dropped before they fill the memory."""
+        for asked in (lambda number: head(Kind.PING, 0, 8) + bytes(8), lambda number: self.open(0, 2 * number + 1)):
+            wire = self.connect()
+            wire.transport.write(self.hello())
+            self.network.clock.pump([0.05] * 10)
+            (session,) = self.bob.gateway.sessions()
+            wire.transport.pauseProducing()
+            for burst in range(100):
+                wire.transport.write(b"".join(asked(burst * 500 + number) for number in range(500)))
+                self.network.clock.pump([0.05] * 2)
+                if session.ended is not None:
+                    break
+            self.assertEqual(session.ended.code if session.ended else None, "flood")
+            self.network.clock.pump([0.1] * 70)
+            self.assertEqual(self.bob.gateway.connections(), [])
+        self.assertTrue(self.works())
+
+    def test_a_peer_that_asks_and_listens(self) -> None:
+        """A peer that pings without end and reads every answer is served."""
+        wire = self.connect()
+        wire.transport.write(self.hello())
+        for _ in range(20):
+            wire.transport.write((head(Kind.PING, 0, 8) + bytes(8)) * 500)
+            self.network.clock.pump([0.05] * 4)
+        self.assertFalse(wire.lost.called)
+        self.assertEqual(wire.received.count(head(Kind.PONG, 0, 8)), 10_000)
+
+    def test_addresses_that_break_a_parser(self) -> None:
+        """Whatever a peer tells for its addresses, who looks for it gets a session or an error, and no surprise."""
+        alice, bob = self.mallory, self.bob
+        bob.me.set_addresses(["tcp://host:²", "tcp://a..b:7", "", f"tcp://{'a' * 70}.org:1", "tcp://[::1", "x" * 200])
+        alice.gateway.resolver = lambda _: self._address()
+        for _ in range(2):
+            sessions: list = []
+            alice.gateway.session_to(bob.fingerprint).addCallback(sessions.append)
+            self.network.clock.pump([0.05] * 300)
+            self.assertEqual(len(sessions), 1)
+            sessions[0].close("idle", "enough")
+            self.network.clock.pump([0.05] * 20)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(FRAMES | st.binary(max_size=40), max_size=12), st.booleans())
+    def test_any_frames(self, said, proven) -> None:
+        """Whatever a peer says in frames, before or after its Hello, a session goes on or ends; nothing else breaks."""
+        wire = self.connect()
+        parts = [one if isinstance(one, bytes) else head(one[0], one[1], len(one[2]), one[3]) + one[2] for one in said]
+        wire.transport.write((self.hello() if proven else b"") + b"".join(parts))
+        self.network.clock.pump([0.05] * 10)
+        wire.transport.abortConnection() if not wire.lost.called else None
+        self.network.clock.pump([0.05] * 10)
+        self.assertEqual((self.bob.gateway.connections(), self.bob.gateway.inbox.packets()), ([], []))
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_more_than_the_credit(self) -> None:
         """A peer that sends more than it was given credit for is dropped as a flood."""
         self.bob.serve(handler=lambda request: request.payload.stream_to(lambda part: Deferred()))
@@ -197,17 +375,16 @@ class SessionsTests(SynchronousTestCase):
 
     def test_a_packet_in_another_name_is_refused(self) -> None:
         """A packet whose creator or recipient is not who the session proves is never handled."""
-        from attrs import evolve
-
         handled: list = []
-        self.bob.serve(handler=handled.append)
-        for changes in ({"creator": b"\5" * 32}, {"to": b"\6" * 32}):
+        self.bob.serve(handler=lambda request: handled.append(request) or ack())
+        for changes in ({"creator": b"\5" * 32}, {"to": b"\6" * 32}, {}):
+            self.assertEqual(handled, [])
             wire = self.connect()
             body = evolve(self._packet(0), **changes).to_bytes()
             wire.transport.write(self.hello() + head(Kind.OPEN, 1, len(body), True) + body)
             self.network.clock.pump([0.05] * 20)
             wire.transport.abortConnection() if not wire.lost.called else None
-        self.assertEqual(handled, [])
+        self.assertEqual(len(handled), 1)
 
     def test_too_many_streams(self) -> None:
         """Of a peer that opens streams without end a few are worked on, the others are refused at once."""
@@ -219,9 +396,8 @@ class SessionsTests(SynchronousTestCase):
             body = self._packet(10).to_bytes()
             wire.transport.write(head(Kind.OPEN, 2 * number + 1, len(body), False) + body)
         self.network.clock.pump([0.05] * 20)
-        for session in self.bob.gateway.sessions():
-            self.assertLessEqual(len(session._in), 256)
-        self.assertLessEqual(len(self.bob.gateway.inbox.packets()), 64)
+        (session,) = self.bob.gateway.sessions()
+        self.assertEqual((len(session.streams()), len(self.bob.gateway.inbox.packets())), (64, 64))
         wire.transport.abortConnection()
         self.network.clock.pump([0.05] * 20)
         self.assertTrue(self.works())
@@ -237,5 +413,8 @@ class SessionsTests(SynchronousTestCase):
         failures: list[BitDustError] = []
         dialling = alice.gateway.dial(f"tcp://{self.bob.host}:{self.bob.gateway.port()}", self.bob.fingerprint)
         dialling.addErrback(lambda failure: failures.append(failure.value))
+        ends: list = []
+        alice.gateway.on_session(lambda session, up: up or ends.append(session.ended.code))
         self.network.clock.pump([0.05] * 40)
         self.assertEqual(self.bob.gateway.sessions(), [])
+        self.assertEqual(ends or [failure.code for failure in failures], ["revoked"])

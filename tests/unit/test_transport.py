@@ -343,6 +343,22 @@ class InboxTests(TwoPeople):
             self.assertLess(self.clock.seconds() - before, 2)
             self.assertEqual(self.bob.gateway.inbox.packets(), [])
 
+    def test_a_handler_that_gives_no_answer(self) -> None:
+        """A handler that gives nothing, or an answer that cannot be written, is a failure that is told and logged."""
+        big = BytesSource(bytes(10))
+        big.size = 20
+        wrong = {"none": None, "text": "yes", "fields": ack(thing=object()), "large": ack(text="x" * 20_000),
+                 "short": Answer(Command.DATA, {}, big)}  # fmt: skip
+        for kind, answer in wrong.items():
+            self.row(lambda request, answer=answer: answer, kind=kind)
+            before = self.clock.seconds()
+            error = self.refused(self.ask(fields={"kind": kind}, deadline=60), BitDustError)
+            self.assertEqual((kind, error.code), (kind, "internal"))
+            self.assertLess(self.clock.seconds() - before, 2)
+            self.assertEqual(len(self.flushLoggedErrors()), 0 if kind == "short" else 1, kind)
+        self.assertEqual(self.bob.gateway.inbox.packets(), [])
+        self.assertEqual(len(self.asked), 1)
+
     def test_too_many_at_once(self) -> None:
         """Of one peer so many requests are worked on, the next is told busy; when they end there is room again."""
         held = self.hold()
@@ -532,6 +548,17 @@ class OutboxTests(TwoPeople):
         self.session()
         self.refused(self.ask(Raising()), OSError)
         self.assertEqual(bytes(self.wait(self.ask(b"still")).payload), b"still")
+
+    def test_a_request_that_cannot_be_written(self) -> None:
+        """A request whose fields have no form on the wire fails alone; the session serves the next one."""
+        self.bob.serve()
+        self.session()
+        for fields in ({"kind": object()}, {"kind": "x" * 20_000}):
+            with self.assertRaises(Exception) as caught:
+                self.wait(self.ask(fields=fields, deadline=60), 5)
+            self.assertNotIsInstance(caught.exception, (AssertionError, NoAnswer))
+        self.assertEqual(bytes(self.wait(self.ask(b"still")).payload), b"still")
+        self.assertEqual(len(self.asked), 1)
 
     def test_a_source_that_is_read_later(self) -> None:
         """A payload whose parts come later is sent whole, in order."""
