@@ -97,7 +97,7 @@ class ServiceHandle:
             "id": machine.id,
             "name": f"service_{service.name}",
             "state": machine.state,
-            "reason": machine.reason,
+            "reason": service.waits_for() if machine.state == "STARTING" else machine.reason,
             "since": described["since"],
             "enabled": self._driver.is_enabled(service.name),
             "installed": self.missing() is None,

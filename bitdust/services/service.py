@@ -36,6 +36,10 @@ class Service:
         """Raise (or fail with) `Unhealthy` when the duty is not done; must be able to fail."""
         raise Unhealthy(f"service {self.name} has no health check")
 
+    def waits_for(self) -> str:
+        """While it starts: what it waits for, in words; empty where that takes no time worth a word."""
+        return ""
+
     @property
     def config_path(self) -> str:
         """The settings' folder of this service."""

@@ -37,6 +37,9 @@ class BackupDBService(Service):
             self._parts.family.settle()
             waiting.callback(None)
 
+    def waits_for(self) -> str:
+        return f"the catalog comes from my suppliers: {self._parts.storage.core.index.reason or 'they are being asked'}"
+
     def stop(self) -> None:
         self._waiting = None
         if self._parts.storage.is_open:

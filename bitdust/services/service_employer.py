@@ -40,6 +40,9 @@ class EmployerService(Service):
         if remove is not None:
             remove()
 
+    def waits_for(self) -> str:
+        return self._parts.hiring.reason or "suppliers are being looked for"
+
     def stop(self) -> None:
         self._forget()
         self._parts.hiring.stop()

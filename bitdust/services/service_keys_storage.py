@@ -48,6 +48,9 @@ class KeysStorageService(Service):
             self._waiting = None
             waiting.callback(None)
 
+    def waits_for(self) -> str:
+        return f"the key ring comes from my suppliers: {self._parts.storage.core.ring.reason or 'they are being asked'}"
+
     def stop(self) -> None:
         removers, self._removers = self._removers, []
         for remove in removers:
