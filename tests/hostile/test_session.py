@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.transport.frames import FrameReader, Kind, head
+from bitdust.transport import inbox
+from bitdust.transport.frames import LAST, FrameReader, Kind, head
 from bitdust.transport.hello import Hello
 from bitdust.transport.inbox import ack
 from bitdust.transport.streams import StreamReset
@@ -277,6 +278,49 @@ class SessionsTests(SynchronousTestCase):
             self.assertIn(b"too-large", wire.received)
         self.assertTrue(self.works())
 
+    def test_streams_have_their_numbers_and_their_end(self) -> None:
+        """A stream of the other side's number or an old one, or whose end is not where its header says, is refused."""
+        self.bob.serve(handler=lambda request: ack())
+        no_end, early_end = bytearray(self.open(0)), bytearray(self.open(10))
+        no_end[0] ^= LAST
+        early_end[0] ^= LAST
+        short, long = (self.open(5) + head(Kind.DATA, 1, size, True) + bytes(size) for size in (4, 6))
+        for bad in (self.open(0, 2), self.open(0) + self.open(0), self.open(0, 5) + self.open(0, 3), no_end, early_end,
+                    short, long, head(Kind.CREDIT, 1, 3) + bytes(3), head(Kind.RESET, 1, 1) + b"\x01"):  # fmt: skip
+            wire = self.connect()
+            wire.transport.write(self.hello() + bytes(bad))
+            self.assertTrue(self.is_dropped(wire, 10), bytes(bad[:8]))
+            self.assertIn(b"malformed", wire.received)
+        self.assertTrue(self.works())
+
+    def test_streams_are_counted(self) -> None:
+        """More streams at once than there may be are a flood, whatever becomes of the packets."""
+        self.patch(inbox, "MAX_AT_ONCE", 10_000)
+        self.bob.serve(handler=lambda request: Deferred())
+        for count, code in ((256, None), (257, "flood")):
+            wire = self.connect()
+            wire.transport.write(self.hello())
+            self.network.clock.pump([0.05] * 10)
+            (session,) = self.bob.gateway.sessions()
+            wire.transport.write(b"".join(self.open(10, 2 * number + 1) for number in range(count)))
+            self.network.clock.pump([0.05] * 10)
+            self.assertEqual(session.ended.code if session.ended else None, code)
+            wire.transport.abortConnection() if not wire.lost.called else None
+            self.network.clock.pump([0.05] * 10)
+
+    def test_nothing_comes_before_hello(self) -> None:
+        """A packet, data, a ping or anything else before Hello ends the connection, however right it is otherwise."""
+        handled: list = []
+        self.bob.serve(handler=lambda request: handled.append(request) or ack())
+        for early in (self.open(0), head(Kind.PING, 0, 8) + bytes(8), head(Kind.CREDIT, 1, 4) + bytes(4),
+                      head(Kind.DATA, 1, 0), head(Kind.RESET, 1, 0)):  # fmt: skip
+            wire = self.connect()
+            wire.transport.write(early + self.hello())
+            self.assertTrue(self.is_dropped(wire, 1), early[:8])
+            self.assertTrue(b"bad-hello" in wire.received or b"malformed" in wire.received)
+        self.assertEqual((handled, self.bob.gateway.sessions()), ([], []))
+        self.assertTrue(self.works())
+
     def test_nothing_is_heard_after_an_error(self) -> None:
         """What follows a frame that ended the session is not looked at, though the connection takes a moment to end."""
         handled: list = []
@@ -284,9 +328,8 @@ class SessionsTests(SynchronousTestCase):
         for bad in (head(Kind.PING, 0, 9), head(Kind.DATA, 9, 3) + b"abc", b"\x7f" + bytes(7)):
             wire = self.connect()
             wire.transport.write(self.hello() + bad + self.open(0))
+            self.network.clock.advance(0)  # what follows is a TLS record of its own, and on its way already
             wire.transport.write(self.open(0, 3))
-            self.network.clock.pump([0.01] * 20)
-            wire.transport.write(self.open(0, 5))
             self.assertTrue(self.is_dropped(wire, 10))
         self.assertEqual(handled, [])
         self.assertTrue(self.works())
