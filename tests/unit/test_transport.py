@@ -10,6 +10,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.transport import gateway as gateway_module
+from bitdust.transport.frames import Kind, head
 from bitdust.transport.gateway import parse_address
 from bitdust.transport.inbox import MAX_AT_ONCE, Answer, Row, Who, ack
 from bitdust.transport.limits import TokenBucket
@@ -436,6 +437,21 @@ class OutboxTests(TwoPeople):
         self.refused(asking, BitDustError)
         self.assertLess(self.clock.seconds() - before, 1)
 
+    def test_a_packet_on_a_session_that_ends(self) -> None:
+        """Who sends on a session itself is told when it ends before the last byte, and when it has ended already."""
+        session = self.session()
+        held = self.hold()
+        self.ask().addErrback(lambda _: None)
+        self.run_for(0.5)
+        packet = evolve(held[0][0].packet, id=bytes(16), size=9 * MB)
+        sending = session.send(packet, BytesSource(bytes(9 * MB)))
+        self.run_for(0.5)
+        self.assertNoResult(sending)
+        session.close("idle", "enough")
+        self.run_for(1)
+        self.assertEqual(self.failureResultOf(sending, StreamReset).value.code, "idle")
+        self.failureResultOf(session.send(packet, BytesSource(bytes(9 * MB))), StreamReset)
+
     def test_fail_is_an_error_with_fields(self) -> None:
         """Fail is an error with code, text and whatever it told besides."""
         self.bob.serve(handler=lambda request: Answer(Command.FAIL, {"code": "stale", "text": "old", "revision": 9}))
@@ -657,9 +673,24 @@ class LimitsTests(TwoPeople):
         """A reader that its own limit keeps from reading for minutes does not take the peer for dead."""
         self.bob.serve()
         self.session()
-        self.bob.gateway.receive_bucket.rate = 500
-        self.assertEqual(len(self.wait(self.ask(bytes(60_000), deadline=400, max_answer=MB), 600).payload), 60_000)
+        self.bob.gateway.receive_bucket.rate = 200
+        self.assertEqual(len(self.wait(self.ask(bytes(40_000), deadline=400, max_answer=MB), 600).payload), 40_000)
         self.assertEqual(len(self.asked), 1)
+
+    def test_what_comes_while_reading_is_paused(self) -> None:
+        """Bytes that TLS hands over although reading is paused put off the end of the pause; there is one pause."""
+        session = self.session()
+        self.run_for(2)
+        self.alice.gateway.receive_bucket.rate = 1000
+        pongs = (head(Kind.PONG, 0, 8) + bytes(8)) * 250
+        for due in (3, 7):
+            session.dataReceived(pongs)
+            (call,) = [call for call in self.clock.getDelayedCalls() if call.func == session._read_again]
+            self.assertAlmostEqual(call.getTime() - self.clock.seconds(), due)
+        self.run_for(10)
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.func == session._read_again], [])
+        self.bob.serve()
+        self.wait(self.ask())
 
     def test_a_session_that_ends_while_it_is_limited(self) -> None:
         """A session that ends while a limit holds it leaves no timer behind."""
