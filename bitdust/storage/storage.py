@@ -274,7 +274,12 @@ class Storage:
     async def upload(self, local_path: str, remote_path: str) -> Task:
         """Begin an upload of a local file or folder as a new version of an item."""
         core = self.core
-        item, version = self._item(remote_path)
+        try:
+            item, version = self._item(remote_path)
+        except CatalogError as error:
+            if error.code == "not-found":
+                raise CatalogError("not-found", f"{error}; make a place for it first, with file_create") from error
+            raise
         if version is not None:
             raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")
         self._need_suppliers()

@@ -139,6 +139,16 @@ class DriverTests(SynchronousTestCase):
         self.pump()
         self.assertEqual(set(self.states(driver).values()), {"ON"})
 
+    def test_a_starting_service_says_what_it_waits_for(self) -> None:
+        """While a service starts its reason is what it waits for, not what it lacked before."""
+        self.network.slow = slow = Deferred()
+        self.network.waits_for = lambda: "a cable is being looked for"
+        driver = self.started()
+        self.assertEqual(driver.info("network")["reason"], "a cable is being looked for")
+        slow.callback(None)
+        self.pump()
+        self.assertEqual(driver.info("network")["reason"], "")
+
     def test_stops_dependents_first(self) -> None:
         """Stopping a service stops what needs it before, and gives a Deferred that waits for all."""
         driver = self.started()
