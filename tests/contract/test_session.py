@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey, tls_certificate
+from bitdust.identity.document import Device
 from bitdust.transport import gateway
 from bitdust.transport.frames import Kind, head
 from bitdust.transport.inbox import ack
@@ -23,6 +24,7 @@ from bitdust.transport.streams import BytesSource, StreamReset
 from bitdust.transport.tls import PROTOCOL, DeviceTLS, TLSFactory
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.records import DeviceAddresses
 from tests.unit.transport_kit import Loopback, Memory, Person
 
 MB = 1_000_000
@@ -130,10 +132,38 @@ class SessionContract:
         mallory = self.network.person("other", "mallory")
         await mallory.gateway.listen(0)
         self.people.append(mallory)
-        mallory.gateway.my_hello = bob.gateway.my_hello
-        error = await self.fails(BitDustError, alice.gateway.dial(self.address(mallory), bob.fingerprint))
-        self.assertEqual(error.code, "wrong-peer")
-        self.assertEqual(alice.gateway.sessions(), [])
+        for device in (bob.me.device, mallory.me.device):
+            mallory.gateway.my_hello = lambda session, device=device: evolve(
+                bob.gateway.my_hello(session), device=device.id, addresses=b""
+            )
+            error = await self.fails(BitDustError, alice.gateway.dial(self.address(mallory), bob.fingerprint))
+            self.assertEqual(error.code, "wrong-peer")
+            self.assertEqual(alice.gateway.sessions(), [])
+
+    async def check_another_device_of_the_same_owner_is_refused(self) -> None:
+        """A device that calls itself by the id of another one of its owner's is refused: it could take its place."""
+        alice, bob = await self.two()
+        other = DeviceKey.generate(os.urandom)
+        document = bob.me.revise(devices=(*bob.me.document.devices, Device(1, 2, other.public)))
+        real = bob.gateway.my_hello
+        bob.gateway.my_hello = lambda session: evolve(
+            real(session), identity=document.xml, device=other.id, addresses=b""
+        )
+        error = await self.fails(BitDustError, alice.gateway.dial(self.address(bob), bob.fingerprint))
+        self.assertEqual((error.code, alice.gateway.sessions()), ("wrong-peer", []))
+        bob.gateway.my_hello = lambda session: evolve(real(session), identity=document.xml)
+        await alice.gateway.dial(self.address(bob), bob.fingerprint)
+
+    async def check_two_documents_of_one_revision_are_refused(self) -> None:
+        """Another document of a revision that is known here is refused: somebody has the key who should not."""
+        alice, bob = await self.two()
+        await alice.gateway.dial(self.address(bob), bob.fingerprint)
+        await self.network.pause(0.2)
+        twin = self.network.person("other", "twin")
+        self.people.append(twin)
+        await twin.gateway.listen(0)
+        error = await self.fails(BitDustError, alice.gateway.dial(self.address(twin), bob.fingerprint))
+        self.assertEqual((error.code, len(alice.gateway.sessions())), ("conflict", 1))
 
     async def check_a_client_of_another_key_is_refused(self) -> None:
         """Somebody who dials Bob with Alice's document and a key of his own gets no session."""
@@ -159,14 +189,19 @@ class SessionContract:
         self.assertEqual((alice.gateway.sessions(), alice.cache.all()), ([], []))
 
     async def check_addresses_of_another_are_refused(self) -> None:
-        """Addresses that another device has signed end the session before it begins."""
+        """Addresses that another device has signed, or that are not this device's, end the session before it begins."""
         alice, bob = await self.two()
         real = bob.gateway.my_hello
-        stolen = alice.me.addresses_record().to_bytes()
-        bob.gateway.my_hello = lambda session: evolve(real(session), addresses=stolen)
-        error = await self.fails(BitDustError, alice.gateway.dial(self.address(bob), bob.fingerprint))
-        self.assertIn(error.code, ("bad-signature", "bad-hello"))
-        self.assertEqual(alice.gateway.known_addresses(bob.fingerprint), [])
+        mine, body = bob.me.device, DeviceAddresses.from_body(bob.me.addresses_record().body)
+        body = evolve(body, addresses=["tcp://10.6.6.6:666"])
+        forged = {"bad-signature": (alice.me.device, body), "bad-hello": (mine, evolve(body, owner=alice.fingerprint))}
+        forged |= {"bad-hello ": (mine, evolve(body, device=alice.me.device.id))}
+        for code, (key, record) in forged.items():
+            signed = evolve(key.sign_record(record.KIND, record.to_body()), device=mine.id).to_bytes()
+            bob.gateway.my_hello = lambda session, signed=signed: evolve(real(session), addresses=signed)
+            error = await self.fails(BitDustError, alice.gateway.dial(self.address(bob), bob.fingerprint))
+            self.assertEqual(error.code, code.strip())
+            self.assertEqual(alice.gateway.known_addresses(bob.fingerprint), [])
 
     async def check_other_kinds_of_tls_are_refused(self) -> None:
         """Without a certificate, without the protocol's name or with TLS 1.2 nobody gets a session."""
