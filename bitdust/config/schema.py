@@ -103,8 +103,7 @@ _OPTIONS = (
     _size("services/customer/needed-space", 4 * GB, "space I need", "Room for my own data at my suppliers.", 32 * MB),
     _number("services/customer/suppliers-number", 4, "suppliers", "Any half of them gives everything back.", 2, 64),
     _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),
-    _number("services/data-motion/supplier-request-queue-size", 4, "requests at once", "Per supplier.", 1, 64),
-    _number("services/data-motion/supplier-sending-queue-size", 4, "sendings at once", "Per supplier.", 1, 64),
+    _number("services/data-motion/supplier-sending-queue-size", 32, "sendings at once", "Per supplier.", 2, 64),
     _port("services/entangled-dht/udp-port", 14441, "UDP port of the DHT"),
     _text("services/entangled-dht/known-nodes", "first nodes", "host:port,host:port of nodes to ask first."),
     _text("services/entangled-dht/attached-layers", "layers", "Layers of the DHT to join besides those of services."),
@@ -139,7 +138,6 @@ _OPTIONS = (
     _port("services/tcp-connections/tcp-port", 7771, "TCP port for peers"),
     _bool("services/tcp-transport/receiving-enabled", True, "accept sessions", "Let peers connect over TCP."),
     _bool("services/tcp-transport/sending-enabled", True, "open sessions", "Connect to peers over TCP."),
-    _number("services/tcp-transport/priority", 10, "priority", "Lower ones are tried first.", 0, 1000),
     _port("services/udp-datagrams/udp-port", 8882, "UDP port for peers"),
 )
 

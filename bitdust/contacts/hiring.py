@@ -226,6 +226,8 @@ class Hiring:
         if connector is not None and connector.state == "NO_SERVICE":
             return True
         lost = self._lost_since.get(supplier)
+        if not self._settings.get("services/employer/replace-critically-offline-enabled"):
+            return False
         return lost is not None and self._world.clock.seconds() - lost >= LEAVE_AFTER
 
     def fire(self) -> "Deferred[Any]":

@@ -59,7 +59,9 @@ class Core:
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"))
         self.raid = Raid(registry, world.run_in_thread)
         self.packer = Packer(world.entropy, self._block_size)
-        self.motion = Motion(world, registry, self.catalog, self.spool, me, ports, self._keeps_local)
+        self.motion = Motion(
+            world, registry, self.catalog, self.spool, me, ports, self._keeps_local, self._most_at_once
+        )
         self.holding = Holding(world, self.catalog, self.spool, self.raid, self.packer, self.motion, me, ports)
         self.fetcher = Fetcher(world, registry, ports)
         self.reading = Reading(world.run_in_thread, self.catalog.another_reader)
@@ -93,6 +95,9 @@ class Core:
     def _block_size(self) -> int:
         size, largest = (self.settings.get(f"services/backups/{name}") for name in ("block-size", "max-block-size"))
         return int(min(size, largest))
+
+    def _most_at_once(self) -> int:
+        return int(self.settings.get("services/data-motion/supplier-sending-queue-size"))
 
     def _keeps_local(self) -> bool:
         return bool(self.settings.get("services/backups/keep-local-copies-enabled"))

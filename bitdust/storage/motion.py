@@ -22,7 +22,6 @@ from bitdust.storage.spool import Spool, SpoolError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, PieceRef
 
-MOST_PIECES = 32
 MOST_BYTES = 4 * 1024 * 1024
 FEWEST = 2
 KEEP_QUEUED = 500
@@ -51,12 +50,12 @@ class Queue:
     reason: str = ""
     doubt: bool = False
 
-    def takes(self, size: int, now: float) -> bool:
-        """Whether another piece of this size may fly."""
+    def takes(self, size: int, now: float, most: int) -> bool:
+        """Whether another piece of this size may fly, of ``most`` at once."""
         if now < self.paused_until:
             return False
         fits = self.load + size <= MOST_BYTES or len(self.flying) < FEWEST
-        return fits and len(self.flying) < MOST_PIECES
+        return fits and len(self.flying) < most
 
     def add(self, pack: bytes, size: int) -> None:
         """Queue a piece, unless it is there."""
@@ -114,6 +113,7 @@ class Motion:
     def __init__(
         self, world: StorageWorld, registry: Registry, catalog: Catalog, spool: Spool, me: Me, ports: Ports,
         keep_local: Callable[[], bool] = lambda: False,
+        most_at_once: Callable[[], int] = lambda: 32,
     ) -> None:  # fmt: skip
         self.world = world
         self.registry = registry
@@ -122,6 +122,7 @@ class Motion:
         self.ports = ports
         self._spool = spool
         self._keep_local = keep_local
+        self._most_at_once = most_at_once
         self.queues: dict[bytes, Queue] = {}
         self.on_piece: Callable[[PieceRef, bytes], None] = lambda piece, supplier: None
         self.on_lost: Callable[[PieceRef], None] = lambda piece: None
@@ -207,7 +208,8 @@ class Motion:
                 self._pump(queue, now)
 
     def _pump(self, queue: Queue, now: float) -> None:
-        while queue.waiting and queue.takes(queue.waiting[0][1], now):
+        most = self._most_at_once()
+        while queue.waiting and queue.takes(queue.waiting[0][1], now, most):
             pack, size = queue.waiting.popleft()
             if not queue.flying:
                 queue.moved = now

@@ -25,6 +25,7 @@ GB = 1024**3
 SETTINGS = {
     "services/customer/suppliers-number": 4,
     "services/customer/needed-space": 4 * GB,
+    "services/employer/replace-critically-offline-enabled": True,
     "services/employer/candidates": "",
     "services/customer-patrol/customer-idle-days": 0,
     "services/supplier/donated-space": 8 * GB,

@@ -143,6 +143,14 @@ class HiringTests(TownCase):
         self.pass_time(700)
         self.assertEqual([shown.state for shown in self.town.hiring.suppliers()], ["CONNECTED"] * 4)
 
+    def test_nobody_is_replaced_where_that_is_switched_off(self) -> None:
+        """With replace-critically-offline-enabled off a supplier that cannot be reached keeps its place."""
+        self.town.settings.values["services/employer/replace-critically-offline-enabled"] = False
+        self.start()
+        self.town.kill(self.town.supplier(1))
+        self.pass_time(300)
+        self.assertIn("supplier-1", self.names())
+
     def test_nobody_is_dismissed_while_i_am_off_the_network(self) -> None:
         """When nobody at all can be reached, it is I who am away."""
         self.start()

@@ -258,6 +258,17 @@ class UploadTests(SynchronousTestCase):
         transfers = self.node.storage.transfers()
         self.assertEqual([len(one["outgoing"]) for one in transfers], [1, 1, 1, 1])
 
+    def test_sendings_at_once_have_a_bound(self) -> None:
+        """No more pieces are on their way to one supplier than the setting allows."""
+        self.node.settings.set("services/data-motion/supplier-sending-queue-size", 3)
+        self.node.settings.set("services/backups/block-size", 64 * 1024)
+        for supplier in self.around.suppliers:
+            supplier.mode = "frozen"
+        random_file(self.base / "file", 2 * MB)
+        self.node.begin_upload(self.base / "file", "file")
+        self.node.pass_time(1)
+        self.assertEqual([len(row["outgoing"]) for row in self.node.storage.transfers()], [3, 3, 3, 3])
+
     def test_deleted_packs_leave_the_suppliers(self) -> None:
         """A deleted file is out of the catalog at once, and its pieces are off the suppliers soon after."""
         random_file(self.base / "file", 300_000)
