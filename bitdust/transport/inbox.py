@@ -8,6 +8,7 @@ unauthorised one gets Fail with a code; a handler that breaks gets Fail too: nob
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from attrs import field, frozen
@@ -120,8 +121,9 @@ class _Incoming:
         self.machine.send("session-lost")
 
     def refuse(self, payload: Any) -> None:
-        self.session.refuse(self.stream, payload.fields["code"], payload.fields["text"])
-        self._reply(payload).addErrback(lambda _: None)
+        # The answer goes first: a reset that overtakes it would look like a broken stream, and tell less.
+        reset = partial(self.session.refuse, self.stream, payload.fields["code"], payload.fields["text"])
+        self._reply(payload).addBoth(lambda _: reset())
 
     def forget(self) -> None:
         self._inbox.forget(self)

@@ -33,13 +33,14 @@ class Taker:
 
     def __init__(self) -> None:
         self.frames: list[tuple] = []
-        self.data = 0
+        self.data = self.ends = 0
 
     def frame_received(self, kind, stream, body, last) -> None:
         self.frames.append((kind, stream, bytes(body), last))
 
     def data_received(self, stream, part, last) -> None:
         self.data += len(part)
+        self.ends += last
 
 
 class FramesTests(SynchronousTestCase):
@@ -88,7 +89,8 @@ class FramesTests(SynchronousTestCase):
         self.assertEqual(taker.frames, whole[: len(taker.frames)])
         reader.feed(sent[stop:])
         self.assertEqual(taker.frames, whole)
-        self.assertEqual(taker.data, sum(len(body) for kind, _, body, _ in frames if kind is Kind.DATA))
+        parts = [(len(body), last) for kind, _, body, last in frames if kind is Kind.DATA]
+        self.assertEqual((taker.data, taker.ends), (sum(size for size, _ in parts), sum(last for _, last in parts)))
 
     @settings(max_examples=300, deadline=None)
     @given(st.data())
@@ -250,6 +252,19 @@ class SessionsTests(SynchronousTestCase):
             self.assertEqual(self.is_dropped(wire, 13), soon, length)
             self.assertTrue(self.is_dropped(wire, 60))
             self.assertEqual((self.bob.gateway.connections(), self.bob.gateway.inbox.packets()), ([], []))
+        self.assertTrue(self.works())
+
+    def test_many_who_prove_nothing(self) -> None:
+        """Of connections that prove nothing so many of a host and so many in all are held, and only for ten seconds."""
+        for number in range(15):
+            host = self.network.network.host(f"10.8.0.{number}")
+            for _ in range(12):
+                connecting = host.client(self.bob.host, self.bob.gateway.port()).connect(Factory.forProtocol(Wire))
+                connecting.addErrback(lambda _: None)
+            self.network.clock.pump([0.01] * 5)
+            self.assertEqual(len(self.bob.gateway.connections()), min(10 * (number + 1), 100))
+        self.network.clock.pump([0.05] * 240)
+        self.assertEqual(self.bob.gateway.connections(), [])
         self.assertTrue(self.works())
 
     def test_half_a_handshake(self) -> None:

@@ -1,6 +1,7 @@
 """Gateway, inbox and outbox: who is dialled, who may ask what, what becomes of a request, and what lists show."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from attrs import evolve
 from hypothesis import given, settings
@@ -15,10 +16,10 @@ from bitdust.transport.gateway import parse_address
 from bitdust.transport.inbox import MAX_AT_ONCE, Answer, Row, Who, ack
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, PeerFailed
-from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset
+from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset, empty_payload
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.packet import Command
+from bitdust.wire.packet import Command, Packet
 from tests.unit.transport_kit import FIELDS, Memory, Person
 
 ECHO = {"kind": "echo"}
@@ -148,15 +149,17 @@ class ListeningTests(TwoPeople):
 
     def test_a_dial_ends_with_the_gateway(self) -> None:
         """A dial that is under way when the node stops fails, and no session comes of it."""
-        dialling = self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint)
-        outcome: list = []
-        dialling.addBoth(outcome.append)
-        self.run_for(0.02)
-        self.wait(self.alice.gateway.stop())
-        self.run_for(1)
-        self.assertEqual(self.alice.gateway.sessions(), [])
-        self.assertEqual(self.bob.gateway.sessions(), [])
-        outcome[0].trap(BitDustError)
+        for seconds in (0, 0.02, 0.03):
+            dialling = self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint)
+            outcome: list = []
+            dialling.addBoth(outcome.append)
+            self.run_for(seconds)
+            before = len(self.bob.gateway.connections())
+            self.wait(self.alice.gateway.stop())
+            self.run_for(1)
+            self.assertEqual((self.alice.gateway.sessions(), self.bob.gateway.connections()), ([], []))
+            self.assertEqual(before, 1 if seconds else 0)
+            outcome[0].trap(BitDustError)
 
 
 class DiallingTests(TwoPeople):
@@ -199,6 +202,21 @@ class DiallingTests(TwoPeople):
         self.assertEqual(self.alice.gateway.known_addresses(self.bob.fingerprint), [self.address(self.bob)])
         self.session()
         self.assertEqual(len(self.asked), 1)
+
+    def test_an_address_is_dialled_once(self) -> None:
+        """An address of the last Hello that fails is not dialled again when the resolver gives it, too."""
+        old = self.address(self.bob)
+        self.bob.me.set_addresses([old])
+        self.session().close("idle", "enough")
+        self.run_for(1)
+        self.wait(self.bob.gateway.stop())
+        self.wait(self.bob.gateway.listen(0))
+        dialled: list[str] = []
+        dial = self.alice.gateway.dial
+        self.alice.gateway.dial = lambda address, expect: dialled.append(address) or dial(address, expect)
+        self.find([old, self.address(self.bob)])
+        self.session()
+        self.assertEqual(dialled, [old, self.address(self.bob)])
 
     def test_a_peer_that_comes_by_itself(self) -> None:
         """Who waits for a session gets the one that the peer has opened meanwhile."""
@@ -308,9 +326,41 @@ class InboxTests(TwoPeople):
 
     def test_a_payload_over_the_limit(self) -> None:
         """A payload of the limit is taken, one byte more refused with its code."""
-        self.row(lambda request: request.payload.read_all(1000).addCallback(lambda data: ack(size=len(data))))
+        self.row(lambda request: request.payload.read_all(MB).addCallback(lambda data: ack(size=len(data))))
         self.assertEqual(self.wait(self.ask(bytes(1000))).fields["size"], 1000)
         self.assertEqual(self.refused(self.ask(bytes(1001))).code, "too-large")
+
+    def test_what_is_refused_is_not_sent_on(self) -> None:
+        """The stream of a packet that was refused ends at both ends, long before all of it was sent."""
+        session = self.session()
+        sending = self.ask(bytes(8 * MB), deadline=60)
+        self.assertEqual(self.refused(sending).code, "unknown-command")
+        self.run_for(1)
+        self.assertEqual((session.streams(), self.bob.gateway.sessions()[0].streams()), ([], []))
+        self.assertLess(session.bytes_sent, 2 * MB)
+        stray = evolve(self.refusal(), answers=None, command=Command.RETRIEVE, size=3 * MB)
+        done = session.send(stray, BytesSource(bytes(3 * MB)))
+        self.run_for(1)
+        self.failureResultOf(done, StreamReset)
+
+    def refusal(self) -> Packet:
+        """Some packet from Alice to Bob."""
+        caught: list = []
+        self.row(lambda request: caught.append(request.packet) or ack(), kind="caught")
+        self.wait(self.ask(fields={"kind": "caught"}))
+        return caught[0]
+
+    def test_only_answers_answer(self) -> None:
+        """A packet that says it answers, with a command that is no answer, reaches nobody."""
+        self.wait(self.alice.gateway.listen(0))
+        session = self.wait(self.bob.gateway.dial(self.address(self.alice), self.alice.fingerprint))
+        held: list = []
+        self.bob.serve(handler=lambda request: held.append(request) or Deferred())
+        asking = self.ask(deadline=5)
+        self.run_for(0.5)
+        forged = self.bob.gateway.inbox.reply_packet(held[0].packet, Answer(Command.RETRIEVE), 0)
+        session.send(forged)
+        self.assertEqual(self.refused(asking, NoAnswer).code, "no-answer")
 
     def test_handlers_of_every_kind(self) -> None:
         """A handler may give an answer, a Deferred or a coroutine."""
@@ -331,9 +381,11 @@ class InboxTests(TwoPeople):
         def handler(request) -> Answer:
             raise BitDustError("no-space", "three bytes are missing", missing=3)
 
-        self.row(handler)
-        error = self.refused(self.ask())
-        self.assertEqual((error.code, str(error), error.fields["missing"]), ("no-space", "three bytes are missing", 3))
+        self.row(handler, max_payload=10 * MB)
+        for size in (0, 10, 300_000, 8 * MB):
+            error = self.refused(self.ask(bytes(size)))
+            self.assertEqual((error.code, str(error)), ("no-space", "three bytes are missing"), size)
+            self.assertEqual(error.fields["missing"], 3)
 
     def test_a_handlers_own_lost_request_is_answered(self) -> None:
         """When the handler fails because a third party was lost to it, who asked is told and not left waiting."""
@@ -509,6 +561,21 @@ class OutboxTests(TwoPeople):
         self.assertEqual(self.refused(self.ask(max_answer=1000), WireError).code, "too-large")
         self.run_for(1)
         self.assertLess(self.session().bytes_received, 2 * MB)
+        self.assertEqual((self.session().streams(), self.bob.gateway.sessions()[0].streams()), ([], []))
+
+    def test_a_request_moves_over_once(self) -> None:
+        """A request whose session is replaced a second time fails; one that is bound to a session does not move."""
+        self.hold()
+        first = self.session()
+        moving, bound = self.ask(deadline=60), self.ask(deadline=60, session=first)
+        self.run_for(0.5)
+        self.wait(self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint))
+        self.run_for(0.5)
+        self.assertEqual(self.failureResultOf(bound, StreamReset).value.code, "replaced")
+        self.assertNoResult(moving)
+        self.wait(self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint))
+        self.run_for(0.5)
+        self.assertEqual(self.failureResultOf(moving, StreamReset).value.code, "replaced")
 
     def test_nobody_answers_for_another(self) -> None:
         """An answer with the right id from another peer is not taken; the real one is."""
@@ -525,6 +592,38 @@ class OutboxTests(TwoPeople):
         self.assertNoResult(asking)
         held[0][1].callback(ack(real=True))
         self.assertTrue(self.wait(asking).fields["real"])
+
+    def test_the_first_answer_counts(self) -> None:
+        """While the payload of an answer comes, a second answer to the same request changes nothing."""
+        held = self.hold()
+        asking = self.ask(max_answer=3 * MB)
+        self.run_for(0.5)
+        self.network.network.bandwidth = 500_000.0
+        (session,) = self.bob.gateway.sessions()
+        held[0][1].callback(Answer(Command.DATA, {"kind": "echo"}, bytes(2 * MB)))
+        self.run_for(0.5)
+        session.send(self.bob.gateway.inbox.reply_packet(held[0][0].packet, ack(second=True), 0))
+        self.assertEqual(len(self.wait(asking).payload), 2 * MB)
+
+    def test_another_session_does_not_answer(self) -> None:
+        """An answer that comes over another session of the same peer is not taken."""
+        self.hold()
+        asking = self.ask(deadline=5)
+        self.run_for(0.5)
+        ((ident, outgoing),) = self.alice.gateway.outbox._waiting.items()
+        answer = self.bob.gateway.inbox.reply_packet(outgoing.packet, ack(), 0)
+        other = SimpleNamespace(peer=self.session().peer)
+        self.assertEqual(answer.answers, ident)
+        self.assertFalse(self.alice.gateway.outbox.answer_arrived(other, answer, empty_payload(), 2))
+        self.refused(asking, NoAnswer)
+
+    def test_a_session_with_somebody_else(self) -> None:
+        """A request over a given session that is not the recipient's is answered by nobody."""
+        self.bob.serve()
+        session = self.session()
+        outbox = self.alice.gateway.outbox
+        asking = outbox.send(b"\5" * 32, Command.RETRIEVE, ECHO, deadline=3, session=session)
+        self.refused(asking, NoAnswer)
 
     def test_progress(self) -> None:
         """Progress is told for what goes out and what comes in, and ends at the whole."""
