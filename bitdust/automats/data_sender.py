@@ -46,8 +46,8 @@ class DataSender(Machine):
       SENDING      piece-done   has_work  =            pump
       SENDING      piece-done   has_more  SCAN_BLOCKS  scan
       SENDING      piece-done   -         READY        -
-      SENDING      timer-1sec   has_work  =            look_for_stalls pump
-      SENDING      timer-1sec   -         SCAN_BLOCKS  scan
+      SENDING      timer-0.5sec has_work  =            look_for_stalls pump
+      SENDING      timer-0.5sec -         SCAN_BLOCKS  scan
       SENDING      restart      -         SCAN_BLOCKS  scan
       *            shutdown     -         CLOSED       stop_all
     """
