@@ -68,6 +68,26 @@ class UploadTests(SynchronousTestCase):
         self.node.download("large", self.base / "back")
         self.assertEqual((self.base / "back" / "large").read_bytes(), (self.base / "large").read_bytes())
 
+    def test_the_catalog_moves_by_entries(self) -> None:
+        """One changed file of three hundred moves a log entry of some kilobytes, not the catalog."""
+        folder = self.base / "folder"
+        for number in range(300):
+            random_file(folder / f"a file with a long name {number}", 50)
+        self.node.upload(folder, "folder")
+        sent: list[int] = []
+        original = self.node.send
+
+        def send(*arguments, **options):
+            if len(arguments) > 3 and arguments[2].get("kind") == "log":
+                sent.append(len(arguments[3]))
+            return original(*arguments, **options)
+
+        self.node.send = send
+        random_file(folder / "a file with a long name 7", 60)
+        self.node.upload(folder, "folder")
+        self.assertGreater(sum(sent), 0)
+        self.assertLess(sum(sent), 4 * 8 * 1024)
+
     def test_an_unchanged_folder_is_not_read_again(self) -> None:
         """Files that look as they did are not opened: their bytes could be swapped behind the node's back."""
         folder = self.base / "folder"
