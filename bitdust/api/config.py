@@ -4,7 +4,7 @@ from typing import Any
 
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
-from bitdust.api.envelope import Envelope, listed
+from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.table import Param, Route, method
 from bitdust.wire.errors import BitDustError
 
@@ -60,3 +60,20 @@ def configs_list(context: Context, sort: bool, include_info: bool) -> Envelope:
     """All settings."""
     keys = context.settings.keys()
     return listed([context.settings.describe(key, include_info) for key in (sorted(keys) if sort else keys)])
+
+
+@method(
+    Route("GET", "/config/tree/v1", ("/c/t",)),
+    params=(INCLUDE_INFO,),
+    returns="{folder: {folder: {name: option}}}",
+)
+def configs_tree(context: Context, include_info: bool) -> Envelope:
+    """All settings as folders in folders, each leaf one setting."""
+    tree: dict[str, Any] = {}
+    for key in context.settings.keys():  # noqa: SIM118 - settings are no dictionary
+        *folders, name = key.split("/")
+        place = tree
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = context.settings.describe(key, include_info)
+    return ok(tree)

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.customers import Customers
+from bitdust.contacts.presence import Presence
 from bitdust.contacts.registration import Registration
 from bitdust.contacts.space import Space
 from bitdust.contacts.suppliers import SuppliersView
@@ -139,6 +140,10 @@ class Context(Protocol):
     @property
     def gateway(self) -> Gateway:
         """Sessions, with the inbox and the outbox."""
+
+    @property
+    def presence(self) -> Presence:
+        """Who is connected."""
 
     @property
     def dht(self) -> DHTNode:

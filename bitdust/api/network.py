@@ -155,3 +155,10 @@ def network_reconnect(context: Context) -> Envelope:
     for machine in context.registry.find("p2p_connector"):
         machine.send("check-synchronize")
     return ok(message=f"reconnecting; {len(sessions)} sessions are built anew")
+
+
+@method(Route("GET", "/network/disconnect/v1", ("/nw/dcon",)), service="network")
+async def network_disconnect(context: Context) -> Envelope:
+    """Take this node off the network until `service_start` of the network, or the next start of the node."""
+    await context.driver.stop("network")
+    return ok(message="this node is off the network; start the service network to come back")

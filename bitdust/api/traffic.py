@@ -1,5 +1,7 @@
 """What is on its way: packets, pieces, sessions."""
 
+from typing import Any
+
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
@@ -46,3 +48,29 @@ def connections_list(context: Context, protocols: list[str]) -> Envelope:
     """Sessions with other nodes."""
     rows = context.gateway.connections()
     return listed([row for row in rows if not protocols or row["proto"] in protocols])
+
+
+@method(
+    Route("GET", "/stream/list/v1", ("/str/l",)),
+    params=(Param("protocols", Kind.LIST, [], help="such as tcp; all if left out"),),
+    service="gateway",
+    returns="[{proto, stream_id, type: in or out, bytes_current, bytes_total, progress}]",
+)
+def streams_list(context: Context, protocols: list[str]) -> Envelope:
+    """Payloads that are on their way now, with how far they are."""
+    going = [
+        _stream(row["packet_id"], "out", item["bytes_sent"], item["size"])
+        for row in context.gateway.outbox.packets()
+        for item in row["items"]
+    ]
+    coming = [
+        _stream(row["packet_id"], "in", row["bytes_received"], row["size"]) for row in context.gateway.inbox.packets()
+    ]
+    wanted = not protocols or "tcp" in protocols
+    return listed([stream for stream in (*going, *coming) if wanted and stream["bytes_total"]])
+
+
+def _stream(ident: str, way: str, current: int, total: int) -> dict[str, Any]:
+    progress = f"{100.0 * current / total:.0f}%" if total else "100%"
+    row = {"proto": "tcp", "stream_id": ident, "type": way, "bytes_current": current, "bytes_total": total}
+    return row | {"progress": progress}

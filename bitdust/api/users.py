@@ -7,6 +7,7 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, ok
 from bitdust.api.people import find_person
 from bitdust.api.table import Param, Route, method
+from bitdust.identity.document import IdentityDocument
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.packet import Command
 
@@ -45,3 +46,44 @@ async def user_ping(context: Context, user_id: str, timeout: float | None, retri
             seconds = round(clock.seconds() - began, 6)
             return ok(answer | {"seconds": seconds}, message=f"{person.global_id} answered after {seconds:.3f} seconds")
     return failed("no-answer", f"{person.global_id} does not answer: {reason}")
+
+
+@method(
+    Route("GET", "/user/status/v1", ("/us/st",)),
+    params=(USER,),
+    service="p2p_hookups",
+    returns="{global_id, idurl, contact_state}",
+    errors=("unknown-user",),
+)
+async def user_status(context: Context, user_id: str) -> Envelope:
+    """Whether another node is connected, as far as this one knows; nobody is asked."""
+    person = await find_person(context, user_id)
+    return ok(_status(context, person))
+
+
+@method(
+    Route("GET", "/user/status/check/v1", ("/us/st/c",)),
+    params=(USER, Param("timeout", Kind.NUMBER, None, help="seconds", low=0.1, high=300)),
+    service="p2p_hookups",
+    returns="{global_id, idurl, contact_state}",
+    errors=("unknown-user", "not-connected"),
+)
+async def user_status_check(context: Context, user_id: str, timeout: float | None) -> Envelope:
+    """Make sure whether another node is connected: it is asked where that is not known."""
+    person = await find_person(context, user_id)
+    if context.presence.state(person.fingerprint) == "CONNECTED":
+        return ok(_status(context, person))
+    asking = context.presence.ping(person.fingerprint)
+    try:
+        online = await (asking.addTimeout(timeout, context.world.clock) if timeout else asking)
+    except TimeoutError:
+        online = False
+    row = _status(context, person)
+    if not online:
+        return failed("not-connected", f"{person.global_id} is not connected", **row)
+    return ok(row)
+
+
+def _status(context: Context, person: IdentityDocument) -> dict[str, str]:
+    state = context.presence.state(person.fingerprint)
+    return {"global_id": person.global_id, "idurl": str(person.idurl), "contact_state": state}

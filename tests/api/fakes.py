@@ -86,6 +86,7 @@ class FakeContext:
         self.me = Anything(present=False, global_id="", key_ring=None)
         self.cache = Anything(all=list)
         self.registration = self.storage = self.suppliers = self.customers = self.space = Anything()
+        self.presence = Anything()
         self.gateway = self.inbox = self.outbox = self.dht = Anything()
         self.stops: list[bool] = []
         self.ill: str | None = None

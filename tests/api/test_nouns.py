@@ -286,6 +286,27 @@ class UserTests(NounCase):
         self.assertEqual(envelope["code"], "no-answer")
         self.assertIn("no address answers", envelope["errors"][0])
 
+    def test_status(self) -> None:
+        """The status of a user is what is known; checking it asks, and says when nobody is there."""
+        self.context.driver.states["p2p_hookups"] = ("ON", "")
+        asked: list[bytes] = []
+        online = [True, False]
+
+        def ping(fingerprint: bytes) -> "Deferred[bool]":
+            asked.append(fingerprint)
+            return succeed(online.pop(0))
+
+        self.context.presence = Anything(state=lambda fingerprint: "OFFLINE", ping=ping)
+        row = {"global_id": "bob@id.example", "idurl": "http://id.example/bob.xml", "contact_state": "OFFLINE"}
+        self.assertEqual(self.result("user_status", user_id="bob@id.example"), row)
+        self.assertEqual(asked, [])
+        self.assertEqual(self.result("user_status_check", user_id="bob@id.example"), row)
+        self.assertEqual(self.code("user_status_check", user_id="bob@id.example"), "not-connected")
+        self.assertEqual(asked, [self.bob.fingerprint] * 2)
+        self.context.presence.state = lambda fingerprint: "CONNECTED"
+        self.assertEqual(self.result("user_status_check", user_id="bob@id.example")["contact_state"], "CONNECTED")
+        self.assertEqual(len(asked), 2)
+
     def test_ping_myself(self) -> None:
         """I am there without being asked over the network."""
         self.assertEqual(self.result("user_ping", user_id="alice@id.example")["seconds"], 0.0)
@@ -315,6 +336,31 @@ class UserTests(NounCase):
         self.assertEqual(fetched, [("http://id.example/carol.xml", True)])
         self.assertEqual(self.code("user_ping", user_id="no name"), "bad-name")
         self.assertEqual(self.code("user_ping", user_id="00" * 32), "unknown-user")
+
+
+class TreeTests(NounCase):
+    def test_settings_as_a_tree(self) -> None:
+        """Folders hold folders, and each leaf is one setting; the tree has as many leaves as the list has rows."""
+        tree = self.result("configs_tree")
+        self.assertEqual(tree["logs"]["debug-level"]["key"], "logs/debug-level")
+
+        def leaves(place: dict) -> int:
+            return 1 if "key" in place and "value" in place else sum(leaves(inner) for inner in place.values())
+
+        self.assertEqual(leaves(tree), len(self.result("configs_list")))
+
+    def test_streams(self) -> None:
+        """Payloads under way are listed both ways with how far they are; packets without payload are none."""
+        going = [{"packet_id": "aa", "items": [{"size": 100, "bytes_sent": 25}]}]
+        going.append({"packet_id": "bb", "items": [{"size": 0, "bytes_sent": 0}]})
+        coming = [{"packet_id": "cc", "size": 10, "bytes_received": 10}]
+        self.context.gateway = Anything(
+            outbox=Anything(packets=lambda: going), inbox=Anything(packets=lambda: coming)
+        )
+        rows = self.result("streams_list")
+        self.assertEqual([(row["stream_id"], row["type"], row["progress"]) for row in rows],
+                         [("aa", "out", "25%"), ("cc", "in", "100%")])
+        self.assertEqual(self.result("streams_list", protocols="udp"), [])
 
 
 class NetworkTests(NounCase):
