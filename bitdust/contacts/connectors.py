@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.supplier_connector import Refused
 from bitdust.contacts.contracts import ContractBook, SignedContract, Wish, verify_contract
-from bitdust.contacts.ports import Gateway, Identities, Me, Outbox, outcome
+from bitdust.contacts.ports import Gateway, Identities, Me, Outbox
+from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Command
 

@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from bitdust.contacts.ports import Me, Outbox, outcome
+from bitdust.contacts.ports import Me, Outbox
 from bitdust.crypt.device import check_record
 from bitdust.crypt.files import remove_safely, write_safely
+from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

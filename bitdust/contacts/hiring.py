@@ -18,8 +18,9 @@ from bitdust.automats.supplier_connector import SupplierConnector
 from bitdust.contacts.connectors import SupplierLink
 from bitdust.contacts.contracts import ContractBook, Wish
 from bitdust.contacts.family import FamilyPublisher, MyFamily
-from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings, outcome
+from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings
 from bitdust.contacts.searching import CANDIDATES, HiringPorts, Searches
+from bitdust.outcome import outcome
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family, Scheme
 

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from attrs import field, frozen
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from bitdust.wire.packet import Command
 from bitdust.wire.signed import Signed
@@ -135,25 +134,3 @@ class Names:
     @classmethod
     def of(cls, document: Document | None) -> "Names":
         return cls() if document is None else cls(str(document.idurl), document.global_id, document)
-
-
-@frozen
-class Outcome:
-    """How something over the network ended: with a value or with an error, never with an exception in the way."""
-
-    value: Any = None
-    error: BaseException | None = None
-
-    @property
-    def code(self) -> str:
-        """The error's stable code, empty where it has none."""
-        return str(getattr(self.error, "code", "")) if self.error is not None else ""
-
-
-def outcome(deferred: "Deferred[Any]") -> "Deferred[Outcome]":
-    """Wait for the end, whichever it is: peers and networks fail in every way there is. A cancel goes through."""
-    return deferred.addCallbacks(Outcome, _ended)
-
-
-def _ended(failure: Failure) -> Outcome | Failure:
-    return failure if isinstance(failure.value, CancelledError) else Outcome(error=failure.value)

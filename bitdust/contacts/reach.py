@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.p2p_connector import P2PConnector
-from bitdust.contacts.ports import outcome
+from bitdust.outcome import outcome
 from bitdust.wire.signed import Signed
 
 

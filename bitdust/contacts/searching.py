@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.supplier_finder import SupplierFinder
-from bitdust.contacts.ports import Candidate, Gateway, Settings, outcome
+from bitdust.contacts.ports import Candidate, Gateway, Settings
+from bitdust.outcome import outcome
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 

@@ -63,7 +63,6 @@ _REPLY = Variant(
     },
 )
 QUERIES = tuple(_QUERY.kinds)
-REPLIES = tuple(_REPLY.kinds)
 
 
 def build(fields: Mapping[str, Any]) -> bytes:

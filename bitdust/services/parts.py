@@ -1,10 +1,8 @@
 """Everything a node is made of; the node builds it, the services join it."""
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
@@ -79,28 +77,3 @@ class Parts:
             new, old = old, new
         old.connector.send("shutdown")
         self.dht = new
-
-    def online_suppliers(self) -> int:
-        """How many suppliers of my family can be reached now."""
-        family = self.family.current
-        members = [who for who in family.suppliers if who] if family else []
-        return sum(1 for who in members if self.presence.is_online(who))
-
-    def when_online(self, needed: int) -> "Deferred[Any]":
-        """Fires as soon as so many suppliers can be reached; may be cancelled."""
-        removers: list[Any] = []
-
-        def forget(_: object) -> None:
-            for remove in removers:
-                remove()
-
-        waiting: Deferred[Any] = Deferred(forget)
-
-        def look(*_: object) -> None:
-            if not waiting.called and self.online_suppliers() >= needed:
-                forget(None)
-                waiting.callback(None)
-
-        removers.append(self.presence.on_change(look))
-        look()
-        return waiting

@@ -11,13 +11,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.outcome import outcome
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.catalog_db import PackState, PieceState
 from bitdust.storage.catalog_ops import Op, tombstone_op
 from bitdust.storage.index import Index
 from bitdust.storage.log_writer import LogWriter
 from bitdust.storage.paths import Item, Target, below, order_of, version_at, versions
-from bitdust.storage.ports import Me, Ports, Settings, StorageWorld, outcome
+from bitdust.storage.ports import Me, Ports, Settings, StorageWorld
 from bitdust.storage.spool import Spool
 from bitdust.storage.supplier_delete import DELETE_KIND, MOST_PACKS
 from bitdust.wire.encoding import encode

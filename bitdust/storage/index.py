@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.automats.kernel import Registry
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog import Catalog, LogEnd
 from bitdust.storage.catalog_db import RECOVERING, meta, set_meta
 from bitdust.storage.catalog_ops import Op
@@ -19,7 +20,7 @@ from bitdust.storage.log import head_of
 from bitdust.storage.log_recovery import LogRecovery, SeenHead, highest, read_head
 from bitdust.storage.parting import take_back
 from bitdust.storage.paths import MASTER
-from bitdust.storage.ports import Events, Me, Outcome, Ports, StorageWorld, outcome
+from bitdust.storage.ports import Events, Me, Ports, StorageWorld
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

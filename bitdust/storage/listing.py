@@ -14,9 +14,10 @@ from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.list_files_orator import ListFilesOrator
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.catalog_db import PackState, PieceState
-from bitdust.storage.ports import Events, Outcome, Ports, StorageWorld, outcome
+from bitdust.storage.ports import Events, Ports, StorageWorld
 from bitdust.storage.spool import Spool
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command

@@ -21,7 +21,7 @@ MAX_ENTRY = 1024 * 1024
 MAX_PLAIN = 4 * 1024 * 1024
 NOTHING_BEFORE = bytes(32)
 _INFO = b"BitDust log 1"
-_ENTRY = Struct(
+ENTRY = Struct(
     {
         "version": Int(VERSION, VERSION),
         "owner": Bytes(32),
@@ -58,7 +58,7 @@ class Entry:
     @classmethod
     def parse(cls, data: bytes) -> "Entry":
         """Raises `WireError`."""
-        value = parse(data, _ENTRY, MAX_ENTRY, "log entry", max_items=32)
+        value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
         del value["version"]
         return cls(**value)
 

@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
+from bitdust.outcome import outcome
 from bitdust.storage.catalog import Catalog, insert_entry
 from bitdust.storage.catalog_db import CatalogError
 from bitdust.storage.log import Content, Entry, check_chain
-from bitdust.storage.ports import Document, outcome
+from bitdust.storage.ports import Document
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head

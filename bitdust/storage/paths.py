@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from attrs import frozen
 
@@ -202,8 +201,3 @@ def fresh_version(database: sqlite3.Connection, wall: float, device_number: int)
     moment = max(round(wall * 1000), round(last) + 1)
     set_meta(database, "last-version", b"%d" % moment)
     return new_version((moment + 0.5) / 1000, device_number)
-
-
-def describe_item(item: Item) -> dict[str, Any]:
-    """Fields that every answer about an item has."""
-    return {"path_id": item.path, "name": item.text, "type": {"folder": "dir"}.get(item.kind, "file")}

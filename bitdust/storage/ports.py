@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.master import MasterKey
@@ -160,31 +159,3 @@ class Ports(Protocol):
 
     def device_is_taken(self) -> None:
         """Suppliers hold log entries under this device's key that it does not know: it needs a new device key."""
-
-
-class Outcome:
-    """How something over the network ended: with a value or with an error, never with an exception in the way."""
-
-    def __init__(self, value: Any = None, error: BaseException | None = None) -> None:
-        self.value = value
-        self.error = error
-
-    @property
-    def code(self) -> str:
-        """The error's stable code, empty where it has none."""
-        return str(getattr(self.error, "code", "")) if self.error is not None else ""
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """What a Fail told besides code and text."""
-        found = getattr(self.error, "fields", None) or getattr(self.error, "details", None)
-        return found if isinstance(found, Mapping) else {}
-
-
-def outcome(deferred: "Deferred[Any]") -> "Deferred[Outcome]":
-    """Wait for the end, whichever it is. A cancel goes through."""
-    return deferred.addCallbacks(Outcome, _ended)
-
-
-def _ended(failure: Failure) -> Outcome | Failure:
-    return failure if isinstance(failure.value, CancelledError) else Outcome(error=failure.value)

@@ -15,8 +15,9 @@ from bitdust.automats.kernel import Registry
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import KeyRing
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.index import needed
-from bitdust.storage.ports import Events, Me, Outcome, Ports, StorageWorld, outcome
+from bitdust.storage.ports import Events, Me, Ports, StorageWorld
 from bitdust.storage.supplier_logs import MAX_RING, RING
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError

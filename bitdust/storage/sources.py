@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
+from bitdust.outcome import outcome
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.catalog_db import CatalogError, PieceState
 from bitdust.storage.motion import Motion
-from bitdust.storage.ports import Ports, outcome
+from bitdust.storage.ports import Ports
 from bitdust.storage.restore import PackSource
 from bitdust.wire.records import PackRecord, PieceRef
 

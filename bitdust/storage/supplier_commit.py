@@ -24,7 +24,6 @@ from bitdust.storage.supplier_disk import Disk, disk_error
 from bitdust.wire.errors import BitDustError
 
 MAX_BATCH = 256
-Expected = (OSError, sqlite3.Error, BitDustError)
 
 
 class Job:

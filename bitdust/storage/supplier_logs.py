@@ -4,36 +4,22 @@ The supplier reads no catalog: it checks that each entry's ``previous`` is the h
 signed and reached by the chain, and that nothing older replaces anything newer.
 """
 
-import hashlib
 import sqlite3
 
 from attrs import frozen
 
+from bitdust.storage.log import ENTRY, MAX_ENTRY, NOTHING_BEFORE, hash_of
 from bitdust.storage.supplier_pieces import usage
-from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Struct, parse
 
-MAX_ENTRY = 1024 * 1024
 MAX_RING = 256 * 1024
 MOST_LOG = 8 * 1024 * 1024
 """Bytes of entries in one answer, at most."""
 LOG_ALLOWANCE = 64 * 1024 * 1024
 """Bytes of log a customer may keep beside its room, and a 32nd of the room more."""
-NOTHING_BEFORE = bytes(32)
 
-_ENTRY = Struct(
-    {
-        "version": Int(1, 1),
-        "owner": Bytes(32),
-        "device": Bytes(8),
-        "sequence": Int(1),
-        "previous": Bytes(32),
-        "epoch": Int(),
-        "sealed": Bytes(0, MAX_ENTRY),
-    }
-)
 RING = Struct({"owner": Bytes(32), "revision": Int(1), "sealed": Bytes(1, MAX_RING)})
 
 
@@ -50,12 +36,12 @@ class Entry:
     @classmethod
     def parse(cls, data: bytes) -> "Entry":
         """Raises `WireError`."""
-        value = parse(data, _ENTRY, MAX_ENTRY, "log entry", max_items=32)
+        value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
         return cls(value["owner"], value["device"], value["sequence"], value["previous"], data)
 
     @property
     def hash(self) -> bytes:
-        return hashlib.sha256(self.data).digest()
+        return hash_of(self.data)
 
 
 def ring_revision(body: bytes, owner: bytes) -> int:
@@ -176,8 +162,3 @@ def record(database: sqlite3.Connection, owner: bytes, kind: str) -> bytes | Non
     """The signed record that is kept."""
     row = database.execute("SELECT signed FROM records WHERE customer=? AND kind=?", (owner, kind)).fetchone()
     return row[0] if row is not None else None
-
-
-def pack_list(values: list[bytes]) -> bytes:
-    """A CBOR list of byte strings, the payload of several answers."""
-    return encode(values)

@@ -13,10 +13,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import check_record
+from bitdust.storage.log import MAX_ENTRY
 from bitdust.storage.supplier_contracts import Customer, Kept, Wish
 from bitdust.storage.supplier_delete import DELETE_KIND, DeleteOrder
 from bitdust.storage.supplier_disk import disk_error
-from bitdust.storage.supplier_logs import MAX_ENTRY, MAX_RING, Entry, ring_revision
+from bitdust.storage.supplier_logs import MAX_RING, Entry, ring_revision
 from bitdust.storage.supplier_pieces import PieceName, PieceSource
 from bitdust.storage.supplier_store import SupplierStore
 from bitdust.wire.encoding import WireError, encode

@@ -163,11 +163,6 @@ class Session(TwistedProtocol):
         self._heard = self._owner.world.clock.seconds()
         cast(Any, self.transport).resumeProducing()
 
-    @property
-    def connected_state(self) -> str:
-        """The state of this connection's automat."""
-        return self.machine.state
-
     def close(self, code: str, text: str) -> None:
         """Say goodbye with a reason, then end the connection."""
         if self.ended is None:

@@ -34,7 +34,6 @@ MAX_CALLS = 64
 MAX_WAITING_MESSAGES = 1_000
 MAX_WAITING_BYTES = 8 << 20
 HANDSHAKE_TIMEOUT = 10.0
-CLOSE_TIMEOUT = 2.0
 
 _Protocol: Any = WebSocketServerProtocol  # autobahn calls itself typed and is so only in part
 _Factory: Any = WebSocketServerFactory

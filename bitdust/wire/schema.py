@@ -10,7 +10,6 @@ from attrs import frozen
 
 from bitdust.wire.encoding import Value, WireError, decode
 
-U32 = 2**32 - 1
 U63 = 2**63 - 1
 
 
