@@ -111,20 +111,25 @@ class Bench:
             "file_download_start", remote_path=remote, destination_path=str(target), wait_result=True
         )
 
+    def there_and_back(self, name: str, megabytes: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Seconds and CPU seconds of a fresh file's way up and of its way down, every byte compared."""
+        local = self.base / name
+        digest = random_file(local, megabytes * MB)
+        up = self.timed(self.upload, local, name)
+        local.unlink()
+        target = self.base / "down"
+        down = self.timed(self.download, name, target)
+        if digest_of(target / name) != digest:
+            raise SystemExit("downloaded bytes differ")
+        shutil.rmtree(target)
+        return up, down
+
     def size(self, megabytes: int, repeat: int) -> dict[str, Any]:
         """A single file up and down, medians of several runs, every byte compared."""
         rows = []
         for _ in range(repeat):
             name = self.name()
-            local = self.base / name
-            digest = random_file(local, megabytes * MB)
-            up, up_cpu = self.timed(self.upload, local, name)
-            local.unlink()
-            target = self.base / "down"
-            down, down_cpu = self.timed(self.download, name, target)
-            if digest_of(target / name) != digest:
-                raise SystemExit("downloaded bytes differ")
-            shutil.rmtree(target)
+            (up, up_cpu), (down, down_cpu) = self.there_and_back(name, megabytes)
             self.customer.client.call("file_delete", remote_path=name)
             rows.append((megabytes / up, megabytes / down, up_cpu, down_cpu))
         names = ("up_mb_s", "down_mb_s", "up_cpu_s", "down_cpu_s")
@@ -203,16 +208,7 @@ class Bench:
 
     def memory(self, megabytes: int) -> dict[str, Any]:
         """Peak memory while a large file goes up and comes back."""
-        name = self.name()
-        local = self.base / name
-        digest = random_file(local, megabytes * MB)
-        up, _ = self.timed(self.upload, local, name)
-        local.unlink()
-        target = self.base / "large-down"
-        down, _ = self.timed(self.download, name, target)
-        if digest_of(target / name) != digest:
-            raise SystemExit("the large file differs")
-        shutil.rmtree(target)
+        (up, _), (down, _) = self.there_and_back(self.name(), megabytes)
         return {
             "size_mb": megabytes,
             "up_mb_s": round(megabytes / up, 1),

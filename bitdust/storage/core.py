@@ -19,7 +19,7 @@ from bitdust.storage.log_writer import LogWriter
 from bitdust.storage.monitor import Monitor
 from bitdust.storage.motion import Motion
 from bitdust.storage.packer import Packer, StorageKey
-from bitdust.storage.paths import Item
+from bitdust.storage.paths import Item, names_of
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.raid import Raid
 from bitdust.storage.rebuild import Rebuilder
@@ -29,7 +29,7 @@ from bitdust.storage.sources import Sources
 from bitdust.storage.space import used_bytes
 from bitdust.storage.spool import Spool
 from bitdust.storage.upload import Reading, Upload
-from bitdust.storage.uploads import Uploads, names_of
+from bitdust.storage.uploads import Uploads
 
 COMPANY = 0.01
 

@@ -1,6 +1,5 @@
 """All downloads of this node: jobs that run, and those that a crash interrupted."""
 
-import os
 import sqlite3
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from bitdust.storage.paths import Item, Target, by_id
 from bitdust.storage.ports import Events
 from bitdust.storage.restore import Restore, RestoreJob, RestoreShop
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
 
 
 class DownloadsShop(RestoreShop, Protocol):
@@ -76,7 +76,7 @@ class Downloads:
     def _begin(self, number: int, target: Target, destination: bytes, policy: str, created: float) -> Restore:
         shop = self._shop
         names = shop.names_of(target.item) if target.item is not None else shop.names_of_all(target.key)
-        names["local_path"] = os.fsdecode(destination).encode("utf-8", "backslashreplace").decode()
+        names["local_path"] = shown(destination)
         restore = Restore(shop, RestoreJob(number, target, destination, policy, created, names))
         self._running[number] = restore
         shop.events.send("restore-started", {"backup_id": restore.describe()["backup_id"]})

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from attrs import frozen
 
 from bitdust.storage.catalog_db import CatalogError, meta, set_meta
-from bitdust.wire.names import RemotePath, is_path_id, new_version, split_version, version_time
+from bitdust.wire.names import RemotePath, is_path_id, new_version, shown, split_version, version_time
 
 MASTER = "master"
 _ITEM = "path, parent, name, type, key, time, label"
@@ -27,7 +28,7 @@ class Item:
     @property
     def text(self) -> str:
         """The name for people; bytes that are no UTF-8 are shown as \\xNN."""
-        return self.name.decode("utf-8", "backslashreplace")
+        return shown(self.name)
 
 
 @frozen
@@ -127,9 +128,16 @@ def path_of(database: sqlite3.Connection, item: Item) -> str:
         row = database.execute("SELECT parent, name FROM items WHERE path=?", (parent,)).fetchone()
         if row is None:
             break
-        parts.append(bytes(row[1]).decode("utf-8", "backslashreplace"))
+        parts.append(shown(row[1]))
         parent = row[0]
     return "/".join(reversed(parts))
+
+
+def names_of(database: sqlite3.Connection, item: Item, global_id: str) -> dict[str, Any]:
+    """Fields that every answer about an item has."""
+    path = path_of(database, item)
+    key_id = f"{item.key}${global_id}"
+    return {"remote_path": f"{key_id}:{path}", "key_id": key_id, "path": path, "path_id": item.path}
 
 
 def has_version(database: sqlite3.Connection, item: Item, version: str) -> bool:

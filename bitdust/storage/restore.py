@@ -5,7 +5,6 @@ restore is. The job is a row in ``catalog.db`` until it ends, so a killed node t
 growing file already are recognised by the names of their chunks and are not fetched twice.
 """
 
-import os
 from collections import deque
 from typing import Any, Protocol
 
@@ -27,6 +26,7 @@ from bitdust.storage.restore_files import FilesWriter, Problem, Written
 from bitdust.storage.restore_plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
 from bitdust.storage.restore_tree import Blocked, Tree, part_name, stays_inside
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
 from bitdust.wire.records import PackRecord
 
 IN_FLIGHT = 8 * 1024 * 1024
@@ -270,8 +270,7 @@ class Restore:
                     folder.parts, version.mode if version else None, version.mtime if version else 0
                 )
             except Blocked as blocked:
-                shown = b"/".join(folder.parts).decode("utf-8", "backslashreplace")
-                self.plan.problems.append({"path": shown, "reason": str(blocked)})
+                self.plan.problems.append({"path": shown(b"/".join(folder.parts)), "reason": str(blocked)})
         self._tree.finish_folder((), None, 0)
 
     def _make_link(self, link: LinkWork) -> None:
@@ -280,7 +279,7 @@ class Restore:
         if kind is not None and self.job.policy == "keep":
             raise Blocked("it exists and was kept")
         if not stays_inside(target, link.depth):
-            raise Blocked(f"a link to {target.decode('utf-8', 'backslashreplace')!r}, which leads out of its folder")
+            raise Blocked(f"a link to {shown(target)!r}, which leads out of its folder")
         part = part_name(link.item.path, link.version.version)
         self._tree.make_link(link.place, target, link.version.mtime, part)
 
@@ -333,7 +332,7 @@ class Restore:
         return {
             **self.describe(),
             "version": self.job.target.version or self.plan.version,
-            "local_path": os.fsdecode(self.job.destination),
+            "local_path": shown(self.job.destination),
             "state": self.machine.state,
             "block_number": self.blocks,
             "bytes_processed": self.processed,

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from bitdust.storage.spool import FULL
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
 
 PART_PREFIX = b".bitdust-"
 Parts = tuple[bytes, ...]
@@ -41,7 +42,7 @@ class Place:
 
     @property
     def text(self) -> str:
-        return self.path.decode("utf-8", "backslashreplace")
+        return shown(self.path)
 
 
 def part_name(path_id: str, version: str) -> bytes:
@@ -80,8 +81,7 @@ class Tree:
             os.makedirs(self.destination, exist_ok=True)
             descriptor = self._open_root()
         except OSError as error:
-            shown = os.fsdecode(self.destination).encode("utf-8", "backslashreplace").decode()
-            text = f"{shown} cannot be used as a folder: {error.strerror or error}"
+            text = f"{shown(self.destination)} cannot be used as a folder: {error.strerror or error}"
             raise BitDustError("bad-path", text) from error
         os.close(descriptor)
 
@@ -110,7 +110,7 @@ class Tree:
             return os.open(part, flags, dir_fd=descriptor)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                name = part.decode("utf-8", "backslashreplace")
+                name = shown(part)
                 raise Blocked(f"{name} lies in the way: it is a file or a link, not a folder") from error
             raise
 
@@ -194,4 +194,4 @@ class Tree:
             with self.folder(parts) as descriptor:
                 call(descriptor)
         except OSError as error:
-            raise trouble(error, b"/".join(parts).decode("utf-8", "backslashreplace")) from error
+            raise trouble(error, shown(b"/".join(parts))) from error

@@ -6,8 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from bitdust.storage.paths import Item, Target, Version, children, version_at, versions
-from bitdust.storage.uploads import names_of
+from bitdust.storage.paths import Item, Target, Version, children, names_of, version_at, versions
 
 Row = dict[str, Any]
 HoldersOf = Callable[[bytes, int], int]

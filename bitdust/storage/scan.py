@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import MAX_PATH_DEPTH
+from bitdust.wire.names import MAX_PATH_DEPTH, shown
 
 
 @frozen
@@ -48,7 +48,7 @@ Skipped = dict[str, str]
 
 def skipped(path: bytes, reason: str) -> Skipped:
     """One line of a task's report."""
-    return {"path": os.fsdecode(path).encode("utf-8", "backslashreplace").decode(), "reason": reason}
+    return {"path": shown(path), "reason": reason}
 
 
 def scan(path: bytes) -> tuple[Found, list[Skipped]]:

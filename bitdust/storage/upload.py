@@ -4,7 +4,6 @@ The job is a row in ``catalog.db`` until it ends, so a killed node takes it up a
 look unchanged then, chunks of the others are found in the index, and acknowledged pieces are never sent again.
 """
 
-import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from bitdust.storage.scan import Found, Skipped, as_row, scan, total_size
 from bitdust.storage.space import check_space
 from bitdust.storage.upload_plan import Plan, Planner
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
 
 
 class Reading:
@@ -157,7 +157,7 @@ class Upload:
 
     def describe(self) -> dict[str, Any]:
         """What the API tells of the job."""
-        source = os.fsdecode(self.source)
+        source = shown(self.source)
         return {**self.names, "source_path": source, "path_id": self.item.path, "version": self.version}
 
     def start(self) -> None:
@@ -207,7 +207,7 @@ class Upload:
         is_folder = self.item.kind == "folder"
         if is_folder != (found.kind == "folder"):
             kind, other = ("a folder", "a file") if is_folder else ("a file", "a folder")
-            source = os.fsdecode(self.source)
+            source = shown(self.source)
             text = f"{self.names['remote_path']!r} is {kind} in the catalog, but {source!r} is {other}"
             raise BitDustError("wrong-type", text)
 

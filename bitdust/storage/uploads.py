@@ -1,6 +1,5 @@
 """All uploads of this node: jobs that run, jobs that wait, and those that a crash interrupted."""
 
-import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -10,10 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.storage.catalog_db import CatalogError
-from bitdust.storage.paths import Item, by_id, fresh_version, path_of
+from bitdust.storage.paths import Item, by_id, fresh_version
 from bitdust.storage.ports import Events
 from bitdust.storage.upload import Job, Upload, Workshop
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
 
 MOST_RUNNING = 16
 
@@ -113,7 +113,7 @@ class Uploads:
             upload = self._waiting.popleft()
             self._running[upload.job.number] = upload
             backup_id = f"{upload.item.path}/{upload.version}"
-            data = {"backup_id": backup_id, "source_path": _shown(upload.source)}
+            data = {"backup_id": backup_id, "source_path": shown(upload.source)}
             self._shop.events.send("backup-started", data)
             upload.start()
 
@@ -131,7 +131,7 @@ class Uploads:
 
     def _tell(self, upload: Upload) -> None:
         backup_id = f"{upload.item.path}/{upload.version}"
-        data: dict[str, Any] = {"backup_id": backup_id, "source_path": _shown(upload.source)}
+        data: dict[str, Any] = {"backup_id": backup_id, "source_path": shown(upload.source)}
         if upload.reason is None:
             self._shop.events.send("backup-done", data)
         else:
@@ -162,14 +162,3 @@ class Uploads:
             for upload in self._waiting
         ]
         return {"running": [upload.row() for upload in self._running.values()], "pending": pending}
-
-
-def _shown(path: bytes) -> str:
-    return os.fsdecode(path).encode("utf-8", "backslashreplace").decode()
-
-
-def names_of(database: sqlite3.Connection, item: Item, global_id: str) -> dict[str, Any]:
-    """Fields that every answer about an item has."""
-    path = path_of(database, item)
-    key_id = f"{item.key}${global_id}"
-    return {"remote_path": f"{key_id}:{path}", "key_id": key_id, "path": path, "path_id": item.path}

@@ -144,6 +144,11 @@ class RemotePath:
         return f"{self.key}:{self.path}" if self.key else self.path
 
 
+def shown(name: bytes) -> str:
+    r"""A name of a file system, or a path, for people and for JSON: bytes that are no UTF-8 stand as ``\xNN``."""
+    return name.decode("utf-8", "backslashreplace")
+
+
 def clean_path(text: str) -> str:
     """A path inside a catalog without slashes around it; refuses what could lead elsewhere."""
     parts = text.strip("/").split("/") if text.strip("/") else []
