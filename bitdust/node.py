@@ -1,15 +1,19 @@
 """The node: builds everything, owns everything, and lets go of it in order."""
 
 import importlib
+import os
 import pkgutil
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust import services
 from bitdust.api.methods import TABLE
@@ -35,9 +39,11 @@ from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
+from bitdust.last_resort import begin_again, end_within, leave
 from bitdust.log.eventlog import start_event_log
 from bitdust.log.start import start_logging
-from bitdust.services.driver import Driver
+from bitdust.notify import ServiceManager
+from bitdust.services.driver import RESTING, Driver
 from bitdust.services.joints import DHTJoint, RecoveryJoint, StorageJoint, SupplierJoint
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service
@@ -53,6 +59,10 @@ from bitdust.world import World, real_world, share_one_heap
 
 HOME_FORMAT = "1"
 RESTART = 100
+STOP_WITHIN = 4.0
+"""Seconds for everything to stop in order; what is not done by then is done again after the next start."""
+LAST_RESORT = 0.7
+"""Seconds more for threads that still read or write; nothing that they would leave behind counts before its end."""
 DAY = 86_400
 
 
@@ -95,6 +105,8 @@ class Node:
         self.registry = Registry(world.clock, world.wall)
         self.exit_code = 0
         self._stopped: Deferred[None] | None = None
+        self.on_ready: Callable[[], None] = lambda: None
+        self.on_stopping: Callable[[], None] = lambda: None
         self.on_stopped: Callable[[], None] = lambda: None
         self._dht_joint, self._recovery = DHTJoint(), RecoveryJoint(parse_seeds)
         self._supplier_joint, self._storage_joint = SupplierJoint(), StorageJoint()
@@ -215,7 +227,25 @@ class Node:
         return succeed(None)
 
     def _stop(self) -> None:
-        self.shutdown().addBoth(lambda _: self.on_stopped())
+        if self.exit_code != RESTART:
+            self.on_stopping()
+        deadline = self.world.clock.callLater(STOP_WITHIN, self._stopped_late)
+        self.shutdown().addErrback(self._stopped_badly).addBoth(self._all_stopped, deadline)
+
+    def _all_stopped(self, _: None, deadline: IDelayedCall) -> None:
+        if deadline.active():
+            deadline.cancel()
+            self.on_stopped()
+
+    def _stopped_badly(self, failure: Failure) -> None:
+        self.log.failure("the node did not stop in order", failure)
+
+    def _stopped_late(self) -> None:
+        waiting = ", ".join(
+            f"{row['name']} {row['state']}" for row in self.driver.list() if row["state"] not in RESTING
+        )
+        self.log.warn("the node ends without waiting any longer for: {waiting}", waiting=waiting or "its API")
+        self.on_stopped()
 
     # life
 
@@ -226,6 +256,7 @@ class Node:
     async def _start(self) -> None:
         self.load_home()
         await Deferred.fromCoroutine(self.api.start())
+        self.on_ready()
         await self.driver.start_all()
 
     def load_home(self) -> None:
@@ -310,7 +341,15 @@ def main(home: Path, foreground: bool) -> int:
         node.exit_code = 1
         maybeDeferred(node.shutdown).addBoth(lambda _: real.stop())
 
-    node.on_stopped = real.stop
+    manager = ServiceManager(real, os.environ)
+    node.on_ready = manager.ready
+    node.on_stopping = manager.stopping
+
+    def stopped() -> None:
+        end_within(LAST_RESORT, begin_again if node.exit_code == RESTART else partial(leave, node.exit_code))
+        real.stop()
+
+    node.on_stopped = stopped
     for number in (signal.SIGTERM, signal.SIGINT):
         real.callWhenRunning(signal.signal, number, lambda *_: real.callFromThread(node.stop, False))
     real.callWhenRunning(lambda: node.start().addErrback(failed))

@@ -121,12 +121,30 @@ def end_process(home: Path, pid: int) -> None:
 def restart(session: Session) -> None:
     """Stop the node, if it runs, and start it in the background."""
     pid = running_pid(session.home)
+    unit = unit_of(pid) if pid else None
+    if unit is not None:
+        click.echo(f"systemd runs this node; it is asked to restart {unit}")
+        raise SystemExit(subprocess.run(["systemctl", "--user", "restart", unit], check=False).returncode)
     if pid is not None:
         click.echo(f"found main BitDust process: {pid}")
         end_process(session.home, pid)
         click.echo("finished")
     click.echo("new BitDust process will be started in daemon mode")
     launch(session.home)
+
+
+def unit_of(pid: int) -> str | None:
+    """The unit of the user's systemd that a process belongs to, if it is one of `bitdust install-service`."""
+    try:
+        group = Path(f"/proc/{pid}/cgroup").read_text().strip().rpartition("/")[2]
+    except OSError:
+        return None
+    return group if group.endswith(".service") and (unit_folder() / group).exists() else None
+
+
+def unit_folder() -> Path:
+    """Where systemd looks for units of this user."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
 def wait_until(done: Callable[[], bool], patience: float) -> bool:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("daemon:start", "Start the node in the foreground."),
     "stop": ("daemon:stop", "Stop the node."),
     "restart": ("daemon:restart", "Stop the node and start it again."),
+    "install-service": ("service_install:install_service", "Let systemd start the node."),
     "set": ("settings:set_setting", "Change a setting, with the node running or not."),
     "get": ("settings:get_setting", "Show a setting."),
     "config": ("settings:config", "List, show and change settings."),
