@@ -37,6 +37,7 @@ from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
+from bitdust.identity.erasure import Erasure, tale
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.last_resort import begin_again, end_within, leave
@@ -247,6 +248,29 @@ class Node:
         self.log.warn("the node ends without waiting any longer for: {waiting}", waiting=waiting or "its API")
         self.on_stopped()
 
+    def erase_identity(self, erase_private_key: bool) -> "Deferred[dict[str, Any]]":
+        """Stop every service, put my identity's files away and start the process again; what lies where."""
+        return Deferred.fromCoroutine(self._erase_identity(erase_private_key))
+
+    async def _erase_identity(self, erase_private_key: bool) -> dict[str, Any]:
+        me = self.parts.me
+        fingerprint, sources = me.fingerprint, [str(url) for url in me.document.sources]
+        key_file = None if erase_private_key else self.parts.registration.backup(None)
+        suppliers = [row["global_id"] or row["idurl"] for row in self.parts.suppliers.list() if row["idurl"]]
+        await self.driver.stop_all()
+        try:
+            erased = await self.world.run_in_thread(self._erasure().run, fingerprint, key_file)
+        except OSError:
+            await self.driver.start_all()
+            raise
+        self.events.send("local-identity-erased")
+        await self.stop(restart=True)
+        return tale(erased, sources, suppliers)
+
+    def _erasure(self) -> Erasure:
+        home = self.world.home
+        return Erasure(home, Path(self.settings.get("paths/backups") or home / "spool"))
+
     # life
 
     def start(self) -> "Deferred[None]":
@@ -261,6 +285,7 @@ class Node:
 
     def load_home(self) -> None:
         """Read who I am and whom I know; raises `BitDustError` that names a damaged file."""
+        self._erasure().finish()
         self.parts.me.load()
         self.parts.cache.load()
         self.parts.book.load()

@@ -25,6 +25,8 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThreadPool
 
+from bitdust.desktop import Desktop
+
 T = TypeVar("T")
 M_ARENA_MAX = -8
 
@@ -55,6 +57,7 @@ class World:
     wall: Callable[[], float] = time.time
     entropy: Callable[[int], bytes] = os.urandom
     run_in_thread: Callable[..., "Deferred[Any]"] = field(kw_only=True)
+    desktop: Desktop = field(kw_only=True, factory=Desktop)
 
 
 class ReactorNetwork:

@@ -157,6 +157,9 @@ class Context(Protocol):
     def identity_server(self) -> IdentityServer | None:
         """The ID server of this node, if it is one."""
 
+    def erase_identity(self, erase_private_key: bool) -> "Deferred[dict[str, Any]]":
+        """Stop the services, put the identity away, start the process again; fires with what lies where."""
+
     def stop(self, restart: bool) -> "Deferred[None]":
         """Stop the process soon, after the answer is out; ``restart`` starts it again."""
 

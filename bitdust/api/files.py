@@ -8,6 +8,8 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.people import following, settled
 from bitdust.api.table import Param, Route, method
+from bitdust.desktop import NoDesktop
+from bitdust.wire.errors import BitDustError
 
 REMOTE = Param("remote_path", help="key id:path, path, path id, or either with /version")
 WAIT = Param("wait_result", Kind.FLAG, False, ("wait_finish",), "answer when the work is done or has failed")
@@ -226,3 +228,21 @@ async def file_download_stop(context: Context, remote_path: str) -> Envelope:
     """Give up a download."""
     stopped = await settled(context.storage.stop_download(paths.remote_path(remote_path)))
     return listed(stopped, message=f"{len(stopped)} downloads were stopped")
+
+
+@method(
+    Route("GET", "/file/explore/v1", ("/f/x",)),
+    params=(Param("local_path", help="absolute path of a file or folder on the node's machine"),),
+    returns="{local_path, folder}",
+    errors=("not-found", "no-desktop"),
+)
+def file_explore(context: Context, local_path: str) -> Envelope:
+    """Show a file or folder in the file manager of the desktop, for example after a download."""
+    path = paths.local_path(local_path, "local_path")
+    if not path.exists():
+        raise BitDustError("not-found", f"there is no {path} on the node's machine")
+    try:
+        folder = context.world.desktop.show_folder(path)
+    except NoDesktop as error:
+        raise BitDustError("no-desktop", f"no file manager can be opened: {error}; look at {path} yourself") from error
+    return ok({"local_path": str(path), "folder": str(folder)}, message=f"the file manager shows {folder}")

@@ -134,6 +134,25 @@ def _mine(context: Context, with_xml: bool) -> Envelope:
     return ok(context.me.document.as_json(context.me.addresses, with_xml))
 
 
+@method(
+    Route("DELETE", "/identity/erase/v1", ("/i/d",)),
+    params=(Param("erase_private_key", Kind.FLAG, False, help="remove the keys and the catalog too, for good"),),
+    returns="{removed: [path], former: folder or null, elsewhere: [sentence]}",
+    errors=("no-identity",),
+)
+async def identity_erase(context: Context, erase_private_key: bool) -> Envelope:
+    """Give up the identity of this node, after stopping its services; then the node starts again without one.
+
+    Its keys, its catalog and a key file move to a folder ``former`` in the home, from which `identity_recover` brings
+    them back; with ``erase_private_key`` they are removed, and only a backup of the key file can bring anything back.
+    Pieces that this node keeps for others stay. The result tells what became of each thing, here and elsewhere.
+    """
+    told = await context.erase_identity(erase_private_key)
+    if told["former"] is None:
+        return ok(told, message="the identity and its keys are erased; only a backup of the key file brings it back")
+    return ok(told, message=f"the identity is erased; its keys and catalog lie in {told['former']}")
+
+
 @method(Route("GET", "/identity/cache/list/v1", ("/i/ch/l",)), returns=f"[{IDENTITY}]")
 def identity_cache_list(context: Context) -> Envelope:
     """The identities of others that this node knows, by name."""

@@ -162,6 +162,14 @@ def cancel(session: Session, path: str, way: str) -> None:
     click.echo(envelope.get("message", f"{way} stopped: {path}"))
 
 
+@file.command("explore")
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.pass_obj
+def explore(session: Session, path: Path) -> None:
+    """Show PATH in the file manager of this desktop."""
+    click.echo(session.client.envelope("file_explore", local_path=str(path.absolute()))["message"])
+
+
 @file.command("progress")
 @click.pass_obj
 def progress(session: Session) -> None:

@@ -13,13 +13,14 @@ from bitdust.cli.output import show_fields, show_json, show_table
 ALIASES = {
     "show": "show", "info": "show", "new": "create", "register": "create", "generate": "create", "bk": "backup",
     "save": "backup", "restore": "recover", "load": "recover", "ls": "list", "cache": "list",
+    "delete": "erase", "rm": "erase",
 }  # fmt: skip
 FIELDS = ("name", "global_id", "idurl", "sources", "contacts", "revision", "date", "fingerprint")
 
 
 @click.group(cls=Aliased, aliases=ALIASES, default="show")
 def identity() -> None:
-    """Your identity: create, show, backup, recover, list (of the identities you know)."""
+    """Your identity: create, show, backup, recover, erase, list (of the identities you know)."""
 
 
 def _show(session: Session, document: dict[str, object]) -> None:
@@ -101,6 +102,25 @@ def passphrase(file: Path | None, ask: bool, twice: bool) -> str | None:
         raise ApiError("passphrase-needed", "the key is encrypted; give --passphrase-file FILE")
     entered: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
     return entered
+
+
+@identity.command("erase")
+@click.option("--private-key", is_flag=True, help="Remove the keys and the catalog too, for good.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def erase(session: Session, private_key: bool, yes: bool) -> None:
+    """Give up this node's identity. Its keys and catalog are put aside, unless --private-key."""
+    name = session.call("identity_get")["global_id"]
+    if not yes:
+        loss = ", with its keys: without a backup of your key file all is lost" if private_key else ""
+        click.confirm(f"Erase {name} from this node{loss}?", abort=True, err=True)
+    envelope = session.client.envelope("identity_erase", erase_private_key=private_key)
+    if session.as_json:
+        show_json(envelope["result"])
+        return
+    click.echo(envelope["message"])
+    for sentence in envelope["result"]["elsewhere"]:
+        click.echo(f"  {sentence}")
 
 
 @identity.command("list")

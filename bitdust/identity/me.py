@@ -246,16 +246,6 @@ class Me:
         self._take(document)
         return document
 
-    def erase(self, erase_private_key: bool = False) -> None:
-        """Forget the identity; the private key only when that is asked for."""
-        names = ["localidentity", "devicekey", NEXT_DEVICE, "keyring", "username"]
-        for name in [*names, "mykeyfile"] if erase_private_key else names:
-            remove_safely(self._folder / name)
-        self._document = self._master = self._device = self._certificate = None
-        self._ring = KeyRing()
-        self._events.send("local-identity-erased")
-        self._changed()
-
     def when_present(self) -> "Deferred[None]":
         """Fires as soon as there is an identity."""
         if self.present:

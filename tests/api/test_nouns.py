@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,6 +14,7 @@ from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
+from bitdust.desktop import Desktop
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
@@ -161,6 +163,21 @@ class IdentityTests(NounCase):
         self.assertEqual(self.result("identity_backup")["result"], KEY_FILE)
         for wrong in ("alice.key", "/tmp/../x", "/" + "x" * 5000):
             self.assertEqual(self.code("identity_backup", destination_filepath=wrong), "bad-path")
+
+    def test_erase(self) -> None:
+        """What became of each thing is told, and where to look for what was kept."""
+        told = {"removed": ["/h/catalog.db"], "former": "/h/former/ab-1", "elsewhere": ["the DHT"]}
+        asked: list[bool] = []
+
+        def erase(erase_private_key: bool) -> Any:
+            asked.append(erase_private_key)
+            return succeed(told | ({"former": None} if erase_private_key else {}))
+
+        self.context.erase_identity = erase
+        self.assertEqual(self.result("identity_erase"), told)
+        self.assertIn("/h/former/ab-1", self.call("identity_erase")["message"])
+        self.assertIn("only a backup", self.call("identity_erase", erase_private_key="1")["message"])
+        self.assertEqual(asked, [False, False, True])
 
     def test_cache_list(self) -> None:
         """Identities of others, without mine."""
@@ -490,6 +507,24 @@ class FileTests(NounCase):
         self.context.settings.set("paths/restore", "/restored")
         self.call("file_download_start", remote_path="a")
         self.assertEqual(folders, [str(Path.home()), "/restored"])
+
+
+class ExploreTests(NounCase):
+    def test_explore(self) -> None:
+        """The folder of a file is shown; a path that is not there and a machine without a desktop are told."""
+        shown: list[list[str]] = []
+        desktop = Desktop({"DISPLAY": ":0"}, {"xdg-open": "x"}.get, shown.append)
+        self.context.world = evolve(self.context.world, desktop=desktop)
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "film.mp4").write_text("")
+        told = self.result("file_explore", local_path=str(folder / "film.mp4"))
+        self.assertEqual(told, {"local_path": str(folder / "film.mp4"), "folder": str(folder)})
+        self.assertEqual(shown, [["xdg-open", str(folder)]])
+        self.assertEqual(self.code("file_explore", local_path=str(folder / "gone")), "not-found")
+        self.assertEqual(self.code("file_explore", local_path="film.mp4"), "bad-path")
+        self.context.world = evolve(self.context.world, desktop=Desktop({}, {}.get, shown.append))
+        self.assertEqual(self.code("file_explore", local_path=str(folder)), "no-desktop")
 
 
 class ProcessTests(NounCase):

@@ -357,17 +357,6 @@ class Mine(HomeCase):
         record = DeviceAddresses.from_body(signed.body)
         self.assertEqual(record, DeviceAddresses(GOOD.fingerprint, device().id, self.me.addresses, int(START * 1000)))
 
-    def test_erase(self):
-        """Forgetting keeps the private key unless that is asked for."""
-        self.adopt()
-        self.me.erase()
-        self.assertEqual([path.name for path in self.folder.iterdir()], ["mykeyfile"])
-        self.assertFalse(self.me.present)
-        self.assertFalse(self.again().present)
-        self.adopt()
-        self.me.erase(erase_private_key=True)
-        self.assertEqual(list(self.folder.iterdir()), [])
-
     def test_recovered_ring(self):
         """A recovered identity makes no key ring of its own: it waits for the one that its suppliers keep."""
         self.me.adopt(GOOD, master(), device(), fresh=False)
