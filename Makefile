@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test check unit types lint layers automats diagrams docs bench clean
+.PHONY: demo test check unit types lint layers automats diagrams docs api-docs bench clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
@@ -39,9 +39,15 @@ automats: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats --check
+	$(BIN)/python -m bitdust.api.pages docs/api --check
 
 diagrams: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats
+
+# After every change of a method. In a merge conflict take any side of docs/api/ and bitdust/api/reference.json, then
+# run this: all of it is written from the table. (.gitattributes lets git join both sides by itself.)
+api-docs: $(READY)
+	$(BIN)/python -m bitdust.api.pages docs/api
 
 unit: $(READY)
 	$(BIN)/python -m twisted.trial --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$ tests

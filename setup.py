@@ -17,7 +17,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["bitdust", "bitdust.*"]),
-    package_data={"bitdust": ["py.typed"]},
+    package_data={"bitdust": ["py.typed", "api/reference.json"]},
     install_requires=[
         "twisted>=24.10",
         "pyopenssl>=24.2",

@@ -24,7 +24,13 @@ def automats_list(context: Context) -> Envelope:
     Route("GET", "/state/info/v1"),
     params=(
         Param("index", Kind.INTEGER, None, help="its number"),
-        Param("automat_id", default=None, aliases=("id",), help="its id or, if it is the only one of its kind, name"),
+        Param(
+            "automat_id",
+            default=None,
+            aliases=("id",),
+            help="its id or, if it is the only one of its kind, name",
+            example="p2p_connector",
+        ),
     ),
     returns="{index, id, name, state, since, timers, repr, events, past}",
     errors=("not-found", "bad-argument"),

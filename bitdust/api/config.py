@@ -15,7 +15,10 @@ OPTION = "[{key, value, type, label, readonly, default, info?, min?, max?, possi
 @method(
     Route("GET", "/config/get/v1", ("/c/g",)),
     Route("GET", "/config/get/{key:path}/v1", ("/c/g/{key:path}",)),
-    params=(Param("key", help="such as logs/debug-level, or a folder such as logs"), INCLUDE_INFO),
+    params=(
+        Param("key", help="such as logs/debug-level, or a folder such as logs", example="logs/debug-level"),
+        INCLUDE_INFO,
+    ),
     returns=OPTION,
     errors=("unknown-setting",),
 )
@@ -39,7 +42,7 @@ def _folder(key: str) -> dict[str, Any]:
 @method(
     Route("POST", "/config/set/v1", ("/c/s",)),
     Route("POST", "/config/set/{key:path}/v1", ("/c/s/{key:path}",)),
-    params=(Param("key"), Param("value", Kind.SCALAR)),
+    params=(Param("key", example="logs/debug-level"), Param("value", Kind.SCALAR, example=8)),
     returns="[{key, value, old_value, type, label, readonly, default}]",
     errors=("unknown-setting", "bad-value", "read-only"),
 )

@@ -13,7 +13,7 @@ from bitdust.dht.records import DAY, DEBUG, MAX_DEBUG_VALUE
 from bitdust.wire.errors import BitDustError
 
 LAYER = Param("layer_id", Kind.INTEGER, 0, help="0 for all nodes, 3 for suppliers", low=0, high=MAX_LAYER)
-KEY = Param("key", help="the name that was written")
+KEY = Param("key", help="the name that was written", example="greeting")
 RECORD_TYPE = Param("record_type", default=DEBUG, help=f"only {DEBUG} is read and written here")
 
 
@@ -95,7 +95,7 @@ def _with_nodes(answer: dict[str, Any]) -> dict[str, Any]:
     Route("POST", "/dht/value/set/v1", ("/d/v/s",)),
     params=(
         KEY,
-        Param("value", Kind.JSON, help=f"any JSON, {MAX_DEBUG_VALUE} bytes at most"),
+        Param("value", Kind.JSON, help=f"any JSON, {MAX_DEBUG_VALUE} bytes at most", example={"text": "hello"}),
         Param("expire", Kind.INTEGER, None, help="seconds, a day at most", low=1, high=DAY),
         RECORD_TYPE,
         LAYER,

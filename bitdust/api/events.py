@@ -12,7 +12,10 @@ MAX_TIMEOUT = 3600.0
 
 @method(
     Route("POST", "/event/send/{event_id}/v1", ("/ev/s/{event_id}",)),
-    params=(Param("event_id"), Param("data", Kind.JSON, None, help="a JSON dictionary")),
+    params=(
+        Param("event_id", example="lamp-switched"),
+        Param("data", Kind.JSON, None, help="a JSON dictionary", example={"on": True}),
+    ),
     body="data",
     returns="{event_id, created, seq}",
     errors=("bad-event",),
@@ -28,7 +31,7 @@ def event_send(context: Context, event_id: str, data: Any) -> Envelope:
 @method(
     Route("GET", "/event/listen/{consumer_callback_id}/v1", ("/ev/l/{consumer_callback_id}",)),
     params=(
-        Param("consumer_callback_id", help="any name; it keeps its place in the stream"),
+        Param("consumer_callback_id", help="any name; it keeps its place in the stream", example="my-program"),
         Param(
             "polling_timeout",
             Kind.NUMBER,
@@ -37,6 +40,7 @@ def event_send(context: Context, event_id: str, data: Any) -> Envelope:
             "seconds; without it the call waits for ever",
             low=0,
             high=MAX_TIMEOUT,
+            example=1,
         ),
     ),
     returns="[{type, id, event_id, data, time, seq}]",

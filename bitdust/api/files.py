@@ -11,8 +11,10 @@ from bitdust.api.table import Param, Route, method
 from bitdust.desktop import NoDesktop
 from bitdust.wire.errors import BitDustError
 
-REMOTE = Param("remote_path", help="key id:path, path, path id, or either with /version")
-WAIT = Param("wait_result", Kind.FLAG, False, ("wait_finish",), "answer when the work is done or has failed")
+REMOTE = Param("remote_path", help="key id:path, path, path id, or either with /version", example="documents")
+WAIT = Param(
+    "wait_result", Kind.FLAG, False, ("wait_finish",), "answer when the work is done or has failed", example=True
+)
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
@@ -95,7 +97,7 @@ async def file_info(context: Context, remote_path: str, include_uploads: bool, i
     Route("POST", "/file/create/v1", ("/f/c",)),
     params=(
         REMOTE,
-        Param("as_folder", Kind.FLAG, False),
+        Param("as_folder", Kind.FLAG, False, example=True),
         Param("exist_ok", Kind.FLAG, False, help="no error when it is there already"),
         Param("force_path_id", default=None),
     ),
@@ -142,7 +144,13 @@ async def files_uploads(context: Context, include_running: bool, include_pending
 
 @method(
     Route("POST", "/file/upload/start/v1", ("/f/u/o",)),
-    params=(Param("local_path", help="absolute, on the node's machine"), REMOTE, WAIT, PUBLISH, OPEN_SHARE),
+    params=(
+        Param("local_path", help="absolute, on the node's machine", example="/home/alice/Documents"),
+        REMOTE,
+        WAIT,
+        PUBLISH,
+        OPEN_SHARE,
+    ),
     service="backups",
     returns="{remote_path, key_id, source_path, path_id, version?}",
     errors=("bad-path", "bad-name", "not-found", "no-space", "too-few-suppliers"),
@@ -189,6 +197,7 @@ async def files_downloads(context: Context) -> Envelope:
             default=None,
             aliases=("destination_folder", "local_path"),
             help="absolute folder; the setting paths/restore or the home of the user if left out",
+            example="/home/alice/restored",
         ),
         WAIT,
         Param("policy", default="replace", help="replace or keep files that exist"),

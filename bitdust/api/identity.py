@@ -33,7 +33,7 @@ def identity_get(context: Context, include_xml_source: bool) -> Envelope:
 @method(
     Route("POST", "/identity/create/v1", ("/i/c",)),
     params=(
-        Param("username", help="3 to 20 of a-z 0-9 - _; it stays"),
+        Param("username", help="3 to 20 of a-z 0-9 - _; it stays", example="alice"),
         Param("preferred_servers", Kind.LIST, [], help="ID servers, host:port, instead of those in the settings"),
         JOIN,
     ),
@@ -52,7 +52,12 @@ async def identity_create(
 @method(
     Route("POST", "/identity/backup/v1", ("/i/b", "/identity/backup")),
     params=(
-        Param("destination_filepath", default="", help="absolute path of the new file; empty: the text is the result"),
+        Param(
+            "destination_filepath",
+            default="",
+            help="absolute path of the new file; empty: the text is the result",
+            example="/home/alice/alice.key",
+        ),
         PASSPHRASE,
         Param("overwrite", Kind.FLAG, False, help="replace a file that is no older copy of this key file"),
     ),
@@ -85,7 +90,12 @@ def _may_replace(context: Context, path: Path) -> bool:
     Route("POST", "/identity/recover/v1", ("/i/r",)),
     params=(
         Param("private_key_source", default=None, help="the text of the key file", secret=True),
-        Param("private_key_local_file", default=None, help="or its absolute path on the node's machine"),
+        Param(
+            "private_key_local_file",
+            default=None,
+            help="or its absolute path on the node's machine",
+            example="/home/alice/alice.key",
+        ),
         Param("known_idurl", default=None, help="where the identity lies, if the key file does not tell"),
         JOIN,
         PASSPHRASE,

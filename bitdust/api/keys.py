@@ -13,7 +13,12 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KEY_ALIAS, KeyId, idurl_of
 
 SMALLEST = 2048
-KEY_ID = Param("key_id", aliases=("id",), help="such as master$alice@host, or the alias alone for a key of yours")
+KEY_ID = Param(
+    "key_id",
+    aliases=("id",),
+    help="such as master$alice@host, or the alias alone for a key of yours",
+    example="holiday$alice@id.example",
+)
 INCLUDE_PRIVATE = Param("include_private", Kind.FLAG, False, help="show the private key as well")
 KEY = "{key_id, alias, creator, public, private, size, is_public, label, active}"
 
@@ -47,9 +52,9 @@ def keys_list(context: Context, sort: bool, include_private: bool) -> Envelope:
 @method(
     Route("POST", "/key/create/v1", ("/k/c",)),
     params=(
-        Param("key_alias", aliases=("alias",)),
+        Param("key_alias", aliases=("alias",), example="holiday"),
         Param("key_size", Kind.INTEGER, None, help="1024, 2048, 3072 or 4096; nothing under 2048 is made"),
-        Param("label", default=""),
+        Param("label", default="", example="Holiday 2026"),
         Param("active", Kind.FLAG, True),
         INCLUDE_PRIVATE,
     ),
@@ -84,7 +89,7 @@ def _bits(wish: int) -> int:
 
 @method(
     Route("POST", "/key/label/v1", ("/k/lb",)),
-    params=(KEY_ID, Param("label", help="at most 200 characters")),
+    params=(KEY_ID, Param("label", help="at most 200 characters", example="Holiday on the lake")),
     service="keys_registry",
     errors=("key-not-found",),
 )

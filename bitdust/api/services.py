@@ -7,7 +7,9 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed, ok
 from bitdust.api.table import Param, Route, method
 
-NAME = Param("service_name", aliases=("name", "id"), help="supplier, service_supplier or service-supplier")
+NAME = Param(
+    "service_name", aliases=("name", "id"), help="supplier, service_supplier or service-supplier", example="supplier"
+)
 ROW = "{index, id, name, state, reason, since, enabled, installed, config_path, depends, root_distance, duty}"
 
 

@@ -17,12 +17,14 @@ from bitdust.wire.errors import BitDustError
 
 REQUIRED: Any = inspect.Parameter.empty
 VERBS = ("GET", "POST", "PUT", "DELETE")
+NO_ARGUMENTS: Mapping[str, Any] = {}
 _PLACE = re.compile(r"\{(\w+)(:path)?\}")
 
 
 @frozen
 class Param:
-    """One parameter of a method. ``obsolete`` ones are taken from older clients and mean nothing any more."""
+    """One parameter of a method. ``obsolete`` ones are taken from older clients and mean nothing any more. ``example``
+    is a value for the documents: every required one has it; an optional one that has it is shown in examples too."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -33,6 +35,7 @@ class Param:
     obsolete: bool = False
     low: float | None = None
     high: float | None = None
+    example: Any = None
 
     @property
     def required(self) -> bool:
@@ -78,7 +81,8 @@ class Route:
 @frozen
 class Method:
     """One row of the table. ``service`` names the service that must be ON; ``other_names`` are accepted as well;
-    ``body`` names the parameter that a JSON body without any known name is taken for."""
+    ``body`` names the parameter that a JSON body without any known name is taken for; ``example`` holds arguments of
+    the documents' example that differ from those of the parameters."""
 
     name: str
     params: tuple[Param, ...]
@@ -90,6 +94,17 @@ class Method:
     call: Callable[..., Any]
     other_names: tuple[str, ...] = ()
     body: str | None = None
+    example: Mapping[str, Any] = NO_ARGUMENTS
+
+    @property
+    def noun(self) -> str:
+        """What the method is about: the name of the module in this package that declares it."""
+        return self.call.__module__.removeprefix(f"{__package__}.").replace(".", "-")
+
+    def example_arguments(self) -> dict[str, Any]:
+        """The arguments of the example that documents show; a test calls it."""
+        own = {param.name: param.example for param in self.params if param.example is not None}
+        return own | dict(self.example)
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Typed arguments for `call`; raises `BadArgument` for unknown, missing, double and wrongly typed ones."""
@@ -129,6 +144,7 @@ def method(
     errors: Iterable[str] = (),
     other_names: Iterable[str] = (),
     body: str | None = None,
+    example: Mapping[str, Any] = NO_ARGUMENTS,
 ) -> Callable[[Callable[..., Any]], Method]:
     """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document."""
 
@@ -138,8 +154,9 @@ def method(
         if list(inspect.signature(call).parameters)[1:] != names:
             raise TypeError(f"{call.__name__}: parameters {names} differ from the function's")
         doc = inspect.cleandoc(call.__doc__ or "")
+        names_too = tuple(other_names)
         return Method(
-            call.__name__, declared, routes, service, doc, returns, tuple(errors), call, tuple(other_names), body
+            call.__name__, declared, routes, service, doc, returns, tuple(errors), call, names_too, body, example
         )
 
     return declare
@@ -170,9 +187,6 @@ class NoRoute(BitDustError):
             super().__init__("bad-verb", f"{path[:200]} takes {', '.join(allowed)}", allowed=list(allowed))
         else:
             super().__init__("not-found", f"method {path[:200]} not found", allowed=[])
-
-
-NOTHING: Mapping[str, str] = {}
 
 
 class Table:
@@ -209,7 +223,7 @@ class Table:
         verbs = self._exact.setdefault(path, {})
         if verb in verbs and verbs[verb].row is not row:
             raise ValueError(f"{verb} {path} is claimed by {verbs[verb].row.name} and {row.name}")
-        verbs[verb] = Match(row, NOTHING)
+        verbs[verb] = Match(row, NO_ARGUMENTS)
 
     def __iter__(self) -> Iterator[Method]:
         return iter(self._rows.values())

@@ -11,7 +11,9 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.packet import Command
 
-USER = Param("user_id", aliases=("id", "idurl", "global_id"), help="global id, IDURL or key id")
+USER = Param(
+    "user_id", aliases=("id", "idurl", "global_id"), help="global id, IDURL or key id", example="bob@id.example"
+)
 
 
 @method(

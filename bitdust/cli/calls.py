@@ -7,16 +7,19 @@ from typing import Any
 
 import click
 
+from bitdust.cli.client import ApiError
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json
+from bitdust.cli.reference import find, method_names, show_list, show_page, suggestion
 
 
-@click.command()
-@click.argument("method")
+@click.command(add_help_option=False)
+@click.argument("method", required=False)
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]…")
-@click.pass_obj
-def api(session: Session, method: str, arguments: tuple[str, ...]) -> None:
-    """Call any API METHOD and print its whole answer.
+@click.option("-h", "--help", "explain", is_flag=True, help="Explain the METHOD, or this command.")
+@click.pass_context
+def api(ctx: click.Context, method: str | None, arguments: tuple[str, ...], explain: bool) -> None:
+    """Call any API METHOD and print its whole answer; without METHOD, list all.
 
     \b
     KEY=VALUE     text, number or boolean; a value that begins with { or [ is JSON
@@ -24,10 +27,30 @@ def api(session: Session, method: str, arguments: tuple[str, ...]) -> None:
     KEY=@FILE     the text of a file; for secrets, which do not belong into a command line
     KEY=-         the text of standard input
     """
+    if method is None:
+        click.echo(ctx.get_help()) if explain else show_list()
+        return
+    if explain:
+        show_method(method)
+        return
     given = dict(parse_argument(argument) for argument in arguments)
     if len(given) != len(arguments):
         raise click.UsageError("an argument is given twice")
-    show_json(session.client.envelope(method, **given))
+    session: Session = ctx.obj
+    try:
+        show_json(session.client.envelope(method, **given))
+    except ApiError as error:
+        if error.code == "not-found" and find(method) is None:
+            raise ApiError(error.code, f"{error}{suggestion(method, method_names())}", error.envelope) from None
+        raise
+
+
+def show_method(name: str) -> None:
+    """The page of a method; raises `click.UsageError` that names near ones."""
+    found = find(name)
+    if found is None:
+        raise click.UsageError(f"there is no API method {name!r}{suggestion(name, method_names())}")
+    show_page(found)
 
 
 def parse_argument(argument: str) -> tuple[str, Any]:

@@ -29,14 +29,20 @@ def version() -> None:
 @click.argument("words", nargs=-1)
 @click.pass_context
 def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Explain a command: `help file upload`."""
+    """Explain a command, `help file upload`, or an API method, `help file_upload_start`."""
+    from bitdust.cli.reference import find, method_names, show_page, suggestion
+
     root = ctx.find_root()
     command: click.Command = root.command
     here = root
     for word in words:
         found = command.get_command(here, word) if isinstance(command, click.Group) else None
         if found is None:
-            raise click.UsageError(f"there is no command {' '.join(words)!r}")
+            method = find("_".join(words))
+            if method is not None:
+                return show_page(method)
+            known = [*(command.list_commands(here) if isinstance(command, click.Group) else ()), *method_names()]
+            raise click.UsageError(f"there is no command or method {' '.join(words)!r}{suggestion(word, known)}")
         command = found
         here = click.Context(command, info_name=word, parent=here)
-    click.echo(command.get_help(here))
+    return click.echo(command.get_help(here))
