@@ -241,7 +241,7 @@ async def file_download_stop(context: Context, remote_path: str) -> Envelope:
 
 @method(
     Route("GET", "/file/explore/v1", ("/f/x",)),
-    params=(Param("local_path", help="absolute path of a file or folder on the node's machine"),),
+    params=(Param("local_path", help="absolute, on the node's machine", example="/home/alice/Documents"),),
     returns="{local_path, folder}",
     errors=("not-found", "no-desktop"),
 )
