@@ -1,5 +1,7 @@
 """The ground: is this machine on a network?"""
 
+from collections.abc import Callable
+
 from bitdust.automats.network_connector import NetworkConnector
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
@@ -14,12 +16,17 @@ class NetworkService(Service):
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._machine: NetworkConnector | None = None
+        self._forget: Callable[[], None] = lambda: None
 
     def start(self) -> None:
+        gateway, settings = self._parts.gateway, self._parts.settings
+        gateway.follow_limits()
+        self._forget = settings.on_change("services/network/", lambda key, old, new: gateway.follow_limits())
         self._machine = NetworkConnector(self._parts.registry, self)
         self._machine.send("init")
 
     def stop(self) -> None:
+        self._forget()
         if self._machine is not None:
             self._machine.send("shutdown")
             self._machine = None

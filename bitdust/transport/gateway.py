@@ -19,7 +19,7 @@ from bitdust.identity.document import IdentityDocument, compare
 from bitdust.identity.me import Me
 from bitdust.transport.hello import Hello
 from bitdust.transport.inbox import Inbox
-from bitdust.transport.limits import TokenBucket
+from bitdust.transport.limits import TokenBucket, Turns
 from bitdust.transport.outbox import NoAnswer, Outbox
 from bitdust.transport.session import MAX_STREAMS, Peer, Session, Welcome
 from bitdust.transport.streams import WINDOW, Payload
@@ -104,6 +104,7 @@ class Gateway:
         self.outbox.name_of = self.name_of
         self.send_bucket = TokenBucket(world.clock)
         self.receive_bucket = TokenBucket(world.clock)
+        self.turns = Turns(world.clock, self.send_bucket)
         self.resolver: Callable[[bytes], Deferred[list[str]]] = lambda fingerprint: succeed([])
         self._port: IListeningPort | None = None
         self._sessions: dict[bytes, dict[bytes, Session]] = {}
@@ -119,8 +120,7 @@ class Gateway:
 
     def listen(self, port: int) -> "Deferred[int]":
         """Open the TCP port for peers; fires with its number, fails with `BitDustError` ``port-taken``."""
-        self.send_bucket.rate = self._settings.get("services/network/send-limit")
-        self.receive_bucket.rate = self._settings.get("services/network/receive-limit")
+        self.follow_limits()
         factory = TLSFactory(DeviceTLS(self._me.device), False, _Incoming(self), self.world.clock)
         endpoint = self.world.network.server(port, self._settings.get("services/network/interface"))
 
@@ -132,6 +132,14 @@ class Gateway:
             raise BitDustError("port-taken", f"TCP port {port} cannot be opened: {failure.getErrorMessage()}")
 
         return maybeDeferred(endpoint.listen, factory).addCallbacks(listening, refused)
+
+    def follow_limits(self) -> None:
+        """Take over the limits of the settings, in the middle of whatever is on its way."""
+        self.send_bucket.change(self._settings.get("services/network/send-limit"))
+        self.receive_bucket.change(self._settings.get("services/network/receive-limit"))
+        self.turns.changed()
+        for session in [*self.sessions(), *self._unproven, *self._dials]:
+            session.reading.end()
 
     @property
     def listening(self) -> bool:

@@ -110,7 +110,10 @@ class _Outgoing:
             self.progress(done, total)
 
     def stalled(self) -> bool:
-        return self._outbox.world.clock.seconds() - self.moved >= self.deadline
+        now = self._outbox.world.clock.seconds()
+        if self.session is not None and self.session.held:
+            self.moved = now  # our own limit holds it up, not the peer
+        return now - self.moved >= self.deadline
 
     def answer(self, packet: Packet, payload: Payload, stream: int) -> None:
         """The answer's header has come; its payload may still be on the way."""

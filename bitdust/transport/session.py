@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,7 +19,7 @@ from bitdust.automats.tcp_connection import TCPConnection
 from bitdust.identity.document import IdentityDocument
 from bitdust.transport.frames import MAX_BODY, MAX_OPEN, FrameReader, Kind, head
 from bitdust.transport.hello import Hello
-from bitdust.transport.limits import TokenBucket
+from bitdust.transport.limits import ReadingPause, TokenBucket, Turns
 from bitdust.transport.streams import WINDOW, OutStream, Payload, Source, StreamReset
 from bitdust.transport.tls import peer_device_key
 from bitdust.wire.encoding import WireError, decode, encode
@@ -57,7 +57,7 @@ class SessionOwner(Protocol):
 
     world: World
     registry: Registry
-    send_bucket: TokenBucket
+    turns: Turns
     receive_bucket: TokenBucket
 
     def my_hello(self, session: "Session") -> Hello:
@@ -115,8 +115,8 @@ class Session(TwistedProtocol):
         self._out_by_id: dict[int, OutStream] = {}
         self._in: dict[int, InStream] = {}
         self._writable = True
-        self._limited: IDelayedCall | None = None
-        self._reading_again: IDelayedCall | None = None
+        self._turns = owner.turns
+        self.reading = ReadingPause(owner.world.clock)
         self.machine = TCPConnection(owner.registry, address, self)
 
     # the connection
@@ -139,9 +139,7 @@ class Session(TwistedProtocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - the interface's name
         self.bytes_received += len(data)
         self._heard = self._owner.world.clock.seconds()
-        delay = self._owner.receive_bucket.spend(len(data))
-        if delay > 0.01:
-            self._pause_reading(delay)
+        self.reading.hold(cast(Any, self.transport), self._owner.receive_bucket.spend(len(data)))
         if self._reader is None:
             return
         try:
@@ -150,18 +148,10 @@ class Session(TwistedProtocol):
             self._reader = None
             self.close(error.code, str(error))
 
-    def _pause_reading(self, delay: float) -> None:
-        """TLS hands over what it has already, paused or not, so the time may come to lie later still."""
-        if self._reading_again is not None:
-            self._reading_again.reset(delay)
-            return
-        cast(Any, self.transport).pauseProducing()
-        self._reading_again = self._owner.world.clock.callLater(delay, self._read_again)
-
-    def _read_again(self) -> None:
-        self._reading_again = None
-        self._heard = self._owner.world.clock.seconds()
-        cast(Any, self.transport).resumeProducing()
+    @property
+    def held(self) -> bool:
+        """Whether our own bandwidth limits keep it waiting now."""
+        return self.reading.paused or self._turns.waits(self)
 
     def close(self, code: str, text: str) -> None:
         """Say goodbye with a reason, then end the connection."""
@@ -178,15 +168,15 @@ class Session(TwistedProtocol):
         self._owner.session_up(self)
         if not self.proven.called:
             self.proven.callback(self)
-        self._pump()
+        self.pump()
 
     def send_ping(self) -> None:
         self._write(Kind.PING, 0, self._owner.world.entropy(8))
 
     def silence(self) -> float:
-        silence = self._owner.world.clock.seconds() - self._heard
+        silence = self._owner.world.clock.seconds() - max(self._heard, self.reading.ended)
         # Who does not read hears nothing: that tells nothing of the peer, which wants to hear of us all the same.
-        return silence if self._reading_again is None else min(silence, SILENT)
+        return min(silence, SILENT) if self.reading.paused else silence
 
     def say_goodbye(self, code: str, text: str) -> None:
         self._write(Kind.GOODBYE, 0, encode([code[:40], text[:500]]))
@@ -217,9 +207,8 @@ class Session(TwistedProtocol):
             self.proven.errback(error)
         if self.peer is not None:
             self._owner.session_down(self)
-        for call in (self._limited, self._reading_again):
-            if call is not None and call.active():
-                call.cancel()
+        self.reading.cancel()
+        self._turns.leave(self)
 
     # what comes in
 
@@ -299,7 +288,7 @@ class Session(TwistedProtocol):
             raise WireError("malformed", "CREDIT has four bytes")
         if out is not None:
             out.credit += int.from_bytes(body, "big")
-            self._pump()
+            self.pump()
 
     def _reset(self, stream: int, body: bytes, last: bool) -> None:
         code, text = _reason(body)
@@ -339,7 +328,7 @@ class Session(TwistedProtocol):
             return out.done
         self._out.append(out)
         self._out_by_id[out.id] = out
-        self._pump()
+        self.pump()
         return out.done
 
     def _give_up(self, out: OutStream) -> None:
@@ -348,12 +337,13 @@ class Session(TwistedProtocol):
             if out.opened and self.ended is None:
                 self._write(Kind.RESET, out.id, encode(["cancelled", "the sender gave it up"]))
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
+        """Send what may be sent now."""
         idle = 0
-        while self._writable and self._limited is None and self.ended is None and self.peer and idle < len(self._out):
+        while self._writable and self.ended is None and self.peer and idle < len(self._out):
             out = self._out[0]
             self._out.rotate(-1)
-            if out.ready:
+            if out.ready and (not out.opened or self._turns.allow(self, out.size)):
                 idle = 0
                 self._send_part(out)
             else:
@@ -378,13 +368,13 @@ class Session(TwistedProtocol):
 
     def _next_part(self, out: OutStream) -> Any:
         assert out.source is not None
-        return out.source.read(out.sent, min(out.credit, MAX_BODY, out.size - out.sent))
+        return out.source.read(out.sent, min(out.credit, self._turns.bucket.part(MAX_BODY), out.size - out.sent))
 
     def _part_read(self, out: OutStream, part: bytes) -> None:
         out.reading = False
         if out.id in self._out_by_id:
             self._send_data(out, part)
-            self._pump()
+            self.pump()
 
     def _part_failed(self, out: OutStream, failure: Failure) -> None:
         if self._out_by_id.pop(out.id, None) is not None:
@@ -404,13 +394,6 @@ class Session(TwistedProtocol):
             out.progress(out.sent, out.size)
         if out.finished:
             self._complete(out)
-        delay = self._owner.send_bucket.spend(len(part))
-        if delay > 0.01 and self._limited is None:
-            self._limited = self._owner.world.clock.callLater(delay, self._limit_over)
-
-    def _limit_over(self) -> None:
-        self._limited = None
-        self._pump()
 
     def _complete(self, out: OutStream) -> None:
         del self._out_by_id[out.id]
@@ -419,6 +402,7 @@ class Session(TwistedProtocol):
 
     def _write(self, kind: Kind, stream: int, body: bytes, last: bool = False) -> None:
         self.bytes_sent += len(body) + 8
+        self._turns.bucket.spend(len(body) + 8)
         cast(Any, self.transport).write(b"".join((head(kind, stream, len(body), last), body)))
 
     # IPushProducer: the transport tells when it can take more
@@ -428,7 +412,7 @@ class Session(TwistedProtocol):
 
     def resumeProducing(self) -> None:  # noqa: N802 - the interface's name
         self._writable = True
-        self._pump()
+        self.pump()
 
     def stopProducing(self) -> None:  # noqa: N802 - the interface's name
         self._writable = False

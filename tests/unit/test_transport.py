@@ -784,10 +784,10 @@ class LimitsTests(TwoPeople):
         pongs = (head(Kind.PONG, 0, 8) + bytes(8)) * 250
         for due in (3, 7):
             session.dataReceived(pongs)
-            (call,) = [call for call in self.clock.getDelayedCalls() if call.func == session._read_again]
+            (call,) = [call for call in self.clock.getDelayedCalls() if call.func == session.reading.end]
             self.assertAlmostEqual(call.getTime() - self.clock.seconds(), due)
         self.run_for(10)
-        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.func == session._read_again], [])
+        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.func == session.reading.end], [])
         self.bob.serve()
         self.wait(self.ask())
 
