@@ -12,7 +12,7 @@ import click
 
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
-from bitdust.cli.main import Session
+from bitdust.cli.main import Session, home_of
 
 PACKAGE = str(Path(__file__).resolve().parents[2])
 START_PATIENCE = 20.0
@@ -30,11 +30,12 @@ def daemon(session: Session) -> None:
         click.echo("main BitDust process already started")
         return
     click.echo("new BitDust process will be started in daemon mode")
-    launch(session.home)
+    launch(session.base)
 
 
-def launch(home: Path) -> None:
+def launch(base: Path) -> None:
     """A node in a process group of its own, without our files; returns when its API is up. Raises `ApiError`."""
+    home = home_of(base)
     logs = home / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
@@ -42,7 +43,7 @@ def launch(home: Path) -> None:
     (home / "metadata" / "apiports").unlink(missing_ok=True)
     with open(os.open(start_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "bitdust", "--appdir", str(home), "start", "--detached"],
+            [sys.executable, "-m", "bitdust", "--appdir", str(base), "start", "--detached"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -77,7 +78,7 @@ def start(session: Session, detached: bool) -> None:
         lock.release()
     if code == RESTART:
         words = ["start", "--detached"] if detached else ["start"]
-        os.execv(sys.executable, [sys.executable, "-m", "bitdust", "--appdir", str(session.home), *words])
+        os.execv(sys.executable, [sys.executable, "-m", "bitdust", "--appdir", str(session.base), *words])
     raise SystemExit(code)
 
 
@@ -130,7 +131,7 @@ def restart(session: Session) -> None:
         end_process(session.home, pid)
         click.echo("finished")
     click.echo("new BitDust process will be started in daemon mode")
-    launch(session.home)
+    launch(session.base)
 
 
 def unit_of(pid: int) -> str | None:

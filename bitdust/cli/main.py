@@ -79,12 +79,26 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def home_of(base: Path) -> Path:
+    """The home of the network in use: nearly always the base itself, and then nothing more is loaded."""
+    if not (base / "current_network").exists():
+        return base
+    from bitdust.config.networks import Networks
+
+    return Networks(base).home()
+
+
 class Session:
     """What the options before the command say."""
 
-    def __init__(self, home: Path, as_json: bool) -> None:
-        self.home = home
+    def __init__(self, base: Path, as_json: bool) -> None:
+        self.base = base
         self.as_json = as_json
+
+    @property
+    def home(self) -> Path:
+        """The home folder of the network that is used."""
+        return home_of(self.base)
 
     @property
     def client(self) -> ApiClient:

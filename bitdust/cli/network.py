@@ -1,18 +1,27 @@
 """The network from the command line."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
+from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
+from bitdust.cli.lock import running_pid
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_fields, show_json, show_table
+from bitdust.config.networks import Networks
+from bitdust.config.types import SettingError
 
 
-@click.group(cls=Aliased, aliases={"info": "status"}, default="status")
+@click.group(
+    cls=Aliased,
+    aliases={"info": "status", "setup": "create", "switch": "select", "ls": "list", "configuration": "config"},
+    default="status",
+)
 def network() -> None:
-    """Network: status, connected, reconnect."""
+    """Network: status, connected, reconnect; and networks: list, create, select, config."""
 
 
 @network.command("status")
@@ -40,6 +49,69 @@ def connected(session: Session, timeout: float) -> None:
 def reconnect(session: Session) -> None:
     """Close all sessions and build them up again."""
     click.echo(session.client.envelope("network_reconnect").get("message", "done"))
+
+
+@network.command("config")
+@click.pass_obj
+def config(session: Session) -> None:
+    """Which network this node is on, with its constants and first hosts."""
+    result = session.call("network_configuration")
+    if session.as_json:
+        show_json(result)
+    else:
+        show_fields(result)
+
+
+@network.command("list")
+@click.pass_obj
+def networks(session: Session) -> None:
+    """The networks that are known here; an asterisk marks the one in use."""
+    known = Networks(session.base)
+    names = known.names()
+    if session.as_json:
+        show_json({"current": known.current, "networks": names})
+        return
+    for name in names:
+        click.echo(f"{'*' if name == known.current else ' '} {name}  {known.definition(name).label}".rstrip())
+
+
+@network.command("create")
+@click.argument("url")
+@click.pass_obj
+def create(session: Session, url: str) -> None:
+    """Learn a network from its definition, at a URL or in a file, and go there."""
+    if not url.startswith(("http://", "https://")):
+        url = str(Path(url).expanduser().absolute())
+    if running_pid(session.home) is not None:
+        click.echo(session.client.envelope("network_create", url=url)["message"])
+        return
+    if "://" in url:
+        raise ApiError("not-running", "start BitDust first, so that it can read that page: bitdust daemon")
+    try:
+        _select(session, Networks(session.base).create(Path(url).read_bytes()).name)
+    except OSError as error:
+        raise ApiError("not-found", f"{url} cannot be read: {error.strerror}") from None
+    except SettingError as error:
+        raise ApiError(error.code, str(error)) from None
+
+
+@network.command("select")
+@click.argument("name")
+@click.pass_obj
+def select(session: Session, name: str) -> None:
+    """Go to another network; `default` is the first one."""
+    if running_pid(session.home) is not None:
+        click.echo(session.client.envelope("network_select", name=name)["message"])
+        return
+    try:
+        _select(session, name)
+    except SettingError as error:
+        raise ApiError(error.code, str(error)) from None
+
+
+def _select(session: Session, name: str) -> None:
+    Networks(session.base).select(name)
+    click.echo(f"the next start is on the network {name}")
 
 
 @click.command()

@@ -210,6 +210,16 @@ class IdentityClient:
             return Outcome("stale", "a newer document is there", kept)
         return Outcome("refused", body.decode(errors="replace")[:200] or f"HTTP status {status}")
 
+    def read(self, url: str) -> "Deferred[bytes]":
+        """A page of 50 kB at most that the user named. Fails with `BitDustError` ``network-error``, ``not-found``."""
+        return Deferred.fromCoroutine(self._read(url))
+
+    async def _read(self, url: str) -> bytes:
+        status, body = await self._request(b"GET", url, None)
+        if status != 200:
+            raise BitDustError("not-found" if status == 404 else "network-error", f"{url} answered with {status}")
+        return body
+
     def probe(self, server: Server) -> "Deferred[bool]":
         """Whether an ID server answers."""
         asked = Deferred.fromCoroutine(self._request(b"GET", f"http://{server.host}:{server.port}/", None))

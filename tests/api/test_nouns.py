@@ -55,18 +55,18 @@ class NounCase(SynchronousTestCase):
         device = DeviceKey.from_seed(b"a" * 32)
         self.context.me.adopt(document("alice", device), master("alice"), device)
 
-    def call(self, name: str, **arguments: Any) -> dict[str, Any]:
+    def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """The envelope of a method."""
         row = TABLE.named(name)
         assert row is not None
         return self.successResultOf(perform(self.context, row, arguments))
 
-    def result(self, name: str, **arguments: Any) -> Any:
+    def result(self, name: str, /, **arguments: Any) -> Any:
         envelope = self.call(name, **arguments)
         self.assertEqual(envelope["status"], "OK", envelope)
         return envelope.get("result")
 
-    def code(self, name: str, **arguments: Any) -> str:
+    def code(self, name: str, /, **arguments: Any) -> str:
         envelope = self.call(name, **arguments)
         self.assertEqual(envelope["status"], "ERROR", envelope)
         self.assertTrue(envelope["errors"][0])
@@ -425,6 +425,39 @@ class NetworkTests(NounCase):
         self.context.gateway = Anything(sessions=lambda: [session, session])
         self.assertIn("2 sessions", self.call("network_reconnect")["message"])
         self.assertEqual(closed, ["stopping", "stopping"])
+
+
+class NetworksTests(NounCase):
+    def test_configuration(self) -> None:
+        """The constants of the DHT and the first hosts of this node, as the settings name them."""
+        self.context.settings.set("services/entangled-dht/known-nodes", "seed.example:14441, [::1]:9,genesis")
+        told = self.result("network_configuration")
+        self.assertEqual((told["current_network"], told["name"], told["networks"]), ("default", "default", ["default"]))
+        self.assertEqual(told["service_entangled_dht"]["known_nodes"],
+                         [{"host": "seed.example", "udp_port": 14441}, {"host": "[::1]", "udp_port": 9}])
+        self.assertEqual(told["service_entangled_dht"]["bucket_size"], 20)
+
+    def test_create_and_select(self) -> None:
+        """A definition is read from a page or a file, its home is made, and the node starts again there."""
+        definition = b'{"name": "village", "label": "V", "maintainer": "Vera"}'
+        asked: list[str] = []
+        self.context.client = Anything(read=lambda url: asked.append(url) or succeed(definition))
+        told = self.result("network_create", url="https://village.example/network.json")
+        self.assertEqual((told["name"], told["home"]), ("village", str(self.context.world.home / "networks/village")))
+        self.assertEqual((asked, self.context.stops), (["https://village.example/network.json"], [True]))
+        self.assertEqual(self.code("network_create", url="http://village.example/again"), "exists")
+        self.assertIn("already", self.call("network_select", name="village")["message"])
+        self.result("network_select", name="default")
+        self.assertEqual(self.context.stops, [True, True])
+
+    def test_refusals(self) -> None:
+        """Files that are not there, pages that are no definition and unknown names change nothing."""
+        self.context.client = Anything(read=lambda url: succeed(b"<html>"))
+        self.assertEqual(self.code("network_create", url="http://village.example/"), "bad-network")
+        self.assertEqual(self.code("network_create", url="/nothing/there"), "not-found")
+        self.assertEqual(self.code("network_create", url="village.json"), "bad-path")
+        self.assertEqual(self.code("network_select", name="town"), "not-found")
+        self.assertEqual(self.context.stops, [])
 
 
 class DhtTests(NounCase):
