@@ -18,7 +18,13 @@ from bitdust.wire.errors import BitDustError
 
 @method(
     Route("POST", "/network/create/v1", ("/nw/cr", "/network/create")),
-    params=(Param("url", help="where the definition of the network lies: https://…, http://…, or an absolute path"),),
+    params=(
+        Param(
+            "url",
+            help="where the definition of the network lies: https://…, http://…, or an absolute path",
+            example="/home/alice/village.json",
+        ),
+    ),
     returns="{name, label, maintainer, contact_email, home}",
     errors=("bad-network", "exists", "not-found", "network-error"),
 )
@@ -34,7 +40,7 @@ async def network_create(context: Context, url: str) -> Envelope:
 
 @method(
     Route("POST", "/network/select/v1", ("/nw/sel", "/network/select")),
-    params=(Param("name", help="`default`, or a network that network_create made"),),
+    params=(Param("name", help="`default`, or a network that network_create made", example="default"),),
     returns="{name, label, maintainer, contact_email, home}",
     errors=("not-found",),
 )
