@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust import services
+from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
@@ -42,6 +43,7 @@ from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.last_resort import begin_again, end_within, leave
 from bitdust.log.eventlog import start_event_log
+from bitdust.log.rotation import Room
 from bitdust.log.start import start_logging
 from bitdust.notify import ServiceManager
 from bitdust.services.driver import RESTING, Driver
@@ -104,6 +106,8 @@ class Node:
         self.events = Events(world.clock, world.wall)
         self.consumers = Consumers(self.events)
         self.registry = Registry(world.clock, world.wall)
+        self.following = Following(self.registry, self.events)
+        self.watching = Watching(self.registry)
         self.exit_code = 0
         self._stopped: Deferred[None] | None = None
         self.on_ready: Callable[[], None] = lambda: None
@@ -314,6 +318,7 @@ class Node:
     async def _shutdown(self) -> None:
         await self.driver.shutdown()
         self.consumers.stop()
+        self.watching.stop()
         await Deferred.fromCoroutine(self.api.stop())
         self.events.stop()
         self.registry.shutdown()
@@ -356,9 +361,10 @@ def main(home: Path, foreground: bool) -> int:
     except BitDustError as error:
         print(f"BitDust cannot start: {error}", file=sys.stderr)
         return 1
-    stop_logging = start_logging(home, lambda: node.settings.get("logs/debug-level"), foreground)
-
-    stop_events = start_event_log(home, node.events)
+    setting = node.settings.get
+    room = Room(lambda: setting("logs/file-size"), lambda: setting("logs/files"))
+    stop_logging = start_logging(home, lambda: setting("logs/debug-level"), foreground, room=room)
+    stop_events = start_event_log(home, node.events, room)
 
     def failed(failure: Any) -> None:
         print(f"BitDust cannot start: {failure.getErrorMessage()}", file=sys.stderr)

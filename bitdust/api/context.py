@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from bitdust.api.following import Following, Watching
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.customers import Customers
@@ -108,6 +109,14 @@ class Context(Protocol):
     @property
     def registry(self) -> Registry:
         """Machines."""
+
+    @property
+    def following(self) -> Following:
+        """Moves of machines as events."""
+
+    @property
+    def watching(self) -> Watching:
+        """Moves of machines for long polls."""
 
     @property
     def me(self) -> Me:

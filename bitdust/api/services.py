@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed, ok
@@ -10,6 +12,8 @@ from bitdust.api.table import Param, Route, method
 NAME = Param(
     "service_name", aliases=("name", "id"), help="supplier, service_supplier or service-supplier", example="supplier"
 )
+HEALTH_PATIENCE = 10.0
+"""Seconds for one health check."""
 ROW = "{index, id, name, state, reason, since, enabled, installed, config_path, depends, root_distance, duty}"
 
 
@@ -18,15 +22,31 @@ ROW = "{index, id, name, state, reason, since, enabled, installed, config_path, 
     params=(
         Param("with_configs", Kind.FLAG, False, help="add the settings of each service"),
         Param("as_tree", Kind.FLAG, False, help="order by the distance from the ground"),
+        Param("with_health", Kind.FLAG, False, help="run the health check of each one that is ON"),
     ),
-    returns=f"[{ROW}]",
+    returns=f"[{ROW}], with 'healthy' and 'health' (what is wrong) if asked for",
 )
-def services_list(context: Context, with_configs: bool, as_tree: bool) -> Envelope:
+async def services_list(context: Context, with_configs: bool, as_tree: bool, with_health: bool) -> Envelope:
     """All services, with their states and, where one is not ON, the reason."""
     services = context.driver.list()
     if as_tree:
         services.sort(key=lambda service: (service["root_distance"], service["name"]))
+    if with_health:
+        checked = await gatherResults([_health(context, service) for service in services])
+        services = [service | health for service, health in zip(services, checked, strict=True)]
     return listed([_with_configs(context, service) if with_configs else service for service in services])
+
+
+def _health(context: Context, service: dict[str, Any]) -> "Deferred[dict[str, Any]]":
+    """All at once, each with a limit in time; never fails."""
+    if service["state"] != "ON":
+        return succeed({"healthy": False, "health": service["reason"] or f"it is {service['state']}"})
+    checking = maybeDeferred(context.driver.health, service["name"])
+    checking.addTimeout(HEALTH_PATIENCE, context.world.clock)
+    return checking.addCallbacks(
+        lambda _: {"healthy": True, "health": ""},
+        lambda failure: {"healthy": False, "health": failure.getErrorMessage() or failure.type.__name__},
+    )
 
 
 def _with_configs(context: Context, service: dict[str, Any]) -> dict[str, Any]:

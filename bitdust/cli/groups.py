@@ -6,7 +6,7 @@ import click
 
 
 class Aliased(click.Group):
-    """``aliases`` maps other words to the names of commands; ``default`` runs when no command is named."""
+    """``aliases`` maps other words to the names of commands; ``default`` runs, with its options, when none is named."""
 
     def __init__(
         self, *args: Any, aliases: dict[str, str] | None = None, default: str | None = None, **options: Any
@@ -18,7 +18,8 @@ class Aliased(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Run the default when nothing is named."""
-        return super().parse_args(ctx, args or ([self._default] if self._default else []))
+        named = bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named or not self._default else [self._default, *args])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command under one of its names."""

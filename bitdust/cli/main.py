@@ -32,7 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "storage": ("contacts:storage", "Space given, taken and used."),
     "services": ("services:services", "Every service, and why it is off when it is."),
     "service": ("services:service", "One service: info, start, stop, restart, health."),
-    "states": ("services:states", "Every state machine and where it stands."),
+    "states": ("states:states", "Every state machine and where it stands; -f follows them."),
+    "log": ("log:log", "What the node writes about itself; -f follows it."),
     "network": ("network:network", "Network: status, connected, reconnect."),
     "ping": ("network:ping", "Ask another node for a sign of life."),
     "dht": ("network:dht", "The DHT: find nodes, read and write values."),
@@ -52,7 +53,7 @@ ALIASES = {
     "sp": "supplier", "customers": "customer", "cus": "customer", "cu": "customer", "space": "storage",
     "svc": "service", "srv": "service", "st": "states", "state": "states", "aut": "states", "automat": "states",
     "automats": "states", "machines": "states", "net": "network", "nw": "network", "call": "ping",
-    "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets",
+    "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets", "logs": "log",
     "transfer": "transfers", "connection": "connections",
 }  # fmt: skip
 

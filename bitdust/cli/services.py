@@ -1,4 +1,4 @@
-"""Services and state machines from the command line."""
+"""Services from the command line."""
 
 from typing import Any
 
@@ -8,22 +8,60 @@ from bitdust.cli.groups import Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import age, show_fields, show_json, show_table
 
+Row = dict[str, Any]
 ALIASES = {"on": "start", "off": "stop", "enable": "start", "disable": "stop", "ls": "list", "show": "info"}
 
 
 @click.command()
-@click.option("--tree", is_flag=True, help="Order by the distance from the ground.")
+@click.option("--flat", is_flag=True, help="In the order of their start, instead of a tree of what needs what.")
+@click.option("--health", "with_health", is_flag=True, help="Run every health check; exit code 1 when one fails.")
 @click.pass_obj
-def services(session: Session, tree: bool = False) -> None:
-    """Every service, and why it is off when it is."""
-    rows = session.call("services_list", as_tree=tree)
+def services(session: Session, flat: bool = False, with_health: bool = False) -> None:
+    """Every service, and why it is off when it is, under the one that it needs."""
+    rows = session.call("services_list", with_health=with_health)
     if session.as_json:
         show_json(rows)
-        return
-    for row in rows:
-        row["service"] = "  " * row["root_distance"] * tree + row["name"].removeprefix("service_")
-        row["since"] = age(row.get("since"))
-    show_table(rows, ["service", "state", "since", "reason"], "there are no services")
+    else:
+        shown = [row | {"service": short(row["name"])} for row in rows] if flat else in_tree(rows)
+        for row in shown:
+            row["since"] = age(row.get("since"))
+            row["health"] = "healthy" if row.get("healthy") else row.get("health")
+        columns = ["service", "state", "since", *(["health"] if with_health else []), "reason"]
+        show_table(shown, columns, "there are no services")
+    if any(row["enabled"] and not row["healthy"] for row in rows if with_health):
+        raise SystemExit(1)
+
+
+def short(name: str) -> str:
+    """``supplier`` of ``service_supplier``."""
+    return name.removeprefix("service_")
+
+
+def in_tree(rows: list[Row]) -> list[Row]:
+    """The rows in the order of a tree; ``service`` is the name with its branches before it.
+
+    A service stands under that one of its needs which is furthest from the ground; what else it needs is in brackets.
+    """
+    by_name = {row["name"]: row for row in rows}
+
+    def above(row: Row) -> str | None:
+        known = [name for name in row["depends"] if name in by_name]
+        return max(known, key=lambda name: (by_name[name]["root_distance"], name), default=None)
+
+    parents = {row["name"]: above(row) for row in rows}
+
+    def branch(parent: str | None, indent: str) -> list[Row]:
+        children = [row for row in rows if parents[row["name"]] == parent]
+        found: list[Row] = []
+        for row in children:
+            last = row is children[-1]
+            also = [short(name) for name in row["depends"] if name != parent]
+            name = short(row["name"]) + (f" [{', '.join(also)}]" if also else "")
+            joint, below = ("", "") if parent is None else ("└─ ", "   ") if last else ("├─ ", "│  ")
+            found += [row | {"service": indent + joint + name}, *branch(row["name"], indent + below)]
+        return found
+
+    return branch(None, "")
 
 
 class ServiceGroup(Aliased):
@@ -49,8 +87,8 @@ service.add_command(services, "list")
 @service.command("tree")
 @click.pass_context
 def tree(ctx: click.Context) -> None:
-    """All services by the distance from the ground."""
-    ctx.invoke(services, tree=True)
+    """All services as a tree of what needs what."""
+    ctx.invoke(services)
 
 
 @service.command("info")
@@ -105,38 +143,3 @@ def health(session: Session, name: str) -> None:
     """Check a service now."""
     session.call("service_health", service_name=name)
     click.echo(f"{name} is healthy")
-
-
-@click.group(cls=Aliased, aliases={"ls": "list", "show": "info"}, default="list")
-def states() -> None:
-    """State machines: list, info."""
-
-
-@states.command("list")
-@click.pass_obj
-def list_states(session: Session) -> None:
-    """Every state machine of the node."""
-    rows = session.call("automats_list") or []
-    if session.as_json:
-        show_json(rows)
-        return
-    for row in rows:
-        row["since"] = age(row.get("since"))
-        row["timers"] = ", ".join(row.get("timers") or ()) or None
-    show_table(rows, ["index", "id", "state", "since", "timers"], "there are no state machines")
-
-
-@states.command("info")
-@click.argument("which")
-@click.pass_obj
-def state_info(session: Session, which: str) -> None:
-    """One state machine, by index or id, with its last moves."""
-    arguments = {"index": int(which)} if which.isdigit() else {"automat_id": which}
-    row = session.call("automat_info", **arguments)
-    if session.as_json:
-        show_json(row)
-        return
-    past = row.pop("past", [])
-    show_fields(row | {"since": age(row.get("since"))})
-    for move in past:
-        click.echo(f"  {age(move['time']):>5} ago  {move['old']} -> {move['new']}  {move['event']}")

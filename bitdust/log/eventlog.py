@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bitdust.crypt.files import make_private_folder
 from bitdust.log.entry import plain, utc
 from bitdust.log.redaction import redact
-from bitdust.log.rotation import RotatingFile
+from bitdust.log.rotation import Room, RotatingFile
 
 
 class Happened(Protocol):
@@ -34,10 +34,10 @@ class Stream(Protocol):
         """Be told of every event; gives a remover."""
 
 
-def start_event_log(home: Path, events: Stream) -> Callable[[], None]:
+def start_event_log(home: Path, events: Stream, room: Room | None = None) -> Callable[[], None]:
     """Write every event of the stream to ``<home>/logs/event.log`` until the returned call."""
     make_private_folder(home / "logs")
-    paper = RotatingFile(home / "logs" / "event.log")
+    paper = RotatingFile(home / "logs" / "event.log", room)
     forget = events.subscribe(lambda event: paper.write(line(event)))
 
     def stop() -> None:

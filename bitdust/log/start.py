@@ -1,4 +1,4 @@
-"""The daemon's log: ``logs/stdout.log``, a file for each exception, and the terminal when there is one."""
+"""The daemon's logs: ``logs/stdout.log``, some for one matter, a file for each exception, and the terminal if any."""
 
 import logging
 import os
@@ -22,8 +22,10 @@ from bitdust.crypt.files import make_private_folder
 from bitdust.log.bridge import Bridge
 from bitdust.log.entry import as_text, coloured
 from bitdust.log.exceptions import ExceptionFiles
-from bitdust.log.rotation import RotatingFile
+from bitdust.log.rotation import Room, RotatingFile
 
+PAPERS = ("api", "automats", "packet")
+"""Logs of their own, ``logs/<name>.log``, for entries with a field ``paper`` of that name."""
 COLOURS = "BITDUST_LOG_USE_COLORS"
 
 
@@ -32,6 +34,7 @@ def start_logging(
     debug_level: int | Callable[[], int],
     to_terminal: bool,
     *,
+    room: Room | None = None,
     terminal: TextIO = sys.stderr,
     environment: Mapping[str, str] = os.environ,
     beginner: LogBeginner = globalLogBeginner,
@@ -42,7 +45,8 @@ def start_logging(
     ``debug_level`` 0 leaves out debug entries; a callable is asked each time, so that a changed setting counts at once.
     """
     make_private_folder(home / "logs")
-    paper = RotatingFile(home / "logs" / "stdout.log")
+    paper = RotatingFile(home / "logs" / "stdout.log", room)
+    papers = {name: RotatingFile(home / "logs" / f"{name}.log", room) for name in PAPERS}
     exceptions = ExceptionFiles(home / "logs")
     show = _shower(terminal, environment) if to_terminal else None
     level = debug_level if callable(debug_level) else lambda: debug_level
@@ -51,7 +55,7 @@ def start_logging(
     def observe(event: LogEvent) -> None:
         if event.get("log_level") is LogLevel.debug and level() <= 0:
             return
-        paper.write(as_text(event))
+        papers.get(event.get("paper", ""), paper).write(as_text(event))
         exceptions(event)
         if show is not None:
             show(event)
@@ -61,7 +65,8 @@ def start_logging(
     def stop() -> None:
         logging.getLogger().removeHandler(bridge)
         publisher.removeObserver(observe)
-        paper.close()
+        for one in (paper, *papers.values()):
+            one.close()
 
     beginner.beginLoggingTo([observe], redirectStandardIO=False)
     logging.getLogger().addHandler(bridge)

@@ -170,7 +170,8 @@ class Inbox:
         """A stream has begun: an answer to one of ours, or a request."""
         self.counts[packet.command.value] += 1
         if self.log_packets:
-            self.log.info("in {command} from {address}", command=packet.command.value, address=session.address)
+            name, ident = packet.command.value, packet.id.hex()
+            self.log.info("in  {name} {id} from {who}", paper="packet", name=name, id=ident, who=session.address)
         if packet.answers is not None:
             if packet.command not in ANSWERS or not self.on_answer(session, packet, payload, stream):
                 session.refuse(stream, "not-found", "nobody waits for this answer")

@@ -219,7 +219,8 @@ class Outbox:
         )
         self.counts[command.value] += 1
         if self.log_packets:
-            self.log.info("out {command} to {peer}", command=command.value, peer=self.name_of(to))
+            name, ident = command.value, packet.id.hex()
+            self.log.info("out {name} {id} to {who}", paper="packet", name=name, id=ident, who=self.name_of(to))
         outgoing = _Outgoing(self, packet, source, deadline, max_answer, progress, session)
         self._waiting[packet.id] = outgoing
         outgoing.machine.send("run")

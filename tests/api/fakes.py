@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from bitdust.api.following import Following, Watching
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.events import Consumers, Events
@@ -83,6 +84,8 @@ class FakeContext:
         self.consumers = Consumers(self.events)
         self.driver = FakeDriver()
         self.registry = Registry(clock)
+        self.following = Following(self.registry, self.events)
+        self.watching = Watching(self.registry)
         self.me = Anything(present=False, global_id="", key_ring=None)
         self.cache = Anything(all=list)
         self.registration = self.storage = self.suppliers = self.customers = self.space = Anything()

@@ -7,6 +7,8 @@ import logging
 import os
 import re
 import stat
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,13 @@ from twisted.logger import LogBeginner, Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.cli.processes import wait_for
 from bitdust.log import start_event_log, start_logging
 from bitdust.log.entry import as_text, plain, utc
 from bitdust.log.eventlog import line
 from bitdust.log.exceptions import ExceptionFiles
 from bitdust.log.redaction import HIDDEN, redact
-from bitdust.log.rotation import MAX_ENTRY, RotatingFile
+from bitdust.log.rotation import MAX_ENTRY, Room, RotatingFile
 
 SECRET = "tr0ub4dor"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAAK\n-----END RSA PRIVATE KEY-----"
@@ -157,7 +160,7 @@ class RotationTests(SynchronousTestCase):
         self.path = self.folder / "x.log"
 
     def paper(self, max_bytes: int = 100, files: int = 3) -> RotatingFile:
-        paper = RotatingFile(self.path, max_bytes, files)
+        paper = RotatingFile(self.path, Room(lambda: max_bytes, lambda: files))
         self.addCleanup(paper.close)
         return paper
 
@@ -180,6 +183,59 @@ class RotationTests(SynchronousTestCase):
         for number in range(9):
             paper.write(f"{number:09}")
         self.assertEqual((self.names(), self.path.read_text().split()), (["x.log"], ["000000008"]))
+
+    def test_room_may_change(self) -> None:
+        """Smaller and fewer files count from the next rotation on; what there is no room for any more goes."""
+        room = [100, 5]
+        paper = RotatingFile(self.path, Room(lambda: room[0], lambda: room[1]))
+        self.addCleanup(paper.close)
+        for number in range(100):
+            paper.write(f"{number:09}")
+        self.assertEqual(len(self.names()), 5)
+        room[:] = [30, 2]
+        for number in range(10):
+            paper.write(f"{number:09}")
+        self.assertEqual(self.names(), ["x.log", "x.log.1"])
+        self.assertLessEqual(self.path.stat().st_size, 30)
+
+    def test_what_was_cut_off_is_a_line_of_its_own(self) -> None:
+        """After a crash or a full disk in the middle of an entry, the next entry begins a new line."""
+        self.path.write_text("whole\nhalf an ent")
+        paper = self.paper()
+        paper.write("next")
+        self.assertEqual(self.path.read_text(), "whole\nhalf an ent\nnext\n")
+        write = os.write
+
+        def fills_up(file: int, data: bytes) -> int:
+            if len(data) < len("torn\n"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(file, bytes(data[:3]))
+
+        with mock.patch("bitdust.log.rotation.os.write", fills_up):
+            paper.write("torn")
+        paper.write("last")
+        self.assertEqual(self.path.read_text().splitlines()[-3:],
+                         ["tor", "(1 entries were lost: the disk did not take them)", "last"])
+
+    def test_killed_in_the_middle(self) -> None:
+        """A process that is killed while it writes and rotates leaves whole lines, and a log that goes on."""
+        program = (
+            "import sys; from pathlib import Path; from bitdust.log.rotation import Room, RotatingFile\n"
+            "paper = RotatingFile(Path(sys.argv[1]), Room(lambda: 5000, lambda: 4))\n"
+            "for number in range(10**9): paper.write(f'{number:09} ' + 'x' * 80)"
+        )
+        writing = subprocess.Popen([sys.executable, "-c", program, str(self.path)])
+        wait_for(lambda: len(self.names()) == 4, "four files", 20)
+        writing.kill()
+        writing.wait()
+        paper = self.paper(5000, 4)
+        paper.write("after")
+        lines = [line for name in reversed(self.names()) for line in (self.folder / name).read_text().splitlines()]
+        self.assertEqual(lines.pop(), "after")
+        self.assertLessEqual(sum(re.fullmatch("[0-9]{9} x{80}", line) is None for line in lines), 1)
+        numbers = [int(line[:9]) for line in lines[:-1]]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+        self.assertLessEqual(len(self.names()), 4)
 
     def test_a_later_run_goes_on(self) -> None:
         """What an earlier run wrote stays and counts."""
@@ -313,6 +369,15 @@ class StartTests(SynchronousTestCase):
         self.log.info("called with {query}", query=f"?api_secret={SECRET}")
         self.assertIn(f"test: called with ?api_secret={HIDDEN}\n", self.text())
         self.assertEqual((mode(self.home / "logs"), mode(self.home / "logs/stdout.log")), (0o700, 0o600))
+
+    def test_papers(self) -> None:
+        """An entry for a paper of its own is there and not in stdout.log; an unknown paper is the ordinary one."""
+        self.start()
+        self.log.info("moved with {query}", paper="automats", query=f"?api_secret={SECRET}")
+        self.log.info("elsewhere", paper="no such")
+        self.assertIn(f"moved with ?api_secret={HIDDEN}\n", (self.home / "logs/automats.log").read_text())
+        self.assertNotIn("moved", self.text())
+        self.assertIn("elsewhere", self.text())
 
     def test_what_came_before_the_start_is_not_lost(self) -> None:
         """Entries from before the log was started are written when it starts."""

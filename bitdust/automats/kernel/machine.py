@@ -13,6 +13,8 @@ from twisted.python.failure import Failure
 from bitdust.automats.kernel.registry import PAST, Observer, Registry, Transition
 from bitdust.automats.kernel.table import ANY, STAY, Definition, Row, TableError, parse, timer_seconds
 
+PAPER = "automats"
+"""The log file that moves and events are written to, beside the ordinary one."""
 Bound = tuple[tuple[tuple[Callable[[Any], bool], bool], ...], Row, tuple[Callable[[Any], None], ...]]
 
 
@@ -123,7 +125,9 @@ class Machine:
         if self._state in self._final:
             return
         if self._registry.trace_events or self._registry.traces(self):
-            self.log.info("{machine} in {state} gets {event}", machine=self.id, state=self._state, event=event)
+            self.log.info(
+                "{machine} in {state} gets {event}", paper=PAPER, machine=self.id, state=self._state, event=event
+            )
         try:
             for guards, row, actions in self._rows(event):
                 if all(guard(payload) is wanted for guard, wanted in guards):
@@ -136,6 +140,7 @@ class Machine:
             self.log.debug(
                 "{machine} in {state} has no row for {event}", machine=self.id, state=self._state, event=event
             )
+        self._registry.stayed(self, event)
 
     def _rows(self, event: str) -> tuple[Bound, ...]:
         key = (self._state, event)
@@ -155,6 +160,7 @@ class Machine:
         if row.next == STAY:
             for action in actions:
                 action(payload)
+            self._registry.stayed(self, row.event)
             return
         old = self._state
         self.stop_timers()
@@ -171,7 +177,12 @@ class Machine:
     def _tell(self, old: str, event: str) -> None:
         if self._registry.trace_transitions or self._registry.traces(self):
             self.log.info(
-                "{machine}: {old} -> {new} on {event}", machine=self.id, old=old, new=self._state, event=event
+                "{machine}: {old} -> {new} on {event}",
+                paper=PAPER,
+                machine=self.id,
+                old=old,
+                new=self._state,
+                event=event,
             )
         self.past.append(self._registry.moved(self, old, event, tuple(self._observers)))
         if self._state in self._final:

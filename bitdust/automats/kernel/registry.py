@@ -46,6 +46,7 @@ class Registry:
         self._next_index = 1
         self._sequence = 0
         self._observers: list[Observer] = []
+        self._stay_observers: list[Observer] = []
         self._told: deque[tuple[Transition, tuple[Observer, ...]]] = deque()
         self._telling: Any = None
 
@@ -87,6 +88,18 @@ class Registry:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer) if observer in self._observers else None
 
+    def on_stay(self, observer: Observer) -> Callable[[], None]:
+        """Be told of every event that moved nothing, as a move from a state to itself; gives a remover."""
+        self._stay_observers.append(observer)
+        return lambda: self._stay_observers.remove(observer) if observer in self._stay_observers else None
+
+    def stayed(self, machine: "Machine", event: str) -> None:
+        """An event came and the machine stays where it was; it is no move and has the number of the last one."""
+        if self._stay_observers:
+            state = machine.state
+            stay = Transition(self._sequence, self.wall(), machine.index, machine.id, machine.name, state, state, event)
+            self._queue(stay, tuple(self._stay_observers))
+
     def moved(self, machine: "Machine", old: str, event: str, observers: tuple[Observer, ...]) -> Transition:
         """Write the record of a move and queue it for its observers."""
         self._sequence += 1
@@ -95,10 +108,13 @@ class Registry:
         )
         everyone = (*observers, *self._observers)
         if everyone:
-            self._told.append((transition, everyone))
-            if self._telling is None:
-                self._telling = self.clock.callLater(0, self._tell)
+            self._queue(transition, everyone)
         return transition
+
+    def _queue(self, transition: Transition, observers: tuple[Observer, ...]) -> None:
+        self._told.append((transition, observers))
+        if self._telling is None:
+            self._telling = self.clock.callLater(0, self._tell)
 
     def _tell(self) -> None:
         self._telling = None
