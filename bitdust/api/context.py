@@ -19,6 +19,8 @@ from bitdust.identity.client import IdentityClient
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.services.driver import Driver
+from bitdust.storage.mirror import Mirror
+from bitdust.storage.paths import Target
 from bitdust.transport.gateway import Gateway
 from bitdust.world import World
 
@@ -69,6 +71,12 @@ class StoragePort(Protocol):
     def stop_download(self, remote_path: str) -> Any:
         """A list of what was stopped."""
 
+    def cancel_upload(self, path_id: str) -> Any:
+        """Take back an upload that has not begun; a list of what was stopped."""
+
+    def abort_upload(self, path_id: str, version: str) -> Any:
+        """Give up a running upload; a list of what was stopped."""
+
     def sync(self) -> Any:
         """Compare with the suppliers at once."""
 
@@ -81,6 +89,23 @@ class StoragePort(Protocol):
     @property
     def revision(self) -> Any:
         """Which state of the catalog this is."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether data moves."""
+
+    @property
+    def mirror(self) -> Mirror:
+        """Items and the local paths that they stand for."""
+
+    def find(self, remote_path: str) -> Target:
+        """The item and version that a path or path id names."""
+
+    def use_key(self, key_id: str | None) -> str:
+        """The alias of the key that new items belong to."""
+
+    def pieces_by_supplier(self) -> dict[bytes, int]:
+        """How many pieces each supplier has acknowledged."""
 
 
 class Context(Protocol):

@@ -20,6 +20,7 @@ from bitdust.api import (
     users,
 )
 from bitdust.api.table import Method, Table
+from bitdust.api.year2016.nouns import NOUNS_2016
 
 NOUNS: tuple[ModuleType, ...] = (
     process,
@@ -37,6 +38,7 @@ NOUNS: tuple[ModuleType, ...] = (
     users,
     dht,
     events,
+    *NOUNS_2016,
 )
 
 

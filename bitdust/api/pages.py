@@ -16,7 +16,7 @@ from bitdust.api.reference import entry, first_sentence
 from bitdust.api.table import Method, Table
 
 INDEX = "README.md"
-COVERAGE = "coverage.md"
+BY_HAND = frozenset(("coverage.md", "2016.md"))
 FOR_THE_TERMINAL = Path(__file__).with_name("reference.json")
 USAGE = "usage: python -m bitdust.api.pages FOLDER [--check]\n"
 INTRODUCTION = """\
@@ -134,8 +134,8 @@ def _cell(text: str) -> str:
 
 
 def stale(folder: Path, wanted: Mapping[str, str]) -> list[str]:
-    """What is wrong in the folder, one line each; ``coverage.md`` is written by a test and stands for itself."""
-    found = {path.name for path in folder.glob("*.md")} - {COVERAGE}
+    """What is wrong in the folder, one line each; those of `BY_HAND` stand for themselves."""
+    found = {path.name for path in folder.glob("*.md")} - BY_HAND
     wrong = [f"{name}: no noun has this page" for name in sorted(found - wanted.keys())]
     return wrong + [f"{name}: not what the table says now" for name in wanted if not _same(folder / name, wanted[name])]
 
@@ -148,7 +148,7 @@ def write(folder: Path, wanted: Mapping[str, str]) -> None:
     """Write what has changed, take away the pages of nouns that are gone."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.md"):
-        if path.name not in wanted and path.name != COVERAGE:
+        if path.name not in wanted and path.name not in BY_HAND:
             path.unlink()
     for name, text in wanted.items():
         if not _same(folder / name, text):

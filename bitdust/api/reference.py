@@ -23,6 +23,7 @@ def entry(row: Method) -> dict[str, Any]:
     return {
         "name": row.name,
         "noun": row.noun,
+        **({"generation": row.generation} if row.generation else {}),
         "other_names": list(row.other_names),
         "signature": row.name + row.signature(),
         "doc": "\n\n".join(" ".join(paragraph.split()) for paragraph in row.doc.split("\n\n")),
@@ -60,6 +61,8 @@ def canonical(row: Method) -> Route:
 def routes(row: Method) -> list[str]:
     """Every verb and path that leads to the method, the canonical one first."""
     own = [f"{route.verb} {path}" for route in row.routes for path in route.paths()]
+    if row.generation:
+        return own
     return list(dict.fromkeys([*own, *(f"POST /api/{name}" for name in (row.name, *row.other_names))]))
 
 
@@ -89,7 +92,8 @@ def websocket_line(row: Method) -> str:
 
 def message(row: Method) -> dict[str, Any]:
     """The example as a message of the WebSocket."""
-    return {"command": "api_call", "method": row.name, "kwargs": row.example_arguments(), "call_id": 1}
+    asked = {"command": "api_call", "method": row.name, "kwargs": row.example_arguments(), "call_id": 1}
+    return asked | ({"generation": row.generation} if row.generation else {})
 
 
 def cli_line(row: Method) -> str:
@@ -97,7 +101,8 @@ def cli_line(row: Method) -> str:
     words = [
         _cli_word(param, value) for name, value in row.example_arguments().items() for param in [_named(row, name)]
     ]
-    return " ".join(["bitdust", "api", row.name, *(shlex.quote(word) for word in words)])
+    older = ["--generation", row.generation] if row.generation else []
+    return " ".join(["bitdust", "api", *older, row.name, *(shlex.quote(word) for word in words)])
 
 
 def _cli_word(param: Param, value: Any) -> str:

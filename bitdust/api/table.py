@@ -1,7 +1,8 @@
 """The method table: everything that a person or program may ask of a node, told once.
 
 REST, WebSocket, the command line and the documents are all derived from it. A module a noun declares its methods with
-`method`; `bitdust.api.methods.TABLE` puts them together.
+`method`; `bitdust.api.methods.TABLE` puts them together. A row may belong to an older ``generation`` of the API, such
+as 2016: it has a namespace of its own, where its name may mean what it meant then.
 """
 
 import inspect
@@ -82,7 +83,7 @@ class Route:
 class Method:
     """One row of the table. ``service`` names the service that must be ON; ``other_names`` are accepted as well;
     ``body`` names the parameter that a JSON body without any known name is taken for; ``example`` holds arguments of
-    the documents' example that differ from those of the parameters."""
+    the documents' example that differ from those of the parameters; ``generation`` is empty for the current API."""
 
     name: str
     params: tuple[Param, ...]
@@ -95,6 +96,7 @@ class Method:
     other_names: tuple[str, ...] = ()
     body: str | None = None
     example: Mapping[str, Any] = NO_ARGUMENTS
+    generation: str = ""
 
     @property
     def noun(self) -> str:
@@ -145,19 +147,23 @@ def method(
     other_names: Iterable[str] = (),
     body: str | None = None,
     example: Mapping[str, Any] = NO_ARGUMENTS,
+    generation: str = "",
 ) -> Callable[[Callable[..., Any]], Method]:
-    """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document."""
+    """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document.
+
+    A row of an older generation also answers at ``POST /<generation>/<name>``."""
 
     def declare(call: Callable[..., Any]) -> Method:
         declared = tuple(params)
         names = [param.name for param in declared if not param.obsolete]
         if list(inspect.signature(call).parameters)[1:] != names:
             raise TypeError(f"{call.__name__}: parameters {names} differ from the function's")
-        doc = inspect.cleandoc(call.__doc__ or "")
-        names_too = tuple(other_names)
+        name, doc = call.__name__, inspect.cleandoc(call.__doc__ or "")
+        own = (Route("POST", f"/{generation}/{name}"),) if generation else ()
         return Method(
-            call.__name__, declared, routes, service, doc, returns, tuple(errors), call, names_too, body, example
-        )
+            name, declared, (*own, *routes), service, doc, returns, tuple(errors), call, tuple(other_names), body,
+            example, generation,
+        )  # fmt: skip
 
     return declare
 
@@ -192,28 +198,44 @@ class NoRoute(BitDustError):
 class Table:
     """All methods, by name and by route; each also takes ``POST /api/<name>``.
 
-    Raises `ValueError` when two of them claim the same name or route."""
+    A name of an older generation that the current one does not use is reached plainly as well, and a current method
+    whose name an older generation does not use is found in the older namespace too: what was asked and answered in the
+    same way then stands here once. Raises `ValueError` when two methods claim the same name or route."""
 
     def __init__(self, rows: Iterable[Method]) -> None:
-        self._rows: dict[str, Method] = {}
-        self._names: dict[str, Method] = {}
+        self._rows: list[Method] = []
+        self._names: dict[str, dict[str, Method]] = {"": {}}
         self._exact: dict[str, dict[str, Match]] = {}
         self._templates: list[Template] = []
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row.generation != ""):
             self._add(row)
+        for generation in self.generations:
+            self._share_current(generation)
+
+    @property
+    def generations(self) -> list[str]:
+        """Older generations."""
+        return [generation for generation in self._names if generation]
 
     def _add(self, row: Method) -> None:
+        own = self._names.setdefault(row.generation, {})
         for name in (row.name, *row.other_names):
-            if name in self._names:
+            if name in own:
                 raise ValueError(f"two methods are named {name}")
-            self._names[name] = row
-            self._add_path(row, "POST", f"/api/{name}")
-        self._rows[row.name] = row
+            own[name] = row
+            if not row.generation or name not in self._names[""]:
+                self._add_path(row, "POST", f"/api/{name}")
+        self._rows.append(row)
         for route in row.routes:
             if route.verb not in VERBS:
                 raise ValueError(f"{row.name}: unknown verb {route.verb}")
             for path in route.paths():
                 self._add_path(row, route.verb, path)
+
+    def _share_current(self, generation: str) -> None:
+        for name, row in self._names[""].items():
+            if name not in self._names[generation]:
+                self._add_path(row, "POST", f"/{generation}/{name}")
 
     def _add_path(self, row: Method, verb: str, path: str) -> None:
         if "{" in path:
@@ -226,11 +248,18 @@ class Table:
         verbs[verb] = Match(row, NO_ARGUMENTS)
 
     def __iter__(self) -> Iterator[Method]:
-        return iter(self._rows.values())
+        """Every row: the current ones, then those of older generations."""
+        return iter(self._rows)
 
-    def named(self, name: str) -> Method | None:
-        """The method of that name, or None."""
-        return self._names.get(name)
+    def named(self, name: str, generation: str = "") -> Method | None:
+        """The method that a generation has under a name, or None. Raises `BadArgument` for an unknown generation."""
+        if generation not in self._names:
+            known = ", ".join(self.generations) or "none"
+            raise BadArgument(
+                f"there is no generation {generation[:20]!r} of the API; older ones that are kept: {known}"
+            )
+        found = (self._names[one].get(name) for one in dict.fromkeys((generation, *self._names)))
+        return next((row for row in found if row is not None), None)
 
     def find(self, verb: str, path: str) -> Match:
         """The method at a path; raises `NoRoute`."""

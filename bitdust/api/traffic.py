@@ -40,7 +40,7 @@ async def transfers_list(context: Context) -> Envelope:
 
 @method(
     Route("GET", "/connection/list/v1", ("/con/l",)),
-    params=(Param("protocols", Kind.LIST, [], help="such as tcp,udp; all if left out"),),
+    params=(Param("protocols", Kind.LIST, [], ("wanted_protos",), "such as tcp,udp; all if left out"),),
     service="gateway",
     returns="[{status, state, proto, host, global_id, idurl, bytes_sent, bytes_received, since}]",
 )
@@ -52,7 +52,7 @@ def connections_list(context: Context, protocols: list[str]) -> Envelope:
 
 @method(
     Route("GET", "/stream/list/v1", ("/str/l",)),
-    params=(Param("protocols", Kind.LIST, [], help="such as tcp; all if left out"),),
+    params=(Param("protocols", Kind.LIST, [], ("wanted_protos",), "such as tcp; all if left out"),),
     service="gateway",
     returns="[{proto, stream_id, type: in or out, bytes_current, bytes_total, progress}]",
 )

@@ -14,11 +14,12 @@ from bitdust.cli.reference import find, method_names, show_list, show_page, sugg
 
 
 @click.command(add_help_option=False)
+@click.option("--generation", metavar="YEAR", default="", help="Ask as the API was in that year: 2016.")
 @click.argument("method", required=False)
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]…")
 @click.option("-h", "--help", "explain", is_flag=True, help="Explain the METHOD, or this command.")
 @click.pass_context
-def api(ctx: click.Context, method: str | None, arguments: tuple[str, ...], explain: bool) -> None:
+def api(ctx: click.Context, generation: str, method: str | None, arguments: tuple[str, ...], explain: bool) -> None:
     """Call any API METHOD and print its whole answer; without METHOD, list all.
 
     \b
@@ -31,23 +32,25 @@ def api(ctx: click.Context, method: str | None, arguments: tuple[str, ...], expl
         click.echo(ctx.get_help()) if explain else show_list()
         return
     if explain:
-        show_method(method)
+        show_method(method, generation)
         return
+    if not method.isidentifier() or not (generation or "2016").isdigit():
+        raise click.UsageError("METHOD is a name such as config_get, YEAR a number such as 2016")
     given = dict(parse_argument(argument) for argument in arguments)
     if len(given) != len(arguments):
         raise click.UsageError("an argument is given twice")
     session: Session = ctx.obj
     try:
-        show_json(session.client.envelope(method, **given))
+        show_json(session.client.post(f"/{generation or 'api'}/{method}", given))
     except ApiError as error:
-        if error.code == "not-found" and find(method) is None:
+        if error.code == "not-found" and find(method, generation) is None:
             raise ApiError(error.code, f"{error}{suggestion(method, method_names())}", error.envelope) from None
         raise
 
 
-def show_method(name: str) -> None:
+def show_method(name: str, generation: str) -> None:
     """The page of a method; raises `click.UsageError` that names near ones."""
-    found = find(name)
+    found = find(name, generation)
     if found is None:
         raise click.UsageError(f"there is no API method {name!r}{suggestion(name, method_names())}")
     show_page(found)

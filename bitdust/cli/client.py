@@ -65,17 +65,21 @@ class ApiClient:
 
     def envelope(self, method: str, **arguments: Any) -> dict[str, Any]:
         """The whole answer. Raises `ApiError` when it is ERROR, and when there is none."""
-        answer = self._ask(method, json.dumps(arguments).encode())
+        return self.post(f"/api/{method}", arguments)
+
+    def post(self, path: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer at a path of the API. Raises `ApiError` as `envelope` does."""
+        answer = self._ask(path, json.dumps(arguments).encode())
         if answer.get("status") != "OK":
             errors = answer.get("errors") or ["the node answered without a reason"]
             raise ApiError(str(answer.get("code", "error")), "; ".join(map(str, errors)), answer)
         return answer
 
-    def _ask(self, method: str, body: bytes) -> dict[str, Any]:
+    def _ask(self, path: str, body: bytes) -> dict[str, Any]:
         headers = {"api_secret": self.secret, "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
         try:
-            connection.request("POST", f"/api/{method}", body, headers)
+            connection.request("POST", path, body, headers)
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
         except ConnectionRefusedError:
             raise NotRunning(self._home) from None

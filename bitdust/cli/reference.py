@@ -27,9 +27,10 @@ def entries() -> list[Entry]:
     return found
 
 
-def find(name: str) -> Entry | None:
-    """The method with that name, or None."""
-    return next((one for one in entries() if name in (one["name"], *one["other_names"])), None)
+def find(name: str, generation: str = "") -> Entry | None:
+    """The method that a generation of the API has under that name, or None."""
+    found = [one for one in entries() if name in (one["name"], *one["other_names"])]
+    return next((one for one in found if one.get("generation", "") == generation), next(iter(found), None))
 
 
 def near(name: str, names: Iterable[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Tables of ``catalog.db``: what I have, which packs hold it, who has its pieces, and what is still to be done.
 
 The first group of tables is the merged catalog: it follows from the log alone. The second is the log. The third is
-what only this node knows: pieces on their way, jobs, and what files looked like when they were read.
+what only this node knows: pieces on their way, jobs, what files looked like when they were read, and where they lie.
 """
 
 import sqlite3
@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, version TEXT NOT NULL, si
   volume INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS uploads(id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, source BLOB NOT NULL,
   version TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS local_paths(path TEXT PRIMARY KEY, source BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS local_paths_by_source ON local_paths(source);
 CREATE TABLE IF NOT EXISTS downloads(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, path TEXT NOT NULL,
   version TEXT NOT NULL, destination BLOB NOT NULL, policy TEXT NOT NULL, created REAL NOT NULL);
 """

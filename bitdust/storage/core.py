@@ -16,6 +16,7 @@ from bitdust.storage.holding import Holding
 from bitdust.storage.index import Index
 from bitdust.storage.listing import Listing
 from bitdust.storage.log_writer import LogWriter
+from bitdust.storage.mirror import Mirror
 from bitdust.storage.monitor import Monitor
 from bitdust.storage.motion import Motion
 from bitdust.storage.packer import Packer, StorageKey
@@ -58,7 +59,7 @@ class Core:
         self.catalog = Catalog(world, home / "catalog.db")
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"))
         self.raid = Raid(registry, world.run_in_thread)
-        self.packer = Packer(world.entropy, self._block_size)
+        self.packer = Packer(world.entropy, self.block_size)
         self.motion = Motion(
             world, registry, self.catalog, self.spool, me, ports, self._keeps_local, self._most_at_once
         )
@@ -66,6 +67,7 @@ class Core:
         self.fetcher = Fetcher(world, registry, ports)
         self.reading = Reading(world.run_in_thread, self.catalog.another_reader)
         self.log_writer = LogWriter(world, self.catalog, me)
+        self.mirror = Mirror(world, self.catalog, self.log_writer, self.spool, me)
         self.index = Index(world, registry, self.catalog, me, events, ports)
         self.ring = Ring(world, registry, me, events, ports)
         self.listing = Listing(world, registry, self.catalog, self.spool, events, ports)
@@ -92,7 +94,8 @@ class Core:
         self.holding.tell()
         self.cleaner.acked()
 
-    def _block_size(self) -> int:
+    def block_size(self) -> int:
+        """Bytes of a pack that is full."""
         size, largest = (self.settings.get(f"services/backups/{name}") for name in ("block-size", "max-block-size"))
         return int(min(size, largest))
 
@@ -155,6 +158,11 @@ class Core:
     def device_number(self) -> int:
         """This device's number, the last part of versions and path ids that it makes."""
         return self.me.device_number
+
+    def ecc_map(self) -> str:
+        """How pieces are made now: ``ecc/4x4`` for four suppliers; empty without a family."""
+        family = self.ports.family()
+        return family.ecc_map if family is not None else ""
 
     def space_left(self) -> int | None:
         """Bytes that may still be stored."""

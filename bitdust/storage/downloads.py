@@ -114,7 +114,7 @@ class Downloads:
             restore
             for restore in self._running.values()
             if restore.job.target.item == target.item
-            and (target.version is None or restore.job.target.version == target.version)
+            and target.version in (None, restore.job.target.version, restore.plan.version)
         ]
         for restore in chosen:
             restore.done.addErrback(lambda failure: None)

@@ -41,7 +41,8 @@ def _new_names(database: sqlite3.Connection, ops: list[Op], number: int) -> dict
     for old, new in names.items():
         for table in _TABLES:
             database.execute(f"DELETE FROM {table} WHERE path=?", (old,))
-        database.execute("UPDATE uploads SET path=? WHERE path=?", (new, old))
+        for table in ("uploads", "local_paths"):
+            database.execute(f"UPDATE {table} SET path=? WHERE path=?", (new, old))
     return names
 
 

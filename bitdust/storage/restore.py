@@ -65,6 +65,8 @@ class RestoreShop(Protocol):
     fetcher: Fetcher
     raid: Raid
 
+    def ecc_map(self) -> str: ...
+
     def pack_source(self, pack: bytes) -> "Deferred[PackSource]": ...
 
     def secret(self, alias: str, epoch: int) -> bytes: ...
@@ -335,6 +337,7 @@ class Restore:
             "local_path": shown(self.job.destination),
             "state": self.machine.state,
             "block_number": self.blocks,
+            "eccmap": self._shop.ecc_map(),
             "bytes_processed": self.processed,
             "total_size": self.plan.total,
             "created": self.job.created,

@@ -1,12 +1,15 @@
 """The catalog as rows of the API: items with their versions, and how safe each of those is."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import frozen
 
+from bitdust.storage.mirror import own_source, source_of
 from bitdust.storage.paths import Item, Target, Version, children, names_of, version_at, versions
+from bitdust.wire.names import shown
 
 Row = dict[str, Any]
 HoldersOf = Callable[[bytes, int], int]
@@ -40,6 +43,7 @@ class Rows:
     def __init__(self, database: sqlite3.Connection, owner: Owner) -> None:
         self._database = database
         self._owner = owner
+        self._sources: dict[str, bytes | None] = {}
 
     def one(self, item: Item) -> Row:
         """One item."""
@@ -54,6 +58,7 @@ class Rows:
             "customer": self._owner.global_id,
             "idurl": self._owner.idurl,
             "name": item.text,
+            "local_path": self._local_path(item),
             "type": kind,
             "size": self._size(item, latest),
             "latest": latest.version if latest else "",
@@ -64,13 +69,27 @@ class Rows:
             "versions": [self._version(item, version) for version in found],
         }
 
+    def _local_path(self, item: Item) -> str:
+        """Where the item lies on this machine, empty where that is not known."""
+        source = own_source(self._database, item.path)
+        if source is None and item.parent:
+            if item.parent not in self._sources:
+                self._sources[item.parent] = source_of(self._database, item.parent)
+            above = self._sources[item.parent]
+            source = os.path.join(above, item.name) if above is not None else None
+        return shown(source) if source is not None else ""
+
     def _size(self, item: Item, latest: Version | None) -> int:
         if item.kind != "folder":
             return latest.size if latest else 0
+        return self._size_below(item, "G")
+
+    def _size_below(self, item: Item, until: str) -> int:
+        """Bytes of the newest versions up to one of all files in a folder; names of versions begin with F."""
         row = self._database.execute(
             "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions"
-            " WHERE dead=0 AND path>? AND path<? GROUP BY path)",
-            (f"{item.path}/", f"{item.path}0"),
+            " WHERE dead=0 AND path>? AND path<? AND version<=? GROUP BY path)",
+            (f"{item.path}/", f"{item.path}0", until),
         ).fetchone()
         return int(row[0])
 
@@ -83,7 +102,7 @@ class Rows:
         return {
             "backup_id": f"{item.path}/{version.version}",
             "version": version.version,
-            "size": version.size,
+            "size": self._size_below(item, version.version) if item.kind == "folder" else version.size,
             "modified": version.mtime / 1e9,
             "blocks": safety.packs,
             "max_block": max(0, safety.packs - 1),

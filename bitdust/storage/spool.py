@@ -102,6 +102,13 @@ class Spool:
         with contextlib.suppress(OSError):
             os.unlink(self._path(pack, index))
 
+    def size(self, pack: bytes, index: int) -> int | None:
+        """Bytes of a piece that lies here, or None."""
+        try:
+            return self._path(pack, index).stat().st_size
+        except OSError:
+            return None
+
     def names(self) -> set[tuple[bytes, int]]:
         """What lies here; files of other names are left alone."""
         found: set[tuple[bytes, int]] = set()

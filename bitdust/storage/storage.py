@@ -11,15 +11,16 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.storage.catalog import lamport
-from bitdust.storage.catalog_db import CatalogError, PackState
-from bitdust.storage.catalog_ops import Op, item_op
+from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
 from bitdust.storage.core import Core
-from bitdust.storage.paths import Item, Target, by_id, find, key_alias, named, next_path_id, os_name
+from bitdust.storage.making import Maker
+from bitdust.storage.mirror import Mirror
+from bitdust.storage.paths import MASTER, Item, Target, by_id, find, key_alias
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.rows import Owner, Row, Rows
 from bitdust.storage.space import used_bytes
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import KeyId, RemotePath, is_path_id
+from bitdust.wire.names import KeyId, RemotePath
 from bitdust.wire.records import Head
 
 Listed = list[Row]
@@ -165,13 +166,27 @@ class Storage:
         ).fetchone()[0]
         return {"items": items, "files": items - folders, "folders": folders, "files_size": size, "used": self.used()}
 
+    @property
+    def mirror(self) -> Mirror:
+        """Items and the local paths that they stand for."""
+        return self.core.mirror
+
     # the catalog
 
-    def _find(self, remote_path: str) -> Target:
+    def find(self, remote_path: str) -> Target:
+        """The item, and perhaps the version, that a path or path id names. Raises `BitDustError` ``not-found``."""
         return find(self._read, remote_path, self._ports.my_names())
 
+    def pieces_by_supplier(self) -> dict[bytes, int]:
+        """How many pieces each supplier has acknowledged."""
+        rows = self._read.execute(
+            "SELECT supplier, count(*) FROM pieces WHERE supplier IS NOT NULL AND state=? GROUP BY supplier",
+            (PieceState.KEPT,),
+        )
+        return {bytes(supplier): count for supplier, count in rows}
+
     def _item(self, remote_path: str) -> tuple[Item, str | None]:
-        target = self._find(remote_path)
+        target = self.find(remote_path)
         if target.item is None:
             raise BitDustError("bad-name", f"{remote_path!r} names the whole catalog; name a file or a folder in it")
         return target.item, target.version
@@ -223,8 +238,8 @@ class Storage:
         include_downloads: bool,
     ) -> Listed:
         """Rows of items."""
-        alias = self._alias(key_id) if key_id else None
-        target = self._find(remote_path) if remote_path else Target(alias or "", None)
+        alias = self.alias_of(key_id) if key_id else None
+        target = self.find(remote_path) if remote_path else Target(alias or "", None)
         catalog, owner = self.core.catalog, self._owner()
 
         def read() -> Listed:
@@ -239,7 +254,14 @@ class Storage:
             rows = [row for row in rows if row["key_alias"] == alias]
         return self._with_jobs(rows, include_uploads, include_downloads)
 
-    def _alias(self, key_id: str) -> str:
+    def use_key(self, key_id: str | None) -> str:
+        """The alias of a key that new items belong to, ``master`` for none. Raises ``key-not-found``."""
+        alias = self.alias_of(key_id) if key_id else MASTER
+        self.core.storage_key(alias)
+        return alias
+
+    def alias_of(self, key_id: str) -> str:
+        """The alias of a key of mine, of its alias or key id. Raises `CatalogError` ``not-found``."""
         if "$" not in key_id:
             return key_id
         key = KeyId.parse(key_id)
@@ -259,13 +281,15 @@ class Storage:
     async def delete(self, remote_path: str) -> Row:
         """Take an item, or one version of it, out of the catalog and off the suppliers; its row."""
         core = self.core
-        target = self._find(remote_path)
+        target = self.find(remote_path)
         if target.item is None:
             raise BitDustError("bad-name", f"{remote_path!r} names the whole catalog; name a file or a folder in it")
         row = Rows(self._read, self._owner()).one(target.item)
         if target.version is None:
             core.uploads.stop(target.item.path)
         await core.cleaner.delete(target)
+        if target.version is None:
+            await core.mirror.forget(target.item)
         core.monitor.deleted()
         return {name: row[name] for name in ("path_id", "path", "remote_path", "global_id", "customer")}
 
@@ -300,7 +324,7 @@ class Storage:
     async def download(self, remote_path: str, destination: str, policy: str) -> Task:
         """Begin to bring an item, a version of it, or all of a key's catalog back into a local folder."""
         core = self.core
-        target = self._find(remote_path)
+        target = self.find(remote_path)
         return Task(await core.downloads.start(target, os.fsencode(destination), policy))
 
     def uploads(self) -> Jobs:
@@ -319,9 +343,17 @@ class Storage:
             raise BitDustError("not-found", f"no upload of {remote_path!r} runs or waits")
         return stopped
 
+    def cancel_upload(self, path_id: str) -> Listed:
+        """Take back an upload that has not begun; what was stopped, nothing when none waits."""
+        return self.core.uploads.stop_waiting(path_id)
+
+    def abort_upload(self, path_id: str, version: str) -> Listed:
+        """Give up the upload that makes a version; what was stopped, nothing when none runs."""
+        return self.core.uploads.stop_running(path_id, version)
+
     def stop_download(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""
-        stopped = self.core.downloads.stop(self._find(remote_path))
+        stopped = self.core.downloads.stop(self.find(remote_path))
         if not stopped:
             raise BitDustError("not-found", f"no download of {remote_path!r} runs")
         return stopped
@@ -356,60 +388,3 @@ class Storage:
 
 def _piece(pack: bytes, index: int) -> str:
     return f"{pack.hex()}.{index}"
-
-
-class Maker:
-    """I make an item and the folders above it, inside a transaction; ``path`` is its path id afterwards."""
-
-    def __init__(self, alias: str, device_number: int, now: int, force_path_id: str | None) -> None:
-        self._alias = alias
-        self._device_number = device_number
-        self._now = now
-        self._forced = force_path_id
-        self.path = ""
-
-    def make(self, database: sqlite3.Connection, path: str, kind: str, exist_ok: bool) -> list[Op]:
-        """The operations; none when it is there already and may be."""
-        ops: list[Op] = []
-        parent: Item | None = None
-        *folders, last = path.split("/")
-        for name in folders:
-            parent = self._folder(database, parent, os_name(name), ops)
-        known = named(database, parent, self._alias, os_name(last)) if not ops else []
-        if known:
-            if not exist_ok or known[0].kind != kind:
-                there = "a folder" if known[0].kind == "folder" else "a file"
-                raise BitDustError("exists", f"{path!r} exists already in the catalog: it is {there}")
-            self.path = known[0].path
-            return ops
-        self.path = self._new(database, parent, os_name(last), kind, ops, self._forced).path
-        return ops
-
-    def _folder(self, database: sqlite3.Connection, parent: Item | None, name: bytes, ops: list[Op]) -> Item:
-        for known in named(database, parent, self._alias, name) if not ops else []:
-            if known.kind == "folder":
-                return known
-            raise BitDustError("exists", f"{known.text!r} is a file; nothing can lie below it")
-        return self._new(database, parent, name, "folder", ops, None)
-
-    def _new(
-        self,
-        database: sqlite3.Connection,
-        parent: Item | None,
-        name: bytes,
-        kind: str,
-        ops: list[Op],
-        forced: str | None,
-    ) -> Item:
-        above = parent.path if parent is not None else ""
-        path = forced or next_path_id(database, above, self._device_number)
-        if forced is not None:
-            self._check_forced(database, forced, above)
-        ops.append(item_op(path, above, name, kind, self._alias, self._now))
-        return Item(path, above, name, kind, self._alias, self._now)
-
-    def _check_forced(self, database: sqlite3.Connection, forced: str, above: str) -> None:
-        if not is_path_id(forced) or forced.rpartition("/")[0] != above:
-            raise BitDustError("bad-name", f"{forced!r} is no path id below {above or 'the top'!r}")
-        if database.execute("SELECT 1 FROM items WHERE path=?", (forced,)).fetchone():
-            raise BitDustError("exists", f"path id {forced!r} is taken already")

@@ -101,6 +101,10 @@ class Workshop(Protocol):
 
     def device_number(self) -> int: ...
 
+    def block_size(self) -> int: ...
+
+    def ecc_map(self) -> str: ...
+
     def space_left(self) -> int | None: ...
 
     def waits_for_suppliers(self) -> bool: ...
@@ -370,6 +374,9 @@ class Upload:
             "reading": self.machine.state == "READ",
             "closed": False,
             "block_number": self.blocks,
+            "block_size": self._shop.block_size(),
+            "work_blocks": len(self.packs),
+            "eccmap": self._shop.ecc_map(),
             "bytes_processed": self.processed,
             "total_size": self.total,
             "pieces_waiting": due - acked,

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.storage.catalog_db import CatalogError
+from bitdust.storage.mirror import remember
 from bitdust.storage.paths import Item, by_id, fresh_version
 from bitdust.storage.ports import Events
 from bitdust.storage.upload import Job, Upload, Workshop
@@ -81,6 +82,7 @@ class Uploads:
         def insert(database: sqlite3.Connection) -> tuple[int, str]:
             if by_id(database, item.path) is None:
                 raise CatalogError("not-found", "the item was deleted meanwhile")
+            remember(database, item.path, source)
             version = fresh_version(database, created, device)
             cursor = database.execute(
                 "INSERT INTO uploads(path, source, version, created) VALUES(?, ?, ?, ?)",
@@ -145,11 +147,18 @@ class Uploads:
 
     def stop(self, path: str) -> list[dict[str, Any]]:
         """Give up jobs of an item and of everything below it; what was stopped."""
-        chosen = [
-            upload
-            for upload in [*self._running.values(), *self._waiting]
-            if upload.item.path == path or upload.item.path.startswith(f"{path}/")
-        ]
+        every = [*self._running.values(), *self._waiting]
+        return self._stop([one for one in every if one.item.path == path or one.item.path.startswith(f"{path}/")])
+
+    def stop_waiting(self, path: str) -> list[dict[str, Any]]:
+        """Give up a job of an item that has not begun; what was stopped."""
+        return self._stop([one for one in self._waiting if one.item.path == path])
+
+    def stop_running(self, path: str, version: str) -> list[dict[str, Any]]:
+        """Give up the job that makes a version; what was stopped."""
+        return self._stop([one for one in self._running.values() if (one.item.path, one.version) == (path, version)])
+
+    def _stop(self, chosen: list[Upload]) -> list[dict[str, Any]]:
         for upload in chosen:
             upload.done.addErrback(lambda failure: None)
             upload.stop()

@@ -147,6 +147,7 @@ class Inbox:
         self._running: dict[int, _Incoming] = {}
         self._at_once: Counter[bytes] = Counter()
         self.counts: Counter[str] = Counter()
+        self.unknown_packets = self.unknown_bytes = 0
         self.is_contact: Callable[[bytes], bool] = lambda fingerprint: False
         self.on_answer: Callable[[Session, Packet, Payload, int], bool] = lambda *_: False
         self.log_packets = False
@@ -222,6 +223,7 @@ class Inbox:
             raise WireError("stale", "a newer revision of your identity is known here: retrieve it first")
         row = self._rows.get(key)
         if row is None:
+            self.unknown_packets, self.unknown_bytes = self.unknown_packets + 1, self.unknown_bytes + packet.size
             raise WireError("unknown-command", f"no service of this node answers {packet.command}")
         self._authorise(row, peer, packet)
         if packet.size > row.max_payload:

@@ -2,7 +2,8 @@
 
 ``{"command": "api_call", "method": …, "kwargs": {…}, "call_id": …}`` is answered with
 ``{"type": "api_call", "payload": {"call_id": …, "response": {…}}}``, or with ``errors`` instead of ``response`` when
-the message itself was wrong. Events come as ``{"type": "event", "payload": {"event_id", "data", "seq", "time"}}``.
+the message itself was wrong. ``"generation": "2016"`` in a call asks as the API was in that year. Events come as
+``{"type": "event", "payload": {"event_id", "data", "seq", "time"}}``.
 ``{"command": "subscribe", "events": ["service-started", …]}`` narrows them to some ids, ``"events": null`` widens them;
 ``"after": seq`` sends again what came after that event, so that a client that comes back misses nothing.
 """
@@ -129,8 +130,10 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             raise BadArgument(f"unknown command {str(command)[:80]!r}; known are api_call and subscribe")
 
     def _call(self, message: dict[str, Any], call_id: Any) -> None:
-        name = message.get("method")
-        row = self._api.table.named(name) if isinstance(name, str) else None
+        name, generation = message.get("method"), message.get("generation") or ""
+        if not isinstance(generation, str):
+            raise BadArgument("generation must be a text such as 2016")
+        row = self._api.table.named(name, generation) if isinstance(name, str) else None
         kwargs = message.get("kwargs") or {}
         if row is None:
             raise BadArgument(f"method {str(name)[:80]!r} not found")

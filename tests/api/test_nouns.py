@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
+from bitdust.api.table import Method
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
 from bitdust.desktop import Desktop
@@ -59,6 +60,9 @@ class NounCase(SynchronousTestCase):
         """The envelope of a method."""
         row = TABLE.named(name)
         assert row is not None
+        return self.call_row(row, arguments)
+
+    def call_row(self, row: Method, arguments: dict[str, Any]) -> dict[str, Any]:
         return self.successResultOf(perform(self.context, row, arguments))
 
     def result(self, name: str, /, **arguments: Any) -> Any:
@@ -81,7 +85,7 @@ class ServiceOffTests(NounCase):
                 continue
             self.context.driver.states[row.service] = ("OFF", "its socket was taken away")
             required = {p.name: 1 if p.kind.name in ("INTEGER", "NUMBER") else "x" for p in row.params if p.required}
-            envelope = self.call(row.name, **required)
+            envelope = self.call_row(row, required)
             self.assertEqual(envelope["code"], "service-off", row.name)
             text = f"service_{row.service}() is not started: its socket was taken away"
             self.assertEqual(envelope["errors"], [text])

@@ -1,12 +1,13 @@
 """The method table: arguments, routes, and what is refused with which sentence."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.arguments import BadArgument, Kind, convert, parse_json
 from bitdust.api.methods import TABLE
-from bitdust.api.table import NoRoute, Param, Route, Table, method
+from bitdust.api.table import Method, NoRoute, Param, Route, Table, method
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -127,3 +128,45 @@ class WholeTableTests(SynchronousTestCase):
             self.assertTrue(row.doc and row.routes and row.returns, row.name)
             for param in row.params:
                 self.assertEqual(len({param.name, *param.aliases}), 1 + len(param.aliases), row.name)
+
+
+@method(generation="2016", params=(Param("thing", example="x"),))
+def thing_make(context: object, thing: str) -> None:
+    """Make a thing."""
+
+
+def older(name: str) -> Method:
+    """A row of 2016 under another name."""
+    return evolve(thing_make, name=name, routes=(Route("POST", f"/2016/{name}"),))
+
+
+class GenerationTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.old = older("thing_get")
+        self.table = Table([self.old, thing_make, thing_get])
+
+    def test_a_name_means_what_it_meant_in_its_generation(self) -> None:
+        """A name of both generations is the current method, and the older one where that generation is asked."""
+        self.assertIs(self.table.named("thing_get"), thing_get)
+        self.assertIs(self.table.named("thing_get", "2016"), self.old)
+        self.assertIs(self.table.find("POST", "/api/thing_get").row, thing_get)
+        self.assertIs(self.table.find("POST", "/2016/thing_get").row, self.old)
+        self.assertEqual(list(self.table), [thing_get, self.old, thing_make])
+
+    def test_a_name_of_one_generation_is_found_in_both(self) -> None:
+        """An older name that is free is reached plainly, and a current one that is free is found in the older API."""
+        self.assertIs(self.table.named("thing_make"), thing_make)
+        self.assertIs(self.table.find("POST", "/api/thing_make").row, thing_make)
+        table = Table([thing_get, thing_make])
+        self.assertIs(table.named("thing_get", "2016"), thing_get)
+        self.assertIs(table.find("POST", "/2016/thing_get").row, thing_get)
+
+    def test_unknown_generation(self) -> None:
+        """A generation that never was is refused with those that are there; its paths are not found."""
+        error = self.assertRaises(BadArgument, self.table.named, "thing_get", "2015")
+        self.assertIn("2016", str(error))
+        self.assertRaises(NoRoute, self.table.find, "POST", "/2015/thing_get")
+
+    def test_two_of_one_generation(self) -> None:
+        """Two methods with one name in one generation are refused."""
+        self.assertRaises(ValueError, Table, [self.old, older("thing_get")])

@@ -164,7 +164,7 @@ class TerminalTests(SynchronousTestCase):
     def test_every_page_can_be_shown(self) -> None:
         """Each method's page is shown, and names its arguments and routes."""
         for row in TABLE:
-            found = reference.find(row.name)
+            found = reference.find(row.name, row.generation)
             assert found is not None
             text = "\n".join(reference._page(found))
             for part in (*row.names(), *routes(row), *row.errors):

@@ -1,0 +1,7 @@
+"""The modules that declare the methods of 2016."""
+
+from types import ModuleType
+
+from bitdust.api.year2016 import node, people, process, settings
+
+NOUNS_2016: tuple[ModuleType, ...] = (process, settings, people, node)

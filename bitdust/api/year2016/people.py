@@ -1,0 +1,84 @@
+"""Suppliers, customers and other nodes, as of 2016."""
+
+from typing import Any
+
+from bitdust.api import users
+from bitdust.api.arguments import Kind
+from bitdust.api.context import Context
+from bitdust.api.envelope import Envelope, failed, listed
+from bitdust.api.people import find_person
+from bitdust.api.table import Param
+from bitdust.api.year2016.shapes import day_first, method_2016, said
+from bitdust.transport.outbox import NoAnswer
+from bitdust.wire.packet import Command
+
+SENT = "requests to all {} was sent"
+
+
+@method_2016(service="customer", returns="[{position, idurl, status, connected, numfiles}]")
+def suppliers_list(context: Context) -> Envelope:
+    """Who keeps my pieces: ``numfiles`` counts those that it has acknowledged, ``connected`` is since when."""
+    pieces = context.storage.pieces_by_supplier() if context.storage.is_open else {}
+    return listed([_supplier(row, pieces) for row in context.suppliers.list()])
+
+
+def _supplier(row: dict[str, Any], pieces: dict[bytes, int]) -> dict[str, Any]:
+    return {
+        "connected": day_first(row["connected"]),
+        "idurl": row["idurl"],
+        "numfiles": pieces.get(bytes.fromhex(row["fingerprint"]), 0),
+        "position": row["position"],
+        "status": _status(row),
+    }
+
+
+def _status(row: dict[str, Any]) -> str:
+    return "online" if row["contact_state"] == "CONNECTED" else "offline"
+
+
+@method_2016(service="supplier", returns="[{position, idurl, status}]")
+def customers_list(context: Context) -> Envelope:
+    """Whose pieces I keep."""
+    rows = context.customers.list()
+    return listed([{"idurl": row["idurl"], "position": row["position"], "status": _status(row)} for row in rows])
+
+
+@method_2016(service="customer", returns=f"'{SENT.format('suppliers')}'")
+async def suppliers_ping(context: Context) -> Envelope:
+    """Ask every supplier for a sign of life; answers when all have answered or failed to."""
+    await context.suppliers.ping()
+    return said(SENT.format("suppliers"))
+
+
+@method_2016(service="supplier", returns=f"'{SENT.format('customers')}'")
+async def customers_ping(context: Context) -> Envelope:
+    """Ask every customer for a sign of life; answers when all have answered or failed to."""
+    await context.customers.ping()
+    return said(SENT.format("customers"))
+
+
+@method_2016(
+    params=(
+        Param("idurl", aliases=("user_id", "global_id"), help="IDURL or global id", example="bob@id.example"),
+        Param("timeout", Kind.NUMBER, 10.0, help="seconds", low=0.1, high=300),
+    ),
+    service="gateway",
+    returns="'(signed.Packet[Ack(Identity) bob|bob for alice], in_70_19828906(DONE))'",
+    errors=("no-answer", "unknown-user", "bad-name"),
+)
+async def ping(context: Context, idurl: str, timeout: float) -> Envelope:
+    """Ask another node for a sign of life: its identity is read where it is not known, a session is made, my Identity
+    is sent and its Ack awaited."""
+    person = await find_person(context, idurl)
+    if context.me.present and person.fingerprint == context.me.fingerprint:
+        return await users.user_ping.call(context, idurl, timeout, 0)  # type: ignore[no-any-return]
+    asking = context.gateway.outbox.send(person.fingerprint, Command.IDENTITY, {}, deadline=timeout)
+    try:
+        reply = await asking.addTimeout(timeout, context.world.clock)
+    except (NoAnswer, TimeoutError) as error:
+        return failed(
+            "no-answer", f"{person.global_id} does not answer: {error or f'nothing within {timeout:g} seconds'}"
+        )
+    peer, packet = person.idurl.name, reply.packet
+    shown = f"{packet.command.value}(Identity) {peer}|{peer} for {context.me.document.idurl.name}"
+    return said(f"(signed.Packet[{shown}], in_{packet.id.hex()[:16]}(DONE))")
