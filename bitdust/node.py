@@ -51,6 +51,7 @@ from bitdust.services.joints import DHTJoint, RecoveryJoint, StorageJoint, Suppl
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service
 from bitdust.services.service_entangled_dht import parse_seeds
+from bitdust.storage.reserve import SETTING as DISK_RESERVE
 from bitdust.storage.storage import Storage
 from bitdust.storage.supplier_rows import SupplierRows
 from bitdust.storage.supplier_store import SupplierStore
@@ -151,7 +152,14 @@ class Node:
             world, settings, events, registry, me, gateway, gateway.outbox, identities, family, publisher, book, ports
         )
         folder = Path(settings.get("paths/customers") or home / "customers")
-        store = SupplierStore(world, settings, folder, supplier=lambda: me.fingerprint, database=home / "customers.db")
+        store = SupplierStore(
+            world,
+            settings,
+            folder,
+            supplier=lambda: me.fingerprint,
+            database=home / "customers.db",
+            reserve_percent=lambda: int(settings.get(DISK_RESERVE)),
+        )
         customers = Customers(store, presence, events)
         families = CustomerFamilies(registry, store, self._dht_joint, identities, presence.is_online)
         places = Places(Path(settings.get("paths/backups") or home / "spool"), home / "temp", folder)

@@ -25,8 +25,9 @@ QUIET = {
     "services/entangled-dht/udp-port": "0",
     "interface/api/rest-http-port": "0",
     "interface/api/web-socket-port": "0",
+    "paths/disk-reserve-percent": "0",
 }
-"""Loopback only, every port chosen by the system."""
+"""Loopback only, every port chosen by the system, and no care for how full this machine's disk is already."""
 NO_CUSTOMER = {"services/customer/enabled": "false"}
 NO_SUPPLIER = {"services/supplier/enabled": "false"}
 IDENTITY_SERVER = {

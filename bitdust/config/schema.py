@@ -80,6 +80,15 @@ _OPTIONS = (
     _number("logs/files", 5, "files of a log", "So many files of each log are kept, the newest.", 1, 100),
     Option("paths/backups", "dir", "", "spool", "Folder for pieces that wait for suppliers; empty: in the home."),
     Option("paths/customers", "dir", "", "customers", "Folder for my customers' pieces; empty: in the home."),
+    _number(
+        "paths/disk-reserve-percent",
+        5,
+        "disk reserve",
+        "Share of each disk that pieces and downloads leave free.",
+        0,
+        99,
+        "percent",
+    ),
     Option("paths/restore", "dir", "", "restore", "Folder for downloads without a target; empty: your home folder."),
     Option(
         "personal/private-key-size",

@@ -24,6 +24,7 @@ from bitdust.storage.paths import Item, names_of
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.raid import Raid
 from bitdust.storage.rebuild import Rebuilder
+from bitdust.storage.reserve import SETTING, Reserve
 from bitdust.storage.restore import PackSource, Restore
 from bitdust.storage.ring import Ring
 from bitdust.storage.sources import Sources
@@ -57,7 +58,8 @@ class Core:
         self.me = me
         self.ports = ports
         self.catalog = Catalog(world, home / "catalog.db")
-        self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"))
+        self.reserve = Reserve(lambda: int(settings.get(SETTING)))
+        self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.raid = Raid(registry, world.run_in_thread)
         self.packer = Packer(world.entropy, self.block_size)
         self.motion = Motion(

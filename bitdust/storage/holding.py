@@ -121,6 +121,7 @@ class Holding:
     def _seal(self, package: OpenPackage, scheme: Scheme, owner: bytes) -> SealedPack:
         sealed = seal(package.builder.plain(), owner, package.pack, package.key.secret, scheme, self._coders.of(scheme))
         package.builder.forget_data()
+        self._spool.need_room(sealed.record.piece_size * scheme.n)
         if sealed.record.piece_size > SMALL:
             self._spool.write(package.pack, sealed.pieces)
             return SealedPack(sealed.record, [])

@@ -22,6 +22,7 @@ from bitdust.storage.packs import unseal
 from bitdust.storage.paths import Target
 from bitdust.storage.ports import StorageWorld
 from bitdust.storage.raid import Raid
+from bitdust.storage.reserve import Reserve
 from bitdust.storage.restore_files import FilesWriter, Problem, Written
 from bitdust.storage.restore_plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
 from bitdust.storage.restore_tree import Blocked, Tree, part_name, stays_inside
@@ -64,6 +65,7 @@ class RestoreShop(Protocol):
     catalog: Catalog
     fetcher: Fetcher
     raid: Raid
+    reserve: Reserve
 
     def ecc_map(self) -> str: ...
 
@@ -83,7 +85,7 @@ class Restore:
         self._shop = shop
         self.job = job
         self._tree = Tree(job.destination)
-        self._writer = FilesWriter(self._tree, job.policy)
+        self._writer = FilesWriter(self._tree, job.policy, shop.reserve)
         self._coders = Coders()
         self.plan = RestorePlan()
         self.processed = 0

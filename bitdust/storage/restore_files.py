@@ -3,11 +3,13 @@
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from attrs import frozen
 
 from bitdust.crypt.sealing import chunk_name, index_key
 from bitdust.storage.packs import OpenPack
+from bitdust.storage.reserve import Reserve, no_reserve
 from bitdust.storage.restore_plan import FileWork, Run
 from bitdust.storage.restore_tree import Blocked, Tree, trouble
 from bitdust.wire.errors import BitDustError
@@ -36,14 +38,17 @@ class Written:
 class FilesWriter:
     """I write below one tree. All methods block and belong into a thread."""
 
-    def __init__(self, tree: Tree, policy: str) -> None:
+    def __init__(self, tree: Tree, policy: str, reserve: Reserve | None = None) -> None:
         self.tree = tree
         self.policy = policy
+        self._reserve = reserve or no_reserve()
+        self._place = Path(os.fsdecode(tree.destination))
 
     def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secret: Secret) -> list[Problem]:
         """Before anything is fetched: what lies in the way, and runs that an earlier try has brought already.
 
         Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is told as a problem.
+        Raises `BitDustError` ``disk-full`` when the rest does not fit.
         """
         problems: list[Problem] = []
         checker = PartChecker(database, secret)
@@ -53,7 +58,12 @@ class FilesWriter:
                 self._take_up(file, checker)
             except Blocked as blocked:
                 problems.append(Problem(file, str(blocked)))
+        bad = {problem.file for problem in problems}
+        self._need_room(sum(run.size for file in files if file not in bad for run in file.runs))
         return problems
+
+    def _need_room(self, size: int) -> None:
+        self._reserve.check(self._place, size, "the download does not fit")
 
     def _look(self, file: FileWork) -> None:
         kind = self.tree.kind(file.place)
@@ -78,6 +88,7 @@ class FilesWriter:
 
     def write(self, pack: OpenPack, works: Sequence[tuple[FileWork, Run]]) -> list[Written]:
         """The runs of one pack. Raises `BitDustError` ``disk-full``."""
+        self._need_room(sum(run.size for _, run in works))
         done: list[Written] = []
         for file, run in works:
             try:

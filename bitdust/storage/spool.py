@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bitdust.crypt.files import make_private_folder, sync_folder
 from bitdust.crypt.merkle import root
+from bitdust.storage.reserve import Reserve, no_reserve
 from bitdust.wire.errors import BitDustError
 
 SMALL = 64 * 1024
@@ -37,12 +38,20 @@ def disk_trouble(error: OSError, what: str) -> SpoolError:
 class Spool:
     """I am the folder. All methods block and belong into a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reserve: Reserve | None = None) -> None:
         self.folder = folder
+        self._reserve = reserve or no_reserve()
 
     def open(self) -> None:
         """Make the folder."""
         make_private_folder(self.folder)
+
+    def need_room(self, size: int) -> None:
+        """Raises `SpoolError` ``disk-full`` when so many bytes more would take what shall stay free."""
+        try:
+            self._reserve.check(self.folder, size, "pieces cannot be kept for their suppliers")
+        except BitDustError as error:
+            raise SpoolError(error.code, str(error)) from error
 
     def _path(self, pack: bytes, index: int) -> Path:
         return self.folder / f"{pack.hex()}.{index}"
@@ -59,6 +68,7 @@ class Spool:
 
     def write_one(self, pack: bytes, index: int, piece: bytes) -> None:
         """Write one piece that is not there yet. Raises `SpoolError`."""
+        self.need_room(len(piece))
         try:
             descriptor = os.open(self._path(pack, index), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "wb", buffering=0) as stream:

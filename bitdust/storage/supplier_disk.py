@@ -78,6 +78,10 @@ class Disk:
         """Bytes that can still be written where ``path`` lies."""
         return shutil.disk_usage(path).free
 
+    def total(self, path: Path) -> int:
+        """Bytes of the whole disk where ``path`` lies."""
+        return shutil.disk_usage(path).total
+
 
 def disk_error(error: OSError | sqlite3.Error) -> BitDustError:
     """What a customer is told about a failure of the disk: ``no-space`` when it is full, else ``internal``."""

@@ -257,7 +257,15 @@ class FoundPiece:
 class Pieces:
     """All pieces of all customers."""
 
-    def __init__(self, disk: Disk, run_in_thread: RunInThread, folder: Path, commits: GroupCommit) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        run_in_thread: RunInThread,
+        folder: Path,
+        commits: GroupCommit,
+        disk_free: Callable[[], int],
+    ) -> None:
+        self._disk_free = disk_free
         self._disk = disk
         self._run_in_thread = run_in_thread
         self._folder = folder
@@ -279,10 +287,20 @@ class Pieces:
         size = record.piece_size
         if known is None and now.used + self.reserved(name.customer) + size > now.room:
             raise no_room(now, size)
+        self._need_disk(size)
         self._coming[name.key] = 0 if known is not None else size
         root = record.roots[name.number]
         writer = PieceWriter(self._disk, self._run_in_thread, name.partial(self._folder), size, root)
         return PieceIntake(self, name, size, signed, writer)
+
+    def _need_disk(self, size: int) -> None:
+        """The disk is never filled: what is still on its way counts as written."""
+        try:
+            left = self._disk_free() - sum(self._coming.values())
+        except OSError as error:
+            raise disk_error(error) from error
+        if size > left:
+            raise BitDustError("no-space", f"the supplier's disk is nearly full; {size} bytes would take its reserve")
 
     def _known(self, database: sqlite3.Connection, name: PieceName, record: PackRecord) -> PieceState | None:
         """A pack is sealed once: another record under a pack's id is refused."""

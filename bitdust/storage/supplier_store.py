@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.storage.reserve import reserved
 from bitdust.storage.supplier_commit import GroupCommit
 from bitdust.storage.supplier_contracts import RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
 from bitdust.storage.supplier_db import PieceState, open_database
@@ -98,6 +99,7 @@ class SupplierStore:
         supplier: Callable[[], bytes] = lambda: bytes(32),
         disk: Disk | None = None,
         database: Path | None = None,
+        reserve_percent: Callable[[], int] = lambda: 0,
     ) -> None:
         self._world = world
         self._settings = settings
@@ -107,7 +109,8 @@ class SupplierStore:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(world.run_in_thread, self._disk, self._write_connection)
-        self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits)
+        self._reserve_percent = reserve_percent
+        self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits, self.disk_free)
         self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy)
         self._heard: dict[bytes, float] = {}
 
@@ -150,8 +153,10 @@ class SupplierStore:
         return int(self._settings.get(DONATED))
 
     def disk_free(self) -> int:
-        """Bytes that can still be written where the pieces lie."""
-        return self._disk.free(self.folder)
+        """Bytes that may still be written where the pieces lie: what shall stay free does not count."""
+        percent = self._reserve_percent()
+        kept_free = reserved(self._disk.total(self.folder), percent) if percent else 0
+        return max(0, self._disk.free(self.folder) - kept_free)
 
     def _now(self) -> int:
         return int(self._world.wall())

@@ -127,6 +127,7 @@ class Node:
         )  # fmt: skip
         self.events: list[tuple[str, dict]] = []
         self.settings = Settings(home / "config")
+        self.settings.set("paths/disk-reserve-percent", 0)
         self.registry = Registry(self.clock, self.world.wall)
         self.me = Me(self.world, self)
         self.me.load()

@@ -1,0 +1,62 @@
+"""The share of a disk that pieces and downloads leave free, so that logs, databases and other programs go on.
+
+What is small and bounded does not ask: catalogs, contracts, key rings, and the tails of customers' logs live in the
+reserve. Nothing is remembered of a full disk; whoever asks again after room was made is served.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.sizes import in_words
+
+SETTING = "paths/disk-reserve-percent"
+
+
+class Usage(Protocol):
+    """A disk's figures, in bytes."""
+
+    @property
+    def total(self) -> int: ...
+
+    @property
+    def free(self) -> int: ...
+
+
+def reserved(total: int, percent: int) -> int:
+    """Bytes of a disk that stay free."""
+    return total * percent // 100
+
+
+class Reserve:
+    """I tell how much may still be written. My methods block for a moment and may be called from any thread."""
+
+    def __init__(self, percent: Callable[[], int], usage: Callable[[Path], Usage] = shutil.disk_usage) -> None:
+        self._percent = percent
+        self.usage = usage
+
+    def left(self, path: Path) -> int:
+        """Bytes that may be written where ``path`` lies or will lie, 0 when there are none."""
+        while not path.exists() and path != path.parent:
+            path = path.parent
+        found = self.usage(path)
+        return max(0, found.free - reserved(found.total, self._percent()))
+
+    def check(self, path: Path, size: int, what: str) -> None:
+        """Raises `BitDustError` ``disk-full`` when ``size`` bytes would go into the reserve."""
+        left = self.left(path)
+        if size > left:
+            raise BitDustError(
+                "disk-full",
+                f"{what}: {in_words(size)} would be written and {in_words(left)} may be, because {self._percent()} % of"
+                f" the disk stay free; make room, or change {SETTING}",
+                needed=size,
+                available=left,
+            )
+
+
+def no_reserve() -> Reserve:
+    """Everything up to the last byte."""
+    return Reserve(lambda: 0)
