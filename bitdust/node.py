@@ -19,6 +19,7 @@ from bitdust import services
 from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
 from bitdust.automats.kernel import Registry
+from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.customers import Customers
@@ -33,12 +34,12 @@ from bitdust.contacts.searching import HiringPorts
 from bitdust.contacts.space import Places, Space
 from bitdust.contacts.suppliers import SuppliersView
 from bitdust.crypt.device import DeviceKey
-from bitdust.crypt.files import make_private_folder, write_safely
 from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.erasure import Erasure, tale
+from bitdust.identity.home_lock import HomeLock, find_passphrase
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.last_resort import begin_again, end_within, leave
@@ -61,26 +62,13 @@ from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World, real_world, share_one_heap
 
-HOME_FORMAT = "1"
 RESTART = 100
 STOP_WITHIN = 4.0
 """Seconds for everything to stop in order; what is not done by then is done again after the next start."""
 LAST_RESORT = 0.7
 """Seconds more for threads that still read or write; nothing that they would leave behind counts before its end."""
+REMINDER = "there is no checked copy of your key file; without one nothing comes back: bitdust identity backup FILE"
 DAY = 86_400
-
-
-def check_home(home: Path) -> None:
-    """Make the home, or refuse one that a newer program wrote; raises `BitDustError` ``newer-home``."""
-    make_private_folder(home)
-    make_private_folder(home / "metadata")
-    path = home / "format"
-    found = path.read_text().strip() if path.exists() else ""
-    if found and found != HOME_FORMAT:
-        text = f"{home} has format {found[:20]}; this program reads format {HOME_FORMAT}: use a newer BitDust"
-        raise BitDustError("newer-home", text)
-    if not found:
-        write_safely(path, HOME_FORMAT.encode() + b"\n")
 
 
 def all_services(parts: Parts) -> list[Service]:
@@ -101,7 +89,7 @@ class Node:
     log = Logger()
 
     def __init__(self, world: World) -> None:
-        check_home(world.home)
+        prepare_home(world.home)
         self.world = world
         self.settings = Settings(world.home / "config")
         self.events = Events(world.clock, world.wall)
@@ -114,6 +102,7 @@ class Node:
         self.on_ready: Callable[[], None] = lambda: None
         self.on_stopping: Callable[[], None] = lambda: None
         self.on_stopped: Callable[[], None] = lambda: None
+        self.passphrase: Callable[[], str | None] = lambda: None
         self._dht_joint, self._recovery = DHTJoint(), RecoveryJoint(parse_seeds)
         self._supplier_joint, self._storage_joint = SupplierJoint(), StorageJoint()
         self.parts = self._build()
@@ -126,6 +115,7 @@ class Node:
             lambda: self.me.present,
             lambda: int.from_bytes(chance(4), "big") / 2**32,
             all_services(self.parts),
+            lambda: str(self.me.absence()),
         )
         self.api = ApiServer(self, TABLE)
         self._recovery.restart_dht = lambda: self.driver.restart("entangled_dht")
@@ -185,6 +175,7 @@ class Node:
             consumers=self.consumers,
             registry=registry,
             me=me,
+            home_lock=HomeLock(world, me),
             cache=cache,
             client=client,
             registration=registration,
@@ -267,7 +258,7 @@ class Node:
     async def _erase_identity(self, erase_private_key: bool) -> dict[str, Any]:
         me = self.parts.me
         fingerprint, sources = me.fingerprint, [str(url) for url in me.document.sources]
-        key_file = None if erase_private_key else self.parts.registration.backup(None)
+        key_file = None if erase_private_key else self.parts.registration.kept_backup()
         suppliers = [row["global_id"] or row["idurl"] for row in self.parts.suppliers.list() if row["idurl"]]
         await self.driver.stop_all()
         try:
@@ -291,6 +282,8 @@ class Node:
 
     async def _start(self) -> None:
         self.load_home()
+        await self._unlock()
+        self._remind()
         await Deferred.fromCoroutine(self.api.start())
         self.on_ready()
         await self.driver.start_all()
@@ -304,6 +297,23 @@ class Node:
         self.parts.family.load()
         self._watch_identity()
 
+    async def _unlock(self) -> None:
+        """Open locked keys where this node was told a passphrase; where it is wrong, the node waits as a locked one."""
+        if not self.parts.me.locked_key:
+            return
+        try:
+            passphrase = self.passphrase()
+            if passphrase is not None:
+                await self.parts.home_lock.unlock(passphrase)
+        except BitDustError as error:
+            self.log.error("the keys stay locked: {why}", why=str(error))
+            self.events.send("home-locked", {"reason": str(error)})
+
+    def _remind(self) -> None:
+        me = self.parts.me
+        if me.present and me.backup_checked is None:
+            self.events.send("backup-reminder", {"global_id": me.global_id, "text": REMINDER})
+
     def _watch_identity(self) -> None:
         def appeared(event: Any) -> None:
             restarting = (
@@ -315,7 +325,13 @@ class Node:
             for kept in self.parts.store.customers():
                 self.parts.presence.watch(kept.contract.customer)
 
+        def unlocked(event: Any) -> None:
+            self._remind()
+            if self.driver.running:
+                appeared(event)
+
         self.events.subscribe(appeared, "local-identity-set")
+        self.events.subscribe(unlocked, "local-identity-unlocked")
         self.events.subscribe(accepted, "new-customer-accepted")
         self.events.subscribe(accepted, "existing-customer-accepted")
 
@@ -373,6 +389,7 @@ def main(home: Path, foreground: bool) -> int:
     room = Room(lambda: setting("logs/file-size"), lambda: setting("logs/files"))
     stop_logging = start_logging(home, lambda: setting("logs/debug-level"), foreground, room=room)
     stop_events = start_event_log(home, node.events, room)
+    node.passphrase = lambda: find_passphrase(setting("personal/passphrase-file"), os.environ)
 
     def failed(failure: Any) -> None:
         print(f"BitDust cannot start: {failure.getErrorMessage()}", file=sys.stderr)

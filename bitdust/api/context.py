@@ -16,6 +16,7 @@ from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
+from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.services.driver import Driver
@@ -146,6 +147,10 @@ class Context(Protocol):
     @property
     def me(self) -> Me:
         """My identity."""
+
+    @property
+    def home_lock(self) -> HomeLock:
+        """The passphrase of the keys in the home."""
 
     @property
     def registration(self) -> Registration:

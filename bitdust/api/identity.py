@@ -10,12 +10,15 @@ from bitdust.api.paths import local_path
 from bitdust.api.people import following
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.files import write_safely
+from bitdust.crypt.keyfile import KeyFile, is_locked
 from bitdust.wire.errors import BitDustError
 
 MAX_KEY_FILE = 100_000
 IDENTITY = "{name, idurl, global_id, fingerprint, sources, contacts, date, version, revision, publickey, devices, …}"
 PASSPHRASE = Param("passphrase", default=None, help="of the private key", secret=True)
 JOIN = Param("join_network", Kind.FLAG, False, help="start the network services as well")
+LOCK_ERRORS = ("wrong-passphrase", "too-many-tries", "not-locked", "broken-identity")
+IN_HOME = "this copy lies in the home itself and is lost with it: keep another one elsewhere"
 WARNING = "keep this file elsewhere: without it nothing can be brought back"
 
 
@@ -26,7 +29,7 @@ WARNING = "keep this file elsewhere: without it nothing can be brought back"
     errors=("no-identity",),
 )
 def identity_get(context: Context, include_xml_source: bool) -> Envelope:
-    """The identity of this node."""
+    """The identity of this node. ``backup_checked`` is null until a copy of its key file was read back."""
     return _mine(context, include_xml_source)
 
 
@@ -76,6 +79,73 @@ def identity_backup(context: Context, destination_filepath: str, passphrase: str
     return ok({"local_path": str(path)}, message=WARNING)
 
 
+@method(
+    Route("POST", "/identity/backup/check/v1", ("/i/b/c",)),
+    params=(
+        Param("source_filepath", default="", help="absolute path of the key file on the node's machine"),
+        Param("private_key_source", default=None, help="its text, when the node cannot read it", secret=True),
+        PASSPHRASE,
+    ),
+    returns="{checked, fingerprint, idurls, encrypted, counts}",
+    errors=("no-identity", "wrong-key", "passphrase-needed", "wrong-passphrase", "bad-key", "not-a-key-file"),
+)
+async def identity_backup_check(
+    context: Context, source_filepath: str, private_key_source: str | None, passphrase: str | None
+) -> Envelope:
+    """Read a key file back and compare its key with this identity's. Where it is good, and lies outside of the home,
+    the node reminds nobody of a backup any more."""
+    mine = context.me.fingerprint
+    if not (source_filepath or private_key_source):
+        raise BadArgument("give 'source_filepath', 'private_key_source', or both")
+    text = private_key_source or _read_key_file(source_filepath, "source_filepath")
+    secret = passphrase.encode() if passphrase else None
+    found = await context.world.run_in_thread(KeyFile.read, text, secret)
+    if found.master.fingerprint != mine:
+        text = f"this is the key file of another identity; it does not bring {context.me.global_id} back"
+        raise BitDustError("wrong-key", text)
+    counts = not (source_filepath and _in_home(context, source_filepath))
+    if counts:
+        context.me.note_backup()
+    told = {"checked": context.world.wall(), "fingerprint": mine.hex(), "idurls": [str(url) for url in found.idurls]}
+    return ok(told | {"encrypted": is_locked(text), "counts": counts}, message=None if counts else IN_HOME)
+
+
+def _in_home(context: Context, name: str) -> bool:
+    return Path(name).resolve().is_relative_to(context.world.home.resolve())
+
+
+@method(
+    Route("POST", "/identity/lock/v1", ("/i/l",)),
+    params=(Param("passphrase", help="8 to 1000 characters", secret=True),),
+    returns="{locked: true}",
+    errors=("no-identity", "locked", "bad-passphrase"),
+)
+async def identity_lock(context: Context, passphrase: str) -> Envelope:
+    """Keep the private keys of the home under a passphrase. The node goes on; from its next start on it waits for
+    `identity_unlock`. Where they were locked before, this is the new passphrase."""
+    await context.home_lock.lock(passphrase)
+    return ok({"locked": True}, message="remember the passphrase: without it only your key file brings you back")
+
+
+@method(
+    Route("POST", "/identity/unlock/v1", ("/i/u",)),
+    params=(
+        Param("passphrase", help="that the keys were locked with", secret=True),
+        Param("permanently", Kind.FLAG, False, help="keep the keys without a passphrase from now on"),
+    ),
+    returns=IDENTITY,
+    errors=LOCK_ERRORS,
+)
+async def identity_unlock(context: Context, passphrase: str, permanently: bool) -> Envelope:
+    """Open the locked keys of the home; services that waited for them start. After a wrong passphrase the next one is
+    taken after a pause that grows (``too-many-tries``, with ``seconds``)."""
+    if permanently:
+        await context.home_lock.remove(passphrase)
+    else:
+        await context.home_lock.unlock(passphrase)
+    return _mine(context, False)
+
+
 def _may_replace(context: Context, path: Path) -> bool:
     """Nothing is there, or an earlier key file of this identity."""
     if not path.exists():
@@ -115,14 +185,14 @@ async def identity_recover(
     if (private_key_source is None) == (private_key_local_file is None):
         raise BadArgument("give either 'private_key_source' or 'private_key_local_file'")
     _refuse_second(context)
-    text = private_key_source if private_key_source is not None else _read_key_file(private_key_local_file or "")
+    text = private_key_source or _read_key_file(private_key_local_file or "", "private_key_local_file")
     secret = passphrase.encode() if passphrase else None
     await following(context.registration.recover(text, secret, known_idurl))
     return await _joined(context, join_network)
 
 
-def _read_key_file(name: str) -> str:
-    path = local_path(name, "private_key_local_file")
+def _read_key_file(name: str, parameter: str) -> str:
+    path = local_path(name, parameter)
     state = path.stat()
     if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_KEY_FILE:
         raise BitDustError("bad-key", f"{path} is no key file")
@@ -130,6 +200,8 @@ def _read_key_file(name: str) -> str:
 
 
 def _refuse_second(context: Context) -> None:
+    if context.me.locked_key:
+        raise context.me.absence()
     if context.me.present:
         raise BitDustError("identity-exists", f"this node is already {context.me.global_id}")
 
@@ -141,7 +213,8 @@ async def _joined(context: Context, join_network: bool) -> Envelope:
 
 
 def _mine(context: Context, with_xml: bool) -> Envelope:
-    return ok(context.me.document.as_json(context.me.addresses, with_xml))
+    shown = context.me.document.as_json(context.me.addresses, with_xml)
+    return ok(shown | {"backup_checked": context.me.backup_checked})
 
 
 @method(

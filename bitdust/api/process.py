@@ -31,11 +31,23 @@ def process_restart(context: Context) -> Envelope:
     return ok({"restarted": True})
 
 
-@method(Route("GET", "/process/health/v1", ("/p/h",)), errors=("unhealthy",))
+@method(
+    Route("GET", "/process/health/v1", ("/p/h",)),
+    returns="{identity: ready, none or locked; backup_checked: seconds since 1970 or null}",
+    errors=("unhealthy",),
+)
 def process_health(context: Context) -> Envelope:
-    """Answers OK while the node works: for health checks."""
+    """Answers OK while the node works: for health checks. A node whose keys are locked is well, it waits: a restart
+    would not help it, so that is told in ``identity`` and is no error."""
     context.health()
-    return ok()
+    return ok(_standing(context))
+
+
+def _standing(context: Context) -> dict[str, Any]:
+    me = context.me
+    if me.present:
+        return {"identity": "ready", "backup_checked": me.backup_checked}
+    return {"identity": "locked" if me.locked_key else "none", "backup_checked": None}
 
 
 @method(

@@ -36,6 +36,7 @@ def daemon(session: Session) -> None:
 def launch(base: Path) -> None:
     """A node in a process group of its own, without our files; returns when its API is up. Raises `ApiError`."""
     home = home_of(base)
+    refuse_newer_home(home)
     logs = home / "logs"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
@@ -61,11 +62,23 @@ def launch(base: Path) -> None:
         raise ApiError("slow-start", f"BitDust is starting but does not answer yet; see {logs}/stdout.log")
 
 
+def refuse_newer_home(home: Path) -> None:
+    """Raises `ApiError` for a home that this program does not understand, before anything in it is touched."""
+    from bitdust.config.home import refuse_newer
+    from bitdust.wire.errors import BitDustError
+
+    try:
+        refuse_newer(home)
+    except BitDustError as error:
+        raise ApiError(error.code, str(error)) from None
+
+
 @click.command()
 @click.option("--detached", is_flag=True, hidden=True)
 @click.pass_obj
 def start(session: Session, detached: bool) -> None:
     """Start the node in the foreground, until Ctrl-C or `bitdust stop`."""
+    refuse_newer_home(session.home)
     try:
         lock = ProcessLock.take(session.home)
     except AlreadyRunning as error:

@@ -65,10 +65,12 @@ def write_setting(session: Session, key: str, value: str) -> dict[str, Any]:
 
 def open_settings(session: Session) -> "Settings":
     """The settings' file itself, while no node runs."""
+    from bitdust.config.home import refuse_newer
     from bitdust.config.settings import Settings
     from bitdust.wire.errors import BitDustError
 
     try:
+        refuse_newer(session.home)
         return Settings(session.home / "config")
     except BitDustError as error:
         raise ApiError(error.code, str(error)) from None

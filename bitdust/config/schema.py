@@ -91,6 +91,13 @@ _OPTIONS = (
     ),
     Option("paths/restore", "dir", "", "restore", "Folder for downloads without a target; empty: your home folder."),
     Option(
+        "personal/passphrase-file",
+        "str",
+        "",
+        "passphrase file",
+        "Opens locked keys at start: a file with the passphrase, readable only by you.",
+    ),
+    Option(
         "personal/private-key-size",
         "int",
         2048,

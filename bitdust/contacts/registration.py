@@ -234,6 +234,8 @@ class Registration:
     def _refuse_second(self) -> None:
         if self.me.present:
             raise BitDustError("identity-exists", f"this node is already {self.me.global_id}")
+        if self.me.locked_key:
+            raise self.me.absence()
         if self._busy:
             raise BitDustError("busy", "an identity is being created or recovered already")
 
@@ -272,9 +274,16 @@ class Registration:
 
     def backup(self, passphrase: bytes | None) -> str:
         """The text of a key file with fresh hints."""
+        return self._key_file().write(passphrase)
+
+    def kept_backup(self) -> str:
+        """The text of a key file that guards the key as the home does: under its passphrase, where it has one."""
+        return self._key_file().write(locked=self.me.kept_locked())
+
+    def _key_file(self) -> KeyFile:
         document = self.me.document
         hints = evolve(self.make_hints(), revision=document.revision)
-        return KeyFile(document.sources, self.me.master, hints).write(passphrase)
+        return KeyFile(document.sources, self.me.master, hints)
 
 
 def _merged_devices(mine: tuple[Device, ...], other: tuple[Device, ...]) -> tuple[Device, ...]:

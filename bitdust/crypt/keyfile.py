@@ -115,12 +115,31 @@ class KeyFile:
         hints, damaged = _hints(text)
         return cls(_idurls(text), MasterKey.from_pem(pem, passphrase), hints, damaged)
 
-    def write(self, passphrase: bytes | None = None) -> str:
-        """The text; a passphrase, unless it is empty, encrypts the key in it (scrypt, RFC 7914, and AES-256-GCM)."""
+    def write(self, passphrase: bytes | None = None, locked: str = "") -> str:
+        """The text; a passphrase, unless it is empty, encrypts the key in it (scrypt, RFC 7914, and AES-256-GCM).
+        ``locked`` is the key as `lock_key` gave it, where that is at hand."""
         pem = self.master.to_pem()
-        key = pem if not passphrase else _block(_ENCRYPTED, _encrypt(pem.encode(), passphrase))
+        key = locked or (lock_key(pem, passphrase) if passphrase else pem)
         urls = "".join(f"{url}\n" for url in self.idurls)
         return urls + key + _block(_HINTS, self.hints.to_bytes())
+
+
+def lock_key(pem: str, passphrase: bytes) -> str:
+    """The encrypted block of a key, as the home keeps a locked one. Slow on purpose (scrypt): use a thread."""
+    return _block(_ENCRYPTED, _encrypt(pem.encode(), passphrase))
+
+
+def is_locked(text: str) -> bool:
+    """Whether a passphrase is needed to read the key in this text."""
+    return f"-----BEGIN {_ENCRYPTED}-----" in text
+
+
+def unlock_key(text: str, passphrase: bytes) -> str:
+    """The PEM that `lock_key` was given; raises `WireError` wrong-passphrase, malformed. As slow as `lock_key`."""
+    box = _find_block(text, _ENCRYPTED)
+    if box is None:
+        raise WireError("malformed", "there is no locked key in this text")
+    return _decrypt(box, passphrase)
 
 
 def _block(name: str, data: bytes) -> str:

@@ -23,6 +23,8 @@ OWN = (
     "metadata/devicekey.next",
     "metadata/keyring",
     "metadata/username",
+    "metadata/backup",
+    "metadata/reminded",
     "metadata/family",
     "metadata/family.inherited",
     "metadata/contracts",

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.device import DeviceKey, certify
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
+from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
+from bitdust.identity.backup_mark import MARK, read_mark, write_mark
 from bitdust.identity.document import Device, IdentityDocument, compare
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -19,7 +21,11 @@ from bitdust.wire.records import DeviceAddresses, DeviceCertificate
 from bitdust.wire.signed import Signed
 from bitdust.world import World
 
+T = TypeVar("T")
 NEXT_DEVICE = "devicekey.next"
+SEALED = b"sealed "
+"""What a device key begins with that only the master key opens."""
+LOCKED = "locked: run bitdust unlock"
 
 
 class EventsPort(Protocol):
@@ -42,53 +48,114 @@ class Me:
         self._certificate: DeviceCertificate | None = None
         self._addresses: list[str] = []
         self._ring = KeyRing()
+        self._locked_key = ""
+        self._keeps_locked = False
         self._waiting: list[Deferred[None]] = []
         self._watchers: list[Callable[[], None]] = []
 
     def load(self) -> None:
-        """Read the home; raises `BitDustError` ``broken-identity`` that names the file when one is damaged."""
-        path = self._folder / "localidentity"
-        if not path.exists():
+        """Read the home; raises `BitDustError` ``broken-identity`` that names the file when one is damaged.
+
+        Where the keys are locked, the identity stays absent until `open`.
+        """
+        if not (self._folder / "localidentity").exists():
             return
-        try:
-            path = self._folder / "mykeyfile"
-            master = MasterKey.from_pem(path.read_text())
-            path = self._folder / "devicekey"
-            device = _read_device(path)
-            path = self._folder / "localidentity"
-            document = IdentityDocument.parse(path.read_bytes())
-            path = self._folder / NEXT_DEVICE
-            device = self._finish_renewal(path, document) or device
-            path = self._folder / "keyring"
-            ring = KeyRing.from_bytes(master.unseal(path.read_bytes())) if path.exists() else KeyRing()
-        except (OSError, ValueError) as error:
-            text = f"{path} is missing or damaged ({error}); bring it back from a copy, or recover from your key file"
-            raise BitDustError("broken-identity", text) from error
+        key = self._read("mykeyfile", Path.read_text)
+        if is_locked(key):
+            self._locked_key = key
+        else:
+            self.open(self._read("mykeyfile", lambda path: MasterKey.from_pem(key)))
+
+    def open(self, master: MasterKey) -> None:
+        """Take the key of this home, and read with it what else the home keeps; raises as `load` does."""
+        document = self._read("localidentity", lambda path: IdentityDocument.parse(path.read_bytes()))
+        device = self._read("devicekey", lambda path: _read_device(path, master))
+        device = self._read(NEXT_DEVICE, lambda path: self._finish_renewal(path, document, master)) or device
+        ring = self._read("keyring", lambda path: _read_ring(path, master))
         if document.fingerprint != master.fingerprint or document.device(device.id) is None:
             text = f"the keys in {self._folder} do not belong to its identity; recover from your key file"
             raise BitDustError("broken-identity", text)
         self._master, self._device, self._document, self._ring = master, device, document, ring
         self._certificate = certify(master, device.public, self.device_number)
+        self._keeps_locked, self._locked_key = bool(self._locked_key), ""
 
-    def _finish_renewal(self, path: Path, document: IdentityDocument) -> DeviceKey | None:
+    def _read(self, name: str, read: Callable[[Path], T]) -> T:
+        path = self._folder / name
+        try:
+            return read(path)
+        except (OSError, ValueError) as error:
+            text = f"{path} is missing or damaged ({error}); bring it back from a copy, or recover from your key file"
+            raise BitDustError("broken-identity", text) from error
+
+    def _finish_renewal(self, path: Path, document: IdentityDocument, master: MasterKey) -> DeviceKey | None:
         """The key of a renewal that a crash cut off, if its document was written; else that key never counted."""
         if not path.exists():
             return None
-        device = _read_device(path)
+        device = _read_device(path, master)
         counts = document.valid_device(device.public)
         if counts:
-            write_safely(self._folder / "devicekey", device.seed.hex().encode())
+            write_safely(self._folder / "devicekey", path.read_bytes())
         remove_safely(path)
         return device if counts else None
+
+    @property
+    def locked_key(self) -> str:
+        """The key of this home as it is kept, while it waits for its passphrase; empty at any other time."""
+        return self._locked_key
+
+    @property
+    def keeps_locked(self) -> bool:
+        """Whether the home keeps my keys under a passphrase."""
+        return self._keeps_locked or bool(self._locked_key)
+
+    def kept_locked(self) -> str:
+        """My master key as the home keeps it under a passphrase; empty where it keeps it without one."""
+        return self._read("mykeyfile", Path.read_text) if self.keeps_locked else ""
+
+    def keep_locked(self, key: str) -> None:
+        """From now on the home keeps my keys under a passphrase; ``key`` is my master key, locked.
+
+        The device's key goes first, sealed to the master key: whenever this is cut off, the home can be read.
+        """
+        write_safely(self._folder / "devicekey", self._sealed(self.device))
+        write_safely(self._folder / "mykeyfile", key.encode())
+        self._keeps_locked = True
+
+    def keep_open(self) -> None:
+        """From now on the home keeps my keys as they are."""
+        write_safely(self._folder / "mykeyfile", self.master.to_pem().encode())
+        self._keeps_locked = False
+        write_safely(self._folder / "devicekey", self._kept_device(self.device))
+
+    def _kept_device(self, device: DeviceKey) -> bytes:
+        return self._sealed(device) if self._keeps_locked else device.seed.hex().encode()
+
+    def _sealed(self, device: DeviceKey) -> bytes:
+        return SEALED + self.master.public.seal(device.seed).hex().encode()
+
+    @property
+    def backup_checked(self) -> float | None:
+        """When a copy of my key file was last read back and found good (seconds since 1970), or None."""
+        return read_mark(self._folder).when(self.fingerprint)
+
+    def note_backup(self) -> None:
+        """A copy of my key file was just read back and is good."""
+        write_mark(self._folder, self.fingerprint, self._world.wall())
 
     @property
     def present(self) -> bool:
         """Whether there is an identity."""
         return self._document is not None
 
+    def absence(self) -> BitDustError:
+        """Why there is no identity to work with."""
+        if self._locked_key:
+            return BitDustError("locked", LOCKED)
+        return BitDustError("no-identity", "there is no identity yet: create or recover one")
+
     def _need(self, value: Any) -> Any:
         if value is None:
-            raise BitDustError("no-identity", "there is no identity yet: create or recover one")
+            raise self.absence()
         return value
 
     @property
@@ -168,7 +235,8 @@ class Me:
     def adopt(self, document: IdentityDocument, master: MasterKey, device: DeviceKey, fresh: bool = True) -> None:
         """Become this identity; the keys are on the disk before the document is.
 
-        ``fresh`` makes a first key ring; a recovered identity waits for the one that its suppliers keep.
+        ``fresh`` makes a first key ring; a recovered identity waits for the one that its suppliers keep, and its key
+        file has just shown that it is good.
         """
         known = document.device(device.id)
         if document.fingerprint != master.fingerprint or known is None:
@@ -176,6 +244,10 @@ class Me:
         make_private_folder(self._folder)
         write_safely(self._folder / "mykeyfile", master.to_pem().encode())
         write_safely(self._folder / "devicekey", device.seed.hex().encode())
+        if fresh:
+            remove_safely(self._folder / MARK)
+        else:
+            write_mark(self._folder, master.fingerprint, self._world.wall())
         write_safely(self._folder / "username", document.name.encode())
         self._master, self._device, self._document = master, device, document
         self._certificate = certify(master, device.public, known.number)
@@ -183,7 +255,16 @@ class Me:
         if fresh:
             self.ensure_master_secret()
         write_safely(self._folder / "localidentity", document.xml)
-        self._events.send("local-identity-set", {"idurl": str(document.idurl), "revision": document.revision})
+        self._keeps_locked, self._locked_key = False, ""
+        self._appeared("local-identity-set")
+
+    def unlock(self, master: MasterKey) -> None:
+        """`open` a home that was locked, and tell everybody who waits for an identity; raises as `load` does."""
+        self.open(master)
+        self._appeared("local-identity-unlocked")
+
+    def _appeared(self, event: str) -> None:
+        self._events.send(event, {"idurl": str(self.document.idurl), "revision": self.document.revision})
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
             deferred.callback(None)
@@ -238,9 +319,9 @@ class Me:
         document = self.revise(devices=(*devices[-7:], Device(number, revision, new.public)))
         certificate = certify(self.master, new.public, number)
         # Both keys are there until the document tells which of them counts: a crash at any moment leaves a whole home.
-        write_safely(self._folder / NEXT_DEVICE, new.seed.hex().encode())
+        write_safely(self._folder / NEXT_DEVICE, self._kept_device(new))
         write_safely(self._folder / "localidentity", document.xml)
-        write_safely(self._folder / "devicekey", new.seed.hex().encode())
+        write_safely(self._folder / "devicekey", self._kept_device(new))
         remove_safely(self._folder / NEXT_DEVICE)
         self._device, self._certificate = new, certificate
         self._take(document)
@@ -270,5 +351,12 @@ class Me:
         return f"<Me {self.global_id if self.present else 'nobody'}>"
 
 
-def _read_device(path: Path) -> DeviceKey:
-    return DeviceKey.from_seed(bytes.fromhex(path.read_text().strip()))
+def _read_device(path: Path, master: MasterKey) -> DeviceKey:
+    kept = path.read_bytes().strip()
+    if kept.startswith(SEALED):
+        return DeviceKey.from_seed(master.unseal(bytes.fromhex(kept.removeprefix(SEALED).decode())))
+    return DeviceKey.from_seed(bytes.fromhex(kept.decode()))
+
+
+def _read_ring(path: Path, master: MasterKey) -> KeyRing:
+    return KeyRing.from_bytes(master.unseal(path.read_bytes())) if path.exists() else KeyRing()

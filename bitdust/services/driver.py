@@ -49,7 +49,7 @@ class ServiceHandle:
 
     def missing(self) -> str | None:
         if self.service.needs_identity and not self._driver.identity_present():
-            return "waits for an identity: create or recover one"
+            return self._driver.absence()
         return None
 
     def needs_off(self) -> str | None:
@@ -109,7 +109,8 @@ class ServiceHandle:
 
 
 class Driver:
-    """Owns all services of a node. ``identity_present`` tells whether services that need an identity may run."""
+    """Owns all services of a node. ``identity_present`` tells whether services that need an identity may run,
+    ``absence`` in words why not."""
 
     def __init__(
         self,
@@ -120,10 +121,12 @@ class Driver:
         identity_present: Callable[[], bool],
         random: Callable[[], float],
         services: Iterable[Service],
+        absence: Callable[[], str] = lambda: "waits for an identity: create or recover one",
     ) -> None:
         self.registry = registry
         self.clock = clock
         self.identity_present = identity_present
+        self.absence = absence
         self.random = random
         self._settings = settings
         self._events = events
@@ -134,6 +137,11 @@ class Driver:
         self._handles = {name: ServiceHandle(self, found[name]) for name in self._order}
         self._forget = settings.on_change("services/", self._setting_changed)
         self._running = False
+
+    @property
+    def running(self) -> bool:
+        """From `start_all` to `stop_all`."""
+        return self._running
 
     def start_all(self) -> "Deferred[None]":
         """Start what is enabled, in boot order; fires when nothing is on its way any more."""

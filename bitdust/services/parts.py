@@ -21,6 +21,7 @@ from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
+from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.storage.storage import Storage
@@ -46,6 +47,7 @@ class Parts:
     consumers: Consumers
     registry: Registry
     me: Me
+    home_lock: HomeLock
     cache: IdentityCache
     client: IdentityClient
     registration: Registration

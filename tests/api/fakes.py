@@ -86,7 +86,7 @@ class FakeContext:
         self.registry = Registry(clock)
         self.following = Following(self.registry, self.events)
         self.watching = Watching(self.registry)
-        self.me = Anything(present=False, global_id="", key_ring=None)
+        self.me = Anything(present=False, global_id="", key_ring=None, locked_key="", backup_checked=None)
         self.cache = Anything(all=list)
         self.registration = self.storage = self.suppliers = self.customers = self.space = Anything()
         self.presence = Anything()

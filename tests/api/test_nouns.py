@@ -14,10 +14,12 @@ from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.api.table import Method
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.master import MasterKey
 from bitdust.desktop import Desktop
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
+from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.names import IDURL
@@ -98,6 +100,49 @@ class ServiceOffTests(NounCase):
 
 
 class IdentityTests(NounCase):
+    def test_backup_check(self) -> None:
+        """A key file that is read back and good is noted; another's, a locked one and one in the home are not."""
+        self.become_alice()
+        health = lambda: self.result("process_health")  # noqa: E731
+        self.assertEqual(health(), {"identity": "ready", "backup_checked": None})
+        where = (IDURL.parse("http://id.example/alice.xml"),)
+        mine, other = (KeyFile(where, master(name)) for name in ("alice", "bob"))
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        for name, text in (("mine", mine.write()), ("other", other.write()), ("locked", mine.write(b"word"))):
+            (folder / name).write_text(text)
+            (self.context.world.home / name).write_text(text)
+        check = "identity_backup_check"
+        self.assertEqual(self.code(check), "bad-argument")
+        self.assertEqual(self.code(check, source_filepath=str(folder / "other")), "wrong-key")
+        self.assertEqual(self.code(check, source_filepath=str(folder / "locked")), "passphrase-needed")
+        self.assertEqual(self.code(check, source_filepath=str(folder / "locked"), passphrase="w"), "wrong-passphrase")
+        self.assertEqual(self.code(check, private_key_source="hello"), "not-a-key-file")
+        inside = self.call(check, source_filepath=str((self.context.world.home / "mine").absolute()))
+        self.assertEqual((inside["result"]["counts"], "keep another" in inside["message"]), (False, True))
+        self.assertIsNone(health()["backup_checked"])
+        found = self.result(check, source_filepath=str(folder / "locked"), passphrase="word")
+        self.assertEqual((found["counts"], found["encrypted"], found["checked"]), (True, True, 1000.0))
+        self.assertEqual(health()["backup_checked"], 1000.0)
+        self.assertEqual(self.result("identity_get")["backup_checked"], 1000.0)
+
+    def test_lock(self) -> None:
+        """A locked node tells so in its health, in every answer that needs the identity, and opens by passphrase."""
+        self.become_alice()
+        self.context.home_lock = HomeLock(self.context.world, self.context.me)
+        self.assertEqual(self.result("identity_lock", passphrase="correct horse"), {"locked": True})
+        self.context.me = Me(self.context.world, self.context.events)
+        self.context.me.load()
+        self.context.home_lock = HomeLock(self.context.world, self.context.me)
+        self.assertEqual(self.result("process_health"), {"identity": "locked", "backup_checked": None})
+        self.assertEqual(self.code("identity_get"), "locked")
+        self.assertEqual(self.code("identity_create", username="other"), "locked")
+        self.assertEqual(self.code("identity_unlock", passphrase="wrong horse"), "wrong-passphrase")
+        self.assertEqual(self.code("identity_unlock", passphrase="correct horse"), "too-many-tries")
+        self.clock.advance(1)
+        self.assertEqual(self.result("identity_unlock", passphrase="correct horse", permanently=1)["name"], "alice")
+        self.assertFalse(self.context.me.keeps_locked)
+
     def test_get(self) -> None:
         """Without an identity there is an error; with one, the fields that clients read."""
         self.assertEqual(self.code("identity_get"), "no-identity")
