@@ -116,7 +116,7 @@ def _in_home(context: Context, name: str) -> bool:
 
 @method(
     Route("POST", "/identity/lock/v1", ("/i/l",)),
-    params=(Param("passphrase", help="8 to 1000 characters", secret=True),),
+    params=(Param("passphrase", help="8 to 1000 characters", secret=True, example="correct horse battery"),),
     returns="{locked: true}",
     errors=("no-identity", "locked", "bad-passphrase"),
 )
@@ -130,7 +130,7 @@ async def identity_lock(context: Context, passphrase: str) -> Envelope:
 @method(
     Route("POST", "/identity/unlock/v1", ("/i/u",)),
     params=(
-        Param("passphrase", help="that the keys were locked with", secret=True),
+        Param("passphrase", help="that the keys were locked with", secret=True, example="correct horse battery"),
         Param("permanently", Kind.FLAG, False, help="keep the keys without a passphrase from now on"),
     ),
     returns=IDENTITY,
