@@ -496,6 +496,23 @@ class FileTests(SettingsTestCase):
         self.assertEqual((contents.line_of("b"), contents.line_of("c")), (3, None))
 
 
+OPERATORS = """
+    interface/api/auth-secret-enabled logs/debug-level
+    logs/{api-enabled,automat-events-enabled,automat-transitions-enabled,packet-enabled}
+    services/gateway/p2p-timeout personal/private-key-size
+    services/entangled-dht/{udp-port,known-nodes,attached-layers,enabled}
+    services/identity-server/{host,web-port,tcp-port,enabled}
+    services/identity-propagate/{known-servers,preferred-servers,min-servers,max-servers,automatic-rotate-enabled}
+    services/identity-propagate/health-check-interval-seconds
+    services/proxy-transport/{enabled,preferred-routers} services/proxy-server/enabled
+    services/supplier/{enabled,donated-space} services/customer/{enabled,suppliers-number,needed-space}
+    services/employer/{candidates,replace-critically-offline-enabled}
+    services/backups/{block-size,max-copies,keep-local-copies-enabled,wait-suppliers-enabled}
+    services/private-groups/{message-ack-timeout,broker-connect-timeout,preferred-brokers} services/network/enabled
+"""
+"""What scripts of older nodes set before they start one."""
+
+
 class SchemaTests(SynchronousTestCase):
     """The settings of this program."""
 
@@ -509,6 +526,15 @@ class SchemaTests(SynchronousTestCase):
         for key, option in default_schema().items():
             self.assertTrue(option.label and option.help.endswith("."), key)
             self.assertRegex(key, r"^[a-z0-9-]+(/[a-z0-9-]+){1,2}$")
+
+    def test_scripts_of_older_nodes(self) -> None:
+        """Every setting that operators of older nodes write is taken, and says so where nothing reads it."""
+        known = default_schema()
+        for group in OPERATORS.split():
+            head, _, names = group.partition("{")
+            for name in names.rstrip("}").split(",") if names else [""]:
+                self.assertIn(head + name, known)
+        self.assertIn("nothing in this version reads it", known["services/proxy-server/enabled"].help)
 
     def test_defaults_that_differ_from_the_originals(self) -> None:
         """The defaults of the design: safe, without limits of speed, nothing wiped by a timer."""
