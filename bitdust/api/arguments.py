@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -14,6 +16,9 @@ MAX_TEXT = 100_000
 MAX_LIST = 1_000
 MAX_INTEGER = 2**63
 MAX_JSON_DEPTH = 64
+AROUND_ARGUMENTS = 4
+"""Levels of a body or message that lie around an argument."""
+LARGEST_NUMBER = sys.float_info.max
 
 
 class BadArgument(BitDustError):
@@ -64,7 +69,7 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, str) and len(value) <= 40:
         value = float(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
         raise ValueError("a number")
     return float(value)
 
@@ -92,7 +97,9 @@ def _list(value: Any) -> list[str]:
 
 
 def _scalar(value: Any) -> Any:
-    if isinstance(value, bool | int | float) and math.isfinite(value):
+    if isinstance(value, bool | int | float):
+        if not abs(value) <= LARGEST_NUMBER:
+            raise ValueError("a number within the range of a 64-bit float")
         return value
     return _list(value) if isinstance(value, list) else _text(value)
 
@@ -114,29 +121,35 @@ _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
 }
 
 
-def depth(value: Any) -> int:
-    """How many lists and dictionaries lie inside each other."""
+def depth(value: Any, most: int = MAX_JSON_DEPTH + 1) -> int:
+    """How many lists and dictionaries lie inside each other; counting ends at ``most``."""
     level = 0
     layer = [value]
-    while layer := [item for item in layer if isinstance(item, list | dict)]:
+    while level < most and (layer := [item for item in layer if isinstance(item, list | dict)]):
         level += 1
         layer = [inner for item in layer for inner in (item.values() if isinstance(item, dict) else item)]
     return level
 
 
 def parse_json(data: bytes | str) -> Any:
-    """JSON without NaN and duplicate keys; raises `BadArgument`."""
+    """JSON without NaN, duplicate keys and endless nesting; raises `BadArgument`."""
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise BadArgument(f"not JSON: {error}") from error
+        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise BadArgument("not JSON: it has too many levels") from None
+    except ValueError as error:
+        reason = "a number has too many digits" if "int_max_str_digits" in str(error) else error
+        raise BadArgument(f"not JSON: {reason}") from error
+    if depth(value, MAX_JSON_DEPTH + AROUND_ARGUMENTS + 1) > MAX_JSON_DEPTH + AROUND_ARGUMENTS:
+        raise BadArgument(f"JSON of more than {MAX_JSON_DEPTH} levels")
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"{twice[:80]!r} is given twice")
     return found
 

@@ -5,6 +5,8 @@ from typing import Any
 from bitdust.wire.errors import BitDustError
 
 Envelope = dict[str, Any]
+MAX_SENTENCE = 2_000
+"""Characters of an error; a sentence that repeats what it was given is cut here."""
 
 
 def ok(result: Any = None, message: str | None = None, **extra: Any) -> Envelope:
@@ -33,4 +35,5 @@ def failed(code: str, text: str, **details: Any) -> Envelope:
 
 def failed_with(error: BitDustError) -> Envelope:
     """The failure that an error tells of."""
-    return failed(error.code, str(error), **error.details)
+    text = str(error)
+    return failed(error.code, text if len(text) <= MAX_SENTENCE else f"{text[:MAX_SENTENCE]}…", **error.details)

@@ -1,16 +1,20 @@
 """``bitdust api METHOD key=value …``: any method of the API."""
 
-import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bitdust.api.arguments import BadArgument, parse_json
 from bitdust.cli.client import ApiError
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_json
+from bitdust.cli.output import printable, show_json
 from bitdust.cli.reference import find, method_names, show_list, show_page, suggestion
+
+METHOD = re.compile(r"[A-Za-z0-9_]{1,100}")
+YEAR = re.compile(r"(\d{4})?", re.ASCII)
 
 
 @click.command(add_help_option=False)
@@ -34,8 +38,8 @@ def api(ctx: click.Context, generation: str, method: str | None, arguments: tupl
     if explain:
         show_method(method, generation)
         return
-    if not method.isidentifier() or not (generation or "2016").isdigit():
-        raise click.UsageError("METHOD is a name such as config_get, YEAR a number such as 2016")
+    if not METHOD.fullmatch(method) or not YEAR.fullmatch(generation):
+        raise click.UsageError("METHOD is a name such as config_get, YEAR a number such as 2016; see: bitdust api")
     given = dict(parse_argument(argument) for argument in arguments)
     if len(given) != len(arguments):
         raise click.UsageError("an argument is given twice")
@@ -60,11 +64,11 @@ def parse_argument(argument: str) -> tuple[str, Any]:
     """Name and value; raises `click.UsageError`."""
     name, equals, value = argument.partition("=")
     if not equals or not name.rstrip(":").isidentifier():
-        raise click.UsageError(f"{argument!r} is not of the form key=value")
+        raise click.UsageError(f"{argument[:80]!r} is not of the form key=value")
     if name.endswith(":"):
         return name[:-1], _json(argument, value)
     if value == "-":
-        return name, sys.stdin.read()
+        return name, _standard_input()
     if value.startswith("@"):
         return name, _file(value[1:])
     return name, _json(argument, value) if value.startswith(("{", "[")) else value
@@ -72,13 +76,20 @@ def parse_argument(argument: str) -> tuple[str, Any]:
 
 def _json(argument: str, value: str) -> Any:
     try:
-        return json.loads(value)
-    except ValueError as error:
-        raise click.UsageError(f"{argument!r} is not JSON: {error}") from None
+        return parse_json(value)
+    except BadArgument as error:
+        raise click.UsageError(f"{printable(argument[:80])!r}: the value is {error}") from None
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"standard input is not UTF-8 text: {error}") from None
 
 
 def _file(name: str) -> str:
     try:
         return Path(name).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{name} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{printable(name)} cannot be read: {error}") from None

@@ -42,6 +42,16 @@ TOO_LARGE = Refusal(413, "too-large", f"the body has more than {MAX_BODY} bytes"
 _log = Logger()
 
 
+def _unreadable() -> bytes:
+    text = "this is not HTTP/1.1 as the API reads it; a request line and its headers have at most 16 KiB"
+    body = pretty(failed("bad-request", text))
+    head = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n" + JSON_HEADERS
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+UNREADABLE = _unreadable()
+
+
 class RestApi:
     """What the requests of one listener share."""
 
@@ -281,6 +291,12 @@ class ApiChannel(HTTPChannel):
         """Count it no more."""
         self.factory.channels.closed(self)
         self._base.connectionLost(reason)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Twisted cannot read this as HTTP: say so in an envelope, too."""
+        transport: Any = self.transport
+        transport.write(UNREADABLE)
+        self.hang_up()
 
     @property
     def is_idle(self) -> bool:

@@ -134,7 +134,8 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         if not isinstance(generation, str):
             raise BadArgument("generation must be a text such as 2016")
         row = self._api.table.named(name, generation) if isinstance(name, str) else None
-        kwargs = message.get("kwargs") or {}
+        kwargs = message.get("kwargs")
+        kwargs = {} if kwargs is None else kwargs
         if row is None:
             raise BadArgument(f"method {str(name)[:80]!r} not found")
         if not isinstance(kwargs, dict):
