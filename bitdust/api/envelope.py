@@ -6,7 +6,7 @@ from bitdust.wire.errors import BitDustError
 
 Envelope = dict[str, Any]
 MAX_SENTENCE = 2_000
-"""Characters of an error; a sentence that repeats what it was given is cut here."""
+"""Characters of an error; a sentence that repeats what it was given loses its middle."""
 
 
 def ok(result: Any = None, message: str | None = None, **extra: Any) -> Envelope:
@@ -36,4 +36,6 @@ def failed(code: str, text: str, **details: Any) -> Envelope:
 def failed_with(error: BitDustError) -> Envelope:
     """The failure that an error tells of."""
     text = str(error)
-    return failed(error.code, text if len(text) <= MAX_SENTENCE else f"{text[:MAX_SENTENCE]}…", **error.details)
+    half = MAX_SENTENCE // 2
+    shown = text if len(text) <= MAX_SENTENCE else f"{text[:half]}…{text[-half:]}"
+    return failed(error.code, shown, **error.details)

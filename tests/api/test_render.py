@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,6 +12,7 @@ from tests.api.test_table import JSON
 
 
 class PrettyTests(SynchronousTestCase):
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.dictionaries(st.sampled_from(["status", "result", "errors", "execution"]), JSON, min_size=1))
     def test_same_as_json(self, envelope: dict[str, object]) -> None:
         """Two spaces and sorted keys, as the standard library lays it out."""

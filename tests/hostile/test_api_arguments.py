@@ -114,9 +114,10 @@ class Client:
             answer.close()
         return answer
 
-    def call(self, name: str, arguments: Any) -> "Answer":
+    def call(self, row: Method, arguments: Any) -> "Answer":
         """A method with a JSON body."""
-        return self.ask(b"POST", f"/api/{name}".encode(), json.dumps(arguments).encode())
+        path = f"/{row.generation or 'api'}/{row.name}"
+        return self.ask(b"POST", path.encode(), json.dumps(arguments).encode())
 
     def socket(self) -> "Socket":
         """An open WebSocket."""
@@ -210,7 +211,7 @@ class ArgumentCases:
         for row in order():
             for arguments in refused(row):
                 what = f"{row.name} {repr(arguments)[:200]}"
-                self.check_refusal(self.client.call(row.name, arguments).envelope, what)
+                self.check_refusal(self.client.call(row, arguments).envelope, what)
 
     def test_refused_over_websocket(self) -> None:
         """The same over a WebSocket; the answer carries the call's id."""
@@ -218,6 +219,7 @@ class ArgumentCases:
         for number, row in enumerate(order()):
             for arguments in refused(row):
                 message = {"command": "api_call", "method": row.name, "kwargs": arguments, "call_id": number}
+                message |= {"generation": row.generation} if row.generation else {}
                 socket.tell(json.dumps(message))
                 payload = socket.sent.pop()["payload"]
                 what = f"{row.name} {repr(arguments)[:200]}"
@@ -329,7 +331,7 @@ class RealNodeTests(ArgumentCases, TableCase):
                 for value in ODD:
                     arguments = {**filled(row, param), param.name: value}
                     what = f"{row.name} {param.name}={str(value)[:60]!r}"
-                    self.settle(row, self.client.call(row.name, arguments), what)
+                    self.settle(row, self.client.call(row, arguments), what)
 
     def test_odd_queries_and_paths(self) -> None:
         """The same in queries and in the parts of a path."""
@@ -356,8 +358,8 @@ class CommandLineTests(SynchronousTestCase):
     def run_api(self, *words: str, stdin: bytes = b"", answers: bool = True) -> tuple[int, str, list[Any]]:
         asked: list[Any] = []
 
-        def ask(client: ApiClient, method: str, body: bytes) -> dict[str, Any]:
-            asked.append((method, parse_json(body)))
+        def ask(client: ApiClient, path: str, body: bytes) -> dict[str, Any]:
+            asked.append((path, parse_json(body)))
             return {"status": "OK"}
 
         self.patch(ApiClient, "_ask", ask)
@@ -386,7 +388,7 @@ class CommandLineTests(SynchronousTestCase):
         """What is odd and no mistake of the command line's goes to the node as JSON."""
         for word, value in (("a=", ""), ("a=b=c", "b=c"), ("a=\udcff", "\udcff"), ("a:=1e3", 1000.0), ("a=[]", [])):
             code, output, asked = self.run_api("m", word)
-            self.assertEqual((code, asked), (0, [("m", {"a": value})]), output)
+            self.assertEqual((code, asked), (0, [("/api/m", {"a": value})]), output)
 
 
 class LimitTests(SynchronousTestCase):
