@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +19,7 @@ MAX_KEPT_BYTES = 16 * 1024 * 1024
 MAX_DATA = 64 * 1024
 MAX_CONSUMERS = 1000
 MAX_UNCOLLECTED = 100
+DELIVERED_AT_ONCE = 100
 _EVENT_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 Callback = Callable[["Event"], None]
 
@@ -44,11 +46,16 @@ class Event:
 
 
 class Events:
-    """Sends events to subscribers in a later turn, in order, and keeps the last 10,000 (16 MB of data at most)."""
+    """Sends events to subscribers in a later turn, in order, and keeps the last 10,000 (16 MB of data at most).
+
+    ``run`` names this run of the node: the numbers of two runs have nothing to do with each other. A burst is delivered
+    in portions, so that clients are served between them, and nothing is forgotten before it was delivered.
+    """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, wall: Callable[[], float]) -> None:
+    def __init__(self, clock: IReactorTime, wall: Callable[[], float], run: str = "") -> None:
+        self.run = run
         self._clock = clock
         self._wall = wall
         self._kept: deque[tuple[Event, int]] = deque()
@@ -67,29 +74,35 @@ class Events:
         checked, size = _checked(data or {})
         self._seq += 1
         event = Event(self._seq, event_id, checked, self._wall())
-        self._keep(event, size)
+        self._kept.append((event, size))
+        self._kept_bytes += size
         self._counts[event_id] += 1
         if self._stopped:
+            self._forget()
             return event.seq
         self._waiting.append(event)
         if self._call is None:
             self._call = self._clock.callLater(0, self._deliver)
         return event.seq
 
-    def _keep(self, event: Event, size: int) -> None:
-        self._kept.append((event, size))
-        self._kept_bytes += size
-        while len(self._kept) > MAX_KEPT or self._kept_bytes > MAX_KEPT_BYTES:
+    def _forget(self) -> None:
+        """The oldest go first, and only what was delivered."""
+        spare = len(self._kept) - len(self._waiting)
+        while spare > 0 and (len(self._kept) > MAX_KEPT or self._kept_bytes > MAX_KEPT_BYTES):
             self._kept_bytes -= self._kept.popleft()[1]
+            spare -= 1
 
     def _deliver(self) -> None:
-        """What a subscriber sends meanwhile waits for the next turn, so that no circle of them holds up the node."""
+        """What a subscriber sends meanwhile waits for a later turn, so that no circle of them holds up the node."""
         self._call = None
-        batch, self._waiting = self._waiting, deque()
-        for event in batch:
+        for _ in range(min(DELIVERED_AT_ONCE, len(self._waiting))):
+            event = self._waiting.popleft()
             for subscription, (wanted, callback) in list(self._subscribers.items()):
                 if wanted in (None, event.id) and subscription in self._subscribers:
                     self._tell(callback, event)
+        self._forget()
+        if self._waiting and self._call is None and not self._stopped:
+            self._call = self._clock.callLater(0, self._deliver)
 
     def _tell(self, callback: Callback, event: Event) -> None:
         try:
@@ -117,9 +130,10 @@ class Events:
         """The number of the oldest event that is still kept."""
         return self._kept[0][0].seq if self._kept else self._seq + 1
 
-    def since(self, seq: int) -> list[Event]:
-        """Kept events with higher numbers."""
-        return [event for event, _ in self._kept if event.seq > seq]
+    def since(self, seq: int, most: int | None = None) -> list[Event]:
+        """Kept events with higher numbers, the first ``most`` of them."""
+        start = max(0, seq + 1 - self.oldest)
+        return [event for event, _ in islice(self._kept, start, None if most is None else start + most)]
 
     def counts(self) -> dict[str, int]:
         """How often each event was sent."""
@@ -130,7 +144,8 @@ class Events:
         self._stopped = True
         if self._call is not None:
             self._call.cancel()
-            self._deliver()
+            while self._waiting:
+                self._deliver()
 
 
 def _checked(data: dict[str, Any]) -> tuple[dict[str, Any], int]:

@@ -92,7 +92,7 @@ class Node:
         prepare_home(world.home)
         self.world = world
         self.settings = Settings(world.home / "config")
-        self.events = Events(world.clock, world.wall)
+        self.events = Events(world.clock, world.wall, run=world.entropy(8).hex())
         self.consumers = Consumers(self.events)
         self.registry = Registry(world.clock, world.wall)
         self.following = Following(self.registry, self.events)

@@ -134,7 +134,7 @@ def depth(value: Any, most: int = MAX_JSON_DEPTH + 1) -> int:
 def parse_json(data: bytes | str) -> Any:
     """JSON without NaN, duplicate keys and endless nesting; raises `BadArgument`."""
     try:
-        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        value = _DECODER.decode(data if isinstance(data, str) else data.decode(json.detect_encoding(data)))
     except RecursionError:
         raise BadArgument("not JSON: it has too many levels") from None
     except ValueError as error:
@@ -163,3 +163,6 @@ def _finite(digits: str) -> float:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)

@@ -1,9 +1,10 @@
 """Call one method of the table: arguments in, envelope out, whatever happens in between."""
 
 from collections.abc import Mapping
+from inspect import iscoroutine
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, ensureDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -24,7 +25,19 @@ class ServiceOff(BitDustError):
 
 def perform(context: Context, row: Method, given: Mapping[str, Any]) -> "Deferred[Envelope]":
     """Always fires with an envelope. Cancelling it cancels the call, and fires with code ``cancelled``."""
-    return maybeDeferred(_run, context, row, given).addCallbacks(_enveloped, _failed, errbackArgs=(row.name,))
+    answer = begin(context, row, given)
+    return answer if isinstance(answer, Deferred) else succeed(answer)
+
+
+def begin(context: Context, row: Method, given: Mapping[str, Any]) -> "Envelope | Deferred[Envelope]":
+    """The same for those who can do without a Deferred where the answer is there at once."""
+    try:
+        outcome: Any = _run(context, row, given)
+    except Exception:  # noqa: BLE001 - whatever a method raises becomes an envelope
+        return _failed(Failure(), row.name)
+    if iscoroutine(outcome) or isinstance(outcome, Deferred):
+        return ensureDeferred(outcome).addCallbacks(_enveloped, _failed, errbackArgs=(row.name,))
+    return _enveloped(outcome)
 
 
 def _run(context: Context, row: Method, given: Mapping[str, Any]) -> Any:

@@ -258,8 +258,10 @@ class Table:
             raise BadArgument(
                 f"there is no generation {generation[:20]!r} of the API; older ones that are kept: {known}"
             )
-        found = (self._names[one].get(name) for one in dict.fromkeys((generation, *self._names)))
-        return next((row for row in found if row is not None), None)
+        row = self._names[generation].get(name)
+        if row is None:
+            row = next((own[name] for own in self._names.values() if name in own), None)
+        return row
 
     def find(self, verb: str, path: str) -> Match:
         """The method at a path; raises `NoRoute`."""

@@ -26,7 +26,7 @@ def _value(value: Any) -> str:
 
 def compact(value: Any) -> bytes:
     """As it goes over a WebSocket."""
-    return json.dumps(value, separators=(",", ":"), default=plain).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def plain(value: Any) -> Any:
@@ -41,3 +41,6 @@ def plain(value: Any) -> Any:
         return list(value)
     except TypeError:
         return str(value)
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), default=plain)

@@ -1,14 +1,18 @@
-"""WebSocket over the method table: calls, answers to the asker only, and every event.
+"""WebSocket over the method table: calls, answers to the asker only, events with numbers, and models.
 
-``{"command": "api_call", "method": …, "kwargs": {…}, "call_id": …}`` is answered with
-``{"type": "api_call", "payload": {"call_id": …, "response": {…}}}``, or with ``errors`` instead of ``response`` when
-the message itself was wrong. ``"generation": "2016"`` in a call asks as the API was in that year. Events come as
-``{"type": "event", "payload": {"event_id", "data", "seq", "time"}}``.
-``{"command": "subscribe", "events": ["service-started", …]}`` narrows them to some ids, ``"events": null`` widens them;
-``"after": seq`` sends again what came after that event, so that a client that comes back misses nothing.
+Messages of a client are JSON dictionaries in text frames, with a ``command``:
+
+* ``{"command": "api_call", "method": …, "kwargs": {…}, "call_id": …}``; ``"generation": "2016"`` beside it asks as the
+  API was in that year
+* ``{"command": "subscribe", "events": ["service-*", …] or null, "call_id": …}`` narrows or widens the events
+* ``{"command": "resume", "run": …, "after": seq, "call_id": …}`` sends again what came after that event
+
+Each is answered with ``{"type": "api_call", "payload": {"call_id", "response": envelope}}``, and with ``errors`` beside
+``response`` when the message itself was wrong. Beside the answers come messages of type ``event``, ``gap`` and
+``model``. ``docs/api/websocket.md`` tells everything about them.
 """
 
-from collections import deque
+import json
 from typing import Any
 
 from attrs import frozen
@@ -20,21 +24,27 @@ from txaio import tx
 from zope.interface import implementer
 
 from bitdust.api.arguments import BadArgument, parse_json
-from bitdust.api.call import perform
+from bitdust.api.call import begin
 from bitdust.api.context import Context
-from bitdust.api.envelope import Envelope, ok
+from bitdust.api.envelope import Envelope, failed, ok
 from bitdust.api.table import Table
 from bitdust.events import Event
 from bitdust.web.connections import Connections
+from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
+from bitdust.web.outflow import Outflow, event_message
+from bitdust.web.patterns import chosen
 from bitdust.web.render import compact
 
 MAX_MESSAGE = 1 << 20
 MAX_SOCKETS = 64
 MAX_CALLS = 64
-MAX_WAITING_MESSAGES = 1_000
-MAX_WAITING_BYTES = 8 << 20
+MAX_COUNT = 2**53
+MAX_REASON = 123
 HANDSHAKE_TIMEOUT = 10.0
+LAST_WORDS = 10.0
+GOING_AWAY, NOT_TEXT, NOT_UTF8 = 1001, 1003, 1007
+COMMANDS = "api_call, subscribe and resume"
 
 _Protocol: Any = WebSocketServerProtocol  # autobahn calls itself typed and is so only in part
 _Factory: Any = WebSocketServerFactory
@@ -52,22 +62,57 @@ class SocketApi:
     connections: "Connections[ApiSocket]"
 
 
+@frozen
+class Wishes:
+    """What the URL of the handshake asks for beside the secret."""
+
+    events: list[str] | None
+    run: str
+    after: int | None
+
+    @classmethod
+    def of(cls, params: dict[str, list[str]]) -> "Wishes":
+        """Raises `BadArgument`."""
+        events = params.get("events", [None])[0]
+        after = params.get("after", [None])[0]
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 16):
+            raise BadArgument("after must be the number of an event")
+        names = [name for name in events.split(",") if name] if events is not None else None
+        wishes = cls(names, params.get("run", [""])[0], int(after) if after is not None else None)
+        chosen(wishes.events)
+        if wishes.after is not None:
+            _place(wishes.run, wishes.after)
+        return wishes
+
+
+def _place(run: Any, after: Any) -> tuple[str, int]:
+    """A place in the stream of a run; raises `BadArgument`."""
+    if isinstance(after, bool) or not isinstance(after, int) or not 0 <= after < MAX_COUNT:
+        raise BadArgument("after must be the number of an event")
+    if not isinstance(run, str) or not 1 <= len(run) <= 100:
+        raise BadArgument("after needs the run that the number belongs to; every event tells its run")
+    return run, after
+
+
 @implementer(IPushProducer)
 class ApiSocket(_Protocol):  # type: ignore[misc]
-    """One client. While it does not read, answers and events wait for it, up to a limit, and it is not read either;
-    beyond the limit it is dropped."""
+    """One client; its `Outflow` holds what it is still to get."""
+
+    message_data: Any
+    data: bytes
 
     def __init__(self, api: SocketApi) -> None:
         super().__init__()
         self._api = api
+        self._context = api.context
         self._clock = api.context.world.clock
-        self._calls: set[Deferred[Any]] = set()
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
-        self._paused = False
+        self._calls: dict[Deferred[Any], str | None] = {}
         self._opened = False
-        self._wanted: frozenset[str] | None = None
+        self._wishes: Wishes | None = None
         self._late: Any = None
+        self.outflow = Outflow(self._clock, api.context.events, self)
+
+    # its life
 
     def connectionMade(self) -> None:
         """A TCP connection; the handshake must follow soon."""
@@ -79,16 +124,16 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         """Nobody waits for the calls any more."""
         self._api.connections.closed(self)
         self._stop_timer()
-        self._waiting.clear()
+        self.outflow.stop()
         for calling in list(self._calls):
             calling.cancel()
         super().connectionLost(reason)
         if self._opened:
             self._opened = False
-            self._api.context.events.send("web-socket-disconnected", {"peer": self.peer})
+            self._context.events.send("web-socket-disconnected", {"peer": self.peer})
 
     def onConnect(self, request: Any) -> None:
-        """Judge Host, Origin and secret; raises `ConnectionDeny`."""
+        """Judge Host, Origin and secret, and read what the URL wishes; raises `ConnectionDeny`."""
         headers = {name: value.encode() for name, value in request.headers.items()}
         guard = self._api.guard
         refusal = guard.refuse(headers.get("host"), headers.get("origin"), headers.get("sec-fetch-site"))
@@ -97,128 +142,28 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             secret = given[0].encode() if given else headers.get("api_secret")
             refusal = guard.refuse_secret(secret)
         if refusal is not None:
-            self._api.context.events.send("web-socket-access-denied", {"peer": self.peer})
+            self._context.events.send("web-socket-access-denied", {"peer": self.peer})
             raise _Deny(refusal.status, refusal.text)
+        try:
+            self._wishes = Wishes.of(request.params)
+        except BadArgument as error:
+            raise _Deny(400, str(error)) from error
 
     def onOpen(self) -> None:
         """The handshake is done: events flow from now on."""
         self._stop_timer()
         self._opened = True
         self.transport.registerProducer(self, True)
-        self._api.context.events.send("web-socket-connected", {"peer": self.peer})
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """One command of the client."""
-        call_id: Any = None
-        try:
-            message = parse_json(payload)
-            if not isinstance(message, dict):
-                raise BadArgument("a message must be a JSON dictionary")
-            call_id = message.get("call_id")
-            self._command(message, call_id)
-        except BadArgument as error:
-            self._complain(call_id, str(error))
-
-    def _command(self, message: dict[str, Any], call_id: Any) -> None:
-        command = message.get("command")
-        if command == "api_call":
-            self._call(message, call_id)
-        elif command == "subscribe":
-            self._subscribe(message.get("events"))
-            self._resume(message.get("after"), call_id)
-        else:
-            raise BadArgument(f"unknown command {str(command)[:80]!r}; known are api_call and subscribe")
-
-    def _call(self, message: dict[str, Any], call_id: Any) -> None:
-        name, generation = message.get("method"), message.get("generation") or ""
-        if not isinstance(generation, str):
-            raise BadArgument("generation must be a text such as 2016")
-        row = self._api.table.named(name, generation) if isinstance(name, str) else None
-        kwargs = message.get("kwargs")
-        kwargs = {} if kwargs is None else kwargs
-        if row is None:
-            raise BadArgument(f"method {str(name)[:80]!r} not found")
-        if not isinstance(kwargs, dict):
-            raise BadArgument("kwargs must be a JSON dictionary")
-        if len(self._calls) >= MAX_CALLS:
-            raise BadArgument(f"{MAX_CALLS} calls are already waiting for their answers; wait for one of them")
-        calling = perform(self._api.context, row, kwargs)
-        self._calls.add(calling)
-        calling.addBoth(self._ended, calling).addCallback(self._answer, call_id).addErrback(self._broken, call_id)
-
-    def _ended(self, result: Any, calling: "Deferred[Any]") -> Any:
-        self._calls.discard(calling)
-        return result
-
-    def _broken(self, failure: Any, call_id: Any) -> None:
-        self.log.failure("an answer could not be written", failure=failure)
-        self._complain(call_id, "the answer could not be written; logs/stdout.log tells more")
-
-    def _subscribe(self, events: Any) -> None:
-        if events is None:
-            self._wanted = None
-        elif isinstance(events, list) and len(events) <= 1000 and all(isinstance(name, str) for name in events):
-            self._wanted = frozenset(events)
-        else:
-            raise BadArgument("events must be a list of event ids, or null for all")
-
-    def _resume(self, after: Any, call_id: Any) -> None:
-        """Answer, then send again what came after event number ``after``; ``missed`` were too long ago."""
-        events = self._api.context.events
-        if after is not None and (isinstance(after, bool) or not isinstance(after, int) or after < 0):
-            raise BadArgument("after must be the number of an event")
-        missed = max(0, events.oldest - after - 1) if after is not None else 0
-        self._answer(ok({"seq": events.last, "missed": missed}), call_id)
-        for event in events.since(after) if after is not None else ():
-            self.push_event(event.id, event_message(event))
-
-    def _answer(self, envelope: Envelope, call_id: Any) -> None:
-        self.push(compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}}))
-
-    def _complain(self, call_id: Any, text: str) -> None:
-        self.push(compact({"type": "api_call", "payload": {"call_id": call_id, "errors": [text]}}))
-
-    def push_event(self, event_id: str, data: bytes) -> None:
-        """Send an event, if this client wants it."""
-        if self._opened and (self._wanted is None or event_id in self._wanted):
-            self.push(data)
-
-    def push(self, data: bytes) -> None:
-        """Send a message, or keep it while the client does not read; one that never reads is dropped."""
-        if not self._opened:
-            return
-        if not self._paused:
-            self.sendMessage(data)
-            return
-        self._waiting.append(data)
-        self._waiting_bytes += len(data)
-        if len(self._waiting) > MAX_WAITING_MESSAGES or self._waiting_bytes > MAX_WAITING_BYTES:
-            self.break_off()
-
-    def pauseProducing(self) -> None:
-        """The transport is full: keep what comes, and read nothing more from a client that does not read."""
-        self._paused = True
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """The transport has room again."""
-        self._paused = False
-        while self._waiting and not self._paused:
-            data = self._waiting.popleft()
-            self._waiting_bytes -= len(data)
-            self.sendMessage(data)
-        if not self._paused:
-            self.transport.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """The transport is gone."""
-        self._waiting.clear()
+        self.outflow = Outflow(self._clock, self._context.events, self)
+        if self._wishes is not None:
+            self.outflow.wants = chosen(self._wishes.events)
+            if self._wishes.after is not None:
+                self.outflow.resume(self._wishes.run, self._wishes.after)
+        self._context.events.send("web-socket-connected", {"peer": self.peer})
 
     def hang_up(self) -> None:
         """Say good-bye and close."""
-        if self._opened:
-            self.sendClose(1001, "the node stops")
-        self.transport.loseConnection()
+        self.end(GOING_AWAY, "the node stops")
 
     def break_off(self) -> None:
         """Close at once."""
@@ -228,6 +173,171 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         if self._late is not None and self._late.active():
             self._late.cancel()
         self._late = None
+
+    # the wire of its outflow
+
+    def write(self, data: bytes) -> None:
+        """Send one message as one text frame; autobahn's own way costs six times as much, most of it for its log."""
+        if self.state == self.STATE_OPEN:
+            self.transport.writeSequence((text_header(len(data)), data))
+
+    def read_on(self, on: bool) -> None:
+        """Read from the client, or not."""
+        (self.transport.resumeProducing if on else self.transport.pauseProducing)()
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with a code and a sentence; nothing more is heard from the client."""
+        self.failedByMe = True
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code, reason.encode()[:MAX_REASON])
+        elif not self._opened:
+            self.transport.loseConnection()
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """The last frame; whoever does not answer it in ten seconds is cut off."""
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+        self.outflow.stop()
+        self.read_on(True)
+        if self._late is None:
+            self._late = self._clock.callLater(LAST_WORDS, self.break_off)
+
+    def pauseProducing(self) -> None:
+        """The transport is full."""
+        self.outflow.pause()
+
+    def resumeProducing(self) -> None:
+        """The transport has room again."""
+        self.outflow.go_on()
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.outflow.stop()
+
+    # what it says
+
+    def consumeData(self) -> None:
+        """Take whole short texts; whatever else there is goes autobahn's way."""
+        if self.state == self.STATE_OPEN and self.current_frame is None and not self.inside_message:
+            self._take_texts()
+        if self.data:
+            super().consumeData()
+
+    def _take_texts(self) -> None:
+        data, start = self.data, 0
+        while self.state == self.STATE_OPEN and not self.failedByMe:
+            found = whole_text(data, start)
+            if found is None:
+                break
+            text, start = found
+            self.onMessage(text, False)
+        self.data = data[start:]
+
+    def onMessageEnd(self) -> None:
+        """A message is whole; without the signals and timings that autobahn adds for others to listen to."""
+        if not self.failedByMe:
+            self.onMessage(b"".join(self.message_data), self.message_is_binary)
+        self.message_data = None
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """One command of the client."""
+        if isBinary:
+            self.end(NOT_TEXT, "send text frames: every message is a JSON dictionary")
+            return
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            self.end(NOT_UTF8, "the message is not valid UTF-8")
+            return
+        call_id: Any = None
+        try:
+            message = parse_json(text)
+            if not isinstance(message, dict):
+                raise BadArgument("a message must be a JSON dictionary")
+            call_id = message.get("call_id")
+            self._command(message, call_id)
+        except BadArgument as error:
+            self._complain(call_id, "bad-argument", str(error))
+
+    def _command(self, message: dict[str, Any], call_id: Any) -> None:
+        command = message.get("command")
+        if command == "api_call":
+            self._call(message, call_id)
+        elif command == "subscribe":
+            wants, place = chosen(message.get("events")), self._place(message)
+            self.outflow.wants = wants
+            self._resume(place, call_id)
+        elif command == "resume":
+            place = self._place(message)
+            if place is None:
+                raise BadArgument("after is missing: the number of the last event that was seen")
+            self._resume(place, call_id)
+        else:
+            raise BadArgument(f"unknown command {str(command)[:80]!r}; known are {COMMANDS}")
+
+    def _place(self, message: dict[str, Any]) -> tuple[str, int] | None:
+        after = message.get("after")
+        return None if after is None else _place(message.get("run"), after)
+
+    def _resume(self, place: tuple[str, int] | None, call_id: Any) -> None:
+        """Answer, then send again what came after a place in the stream."""
+        events = self._context.events
+        missed = 0
+        if place is not None:
+            run, after = place
+            missed = max(0, events.oldest - 1 - (after if run == events.run and after <= events.last else 0))
+        self._answer(ok({"run": events.run, "seq": events.last, "oldest": events.oldest, "missed": missed}), call_id)
+        if place is not None:
+            self.outflow.resume(*place)
+
+    def _call(self, message: dict[str, Any], call_id: Any) -> None:
+        name, generation = message.get("method"), message.get("generation") or ""
+        if not isinstance(generation, str):
+            raise BadArgument("generation must be a text such as 2016")
+        row = self._api.table.named(name, generation) if isinstance(name, str) else None
+        kwargs = message.get("kwargs")
+        kwargs = {} if kwargs is None else kwargs
+        if row is None:
+            self._complain(call_id, "not-found", f"method {str(name)[:80]!r} not found")
+            return
+        if not isinstance(kwargs, dict):
+            raise BadArgument("kwargs must be a JSON dictionary")
+        if self._calls:
+            self._check_waiting(call_id)
+        calling = begin(self._context, row, kwargs)
+        if not isinstance(calling, Deferred):
+            self._answer_or_complain(calling, call_id)
+            return
+        self._calls[calling] = _ident(call_id)
+        calling.addBoth(self._ended, calling).addCallback(self._answer_or_complain, call_id)
+
+    def _check_waiting(self, call_id: Any) -> None:
+        if len(self._calls) >= MAX_CALLS:
+            raise BadArgument(f"{MAX_CALLS} calls are already waiting for their answers; wait for one of them")
+        ident = _ident(call_id)
+        if ident is not None and ident in self._calls.values():
+            raise BadArgument(f"a call with the call_id {ident[:80]} is already waiting for its answer")
+
+    def _ended(self, result: Any, calling: "Deferred[Any]") -> Any:
+        self._calls.pop(calling, None)
+        return result
+
+    def _answer_or_complain(self, envelope: Envelope, call_id: Any) -> None:
+        try:
+            self._answer(envelope, call_id)
+        except (TypeError, ValueError, RecursionError):
+            self.log.failure("an answer could not be written")
+            self._complain(call_id, "internal", "the answer could not be written; logs/stdout.log tells more")
+
+    def _answer(self, envelope: Envelope, call_id: Any) -> None:
+        self.outflow.put(compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}}))
+
+    def _complain(self, call_id: Any, code: str, text: str) -> None:
+        payload = {"call_id": call_id, "errors": [text], "response": failed(code, text)}
+        self.outflow.put(compact({"type": "api_call", "payload": payload}))
+
+
+def _ident(call_id: Any) -> str | None:
+    return None if call_id is None else json.dumps(call_id, sort_keys=True)
 
 
 class SocketFactory(_Factory):  # type: ignore[misc]
@@ -239,12 +349,14 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         super().__init__(reactor=clock)
         self.connections: Connections[ApiSocket] = Connections(clock)
         self._sockets = SocketApi(context, table, guard, self.connections)
+        self._run = context.events.run
         self._forget = context.events.subscribe(self._broadcast)
         self.setProtocolOptions(
             webStatus=False,
             maxFramePayloadSize=MAX_MESSAGE,
             maxMessagePayloadSize=MAX_MESSAGE,
             maxConnections=MAX_SOCKETS,
+            utf8validateIncoming=False,
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
             failByDrop=False,
@@ -264,12 +376,6 @@ class SocketFactory(_Factory):  # type: ignore[misc]
     def _broadcast(self, event: Event) -> None:
         sockets = self.connections.all()
         if sockets:
-            data = event_message(event)
+            data = event_message(event, self._run)
             for socket in sockets:
-                socket.push_event(event.id, data)
-
-
-def event_message(event: Event) -> bytes:
-    """An event as it goes to a client."""
-    payload = {"event_id": event.id, "data": event.data, "seq": event.seq, "time": event.time}
-    return compact({"type": "event", "payload": payload})
+                socket.outflow.tell(event, data)

@@ -80,7 +80,7 @@ class FakeContext:
         self.settings = Settings(home / "config")
         self.settings.set("interface/api/rest-http-port", 0)
         self.settings.set("interface/api/web-socket-port", 0)
-        self.events = Events(clock, self.world.wall)
+        self.events = Events(clock, self.world.wall, run="run-1")
         self.consumers = Consumers(self.events)
         self.driver = FakeDriver()
         self.registry = Registry(clock)

@@ -7,7 +7,7 @@ from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientPr
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.testing import StringTransport
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bitdust.api.methods import TABLE
@@ -24,6 +24,7 @@ class Client(WebSocketClientProtocol):
         self.messages: DeferredQueue[dict[str, Any]] = DeferredQueue()
         self.opened: Deferred[None] = Deferred()
         self.closed: Deferred[str] = Deferred()
+        self.code: int | None = None
 
     def onOpen(self) -> None:
         self.opened.callback(None)
@@ -32,6 +33,7 @@ class Client(WebSocketClientProtocol):
         self.messages.put(json.loads(payload))
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:
+        self.code = self.remoteCloseCode
         if not self.opened.called:
             self.opened.errback(ConnectionRefusedError(reason))
         self.closed.callback(reason)
@@ -90,7 +92,7 @@ class SocketTests(TestCase):
         while event["event_id"] != "hello":
             event = await other.next("event")
         self.assertEqual(event["data"], {"a": 1})
-        self.assertEqual(set(event), {"event_id", "data", "seq", "time"})
+        self.assertEqual(set(event), {"event_id", "data", "seq", "run", "time"})
         self.assertFalse([message for message in other.messages.pending if message["type"] == "api_call"])
 
     async def test_subscription(self) -> None:
@@ -98,7 +100,7 @@ class SocketTests(TestCase):
         client = await self.connect()
         seq = self.context.events.send("first")
         self.context.events.send("second")
-        client.say(command="subscribe", events=["second"], after=seq - 1, call_id=1)
+        client.say(command="subscribe", events=["second"], after=seq - 1, run="run-1", call_id=1)
         await client.next("api_call")
         self.context.events.send("third")
         self.context.events.send("second", {"n": 2})
@@ -115,7 +117,7 @@ class SocketTests(TestCase):
             (b'{"command": "api_call", "method": "no_such", "call_id": 1}', "not found"),
             (b'{"command": "api_call", "method": ["x"], "call_id": 1}', "not found"),
             (b'{"command": "api_call", "method": "process_health", "kwargs": [1]}', "kwargs"),
-            (b'{"command": "subscribe", "events": "x"}', "list of event ids"),
+            (b'{"command": "subscribe", "events": "x"}', "must be a list"),
             (b'{"command": "subscribe", "after": -1}', "number of an event"),
         ):
             client.sendMessage(message)
@@ -142,6 +144,10 @@ class SocketTests(TestCase):
         client = await self.connect()
         client.sendMessage(b" " * (websocket.MAX_MESSAGE + 1))
         await client.closed
+        self.assertEqual(client.code, 1009)
+        fine = await self.connect()
+        fine.sendMessage(b'{"command": "x", "call_id": 1, "a": "' + b"x" * (websocket.MAX_MESSAGE - 100) + b'"}')
+        self.assertEqual((await fine.next("api_call"))["call_id"], 1)
 
     async def test_too_many_calls(self) -> None:
         """So many calls may wait at once; one more is refused, and closing cancels them all."""
@@ -160,6 +166,105 @@ class SocketTests(TestCase):
         client.transport.abortConnection()
         await waiting
 
+    async def test_not_text(self) -> None:
+        """Binary frames and text that is no UTF-8 end the connection, each with its code."""
+        for payload, binary, code in ((b"{}", True, 1003), (b'{"call_id": "\xff"}', False, 1007)):
+            client = await self.connect()
+            client.sendMessage(payload, binary)
+            client.say(command="api_call", method="event_send", kwargs={"event_id": "late"})
+            await client.closed
+            self.assertEqual(client.code, code)
+        self.assertNotIn("late", self.context.events.counts())
+
+    async def test_too_many_sockets(self) -> None:
+        """One socket over the limit is refused, and those that are open stay."""
+        self.patch(websocket, "MAX_SOCKETS", 2)
+        await self.server.stop()
+        self.ports = await self.server.start()
+        first, _ = await self.connect(), await self.connect()
+        await self.assertFailure(Deferred.fromCoroutine(self.connect()), ConnectionRefusedError)
+        first.say(command="api_call", method="process_health", call_id=1)
+        await first.next("api_call")
+
+    async def test_call_id_that_waits(self) -> None:
+        """While a call waits, no other may have its call_id; afterwards it may, and calls without one always may."""
+        waiting: list[Deferred[list[Any]]] = [Deferred(), Deferred(), Deferred()]
+        due = list(waiting)
+        self.context.consumers.listen = lambda consumer: due.pop(0)
+        client = await self.connect()
+        kwargs = {"consumer_callback_id": "x"}
+        client.say(command="api_call", method="event_listen", kwargs=kwargs, call_id={"a": 1, "b": 2})
+        client.say(command="api_call", method="process_health", call_id={"b": 2, "a": 1})
+        answer = await client.next("api_call")
+        self.assertIn("already waiting", answer["errors"][0])
+        for _ in range(2):
+            client.say(command="api_call", method="event_listen", kwargs=kwargs)
+        client.say(command="api_call", method="process_health", call_id=3)
+        self.assertEqual((await client.next("api_call"))["call_id"], 3)
+        for one in waiting:
+            one.callback([])
+        for _ in waiting:
+            await client.next("api_call")
+        client.say(command="api_call", method="process_health", call_id={"a": 1, "b": 2})
+        self.assertEqual((await client.next("api_call"))["response"]["status"], "OK")
+
+    async def test_unknown_method(self) -> None:
+        """A method that does not exist is answered in both forms: errors beside the response, and an envelope."""
+        client = await self.connect()
+        client.say(command="api_call", method="no_such", call_id=5)
+        answer = await client.next("api_call")
+        self.assertEqual((answer["call_id"], answer["errors"]), (5, ["method 'no_such' not found"]))
+        self.assertEqual((answer["response"]["status"], answer["response"]["code"]), ("ERROR", "not-found"))
+
+    async def test_come_back(self) -> None:
+        """A client that comes back with run and number gets what happened meanwhile; so does one that asks later."""
+        client = await self.connect()
+        self.context.events.send("seen")
+        seen = await client.next("event")
+        while seen["event_id"] != "seen":
+            seen = await client.next("event")
+        client.transport.abortConnection()
+        await client.closed
+        self.context.events.send("missed")
+        place = f"&run={seen['run']}&after={seen['seq']}"
+        again = await self.connect(f"?a={self.secret}&events=missed,se*{place}")
+        self.assertEqual((await again.next("event"))["event_id"], "missed")
+        again.say(command="resume", run=seen["run"], after=seen["seq"] - 1, call_id=1)
+        answer = (await again.next("api_call"))["response"]["result"]
+        self.assertEqual((answer["run"], answer["missed"], answer["oldest"]), ("run-1", 0, 1))
+        self.assertEqual([(await again.next("event"))["event_id"] for _ in range(2)], ["seen", "missed"])
+
+    async def test_another_run(self) -> None:
+        """A number of another run is answered with a gap and all that this run has."""
+        client = await self.connect(f"?a={self.secret}&run=before&after=2&events=web-socket-connected")
+        gap = await client.next("gap")
+        self.assertEqual((gap["reason"], gap["run"], gap["from"], gap["to"]), ("restarted", "before", 3, None))
+        self.assertEqual((await client.next("event"))["seq"], gap["next"])
+
+    async def test_bad_wishes(self) -> None:
+        """What the URL asks for is judged in the handshake."""
+        for wish in ("after=x&run=a", "after=-1&run=a", "after=5", "events=A", "after=99999999999999999&run=a"):
+            with self.assertRaises(ConnectionRefusedError) as refused:
+                await self.connect(f"?a={self.secret}&{wish}")
+            self.assertIn("400", str(refused.exception), wish)
+
+    async def test_the_node_stops(self) -> None:
+        """Clients are told that the node stops."""
+        client = await self.connect()
+        await self.server.stop()
+        await client.closed
+        self.assertEqual(client.code, 1001)
+
+    async def test_who_does_not_answer_a_close_frame(self) -> None:
+        """A client that neither reads nor answers a close frame is cut off after a while."""
+        self.patch(websocket, "LAST_WORDS", 0.05)
+        client = await self.connect()
+        client.transport.pauseProducing()
+        socket = self.server._sockets.connections.all()[0]
+        socket.end(4000, "go")
+        while self.server._sockets.connections.all():
+            await deferLater(reactor, 0.01)
+
     async def test_handshake_deadline(self) -> None:
         """Whoever connects and says nothing is dropped when the time is over."""
         self.patch(websocket, "HANDSHAKE_TIMEOUT", 0.01)
@@ -169,51 +274,3 @@ class SocketTests(TestCase):
 
         raw = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.ports["websocket"]), Raw())
         self.assertEqual(await raw.ended, b"")
-
-
-class SlowClientTests(TestCase):
-    def test_queue_is_bounded(self) -> None:
-        """While a client does not read, messages wait for it and its own calls are not read; too many drop it."""
-        context = FakeContext(reactor, self.mktemp(), reactor)
-        factory = websocket.SocketFactory(context, TABLE, None)
-        socket = factory.buildProtocol(None)
-        socket.transport = transport = SlowTransport()
-        socket._opened = True
-        sent: list[bytes] = []
-        socket.sendMessage = sent.append
-        socket.push(b"1")
-        socket.pauseProducing()
-        self.assertEqual(transport.producerState, "paused")
-        socket.push(b"2")
-        self.assertEqual(sent, [b"1"])
-        socket.resumeProducing()
-        self.assertEqual((sent, transport.producerState), ([b"1", b"2"], "producing"))
-        socket.pauseProducing()
-        for _ in range(websocket.MAX_WAITING_MESSAGES):
-            socket.push(b"x")
-        self.assertFalse(transport.aborted)
-        socket.push(b"x")
-        self.assertTrue(transport.aborted)
-        factory.close()
-
-    def test_bytes_are_bounded(self) -> None:
-        """A few large answers count as well."""
-        context = FakeContext(reactor, self.mktemp(), reactor)
-        factory = websocket.SocketFactory(context, TABLE, None)
-        socket = factory.buildProtocol(None)
-        socket.transport = transport = SlowTransport()
-        socket._opened = True
-        socket.pauseProducing()
-        for _ in range(9):
-            socket.push(b"x" * (1 << 20))
-        self.assertTrue(transport.aborted)
-        factory.close()
-
-
-class SlowTransport(StringTransport):
-    """Remembers that it was cut off."""
-
-    aborted = False
-
-    def abortConnection(self) -> None:
-        self.aborted = True

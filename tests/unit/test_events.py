@@ -10,7 +10,16 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import events as module
-from bitdust.events import MAX_CONSUMERS, MAX_DATA, MAX_KEPT, MAX_UNCOLLECTED, Consumers, Event, Events
+from bitdust.events import (
+    DELIVERED_AT_ONCE,
+    MAX_CONSUMERS,
+    MAX_DATA,
+    MAX_KEPT,
+    MAX_UNCOLLECTED,
+    Consumers,
+    Event,
+    Events,
+)
 from bitdust.wire.errors import BitDustError
 
 
@@ -188,6 +197,7 @@ class HistoryTests(EventsTestCase):
         """The last 10,000 are kept; ``oldest`` tells where they begin."""
         for _ in range(MAX_KEPT + 5):
             self.events.send("x")
+        self.clock.advance(0)
         self.assertEqual((self.events.oldest, len(self.events.since(0))), (6, MAX_KEPT))
 
     def test_memory_is_bounded(self) -> None:
@@ -195,7 +205,22 @@ class HistoryTests(EventsTestCase):
         self.patch(module, "MAX_KEPT_BYTES", 1000)
         for _ in range(20):
             self.events.send("x", {"a": "y" * 90})
+        self.clock.advance(0)
         self.assertEqual([event.seq for event in self.events.since(0)], list(range(11, 21)))
+
+    def test_a_burst_is_kept_until_it_is_delivered(self) -> None:
+        """Nothing is forgotten before its subscribers were told, and they are told in portions of 100, in order."""
+        self.events.subscribe(self.tell)
+        for _ in range(MAX_KEPT * 2):
+            self.events.send("x")
+        self.assertEqual((self.events.oldest, len(self.events.since(5, 10))), (1, 10))
+        first = self.clock.getDelayedCalls()[0]
+        first.func()
+        self.assertEqual(len(self.told), DELIVERED_AT_ONCE)
+        first.cancel()
+        self.clock.advance(0)
+        self.assertEqual([seq for seq, _, _ in self.told], list(range(1, 2 * MAX_KEPT + 1)))
+        self.assertEqual(len(self.events.since(0)), MAX_KEPT)
 
     def test_counts(self) -> None:
         """How often each id was sent, by id."""

@@ -1,0 +1,220 @@
+"""What one client is still to get, and what happens while it does not read.
+
+Answers and snapshots of models wait in a queue of their own client, bounded in number and bytes. Events do not wait
+anywhere: a client has a place in the history that all clients share, and reads on from there when it has room again.
+So a client that never reads costs its queue and nothing else; it gets a notice of the gap when the history has gone
+on without it, and is closed when it takes nothing at all for a minute.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from attrs import define
+from twisted.internet.interfaces import IReactorTime
+
+from bitdust.events import Event, Events
+from bitdust.web.render import compact
+
+MAX_WAITING_MESSAGES = 5_000
+MAX_WAITING_BYTES = 8 << 20
+STALLED = 60.0
+AT_ONCE = 100
+TOO_SLOW = 4008
+
+
+class Wire(Protocol):
+    """The socket below."""
+
+    def write(self, data: bytes) -> None:
+        """Send one message; may call `Outflow.pause` on the way."""
+
+    def read_on(self, on: bool) -> None:
+        """Read from the client, or not."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with a code and a sentence."""
+
+
+@define
+class _Waiting:
+    """Messages that wait in their order: one that is there, or many that are made when there is room for them."""
+
+    data: bytes
+    more: Iterator[bytes] | None = None
+
+
+def event_message(event: Event, run: str) -> bytes:
+    """An event as it goes to a client."""
+    payload = {"event_id": event.id, "data": event.data, "seq": event.seq, "run": run, "time": event.time}
+    return compact({"type": "event", "payload": payload})
+
+
+def gap_message(reason: str, run: str, first: int, last: int | None, following: int) -> bytes:
+    """What a client has missed for good: events ``first`` to ``last`` of a run (None: to the end of that run);
+    ``next`` is the number of the event that it gets next."""
+    payload = {"reason": reason, "run": run, "from": first, "to": last, "next": following}
+    return compact({"type": "gap", "payload": payload})
+
+
+class Outflow:
+    """I send what a client is to get, as fast as it reads."""
+
+    def __init__(self, clock: IReactorTime, events: Events, wire: Wire) -> None:
+        self._clock = clock
+        self._events = events
+        self._wire = wire
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._paused = False
+        self._ended = False
+        self._pumping: Any = None
+        self._stalled: Any = None
+        self._seen = events.last
+        self._gaps: list[bytes] = []
+        self.wants: Callable[[str], bool] = lambda event_id: True
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages that wait in the queue, and their bytes."""
+        return len(self._queue), self._bytes
+
+    # what is to go out
+
+    def put(self, data: bytes) -> None:
+        """An answer or a snapshot: at once where there is room, behind what waits otherwise."""
+        if self._ended:
+            return
+        if self._paused or self._queue:
+            self._enqueue(_Waiting(data))
+        else:
+            self._wire.write(data)
+
+    def put_many(self, messages: Iterator[bytes]) -> None:
+        """Many messages, each made when there is room for it."""
+        if not self._ended:
+            self._enqueue(_Waiting(b"", messages))
+
+    def _enqueue(self, waiting: _Waiting) -> None:
+        self._queue.append(waiting)
+        self._bytes += len(waiting.data)
+        count = len(self._queue)
+        if count > MAX_WAITING_MESSAGES or (count > 1 and self._bytes > MAX_WAITING_BYTES):
+            self._give_up(f"{count} messages of {self._bytes} bytes waited for this client to read")
+        else:
+            self._pump_later()
+
+    def tell(self, event: Event, data: bytes) -> None:
+        """An event has happened; ``data`` is its message."""
+        if event.seq <= self._seen or self._ended:
+            return
+        if self._paused or self._queue or self._gaps or event.seq != self._seen + 1:
+            self._pump_later()
+            return
+        self._seen = event.seq
+        if self.wants(event.id):
+            self._wire.write(data)
+
+    def resume(self, run: str, after: int) -> int:
+        """Go on behind event ``after`` of a run; how many events since then are gone for good, as far as is known.
+
+        The client is told of the gap, and gets what is kept, before anything new.
+        """
+        events = self._events
+        if run != events.run or after > events.last:
+            self._gaps.append(gap_message("restarted", run, after + 1, None, events.oldest))
+            after = 0
+        self._seen = after
+        self._pump_later()
+        return self._skip()
+
+    def _skip(self) -> int:
+        """Step over what the history has forgotten; how many events that are."""
+        first, oldest = self._seen + 1, self._events.oldest
+        if oldest <= first:
+            return 0
+        self._seen = oldest - 1
+        self._gaps.append(gap_message("forgotten", self._events.run, first, oldest - 1, oldest))
+        return oldest - first
+
+    # as fast as it reads
+
+    def pause(self) -> None:
+        """The transport is full: nothing more goes out, and nothing more is read from who does not read."""
+        self._paused = True
+        self._wire.read_on(False)
+        if self._stalled is None and not self._ended:
+            self._stalled = self._clock.callLater(STALLED, self._give_up, f"nothing was read for {STALLED:.0f} seconds")
+
+    def go_on(self) -> None:
+        """The transport has room again."""
+        self._paused = False
+        self._stop_waiting()
+        if self._ended:
+            return
+        self._pump()
+
+    def _pump_later(self) -> None:
+        if self._pumping is None and not self._paused and not self._ended:
+            self._pumping = self._clock.callLater(0, self._pump)
+
+    def _pump(self) -> None:
+        """Some messages of the queue, then some events; the rest in a later turn, so that nobody else waits long."""
+        if self._pumping is not None and self._pumping.active():
+            self._pumping.cancel()
+        self._pumping = None
+        for _ in range(AT_ONCE):
+            if self._paused or self._ended or not self._queue:
+                break
+            self._next_message()
+        if not self._paused and not self._ended:
+            self._next_events()
+        if self._paused or self._ended:
+            return
+        if self._queue or self._seen < self._events.last:
+            self._pump_later()
+        if not self._queue:
+            self._wire.read_on(True)
+
+    def _next_message(self) -> None:
+        waiting = self._queue[0]
+        data = next(waiting.more, None) if waiting.more is not None else waiting.data
+        if data is None or waiting.more is None:
+            self._queue.popleft()
+            self._bytes -= len(waiting.data)
+        if data is not None:
+            self._wire.write(data)
+
+    def _next_events(self) -> None:
+        events = self._events
+        self._skip()
+        gaps, self._gaps = self._gaps, []
+        for gap in gaps:
+            self._wire.write(gap)
+        for event in events.since(self._seen, AT_ONCE):
+            if self._paused or self._ended:
+                return
+            self._seen = event.seq
+            if self.wants(event.id):
+                self._wire.write(event_message(event, events.run))
+
+    # the end
+
+    def _give_up(self, reason: str) -> None:
+        self.stop()
+        self._wire.end(TOO_SLOW, f"too slow: {reason}")
+
+    def _stop_waiting(self) -> None:
+        if self._stalled is not None and self._stalled.active():
+            self._stalled.cancel()
+        self._stalled = None
+
+    def stop(self) -> None:
+        """Nothing goes out any more."""
+        self._ended = True
+        self._queue.clear()
+        self._bytes = 0
+        self._stop_waiting()
+        if self._pumping is not None and self._pumping.active():
+            self._pumping.cancel()
+        self._pumping = None
