@@ -23,6 +23,7 @@ from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.customers import Customers
+from bitdust.contacts.departures import Departures
 from bitdust.contacts.families import CustomerFamilies
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
@@ -136,10 +137,26 @@ class Node:
         publisher = FamilyPublisher(world, family, gateway.outbox, self._dht_joint.family_to_dht)
         book = ContractBook(home / "metadata" / "contracts")
         ports = HiringPorts(
-            find_family=self._recovery.find_family, has_data=self._has_data, addresses_of=gateway.known_addresses
+            find_family=self._recovery.find_family,
+            has_data=self._has_data,
+            addresses_of=gateway.known_addresses,
+            moved=self._has_moved,
         )
+        departures = Departures(home / "metadata" / "departures")
         hiring = Hiring(
-            world, settings, events, registry, me, gateway, gateway.outbox, identities, family, publisher, book, ports
+            world,
+            settings,
+            events,
+            registry,
+            me,
+            gateway,
+            gateway.outbox,
+            identities,
+            family,
+            publisher,
+            book,
+            departures,
+            ports,
         )
         folder = Path(settings.get("paths/customers") or home / "customers")
         store = SupplierStore(
@@ -186,6 +203,7 @@ class Node:
             presence=presence,
             reach=Reach(registry, me, gateway, self._listening, self._dht_joint.publish_addresses),
             book=book,
+            departures=departures,
             family=family,
             publisher=publisher,
             hiring=hiring,
@@ -294,6 +312,7 @@ class Node:
         self.parts.me.load()
         self.parts.cache.load()
         self.parts.book.load()
+        self.parts.departures.load()
         self.parts.family.load()
         self._watch_identity()
 
@@ -368,6 +387,9 @@ class Node:
         wanted = self.settings.get("services/network/interface")
         hosts = [wanted] if wanted else self.world.network.interfaces()
         return [f"tcp://{host}:{port}" for host in hosts] if port else []
+
+    def _has_moved(self, position: int, supplier: bytes) -> bool:
+        return self.parts.storage.has_moved(position, supplier)
 
     def _has_data(self) -> bool:
         """Unknown counts as yes: what may lie at a supplier keeps its place."""

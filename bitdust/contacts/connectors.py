@@ -1,6 +1,6 @@
 """Asking a supplier for its service, and keeping hold of it: the ports of `supplier_connector` machines."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -11,6 +11,7 @@ from bitdust.contacts.ports import Gateway, Identities, Me, Outbox
 from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Command
+from bitdust.wire.records import ContractEnd
 
 SERVICE = "service_supplier"
 REQUEST_SECONDS = 20.0
@@ -99,14 +100,20 @@ class SupplierLink:
         return self._gateway.connected(self._supplier)
 
     def cancel(self) -> "Deferred[None]":
-        """Tell the supplier that it is not needed any more; its own term ends the contract where it cannot be told."""
+        """Tell the supplier that it is not needed any more; its own term ends the contract where it cannot be told.
+
+        One that is released gets my signed word, on which it frees the space at once.
+        """
         return Deferred.fromCoroutine(self._cancel())
 
     async def _cancel(self) -> None:
         contract = self._book.of(self._supplier)
         if contract is None:
             return
-        fields = {"service": SERVICE, "contract": contract.contract}
+        fields: dict[str, Any] = {"service": SERVICE, "contract": contract.contract}
+        if self._book.is_released(self._supplier):
+            end = ContractEnd(contract.contract, self._me.fingerprint, self._supplier)
+            fields["end"] = self._me.sign(ContractEnd.KIND, end.to_body()).to_bytes()
         await self._gateway.session_to(self._supplier)
         told = await outcome(self._outbox.send(self._supplier, Command.CANCEL_SERVICE, fields, deadline=CANCEL_SECONDS))
         if told.error is not None and told.code != "no-contract":

@@ -1,4 +1,8 @@
-"""The promises of my suppliers, one signed file each: ``metadata/contracts/<fingerprint in hex>``."""
+"""The promises of my suppliers, one signed file each: ``metadata/contracts/<fingerprint in hex>``.
+
+An empty file of the same name with ``.released`` says that nothing of mine lies there that is still needed: the
+contract may be ended for good.
+"""
 
 import re
 from pathlib import Path
@@ -15,6 +19,7 @@ from bitdust.wire.signed import Signed
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 MAX_CONTRACT = 4096
+RELEASED = ".released"
 
 
 @frozen
@@ -62,6 +67,10 @@ class ContractBook:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._contracts: dict[bytes, SignedContract] = {}
+        self._released: set[bytes] = set()
+
+    def _marker(self, supplier: bytes) -> Path:
+        return self._folder / (supplier.hex() + RELEASED)
 
     def load(self) -> None:
         """Read the folder."""
@@ -77,10 +86,13 @@ class ContractBook:
                 self.log.warn("the contract {path} is damaged: {error}", path=path, error=error)
                 continue
             self._contracts[bytes.fromhex(path.name)] = SignedContract(contract, data)
+            if self._marker(contract.supplier).exists():
+                self._released.add(contract.supplier)
 
     def save(self, kept: SignedContract) -> None:
-        """Keep a contract on the disk."""
+        """Keep a contract on the disk; a supplier that was released and promises again is needed again."""
         make_private_folder(self._folder)
+        self._needed_again(kept.contract.supplier)
         write_safely(self._folder / kept.contract.supplier.hex(), kept.signed)
         self._contracts[kept.contract.supplier] = kept
 
@@ -88,6 +100,22 @@ class ContractBook:
         """The contract is ended."""
         if self._contracts.pop(supplier, None) is not None:
             remove_safely(self._folder / supplier.hex())
+        self._needed_again(supplier)
+
+    def release(self, supplier: bytes) -> None:
+        """Nothing that lies at this supplier is needed any more: it may free the space on my word."""
+        if supplier in self._contracts:
+            write_safely(self._marker(supplier), b"")
+            self._released.add(supplier)
+
+    def is_released(self, supplier: bytes) -> bool:
+        """Whether this supplier may free the space."""
+        return supplier in self._released
+
+    def _needed_again(self, supplier: bytes) -> None:
+        if supplier in self._released:
+            self._released.discard(supplier)
+            remove_safely(self._marker(supplier))
 
     def of(self, supplier: bytes) -> Contract | None:
         """The contract with one supplier."""

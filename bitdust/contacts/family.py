@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -27,6 +28,8 @@ REFRESH_SECONDS = 6 * 3600.0
 FIRST_RETRY = 5.0
 LONGEST_RETRY = 600.0
 MAX_RECORD = 32 * 1024
+MAX_BODY = 3500
+"""Bytes of a family that fit a DHT record with its signatures; beyond them its addresses are left out."""
 
 
 class FamilyWorld(Protocol):
@@ -77,9 +80,17 @@ class MyFamily:
         """The catalog is known: from now on it tells whether pieces lie there."""
         remove_safely(self._marker)
 
-    def write(self, suppliers: Sequence[bytes | None], addresses: Sequence[str | None]) -> Family:
-        """The next revision, signed and saved."""
+    def write(
+        self,
+        suppliers: Sequence[bytes | None],
+        addresses: Sequence[str | None],
+        leaving: Sequence[bytes | None] | None = None,
+    ) -> Family:
+        """The next revision, signed and saved. Without ``leaving`` those who leave a place go on leaving it."""
         n = len(suppliers)
+        if leaving is None:
+            before = self.current
+            leaving = before.leaving if before is not None and before.n == n else None
         family = Family(
             customer=self._me.fingerprint,
             revision=self.current.revision + 1 if self.current is not None else 1,
@@ -88,7 +99,10 @@ class MyFamily:
             time=int(self._world.wall()),
             suppliers=list(suppliers),
             addresses=list(addresses),
+            leaving=list(leaving) if leaving is not None and any(leaving) else None,
         )
+        if len(family.to_body()) > MAX_BODY:
+            family = evolve(family, addresses=None)
         self._keep(family, self._me.sign(Family.KIND, family.to_body()))
         return family
 
@@ -136,6 +150,11 @@ class MyFamily:
             return []
         return [supplier for supplier in self.current.suppliers if supplier is not None]
 
+    @property
+    def holders(self) -> list[bytes]:
+        """The members, and those who leave and still hold pieces."""
+        return self.current.holders if self.current is not None else []
+
 
 class FamilyPublisher:
     """I tell the DHT and the suppliers. ``to_dht`` stores the signed record; `publish` may be called at any time."""
@@ -177,13 +196,18 @@ class FamilyPublisher:
         current = self._family.current
         return sum(1 for revision in self._known.values() if current is not None and revision >= current.revision)
 
+    def knows(self, fingerprint: bytes) -> bool:
+        """Whether a supplier holds the newest revision."""
+        current = self._family.current
+        return current is not None and self._known.get(fingerprint, 0) >= current.revision
+
     def publish(self, connected: Callable[[bytes], bool]) -> None:
         """Tell everybody who has an older one; those who are not connected when they come."""
         if self._family.current is None or self._stopped:
             return
         if self._in_dht < self._family.current.revision and not self._failures:
             self._store()
-        for fingerprint in self._family.members:
+        for fingerprint in self._family.holders:
             if connected(fingerprint):
                 self.tell(fingerprint)
 

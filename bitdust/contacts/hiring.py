@@ -17,8 +17,10 @@ from bitdust.automats.kernel import Registry
 from bitdust.automats.supplier_connector import SupplierConnector
 from bitdust.contacts.connectors import SupplierLink
 from bitdust.contacts.contracts import ContractBook, Wish
+from bitdust.contacts.departures import Departure, Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings
+from bitdust.contacts.replacing import Replacing
 from bitdust.contacts.searching import CANDIDATES, HiringPorts, Searches
 from bitdust.outcome import outcome
 from bitdust.wire.errors import BitDustError
@@ -42,13 +44,19 @@ class HiringWorld(Protocol):
 
 @frozen
 class SupplierShown:
-    """One place of the family, as lists show it. ``since`` is when its connector came into its state."""
+    """One place of the family, as lists show it. ``since`` is when its connector came into its state.
+
+    ``departure`` tells that and why the supplier is to be replaced; ``leaving`` had the place before and still holds
+    its pieces.
+    """
 
     position: int
     fingerprint: bytes | None
     state: str
     reason: str
     since: float
+    departure: Departure | None = None
+    leaving: bytes | None = None
 
 
 class Hiring:
@@ -67,6 +75,7 @@ class Hiring:
         family: MyFamily,
         publisher: FamilyPublisher,
         book: ContractBook,
+        departures: Departures,
         ports: HiringPorts | None = None,
     ) -> None:
         self._world = world
@@ -80,6 +89,8 @@ class Hiring:
         self._family = family
         self._publisher = publisher
         self._book = book
+        self._departures = departures
+        self.replacing = Replacing(me, family, departures, book, publisher, events, identities, self._change)
         self.ports = ports or HiringPorts()
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._places: dict[bytes, Wish] = {}
@@ -96,6 +107,7 @@ class Hiring:
         """Connect the family and keep hold of it, without hiring: the duty of the customer's service."""
         if self._removers:
             return
+        self._end_orphans()
         self._removers = [
             self._gateway.on_session(self._session),
             self._settings.on_change("services/customer/", self._setting_changed),
@@ -104,7 +116,7 @@ class Hiring:
         ]
         self._publisher.start()
         self._follow_family()
-        for supplier in self._family.members:
+        for supplier in self._family.holders:
             self._connector(supplier).send("connect")
 
     def close(self) -> None:
@@ -157,9 +169,13 @@ class Hiring:
 
     def _shown(self, position: int, fingerprint: bytes | None) -> SupplierShown:
         connector = self._connectors.get(fingerprint) if fingerprint is not None else None
+        departure = self._departures.of(fingerprint) if fingerprint is not None else None
+        leaving = self.replacing.leaving(position)
         if connector is None:
-            return SupplierShown(position, fingerprint, "DISCONNECTED", "", 0.0)
-        return SupplierShown(position, fingerprint, connector.state, connector.reason, connector.since)
+            return SupplierShown(position, fingerprint, "DISCONNECTED", "", 0.0, departure, leaving)
+        return SupplierShown(
+            position, fingerprint, connector.state, connector.reason, connector.since, departure, leaving
+        )
 
     def connected(self) -> int:
         """How many suppliers of the family are CONNECTED."""
@@ -177,10 +193,19 @@ class Hiring:
             if found.value is not None and self._family.adopt(found.value) and self._family.current is not None:
                 self._settings.set(SUPPLIERS, self._family.current.n)
         self._follow_family()
-        for orphan in self._book.suppliers():
-            if orphan not in self._family.members:
-                self._connector(orphan).send("disconnect")
+        self._end_orphans(released=False)
         await DeferredList([self._settled(fingerprint) for fingerprint in self._family.members], consumeErrors=True)
+
+    def _end_orphans(self, released: bool = True) -> None:
+        """End contracts of those who have no place; ``released`` tells to end only those that may be erased."""
+        for orphan in self._book.suppliers():
+            if orphan not in self._family.holders and (self._book.is_released(orphan) or not released):
+                self._connector(orphan).send("disconnect")
+
+    def _change(self) -> None:
+        """Somebody is to be replaced: look at once, and ask again those who said no."""
+        self._searches.forgive()
+        self.restart()
 
     def _settled(self, fingerprint: bytes) -> "Deferred[str]":
         connector = self._connector(fingerprint)
@@ -194,7 +219,9 @@ class Hiring:
         family = self._family.current
         if family is None or self._dismissed(family) or self._wrong_size(family):
             return Next.FIRE
-        return Next.COMPLETE if family.complete else Next.HIRE
+        if self.replacing.done(self.ports.moved):
+            return Next.FIRE
+        return Next.HIRE if self.replacing.due() or not family.complete else Next.COMPLETE
 
     def refusal(self) -> str:
         return self._refusal
@@ -218,7 +245,10 @@ class Hiring:
         gone = {supplier for supplier in family.suppliers if supplier is not None and self._is_gone(supplier)}
         if gone and self.has_data():
             names = ", ".join(sorted(self._name(supplier) for supplier in gone))
-            self._refusal = f"{names} cannot be reached; the place is kept because your pieces lie there"
+            self._refusal = (
+                f"{names} cannot be reached; the place is kept because your pieces lie there,"
+                " until you say: bitdust supplier replace"
+            )
             return frozenset()
         return frozenset(gone)
 
@@ -232,11 +262,16 @@ class Hiring:
         return lost is not None and self._world.clock.seconds() - lost >= LEAVE_AFTER
 
     def fire(self) -> "Deferred[Any]":
-        """Write a record of the wanted size without those who left; their contracts are ended in the background."""
+        """Write a record of the wanted size without those who left; their contracts are ended in the background.
+
+        Those whose place has changed hands, and whose pieces lie at their successor, go as well.
+        """
         wanted = int(self._settings.get(SUPPLIERS))
         family = self._family.current
         places: list[tuple[bytes | None, str | None]] = []
+        leaving: list[bytes | None] | None = None
         if family is not None:
+            leaving = self.replacing.after(self.replacing.done(self.ports.moved))
             gone = self._dismissed(family)
             addresses = family.addresses or [None] * family.n
             places = [
@@ -248,14 +283,15 @@ class Hiring:
             if len(places) != wanted:
                 places = [place for place in places if place[0] is not None]
         places = (places + [(None, None)] * wanted)[:wanted]
-        self._write(places)
+        self._write(places, leaving if leaving is not None and len(leaving) == wanted else [])
+        self.replacing.tidy()
         return succeed(None)
 
     def hire(self) -> "Deferred[int]":
-        """Search for every empty place at once; fires with how many are still empty."""
+        """Search for every empty or changing place at once; fires with for how many nobody was found."""
         family = self._family.current
         empty = [place for place, who in enumerate(family.suppliers) if who is None] if family is not None else []
-        return self._searches.run(empty)
+        return self._searches.run(sorted({*empty, *self.replacing.due()}))
 
     def publish(self) -> None:
         self._publisher.publish(self._gateway.connected)
@@ -275,8 +311,12 @@ class Hiring:
     # searching
 
     def taken(self) -> frozenset[bytes]:
-        """Who cannot be hired: I myself, and those who are."""
-        return frozenset({self._me.fingerprint, *self._family.members})
+        """Who cannot be hired: I myself, those who are, and those who leave."""
+        return frozenset({self._me.fingerprint, *self._family.holders, *self._departures.suppliers()})
+
+    def chosen(self, position: int) -> bytes | None:
+        """Whom a person chose for a place."""
+        return self.replacing.successor(position)
 
     def ask(self, position: int, candidate: Candidate) -> "Deferred[Any]":
         """Fires with the candidate's contract for a place, fails with its refusal."""
@@ -304,21 +344,29 @@ class Hiring:
         self.machine.reason = reason
 
     def place(self, position: int, candidate: Candidate) -> None:
-        """The candidate is hired: it stands in the saved record before anything is sent to it."""
+        """The candidate is hired: it stands in the saved record before anything is sent to it.
+
+        Whoever had the place before stays beside it, until everything that belongs there has moved.
+        """
         family = self._family.current
-        if family is None or position >= family.n or family.suppliers[position] is not None:
+        changing = self.replacing.due()
+        if family is None or position >= family.n or not (family.suppliers[position] is None or position in changing):
             self.let_go(candidate.fingerprint)
             return
+        leaving = list(family.leaving or [None] * family.n)
+        if position in changing:
+            leaving[position] = family.suppliers[position]
         places: list[tuple[bytes | None, str | None]] = list(
             zip(family.suppliers, family.addresses or [None] * family.n, strict=True)
         )
         addresses = [*self.ports.addresses_of(candidate.fingerprint), *candidate.addresses, None]
         places[position] = (candidate.fingerprint, addresses[0])
-        self._write(places)
+        self._write(places, leaving)
 
-    def _write(self, places: list[tuple[bytes | None, str | None]]) -> None:
+    def _write(self, places: list[tuple[bytes | None, str | None]], leaving: list[bytes | None]) -> None:
         before = list(self._family.current.suppliers) if self._family.current is not None else []
-        family = self._family.write([supplier for supplier, _ in places], [address for _, address in places])
+        suppliers, addresses = [supplier for supplier, _ in places], [address for _, address in places]
+        family = self._family.write(suppliers, addresses, leaving)
         for position, supplier in enumerate(family.suppliers):
             old = before[position] if position < len(before) else None
             if old != supplier:
@@ -341,13 +389,18 @@ class Hiring:
     def wish_for(self, supplier: bytes) -> Wish:
         """What a supplier is asked for: its share of the space that I need, at its place.
 
-        A member whose contract I lost (this node was recovered) keeps my pieces already: whatever it gives counts.
+        One that leaves its place is asked for what it gives already. A member whose contract I lost (this node was
+        recovered) keeps my pieces already: whatever it gives counts.
         """
+        family, contract = self._family.current, self._book.of(supplier)
+        if family is not None and supplier in family.departing:
+            place = (family.leaving or []).index(supplier)
+            return Wish(room=contract.room if contract is not None else 0, n=family.n, position=place, least=0)
         position = self._family.position(supplier)
         if position is None:
             return self._places.get(supplier) or self._wish(0)
         wish = self._wish(position)
-        return evolve(wish, least=0) if self._book.of(supplier) is None else wish
+        return evolve(wish, least=0) if contract is None else wish
 
     def _wish(self, position: int) -> Wish:
         n = self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
@@ -363,8 +416,8 @@ class Hiring:
 
     def _follow_family(self) -> None:
         """The record changed: its members have connectors, everybody else's contract is ended."""
-        members = set(self._family.members)
-        for supplier in self._family.members:
+        members = set(self._family.holders)
+        for supplier in self._family.holders:
             self._places.pop(supplier, None)
             self._connector(supplier)
             contract = self._book.of(supplier)
@@ -382,7 +435,7 @@ class Hiring:
             contract = self._book.of(supplier)
             data = {"supplier_idurl": self._idurl(supplier), "needed_bytes": contract.room if contract else 0}
             self._events.send("supplier-connected", data)
-            if supplier in self._family.members:
+            if supplier in self._family.holders:
                 self._publisher.tell(supplier)
         else:
             self._lost_since.setdefault(supplier, self._world.clock.seconds())
@@ -390,6 +443,8 @@ class Hiring:
             self.restart()
 
     def _session(self, session: Any, up: bool) -> None:
+        if up and self._book.is_released(session.peer.fingerprint):
+            self._end_orphans()
         connector = self._connectors.get(session.peer.fingerprint)
         if connector is not None and up == self._gateway.connected(session.peer.fingerprint):
             connector.send("supplier-online" if up else "supplier-offline")

@@ -38,7 +38,8 @@ def _unknown(idurl: str) -> "Deferred[bytes]":
 class HiringPorts:
     """What the services connect: lookups in the DHT and at ID servers, and what is known of data and peers.
 
-    ``addresses_of`` gives the addresses that a peer told in its session, for the hints in the family record.
+    ``addresses_of`` gives the addresses that a peer told in its session, for the hints in the family record. ``moved``
+    tells whether everything that belongs to a place lies at a supplier.
     """
 
     random_supplier: "Callable[[frozenset[bytes]], Deferred[Candidate | None]]" = _nobody
@@ -47,6 +48,7 @@ class HiringPorts:
     has_data: Callable[[], bool] = lambda: False
     network_up: Callable[[], bool] = lambda: True
     addresses_of: Callable[[bytes], list[str]] = lambda fingerprint: []
+    moved: Callable[[int, bytes], bool] = lambda position, supplier: True
 
 
 class Employer(Protocol):
@@ -54,6 +56,9 @@ class Employer(Protocol):
 
     def taken(self) -> frozenset[bytes]:
         """Who cannot be hired: I myself, and those who are."""
+
+    def chosen(self, position: int, /) -> bytes | None:
+        """Whom a person chose for a place: then nobody else is asked."""
 
     def ask(self, position: int, candidate: Candidate, /) -> "Deferred[Any]":
         """Fires with the candidate's contract for a place, fails with its refusal."""
@@ -171,6 +176,9 @@ class Searches:
 
     async def _candidate(self, search: _Search) -> Candidate | None:
         search.asked = None
+        chosen = self.employer.chosen(search.position)
+        if chosen is not None:
+            return self._chosen(search, chosen)
         for idurl in candidates_of(self._settings.get(CANDIDATES)):
             if self._refused(idurl):
                 continue
@@ -188,6 +196,12 @@ class Searches:
                 search.asked = node.fingerprint
                 return node
         return None
+
+    def _chosen(self, search: _Search, chosen: bytes) -> Candidate | None:
+        if chosen in self.excluded():
+            return None
+        search.asked = chosen
+        return Candidate(chosen)
 
     def meet(self, candidate: Candidate) -> "Deferred[Any]":
         """Fires with a session with the candidate, over one of its addresses or wherever the DHT finds it."""

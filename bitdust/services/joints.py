@@ -177,6 +177,10 @@ class SupplierJoint(Joint):
         """A customer brought its family record."""
         self.parts.families.family_kept(customer, family, signed)
 
+    def customer_left(self, customer: bytes) -> None:
+        """A customer has left for good."""
+        self.parts.families.forget(customer)
+
 
 class StorageJoint(Joint):
     """What the customer's storage needs of the node."""

@@ -8,6 +8,7 @@ from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.customers import Customers
+from bitdust.contacts.departures import Departures
 from bitdust.contacts.families import CustomerFamilies
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
@@ -58,6 +59,7 @@ class Parts:
     presence: Presence
     reach: Reach
     book: ContractBook
+    departures: Departures
     family: MyFamily
     publisher: FamilyPublisher
     hiring: Hiring

@@ -26,7 +26,7 @@ class CustomerService(Service):
         self._on = True
 
     def _watch(self) -> None:
-        for member in self._parts.family.members:
+        for member in self._parts.family.holders:
             self._parts.presence.watch(member)
 
     def stop(self) -> None:

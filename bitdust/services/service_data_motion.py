@@ -33,7 +33,7 @@ class DataMotionService(Service):
         self._parts.storage.core.suppliers_changed()
 
     def _came_or_went(self, fingerprint: bytes, online: bool) -> None:
-        if fingerprint in self._parts.family.members:
+        if fingerprint in self._parts.family.holders:
             self._parts.storage.core.suppliers_changed()
 
     def stop(self) -> "Deferred[Any]":

@@ -115,11 +115,12 @@ class Download:
 
 
 class PackFetch:
-    """k good pieces of one pack. ``done`` fires with pieces by index; cancelling takes the requests back."""
+    """``most`` good pieces of one pack. ``done`` fires with pieces by index; cancelling takes the requests back."""
 
-    def __init__(self, fetcher: "Fetcher", record: PackRecord, places: dict[int, bytes]) -> None:
+    def __init__(self, fetcher: "Fetcher", record: PackRecord, places: dict[int, bytes], most: int) -> None:
         self.fetcher = fetcher
         self.record = record
+        self.most = most
         self.pieces: dict[int, bytes] = {}
         self._places = places
         self._tried: dict[int, int] = {}
@@ -129,15 +130,11 @@ class PackFetch:
         self.errors: list[str] = []
         self.done: Deferred[dict[int, bytes]] = Deferred(lambda _: self._stop())
 
-    @property
-    def k(self) -> int:
-        return self.record.scheme.k
-
     def fill(self) -> None:
         """Ask as many suppliers as pieces are lacking."""
-        while not self.done.called and len(self.pieces) + len(self._running) < self.k and self._ask_next():
+        while not self.done.called and len(self.pieces) + len(self._running) < self.most and self._ask_next():
             continue
-        if not self.done.called and len(self.pieces) + len(self._running) < self.k and not self._running:
+        if not self.done.called and len(self.pieces) + len(self._running) < self.most and not self._running:
             self._next_round()
 
     def _ask_next(self) -> bool:
@@ -164,7 +161,7 @@ class PackFetch:
         self._round += 1
         if self._round > len(PAUSES):
             reasons = "; ".join(dict.fromkeys(self.errors[-4:])) or "no supplier that has a piece is connected"
-            text = f"only {len(self.pieces)} of {self.k} pieces of a pack could be had: {reasons}"
+            text = f"only {len(self.pieces)} of {self.most} pieces of a pack could be had: {reasons}"
             self._finish(BitDustError("not-enough-pieces", text))
         elif self._call is None:
             self._call = self.fetcher.world.clock.callLater(PAUSES[self._round - 1], self._again)
@@ -194,7 +191,7 @@ class PackFetch:
             self.no_piece(download, BitDustError("bad-piece", "a supplier gave a piece that is not what was stored"))
             return
         self.pieces[download.index] = data
-        if len(self.pieces) >= self.k:
+        if len(self.pieces) >= self.most:
             self._finish(None)
 
     def no_piece(self, download: Download, error: BaseException) -> None:
@@ -251,9 +248,11 @@ class Fetcher:
         """What is known of a supplier."""
         return self._paces.setdefault(supplier, Pace())
 
-    def fetch(self, record: PackRecord, places: dict[int, bytes]) -> "Deferred[dict[int, bytes]]":
-        """k checked pieces; ``places`` says who has which. Fails ``not-enough-pieces`` with the reasons."""
-        pack = PackFetch(self, record, places)
+    def fetch(
+        self, record: PackRecord, places: dict[int, bytes], most: int | None = None
+    ) -> "Deferred[dict[int, bytes]]":
+        """k checked pieces, or another number; ``places`` says who has which. Fails ``not-enough-pieces``."""
+        pack = PackFetch(self, record, places, most or record.scheme.k)
         self._packs.append(pack)
         pack.fill()
         return pack.done

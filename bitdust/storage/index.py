@@ -4,7 +4,7 @@ Each supplier has one entry under way at a time, so a slow one is simply behind.
 suppliers hold it: any k suppliers that come back later then include one that does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -39,6 +39,18 @@ def needed(family: Family) -> int:
     return family.n - family.k + 1
 
 
+def places_heard(family: Family, heard: Collection[bytes], recovering: bool) -> int:
+    """At how many places of a family somebody has told what it holds.
+
+    Where a place changes hands, what was safe before may lie at the one who leaves alone, and what became safe since at
+    the new one alone: a node that has lost everything must have heard both.
+    """
+    leaving = family.leaving or [None] * family.n
+    wanted = all if recovering else any
+    places = [[who for who in place if who is not None] for place in zip(family.suppliers, leaving, strict=True)]
+    return sum(1 for place in places if place and wanted(who in heard for who in place))
+
+
 class Index:
     """I am the port of `IndexSynchronizer`. ``on_ack`` is told when a supplier holds more than before."""
 
@@ -56,7 +68,7 @@ class Index:
         self._retry: dict[bytes, float] = {}
         self._acked: dict[tuple[bytes, bytes], int] = {}
         self._heads: dict[bytes, tuple[int, bytes]] = {}
-        self._heard = 0
+        self._heard: set[bytes] = set()
         self._in_dht: tuple[float, int] | None = None
         self._stopped = False
         self._accept_loss = False
@@ -139,6 +151,11 @@ class Index:
         """How many suppliers of the family hold an entry."""
         return sum(1 for supplier in self._members() if self._acked.get((supplier, device), 0) >= sequence)
 
+    def is_held_by(self, supplier: bytes) -> bool:
+        """Whether one supplier holds the logs of all my devices to their ends."""
+        ends = {device: self._catalog.end(device).sequence for device in self._catalog.devices()}
+        return all(self._acked.get((supplier, device), 0) >= end for device, end in ends.items())
+
     def is_safe(self) -> bool:
         """Whether that is so for all of my log."""
         return self.safe_sequence() >= self._catalog.end(self._me.device.id).sequence and self.is_formed()
@@ -150,7 +167,7 @@ class Index:
 
     def heard_enough(self) -> bool:
         family = self._ports.family()
-        return family is not None and self._heard >= family.k
+        return family is not None and places_heard(family, self._heard, not self._recovered) >= family.k
 
     # push
 
@@ -276,7 +293,7 @@ class Index:
         return Deferred.fromCoroutine(self._pull())
 
     async def _pull(self) -> None:
-        self._heard = 0
+        self._heard = set()
         ring = self._me.key_ring
         if MASTER not in ring or not ring.get(MASTER).secrets:
             raise BitDustError("keys-not-ready", "the key ring has not come back from the suppliers yet")
@@ -301,13 +318,14 @@ class Index:
         return list(found.value) if found.error is None else []
 
     async def _ask_heads(self) -> list[SeenHead]:
-        online = [supplier for supplier in self._members() if self._ports.is_online(supplier)]
+        family = self._ports.family()
+        online = [who for who in (family.holders if family is not None else ()) if self._ports.is_online(who)]
         asking = [outcome(Deferred.fromCoroutine(self._ask(supplier))) for supplier in online]
         answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         heads: list[SeenHead] = []
         for supplier, (_, answer) in zip(online, answers, strict=True):
             if answer.error is None:
-                self._heard += 1
+                self._heard.add(supplier)
                 heads += answer.value
                 for seen in answer.value:
                     self._learn(supplier, seen)

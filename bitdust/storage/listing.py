@@ -78,8 +78,8 @@ class Listing:
     async def _ask_all(self) -> None:
         self._heard = {}
         family = self._ports.family()
-        members = [supplier for supplier in (family.suppliers if family is not None else ()) if supplier is not None]
-        online = [supplier for supplier in members if self._ports.is_online(supplier)]
+        holders = family.holders if family is not None else []
+        online = [supplier for supplier in holders if self._ports.is_online(supplier)]
         asking = [outcome(Deferred.fromCoroutine(self._one(supplier))) for supplier in online]
         answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         for supplier, (_, answer) in zip(online, answers, strict=True):
@@ -139,7 +139,8 @@ def compare(
     """Inside a transaction: note what a supplier holds; pieces that waited for it, and how many it has lost.
 
     ``before`` is what it had acknowledged before it was asked: what it acknowledged meanwhile may be missing in its
-    answer, and is not lost.
+    answer, and is not lost. Without a ``position`` it is one that leaves the family: a piece that it has is there to be
+    read, but one that waits for its successor goes on waiting.
     """
     lost = before - held
     database.executemany(
@@ -148,7 +149,7 @@ def compare(
     )
     found: list[PieceRef] = []
     for pack, number in held - before:
-        if _note_held(database, pack, number, supplier):
+        if _note_held(database, pack, number, supplier, leaves=position is None):
             found.append(PieceRef(pack, number))
     for pack in {pack for pack, _ in lost} | {piece.pack for piece in found}:
         count_kept(database, pack)
@@ -166,13 +167,13 @@ def _note_absent(database: sqlite3.Connection, position: int) -> None:
     )
 
 
-def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes) -> bool:
+def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, leaves: bool) -> bool:
     """True when the piece is one of a living pack and was not known to be there; of a dead one, it is to go."""
     row = database.execute("SELECT n, state FROM packs WHERE pack=?", (pack,)).fetchone()
     if row is None or not 0 <= number < row[0]:
         return False
     known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
-    if known is not None and known[0] == PieceState.KEPT:
+    if known is not None and (known[0] == PieceState.KEPT or (leaves and known[0] == PieceState.WAITING)):
         return False
     size = "coalesce((SELECT size FROM pieces WHERE pack=? AND number=?), 0)"
     database.execute(

@@ -14,9 +14,9 @@ from twisted.logger import Logger
 from bitdust.automats.kernel import Registry
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.crypt.device import check_record
-from bitdust.crypt.keyring import KeyRing
+from bitdust.crypt.keyring import MASTER, KeyRing
 from bitdust.outcome import Outcome, outcome
-from bitdust.storage.index import needed
+from bitdust.storage.index import needed, places_heard
 from bitdust.storage.ports import Events, Me, Ports, StorageWorld
 from bitdust.storage.supplier_logs import MAX_RING, RING
 from bitdust.wire.encoding import WireError, encode
@@ -54,7 +54,7 @@ class Ring:
         self._holds: dict[bytes, int] = {}
         self._sending: set[bytes] = set()
         self._hold_off: dict[bytes, float] = {}
-        self._heard = 0
+        self._heard: set[bytes] = set()
         self.reason = "suppliers were not asked yet"
         self.ready = False
         """Whether everything that was safe before is in my ring: enough suppliers were heard."""
@@ -100,14 +100,19 @@ class Ring:
 
     def heard_enough(self) -> bool:
         family = self._ports.family()
-        return family is not None and self._heard >= family.k
+        return family is not None and places_heard(family, self._heard, not self._has_secret()) >= family.k
+
+    def _has_secret(self) -> bool:
+        ring = self._me.key_ring
+        return MASTER in ring and bool(ring.get(MASTER).secrets)
 
     def pull(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._pull())
 
     async def _pull(self) -> None:
-        self._heard = 0
-        online = [supplier for supplier in self._members() if self._ports.is_online(supplier)]
+        self._heard = set()
+        family = self._ports.family()
+        online = [who for who in (family.holders if family is not None else ()) if self._ports.is_online(who)]
         asking = [outcome(Deferred.fromCoroutine(self._ask(supplier))) for supplier in online]
         answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         found: list[KeptRing] = []
@@ -116,7 +121,7 @@ class Ring:
                 self._holds[supplier] = answer.value.revision
                 found.append(answer.value)
             if answer.error is None or answer.code == "not-found":
-                self._heard += 1
+                self._heard.add(supplier)
         if self.heard_enough():
             self._merge(found)
 
@@ -162,6 +167,10 @@ class Ring:
         return KeptRing(revision, self._me.sign(KIND, body).to_bytes(), ring)
 
     # push
+
+    def is_held_by(self, supplier: bytes) -> bool:
+        """Whether one supplier holds my ring as it is."""
+        return self._current is not None and self._holds.get(supplier, 0) >= self._current.revision
 
     def is_safe(self) -> bool:
         family, current = self._ports.family(), self._current

@@ -146,6 +146,20 @@ class Storage:
         query = "SELECT 1 FROM packs WHERE state<=? LIMIT 1"
         return not self._core.index.recovered or self._read.execute(query, (PackState.HELD,)).fetchone() is not None
 
+    def has_moved(self, position: int, supplier: bytes) -> bool:
+        """Whether a supplier holds all that belongs to a place: its piece of every pack, the logs, the key ring."""
+        core = self._core
+        if core is None or not core.catalog.is_open:
+            return not self.has_data()
+        if not core.index.recovered or not core.index.is_held_by(supplier) or not core.ring.is_held_by(supplier):
+            return False
+        elsewhere = (
+            "SELECT 1 FROM packs p WHERE p.state<=? AND p.n>? AND NOT EXISTS (SELECT 1 FROM pieces s"
+            " WHERE s.pack=p.pack AND s.number=? AND s.state=? AND s.supplier=?) LIMIT 1"
+        )
+        values = (PackState.HELD, position, position, PieceState.KEPT, supplier)
+        return self._read.execute(elsewhere, values).fetchone() is None
+
     def heads(self) -> list[Head]:
         """How far the logs of my devices have come, as far as this node knows."""
         if self._core is None or not self._core.catalog.is_open:

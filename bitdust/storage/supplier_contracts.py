@@ -201,6 +201,16 @@ class Contracts:
         kept = self.of(database, customer)
         if kept is None or kept.purge_at is None or now < kept.purge_at:
             return []
+        return self._forget(database, customer)
+
+    def end(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> list[tuple[bytes, int, int]]:
+        """The customer's signed word: forget it at once; the result is its pieces. Raises ``no-contract``."""
+        kept = self.of(database, customer)
+        if kept is None or kept.contract.contract != contract:
+            raise BitDustError("no-contract", "there is no such contract with you")
+        return self._forget(database, customer)
+
+    def _forget(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
         pieces = database.execute("SELECT pack, number, size FROM pieces WHERE customer=?", (customer,)).fetchall()
         database.execute(
             "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces WHERE customer=?", (customer,)

@@ -23,7 +23,7 @@ from bitdust.storage.supplier_store import SupplierStore
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import MAX_PAYLOAD, Command
-from bitdust.wire.records import MAX_SUPPLIERS, MIN_SUPPLIERS, Family, Head, PackRecord
+from bitdust.wire.records import MAX_SUPPLIERS, MIN_SUPPLIERS, ContractEnd, Family, Head, PackRecord
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Schema, Struct
 from bitdust.wire.signed import Signed
 
@@ -135,6 +135,9 @@ class Ports(Protocol):
     def family_kept(self, customer: bytes, family: Family, signed: bytes) -> None:
         """A customer brought its family record."""
 
+    def customer_left(self, customer: bytes) -> None:
+        """A customer has ended its contract, and nothing of it is kept here any more."""
+
 
 Handler = Callable[[Request], Awaitable[Any]]
 Fields = Mapping[str, Schema]
@@ -176,7 +179,7 @@ class SupplierRows:
         piece: Fields = {"kind": Choice(("piece",)), "index": Int(0, MAX_SUPPLIERS - 1), "record": Bytes(1, 16 * 1024)}
         part: Fields = {"pack": Bytes(16), "index": Int(0, MAX_SUPPLIERS - 1), "offset": Int(), "length": Int()}
         log: Fields = {"device": Bytes(8), "first": Int(1), "most": Int(1)}
-        cancel: Fields = {"service": Choice((SERVICE,)), "contract": Bytes(16)}
+        cancel: Fields = {"service": Choice((SERVICE,)), "contract": Bytes(16), "end": Optional(Bytes(1, 4096))}
         entry: Fields = {"kind": Choice(("log",)), "head": Bytes(1, 4096)}
         return [
             Spec(Command.REQUEST_SERVICE, SERVICE, _WISH, 0, True, self.request_service),
@@ -252,10 +255,27 @@ class SupplierRows:
         return self._ack(contract=contract.to_bytes())
 
     async def cancel_service(self, request: Request) -> Any:
-        """End a contract; its pieces stay until the moment that the answer names."""
+        """End a contract: its pieces stay until the moment that the answer names, or go on a signed word."""
+        if "end" in request.fields:
+            return await self._end(request)
         kept = await self._store.cancel(request.peer.fingerprint, request.fields["contract"])
         self._ports.report("customer-cancelled", {"idurl": kept.idurl, "until": kept.until})
         return self._ack(until=kept.until)
+
+    async def _end(self, request: Request) -> Any:
+        signed = Signed.from_bytes(request.fields["end"], ContractEnd.KIND)
+        end, named = ContractEnd.from_body(signed.body), request.fields["contract"]
+        self._mine(request, end.customer)
+        self._verify(request.peer, signed)
+        if (end.contract, end.supplier) != (named, self._ports.my_fingerprint()):
+            raise BitDustError("not-allowed", "this word is about another contract")
+        kept = self._store.contract_of(end.customer)
+        freed = await self._store.end(end.customer, end.contract)
+        if kept is not None:
+            told = {"idurl": kept.idurl, "ecc_map": f"ecc/{kept.contract.n}x{kept.contract.n}", "freed": freed}
+            self._ports.report("existing-customer-terminated", told)
+        self._ports.customer_left(end.customer)
+        return self._ack(until=0, freed=freed)
 
     async def contacts(self, request: Request) -> Any:
         """Keep the customer's newest family record."""

@@ -217,13 +217,19 @@ class SupplierStore:
     def purge(self, customer: bytes) -> "Deferred[int]":
         """Forget a customer whose announced grace is over; fires with freed bytes, 0 when it is too early."""
         now = self._now()
+        return self._forget(customer, lambda database: self.contracts.purge(database, customer, now))
 
+    def end(self, customer: bytes, contract: bytes) -> "Deferred[int]":
+        """Erase everything of a customer on its signed word, which the caller has checked; fires with freed bytes."""
+        return self._forget(customer, lambda database: self.contracts.end(database, customer, contract))
+
+    def _forget(
+        self, customer: bytes, forget: Callable[[sqlite3.Connection], list[tuple[bytes, int, int]]]
+    ) -> "Deferred[int]":
         def choose(database: sqlite3.Connection) -> list[tuple[PieceName, int]]:
-            return [
-                (PieceName(customer, pack, number), size)
-                for pack, number, size in self.contracts.purge(database, customer, now)
-            ]
+            return [(PieceName(customer, pack, number), size) for pack, number, size in forget(database)]
 
+        self._heard.pop(customer, None)
         return self._remove(RemovePieces(self._disk, self.folder, choose))
 
     def _remove(self, job: RemovePieces) -> "Deferred[int]":

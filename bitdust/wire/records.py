@@ -159,11 +159,29 @@ class Contract(Record):
 
 
 @frozen
+class ContractEnd(Record):
+    """The customer's signed word that a contract is over and that everything of it may be erased."""
+
+    KIND: ClassVar[str] = "contract-end"
+    FIELDS: ClassVar[dict[str, Schema]] = {"contract": Bytes(16), "customer": Bytes(32), "supplier": Bytes(32)}
+
+    contract: bytes
+    customer: bytes
+    supplier: bytes
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "ContractEnd":
+        """Raises `WireError`."""
+        return cls(**cls.parse_fields(data))
+
+
+@frozen
 class Family(Record):
     """Who keeps a customer's pieces, signed by the customer's device; the highest ``revision`` wins.
 
     ``suppliers`` holds ``n`` fingerprints by position, None for an empty place; ``addresses`` is a hint of one
-    ``tcp://host:port`` each, left out where the record would outgrow a DHT record.
+    ``tcp://host:port`` each, left out where the record would outgrow a DHT record. ``leaving`` names by position who
+    had the place before and still holds its pieces until the new supplier has them; it is left out where nobody is.
     """
 
     KIND: ClassVar[str] = "family"
@@ -175,6 +193,7 @@ class Family(Record):
         "time": Int(),
         "suppliers": ListOf(Optional(Bytes(32)), MAX_SUPPLIERS, MIN_SUPPLIERS),
         "addresses": Optional(ListOf(Optional(ADDRESS), MAX_SUPPLIERS)),
+        "leaving": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
     }
 
     customer: bytes
@@ -184,6 +203,7 @@ class Family(Record):
     time: int
     suppliers: list[bytes | None]
     addresses: list[str | None] | None = None
+    leaving: list[bytes | None] | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Family":
@@ -193,6 +213,8 @@ class Family(Record):
             raise WireError("bad-field", f"family: {len(family.suppliers)} suppliers where n is {family.n}")
         if family.addresses is not None and len(family.addresses) != family.n:
             raise WireError("bad-field", f"family: {len(family.addresses)} addresses where n is {family.n}")
+        if family.leaving is not None and len(family.leaving) != family.n:
+            raise WireError("bad-field", f"family: {len(family.leaving)} who leave where n is {family.n}")
         if family.k >= family.n:
             raise WireError("bad-field", f"family: {family.k} of {family.n} is no scheme")
         return family
@@ -206,6 +228,16 @@ class Family(Record):
     def complete(self) -> bool:
         """True when no place is empty."""
         return None not in self.suppliers
+
+    @property
+    def departing(self) -> list[bytes]:
+        """Those who left a place and still hold pieces, in order of their places."""
+        return [who for who in self.leaving or () if who is not None and who not in self.suppliers]
+
+    @property
+    def holders(self) -> list[bytes]:
+        """Everybody who may hold pieces: suppliers by position, then those who leave."""
+        return [who for who in self.suppliers if who is not None] + self.departing
 
 
 @frozen

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.contracts import ContractBook
+from bitdust.contacts.departures import Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
 from bitdust.contacts.ports import Candidate
@@ -110,6 +111,9 @@ class SupplierHost(Host):
     def report(self, event, data) -> None:
         self.events.send(event, data)
 
+    def customer_left(self, customer) -> None:
+        self.left = customer
+
     def family_kept(self, customer, family, signed) -> None:
         pass
 
@@ -140,6 +144,7 @@ class CustomerHost(Host):
             self.family,
             publisher,
             self.book,
+            Departures(home / "departures"),
             HiringPorts(random_supplier, addresses_of=self.gateway.known_addresses),
         )
         self.hiring.start()

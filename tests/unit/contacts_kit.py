@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
 from bitdust.contacts.contracts import ContractBook
+from bitdust.contacts.departures import Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
 from bitdust.contacts.ports import Candidate
@@ -82,6 +83,7 @@ class Supplier:
     up: bool = True
     requests: int = 0
     cancelled: int = 0
+    ended: int = 0
     family: Family | None = None
     family_signed: Signed | None = None
     wished: dict | None = None
@@ -99,6 +101,7 @@ class Supplier:
             return self.contract(me, fields)
         if command == Command.CANCEL_SERVICE:
             self.cancelled += 1
+            self.ended += "end" in fields
             return succeed(Reply({"until": 0}))
         if command == Command.CONTACTS:
             return self.keep(Signed.from_bytes(payload, Family.KIND))
@@ -159,6 +162,7 @@ class Town:
         self.in_dht: list[Family] = []
         self.dht_error: Exception | None = None
         self.data = False
+        self.unmoved: set[tuple[int, bytes]] = set()
         self.sent: list[tuple] = []
         self.living()
 
@@ -173,8 +177,10 @@ class Town:
         )
         self.family = MyFamily(self.world, self.me, self.folder / "family")
         self.book = ContractBook(self.folder / "contracts")
+        self.departures = Departures(self.folder / "departures")
         self.family.load()
         self.book.load()
+        self.departures.load()
         self.publisher = FamilyPublisher(self.world, self.family, self, self.to_dht)
         self.presence = Presence(self.registry, self, self, self.events, self.document_of)
         self.hiring = Hiring(
@@ -189,7 +195,14 @@ class Town:
             self.family,
             self.publisher,
             self.book,
-            HiringPorts(self.random_supplier, self.identify, lambda: succeed(None), lambda: self.data),
+            self.departures,
+            HiringPorts(
+                self.random_supplier,
+                self.identify,
+                lambda: succeed(None),
+                lambda: self.data,
+                moved=lambda position, supplier: (position, supplier) not in self.unmoved,
+            ),
         )
 
     def add(self, name: str) -> Supplier:

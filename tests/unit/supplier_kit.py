@@ -199,6 +199,7 @@ class Shop:
         self.disk = disk or Disk()
         self.events: list[tuple[str, dict]] = []
         self.families: list[tuple[bytes, Family]] = []
+        self.left: list[bytes] = []
         self.documents: dict[bytes, FakeDocument] = {}
         self.store = SupplierStore(
             self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk
@@ -232,6 +233,9 @@ class Shop:
 
     def family_kept(self, customer, family, signed) -> None:
         self.families.append((customer, family))
+
+    def customer_left(self, customer) -> None:
+        self.left.append(customer)
 
     # what people do here
 

@@ -1,0 +1,94 @@
+"""Suppliers that are to be replaced, and why: ``metadata/departures``, JSON, one entry a supplier.
+
+A supplier that gives notice says so itself; a person may ask for a change as well. Either way the entry is on the disk
+before anything is done about it, and goes when the supplier has left the family for good.
+"""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from bitdust.crypt.files import write_safely
+
+MAX_FILE = 256 * 1024
+
+
+class Why(StrEnum):
+    """Who wants the change: the supplier, or I."""
+
+    NOTICE = "notice"
+    ASKED = "asked"
+
+
+@frozen
+class Departure:
+    """One supplier that is to be replaced, by ``successor`` where somebody chose one.
+
+    ``until`` is when the supplier stops to answer, in seconds since the epoch; 0 where it did not say.
+    """
+
+    why: Why
+    until: int = 0
+    successor: bytes | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it lies in the file."""
+        return {"why": self.why, "until": self.until, "successor": self.successor.hex() if self.successor else None}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Departure":
+        """Raises `KeyError`, `TypeError`, `ValueError`."""
+        successor = value["successor"]
+        return cls(Why(value["why"]), int(value["until"]), bytes.fromhex(successor) if successor else None)
+
+
+class Departures:
+    """I remember who is to be replaced. A damaged file counts as empty: suppliers give their notice again."""
+
+    log = Logger()
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[bytes, Departure] = {}
+
+    def load(self) -> None:
+        """Read the file."""
+        try:
+            found = json.loads(self._path.read_bytes()[:MAX_FILE])
+            self._known = {bytes.fromhex(who): Departure.from_json(entry) for who, entry in found.items()}
+        except FileNotFoundError:
+            self._known = {}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
+            self._known = {}
+
+    def of(self, supplier: bytes) -> Departure | None:
+        """Why a supplier is to be replaced; None for one that stays."""
+        return self._known.get(supplier)
+
+    def suppliers(self) -> list[bytes]:
+        """Everybody who is to be replaced, in a stable order."""
+        return sorted(self._known)
+
+    def note(self, supplier: bytes, departure: Departure) -> bool:
+        """Remember it on the disk; True when it is news."""
+        if self._known.get(supplier) == departure:
+            return False
+        self._keep({**self._known, supplier: departure})
+        return True
+
+    def forget(self, supplier: bytes) -> bool:
+        """The supplier stays after all, or has left; True when something was known of it."""
+        if supplier not in self._known:
+            return False
+        self._keep({who: entry for who, entry in self._known.items() if who != supplier})
+        return True
+
+    def _keep(self, known: dict[bytes, Departure]) -> None:
+        text = json.dumps({who.hex(): entry.to_json() for who, entry in sorted(known.items())}, indent=1)
+        write_safely(self._path, text.encode())
+        self._known = known
