@@ -13,7 +13,9 @@ VERBOSE = Param("verbose", Kind.FLAG, False, help="add figures")
 CUSTOMER = Param(
     "customer_id", default=None, aliases=("id", "customer_idurl"), help="global id or IDURL; me if left out"
 )
-SUPPLIER = "{position, idurl, global_id, supplier_state, connected, contact_state, reason, contract, used?}"
+SUPPLIER = (
+    "{position, idurl, global_id, supplier_state, connected, contact_state, reason, contract, notice, replaces, used?}"
+)
 
 
 @method(

@@ -8,6 +8,7 @@ from bitdust.api.following import Following, Watching
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.customers import Customers
+from bitdust.contacts.hiring import Hiring
 from bitdust.contacts.presence import Presence
 from bitdust.contacts.registration import Registration
 from bitdust.contacts.space import Space
@@ -167,6 +168,10 @@ class Context(Protocol):
     @property
     def suppliers(self) -> SuppliersView:
         """Who keeps my pieces."""
+
+    @property
+    def hiring(self) -> Hiring:
+        """Who hires and replaces them."""
 
     @property
     def customers(self) -> Customers:

@@ -1,5 +1,6 @@
 """Suppliers, customers and space from the command line."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +25,12 @@ def _list(session: Session, method: str, columns: Sequence[str], empty: str, **a
         show_table(rows, columns, empty)
 
 
-@click.group(cls=Aliased, aliases=LIST_WORDS, default="list")
+SUPPLIER_WORDS = LIST_WORDS | {"fire": "replace", "change": "replace", "hire": "replace"}
+
+
+@click.group(cls=Aliased, aliases=SUPPLIER_WORDS, default="list")
 def supplier() -> None:
-    """Who keeps your pieces: list, ping."""
+    """Who keeps your pieces: list, ping, replace."""
 
 
 @supplier.command("list")
@@ -35,8 +39,34 @@ def supplier() -> None:
 def list_suppliers(session: Session, customer: str | None = None) -> None:
     """Your suppliers, by position."""
     arguments = {"customer_id": customer} if customer else {}
-    columns = ["position", "global_id", "supplier_state", "contact_state", "idurl"]
-    _list(session, "suppliers_list", columns, "you have no suppliers yet; bitdust services tells why", **arguments)
+    columns = ["position", "global_id", "supplier_state", "contact_state", "replaces", "notice", "idurl"]
+    rows = session.call("suppliers_list", **arguments) or []
+    if session.as_json:
+        show_json(rows)
+        return
+    shown = [{**row, "notice": _in_words(row.get("notice"))} for row in rows]
+    hidden = {name for name in ("replaces", "notice") if not any(row.get(name) for row in shown)}
+    columns = [column for column in columns if column not in hidden]
+    show_table(shown, columns, "you have no suppliers yet; bitdust services tells why")
+
+
+def _in_words(notice: dict[str, Any] | None) -> str:
+    if notice is None:
+        return ""
+    if notice["why"] == "asked":
+        return "to be replaced"
+    return f"leaves by {time.strftime('%Y-%m-%d', time.localtime(notice['until']))}"
+
+
+@supplier.command("replace")
+@click.argument("which", metavar="POSITION|ID")
+@click.argument("by", metavar="[NEW]", required=False)
+@click.pass_obj
+def replace_supplier(session: Session, which: str, by: str | None) -> None:
+    """Replace a supplier, by NEW or by anybody; it keeps your pieces until they have moved."""
+    arguments = {"new_supplier_id": by} if by else {}
+    found = session.client.envelope("supplier_change", supplier_id=which, **arguments)
+    click.echo(found.get("message", "done"))
 
 
 @supplier.command("ping")

@@ -151,7 +151,8 @@ class Hiring:
     @property
     def reason(self) -> str:
         """Why the family is not as the settings want it; empty when it is."""
-        return self._refusal or ("" if self.complete else self.machine.reason)
+        wanting = self.replacing.due() or not self.complete
+        return self._refusal or (self.machine.reason if wanting else "")
 
     def restart(self) -> None:
         """Something changed: look again now."""

@@ -93,7 +93,7 @@ class _Search:
 
     def _turn_down(self, failure: Failure) -> Failure:
         if self.asked is not None:
-            self.searches.turn_down(self.asked)
+            self.searches.turn_down(self.asked, failure.getErrorMessage())
             self.asked = None
         return failure
 
@@ -126,6 +126,7 @@ class Searches:
         self._ports = ports
         self._running: dict[int, tuple[_Search, SupplierFinder]] = {}
         self._turned_down: dict[bytes | str, float] = {}
+        self._why: dict[bytes | str, str] = {}
 
     def run(self, positions: list[int]) -> "Deferred[int]":
         """Search for all these places; fires with how many of them are still empty."""
@@ -152,8 +153,9 @@ class Searches:
         """Those who said no may be asked again."""
         self._turned_down = {}
 
-    def turn_down(self, who: bytes | str) -> None:
+    def turn_down(self, who: bytes | str, why: str = "") -> None:
         """Do not ask this one again for a while."""
+        self._why = {one: text for one, text in self._why.items() if one in self._turned_down} | {who: why}
         now = self._clock.seconds()
         self._turned_down = {one: since for one, since in self._turned_down.items() if now - since < FORGET_REFUSAL}
         self._turned_down[who] = now
@@ -198,6 +200,8 @@ class Searches:
         return None
 
     def _chosen(self, search: _Search, chosen: bytes) -> Candidate | None:
+        if self._refused(chosen):
+            raise BitDustError("no-service", f"the supplier that you chose: {self._why.get(chosen) or 'no answer'}")
         if chosen in self.excluded():
             return None
         search.asked = chosen

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust.contacts.contracts import ContractBook
+from bitdust.contacts.departures import Departure
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
 from bitdust.contacts.ports import Identities, Names
@@ -31,6 +32,10 @@ def show_contract(contract: Contract | None) -> dict[str, Any] | None:
     }
 
 
+def _notice(departure: Departure | None) -> dict[str, Any] | None:
+    return {"why": departure.why.value, "until": departure.until} if departure is not None else None
+
+
 class SuppliersView:
     """I show and ping my suppliers. ``stored`` gives the bytes that lie at each of them, for verbose lists."""
 
@@ -49,7 +54,11 @@ class SuppliersView:
         self._stored = stored
 
     def list(self, verbose: bool = False) -> list[dict[str, Any]]:
-        """One entry a place of the family, in order; an empty place has an empty ``idurl``."""
+        """One entry a place of the family, in order; an empty place has an empty ``idurl``.
+
+        ``notice`` tells why the supplier is to be replaced and until when it answers; ``replaces`` is who had the place
+        before and still holds its pieces.
+        """
         stored = self._stored() if verbose else {}
         return [self._entry(shown, stored, verbose) for shown in self._hiring.suppliers()]
 
@@ -66,6 +75,8 @@ class SuppliersView:
             "contact_state": self._presence.state(who) if who is not None else "OFFLINE",
             "reason": shown.reason,
             "contract": show_contract(self._book.of(who)) if who is not None else None,
+            "notice": _notice(shown.departure),
+            "replaces": Names.of(self._identities(shown.leaving)).global_id if shown.leaving is not None else "",
         }
         if verbose:
             entry["used"] = stored.get(who, 0) if who is not None else 0

@@ -311,6 +311,26 @@ class ContactTests(NounCase):
             self.assertEqual((found["ecc_map"], found["revision"]), ("ecc/4x4", 3))
         self.assertEqual(self.code("suppliers_list_dht"), "not-found")
 
+    def test_replacing_a_supplier(self) -> None:
+        """By position, name or IDURL, by somebody certain or anybody; the answer tells who goes and who comes."""
+        self.become_alice()
+        asked: list[Any] = []
+        rows = [
+            {"fingerprint": "", "global_id": "", "idurl": ""},
+            {"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"},
+        ]
+        self.context.suppliers = Anything(list=lambda verbose=False: rows)
+        replacing = Anything(change=lambda old, new: asked.append((old, new)))
+        self.context.hiring = Anything(replacing=replacing)
+        for given in ({"position": 1}, {"supplier_id": "bob@x"}, {"id": "http://x/bob.xml"}, {"supplier_id": "1"}):
+            self.assertEqual(self.result("supplier_change", **given), {"supplier": "bob@x", "new_supplier": None})
+        found = self.result("supplier_change", position="1", new_idurl="bob@id.example")
+        self.assertEqual(found["new_supplier"], "bob@id.example")
+        self.assertEqual(asked, [(b"\xab" * 32, None)] * 4 + [(b"\xab" * 32, self.bob.fingerprint)])
+        self.assertEqual(self.code("supplier_change"), "bad-argument")
+        self.assertEqual(self.code("supplier_change", position=0), "not-found")
+        self.assertEqual(self.code("supplier_change", position=9), "not-found")
+
     def test_customers(self) -> None:
         """My customers as the view shows them."""
         self.context.customers = Anything(list=lambda verbose=False: [{"position": 1}], ping=lambda: succeed(0))

@@ -1,0 +1,205 @@
+"""Changing suppliers: who is to leave is remembered, places change hands, and nobody goes before all has moved."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.contacts.departures import Departure, Departures, Why
+from bitdust.storage.index import places_heard
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Family
+from tests.unit.supplier_kit import START
+from tests.unit.test_hiring import TownCase
+
+ME, A, B, C, D = (bytes([number]) * 32 for number in range(5))
+
+
+class ReplacingTests(TownCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.town.data = True
+        self.first = self.names()
+
+    def notice(self, number: int) -> None:
+        self.town.hiring.replacing.gave_notice(self.town.supplier(number).fingerprint, START + 1000)
+
+    def hold(self, number: int) -> tuple[int, bytes]:
+        """Nothing has moved to this supplier at place 1 yet."""
+        entry = (1, self.town.supplier(number).fingerprint)
+        self.town.unmoved.add(entry)
+        return entry
+
+    def test_a_notice_moves_the_place(self) -> None:
+        """After a notice another supplier has the place, the old one leaves beside it, and is ended when all moved."""
+        held = self.hold(4)
+        self.notice(1)
+        self.pass_time(2)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-4", "supplier-2", "supplier-3"])
+        old = self.town.supplier(1)
+        self.assertEqual(self.town.family.current.leaving, [None, old.fingerprint, None, None])
+        self.pass_time(300)
+        self.assertEqual(old.cancelled, 0)
+        self.assertIsNotNone(self.town.book.of(old.fingerprint))
+        self.town.unmoved.discard(held)
+        self.pass_time(70)
+        self.assertEqual((old.cancelled, old.ended), (1, 1))
+        self.assertIsNone(self.town.family.current.leaving)
+        self.assertIsNone(self.town.book.of(old.fingerprint))
+        self.assertEqual(self.town.departures.suppliers(), [])
+        told = self.town.events.names()
+        self.assertIn("supplier-gave-notice", told)
+        self.assertIn("supplier-dismissed", told)
+
+    def test_who_leaves_is_not_hired_again(self) -> None:
+        """A supplier that gave notice is no candidate, even where no other is left."""
+        self.town.supplier(4).up = self.town.supplier(5).up = False
+        self.notice(1)
+        self.pass_time(30)
+        self.assertEqual(self.names(), self.first)
+        self.assertIn(self.town.supplier(1).fingerprint, self.town.asked_dht[-1])
+        self.assertIn("no candidate", self.town.hiring.reason)
+        self.town.supplier(5).up = True
+        self.pass_time(120)
+        self.assertEqual(self.names()[1], "supplier-5")
+
+    def test_a_restart_goes_on(self) -> None:
+        """Notice, half moved place and released contract survive a restart each, and the change comes to its end."""
+        held = self.hold(4)
+        self.town.supplier(4).up = self.town.supplier(5).up = False
+        self.notice(1)
+        self.restart()
+        self.assertEqual(self.town.departures.of(self.town.supplier(1).fingerprint).until, START + 1000)
+        self.town.supplier(4).up = True
+        self.pass_time(120)
+        self.assertEqual(self.names()[1], "supplier-4")
+        self.restart()
+        old = self.town.supplier(1)
+        self.assertEqual(self.town.family.current.leaving[1], old.fingerprint)
+        self.assertEqual(old.cancelled, 0)
+        self.town.kill(old)
+        self.town.unmoved.discard(held)
+        self.pass_time(130)
+        self.assertIsNone(self.town.family.current.leaving)
+        self.assertTrue(self.town.book.is_released(old.fingerprint))
+        self.restart()
+        self.assertTrue(self.town.book.is_released(old.fingerprint))
+        old.up = True
+        self.town.connect(old.fingerprint)
+        self.pass_time(2)
+        self.assertEqual((old.cancelled, old.ended), (1, 1))
+        self.assertIsNone(self.town.book.of(old.fingerprint))
+
+    def restart(self) -> None:
+        self.town.stop()
+        for supplier in self.town.suppliers.values():
+            self.town.cut(supplier.fingerprint)
+        self.town.living()
+        self.start()
+
+    def test_a_notice_can_be_taken_back(self) -> None:
+        """Before anybody has the place the supplier may stay; afterwards the move goes on."""
+        self.hold(4)
+        self.town.supplier(4).up = self.town.supplier(5).up = False
+        self.notice(1)
+        self.town.hiring.replacing.took_notice_back(self.town.supplier(1).fingerprint)
+        self.town.supplier(4).up = True
+        self.pass_time(100)
+        self.assertEqual(self.names(), self.first)
+        self.notice(1)
+        self.pass_time(100)
+        self.town.hiring.replacing.took_notice_back(self.town.supplier(1).fingerprint)
+        self.pass_time(5)
+        self.assertEqual(self.names()[1], "supplier-4")
+
+    def test_a_chosen_successor_and_nobody_else(self) -> None:
+        """A person's choice is hired and no other; choosing a supplier, me or a stranger's place is refused."""
+        replacing = self.town.hiring.replacing
+        old, chosen = self.town.supplier(2).fingerprint, self.town.supplier(5)
+        chosen.mood = "full"
+        replacing.change(old, chosen.fingerprint)
+        self.pass_time(60)
+        self.assertEqual(self.names(), self.first)
+        self.assertIn("no room", self.town.hiring.reason)
+        chosen.mood = "kind"
+        replacing.change(old, chosen.fingerprint)
+        self.pass_time(5)
+        self.assertEqual(self.names()[2], "supplier-5")
+        for successor in (self.town.supplier(0).fingerprint, self.town.me.fingerprint):
+            self.refused("exists", self.town.supplier(1).fingerprint, successor)
+        self.refused("not-found", self.town.supplier(4).fingerprint, None)
+
+    def refused(self, code: str, *arguments) -> None:
+        error = self.assertRaises(BitDustError, self.town.hiring.replacing.change, *arguments)
+        self.assertEqual(error.code, code)
+
+    def test_strangers_give_no_notice(self) -> None:
+        """Only a supplier of mine can say that it leaves."""
+        error = self.assertRaises(BitDustError, self.notice, 5)
+        self.assertEqual(error.code, "not-allowed")
+        self.assertEqual(self.town.departures.suppliers(), [])
+
+    def test_all_places_may_change_at_once(self) -> None:
+        """When every supplier gives notice, places change as others are found, and all old ones stay until moved."""
+        for number in range(4, 6):
+            self.town.add(f"supplier-{number + 2}")
+        moved = self.town.hiring.ports.moved
+        self.town.hiring.ports.moved = lambda place, who: False
+        for number in range(4):
+            self.notice(number)
+        self.pass_time(5)
+        self.assertEqual(sorted(self.names()), [f"supplier-{number}" for number in range(4, 8)])
+        self.assertEqual(len(self.town.family.current.departing), 4)
+        self.assertEqual(sum(one.cancelled for one in self.town.suppliers.values()), 0)
+        self.town.hiring.ports.moved = moved
+        self.pass_time(70)
+        self.assertEqual(sum(one.ended for one in self.town.suppliers.values()), 4)
+
+
+class DeparturesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.file = folder / "departures"
+
+    def test_what_is_noted_is_on_the_disk(self) -> None:
+        """An entry is there after a new start, and gone when it is forgotten."""
+        first = Departures(self.file)
+        self.assertTrue(first.note(A, Departure(Why.NOTICE, 7, B)))
+        self.assertFalse(first.note(A, Departure(Why.NOTICE, 7, B)))
+        second = Departures(self.file)
+        second.load()
+        self.assertEqual(second.of(A), Departure(Why.NOTICE, 7, B))
+        self.assertTrue(second.forget(A))
+        self.assertFalse(second.forget(A))
+        first.load()
+        self.assertEqual(first.suppliers(), [])
+
+    def test_a_damaged_file_counts_as_empty(self) -> None:
+        """Whatever the file holds, the node starts; suppliers say it again."""
+        for text in ("", "{", "[]", '{"xx": 1}', '{"aa": {"why": "else", "until": 1, "successor": null}}'):
+            self.file.write_text(text)
+            departures = Departures(self.file)
+            departures.load()
+            self.assertEqual(departures.suppliers(), [], text)
+
+
+class PlacesTests(SynchronousTestCase):
+    def family(self, leaving) -> Family:
+        return Family(ME, 1, 2, 4, START, [A, B, C, None], None, leaving)
+
+    def test_a_changing_place_counts_with_both(self) -> None:
+        """To recover, both who have to do with a place must be heard; to go on, one of them is enough."""
+        family = self.family([None, D, None, None])
+        self.assertEqual(family.departing, [D])
+        self.assertEqual(family.holders, [A, B, C, D])
+        for heard, strict, lenient in (({A, B}, 1, 2), ({A, D}, 1, 2), ({A, B, D}, 2, 2), (set(), 0, 0)):
+            self.assertEqual(places_heard(family, heard, True), strict)
+            self.assertEqual(places_heard(family, heard, False), lenient)
+        self.assertEqual(places_heard(self.family(None), {A, B}, True), 2)
+
+    def test_the_record_travels(self) -> None:
+        """Who leaves is part of the signed record; a list of another length is refused."""
+        family = self.family([None, D, None, None])
+        self.assertEqual(Family.from_body(family.to_body()), family)
+        self.assertRaises(BitDustError, Family.from_body, self.family([D]).to_body())
