@@ -19,6 +19,7 @@ from bitdust import services
 from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget, measure
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.contacts.contracts import ContractBook
@@ -89,7 +90,8 @@ class Node:
 
     log = Logger()
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         prepare_home(world.home)
         self.world = world
         self.settings = Settings(world.home / "config")
@@ -118,7 +120,7 @@ class Node:
             all_services(self.parts),
             lambda: str(self.me.absence()),
         )
-        self.api = ApiServer(self, TABLE)
+        self.api = ApiServer(self, TABLE, self.budget)
         self._recovery.restart_dht = lambda: self.driver.restart("entangled_dht")
         self._storage_joint.device_taken = self._renew_device
         self._follow_settings()
@@ -130,7 +132,7 @@ class Node:
         home = world.home
         me, cache = Me(world, events), IdentityCache(world, events)
         client = IdentityClient(world, settings)
-        gateway = Gateway(world, settings, registry, me, cache)
+        gateway = Gateway(world, settings, registry, me, cache, self.budget)
         identities = cache.get
         presence = Presence(registry, gateway, gateway.outbox, events, identities)
         family = MyFamily(world, me, home / "metadata" / "family")
@@ -166,6 +168,7 @@ class Node:
             supplier=lambda: me.fingerprint,
             database=home / "customers.db",
             reserve_percent=lambda: int(settings.get(DISK_RESERVE)),
+            most_pieces=self.budget.pieces,
         )
         customers = Customers(store, presence, events)
         families = CustomerFamilies(registry, store, self._dht_joint, identities, presence.is_online)
@@ -184,7 +187,7 @@ class Node:
         registration.ask_supplier = self._recovery.identity_from_supplier
         registration.seed_hints = self._recovery.use_seeds
         registration.make_hints = self._recovery.make_hints
-        storage = Storage(world, settings, events, registry, me, self._storage_joint)
+        storage = Storage(world, settings, events, registry, me, self._storage_joint, self.budget)
         parts = Parts(
             world=world,
             settings=settings,
@@ -402,8 +405,9 @@ def main(home: Path, foreground: bool) -> int:
 
     share_one_heap()
     real: Any = reactor
+    measured = measure()
     try:
-        node = Node(real_world(real, home))
+        node = Node(real_world(real, home), measured.budget())
     except BitDustError as error:
         print(f"BitDust cannot start: {error}", file=sys.stderr)
         return 1
@@ -412,6 +416,9 @@ def main(home: Path, foreground: bool) -> int:
     stop_logging = start_logging(home, lambda: setting("logs/debug-level"), foreground, room=room)
     stop_events = start_event_log(home, node.events, room)
     node.passphrase = lambda: find_passphrase(setting("personal/passphrase-file"), os.environ)
+
+    for warning in measured.warnings():
+        Node.log.warn("{warning}", warning=warning)
 
     def failed(failure: Any) -> None:
         print(f"BitDust cannot start: {failure.getErrorMessage()}", file=sys.stderr)

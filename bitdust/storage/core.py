@@ -8,6 +8,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.cleaning import Cleaner
 from bitdust.storage.downloads import Downloads
@@ -50,7 +51,9 @@ class Core:
         registry: Registry,
         me: Me,
         ports: Ports,
+        budget: Budget,
     ) -> None:
+        self.budget = budget
         self.world = world
         self.settings = settings
         self.events = events

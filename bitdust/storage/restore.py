@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.restore_worker import RestoreWorker
+from bitdust.budget import Budget
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.erasure import Coders
 from bitdust.storage.fetch import Fetcher
@@ -30,7 +31,6 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 from bitdust.wire.records import PackRecord
 
-IN_FLIGHT = 8 * 1024 * 1024
 GIVE_UP_AFTER = 3
 
 
@@ -66,6 +66,7 @@ class RestoreShop(Protocol):
     fetcher: Fetcher
     raid: Raid
     reserve: Reserve
+    budget: Budget
 
     def ecc_map(self) -> str: ...
 
@@ -179,7 +180,9 @@ class Restore:
 
     def _pump(self) -> None:
         """Keep as many packs on their way as memory allows."""
-        while self._packs and not self._fetched.called and (not self._running or self._load < IN_FLIGHT):
+        while (
+            self._packs and not self._fetched.called and (not self._running or self._load < self._shop.budget.restoring)
+        ):
             pack = self._packs.popleft()
             running = Deferred.fromCoroutine(self._pack(pack))
             self._running[pack] = (running, self._size(pack))

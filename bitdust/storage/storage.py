@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.storage.catalog import lamport
 from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
 from bitdust.storage.core import Core
@@ -80,8 +81,16 @@ class Storage:
     log = Logger()
 
     def __init__(
-        self, world: HomeWorld, settings: Settings, events: Events, registry: Registry, me: Me, ports: Ports
+        self,
+        world: HomeWorld,
+        settings: Settings,
+        events: Events,
+        registry: Registry,
+        me: Me,
+        ports: Ports,
+        budget: Budget | None = None,
     ) -> None:
+        self._budget = budget or Budget()
         self._world = world
         self._settings = settings
         self._events = events
@@ -95,7 +104,10 @@ class Storage:
 
     async def open(self) -> Core:
         """Build and open everything. Fails with `CatalogError` ``damaged-catalog``."""
-        core = Core(self._world, self._world.home, self._settings, self._events, self._registry, self._me, self._ports)
+        home = self._world.home
+        core = Core(
+            self._world, home, self._settings, self._events, self._registry, self._me, self._ports, self._budget
+        )
         try:
             await core.open()
         except BaseException:

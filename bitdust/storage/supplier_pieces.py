@@ -264,7 +264,10 @@ class Pieces:
         folder: Path,
         commits: GroupCommit,
         disk_free: Callable[[], int],
+        most_at_once: int,
     ) -> None:
+        self._most_at_once = most_at_once
+        self._given: weakref.WeakSet[PieceSource] = weakref.WeakSet()
         self._disk_free = disk_free
         self._disk = disk
         self._run_in_thread = run_in_thread
@@ -287,11 +290,18 @@ class Pieces:
         size = record.piece_size
         if known is None and now.used + self.reserved(name.customer) + size > now.room:
             raise no_room(now, size)
+        self._need_turn()
         self._need_disk(size)
         self._coming[name.key] = 0 if known is not None else size
         root = record.roots[name.number]
         writer = PieceWriter(self._disk, self._run_in_thread, name.partial(self._folder), size, root)
         return PieceIntake(self, name, size, signed, writer)
+
+    def _need_turn(self) -> None:
+        """Each piece on its way has a file open and some memory."""
+        on_the_way = len(self._coming) + sum(source.close.alive for source in self._given)
+        if on_the_way >= self._most_at_once:
+            raise BitDustError("busy", f"{on_the_way} pieces are on their way already; ask again in a moment")
 
     def _need_disk(self, size: int) -> None:
         """The disk is never filled: what is still on its way counts as written."""
@@ -361,6 +371,7 @@ class Pieces:
         return Deferred.fromCoroutine(self._open(name, signed, offset, wanted))
 
     async def _open(self, name: PieceName, signed: bytes, offset: int, length: int) -> FoundPiece:
+        self._need_turn()
         try:
             descriptor: int = await self._run_in_thread(self._disk.open, name.path(self._folder))
         except FileNotFoundError as error:
@@ -368,7 +379,9 @@ class Pieces:
             raise BitDustError("not-found", "this piece was kept here and is gone from the disk") from error
         except OSError as error:
             raise disk_error(error) from error
-        return FoundPiece(signed, PieceSource(self._disk, self._run_in_thread, descriptor, offset, length))
+        source = PieceSource(self._disk, self._run_in_thread, descriptor, offset, length)
+        self._given.add(source)
+        return FoundPiece(signed, source)
 
     def mark(self, name: PieceName, state: PieceState) -> "Deferred[None]":
         """Remember what was found out about a piece; it still counts, and its owner may bring it again."""

@@ -100,6 +100,7 @@ class SupplierStore:
         disk: Disk | None = None,
         database: Path | None = None,
         reserve_percent: Callable[[], int] = lambda: 0,
+        most_pieces: int = 512,
     ) -> None:
         self._world = world
         self._settings = settings
@@ -110,7 +111,7 @@ class SupplierStore:
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(world.run_in_thread, self._disk, self._write_connection)
         self._reserve_percent = reserve_percent
-        self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits, self.disk_free)
+        self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits, self.disk_free, most_pieces)
         self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy)
         self._heard: dict[bytes, float] = {}
 

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from bitdust import __version__
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.crypt.device import DeviceKey, check_record, device_id
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import IdentityDocument, compare
@@ -92,7 +93,16 @@ class Gateway:
 
     log = Logger()
 
-    def __init__(self, world: World, settings: SettingsPort, registry: Registry, me: Me, cache: IdentityCache) -> None:
+    def __init__(
+        self,
+        world: World,
+        settings: SettingsPort,
+        registry: Registry,
+        me: Me,
+        cache: IdentityCache,
+        budget: Budget | None = None,
+    ) -> None:
+        self._budget = budget or Budget()
         self.world = world
         self.registry = registry
         self._settings = settings
@@ -162,9 +172,13 @@ class Gateway:
         """A connection has come in; None refuses it."""
         per_host = Counter(self._unproven.values())
         loopback = host.startswith("127.") or host == "::1"
-        if len(self._unproven) >= MAX_UNPROVEN or (per_host[host] >= MAX_UNPROVEN_PER_HOST and not loopback):
+        if len(self._unproven) >= min(MAX_UNPROVEN, self._budget.unproven) or (
+            per_host[host] >= MAX_UNPROVEN_PER_HOST and not loopback
+        ):
             return None
-        if len(self.sessions()) >= MAX_SESSIONS or not self._settings.get("services/tcp-transport/receiving-enabled"):
+        if len(self.sessions()) >= min(MAX_SESSIONS, self._budget.sessions):
+            return None
+        if not self._settings.get("services/tcp-transport/receiving-enabled"):
             return None
         session = Session(self, False, f"{host}:{port}")
         self._unproven[session] = host

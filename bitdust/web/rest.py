@@ -20,6 +20,7 @@ from bitdust.api.call import perform
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed
 from bitdust.api.table import Match, NoRoute, Table
+from bitdust.budget import Budget
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard, Refusal
 from bitdust.web.render import pretty
@@ -323,14 +324,15 @@ class RestFactory(HTTPFactory):
 
     protocol = ApiChannel  # type: ignore[assignment]
 
-    def __init__(self, clock: IReactorTime, api: RestApi) -> None:
+    def __init__(self, clock: IReactorTime, api: RestApi, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         super().__init__(timeout=IDLE_TIMEOUT, reactor=clock)
         self._api = api
         self.channels: Connections[ApiChannel] = Connections(clock)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A channel; when there are too many, the oldest one that asks nothing makes room, or this one is refused."""
-        if len(self.channels) >= MAX_CONNECTIONS:
+        if len(self.channels) >= min(MAX_CONNECTIONS, self._budget.api_connections):
             idle = next((channel for channel in self.channels.all() if channel.is_idle), None)
             if idle is None:
                 return None

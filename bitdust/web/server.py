@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from bitdust.api.context import Context
 from bitdust.api.table import Table
+from bitdust.budget import Budget
 from bitdust.crypt.files import make_private_folder, write_safely
 from bitdust.web.guard import Guard
 from bitdust.web.rest import RestApi, RestFactory
@@ -24,7 +25,8 @@ NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 class ApiServer:
     """Owns both listeners. The ports that were really bound are in ``<home>/metadata/apiports``."""
 
-    def __init__(self, context: Context, table: Table) -> None:
+    def __init__(self, context: Context, table: Table, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self._context = context
         self._table = table
         self._listening: list[IListeningPort] = []
@@ -46,10 +48,10 @@ class ApiServer:
         )
         try:
             if settings.get("interface/api/rest-http-enabled"):
-                self._rest = RestFactory(world.clock, RestApi(self._context, self._table, guard))
+                self._rest = RestFactory(world.clock, RestApi(self._context, self._table, guard), self._budget)
                 await self._bind("rest", "interface/api/rest-http-port", self._rest)
             if settings.get("interface/api/web-socket-enabled"):
-                self._sockets = SocketFactory(self._context, self._table, guard)
+                self._sockets = SocketFactory(self._context, self._table, guard, self._budget)
                 await self._bind("websocket", "interface/api/web-socket-port", self._sockets)
         except BitDustError:
             await self.stop()

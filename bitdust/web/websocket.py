@@ -28,6 +28,7 @@ from bitdust.api.call import begin
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, ok
 from bitdust.api.table import Table
+from bitdust.budget import Budget
 from bitdust.events import Event
 from bitdust.web.connections import Connections
 from bitdust.web.frames import text_header, whole_text
@@ -343,7 +344,7 @@ def _ident(call_id: Any) -> str | None:
 class SocketFactory(_Factory):  # type: ignore[misc]
     """Accepts WebSocket clients and gives each of them every event."""
 
-    def __init__(self, context: Context, table: Table, guard: Guard) -> None:
+    def __init__(self, context: Context, table: Table, guard: Guard, budget: Budget | None = None) -> None:
         clock = context.world.clock
         _timers.config.loop = clock
         super().__init__(reactor=clock)
@@ -355,7 +356,7 @@ class SocketFactory(_Factory):  # type: ignore[misc]
             webStatus=False,
             maxFramePayloadSize=MAX_MESSAGE,
             maxMessagePayloadSize=MAX_MESSAGE,
-            maxConnections=MAX_SOCKETS,
+            maxConnections=min(MAX_SOCKETS, (budget or Budget()).web_sockets),
             utf8validateIncoming=False,
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
