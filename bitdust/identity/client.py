@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol, cast
 
 from attrs import frozen
+from twisted.internet import defer
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
@@ -237,5 +238,7 @@ class IdentityClient:
             return response.code, await collector.done
         except BitDustError:
             raise
+        except defer.TimeoutError as error:
+            raise BitDustError("network-error", f"{url} gave no answer within {TIMEOUT:.0f} seconds") from error
         except Exception as error:
             raise BitDustError("network-error", f"{url} cannot be reached: {error or type(error).__name__}") from error

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
 
 from bitdust.services.parts import Parts
@@ -28,12 +28,13 @@ class IdentityPropagateService(Service):
         self._known = False
         self._revision = 0
         self._reason = "it was not published yet"
+        self._publishing: list[Deferred[Any]] = []
 
     def start(self) -> "Deferred[Any]":
         parts = self._parts
         self._remove = parts.me.on_change(self._changed)
         seconds = parts.settings.get("services/identity-propagate/health-check-interval-seconds")
-        self._loop = LoopingCall(self.publish)
+        self._loop = LoopingCall(self._publish_again)
         self._loop.clock = parts.world.clock
         first = self.publish()
         self._loop.start(seconds, now=False)
@@ -45,6 +46,8 @@ class IdentityPropagateService(Service):
             self._remove = None
         if self._loop is not None and self._loop.running:
             self._loop.stop()
+        for publishing in list(self._publishing):
+            publishing.cancel()
 
     def health(self) -> None:
         if not self._known:
@@ -52,11 +55,21 @@ class IdentityPropagateService(Service):
 
     def _changed(self) -> None:
         if self._parts.me.present and self._parts.me.document.revision > self._revision:
-            self.publish()
+            self._publish_again()
+
+    def _publish_again(self) -> "Deferred[Any]":
+        return self.publish().addErrback(lambda failure: failure.trap(CancelledError))
 
     def publish(self) -> "Deferred[Any]":
         """Bring the newest revision to ID servers and the DHT; whatever fails is tried again at the next round."""
-        return Deferred.fromCoroutine(self._publish())
+        publishing = Deferred.fromCoroutine(self._publish())
+        self._publishing.append(publishing)
+        return publishing.addBoth(self._published, publishing)
+
+    def _published(self, result: Any, publishing: "Deferred[Any]") -> Any:
+        if publishing in self._publishing:
+            self._publishing.remove(publishing)
+        return result
 
     async def _publish(self) -> None:
         me = self._parts.me

@@ -5,6 +5,7 @@ its sender when the reader stops, waits out a partition, and knows nothing of a 
 a real network.
 """
 
+import errno
 import random
 from collections import deque
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from bitdust.testing.datagrams import MemoryUDPPort
 
 WINDOW = 256 * 1024
 """Bytes of one direction that are on their way or unread at most; more wait at the sender."""
@@ -66,6 +69,10 @@ class MemoryNetwork:
         ends = (self.hosts.get(one), self.hosts.get(other))
         return all(end is not None and end.alive for end in ends) and not self.cut(one, other)
 
+    def receiver(self, address: str, number: int) -> MemoryUDPPort | None:
+        """Who listens for datagrams on a port of a host."""
+        return self.hosts[address].datagram_ports.get(number)
+
     def delay(self, size: int) -> float:
         """Seconds until ``size`` bytes are over."""
         return self.latency + (size / self.bandwidth if self.bandwidth else 0.0)
@@ -102,7 +109,7 @@ class MemoryHost:
 
     def server(self, port: int, interface: str = "") -> IStreamServerEndpoint:
         """An endpoint that listens here."""
-        endpoint: IStreamServerEndpoint = MemoryServer(self, port)
+        endpoint: IStreamServerEndpoint = MemoryServer(self, port, interface)
         return endpoint
 
     def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> IListeningPort:
@@ -118,45 +125,6 @@ class MemoryHost:
     def interfaces(self) -> list[str]:
         """This host's address."""
         return [self.address]
-
-
-@implementer(IListeningPort)
-class MemoryUDPPort:
-    """One bound socket; datagrams may be lost, never changed."""
-
-    def __init__(self, host: MemoryHost, number: int, protocol: DatagramProtocol) -> None:
-        self._host = host
-        self._number = number
-        self._protocol = protocol
-
-    def write(self, data: bytes, address: tuple[str, int]) -> None:
-        """Send one datagram."""
-        network = self._host.network
-        network.datagrams += 1
-        target = self._host.resolve(address[0])
-        lost = network.loss and network.random.random() < network.loss
-        if lost or not network.hears(self._host.address, target):
-            return
-        source = address[0] if target == self._host.address else self._host.address
-        network.clock.callLater(network.delay(len(data)), self._arrive, bytes(data), target, address[1], source)
-
-    def _arrive(self, data: bytes, target: str, number: int, source: str) -> None:
-        port = self._host.network.hosts[target].datagram_ports.get(number)
-        if port is not None and self._host.network.hears(self._host.address, target):
-            port._protocol.datagramReceived(data, (source, self._number))
-
-    def startListening(self) -> None:  # noqa: N802 - the interface's name
-        """It listens already."""
-
-    def stopListening(self) -> "Deferred[None] | None":  # noqa: N802 - the interface's name
-        """Close the socket."""
-        if self._host.datagram_ports.pop(self._number, None) is not None:
-            self._protocol.doStop()
-        return None
-
-    def getHost(self) -> IPv4Address:  # noqa: N802 - the interface's name
-        """Address and port."""
-        return IPv4Address("UDP", self._host.address, self._number)
 
 
 @implementer(IListeningPort)
@@ -186,15 +154,18 @@ class MemoryPort:
 
 @implementer(IStreamServerEndpoint)
 class MemoryServer:
-    """Listens on a host."""
+    """Listens on a host, which has no IPv6."""
 
-    def __init__(self, host: MemoryHost, port: int) -> None:
+    def __init__(self, host: MemoryHost, port: int, interface: str) -> None:
         self._host = host
         self._port = port
+        self._interface = interface
 
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":  # noqa: N803
         """Fires with the port, fails with `CannotListenError` when it is taken."""
         number = self._port or self._host.ephemeral()
+        if ":" in self._interface:
+            return fail(error.CannotListenError(self._interface, number, OSError(errno.EADDRNOTAVAIL, "no IPv6")))
         if number in self._host.listening:
             return fail(error.CannotListenError("", number, OSError("address already in use")))
         port = self._host.listening[number] = MemoryPort(self._host, number, protocolFactory)
