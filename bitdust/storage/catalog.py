@@ -109,6 +109,7 @@ class Catalog:
         return self._commits.change(call).addCallback(self._changed)
 
     def _changed(self, result: Any) -> Any:
+        self.revision += 1
         self._ends.clear()
         return result
 

@@ -110,6 +110,11 @@ def children(database: sqlite3.Connection, parent: str, key: str | None = None) 
     return [item for item in (Item(*row) for row in rows) if key is None or item.key == key]
 
 
+def has_children(database: sqlite3.Connection, parent: str) -> bool:
+    """Whether anything living lies directly in a folder."""
+    return database.execute("SELECT 1 FROM items WHERE parent=? AND dead=0 LIMIT 1", (parent,)).fetchone() is not None
+
+
 def below(database: sqlite3.Connection, item: Item) -> Iterator[Item]:
     """The item and everything below it, folders before what is in them."""
     waiting = [item]
@@ -120,22 +125,32 @@ def below(database: sqlite3.Connection, item: Item) -> Iterator[Item]:
             waiting.extend(reversed(children(database, current.path)))
 
 
-def path_of(database: sqlite3.Connection, item: Item) -> str:
-    """The names from the top down to the item."""
-    parts = [item.text]
+def path_above(database: sqlite3.Connection, item: Item) -> str:
+    """The names from the top down to the folder of the item, with a slash behind each."""
+    parts: list[str] = []
     parent = item.parent
     while parent:
         row = database.execute("SELECT parent, name FROM items WHERE path=?", (parent,)).fetchone()
         if row is None:
             break
-        parts.append(shown(row[1]))
+        parts.append(shown(row[1]) + "/")
         parent = row[0]
-    return "/".join(reversed(parts))
+    return "".join(reversed(parts))
+
+
+def path_of(database: sqlite3.Connection, item: Item) -> str:
+    """The names from the top down to the item."""
+    return path_above(database, item) + item.text
 
 
 def names_of(database: sqlite3.Connection, item: Item, global_id: str) -> dict[str, Any]:
     """Fields that every answer about an item has."""
-    path = path_of(database, item)
+    return names_below(path_above(database, item), item, global_id)
+
+
+def names_below(above: str, item: Item, global_id: str) -> dict[str, Any]:
+    """The same where the names above it are known."""
+    path = above + item.text
     key_id = f"{item.key}${global_id}"
     return {"remote_path": f"{key_id}:{path}", "key_id": key_id, "path": path, "path_id": item.path}
 
@@ -176,7 +191,8 @@ def versions(database: sqlite3.Connection, path: str) -> list[Version]:
         "SELECT path, version, size, mode, mtime, target, device, sequence FROM versions WHERE path=? AND dead=0",
         (path,),
     )
-    return sorted((Version(*row) for row in rows), key=lambda version: version.order)
+    found = [Version(*row) for row in rows]
+    return found if len(found) < 2 else sorted(found, key=lambda version: version.order)
 
 
 def version_at(database: sqlite3.Connection, path: str, version: str | None) -> Version | None:

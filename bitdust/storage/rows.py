@@ -8,7 +8,17 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.storage.mirror import own_source, source_of
-from bitdust.storage.paths import Item, Target, Version, children, names_of, version_at, versions
+from bitdust.storage.paths import (
+    Item,
+    Target,
+    Version,
+    children,
+    has_children,
+    names_below,
+    path_above,
+    version_at,
+    versions,
+)
 from bitdust.wire.names import shown
 
 Row = dict[str, Any]
@@ -44,14 +54,17 @@ class Rows:
         self._database = database
         self._owner = owner
         self._sources: dict[str, bytes | None] = {}
+        self._above: dict[str, str] = {}
 
     def one(self, item: Item) -> Row:
         """One item."""
         found = versions(self._database, item.path)
         latest = found[-1] if found else None
-        names = names_of(self._database, item, self._owner.global_id)
+        if item.parent not in self._above:
+            self._above[item.parent] = path_above(self._database, item)
+        names = names_below(self._above[item.parent], item, self._owner.global_id)
         kind = "dir" if item.kind == "folder" else "file"
-        childs = kind == "dir" and bool(children(self._database, item.path))
+        childs = kind == "dir" and has_children(self._database, item.path)
         return {
             **names,
             "global_id": self._owner.global_id,

@@ -99,6 +99,7 @@ class Storage:
         self._ports = ports
         self._core: Core | None = None
         self._had_data: bool | None = None
+        self._counted: tuple[int, Row] | None = None
 
     # life
 
@@ -121,6 +122,7 @@ class Storage:
         if self._core is not None:
             self._had_data = self.has_data()
             core, self._core = self._core, None
+            self._counted = None
             await core.close()
 
     @property
@@ -184,6 +186,12 @@ class Storage:
         """How many files and folders there are, and how much of them."""
         if self._core is None:
             return {"items": 0, "files": 0, "folders": 0, "files_size": 0, "used": 0}
+        if self._counted is None or self._counted[0] != self._core.catalog.revision:
+            self._counted = (self._core.catalog.revision, self._count())
+        return dict(self._counted[1])
+
+    def _count(self) -> Row:
+        """Reads the whole catalog."""
         folders, items = self._read.execute(
             "SELECT coalesce(sum(type='folder'), 0), count(*) FROM items WHERE dead=0"
         ).fetchone()

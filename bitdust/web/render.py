@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-LONG_LIST = 100
+LONG_LIST = 20
 """Longer lists are written one row a line: laying out each field of them takes ten times as long."""
 
 
