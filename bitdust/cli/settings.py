@@ -1,5 +1,6 @@
 """Settings from the command line, with the node running or not."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,6 +77,13 @@ def open_settings(session: Session) -> "Settings":
         raise ApiError(error.code, str(error)) from None
 
 
+def read_line(key: str) -> str:
+    """A value that shall not stand in the command line."""
+    if sys.stdin.isatty():
+        return str(click.prompt(key, hide_input=True, default="", show_default=False, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 def _full(key: str) -> str:
     return SHORT_NAMES.get(key, key.strip("/"))
 
@@ -97,13 +105,20 @@ def _show(session: Session, rows: list[dict[str, Any]], info: bool) -> None:
 @click.argument("value", required=False)
 @click.pass_context
 def set_setting(ctx: click.Context, key: str, value: str | None) -> None:
-    """Change the setting KEY to VALUE; `set list` lists all settings."""
+    """Change the setting KEY to VALUE; `set list` lists all settings.
+
+    With - as the VALUE it is read from the terminal, unseen, or from standard input.
+    """
     session: Session = ctx.obj
     if value is None:
         if key == "list":
             _show(session, read_settings(session, None), False)
             return
         raise click.UsageError("a VALUE is missing")
+    if value == "-":
+        value = read_line(key)
+    elif _full(key).rpartition("/")[2] == "password" and value:
+        raise click.UsageError("others on this machine can read command lines: give a password as - and type it")
     changed = write_setting(session, _full(key), value)
     if session.as_json:
         show_json(changed)

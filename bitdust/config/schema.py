@@ -148,6 +148,12 @@ _OPTIONS = (
         "seconds",
     ),
     Option("services/network/interface", "str", "", "address", "The address to listen on and to tell; empty: all."),
+    _bool("services/network/proxy/enabled", False, "HTTP proxy", "Reach ID servers by way of an HTTP proxy."),
+    Option("services/network/proxy/host", "str", "", "host of the proxy", "Its name or address."),
+    _number("services/network/proxy/port", 0, "port of the proxy", "Its TCP port.", 0, 65535),
+    _bool("services/network/proxy/ssl", False, "TLS to the proxy", "Speak TLS with the proxy itself."),
+    Option("services/network/proxy/username", "str", "", "user at the proxy", "Empty: the proxy asks for none."),
+    Option("services/network/proxy/password", "password", "", "password at the proxy", "Is never shown."),
     _number("services/network/receive-limit", 0, "download limit", "0: none.", 0, 10**12, "bytes a second"),
     _number("services/network/send-limit", 0, "upload limit", "0: none.", 0, 10**12, "bytes a second"),
     _size(

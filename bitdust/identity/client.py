@@ -24,6 +24,7 @@ from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
+from bitdust.identity.proxy import Proxy, is_loopback, request_by, wrong_password
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -226,19 +227,36 @@ class IdentityClient:
         asked = Deferred.fromCoroutine(self._request(b"GET", f"http://{server.host}:{server.port}/", None))
         return asked.addCallbacks(lambda answer: answer[0] == 200, lambda failure: False)
 
+    def _proxy_for(self, url: str) -> Proxy | None:
+        proxy = Proxy.of(self._settings)
+        return None if is_loopback(URI.fromBytes(url.encode()).host.decode("ascii")) else proxy
+
+    def _ask(
+        self, proxy: Proxy | None, verb: bytes, url: str, headers: Headers, body: IBodyProducer | None
+    ) -> "Deferred[IResponse]":
+        if proxy is not None:
+            return request_by(proxy, self._world, TIMEOUT, verb, url, headers, body)
+        return cast("Deferred[IResponse]", self._agent.request(verb, url.encode(), headers, body))
+
     async def _request(self, verb: bytes, url: str, body: bytes | None) -> tuple[int, bytes]:
         headers = Headers({b"user-agent": [b"BitDust"], b"content-type": [b"application/xml"]})
+        proxy = self._proxy_for(url)
         try:
-            asked = self._agent.request(verb, url.encode(), headers, _Body(body) if body is not None else None)
+            asked = self._ask(proxy, verb, url, headers, _Body(body) if body is not None else None)
             asked.addTimeout(TIMEOUT, self._world.clock)
             response: IResponse = await asked
             collector = _Limited()
             response.deliverBody(collector)
             collector.done.addTimeout(TIMEOUT, self._world.clock)
-            return response.code, await collector.done
+            answer = response.code, await collector.done
         except BitDustError:
             raise
         except defer.TimeoutError as error:
             raise BitDustError("network-error", f"{url} gave no answer within {TIMEOUT:.0f} seconds") from error
         except Exception as error:
-            raise BitDustError("network-error", f"{url} cannot be reached: {error or type(error).__name__}") from error
+            by = f" by way of the proxy {proxy.name}" if proxy is not None else ""
+            text = f"{url} cannot be reached{by}: {error or type(error).__name__}"
+            raise BitDustError("network-error", text) from error
+        if proxy is not None and answer[0] == 407:
+            raise wrong_password(proxy)
+        return answer

@@ -34,6 +34,7 @@ SETTINGS = {
     "services/network/interface": HOST,
     "services/identity-propagate/preferred-servers": "",
     "services/identity-propagate/known-servers": "",
+    "services/network/proxy/enabled": False,
 }
 
 
