@@ -150,7 +150,7 @@ _OPTIONS = (
     Option("services/network/interface", "str", "", "address", "The address to listen on and to tell; empty: all."),
     _bool("services/network/proxy/enabled", False, "HTTP proxy", "Reach ID servers by way of an HTTP proxy."),
     Option("services/network/proxy/host", "str", "", "host of the proxy", "Its name or address."),
-    _number("services/network/proxy/port", 0, "port of the proxy", "Its TCP port.", 0, 65535),
+    Option("services/network/proxy/port", "port", 0, "TCP port of the proxy", "0: none is set.", 0, 65535),
     _bool("services/network/proxy/ssl", False, "TLS to the proxy", "Speak TLS with the proxy itself."),
     Option("services/network/proxy/username", "str", "", "user at the proxy", "Empty: the proxy asks for none."),
     Option("services/network/proxy/password", "password", "", "password at the proxy", "Is never shown."),

@@ -525,7 +525,7 @@ class SchemaTests(SynchronousTestCase):
         """Each setting has a label and a sentence of help, and keys are written in one style."""
         for key, option in default_schema().items():
             self.assertTrue(option.label and option.help.endswith("."), key)
-            self.assertRegex(key, r"^[a-z0-9-]+(/[a-z0-9-]+){1,2}$")
+            self.assertRegex(key, r"^[a-z0-9-]+(/[a-z0-9-]+){1,3}$")
 
     def test_scripts_of_older_nodes(self) -> None:
         """Every setting that operators of older nodes write is taken, and says so where nothing reads it."""
