@@ -9,6 +9,8 @@ from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, ok
 from bitdust.api.table import Param, Route, method
+from bitdust.checkup.finding import worst
+from bitdust.checkup.running import look_at
 from bitdust.wire.errors import BitDustError
 
 
@@ -87,6 +89,18 @@ def _figures(context: Context) -> dict[str, Any]:
     if context.driver.is_on("backup_db"):
         figures["file"] = context.storage.stats()
     return figures
+
+
+@method(
+    Route("GET", "/process/checkup/v1", ("/p/c",)),
+    returns="{verdict: ok, warn or bad; findings: [{check, verdict, found, hint}]}",
+)
+async def process_checkup(context: Context) -> Envelope:
+    """Look at everything that can go wrong: ports, clock, disk, who may read the keys, whether peers come through, ID
+    servers, DHT, suppliers, copies of the key, backups, services, libraries. Takes ten seconds at most. Each finding
+    that is not ``ok`` says what to do."""
+    findings = await look_at(context)
+    return ok({"verdict": worst(findings), "findings": [finding.as_dict() for finding in findings]})
 
 
 @method(Route("GET", "/process/debug/v1", ("/p/d",)), errors=("no-terminal",))

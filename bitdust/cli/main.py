@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
     "storage": ("contacts:storage", "Space given, taken and used."),
+    "doctor": ("doctor:doctor", "What is wrong with this node, and what to do."),
     "services": ("services:services", "Every service, and why it is off when it is."),
     "service": ("services:service", "One service: info, start, stop, restart, health."),
     "states": ("states:states", "Every state machine and where it stands; -f follows them."),
@@ -54,7 +55,7 @@ ALIASES = {
     "svc": "service", "srv": "service", "st": "states", "state": "states", "aut": "states", "automat": "states",
     "automats": "states", "machines": "states", "net": "network", "nw": "network", "call": "ping",
     "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets", "logs": "log",
-    "transfer": "transfers", "connection": "connections",
+    "transfer": "transfers", "connection": "connections", "checkup": "doctor",
 }  # fmt: skip
 
 

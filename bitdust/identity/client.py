@@ -6,6 +6,7 @@ among the user's own sources.
 
 import ipaddress
 from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, cast
 
 from attrs import frozen
@@ -238,7 +239,23 @@ class IdentityClient:
             return request_by(proxy, self._world, TIMEOUT, verb, url, headers, body)
         return cast("Deferred[IResponse]", self._agent.request(verb, url.encode(), headers, body))
 
+    def greet(self, server: Server) -> "Deferred[tuple[int, float | None]]":
+        """The HTTP status of an ID server and its clock, in seconds since 1970; fails with `BitDustError`."""
+        return Deferred.fromCoroutine(self._greet(server))
+
+    async def _greet(self, server: Server) -> tuple[int, float | None]:
+        response, _ = await self._exchange(b"GET", f"http://{server.host}:{server.port}/", None)
+        dates = response.headers.getRawHeaders("date", [])
+        try:
+            return response.code, parsedate_to_datetime(dates[0]).timestamp() if dates else None
+        except ValueError:
+            return response.code, None
+
     async def _request(self, verb: bytes, url: str, body: bytes | None) -> tuple[int, bytes]:
+        response, text = await self._exchange(verb, url, body)
+        return response.code, text
+
+    async def _exchange(self, verb: bytes, url: str, body: bytes | None) -> tuple[IResponse, bytes]:
         headers = Headers({b"user-agent": [b"BitDust"], b"content-type": [b"application/xml"]})
         proxy = self._proxy_for(url)
         try:
@@ -248,7 +265,7 @@ class IdentityClient:
             collector = _Limited()
             response.deliverBody(collector)
             collector.done.addTimeout(TIMEOUT, self._world.clock)
-            answer = response.code, await collector.done
+            answer = response, await collector.done
         except BitDustError:
             raise
         except defer.TimeoutError as error:
@@ -257,6 +274,6 @@ class IdentityClient:
             by = f" by way of the proxy {proxy.name}" if proxy is not None else ""
             text = f"{url} cannot be reached{by}: {error or type(error).__name__}"
             raise BitDustError("network-error", text) from error
-        if proxy is not None and answer[0] == 407:
+        if proxy is not None and response.code == 407:
             raise wrong_password(proxy)
         return answer

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
+from bitdust.storage import figures
 from bitdust.storage.catalog import lamport
 from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
 from bitdust.storage.core import Core
@@ -204,6 +205,14 @@ class Storage:
     def mirror(self) -> Mirror:
         """Items and the local paths that they stand for."""
         return self.core.mirror
+
+    def pieces(self) -> Row:
+        """How many pieces are due, acknowledged, waiting and missing; empty while nothing is open."""
+        return dict(figures.pieces(self._read)) if self._core is not None else {}
+
+    def safety(self) -> "Deferred[Row]":
+        """How many files there are, when the newest whole version was made, and what waits; read in a thread."""
+        return self.core.reading.run(figures.safety)
 
     # the catalog
 

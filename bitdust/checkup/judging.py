@@ -1,0 +1,228 @@
+"""What figures mean: each function takes plain values and gives findings, whether the node runs or not. No Twisted."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from bitdust.checkup.finding import Finding, bad, few, lasting, ok, warn
+
+CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
+OLD_BACKUP, OLD_COPY = 7 * 86_400.0, 365 * 86_400.0
+SERVERS = "services/identity-propagate/known-servers"
+
+
+@frozen
+class Seen:
+    """An ID server's answer: HTTP status (0: none), its clock (seconds since 1970), and how long it took."""
+
+    name: str
+    status: int = 0
+    date: float | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+
+def clock(differences: Sequence[float]) -> list[Finding]:
+    """Seconds that others' clocks are ahead of this one; the middle one counts, because one of them may be wrong."""
+    if not differences:
+        hint = "with an ID server that answers this can be told; meanwhile see: timedatectl"
+        return [warn("clock", "nobody answered whose clock this one could be compared with", hint)]
+    middle = sorted(differences)[len(differences) // 2]
+    hint = "let the clock be set: timedatectl set-ntp true"
+    word = "behind" if middle > 0 else "ahead of"
+    text = f"this clock is {lasting(abs(middle))} {word} that of {_servers(differences)}"
+    if abs(middle) > CLOCK_BAD:
+        return [bad("clock", f"{text}; what you sign looks outdated or not yet valid", hint)]
+    if abs(middle) > CLOCK_WARN:
+        return [warn("clock", text, hint)]
+    return [ok("clock", f"within {max(2.0, abs(middle)):.0f} seconds of that of {_servers(differences)}")]
+
+
+def _servers(seen: Sequence[Any]) -> str:
+    return "the ID server" if len(seen) == 1 else f"{len(seen)} ID servers"
+
+
+def id_servers(seen: Sequence[Seen]) -> list[Finding]:
+    """The configured ones answer."""
+    if not seen:
+        hint = f"bitdust set {SERVERS} HOST:PORT"
+        return [warn("ID servers", "no ID server is set; others cannot look you up by name", hint)]
+    answering = [one for one in seen if one.status == 200]
+    silent = [f"{one.name} ({one.error or f'HTTP status {one.status}'})" for one in seen if one.status != 200]
+    hint = f"look whether they run and the network lets you through, or take others: bitdust set {SERVERS} HOST:PORT"
+    if not answering:
+        return [bad("ID servers", f"none of {len(seen)} answers: {few(silent)}", hint)]
+    if silent:
+        return [warn("ID servers", f"{len(silent)} of {len(seen)} do not answer: {few(silent)}", hint)]
+    return [ok("ID servers", f"{len(seen)} answer, the slowest after {max(one.seconds for one in seen):.2f} s")]
+
+
+@frozen
+class Copy:
+    """What lies at one source of my identity: its revision, or why there is none."""
+
+    idurl: str
+    revision: int | None = None
+    mine: bool = True
+    error: str = ""
+
+
+def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
+    """At each source lies my newest document."""
+    foreign = [copy.idurl for copy in copies if copy.revision is not None and not copy.mine]
+    missing = [f"{copy.idurl} ({copy.error})" for copy in copies if copy.revision is None]
+    other = [copy for copy in copies if copy.mine and copy.revision not in (None, revision)]
+    again = "it is sent again by itself within minutes, or at once by: bitdust service restart identity_propagate"
+    findings = []
+    if foreign:
+        hint = "the name belongs to another key there: take that server out of the settings, and keep your key file"
+        findings.append(bad("my identity", f"somebody else's document lies at {few(foreign)}", hint))
+    if missing:
+        verdict = bad if len(missing) == len(copies) else warn
+        findings.append(verdict("my identity", f"it is not found at {few(missing)}", again))
+    newer = [f"{copy.idurl} (revision {copy.revision})" for copy in other if (copy.revision or 0) > revision]
+    older = [f"{copy.idurl} (revision {copy.revision})" for copy in other if (copy.revision or 0) < revision]
+    if newer:
+        hint = "another copy of this home may be running: stop one of them, and restart this node"
+        findings.append(warn("my identity", f"a newer one than revision {revision} lies at {few(newer)}", hint))
+    if older:
+        findings.append(warn("my identity", f"revision {revision} has not come to {few(older)}", again))
+    return findings or [ok("my identity", f"revision {revision} lies at {len(copies)} sources")]
+
+
+def key_backup(checked: float | None, now: float) -> list[Finding]:
+    """When a copy of the key file was last read back, in seconds since 1970."""
+    hint = "bitdust identity backup FILE, on another disk: without a copy of it, a lost disk is the end of all files"
+    if checked is None:
+        return [bad("key backup", "no copy of your key was ever checked", hint)]
+    if now - checked > OLD_COPY:
+        return [warn("key backup", f"your copy of the key was last checked {lasting(now - checked)} ago", hint)]
+    return [ok("key backup", f"a copy of your key was checked {lasting(max(0.0, now - checked))} ago")]
+
+
+def last_backup(files: int, reliable: float | None, waiting: int, now: float) -> list[Finding]:
+    """``reliable``: when the newest version was made of which every piece is at its supplier."""
+    if not files:
+        return [warn("last backup", "nothing is backed up", "bitdust file upload FOLDER")]
+    if reliable is None:
+        hint = "see what is on its way: bitdust transfers; and whether suppliers are online: bitdust supplier list"
+        return [bad("last backup", f"none of {files} files is whole at your suppliers yet", hint)]
+    text = f"the newest version that is whole at your suppliers is {lasting(max(0.0, now - reliable))} old"
+    if now - reliable > OLD_BACKUP:
+        return [warn("last backup", text, "upload what has changed: bitdust file upload FOLDER")]
+    if waiting:
+        hint = "nothing to do if it goes down; see: bitdust transfers"
+        return [warn("last backup", f"{text}; {waiting} pieces wait for their suppliers", hint)]
+    return [ok("last backup", text)]
+
+
+def services(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """What is enabled is ON. Only the root of a trouble is bad; what merely waits for it is named once."""
+    wanted = [row for row in rows if row["enabled"] and row["state"] != "ON"]
+    failed = [row for row in wanted if row["state"] == "OFF"]
+    waiting = [row for row in wanted if row["state"] != "OFF"]
+    findings = [
+        bad("services", f"{row['name']} is OFF: {row['reason'] or 'it gave no reason'}", _advice(row)) for row in failed
+    ]
+    lacking = [row for row in waiting if row["state"] == "NOT_INSTALLED"]
+    busy = [
+        f"{row['name']} ({row['reason'] or row['state']})"
+        for row in waiting
+        if row["state"] in ("STARTING", "STOPPING")
+    ]
+    stuck = [row["name"].removeprefix("service_") for row in waiting if row["state"] == "DEPENDS_OFF"]
+    if busy:
+        hint = "if it stays so, see: bitdust services --health, and bitdust log --level warn"
+        findings.append(warn("services", f"still starting: {few(busy)}", hint))
+    if lacking:
+        hint = "create or recover an identity: bitdust identity create NAME, or bitdust identity recover FILE"
+        findings.append(warn("services", f"{len(lacking)} wait: {lacking[0]['reason']}", hint))
+    disabled = [row["name"].removeprefix("service_") for row in rows if not row["enabled"]]
+    also = f"; switched off: {few(disabled)}" if disabled else ""
+    also += f"; off, because they need one of those: {few(stuck)}" if stuck else ""
+    count = sum(row["state"] == "ON" for row in rows)
+    return findings or [ok("services", f"{count} are ON{also}")]
+
+
+def _advice(row: Mapping[str, Any]) -> str:
+    name = row["name"].removeprefix("service_")
+    return f"it is tried again by itself; after the cause is gone at once by: bitdust service restart {name}"
+
+
+def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Enough of my suppliers are online: half of them give everything back, all of them take uploads."""
+    places, hired = len(rows), [row for row in rows if row["idurl"]]
+    online = [row for row in hired if row["contact_state"] == "CONNECTED"]
+    away = [str(row["global_id"] or row["idurl"]) for row in hired if row["contact_state"] != "CONNECTED"]
+    if not hired:
+        hint = "see why: bitdust service info employer; there must be nodes that give space in your network"
+        return [bad("suppliers", "no supplier is hired", hint)]
+    if len(online) * 2 < places:
+        hint = "your files cannot be read until more are back; ask them: bitdust supplier ping"
+        return [bad("suppliers", f"{len(online)} of {places} are online; away: {few(away)}", hint)]
+    if len(online) < places:
+        text = f"{len(online)} of {places} are online" + (f"; away: {few(away)}" if away else "; places are vacant")
+        hint = "files can be read; a supplier that stays away can be replaced: bitdust api supplier_change position=N"
+        return [warn("suppliers", text, hint)]
+    return [ok("suppliers", f"all {places} are online")]
+
+
+@frozen
+class Reached:
+    """``addresses`` of mine as ``tcp://host:port``; peers that came by themselves; whether I reach my own port."""
+
+    addresses: Sequence[str]
+    visitors: int
+    own_port_open: bool = True
+
+
+def reachability(seen: Reached) -> list[Finding]:
+    """Whether peers come through to me. Only a peer that came proves it."""
+    hosts = [address.removeprefix("tcp://").rpartition(":")[0].strip("[]") for address in seen.addresses]
+    ports = sorted({address.rpartition(":")[2] for address in seen.addresses})
+    if not hosts:
+        hint = "see: bitdust service info tcp_connections, and bitdust network status"
+        return [bad("reachability", "this node has no address that peers could be told", hint)]
+    if seen.visitors:
+        return [ok("reachability", f"{seen.visitors} peers have come to {few(list(seen.addresses))}")]
+    if not seen.own_port_open:
+        hint = f"open TCP port {few(ports)} in the firewall of this machine"
+        return [bad("reachability", f"not even this machine gets through to {few(list(seen.addresses))}", hint)]
+    if not any(map(_is_public, hosts)):
+        hint = f"forward TCP port {few(ports)} of your router to this machine, or use IPv6; you can reach others anyway"
+        return [warn("reachability", f"only the local network knows the way to {few(list(seen.addresses))}", hint)]
+    hint = "ask somebody outside to try: bitdust ping YOUR_GLOBAL_ID; if it fails, look at firewall and router"
+    return [warn("reachability", f"no peer has come to {few(list(seen.addresses))} yet", hint)]
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return True
+
+
+def dht(nodes: int, seeds: int, trip: str, seconds: float = 0.0) -> list[Finding]:
+    """``trip``: empty when a value came back that was put, else why not."""
+    if not nodes:
+        hint = "bitdust set services/entangled-dht/known-nodes HOST:PORT"
+        if not seeds:
+            return [warn("DHT", "no other node is known, and no first one is set", hint)]
+        hint = f"look whether UDP gets through to them and they run; others: {hint}"
+        return [bad("DHT", f"none of {seeds} first nodes answers", hint)]
+    if trip:
+        hint = "the others may be gone or the network drops UDP; see: bitdust network status, bitdust network reconnect"
+        return [bad("DHT", f"{nodes} nodes are known, but a value did not come back: {trip}", hint)]
+    return [ok("DHT", f"{nodes} nodes are known; a value went there and back in {seconds:.2f} s")]
+
+
+def identity(present: bool, global_id: str, locked: bool = False) -> list[Finding]:
+    """Whether there is one, and its keys are open."""
+    if locked:
+        return [bad("identity", "the keys are locked; the node waits for their passphrase", "bitdust unlock")]
+    if present:
+        return [ok("identity", global_id)]
+    hint = "bitdust identity create NAME, or bitdust identity recover FILE"
+    return [warn("identity", "there is no identity yet", hint)]

@@ -1,0 +1,217 @@
+"""Looking at a running node from inside: gathers figures from its parts and lets `judging` tell what they mean."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as Connection
+
+from bitdust.checkup import home, judging, libraries, ports
+from bitdust.checkup.finding import Finding
+from bitdust.checkup.judging import Copy, Reached, Seen
+from bitdust.checkup.rounds import Check, look
+from bitdust.config.settings import Settings
+from bitdust.dht.node import DHTNode
+from bitdust.identity.client import IdentityClient, Server
+from bitdust.identity.me import Me
+from bitdust.services.driver import Driver
+from bitdust.services.service_entangled_dht import SEEDS, parse_seeds
+from bitdust.transport.gateway import Gateway
+from bitdust.wire.names import IDURL
+from bitdust.world import World
+
+DIAL_LIMIT = 3.0
+TRIP_SECONDS = 60
+
+
+class Patient(Protocol):
+    """The parts of a node that are looked at."""
+
+    @property
+    def world(self) -> World: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def me(self) -> Me: ...
+
+    @property
+    def client(self) -> IdentityClient: ...
+
+    @property
+    def gateway(self) -> Gateway: ...
+
+    @property
+    def dht(self) -> DHTNode: ...
+
+    @property
+    def driver(self) -> Driver: ...
+
+    @property
+    def suppliers(self) -> Any: ...
+
+    @property
+    def storage(self) -> Any: ...
+
+    @property
+    def space(self) -> Any: ...
+
+    @property
+    def identity_server(self) -> Any: ...
+
+
+def checks(node: Patient) -> Mapping[str, Check]:
+    """Every check by its name, in the order in which a person should read what they found."""
+    in_thread, folder = node.world.run_in_thread, node.world.home
+    return {
+        "identity": lambda: _identity(node.me),
+        "services": lambda: judging.services(node.driver.list()),
+        "settings": lambda: in_thread(home.settings, folder),
+        "disk": lambda: in_thread(home.disk, folder, _promised(node)),
+        "permissions": lambda: in_thread(home.permissions, folder),
+        "ports": lambda: in_thread(ports.open_node, node.settings, _real_ports(node)),
+        "reachability": lambda: Deferred.fromCoroutine(_reachability(node)),
+        "clock": lambda: Deferred.fromCoroutine(_clock(node)),
+        "ID servers": lambda: Deferred.fromCoroutine(_id_servers(node)),
+        "my identity": lambda: Deferred.fromCoroutine(_my_identity(node)),
+        "DHT": lambda: Deferred.fromCoroutine(_dht(node)),
+        "suppliers": lambda: _suppliers(node),
+        "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
+        "key backup": lambda: _key_backup(node),
+        "key size": lambda: libraries.key_size(node.me.master.public.bits if node.me.present else None),
+        "libraries": lambda: in_thread(libraries.libraries),
+        "exceptions": lambda: in_thread(home.exceptions, folder),
+    }
+
+
+def look_at(node: Patient) -> "Deferred[list[Finding]]":
+    """Look at everything; never fails."""
+    return look(node.world.clock, checks(node))
+
+
+def _identity(me: Me) -> list[Finding]:
+    return judging.identity(me.present, me.global_id if me.present else "", bool(me.locked_key))
+
+
+def _promised(node: Patient) -> int:
+    """Bytes that customers may still bring."""
+    if not node.driver.is_on("supplier"):
+        return 0
+    given = node.space.donated()
+    return max(0, int(given["consumed"]) - int(given["used"]))
+
+
+def _real_ports(node: Patient) -> dict[str, int]:
+    try:
+        api = json.loads((node.world.home / "metadata" / "apiports").read_text())
+    except (OSError, ValueError):
+        api = {}
+    driver = node.driver
+    real = {
+        "interface/api/rest-http-port": api.get("rest", 0),
+        "interface/api/web-socket-port": api.get("websocket", 0),
+    }
+    if node.me.present:
+        real["services/tcp-connections/tcp-port"] = node.gateway.port()
+    real["services/entangled-dht/udp-port"] = node.dht.port if driver.is_on("entangled_dht") else 0
+    if node.identity_server is not None:
+        real["services/identity-server/web-port"] = node.identity_server.port if driver.is_on("identity_server") else 0
+    return real
+
+
+async def _seen(node: Patient) -> list[Seen]:
+    """What each configured ID server answers, side by side."""
+    clock = node.world.clock
+
+    def one(server: Server) -> "Deferred[Seen]":
+        name, started = f"{server.host}:{server.port}", clock.seconds()
+        asked = node.client.greet(server)
+        return asked.addCallbacks(
+            lambda answer: Seen(name, answer[0], answer[1], clock.seconds() - started),
+            lambda failure: Seen(name, error=failure.getErrorMessage()),
+        )
+
+    return await gatherResults([one(server) for server in node.client.servers()])
+
+
+async def _clock(node: Patient) -> list[Finding]:
+    dates = [seen.date for seen in await _seen(node) if seen.date is not None]
+    return judging.clock([date - node.world.wall() for date in dates])
+
+
+async def _id_servers(node: Patient) -> list[Finding]:
+    return judging.id_servers(await _seen(node))
+
+
+async def _my_identity(node: Patient) -> list[Finding]:
+    if not node.me.present:
+        return []
+    document = node.me.document
+
+    def one(idurl: IDURL) -> "Deferred[Copy]":
+        return node.client.fetch(idurl, trusted=True).addCallbacks(
+            lambda found: Copy(str(idurl), found.revision, found.fingerprint == document.fingerprint),
+            lambda failure: Copy(str(idurl), error=failure.getErrorMessage()),
+        )
+
+    return judging.my_identity(document.revision, await gatherResults([one(idurl) for idurl in document.sources]))
+
+
+async def _reachability(node: Patient) -> list[Finding]:
+    if not node.driver.is_on("tcp_transport"):
+        return []
+    visitors = sum(not session.dialled for session in node.gateway.sessions())
+    open_here = bool(visitors) or await _reach_myself(node)
+    return judging.reachability(Reached(node.me.addresses, visitors, open_here))
+
+
+async def _reach_myself(node: Patient) -> bool:
+    for address in node.me.addresses:
+        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        dialled = node.world.network.client(host.strip("[]"), int(port), DIAL_LIMIT).connect(
+            Factory.forProtocol(Connection)
+        )
+        if await dialled.addCallbacks(_hang_up, lambda failure: False):
+            return True
+    return False
+
+
+def _hang_up(connection: Any) -> bool:
+    connection.transport.loseConnection()
+    return True
+
+
+async def _dht(node: Patient) -> list[Finding]:
+    if not node.driver.is_on("entangled_dht"):
+        return []
+    nodes = max((int(layer["node_items"]) for layer in node.dht.status()["layers"]), default=0)
+    seeds = len(parse_seeds(node.settings.get(SEEDS)))
+    if not nodes:
+        return judging.dht(0, seeds, "")
+    started = node.world.clock.seconds()
+    key, value = f"doctor-{node.world.entropy(8).hex()}", node.world.entropy(8).hex()
+    put = await node.dht.debug_put(key, json.dumps(value), TRIP_SECONDS)
+    got = await node.dht.debug_get(key)
+    told = "" if got.get("value") == value else f"write {put['write']}, read {got['read']}"
+    return judging.dht(nodes, seeds, told, node.world.clock.seconds() - started)
+
+
+def _suppliers(node: Patient) -> list[Finding]:
+    return judging.suppliers(node.suppliers.list()) if node.driver.is_on("customer") else []
+
+
+async def _last_backup(node: Patient) -> list[Finding]:
+    if not node.storage.is_open:
+        return []
+    safety = await node.storage.safety()
+    return judging.last_backup(safety["files"], safety["reliable"], safety["waiting"], node.world.wall())
+
+
+def _key_backup(node: Patient) -> "Deferred[list[Finding]]":
+    if not node.me.present:
+        return succeed([])
+    return node.world.run_in_thread(partial(judging.key_backup, node.me.backup_checked, node.world.wall()))

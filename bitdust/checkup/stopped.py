@@ -1,0 +1,150 @@
+"""Looking at a home whose node does not run: everything that can be told without it. No Twisted, threads instead."""
+
+import http.client
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bitdust.checkup import home, judging, libraries, ports
+from bitdust.checkup.finding import Finding, bad
+from bitdust.checkup.judging import Copy, Seen
+from bitdust.config.settings import Settings
+from bitdust.config.types import SettingError
+from bitdust.crypt.master import MasterKey
+from bitdust.identity.backup_mark import read_mark
+from bitdust.identity.document import MAX_SIZE, IdentityDocument
+from bitdust.wire.errors import BitDustError
+
+LIMIT = 10.0
+PATIENCE = 5.0
+Check = Callable[[], list[Finding]]
+SERVERS = ("services/identity-propagate/preferred-servers", "services/identity-propagate/known-servers")
+
+
+def look_at(folder: Path) -> list[Finding]:
+    """All findings; checks run side by side, each with a limit in time."""
+    found = checks(folder)
+    pool = ThreadPoolExecutor(len(found), "doctor")
+    try:
+        looking = {name: pool.submit(check) for name, check in found.items()}
+        deadline = time.monotonic() + LIMIT
+        return [finding for name, future in looking.items() for finding in _result(name, future, deadline)]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(name: str, future: "Future[list[Finding]]", deadline: float) -> list[Finding]:
+    try:
+        return future.result(max(0.0, deadline - time.monotonic()))
+    except TooLate:
+        return [bad(name, f"no answer within {LIMIT:.0f} seconds", "look again later")]
+    except (BitDustError, OSError, ValueError) as error:
+        return [bad(name, f"could not be looked at: {error}", "correct what it says, and look again")]
+
+
+def checks(folder: Path) -> Mapping[str, Check]:
+    """Every check by its name."""
+    always: dict[str, Check] = {
+        "settings": lambda: home.settings(folder),
+        "disk": lambda: home.disk(folder),
+        "permissions": lambda: home.permissions(folder),
+        "exceptions": lambda: home.exceptions(folder),
+        "libraries": libraries.libraries,
+    }
+    try:
+        settings = Settings(folder / "config")
+    except SettingError:
+        return always
+    return {
+        "identity": lambda: _identity(folder),
+        **always,
+        "ports": lambda: ports.closed_node(settings),
+        "clock": lambda: _clock(settings),
+        "ID servers": lambda: judging.id_servers(_servers(settings)),
+        "my identity": lambda: _my_identity(folder),
+        "key": lambda: _key(folder),
+    }
+
+
+def _document(folder: Path) -> IdentityDocument | None:
+    path = folder / "metadata" / "localidentity"
+    return IdentityDocument.parse(path.read_bytes()) if path.exists() else None
+
+
+def _identity(folder: Path) -> list[Finding]:
+    document = _document(folder)
+    return judging.identity(document is not None, document.global_id if document is not None else "")
+
+
+def _key(folder: Path) -> list[Finding]:
+    document = _document(folder)
+    if document is None:
+        return []
+    checked = read_mark(folder / "metadata").when(document.fingerprint)
+    return [*judging.key_backup(checked, time.time()), *libraries.key_size(_bits(folder / "metadata" / "mykeyfile"))]
+
+
+def _bits(path: Path) -> int | None:
+    try:
+        return MasterKey.from_pem(path.read_text()).public.bits
+    except (OSError, ValueError):
+        return None
+
+
+def _clock(settings: Settings) -> list[Finding]:
+    return judging.clock([seen.date - time.time() for seen in _servers(settings) if seen.date is not None])
+
+
+def _servers(settings: Settings) -> list[Seen]:
+    words = ",".join(settings.get(key) for key in SERVERS).replace(";", ",").split(",")
+    names = list(dict.fromkeys(":".join(word.strip().split(":")[:2]) for word in words if word.strip()))
+    if not names:
+        return []
+    with ThreadPoolExecutor(len(names)) as pool:
+        return list(pool.map(_greet, names))
+
+
+def _greet(name: str) -> Seen:
+    started = time.monotonic()
+    try:
+        status, date, _ = _get(f"http://{name}/")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Seen(name, error=str(error) or type(error).__name__)
+    return Seen(name, status, date, time.monotonic() - started)
+
+
+def _get(url: str) -> tuple[int, float | None, bytes]:
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
+    try:
+        connection.request("GET", parts.path or "/")
+        answer = connection.getresponse()
+        date = answer.headers.get("Date")
+        return answer.status, parsedate_to_datetime(date).timestamp() if date else None, answer.read(MAX_SIZE + 1)
+    finally:
+        connection.close()
+
+
+def _my_identity(folder: Path) -> list[Finding]:
+    document = _document(folder)
+    if document is None:
+        return []
+    with ThreadPoolExecutor(len(document.sources)) as pool:
+        copies = list(pool.map(lambda idurl: _copy(str(idurl), document.fingerprint), document.sources))
+    return judging.my_identity(document.revision, copies)
+
+
+def _copy(idurl: str, mine: bytes) -> Copy:
+    try:
+        status, _, body = _get(idurl)
+        if status != 200:
+            return Copy(idurl, error="it does not exist there" if status == 404 else f"HTTP status {status}")
+        found = IdentityDocument.parse(body)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Copy(idurl, error=str(error) or type(error).__name__)
+    return Copy(idurl, found.revision, found.fingerprint == mine)
