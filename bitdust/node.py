@@ -328,6 +328,7 @@ class Node:
             if passphrase is not None:
                 await self.parts.home_lock.unlock(passphrase)
         except BitDustError as error:
+            self.parts.me.locked_because = str(error)
             self.log.error("the keys stay locked: {why}", why=str(error))
             self.events.send("home-locked", {"reason": str(error)})
 

@@ -1,12 +1,14 @@
 """Your identity from the command line."""
 
-import sys
 from pathlib import Path
 
 import click
 
+from bitdust.cli.asking import PASSPHRASE_FILE, secret
+from bitdust.cli.backup import back_up, check, read_key_file, show_checked
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
+from bitdust.cli.locking import lock, unlock
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_fields, show_json, show_table
 
@@ -20,7 +22,7 @@ FIELDS = ("name", "global_id", "idurl", "sources", "contacts", "revision", "date
 
 @click.group(cls=Aliased, aliases=ALIASES, default="show")
 def identity() -> None:
-    """Your identity: create, show, backup, recover, erase, list (of the identities you know)."""
+    """Your identity: create, show, backup, check, recover, lock, unlock, erase, list (of the identities you know)."""
 
 
 def _show(session: Session, document: dict[str, object]) -> None:
@@ -57,51 +59,58 @@ def show(session: Session, xml: bool) -> None:
 @identity.command("backup")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the key with it.")
-@click.option("--passphrase-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@PASSPHRASE_FILE
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.pass_obj
-def backup(session: Session, file: Path, encrypt: bool, passphrase_file: Path | None, overwrite: bool) -> None:
-    """Write your key file: the only thing you need to come back. Keep it on another machine."""
+def backup(session: Session, file: Path, encrypt: bool, passphrase_file: str | None, overwrite: bool) -> None:
+    """Write your key file and read it back: the only thing you need to come back. Keep it on another machine."""
     target = file.expanduser().absolute()
     if target.exists() and not overwrite:
         raise ApiError("exists", f"{target} exists; take another name, or --overwrite")
-    secret = passphrase(passphrase_file, encrypt, twice=True)
-    arguments = {} if secret is None else {"passphrase": secret}
-    result = session.call("identity_backup", destination_filepath=str(target), **arguments)
+    wanted = encrypt or passphrase_file is not None
+    word = secret(passphrase_file, "Passphrase for the key file", twice=True) if wanted else ""
+    found = back_up(session, target, word, overwrite)
     if session.as_json:
-        show_json(result)
+        show_json(found)
     else:
         click.echo(f"your key file is {target}; keep it where neither this machine nor a thief of it can lose it")
+        show_checked(found)
+
+
+@identity.command("check")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@PASSPHRASE_FILE
+@click.pass_obj
+def check_file(session: Session, file: Path, passphrase_file: str | None) -> None:
+    """Read a key file back and compare it with this node's identity; ends the reminders when it is good."""
+    target = file.expanduser().absolute()
+    locked = "ENCRYPTED" in read_key_file(target)
+    word = secret(passphrase_file, "Passphrase of the key file", twice=False) if locked else ""
+    found = check(session, target, word)
+    if session.as_json:
+        show_json(found)
+    else:
+        show_checked(found)
+
+
+identity.add_command(lock)
+identity.add_command(unlock)
 
 
 @identity.command("recover")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("idurl", required=False)
-@click.option("--passphrase-file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@PASSPHRASE_FILE
 @click.pass_obj
-def recover(session: Session, file: Path, idurl: str | None, passphrase_file: Path | None) -> None:
+def recover(session: Session, file: Path, idurl: str | None, passphrase_file: str | None) -> None:
     """Become who you were: FILE is a key file, IDURL where your identity lies if the file does not tell."""
-    text = file.read_bytes()
-    if len(text) > 100_000:
-        raise ApiError("too-large", f"{file} has {len(text)} bytes; it is no key file")
-    secret = passphrase(passphrase_file, b"ENCRYPTED" in text, twice=False)
-    arguments: dict[str, object] = {} if secret is None else {"passphrase": secret}
+    source = read_key_file(file)
+    locked = "ENCRYPTED" in source
+    word = secret(passphrase_file, "Passphrase of the key file", twice=False) if locked else ""
+    arguments: dict[str, object] = {"passphrase": word} if word else {}
     if idurl:
         arguments["known_idurl"] = idurl
-    source = text.decode(errors="replace")
     _show(session, session.call("identity_recover", private_key_source=source, join_network=True, **arguments))
-
-
-def passphrase(file: Path | None, ask: bool, twice: bool) -> str | None:
-    """From a file, or from the terminal; never from the command line."""
-    if file is not None:
-        return file.read_text().rstrip("\n")
-    if not ask:
-        return None
-    if not sys.stdin.isatty():
-        raise ApiError("passphrase-needed", "the key is encrypted; give --passphrase-file FILE")
-    entered: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
-    return entered
 
 
 @identity.command("erase")

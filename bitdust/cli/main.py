@@ -12,12 +12,15 @@ import click
 
 from bitdust import __version__
 from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.reminder import remind
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init:init", "Set this node up: settings, identity, checked backup."),
     "daemon": ("daemon:daemon", "Start the node in the background."),
     "start": ("daemon:start", "Start the node in the foreground."),
     "stop": ("daemon:stop", "Stop the node."),
     "restart": ("daemon:restart", "Stop the node and start it again."),
+    "unlock": ("locking:unlock", "Open the locked keys of a node."),
     "install-service": ("service_install:install_service", "Let systemd start the node."),
     "set": ("settings:set_setting", "Change a setting, with the node running or not."),
     "get": ("settings:get_setting", "Show a setting."),
@@ -59,6 +62,10 @@ ALIASES = {
 }  # fmt: skip
 
 
+UNREMINDED = ("init", "identity", "stop", "demo", "version", "help", "completion", "man", "uninstall")
+EXIT_CODES = "Exit codes: 0 done, 1 error, 2 wrong usage."
+
+
 class LazyGroup(click.Group):
     """Knows its commands by name; imports one when it is called."""
 
@@ -73,12 +80,20 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(f"bitdust.cli.{module}"), attribute)
-        return command
+        return with_exit_codes(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``--help``, without importing anything."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def with_exit_codes(command: click.Command) -> click.Command:
+    """Every command tells what its exit code means; one that has more of them tells so itself."""
+    command.epilog = command.epilog or EXIT_CODES
+    for inner in getattr(command, "commands", {}).values():
+        with_exit_codes(inner)
+    return command
 
 
 def home_of(base: Path) -> Path:
@@ -132,6 +147,17 @@ def cli(ctx: click.Context, appdir: Path | None, as_json: bool) -> None:
     ctx.obj = Session(Path(os.path.abspath(appdir or Path.home() / ".bitdust")), as_json)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+@cli.result_callback()
+@click.pass_context
+def _finished(ctx: click.Context, /, result: object, **_: object) -> None:
+    if (
+        not ctx.obj.as_json
+        and ctx.invoked_subcommand
+        and ALIASES.get(ctx.invoked_subcommand, ctx.invoked_subcommand) not in UNREMINDED
+    ):
+        remind(ctx.obj.home)
 
 
 def main() -> None:

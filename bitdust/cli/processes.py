@@ -16,6 +16,7 @@ from typing import Any
 from attrs import define, field
 
 from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.reminder import SILENCE
 
 PATIENCE = 90.0
 QUIET = {
@@ -63,6 +64,7 @@ class NodeProcess:
             stdout=None if show else subprocess.PIPE,
             stderr=None if show else subprocess.STDOUT,
             check=False,
+            env=os.environ | {SILENCE: "1"},
         )
         output = (done.stdout or b"").decode(errors="replace")
         if done.returncode:

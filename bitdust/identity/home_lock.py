@@ -69,7 +69,7 @@ class HomeLock:
             pem = await self._world.run_in_thread(unlock_key, locked, passphrase.encode())
         except BitDustError as error:
             self._note(error)
-            raise error if error.code == "wrong-passphrase" else self._broken(error) from error
+            raise _wrong() if error.code == "wrong-passphrase" else self._broken(error) from error
         finally:
             self._busy = False
         self._wrong = 0
@@ -84,6 +84,10 @@ class HomeLock:
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._wrong)
             self._wrong = min(self._wrong + 1, 10)
             self._next_try = self._world.clock.seconds() + pause
+
+
+def _wrong() -> BitDustError:
+    return BitDustError("wrong-passphrase", "this passphrase does not open the keys of this home; nothing was changed")
 
 
 def find_passphrase(configured: str, environment: Mapping[str, str]) -> str | None:

@@ -49,6 +49,8 @@ class Me:
         self._addresses: list[str] = []
         self._ring = KeyRing()
         self._locked_key = ""
+        self.locked_because = ""
+        """Why the passphrase that the node was told for its start did not open the keys."""
         self._keeps_locked = False
         self._waiting: list[Deferred[None]] = []
         self._watchers: list[Callable[[], None]] = []
@@ -150,7 +152,7 @@ class Me:
     def absence(self) -> BitDustError:
         """Why there is no identity to work with."""
         if self._locked_key:
-            return BitDustError("locked", LOCKED)
+            return BitDustError("locked", LOCKED + (f" ({self.locked_because})" if self.locked_because else ""))
         return BitDustError("no-identity", "there is no identity yet: create or recover one")
 
     def _need(self, value: Any) -> Any:
