@@ -35,7 +35,16 @@ setup(
         "rich>=13.9",
     ],
     extras_require={
-        "dev": ["hypothesis>=6.120", "mypy>=1.18", "mypy-zope>=1.0.13", "ruff>=0.9", "import-linter>=2.1"],
+        "dev": [
+            "hypothesis>=6.120",
+            "import-linter>=2.1",
+            "jsonschema>=4.23",
+            "mypy-zope>=1.0.13",
+            "mypy>=1.18",
+            "openapi-spec-validator>=0.7",
+            "ruff>=0.9",
+            "schemathesis>=4.0",
+        ],
     },
     entry_points={"console_scripts": ["bitdust = bitdust.cli.main:main"]},
     classifiers=[

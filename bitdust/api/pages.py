@@ -23,7 +23,8 @@ INTRODUCTION = """\
 # The API
 
 {count} methods, each by REST, WebSocket and command line. These pages are written from the table that the program runs
-(`make api-docs`); `make test` fails when one is stale, and runs every example.
+(`make api-docs`); `make test` fails when one is stale, and runs every example. For programs, a running node tells the
+same table as OpenAPI 3.1: `GET /openapi.json`, with the secret.
 ## How to call
 | | |
 |---|---|
@@ -43,8 +44,9 @@ A method that was found answers with HTTP status 200 and an envelope, also when 
 Besides the codes of each method, any may answer `bad-argument`, `service-off` (the service that it needs is not ON),
 `os-error`, `timeout`, `cancelled`, or `internal` (a mistake in the node; its log tells more).
 
-Refused before any method is looked for, with an HTTP status of its own: 400 `not-json`, 401 `access-denied`, 403
-`wrong-host` or `wrong-origin`, 404 `not-found`, 405 `bad-verb`, 413 `too-large`, 429 `too-many-failures`.
+Refused before any method is looked for, with an HTTP status of its own: 400 `not-json` or `bad-request`, 401
+`access-denied`, 403 `wrong-host` or `wrong-origin`, 404 `not-found`, 405 `bad-verb`, 413 and 431 `too-large`, 429
+`too-many-failures`.
 
 ## Methods
 """
@@ -123,7 +125,7 @@ def _facts(one: Mapping[str, Any]) -> Iterator[str]:
     if one["errors"]:
         yield f"errors: {', '.join(f'`{code}`' for code in one['errors'])}"
     first, *others = one["routes"]
-    yield f"`{first}`, the same as {', '.join(f'`{route}`' for route in others)}"
+    yield f"`{first}`" + (f", the same as {', '.join(f'`{route}`' for route in others)}" if others else "")
 
 
 def _cell(text: str) -> str:

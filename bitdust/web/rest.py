@@ -1,7 +1,10 @@
-"""REST over the method table.
+"""REST over the method table, and the table itself as OpenAPI at ``GET /openapi.json``.
 
-Refused before the table with an HTTP status of its own: 400 not JSON, 401 secret, 403 Host or Origin, 404, 405, 413,
-429. A method that is found answers 200, also when it fails: the envelope's ``status`` tells, and clients count on it.
+The document needs the secret like everything else: one rule for all paths, and a stranger learns nothing, not even the
+version. Who has no node finds the same in the pages of the reference.
+Refused before the table with an HTTP status of its own: 400 not HTTP or not JSON, 401 secret, 403 Host or Origin, 404,
+405, 413 and 431 too large, 429. A method that is found answers 200, also when it fails: the envelope's ``status``
+tells, and clients count on it.
 """
 
 from io import BytesIO
@@ -15,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import NO_CONTENT, RESPONSES, HTTPChannel, HTTPFactory, Request
 
+from bitdust.api import openapi
 from bitdust.api.arguments import BadArgument, parse_json
 from bitdust.api.call import perform
 from bitdust.api.context import Context
@@ -31,6 +35,7 @@ ENDLESS_BODY = 4 * MAX_BODY
 MAX_QUERY_FIELDS = 100
 MAX_CONNECTIONS = 256
 IDLE_TIMEOUT = 60
+OPENAPI_PATH = openapi.PATH.encode()
 LOG_CALLS = "logs/api-enabled"
 BODY_TIMEOUT = 30.0
 JSON_HEADERS = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
@@ -39,18 +44,10 @@ PREFLIGHT_HEADERS = (
     b"Access-Control-Allow-Headers: api_secret, content-type\r\nAccess-Control-Max-Age: 600\r\n"
 )
 
+BAD_REQUEST = Refusal(400, "bad-request", "this is no HTTP/1.1 request that the node can read")
+LONG_LINE = Refusal(431, "too-large", "the address or a header of the request is too long; put arguments into the body")
 TOO_LARGE = Refusal(413, "too-large", f"the body has more than {MAX_BODY} bytes")
 _log = Logger()
-
-
-def _unreadable() -> bytes:
-    text = "this is not HTTP/1.1 as the API reads it; a request line and its headers have at most 16 KiB"
-    body = pretty(failed("bad-request", text))
-    head = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n" + JSON_HEADERS
-    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
-
-
-UNREADABLE = _unreadable()
 
 
 class RestApi:
@@ -60,6 +57,7 @@ class RestApi:
         self.context = context
         self.table = table
         self.guard = guard
+        self._openapi: bytes | None = None
         self._log_calls = bool(context.settings.get(LOG_CALLS))
         self._forget = context.settings.on_change(LOG_CALLS, self._log_changed)
 
@@ -85,7 +83,18 @@ class RestApi:
         refusal = self.guard.refuse_secret(_single(headers, b"api_secret"))
         if refusal is not None:
             return request.refuse(refusal)
+        if request.path == OPENAPI_PATH:
+            return self._tell(request)
         return self._call(request)
+
+    def _tell(self, request: "ApiRequest") -> None:
+        """The table as OpenAPI; written once, when somebody asks."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.put_header(b"Allow", b"GET")
+            return request.refuse(Refusal(405, "bad-verb", f"{openapi.PATH} takes GET"))
+        if self._openapi is None:
+            self._openapi = pretty(openapi.document(self.table))
+        return request.show(self._openapi)
 
     def _call(self, request: "ApiRequest") -> None:
         try:
@@ -231,6 +240,10 @@ class ApiRequest(Request):
         envelope["execution"] = f"{max(0.0, self._clock.seconds() - self._started):.6f}"
         self._send(status, JSON_HEADERS, pretty(envelope))
 
+    def show(self, document: bytes) -> None:
+        """Send JSON that is no envelope and end the request."""
+        self._send(200, JSON_HEADERS, document)
+
     def _send(self, status: int, headers: bytes, body: bytes) -> None:
         """Everything in one write, which costs half of what `Request.write` does."""
         first = b"%s %d %s\r\n" % (self.clientproto, status, RESPONSES.get(status, b""))
@@ -282,6 +295,8 @@ class ApiChannel(HTTPChannel):
     """One connection of a REST client."""
 
     factory: "RestFactory"
+    _swallowed: int | None = None
+    _late: Any = None
 
     def connectionMade(self) -> None:
         """Count it."""
@@ -290,14 +305,40 @@ class ApiChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Count it no more."""
+        if self._late is not None and self._late.active():
+            self._late.cancel()
         self.factory.channels.closed(self)
         self._base.connectionLost(reason)
 
+    def dataReceived(self, data: bytes) -> None:
+        """A part of a request, or the rest of one that was turned away."""
+        if self._swallowed is None:
+            self._base.dataReceived(data)
+            return
+        self._swallowed += len(data)
+        if self._swallowed > ENDLESS_BODY:
+            self.break_off()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """An address or header that is too long."""
+        self._turn_away(LONG_LINE)
+
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """Twisted cannot read this as HTTP: say so in an envelope, too."""
-        transport: Any = self.transport
-        transport.write(UNREADABLE)
-        self.hang_up()
+        """Twisted's way out of what is not HTTP; too many headers come here as well."""
+        self._turn_away(LONG_LINE if self._receivedHeaderSize > self.totalHeadersSize else BAD_REQUEST)
+
+    def _turn_away(self, refusal: Refusal) -> None:
+        """Answer, say that no more comes, and read on for a while: closing while the client still sends would reset the
+        connection, and the answer would be lost (RFC 9112, 9.6)."""
+        if self._swallowed is not None:
+            return
+        self._swallowed = 0
+        self._base.clearLineBuffer()
+        transport, body = self._network, pretty(failed(refusal.code, refusal.text) | {"execution": "0.000000"})
+        head = b"HTTP/1.1 %d %s\r\n" % (refusal.status, RESPONSES.get(refusal.status, b""))
+        transport.write(head + JSON_HEADERS + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        transport.loseWriteConnection()
+        self._late = self.factory.clock.callLater(BODY_TIMEOUT, self.break_off)
 
     @property
     def is_idle(self) -> bool:
@@ -311,8 +352,11 @@ class ApiChannel(HTTPChannel):
 
     def break_off(self) -> None:
         """Close at once."""
-        transport: Any = self.transport
-        transport.abortConnection()
+        self._network.abortConnection()
+
+    @property
+    def _network(self) -> Any:
+        return self.transport
 
     @property
     def _base(self) -> Any:
@@ -327,6 +371,7 @@ class RestFactory(HTTPFactory):
     def __init__(self, clock: IReactorTime, api: RestApi, budget: Budget | None = None) -> None:
         self._budget = budget or Budget()
         super().__init__(timeout=IDLE_TIMEOUT, reactor=clock)
+        self.clock = clock
         self._api = api
         self.channels: Connections[ApiChannel] = Connections(clock)
 

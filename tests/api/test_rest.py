@@ -232,6 +232,51 @@ class RefusalTests(RestCase):
             raw.transport.write((b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n") * chunks + end)
             self.assertEqual(b"413" in (await raw.ended)[:20], bool(end))
 
+    async def test_long_lines(self) -> None:
+        """An address or a header that is too long is told so in an envelope, however much follows, and closed."""
+        secret = f"api_secret: {self.secret}\r\n"
+        for size in (16_380, 20_000, 1_000_000):
+            for request in (
+                f"GET /config/get/v1?key={'x' * size} HTTP/1.1\r\nHost: localhost\r\n{secret}\r\n",
+                f"GET /p/h HTTP/1.1\r\nHost: localhost\r\nX-Long: {'x' * size}\r\n{secret}\r\n",
+            ):
+                raw = await self.connect()
+                raw.transport.write(request.encode())
+                head, _, body = (await raw.ended).partition(b"\r\n\r\n")
+                self.assertEqual(head.split()[1], b"431")
+                self.assertEqual(json.loads(body)["code"], "too-large")
+
+    async def test_not_http(self) -> None:
+        """What is not HTTP gets 400 and an envelope."""
+        for request in ("hello\r\n\r\n", "GET /p/h HTTP/1.1\r\nHost : x\r\n\r\n", "GET\r\n" * 100):
+            raw = await self.connect()
+            raw.transport.write(request.encode())
+            head, _, body = (await raw.ended).partition(b"\r\n\r\n")
+            self.assertEqual((head.split()[1], json.loads(body)["code"]), (b"400", "bad-request"))
+
+    async def test_who_goes_on_sending(self) -> None:
+        """One who was turned away and sends on without an end, or never closes, is cut off."""
+        raw = await self.connect()
+        raw.transport.write(b"x" * (2 * ENDLESS_BODY))
+        await raw.ended
+        self.patch(rest, "BODY_TIMEOUT", 0.01)
+        silent = await self.connect()
+        silent.connectionLost = lambda reason=None: silent.ended.callback(silent.data)
+        silent.transport.write(b"hello\r\n\r\n")
+        self.assertIn(b"bad-request", await silent.ended)
+
+
+class OpenApiTests(RestCase):
+    async def test_document(self) -> None:
+        """The table as OpenAPI, for who has the secret; other verbs are told which one it takes."""
+        status, headers, found = await self.ask("GET", "/openapi.json")
+        self.assertEqual((status, headers["content-type"], found["openapi"]), (200, "application/json", "3.1.0"))
+        self.assertEqual((await self.ask("GET", "/openapi.json", secret=""))[0], 401)
+        self.assertEqual((await self.ask("GET", "/openapi.json", host="evil.example"))[0], 403)
+        status, headers, answer = await self.ask("POST", "/openapi.json", "{}")
+        self.assertEqual((status, headers["allow"], answer["code"]), (405, "GET", "bad-verb"))
+        self.assertEqual((await self.ask("GET", "/openapi.json"))[2], found)
+
 
 class ConnectionTests(RestCase):
     async def test_disconnect_cancels(self) -> None:
