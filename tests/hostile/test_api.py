@@ -101,7 +101,7 @@ class GarbageTests(SynchronousTestCase):
         factory = RestFactory(self.clock, RestApi(self.context, TABLE, guard))
         channel = factory.buildProtocol(None)
         transport = StringTransport()
-        transport.abortConnection = transport.loseConnection
+        transport.abortConnection = transport.loseWriteConnection = transport.loseConnection
         channel.makeConnection(transport)
         channel.dataReceived(data)
         answer = transport.value()

@@ -28,6 +28,7 @@ LEFT_OUT = {
     "process_restart": "it ends the process that is tried",
     "stop_2016": "it ends the process that is tried",
     "restart_2016": "it ends the process that is tried",
+    "automats_follow": "it waits for a state machine to move",
     "event_listen": "it waits for an event, for ever if it is not told how long",
 }
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
