@@ -1,5 +1,6 @@
 """What the methods may use of a node. `Node` is the real one; tests bring a small one of their own."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -22,7 +23,7 @@ from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.services.driver import Driver
 from bitdust.storage.mirror import Mirror
-from bitdust.storage.paths import Target
+from bitdust.storage.paths import Item, Target
 from bitdust.transport.gateway import Gateway
 from bitdust.world import World
 
@@ -76,8 +77,23 @@ class StoragePort(Protocol):
     def cancel_upload(self, path_id: str) -> Any:
         """Take back an upload that has not begun; a list of what was stopped."""
 
-    def abort_upload(self, path_id: str, version: str) -> Any:
+    def abort_upload(self, path_id: str, version: str | None) -> Any:
         """Give up a running upload; a list of what was stopped."""
+
+    def abort_download(self, target: Target) -> Any:
+        """Give up downloads; a list of what was stopped."""
+
+    def need_suppliers(self) -> None:
+        """Raises ``too-few-suppliers`` where nothing could be uploaded now."""
+
+    def begin_upload(self, item: Item, source: bytes) -> Any:
+        """A task, as of `upload`."""
+
+    def begin_download(self, target: Target, destination: bytes, policy: str) -> Any:
+        """A task, as of `download`."""
+
+    def remove(self, target: Target) -> Any:
+        """Take what was found out of the catalog and off the suppliers; its row."""
 
     def sync(self) -> Any:
         """Compare with the suppliers at once."""
@@ -102,6 +118,12 @@ class StoragePort(Protocol):
 
     def find(self, remote_path: str) -> Target:
         """The item and version that a path or path id names."""
+
+    def find_id(self, text: str) -> Target:
+        """The item and version that a path id names."""
+
+    def versions(self, target: Target) -> Sequence[str]:
+        """Versions of an item itself, the oldest first."""
 
     def use_key(self, key_id: str | None) -> str:
         """The alias of the key that new items belong to."""

@@ -214,14 +214,15 @@ async def file_download_start(
     """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole."""
     if policy not in POLICIES:
         raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
-    folder = paths.local_path(destination_path, "destination_path") if destination_path else _default_folder(context)
+    folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy))
     if not wait_result:
         return ok(task.describe(), message="the download began")
     return ok(await following(task.done), message="the download is done")
 
 
-def _default_folder(context: Context) -> Path:
+def default_folder(context: Context) -> Path:
+    """Where downloads go that name no folder."""
     configured = context.settings.get("paths/restore")
     return paths.local_path(configured, "paths/restore") if configured else Path.home()
 

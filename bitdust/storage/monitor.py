@@ -18,10 +18,13 @@ class Monitor:
         self._listing = listing
         self._rebuilder = rebuilder
         self._cleaner = cleaner
+        self._registry = registry
         self.machine = BackupMonitor(registry, self)
 
     def start(self) -> None:
-        """Make the first round soon."""
+        """Make the first round soon. May follow a `stop`."""
+        if self.machine.state == "CLOSED":
+            self.machine = BackupMonitor(self._registry, self)
         self.machine.send("init")
         self.machine.send("suppliers-changed")
 

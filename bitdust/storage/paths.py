@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.storage.catalog_db import CatalogError, meta, set_meta
-from bitdust.wire.names import RemotePath, is_path_id, new_version, shown, split_version, version_time
+from bitdust.wire.names import BadName, RemotePath, is_path_id, new_version, shown, split_version, version_time
 
 MASTER = "master"
 _ITEM = "path, parent, name, type, key, time, label"
@@ -66,6 +66,27 @@ def find(database: sqlite3.Connection, text: str, my_names: Collection[str]) -> 
         item, version = by_path(database, key, remote.path), None
     if item is None and is_path_id(path):
         item = by_id(database, path)
+    if item is None:
+        raise not_found(text)
+    if version is not None and not has_version(database, item, version):
+        raise not_found(text, "there is no such version")
+    return Target(item.key, item, version)
+
+
+def parse_id(text: str) -> tuple[str, str | None]:
+    """Path id and version of ``0/0/1`` or ``0/0/1/F20261121034159123-0``, whatever key stands before it.
+
+    Raises `BitDustError` ``bad-name``."""
+    path, version = split_version(RemotePath.parse(text).path)
+    if not is_path_id(path):
+        raise BadName(f"{text[:100]!r} is neither a path id such as 0/0/1 nor one followed by a version")
+    return path, version
+
+
+def find_id(database: sqlite3.Connection, text: str) -> Target:
+    """The item with a path id, and the version if one is named. Raises `CatalogError` ``not-found``, `BadName`."""
+    path, version = parse_id(text)
+    item = by_id(database, path)
     if item is None:
         raise not_found(text)
     if version is not None and not has_version(database, item, version):

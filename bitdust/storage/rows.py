@@ -23,6 +23,8 @@ from bitdust.wire.names import shown
 
 Row = dict[str, Any]
 HoldersOf = Callable[[bytes, int], int]
+HALF = 0.5
+"""Any half of the suppliers, rounded up, gives a pack back (`Scheme.for_family`)."""
 _COUNTS = "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked) FROM packs"
 
 
@@ -117,6 +119,7 @@ class Rows:
             "version": version.version,
             "size": self._size_below(item, version.version) if item.kind == "folder" else version.size,
             "modified": version.mtime / 1e9,
+            "uploaded": safety.weakest >= HALF,
             "blocks": safety.packs,
             "max_block": max(0, safety.packs - 1),
             "fragments": safety.acked,

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,12 +18,12 @@ from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
 from bitdust.storage.core import Core
 from bitdust.storage.making import Maker
 from bitdust.storage.mirror import Mirror
-from bitdust.storage.paths import MASTER, Item, Target, by_id, find, key_alias
+from bitdust.storage.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.rows import Owner, Row, Rows
 from bitdust.storage.space import used_bytes
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import KeyId, RemotePath
+from bitdust.wire.names import KeyId, RemotePath, shown
 from bitdust.wire.records import Head
 
 Listed = list[Row]
@@ -220,6 +221,15 @@ class Storage:
         """The item, and perhaps the version, that a path or path id names. Raises `BitDustError` ``not-found``."""
         return find(self._read, remote_path, self._ports.my_names())
 
+    def find_id(self, text: str) -> Target:
+        """The item, and perhaps the version, that a path id names. Raises `BitDustError` ``not-found``."""
+        return find_id(self._read, text)
+
+    def versions(self, target: Target) -> Sequence[str]:
+        """Versions of an item itself, the oldest first."""
+        path = target.item.path if target.item is not None else ""
+        return [version.version for version in versions(self._read, path)]
+
     def pieces_by_supplier(self) -> dict[bytes, int]:
         """How many pieces each supplier has acknowledged."""
         rows = self._read.execute(
@@ -323,10 +333,13 @@ class Storage:
 
     async def delete(self, remote_path: str) -> Row:
         """Take an item, or one version of it, out of the catalog and off the suppliers; its row."""
+        return await self.remove(self.find(remote_path))
+
+    async def remove(self, target: Target) -> Row:
+        """The same for what was found already."""
         core = self.core
-        target = self.find(remote_path)
         if target.item is None:
-            raise BitDustError("bad-name", f"{remote_path!r} names the whole catalog; name a file or a folder in it")
+            raise BitDustError("bad-name", "this names the whole catalog; name a file or a folder in it")
         row = Rows(self._read, self._owner()).one(target.item)
         if target.version is None:
             core.uploads.stop(target.item.path)
@@ -340,7 +353,6 @@ class Storage:
 
     async def upload(self, local_path: str, remote_path: str) -> Task:
         """Begin an upload of a local file or folder as a new version of an item."""
-        core = self.core
         try:
             item, version = self._item(remote_path)
         except CatalogError as error:
@@ -349,13 +361,17 @@ class Storage:
             raise
         if version is not None:
             raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")
-        self._need_suppliers()
-        source = os.fsencode(local_path)
-        if not os.path.lexists(source):
-            raise BitDustError("no-such-file", f"{local_path!r} does not exist on the machine of this node")
-        return Task(await core.uploads.start(item, source))
+        return await self.begin_upload(item, os.fsencode(local_path))
 
-    def _need_suppliers(self) -> None:
+    async def begin_upload(self, item: Item, source: bytes) -> Task:
+        """Begin an upload to an item that was found already."""
+        self.need_suppliers()
+        if not os.path.lexists(source):
+            raise BitDustError("no-such-file", f"{shown(source)!r} does not exist on the machine of this node")
+        return Task(await self.core.uploads.start(item, source))
+
+    def need_suppliers(self) -> None:
+        """Raises `BitDustError` ``too-few-suppliers`` where nothing could be uploaded now."""
         family = self._ports.family()
         members = [who for who in family.suppliers if who is not None] if family is not None else []
         online = sum(1 for who in members if self._ports.is_online(who))
@@ -366,9 +382,11 @@ class Storage:
 
     async def download(self, remote_path: str, destination: str, policy: str) -> Task:
         """Begin to bring an item, a version of it, or all of a key's catalog back into a local folder."""
-        core = self.core
-        target = self.find(remote_path)
-        return Task(await core.downloads.start(target, os.fsencode(destination), policy))
+        return await self.begin_download(self.find(remote_path), os.fsencode(destination), policy)
+
+    async def begin_download(self, target: Target, destination: bytes, policy: str) -> Task:
+        """Begin a download of what was found already."""
+        return Task(await self.core.downloads.start(target, destination, policy))
 
     def uploads(self) -> Jobs:
         """Running and pending uploads."""
@@ -390,16 +408,20 @@ class Storage:
         """Take back an upload that has not begun; what was stopped, nothing when none waits."""
         return self.core.uploads.stop_waiting(path_id)
 
-    def abort_upload(self, path_id: str, version: str) -> Listed:
-        """Give up the upload that makes a version; what was stopped, nothing when none runs."""
+    def abort_upload(self, path_id: str, version: str | None) -> Listed:
+        """Give up the running upload of an item, or the one of a version; what was stopped, nothing when none runs."""
         return self.core.uploads.stop_running(path_id, version)
 
     def stop_download(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""
-        stopped = self.core.downloads.stop(self.find(remote_path))
+        stopped = self.abort_download(self.find(remote_path))
         if not stopped:
             raise BitDustError("not-found", f"no download of {remote_path!r} runs")
         return stopped
+
+    def abort_download(self, target: Target) -> Listed:
+        """Give up downloads of an item, or of a version; what was stopped, nothing when none runs."""
+        return self.core.downloads.stop(target)
 
     def sync(self) -> "Deferred[None]":
         """Compare with the suppliers at once."""

@@ -41,7 +41,8 @@ class Uploads:
         self.on_quiet: Callable[[], None] = lambda: None
 
     def resume(self) -> None:
-        """Take up what was interrupted."""
+        """Take up what was interrupted. May follow a `suspend`."""
+        self._closed = False
         rows = self._shop.catalog.read.execute("SELECT id, path, source, version, created FROM uploads").fetchall()
         for number, path, source, version, created in rows:
             item = by_id(self._shop.catalog.read, path)
@@ -154,9 +155,10 @@ class Uploads:
         """Give up a job of an item that has not begun; what was stopped."""
         return self._stop([one for one in self._waiting if one.item.path == path])
 
-    def stop_running(self, path: str, version: str) -> list[dict[str, Any]]:
-        """Give up the job that makes a version; what was stopped."""
-        return self._stop([one for one in self._running.values() if (one.item.path, one.version) == (path, version)])
+    def stop_running(self, path: str, version: str | None) -> list[dict[str, Any]]:
+        """Give up the running job of an item, with a version only the one that makes it; what was stopped."""
+        mine = [one for one in self._running.values() if one.item.path == path]
+        return self._stop([one for one in mine if version in (None, one.version)])
 
     def _stop(self, chosen: list[Upload]) -> list[dict[str, Any]]:
         for upload in chosen:
