@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bitdust.api import users
+from bitdust.api import contracts, users
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed
@@ -34,6 +34,47 @@ def _supplier(row: dict[str, Any], pieces: dict[bytes, int]) -> dict[str, Any]:
 
 def _status(row: dict[str, Any]) -> str:
     return "online" if row["contact_state"] == "CONNECTED" else "offline"
+
+
+SUPPLIER = Param(
+    "index_or_idurl",
+    aliases=("position", "supplier_id", "idurl"),
+    help="position from 0, or IDURL or global id",
+    example="bob@id.example.net",
+)
+
+
+@method_2016(
+    params=(SUPPLIER,),
+    service="employer",
+    returns="'supplier will be replaced by new peer'",
+    errors=contracts.supplier_change.errors,
+)
+async def supplier_replace(context: Context, index_or_idurl: str) -> Envelope:
+    """Replace a supplier by another one from the DHT, who gets all its pieces; the old one keeps them until then."""
+    await contracts.supplier_change.call(context, None, index_or_idurl, None)
+    return said("supplier will be replaced by new peer")
+
+
+@method_2016(
+    params=(
+        SUPPLIER,
+        Param(
+            "new_idurl",
+            aliases=("new_supplier_id",),
+            help="IDURL or global id of the new one",
+            example="bob@id.example",
+        ),
+    ),
+    service="employer",
+    returns="'supplier will be replaced by http://id.example/bob.xml'",
+    errors=contracts.supplier_change.errors,
+)
+async def supplier_change(context: Context, index_or_idurl: str, new_idurl: str) -> Envelope:
+    """Replace a supplier by one that you name, who gets all its pieces; the old one keeps them until then."""
+    new = await find_person(context, new_idurl)
+    await contracts.supplier_change.call(context, None, index_or_idurl, new_idurl)
+    return said(f"supplier will be replaced by {new.idurl}")
 
 
 @method_2016(service="supplier", returns="[{position, idurl, status}]")
