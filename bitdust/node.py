@@ -100,6 +100,7 @@ class Node:
         self.registry = Registry(world.clock, world.wall)
         self.following = Following(self.registry, self.events)
         self.watching = Watching(self.registry)
+        self.listener = None
         self.exit_code = 0
         self._stopped: Deferred[None] | None = None
         self.on_ready: Callable[[], None] = lambda: None

@@ -22,6 +22,7 @@ from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.services.driver import Driver
+from bitdust.storage.changes import Changes
 from bitdust.storage.mirror import Mirror
 from bitdust.storage.paths import Item, Target
 from bitdust.transport.gateway import Gateway
@@ -29,6 +30,19 @@ from bitdust.world import World
 
 Row = dict[str, Any]
 Rows = list[Row]
+
+
+class Listener(Protocol):
+    """One WebSocket, to which snapshots of models are pushed."""
+
+    def enable(self, model: str, request_all: bool) -> "Deferred[Row]":
+        """Push this model from now on, and all of it at once if that is wished. Raises `BitDustError`."""
+
+    def disable(self, model: str) -> bool:
+        """Push it no more; whether it was pushed."""
+
+    def request(self, model: str, ident: str | None) -> "Deferred[Row]":
+        """Push all of a model now, or the snapshot with one id. Raises `BitDustError`."""
 
 
 class StoragePort(Protocol):
@@ -113,6 +127,16 @@ class StoragePort(Protocol):
         """Whether data moves."""
 
     @property
+    def changes(self) -> Changes:
+        """Which items have changed."""
+
+    def living(self, path_id: str) -> Row | None:
+        """The row of an item, None for one that is gone."""
+
+    def key_of(self, path_id: str) -> str:
+        """The key id of an item that may have been deleted."""
+
+    @property
     def mirror(self) -> Mirror:
         """Items and the local paths that they stand for."""
 
@@ -146,6 +170,10 @@ class Context(Protocol):
     @property
     def events(self) -> Events:
         """The event stream."""
+
+    @property
+    def listener(self) -> "Listener | None":
+        """The WebSocket that asks; None where the question came another way."""
 
     @property
     def consumers(self) -> Consumers:

@@ -12,6 +12,7 @@ from bitdust.api import (
     files,
     identity,
     keys,
+    models,
     network,
     networks,
     process,
@@ -40,6 +41,7 @@ NOUNS: tuple[ModuleType, ...] = (
     users,
     dht,
     events,
+    models,
     *NOUNS_2016,
 )
 

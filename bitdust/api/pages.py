@@ -16,7 +16,7 @@ from bitdust.api.reference import entry, first_sentence
 from bitdust.api.table import Method, Table
 
 INDEX = "README.md"
-BY_HAND = frozenset(("coverage.md", "2016.md"))
+BY_HAND = frozenset(("coverage.md", "2016.md", "websocket.md"))
 FOR_THE_TERMINAL = Path(__file__).with_name("reference.json")
 USAGE = "usage: python -m bitdust.api.pages FOLDER [--check]\n"
 INTRODUCTION = """\

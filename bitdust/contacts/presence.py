@@ -86,6 +86,10 @@ class Presence:
             return machine.state
         return "CONNECTED" if self.gateway.connected(fingerprint) else "OFFLINE"
 
+    def contacts(self) -> list[tuple[bytes, OnlineStatus]]:
+        """Whom I watch, and the machine of each."""
+        return list(self._contacts.items())
+
     def ping(self, fingerprint: bytes) -> "Deferred[bool]":
         """Make sure; fires with whether the peer is there."""
         self.watch(fingerprint)

@@ -63,6 +63,7 @@ class Catalog:
         self._commits = GroupCommit(world.run_in_thread, disk or Disk(), self._write_connection)
         self.revision = 0
         self._ends: dict[bytes, LogEnd] = {}
+        self.on_change: Callable[[], None] = lambda: None
 
     def open(self) -> "Deferred[None]":
         """Fires when the tables are there; fails with `CatalogError` ``damaged-catalog``."""
@@ -108,9 +109,14 @@ class Catalog:
         self.revision += 1
         return self._commits.change(call).addCallback(self._changed)
 
+    def change_quietly(self, call: "Change[Any]") -> "Deferred[Any]":
+        """The same for what changes nothing that anybody reads here."""
+        return self._commits.change(call)
+
     def _changed(self, result: Any) -> Any:
         self.revision += 1
         self._ends.clear()
+        self.on_change()
         return result
 
     # the log

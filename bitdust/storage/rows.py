@@ -151,12 +151,12 @@ class Rows:
         waiting = children(self._database, parent, target.key or None)[::-1]
         while waiting:
             item = waiting.pop()
-            if self._is_here(item):
+            if self.is_here(item):
                 yield item
             if recursive and item.kind == "folder":
                 waiting.extend(reversed(children(self._database, item.path)))
 
-    def _is_here(self, item: Item) -> bool:
+    def is_here(self, item: Item) -> bool:
         """Not so for what has left its source: its history is reached by its path id."""
         gone = self._database.execute("SELECT 1 FROM gone WHERE path=? LIMIT 1", (item.path,)).fetchone()
         return gone is None or version_at(self._database, item.path, None) is not None

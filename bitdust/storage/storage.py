@@ -15,6 +15,7 @@ from bitdust.budget import Budget
 from bitdust.storage import figures
 from bitdust.storage.catalog import lamport
 from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
+from bitdust.storage.changes import Changes
 from bitdust.storage.core import Core
 from bitdust.storage.making import Maker
 from bitdust.storage.mirror import Mirror
@@ -100,6 +101,7 @@ class Storage:
         self._me = me
         self._ports = ports
         self._core: Core | None = None
+        self.changes = Changes(world.clock)
         self._had_data: bool | None = None
         self._counted: tuple[int, Row] | None = None
 
@@ -117,6 +119,7 @@ class Storage:
             await core.close()
             raise
         self._core = core
+        self.changes.attach(core.catalog)
         return core
 
     async def close(self) -> None:
@@ -125,6 +128,7 @@ class Storage:
             self._had_data = self.has_data()
             core, self._core = self._core, None
             self._counted = None
+            self.changes.detach()
             await core.close()
 
     @property
@@ -281,6 +285,17 @@ class Storage:
         """The row of one item."""
         item, _ = self._item(remote_path)
         return self._with_jobs([Rows(self._read, self._owner()).one(item)], include_uploads, include_downloads)[0]
+
+    def living(self, path_id: str) -> Row | None:
+        """The row of an item as lists show it, None for one that is gone."""
+        item = by_id(self._read, path_id)
+        rows = Rows(self._read, self._owner())
+        return rows.one(item) if item is not None and rows.is_here(item) else None
+
+    def key_of(self, path_id: str) -> str:
+        """The key id of an item that may have been deleted."""
+        row = self._read.execute("SELECT key FROM items WHERE path=?", (path_id,)).fetchone()
+        return f"{row[0] if row is not None else MASTER}${self._me.document.global_id}"
 
     async def list(
         self,

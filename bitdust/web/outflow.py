@@ -2,8 +2,9 @@
 
 Answers and snapshots of models wait in a queue of their own client, bounded in number and bytes. Events do not wait
 anywhere: a client has a place in the history that all clients share, and reads on from there when it has room again.
-So a client that never reads costs its queue and nothing else; it gets a notice of the gap when the history has gone
-on without it, and is closed when it takes nothing at all for a minute.
+So a client that never reads costs its queue and nothing else. It gets a notice of the gap when the history has gone
+on without it, or when so many snapshots of a model would wait that asking for all of them anew is better, and it is
+closed when it takes nothing at all for a minute.
 """
 
 from collections import deque
@@ -19,6 +20,7 @@ from bitdust.web.render import compact
 MAX_WAITING_MESSAGES = 5_000
 MAX_WAITING_BYTES = 8 << 20
 STALLED = 60.0
+MAX_WAITING_SNAPSHOTS = 1_000
 AT_ONCE = 100
 TOO_SLOW = 4008
 
@@ -57,6 +59,11 @@ def gap_message(reason: str, run: str, first: int, last: int | None, following: 
     return compact({"type": "gap", "payload": payload})
 
 
+def model_gap_message(model: str, reason: str) -> bytes:
+    """Snapshots of a model that a client has not got: it asks for all of them anew."""
+    return compact({"type": "gap", "payload": {"reason": reason, "model": model}})
+
+
 class Outflow:
     """I send what a client is to get, as fast as it reads."""
 
@@ -72,6 +79,7 @@ class Outflow:
         self._stalled: Any = None
         self._seen = events.last
         self._gaps: list[bytes] = []
+        self._missed_models: dict[str, None] = {}
         self.wants: Callable[[str], bool] = lambda event_id: True
 
     @property
@@ -89,6 +97,13 @@ class Outflow:
             self._enqueue(_Waiting(data))
         else:
             self._wire.write(data)
+
+    def put_snapshot(self, model: str, data: bytes) -> None:
+        """A snapshot that may be left out, with a notice, where too much waits already."""
+        if model in self._missed_models or len(self._queue) >= MAX_WAITING_SNAPSHOTS:
+            self._missed_models[model] = None
+        else:
+            self.put(data)
 
     def put_many(self, messages: Iterator[bytes]) -> None:
         """Many messages, each made when there is room for it."""
@@ -169,6 +184,10 @@ class Outflow:
             self._next_message()
         if not self._paused and not self._ended:
             self._next_events()
+        if not self._queue and not self._paused and not self._ended:
+            missed, self._missed_models = self._missed_models, {}
+            for model in missed:
+                self._wire.write(model_gap_message(model, "too slow"))
         if self._paused or self._ended:
             return
         if self._queue or self._seen < self._events.last:

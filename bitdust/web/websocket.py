@@ -33,6 +33,7 @@ from bitdust.events import Event
 from bitdust.web.connections import Connections
 from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
+from bitdust.web.listening import Asked, Models, SocketListener
 from bitdust.web.outflow import Outflow, event_message
 from bitdust.web.patterns import chosen
 from bitdust.web.render import compact
@@ -61,6 +62,7 @@ class SocketApi:
     table: Table
     guard: Guard
     connections: "Connections[ApiSocket]"
+    models: Models
 
 
 @frozen
@@ -112,6 +114,8 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._wishes: Wishes | None = None
         self._late: Any = None
         self.outflow = Outflow(self._clock, api.context.events, self)
+        self._listener = SocketListener(api.models, lambda: self.outflow)
+        self._asked: Any = Asked(api.context, self._listener)
 
     # its life
 
@@ -126,6 +130,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._api.connections.closed(self)
         self._stop_timer()
         self.outflow.stop()
+        self._listener.close()
         for calling in list(self._calls):
             calling.cancel()
         super().connectionLost(reason)
@@ -304,7 +309,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             raise BadArgument("kwargs must be a JSON dictionary")
         if self._calls:
             self._check_waiting(call_id)
-        calling = begin(self._context, row, kwargs)
+        calling = begin(self._asked, row, kwargs)
         if not isinstance(calling, Deferred):
             self._answer_or_complain(calling, call_id)
             return
@@ -349,7 +354,8 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         _timers.config.loop = clock
         super().__init__(reactor=clock)
         self.connections: Connections[ApiSocket] = Connections(clock)
-        self._sockets = SocketApi(context, table, guard, self.connections)
+        self._models = Models(context)
+        self._sockets = SocketApi(context, table, guard, self.connections, self._models)
         self._run = context.events.run
         self._forget = context.events.subscribe(self._broadcast)
         self.setProtocolOptions(
@@ -372,6 +378,7 @@ class SocketFactory(_Factory):  # type: ignore[misc]
     def close(self) -> "Deferred[None]":
         """Send no more events, close every socket; fires when all are gone."""
         self._forget()
+        self._models.close()
         return self.connections.close()
 
     def _broadcast(self, event: Event) -> None:

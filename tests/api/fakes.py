@@ -81,6 +81,7 @@ class FakeContext:
         self.settings.set("interface/api/rest-http-port", 0)
         self.settings.set("interface/api/web-socket-port", 0)
         self.events = Events(clock, self.world.wall, run="run-1")
+        self.listener = None
         self.consumers = Consumers(self.events)
         self.driver = FakeDriver()
         self.registry = Registry(clock)

@@ -24,6 +24,7 @@ from bitdust.cli.main import Session
 from bitdust.testing.grid import SEED_HOST, Grid
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard
+from bitdust.web.listening import Models
 from bitdust.web.rest import RestApi, RestFactory
 from bitdust.web.websocket import ApiSocket, SocketApi
 from tests.api.fakes import FakeContext
@@ -95,7 +96,7 @@ class Client:
         self.clock = clock
         self.guard = Guard(clock, SECRET, list, list)
         self.rest = RestFactory(clock, RestApi(context, TABLE, self.guard))
-        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock))
+        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), Models(context))
 
     def ask(self, verb: bytes, target: bytes, body: bytes = b"") -> "Answer":
         """One request."""
@@ -135,8 +136,8 @@ class Socket(ApiSocket):
         self.sent: list[Any] = []
         self._opened = True
 
-    def sendMessage(self, payload: bytes, **options: Any) -> None:
-        self.sent.append(json.loads(payload))
+    def write(self, data: bytes) -> None:
+        self.sent.append(json.loads(data))
 
     def tell(self, text: str) -> None:
         self.onMessage(text.encode("utf-8", "surrogatepass"), False)
@@ -271,7 +272,7 @@ class ArgumentCases:
         for text in (
             "", "x", "[]", "1", "null", "{}", '{"command": null}', '{"command": {}}', '{"command": "x"}', "\0",
             '{"command": "api_call"}', '{"command": "api_call", "method": []}', '{"command": "api_call", "method": ""}',
-            '{"command": "api_call", "method": "\\ud800"}', '{"command": "\\ud800"}', "\ud800", "[" * DEEP,
+            '{"command": "api_call", "method": "\\ud800"}', '{"command": "\\ud800"}', "[" * DEEP,
             '{"command": "api_call", "command": "api_call", "method": "process_health"}',
             call % ("[]", "1"), call % ('"x"', "1"), call % ("7", "1"), call % ("{}", deep),
             call % (f'{{"x": {deep}}}', "1"),

@@ -1,0 +1,282 @@
+"""The models: what a snapshot of each tells, and who says that one has changed."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from bitdust.api.context import Context, Row
+from bitdust.api.keys import key_row
+from bitdust.api.people import document_of, settled
+from bitdust.automats.kernel import Transition
+from bitdust.automats.local_service import LocalService
+from bitdust.automats.online_status import OnlineStatus
+from bitdust.storage.changes import Touched
+
+MOST_UNSETTLED = 1_000
+MESSAGES, SHARES = "private messages", "shares"
+NOT_YET = {
+    "correspondent": MESSAGES,
+    "conversation": MESSAGES,
+    "message": MESSAGES,
+    "shared_file": SHARES,
+    "shared_location": SHARES,
+}
+"""Models of the original that belong to what this version has not got."""
+_OUTCOMES = {
+    "STARTING": "starting",
+    "ON": "started",
+    "INFLUENCE": "stopping",
+    "STOPPING": "stopping",
+    "NOT_INSTALLED": "not_installed",
+    "DEPENDS_OFF": "depends_off",
+}
+
+
+@frozen
+class Snapshot:
+    """One thing of a model as it is now; ``deleted`` when it is there no more."""
+
+    id: str
+    data: Row
+    deleted: bool = False
+
+
+Told = Callable[[Snapshot], None]
+Forget = Callable[[], None]
+
+
+class Source(Protocol):
+    """One model. ``service`` must be ON for its snapshots, if it names one."""
+
+    service: str | None
+
+    async def all(self) -> list[Snapshot]:
+        """Everything that is there."""
+
+    def watch(self, told: Told) -> Forget:
+        """Be told of every change."""
+
+
+class Services:
+    """``service``: id is the name, such as service_network; data as `service_info` tells it, and ``event``."""
+
+    service: str | None = None
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def all(self) -> list[Snapshot]:
+        return [self._snapshot(row) for row in self._context.driver.list()]
+
+    def watch(self, told: Told) -> Forget:
+        def moved(move: Transition) -> None:
+            if move.name == LocalService.name and move.new != "CLOSED":
+                row = self._context.driver.info(_inside(move.id))
+                as_it_was = {"state": move.new, "since": move.time, "reason": ""}
+                told(self._snapshot(row if row["state"] == move.new else row | as_it_was))
+
+        return self._context.registry.on_transition(moved)
+
+    def _snapshot(self, row: Row) -> Snapshot:
+        stopped = "failed" if row["reason"] else "stopped"
+        return Snapshot(row["name"], row | {"event": _OUTCOMES.get(row["state"], stopped)})
+
+
+def _inside(ident: str) -> str:
+    """``network`` of ``local_service(network)``."""
+    return ident.partition("(")[2].removesuffix(")")
+
+
+class Keys:
+    """``key``: id is the key id; data as `key_get` tells it without the private key, and ``event``."""
+
+    service: str | None = "keys_registry"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[str, Row] = {}
+
+    async def all(self) -> list[Snapshot]:
+        return [Snapshot(ident, row | {"event": "present"}) for ident, row in self._rows().items()]
+
+    def _rows(self) -> dict[str, Row]:
+        me = self._context.me
+        if not me.present:
+            return {}
+        rows = [key_row(self._context, key, False) for key in me.key_ring.living()]
+        return {row["key_id"]: row for row in rows}
+
+    def watch(self, told: Told) -> Forget:
+        self._known = self._rows()
+        hints = ("key-", "my-keys-", "local-identity-", "identity-", "my-identity-")
+
+        def happened(event: Any) -> None:
+            if event.id.startswith(hints):
+                self._compare(told)
+
+        return self._context.events.subscribe(happened)
+
+    def _compare(self, told: Told) -> None:
+        """A key ring that came back from suppliers may bring any number of keys: what differs is told."""
+        before, now = self._known, self._rows()
+        self._known = now
+        for ident, row in now.items():
+            if ident not in before:
+                told(Snapshot(ident, row | {"event": "generated" if not row["is_public"] else "registered"}))
+            elif row != before[ident]:
+                told(Snapshot(ident, row | {"event": "renamed"}))
+        for ident in before.keys() - now.keys():
+            told(Snapshot(ident, before[ident] | {"event": "erased"}, deleted=True))
+
+
+class OnlineStatuses:
+    """``online_status``: id is the IDURL; data {index, id, name, state, idurl, global_id, idhost, username}."""
+
+    service: str | None = "p2p_hookups"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[int, Snapshot] = {}
+
+    async def all(self) -> list[Snapshot]:
+        return [self._snapshot(who, machine) for who, machine in self._context.presence.contacts()]
+
+    def watch(self, told: Told) -> Forget:
+        self._known = {}
+        for who, machine in self._context.presence.contacts():
+            self._known[machine.index] = self._snapshot(who, machine)
+
+        def moved(move: Transition) -> None:
+            if move.name == OnlineStatus.name:
+                self._moved(move, told)
+
+        return self._context.registry.on_transition(moved)
+
+    def _moved(self, move: Transition, told: Told) -> None:
+        for who, machine in self._context.presence.contacts():
+            if machine.index == move.index:
+                self._known[move.index] = self._snapshot(who, machine)
+                told(self._known[move.index])
+                return
+        gone = self._known.pop(move.index, None)
+        if gone is not None:
+            told(Snapshot(gone.id, gone.data | {"state": "CLOSED"}, deleted=True))
+
+    def _snapshot(self, fingerprint: bytes, machine: OnlineStatus) -> Snapshot:
+        document = document_of(self._context, fingerprint)
+        idurl = document.idurl if document is not None else None
+        data = {
+            "index": machine.index,
+            "id": machine.id,
+            "name": machine.name,
+            "state": machine.state,
+            "idurl": str(idurl or ""),
+            "global_id": document.global_id if document is not None else "",
+            "idhost": idurl.host if idurl is not None else "",
+            "username": idurl.name if idurl is not None else "",
+        }
+        return Snapshot(str(idurl or fingerprint.hex()), data)
+
+
+class Files:
+    """``private_file``: id is ``key_id:path_id``, which every method takes as a remote path; data as `file_info` tells
+    it, with that id as ``global_id``."""
+
+    service: str | None = "backup_db"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def all(self) -> list[Snapshot]:
+        rows = await settled(self._context.storage.list(None, None, True, False, False))
+        return [found for row in rows for found in self.snapshots(row)]
+
+    def snapshots(self, row: Row) -> list[Snapshot]:
+        """What one item shows."""
+        ident = f"{row['key_id']}:{row['path_id']}"
+        return [Snapshot(ident, row | {"global_id": ident})]
+
+    def watch(self, told: Told) -> Forget:
+        def touched(found: list[Touched]) -> None:
+            if self._context.storage.is_open:
+                for one in found:
+                    self.touched(one, told)
+
+        return self._context.storage.changes.watch(touched)
+
+    def touched(self, one: Touched, told: Told) -> None:
+        """An item, or a version of it, is not what it was."""
+        if one.version:
+            return
+        row = self._context.storage.living(one.path)
+        if row is not None:
+            told(self.snapshots(row)[0])
+        else:
+            key_id = self._context.storage.key_of(one.path)
+            ident = f"{key_id}:{one.path}"
+            told(Snapshot(ident, {"global_id": ident, "key_id": key_id, "path_id": one.path}, deleted=True))
+
+
+class Versions(Files):
+    """``remote_version``: id is ``key_id:path_id/version``; data of the version as `file_info` tells it, and of the
+    item {global_id, remote_path, key_id, path_id, type, customer}."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._unsettled: dict[Touched, None] = {}
+
+    def snapshots(self, row: Row) -> list[Snapshot]:
+        item = {name: row[name] for name in ("remote_path", "key_id", "path_id", "type", "customer")}
+        key_id = row["key_id"]
+        idents = [f"{key_id}:{version['backup_id']}" for version in row["versions"]]
+        return [
+            Snapshot(ident, item | {"global_id": ident} | version)
+            for ident, version in zip(idents, row["versions"], strict=True)
+        ]
+
+    def watch(self, told: Told) -> Forget:
+        """How safe a version is depends on the log as well, whose acknowledgements come a little later."""
+        forget_items = super().watch(told)
+
+        def settled_more(event: Any) -> None:
+            if event.id == "backup-done":
+                path, _, version = str(event.data.get("backup_id")).rpartition("/")
+                self.touched(Touched(path, version), told)
+            elif event.id == "my-backup-index-synchronized":
+                for one in list(self._unsettled):
+                    self.touched(one, told)
+
+        forget_events = self._context.events.subscribe(settled_more)
+
+        def forget() -> None:
+            self._unsettled.clear()
+            forget_items()
+            forget_events()
+
+        return forget
+
+    def touched(self, one: Touched, told: Told) -> None:
+        if not one.version or not self._context.storage.is_open:
+            return
+        self._unsettled.pop(one, None)
+        row = self._context.storage.living(one.path)
+        for found in self.snapshots(row) if row is not None else ():
+            if found.data["version"] == one.version:
+                if found.data["reliable"] != "100%" and len(self._unsettled) < MOST_UNSETTLED:
+                    self._unsettled[one] = None
+                told(found)
+                return
+        key_id = self._context.storage.key_of(one.path)
+        ident = f"{key_id}:{one.path}/{one.version}"
+        data = {"global_id": ident, "key_id": key_id, "path_id": one.path, "version": one.version}
+        told(Snapshot(ident, data, deleted=True))
+
+
+SOURCES: dict[str, Callable[[Context], Source]] = {
+    "service": Services,
+    "key": Keys,
+    "private_file": Files,
+    "remote_version": Versions,
+    "online_status": OnlineStatuses,
+}
