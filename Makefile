@@ -40,6 +40,7 @@ automats: $(READY)
 docs: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats --check
 	$(BIN)/python -m bitdust.api.pages docs/api --check
+	$(BIN)/python -m bitdust.cli.manual docs/man --check
 
 diagrams: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats
@@ -48,6 +49,7 @@ diagrams: $(READY)
 # run this: all of it is written from the table. (.gitattributes lets git join both sides by itself.)
 api-docs: $(READY)
 	$(BIN)/python -m bitdust.api.pages docs/api
+	$(BIN)/python -m bitdust.cli.manual docs/man
 
 unit: $(READY)
 	$(BIN)/python -m twisted.trial --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$ tests

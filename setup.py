@@ -17,6 +17,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["bitdust", "bitdust.*"]),
+    data_files=[("share/man/man1", ["docs/man/bitdust.1"])],
     package_data={"bitdust": ["py.typed", "api/reference.json"]},
     install_requires=[
         "twisted>=24.10",

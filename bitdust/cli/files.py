@@ -17,6 +17,9 @@ ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": 
 ALIASES |= {"restore": "download", "mkdir": "create", "new": "create", "show": "info", "abort": "cancel"}
 
 
+TRANSFER_CODES = "Exit codes: 0 done, 1 error, 2 wrong usage, 130 Ctrl-C: the transfer goes on in the node."
+
+
 @click.group(cls=Aliased, aliases=ALIASES, default="list")
 def file() -> None:
     """Files that your suppliers keep."""
@@ -63,7 +66,7 @@ def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
         click.echo(f"created {row.get('type', 'item')} {row.get('remote_path', path)} ({row.get('path_id')})")
 
 
-@file.command("upload")
+@file.command("upload", epilog=TRANSFER_CODES)
 @click.argument("local", type=click.Path())
 @click.argument("remote")
 @click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
@@ -77,7 +80,7 @@ def upload(session: Session, local: str, remote: str, no_wait: bool) -> None:
     _transfer(session, "upload", arguments, no_wait)
 
 
-@file.command("download")
+@file.command("download", epilog=TRANSFER_CODES)
 @click.argument("remote")
 @click.argument("local", type=click.Path(), default=".")
 @click.option("--overwrite", "policy", flag_value="replace", help="Replace files that exist.")

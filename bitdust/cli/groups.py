@@ -17,8 +17,10 @@ class Aliased(click.Group):
         self.no_args_is_help = default is None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Run the default when nothing is named."""
-        named = bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        """Run the default when nothing is named, unless a shell only wants to complete."""
+        named = (
+            ctx.resilient_parsing or bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        )
         return super().parse_args(ctx, args if named or not self._default else [self._default, *args])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -6,13 +6,16 @@ Commands are loaded when they are called, so that ``bitdust --help`` is there at
 import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bitdust import __version__
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.reminder import remind
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init:init", "Set this node up: settings, identity, checked backup."),
@@ -47,6 +50,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "event": ("events:event", "Follow, send and count events."),
     "api": ("calls:api", "Call any API method."),
     "demo": ("show:demo", "Show the main job on this machine."),
+    "completion": ("completion:completion", "Complete commands in your shell."),
+    "man": ("manual:man", "Show the manual page, or install it."),
+    "uninstall": ("uninstall:uninstall", "Take away what was installed; the home stays."),
     "version": ("show:version", "Print the version."),
     "help": ("show:help_command", "Explain a command."),
 }
@@ -81,6 +87,13 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(f"bitdust.cli.{module}"), attribute)
         return with_exit_codes(command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The commands that begin so, without importing any of them."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=COMMANDS[name][1]) for name in COMMANDS if name.startswith(incomplete)]
+        return found + (click.Command.shell_complete(self, ctx, incomplete) if incomplete.startswith("-") else [])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``--help``, without importing anything."""
