@@ -135,6 +135,11 @@ class CallTests(OnlineCase):
         result = await self.run_cli("api", "event_send", "event_id=hello", 'data={"a": 1}')
         self.assertEqual(json.loads(result.output)["status"], "OK")
         self.assertEqual(self.context.events.since(0)[-1].data, {"a": 1})
+        result = await self.run_cli("api", "--generation", "2016", "config_get", "key=logs/debug-level")
+        self.assertEqual(set(json.loads(result.output)["result"][0]), {"key", "value", "type"})
+        for wrong in (["--generation", "1999", "config_get", "key=x"], ["--generation", "x", "m"], ["a/b"]):
+            self.assertNotEqual((await self.run_cli("api", *wrong)).exit_code, 0)
+        self.assertIn("typ", (await self.run_cli("api", "--generation", "2016", "config_set", "--help")).output)
         result = await self.run_cli("api", "config_get", "key=no/such")
         self.assertEqual(result.exit_code, 1)
         self.assertEqual((await self.run_cli("api", "no_such_method")).exit_code, 1)

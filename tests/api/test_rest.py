@@ -90,6 +90,16 @@ class EnvelopeTests(RestCase):
         self.assertEqual((status, answer["status"], headers["content-type"]), (200, "OK", "application/json"))
         self.assertRegex(answer["execution"], r"^\d+\.\d{6}$")
 
+    async def test_generation(self) -> None:
+        """A method of 2016 answers in its namespace and, where no other has its name, plainly; other years are none."""
+        for path in ("/2016/config_list", "/api/config_list"):
+            status, _, envelope = await self.ask("POST", path, '{"sort": 1}')
+            self.assertEqual((status, set(envelope["result"][0])), (200, {"key", "value", "type"}), path)
+        self.assertEqual((await self.ask("POST", "/2016/services_list"))[2]["status"], "OK")
+        self.assertEqual((await self.ask("POST", "/1999/config_list"))[0], 404)
+        request = '{"params": {"mode": "dance"}}'
+        self.assertEqual((await self.ask("POST", "/api/filemanager", request))[2]["code"], "bad-argument")
+
     async def test_failure_is_200(self) -> None:
         """A known method that fails answers 200 with ERROR, a sentence and a stable code."""
         self.context.ill = "the disk is full"

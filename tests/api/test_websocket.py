@@ -83,6 +83,19 @@ class SocketTests(TestCase):
         answer = await client.next("api_call")
         self.assertEqual((answer["call_id"], answer["response"]["status"]), ({"any": 1}, "OK"))
 
+    async def test_generation(self) -> None:
+        """A call may ask as the API was in 2016; a generation that never was, or that is no text, is refused."""
+        client = await self.connect()
+        answers = {}
+        for number, generation in enumerate(("2016", "", "1999", 2016)):
+            given = {"key": "logs/debug-level"}
+            client.say(command="api_call", method="config_get", kwargs=given, call_id=number, generation=generation)
+            answers[generation] = await client.next("api_call")
+        self.assertEqual(set(answers["2016"]["response"]["result"][0]), {"key", "value", "type"})
+        self.assertIn("default", answers[""]["response"]["result"][0])
+        for wrong in ("1999", 2016):
+            self.assertIn("2016", answers[wrong]["errors"][0])
+
     async def test_answers_go_to_the_asker(self) -> None:
         """Another client sees events, but not the answers to calls it did not make."""
         asker, other = await self.connect(), await self.connect(f"?a={self.secret}")

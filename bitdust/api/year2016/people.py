@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from twisted.internet.defer import TimeoutError
+
 from bitdust.api import contracts, users
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
