@@ -48,6 +48,8 @@ Refused before any method is looked for, with an HTTP status of its own: 400 `no
 `access-denied`, 403 `wrong-host` or `wrong-origin`, 404 `not-found`, 405 `bad-verb`, 413 and 431 `too-large`, 429
 `too-many-failures`.
 
+Programs of 2016 find their methods in [a namespace of their own](2016.md).
+
 ## Methods
 """
 

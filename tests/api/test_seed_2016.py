@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
 from bitdust.api.context import Context
@@ -18,6 +19,7 @@ from tests.grid.test_main_job import GridCase
 from tests.unit.storage_kit import random_file
 
 SAMPLES = Path(__file__).parents[1] / "vectors" / "seed_2016_samples.txt"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api" / "2016.md"
 NOT_YET = {"customer_reject"}
 OLDER_WORDS = {"show 001", "backup_start_path 001"}
 """Samples whose words the later document changed."""
@@ -238,3 +240,12 @@ class SampleTests(GridCase):
         self.assertEqual({name for name in names if TABLE.named(name, "2016") is None}, NOT_YET & names)
         text = Path(__file__).read_text()
         self.assertEqual({name for name in names - NOT_YET if f'"{name}"' not in text}, set())
+
+
+class DocumentTests(SynchronousTestCase):
+    def test_each_name_is_mapped(self) -> None:
+        """docs/api/2016.md tells of each method of 2016 what it is today."""
+        text = DOCUMENT.read_text(encoding="utf-8")
+        names = [row.name for row in TABLE if row.generation == "2016"]
+        self.assertGreater(len(names), 40)
+        self.assertEqual([name for name in names if not re.search(rf"`{name}[`(]", text)], [])
