@@ -46,10 +46,12 @@ diagrams: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats
 
 # After every change of a method. In a merge conflict take any side of docs/api/ and bitdust/api/reference.json, then
-# run this: all of it is written from the table. (.gitattributes lets git join both sides by itself.)
+# run this: all of it is written from the table, and coverage.md by asking a daemon. (.gitattributes lets git join both
+# sides by itself.)
 api-docs: $(READY)
 	$(BIN)/python -m bitdust.api.pages docs/api
 	$(BIN)/python -m bitdust.cli.manual docs/man
+	$(BIN)/python -m tests.coverage docs/api/coverage.md
 
 unit: $(READY)
 	$(BIN)/python -m twisted.trial --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$ tests

@@ -24,7 +24,9 @@ INTRODUCTION = """\
 
 {count} methods, each by REST, WebSocket and command line. These pages are written from the table that the program runs
 (`make api-docs`); `make test` fails when one is stale, and runs every example. For programs, a running node tells the
-same table as OpenAPI 3.1: `GET /openapi.json`, with the secret.
+same table as OpenAPI 3.1: `GET /openapi.json`, with the secret. What of older BitDust works here tells
+[coverage](coverage.md).
+
 ## How to call
 | | |
 |---|---|
