@@ -36,6 +36,7 @@ setup(
         "rich>=13.9",
     ],
     extras_require={
+        "metrics": ["prometheus_client>=0.21"],
         "dev": [
             "hypothesis>=6.120",
             "import-linter>=2.1",
@@ -43,6 +44,7 @@ setup(
             "mypy-zope>=1.0.13",
             "mypy>=1.18",
             "openapi-spec-validator>=0.7",
+            "prometheus_client>=0.21",
             "ruff>=0.9",
             "schemathesis>=4.0",
         ],

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from bitdust import services
 from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
+from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget, measure
 from bitdust.config.home import prepare_home
@@ -98,6 +99,7 @@ class Node:
         self.events = Events(world.clock, world.wall, run=world.entropy(8).hex())
         self.consumers = Consumers(self.events)
         self.registry = Registry(world.clock, world.wall)
+        self.tally = Tally(world.clock, self.settings)
         self.following = Following(self.registry, self.events)
         self.watching = Watching(self.registry)
         self.listener = None

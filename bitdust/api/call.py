@@ -31,13 +31,16 @@ def perform(context: Context, row: Method, given: Mapping[str, Any]) -> "Deferre
 
 def begin(context: Context, row: Method, given: Mapping[str, Any]) -> "Envelope | Deferred[Envelope]":
     """The same for those who can do without a Deferred where the answer is there at once."""
+    tally = context.tally
+    started = tally.now()
     try:
         outcome: Any = _run(context, row, given)
     except Exception:  # noqa: BLE001 - whatever a method raises becomes an envelope
-        return _failed(Failure(), row.name)
+        return tally.ended(_failed(Failure(), row.name), row.name, started)
     if iscoroutine(outcome) or isinstance(outcome, Deferred):
-        return ensureDeferred(outcome).addCallbacks(_enveloped, _failed, errbackArgs=(row.name,))
-    return _enveloped(outcome)
+        answer = ensureDeferred(outcome).addCallbacks(_enveloped, _failed, errbackArgs=(row.name,))
+        return answer.addCallback(tally.ended, row.name, started)
+    return tally.ended(_enveloped(outcome), row.name, started)
 
 
 def _run(context: Context, row: Method, given: Mapping[str, Any]) -> Any:

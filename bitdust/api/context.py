@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from bitdust.api.following import Following, Watching
+from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.customers import Customers
@@ -118,6 +119,9 @@ class StoragePort(Protocol):
     def stats(self) -> Row:
         """items, files, folders, sizes."""
 
+    def pieces(self) -> Row:
+        """packs, pieces due, acknowledged, waiting, missing; spool_bytes."""
+
     @property
     def revision(self) -> Any:
         """Which state of the catalog this is."""
@@ -186,6 +190,10 @@ class Context(Protocol):
     @property
     def registry(self) -> Registry:
         """Machines."""
+
+    @property
+    def tally(self) -> Tally:
+        """Counts and times of the API's calls."""
 
     @property
     def following(self) -> Following:

@@ -4,7 +4,7 @@ import sys
 from pdb import Pdb
 from typing import Any
 
-from bitdust import __version__
+from bitdust.api import figures
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, ok
@@ -54,41 +54,12 @@ def _standing(context: Context) -> dict[str, Any]:
 
 @method(
     Route("GET", "/process/info/v1", ("/p/i",)),
-    returns="{version, config, identity, contact, service, key, file, dht, network, automats, event, health}",
+    returns="{version, health, config, identity, contact, service, key, file, dht, network, stream, share, group, "
+    "automats, event}",
 )
 def process_info(context: Context) -> Envelope:
-    """Figures of the whole process, for monitoring."""
-    services = context.driver.list()
-    return ok(
-        {
-            "version": __version__,
-            "health": context.health(),
-            "config": {"options": len(context.settings.keys())},
-            "identity": {"ready": context.me.present, "cache": len(context.cache.all())},
-            "service": {"active": _count(services, "ON"), "total": len(services)},
-            "automats": {"active": len(context.registry)},
-            "event": {"sequence": context.events.last, "consumers": len(context.consumers)},
-            **_figures(context),
-        }
-    )
-
-
-def _count(services: list[dict[str, Any]], state: str) -> int:
-    return sum(service["state"] == state for service in services)
-
-
-def _figures(context: Context) -> dict[str, Any]:
-    """What the domains tell of themselves while their services are ON."""
-    figures: dict[str, Any] = {}
-    if context.driver.is_on("keys_registry"):
-        figures["key"] = {"registered": len(context.me.key_ring.living())}
-    if context.driver.is_on("gateway"):
-        figures["network"] = context.gateway.traffic()
-    if context.driver.is_on("entangled_dht"):
-        figures["dht"] = context.dht.status()
-    if context.driver.is_on("backup_db"):
-        figures["file"] = context.storage.stats()
-    return figures
+    """Figures of the whole process, for monitoring. Those of a service that is not ON are left out."""
+    return ok(figures.process(context))
 
 
 @method(

@@ -14,6 +14,7 @@ from bitdust.wire.sizes import in_words
 MB = 1024 * 1024
 LITTLE, NOTHING = 1024 * MB, 64 * MB
 """Free space in bytes that is worth a warning, and with which nothing can be done any more."""
+RESERVE = "paths/disk-reserve-percent"
 MOUNTS = Path("/proc/self/mounts")
 ON_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"))
 FLEETING = frozenset(("tmpfs", "ramfs"))
@@ -32,15 +33,21 @@ PRIVATE = (
 def disk(
     home: Path,
     promised: int = 0,
+    reserve: int = 0,
     statvfs: Callable[[Path], os.statvfs_result] = os.statvfs,
     mounts: Path = MOUNTS,
 ) -> list[Finding]:
-    """Can be written, has room, and keeps what it is given; ``promised`` bytes may still come from customers."""
+    """Can be written, has room, and keeps what it is given; ``promised`` bytes may still come from customers, and
+    ``reserve`` percent of the disk stay free."""
     system = statvfs(home)
     free = system.f_bavail * system.f_frsize
     if system.f_flag & os.ST_RDONLY:
         return [bad("disk", f"{home} lies on a read-only file system", "mount it for writing, or use another --appdir")]
-    findings = [*_write(home), *_room(home, free, promised), *_kind(home, mounts)]
+    findings = [
+        *_write(home),
+        *_room(home, free, system.f_blocks * system.f_frsize * reserve // 100, promised),
+        *_kind(home, mounts),
+    ]
     return findings or [ok("disk", f"{in_words(free)} are free on the disk of {home}")]
 
 
@@ -54,14 +61,19 @@ def _write(home: Path) -> Iterator[Finding]:
         yield bad("disk", f"{home} cannot be written: {error.strerror or error}", hint)
 
 
-def _room(home: Path, free: int, promised: int) -> Iterator[Finding]:
+def _room(home: Path, free: int, kept: int, promised: int) -> Iterator[Finding]:
     if free < NOTHING:
         hint = "delete something, or move the home to a larger disk; uploads and customers' pieces stop meanwhile"
         yield bad("disk", f"the disk of {home} is full: {in_words(free)} are free", hint)
+    elif free < kept:
+        text = f"{in_words(free)} are free on the disk of {home}, and {in_words(kept)} have to stay free"
+        yield bad(
+            "disk", f"{text}: pieces, uploads and downloads are refused", f"make room, or: bitdust set {RESERVE} N"
+        )
     elif free < LITTLE:
         yield warn("disk", f"{in_words(free)} are free on the disk of {home}", "make room before the disk is full")
-    if NOTHING <= free < promised:
-        text = f"customers may still bring {in_words(promised)}, but {in_words(free)} are free"
+    if max(NOTHING, kept) <= free < promised + kept:
+        text = f"customers may still bring {in_words(promised)}, but there is room for {in_words(free - kept)}"
         yield warn("disk", text, "give less: bitdust set services/supplier/donated-space SIZE, or make room")
 
 

@@ -71,7 +71,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "identity": lambda: _identity(node.me),
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
-        "disk": lambda: in_thread(home.disk, folder, _promised(node)),
+        "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
         "permissions": lambda: in_thread(home.permissions, folder),
         "ports": lambda: in_thread(ports.open_node, node.settings, _real_ports(node)),
         "reachability": lambda: Deferred.fromCoroutine(_reachability(node)),

@@ -50,7 +50,6 @@ def checks(folder: Path) -> Mapping[str, Check]:
     """Every check by its name."""
     always: dict[str, Check] = {
         "settings": lambda: home.settings(folder),
-        "disk": lambda: home.disk(folder),
         "permissions": lambda: home.permissions(folder),
         "exceptions": lambda: home.exceptions(folder),
         "libraries": libraries.libraries,
@@ -58,9 +57,10 @@ def checks(folder: Path) -> Mapping[str, Check]:
     try:
         settings = Settings(folder / "config")
     except SettingError:
-        return always
+        return {"disk": lambda: home.disk(folder), **always}
     return {
         "identity": lambda: _identity(folder),
+        "disk": lambda: home.disk(folder, reserve=settings.get(home.RESERVE)),
         **always,
         "ports": lambda: ports.closed_node(settings),
         "clock": lambda: _clock(settings),

@@ -69,6 +69,7 @@ _OPTIONS = (
     _port("interface/api/rest-http-port", 8180, "TCP port of the REST API"),
     _bool("interface/api/web-socket-enabled", True, "WebSocket", "Answer WebSocket calls on loopback."),
     _port("interface/api/web-socket-port", 8280, "TCP port of the WebSocket API"),
+    _bool("interface/api/metrics-enabled", False, "open metrics", "Answer GET /metrics without the secret."),
     _text("interface/api/allowed-hosts", "allowed hosts", "Host names besides loopback that requests may name."),
     _text("interface/api/allowed-origins", "allowed origins", "Web origins whose pages may call the API."),
     _number("logs/debug-level", 0, "debug level", "How much is logged: 0 little, 10 everything.", 0, 100),

@@ -191,7 +191,7 @@ class Storage:
     def stats(self) -> Row:
         """How many files and folders there are, and how much of them."""
         if self._core is None:
-            return {"items": 0, "files": 0, "folders": 0, "files_size": 0, "used": 0}
+            return {"items": 0, "files": 0, "folders": 0, "files_size": 0, "folders_size": 0, "used": 0}
         if self._counted is None or self._counted[0] != self._core.catalog.revision:
             self._counted = (self._core.catalog.revision, self._count())
         return dict(self._counted[1])
@@ -204,7 +204,12 @@ class Storage:
         size = self._read.execute(
             "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions WHERE dead=0 GROUP BY path)"
         ).fetchone()[0]
-        return {"items": items, "files": items - folders, "folders": folders, "files_size": size, "used": self.used()}
+        inside = self._read.execute(
+            "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions"
+            " WHERE dead=0 AND path LIKE '%/%' GROUP BY path)"
+        ).fetchone()[0]
+        sizes = {"files_size": size, "folders_size": inside, "used": self.used()}
+        return {"items": items, "files": items - folders, "folders": folders, **sizes}
 
     @property
     def mirror(self) -> Mirror:

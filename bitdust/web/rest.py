@@ -25,6 +25,7 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed
 from bitdust.api.table import Match, NoRoute, Table
 from bitdust.budget import Budget
+from bitdust.web import metrics
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard, Refusal
 from bitdust.web.render import pretty
@@ -36,7 +37,6 @@ MAX_QUERY_FIELDS = 100
 MAX_CONNECTIONS = 256
 IDLE_TIMEOUT = 60
 OPENAPI_PATH = openapi.PATH.encode()
-LOG_CALLS = "logs/api-enabled"
 BODY_TIMEOUT = 30.0
 JSON_HEADERS = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
 PREFLIGHT_HEADERS = (
@@ -58,15 +58,6 @@ class RestApi:
         self.table = table
         self.guard = guard
         self._openapi: bytes | None = None
-        self._log_calls = bool(context.settings.get(LOG_CALLS))
-        self._forget = context.settings.on_change(LOG_CALLS, self._log_changed)
-
-    def close(self) -> None:
-        """Look at the settings no more."""
-        self._forget()
-
-    def _log_changed(self, key: str, old: Any, new: Any) -> None:
-        self._log_calls = bool(new)
 
     def answer(self, request: "ApiRequest") -> None:
         """Judge, find, call, answer."""
@@ -80,12 +71,27 @@ class RestApi:
             request.put_header(b"Vary", b"Origin")
             if request.method == b"OPTIONS":
                 return request.allow()
-        refusal = self.guard.refuse_secret(_single(headers, b"api_secret"))
+        secret = _single(headers, b"api_secret")
+        open_page = secret is None and request.path == metrics.PATH and self.context.settings.get(metrics.OPEN)
+        refusal = None if open_page else self.guard.refuse_secret(secret)
         if refusal is not None:
             return request.refuse(refusal)
+        if request.path == metrics.PATH:
+            return self._measure(request)
         if request.path == OPENAPI_PATH:
             return self._tell(request)
         return self._call(request)
+
+    def _measure(self, request: "ApiRequest") -> None:
+        """The figures for Prometheus."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.put_header(b"Allow", b"GET")
+            return request.refuse(Refusal(405, "bad-verb", "/metrics takes GET"))
+        try:
+            text = metrics.page(self.context)
+        except BitDustError as error:
+            return request.refuse(Refusal(501, error.code, str(error)))
+        return request.show(text, metrics.CONTENT_TYPE)
 
     def _tell(self, request: "ApiRequest") -> None:
         """The table as OpenAPI; written once, when somebody asks."""
@@ -111,14 +117,8 @@ class RestApi:
             return request.reply(200, failed(error.code, str(error)))
         calling = perform(self.context, match.row, given)
         request.await_answer(calling)
-        if self._log_calls:
-            calling.addCallback(self._logged, match.row.name)
         calling.addCallback(request.finish_call).addErrback(request.finish_broken)
         return None
-
-    def _logged(self, envelope: Envelope, name: str) -> Envelope:
-        _log.info("api {name} {status} {code}", name=name, status=envelope["status"], code=envelope.get("code", ""))
-        return envelope
 
 
 class NotJson(BitDustError):
@@ -240,9 +240,9 @@ class ApiRequest(Request):
         envelope["execution"] = f"{max(0.0, self._clock.seconds() - self._started):.6f}"
         self._send(status, JSON_HEADERS, pretty(envelope))
 
-    def show(self, document: bytes) -> None:
-        """Send JSON that is no envelope and end the request."""
-        self._send(200, JSON_HEADERS, document)
+    def show(self, document: bytes, headers: bytes = JSON_HEADERS) -> None:
+        """Send what is no envelope and end the request."""
+        self._send(200, headers, document)
 
     def _send(self, status: int, headers: bytes, body: bytes) -> None:
         """Everything in one write, which costs half of what `Request.write` does."""
@@ -388,7 +388,6 @@ class RestFactory(HTTPFactory):
 
     def close(self) -> "Deferred[None]":
         """Close every connection, after what was answered is sent."""
-        self._api.close()
         return self.channels.close()
 
     def _make_request(self, channel: HTTPChannel, queued: object = False) -> ApiRequest:

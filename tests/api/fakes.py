@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.api.following import Following, Watching
+from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.events import Consumers, Events
@@ -85,6 +86,7 @@ class FakeContext:
         self.consumers = Consumers(self.events)
         self.driver = FakeDriver()
         self.registry = Registry(clock)
+        self.tally = Tally(clock, self.settings)
         self.following = Following(self.registry, self.events)
         self.watching = Watching(self.registry)
         self.me = Anything(present=False, global_id="", key_ring=None, locked_key="", backup_checked=None)

@@ -71,12 +71,12 @@ class RoundTests(CheckupCase):
 
 
 class HomeTests(CheckupCase):
-    def disk(self, free: int, flag: int = 0, promised: int = 0, kind: str = "ext4") -> list[str]:
+    def disk(self, free: int, flag: int = 0, promised: int = 0, kind: str = "ext4", reserve: int = 0) -> list[str]:
         folder = self.folder()
         mounts = folder / "mounts"
         mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/home {folder} {kind} rw 0 0\n")
-        system: Any = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_flag=flag)
-        return self.verdicts(home.disk(folder, promised, lambda path: system, mounts))
+        system: Any = SimpleNamespace(f_bavail=free // 4096, f_blocks=10 * free // 4096, f_frsize=4096, f_flag=flag)
+        return self.verdicts(home.disk(folder, promised, reserve, lambda path: system, mounts))
 
     def test_disk(self) -> None:
         """Room is ok, little is a warning, none is bad; so are a read-only disk, a network and memory."""
@@ -86,6 +86,8 @@ class HomeTests(CheckupCase):
         self.assertEqual(self.disk(10 * 1024**2), ["bad"])
         self.assertEqual(self.disk(20 * gigabyte, os.ST_RDONLY), ["bad"])
         self.assertEqual(self.disk(5 * gigabyte, promised=8 * gigabyte), ["warn"])
+        self.assertEqual(self.disk(20 * gigabyte, reserve=5), ["ok"])
+        self.assertEqual(self.disk(20 * gigabyte, reserve=15), ["bad"])
         self.assertEqual(self.disk(20 * gigabyte, kind="nfs4"), ["warn"])
         self.assertEqual(self.disk(20 * gigabyte, kind="tmpfs"), ["warn"])
 
@@ -426,7 +428,7 @@ class StoppedTests(CheckupCase):
 class SizeTests(CheckupCase):
     def test_the_limits_are_said(self) -> None:
         """The words of a full disk tell how much is free."""
-        system: Any = SimpleNamespace(f_bavail=1, f_frsize=4096, f_flag=0)
+        system: Any = SimpleNamespace(f_bavail=1, f_blocks=9, f_frsize=4096, f_flag=0)
         self.assertIn(in_words(4096), home.disk(self.folder(), statvfs=lambda path: system)[0].found)
 
 
