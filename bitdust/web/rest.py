@@ -7,45 +7,40 @@ Refused before the table with an HTTP status of its own: 400 not HTTP or not JSO
 tells, and clients count on it.
 """
 
-from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import connectionDone
+from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import NO_CONTENT, RESPONSES, HTTPChannel, HTTPFactory, Request
+from twisted.web.http import NO_CONTENT, RESPONSES
+from twisted.web.http_headers import Headers
 
 from bitdust.api import openapi
 from bitdust.api.arguments import BadArgument, parse_json
-from bitdust.api.call import perform
+from bitdust.api.call import begin
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed
 from bitdust.api.table import Match, NoRoute, Table
 from bitdust.budget import Budget
 from bitdust.web import metrics
+from bitdust.web.channel import ENDLESS_BODY, JSON_HEADERS, ApiChannel
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard, Refusal
 from bitdust.web.render import pretty
 from bitdust.wire.errors import BitDustError
 
 MAX_BODY = 1 << 20
-ENDLESS_BODY = 4 * MAX_BODY
 MAX_QUERY_FIELDS = 100
 MAX_CONNECTIONS = 256
-IDLE_TIMEOUT = 60
 OPENAPI_PATH = openapi.PATH.encode()
-BODY_TIMEOUT = 30.0
-JSON_HEADERS = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
 PREFLIGHT_HEADERS = (
     b"Access-Control-Allow-Methods: GET, POST, PUT, DELETE\r\n"
     b"Access-Control-Allow-Headers: api_secret, content-type\r\nAccess-Control-Max-Age: 600\r\n"
 )
 
-BAD_REQUEST = Refusal(400, "bad-request", "this is no HTTP/1.1 request that the node can read")
-LONG_LINE = Refusal(431, "too-large", "the address or a header of the request is too long; put arguments into the body")
 TOO_LARGE = Refusal(413, "too-large", f"the body has more than {MAX_BODY} bytes")
 _log = Logger()
 
@@ -61,9 +56,9 @@ class RestApi:
 
     def answer(self, request: "ApiRequest") -> None:
         """Judge, find, call, answer."""
-        headers = request.requestHeaders
-        origin = _single(headers, b"origin")
-        refusal = self.guard.refuse(_single(headers, b"host"), origin, _single(headers, b"sec-fetch-site"))
+        headers = request.headers
+        origin = _single(headers.get(b"Origin"))
+        refusal = self.guard.refuse(_single(headers.get(b"Host")), origin, _single(headers.get(b"Sec-Fetch-Site")))
         if refusal is not None:
             return request.refuse(refusal)
         if origin is not None:
@@ -71,7 +66,7 @@ class RestApi:
             request.put_header(b"Vary", b"Origin")
             if request.method == b"OPTIONS":
                 return request.allow()
-        secret = _single(headers, b"api_secret")
+        secret = _single(headers.get(b"Api_secret"))
         open_page = secret is None and request.path == metrics.PATH and self.context.settings.get(metrics.OPEN)
         refusal = None if open_page else self.guard.refuse_secret(secret)
         if refusal is not None:
@@ -115,9 +110,7 @@ class RestApi:
             return request.refuse(Refusal(400, "not-json", str(error)))
         except BadArgument as error:
             return request.reply(200, failed(error.code, str(error)))
-        calling = perform(self.context, match.row, given)
-        request.await_answer(calling)
-        calling.addCallback(request.finish_call).addErrback(request.finish_broken)
+        request.follow(begin(self.context, match.row, given))
         return None
 
 
@@ -125,41 +118,47 @@ class NotJson(BitDustError):
     """The body is not a JSON dictionary."""
 
 
-class ApiRequest(Request):
-    """One HTTP request; its body stays in memory and is limited."""
+class ApiRequest:
+    """One HTTP request, as `HTTPChannel` fills it; its body stays in memory and is limited."""
 
-    def __init__(self, channel: HTTPChannel, queued: object, api: RestApi) -> None:
-        super().__init__(channel, queued)
+    def __init__(self, channel: ApiChannel, api: RestApi) -> None:
+        self.channel: Any = channel
+        self.requestHeaders = Headers()
+        self.method, self.path = b"", b""
         self._api = api
         self._clock = api.context.world.clock
         self._started = self._clock.seconds()
         self._calling: Deferred[Any] | None = None
-        self._text = BytesIO()
+        self._version = b"HTTP/1.1"
+        self._body: list[bytes] = []
         self._received = 0
-        self._late: Any = None
         self._query = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = b""
+
+    @property
+    def headers(self) -> dict[bytes, list[bytes]]:
+        """By name in the usual spelling, as ``Sec-Fetch-Site``."""
+        return dict(self.requestHeaders.getAllRawHeaders())  # type: ignore[arg-type]
+
+    def parseCookies(self) -> None:
+        """There are none here."""
 
     def gotLength(self, length: int | None) -> None:
         """The headers are here: refuse a large body before it comes."""
         if length is not None and length > MAX_BODY:
-            self._refuse_body()
-        elif length != 0:
-            self._late = self._clock.callLater(BODY_TIMEOUT, self.channel.forceAbortClient)
+            self.channel.turn_away(TOO_LARGE)
 
     def handleContentChunk(self, data: bytes) -> None:
         """A part of the body."""
         self._received += len(data)
         if self._received <= MAX_BODY:
-            self._text.write(data)
-        elif self._received > ENDLESS_BODY:
-            channel: Any = self.channel
-            channel.forceAbortClient()
+            self._body.append(data)
+        elif self._received > ENDLESS_BODY and self.channel is not None:
+            self.channel.break_off()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """All is here. Forms are not parsed: a body is JSON whatever its type says, as `curl -d` sends it."""
-        self._stop_timer()
-        self.method, self.uri, self.clientproto = command, path, version
+        self.method, self._version = command, version
         self.path, _, self._query = path.partition(b"?")
         if self._received > MAX_BODY:
             self.refuse(TOO_LARGE)
@@ -168,9 +167,8 @@ class ApiRequest(Request):
 
     def connectionLost(self, reason: Any) -> None:
         """The client has gone: nobody waits for the call any more."""
-        self._stop_timer()
         calling, self._calling = self._calling, None
-        self._base.connectionLost(reason)
+        self.channel = None
         if calling is not None:
             calling.cancel()
 
@@ -188,7 +186,7 @@ class ApiRequest(Request):
                     raise BadArgument(f"argument {name[:80]!r} is given twice")
                 given[name] = value
         if self._received:
-            for name, value in self._body(match).items():
+            for name, value in self._json(match).items():
                 if name in given and given[name] != value:
                     raise BadArgument(f"argument {name[:80]!r} is given twice")
                 given[name] = value
@@ -205,8 +203,8 @@ class ApiRequest(Request):
         except ValueError as error:
             raise BadArgument(f"the query of the request cannot be read: {error}") from error
 
-    def _body(self, match: Match) -> dict[str, Any]:
-        text = self._text.getvalue()
+    def _json(self, match: Match) -> dict[str, Any]:
+        text = b"".join(self._body)
         if not text.strip():
             return {}
         try:
@@ -219,9 +217,16 @@ class ApiRequest(Request):
             return {match.row.body: body}
         return body
 
-    def await_answer(self, calling: "Deferred[Any]") -> None:
-        """Cancel the call when the client goes."""
-        self._calling = calling
+    def follow(self, calling: "Envelope | Deferred[Envelope]") -> None:
+        """Answer when the call has ended; end the call when the client goes."""
+        if isinstance(calling, Deferred):
+            self._calling = calling
+            calling.addCallback(self.finish_call).addErrback(self.finish_broken)
+            return
+        try:
+            self.reply(200, calling)
+        except (TypeError, ValueError, RecursionError):
+            self.finish_broken(Failure())
 
     def finish_call(self, envelope: Envelope) -> None:
         """The method has answered."""
@@ -232,8 +237,7 @@ class ApiRequest(Request):
     def finish_broken(self, failure: Failure) -> None:
         """The answer could not be written as JSON."""
         _log.failure("an answer could not be written", failure=failure)
-        if not self.startedWriting:
-            self.reply(200, failed("internal", "the answer could not be written; logs/stdout.log tells more"))
+        self.reply(200, failed("internal", "the answer could not be written; logs/stdout.log tells more"))
 
     def reply(self, status: int, envelope: Envelope) -> None:
         """Send an envelope and end the request."""
@@ -245,22 +249,19 @@ class ApiRequest(Request):
         self._send(200, headers, document)
 
     def _send(self, status: int, headers: bytes, body: bytes) -> None:
-        """Everything in one write, which costs half of what `Request.write` does."""
-        first = b"%s %d %s\r\n" % (self.clientproto, status, RESPONSES.get(status, b""))
-        own = b"".join(b"%s: %s\r\n" % header for header in self._headers)
+        """Everything in one write; nothing when it was sent already or the client is gone."""
+        channel, self.channel = self.channel, None
+        if channel is None:
+            return
+        first = b"%s %d %s\r\n" % (self._version, status, RESPONSES.get(status, b""))
+        close = b"" if channel.persistent else b"Connection: close\r\n"
         length = b"Content-Length: %d\r\n\r\n" % len(body) if status != NO_CONTENT else b"\r\n"
-        channel: Any = self.channel
-        self.startedWriting = 1
-        channel.write(first + own + headers + length + (b"" if self.method == b"HEAD" else body))
-        self._base.finish()
-
-    @property
-    def _base(self) -> Any:
-        return super()
+        channel.write(first + self._headers + close + headers + length + (b"" if self.method == b"HEAD" else body))
+        channel.requestDone(self)
 
     def put_header(self, name: bytes, value: bytes) -> None:
         """Set a header of the answer."""
-        self._headers.append((name, value))
+        self._headers += b"%s: %s\r\n" % (name, value)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an HTTP status of its own."""
@@ -270,128 +271,37 @@ class ApiRequest(Request):
         """Answer a browser that asks before it calls (CORS preflight)."""
         self._send(NO_CONTENT, PREFLIGHT_HEADERS, b"")
 
-    def _refuse_body(self) -> None:
-        channel: Any = self.channel
-        self.method, self.clientproto = b"POST", b"HTTP/1.1"
-        self.put_header(b"Connection", b"close")
-        self.refuse(TOO_LARGE)
-        channel.loseConnection()
 
-    def _stop_timer(self) -> None:
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        self._late = None
-
-
-def _single(headers: Any, name: bytes) -> bytes | None:
-    values = headers.getRawHeaders(name)
+def _single(values: list[bytes] | None) -> bytes | None:
     if values is None:
         return None
-    found: bytes = values[0] if len(values) == 1 else b"\0several"
-    return found
+    return values[0] if len(values) == 1 else b"\0several"
 
 
-class ApiChannel(HTTPChannel):
-    """One connection of a REST client."""
-
-    factory: "RestFactory"
-    _swallowed: int | None = None
-    _late: Any = None
-
-    def connectionMade(self) -> None:
-        """Count it."""
-        self.factory.channels.opened(self)
-        self._base.connectionMade()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Count it no more."""
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        self.factory.channels.closed(self)
-        self._base.connectionLost(reason)
-
-    def dataReceived(self, data: bytes) -> None:
-        """A part of a request, or the rest of one that was turned away."""
-        if self._swallowed is None:
-            self._base.dataReceived(data)
-            return
-        self._swallowed += len(data)
-        if self._swallowed > ENDLESS_BODY:
-            self.break_off()
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """An address or header that is too long."""
-        self._turn_away(LONG_LINE)
-
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        """Twisted's way out of what is not HTTP; too many headers come here as well."""
-        self._turn_away(LONG_LINE if self._receivedHeaderSize > self.totalHeadersSize else BAD_REQUEST)
-
-    def _turn_away(self, refusal: Refusal) -> None:
-        """Answer, say that no more comes, and read on for a while: closing while the client still sends would reset the
-        connection, and the answer would be lost (RFC 9112, 9.6)."""
-        if self._swallowed is not None:
-            return
-        self._swallowed = 0
-        self._base.clearLineBuffer()
-        transport, body = self._network, pretty(failed(refusal.code, refusal.text) | {"execution": "0.000000"})
-        head = b"HTTP/1.1 %d %s\r\n" % (refusal.status, RESPONSES.get(refusal.status, b""))
-        transport.write(head + JSON_HEADERS + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        transport.loseWriteConnection()
-        self._late = self.factory.clock.callLater(BODY_TIMEOUT, self.break_off)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is being answered."""
-        requests: Any = self.requests
-        return not any(request.in_work for request in requests)
-
-    def hang_up(self) -> None:
-        """Close when what was answered is sent."""
-        self._base.loseConnection()
-
-    def break_off(self) -> None:
-        """Close at once."""
-        self._network.abortConnection()
-
-    @property
-    def _network(self) -> Any:
-        return self.transport
-
-    @property
-    def _base(self) -> Any:
-        return super()
-
-
-class RestFactory(HTTPFactory):
+class RestFactory(ServerFactory):
     """Accepts REST clients, so many at a time; writes no access log, because queries may hold what is private."""
 
-    protocol = ApiChannel  # type: ignore[assignment]
+    noisy = False
 
     def __init__(self, clock: IReactorTime, api: RestApi, budget: Budget | None = None) -> None:
-        self._budget = budget or Budget()
-        super().__init__(timeout=IDLE_TIMEOUT, reactor=clock)
         self.clock = clock
+        self._budget = budget or Budget()
         self._api = api
         self.channels: Connections[ApiChannel] = Connections(clock)
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> ApiChannel | None:
         """A channel; when there are too many, the oldest one that asks nothing makes room, or this one is refused."""
         if len(self.channels) >= min(MAX_CONNECTIONS, self._budget.api_connections):
             idle = next((channel for channel in self.channels.all() if channel.is_idle), None)
             if idle is None:
                 return None
             idle.break_off()
-        channel: Any = super().buildProtocol(addr)
-        channel.requestFactory = self._make_request
-        return channel
+        return ApiChannel(self)
 
     def close(self) -> "Deferred[None]":
         """Close every connection, after what was answered is sent."""
         return self.channels.close()
 
-    def _make_request(self, channel: HTTPChannel, queued: object = False) -> ApiRequest:
-        return ApiRequest(channel, queued, self._api)
-
-    def log(self, request: Request) -> None:
-        """Nothing."""
+    def make_request(self, channel: ApiChannel, queued: object) -> ApiRequest:
+        """A reader of one request of a channel."""
+        return ApiRequest(channel, self._api)

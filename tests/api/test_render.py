@@ -1,6 +1,7 @@
 """Envelopes as JSON text."""
 
 import json
+from enum import IntEnum
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,12 @@ class PrettyTests(SynchronousTestCase):
     def test_same_as_json(self, envelope: dict[str, object]) -> None:
         """Two spaces and sorted keys, as the standard library lays it out."""
         self.assertEqual(pretty(envelope).decode(), json.dumps(envelope, indent=2, sort_keys=True) + "\n")
+
+    def test_keys_of_other_types(self) -> None:
+        """Keys that are no text, tuples, empty collections and numbers of every kind are laid out in the same way."""
+        kind = IntEnum("Kind", "ONE").ONE
+        value = {"a": {1: [], 2: {"x": ()}}, "b": (1, 2.5, True, None, [{}]), "c": kind, "d": 1e300}
+        self.assertEqual(pretty(value).decode(), json.dumps(value, indent=2, sort_keys=True) + "\n")
 
     def test_long_lists(self) -> None:
         """Long lists are one row a line, and still the same JSON."""

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.api.methods import TABLE
-from bitdust.web import rest
+from bitdust.web import channel, rest
 from bitdust.web.guard import Guard
 from bitdust.web.rest import ENDLESS_BODY, MAX_BODY
 from bitdust.web.server import ApiServer
@@ -269,7 +269,7 @@ class RefusalTests(RestCase):
         raw = await self.connect()
         raw.transport.write(b"x" * (2 * ENDLESS_BODY))
         await raw.ended
-        self.patch(rest, "BODY_TIMEOUT", 0.01)
+        self.patch(channel, "BODY_TIMEOUT", 0.01)
         silent = await self.connect()
         silent.connectionLost = lambda reason=None: silent.ended.callback(silent.data)
         silent.transport.write(b"hello\r\n\r\n")
@@ -323,7 +323,7 @@ class ConnectionTests(RestCase):
 
     async def test_slow_body(self) -> None:
         """A client that announces a body and does not send it is dropped when the time is over."""
-        self.patch(rest, "BODY_TIMEOUT", 0.01)
+        self.patch(channel, "BODY_TIMEOUT", 0.01)
         raw = await self.connect()
         raw.transport.write(b"POST /p/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
         self.assertEqual(await raw.ended, b"")

@@ -102,7 +102,7 @@ class Client:
         """One request."""
         channel = self.rest.buildProtocol(None)
         transport = StringTransport()
-        transport.abortConnection = transport.loseConnection
+        transport.abortConnection = transport.loseWriteConnection = transport.loseConnection
         channel.makeConnection(transport)
         head = b"%s %s HTTP/1.1\r\nHost: localhost\r\napi_secret: %s\r\nContent-Length: %d\r\n\r\n"
         data = head % (verb, target, SECRET, len(body)) + body
