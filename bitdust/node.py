@@ -29,10 +29,12 @@ from bitdust.contacts.departures import Departures
 from bitdust.contacts.families import CustomerFamilies
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
+from bitdust.contacts.notices import Notices
 from bitdust.contacts.patrol import Patrol, PieceTests
 from bitdust.contacts.presence import Presence
 from bitdust.contacts.reach import Reach
 from bitdust.contacts.registration import Registration
+from bitdust.contacts.retirement import Retirement
 from bitdust.contacts.searching import HiringPorts
 from bitdust.contacts.space import Places, Space
 from bitdust.contacts.suppliers import SuppliersView
@@ -169,10 +171,14 @@ class Node:
             settings,
             folder,
             supplier=lambda: me.fingerprint,
+            is_retiring=lambda: retirement.is_retiring,
             database=home / "customers.db",
             reserve_percent=lambda: int(settings.get(DISK_RESERVE)),
             most_pieces=self.budget.pieces,
         )
+        retirement = Retirement(registry, store, settings, events, world.wall, home / "metadata" / "retirement")
+        notices = Notices(store, gateway, gateway.outbox, world.wall, lambda: retirement.until)
+        retirement.tell = notices.tell_all
         customers = Customers(store, presence, events)
         families = CustomerFamilies(registry, store, self._dht_joint, identities, presence.is_online)
         places = Places(Path(settings.get("paths/backups") or home / "spool"), home / "temp", folder)
@@ -218,7 +224,9 @@ class Node:
             supplier_rows=SupplierRows(store, self._supplier_joint, Answer),
             customers=customers,
             families=families,
-            patrol=Patrol(store, settings, events, world.wall, families.forget),
+            notices=notices,
+            retirement=retirement,
+            patrol=Patrol(store, settings, events, world.wall, families.forget, notices.tell),
             piece_tests=PieceTests(store, events, identities),
             space=Space(
                 settings,
@@ -319,6 +327,7 @@ class Node:
         self.parts.cache.load()
         self.parts.book.load()
         self.parts.departures.load()
+        self.parts.retirement.load()
         self.parts.family.load()
         self._watch_identity()
 

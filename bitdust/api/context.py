@@ -11,8 +11,10 @@ from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.contacts.customers import Customers
 from bitdust.contacts.hiring import Hiring
+from bitdust.contacts.patrol import Patrol
 from bitdust.contacts.presence import Presence
 from bitdust.contacts.registration import Registration
+from bitdust.contacts.retirement import Retirement
 from bitdust.contacts.space import Space
 from bitdust.contacts.suppliers import SuppliersView
 from bitdust.dht.node import DHTNode
@@ -234,6 +236,14 @@ class Context(Protocol):
     @property
     def customers(self) -> Customers:
         """Whose pieces I keep."""
+
+    @property
+    def patrol(self) -> Patrol:
+        """Who looks after their contracts."""
+
+    @property
+    def retirement(self) -> Retirement:
+        """Whether this node stops being a supplier."""
 
     @property
     def space(self) -> Space:

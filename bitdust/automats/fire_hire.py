@@ -1,7 +1,8 @@
 """Keeps my family of suppliers complete: hires for every empty place at once, dismisses whom no place needs.
 
 It is pull-based: whatever changes, ``decide`` compares the family with what is wanted and finds the next thing to do.
-It never destroys: with data placed, another number of suppliers is refused with the reason, and nobody is replaced.
+It never destroys: with data placed, another number of suppliers is refused with the reason, and nobody is dismissed
+before everything of its place lies at a successor.
 """
 
 from enum import StrEnum
@@ -14,6 +15,7 @@ from bitdust.automats.kernel import Machine, Registry
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 IDLE_PAUSE = 60.0
+CHANGING_PAUSE = 10.0
 
 
 class Next(StrEnum):
@@ -47,6 +49,9 @@ class FireHirePort(Protocol):
 
     def hired(self, complete: bool) -> None:
         """The round is over."""
+
+    def is_changing(self) -> bool:
+        """True while pieces of a place move to its new supplier."""
 
     def jitter(self) -> float:
         """A random number from 0 to 1."""
@@ -97,11 +102,14 @@ class FireHire(Machine):
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
-        """The pause before the next try doubles with each failed round, half of it by chance; idle it is a minute."""
+        """The pause before the next try doubles with each failed round, half of it by chance; idle it is a minute.
+
+        While a place changes hands it is ten seconds.
+        """
         if event != "timer-1sec":
             return super().timer_seconds(event)
         if not self.failures:
-            return IDLE_PAUSE
+            return CHANGING_PAUSE if self._port.is_changing() else IDLE_PAUSE
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failures - 1, 10))
         return pause * (0.5 + self._port.jitter())
 

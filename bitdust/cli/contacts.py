@@ -25,12 +25,12 @@ def _list(session: Session, method: str, columns: Sequence[str], empty: str, **a
         show_table(rows, columns, empty)
 
 
-SUPPLIER_WORDS = LIST_WORDS | {"fire": "replace", "change": "replace", "hire": "replace"}
+SUPPLIER_WORDS = LIST_WORDS | {"fire": "replace", "change": "replace", "hire": "replace", "leave": "end"}
 
 
 @click.group(cls=Aliased, aliases=SUPPLIER_WORDS, default="list")
 def supplier() -> None:
-    """Who keeps your pieces: list, ping, replace."""
+    """Who keeps your pieces: list, ping, replace, end; retire from being one yourself."""
 
 
 @supplier.command("list")
@@ -55,7 +55,7 @@ def _in_words(notice: dict[str, Any] | None) -> str:
         return ""
     if notice["why"] == "asked":
         return "to be replaced"
-    return f"leaves by {time.strftime('%Y-%m-%d', time.localtime(notice['until']))}"
+    return f"leaves by {_day(notice['until'])}"
 
 
 @supplier.command("replace")
@@ -76,9 +76,67 @@ def ping_suppliers(session: Session) -> None:
     click.echo(session.client.envelope("suppliers_ping").get("message", "done"))
 
 
-@click.group(cls=Aliased, aliases=LIST_WORDS, default="list")
+@supplier.command("end")
+@click.argument("which", metavar="POSITION|ID", required=False)
+@click.option("--all", "everybody", is_flag=True, help="All of them: stop being a customer.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes-lose-data", is_flag=True, help="Even while files of yours lie there.")
+@click.pass_obj
+def end_contracts(session: Session, which: str | None, everybody: bool, yes: bool, yes_lose_data: bool) -> None:
+    """End the contract with a supplier, or with all; it erases what it keeps of yours.
+
+    To keep your files, use "bitdust supplier replace", which moves them first.
+    """
+    if (which is None) is not everybody:
+        raise click.UsageError("name one supplier, or say --all")
+    lost = "all your stored files are lost" if everybody else "its pieces must be made anew from the others"
+    what = "all contracts" if everybody else f"the contract with {which}"
+    if not (yes or yes_lose_data):
+        click.confirm(f"End {what}? Where files are stored, {lost}.", abort=True)
+    arguments: dict[str, Any] = {} if which is None else {"supplier_id": which}
+    found = session.client.envelope("contracts_end", lose_data=yes_lose_data, **arguments)
+    click.echo(found.get("message", "done"))
+
+
+@supplier.command("retire")
+@click.option("--days", type=float, default=14, show_default=True, help="Time that customers have to move.")
+@click.option("--cancel", is_flag=True, help="Stay a supplier after all.")
+@click.option("--status", is_flag=True, help="Who still has data here, and until when.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def retire(session: Session, days: float, cancel: bool, status: bool, yes: bool) -> None:
+    """Stop keeping pieces for others: customers are told and get time to move, then the service stops."""
+    if cancel and status:
+        raise click.UsageError("--cancel and --status exclude each other")
+    if cancel:
+        found = session.client.envelope("supplier_retire_cancel")
+    elif status:
+        found = session.client.envelope("supplier_retire_status")
+    else:
+        if not yes:
+            click.confirm(f"Give notice to all customers, who then have {days:g} days to move?", abort=True)
+        found = session.client.envelope("supplier_retire", grace_days=days)
+    if session.as_json:
+        show_json(found["result"])
+        return
+    click.echo(found.get("message", "done"))
+    result = found["result"]
+    if result["until"]:
+        click.echo(f"customers have time until {_day(result['until'])}")
+    rows = [
+        {**row, "used": size(row["used"]), "keeps_until": _day(row["keeps_until"])} for row in result["customers"] or ()
+    ]
+    if rows:
+        show_table(rows, ["global_id", "used", "told", "keeps_until"], "")
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+@click.group(cls=Aliased, aliases=LIST_WORDS | {"remove": "reject", "rm": "reject"}, default="list")
 def customer() -> None:
-    """Whose pieces you keep: list, ping."""
+    """Whose pieces you keep: list, ping, reject."""
 
 
 @customer.command("list")
@@ -86,6 +144,20 @@ def customer() -> None:
 def list_customers(session: Session) -> None:
     """Your customers."""
     _list(session, "customers_list", ["position", "global_id", "contact_state", "idurl"], "you have no customers yet")
+
+
+@customer.command("reject")
+@click.argument("customer_id", metavar="ID")
+@click.option("--at-once", is_flag=True, help="Erase its pieces now: it may lose its data.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def reject_customer(session: Session, customer_id: str, at_once: bool, yes: bool) -> None:
+    """Take nothing more from a customer; its pieces stay for 90 days after it has heard."""
+    if not yes:
+        how = "erase its pieces now, which it may have nowhere else" if at_once else "it has 90 days to move"
+        click.confirm(f"Reject {customer_id}: {how}?", abort=True)
+    found = session.client.envelope("customer_reject", customer_id=customer_id, at_once=at_once)
+    click.echo(found.get("message", "done"))
 
 
 @customer.command("ping")

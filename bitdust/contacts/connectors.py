@@ -28,6 +28,9 @@ class Employer(Protocol):
     def wish_for(self, supplier: bytes) -> Wish:
         """What this supplier is asked for now."""
 
+    def notice(self, supplier: bytes, leaves: object) -> None:
+        """What the supplier said about leaving, beside its contract."""
+
     def supplier_changed(self, supplier: bytes, state: str) -> None:
         """Its connector came to CONNECTED, DISCONNECTED or NO_SERVICE."""
 
@@ -72,7 +75,9 @@ class SupplierLink:
             raise Refused(asked.code, str(asked.error)) from asked.error
         if asked.error is not None:
             raise asked.error
-        return self._verified(asked.value.fields.get("contract"), wish)
+        contract = self._verified(asked.value.fields.get("contract"), wish)
+        self._employer.notice(self._supplier, asked.value.fields.get("leaves"))
+        return contract
 
     def _ask(self, wish: Wish) -> "Deferred[object]":
         fields = {

@@ -5,7 +5,7 @@ once, each a `supplier_finder` with candidates of the settings first and of the 
 the saved record before anybody is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from attrs import evolve, frozen
@@ -294,6 +294,31 @@ class Hiring:
         empty = [place for place, who in enumerate(family.suppliers) if who is None] if family is not None else []
         return self._searches.run(sorted({*empty, *self.replacing.due()}))
 
+    def dismiss(self, suppliers: Collection[bytes]) -> "Deferred[list[bytes]]":
+        """End contracts for good, whatever lies there: my signed word goes to each, on which it erases everything.
+
+        Fires with those that could not be told yet; they are told when they are next connected.
+        """
+        family = self._family.current
+        gone = set(suppliers)
+        for who in suppliers:
+            self._searches.turn_down(who, "you have ended the contract with it")
+        connectors = [self._connector(who) for who in suppliers]
+        ended = DeferredList([connector.when("CLOSED") for connector in connectors], consumeErrors=True)
+        for who in suppliers:
+            self._book.release(who)
+            self._departures.forget(who)
+        if family is not None:
+            addresses = family.addresses or [None] * family.n
+            places = [
+                (None, None) if who in gone else (who, address)
+                for who, address in zip(family.suppliers, addresses, strict=True)
+            ]
+            leaving = [None if who in gone else who for who in family.leaving or [None] * family.n]
+            self._write(places, leaving)
+        self.restart()
+        return ended.addCallback(lambda _: [who for who in suppliers if self._book.of(who) is not None])
+
     def publish(self) -> None:
         self._publisher.publish(self._gateway.connected)
 
@@ -305,6 +330,9 @@ class Hiring:
         if complete is not self._complete:
             self._complete = complete
             self._events.send("my-suppliers-all-hired" if complete else "my-suppliers-yet-not-hired", {})
+
+    def is_changing(self) -> bool:
+        return self._family.current is not None and bool(self._family.current.departing)
 
     def jitter(self) -> float:
         return int.from_bytes(self._world.entropy(4), "big") / 2.0**32
@@ -428,6 +456,11 @@ class Hiring:
         for supplier in [one for one in self._connectors if one not in members and one not in self._places]:
             self._connectors.pop(supplier).send("disconnect")
             self._lost_since.pop(supplier, None)
+
+    def notice(self, supplier: bytes, leaves: object) -> None:
+        """A supplier told with its contract until when it answers, 0 when it stays."""
+        if supplier in self._family.holders and isinstance(leaves, int):
+            self.replacing.heard(supplier, leaves)
 
     def supplier_changed(self, supplier: bytes, state: str) -> None:
         """A connector came to another state."""

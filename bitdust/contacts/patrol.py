@@ -52,6 +52,12 @@ class Promise(Protocol):
     @property
     def purge_at(self) -> int | None: ...
 
+    @property
+    def is_ending(self) -> bool: ...
+
+    @property
+    def is_here(self) -> bool: ...
+
 
 class PatrolStore(Protocol):
     """The supplier's store, as far as its keeping goes."""
@@ -69,7 +75,21 @@ class PatrolStore(Protocol):
 
     def purge(self, customer: bytes, /) -> "Deferred[int]": ...
 
+    def reject(self, customer: bytes, /) -> "Deferred[Any]": ...
+
+    def erase(self, customer: bytes, /) -> "Deferred[int]": ...
+
     def test_after(self, last: Any, /) -> "Deferred[Any]": ...
+
+
+@frozen
+class Rejection:
+    """What became of a customer: bytes freed now, bytes kept, and until when at least (seconds since the epoch)."""
+
+    idurl: str
+    freed: int
+    kept: int
+    until: int
 
 
 @frozen
@@ -93,12 +113,14 @@ class Patrol:
         events: Events,
         wall: Callable[[], float],
         rejected: Callable[[bytes], None] = lambda customer: None,
+        tell: Callable[[bytes], None] = lambda customer: None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._events = events
         self._wall = wall
         self._rejected = rejected
+        self._tell = tell
 
     def capacity(self) -> "Deferred[int]":
         """Bytes promised beyond what is donated."""
@@ -157,6 +179,25 @@ class Patrol:
             self._events.send("existing-customer-terminated", {"idurl": kept.idurl, "ecc_map": ecc_map})
             self._rejected(customer)
         return freed
+
+    def give_notice(self, customer: bytes, at_once: bool) -> "Deferred[Rejection]":
+        """Take nothing more from one customer, and tell it; fires with what is freed now. Fails ``no-contract``.
+
+        Its pieces stay for the announced grace; ``at_once`` erases them now.
+        """
+        return Deferred.fromCoroutine(self._give_notice(customer, at_once))
+
+    async def _give_notice(self, customer: bytes, at_once: bool) -> Rejection:
+        kept = await self._store.reject(customer)
+        self._tell(customer)
+        freed = await self._store.erase(customer) if at_once else 0
+        until = kept.purge_at or int(self._wall()) + kept.contract.grace * DAY
+        rejection = Rejection(kept.idurl, freed, 0 if at_once else kept.used, until)
+        data = {"idurl": kept.idurl, "freed": freed, "kept": rejection.kept, "until": until}
+        self._events.send("customer-rejected", data)
+        if at_once:
+            self._rejected(customer)
+        return rejection
 
 
 class PieceTests:

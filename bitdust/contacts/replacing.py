@@ -56,6 +56,13 @@ class Replacing:
             self._events.send("supplier-gave-notice", {**self._named(supplier), "until": until})
         self._look()
 
+    def heard(self, supplier: bytes, until: int) -> None:
+        """A supplier says until when it answers, 0 when it stays. Raises ``not-allowed``."""
+        if until:
+            self.gave_notice(supplier, until)
+        else:
+            self.took_notice_back(supplier)
+
     def took_notice_back(self, supplier: bytes) -> None:
         """A supplier stays after all; a change of hands that has begun goes on."""
         known = self._departures.of(supplier)

@@ -14,6 +14,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import HeadHint, Hints, SupplierHint
 from bitdust.identity.document import IdentityDocument
 from bitdust.services.parts import Parts
+from bitdust.storage.supplier_contracts import Kept
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -180,6 +181,11 @@ class SupplierJoint(Joint):
     def customer_left(self, customer: bytes) -> None:
         """A customer has left for good."""
         self.parts.families.forget(customer)
+        self.parts.retirement.look()
+
+    def leaves(self, kept: Kept) -> int:
+        """Until when a customer that was given notice is answered."""
+        return self.parts.notices.until(kept)
 
 
 class StorageJoint(Joint):

@@ -12,10 +12,12 @@ from bitdust.contacts.departures import Departures
 from bitdust.contacts.families import CustomerFamilies
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.hiring import Hiring
+from bitdust.contacts.notices import Notices
 from bitdust.contacts.patrol import Patrol, PieceTests
 from bitdust.contacts.presence import Presence
 from bitdust.contacts.reach import Reach
 from bitdust.contacts.registration import Registration
+from bitdust.contacts.retirement import Retirement
 from bitdust.contacts.space import Space
 from bitdust.contacts.suppliers import SuppliersView
 from bitdust.dht.node import DHTNode
@@ -68,6 +70,8 @@ class Parts:
     supplier_rows: SupplierRows
     customers: Customers
     families: CustomerFamilies
+    notices: Notices
+    retirement: Retirement
     patrol: Patrol
     piece_tests: PieceTests
     space: Space

@@ -23,15 +23,26 @@ class SupplierService(Service):
         self._rows: list[Row] = []
 
     def start(self) -> "Deferred[Any]":
-        return self._parts.store.start().addCallback(lambda _: self._open())
+        return Deferred.fromCoroutine(self._open())
 
-    def _open(self) -> None:
+    async def _open(self) -> None:
         parts = self._parts
+        await parts.store.start()
+        await parts.retirement.start()
         self._rows = parts.supplier_rows.rows(Row, Who.ANYONE, Who.CONTACT)
         for row in self._rows:
             parts.gateway.inbox.add(row)
         parts.customers.start()
-        parts.dht.attach(SUPPLIERS_LAYER)
+        parts.notices.start()
+        parts.retirement.on_plan = self._show
+        self._show()
+
+    def _show(self) -> None:
+        """Be found in the suppliers' layer, unless this node has given notice."""
+        if self._parts.retirement.is_retiring:
+            self._parts.dht.detach(SUPPLIERS_LAYER)
+        else:
+            self._parts.dht.attach(SUPPLIERS_LAYER)
 
     def stop(self) -> "Deferred[Any]":
         parts, rows = self._parts, self._rows
@@ -39,6 +50,9 @@ class SupplierService(Service):
         for row in rows:
             parts.gateway.inbox.remove(row)
         parts.customers.stop()
+        parts.notices.stop()
+        parts.retirement.on_plan = lambda: None
+        parts.retirement.stop()
         parts.dht.detach(SUPPLIERS_LAYER)
         return parts.store.stop()
 

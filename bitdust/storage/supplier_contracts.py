@@ -1,7 +1,9 @@
 """Promises of room: how they are given, renewed, resized, ended, and when pieces may go at last.
 
-A promise is never taken back by anything but time: a refused resize leaves the old contract, a cancelled one keeps its
-pieces until its term and grace are over, and any contact of the customer renews the term. Room that is promised and
+A promise is never taken back by anything but time and its customer's signed word: a refused resize leaves the old
+contract, a cancelled one keeps its pieces until its term and grace are over, and any contact of the customer renews the
+term. A supplier that gives notice, to all or to one, takes no piece from then on; the grace of what it has begins when
+the customer has acknowledged the notice. Room that is promised and
 room that is donated are compared inside the transaction that writes the promise.
 """
 
@@ -22,11 +24,19 @@ RENEW_AFTER = 3600
 
 
 class ContractState(StrEnum):
-    """Only an active contract takes new pieces; every one is honoured until its grace is over."""
+    """Only an active contract takes new pieces; every one is honoured until its grace is over.
+
+    RETIRING and REJECTED are of customers to whom the supplier has given notice, to all or to this one.
+    """
 
     ACTIVE = "active"
     CANCELLED = "cancelled"
     IDLE = "idle"
+    RETIRING = "retiring"
+    REJECTED = "rejected"
+
+
+ENDING = frozenset((ContractState.RETIRING, ContractState.REJECTED))
 
 
 @frozen
@@ -81,8 +91,20 @@ class Kept:
         return self.term_ends + self.contract.grace * DAY
 
     @property
+    def is_ending(self) -> bool:
+        """Whether the supplier has given notice."""
+        return self.state in ENDING
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the customer has not moved away: it has pieces here, or has not ended its contract."""
+        return bool(self.used) or self.state in (ContractState.ACTIVE, ContractState.IDLE, ContractState.RETIRING)
+
+    @property
     def purge_at(self) -> int | None:
         """When the pieces may go: never without a grace that was announced and has passed in full."""
+        if self.is_ending and self.announced:
+            return self.announced + self.contract.grace * DAY
         return max(self.until, self.announced + self.contract.grace * DAY) if self.announced else None
 
 
@@ -102,15 +124,22 @@ class Contracts:
         donated: Callable[[], int],
         disk_free: Callable[[], int],
         entropy: Callable[[int], bytes],
+        is_retiring: Callable[[], bool],
     ) -> None:
+        self._is_retiring = is_retiring
         self._supplier = supplier
         self._donated = donated
         self._disk_free = disk_free
         self._entropy = entropy
 
     def request(self, database: sqlite3.Connection, customer: Customer, wish: Wish, now: int) -> Kept:
-        """Give, renew or resize a promise. Raises `BitDustError` ``no-space`` and leaves what was there."""
+        """Give, renew or resize a promise. Raises `BitDustError` ``no-space`` and leaves what was there.
+
+        After a notice an old contract is confirmed as it is, and a new one is refused with ``no-service``.
+        """
         old = self.of(database, customer.fingerprint)
+        if self._is_retiring() or (old is not None and old.is_ending):
+            return self._confirm(database, wish, old)
         room = self._room(database, wish, old)
         contract = Contract(
             contract=old.contract.contract if old is not None else self._entropy(16),
@@ -132,6 +161,22 @@ class Contracts:
         kept = self.of(database, customer.fingerprint)
         assert kept is not None
         return evolve(kept, is_new=old is None)
+
+    def _confirm(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> Kept:
+        if old is None:
+            raise BitDustError("no-service", "this node gives up being a supplier and takes no new customers")
+        if wish.room > old.contract.room and wish.contract is not None:
+            raise BitDustError(
+                "no-space", "this supplier has given notice; it keeps what it has and gives no more room"
+            )
+        state = old.state if old.is_ending else ContractState.RETIRING
+        database.execute(
+            "UPDATE contracts SET position=?, n=?, state=? WHERE customer=?",
+            (wish.position, wish.n, state, old.contract.customer),
+        )
+        kept = self.of(database, old.contract.customer)
+        assert kept is not None
+        return kept
 
     def _room(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> int:
         try:
@@ -186,11 +231,47 @@ class Contracts:
         database.execute("UPDATE contracts SET state=? WHERE customer=?", (state, customer))
 
     def renew(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
-        """The customer was heard: its term begins anew and an announced grace is off; a cancelled contract stays so."""
+        """The customer was heard: its term begins anew and an announced grace is off.
+
+        A cancelled contract stays so, and so does the grace after a notice.
+        """
         database.execute(
-            "UPDATE contracts SET since=max(since, ?), announced=0 WHERE customer=? AND state<>?",
-            (now, customer, ContractState.CANCELLED),
+            "UPDATE contracts SET since=max(since, ?), announced=0 WHERE customer=? AND state IN (?, ?)",
+            (now, customer, ContractState.ACTIVE, ContractState.IDLE),
         )
+
+    def retire(self, database: sqlite3.Connection) -> None:
+        """Give notice to everybody whose contract stands."""
+        database.execute(
+            "UPDATE contracts SET state=?, announced=0 WHERE state IN (?, ?)",
+            (ContractState.RETIRING, ContractState.ACTIVE, ContractState.IDLE),
+        )
+
+    def stay(self, database: sqlite3.Connection) -> None:
+        """Take that notice back; nobody is taken back who was rejected or has left."""
+        database.execute(
+            "UPDATE contracts SET state=?, announced=0 WHERE state=?", (ContractState.ACTIVE, ContractState.RETIRING)
+        )
+
+    def reject(self, database: sqlite3.Connection, customer: bytes) -> Kept:
+        """Give notice to one customer; one that was rejected already keeps its grace. Raises ``no-contract``."""
+        database.execute(
+            "UPDATE contracts SET state=?, announced=0 WHERE customer=? AND state<>?",
+            (ContractState.REJECTED, customer, ContractState.REJECTED),
+        )
+        kept = self.of(database, customer)
+        if kept is None:
+            raise BitDustError("no-contract", "there is no such customer")
+        return kept
+
+    def erase(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
+        """Forget everything of a rejected customer but that it was rejected; the result is its pieces."""
+        kept = self.of(database, customer)
+        if kept is None or kept.state != ContractState.REJECTED:
+            return []
+        pieces = self._take_pieces(database, customer)
+        database.execute("UPDATE customers SET used=0, log_bytes=0 WHERE fingerprint=?", (customer,))
+        return pieces
 
     def announce(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
         """The term is over and the grace begins."""
@@ -211,13 +292,18 @@ class Contracts:
         return self._forget(database, customer)
 
     def _forget(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
+        pieces = self._take_pieces(database, customer)
+        database.execute("DELETE FROM contracts WHERE customer=?", (customer,))
+        database.execute("DELETE FROM customers WHERE fingerprint=?", (customer,))
+        return pieces
+
+    def _take_pieces(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
         pieces = database.execute("SELECT pack, number, size FROM pieces WHERE customer=?", (customer,)).fetchall()
         database.execute(
             "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces WHERE customer=?", (customer,)
         )
-        for table in ("pieces", "log", "heads", "records", "deletes", "contracts"):
+        for table in ("pieces", "log", "heads", "records", "deletes"):
             database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))
-        database.execute("DELETE FROM customers WHERE fingerprint=?", (customer,))
         return pieces
 
     def of(self, database: sqlite3.Connection, customer: bytes) -> Kept | None:

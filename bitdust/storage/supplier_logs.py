@@ -58,7 +58,7 @@ def append(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: 
     An entry that is already there is no error. Raises `BitDustError` ``conflict`` with ``sequence`` and ``hash`` of
     what is held, ``no-contract``, ``no-space``.
     """
-    room = usage(database, entry.owner).room
+    room = usage(database, entry.owner, after_notice=True).room
     sequence, held = last(database, entry.owner, entry.device)
     if 0 < entry.sequence <= sequence:
         _same(database, entry, sequence, held)
@@ -147,7 +147,7 @@ def keep_record(database: sqlite3.Connection, owner: bytes, kind: str, revision:
 
     Raises `BitDustError` ``stale`` with the kept ``revision``, ``conflict`` for other bytes under the same one.
     """
-    usage(database, owner)
+    usage(database, owner, after_notice=True)
     row = database.execute("SELECT revision, signed FROM records WHERE customer=? AND kind=?", (owner, kind)).fetchone()
     if row is not None and revision < row[0]:
         raise BitDustError("stale", f"revision {row[0]} is kept already", revision=row[0])

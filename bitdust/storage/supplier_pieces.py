@@ -25,6 +25,8 @@ from bitdust.wire.signed import Signed
 FLUSH = 1024 * 1024
 """Bytes gathered in memory before a thread writes them; a smaller piece is written with its batch."""
 PARTIAL = ".part"
+ACTIVE = "active"
+ENDING = ("retiring", "rejected")
 RunInThread = Callable[..., "Deferred[Any]"]
 
 
@@ -185,14 +187,17 @@ class KeepPiece(Job):
         database.execute("UPDATE pieces SET state=? WHERE customer=? AND pack=? AND number=?", (state, *self._name.key))
 
 
-def usage(database: sqlite3.Connection, customer: bytes) -> Usage:
-    """What a customer uses and may use; no room without an active contract."""
+def usage(database: sqlite3.Connection, customer: bytes, after_notice: bool = False) -> Usage:
+    """What a customer uses and may use; no room without an active contract, or after a notice where that is asked."""
     row = database.execute(
         "SELECT c.used, k.room, k.state FROM customers c JOIN contracts k ON k.customer = c.fingerprint"
         " WHERE c.fingerprint = ?",
         (customer,),
     ).fetchone()
-    if row is None or row[2] != "active":
+    if row is not None and row[2] in ENDING:
+        if not after_notice:
+            raise BitDustError("no-service", "this supplier has given notice; it keeps what it has and takes no more")
+    elif row is None or row[2] != ACTIVE:
         raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
     return Usage(row[0], row[1])
 

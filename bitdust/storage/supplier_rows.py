@@ -135,6 +135,9 @@ class Ports(Protocol):
     def family_kept(self, customer: bytes, family: Family, signed: bytes) -> None:
         """A customer brought its family record."""
 
+    def leaves(self, kept: Kept) -> int:
+        """Until when a customer that was given notice is answered; 0 for others."""
+
     def customer_left(self, customer: bytes) -> None:
         """A customer has ended its contract, and nothing of it is kept here any more."""
 
@@ -252,7 +255,7 @@ class SupplierRows:
             raise
         self._ports.report(f"{who}-customer-accepted", accepted(kept))
         contract = self._ports.sign(kept.contract.KIND, kept.contract.to_body())
-        return self._ack(contract=contract.to_bytes())
+        return self._ack(contract=contract.to_bytes(), leaves=self._ports.leaves(kept))
 
     async def cancel_service(self, request: Request) -> Any:
         """End a contract: its pieces stay until the moment that the answer names, or go on a signed word."""

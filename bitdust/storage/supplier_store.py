@@ -97,6 +97,7 @@ class SupplierStore:
         folder: Path,
         *,
         supplier: Callable[[], bytes] = lambda: bytes(32),
+        is_retiring: Callable[[], bool] = lambda: False,
         disk: Disk | None = None,
         database: Path | None = None,
         reserve_percent: Callable[[], int] = lambda: 0,
@@ -112,7 +113,7 @@ class SupplierStore:
         self._commits = GroupCommit(world.run_in_thread, self._disk, self._write_connection)
         self._reserve_percent = reserve_percent
         self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits, self.disk_free, most_pieces)
-        self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy)
+        self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy, is_retiring)
         self._heard: dict[bytes, float] = {}
 
     def start(self) -> "Deferred[ScanReport]":
@@ -189,6 +190,22 @@ class SupplierStore:
     def cancel(self, customer: bytes, contract: bytes) -> "Deferred[Kept]":
         """The customer leaves; its pieces stay until ``Kept.until``."""
         return self._commits.change(lambda db: self.contracts.cancel(db, customer, contract))
+
+    def retire(self) -> "Deferred[None]":
+        """Take no more pieces from anybody."""
+        return self._commits.change(self.contracts.retire)
+
+    def stay(self) -> "Deferred[None]":
+        """Undo `retire`."""
+        return self._commits.change(self.contracts.stay)
+
+    def reject(self, customer: bytes) -> "Deferred[Kept]":
+        """Take no more pieces from one customer; what it has stays for its grace. Fails ``no-contract``."""
+        return self._commits.change(lambda db: self.contracts.reject(db, customer))
+
+    def erase(self, customer: bytes) -> "Deferred[int]":
+        """Erase the pieces of a rejected customer now; fires with freed bytes."""
+        return self._forget(customer, lambda database: self.contracts.erase(database, customer))
 
     def set_idle(self, customer: bytes) -> "Deferred[None]":
         """Stop to set room aside for a customer that was not heard for long; its pieces stay."""

@@ -331,6 +331,74 @@ class ContactTests(NounCase):
         self.assertEqual(self.code("supplier_change", position=0), "not-found")
         self.assertEqual(self.code("supplier_change", position=9), "not-found")
 
+    def test_ending_contracts(self) -> None:
+        """Refused while files are stored, unless said otherwise; ending all of them stops hiring."""
+        rows = [
+            {"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"},
+            {"fingerprint": "cd" * 32, "global_id": "", "idurl": ""},
+        ]
+        ended: list[Any] = []
+        data = [True]
+        self.context.suppliers = Anything(list=lambda verbose=False: rows)
+        self.context.storage = Anything(stats=lambda: {"files": 3, "used": 5 << 20})
+        self.context.hiring = Anything(
+            has_data=lambda: data[0], dismiss=lambda who: ended.append(who) or succeed(who[1:])
+        )
+        envelope = self.call("contracts_end")
+        self.assertEqual(envelope["code"], "has-data")
+        self.assertIn("3 files (5 MB)", envelope["errors"][0])
+        self.assertIn("supplier_change", self.call("contracts_end", position=0)["errors"][0])
+        self.assertEqual((ended, self.context.settings.get("services/employer/enabled")), ([], True))
+        found = self.result("contracts_end", position=0, lose_data=1)
+        self.assertEqual(found, {"ended": ["bob@x"], "not_told": []})
+        self.assertTrue(self.context.settings.get("services/employer/enabled"))
+        data[0] = False
+        found = self.result("contracts_end")
+        self.assertEqual(found, {"ended": ["bob@x", "cd" * 8], "not_told": ["cd" * 8]})
+        self.assertFalse(self.context.settings.get("services/employer/enabled"))
+        self.assertEqual(self.code("contracts_end", supplier_id="bob@id.example"), "not-found")
+        rows.clear()
+        self.assertEqual(self.code("contracts_end"), "not-found")
+
+    def test_rejecting_a_customer(self) -> None:
+        """The message has the form of 2016 and the true number; who is no customer is refused."""
+        asked: list[Any] = []
+
+        def give_notice(who: bytes, at_once: bool) -> Any:
+            asked.append((who, at_once))
+            return succeed(Anything(freed=536870912 if at_once else 0, kept=0 if at_once else 536870912, until=7))
+
+        self.context.patrol = Anything(give_notice=give_notice)
+        mine = self.bob.fingerprint.hex()
+        rows = [{"fingerprint": mine, "global_id": "bob@id.example", "idurl": "http://id.example/bob.xml"}]
+        self.context.customers = Anything(list=lambda verbose=False: rows)
+        envelope = self.call("customer_reject", customer_id="bob@id.example", erase_customer_key=1, at_once=1)
+        self.assertEqual(envelope["message"], "customer rejected, 536870912 bytes were freed")
+        envelope = self.call("customer_reject", idurl="http://id.example/bob.xml")
+        self.assertTrue(envelope["message"].startswith("customer rejected, 0 bytes were freed; 536870912 bytes stay"))
+        self.assertEqual(self.result("customer_reject", customer_id=mine)["kept"], 536870912)
+        self.assertEqual(asked, [(self.bob.fingerprint, at_once) for at_once in (True, False, False)])
+        rows.clear()
+        self.assertEqual(self.code("customer_reject", customer_id="bob@id.example"), "not-found")
+        self.assertEqual(self.code("customer_reject"), "bad-argument")
+
+    def test_retiring(self) -> None:
+        """Days are a number within ten years; the answer tells who has data here still."""
+        status = {"state": "notice", "since": 1, "until": 2, "customers": [{"used": 5}], "remaining_bytes": 5 << 20}
+        asked: list[float] = []
+        self.context.retirement = Anything(
+            retire=lambda days: asked.append(days) or succeed(None), cancel=lambda: succeed(None), status=lambda: status
+        )
+        envelope = self.call("supplier_retire")
+        self.assertEqual(envelope["message"], "notice was given; 1 customers still have 5 MB here")
+        self.assertEqual(self.result("supplier_retire", grace_days="0.5"), status)
+        self.assertEqual(asked, [14, 0.5])
+        for days in (-1, 4000, "soon"):
+            self.assertEqual(self.code("supplier_retire", grace_days=days), "bad-argument")
+        self.assertEqual(self.result("supplier_retire_status"), status)
+        status.update(state="serving", customers=None)
+        self.assertEqual(self.call("supplier_retire_cancel")["message"], "this node is a supplier")
+
     def test_customers(self) -> None:
         """My customers as the view shows them."""
         self.context.customers = Anything(list=lambda verbose=False: [{"position": 1}], ping=lambda: succeed(0))

@@ -104,3 +104,159 @@ class ReplacingTests(LeavingCase):
             supplier.kill()
         self.download(again, "file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+
+
+class RetiringTests(LeavingCase):
+    def status(self, supplier: GridNode) -> dict:
+        return supplier.node.parts.retirement.status()
+
+    def test_a_supplier_retires_and_nothing_is_lost(self) -> None:
+        """Customers, one away and one killed in the middle, move; the service stops; files come back without it."""
+        self.add_suppliers(4)
+        alice, bob = self.add_customer(), self.add_customer("bob")
+        files = {}
+        for node in (alice, bob):
+            for number in range(3):
+                path, files[node.name, number] = self.file(f"{node.name}-{number}", 400_000)
+                self.upload(node, path, f"file-{number}")
+        self.add_suppliers(1)
+        leaver, fresh = self.suppliers[0], self.suppliers[4]
+        self.grid.run(5)
+        self.grid.network.cut = lambda one, other: bob.address in (one, other)
+        self.grid.run(60)
+        self.grid.wait(leaver.node.parts.retirement.retire(14))
+        self.assertEqual(
+            {row["global_id"].partition("@")[0] for row in self.status(leaver)["customers"]}, {"alice", "bob"}
+        )
+        self.grid.until(lambda: self.kept_at(fresh, alice) > 0, 120, "the first piece")
+        alice = self.restart(alice)
+        self.grid.until(lambda: not self.kept_at(leaver, alice), 600, "alice's move")
+        self.assertEqual(self.status(leaver)["state"], "notice")
+        self.assertGreater(self.kept_at(leaver, bob), 500_000)
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: self.status(leaver)["state"] == "over", 900, "bob's move")
+        self.grid.run(5)
+        self.assertFalse(leaver.is_on("supplier"))
+        self.assertEqual(list((leaver.home / "customers").glob("*/*/*")), [])
+        leaver.kill()
+        for node in (alice, bob):
+            family = node.node.parts.family.current
+            self.assertIsNone(family.leaving)
+            other = next(one for one in self.suppliers[1:4])
+            self.grid.network.cut = lambda one, two, other=other: other.address in (one, two)
+            for number in range(3):
+                self.download(node, f"file-{number}", self.base / f"back-{node.name}")
+                self.assertEqual(
+                    (self.base / f"back-{node.name}" / f"file-{number}").read_bytes(), files[node.name, number]
+                )
+            self.grid.network.cut = lambda one, two: False
+            self.grid.run(30)
+
+    def test_time_is_over(self) -> None:
+        """A customer that does not come keeps its data on the disk; the service stops, and staying starts it again."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, data = self.file("file")
+        self.upload(alice, path, "file")
+        leaver = self.suppliers[0]
+        used = self.kept_at(leaver, alice)
+        alice.kill()
+        self.grid.run(60)
+        self.grid.wait(leaver.node.parts.retirement.retire(0.01))
+        self.grid.run(600)
+        self.assertEqual(self.status(leaver)["state"], "notice")
+        self.grid.until(lambda: self.status(leaver)["state"] == "over", 600, "the end")
+        self.grid.run(5)
+        self.assertFalse(leaver.is_on("supplier"))
+        kept = [path for path in (leaver.home / "customers").glob("*/*/*") if not path.parents[1].is_symlink()]
+        self.assertEqual(sum(path.stat().st_size for path in kept), used)
+        self.grid.wait(leaver.node.parts.retirement.cancel())
+        self.grid.until(lambda: leaver.is_on("supplier"), 60, "the service")
+        self.assertEqual(self.status(leaver)["state"], "serving")
+        self.assertEqual(self.kept_at(leaver, alice), used)
+
+    def test_a_notice_survives_a_restart_and_can_be_taken_back(self) -> None:
+        """The plan outlives the process, nobody new is taken meanwhile, and customers hear when it is off."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, _ = self.file("file")
+        self.upload(alice, path, "file")
+        leaver = self.suppliers[0]
+        fingerprint = leaver.node.parts.me.fingerprint
+        self.grid.wait(leaver.node.parts.retirement.retire(30))
+        self.grid.until(lambda: alice.node.parts.departures.of(fingerprint), 30, "the notice")
+        leaver = self.restart(leaver)
+        self.assertEqual(self.status(leaver)["state"], "notice")
+        row = next(row for row in alice.node.parts.suppliers.list() if row["fingerprint"] == fingerprint.hex())
+        self.assertEqual(row["notice"], {"why": "notice", "until": self.status(leaver)["until"]})
+        bob = self.grid.add("bob", **{"services/supplier/enabled": False})
+        bob.start()
+        bob.create_identity()
+        self.grid.run(60)
+        self.assertNotIn(fingerprint, bob.node.parts.family.members)
+        self.assertEqual(len(bob.node.parts.family.members), 3)
+        self.grid.wait(leaver.node.parts.retirement.cancel())
+        self.grid.until(lambda: alice.node.parts.departures.of(fingerprint) is None, 60, "the other notice")
+        self.grid.until(lambda: bob.is_on("my_data"), 700, "bob's family")
+        self.assertIn(fingerprint, alice.node.parts.family.members)
+        path, _ = self.file("second")
+        self.upload(alice, path, "second")
+        self.grid.until(lambda: self.reliable(alice, "second") == "100%", 120, "its piece")
+
+    def reliable(self, node: GridNode, path: str) -> str:
+        return str(node.node.parts.storage.info(path, False, False)["versions"][-1]["reliable"])
+
+
+class EndingTests(LeavingCase):
+    def test_a_rejected_customer_moves(self) -> None:
+        """It is told, its pieces stay until it has moved, it is not taken again, and its files come back."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, data = self.file("file")
+        self.upload(alice, path, "file")
+        self.add_suppliers(1)
+        host = self.suppliers[1]
+        used, mine = self.kept_at(host, alice), alice.node.parts.me.fingerprint
+        rejection = self.grid.wait(host.node.parts.patrol.give_notice(mine, False))
+        self.assertEqual((rejection.freed, rejection.kept), (0, used))
+        self.assertEqual(self.kept_at(host, alice), used)
+        self.grid.until(lambda: self.moved(alice, host), 600, "the move")
+        self.grid.run(5)
+        self.assertIsNone(host.node.parts.store.contract_of(mine))
+        self.assertEqual(self.kept_at(self.suppliers[4], alice), used)
+
+    def test_a_customer_rejected_at_once_mends_itself(self) -> None:
+        """The freed bytes are those that lay there; the customer makes the pieces anew, and is not taken again."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, data = self.file("file")
+        self.upload(alice, path, "file")
+        self.add_suppliers(1)
+        host, mine = self.suppliers[1], alice.node.parts.me.fingerprint
+        used = self.kept_at(host, alice)
+        rejection = self.grid.wait(host.node.parts.patrol.give_notice(mine, True))
+        self.assertEqual((rejection.freed, rejection.kept), (used, 0))
+        self.assertEqual([path for path in host.node.parts.store.folder.glob("*/*/*") if path.is_file()], [])
+        self.grid.until(lambda: self.moved(alice, host), 600, "the move")
+        self.assertEqual(self.kept_at(self.suppliers[4], alice), used)
+
+    def test_contracts_end_on_the_customers_word(self) -> None:
+        """All suppliers free the space at once; one that is away does when it is back; nobody is hired again."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, _ = self.file("file")
+        self.upload(alice, path, "file")
+        away = self.suppliers[2]
+        self.grid.network.cut = lambda one, other: {one, other} == {away.address, alice.address}
+        self.grid.run(40)
+        alice.node.settings.set("services/employer/enabled", False)
+        members = list(alice.node.parts.family.members)
+        missed = self.grid.wait(alice.node.parts.hiring.dismiss(members))
+        self.assertEqual(missed, [away.node.parts.me.fingerprint])
+        self.assertEqual([self.kept_at(one, alice) > 0 for one in self.suppliers], [False, False, True, False])
+        self.grid.network.cut = lambda one, other: False
+        self.grid.run(30)
+        alice = self.restart(alice)
+        self.grid.until(lambda: not alice.node.parts.book.suppliers(), 120, "the word")
+        self.assertEqual(self.kept_at(away, alice), 0)
+        self.assertEqual((alice.node.parts.family.members, alice.node.parts.book.suppliers()), ([], []))

@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.storage.supplier_contracts import Customer, Wish
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Head
+from bitdust.wire.records import ContractEnd, Head
 from bitdust.wire.schema import Struct
 from bitdust.wire.signed import Signed
 from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, files, now
@@ -189,6 +189,34 @@ class ContractTests(HostileCase):
         self.assertEqual(now(self.shop.store.purge(ALICE.fingerprint)), 0)
         self.shop.hire(ALICE)
         self.nothing_happened()
+
+    def test_a_forged_end_erases_nothing(self) -> None:
+        """A word signed by another, for another contract or supplier, or replayed at a new contract erases nothing."""
+        contract = self.shop.store.contract_of(ALICE.fingerprint).contract.contract
+        mine, me = ALICE.fingerprint, self.shop.me.fingerprint
+        good = ALICE.sign(ContractEnd(contract, mine, me))
+        words = (
+            (BOB.sign(ContractEnd(contract, mine, me)), "bad-signature"),
+            (BOB.sign(ContractEnd(contract, BOB.fingerprint, me)), "not-allowed"),
+            (ALICE.sign(ContractEnd(bytes(16), mine, me)), "not-allowed"),
+            (ALICE.sign(ContractEnd(contract, mine, BOB.fingerprint)), "not-allowed"),
+        )
+        for word, code in words:
+            self.assertEqual(self.end(ALICE, contract, word).code, code)
+        self.assertIn(self.end(BOB, contract, good).code, ("not-allowed", "no-contract"))
+        self.assertEqual(self.shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+        self.assertEqual(self.end(ALICE, contract, good).fields["freed"], len(PACK.pieces[0]))
+        self.shop.hire(ALICE)
+        self.shop.put(ALICE, PACK)
+        again = self.shop.store.contract_of(ALICE.fingerprint).contract.contract
+        self.assertNotEqual(again, contract)
+        self.assertEqual(self.end(ALICE, contract, good).code, "no-contract")
+        self.assertEqual(self.end(ALICE, again, good).code, "not-allowed")
+        self.assertEqual(self.shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+
+    def end(self, who: Person, contract: bytes, word):
+        fields = {"service": "service_supplier", "contract": contract, "end": word.to_bytes()}
+        return self.shop.ask(who, Command.CANCEL_SERVICE, "service_supplier", **fields)
 
     def test_an_oversized_request_refuses_and_leaves_the_old_contract(self) -> None:
         """More room than there is, or less than is used, is refused; the promise and the pieces stand."""

@@ -200,9 +200,11 @@ class Shop:
         self.events: list[tuple[str, dict]] = []
         self.families: list[tuple[bytes, Family]] = []
         self.left: list[bytes] = []
+        self.retiring = False
         self.documents: dict[bytes, FakeDocument] = {}
         self.store = SupplierStore(
-            self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk
+            self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk,
+            is_retiring=lambda: self.retiring,
         )
         self.rows = SupplierRows(self.store, self, Said)
         self.handlers = {(spec.command, spec.kind): self.rows.guarded(spec) for spec in self.rows.specs()}
@@ -233,6 +235,9 @@ class Shop:
 
     def family_kept(self, customer, family, signed) -> None:
         self.families.append((customer, family))
+
+    def leaves(self, kept) -> int:
+        return kept.purge_at or 0 if kept.is_ending else 0
 
     def customer_left(self, customer) -> None:
         self.left.append(customer)
