@@ -21,6 +21,9 @@ REFUSALS = frozenset(
 )
 """Codes after which asking again soon would not help."""
 
+ENDED = frozenset(("no-contract", "not-allowed"))
+"""Codes of a supplier that knows nothing of me any more: it heard me, and its answer was lost."""
+
 
 class Employer(Protocol):
     """Who keeps the suppliers; `bitdust.contacts.hiring`."""
@@ -121,7 +124,7 @@ class SupplierLink:
             fields["end"] = self._me.sign(ContractEnd.KIND, end.to_body()).to_bytes()
         await self._gateway.session_to(self._supplier)
         told = await outcome(self._outbox.send(self._supplier, Command.CANCEL_SERVICE, fields, deadline=CANCEL_SECONDS))
-        if told.error is not None and told.code != "no-contract":
+        if told.error is not None and told.code not in ENDED:
             raise told.error
         self._book.remove(self._supplier)
 

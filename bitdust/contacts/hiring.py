@@ -19,6 +19,7 @@ from bitdust.contacts.connectors import SupplierLink
 from bitdust.contacts.contracts import ContractBook, Wish
 from bitdust.contacts.departures import Departure, Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
+from bitdust.contacts.orphans import Orphans
 from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings
 from bitdust.contacts.replacing import Replacing
 from bitdust.contacts.searching import CANDIDATES, HiringPorts, Searches
@@ -91,6 +92,7 @@ class Hiring:
         self._book = book
         self._departures = departures
         self.replacing = Replacing(me, family, departures, book, publisher, events, identities, self._change)
+        self._orphans = Orphans(world.clock, book, family, lambda who: self._connector(who).send("disconnect"))
         self.ports = ports or HiringPorts()
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._places: dict[bytes, Wish] = {}
@@ -107,7 +109,7 @@ class Hiring:
         """Connect the family and keep hold of it, without hiring: the duty of the customer's service."""
         if self._removers:
             return
-        self._end_orphans()
+        self._orphans.start()
         self._removers = [
             self._gateway.on_session(self._session),
             self._settings.on_change("services/customer/", self._setting_changed),
@@ -122,6 +124,7 @@ class Hiring:
     def close(self) -> None:
         """Hire and connect nobody any more; contracts stay."""
         self.stop()
+        self._orphans.stop()
         for remove in self._removers:
             remove()
         self._removers = []
@@ -194,14 +197,8 @@ class Hiring:
             if found.value is not None and self._family.adopt(found.value) and self._family.current is not None:
                 self._settings.set(SUPPLIERS, self._family.current.n)
         self._follow_family()
-        self._end_orphans(released=False)
+        self._orphans.end(released=False)
         await DeferredList([self._settled(fingerprint) for fingerprint in self._family.members], consumeErrors=True)
-
-    def _end_orphans(self, released: bool = True) -> None:
-        """End contracts of those who have no place; ``released`` tells to end only those that may be erased."""
-        for orphan in self._book.suppliers():
-            if orphan not in self._family.holders and (self._book.is_released(orphan) or not released):
-                self._connector(orphan).send("disconnect")
 
     def _change(self) -> None:
         """Somebody is to be replaced: look at once, and ask again those who said no."""
@@ -477,8 +474,8 @@ class Hiring:
             self.restart()
 
     def _session(self, session: Any, up: bool) -> None:
-        if up and self._book.is_released(session.peer.fingerprint):
-            self._end_orphans()
+        if up:
+            self._orphans.came(session.peer.fingerprint)
         connector = self._connectors.get(session.peer.fingerprint)
         if connector is not None and up == self._gateway.connected(session.peer.fingerprint):
             connector.send("supplier-online" if up else "supplier-offline")

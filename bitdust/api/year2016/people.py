@@ -86,6 +86,22 @@ def customers_list(context: Context) -> Envelope:
     return listed([{"idurl": row["idurl"], "position": row["position"], "status": _status(row)} for row in rows])
 
 
+@method_2016(
+    params=(
+        Param("idurl", aliases=("customer_id",), help="IDURL or global id of the customer", example="bob@id.example"),
+        Param("at_once", Kind.FLAG, False, help="remove its pieces now, without any grace"),
+    ),
+    service="supplier",
+    returns="'customer rejected, 536870912 bytes were freed'",
+    errors=contracts.customer_reject.errors,
+)
+async def customer_reject(context: Context, idurl: str, at_once: bool) -> Envelope:
+    """Stop supporting a customer. Its pieces stay for a grace of 90 days, or go now with at_once; the answer counts the
+    bytes that are free now."""
+    answer = await contracts.customer_reject.call(context, idurl, at_once)
+    return said(f"customer rejected, {answer['result']['freed']} bytes were freed")
+
+
 @method_2016(service="customer", returns=f"'{SENT.format('suppliers')}'")
 async def suppliers_ping(context: Context) -> Envelope:
     """Ask every supplier for a sign of life; answers when all have answered or failed to."""
