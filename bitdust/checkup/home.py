@@ -43,11 +43,8 @@ def disk(
     free = system.f_bavail * system.f_frsize
     if system.f_flag & os.ST_RDONLY:
         return [bad("disk", f"{home} lies on a read-only file system", "mount it for writing, or use another --appdir")]
-    findings = [
-        *_write(home),
-        *_room(home, free, system.f_blocks * system.f_frsize * reserve // 100, promised),
-        *_kind(home, mounts),
-    ]
+    kept = system.f_blocks * system.f_frsize * reserve // 100
+    findings = [*_write(home), *_room(home, free, kept, promised), *_kind(home, mounts)]
     return findings or [ok("disk", f"{in_words(free)} are free on the disk of {home}")]
 
 
@@ -67,9 +64,8 @@ def _room(home: Path, free: int, kept: int, promised: int) -> Iterator[Finding]:
         yield bad("disk", f"the disk of {home} is full: {in_words(free)} are free", hint)
     elif free < kept:
         text = f"{in_words(free)} are free on the disk of {home}, and {in_words(kept)} have to stay free"
-        yield bad(
-            "disk", f"{text}: pieces, uploads and downloads are refused", f"make room, or: bitdust set {RESERVE} N"
-        )
+        text += ": pieces, uploads and downloads are refused"
+        yield bad("disk", text, f"make room, or leave less of the disk free: bitdust set {RESERVE} PERCENT")
     elif free < LITTLE:
         yield warn("disk", f"{in_words(free)} are free on the disk of {home}", "make room before the disk is full")
     if max(NOTHING, kept) <= free < promised + kept:

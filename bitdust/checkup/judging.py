@@ -105,13 +105,13 @@ def key_backup(checked: float | None, now: float) -> list[Finding]:
 def last_backup(files: int, reliable: float | None, waiting: int, now: float) -> list[Finding]:
     """``reliable``: when the newest version was made of which every piece is at its supplier."""
     if not files:
-        return [warn("last backup", "nothing is backed up", "bitdust file upload FOLDER")]
+        return [warn("last backup", "nothing is backed up", "bitdust file upload FOLDER NAME")]
     if reliable is None:
         hint = "see what is on its way: bitdust transfers; and whether suppliers are online: bitdust supplier list"
         return [bad("last backup", f"none of {files} files is whole at your suppliers yet", hint)]
     text = f"the newest version that is whole at your suppliers is {lasting(max(0.0, now - reliable))} old"
     if now - reliable > OLD_BACKUP:
-        return [warn("last backup", text, "upload what has changed: bitdust file upload FOLDER")]
+        return [warn("last backup", text, "upload what has changed: bitdust file upload FOLDER NAME")]
     if waiting:
         hint = "nothing to do if it goes down; see: bitdust transfers"
         return [warn("last backup", f"{text}; {waiting} pieces wait for their suppliers", hint)]

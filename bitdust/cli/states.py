@@ -16,7 +16,7 @@ from bitdust.cli.main import Session
 from bitdust.cli.output import age, show_fields, show_json, show_table
 
 POLL_SECONDS = 30.0
-LOOK_AGAIN = 0.5
+LOOK_AGAIN = 0.1
 GONE = ("not-running", "no-answer", "timeout", "cancelled", "no-rest")
 """Codes of a node that is stopping, gone, or not there yet."""
 NAME = click.option("--name", default="", help="Only machines whose id contains this.")

@@ -131,6 +131,11 @@ class _Incoming:
     def _reply(self, answer: Answer) -> "Deferred[None]":
         source = BytesSource(answer.payload) if isinstance(answer.payload, bytes) else answer.payload
         packet = self._inbox.reply_packet(self.packet, answer, source.size if source else 0)
+        if self._inbox.log_packets:
+            name, ident = packet.command.value, self.packet.id.hex()
+            self._inbox.log.info(
+                "out {name} {id} to {who}, the answer", paper="packet", name=name, id=ident, who=self.session.address
+            )
         return self.session.send(packet, source)
 
 
@@ -171,8 +176,9 @@ class Inbox:
         """A stream has begun: an answer to one of ours, or a request."""
         self.counts[packet.command.value] += 1
         if self.log_packets:
-            name, ident = packet.command.value, packet.id.hex()
-            self.log.info("in  {name} {id} from {who}", paper="packet", name=name, id=ident, who=session.address)
+            name, ident = packet.command.value, (packet.answers or packet.id).hex()
+            text = "in  {name} {id} from {who}" + (", the answer" if packet.answers else "")
+            self.log.info(text, paper="packet", name=name, id=ident, who=session.address)
         if packet.answers is not None:
             if packet.command not in ANSWERS or not self.on_answer(session, packet, payload, stream):
                 session.refuse(stream, "not-found", "nobody waits for this answer")

@@ -217,6 +217,21 @@ class RotationTests(SynchronousTestCase):
         self.assertEqual(self.path.read_text().splitlines()[-3:],
                          ["tor", "(1 entries were lost: the disk did not take them)", "last"])
 
+    def test_a_disk_that_fills_up(self) -> None:
+        """Where the system itself takes nothing more, the program goes on; when it does again, the loss is told."""
+        program = (
+            "import resource, signal, sys; from pathlib import Path; from bitdust.log.rotation import RotatingFile\n"
+            "paper = RotatingFile(Path(sys.argv[1])); most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, most))\n"
+            "for number in range(100): paper.write(f'{number:09} ' + 'x' * 80)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)); paper.write('there is room again')\n"
+        )
+        subprocess.run([sys.executable, "-c", program, str(self.path)], check=True)
+        lines = self.path.read_text().splitlines()
+        self.assertEqual(lines[:10], [f"{number:09} " + "x" * 80 for number in range(10)])
+        self.assertEqual(lines[-2:], ["(90 entries were lost: the disk did not take them)", "there is room again"])
+        self.assertLessEqual(len(lines), 13)
+
     def test_killed_in_the_middle(self) -> None:
         """A process that is killed while it writes and rotates leaves whole lines, and a log that goes on."""
         program = (
