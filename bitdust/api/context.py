@@ -26,6 +26,7 @@ from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.services.driver import Driver
 from bitdust.storage.changes import Changes
+from bitdust.storage.copies import Copies
 from bitdust.storage.mirror import Mirror
 from bitdust.storage.paths import Item, Target
 from bitdust.transport.gateway import Gateway
@@ -145,6 +146,10 @@ class StoragePort(Protocol):
     @property
     def mirror(self) -> Mirror:
         """Items and the local paths that they stand for."""
+
+    @property
+    def copies(self) -> Copies:
+        """Pieces that stay here although suppliers have them."""
 
     def find(self, remote_path: str) -> Target:
         """The item and version that a path or path id names."""

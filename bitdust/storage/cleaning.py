@@ -15,6 +15,7 @@ from bitdust.outcome import outcome
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.catalog_db import PackState, PieceState
 from bitdust.storage.catalog_ops import Op, tombstone_op
+from bitdust.storage.copies import drop_data
 from bitdust.storage.index import Index
 from bitdust.storage.log_writer import LogWriter
 from bitdust.storage.paths import Item, Target, below, order_of, version_at, versions
@@ -75,6 +76,7 @@ class Cleaner:
             await self._write(self._old)
             await self._until_safe(await self._write(self._unused))
         await self._drop_waiting()
+        await self._drop_copies()
         for supplier in self._online():
             await self._order(supplier)
 
@@ -133,6 +135,17 @@ class Cleaner:
 
         await self._catalog.change(drop)
         await self._world.run_in_thread(self._remove, rows)
+
+    async def _drop_copies(self) -> None:
+        """Nor are copies of pieces that a supplier has still to forget."""
+        rows = self._catalog.read.execute(
+            "SELECT s.pack, s.number FROM packs p CROSS JOIN pieces s ON s.pack=p.pack"
+            f" WHERE p.state>=? AND s.state=? AND NOT {_LIVING} LIMIT ?",
+            (PackState.DEAD, PieceState.KEPT, AT_ONCE),
+        ).fetchall()
+        if rows:
+            await self._catalog.change(lambda database: drop_data(database, rows))
+            await self._world.run_in_thread(self._remove, rows)
 
     def _remove(self, rows: Iterable[Any]) -> None:
         for pack, number in rows:

@@ -11,6 +11,7 @@ from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.cleaning import Cleaner
+from bitdust.storage.copies import Copies
 from bitdust.storage.downloads import Downloads
 from bitdust.storage.fetch import Fetcher
 from bitdust.storage.holding import Holding
@@ -72,11 +73,12 @@ class Core:
         self.fetcher = Fetcher(world, registry, ports)
         self.reading = Reading(world.run_in_thread, self.catalog.another_reader)
         self.log_writer = LogWriter(world, self.catalog, me)
-        self.mirror = Mirror(world, self.catalog, self.log_writer, self.spool, me)
+        self.mirror = Mirror(world, self.catalog, self.log_writer, me)
         self.index = Index(world, registry, self.catalog, me, events, ports)
         self.ring = Ring(world, registry, me, events, ports)
         self.listing = Listing(world, registry, self.catalog, self.spool, events, ports)
-        self.sources = Sources(self.catalog, ports, self.motion)
+        self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
+        self.sources = Sources(self.catalog, ports, self.motion, self.copies)
         self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.index, self.spool, me, ports)
         rebuilder = Rebuilder(self.catalog, self.spool, self.raid, self.fetcher, self.motion, self.sources, ports)
         self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner)
@@ -88,6 +90,7 @@ class Core:
     def _join(self) -> None:
         """Who tells whom."""
         self.motion.on_stall = self.holding.tell
+        self.holding.copies = self.copies.of_living
         self.listing.on_piece = self.holding.piece_kept
         self.log_writer.on_entry = self.index.new_entry
         self.index.on_ack = self._acked

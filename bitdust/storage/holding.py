@@ -62,7 +62,9 @@ class Progress:
 
 
 class Holding:
-    """I take filled packs and tell my watchers whenever one gets further."""
+    """I take filled packs and tell my watchers whenever one gets further.
+
+    ``copies`` are the pieces in the spool that stay there although suppliers have them."""
 
     log = Logger()
 
@@ -85,6 +87,7 @@ class Holding:
         self.sealing: set[bytes] = set()
         self.progress: dict[bytes, Progress] = {}
         self.failed: dict[bytes, BaseException] = {}
+        self.copies: Callable[[], set[tuple[bytes, int]]] = set
         motion.on_piece = self.piece_kept
         motion.on_lost = self.piece_lost
 
@@ -279,7 +282,7 @@ class Holding:
             if not known.held:
                 missing += await self._world.run_in_thread(self._damaged, known, records[known.pack])
         await self._settle(found, missing)
-        await self._world.run_in_thread(self._remove, names)
+        await self._world.run_in_thread(self._remove, names - self.copies())
 
     def _open_spool(self) -> set[tuple[bytes, int]]:
         self._spool.open()

@@ -25,6 +25,7 @@ class Maker:
     def make(self, database: sqlite3.Connection, path: str, kind: str, exist_ok: bool) -> list[Op]:
         """The operations; none when it is there already and may be."""
         ops: list[Op] = []
+        self.chain = []
         parent: Item | None = None
         *folders, last = path.split("/")
         for name in folders:

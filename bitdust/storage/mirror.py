@@ -16,14 +16,12 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.storage.catalog import Catalog
-from bitdust.storage.catalog_db import PieceState
 from bitdust.storage.catalog_ops import Op
 from bitdust.storage.log_writer import LogWriter
 from bitdust.storage.making import Maker
-from bitdust.storage.paths import MASTER, Item, Target, by_id, by_path, named
+from bitdust.storage.paths import MASTER, Item, by_id, by_path, named
 from bitdust.storage.ports import Me, StorageWorld
 from bitdust.storage.scan import Found, scan, unreadable
-from bitdust.storage.spool import Spool
 from bitdust.storage.upload_plan import Planner
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -38,23 +36,13 @@ class Mirrored:
     made: int
 
 
-@frozen
-class Removed:
-    """Local copies of pieces that were removed, and how many pieces stay because no supplier has them yet."""
-
-    files: int
-    bytes: int
-    waiting: int
-
-
 class Mirror:
     """I make items for local paths and find items by them."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, writer: LogWriter, spool: Spool, me: Me) -> None:
+    def __init__(self, world: StorageWorld, catalog: Catalog, writer: LogWriter, me: Me) -> None:
         self._world = world
         self._catalog = catalog
         self._writer = writer
-        self._spool = spool
         self._me = me
 
     # local paths to items
@@ -80,7 +68,7 @@ class Mirror:
         made: list[Op] = []
 
         def make(database: sqlite3.Connection) -> list[Op]:
-            made.extend(maker.make(database, place, kind, exist_ok))
+            made[:] = maker.make(database, place, kind, exist_ok)
             return made
 
         await self._writer.write(make, lambda database: self._remember(database, maker, local, mount is None))
@@ -97,8 +85,7 @@ class Mirror:
         made: list[Op] = []
 
         def make(database: sqlite3.Connection) -> list[Op]:
-            made.extend(maker.make(database, place, "folder", True))
-            made.extend(self._below(database, maker, alias, found))
+            made[:] = [*maker.make(database, place, "folder", True), *self._below(database, maker, alias, found)]
             return made
 
         await self._writer.write(make, lambda database: self._remember(database, maker, local, True))
@@ -152,37 +139,6 @@ class Mirror:
         return self._catalog.change(
             lambda database: database.execute("DELETE FROM local_paths WHERE path=? OR (path>? AND path<?)", paths)
         )
-
-    # local copies
-
-    async def remove_copies(self, target: Target) -> Removed:
-        """Remove the pieces of a version, or of all versions of an item, that lie here although suppliers have them."""
-        if target.item is None:
-            raise BitDustError("bad-name", "name one backup, such as 0/0/1/F20261121034159123-0")
-        item, version = target.item, target.version
-        where = "(v.path=? OR (v.path>? AND v.path<?))" + (" AND v.version=?" if version else "")
-        values = (item.path, f"{item.path}/", f"{item.path}0", *((version,) if version else ()))
-        pieces = (
-            "SELECT DISTINCT s.pack, s.number, s.state, length(s.data) FROM pieces s"
-            f" JOIN version_packs v ON v.pack=s.pack WHERE {where}"
-        )
-        rows = self._catalog.read.execute(pieces, values).fetchall()
-        kept = [(bytes(pack), number) for pack, number, state, _ in rows if state == PieceState.KEPT]
-        sizes: list[int] = await self._world.run_in_thread(self._remove, kept)
-        sizes += [size for _, _, state, size in rows if state == PieceState.KEPT and size is not None]
-        await self._catalog.change(lambda database: _drop_data(database, kept))
-        return Removed(len(sizes), sum(sizes), sum(1 for row in rows if row[2] == PieceState.WAITING))
-
-    def _remove(self, pieces: list[tuple[bytes, int]]) -> list[int]:
-        sizes = [self._spool.size(pack, index) for pack, index in pieces]
-        for pack, index in pieces:
-            self._spool.remove(pack, index)
-        return [size for size in sizes if size is not None]
-
-
-def _drop_data(database: sqlite3.Connection, pieces: list[tuple[bytes, int]]) -> None:
-    rows = [(pack, number, PieceState.KEPT) for pack, number in pieces]
-    database.executemany("UPDATE pieces SET data=NULL WHERE pack=? AND number=? AND state=?", rows)
 
 
 def _mirrored_place(source: Path) -> str:

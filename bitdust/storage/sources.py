@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from bitdust.outcome import outcome
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.catalog_db import CatalogError, PieceState
+from bitdust.storage.copies import Copies
 from bitdust.storage.motion import Motion
 from bitdust.storage.ports import Ports
 from bitdust.storage.restore import PackSource
@@ -17,10 +18,11 @@ from bitdust.wire.records import PackRecord, PieceRef
 class Sources:
     """I look packs up."""
 
-    def __init__(self, catalog: Catalog, ports: Ports, motion: Motion) -> None:
+    def __init__(self, catalog: Catalog, ports: Ports, motion: Motion, copies: Copies) -> None:
         self._catalog = catalog
         self._ports = ports
         self._motion = motion
+        self._copies = copies
 
     def of(self, pack: bytes) -> "Deferred[PackSource]":
         """Fails with `CatalogError` ``not-found`` for a pack that nobody knows."""
@@ -34,8 +36,8 @@ class Sources:
         family = self._ports.family()
         states = piece_states(self._catalog.read, pack)
         places = places_of(record, states, family.suppliers if family is not None else ())
-        local: dict[int, bytes] = {}
-        if len(places) < record.scheme.k:
+        local = await self._copies.of(record)
+        if not local and len(places) < record.scheme.k:
             local = await self._spooled(record, states)
         return PackSource(record, row[1], row[2], places, local)
 

@@ -16,6 +16,7 @@ from bitdust.storage import figures
 from bitdust.storage.catalog import lamport
 from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
 from bitdust.storage.changes import Changes
+from bitdust.storage.copies import Copies
 from bitdust.storage.core import Core
 from bitdust.storage.making import Maker
 from bitdust.storage.mirror import Mirror
@@ -223,6 +224,11 @@ class Storage:
     def safety(self) -> "Deferred[Row]":
         """How many files there are, when the newest whole version was made, and what waits; read in a thread."""
         return self.core.reading.run(figures.safety)
+
+    @property
+    def copies(self) -> Copies:
+        """Pieces that stay here although suppliers have them."""
+        return self.core.copies
 
     # the catalog
 

@@ -86,7 +86,7 @@ async def backup_delete_local(context: Context, backupID: str) -> Envelope:
     target = context.storage.find_id(backupID)
     if target.version is None:
         raise BitDustError("bad-name", f"{backupID!r} names no version; backups_id_list shows all")
-    removed = await context.storage.mirror.remove_copies(target)
+    removed = await context.storage.copies.remove(item_of(target, backupID), target.version)
     text = f"{removed.files} files were removed with total size of {in_words(removed.bytes)}"
     if not removed.waiting:
         return said(text)
