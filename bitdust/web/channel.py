@@ -1,8 +1,8 @@
 """One connection of a REST client: HTTP/1.1 as Twisted reads it, with a time for everything that a client may take.
 
 A connection may rest for a minute between requests. A request that has begun must have its headers here within half a
-minute and its body within another. Of many requests that come at once, some are answered in a turn, so that one client
-does not hold up the others.
+minute and its body within another. Who does not read an answer is asked no further, and is cut off after a minute. Of
+many requests that come at once, some are answered in a turn, so that one client does not hold up the others.
 """
 
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from bitdust.web.render import pretty
 IDLE_TIMEOUT = 60.0
 HEADERS_TIMEOUT = 30.0
 BODY_TIMEOUT = 30.0
+STALLED_TIMEOUT = 60.0
 AT_ONCE = 16
 ENDLESS_BODY = 4 << 20
 JSON_HEADERS = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
@@ -55,6 +56,7 @@ class ApiChannel(HTTPChannel):
         self.requestFactory = owner.make_request
         self._arriving = False
         self._answered = 0
+        self._unread: Any = None
         self._swallowed: int | None = None
         self._due = 0.0
         self._timer: Any = None
@@ -138,11 +140,23 @@ class ApiChannel(HTTPChannel):
         return version == b"HTTP/1.1" and b"close" not in words
 
     def requestDone(self, request: Any) -> None:
-        """Go on with the next request; after some of them in a later turn."""
+        """Go on with the next request: after some of them in a later turn, and not before the client has read."""
         self._answered += 1
-        if self._answered < AT_ONCE:
+        if self._waitingForTransport:
+            self._unread = request
+            self._arriving, self.timeOut = True, STALLED_TIMEOUT
+            self._give(STALLED_TIMEOUT)
+        elif self._answered < AT_ONCE:
             self._base.requestDone(request)
         else:
+            self._pause = self._clock.callLater(0, self._go_on, request)
+
+    def resumeProducing(self) -> None:
+        """The client has read what was sent."""
+        self._base.resumeProducing()
+        request, self._unread = self._unread, None
+        if request is not None:
+            self._arriving, self.timeOut = False, None
             self._pause = self._clock.callLater(0, self._go_on, request)
 
     def _go_on(self, request: Any) -> None:
