@@ -21,10 +21,10 @@ from urllib.request import Request, urlopen
 
 from attrs import frozen
 
-from bitdust.cli.lock import running_pid
-from bitdust.cli.processes import QUIET, NodeProcess, wait_for
+from bitdust.cli.processes import QUIET, NodeProcess
 from bitdust.config.settings import Settings
 from tests.api.test_seed_002 import parse_curl, printed
+from tests.processes.ending import come_back, start_mark
 from tests.sockets import WebSocketClient
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -126,21 +126,6 @@ class Daemon:
         finally:
             client.close()
 
-    def come_back(self, mark: int, restarts: bool) -> None:
-        """After a call that ended the process: wait for the end, and for the next start."""
-        if not restarts:
-            wait_for(lambda: running_pid(self.node.home) is None, "the end of the process")
-            self.node.start()
-        wait_for(lambda: self.mark() not in (0, mark), "the next start")
-        wait_for(lambda: self.node.client.call("process_health") is not None, "the API")
-
-    def mark(self) -> int:
-        """Another one for each start; 0 while the API is not there."""
-        try:
-            return (self.node.home / "metadata" / "apiports").stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
-
 
 @contextmanager
 def running_daemon() -> Iterator[Daemon]:
@@ -198,10 +183,10 @@ class Coverage:
         where, body = (f"{path}?{query}" if query else path, {}) if verb == "GET" else (path, given)
         if one.name in WAITS:
             return self._wait(verb, where)
-        mark = self._daemon.mark()
+        mark = start_mark(self._daemon.node)
         status, envelope = self._daemon.ask(verb, where, body)
         if one.name in ENDS and status == 200:
-            self._daemon.come_back(mark, restarts="restart" in one.name)
+            come_back(self._daemon.node, mark, restarts="restart" in one.name)
         return told(status, envelope)
 
     def _wait(self, verb: str, where: str) -> str:

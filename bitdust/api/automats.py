@@ -121,7 +121,9 @@ def automat_events_stop(context: Context, index: int | None, automat_id: str | N
     params=(
         Param("consumer_callback_id", help="any name; it keeps its place", example="me"),
         Param("name", default="", help="only machines whose id contains this"),
-        Param("polling_timeout", Kind.NUMBER, LONGEST_POLL, ("timeout",), "seconds", low=0, high=LONGEST_POLL),
+        Param(
+            "polling_timeout", Kind.NUMBER, LONGEST_POLL, ("timeout",), "seconds", low=0, high=LONGEST_POLL, example=1
+        ),
     ),
     returns="{moves: [{index, id, name, state, old, new, event, time, sequence}], missed}",
     errors=("too-many-watchers", "bad-argument"),

@@ -82,7 +82,12 @@ def identity_backup(context: Context, destination_filepath: str, passphrase: str
 @method(
     Route("POST", "/identity/backup/check/v1", ("/i/b/c",)),
     params=(
-        Param("source_filepath", default="", help="absolute path of the key file on the node's machine"),
+        Param(
+            "source_filepath",
+            default="",
+            help="absolute path of the key file on the node's machine",
+            example="/home/alice/alice.key",
+        ),
         Param("private_key_source", default=None, help="its text, when the node cannot read it", secret=True),
         PASSPHRASE,
     ),

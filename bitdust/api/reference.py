@@ -97,7 +97,7 @@ def message(row: Method) -> dict[str, Any]:
 
 
 def cli_line(row: Method) -> str:
-    """The example for the command line."""
+    """The example for the command line; what is secret is read from the terminal, because others see command lines."""
     words = [
         _cli_word(param, value) for name, value in row.example_arguments().items() for param in [_named(row, name)]
     ]
@@ -106,6 +106,8 @@ def cli_line(row: Method) -> str:
 
 
 def _cli_word(param: Param, value: Any) -> str:
+    if param.secret:
+        return f"{param.name}=-"
     if param.kind is Kind.JSON or isinstance(value, dict):
         return f"{param.name}:={json.dumps(value, ensure_ascii=False)}"
     return f"{param.name}={_as_text(value)}"
