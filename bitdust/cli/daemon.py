@@ -1,5 +1,6 @@
 """The node's process: start it in front or behind, stop it, start it again. One process a home folder."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,6 +32,14 @@ def daemon(session: Session) -> None:
         return
     click.echo("new BitDust process will be started in daemon mode")
     launch(session.base)
+    tell_if_locked(session)
+
+
+def tell_if_locked(session: Session) -> None:
+    """A node whose keys are locked runs, and does nothing yet: say so."""
+    with contextlib.suppress(ApiError):
+        if ApiClient(session.home, timeout=5).call("process_health").get("identity") == "locked":
+            click.echo("its keys are locked, so it waits: run bitdust unlock", err=True)
 
 
 def launch(base: Path) -> None:
@@ -145,6 +154,7 @@ def restart(session: Session) -> None:
         click.echo("finished")
     click.echo("new BitDust process will be started in daemon mode")
     launch(session.base)
+    tell_if_locked(session)
 
 
 def unit_of(pid: int) -> str | None:

@@ -1,5 +1,7 @@
 """A passphrase for the keys in the home."""
 
+import time
+
 import click
 
 from bitdust.cli.asking import PASSPHRASE_FILE, secret, somebody_is_there
@@ -17,18 +19,30 @@ TRIES = 3
 @click.pass_obj
 def unlock(session: Session, passphrase_file: str | None, permanently: bool) -> None:
     """Open the keys of a node that waits as `locked`."""
-    for tries in range(TRIES, 0, -1):
+    tries = TRIES if passphrase_file is None and somebody_is_there() else 1
+    for left in reversed(range(tries)):
         word = secret(passphrase_file, "Passphrase of this home", twice=False)
         try:
-            who = session.call("identity_unlock", passphrase=word, permanently=permanently)
+            who = _try(session, word, permanently, patient=tries > 1)
         except ApiError as error:
-            again = error.code in ("wrong-passphrase", "too-many-tries") and tries > 1
-            if passphrase_file is not None or not somebody_is_there() or not again:
+            if error.code != "wrong-passphrase" or not left:
                 raise
             click.echo(f"{error}", err=True)
         else:
-            return _opened(session, who, permanently)
-    return None
+            _opened(session, who, permanently)
+            return
+
+
+def _try(session: Session, word: str, permanently: bool, patient: bool) -> dict[str, object]:
+    """One passphrase; where a person waits, the pause after a wrong one is waited for."""
+    try:
+        who: dict[str, object] = session.call("identity_unlock", passphrase=word, permanently=permanently)
+    except ApiError as error:
+        if error.code != "too-many-tries" or not patient:
+            raise
+        time.sleep(min(60, float(error.envelope.get("seconds", 1))))
+        return _try(session, word, permanently, patient=False)
+    return who
 
 
 def _opened(session: Session, who: dict[str, object], permanently: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from bitdust.config.home import FORMAT, write_number
 from bitdust.config.settings import Settings
 from bitdust.config.types import SettingError
 from bitdust.crypt.files import TEMPORARY, make_private_folder, remove_safely, sync_folder, write_safely
@@ -160,6 +161,7 @@ class Networks:
         make_private_folder(fresh / "metadata")
         make_private_folder(fresh)
         write_safely(fresh / DEFINITION, data)
+        write_number(fresh, FORMAT)
         used = self.home()
         secret = used / "apisecret"
         if secret.exists():

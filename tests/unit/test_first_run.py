@@ -226,12 +226,18 @@ class ScriptTests(InitCase):
 
 class LockCommandTests(InitCase):
     def test_unlock(self) -> None:
-        """A wrong passphrase is told and asked for again, three times; a script gets one try."""
+        """A wrong passphrase is told and asked for again, three times, after the pause; a script gets one try."""
+        waited: list[float] = []
         self.somebody()
         wrong = ApiError("wrong-passphrase", "this passphrase does not open")
         self.node.errors["identity_unlock"] = [wrong, wrong]
         result = run(str(self.home), "unlock", input="one\ntwo\nthree\n")
         self.assertEqual((result.exit_code, result.output.count("does not open")), (0, 2), result.output)
+        self.patch(locking.time, "sleep", waited.append)
+        pause = ApiError("too-many-tries", "wait 2 s", {"seconds": 2})
+        self.node.errors["identity_unlock"] = [wrong, pause]
+        self.assertEqual(run(str(self.home), "unlock", input="one\ntwo\n").exit_code, 0)
+        self.assertEqual((waited, self.node.calls[-1][1]["passphrase"]), ([2.0], "two"))
         self.node.errors["identity_unlock"] = [wrong] * 3
         self.assertEqual(run(str(self.home), "unlock", input="one\ntwo\nthree\nfour\n").exit_code, 1)
         self.somebody(False)
