@@ -5,6 +5,8 @@ restore is. The job is a row in ``catalog.db`` until it ends, so a killed node t
 growing file already are recognised by the names of their chunks and are not fetched twice.
 """
 
+import os
+import sqlite3
 from collections import deque
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ from bitdust.budget import Budget
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.erasure import Coders
 from bitdust.storage.fetch import Fetcher
+from bitdust.storage.mirror import source_of
 from bitdust.storage.packs import unseal
 from bitdust.storage.paths import Target
 from bitdust.storage.ports import StorageWorld
@@ -32,6 +35,8 @@ from bitdust.wire.names import shown
 from bitdust.wire.records import PackRecord
 
 GIVE_UP_AFTER = 3
+IN_PLACE = "in-place"
+"""The policy that replaces what is there, as ``replace``, and gives the item the name that it has on this machine."""
 
 
 @frozen
@@ -141,11 +146,16 @@ class Restore:
     def _plan(self) -> tuple[RestorePlan, list[Problem]]:
         database = self._shop.catalog.another_reader()
         try:
-            plan = Planner(database).make(self.job.target)
+            plan = Planner(database).make(self.job.target, self._name_there(database))
             self._tree.prepare()
             return plan, self._writer.survey(plan.files, database, self._shop.secret)
         finally:
             database.close()
+
+    def _name_there(self, database: sqlite3.Connection) -> bytes | None:
+        item = self.job.target.item
+        source = source_of(database, item.path) if item is not None and self.job.policy == IN_PLACE else None
+        return os.path.basename(source) or None if source is not None else None
 
     def _planned(self, found: tuple[RestorePlan, list[Problem]]) -> None:
         self.plan, problems = found

@@ -80,11 +80,13 @@ class Planner:
         self._lengths: dict[bytes, list[int]] = {}
         self.plan = RestorePlan()
 
-    def make(self, target: Target) -> RestorePlan:
-        """Raises `CatalogError` ``not-found`` when there is nothing to bring back."""
+    def make(self, target: Target, name: bytes | None = None) -> RestorePlan:
+        """``name`` is that of an item at its destination, where it has another one than in the catalog.
+
+        Raises `CatalogError` ``not-found`` when there is nothing to bring back."""
         tops = [target.item] if target.item is not None else children(self._database, "", target.key)
-        for item, name in _names(tops):
-            self._visit(item, Place((), name), target.version, 0)
+        for item, own_name in _names(tops):
+            self._visit(item, Place((), name or own_name), target.version, 0)
         plan = self.plan
         if not (plan.files or plan.links or any(folder.version for folder in plan.folders)):
             shown = path_of(self._database, target.item) if target.item is not None else "the catalog"

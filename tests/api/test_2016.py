@@ -247,6 +247,34 @@ class RestoreTests(ClassicCase):
             self.finish()
             self.assertEqual(source.read_bytes(), self.large, name)
 
+    def test_a_mapped_place_goes_back_under_its_local_name(self) -> None:
+        """Without a destination the local name counts, with one the name in the catalog; also for folders."""
+        folder = self.home / "Documents"
+        ident = self.upload(folder, mount_path="papers")
+        (folder / "large.bin").unlink()
+        self.call("restore_single", pathID_or_backupID_or_localPath=ident)
+        self.finish()
+        self.assertEqual((folder / "large.bin").read_bytes(), self.large)
+        self.assertFalse((self.home / "papers").exists())
+        self.call("restore_single", pathID_or_backupID_or_localPath=ident, destinationPath=str(self.home))
+        self.finish()
+        self.assertEqual((self.home / "papers" / "large.bin").read_bytes(), self.large)
+
+    def test_a_restore_in_place_goes_on_after_a_stop(self) -> None:
+        """A restart in the middle does not forget the local name."""
+        source = self.home / "Documents" / "large.bin"
+        ident = self.upload(source, mount_path="other-name")
+        source.unlink()
+        for supplier in self.around.suppliers:
+            supplier.mode = "frozen"
+        self.call("restore_single", pathID_or_backupID_or_localPath=ident)
+        self.node.stop()
+        for supplier in self.around.suppliers:
+            supplier.mode = "fine"
+        self.node.start()
+        self.finish()
+        self.assertEqual(source.read_bytes(), self.large)
+
     def test_a_folder_that_holds_others(self) -> None:
         """A folder that was never uploaded itself brings back what is in it."""
         self.upload(self.home / "Documents" / "large.bin")

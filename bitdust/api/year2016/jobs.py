@@ -1,5 +1,6 @@
 """Uploads that wait and run, downloads, and giving them up, as of 2016."""
 
+import os
 from typing import Any
 
 from bitdust.api import files, paths
@@ -8,9 +9,10 @@ from bitdust.api.envelope import Envelope, listed
 from bitdust.api.people import settled
 from bitdust.api.table import Param
 from bitdust.api.year2016.backups import BACKUP_ID
-from bitdust.api.year2016.naming import LOCAL, by_id_or_local_path, folder_of, item_of
+from bitdust.api.year2016.naming import LOCAL, by_id_or_local_path, item_of
 from bitdust.api.year2016.shapes import as_folder, method_2016, moment, said
 from bitdust.storage.paths import parse_id
+from bitdust.storage.restore import IN_PLACE
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
@@ -118,24 +120,27 @@ async def restore_single(
     pathID_or_backupID_or_localPath: str,
     destinationPath: str | None,
 ) -> Envelope:
-    """Bring an item or one version of it back into a folder, under its name in the catalog. **Files that exist there
-    are replaced**, each when the new one is whole."""
+    """Bring an item or one version of it back to where it lies, or into a folder under its name in the catalog. Files
+    that exist there are replaced, each when the new one is whole."""
     text = pathID_or_backupID_or_localPath
     target = by_id_or_local_path(context, text, "pathID_or_backupID_or_localPath")
     item = item_of(target, text)
     known = context.storage.versions(target)
     version = target.version or (known[-1] if known else "")
-    folder = _destination(context, item.path, destinationPath)
-    await settled(context.storage.begin_download(target, folder, "replace"))
+    folder, policy = _destination(context, item.path, destinationPath)
+    await settled(context.storage.begin_download(target, folder, policy))
     what = f"version {item.path}/{version}" if version else f"item {item.path}"
     return said(f"downloading of {what} has been started to {as_folder(shown(folder), 'folder')}")
 
 
-def _destination(context: Context, path_id: str, given: str | None) -> bytes:
+def _destination(context: Context, path_id: str, given: str | None) -> tuple[bytes, str]:
+    """The folder, and the policy of the download."""
     if given:
-        return bytes(paths.local_path(given, "destinationPath"))
+        return bytes(paths.local_path(given, "destinationPath")), "replace"
     source = context.storage.mirror.local_path(path_id)
-    return folder_of(source) if source is not None else bytes(files.default_folder(context))
+    if source is None:
+        return bytes(files.default_folder(context)), "replace"
+    return os.path.dirname(source), IN_PLACE
 
 
 @method_2016(service="restores", returns=f"[{{{RESTORE}}}]")

@@ -1,7 +1,5 @@
 """What callers of 2016 name: items by path id, versions by backup id, both by the local path that they stand for."""
 
-import os
-
 from bitdust.api import paths
 from bitdust.api.context import Context
 from bitdust.api.table import Param
@@ -49,13 +47,3 @@ def parts_of(text: str) -> str:
         return parse_id(text)[0]
     except BitDustError:
         return text
-
-
-def local_text(context: Context, path_id: str) -> bytes | None:
-    """Where an item lies on this machine."""
-    return context.storage.mirror.local_path(path_id)
-
-
-def folder_of(source: bytes) -> bytes:
-    """The folder in which a local file or folder lies."""
-    return os.path.dirname(source) or b"/"
