@@ -128,6 +128,7 @@ class Node:
         self.api = ApiServer(self, TABLE, self.budget)
         self._recovery.restart_dht = lambda: self.driver.restart("entangled_dht")
         self._storage_joint.device_taken = self._renew_device
+        self._storage_joint.restart_storage = lambda: self.driver.restart("data_motion")
         self._follow_settings()
 
     # building

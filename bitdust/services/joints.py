@@ -195,6 +195,7 @@ class StorageJoint(Joint):
 
     def __init__(self) -> None:
         self.device_taken: Callable[[], None] = lambda: None
+        self.restart_storage: Callable[[], Any] = lambda: None
 
     @property
     def outbox(self) -> Any:
@@ -246,6 +247,10 @@ class StorageJoint(Joint):
             except WireError as error:
                 self.log.warn("a head in the DHT cannot be read: {error}", error=error)
         return heads
+
+    def catalog_is_outdated(self) -> None:
+        """Other devices have deleted what this one does not know of: everything that uses the catalog starts again."""
+        self.restart_storage()
 
     def device_is_taken(self) -> None:
         """Suppliers hold log entries under this device's key that it does not know: take a new device key."""

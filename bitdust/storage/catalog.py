@@ -16,11 +16,13 @@ from twisted.internet.defer import Deferred
 from bitdust.storage.catalog_apply import Stamp, apply_all
 from bitdust.storage.catalog_db import CatalogError, connect, meta, open_catalog, set_meta
 from bitdust.storage.catalog_ops import Op, batches
-from bitdust.storage.log import NOTHING_BEFORE, Content, Entry, hash_of, seal
+from bitdust.storage.log import NOTHING_BEFORE, Begin, Content, Entry, hash_of, seal
 from bitdust.storage.supplier_commit import GroupCommit
 from bitdust.storage.supplier_disk import Disk
+from bitdust.wire.encoding import decode, encode
 
 T = TypeVar("T")
+BEGIN = "log-begin"
 Change = Callable[[sqlite3.Connection], T]
 
 
@@ -55,9 +57,16 @@ class LogEnd:
 class Catalog:
     """I hold ``catalog.db``. `open` first, `close` last."""
 
-    def __init__(self, world: CatalogWorld, path: Path, disk: Disk | None = None) -> None:
+    def __init__(
+        self,
+        world: CatalogWorld,
+        path: Path,
+        disk: Disk | None = None,
+        prepare: Callable[[sqlite3.Connection], None] = lambda database: None,
+    ) -> None:
         self._world = world
         self.path = path
+        self._prepare = prepare
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
         self._commits = GroupCommit(world.run_in_thread, disk or Disk(), self._write_connection)
@@ -71,6 +80,7 @@ class Catalog:
 
     def _open(self) -> None:
         self._writer = open_catalog(self.path)
+        self._prepare(self._writer)
         self._reader = connect(self.path)
 
     def close(self) -> "Deferred[None]":
@@ -160,7 +170,7 @@ class Catalog:
     def first_sequence(self, device: bytes) -> int:
         """The first entry that is known here: 1, or the start of the tail after a snapshot."""
         row = self.read.execute("SELECT min(sequence) FROM entries WHERE device=?", (device,)).fetchone()
-        return int(row[0] or 1)
+        return int(row[0] or base_of(self.read, device).sequence + 1)
 
     def acked(self, supplier: bytes, device: bytes) -> int:
         """Up to which entry a supplier holds a device's log, as far as it told."""
@@ -170,11 +180,33 @@ class Catalog:
 
 
 def log_end(database: sqlite3.Connection, device: bytes) -> LogEnd:
-    """The end of a device's log."""
+    """The end of a device's log, of which a snapshot may stand for all entries."""
     row = database.execute(
         "SELECT sequence, hash FROM entries WHERE device=? ORDER BY sequence DESC LIMIT 1", (device,)
     ).fetchone()
+    base = base_of(database, device)
+    return LogEnd(row[0], bytes(row[1])) if row is not None and row[0] >= base.sequence else base
+
+
+def base_of(database: sqlite3.Connection, device: bytes) -> LogEnd:
+    """Up to which entry a snapshot stands for a device's log."""
+    row = database.execute("SELECT sequence, hash FROM bases WHERE device=?", (device,)).fetchone()
     return LogEnd(row[0], bytes(row[1])) if row is not None else LogEnd()
+
+
+def begin_of(database: sqlite3.Connection, device: bytes) -> Begin:
+    """Where this device's log begins; with its first entry, unless a compaction says otherwise."""
+    data = meta(database, BEGIN)
+    if data is None:
+        return Begin()
+    value: Any = decode(data, 16 * 1024)
+    whose, first, covers = value
+    return Begin(first, covers) if whose == device else Begin()
+
+
+def set_begin(database: sqlite3.Connection, device: bytes, begin: Begin) -> None:
+    """Inside a transaction: the log begins there from now on."""
+    set_meta(database, BEGIN, encode([device, begin.first, begin.covers or []]))
 
 
 def lamport(database: sqlite3.Connection) -> int:
@@ -186,22 +218,33 @@ def append_ops(database: sqlite3.Connection, keys: LogKeys, ops: Sequence[Op], w
     """Inside a transaction: one entry, or several for many operations; the last sequence, 0 when there are no ops."""
     sequence = 0
     for batch in batches(ops):
-        end = log_end(database, keys.device)
-        content = Content(lamport(database) + 1, int(wall * 1000), batch)
-        unsealed = Entry(keys.owner, keys.device, end.sequence + 1, end.hash, keys.epoch, b"")
-        entry = seal(unsealed, keys.secret, content)
+        entry, content = next_entry(database, keys, batch, wall)
         insert_entry(database, entry, content)
         sequence = entry.sequence
     return sequence
 
 
+def next_entry(database: sqlite3.Connection, keys: LogKeys, ops: list[Op], wall: float) -> tuple[Entry, Content]:
+    """The entry that follows the last one of the device."""
+    end = log_end(database, keys.device)
+    content = Content(lamport(database) + 1, int(wall * 1000), ops)
+    unsealed = Entry(keys.owner, keys.device, end.sequence + 1, end.hash, keys.epoch, b"")
+    return seal(unsealed, keys.secret, content), content
+
+
 def insert_entry(database: sqlite3.Connection, entry: Entry, content: Content) -> None:
     """Inside a transaction: keep an entry and apply what it says; one that is known changes nothing."""
+    if keep_entry(database, entry, content.lamport):
+        apply_all(database, content.ops, Stamp(entry.owner, content.lamport, entry.device, entry.sequence))
+
+
+def keep_entry(database: sqlite3.Connection, entry: Entry, stamp: int) -> bool:
+    """Inside a transaction: keep an entry without applying it; False when it was known."""
     data = entry.to_bytes()
     inserted = database.execute(
         "INSERT OR IGNORE INTO entries VALUES(?, ?, ?, ?, ?)",
-        (entry.device, entry.sequence, hash_of(data), content.lamport, data),
+        (entry.device, entry.sequence, hash_of(data), stamp, data),
     )
     if inserted.rowcount:
-        set_meta(database, "lamport", b"%d" % max(lamport(database), content.lamport))
-        apply_all(database, content.ops, Stamp(entry.owner, content.lamport, entry.device, entry.sequence))
+        set_meta(database, "lamport", b"%d" % max(lamport(database), stamp))
+    return bool(inserted.rowcount)

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from bitdust.storage.catalog_db import PackState
+from bitdust.storage.catalog_db import PackState, set_base
 from bitdust.storage.catalog_ops import Op, record_of
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.names import split_version
@@ -181,9 +181,14 @@ def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:
 
 
 def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
-    """The catalog that it stands for is fetched and applied by the recovery; its packs are mine like any other."""
-    for pack in op["packs"]:
-        _apply_pack(database, pack, stamp)
+    """From here on nobody needs what the logs said up to these entries."""
+    for head in op["heads"]:
+        set_base(database, head["device"], head["sequence"], head["hash"])
+
+
+def _apply_earlier(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """What was said before counts as if it came from there."""
+    apply_all(database, op["ops"], Stamp(stamp.owner, op["lamport"], op["device"], op["sequence"]))
 
 
 def _apply_label(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
@@ -229,5 +234,6 @@ _APPLY = {
     "gone": _apply_gone,
     "tombstone": _apply_tombstone,
     "snapshot": _apply_snapshot,
+    "earlier": _apply_earlier,
     "label": _apply_label,
 }

@@ -14,6 +14,8 @@ from bitdust.wire.errors import BitDustError
 FORMAT = 1
 RECOVERING = "recovering"
 """Set in a new catalog until suppliers were heard: they may know of entries that this node has forgotten."""
+OUTDATED = "outdated"
+"""Set when the catalog is to be built again from the suppliers."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items(path TEXT PRIMARY KEY, parent TEXT NOT NULL, name BLOB NOT NULL, type TEXT NOT NULL,
   key TEXT NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL, time INT NOT NULL,
@@ -40,6 +42,7 @@ CREATE INDEX IF NOT EXISTS version_packs_by_version ON version_packs(path, versi
 
 CREATE TABLE IF NOT EXISTS entries(device BLOB, sequence INT, hash BLOB NOT NULL, lamport INT NOT NULL,
   entry BLOB NOT NULL, PRIMARY KEY(device, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bases(device BLOB PRIMARY KEY, sequence INT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log_acks(supplier BLOB, device BLOB, sequence INT NOT NULL, PRIMARY KEY(supplier, device))
   WITHOUT ROWID;
 
@@ -106,6 +109,13 @@ def open_catalog(path: Path) -> sqlite3.Connection:
         raise CatalogError("damaged-catalog", text) from error
     path.chmod(0o600)
     return connection
+
+
+def set_base(database: sqlite3.Connection, device: bytes, sequence: int, digest: bytes) -> None:
+    """A snapshot stands for a device's log up to this entry, whose hash is ``digest``."""
+    row = database.execute("SELECT sequence FROM bases WHERE device=?", (device,)).fetchone()
+    if row is None or row[0] < sequence:
+        database.execute("INSERT OR REPLACE INTO bases VALUES(?, ?, ?)", (device, sequence, digest))
 
 
 def meta(database: sqlite3.Connection, name: str) -> bytes | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from bitdust.wire.encoding import Value, WireError, encode
 from bitdust.wire.names import is_path_id, is_version, split_version
-from bitdust.wire.records import PackRecord, Scheme
-from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Struct, Text, Variant
+from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
+from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Struct, Text, Variant
 
 MAX_OPS_BYTES = 700 * 1024
 """Encoded operations of one entry: with seal and frame an entry stays under 1 MiB, however badly it packs."""
@@ -49,37 +49,43 @@ _PACK = {
     "lengths": ListOf(Int(0, 256 * 1024), 100_000),
 }
 _HEAD = Struct({"device": Bytes(8), "sequence": Int(1), "hash": Bytes(32)})
+_PLAIN: dict[str, dict[str, Schema]] = {
+    "pack": _PACK,
+    "item": {
+        "path": _PATH,
+        "parent": _PARENT,
+        "name": Bytes(1, 255),
+        "type": Choice(ITEM_TYPES),
+        "key": _KEY,
+        "time": Int(),
+    },
+    "version": {
+        "path": _PATH,
+        "version": _VERSION,
+        "size": Int(),
+        "mode": Int(0, 0o7777),
+        "mtime": Int(LEAST_TIME),
+        "extents": Optional(ListOf(_Extent(), MAX_EXTENTS_PER_OP)),
+        "start": Optional(Int(1, 2**31)),
+        "target": Optional(Bytes(1, 4096)),
+    },
+    "gone": {"path": _PATH, "version": _VERSION},
+    "tombstone": {
+        "names": ListOf(Text(4200, _is_path_or_version), 20_000),
+        "packs": ListOf(Bytes(16), 20_000),
+        "time": Int(),
+    },
+    "label": {"path": _PATH, "label": Text(800)},
+}
+_EARLIER: dict[str, Schema] = {
+    "lamport": Int(1),
+    "device": Bytes(8),
+    "sequence": Int(),
+    "ops": ListOf(Variant("op", _PLAIN), 200_000),
+}
 OP = Variant(
     "op",
-    {
-        "pack": _PACK,
-        "item": {
-            "path": _PATH,
-            "parent": _PARENT,
-            "name": Bytes(1, 255),
-            "type": Choice(ITEM_TYPES),
-            "key": _KEY,
-            "time": Int(),
-        },
-        "version": {
-            "path": _PATH,
-            "version": _VERSION,
-            "size": Int(),
-            "mode": Int(0, 0o7777),
-            "mtime": Int(LEAST_TIME),
-            "extents": Optional(ListOf(_Extent(), MAX_EXTENTS_PER_OP)),
-            "start": Optional(Int(1, 2**31)),
-            "target": Optional(Bytes(1, 4096)),
-        },
-        "gone": {"path": _PATH, "version": _VERSION},
-        "tombstone": {
-            "names": ListOf(Text(4200, _is_path_or_version), 20_000),
-            "packs": ListOf(Bytes(16), 20_000),
-            "time": Int(),
-        },
-        "snapshot": {"packs": ListOf(Struct(_PACK), 10_000, 1), "heads": ListOf(_HEAD, 64)},
-        "label": {"path": _PATH, "label": Text(800)},
-    },
+    _PLAIN | {"snapshot": {"heads": ListOf(_HEAD, MAX_COVERED)}, "earlier": _EARLIER},
 )
 OPS = ListOf(OP, 200_000)
 
@@ -142,6 +148,16 @@ def gone_op(path: str, version: str) -> Op:
 def tombstone_op(names: list[str], packs: list[bytes], time: int) -> Op:
     """Path ids, or ``path id/version``, and packs that are no longer wanted; ``time`` in milliseconds."""
     return {"op": "tombstone", "names": names, "packs": packs, "time": time}
+
+
+def earlier_op(lamport: int, device: bytes, sequence: int, ops: list[Op]) -> Op:
+    """Operations that were said before, at that place of the order; a snapshot is made of them."""
+    return {"op": "earlier", "lamport": lamport, "device": device, "sequence": sequence, "ops": ops}
+
+
+def snapshot_op(heads: list[dict[str, Any]]) -> Op:
+    """The first operation of a snapshot: it stands for all logs up to ``heads``."""
+    return {"op": "snapshot", "heads": heads}
 
 
 def batches(ops: Iterable[Op]) -> Iterator[list[Op]]:

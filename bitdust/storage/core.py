@@ -11,6 +11,7 @@ from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.cleaning import Cleaner
+from bitdust.storage.compaction import Compactor
 from bitdust.storage.copies import Copies
 from bitdust.storage.downloads import Downloads
 from bitdust.storage.fetch import Fetcher
@@ -21,6 +22,7 @@ from bitdust.storage.log_writer import LogWriter
 from bitdust.storage.mirror import Mirror
 from bitdust.storage.monitor import Monitor
 from bitdust.storage.motion import Motion
+from bitdust.storage.outdated import start_over
 from bitdust.storage.packer import Packer, StorageKey
 from bitdust.storage.paths import Item, names_of
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
@@ -61,7 +63,7 @@ class Core:
         self.registry = registry
         self.me = me
         self.ports = ports
-        self.catalog = Catalog(world, home / "catalog.db")
+        self.catalog = Catalog(world, home / "catalog.db", prepare=start_over)
         self.reserve = Reserve(lambda: int(settings.get(SETTING)))
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.raid = Raid(registry, world.run_in_thread)
@@ -75,6 +77,7 @@ class Core:
         self.log_writer = LogWriter(world, self.catalog, me)
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
         self.index = Index(world, registry, self.catalog, me, events, ports)
+        self.compactor = Compactor(world, self.catalog, me, self.index, self.log_writer)
         self.ring = Ring(world, registry, me, events, ports)
         self.listing = Listing(world, registry, self.catalog, self.spool, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
@@ -101,6 +104,7 @@ class Core:
     def _acked(self) -> None:
         self.holding.tell()
         self.cleaner.acked()
+        self.compactor.check()
 
     def block_size(self) -> int:
         """Bytes of a pack that is full."""

@@ -13,11 +13,12 @@ from twisted.logger import Logger
 from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.automats.kernel import Registry
 from bitdust.outcome import Outcome, outcome
-from bitdust.storage.catalog import Catalog, LogEnd
+from bitdust.storage.catalog import Catalog, LogEnd, begin_of
 from bitdust.storage.catalog_db import RECOVERING, meta, set_meta
 from bitdust.storage.catalog_ops import Op
-from bitdust.storage.log import head_of
+from bitdust.storage.log import Begin, head_of
 from bitdust.storage.log_recovery import LogRecovery, SeenHead, highest, read_head
+from bitdust.storage.outdated import come_back, is_outdated, note_outdated
 from bitdust.storage.parting import take_back
 from bitdust.storage.paths import MASTER
 from bitdust.storage.ports import Events, Me, Ports, StorageWorld
@@ -73,6 +74,7 @@ class Index:
         self._stopped = False
         self._accept_loss = False
         self._recovered = True
+        self._outdated = False
         self._calls: set[Any] = set()
         self.reason = ""
         self.on_ack: Callable[[], None] = lambda: None
@@ -131,6 +133,15 @@ class Index:
         name = "my-backup-index-synchronized" if synchronized else "my-backup-index-out-of-sync"
         self._events.send(name, {} if synchronized else {"reason": self.reason})
         self.on_ack()
+        if synchronized and self._outdated:
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """All that I have said is safe; what others have said can only be learnt from the beginning."""
+        self._outdated = False
+        noted = self._catalog.change(note_outdated)
+        noted.addCallback(lambda _: self._ports.catalog_is_outdated())
+        noted.addErrback(lambda failure: self.log.failure("the catalog is not built again", failure))
 
     # what is safe
 
@@ -180,7 +191,8 @@ class Index:
         self._head_to_dht()
 
     def _push(self, supplier: bytes) -> None:
-        for device in self._catalog.devices():
+        mine = self._me.device.id
+        for device in sorted(self._catalog.devices(), key=lambda known: known != mine):
             if self._acked.get((supplier, device), 0) < self._catalog.end(device).sequence and self._may_send(device):
                 self._sending.add(supplier)
                 sending = Deferred.fromCoroutine(self._send(supplier, device))
@@ -216,7 +228,8 @@ class Index:
     def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
         if device != self._me.device.id:
             return self._heads[device][1]
-        head = head_of(self._me.fingerprint, device, end.sequence, end.hash, self._world.wall())
+        begin = begin_of(self._catalog.read, device)
+        head = head_of(self._me.fingerprint, device, end.sequence, end.hash, self._world.wall(), begin)
         return self._me.sign(Head.KIND, head.to_body()).to_bytes()
 
     def _advance(self, supplier: bytes, device: bytes, sequence: int) -> None:
@@ -231,7 +244,8 @@ class Index:
         row = self._catalog.read.execute(
             "SELECT hash FROM entries WHERE device=? AND sequence=?", (device, held)
         ).fetchone()
-        if held == 0 or (row is not None and bytes(row[0]) == digest):
+        forgotten = held < self._catalog.first_sequence(device)
+        if held == 0 or forgotten or (row is not None and bytes(row[0]) == digest):
             self._acked[supplier, device] = held
             return
         self.log.warn("a supplier holds log entries of this device that it does not know (up to {held})", held=held)
@@ -281,7 +295,8 @@ class Index:
         if self._in_dht is not None and self._in_dht[1] == end.sequence:
             return
         self._in_dht = (now, end.sequence)
-        head = head_of(self._me.fingerprint, device, end.sequence, end.hash, self._world.wall())
+        begin = Begin(begin_of(self._catalog.read, device).first)
+        head = head_of(self._me.fingerprint, device, end.sequence, end.hash, self._world.wall(), begin)
         putting = self._ports.publish_head(head, self._me.sign(Head.KIND, head.to_body()))
         putting.addErrback(
             lambda failure: self.log.info("the head is not in the DHT: {e}", e=failure.getErrorMessage())
@@ -307,6 +322,10 @@ class Index:
         )
         mine = self._me.device.id
         taken = highest(heads, mine) > self._catalog.end(mine).sequence
+        if self._recovered and is_outdated(self._catalog, heads):
+            self._outdated = True
+            await self._note(heads, 0)
+            return
         merged = await recovery.recover(heads, self._accept_loss)
         await self._note(heads, merged.entries)
         if taken:
@@ -372,6 +391,8 @@ class Index:
         def note(database: Any) -> None:
             database.executemany("INSERT OR REPLACE INTO log_acks VALUES(?, ?, ?)", rows)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
+            if was_recovering:
+                come_back(database)
             if entries and not was_recovering:
                 set_meta(database, "others-wrote", moment)
 

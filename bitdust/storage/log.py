@@ -130,6 +130,14 @@ def check_chain(entries: list[bytes], owner: bytes, device: bytes, after: tuple[
     return found
 
 
-def head_of(owner: bytes, device: bytes, sequence: int, digest: bytes, wall: float) -> Head:
+@frozen
+class Begin:
+    """Where a log begins since its last compaction, and up to where it tells the logs of other devices too."""
+
+    first: int | None = None
+    covers: list[dict[str, Any]] | None = None
+
+
+def head_of(owner: bytes, device: bytes, sequence: int, digest: bytes, wall: float, begin: Begin) -> Head:
     """The unsigned end of a log."""
-    return Head(owner, device, sequence, digest, int(wall))
+    return Head(owner, device, sequence, digest, int(wall), begin.first, begin.covers or None)

@@ -87,8 +87,12 @@ class LogRecovery:
         What was fetched is kept in either case. ``accept_loss`` goes on with what there is; the loss is logged.
         """
         merged = Merged()
-        for device in sorted({seen.head.device for seen in heads}):
-            await self._device(device, [seen for seen in heads if seen.head.device == device], merged)
+        devices = sorted({seen.head.device for seen in heads})
+        before = -1
+        while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
+            before, merged.missing = merged.entries, []
+            for device in devices:
+                await self._device(device, [seen for seen in heads if seen.head.device == device], merged)
         if merged.missing:
             self._report(merged, accept_loss)
         return merged
@@ -105,27 +109,30 @@ class LogRecovery:
         target = max(seen.head.sequence for seen in heads)
         proven = max((seen.head.sequence for seen in heads if seen.proven), default=0)
         by_height = sorted(heads, key=lambda seen: -seen.head.sequence)
+        begin = by_height[0].head.first or 1
         holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
         for holder in holders:
             if self._catalog.end(device).sequence >= target:
                 return
-            merged.entries += await self._from(holder, device, target)
+            merged.entries += await self._from(holder, device, begin, target)
         reached = self._catalog.end(device).sequence
         if reached < proven:
             merged.missing.append(Missing(device, reached + 1, proven))
 
-    async def _from(self, holder: bytes, device: bytes, target: int) -> int:
+    async def _from(self, holder: bytes, device: bytes, begin: int, target: int) -> int:
         """As many entries as one supplier gives; the number of them."""
         count = 0
         while (end := self._catalog.end(device)).sequence < target:
-            got = await outcome(self._fetch(holder, device, end.sequence + 1))
+            first = max(end.sequence + 1, begin)
+            got = await outcome(self._fetch(holder, device, first))
             if got.error is not None or not got.value:
                 return count
             try:
-                after = (end.sequence, end.hash) if end.sequence else None
+                after = (end.sequence, end.hash) if end.sequence and first == end.sequence + 1 else None
                 entries = check_chain(got.value, self._owner, device, after)
                 opened = [(entry, entry.open(self._secret(entry.epoch))) for entry in entries]
-                self._check_start(end.sequence, opened[0])
+                if after is None:
+                    self._check_start(opened[0])
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
@@ -133,10 +140,10 @@ class LogRecovery:
             count += len(opened)
         return count
 
-    def _check_start(self, known: int, first: tuple[Entry, Content]) -> None:
+    def _check_start(self, first: tuple[Entry, Content]) -> None:
         """A log begins with entry 1, or with the snapshot that stands for all before it."""
         entry, content = first
-        if known or entry.sequence == 1:
+        if entry.sequence == 1:
             return
         if not any(op["op"] == "snapshot" for op in content.ops):
             raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")

@@ -12,6 +12,7 @@ from bitdust.storage.catalog_ops import Op
 from bitdust.storage.log import Entry
 from bitdust.storage.paths import next_path_id
 
+_NOTHING_NEW = ("snapshot", "earlier")
 _TABLES = ("items", "versions", "version_packs", "gone", "seen", "labels")
 
 
@@ -26,7 +27,7 @@ def take_back(
     ops: list[Op] = []
     for (data,) in rows:
         entry = Entry.parse(bytes(data))
-        ops += entry.open(secret(entry.epoch)).ops
+        ops += (op for op in entry.open(secret(entry.epoch)).ops if op["op"] not in _NOTHING_NEW)
     names = _new_names(database, ops, number)
     return [_renamed(op, names) for op in ops]
 

@@ -157,5 +157,8 @@ class Ports(Protocol):
     def known_heads(self) -> "Deferred[list[Head]]":
         """Heads told by the DHT and by the key file from which this node was recovered."""
 
+    def catalog_is_outdated(self) -> None:
+        """Close the storage and open it again: the catalog is to be built anew from the suppliers."""
+
     def device_is_taken(self) -> None:
         """Suppliers hold log entries under this device's key that it does not know: it needs a new device key."""

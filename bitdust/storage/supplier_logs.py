@@ -63,7 +63,8 @@ def append(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: 
     if 0 < entry.sequence <= sequence:
         _same(database, entry, sequence, held)
     else:
-        if sequence and (entry.sequence != sequence + 1 or entry.previous != held):
+        begins = head.first == entry.sequence
+        if sequence and not begins and (entry.sequence != sequence + 1 or entry.previous != held):
             raise _conflict("the entry does not follow the last one that is held", sequence, held)
         if not sequence and entry.sequence == 1 and entry.previous != NOTHING_BEFORE:
             raise _conflict("a first entry has nothing before it", 0, NOTHING_BEFORE)
@@ -114,6 +115,22 @@ def _advance_head(database: sqlite3.Connection, entry: Entry, head: Head, signed
         database.execute(
             "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?)", (entry.owner, entry.device, head.sequence, signed_head)
         )
+        _forget_covered(database, head)
+
+
+def _forget_covered(database: sqlite3.Connection, head: Head) -> None:
+    """The log is here from its beginning to its end: what its snapshot stands for need not be kept any more."""
+    last_of = {covered["device"]: covered["sequence"] for covered in head.covers or ()}
+    if head.first is not None:
+        last_of[head.device] = head.first - 1
+    for device, sequence in last_of.items():
+        where = (head.owner, device, sequence)
+        freed = database.execute(
+            "SELECT sum(length(entry)) FROM log WHERE customer=? AND device=? AND sequence<=?", where
+        ).fetchone()[0]
+        if freed:
+            database.execute("DELETE FROM log WHERE customer=? AND device=? AND sequence<=?", where)
+            database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, head.owner))
 
 
 def _conflict(text: str, sequence: int, held: bytes) -> BitDustError:

@@ -15,6 +15,7 @@ MAX_SUPPLIERS = 64
 MIN_SUPPLIERS = 2
 ECC_CODE = "isa_l_rs_cauchy"
 MAX_ADDRESSES = 8
+MAX_COVERED = 64
 ADDRESS = Text(300)
 
 
@@ -242,7 +243,11 @@ class Family(Record):
 
 @frozen
 class Head(Record):
-    """The end of one device's catalog log: ``hash`` is the last entry's, ``sequence`` counts entries from 1."""
+    """The end of one device's catalog log: ``hash`` is the last entry's, ``sequence`` counts entries from 1.
+
+    After a compaction ``first`` is the entry with which the log begins now, and ``covers`` names up to which entry the
+    logs of other devices are told by it as well; what is older need not be kept.
+    """
 
     KIND: ClassVar[str] = "head"
     FIELDS: ClassVar[dict[str, Schema]] = {
@@ -251,6 +256,8 @@ class Head(Record):
         "sequence": Int(0),
         "hash": Bytes(32),
         "time": Int(),
+        "first": Optional(Int(1)),
+        "covers": Optional(ListOf(Struct({"device": Bytes(8), "sequence": Int(1)}), MAX_COVERED)),
     }
 
     owner: bytes
@@ -258,10 +265,16 @@ class Head(Record):
     sequence: int
     hash: bytes
     time: int
+    first: int | None = None
+    covers: list[dict[str, Any]] | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Head":
-        return cls(**cls.parse_fields(data))
+        """Raises `WireError`."""
+        head = cls(**cls.parse_fields(data))
+        if head.first is not None and head.first > head.sequence:
+            raise WireError("bad-field", f"head: the log begins with {head.first} and ends with {head.sequence}")
+        return head
 
 
 @frozen

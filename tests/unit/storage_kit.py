@@ -133,7 +133,7 @@ class Node:
         self.me.load()
         if not self.me.present:
             self._become(before)
-        self.taken = 0
+        self.taken = self.outdated = 0
         self.space: int | None = ROOM * around.k
         self.storage = Storage(self.world, self.settings, self, self.registry, self.me, self)
         self.sent = 0
@@ -271,6 +271,9 @@ class Node:
     def device_is_taken(self) -> None:
         self.taken += 1
         self.me.renew_device(revoke=False)
+
+    def catalog_is_outdated(self) -> None:
+        self.outdated += 1
 
     # what tests look at
 

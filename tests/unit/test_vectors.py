@@ -220,6 +220,7 @@ class Storage(VectorCase):
             self.refused_when_changed(data, lambda given, secret=secret: Entry.parse(given).open(secret), 60)
         head = self.signed("head", Head)
         self.assertEqual((head.sequence, head.hash), (2, hash_of(rows[1][0])))
+        self.assertEqual(self.signed("head after a compaction", Head).first, 2)
         swapped = [rows[1][0], rows[0][0]]
         self.assertRaises(WireError, check_chain, swapped, owner, ident, None)
         self.assertRaises(WireError, check_chain, [rows[1][0]], owner, ident, (1, bytes(32)))

@@ -196,6 +196,8 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
         yield vector(f"log entry {sequence}", data, content, secret=SECRET, hash=previous)
     head = Head(owner, device().id, len(contents), previous, WALL)
     yield vector("head", signed(head).to_bytes(), head, device=device().public)
+    begun = evolve(head, first=2, covers=[{"device": b"another1", "sequence": 7}])
+    yield vector("head after a compaction", signed(begun).to_bytes(), begun, device=device().public)
 
 
 def key_vectors() -> Iterator[Vector]:
