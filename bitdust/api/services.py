@@ -51,7 +51,7 @@ def _health(context: Context, service: dict[str, Any]) -> "Deferred[dict[str, An
 
 def _with_configs(context: Context, service: dict[str, Any]) -> dict[str, Any]:
     settings = context.settings
-    return service | {"configs": [settings.describe(key) for key in settings.children(service["config_path"])]}
+    return service | {"configs": [settings.describe(key) for key in settings.below(service["config_path"])]}
 
 
 @method(

@@ -167,8 +167,7 @@ class Networks:
         if secret.exists():
             write_safely(fresh / "apisecret", secret.read_bytes())
         mine, new = Settings(used / "config"), Settings(fresh / "config")
-        carried = [key for key in mine.keys() if key.startswith(CARRIED)]  # noqa: SIM118 - no dict
-        for key in carried:
+        for key in mine.below(CARRIED):
             if not mine.is_default(key):
                 new.set(key, mine.get(key))
         for key, hosts in ((KNOWN_NODES, definition.known_nodes), (KNOWN_SERVERS, definition.known_servers)):

@@ -107,6 +107,10 @@ class Settings:
         names = {key[len(head) :].partition("/")[0] for key in self._schema if key.startswith(head)}
         return sorted(head + name for name in names)
 
+    def below(self, folder: str) -> list[str]:
+        """Keys of a folder of settings, however deep."""
+        return [key for key in self._schema if key.startswith(folder.strip("/") + "/")]
+
     def _take(self, contents: Contents) -> None:
         """Parse all before anything is taken over, so that a broken file changes nothing."""
         values = {key: self._parsed(key, contents) for key in contents.values if key in self._schema}

@@ -710,3 +710,12 @@ class ProcessTests(NounCase):
 
         self.patch(process.sys, "stdin", None)
         self.assertEqual(self.code("process_debug"), "no-terminal")
+
+
+class ServicesListTests(NounCase):
+    def test_settings_of_a_service(self) -> None:
+        """With its settings a service shows all of them, those in folders of their own too."""
+        rows = {row["id"]: row for row in self.result("services_list", with_configs=True)}
+        keys = [option["key"] for option in rows["network"]["configs"]]
+        self.assertIn("services/network/proxy/host", keys)
+        self.assertIn("services/network/enabled", keys)
