@@ -45,6 +45,7 @@ setup(
             "mypy>=1.18",
             "openapi-spec-validator>=0.7",
             "prometheus_client>=0.21",
+            "pyyaml>=6",
             "ruff>=0.9",
             "schemathesis>=4.0",
         ],

@@ -1,10 +1,10 @@
 """Settings from the command line, with the node running or not."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bitdust.cli.asking import secret, somebody_is_there
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.lock import running_pid
 from bitdust.cli.main import Session
@@ -77,13 +77,6 @@ def open_settings(session: Session) -> "Settings":
         raise ApiError(error.code, str(error)) from None
 
 
-def read_line(key: str) -> str:
-    """A value that shall not stand in the command line."""
-    if sys.stdin.isatty():
-        return str(click.prompt(key, hide_input=True, default="", show_default=False, err=True))
-    return sys.stdin.readline().rstrip("\r\n")
-
-
 def _full(key: str) -> str:
     return SHORT_NAMES.get(key, key.strip("/"))
 
@@ -116,7 +109,7 @@ def set_setting(ctx: click.Context, key: str, value: str | None) -> None:
             return
         raise click.UsageError("a VALUE is missing")
     if value == "-":
-        value = read_line(key)
+        value = secret(None if somebody_is_there() else "-", key, twice=False, may_be_empty=True)
     elif _full(key).rpartition("/")[2] == "password" and value:
         raise click.UsageError("others on this machine can read command lines: give a password as - and type it")
     changed = write_setting(session, _full(key), value)
