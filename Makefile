@@ -25,7 +25,7 @@ $(READY): setup.py
 	touch $@
 
 lint: $(READY)
-	$(BIN)/ruff check bitdust tests benchmarks setup.py
+	$(BIN)/ruff check bitdust tests benchmarks examples setup.py
 	$(BIN)/ruff format --check --quiet bitdust
 
 types: $(READY)

@@ -31,7 +31,7 @@ same table as OpenAPI 3.1: `GET /openapi.json`, with the secret. What of older B
 | | |
 |---|---|
 | REST | port 8180 on loopback; arguments in path, query or a JSON dictionary as body; any method: `POST /api/<name>` |
-| WebSocket | `ws://localhost:8280?api_secret=…`; answers carry the `call_id` of the call; events come by themselves |
+| WebSocket | `ws://localhost:8280?api_secret=…`; answers carry the call's `call_id`; [all about it](websocket.md) |
 | command line | `bitdust api METHOD key=value …`; `bitdust help METHOD` shows its page |
 
 Every call needs the secret in `~/.bitdust/apisecret`: as header `api_secret` in REST, in the address of a WebSocket;
