@@ -102,21 +102,18 @@ async def identity_backup_check(
     mine = context.me.fingerprint
     if not (source_filepath or private_key_source):
         raise BadArgument("give 'source_filepath', 'private_key_source', or both")
+    path = local_path(source_filepath, "source_filepath") if source_filepath else None
     text = private_key_source or _read_key_file(source_filepath, "source_filepath")
     secret = passphrase.encode() if passphrase else None
     found = await context.world.run_in_thread(KeyFile.read, text, secret)
     if found.master.fingerprint != mine:
         text = f"this is the key file of another identity; it does not bring {context.me.global_id} back"
         raise BitDustError("wrong-key", text)
-    counts = not (source_filepath and _in_home(context, source_filepath))
+    counts = path is None or not path.resolve().is_relative_to(context.world.home.resolve())
     if counts:
         context.me.note_backup()
     told = {"checked": context.world.wall(), "fingerprint": mine.hex(), "idurls": [str(url) for url in found.idurls]}
     return ok(told | {"encrypted": is_locked(text), "counts": counts}, message=None if counts else IN_HOME)
-
-
-def _in_home(context: Context, name: str) -> bool:
-    return Path(name).resolve().is_relative_to(context.world.home.resolve())
 
 
 @method(

@@ -118,6 +118,8 @@ class IdentityTests(NounCase):
         self.assertEqual(self.code(check, source_filepath=str(folder / "locked")), "passphrase-needed")
         self.assertEqual(self.code(check, source_filepath=str(folder / "locked"), passphrase="w"), "wrong-passphrase")
         self.assertEqual(self.code(check, private_key_source="hello"), "not-a-key-file")
+        for path in ("relative", "/with\0nul", "/a/../b"):
+            self.assertEqual(self.code(check, private_key_source=mine.write(), source_filepath=path), "bad-path")
         inside = self.call(check, source_filepath=str((self.context.world.home / "mine").absolute()))
         self.assertEqual((inside["result"]["counts"], "keep another" in inside["message"]), (False, True))
         self.assertIsNone(health()["backup_checked"])

@@ -55,6 +55,10 @@ class FirstRunTests(TestCase):
         self.assertEqual(code, 0, output)
         self.assertIn("reminder: ", self.bitdust(node, "services")[1])
         self.assertIsNone(node.client.call("identity_get")["backup_checked"])
+        self.assertNotIn("backup-reminder", node.client.call("events_list"))
+        node.stop()
+        node.start()
+        self.assertIn("backup-reminder", node.client.call("events_list"))
         inside = node.home / "alice.key"
         self.assertEqual(self.bitdust(node, "init", "--yes", "--backup", str(inside))[0], 0)
         self.assertIsNone(node.client.call("identity_get")["backup_checked"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import services
+from bitdust.cli.manual import page
 from bitdust.services.graph import boot_order
 from bitdust.services.service import Service
 
@@ -44,6 +45,13 @@ class ServicesDocumentTests(SynchronousTestCase):
         """The needs of all services exist and form no circle."""
         order = boot_order({name: kind.needs for name, kind in service_classes().items()})
         self.assertEqual(len(order), len(service_classes()))
+
+
+class ManualPageTests(SynchronousTestCase):
+    def test_fresh(self) -> None:
+        """docs/man/bitdust.1 is what the commands say today."""
+        fresh = (ROOT / "docs" / "man" / "bitdust.1").read_text("utf-8") == page()
+        self.assertTrue(fresh, "a command changed: make api-docs, or python -m bitdust.cli.manual docs/man")
 
 
 class LinksTests(SynchronousTestCase):

@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.keyfile import is_locked, lock_key
+from bitdust.automats.kernel import Registry
+from bitdust.contacts.registration import Registration
+from bitdust.crypt.keyfile import KeyFile, is_locked, lock_key
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import home_lock as lock_module
 from bitdust.identity import me as me_module
@@ -149,6 +151,16 @@ class LockTests(LockCase):
         self.assertEqual(self.refused(lock.unlock(WORD)), "too-many-tries")
         self.assertEqual(len(started), 1)
         self.assertNoResult(trying)
+
+    def test_the_key_file_of_an_erased_identity(self) -> None:
+        """The key file that erasing puts aside guards the key as the home did: the same passphrase opens it."""
+        me, lock = self.again()
+        registration = Registration(self.world, None, Registry(self.clock), me, None)
+        self.assertFalse(is_locked(registration.kept_backup()))
+        self.do(lock.lock(WORD))
+        text = registration.kept_backup()
+        self.assertEqual(KeyFile.read(text, WORD.encode()).master.fingerprint, me.fingerprint)
+        self.assertNotIn("RSA PRIVATE", text)
 
     def test_short_and_long(self) -> None:
         """A passphrase that is short, or absurdly long, is refused before anything is written."""

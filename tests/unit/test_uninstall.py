@@ -85,10 +85,6 @@ class CompletionTests(PlacesCase):
 
 
 class ManualTests(PlacesCase):
-    def test_fresh(self) -> None:
-        """docs/man/bitdust.1 is what the commands say today."""
-        self.assertTrue((ROOT / "docs" / "man" / "bitdust.1").read_text("utf-8") == manual.page(), "make api-docs")
-
     def test_every_command(self) -> None:
         """Each command has its section, and no line of text is taken for a request."""
         page = manual.page()
