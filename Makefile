@@ -45,9 +45,9 @@ docs: $(READY)
 diagrams: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats
 
-# After every change of a method. In a merge conflict take any side of docs/api/ and bitdust/api/reference.json, then
-# run this: all of it is written from the table, and coverage.md by asking a daemon. (.gitattributes lets git join both
-# sides by itself.)
+# After every change of a method or a command. In a merge conflict take any side of docs/api/, docs/man/ and
+# bitdust/api/reference.json, then run this: all of it is written from the table and the commands, and coverage.md by
+# asking a daemon. (.gitattributes lets git join both sides by itself.)
 api-docs: $(READY)
 	$(BIN)/python -m bitdust.api.pages docs/api
 	$(BIN)/python -m bitdust.cli.manual docs/man

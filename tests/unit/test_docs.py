@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import services
-from bitdust.cli.manual import page
+from bitdust.cli import manual
 from bitdust.services.graph import boot_order
 from bitdust.services.service import Service
 
@@ -50,7 +50,7 @@ class ServicesDocumentTests(SynchronousTestCase):
 class ManualPageTests(SynchronousTestCase):
     def test_fresh(self) -> None:
         """docs/man/bitdust.1 is what the commands say today."""
-        fresh = (ROOT / "docs" / "man" / "bitdust.1").read_text("utf-8") == page()
+        fresh = (ROOT / "docs" / "man" / "bitdust.1").read_text("utf-8") == manual.page()
         self.assertTrue(fresh, "a command changed: make api-docs, or python -m bitdust.cli.manual docs/man")
 
 
