@@ -10,6 +10,7 @@ from bitdust.checkup.finding import Finding, bad, few, lasting, ok, warn
 
 CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
 OLD_BACKUP, OLD_COPY = 7 * 86_400.0, 365 * 86_400.0
+MAKE_BACKUP = "bitdust file create --folder NAME, then: bitdust file upload FOLDER NAME"
 SERVERS = "services/identity-propagate/known-servers"
 
 
@@ -50,13 +51,18 @@ def id_servers(seen: Sequence[Seen]) -> list[Finding]:
         hint = f"bitdust set {SERVERS} HOST:PORT"
         return [warn("ID servers", "no ID server is set; others cannot look you up by name", hint)]
     answering = [one for one in seen if one.status == 200]
-    silent = [f"{one.name} ({one.error or f'HTTP status {one.status}'})" for one in seen if one.status != 200]
+    silent = [_named(one.name, one.error or f"HTTP status {one.status}") for one in seen if one.status != 200]
     hint = f"look whether they run and the network lets you through, or take others: bitdust set {SERVERS} HOST:PORT"
     if not answering:
         return [bad("ID servers", f"none of {len(seen)} answers: {few(silent)}", hint)]
     if silent:
         return [warn("ID servers", f"{len(silent)} of {len(seen)} do not answer: {few(silent)}", hint)]
     return [ok("ID servers", f"{len(seen)} answer, the slowest after {max(one.seconds for one in seen):.2f} s")]
+
+
+def _named(name: str, error: str) -> str:
+    """The name with the reason, which often names it by itself."""
+    return error if name in error else f"{name} ({error})"
 
 
 @frozen
@@ -72,7 +78,7 @@ class Copy:
 def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
     """At each source lies my newest document."""
     foreign = [copy.idurl for copy in copies if copy.revision is not None and not copy.mine]
-    missing = [f"{copy.idurl} ({copy.error})" for copy in copies if copy.revision is None]
+    missing = [_named(copy.idurl, copy.error) for copy in copies if copy.revision is None]
     other = [copy for copy in copies if copy.mine and copy.revision not in (None, revision)]
     again = "it is sent again by itself within minutes, or at once by: bitdust service restart identity_propagate"
     findings = []
@@ -105,7 +111,7 @@ def key_backup(checked: float | None, now: float) -> list[Finding]:
 def last_backup(files: int, reliable: float | None, waiting: int, now: float) -> list[Finding]:
     """``reliable``: when the newest version was made of which every piece is at its supplier."""
     if not files:
-        return [warn("last backup", "nothing is backed up", "bitdust file upload FOLDER NAME")]
+        return [warn("last backup", "nothing is backed up", MAKE_BACKUP)]
     if reliable is None:
         hint = "see what is on its way: bitdust transfers; and whether suppliers are online: bitdust supplier list"
         return [bad("last backup", f"none of {files} files is whole at your suppliers yet", hint)]
@@ -190,6 +196,9 @@ def reachability(seen: Reached) -> list[Finding]:
     if not seen.own_port_open:
         hint = f"open TCP port {few(ports)} in the firewall of this machine"
         return [bad("reachability", f"not even this machine gets through to {few(list(seen.addresses))}", hint)]
+    if all(host == "localhost" or host.startswith(("127.", "::1")) for host in hosts):
+        hint = "unless that is meant: bitdust set services/network/interface ''"
+        return [warn("reachability", f"only programs of this machine get through to {few(list(seen.addresses))}", hint)]
     if not any(map(_is_public, hosts)):
         hint = f"forward TCP port {few(ports)} of your router to this machine, or use IPv6; you can reach others anyway"
         return [warn("reachability", f"only the local network knows the way to {few(list(seen.addresses))}", hint)]

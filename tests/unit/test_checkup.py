@@ -260,6 +260,9 @@ class JudgingTests(CheckupCase):
         found = judging.reachability(Reached(private, 0))
         self.assertEqual(self.verdicts(found), ["warn"])
         self.assertIn("forward TCP port 7771", found[0].hint)
+        found = judging.reachability(Reached(["tcp://127.0.0.1:7771"], 0))
+        self.assertEqual(self.verdicts(found), ["warn"])
+        self.assertIn("services/network/interface", found[0].hint)
 
     def test_dht(self) -> None:
         """Silent first nodes or a value that does not come back are bad; no first nodes at all is a warning."""
