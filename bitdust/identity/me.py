@@ -12,7 +12,7 @@ from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
-from bitdust.identity.backup_mark import MARK, read_mark, write_mark
+from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.document import Device, IdentityDocument, compare
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -48,6 +48,7 @@ class Me:
         self._certificate: DeviceCertificate | None = None
         self._addresses: list[str] = []
         self._ring = KeyRing()
+        self._mark: BackupMark | None = None
         self._locked_key = ""
         self.locked_because = ""
         """Why the passphrase that the node was told for its start did not open the keys."""
@@ -138,11 +139,14 @@ class Me:
     @property
     def backup_checked(self) -> float | None:
         """When a copy of my key file was last read back and found good (seconds since 1970), or None."""
-        return read_mark(self._folder).when(self.fingerprint)
+        if self._mark is None:
+            self._mark = read_mark(self._folder)
+        return self._mark.when(self.fingerprint)
 
     def note_backup(self) -> None:
         """A copy of my key file was just read back and is good."""
         write_mark(self._folder, self.fingerprint, self._world.wall())
+        self._mark = None
 
     @property
     def present(self) -> bool:
@@ -250,6 +254,7 @@ class Me:
             remove_safely(self._folder / MARK)
         else:
             write_mark(self._folder, master.fingerprint, self._world.wall())
+        self._mark = None
         write_safely(self._folder / "username", document.name.encode())
         self._master, self._device, self._document = master, device, document
         self._certificate = certify(master, device.public, known.number)
