@@ -29,7 +29,10 @@ def entries() -> list[Entry]:
 
 def find(name: str, generation: str = "") -> Entry | None:
     """The method that a generation of the API has under that name, or None."""
-    found = [one for one in entries() if name in (one["name"], *one["other_names"])]
+    methods = entries()
+    if generation not in {one.get("generation", "") for one in methods}:
+        return None
+    found = [one for one in methods if name in (one["name"], *one["other_names"])]
     return next((one for one in found if one.get("generation", "") == generation), next(iter(found), None))
 
 
@@ -60,7 +63,8 @@ def show_list() -> None:
     for one in methods:
         if one["noun"] != noun:
             noun = one["noun"]
-            click.secho(f"\n{noun}", bold=True)
+            year = one.get("generation", "")
+            click.secho(f"\n{noun}" + (f"  (bitdust api --generation {year} METHOD)" if year else ""), bold=True)
         click.echo(f"  {one['name'].ljust(width)}  {_shortened(_first_sentence(one['doc']), room)}")
     click.echo("\nbitdust help METHOD explains one; bitdust api METHOD key=value … calls it")
 
@@ -113,8 +117,8 @@ def _explained(param: Entry) -> str:
 
 
 def _wrapped(text: str, indent: str) -> Iterator[str]:
-    """Lines that fit; codes and names are not broken at their hyphens."""
-    for number, paragraph in enumerate(text.split("\n\n")):
+    """Lines that fit; codes and names are not broken at their hyphens. A terminal needs no marks around what is code."""
+    for number, paragraph in enumerate(text.replace("``", "").split("\n\n")):
         if number:
             yield ""
         yield from textwrap.wrap(
@@ -123,7 +127,7 @@ def _wrapped(text: str, indent: str) -> Iterator[str]:
 
 
 def _first_sentence(doc: str) -> str:
-    return doc.partition("\n\n")[0].partition(". ")[0].removesuffix(".")
+    return doc.replace("``", "").partition("\n\n")[0].partition(". ")[0].removesuffix(".")
 
 
 def _shortened(text: str, room: int | None) -> str:

@@ -176,6 +176,7 @@ class TerminalTests(SynchronousTestCase):
             (("help", "file_uplod_start"), "file_upload_start"),
             (("help", "indentity"), "identity"),
             (("api", "confg_get", "--help"), "config_get"),
+            (("api", "--generation", "1999", "config_get", "--help"), "config_get"),
         ):
             result = run(self.mktemp(), *words)
             self.assertEqual(result.exit_code, 2)
