@@ -11,7 +11,7 @@ from bitdust.api.arguments import BadArgument, parse_json
 from bitdust.cli.client import ApiError
 from bitdust.cli.main import Session
 from bitdust.cli.output import printable, show_json
-from bitdust.cli.reference import find, method_names, show_list, show_page, suggestion
+from bitdust.cli.reference import find, method_names, show_list, show_page, suggestion, years
 
 METHOD = re.compile(r"[A-Za-z0-9_]{1,100}")
 YEAR = re.compile(r"(\d{4})?", re.ASCII)
@@ -54,6 +54,10 @@ def api(ctx: click.Context, generation: str, method: str | None, arguments: tupl
 
 def show_method(name: str, generation: str) -> None:
     """The page of a method; raises `click.UsageError` that names near ones."""
+    if generation and generation not in years():
+        raise click.UsageError(
+            f"there is no API of {printable(generation)}; older ones that are kept: {', '.join(years())}"
+        )
     found = find(name, generation)
     if found is None:
         raise click.UsageError(f"there is no API method {name!r}{suggestion(name, method_names())}")

@@ -29,11 +29,15 @@ def entries() -> list[Entry]:
 
 def find(name: str, generation: str = "") -> Entry | None:
     """The method that a generation of the API has under that name, or None."""
-    methods = entries()
-    if generation not in {one.get("generation", "") for one in methods}:
+    if generation and generation not in years():
         return None
-    found = [one for one in methods if name in (one["name"], *one["other_names"])]
+    found = [one for one in entries() if name in (one["name"], *one["other_names"])]
     return next((one for one in found if one.get("generation", "") == generation), next(iter(found), None))
+
+
+def years() -> list[str]:
+    """Older generations of the API that are kept."""
+    return sorted({one["generation"] for one in entries() if "generation" in one})
 
 
 def near(name: str, names: Iterable[str]) -> list[str]:
@@ -117,7 +121,7 @@ def _explained(param: Entry) -> str:
 
 
 def _wrapped(text: str, indent: str) -> Iterator[str]:
-    """Lines that fit; codes and names are not broken at their hyphens. A terminal needs no marks around what is code."""
+    """Lines that fit; codes are not broken at their hyphens, and a terminal needs no marks around them."""
     for number, paragraph in enumerate(text.replace("``", "").split("\n\n")):
         if number:
             yield ""

@@ -176,13 +176,20 @@ class TerminalTests(SynchronousTestCase):
             (("help", "file_uplod_start"), "file_upload_start"),
             (("help", "indentity"), "identity"),
             (("api", "confg_get", "--help"), "config_get"),
-            (("api", "--generation", "1999", "config_get", "--help"), "config_get"),
         ):
             result = run(self.mktemp(), *words)
             self.assertEqual(result.exit_code, 2)
             self.assertIn("did you mean", result.output)
             self.assertIn(meant, result.output)
         self.assertEqual(reference.suggestion("zzzzzz", ["config_get"]), "")
+
+    def test_other_years(self) -> None:
+        """The page of a method of 2016 is its own; a year that is not kept is refused with those that are."""
+        self.assertIn("POST /2016/config_get", self.show("api", "--generation", "2016", "config_get", "--help"))
+        self.assertNotIn("/2016/", self.show("api", "config_get", "--help"))
+        result = run(self.mktemp(), "api", "--generation", "1999", "config_get", "--help")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("older ones that are kept: 2016", result.output)
 
     def test_reads_what_the_generator_writes(self) -> None:
         """What a table says arrives on the terminal through the file."""
