@@ -69,7 +69,7 @@ async def identity_create(
 )
 def identity_backup(context: Context, destination_filepath: str, passphrase: str | None, overwrite: bool) -> Envelope:
     """Write a key file: your private key, where your identity lies, and hints for finding your suppliers again."""
-    text = context.registration.backup(passphrase.encode() if passphrase else None)
+    text = context.registration.backup(_secret(passphrase))
     if not destination_filepath:
         return ok({"result": text}, message=WARNING)
     path = local_path(destination_filepath, "destination_filepath")
@@ -104,7 +104,7 @@ async def identity_backup_check(
         raise BadArgument("give 'source_filepath', 'private_key_source', or both")
     path = local_path(source_filepath, "source_filepath") if source_filepath else None
     text = private_key_source or _read_key_file(source_filepath, "source_filepath")
-    secret = passphrase.encode() if passphrase else None
+    secret = _secret(passphrase)
     found = await context.world.run_in_thread(KeyFile.read, text, secret)
     if found.master.fingerprint != mine:
         text = f"this is the key file of another identity; it does not bring {context.me.global_id} back"
@@ -125,7 +125,7 @@ async def identity_backup_check(
 async def identity_lock(context: Context, passphrase: str) -> Envelope:
     """Keep the private keys of the home under a passphrase. The node goes on; from its next start on it waits for
     `identity_unlock`. Where they were locked before, this is the new passphrase."""
-    await context.home_lock.lock(passphrase)
+    await context.home_lock.lock(_line(passphrase))
     return ok({"locked": True}, message="remember the passphrase: without it only your key file brings you back")
 
 
@@ -142,10 +142,23 @@ async def identity_unlock(context: Context, passphrase: str, permanently: bool) 
     """Open the locked keys of the home; services that waited for them start. After a wrong passphrase the next one is
     taken after a pause that grows (``too-many-tries``, with ``seconds``)."""
     if permanently:
-        await context.home_lock.remove(passphrase)
+        await context.home_lock.remove(_line(passphrase))
     else:
-        await context.home_lock.unlock(passphrase)
+        await context.home_lock.unlock(_line(passphrase))
     return _mine(context, False)
+
+
+def _line(passphrase: str) -> str:
+    """A passphrase is one line: the end of it, which files and pipes bring along, is not a part of it."""
+    return passphrase.rstrip("\r\n")
+
+
+def _secret(passphrase: str | None) -> bytes | None:
+    """None where there is none. An empty line is an accident, and must not leave a key without its passphrase."""
+    line = _line(passphrase or "")
+    if passphrase and not line:
+        raise BitDustError("bad-passphrase", "the passphrase is an empty line")
+    return line.encode() or None
 
 
 def _may_replace(context: Context, path: Path) -> bool:
@@ -188,7 +201,7 @@ async def identity_recover(
         raise BadArgument("give either 'private_key_source' or 'private_key_local_file'")
     _refuse_second(context)
     text = private_key_source or _read_key_file(private_key_local_file or "", "private_key_local_file")
-    secret = passphrase.encode() if passphrase else None
+    secret = _secret(passphrase)
     await following(context.registration.recover(text, secret, known_idurl))
     return await _joined(context, join_network)
 

@@ -123,7 +123,8 @@ class IdentityTests(NounCase):
         inside = self.call(check, source_filepath=str((self.context.world.home / "mine").absolute()))
         self.assertEqual((inside["result"]["counts"], "keep another" in inside["message"]), (False, True))
         self.assertIsNone(health()["backup_checked"])
-        found = self.result(check, source_filepath=str(folder / "locked"), passphrase="word")
+        self.assertEqual(self.code(check, source_filepath=str(folder / "locked"), passphrase="\n"), "bad-passphrase")
+        found = self.result(check, source_filepath=str(folder / "locked"), passphrase="word\n")
         self.assertEqual((found["counts"], found["encrypted"], found["checked"]), (True, True, 1000.0))
         self.assertEqual(health()["backup_checked"], 1000.0)
         self.assertEqual(self.result("identity_get")["backup_checked"], 1000.0)
@@ -132,7 +133,7 @@ class IdentityTests(NounCase):
         """A locked node tells so in its health, in every answer that needs the identity, and opens by passphrase."""
         self.become_alice()
         self.context.home_lock = HomeLock(self.context.world, self.context.me)
-        self.assertEqual(self.result("identity_lock", passphrase="correct horse"), {"locked": True})
+        self.assertEqual(self.result("identity_lock", passphrase="correct horse\r\n"), {"locked": True})
         self.context.me = Me(self.context.world, self.context.events)
         self.context.me.load()
         self.context.home_lock = HomeLock(self.context.world, self.context.me)
