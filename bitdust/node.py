@@ -149,6 +149,7 @@ class Node:
             has_data=self._has_data,
             addresses_of=gateway.known_addresses,
             moved=self._has_moved,
+            address_of=lambda who: session.address if (session := gateway.session_with(who)) else None,
         )
         departures = Departures(home / "metadata" / "departures")
         hiring = Hiring(

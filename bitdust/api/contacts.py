@@ -14,7 +14,8 @@ CUSTOMER = Param(
     "customer_id", default=None, aliases=("id", "customer_idurl"), help="global id or IDURL; me if left out"
 )
 SUPPLIER = (
-    "{position, idurl, global_id, supplier_state, connected, contact_state, reason, contract, notice, replaces, used?}"
+    "{position, idurl, global_id, supplier_state, connected, contact_state, address, reason, contract, notice,"
+    " replaces, used?}"
 )
 
 

@@ -39,7 +39,7 @@ def supplier() -> None:
 def list_suppliers(session: Session, customer: str | None = None) -> None:
     """Your suppliers, by position."""
     arguments = {"customer_id": customer} if customer else {}
-    columns = ["position", "global_id", "supplier_state", "contact_state", "replaces", "notice", "idurl"]
+    columns = ["position", "global_id", "supplier_state", "contact_state", "address", "replaces", "notice", "idurl"]
     rows = session.call("suppliers_list", **arguments) or []
     if session.as_json:
         show_json(rows)

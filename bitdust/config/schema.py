@@ -129,6 +129,8 @@ _OPTIONS = (
     _bool(
         "services/employer/replace-critically-offline-enabled", True, "replace the lost", "Replace suppliers that left."
     ),
+    _bool("services/employer/spread-enabled", True, "spread suppliers", "Never too many suppliers in one network."),
+    _bool("services/employer/spread-private-enabled", False, "spread in private", "Count private addresses as well."),
     _text("services/employer/candidates", "candidates", "Identity URLs of nodes to hire before others."),
     _number("services/gateway/p2p-timeout", 15, "patience with peers", "Seconds without progress.", 1, 600, "seconds"),
     Option(

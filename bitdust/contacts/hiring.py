@@ -23,6 +23,7 @@ from bitdust.contacts.orphans import Orphans
 from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings
 from bitdust.contacts.replacing import Replacing
 from bitdust.contacts.searching import CANDIDATES, HiringPorts, Searches
+from bitdust.contacts.spread import Spread
 from bitdust.outcome import outcome
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family, Scheme
@@ -58,6 +59,7 @@ class SupplierShown:
     since: float
     departure: Departure | None = None
     leaving: bytes | None = None
+    address: str | None = None
 
 
 class Hiring:
@@ -94,6 +96,7 @@ class Hiring:
         self.replacing = Replacing(me, family, departures, book, publisher, events, identities, self._change)
         self._orphans = Orphans(world.clock, book, family, lambda who: self._connector(who).send("disconnect"))
         self.ports = ports or HiringPorts()
+        self._spread = Spread(settings, family, self.ports.address_of)
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._places: dict[bytes, Wish] = {}
         self._lost_since: dict[bytes, float] = {}
@@ -171,15 +174,15 @@ class Hiring:
         family = self._family.current
         return [] if family is None else [self._shown(place, who) for place, who in enumerate(family.suppliers)]
 
-    def _shown(self, position: int, fingerprint: bytes | None) -> SupplierShown:
-        connector = self._connectors.get(fingerprint) if fingerprint is not None else None
-        departure = self._departures.of(fingerprint) if fingerprint is not None else None
+    def _shown(self, position: int, who: bytes | None) -> SupplierShown:
         leaving = self.replacing.leaving(position)
+        if who is None:
+            return SupplierShown(position, None, "DISCONNECTED", "", 0.0, None, leaving)
+        departure, address, connector = self._departures.of(who), self._spread.address(who), self._connectors.get(who)
         if connector is None:
-            return SupplierShown(position, fingerprint, "DISCONNECTED", "", 0.0, departure, leaving)
-        return SupplierShown(
-            position, fingerprint, connector.state, connector.reason, connector.since, departure, leaving
-        )
+            return SupplierShown(position, who, "DISCONNECTED", "", 0.0, departure, leaving, address)
+        state, reason, since = connector.state, connector.reason, connector.since
+        return SupplierShown(position, who, state, reason, since, departure, leaving, address)
 
     def connected(self) -> int:
         """How many suppliers of the family are CONNECTED."""
@@ -349,6 +352,8 @@ class Hiring:
         return Deferred.fromCoroutine(self._ask(position, candidate.fingerprint))
 
     async def _ask(self, position: int, supplier: bytes) -> Any:
+        if self.chosen(position) != supplier:
+            self._spread.check(supplier, self._name(supplier), position, self._size(), self._places)
         self._places[supplier] = self._wish(position)
         connector = self._connector(supplier)
         connector.send("connect")
@@ -429,9 +434,12 @@ class Hiring:
         return evolve(wish, least=0) if contract is None else wish
 
     def _wish(self, position: int) -> Wish:
-        n = self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
+        n = self._size()
         room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k)
         return Wish(room=room, n=n, position=position, least=room)
+
+    def _size(self) -> int:
+        return self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
 
     def _connector(self, supplier: bytes) -> SupplierConnector:
         connector = self._connectors.get(supplier)

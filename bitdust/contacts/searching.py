@@ -39,7 +39,8 @@ class HiringPorts:
     """What the services connect: lookups in the DHT and at ID servers, and what is known of data and peers.
 
     ``addresses_of`` gives the addresses that a peer told in its session, for the hints in the family record. ``moved``
-    tells whether everything that belongs to a place lies at a supplier.
+    tells whether everything that belongs to a place lies at a supplier; ``address_of`` gives the other end of the
+    session with a peer, which is proven, and None without a session.
     """
 
     random_supplier: "Callable[[frozenset[bytes]], Deferred[Candidate | None]]" = _nobody
@@ -49,6 +50,7 @@ class HiringPorts:
     network_up: Callable[[], bool] = lambda: True
     addresses_of: Callable[[bytes], list[str]] = lambda fingerprint: []
     moved: Callable[[int, bytes], bool] = lambda position, supplier: True
+    address_of: Callable[[bytes], str | None] = lambda fingerprint: None
 
 
 class Employer(Protocol):
@@ -193,11 +195,18 @@ class Searches:
         for _ in range(LOOKUPS):
             node = await self._ports.random_supplier(self.excluded())
             if node is None:
-                return None
+                break
             if node.fingerprint not in self.excluded():
                 search.asked = node.fingerprint
                 return node
+        self._tell_why()
         return None
+
+    def _tell_why(self) -> None:
+        """Where everybody who is known has said no: raise that, rather than that nobody is known."""
+        reasons = [why for who, why in self._why.items() if why and self._refused(who)]
+        if reasons:
+            raise BitDustError("no-candidate", "; ".join(dict.fromkeys(reasons[-3:])))
 
     def _chosen(self, search: _Search, chosen: bytes) -> Candidate | None:
         if self._refused(chosen):

@@ -75,6 +75,7 @@ class SuppliersView:
             "contact_state": self._presence.state(who) if who is not None else "OFFLINE",
             "reason": shown.reason,
             "contract": show_contract(self._book.of(who)) if who is not None else None,
+            "address": shown.address or "",
             "notice": _notice(shown.departure),
             "replaces": Names.of(self._identities(shown.leaving)).global_id if shown.leaving is not None else "",
         }

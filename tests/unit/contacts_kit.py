@@ -28,6 +28,8 @@ SETTINGS = {
     "services/customer/needed-space": 4 * GB,
     "services/employer/replace-critically-offline-enabled": True,
     "services/employer/candidates": "",
+    "services/employer/spread-enabled": True,
+    "services/employer/spread-private-enabled": False,
     "services/customer-patrol/customer-idle-days": 0,
     "services/supplier/donated-space": 8 * GB,
 }
@@ -162,6 +164,7 @@ class Town:
         self.in_dht: list[Family] = []
         self.dht_error: Exception | None = None
         self.data = False
+        self.addresses: dict[bytes, str] = {}
         self.unmoved: set[tuple[int, bytes]] = set()
         self.sent: list[tuple] = []
         self.living()
@@ -201,6 +204,7 @@ class Town:
                 self.identify,
                 lambda: succeed(None),
                 lambda: self.data,
+                address_of=self.addresses.get,
                 moved=lambda position, supplier: (position, supplier) not in self.unmoved,
             ),
         )
