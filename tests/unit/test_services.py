@@ -105,7 +105,12 @@ class DriverTests(SynchronousTestCase):
 
     def driver(self) -> Driver:
         return Driver(
-            self.registry, self.clock, self.settings, self.events, lambda: self.identity, lambda: 0.5,
+            self.registry,
+            self.clock,
+            self.settings,
+            self.events,
+            lambda: self.identity,
+            lambda: 0.5,
             [self.supplier, self.network, self.gateway],
         )
 
