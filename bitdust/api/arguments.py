@@ -134,13 +134,15 @@ def depth(value: Any, most: int = MAX_JSON_DEPTH + 1) -> int:
 def parse_json(data: bytes | str) -> Any:
     """JSON without NaN, duplicate keys and endless nesting; raises `BadArgument`."""
     try:
-        value = _DECODER.decode(data if isinstance(data, str) else data.decode(json.detect_encoding(data)))
+        text = data if isinstance(data, str) else data.decode(json.detect_encoding(data))
+        value = _DECODER.decode(text)
     except RecursionError:
         raise BadArgument("not JSON: it has too many levels") from None
     except ValueError as error:
         reason = "a number has too many digits" if "int_max_str_digits" in str(error) else error
         raise BadArgument(f"not JSON: {reason}") from error
-    if depth(value, MAX_JSON_DEPTH + AROUND_ARGUMENTS + 1) > MAX_JSON_DEPTH + AROUND_ARGUMENTS:
+    most = MAX_JSON_DEPTH + AROUND_ARGUMENTS
+    if text.count("[") + text.count("{") > most and depth(value, most + 1) > most:
         raise BadArgument(f"JSON of more than {MAX_JSON_DEPTH} levels")
     return value
 

@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bitdust.api.methods import TABLE
+from bitdust.web import outflow
 from bitdust.web.server import ApiServer
 from tests.api.fakes import FakeContext
 
@@ -103,6 +104,18 @@ class HostileTests(TestCase):
         gaps = [json.loads(gap) for gap in re.findall(rb'"type":"gap","payload":(\{.*?\})', slow.heard)]
         missed = {number for gap in gaps for number in range(gap["from"], gap["to"] + 1)}
         self.assertEqual(sorted([*seen, *missed]), numbers)
+
+    async def test_a_sleeper_is_closed(self) -> None:
+        """Who takes nothing for too long is closed with 4008, and hears that when it wakes up in time."""
+        self.patch(outflow, "STALLED", 0.1)
+        raw = await self.connect("&events=x")
+        raw.transport.pauseProducing()
+        socket = self.server._sockets.connections.all()[0]
+        while socket.state == socket.STATE_OPEN:
+            self.context.events.send("x", {"pad": "x" * 60_000})
+            await deferLater(reactor, 0.001)
+        raw.transport.resumeProducing()
+        await self.until(lambda: b"\x0f\xa8too slow: nothing was read" in raw.heard[-200:])
 
     async def test_calls_without_reading(self) -> None:
         """A client that asks and asks and reads no answer is not listened to any more; others are served."""
