@@ -42,7 +42,9 @@ def measure(nodes: Sequence[NodeProcess], minutes: float) -> list[tuple[str, flo
         for reading in readings:
             reading.look()
     seconds = time.monotonic() - begin
-    return [(one.node.name, 100 * (cpu_seconds([one.node.pid]) - one.cpu) / seconds, one.memory) for one in readings]
+    return [
+        (one.node.name, 100 * (cpu_seconds([one.node.pid]) - one.cpu) / seconds, one.memory) for one in readings
+    ]
 
 
 def network(base: Path, suppliers: int) -> ProcessNetwork:

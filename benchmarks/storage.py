@@ -101,7 +101,9 @@ class Bench:
     def upload(self, local: Path, remote: str, folder: bool = False) -> None:
         """One upload until it is safe."""
         self.customer.client.call("file_create", remote_path=remote, as_folder=folder, exist_ok=True)
-        self.customer.client.call("file_upload_start", local_path=str(local), remote_path=remote, wait_result=True)
+        self.customer.client.call(
+            "file_upload_start", local_path=str(local), remote_path=remote, wait_result=True
+        )
 
     def download(self, remote: str, target: Path) -> None:
         """One download until it is whole."""

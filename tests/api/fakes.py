@@ -31,20 +31,9 @@ class FakeDriver:
     def info(self, name: str) -> dict[str, Any]:
         short = self._name(name)
         state, reason = self.states[short]
-        return {
-            "index": 1,
-            "id": short,
-            "name": f"service_{short}",
-            "state": state,
-            "reason": reason,
-            "since": 0.0,
-            "enabled": state == "ON",
-            "installed": True,
-            "config_path": "services/" + short.replace("_", "-"),
-            "depends": [],
-            "root_distance": 0,
-            "duty": "",
-        }
+        return {"index": 1, "id": short, "name": f"service_{short}", "state": state, "reason": reason, "since": 0.0,
+                "enabled": state == "ON", "installed": True, "config_path": "services/" + short.replace("_", "-"),
+                "depends": [], "root_distance": 0, "duty": ""}
 
     def list(self) -> list[dict[str, Any]]:
         return [self.info(name) for name in self.states]
@@ -87,14 +76,8 @@ class FakeContext:
     def __init__(self, clock: Any, folder: str, reactor: Any = None) -> None:
         home = Path(folder)
         home.mkdir(parents=True, exist_ok=True)
-        self.world = World(
-            clock,
-            ReactorNetwork(reactor),
-            home,
-            wall=lambda: 1000.0,
-            entropy=os.urandom,
-            run_in_thread=lambda call, *args: succeed(call(*args)),
-        )
+        self.world = World(clock, ReactorNetwork(reactor), home, wall=lambda: 1000.0, entropy=os.urandom,
+                           run_in_thread=lambda call, *args: succeed(call(*args)))
         self.settings = Settings(home / "config")
         self.settings.set("interface/api/rest-http-port", 0)
         self.settings.set("interface/api/web-socket-port", 0)

@@ -53,10 +53,8 @@ class EventsTests(FollowingCase):
         envelope = self.call("automat_events_start", index=self.kitchen.index)
         self.assertEqual((envelope["status"], envelope["result"]["id"]), ("OK", "tap(kitchen)"))
         self.turn(self.kitchen, self.garden)
-        self.assertEqual(
-            [(one["id"], one["old"], one["new"], one["event"]) for one in self.told],
-            [("tap(kitchen)", "SHUT", "OPEN", "turn")],
-        )
+        self.assertEqual([(one["id"], one["old"], one["new"], one["event"]) for one in self.told],
+                         [("tap(kitchen)", "SHUT", "OPEN", "turn")])
         self.assertEqual(self.call("automat_events_stop", index=self.kitchen.index)["status"], "OK")
         self.turn(self.kitchen)
         self.assertEqual(len(self.told), 1)

@@ -33,26 +33,16 @@ class TreeTests(SynchronousTestCase):
 
     def test_each_once(self) -> None:
         """Every service stands once, under the need that is furthest from the ground; other needs are named."""
-        rows = self.rows(
-            {
-                "network": (),
-                "keys": (),
-                "gateway": ("network",),
-                "dht": ("network",),
-                "hookups": ("gateway", "dht", "keys"),
-                "last": ("hookups",),
-            }
-        )
+        rows = self.rows({"network": (), "keys": (), "gateway": ("network",), "dht": ("network",),
+                          "hookups": ("gateway", "dht", "keys"), "last": ("hookups",)})
         shown = [row["service"] for row in in_tree(rows)]
-        self.assertEqual(
-            shown, ["network", "├─ dht", "└─ gateway", "   └─ hookups [dht, keys]", "      └─ last", "keys"]
-        )
+        self.assertEqual(shown, ["network", "├─ dht", "└─ gateway", "   └─ hookups [dht, keys]",
+                                 "      └─ last", "keys"])
 
     def test_a_need_that_is_not_listed(self) -> None:
         """A service whose needs are unknown stands on the ground."""
-        self.assertEqual(
-            in_tree([{"name": "service_a", "root_distance": 1, "depends": ["service_b"]}])[0]["service"], "a [b]"
-        )
+        self.assertEqual(in_tree([{"name": "service_a", "root_distance": 1, "depends": ["service_b"]}])[0]["service"],
+                         "a [b]")
 
 
 class ServicesTests(OnlineCase):
@@ -112,10 +102,8 @@ class RestartTests(SynchronousTestCase):
             found = moves(client, "")
             words = [next(found) for _ in range(4)]
             self.assertRaises(ApiError, next, found)
-        self.assertEqual(
-            [str(word.get("notice", word.get("id")))[:20] for word in words],
-            ["the node does not an", "the node is back", "3 moves were left ou", "a"],
-        )
+        self.assertEqual([str(word.get("notice", word.get("id")))[:20] for word in words],
+                         ["the node does not an", "the node is back", "3 moves were left ou", "a"])
 
 
 class LogTests(SynchronousTestCase):

@@ -92,6 +92,7 @@ class ServiceOffTests(NounCase):
             text = f"service_{row.service}() is not started: its socket was taken away"
             self.assertEqual(envelope["errors"], [text])
 
+
     def test_disabled(self) -> None:
         """A service that was switched off says by which setting."""
         self.context.driver.states["supplier"] = ("OFF", "")
@@ -409,9 +410,8 @@ class ContactTests(NounCase):
 
     def test_space(self) -> None:
         """Figures come from where they are counted."""
-        self.context.space = Anything(
-            donated=lambda: {"donated": 1}, consumed=lambda: {"needed": 2}, local=lambda: succeed({"total": 3})
-        )
+        self.context.space = Anything(donated=lambda: {"donated": 1}, consumed=lambda: {"needed": 2},
+                                      local=lambda: succeed({"total": 3}))
         found = [self.result(f"space_{name}") for name in ("donated", "consumed", "local")]
         self.assertEqual(found, [{"donated": 1}, {"needed": 2}, {"total": 3}])
 
@@ -511,12 +511,12 @@ class TreeTests(NounCase):
         going = [{"packet_id": "aa", "items": [{"size": 100, "bytes_sent": 25}]}]
         going.append({"packet_id": "bb", "items": [{"size": 0, "bytes_sent": 0}]})
         coming = [{"packet_id": "cc", "size": 10, "bytes_received": 10}]
-        self.context.gateway = Anything(outbox=Anything(packets=lambda: going), inbox=Anything(packets=lambda: coming))
-        rows = self.result("streams_list")
-        self.assertEqual(
-            [(row["stream_id"], row["type"], row["progress"]) for row in rows],
-            [("aa", "out", "25%"), ("cc", "in", "100%")],
+        self.context.gateway = Anything(
+            outbox=Anything(packets=lambda: going), inbox=Anything(packets=lambda: coming)
         )
+        rows = self.result("streams_list")
+        self.assertEqual([(row["stream_id"], row["type"], row["progress"]) for row in rows],
+                         [("aa", "out", "25%"), ("cc", "in", "100%")])
         self.assertEqual(self.result("streams_list", protocols="udp"), [])
 
 
@@ -525,7 +525,9 @@ class NetworkTests(NounCase):
         super().setUp()
         for name in ("gateway", "p2p_hookups"):
             self.context.driver.states[name] = ("ON", "")
-        self.context.driver.when_on = lambda name: succeed("ON") if self.context.driver.is_on(name) else Deferred()
+        self.context.driver.when_on = lambda name: (
+            succeed("ON") if self.context.driver.is_on(name) else Deferred()
+        )
 
     def test_connected(self) -> None:
         """OK at once when everything is ON; otherwise the reason, after the time that was given."""
@@ -571,10 +573,8 @@ class NetworksTests(NounCase):
         self.context.settings.set("services/entangled-dht/known-nodes", "seed.example:14441, [::1]:9,genesis")
         told = self.result("network_configuration")
         self.assertEqual((told["current_network"], told["name"], told["networks"]), ("default", "default", ["default"]))
-        self.assertEqual(
-            told["service_entangled_dht"]["known_nodes"],
-            [{"host": "seed.example", "udp_port": 14441}, {"host": "[::1]", "udp_port": 9}],
-        )
+        self.assertEqual(told["service_entangled_dht"]["known_nodes"],
+                         [{"host": "seed.example", "udp_port": 14441}, {"host": "[::1]", "udp_port": 9}])
         self.assertEqual(told["service_entangled_dht"]["bucket_size"], 20)
 
     def test_create_and_select(self) -> None:

@@ -13,15 +13,8 @@ from tests.grid.test_main_job import GridCase
 FIELDS = {
     "config": {"options"},
     "identity": {"ready", "cache", "cache_ids", "cache_contacts"},
-    "contact": {
-        "active",
-        "correspondents",
-        "customers",
-        "suppliers_hired",
-        "suppliers_total",
-        "suppliers_active",
-        "customer_assistants",
-    },
+    "contact": {"active", "correspondents", "customers", "suppliers_hired", "suppliers_total", "suppliers_active",
+                "customer_assistants"},
     "service": {"active"},
     "key": {"registered"},
     "file": {"items", "files", "folders", "files_size", "folders_size", "backups_size", "customers"},
@@ -96,19 +89,8 @@ class DoctorTests(FiguresCase):
     def test_whole_node(self) -> None:
         """Of a healthy node every check comes to an end; when half of its suppliers die, they are missed."""
         found = {row["check"]: row["verdict"] for row in self.call(self.alice, "process_checkup")["findings"]}
-        well = (
-            "identity",
-            "services",
-            "settings",
-            "permissions",
-            "ID servers",
-            "my identity",
-            "DHT",
-            "suppliers",
-            "last backup",
-            "key size",
-            "libraries",
-        )
+        well = ("identity", "services", "settings", "permissions", "ID servers", "my identity", "DHT", "suppliers",
+                "last backup", "key size", "libraries")
         self.assertEqual({name: found[name] for name in well}, dict.fromkeys(well, "ok"))
         self.assertEqual((found["key backup"], found["clock"]), ("bad", "bad"), "the grid's clock is not the server's")
         for supplier in self.suppliers:

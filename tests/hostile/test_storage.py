@@ -64,7 +64,6 @@ class HostileSuppliersTests(SynchronousTestCase):
 
     def test_forged_logs_are_refused(self) -> None:
         """Entries that a supplier made up, with whatever numbers, neither replace nor delete anything of mine."""
-
         def forge(reply):
             entries = decode(reply.payload, 16 * MB)
             return Reply(reply.fields, encode([entry[:-5] + os.urandom(5) for entry in entries]))
@@ -78,7 +77,6 @@ class HostileSuppliersTests(SynchronousTestCase):
 
     def test_forged_heads_are_refused(self) -> None:
         """Heads of a billion entries that no device of mine signed hold nothing up and replace nothing."""
-
         def forge(reply):
             heads = decode(reply.payload, MB)
             return Reply(reply.fields, encode([head[:-64] + os.urandom(64) for head in heads]))
@@ -165,3 +163,5 @@ class FullDiskTests(SynchronousTestCase):
         self.assertEqual((self.base / "back" / "file").read_bytes(), b"old")
         self.node.download("file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+
+

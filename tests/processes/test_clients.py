@@ -87,10 +87,8 @@ class ClientsTests(ProcessTests):
         self.network.others.append(lonely)
         lonely.configure(QUIET | NO_CUSTOMER | NO_SUPPLIER)
         lonely.start()
-        self.assertEqual(
-            RestClient(lonely).errors("POST", "identity/create/v1", {"username": "lonely"}),
-            ["network connection error"],
-        )
+        self.assertEqual(RestClient(lonely).errors("POST", "identity/create/v1", {"username": "lonely"}),
+                         ["network connection error"])
         self.client = self.start("customer-1", NO_SUPPLIER | {"services/customer/suppliers-number": "2"})
         self.settings()
         self.network_rows()
@@ -102,11 +100,8 @@ class ClientsTests(ProcessTests):
         self.assertEqual(list(self.base.glob("*/logs/exception_*.log")), [])
 
     def settings(self) -> None:
-        for key, value in (
-            ("services/employer/candidates", ""),
-            ("services/customer/suppliers-number", "2"),
-            ("services/identity-propagate/automatic-rotate-enabled", "false"),
-        ):
+        for key, value in (("services/employer/candidates", ""), ("services/customer/suppliers-number", "2"),
+                           ("services/identity-propagate/automatic-rotate-enabled", "false")):
             self.client.ok("POST", "config/set/v1", {"key": key, "value": value})
 
     def network_rows(self) -> None:
@@ -148,18 +143,14 @@ class ClientsTests(ProcessTests):
         missing = {"remote_path": remote, "destination_folder": str(self.base / "down"), "wait_result": "1"}
         self.assertIn("was not found in the catalog", self.client.errors("POST", "file/download/start/v1", missing)[0])
         self.client.ok("POST", "file/create/v1", {"remote_path": remote})
-        self.client.ok(
-            "POST", "file/upload/start/v1", {"remote_path": remote, "local_path": str(local), "wait_result": "1"}
-        )
+        self.client.ok("POST", "file/upload/start/v1",
+                       {"remote_path": remote, "local_path": str(local), "wait_result": "1"})
 
         def reliable() -> bool:
             running = self.client.ok("GET", "file/upload/v1")
             rows = [row for row in self.client.ok("GET", "file/list/all/v1") if row["remote_path"] == remote]
-            return (
-                not running["pending"]
-                and not running["running"]
-                and all(version["reliable"] == "100%" for version in rows[0]["versions"])
-            )
+            return not running["pending"] and not running["running"] and all(
+                version["reliable"] == "100%" for version in rows[0]["versions"])
 
         wait_for(reliable, "a reliable version")
         self.client.ok("POST", "file/download/start/v1", missing)
@@ -180,9 +171,8 @@ class ClientsTests(ProcessTests):
         self.assertIn("state", self.client.ok("GET", "automat/info/v1", index=index))
         self.client.ok("GET", "user/ping/v1", id=self.urls["supplier-1"], timeout=30, retries=2)
         value = {"data": "1", "type": "skip_validation", "key": "k1"}
-        wrote = self.client.ok(
-            "POST", "dht/value/set/v1", {"key": "k1", "record_type": "skip_validation", "value": value}
-        )
+        wrote = self.client.ok("POST", "dht/value/set/v1",
+                               {"key": "k1", "record_type": "skip_validation", "value": value})
         self.assertEqual((wrote["write"], wrote["key"], wrote["value"]), ("success", "k1", value))
         self.assertTrue(wrote["closest_nodes"])
         found = self.client.ok("GET", "dht/value/get/v1", record_type="skip_validation", key="k1")

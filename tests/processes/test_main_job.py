@@ -104,7 +104,9 @@ class MainJobTests(ProcessTests):
         for word in ("known-nodes", "known-servers", "candidates"):
             self.assertNotIn(word, written)
         target = self.base / "restored"
-        again.client.call("file_download_start", remote_path="precious", destination_path=str(target), wait_result=True)
+        again.client.call(
+            "file_download_start", remote_path="precious", destination_path=str(target), wait_result=True
+        )
         self.assertEqual(differences(before, snapshot(target / "precious")), [])
         self.assertEqual(list((again.home / "logs").glob("exception_*")), [])
 

@@ -203,11 +203,7 @@ class Shop:
         self.retiring = False
         self.documents: dict[bytes, FakeDocument] = {}
         self.store = SupplierStore(
-            self.world,
-            self.settings,
-            folder,
-            supplier=lambda: self.me.fingerprint,
-            disk=self.disk,
+            self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk,
             is_retiring=lambda: self.retiring,
         )
         self.rows = SupplierRows(self.store, self, Said)

@@ -79,11 +79,9 @@ class MeasureTests(SynchronousTestCase):
 
     def test_the_soft_limit_is_raised(self) -> None:
         """A process that may open more than it does by default does so; one that may not says how many."""
-        code = (
-            "import resource; from bitdust.budget import *\n"
-            "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 900)); print(raise_open_files())\n"
+        code = "import resource; from bitdust.budget import *\n" \
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 900)); print(raise_open_files())\n" \
             "print(resource.getrlimit(resource.RLIMIT_NOFILE)); print(raise_open_files())"
-        )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout.split("\n")[:3], ["900", "(900, 900)", "900"])
 

@@ -23,10 +23,8 @@ class DesktopTests(SynchronousTestCase):
         self.assertEqual(self.desktop("xdg-open", DISPLAY=":0").show_folder(path), self.folder)
         self.desktop("gio", WAYLAND_DISPLAY="wayland-0").show_folder(self.folder)
         self.desktop("open").show_page("http://127.0.0.1:8180/")
-        self.assertEqual(
-            self.spawned,
-            [["xdg-open", str(self.folder)], ["gio", "open", str(self.folder)], ["open", "http://127.0.0.1:8180/"]],
-        )
+        self.assertEqual(self.spawned, [["xdg-open", str(self.folder)], ["gio", "open", str(self.folder)],
+                                        ["open", "http://127.0.0.1:8180/"]])
 
     def test_nobody_would_see_it(self) -> None:
         """Without a program, without a screen, and for what is no page, nothing is started."""
@@ -37,7 +35,6 @@ class DesktopTests(SynchronousTestCase):
 
     def test_a_program_that_does_not_start(self) -> None:
         """A program that the system refuses to start is named."""
-
         def refuse(words: list[str]) -> None:
             raise PermissionError(13, "Permission denied")
 

@@ -30,7 +30,7 @@ class UnitTests(SynchronousTestCase):
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         path = folder / "bitdust.service"
-        path.write_text(Unit("/bin/sh", folder / 'a home with 50% "quotes" and $dollars', "/opt/a b").text())
+        path.write_text(Unit("/bin/sh", folder / "a home with 50% \"quotes\" and $dollars", "/opt/a b").text())
         environment = os.environ | {"XDG_RUNTIME_DIR": str(folder)}
         command = ["systemd-analyze", "verify", "--user", "--man=no", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -105,12 +105,7 @@ class DriverTests(SynchronousTestCase):
 
     def driver(self) -> Driver:
         return Driver(
-            self.registry,
-            self.clock,
-            self.settings,
-            self.events,
-            lambda: self.identity,
-            lambda: 0.5,
+            self.registry, self.clock, self.settings, self.events, lambda: self.identity, lambda: 0.5,
             [self.supplier, self.network, self.gateway],
         )
 

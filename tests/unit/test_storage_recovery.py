@@ -120,9 +120,9 @@ class NewMachineTests(RecoveryCase):
         for supplier, heads in zip(self.around.suppliers, old, strict=True):
             supplier.shop.store.heads = lambda _, heads=heads: heads
             full = supplier.shop.store.entries
-            supplier.shop.store.entries = lambda who, device, first, most, full=full: full(who, device, first, most)[
-                : max(0, last - first + 1)
-            ]
+            supplier.shop.store.entries = lambda who, device, first, most, full=full: (
+                full(who, device, first, most)[: max(0, last - first + 1)]
+            )
         node = self.again()
         self.assertFalse(node.storage.core.index.recovered)
 
