@@ -1,6 +1,17 @@
-"""``python -m benchmarks NAME [options]``: every figure that is claimed, measured again."""
+"""``python -m benchmarks NAME [options]``: every figure that is claimed, measured again.
+
+============  =====================================================================================================
+catalog       100,000 files: listing a folder, starting with them
+commands      every simple command, and the start of a node
+dht_bench     the hash table: put, get, CPU and memory, deaths
+idle          CPU and memory of a network that does nothing
+rest          `process_health` requests a second
+storage       upload, download, small files, second versions, frozen suppliers, with the peer beside it if wished
+============  =====================================================================================================
+"""
 
 import importlib
+import os
 import pkgutil
 import sys
 
@@ -14,6 +25,7 @@ def main() -> int:
     if name not in names:
         print(f"there is no benchmark {name!r}; there are: {', '.join(names)}", file=sys.stderr)
         return 2
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nodes are measured as they are installed: compiled once
     module = importlib.import_module(f"benchmarks.{name}")
     result: int = module.main(rest)
     return result

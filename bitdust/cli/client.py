@@ -1,6 +1,5 @@
 """A small client of a node's REST API, over the standard library."""
 
-import http.client
 import json
 from pathlib import Path
 from typing import Any
@@ -76,6 +75,8 @@ class ApiClient:
         return answer
 
     def _ask(self, path: str, body: bytes) -> dict[str, Any]:
+        import http.client  # a third of what `bitdust --help` would load, and of no use to it
+
         headers = {"api_secret": self.secret, "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._timeout)
         try:
