@@ -95,7 +95,7 @@ class Node:
 
     def __init__(self, world: World, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
-        prepare_home(world.home)
+        self._upgraded = prepare_home(world.home)
         self.world = world
         self.settings = Settings(world.home / "config")
         self.events = Events(world.clock, world.wall, run=world.entropy(8).hex())
@@ -315,6 +315,7 @@ class Node:
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
+        self._tell_upgrades()
         self.load_home()
         await self._unlock()
         self._remind()
@@ -332,6 +333,12 @@ class Node:
         self.parts.retirement.load()
         self.parts.family.load()
         self._watch_identity()
+
+    def _tell_upgrades(self) -> None:
+        for step in self._upgraded:
+            told = {"before": step.before, "after": step.after, "what": step.what}
+            self.log.info("the home went from format {before} to {after}: {what}", **told)
+            self.events.send("home-upgraded", told)
 
     async def _unlock(self) -> None:
         """Open locked keys where this node was told a passphrase; where it is wrong, the node waits as a locked one."""

@@ -102,3 +102,4 @@ class FirstRunTests(TestCase):
         self.assertEqual(json.loads((node.home / "format").read_text().splitlines()[0]), FORMAT)
         self.assertTrue((node.home / "before-format-2" / "modes").exists())
         self.assertEqual(node.client.call("identity_get")["name"], "alice")
+        self.assertEqual(node.client.call("events_list")["home-upgraded"], 1)
