@@ -48,10 +48,9 @@ class Tally:
         times.spans[bisect_left(BOUNDS, seconds)] += 1
         times.seconds += seconds
         if self._logs:
-            status, code = envelope["status"], envelope.get("code", "")
-            milliseconds = f"{seconds * 1000:.1f}"
+            outcome = " ".join(filter(None, (envelope["status"], envelope.get("code"))))
             self.log.info(
-                "{name} {status} {code} {ms} ms", paper="api", name=name, status=status, code=code, ms=milliseconds
+                "{name} {outcome} {ms} ms", paper="api", name=name, outcome=outcome, ms=f"{seconds * 1000:.1f}"
             )
         return envelope
 

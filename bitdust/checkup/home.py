@@ -61,7 +61,7 @@ def _write(home: Path) -> Iterator[Finding]:
 def _room(home: Path, free: int, kept: int, promised: int) -> Iterator[Finding]:
     if free < NOTHING:
         hint = "delete something, or move the home to a larger disk; uploads and customers' pieces stop meanwhile"
-        yield bad("disk", f"the disk of {home} is full: {in_words(free)} are free", hint)
+        yield bad("disk", f"only {in_words(free)} are free on the disk of {home}", hint)
     elif free < kept:
         text = f"{in_words(free)} are free on the disk of {home}, and {in_words(kept)} have to stay free"
         text += ": pieces, uploads and downloads are refused"
@@ -114,7 +114,7 @@ def permissions(home: Path) -> list[Finding]:
             foreign.append(str(path))
     findings = []
     if open_to_others:
-        hint = f"chmod go= {' '.join(open_to_others)}   and make a new key if somebody else uses this machine"
+        hint = f"chmod go= {' '.join(open_to_others)}; if others use this machine, they may have read it"
         findings.append(bad("permissions", f"others may read {few(open_to_others)}", hint))
     if foreign:
         hint = f"run BitDust as the user who owns the home, or: chown -R {os.geteuid()} {home}"

@@ -87,7 +87,7 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
         findings.append(bad("my identity", f"somebody else's document lies at {few(foreign)}", hint))
     if missing:
         verdict = bad if len(missing) == len(copies) else warn
-        findings.append(verdict("my identity", f"it is not found at {few(missing)}", again))
+        findings.append(verdict("my identity", f"not found: {few(missing)}", again))
     newer = [f"{copy.idurl} (revision {copy.revision})" for copy in other if (copy.revision or 0) > revision]
     older = [f"{copy.idurl} (revision {copy.revision})" for copy in other if (copy.revision or 0) < revision]
     if newer:

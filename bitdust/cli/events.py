@@ -24,6 +24,13 @@ def event() -> None:
 @click.pass_obj
 def listen(session: Session, count: int | None) -> None:
     """Print events as they happen, until Ctrl-C."""
+    try:
+        _follow(session, count)
+    except KeyboardInterrupt:
+        return
+
+
+def _follow(session: Session, count: int | None) -> None:
     client = ApiClient(session.home, timeout=POLL_SECONDS + 30)
     consumer = f"cli-{secrets.token_hex(8)}"
     seen = 0

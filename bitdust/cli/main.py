@@ -75,6 +75,12 @@ EXIT_CODES = "Exit codes: 0 done, 1 error, 2 wrong usage."
 class LazyGroup(click.Group):
     """Knows its commands by name; imports one when it is called."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``--json`` may stand anywhere before a ``--``."""
+        end = args.index("--") if "--" in args else len(args)
+        words = [word for word in args[:end] if word != "--json"]
+        return super().parse_args(ctx, ["--json"] * (len(words) < end) + words + args[end:])
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order of the table."""
         return list(COMMANDS)

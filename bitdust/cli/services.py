@@ -28,8 +28,13 @@ def services(session: Session, flat: bool = False, with_health: bool = False) ->
             row["health"] = "healthy" if row.get("healthy") else row.get("health")
         columns = ["service", "state", "since", *(["health"] if with_health else []), "reason"]
         show_table(shown, columns, "there are no services")
-    if any(row["enabled"] and not row["healthy"] for row in rows if with_health):
+    if with_health and any(is_ill(row) for row in rows):
         raise SystemExit(1)
+
+
+def is_ill(row: Row) -> bool:
+    """Enabled and not healthy; one that only waits for another, which is ill itself or was switched off, is not."""
+    return bool(row["enabled"] and not row["healthy"] and row["state"] != "DEPENDS_OFF")
 
 
 def short(name: str) -> str:

@@ -16,7 +16,7 @@ from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.log import Tail
 from bitdust.cli.main import cli
 from bitdust.cli.processes import wait_for
-from bitdust.cli.services import in_tree
+from bitdust.cli.services import in_tree, is_ill
 from bitdust.cli.states import moves
 from bitdust.log.rotation import Room, RotatingFile
 from bitdust.services.graph import boot_order, root_distances
@@ -56,6 +56,7 @@ class ServicesTests(OnlineCase):
         with mock.patch.object(self.context.driver, "info", lambda name: info(name) | {"enabled": True}):
             result = await self.run_cli("services", "--health")
         self.assertEqual(result.exit_code, 1)
+        self.assertFalse(is_ill({"enabled": True, "healthy": False, "state": "DEPENDS_OFF"}))
         self.assertRegex(result.output, r"network +ON .*healthy")
         self.assertRegex(result.output, r"supplier +OFF .*no space")
 

@@ -2,8 +2,11 @@
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from twisted.logger import globalLogPublisher
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
@@ -83,6 +86,36 @@ class MetricsTests(FiguresCase):
         self.assertEqual(float(values['bitdust_api_request_seconds_count{method="process_info",status="OK"}']), 1.0)
         self.assertEqual(float(values['bitdust_machines{kind="fire_hire",state="READY"}']), 1.0)
         self.assertIn("bitdust_donated_bytes", metrics.page(self.suppliers[0].node).decode())
+
+
+class LogSettingsTests(FiguresCase):
+    def papers(self) -> dict[str, int]:
+        """How many entries came for each log while calls, packets and machines were at work."""
+        found: Counter[str] = Counter()
+
+        def keep(entry: dict[str, Any]) -> None:
+            found[entry.get("paper", "")] += 1
+
+        globalLogPublisher.addObserver(keep)
+        try:
+            self.call(self.alice, "suppliers_ping")
+            self.grid.run(1)
+        finally:
+            globalLogPublisher.removeObserver(keep)
+        del found[""]
+        return dict(found)
+
+    def test_live(self) -> None:
+        """Each setting switches its own log on and off while the node runs, and no other one."""
+        self.assertEqual(self.papers(), {})
+        for setting, paper in (("api", "api"), ("packet", "packet"), ("automat-transitions", "automats"),
+                               ("automat-events", "automats")):
+            self.alice.node.settings.set(f"logs/{setting}-enabled", True)
+            found = self.papers()
+            self.assertEqual(list(found), [paper])
+            self.assertGreater(found[paper], 0)
+            self.alice.node.settings.set(f"logs/{setting}-enabled", False)
+        self.assertEqual(self.papers(), {})
 
 
 class DoctorTests(FiguresCase):

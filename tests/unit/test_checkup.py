@@ -445,7 +445,7 @@ class CommandTests(CheckupCase):
     def test_stopped(self) -> None:
         """With the node stopped it says so, looks at what it can, and ends with 1; Twisted is not even loaded."""
         folder = self.folder()
-        done = self.run_cli("--appdir", str(folder), "--json", "doctor")
+        done = self.run_cli("--appdir", str(folder), "doctor", "--json")
         found = {row["check"]: row["verdict"] for row in json.loads(done.stdout)}
         self.assertEqual((done.returncode, found["node"], found["libraries"]), (1, "bad", "ok"))
         self.assertNotIn("twisted", done.stderr)
