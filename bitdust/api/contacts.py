@@ -3,7 +3,7 @@
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
-from bitdust.api.people import find_person, names_of
+from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
@@ -24,7 +24,7 @@ SUPPLIER = (
     params=(CUSTOMER, VERBOSE),
     service="customer",
     returns=f"[{SUPPLIER}]",
-    errors=("not-found",),
+    errors=NO_PERSON,
 )
 async def suppliers_list(context: Context, customer_id: str | None, verbose: bool) -> Envelope:
     """My suppliers by position; an empty place has no IDURL."""
@@ -47,7 +47,7 @@ async def suppliers_ping(context: Context) -> Envelope:
     service="entangled_dht",
     other_names=("suppliers_dht_lookup",),
     returns="{customer_idurl, suppliers, ecc_map, revision, publisher_idurl, timestamp}",
-    errors=("not-found", "unknown-user"),
+    errors=NO_PERSON,
 )
 async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envelope:
     """The suppliers of a customer, as its signed record in the DHT tells."""

@@ -5,7 +5,7 @@ from typing import Any
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, ok
-from bitdust.api.people import find_person
+from bitdust.api.people import NO_PERSON, find_person
 from bitdust.api.table import Param, Route, method
 from bitdust.contacts.retirement import DEFAULT_DAYS
 from bitdust.wire.errors import BitDustError
@@ -53,7 +53,7 @@ async def the_supplier(context: Context, position: int | None, supplier_id: str 
     ),
     service="employer",
     returns="{supplier, new_supplier}",
-    errors=("bad-argument", "not-found", "exists", "unknown-user"),
+    errors=("bad-argument", "not-found", "exists", *NO_PERSON),
 )
 async def supplier_change(
     context: Context, position: int | None, supplier_id: str | None, new_supplier_id: str | None
@@ -131,7 +131,7 @@ def _what_is_lost(context: Context, everybody: bool) -> str:
     ),
     service="supplier",
     returns="{customer, freed, kept, until}",
-    errors=("not-found", "unknown-user"),
+    errors=("not-found", *NO_PERSON),
 )
 async def customer_reject(context: Context, customer_id: str, at_once: bool) -> Envelope:
     """Stop supporting a customer: it is told, nothing more is taken from it, and it can fetch what lies here until its

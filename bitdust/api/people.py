@@ -11,6 +11,8 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import idurl_of
 
 FINGERPRINT_DIGITS = 64
+NO_PERSON = ("unknown-user", "bad-name", "not-found", "network-error")
+"""The codes with which `find_person` fails, for the errors of methods that use it."""
 
 
 async def find_person(context: Context, user: str) -> IdentityDocument:

@@ -5,7 +5,7 @@ from twisted.internet.defer import TimeoutError
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, ok
-from bitdust.api.people import find_person
+from bitdust.api.people import NO_PERSON, find_person
 from bitdust.api.table import Param, Route, method
 from bitdust.identity.document import IdentityDocument
 from bitdust.transport.outbox import NoAnswer
@@ -26,7 +26,7 @@ USER = Param(
     ),
     service="gateway",
     returns="{global_id, idurl, seconds}",
-    errors=("no-answer", "unknown-user"),
+    errors=("no-answer", *NO_PERSON),
 )
 async def user_ping(context: Context, user_id: str, timeout: float | None, retries: int) -> Envelope:
     """Ask another node for a sign of life."""
@@ -55,7 +55,7 @@ async def user_ping(context: Context, user_id: str, timeout: float | None, retri
     params=(USER,),
     service="p2p_hookups",
     returns="{global_id, idurl, contact_state}",
-    errors=("unknown-user",),
+    errors=NO_PERSON,
 )
 async def user_status(context: Context, user_id: str) -> Envelope:
     """Whether another node is connected, as far as this one knows; nobody is asked."""
@@ -68,7 +68,7 @@ async def user_status(context: Context, user_id: str) -> Envelope:
     params=(USER, Param("timeout", Kind.NUMBER, None, help="seconds", low=0.1, high=300)),
     service="p2p_hookups",
     returns="{global_id, idurl, contact_state}",
-    errors=("unknown-user", "not-connected"),
+    errors=(*NO_PERSON, "not-connected"),
 )
 async def user_status_check(context: Context, user_id: str, timeout: float | None) -> Envelope:
     """Make sure whether another node is connected: it is asked where that is not known."""

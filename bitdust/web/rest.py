@@ -29,7 +29,7 @@ from bitdust.web import metrics
 from bitdust.web.channel import ENDLESS_BODY, JSON_HEADERS, ApiChannel
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard, Refusal
-from bitdust.web.render import pretty
+from bitdust.web.render import compact, pretty
 from bitdust.wire.errors import BitDustError
 
 MAX_BODY = 1 << 20
@@ -94,7 +94,7 @@ class RestApi:
             request.put_header(b"Allow", b"GET")
             return request.refuse(Refusal(405, "bad-verb", f"{openapi.PATH} takes GET"))
         if self._openapi is None:
-            self._openapi = pretty(openapi.document(self.table))
+            self._openapi = compact(openapi.document(self.table))
         return request.show(self._openapi)
 
     def _call(self, request: "ApiRequest") -> None:

@@ -8,7 +8,7 @@ from bitdust.api import contracts, users
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed
-from bitdust.api.people import find_person
+from bitdust.api.people import NO_PERSON, find_person
 from bitdust.api.table import Param
 from bitdust.api.year2016.shapes import day_first, method_2016, said
 from bitdust.transport.outbox import NoAnswer
@@ -123,7 +123,7 @@ async def customers_ping(context: Context) -> Envelope:
     ),
     service="gateway",
     returns="'(signed.Packet[Ack(Identity) bob|bob for alice], in_70_19828906(DONE))'",
-    errors=("no-answer", "unknown-user", "bad-name"),
+    errors=("no-answer", *NO_PERSON, "bad-name"),
 )
 async def ping(context: Context, idurl: str, timeout: float) -> Envelope:
     """Ask another node for a sign of life: its identity is read where it is not known, a session is made, my Identity
