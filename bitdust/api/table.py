@@ -161,8 +161,8 @@ def method(
         name, doc = call.__name__, inspect.cleandoc(call.__doc__ or "")
         own = (Route("POST", f"/{generation}/{name}"),) if generation else ()
         return Method(
-            name, declared, (*own, *routes), service, doc, returns, tuple(dict.fromkeys(errors)), call, tuple(other_names),
-            body, example, generation,
+            name, declared, (*own, *routes), service, doc, returns, tuple(dict.fromkeys(errors)), call,
+            tuple(other_names), body, example, generation,
         )  # fmt: skip
 
     return declare
