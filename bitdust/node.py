@@ -183,7 +183,8 @@ class Node:
         retirement.tell = notices.tell_all
         customers = Customers(store, presence, events)
         families = CustomerFamilies(registry, store, self._dht_joint, identities, presence.is_online)
-        places = Places(Path(settings.get("paths/backups") or home / "spool"), home / "temp", folder)
+        databases = tuple(home / name for name in ("catalog.db", "customers.db", "dht.db"))
+        places = Places(Path(settings.get("paths/backups") or home / "spool"), home / "temp", folder, databases)
 
         def new_dht() -> DHTNode:
             device = me.device if me.present else DeviceKey.generate(world.entropy)
@@ -235,7 +236,7 @@ class Node:
                 places,
                 world.run_in_thread,
                 lambda: store if store.is_open else None,
-                storage.used,
+                storage.used_and_per_supplier,
                 lambda: family.current.n if family.current else None,
             ),
             storage=storage,

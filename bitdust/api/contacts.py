@@ -73,7 +73,8 @@ async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envel
     Route("GET", "/customer/list/v1", ("/cu/l",)),
     params=(VERBOSE,),
     service="supplier",
-    returns="[{position, idurl, global_id, fingerprint, contact_state, customer_state, contract, used?}]",
+    returns="[{position, idurl, global_id, fingerprint, contact_state, customer_state, contract, used?,"
+    " quota?, pieces?, missing?, log_bytes?, last_seen?, until?}]",
 )
 def customers_list(context: Context, verbose: bool) -> Envelope:
     """My customers; ``position`` is my place in the customer's family."""

@@ -25,8 +25,9 @@ def space_consumed(context: Context) -> Envelope:
 
 @method(
     Route("GET", "/space/local/v1", ("/sp/l",)),
-    returns="{backups, customers, temp, total, disktotal, diskfree, total_percent, diskfree_percent, *_str}",
+    returns="{backups, customers, temp, databases, total, disktotal, diskfree, total_percent, diskfree_percent, *_str}",
 )
 async def space_local(context: Context) -> Envelope:
-    """What this node takes on its own disk: pieces that wait (backups), pieces of customers, unfinished files."""
+    """What this node takes on its own disk: pieces that wait (backups), pieces of customers, unfinished files,
+    and the databases of catalog, customers and DHT."""
     return ok(await context.space.local())

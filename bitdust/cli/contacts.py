@@ -13,7 +13,7 @@ from bitdust.cli.output import show_json, show_table, size
 SPACE_FIELDS = (
     ("given to others", "space_donated", ("donated", "consumed", "used", "free", "real")),
     ("kept by others", "space_consumed", ("needed", "used", "available", "needed_per_supplier", "used_per_supplier")),
-    ("on this disk", "space_local", ("backups", "customers", "temp", "total", "diskfree", "disktotal")),
+    ("on this disk", "space_local", ("backups", "customers", "temp", "databases", "total", "diskfree", "disktotal")),
 )
 
 
@@ -142,8 +142,14 @@ def customer() -> None:
 @customer.command("list")
 @click.pass_obj
 def list_customers(session: Session) -> None:
-    """Your customers."""
-    _list(session, "customers_list", ["position", "global_id", "contact_state", "idurl"], "you have no customers yet")
+    """Your customers: what each uses of its quota, and how its contract stands."""
+    rows = session.call("customers_list", verbose=True) or []
+    if session.as_json:
+        show_json(rows)
+        return
+    sizes = [{**row, "used": size(row["used"]), "quota": size(row["quota"])} for row in rows]
+    columns = ["global_id", "contact_state", "customer_state", "used", "quota", "pieces", "idurl"]
+    show_table(sizes, columns, "you have no customers yet")
 
 
 @customer.command("reject")

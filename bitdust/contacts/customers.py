@@ -20,6 +20,8 @@ class CustomersStore(Protocol):
 
     def contract_of(self, customer: bytes, /) -> Promise | None: ...
 
+    def holdings(self, customer: bytes, /) -> tuple[int, int]: ...
+
 
 class Customers:
     """I know who my customers are, and that hearing from one renews its contract."""
@@ -56,7 +58,12 @@ class Customers:
         self._events.send("customer-not-renewed", {"reason": reason})
 
     def list(self, verbose: bool = False) -> list[dict[str, Any]]:
-        """One entry a customer; ``position`` is my place in its family."""
+        """One entry a customer; ``position`` is my place in its family.
+
+        A verbose entry has ``used`` bytes of its ``quota`` in ``pieces``, ``missing`` bytes that the disk has lost,
+        ``log_bytes`` beside the quota, ``last_seen`` (to the hour, since the epoch), and ``until``, before which
+        nothing is deleted.
+        """
         return [self._entry(kept, verbose) for kept in self._store.customers()]
 
     def _entry(self, kept: Promise, verbose: bool) -> dict[str, Any]:
@@ -71,7 +78,16 @@ class Customers:
             "contract": show_contract(kept.contract),
         }
         if verbose:
-            entry |= {"used": kept.used, "log_bytes": kept.log_bytes, "until": kept.until}
+            pieces, missing = self._store.holdings(customer)
+            entry |= {
+                "used": kept.used,
+                "quota": kept.contract.room,
+                "pieces": pieces,
+                "missing": missing,
+                "log_bytes": kept.log_bytes,
+                "last_seen": kept.contract.since,
+                "until": kept.purge_at or kept.until,
+            }
         return entry
 
     def ping(self) -> "Deferred[int]":

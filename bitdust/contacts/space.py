@@ -1,8 +1,17 @@
 """Figures of space: what I give, what I use at others, what lies on this disk. All numbers are bytes and add up.
 
-In `donated`: ``donated = consumed + free`` (``free`` may be negative after the setting was lowered), ``consumed`` is
-what is promised to customers and ``used`` what they have brought. In `consumed`: ``needed = used + available``, and
-per supplier likewise. In `local`: ``total = backups + temp + customers``.
+Sizes are apparent: the bytes in a file, not the blocks that it takes; folders and links count nothing.
+
+* `donated`: ``donated = consumed + free`` (``free`` may be negative after the setting was lowered); ``consumed`` is
+  what is promised to customers. ``used`` is the pieces that they have brought, to the byte what lies in the folder
+  ``customers`` but for pieces that the disk has lost (each customer's ``missing`` in `customers_list`), because their
+  owners may bring them again. ``real`` adds the catalog logs, which lie in ``customers.db``; pack records, key rings
+  and families, which a supplier keeps for the sake of all, and what SQLite needs beside its rows count for nobody.
+* `consumed`: ``needed = used + available`` of my own data, sealed, before it is coded. Per supplier: the sum of its
+  pieces, to the byte what a supplier that has got everything counts as my ``used``.
+* `local`: ``total = backups + temp + customers + databases``, a walk over this disk. ``backups`` are pieces that wait
+  for suppliers (small ones wait in ``catalog.db``), ``databases`` the SQLite files with their logs. Settings, keys,
+  identities and the node's log are not in it.
 """
 
 import os
@@ -46,10 +55,12 @@ class Places:
     backups: Path
     temp: Path
     customers: Path
+    databases: tuple[Path, ...] = ()
 
 
 class Space:
-    """I count. ``store`` is None on a node that supplies nobody; ``used`` is my sealed data, counted once, in bytes."""
+    """I count. ``store`` is None on a node that supplies nobody; ``used`` is my sealed data, counted
+    once, and the pieces of it at each supplier, in bytes."""
 
     def __init__(
         self,
@@ -57,7 +68,7 @@ class Space:
         places: Places,
         run_in_thread: RunInThread,
         store: Callable[[], SpaceStore | None],
-        used: Callable[[], int] = lambda: 0,
+        used: Callable[[], tuple[int, int]] = lambda: (0, 0),
         family_size: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._settings = settings
@@ -103,8 +114,8 @@ class Space:
         """`space_consumed`: room for my own data at my suppliers."""
         n = self._family_size() or int(self._settings.get("services/customer/suppliers-number"))
         k = Scheme.for_family(n).k
-        needed, used = int(self._settings.get("services/customer/needed-space")), self._used()
-        room, part = -(-needed // k), -(-used // k)
+        needed, (used, part) = int(self._settings.get("services/customer/needed-space")), self._used()
+        room = -(-needed // k)
         figures = {
             "needed": needed,
             "used": used,
@@ -124,6 +135,7 @@ class Space:
             "backups": folder_size(self._places.backups),
             "temp": folder_size(self._places.temp),
             "customers": folder_size(self._places.customers),
+            "databases": sum(map(database_size, self._places.databases)),
         }
         total = sum(sizes.values())
         disk = shutil.disk_usage(existing(self._places.customers))
@@ -139,8 +151,19 @@ def existing(path: Path) -> Path:
     return path if path.exists() or path == path.parent else existing(path.parent)
 
 
+def database_size(path: Path) -> int:
+    """Bytes of an SQLite file and of its logs; 0 where there is none."""
+    size = 0
+    for end in ("", "-wal", "-shm"):
+        try:
+            size += path.with_name(path.name + end).stat().st_size
+        except FileNotFoundError:
+            continue
+    return size
+
+
 def folder_size(path: Path) -> int:
-    """Bytes of all files below a folder; links are not followed, files that vanish meanwhile do not count."""
+    """Bytes of all files below a folder; links are not followed and count nothing, like files that vanish meanwhile."""
     size, folders = 0, [str(path)]
     while folders:
         try:
@@ -151,7 +174,7 @@ def folder_size(path: Path) -> int:
             try:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                else:
+                elif not entry.is_symlink():
                     size += entry.stat(follow_symlinks=False).st_size
             except FileNotFoundError:
                 continue

@@ -9,6 +9,7 @@ from bitdust.storage.chunks import chunks_of
 from bitdust.storage.packer import READ_WINDOW, Packer, StorageKey, Whole, stored_place
 from bitdust.storage.scan import Found
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Scheme
 from bitdust.wire.sizes import in_words
 
 
@@ -16,6 +17,13 @@ def used_bytes(catalog: Catalog) -> int:
     """Sealed bytes of everything that is kept, counted once."""
     row = catalog.read.execute("SELECT sum(size) FROM packs WHERE state<=?", (PackState.HELD,)).fetchone()
     return int(row[0] or 0)
+
+
+def piece_bytes(catalog: Catalog) -> int:
+    """Bytes of one piece of everything that is kept: what a supplier that has got everything holds."""
+    query = "SELECT size, n, count(*) FROM packs WHERE state<=? GROUP BY size, n"
+    rows = catalog.read.execute(query, (PackState.HELD,))
+    return sum(Scheme.for_family(n).piece_size(size) * count for size, n, count in rows)
 
 
 async def check_space(shop: Any, alias: str, rough: int, found: Found) -> None:

@@ -23,7 +23,7 @@ from bitdust.storage.mirror import Mirror
 from bitdust.storage.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.rows import Owner, Row, Rows
-from bitdust.storage.space import used_bytes
+from bitdust.storage.space import piece_bytes, used_bytes
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
 from bitdust.wire.records import Head
@@ -158,6 +158,10 @@ class Storage:
     def used(self) -> int:
         """Sealed bytes of everything that is kept, counted once."""
         return used_bytes(self._core.catalog) if self._core is not None else 0
+
+    def used_and_per_supplier(self) -> tuple[int, int]:
+        """`used`, and the bytes of the pieces that each supplier is to have."""
+        return (used_bytes(self._core.catalog), piece_bytes(self._core.catalog)) if self._core is not None else (0, 0)
 
     def has_data(self) -> bool:
         """Whether pieces of mine may lie at suppliers; unknown counts as yes."""

@@ -219,6 +219,14 @@ class SupplierStore:
         """All promises."""
         return self.contracts.all(self._read)
 
+    def holdings(self, customer: bytes) -> tuple[int, int]:
+        """How many pieces of a customer are known here, and the bytes of those that the disk has lost."""
+        row = self._read.execute(
+            "SELECT count(*), coalesce(sum(CASE WHEN state=? THEN size END), 0) FROM pieces WHERE customer=?",
+            (PieceState.MISSING, customer),
+        ).fetchone()
+        return row[0], row[1]
+
     def touch(self, customer: bytes) -> "Deferred[None] | None":
         """The customer was heard: renew its term, at most once an hour; None when nothing was written."""
         now = self._world.wall()
