@@ -5,12 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test check unit types lint layers automats diagrams docs api-docs bench clean
+.PHONY: quickstart demo test check unit types lint layers automats diagrams docs api-docs bench clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
 
 test: check unit
+
+# The README as a newcomer follows it: a clone, an empty home, a new environment. Needs the package index.
+quickstart:
+	$(PYTHON) deploy/quickstart.py
 
 check: lint types layers automats docs
 
