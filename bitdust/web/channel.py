@@ -39,7 +39,7 @@ class ChannelOwner(Protocol):
     @property
     def channels(self) -> "Connections[ApiChannel]": ...
 
-    def make_request(self, channel: "ApiChannel", queued: object) -> Any:
+    def __call__(self, channel: "ApiChannel") -> Any:
         """The reader of one request."""
 
 
@@ -53,7 +53,7 @@ class ApiChannel(HTTPChannel):
         self._owner = owner
         self._clock = owner.clock
         self.timeOut: Any = IDLE_TIMEOUT
-        self.requestFactory = owner.make_request
+        self.requestFactory = owner
         self._arriving = False
         self._answered = 0
         self._unread: Any = None

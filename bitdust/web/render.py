@@ -29,6 +29,8 @@ def _laid_out(value: Any, indent: str) -> str:
         return encode_basestring_ascii(value)
     if type(value) is int:
         return repr(value)
+    if value is None or value is True or value is False:
+        return _WORDS[value]
     if not value and isinstance(value, dict | list | tuple):
         return "{}" if isinstance(value, dict) else "[]"
     deeper = indent + "  "
@@ -39,7 +41,7 @@ def _laid_out(value: Any, indent: str) -> str:
         return f"{{\n{deeper}" + f",\n{deeper}".join(lines) + f"\n{indent}}}"
     if isinstance(value, list | tuple):
         return f"[\n{deeper}" + f",\n{deeper}".join(_laid_out(one, deeper) for one in value) + f"\n{indent}]"
-    if isinstance(value, str | int | float) or value is None:
+    if isinstance(value, str | int | float):
         return _ONE_LINE.encode(value)
     return _laid_out(plain(value), indent)
 
@@ -63,5 +65,6 @@ def plain(value: Any) -> Any:
         return str(value)
 
 
+_WORDS = {None: "null", True: "true", False: "false"}
 _ONE_LINE = json.JSONEncoder(sort_keys=True, default=plain)
 _COMPACT = json.JSONEncoder(separators=(",", ":"), default=plain)

@@ -7,6 +7,7 @@ Refused before the table with an HTTP status of its own: 400 not HTTP or not JSO
 tells, and clients count on it.
 """
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import NO_CONTENT, RESPONSES
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import INonQueuedRequestFactory
+from zope.interface import implementer
 
 from bitdust.api import openapi
 from bitdust.api.arguments import BadArgument, parse_json
@@ -135,9 +138,9 @@ class ApiRequest:
         self._query = b""
         self._headers = b""
 
-    @property
+    @cached_property
     def headers(self) -> dict[bytes, list[bytes]]:
-        """By name in the usual spelling, as ``Sec-Fetch-Site``."""
+        """All of them, once they are here, by name in the usual spelling, as ``Sec-Fetch-Site``."""
         return dict(self.requestHeaders.getAllRawHeaders())  # type: ignore[arg-type]
 
     def parseCookies(self) -> None:
@@ -200,8 +203,12 @@ class ApiRequest:
                 errors="strict",
                 max_num_fields=MAX_QUERY_FIELDS,
             )
-        except ValueError as error:
-            raise BadArgument(f"the query of the request cannot be read: {error}") from error
+        except UnicodeError:
+            text = "the query of the request is not UTF-8 in percent signs; put odd text into a JSON body"
+            raise BadArgument(text) from None
+        except ValueError:
+            text = f"the query of the request has more than {MAX_QUERY_FIELDS} arguments; put them into a JSON body"
+            raise BadArgument(text) from None
 
     def _json(self, match: Match) -> dict[str, Any]:
         text = b"".join(self._body)
@@ -278,6 +285,7 @@ def _single(values: list[bytes] | None) -> bytes | None:
     return values[0] if len(values) == 1 else b"\0several"
 
 
+@implementer(INonQueuedRequestFactory)
 class RestFactory(ServerFactory):
     """Accepts REST clients, so many at a time; writes no access log, because queries may hold what is private."""
 
@@ -302,6 +310,6 @@ class RestFactory(ServerFactory):
         """Close every connection, after what was answered is sent."""
         return self.channels.close()
 
-    def make_request(self, channel: ApiChannel, queued: object) -> ApiRequest:
+    def __call__(self, channel: ApiChannel) -> ApiRequest:
         """A reader of one request of a channel."""
         return ApiRequest(channel, self._api)
