@@ -153,7 +153,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
     ),
     service="backups",
     returns="{remote_path, key_id, source_path, path_id, version?}",
-    errors=("bad-path", "bad-name", "not-found", "no-space", "too-few-suppliers"),
+    errors=("bad-path", "bad-name", "not-found", "no-space", "disk-full", "too-few-suppliers"),
 )
 async def file_upload_start(context: Context, local_path: str, remote_path: str, wait_result: bool) -> Envelope:
     """Upload a file or a whole folder as a new version of a place in the catalog."""
@@ -206,7 +206,7 @@ async def files_downloads(context: Context) -> Envelope:
     ),
     service="restores",
     returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path}",
-    errors=("bad-path", "bad-name", "not-found", "already-scheduled", "too-few-suppliers"),
+    errors=("bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers"),
 )
 async def file_download_start(
     context: Context, remote_path: str, destination_path: str | None, wait_result: bool, policy: str

@@ -41,7 +41,15 @@ def identity_get(context: Context, include_xml_source: bool) -> Envelope:
         JOIN,
     ),
     returns=IDENTITY,
-    errors=("identity-exists", "bad-name", "name-taken", "network-connection-error"),
+    errors=(
+        "identity-exists",
+        "bad-name",
+        "name-taken",
+        "network-connection-error",
+        "bad-proxy",
+        "proxy-refused",
+        "proxy-password",
+    ),
 )
 async def identity_create(
     context: Context, username: str, preferred_servers: list[str], join_network: bool

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.automats.id_registrator import IdRegistrator
 from bitdust.automats.id_restorer import IdRestorer
@@ -16,6 +17,7 @@ from bitdust.crypt.master import MasterKey
 from bitdust.identity.client import NETWORK_ERROR, IdentityClient, Outcome, Server, parse_servers
 from bitdust.identity.document import MAX_DEVICES, Device, IdentityDocument, compare
 from bitdust.identity.me import Me
+from bitdust.identity.proxy import ProxyError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL, USER_NAME, BadName
 from bitdust.world import World
@@ -29,6 +31,12 @@ AskSupplier = Callable[[SupplierHint, IdentityDocument, DeviceKey], "Deferred[by
 
 def _network_error() -> BitDustError:
     return BitDustError("network-connection-error", NETWORK_ERROR)
+
+
+def _why(failures: list[Failure]) -> BaseException:
+    """A proxy that is set wrongly is the user's to mend; all else passes by itself."""
+    proxy = next((failure.value for failure in failures if failure.check(ProxyError)), None)
+    return proxy if proxy is not None else _network_error()
 
 
 class _Creation:
@@ -49,10 +57,12 @@ class _Creation:
     async def _choose(self) -> None:
         get = self._owner.settings.get
         least, most = (get(f"services/identity-propagate/{name}-servers") for name in ("min", "max"))
-        answers = await DeferredList([self._owner.client.probe(server) for server in self._wanted], consumeErrors=True)
+        answers: Any = await DeferredList(
+            [self._owner.client.probe(server) for server in self._wanted], consumeErrors=True
+        )
         self._servers = [s for s, (ok, lives) in zip(self._wanted, answers, strict=True) if ok and lives][:most]
         if not self._servers or len(self._servers) < least:
-            raise _network_error()
+            raise _why([found for ok, found in answers if not ok])
 
     def check_name(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._check_name())

@@ -25,7 +25,7 @@ from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
-from bitdust.identity.proxy import Proxy, is_loopback, request_by, wrong_password
+from bitdust.identity.proxy import Proxy, ProxyError, is_loopback, request_by, wrong_password
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -224,9 +224,9 @@ class IdentityClient:
         return body
 
     def probe(self, server: Server) -> "Deferred[bool]":
-        """Whether an ID server answers."""
+        """Whether an ID server answers; fails with `ProxyError` where it is the proxy that keeps us from it."""
         asked = Deferred.fromCoroutine(self._request(b"GET", f"http://{server.host}:{server.port}/", None))
-        return asked.addCallbacks(lambda answer: answer[0] == 200, lambda failure: False)
+        return asked.addCallbacks(lambda answer: answer[0] == 200, _no_answer)
 
     def _proxy_for(self, url: str) -> Proxy | None:
         proxy = Proxy.of(self._settings)
@@ -277,3 +277,7 @@ class IdentityClient:
         if proxy is not None and response.code == 407:
             raise wrong_password(proxy)
         return answer
+
+
+def _no_answer(failure: Failure) -> Failure | bool:
+    return failure if failure.check(ProxyError) else False

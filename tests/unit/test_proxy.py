@@ -18,7 +18,7 @@ from bitdust.config.settings import Settings
 from bitdust.crypt.files import make_private_folder
 from bitdust.identity import proxy as proxy_module
 from bitdust.identity.client import IdentityClient, Server
-from bitdust.identity.proxy import SETTINGS, Proxy, is_loopback
+from bitdust.identity.proxy import SETTINGS, Proxy, ProxyError, is_loopback
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.world import ReactorNetwork, World
@@ -184,6 +184,17 @@ class PlainTests(ProxyCase):
         self.assertEqual([one.word for one in outcome.values()], ["stored"])
         self.assertTrue(await self.client.probe(Server(NAME, 8084)))
         self.assertEqual([line.split(b" ")[0] for line, _ in self.proxy.asked], [b"POST", b"GET"])
+
+    async def test_a_probe_tells_of_the_proxy(self) -> None:
+        """A probe is False for a server that is away, and fails where the proxy is what has to be mended."""
+        self.proxy.answer = http(b"", "502 Bad Gateway")
+        self.assertFalse(await self.client.probe(Server(NAME, 8084)))
+        self.proxy.answer = http(b"", "407 Proxy Authentication Required")
+        error = await self.assertFailure(self.client.probe(Server(NAME, 8084)), ProxyError)
+        self.assertEqual(error.code, "proxy-password")
+        self.use(host="")
+        error = await self.assertFailure(self.client.probe(Server(NAME, 8084)), ProxyError)
+        self.assertEqual(error.code, "bad-proxy")
 
     async def test_a_password(self) -> None:
         """With username and password they are sent to the proxy; a wrong one, or none, is an error that says so."""
