@@ -12,6 +12,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.sizes import in_words
 
 EMPLOYER = "services/employer/enabled"
+ON_LINE = " (--yes-lose-data on the command line)"
 WHICH = Param(
     "supplier_id",
     default=None,
@@ -113,8 +114,8 @@ def _what_is_lost(context: Context, everybody: bool) -> str:
     stats = context.storage.stats()
     held = f"{stats['files']} files ({in_words(stats['used'])}) are stored"
     if everybody:
-        return f"{held}, and all of them are lost without suppliers; download them first, or say lose_data"
-    return f"{held}; to keep them whole use supplier_change, which moves the pieces first, or say lose_data"
+        return f"{held}, and all of them are lost without suppliers; download them first, or say lose_data" + ON_LINE
+    return f"{held}; to keep them whole use supplier_change, which moves the pieces first, or say lose_data" + ON_LINE
 
 
 @method(

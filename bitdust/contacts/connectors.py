@@ -21,6 +21,10 @@ REFUSALS = frozenset(
 )
 """Codes after which asking again soon would not help."""
 
+REJECTED = "not-allowed"
+"""The code of a supplier that has rejected me and keeps nothing of mine."""
+NOW = 1
+"""A moment that is over: such a supplier has left already."""
 ENDED = frozenset(("no-contract", "not-allowed"))
 """Codes of a supplier that knows nothing of me any more: it heard me, and its answer was lost."""
 
@@ -32,7 +36,7 @@ class Employer(Protocol):
         """What this supplier is asked for now."""
 
     def notice(self, supplier: bytes, leaves: object) -> None:
-        """What the supplier said about leaving, beside its contract."""
+        """What the supplier said about leaving. Raises `Refused` where it leaves and holds nothing of mine."""
 
     def supplier_changed(self, supplier: bytes, state: str) -> None:
         """Its connector came to CONNECTED, DISCONNECTED or NO_SERVICE."""
@@ -74,6 +78,8 @@ class SupplierLink:
         if asked.code == "no-space" and old is not None and old.room != wish.room:
             wish = evolve(wish, room=old.room, least=old.room)
             asked = await outcome(self._ask(wish))
+        if asked.code == REJECTED:
+            self._employer.notice(self._supplier, NOW)
         if asked.code in REFUSALS:
             raise Refused(asked.code, str(asked.error)) from asked.error
         if asked.error is not None:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bitdust.automats.fire_hire import FireHire, Next
 from bitdust.automats.kernel import Registry
-from bitdust.automats.supplier_connector import SupplierConnector
+from bitdust.automats.supplier_connector import Refused, SupplierConnector
 from bitdust.contacts.connectors import SupplierLink
 from bitdust.contacts.contracts import ContractBook, Wish
 from bitdust.contacts.departures import Departure, Departures
@@ -463,9 +463,11 @@ class Hiring:
             self._lost_since.pop(supplier, None)
 
     def notice(self, supplier: bytes, leaves: object) -> None:
-        """A supplier told with its contract until when it answers, 0 when it stays."""
-        if supplier in self._family.holders and isinstance(leaves, int):
+        """A supplier told with its contract until when it answers, 0 when it stays. One that leaves is not hired."""
+        if isinstance(leaves, int) and supplier in self._family.holders:
             self.replacing.heard(supplier, leaves)
+        elif leaves:
+            raise Refused("no-service", "this supplier has given notice")
 
     def supplier_changed(self, supplier: bytes, state: str) -> None:
         """A connector came to another state."""

@@ -135,7 +135,8 @@ class Contracts:
     def request(self, database: sqlite3.Connection, customer: Customer, wish: Wish, now: int) -> Kept:
         """Give, renew or resize a promise. Raises `BitDustError` ``no-space`` and leaves what was there.
 
-        After a notice an old contract is confirmed as it is, and a new one is refused with ``no-service``.
+        After a notice an old contract is confirmed as it is, and a new one is refused with ``no-service``; a rejected
+        customer of whom nothing is left is refused with ``not-allowed``.
         """
         old = self.of(database, customer.fingerprint)
         if self._is_retiring() or (old is not None and old.is_ending):
@@ -165,6 +166,8 @@ class Contracts:
     def _confirm(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> Kept:
         if old is None:
             raise BitDustError("no-service", "this node gives up being a supplier and takes no new customers")
+        if old.state == ContractState.REJECTED and not old.used:
+            raise BitDustError("not-allowed", "this supplier has rejected you, and keeps nothing of yours")
         if wish.room > old.contract.room and wish.contract is not None:
             raise BitDustError(
                 "no-space", "this supplier has given notice; it keeps what it has and gives no more room"
@@ -285,10 +288,15 @@ class Contracts:
         return self._forget(database, customer)
 
     def end(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> list[tuple[bytes, int, int]]:
-        """The customer's signed word: forget it at once; the result is its pieces. Raises ``no-contract``."""
+        """The customer's signed word: forget it at once; the result is its pieces. Raises ``no-contract``.
+
+        That a customer was rejected is remembered until its grace is over, so that it is not taken again meanwhile.
+        """
         kept = self.of(database, customer)
         if kept is None or kept.contract.contract != contract:
             raise BitDustError("no-contract", "there is no such contract with you")
+        if kept.state == ContractState.REJECTED:
+            return self.erase(database, customer)
         return self._forget(database, customer)
 
     def _forget(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:

@@ -222,11 +222,12 @@ class EndingTests(LeavingCase):
         self.assertEqual(self.kept_at(host, alice), used)
         self.grid.until(lambda: self.moved(alice, host), 600, "the move")
         self.grid.run(5)
-        self.assertIsNone(host.node.parts.store.contract_of(mine))
+        self.assertEqual(self.kept_at(host, alice), 0)
+        self.assertEqual(host.node.parts.store.contract_of(mine).state, "rejected")
         self.assertEqual(self.kept_at(self.suppliers[4], alice), used)
 
     def test_a_customer_rejected_at_once_mends_itself(self) -> None:
-        """The freed bytes are those that lay there; the customer makes the pieces anew, and is not taken again."""
+        """The freed bytes are those that lay there; a customer that was away hears, and makes its pieces anew."""
         self.add_suppliers(4)
         alice = self.add_customer()
         path, data = self.file("file")
@@ -234,7 +235,10 @@ class EndingTests(LeavingCase):
         self.add_suppliers(1)
         host, mine = self.suppliers[1], alice.node.parts.me.fingerprint
         used = self.kept_at(host, alice)
+        self.grid.network.cut = lambda one, other: {one, other} == {host.address, alice.address}
+        self.grid.run(40)
         rejection = self.grid.wait(host.node.parts.patrol.give_notice(mine, True))
+        self.grid.network.cut = lambda one, other: False
         self.assertEqual((rejection.freed, rejection.kept), (used, 0))
         self.assertEqual([path for path in host.node.parts.store.folder.glob("*/*/*") if path.is_file()], [])
         self.grid.until(lambda: self.moved(alice, host), 600, "the move")

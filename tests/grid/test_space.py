@@ -83,4 +83,4 @@ class FigureTests(LeavingCase):
         self.grid.until(lambda: self.moved(bob, host), 300, "bob's move")
         self.grid.run(15)
         self.compare([alice, bob])
-        self.assertEqual(len(self.space(host).donated()["old_customers"]), 0)
+        self.assertEqual([one["used"] for one in self.space(host).donated()["old_customers"]], [0])

@@ -96,8 +96,15 @@ class NoticeTests(ShopCase):
         self.assertEqual(now(self.shop.store.erase(ALICE.fingerprint)), len(ONE.pieces[0]))
         self.assertEqual(files(self.folder), [])
         self.assertEqual(self.shop.put(ALICE, TWO).code, "no-service")
-        self.shop.hire(ALICE, MIB)
+        self.assertEqual(self.shop.hire(ALICE, MIB).code, "not-allowed")
+        name = self.shop.store.contract_of(ALICE.fingerprint).contract.contract
+        now(self.shop.store.end(ALICE.fingerprint, name))
+        self.assertEqual(self.shop.hire(ALICE, MIB).code, "not-allowed")
         self.assertEqual((self.state(), self.shop.store.contract_of(ALICE.fingerprint).used), ("rejected", 0))
+        now(self.shop.store.announce(ALICE.fingerprint))
+        self.shop.now += 90 * DAY
+        now(self.shop.store.purge(ALICE.fingerprint))
+        self.assertIsNone(self.shop.hire(ALICE, MIB).code)
 
     def test_only_a_rejected_customer_is_erased(self) -> None:
         """`erase` touches nobody whose contract stands."""
