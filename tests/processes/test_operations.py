@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.cli.main import cli
 from bitdust.cli.processes import QUIET, NodeProcess, ProcessNetwork
+from bitdust.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/operations.md", "docs/troubleshooting.md", "deploy/README.md")
@@ -112,7 +113,9 @@ class RunTests(SynchronousTestCase):
         self.nodes.append(NodeProcess("moved", self.base / "stick" / "bitdust-home"))
         self.network.others += self.nodes
         for node in self.nodes[:2]:
-            node.configure(QUIET)
+            settings = Settings(node.home / "config")
+            for key, value in QUIET.items():
+                settings.set(key, value)
 
     def run_block(self, block: Block) -> None:
         """As a newcomer's shell would, with the real addresses in place of those of the example."""
@@ -142,5 +145,6 @@ class RunTests(SynchronousTestCase):
             for block in blocks(page):
                 if not block.needs:
                     self.run_block(block)
-            self.nodes[0].start() if self.nodes[0].pid == 0 else None
+            if self.nodes[0].pid == 0:
+                self.nodes[0].start()
         self.nodes[0].stop()
