@@ -33,16 +33,16 @@ def clock(differences: Sequence[float]) -> list[Finding]:
     middle = sorted(differences)[len(differences) // 2]
     hint = "let the clock be set: timedatectl set-ntp true"
     word = "behind" if middle > 0 else "ahead of"
-    text = f"this clock is {lasting(abs(middle))} {word} that of {_servers(differences)}"
+    text = f"this clock is {lasting(abs(middle))} {word} that of {_others(differences)}"
     if abs(middle) > CLOCK_BAD:
         return [bad("clock", f"{text}; what you sign looks outdated or not yet valid", hint)]
     if abs(middle) > CLOCK_WARN:
         return [warn("clock", text, hint)]
-    return [ok("clock", f"within {max(2.0, abs(middle)):.0f} seconds of that of {_servers(differences)}")]
+    return [ok("clock", f"within {max(2.0, abs(middle)):.0f} seconds of that of {_others(differences)}")]
 
 
-def _servers(seen: Sequence[Any]) -> str:
-    return "the ID server" if len(seen) == 1 else f"{len(seen)} ID servers"
+def _others(differences: Sequence[float]) -> str:
+    return "the only one that answered" if len(differences) == 1 else f"{len(differences)} others"
 
 
 def id_servers(seen: Sequence[Seen]) -> list[Finding]:

@@ -139,8 +139,10 @@ async def _seen(node: Patient) -> list[Seen]:
 
 
 async def _clock(node: Patient) -> list[Finding]:
-    dates = [seen.date for seen in await _seen(node) if seen.date is not None]
-    return judging.clock([date - node.world.wall() for date in dates])
+    """ID servers, and peers by the time in their last answers."""
+    dates = [seen.date - node.world.wall() for seen in await _seen(node) if seen.date is not None]
+    sessions = node.gateway.sessions() if node.driver.is_on("gateway") else []
+    return judging.clock([*dates, *(session.ahead for session in sessions if session.ahead is not None)])
 
 
 async def _id_servers(node: Patient) -> list[Finding]:

@@ -102,6 +102,8 @@ class Session(TwistedProtocol):
         self.peer: Peer | None = None
         self.stale = False
         self.started = owner.world.wall()
+        self.ahead: float | None = None
+        """Seconds that the peer's clock is ahead of mine, as its last answer told."""
         self.bytes_sent = self.bytes_received = 0
         self.ended: StreamReset | None = None
         self.proven: Deferred[Session] = Deferred()

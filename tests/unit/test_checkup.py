@@ -291,15 +291,19 @@ class RunningTests(CheckupCase):
         return self.verdicts(self.successResultOf(Deferred.fromCoroutine(gathering)))
 
     def test_clock_and_servers(self) -> None:
-        """The clock is compared with those of the servers that answer."""
+        """The clock is compared with those of the servers that answer, and of peers."""
         servers = [SimpleNamespace(host="a", port=80), SimpleNamespace(host="b", port=80)]
 
         def greet(server: Any) -> "Deferred[Any]":
             return fail(OSError("refused")) if server.host == "b" else succeed((200, NOW + 4000))
 
-        node = self.node(client=SimpleNamespace(servers=lambda: servers, greet=greet))
+        ahead: list[float | None] = [None]
+        gateway = SimpleNamespace(sessions=lambda: [SimpleNamespace(ahead=seconds) for seconds in ahead])
+        node = self.node(client=SimpleNamespace(servers=lambda: servers, greet=greet), gateway=gateway)
         self.assertEqual(self.gather(running._clock(node)), ["bad"])
         self.assertEqual(self.gather(running._id_servers(node)), ["warn"])
+        ahead += [0.5, -0.5]
+        self.assertEqual(self.gather(running._clock(node)), ["ok"], "two peers against one server")
 
     def test_dht_round_trip(self) -> None:
         """A value is put and read again; another one that comes back, or none, is bad."""
