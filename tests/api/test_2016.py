@@ -30,7 +30,8 @@ class ClassicCase(SynchronousTestCase):
         self.context.storage, self.context.me = self.node.storage, self.node.me
         places = Places(self.base, self.base, self.base)
         run = self.context.world.run_in_thread
-        self.context.space = Space(self.context.settings, places, run, lambda: None, self.node.storage.used)
+        used = self.node.storage.used_and_per_supplier
+        self.context.space = Space(self.context.settings, places, run, lambda: None, used)
         for row in TABLE:
             if row.service:
                 self.context.driver.states[row.service] = ("ON", "")
