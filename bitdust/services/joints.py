@@ -147,8 +147,7 @@ class RecoveryJoint(Joint):
         nodes = [contact.rpartition("@")[2] for contact in contacts]
         suppliers = [
             SupplierHint(who, tuple(parts.gateway.known_addresses(who)[:4]))
-            for who in (family.suppliers if family else ())
-            if who is not None
+            for who in (family.holders if family else ())
         ]
         heads = [HeadHint(head.device, head.sequence, head.hash) for head in parts.storage.heads()]
         seeds = [text.strip() for text in known if ":" in text]

@@ -2,6 +2,7 @@
 
 import shutil
 
+from bitdust.storage.rebuild import AT_A_TIME
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import GridCase
 
@@ -79,6 +80,26 @@ class ReplacingTests(LeavingCase):
             supplier.kill()
         self.download(alice, "file-5", self.base / "back")
         self.assertEqual((self.base / "back" / "file-5").read_bytes(), data)
+
+    def test_many_packs_move_in_one_go(self) -> None:
+        """A place with more packs than one round takes is moved without waiting for the next round."""
+        self.add_suppliers(2)
+        small = {"services/backups/block-size": 65536, "services/customer/suppliers-number": 2}
+        alice = self.add_customer(**small)
+        path, data = self.file("file", 8_000_000)
+        self.upload(alice, path, "file")
+        self.add_suppliers(1)
+        old, fresh = self.by_place(alice, 0), self.suppliers[2]
+        before = self.kept_at(old, alice)
+        alice.node.parts.hiring.replacing.change(old.node.parts.me.fingerprint, None)
+        self.grid.until(lambda: self.moved(alice, old), 120, "the move")
+        pieces = fresh.node.parts.store.holdings(alice.node.parts.me.fingerprint)[0]
+        self.assertGreater(pieces, AT_A_TIME)
+        self.assertEqual(self.kept_at(fresh, alice), before)
+        for supplier in {old, self.by_place(alice, 1)}:
+            supplier.kill()
+        self.download(alice, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), data)
 
     def test_recovered_in_the_middle_the_old_supplier_still_counts(self) -> None:
         """A home that is lost while pieces move comes back with the leaving supplier as one of the k that are left."""
