@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -34,6 +35,19 @@ def daemon(session: Session) -> None:
     click.echo("new BitDust process will be started in daemon mode")
     launch(session.base)
     tell_if_locked(session)
+
+
+def tell_if_moved(home: Path) -> None:
+    """Another program has the usual port of the API: say where this node answers."""
+    from bitdust.config.settings import Settings
+
+    ports = json.loads((home / "metadata" / "apiports").read_text())
+    settings = Settings(home / "config")
+    for name, key in (("rest", "interface/api/rest-http-port"), ("websocket", "interface/api/web-socket-port")):
+        if name in ports and settings.is_default(key) and ports[name] != settings.get(key):
+            click.echo(
+                f"port {settings.get(key)} is taken, so the API ({name}) answers at port {ports[name]}", err=True
+            )
 
 
 def tell_if_locked(session: Session) -> None:
@@ -70,6 +84,7 @@ def launch(base: Path) -> None:
         raise ApiError("not-started", f"BitDust did not start\n{said or 'it left no word; see ' + str(logs)}")
     if not ready.exists():
         raise ApiError("slow-start", f"BitDust is starting but does not answer yet; see {logs}/stdout.log")
+    tell_if_moved(home)
 
 
 def refuse_newer_home(home: Path) -> None:

@@ -17,6 +17,7 @@ from attrs import define, field
 
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.reminder import SILENCE
+from bitdust.config.settings import Settings
 
 PATIENCE = 90.0
 QUIET = {
@@ -72,9 +73,10 @@ class NodeProcess:
         return output
 
     def configure(self, values: Mapping[str, str]) -> None:
-        """Write settings before the daemon runs."""
+        """Write settings before the daemon runs, as ``bitdust set`` does."""
+        settings = Settings(self.home / "config")
         for key, value in values.items():
-            self.cli("set", key, value)
+            settings.set(key, value)
 
     def start(self) -> None:
         """Start the daemon and wait until its API answers."""

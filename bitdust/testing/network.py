@@ -116,7 +116,7 @@ class MemoryHost:
         """Bind a datagram protocol. Raises `CannotListenError`."""
         number = port or self.ephemeral()
         if number in self.datagram_ports:
-            raise error.CannotListenError(interface, number, OSError("address already in use"))
+            raise error.CannotListenError(interface, number, OSError(errno.EADDRINUSE, "address already in use"))
         bound = self.datagram_ports[number] = MemoryUDPPort(self, number, protocol)
         protocol.makeConnection(cast(IUDPTransport, bound))
         listening: IListeningPort = bound
@@ -167,7 +167,7 @@ class MemoryServer:
         if ":" in self._interface:
             return fail(error.CannotListenError(self._interface, number, OSError(errno.EADDRNOTAVAIL, "no IPv6")))
         if number in self._host.listening:
-            return fail(error.CannotListenError("", number, OSError("address already in use")))
+            return fail(error.CannotListenError("", number, OSError(errno.EADDRINUSE, "address already in use")))
         port = self._host.listening[number] = MemoryPort(self._host, number, protocolFactory)
         protocolFactory.doStart()
         return succeed(port)

@@ -72,13 +72,16 @@ class ApiServer:
         (self._context.world.home / "metadata" / "apiports").unlink(missing_ok=True)
 
     async def _bind(self, name: str, key: str, factory: IProtocolFactory) -> None:
-        wanted = int(self._context.settings.get(key))
+        """A chosen port or none; the default one gives way to a free one when another program has it."""
+        settings = self._context.settings
+        wanted = int(settings.get(key))
         for left in reversed(range(TRIES)):
             try:
                 self.ports[name] = await self._bind_both(wanted, factory)
                 return
             except CannotListenError as error:
-                if wanted == 0 and left:
+                if left and (wanted == 0 or (settings.is_default(key) and _is_taken(error))):
+                    wanted = 0
                     continue
                 raise BitDustError(
                     "port-taken",
@@ -100,6 +103,10 @@ class ApiServer:
                 await _stopped(first)
                 raise
         return port
+
+
+def _is_taken(error: CannotListenError) -> bool:
+    return getattr(error.socketError, "errno", None) == errno.EADDRINUSE
 
 
 async def _stopped(port: Any) -> None:

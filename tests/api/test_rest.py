@@ -5,6 +5,7 @@ import socket
 import stat
 from typing import Any
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
@@ -12,6 +13,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.api.methods import TABLE
+from bitdust.config.schema import default_schema
+from bitdust.config.settings import Settings
 from bitdust.web import channel, rest
 from bitdust.web.guard import Guard
 from bitdust.web.rest import ENDLESS_BODY, MAX_BODY
@@ -393,6 +396,22 @@ class ServerTests(RestCase):
             else:
                 self.fail("a second listener on a taken port")
             self.assertFalse((context.world.home / "metadata/apiports").exists())
+
+    async def test_taken_default_port(self) -> None:
+        """A port that nobody chose gives way to a free one, which is written down for clients."""
+        key = "interface/api/rest-http-port"
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            context = FakeContext(reactor, self.mktemp(), reactor)
+            schema = dict(default_schema())
+            schema[key] = evolve(schema[key], default=port)
+            context.settings = Settings(context.world.home / "other", schema)
+            context.settings.set("interface/api/web-socket-port", 0)
+            server = ApiServer(context, TABLE)
+            ports = await server.start()
+            self.addCleanup(lambda: Deferred.fromCoroutine(server.stop()))
+            self.assertNotEqual(ports["rest"], port)
+            self.assertEqual(json.loads((context.world.home / "metadata/apiports").read_text()), ports)
 
     async def test_ipv6(self) -> None:
         """The same port answers on ::1 where the machine has it."""
