@@ -22,7 +22,7 @@ START_PATIENCE = 20.0
 STOP_PATIENCE = 10.0
 KILL_PATIENCE = 5.0
 RESTART = 100
-"""Exit code of `bitdust.node.main` that asks for a new process."""
+"""Exit code of `bitdust.process.main` that asks for a new process."""
 
 
 @click.command()
@@ -123,11 +123,11 @@ def load_node() -> Callable[[Path, bool], int]:
     """Import everything, a tenth faster without looking for garbage meanwhile; what is loaded is never looked at again,
     so that later collections are short."""
     gc.disable()
-    from bitdust import node
+    from bitdust import process
 
     gc.freeze()
     gc.enable()
-    return node.main
+    return process.main
 
 
 @click.command()

@@ -144,14 +144,13 @@ class Retirement:
         return Deferred.fromCoroutine(self._follow())
 
     async def _follow(self) -> None:
-        if not self._store.is_open or self._machine is None:
+        machine = self._machine
+        if self._store.is_open and machine is not None:
+            await self._apply()
+        if machine is None or machine is not self._machine:  # The service is off, or stopped meanwhile.
             self._settings.set(ENABLED, True)
             return
-        await self._apply()
-        if self.is_retiring:
-            self._machine.send("retire")
-        else:
-            self._machine.send("stay")
+        machine.send("retire" if self.is_retiring else "stay")
         self.on_plan()
 
     def _keep(self, plan: Plan) -> None:

@@ -3,7 +3,7 @@
 import json
 from types import SimpleNamespace
 
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
@@ -190,6 +190,18 @@ class RetirementTests(ShopCase):
         self.comes(BOB)
         self.retirement.look()
         self.assertEqual((self.sent, self.retirement.status()["state"]), ([], "serving"))
+        self.assertTrue(self.settings.get("services/supplier/enabled"))
+
+    def test_the_service_stops_meanwhile(self) -> None:
+        """A notice that is given while the service is stopping is kept, and the service is switched on to carry it."""
+        writing: Deferred = Deferred()
+        self.shop.store.retire = lambda: writing
+        retiring = self.retirement.retire(14)
+        self.retirement.stop()
+        self.settings.set("services/supplier/enabled", False)
+        writing.callback(None)
+        self.successResultOf(retiring)
+        self.assertTrue(self.retirement.is_retiring)
         self.assertTrue(self.settings.get("services/supplier/enabled"))
 
     def test_it_ends_when_all_have_moved(self) -> None:
