@@ -10,7 +10,7 @@ from bitdust.checkup.finding import Finding, bad, few, lasting, ok, warn
 
 CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
 OLD_BACKUP, OLD_COPY = 7 * 86_400.0, 365 * 86_400.0
-MAKE_BACKUP = "bitdust file create --folder NAME, then: bitdust file upload FOLDER NAME"
+MAKE_BACKUP = "bitdust file upload FOLDER NAME"
 SERVERS = "services/identity-propagate/known-servers"
 
 

@@ -58,7 +58,7 @@ def info(session: Session, path: str) -> None:
 @click.option("--exist-ok", is_flag=True, help="It may be there already.")
 @click.pass_obj
 def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
-    """Make a place in the catalog; `file upload` fills it."""
+    """Make a place in the catalog; `file upload` fills it, or makes its own."""
     row = session.call("file_create", remote_path=path, as_folder=folder, exist_ok=exist_ok)
     if session.as_json:
         show_json(row)
@@ -68,14 +68,21 @@ def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
 
 @file.command("upload", epilog=TRANSFER_CODES)
 @click.argument("local", type=click.Path())
-@click.argument("remote")
+@click.argument("remote", required=False)
 @click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
 @click.pass_obj
-def upload(session: Session, local: str, remote: str, no_wait: bool) -> None:
-    """Encrypt LOCAL, a file or a whole folder, and give its pieces to your suppliers as a new version of REMOTE."""
+def upload(session: Session, local: str, remote: str | None, no_wait: bool) -> None:
+    """Encrypt LOCAL, a file or a whole folder, and give its pieces to your suppliers as a new version of REMOTE.
+
+    REMOTE is made if it is not in the catalog yet; it is LOCAL's own name if you leave it out.
+    """
     source = os.path.abspath(os.path.expanduser(local))
     if not os.path.lexists(source):
         raise ApiError("no-such-file", f"{printable(source)} does not exist")
+    remote = remote or os.path.basename(source)
+    if not session.call("file_exists", remote_path=remote)["exist"]:
+        is_folder = os.path.isdir(source) and not os.path.islink(source)
+        session.call("file_create", remote_path=remote, as_folder=is_folder, exist_ok=True)
     arguments = {"local_path": source, "remote_path": remote}
     _transfer(session, "upload", arguments, no_wait)
 

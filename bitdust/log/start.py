@@ -42,7 +42,8 @@ def start_logging(
 ) -> Callable[[], None]:
     """Log what `twisted.logger` and Python's `logging` are told, until the returned call.
 
-    ``debug_level`` 0 leaves out debug entries; a callable is asked each time, so that a changed setting counts at once.
+    ``debug_level`` 0 leaves out debug entries, and Twisted's own of each connection; a callable is asked each time, so
+    that a changed setting counts at once.
     """
     make_private_folder(home / "logs")
     paper = RotatingFile(home / "logs" / "stdout.log", room)
@@ -53,7 +54,7 @@ def start_logging(
 
     @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
-        if event.get("log_level") is LogLevel.debug and level() <= 0:
+        if level() <= 0 and _is_detail(event):
             return
         papers.get(event.get("paper", ""), paper).write(as_text(event))
         exceptions(event)
@@ -71,6 +72,13 @@ def start_logging(
     beginner.beginLoggingTo([observe], redirectStandardIO=False)
     logging.getLogger().addHandler(bridge)
     return stop
+
+
+def _is_detail(event: LogEvent) -> bool:
+    """Debug entries, and what Twisted tells of every connection that it opens and closes."""
+    known = event.get("log_level")
+    chatter = known is LogLevel.info and str(event.get("log_namespace")).startswith("twisted.")
+    return known is LogLevel.debug or chatter
 
 
 def _shower(terminal: TextIO, environment: Mapping[str, str]) -> Callable[[LogEvent], None]:

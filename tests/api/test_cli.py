@@ -54,6 +54,13 @@ class FakeStorage:
             raise BitDustError("not-found", f"{remote} was not found in the catalog")
         return {"name": "documents", "type": "folder"}
 
+    def exists(self, remote: str) -> str | None:
+        return "0" if remote == "documents" else None
+
+    def create(self, remote: str, folder: bool, exist_ok: bool, path_id: str | None) -> dict[str, Any]:
+        self.asked.append(("create", remote, folder))
+        return {"path_id": "1"}
+
     def list(self, *arguments: Any) -> list[dict[str, Any]]:
         versions = [{"backup_id": "0/F1", "reliable": "100%", "delivered": "100%"}]
         return [{"path_id": "0", "type": "file", "size": 5 << 20, "path": "a\x1b[31m", "versions": versions}]
@@ -181,6 +188,18 @@ class FileTests(OnlineCase):
         self.assertIn("x: cannot be read", result.output)
         result = await self.run_cli("file", "upload", "/no/such/file", "documents")
         self.assertEqual(result.exit_code, 1)
+
+    async def test_upload_of_something_new(self) -> None:
+        """A place in the catalog is made when there is none, of the right kind, under the local name by default."""
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "film.mp4").write_text("film")
+        await self.run_cli("file", "upload", str(folder / "film.mp4"))
+        await self.run_cli("file", "upload", str(folder), "films")
+        self.assertEqual(self.storage.asked, [
+            ("create", "film.mp4", False), ("upload", str(folder / "film.mp4"), "film.mp4"),
+            ("create", "films", True), ("upload", str(folder), "films"),
+        ])  # fmt: skip
 
     async def test_download(self) -> None:
         """Nothing is asked while nothing is there."""

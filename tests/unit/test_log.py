@@ -413,6 +413,15 @@ class StartTests(SynchronousTestCase):
         self.assertNotIn("first", self.text())
         self.assertIn("second", self.text())
 
+    def test_chatter(self) -> None:
+        """What Twisted says of every connection is left out at level 0; its warnings are not."""
+        self.start(0)
+        log = Logger("twisted.web.client._HTTP11ClientFactory", observer=self.publisher)
+        log.info("Starting factory")
+        log.warn("something is odd")
+        self.assertNotIn("Starting factory", self.text())
+        self.assertIn("something is odd", self.text())
+
     def test_failures_leave_a_file(self) -> None:
         """A logged failure is in stdout.log and in a file of its own."""
         self.start(4)
