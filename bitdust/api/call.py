@@ -19,8 +19,9 @@ _log = Logger()
 class ServiceOff(BitDustError):
     """The service that a method needs is not ON."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__("service-off", f"service_{name}() is not started: {reason}", service=f"service_{name}")
+    def __init__(self, name: str, state: str, reason: str) -> None:
+        text = f"service_{name}() is not started: {reason}"
+        super().__init__("service-off", text, service=f"service_{name}", state=state)
 
 
 def perform(context: Context, row: Method, given: Mapping[str, Any]) -> "Deferred[Envelope]":
@@ -55,7 +56,8 @@ def require_service(context: Context, name: str) -> None:
     if not context.driver.is_on(name):
         info = context.driver.info(name)
         disabled = f"it is disabled by the setting {info['config_path']}/enabled"
-        raise ServiceOff(name, info["reason"] or (f"its state is {info['state']}" if info["enabled"] else disabled))
+        state = info["state"]
+        raise ServiceOff(name, state, info["reason"] or (f"its state is {state}" if info["enabled"] else disabled))
 
 
 def _enveloped(outcome: Any) -> Envelope:

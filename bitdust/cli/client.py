@@ -1,12 +1,17 @@
 """A small client of a node's REST API, over the standard library."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from bitdust.cli.lock import running_pid
 
 CALL_TIMEOUT = 180.0
+YOUNG = 20.0
+"""Seconds after its start in which a node's services may still be on their way."""
+STARTING = ("STARTING", "DEPENDS_OFF")
+AGAIN = 0.2
 
 
 class ApiError(Exception):
@@ -28,9 +33,11 @@ class NotRunning(ApiError):
 class ApiClient:
     """Calls methods of the node whose home folder this is."""
 
-    def __init__(self, home: Path, timeout: float | None = CALL_TIMEOUT) -> None:
+    def __init__(self, home: Path, timeout: float | None = CALL_TIMEOUT, patient: bool = False) -> None:
+        """``patient``: where a node has just started, wait for the service that a method needs."""
         self._home = home
         self._timeout = timeout
+        self._patient = patient
 
     @property
     def port(self) -> int:
@@ -68,11 +75,23 @@ class ApiClient:
 
     def post(self, path: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """The whole answer at a path of the API. Raises `ApiError` as `envelope` does."""
-        answer = self._ask(path, json.dumps(arguments).encode())
+        body = json.dumps(arguments).encode()
+        answer = self._ask(path, body)
+        while self._patient and answer.get("state") in STARTING and answer.get("code") == "service-off":
+            if not self._is_young():
+                break
+            time.sleep(AGAIN)
+            answer = self._ask(path, body)
         if answer.get("status") != "OK":
             errors = answer.get("errors") or ["the node answered without a reason"]
             raise ApiError(str(answer.get("code", "error")), "; ".join(map(str, errors)), answer)
         return answer
+
+    def _is_young(self) -> bool:
+        try:
+            return time.time() - (self._home / "metadata" / "apiports").stat().st_mtime < YOUNG
+        except OSError:
+            return False
 
     def _ask(self, path: str, body: bytes) -> dict[str, Any]:
         import http.client  # a third of what `bitdust --help` would load, and of no use to it

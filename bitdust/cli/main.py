@@ -139,7 +139,7 @@ class Session:
     @property
     def client(self) -> ApiClient:
         """A client of the running node."""
-        return ApiClient(self.home)
+        return ApiClient(self.home, patient=True)
 
     def call(self, method: str, **arguments: Any) -> Any:
         """The result of an API method of the running node."""

@@ -40,7 +40,7 @@ class Waiting(threading.Thread):
 
 def follow(session: Session, way: str, method: str, arguments: dict[str, Any]) -> Any:
     """Start it, wait for its end, show how far it is. Ctrl-C leaves it running in the node."""
-    waiting = Waiting(ApiClient(session.home, timeout=None), method, arguments | {"wait_result": True})
+    waiting = Waiting(ApiClient(session.home, timeout=None, patient=True), method, arguments | {"wait_result": True})
     waiting.start()
     try:
         if on_terminal() and not session.as_json:

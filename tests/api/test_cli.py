@@ -1,6 +1,7 @@
 """The command line against a node that answers on loopback."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.lock import ProcessLock
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
-from tests.api.fakes import FakeContext
+from tests.api.fakes import FakeContext, FakeDriver
 from tests.unit.test_cli import run
 
 
@@ -170,6 +171,35 @@ class CallTests(OnlineCase):
             self.assertEqual((error.code, str(error)), ("access-denied", "access denied"))
         else:
             self.fail("no error")
+
+
+class PatienceTests(OnlineCase):
+    async def test_a_service_on_its_way(self) -> None:
+        """A command that comes while the node is starting waits for the service that it needs."""
+        states = self.context.driver.states
+        states["backup_db"] = ("STARTING", "the catalog comes from my suppliers")
+        asked = []
+
+        def info(name: str) -> dict[str, Any]:
+            asked.append(name)
+            told = FakeDriver.info(self.context.driver, name)
+            if len(asked) == 2:
+                states["backup_db"] = ("ON", "")
+            return told
+
+        self.context.driver.info = info
+        result = await self.run_cli("file", "list")
+        self.assertEqual((result.exit_code, asked), (0, ["backup_db"] * 2))
+
+    async def test_what_is_off_stays_off(self) -> None:
+        """A service that is off for good, or one of a node that has run for long, is told at once."""
+        self.context.driver.states["backup_db"] = ("OFF", "its disk is gone")
+        self.assertIn("its disk is gone", (await self.run_cli("file", "list")).output)
+        self.context.driver.states["backup_db"] = ("DEPENDS_OFF", "needs keys_storage")
+        os.utime(Path(self.home) / "metadata" / "apiports", (1, 1))
+        result = await self.run_cli("file", "list")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("needs keys_storage", result.output)
 
 
 class FileTests(OnlineCase):
