@@ -8,7 +8,7 @@ import click
 
 from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_json, show_table, size
+from bitdust.cli.output import sentences, show_json, show_table, size
 
 SPACE_FIELDS = (
     ("given to others", "space_donated", ("donated", "consumed", "used", "free", "real")),
@@ -66,7 +66,7 @@ def replace_supplier(session: Session, which: str, by: str | None) -> None:
     """Replace a supplier, by NEW or by anybody; it keeps your pieces until they have moved."""
     arguments = {"new_supplier_id": by} if by else {}
     found = session.client.envelope("supplier_change", supplier_id=which, **arguments)
-    click.echo(found.get("message", "done"))
+    click.echo(sentences(found.get("message", "done")))
 
 
 @supplier.command("ping")
@@ -95,7 +95,7 @@ def end_contracts(session: Session, which: str | None, everybody: bool, yes: boo
         click.confirm(f"End {what}? Where files are stored, {lost}.", abort=True)
     arguments: dict[str, Any] = {} if which is None else {"supplier_id": which}
     found = session.client.envelope("contracts_end", lose_data=yes_lose_data, **arguments)
-    click.echo(found.get("message", "done"))
+    click.echo(sentences(found.get("message", "done")))
 
 
 @supplier.command("retire")
@@ -119,7 +119,7 @@ def retire(session: Session, days: float, cancel: bool, status: bool, yes: bool)
     if session.as_json:
         show_json(found["result"])
         return
-    click.echo(found.get("message", "done"))
+    click.echo(sentences(found.get("message", "done")))
     result = found["result"]
     if result["until"]:
         click.echo(f"customers have time until {_day(result['until'])}")
@@ -163,7 +163,7 @@ def reject_customer(session: Session, customer_id: str, at_once: bool, yes: bool
         how = "erase its pieces now, which it may have nowhere else" if at_once else "it has 90 days to move"
         click.confirm(f"Reject {customer_id}: {how}?", abort=True)
     found = session.client.envelope("customer_reject", customer_id=customer_id, at_once=at_once)
-    click.echo(found.get("message", "done"))
+    click.echo(sentences(found.get("message", "done")))
 
 
 @customer.command("ping")

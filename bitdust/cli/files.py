@@ -10,7 +10,7 @@ import click
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.output import printable, show_json, show_table, size
+from bitdust.cli.output import printable, sentences, show_json, show_table, size
 from bitdust.cli.progress import follow
 
 ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
@@ -63,7 +63,8 @@ def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
     if session.as_json:
         show_json(row)
     else:
-        click.echo(f"created {row.get('type', 'item')} {row.get('remote_path', path)} ({row.get('path_id')})")
+        where = printable(str(row.get("remote_path", path)))
+        click.echo(f"created {row.get('type', 'item')} {where} ({row.get('path_id')})")
 
 
 @file.command("upload", epilog=TRANSFER_CODES)
@@ -150,7 +151,7 @@ def text_of(problem: Any) -> str:
 def delete(session: Session, path: str) -> None:
     """Take a file or folder out of the catalog and off the suppliers."""
     row = session.call("file_delete", remote_path=path)
-    click.echo(f"deleted {row.get('remote_path', path)}")
+    click.echo(f"deleted {printable(str(row.get('remote_path', path)))}")
 
 
 @file.command("sync")
@@ -169,7 +170,7 @@ def sync(session: Session) -> None:
 def cancel(session: Session, path: str, way: str) -> None:
     """Stop an upload or download."""
     envelope = session.client.envelope(f"file_{way}_stop", remote_path=path)
-    click.echo(envelope.get("message", f"{way} stopped: {path}"))
+    click.echo(sentences(envelope.get("message", f"{way} stopped: {path}")))
 
 
 @file.command("explore")
@@ -177,7 +178,7 @@ def cancel(session: Session, path: str, way: str) -> None:
 @click.pass_obj
 def explore(session: Session, path: Path) -> None:
     """Show PATH in the file manager of this desktop."""
-    click.echo(session.client.envelope("file_explore", local_path=str(path.absolute()))["message"])
+    click.echo(sentences(session.client.envelope("file_explore", local_path=str(path.absolute()))["message"]))
 
 
 @file.command("progress")

@@ -10,7 +10,7 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.locking import lock, unlock
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_fields, show_json, show_table
+from bitdust.cli.output import sentences, show_fields, show_json, show_table
 
 ALIASES = {
     "show": "show", "info": "show", "new": "create", "register": "create", "generate": "create", "bk": "backup",
@@ -127,9 +127,9 @@ def erase(session: Session, private_key: bool, yes: bool) -> None:
     if session.as_json:
         show_json(envelope["result"])
         return
-    click.echo(envelope["message"])
+    click.echo(sentences(envelope["message"]))
     for sentence in envelope["result"]["elsewhere"]:
-        click.echo(f"  {sentence}")
+        click.echo(f"  {sentences(sentence)}")
 
 
 @identity.command("list")

@@ -15,7 +15,7 @@ from bitdust.cli.first_run import FirstRun, Wishes
 from bitdust.cli.lock import running_pid
 from bitdust.cli.locking import LEAST
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_json
+from bitdust.cli.output import sentences, show_json
 from bitdust.cli.reminder import needs_backup
 
 NO_SERVER = (
@@ -167,7 +167,7 @@ class Setup:
         questions.forget_name()
         if error.code not in ("name-taken", "bad-name") or not somebody_is_there():
             raise error
-        self._say(str(error))
+        self._say(sentences(error))
         questions.ask_name()
 
     def _back_up(self, who: dict[str, Any]) -> None:

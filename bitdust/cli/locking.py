@@ -7,7 +7,7 @@ import click
 from bitdust.cli.asking import PASSPHRASE_FILE, secret, somebody_is_there
 from bitdust.cli.client import ApiError
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_json
+from bitdust.cli.output import sentences, show_json
 
 LEAST = 8
 TRIES = 3
@@ -27,7 +27,7 @@ def unlock(session: Session, passphrase_file: str | None, permanently: bool) -> 
         except ApiError as error:
             if error.code != "wrong-passphrase" or not left:
                 raise
-            click.echo(f"{error}", err=True)
+            click.echo(sentences(error), err=True)
         else:
             _opened(session, who, permanently)
             return

@@ -184,7 +184,9 @@ def main() -> None:
     try:
         cli.main(prog_name="bitdust", standalone_mode=True)
     except ApiError as error:
-        click.echo(f"error: {error}", err=True)
+        from bitdust.cli.output import sentences
+
+        click.echo(f"error: {sentences(error)}", err=True)
         raise SystemExit(1) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

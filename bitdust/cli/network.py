@@ -10,7 +10,7 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.lock import running_pid
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_fields, show_json, show_table
+from bitdust.cli.output import sentences, show_fields, show_json, show_table
 from bitdust.config.networks import Networks
 from bitdust.config.types import SettingError
 
@@ -83,7 +83,7 @@ def create(session: Session, url: str) -> None:
     if not url.startswith(("http://", "https://")):
         url = str(Path(url).expanduser().absolute())
     if running_pid(session.home) is not None:
-        click.echo(session.client.envelope("network_create", url=url)["message"])
+        click.echo(sentences(session.client.envelope("network_create", url=url)["message"]))
         return
     if "://" in url:
         raise ApiError("not-running", "start BitDust first, so that it can read that page: bitdust daemon")
@@ -121,7 +121,7 @@ def _select(session: Session, name: str) -> None:
 def ping(session: Session, user: str, timeout: float) -> None:
     """Ask USER (global id or identity URL) for a sign of life."""
     envelope = session.client.envelope("user_ping", user_id=user, timeout=timeout)
-    click.echo(envelope.get("message", "alive"))
+    click.echo(sentences(envelope.get("message", "alive")))
 
 
 @click.group(cls=Aliased, aliases={"read": "get", "write": "set"})

@@ -59,6 +59,11 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
 
 
+def sentences(told: object) -> str:
+    """What a node or a server says for people: its lines stay lines, and play with nothing else."""
+    return "\n".join(map(printable, str(told).split("\n")))
+
+
 def size(count: int | float | None) -> str:
     """Bytes for people: ``4 MB``, ``1.5 GB`` (powers of 1024)."""
     return "-" if count is None else in_words(count)

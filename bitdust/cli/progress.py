@@ -7,7 +7,7 @@ import click
 
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.main import Session
-from bitdust.cli.output import on_terminal
+from bitdust.cli.output import on_terminal, printable
 
 LOOK_EVERY = 0.25
 
@@ -55,14 +55,14 @@ def _draw(session: Session, way: str, remote_path: str, waiting: Waiting) -> Non
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, transient=True) as bar:
-        task = bar.add_task(f"{way} {remote_path}", total=None)
+        task = bar.add_task(f"{way} {printable(remote_path)}", total=None)
         while waiting.is_alive():
             waiting.join(LOOK_EVERY)
             row = _look(session, way, remote_path)

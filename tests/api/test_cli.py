@@ -15,6 +15,7 @@ from bitdust.api.methods import TABLE
 from bitdust.automats.kernel import Machine
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.lock import ProcessLock
+from bitdust.cli.output import sentences
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext, FakeDriver
@@ -76,6 +77,9 @@ class FakeStorage:
 
     def uploads(self) -> dict[str, Any]:
         return {"running": [], "pending": [{"path_id": "0", "remote_path": "documents"}]}
+
+    def delete(self, remote: str) -> "dict[str, Any]":
+        return {"remote_path": "alice:a\x1b[31m", "path_id": remote}
 
     def downloads(self) -> "list[dict[str, Any]]":
         return []
@@ -208,6 +212,15 @@ class FileTests(OnlineCase):
         result = await self.run_cli("file", "list")
         self.assertIn("5 MB", result.output)
         self.assertNotIn("\x1b", result.output)
+
+    async def test_names_that_others_chose(self) -> None:
+        """In answers and in errors, as in tables, what others named cannot play with the terminal; lines stay lines."""
+        result = await self.run_cli("file", "delete", "0")
+        self.assertEqual(result.output, "deleted alice:a\\x1b[31m\n")
+        result = await self.run_cli("file", "info", "x\x1b]0;owned\x07")
+        self.assertEqual(result.exit_code, 1)
+        self.assertIn("error: x\\x1b]0;owned\\x07 was not found", result.output)
+        self.assertEqual(sentences("two\nlines\x1b[2J\r"), "two\nlines\\x1b[2J\\r")
 
     async def test_upload(self) -> None:
         """A relative path becomes an absolute one; what was left out is told."""
