@@ -145,6 +145,8 @@ def stop(session: Session) -> None:
 
 def end_process(home: Path, pid: int) -> None:
     """Ask the node to stop, then insist. Raises `ApiError` when nothing helps."""
+    if pid <= 0:  # to the system, number 0 is everybody in our own process group
+        raise ApiError("not-stopped", f"the process in {home} begins or ends just now; try again in a moment")
 
     def ask() -> None:
         ApiClient(home, timeout=5).call("process_stop")

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 LOOKS = 5
+PAUSE = 0.02
 
 
 class AlreadyRunning(Exception):
@@ -48,14 +49,24 @@ def _locked(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.02)
+            time.sleep(PAUSE)
         else:
             return True
     return False
 
 
 def running_pid(home: Path) -> int | None:
-    """The process that has this home folder, or None. A number that a dead process left behind counts for nothing."""
+    """The process that has this home folder, or None; 0 where it has not told its number yet, or tells it no more. A
+    number that a dead process left behind counts for nothing."""
+    for look in range(LOOKS):
+        found = _holder(home)
+        if found != 0 or look == LOOKS - 1:
+            break
+        time.sleep(PAUSE)
+    return found
+
+
+def _holder(home: Path) -> int | None:
     try:
         descriptor = os.open(home / "processid", os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
@@ -64,7 +75,7 @@ def running_pid(home: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else 0
+        return int(text) if text.isascii() and text.isdigit() else 0
     finally:
         os.close(descriptor)
     return None

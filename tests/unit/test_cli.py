@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.cli import lock as lock_module
 from bitdust.cli.calls import parse_argument
 from bitdust.cli.client import ApiClient, NotRunning
 from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
@@ -155,6 +156,23 @@ class LockTests(SynchronousTestCase):
         lock.release()
         self.assertIsNone(running_pid(home))
         ProcessLock.take(home).release()
+
+    def test_no_number_yet(self) -> None:
+        """A process that has the home and has not told its number yet is waited for a moment; number 0, which to the
+        system is a whole process group, is never sent a signal."""
+        home = Path(self.mktemp())
+        lock = ProcessLock.take(home)
+        self.addCleanup(lock.release)
+        (home / "processid").write_text("")
+        self.patch(lock_module.time, "sleep", lambda seconds: (home / "processid").write_text(str(os.getpid())))
+        self.assertEqual(running_pid(home), os.getpid())
+        (home / "processid").write_text("")
+        self.patch(lock_module.time, "sleep", lambda seconds: None)
+        self.assertEqual(running_pid(home), 0)
+        self.patch(os, "kill", lambda *_: self.fail("a signal was sent"))
+        result = run(str(home), "stop")
+        self.assertEqual(result.exit_code, 1, result.output)
+        self.assertIn("try again in a moment", result.output)
 
     def test_dead_process(self) -> None:
         """The number of a process that is gone counts for nothing, even if another process has it now."""
