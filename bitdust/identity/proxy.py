@@ -134,7 +134,12 @@ class Tunnel:
 
     def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":  # noqa: N803 - the interface's name
         """Fires with the protocol that runs inside the tunnel."""
-        opened: Deferred[IProtocol] = Deferred(lambda _: dialling.cancel())
+
+        def give_up(_: Any) -> None:
+            dialling.cancel()
+            mouth.give_up()
+
+        opened: Deferred[IProtocol] = Deferred(give_up)
         mouth = _Mouth(self._proxy, self._target, protocolFactory, opened)
         dialling = self._endpoint.connect(Factory.forProtocol(lambda: mouth))
         dialling.addErrback(lambda failure: opened.errback(failure) if not opened.called else None)
@@ -154,6 +159,11 @@ class _Mouth(TwistedProtocol):
         lines = [f"CONNECT {self._target} HTTP/1.1".encode(), b"Host: " + self._target.encode()]
         lines += [name.title() + b": " + value for name, values in self._proxy.headers().items() for value in values]
         cast(Any, self.transport).write(b"\r\n".join([*lines, b"", b""]))
+
+    def give_up(self) -> None:
+        """Nobody waits for the tunnel any more: a proxy that never answers must not keep the connection."""
+        if self.transport is not None:
+            cast(Any, self.transport).abortConnection()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - the interface's name
         if self._inner is not None:

@@ -9,16 +9,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor, ssl
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.config.settings import Settings
 from bitdust.crypt.files import make_private_folder
 from bitdust.identity import proxy as proxy_module
 from bitdust.identity.client import IdentityClient, Server
-from bitdust.identity.proxy import SETTINGS, Proxy, ProxyError, is_loopback
+from bitdust.identity.proxy import SETTINGS, Proxy, ProxyError, Tunnel, is_loopback
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.world import ReactorNetwork, World
@@ -166,6 +167,30 @@ class ProxyCase(TestCase):
         for word in words:
             self.assertIn(word, str(error))
         self.assertNotIn("very-secret", str(error))
+
+
+class Silent:
+    """A proxy that takes the connection and never says a word."""
+
+    def __init__(self) -> None:
+        self.transport = StringTransport()
+
+    def connect(self, factory: Any) -> Deferred:
+        protocol = factory.buildProtocol(None)
+        protocol.makeConnection(self.transport)
+        return succeed(protocol)
+
+
+class SilentTests(SynchronousTestCase):
+    def test_nobody_waits_any_more(self) -> None:
+        """A tunnel that is given up while the proxy is silent leaves no connection open."""
+        silent = Silent()
+        opening = Tunnel(Proxy("proxy.example", 3128), silent, NAME, 443).connect(Factory.forProtocol(Protocol))
+        self.assertTrue(silent.transport.value().startswith(b"CONNECT id.example:443 "))
+        self.assertFalse(silent.transport.disconnected)
+        opening.cancel()
+        self.failureResultOf(opening, CancelledError)
+        self.assertTrue(silent.transport.disconnected)
 
 
 class PlainTests(ProxyCase):
