@@ -43,7 +43,9 @@ def identity_get(context: Context, include_xml_source: bool) -> Envelope:
     returns=IDENTITY,
     errors=(
         "identity-exists",
+        "locked",
         "bad-name",
+        "bad-value",
         "name-taken",
         "network-connection-error",
         "bad-proxy",
@@ -73,7 +75,7 @@ async def identity_create(
         Param("overwrite", Kind.FLAG, False, help="replace a file that is no older copy of this key file"),
     ),
     returns="{local_path} or {result: text of the key file}",
-    errors=("no-identity", "exists", "bad-path"),
+    errors=("no-identity", "locked", "exists", "bad-path", "bad-passphrase"),
 )
 def identity_backup(context: Context, destination_filepath: str, passphrase: str | None, overwrite: bool) -> Envelope:
     """Write a key file: your private key, where your identity lies, and hints for finding your suppliers again."""
@@ -100,20 +102,31 @@ def identity_backup(context: Context, destination_filepath: str, passphrase: str
         PASSPHRASE,
     ),
     returns="{checked, fingerprint, idurls, encrypted, counts}",
-    errors=("no-identity", "wrong-key", "passphrase-needed", "wrong-passphrase", "bad-key", "not-a-key-file"),
+    errors=(
+        "no-identity",
+        "locked",
+        "wrong-key",
+        "passphrase-needed",
+        "wrong-passphrase",
+        "bad-passphrase",
+        "bad-path",
+        "bad-key",
+        "not-a-key-file",
+    ),  # fmt: skip
 )
 async def identity_backup_check(
     context: Context, source_filepath: str, private_key_source: str | None, passphrase: str | None
 ) -> Envelope:
     """Read a key file back and compare its key with this identity's. Where it is good, and lies outside of the home,
     the node reminds nobody of a backup any more."""
-    mine = context.me.fingerprint
+    _need_identity(context)
     if not (source_filepath or private_key_source):
         raise BadArgument("give 'source_filepath', 'private_key_source', or both")
     path = local_path(source_filepath, "source_filepath") if source_filepath else None
     text = private_key_source or _read_key_file(source_filepath, "source_filepath")
     secret = _secret(passphrase)
     found = await context.world.run_in_thread(KeyFile.read, text, secret)
+    mine = context.me.fingerprint  # asked for after the wait: the identity may be another one by now
     if found.master.fingerprint != mine:
         text = f"this is the key file of another identity; it does not bring {context.me.global_id} back"
         raise BitDustError("wrong-key", text)
@@ -128,7 +141,7 @@ async def identity_backup_check(
     Route("POST", "/identity/lock/v1", ("/i/l",)),
     params=(Param("passphrase", help="8 to 1000 characters", secret=True, example="correct horse battery"),),
     returns="{locked: true}",
-    errors=("no-identity", "locked", "bad-passphrase"),
+    errors=("no-identity", "locked", "bad-passphrase", "wrong-key"),
 )
 async def identity_lock(context: Context, passphrase: str) -> Envelope:
     """Keep the private keys of the home under a passphrase. The node goes on; from its next start on it waits for
@@ -154,6 +167,11 @@ async def identity_unlock(context: Context, passphrase: str, permanently: bool) 
     else:
         await context.home_lock.unlock(_line(passphrase))
     return _mine(context, False)
+
+
+def _need_identity(context: Context) -> None:
+    if not context.me.present:
+        raise context.me.absence()
 
 
 def _line(passphrase: str) -> str:
@@ -194,7 +212,17 @@ def _may_replace(context: Context, path: Path) -> bool:
         PASSPHRASE,
     ),
     returns=IDENTITY,
-    errors=("identity-exists", "passphrase-needed", "wrong-passphrase", "bad-key", "network-connection-error"),
+    errors=(
+        "identity-exists",
+        "locked",
+        "passphrase-needed",
+        "wrong-passphrase",
+        "bad-passphrase",
+        "bad-path",
+        "bad-key",
+        "not-a-key-file",
+        "network-connection-error",
+    ),  # fmt: skip
 )
 async def identity_recover(
     context: Context,

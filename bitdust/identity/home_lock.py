@@ -38,14 +38,17 @@ class HomeLock:
     async def lock(self, passphrase: str) -> None:
         """Keep the keys under this passphrase, now and from each start on; the node goes on working meanwhile.
 
-        Raises `BitDustError` bad-passphrase, no-identity, locked.
+        Raises `BitDustError` bad-passphrase, no-identity, locked, wrong-key.
         """
         if not LEAST <= len(passphrase) <= MOST:
             raise BitDustError("bad-passphrase", f"a passphrase has {LEAST} to {MOST} characters")
-        pem = self._me.master.to_pem()
+        master = self._me.master
+        pem = master.to_pem()
         locked: str = await self._world.run_in_thread(lock_key, pem, passphrase.encode())
         if await self._world.run_in_thread(unlock_key, locked, passphrase.encode()) != pem:
             raise BitDustError("internal", "the locked key does not open again; nothing was changed")
+        if self._me.fingerprint != master.fingerprint:
+            raise BitDustError("wrong-key", "the identity of this node has changed meanwhile; nothing was locked")
         self._me.keep_locked(locked)
 
     async def remove(self, passphrase: str) -> None:

@@ -15,6 +15,7 @@ from bitdust.crypt.keyfile import KeyFile, is_locked, lock_key
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import home_lock as lock_module
 from bitdust.identity import me as me_module
+from bitdust.identity.document import IdentityDocument
 from bitdust.identity.home_lock import HomeLock, find_passphrase
 from bitdust.identity.me import Me
 from bitdust.wire.errors import BitDustError
@@ -151,6 +152,25 @@ class LockTests(LockCase):
         self.assertEqual(self.refused(lock.unlock(WORD)), "too-many-tries")
         self.assertEqual(len(started), 1)
         self.assertNoResult(trying)
+
+    def test_another_identity_meanwhile(self) -> None:
+        """Locking takes a while; an identity that came meanwhile keeps its own key on the disk."""
+        works: list[Any] = []
+        self.world = evolve(self.world, run_in_thread=lambda *call: works.append((Deferred(), call)) or works[-1][0])
+        me, lock = self.again()
+        locking = Deferred.fromCoroutine(lock.lock(WORD))
+        self.world = evolve(self.world, run_in_thread=maybeDeferred)
+        (_, (work, *words)) = works[0]
+        sealed = work(*words)
+        source = GOOD.idurl
+        mine = IdentityDocument.create(master("other"), (source,), 1, GOOD.devices, 1000.0)
+        me.adopt(mine, master("other"), device())
+        key = (self.folder / "mykeyfile").read_bytes()
+        works[0][0].callback(sealed)
+        works[1][0].callback(master().to_pem())
+        self.assertEqual(self.failureResultOf(locking, BitDustError).value.code, "wrong-key")
+        self.assertEqual((self.folder / "mykeyfile").read_bytes(), key)
+        self.assertFalse(me.keeps_locked)
 
     def test_the_key_file_of_an_erased_identity(self) -> None:
         """The key file that erasing puts aside guards the key as the home did: the same passphrase opens it."""
