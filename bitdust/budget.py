@@ -108,8 +108,13 @@ def raise_open_files() -> int:
     return most
 
 
+def contents(path: str) -> str:
+    """A file of the system as text; names of groups may hold any bytes."""
+    return os.fsdecode(Path(path).read_bytes())
+
+
 def memory_limit(
-    read: Callable[[str], str] = lambda path: Path(path).read_text(encoding="ascii"),
+    read: Callable[[str], str] = contents,
     physical: Callable[[], int] = lambda: os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
 ) -> int:
     """Bytes: the machine's memory, or less where a control group (version 1 or 2) of this process gives less."""
@@ -119,7 +124,7 @@ def memory_limit(
             text = read(path).strip()
         except OSError:
             continue
-        if text.isdigit():
+        if text.isascii() and text.isdigit():
             found = min(found, int(text))
     return found
 

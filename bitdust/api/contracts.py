@@ -1,5 +1,6 @@
 """Changing who keeps whose pieces: replacing suppliers, ending contracts, giving notice."""
 
+import re
 from typing import Any
 
 from bitdust.api.arguments import Kind
@@ -20,13 +21,14 @@ WHICH = Param(
     help="global id, IDURL or fingerprint of the supplier",
     example="bob@id.example.net",
 )
+_PLACE = re.compile(r"[0-9]{1,9}")
 POSITION = Param("position", Kind.INTEGER, None, low=0, high=63, help="the supplier at this place, from 0")
 
 
 async def the_supplier(context: Context, position: int | None, supplier_id: str | None) -> bytes:
     """The fingerprint of one of my suppliers. Raises ``bad-argument``, ``not-found`` and what looking up raises."""
     rows = context.suppliers.list()
-    if supplier_id is not None and supplier_id.isdigit():
+    if supplier_id is not None and _PLACE.fullmatch(supplier_id):
         position, supplier_id = int(supplier_id), None
     if supplier_id is not None:
         known = [row["fingerprint"] for row in rows if supplier_id in (row["global_id"], row["idurl"])]

@@ -115,4 +115,4 @@ def network_configuration(context: Context) -> Envelope:
 def _hosts(text: str, port_name: str) -> list[dict[str, Any]]:
     """``host:port,host:port`` as the definition of a network writes it."""
     parts = [part.strip().rpartition(":") for part in text.split(",") if ":" in part]
-    return [{"host": host, port_name: int(port)} for host, _, port in parts if port.isdigit()]
+    return [{"host": host, port_name: int(port)} for host, _, port in parts if port.isascii() and port.isdigit()]

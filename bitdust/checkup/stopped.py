@@ -125,9 +125,17 @@ def _get(url: str) -> tuple[int, float | None, bytes]:
         connection.request("GET", parts.path or "/")
         answer = connection.getresponse()
         date = answer.headers.get("Date")
-        return answer.status, parsedate_to_datetime(date).timestamp() if date else None, answer.read(MAX_SIZE + 1)
+        return answer.status, _moment(date) if date else None, answer.read(MAX_SIZE + 1)
     finally:
         connection.close()
+
+
+def _moment(date: str) -> float | None:
+    """Seconds since 1970; None for what a server calls a date and is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _my_identity(folder: Path) -> list[Finding]:

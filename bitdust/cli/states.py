@@ -59,7 +59,7 @@ def list_states(ctx: click.Context, name: str, following: bool) -> None:
 @click.pass_obj
 def state_info(session: Session, which: str) -> None:
     """One state machine, by index or id, with its last moves."""
-    arguments = {"index": int(which)} if which.isdigit() else {"automat_id": which}
+    arguments = {"index": int(which)} if which.isascii() and which.isdigit() else {"automat_id": which}
     row = session.call("automat_info", **arguments)
     if session.as_json:
         show_json(row)

@@ -5,6 +5,7 @@ among the user's own sources.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, cast
@@ -32,6 +33,7 @@ from bitdust.wire.names import IDURL
 from bitdust.world import World
 
 TIMEOUT = 10.0
+_PORT = re.compile(r"[0-9]{1,5}")
 NETWORK_ERROR = "network connection error"
 """Exactly this text while no ID server answers: existing clients wait for it and try again."""
 
@@ -62,7 +64,7 @@ def parse_servers(text: str) -> list[Server]:
     for part in filter(None, (item.strip() for item in text.replace(";", ",").split(","))):
         host, _, rest = part.partition(":")
         port = (rest or "80").partition(":")[0]
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
             raise BitDustError("bad-value", f"{part!r} is not an ID server such as id.example:8084")
         servers.append(Server(host.lower(), int(port)))
     return list(dict.fromkeys(servers))
@@ -248,7 +250,7 @@ class IdentityClient:
         dates = response.headers.getRawHeaders("date", [])
         try:
             return response.code, parsedate_to_datetime(dates[0]).timestamp() if dates else None
-        except ValueError:
+        except (ValueError, OverflowError):
             return response.code, None
 
     async def _request(self, verb: bytes, url: str, body: bytes | None) -> tuple[int, bytes]:

@@ -1,5 +1,6 @@
 """The distributed hash table."""
 
+import re
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,6 +13,7 @@ from bitdust.wire.errors import BitDustError
 
 PORT = "services/entangled-dht/udp-port"
 SEEDS = "services/entangled-dht/known-nodes"
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 def parse_seeds(text: str) -> list[tuple[str, int]]:
@@ -21,7 +23,7 @@ def parse_seeds(text: str) -> list[tuple[str, int]]:
         host, _, port = part.rpartition(":")
         if part == "genesis":
             continue
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
             raise BitDustError("bad-value", f"{part!r} is not a DHT node such as seed.example:14441")
         seeds.append((host.strip("[]"), int(port)))
     return seeds
@@ -55,7 +57,7 @@ class EntangledDHTService(Service):
 
     def _attach(self) -> None:
         for layer in str(self._parts.settings.get("services/entangled-dht/attached-layers")).replace(",", " ").split():
-            if layer.isdigit() and int(layer) > 0:
+            if layer.isascii() and layer.isdigit() and int(layer) > 0:
                 self._parts.dht.attach(int(layer))
 
     def stop(self) -> "Deferred[Any]":

@@ -18,10 +18,13 @@ from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.master import MasterKey
 from bitdust.desktop import Desktop
 from bitdust.identity.cache import IdentityCache
+from bitdust.identity.client import parse_servers
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
+from bitdust.services.service_entangled_dht import parse_seeds
 from bitdust.transport.outbox import NoAnswer
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
 from tests.api.fakes import Anything, FakeContext
@@ -38,6 +41,15 @@ def master(name: str) -> MasterKey:
 def document(name: str, device: DeviceKey) -> IdentityDocument:
     source = IDURL.parse(f"http://id.example/{name}.xml")
     return IdentityDocument.create(master(name), (source,), 1, (Device(0, 1, device.public),), 1000.0)
+
+
+def code_of(parse: Any, text: str) -> str:
+    """With what a parser refuses a text."""
+    try:
+        parse(text)
+    except BitDustError as error:
+        return error.code
+    return ""
 
 
 class NounCase(SynchronousTestCase):
@@ -128,6 +140,30 @@ class IdentityTests(NounCase):
         self.assertEqual((found["counts"], found["encrypted"], found["checked"]), (True, True, 1000.0))
         self.assertEqual(health()["backup_checked"], 1000.0)
         self.assertEqual(self.result("identity_get")["backup_checked"], 1000.0)
+
+    def test_backup_check_of_another_meanwhile(self) -> None:
+        """An identity that came while the file was read is not taken for one that has a copy."""
+        self.become_alice()
+        text = KeyFile((IDURL.parse("http://id.example/alice.xml"),), master("alice")).write()
+        reading: Deferred[Any] = Deferred()
+        self.context.world = evolve(self.context.world, run_in_thread=lambda *_: reading)
+        checking = perform(self.context, TABLE.named("identity_backup_check"), {"private_key_source": text})
+        device = DeviceKey.from_seed(b"b" * 32)
+        self.context.me.adopt(document("bob", device), master("bob"), device)
+        reading.callback(KeyFile.read(text, None))
+        self.assertEqual(self.successResultOf(checking)["code"], "wrong-key")
+        self.assertIsNone(self.result("process_health")["backup_checked"])
+
+    def test_odd_digits(self) -> None:
+        """What Python counts as digits and is no number of ours is refused in words, never as a mistake of the node."""
+        self.become_alice()
+        self.context.suppliers = Anything(list=lambda verbose=False: [])
+        for text in ("²", "9" * 5000, "١"):
+            self.assertNotEqual(self.code("supplier_change", supplier_id=text), "internal", text[:9])
+            self.assertEqual(code_of(parse_servers, f"id.example:{text}"), "bad-value")
+            self.assertEqual(code_of(parse_seeds, f"seed.example:{text}"), "bad-value")
+        self.context.settings.set("services/entangled-dht/known-nodes", "seed.example:²")
+        self.assertEqual(self.result("network_configuration")["service_entangled_dht"]["known_nodes"], [])
 
     def test_lock(self) -> None:
         """A locked node tells so in its health, in every answer that needs the identity, and opens by passphrase."""

@@ -1,5 +1,6 @@
 """What a node takes of its machine: files and memory are measured once and shared out."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.budget import LEAST_FILES, MIB, WANTED_FILES, Budget, Measured, memory_limit, raise_open_files
+from bitdust.budget import LEAST_FILES, MIB, WANTED_FILES, Budget, Measured, contents, memory_limit, raise_open_files
 from bitdust.storage.supplier_store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.errors import BitDustError
@@ -71,6 +72,17 @@ class MeasureTests(SynchronousTestCase):
         path = "/sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes"
         self.assertEqual(self.limit(old | {path: "400"}), 400)
         self.assertEqual(self.limit(old | {path: str(2**63)}), 1000)
+
+    def test_a_group_of_any_name(self) -> None:
+        """A group whose name is not ASCII, or not even UTF-8, counts like any other, and stops nothing."""
+        root = Path(self.mktemp()).absolute()
+        for name in ("größe".encode(), b"\xff"):
+            group = os.fsencode(root) + b"/sys/fs/cgroup/" + name
+            os.makedirs(group)
+            Path(os.fsdecode(group + b"/memory.max")).write_text("300\n")
+            (root / "proc/self").mkdir(parents=True, exist_ok=True)
+            (root / "proc/self/cgroup").write_bytes(b"0::/" + name + b"\n")
+            self.assertEqual(memory_limit(lambda path: contents(f"{root}{path}"), lambda: 1000), 300)
 
     def test_this_machine(self) -> None:
         """What is measured here is possible."""

@@ -422,6 +422,13 @@ class StoppedTests(CheckupCase):
         found = self.look()
         self.assertEqual((found["my identity"], found["key backup"]), ("ok", "ok"))
 
+    def test_a_date_that_is_none(self) -> None:
+        """An ID server whose clock tells nonsense is one without a clock; the rest is looked at all the same."""
+        for date in ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2020 00:00:00 +9999", "soon"):
+            self.patch(Late, "date_time_string", lambda *_, date=date: date)
+            found = self.look()
+            self.assertEqual((found["clock"], found["ID servers"], found["libraries"]), ("warn", "ok", "ok"), date)
+
     def test_broken(self) -> None:
         """A broken settings file or identity is bad, and the rest is looked at all the same."""
         (self.home / "metadata").mkdir(mode=0o700)
