@@ -16,9 +16,9 @@ from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog import Catalog, LogEnd, begin_of
 from bitdust.storage.catalog_db import RECOVERING, meta, set_meta
 from bitdust.storage.catalog_ops import Op
-from bitdust.storage.log import Begin, head_of
+from bitdust.storage.log import Begin, check_chain, hash_of, head_of
 from bitdust.storage.log_recovery import LogRecovery, SeenHead, highest, read_head
-from bitdust.storage.outdated import come_back, is_outdated, note_outdated
+from bitdust.storage.outdated import come_back, covered, is_outdated, note_outdated, places_of_unheard
 from bitdust.storage.parting import take_back
 from bitdust.storage.paths import MASTER
 from bitdust.storage.ports import Events, Me, Ports, StorageWorld
@@ -33,6 +33,8 @@ MAX_ANSWER = 9 * 1024 * 1024
 MAX_HEADS = 64 * 1024
 HEAD_TO_DHT_EVERY = 600.0
 RETRY = 2.0
+DISAGREE = 60.0
+"""Seconds before a supplier that contradicts my log without showing why is told again."""
 
 
 def needed(family: Family) -> int:
@@ -218,10 +220,11 @@ class Index:
             return
         if sent.error is None:
             self._advance(supplier, device, sequence)
-        elif sent.code == "conflict":
-            await self._conflict(supplier, device, sent)
-        else:
+        elif sent.code != "conflict":
             self._try_later(supplier)
+            return
+        elif not await self._conflict(supplier, device, sent):
+            self._try_later(supplier, DISAGREE)
             return
         self._push(supplier)
 
@@ -238,20 +241,37 @@ class Index:
         self.machine.send("acked")
         self.on_ack()
 
-    async def _conflict(self, supplier: bytes, device: bytes, sent: Outcome) -> None:
-        """The supplier holds something else: either it is behind, or another me has written under my key."""
+    async def _conflict(self, supplier: bytes, device: bytes, sent: Outcome) -> bool:
+        """The supplier holds something else: either it is behind, or another me has written under my key.
+
+        Whether it is known now how to go on.
+        """
         held, digest = int(sent.fields.get("sequence", 0)), sent.fields.get("hash", b"")
         row = self._catalog.read.execute(
             "SELECT hash FROM entries WHERE device=? AND sequence=?", (device, held)
         ).fetchone()
         forgotten = held < self._catalog.first_sequence(device)
         if held == 0 or forgotten or (row is not None and bytes(row[0]) == digest):
+            before = self._acked.get((supplier, device), 0)
             self._acked[supplier, device] = held
-            return
-        self.log.warn("a supplier holds log entries of this device that it does not know (up to {held})", held=held)
-        self._retry[supplier] = self._world.clock.seconds() + 60.0
-        if device == self._me.device.id:
-            await self._part_ways(device)
+            return held != before
+        self.log.warn("a supplier says that it holds other log entries of this device (up to {held})", held=held)
+        if device != self._me.device.id or not await self._is_shown(supplier, device, held, digest):
+            return False
+        await self._part_ways(device)
+        return True
+
+    async def _is_shown(self, supplier: bytes, device: bytes, sequence: int, digest: bytes) -> bool:
+        """Whether a supplier can show the entry that I have not written: saying so would cost me my device key."""
+        got = await outcome(self._fetch(supplier, device, sequence))
+        ring = self._me.key_ring
+        try:
+            entries = check_chain(got.value[:1] if got.value else [], self._me.fingerprint, device, None)
+            opened = [one for one in entries if one.open(ring.secret(MASTER, one.epoch))]
+        except BitDustError as error:
+            self.log.warn("what a supplier shows is no entry of mine: {error}", error=error)
+            return False
+        return [(one.sequence, hash_of(one.to_bytes())) for one in opened] == [(sequence, digest)]
 
     async def _part_ways(self, device: bytes) -> None:
         """Take a device key of my own, and say under it what I said under the old one and nobody heard."""
@@ -267,9 +287,9 @@ class Index:
             await self.say_again(ops)
         self.machine.send("pull")
 
-    def _try_later(self, supplier: bytes) -> None:
-        self._retry[supplier] = self._world.clock.seconds() + RETRY
-        self._later(RETRY, lambda: self._push_one(supplier))
+    def _try_later(self, supplier: bytes, seconds: float = RETRY) -> None:
+        self._retry[supplier] = self._world.clock.seconds() + seconds
+        self._later(seconds, lambda: self._push_one(supplier))
 
     def _push_one(self, supplier: bytes) -> None:
         if supplier not in self._sending and self._ports.is_online(supplier) and supplier in self._members():
@@ -323,6 +343,8 @@ class Index:
         mine = self._me.device.id
         taken = highest(heads, mine) > self._catalog.end(mine).sequence
         if self._recovered and is_outdated(self._catalog, heads):
+            if not self._outdated:
+                await self._say_places_again(heads)
             self._outdated = True
             await self._note(heads, 0)
             return
@@ -331,6 +353,16 @@ class Index:
         if taken:
             self._ports.device_is_taken()
         self.on_merged()
+
+    async def _say_places_again(self, heads: list[SeenHead]) -> None:
+        """Others may have forgotten the folders that I wrote into while they did not hear me."""
+        mine, ring = self._me.device.id, self._me.key_ring
+        told = covered(heads, mine)
+        ops = await self._catalog.change(
+            lambda database: places_of_unheard(database, mine, told, lambda epoch: ring.secret(MASTER, epoch))
+        )
+        if ops:
+            await self.say_again(ops)
 
     async def _known_heads(self) -> list[Head]:
         found = await outcome(self._ports.known_heads())

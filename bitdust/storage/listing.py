@@ -1,14 +1,15 @@
 """What suppliers say that they hold, compared with what the catalog believes.
 
 A supplier's word can only make the node more careful or save it work: a piece that it lists is checked against its
-root when it is fetched, and a piece that it does not list counts as missing from then on.
+root when it is fetched, and a piece that it does not list counts as missing from then on. It speaks for the pieces of
+its own place alone: what waits here for others does not go because one supplier says that it has everything.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import define
+from attrs import define, frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
@@ -35,6 +36,14 @@ class Comparison:
 
     found: int = 0
     lost: int = 0
+
+
+@frozen
+class Place:
+    """Whose pieces a supplier keeps: those of one position of the family, which it has or leaves."""
+
+    position: int
+    leaves: bool = False
 
 
 class Listing:
@@ -91,8 +100,8 @@ class Listing:
     async def _one(self, supplier: bytes) -> Comparison:
         before = kept_by(self._catalog.read, supplier)
         held = await self._list(supplier)
-        position = self._position(supplier)
-        found, lost = await self._catalog.change(lambda database: compare(database, supplier, position, before, held))
+        place = self._place(supplier)
+        found, lost = await self._catalog.change(lambda database: compare(database, supplier, place, before, held))
         for piece in found:
             await self._world.run_in_thread(self._spool.remove, piece.pack, piece.index)
             self.on_piece(piece, supplier)
@@ -100,9 +109,12 @@ class Listing:
             self.log.warn("supplier {s} has lost {count} pieces", s=supplier.hex()[:16], count=lost)
         return Comparison(len(found), lost)
 
-    def _position(self, supplier: bytes) -> int | None:
+    def _place(self, supplier: bytes) -> Place | None:
         family = self._ports.family()
-        return family.suppliers.index(supplier) if family is not None and supplier in family.suppliers else None
+        if family is None or supplier not in family.holders:
+            return None
+        leaves = supplier not in family.suppliers
+        return Place(((family.leaving or []) if leaves else family.suppliers).index(supplier), leaves)
 
     async def _list(self, supplier: bytes) -> Held:
         held: Held = set()
@@ -134,13 +146,13 @@ def kept_by(database: sqlite3.Connection, supplier: bytes) -> Held:
 
 
 def compare(
-    database: sqlite3.Connection, supplier: bytes, position: int | None, before: Held, held: Held
+    database: sqlite3.Connection, supplier: bytes, place: Place | None, before: Held, held: Held
 ) -> tuple[list[PieceRef], int]:
     """Inside a transaction: note what a supplier holds; pieces that waited for it, and how many it has lost.
 
     ``before`` is what it had acknowledged before it was asked: what it acknowledged meanwhile may be missing in its
-    answer, and is not lost. Without a ``position`` it is one that leaves the family: a piece that it has is there to be
-    read, but one that waits for its successor goes on waiting.
+    answer, and is not lost. A piece that somebody has who leaves its place is there to be read, but one that waits for
+    the successor goes on waiting.
     """
     lost = before - held
     database.executemany(
@@ -149,12 +161,12 @@ def compare(
     )
     found: list[PieceRef] = []
     for pack, number in held - before:
-        if _note_held(database, pack, number, supplier, leaves=position is None):
+        if _note_held(database, pack, number, supplier, place):
             found.append(PieceRef(pack, number))
     for pack in {pack for pack, _ in lost} | {piece.pack for piece in found}:
         count_kept(database, pack)
-    if position is not None:
-        _note_absent(database, position)
+    if place is not None and not place.leaves:
+        _note_absent(database, place.position)
     return found, len(lost)
 
 
@@ -167,11 +179,14 @@ def _note_absent(database: sqlite3.Connection, position: int) -> None:
     )
 
 
-def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, leaves: bool) -> bool:
+def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> bool:
     """True when the piece is one of a living pack and was not known to be there; of a dead one, it is to go."""
     row = database.execute("SELECT n, state FROM packs WHERE pack=?", (pack,)).fetchone()
     if row is None or not 0 <= number < row[0]:
         return False
+    if row[1] <= PackState.HELD and (place is None or number != place.position):
+        return False
+    leaves = place is None or place.leaves
     known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
     if known is not None and (known[0] == PieceState.KEPT or (leaves and known[0] == PieceState.WAITING)):
         return False

@@ -1,14 +1,17 @@
 """A catalog that was away for too long: the logs of other devices begin later now than where this node stopped reading.
 
 What they deleted meanwhile is told by nothing but its absence from their snapshot, so the catalog is built again from
-the suppliers, as on a recovered node. First everything that this node has said itself must be safe there.
+the suppliers, as on a recovered node. First everything that this node has said itself must be safe there, together with
+the items that it wrote to or into: the others may have forgotten them.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bitdust.storage.catalog import Catalog
 from bitdust.storage.catalog_db import OUTDATED, RECOVERING, PieceState, meta, set_meta
+from bitdust.storage.catalog_ops import Op, earlier_op, item_op
+from bitdust.storage.log import Entry
 from bitdust.storage.log_recovery import SeenHead
 
 _FROM_THE_LOG = (
@@ -24,6 +27,34 @@ def is_outdated(catalog: Catalog, heads: Sequence[SeenHead]) -> bool:
         seen.proven and seen.head.first is not None and seen.head.first > catalog.end(seen.head.device).sequence + 1
         for seen in heads
     )
+
+
+def covered(heads: Sequence[SeenHead], device: bytes) -> int:
+    """Up to which entry the snapshots of others tell a device's log."""
+    told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
+    return max((one["sequence"] for one in told if one["device"] == device), default=0)
+
+
+def places_of_unheard(
+    database: sqlite3.Connection, device: bytes, after: int, secret: Callable[[int], bytes]
+) -> list[Op]:
+    """Living items that a device's entries behind ``after`` write to, and all folders above them, said as before."""
+    rows = database.execute("SELECT entry FROM entries WHERE device=? AND sequence>?", (device, after))
+    entries = [Entry.parse(bytes(data)) for (data,) in rows.fetchall()]
+    ops = [op for entry in entries for op in entry.open(secret(entry.epoch)).ops]
+    waiting = {op["path"] for op in ops if op["op"] in ("item", "version")}
+    found: dict[str, Op] = {}
+    while waiting:
+        path = waiting.pop()
+        row = database.execute(
+            "SELECT path, parent, name, type, key, time, lamport, device FROM items WHERE path=? AND dead=0", (path,)
+        ).fetchone()
+        if row is None or path in found:
+            continue
+        item = item_op(path, row[1], bytes(row[2]), *row[3:6])
+        found[path] = earlier_op(row[6], bytes(row[7]), 0, [item])
+        waiting.add(row[1])
+    return [found[path] for path in sorted(found)]
 
 
 def note_outdated(database: sqlite3.Connection) -> None:
