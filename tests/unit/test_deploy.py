@@ -1,5 +1,6 @@
 """The container files: what they name exists, and the entrypoint does its work without a container."""
 
+import itertools
 import json
 import re
 import signal
@@ -100,6 +101,16 @@ class ComposeTests(SynchronousTestCase):
             IDURL.parse(f"http://seed:{port}/{user}.xml")
 
 
+FAILING = """#!/bin/sh
+echo "$*" >> "{log}"
+case "$1" in
+    id) exit 1 ;;
+    identity) echo "error: the name is taken" >&2; exit 1 ;;
+    start) until [ "$(grep -c create "{log}")" -ge 9 ]; do /bin/sleep 0.05; done ;;
+esac
+"""
+
+
 class EntrypointTests(TestCase):
     timeout = 120
 
@@ -153,6 +164,27 @@ class EntrypointTests(TestCase):
             process.kill()
             process.wait()  # its number is gone now, which ends what it left in the background and with that the pipe
             process.communicate()
+
+    def test_patience(self) -> None:
+        """What keeps the name from being registered is said, and tried again later and later; a setting keeps all that
+        stands behind its first equals sign."""
+        base = self.home.parent
+        log, programs = base / "log", base / "bin"
+        (programs / "sleep").write_text(f'#!/bin/sh\necho sleep >> "{log}"\n')
+        (programs / "bitdust").write_text(FAILING.format(log=log))
+        for name in ("sleep", "bitdust"):
+            (programs / name).chmod(0o755)
+        self.environment["BITDUST_SETTINGS"] = "a=b=\n\nc=\n"
+        process = self.run_it("start")
+        process.wait(60)  # its number is gone now, which ends what it left in the background
+        said = process.communicate()[0]
+        self.assertEqual(set(said.splitlines()), {b"error: the name is taken"})
+        calls = log.read_text().splitlines()
+        self.assertEqual(calls[:2], ["set a b=", "set c "])
+        tries = [index for index, call in enumerate(calls) if call == "identity create alice"]
+        pauses = [calls[first:second].count("sleep") for first, second in itertools.pairwise(tries)]
+        self.assertEqual(pauses[:7], [1, 2, 4, 8, 16, 32, 64])
+        self.assertEqual(set(pauses[6:]), {64})
 
     async def test_a_wrong_setting(self) -> None:
         """A setting that does not exist ends it with the reason, before the node runs."""
