@@ -13,8 +13,8 @@ import click
 from bitdust.cli.client import ApiError
 from bitdust.cli.daemon import PACKAGE, unit_folder
 from bitdust.cli.lock import running_pid
-from bitdust.cli.main import Session
-from bitdust.cli.unit import BadPath, Unit
+from bitdust.cli.main import Session, home_of
+from bitdust.cli.unit import BadPath, Unit, starts
 from bitdust.crypt.files import remove_safely, write_safely
 
 INSTEAD = "start the node with `bitdust daemon`, for example from a line `@reboot` in `crontab -e`"
@@ -37,27 +37,28 @@ def install_service(session: Session, name: str, now: bool, only_print: bool, re
     if remove:
         take_away(path)
     elif only_print:
-        click.echo(unit_text(session.home), nl=False)
+        click.echo(unit_text(session.base), nl=False)
     else:
-        install(session.home, path, now)
+        install(session.base, path, now)
 
 
-def unit_text(home: Path) -> str:
-    """The unit of this interpreter and home. Raises `ApiError` ``bad-path``."""
+def unit_text(base: Path) -> str:
+    """The unit of this interpreter and folder: of whichever network is selected there when it starts. Raises `ApiError`
+    ``bad-path``."""
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     try:
-        return Unit(sys.executable, home, PACKAGE if PACKAGE in paths else "").text()
+        return Unit(sys.executable, base, PACKAGE if PACKAGE in paths else "").text()
     except BadPath as error:
         raise ApiError("bad-path", str(error)) from None
 
 
-def install(home: Path, path: Path, now: bool) -> None:
+def install(base: Path, path: Path, now: bool) -> None:
     """Write the unit and enable it; raises `ApiError` before anything is changed."""
-    text = unit_text(home)
-    if path.exists() and f'"{home}"' not in path.read_text(errors="replace"):
+    text = unit_text(base)
+    if path.exists() and not starts(path.read_text(errors="replace"), base):
         raise ApiError("name-taken", f"{path} starts something else; choose another name: --name bitdust-2")
     need_systemd()
-    if now and running_pid(home) is not None and not is_active(path.name):
+    if now and running_pid(home_of(base)) is not None and not is_active(path.name):
         raise ApiError("already-running", "the node runs already, outside of systemd; stop it first: bitdust stop")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_safely(path, text.encode(), 0o644)

@@ -19,6 +19,7 @@ from bitdust.cli.manual import MARK, place
 from bitdust.cli.output import show_json
 from bitdust.cli.reminder import needs_backup
 from bitdust.cli.settings import open_settings
+from bitdust.cli.unit import starts
 
 UNIT_MARK = "Written by `bitdust install-service`"
 FOLDERS = ("paths/customers", "paths/backups")
@@ -79,19 +80,27 @@ def uninstall(session: Session, yes: bool, erase_home: str | None, abandon_custo
 def make_plan(session: Session, erase_home: bool) -> Plan:
     """Look at what there is."""
     home = session.home
-    units = tuple(path for path in sorted(unit_folder().glob("*.service")) if _is_ours(path, UNIT_MARK, f'"{home}"'))
+    units = tuple(path for path in sorted(unit_folder().glob("*.service")) if _is_our_unit(path, {session.base, home}))
     files = [path for path in places().values() if _is_ours(path, VARIABLE)]
     if _is_ours(place(), MARK):
         files.append(place())
     return Plan(home, units, tuple(files), erase_home, tuple(_leaves(session, erase_home)))
 
 
-def _is_ours(path: Path, *marks: str) -> bool:
+def _is_our_unit(path: Path, folders: set[Path]) -> bool:
+    text = _text_of(path)
+    return UNIT_MARK in text and any(starts(text, folder) for folder in folders)
+
+
+def _is_ours(path: Path, mark: str) -> bool:
+    return mark in _text_of(path)
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(errors="replace")
+        return path.read_text(errors="replace")
     except OSError:
-        return False
-    return all(mark in text for mark in marks)
+        return ""
 
 
 def _leaves(session: Session, erase_home: bool) -> list[str]:

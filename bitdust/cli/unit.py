@@ -61,8 +61,7 @@ class Unit:
         """The unit file. Raises `BadPath`."""
         environment = f"Environment={quoted('PYTHONPATH=' + self.python_path)}\n" if self.python_path else ""
         first, *words = self.command
-        # A variable is replaced in arguments, not in the path of the program (systemd.service(5), COMMAND LINES).
-        command = " ".join([quoted(first), *(quoted(word).replace("$", "$$") for word in words)])
+        command = " ".join([quoted(first), *map(argument, words)])
         return TEMPLATE.format(shown=escaped(str(self.home)), command=command, environment=environment)
 
 
@@ -76,3 +75,17 @@ def escaped(text: str) -> str:
 def quoted(text: str) -> str:
     """One word of a command line or an assignment."""
     return '"' + escaped(text).replace('"', '\\"') + '"'
+
+
+def argument(text: str) -> str:
+    """One argument of a command line: a variable is replaced there, and not in the path of the program
+    (systemd.service(5), COMMAND LINES)."""
+    return quoted(text).replace("$", "$$")
+
+
+def starts(unit: str, folder: Path) -> bool:
+    """Whether the text of a unit starts the node of a folder."""
+    try:
+        return f'"--appdir" {argument(str(folder))} ' in unit
+    except BadPath:
+        return False

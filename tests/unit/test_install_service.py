@@ -1,5 +1,6 @@
 """The node as a systemd service: its unit, the command that writes it, and what the node tells the manager."""
 
+import json
 import os
 import shutil
 import socket
@@ -11,7 +12,9 @@ from click.testing import Result
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from bitdust.cli import uninstall
 from bitdust.cli.unit import BadPath, Unit
+from bitdust.config.networks import Networks
 from bitdust.notify import ServiceManager
 from tests.unit.test_cli import run
 
@@ -100,6 +103,25 @@ class InstallTests(SynchronousTestCase):
         self.assertEqual(other.exit_code, 1)
         self.assertIn("choose another name", other.output)
         self.assertEqual(run(str(self.home) + "-2", "install-service", "--name", "bitdust-2").exit_code, 0)
+
+    def test_any_folder(self) -> None:
+        """A folder whose name must be written otherwise in a unit is known again: by this command, and by uninstall."""
+        home = Path(f"{self.home} 50% \"of\" $HOME\\x")
+        for _ in range(2):
+            done = run(str(home), "install-service")
+            self.assertEqual(done.exit_code, 0, done.output)
+        self.patch(uninstall, "_take_unit_away", lambda unit: unit.unlink())
+        self.assertIn(str(self.path), run(str(home), "uninstall", "--yes").output)
+        self.assertFalse(self.path.exists())
+
+    def test_network_of_the_day(self) -> None:
+        """The unit starts whichever network is selected when it starts, as `bitdust daemon` does."""
+        definition = {"name": "village", "label": "Village", "maintainer": "us"}
+        Networks(self.home).create(json.dumps(definition).encode())
+        Networks(self.home).select("village")
+        self.install()
+        self.assertIn(f'"--appdir" "{self.home}" "start"', self.path.read_text())
+        self.assertIn(str(self.path), run(str(self.home), "uninstall").output)
 
     def test_no_systemd(self) -> None:
         """Without systemctl, or without a manager of this user, it says what to do and writes nothing."""
