@@ -121,6 +121,10 @@ export class BitDust {
       socket.onopen = resolve;
       socket.onerror = () => reject(new Error("the node does not answer, or refuses this client"));
     });
+    if (this.#closed) {
+      socket.close(1000);
+      throw new Error("the client was closed");
+    }
     this.#socket = socket;
     this.#pause = FIRST_PAUSE;
     socket.onmessage = ({ data }) => this.#heard(JSON.parse(data));
@@ -220,7 +224,19 @@ function argument(word) {
   return [name, json ? JSON.parse(value) : value];
 }
 
-if (globalThis.process?.argv?.[1] && import.meta.url === `file://${process.argv[1]}`) {
+/** Whether this file is the program, and no part of another one; its path may hold blanks, or be a link. */
+async function isProgram() {
+  const path = globalThis.process?.argv?.[1];
+  if (!path) return false;
+  const [{ realpathSync }, { pathToFileURL }] = await Promise.all([import("node:fs"), import("node:url")]);
+  try {
+    return import.meta.url === pathToFileURL(realpathSync(path)).href;
+  } catch {
+    return false;
+  }
+}
+
+if (await isProgram()) {
   if (typeof WebSocket === "undefined") {
     process.stderr.write("this Node has no WebSocket: use Node 22, or Node 20 with --experimental-websocket\n");
     process.exitCode = 2;

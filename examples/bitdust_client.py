@@ -166,7 +166,7 @@ class BitDust:
 
     async def _renew(self) -> None:
         """A new connection knows nothing of the models that the old one had."""
-        for name in self._models:
+        for name in list(self._models):  # another one may be asked for meanwhile
             with contextlib.suppress(CallFailed, OSError):
                 await self.call("enable_model_listener", model_name=name, request_all=True)
 
@@ -263,7 +263,7 @@ class Frames:
             kind = first & 0x0F
             if kind == CLOSE:
                 await self.send(CLOSE, data[:2])
-                raise ConnectionError(f"the node closed: {int.from_bytes(data[:2], 'big')} {data[2:].decode()}")
+                raise ConnectionError(f"the node closed: {int.from_bytes(data[:2], 'big')} {data[2:].decode(errors='replace')}")
             if kind == PING:
                 await self.send(PONG, data)
             elif kind != PONG:

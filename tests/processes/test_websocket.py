@@ -109,6 +109,56 @@ def example_module() -> Any:
     return module
 
 
+CLOSED_WHILE_OPENING = """
+import {{ BitDust }} from {script!r};
+const sockets = [];
+globalThis.WebSocket = class {{ constructor() {{ sockets.push(this); }} close() {{ this.closed = true; }} }};
+const node = new BitDust(() => ({{ port: 1, secret: "x" }}));
+const calling = node.call("process_health").catch((error) => error.message);
+await new Promise((go) => setTimeout(go, 0));
+node.close();
+sockets[0].onopen();
+console.log(JSON.stringify([await calling, sockets[0].closed === true]));
+"""
+
+
+class ClientAloneTests(TestCase):
+    """The example clients, without a node."""
+
+    def test_any_folder(self) -> None:
+        """The script is a program from a folder with blanks, and by a link as well."""
+        command = script_command()
+        folder = Path(self.mktemp()).absolute() / "my 50% files"
+        folder.mkdir(parents=True)
+        copy, link = folder / SCRIPT.name, folder / "link.mjs"
+        shutil.copy(SCRIPT, copy)
+        link.symlink_to(copy)
+        for path in (copy, link):
+            done = subprocess.run([*command, str(path), "--home", str(folder), "health"], capture_output=True,
+                                  text=True, check=False, timeout=60)  # fmt: skip
+            self.assertEqual((done.returncode, "no node runs in" in done.stderr), (1, True), done)
+
+    def test_closed_while_opening(self) -> None:
+        """A script's client that is closed before its connection is open leaves no connection."""
+        text = CLOSED_WHILE_OPENING.format(script=SCRIPT.as_uri())
+        done = subprocess.run([*script_command(), "--input-type=module", "-e", text], capture_output=True, text=True,
+                              check=False, timeout=60)  # fmt: skip
+        self.assertEqual(json.loads(done.stdout or "null"), ["the client was closed", True], done.stderr)
+
+    def test_a_model_more_while_coming_back(self) -> None:
+        """A model that is asked for while the others are renewed breaks nothing."""
+        node = example_module().BitDust(self.mktemp())
+        node._models, asked = {"service"}, []
+
+        async def call(method: str, model_name: str, request_all: bool) -> None:
+            asked.append(model_name)
+            node._models.add("key")
+
+        node.call = call
+        asyncio.run(node._renew())
+        self.assertEqual(asked, ["service"])
+
+
 class DaemonCase(TestCase):
     timeout = 120
 
