@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+JOBS ?= 2
 
 .PHONY: quickstart demo test check unit types lint layers automats diagrams docs api-docs bench clean
 
@@ -58,7 +59,7 @@ api-docs: $(READY)
 	$(BIN)/python -m tests.coverage docs/api/coverage.md
 
 unit: $(READY)
-	$(BIN)/python -m twisted.trial --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$ tests
+	$(BIN)/python -m tests --jobs=$(JOBS) --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)

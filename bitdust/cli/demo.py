@@ -93,8 +93,8 @@ class Demo:
         """Seed, suppliers and customer, each its own process; the customer finds its suppliers through the DHT."""
         say("A private network: one seed, four suppliers, one customer, each with its own home folder")
         self.network.start_seed()
-        for number in range(1, SUPPLIERS + 1):
-            print(f"  {self.network.add_supplier(number).name} gives space", flush=True)
+        for supplier in self.network.add_suppliers(SUPPLIERS):
+            print(f"  {supplier.name} gives space", flush=True)
         started = time.monotonic()
         self.customer = self.network.add_customer("alice", SUPPLIERS)
         self.note("four suppliers hired through the DHT", started)

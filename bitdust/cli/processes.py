@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,13 @@ class NodeProcess:
         """Start the daemon and wait until its API answers."""
         self.cli("daemon")
         wait_for(lambda: self.client.call("process_health") is not None, f"the API of {self.name}")
+
+    def become(self, name: str) -> None:
+        """Create an identity."""
+        try:
+            self.client.call("identity_create", username=name)
+        except ApiError as error:
+            raise StepFailed(f"{self.name} got no identity: {error}") from error
 
     def wait_for_service(self, name: str, patience: float = PATIENCE) -> None:
         """Wait until a service works; the error tells why it does not."""
@@ -183,11 +191,20 @@ class ProcessNetwork:
         """One more process that gives space."""
         node = self.node(f"supplier-{number}")
         node.configure(self.joining | NO_CUSTOMER | {"services/supplier/donated-space": space})
-        node.start()
-        node.cli("identity", "create", node.name)
-        node.wait_for_service("supplier")
         self.suppliers.append(node)
+        node.start()
+        node.become(node.name)
+        node.wait_for_service("supplier")
         return node
+
+    def add_suppliers(self, count: int, space: str = "20 GB") -> list[NodeProcess]:
+        """Several that start side by side; in the order of their numbers."""
+        before = len(self.suppliers)
+        numbers = range(before + 1, before + count + 1)
+        with ThreadPoolExecutor(count) as pool:
+            added = list(pool.map(lambda number: self.add_supplier(number, space), numbers))
+        self.suppliers[before:] = added
+        return added
 
     def add_customer(self, name: str, suppliers: int, settings: Mapping[str, str] | None = None) -> NodeProcess:
         """One more process that keeps its files on suppliers; returns when all are hired and the storage is ready."""
@@ -197,13 +214,17 @@ class ProcessNetwork:
             self.joining | NO_SUPPLIER | {"services/customer/suppliers-number": str(suppliers)} | dict(settings or {})
         )
         node.start()
-        node.cli("identity", "create", name)
+        node.become(name)
         node.wait_for_service("my_data")
         return node
 
     def close(self) -> None:
-        """Stop every process that was started here."""
-        for node in [*self.others, *self.suppliers, self.seed]:
-            if node.home.exists():
-                with contextlib.suppress(StepFailed):
-                    node.stop()
+        """Stop every process that was started here, all at the same time."""
+        nodes = [node for node in (*self.others, *self.suppliers, self.seed) if node.home.exists()]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_stop_quietly, nodes))
+
+
+def _stop_quietly(node: NodeProcess) -> None:
+    with contextlib.suppress(StepFailed):
+        node.stop()

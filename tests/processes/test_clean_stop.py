@@ -59,8 +59,7 @@ class CleanStopTests(SynchronousTestCase):
         self.network = ProcessNetwork(self.base)
         self.addCleanup(self.network.close)
         self.network.start_seed()
-        for number in (1, 2):
-            self.network.add_supplier(number)
+        self.network.add_suppliers(2)
         self.node = self.network.add_customer("alice", 2)
         self.local = self.base / "large.bin"
         self.local.write_bytes(os.urandom(12 * MB))

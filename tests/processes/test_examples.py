@@ -27,7 +27,6 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.lock import running_pid
 from bitdust.cli.main import cli
 from bitdust.cli.processes import NodeProcess, ProcessNetwork, wait_for
-from bitdust.config.settings import Settings
 from tests.processes.ending import come_back, start_mark
 from tests.sockets import WebSocketClient
 
@@ -44,21 +43,6 @@ LAST = "process_stop"
 RESTARTS = ("identity_erase",)
 KINDS = ("curl", "websocket", "cli")
 PATIENCE = 60
-
-
-class QuickNode(NodeProcess):
-    """Settings are written without a process for each."""
-
-    def configure(self, values: Mapping[str, str]) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
-        chosen = Settings(self.home / "config")
-        for key, value in values.items():
-            chosen.set(key, value)
-
-
-class QuickNetwork(ProcessNetwork):
-    def node(self, name: str) -> NodeProcess:
-        return QuickNode(name, self.base / name)
 
 
 def order(row: Method) -> tuple[int, int]:
@@ -127,11 +111,10 @@ class ExampleTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
         self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
-        network = QuickNetwork(self.base)
+        network = ProcessNetwork(self.base)
         self.addCleanup(network.close)
         network.start_seed()
-        with ThreadPoolExecutor() as pool:
-            bob, carol = pool.map(network.add_supplier, (1, 2))
+        bob, carol = network.add_suppliers(2)
         gives = {"services/supplier/enabled": "true", "services/supplier/donated-space": "1 GB"}
         alice = network.add_customer("alice", 2, gives | {"services/customer/needed-space": "32 MB"})
         nodes = {"alice@id.example": alice, "bob@id.example.net": carol, "bob@id.example": bob}

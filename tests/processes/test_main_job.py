@@ -43,10 +43,6 @@ class ProcessTests(SynchronousTestCase):
         self.addCleanup(self.network.close)
         self.network.start_seed()
 
-    def add_suppliers(self) -> None:
-        for number in range(1, 5):
-            self.network.add_supplier(number)
-
 
 class MainJobTests(ProcessTests):
     def upload(self, node: NodeProcess, local: Path, remote: str) -> Any:
@@ -55,7 +51,7 @@ class MainJobTests(ProcessTests):
 
     def test_resumes_after_kill(self) -> None:
         """An upload that was killed in its middle goes on by itself and does not send again what suppliers keep."""
-        self.add_suppliers()
+        self.network.add_suppliers(4)
         node = self.network.add_customer("bob", 4)
         local = self.base / "resumed.bin"
         local.write_bytes(os.urandom(60 * MB))
@@ -81,7 +77,7 @@ class MainJobTests(ProcessTests):
 
     def test_everything_comes_back(self) -> None:
         """With two of four suppliers and the home gone, a node with default settings and the key file restores all."""
-        self.add_suppliers()
+        self.network.add_suppliers(4)
         customer = self.network.add_customer("alice", 4)
         folder = self.base / "precious"
         make_folder(folder)

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.cli.main import cli
 from bitdust.cli.processes import QUIET, NodeProcess, ProcessNetwork
-from bitdust.config.settings import Settings
+from tests.lifeline import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/operations.md", "docs/troubleshooting.md", "deploy/README.md")
@@ -101,8 +101,7 @@ class RunTests(SynchronousTestCase):
         self.network = ProcessNetwork(self.base)
         self.addCleanup(self.network.close)
         self.network.start_seed()
-        for number in (1, 2):
-            self.network.add_supplier(number)
+        self.network.add_suppliers(2)
         self.home = self.base / "you"
         for folder in (self.home / ".local" / "bin", self.base / "stick", self.base / "bin"):
             folder.mkdir(parents=True)
@@ -113,9 +112,7 @@ class RunTests(SynchronousTestCase):
         self.nodes.append(NodeProcess("moved", self.base / "stick" / "bitdust-home"))
         self.network.others += self.nodes
         for node in self.nodes[:2]:
-            settings = Settings(node.home / "config")
-            for key, value in QUIET.items():
-                settings.set(key, value)
+            node.configure(QUIET)
 
     def run_block(self, block: Block) -> None:
         """As a newcomer's shell would, with the real addresses in place of those of the example."""
@@ -129,7 +126,7 @@ class RunTests(SynchronousTestCase):
             script = script.replace(example, joining[key] if key else str(self.base / "stick"))
         environment = {
             "HOME": str(self.home), "PATH": f"{self.base / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
-            "LANG": "C.UTF-8", "USER": "you",
+            "LANG": "C.UTF-8", "USER": "you", MARK: os.environ[MARK],
         }  # fmt: skip
         done = subprocess.run(
             ["sh", "-eu"], input=script, text=True, capture_output=True, check=False, cwd=self.home,

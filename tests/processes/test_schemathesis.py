@@ -21,7 +21,6 @@ from schemathesis.specs.openapi.checks import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.cli.processes import QUIET, NodeProcess
-from bitdust.config.settings import Settings
 
 LEFT_OUT = {
     "process_stop": "it ends the process that is tried",
@@ -44,10 +43,7 @@ class SchemathesisTests(SynchronousTestCase):
         base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
         self.addCleanup(shutil.rmtree, base, ignore_errors=True)
         self.node = NodeProcess("alone", base / "alone")
-        self.node.home.mkdir()
-        chosen = Settings(self.node.home / "config")
-        for key, value in QUIET.items():
-            chosen.set(key, value)
+        self.node.configure(QUIET)
         self.addCleanup(self.node.stop)
         self.node.start()
         self.base = f"http://127.0.0.1:{self.node.client.port}"

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import signal
 import socket
@@ -19,6 +20,7 @@ from bitdust.cli.main import cli
 from bitdust.cli.processes import IDENTITY_SERVER, QUIET, wait_for
 from bitdust.config.schema import default_schema
 from bitdust.wire.names import IDURL
+from tests.lifeline import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -123,6 +125,7 @@ class EntrypointTests(TestCase):
         program.chmod(0o755)
         self.environment = {
             "PATH": f"{base / 'bin'}:/usr/bin:/bin", "BITDUST_HOME": str(self.home), "BITDUST_IDENTITY": "alice",
+            MARK: os.environ[MARK],
             "BITDUST_SETTINGS": "\n".join(f"{key}={value}" for key, value in self.settings().items()) + "\n",
         }  # fmt: skip
 
