@@ -2,30 +2,22 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import frozen
 
-from bitdust.storage.mirror import own_source, source_of
-from bitdust.storage.paths import (
-    Item,
-    Target,
-    Version,
-    children,
-    has_children,
-    names_below,
-    path_above,
-    version_at,
-    versions,
-)
+from bitdust.storage.paths import Item, Target, children, names_below, version_at
+from bitdust.storage.row_facts import Facts, FolderFigures, Safety, StoredVersion
 from bitdust.wire.names import shown
 
 Row = dict[str, Any]
 HoldersOf = Callable[[bytes, int], int]
 HALF = 0.5
 """Any half of the suppliers, rounded up, gives a pack back (`Scheme.for_family`)."""
-_COUNTS = "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked) FROM packs"
+PAGE = 500
+PacksOf = Mapping[tuple[str, str], tuple[bytes, ...]]
 
 
 @frozen
@@ -38,87 +30,89 @@ class Owner:
     holders: HoldersOf
 
 
-@frozen
-class Safety:
-    """Of all pieces of a version: how many are acknowledged, and how it stands with the weakest of its packs."""
-
-    packs: int
-    acked: int
-    due: int
-    weakest: float
-    fewest: int
-
-
 class Rows:
     """I describe items; my connection may be used in a thread of its own."""
 
-    def __init__(self, database: sqlite3.Connection, owner: Owner) -> None:
+    def __init__(self, database: sqlite3.Connection, owner: Owner, figures: FolderFigures | None = None) -> None:
         self._database = database
         self._owner = owner
-        self._sources: dict[str, bytes | None] = {}
-        self._above: dict[str, str] = {}
+        self._facts = Facts(database, figures or FolderFigures())
+        self._standings: dict[tuple[Safety, int], Row] = {}
+        self._held: dict[tuple[bytes, int], int] = {}
 
     def one(self, item: Item) -> Row:
         """One item."""
-        found = versions(self._database, item.path)
-        latest = found[-1] if found else None
-        if item.parent not in self._above:
-            self._above[item.parent] = path_above(self._database, item)
-        names = names_below(self._above[item.parent], item, self._owner.global_id)
-        kind = "dir" if item.kind == "folder" else "file"
-        childs = kind == "dir" and has_children(self._database, item.path)
+        return self.some([item])[0]
+
+    def some(self, items: Sequence[Item]) -> list[Row]:
+        """Several, with a few statements for all of them together."""
+        paths = [item.path for item in items]
+        folders = [item.path for item in items if item.kind == "folder"]
+        versions, packs, sources = self._facts.versions(paths), self._facts.packs(paths), self._facts.sources(paths)
+        filled = self._facts.with_children(folders) if folders else set()
+        return [
+            self._row(item, versions.get(item.path, []), packs, sources.get(item.path), item.path in filled)
+            for item in items
+        ]
+
+    def _row(
+        self, item: Item, found: list[StoredVersion], packs: PacksOf, source: bytes | None, is_filled: bool
+    ) -> Row:
+        place = self._facts.place(item.parent)
+        if source is None and place.source is not None:
+            source = os.path.join(place.source, item.name)
+        is_folder = item.kind == "folder"
+        global_id = self._owner.global_id
         return {
-            **names,
-            "global_id": self._owner.global_id,
-            "customer": self._owner.global_id,
+            **names_below(place.above, item, global_id),
+            "global_id": global_id,
+            "customer": global_id,
             "idurl": self._owner.idurl,
             "name": item.text,
-            "local_path": self._local_path(item),
-            "type": kind,
-            "size": self._size(item, latest),
-            "latest": latest.version if latest else "",
+            "local_path": shown(source) if source is not None else "",
+            "type": "dir" if is_folder else "file",
+            "size": self._facts.below(item.path, "G").size if is_folder else found[-1].size if found else 0,
+            "latest": found[-1].version if found else "",
             "key_alias": item.key,
-            "childs": childs,
+            "childs": is_filled,
             "created": item.time / 1000,
             "label": item.label,
-            "versions": [self._version(item, version) for version in found],
+            "versions": [self._version(item, version, packs) for version in found],
         }
 
-    def _local_path(self, item: Item) -> str:
-        """Where the item lies on this machine, empty where that is not known."""
-        source = own_source(self._database, item.path)
-        if source is None and item.parent:
-            if item.parent not in self._sources:
-                self._sources[item.parent] = source_of(self._database, item.parent)
-            above = self._sources[item.parent]
-            source = os.path.join(above, item.name) if above is not None else None
-        return shown(source) if source is not None else ""
-
-    def _size(self, item: Item, latest: Version | None) -> int:
-        if item.kind != "folder":
-            return latest.size if latest else 0
-        return self._size_below(item, "G")
-
-    def _size_below(self, item: Item, until: str) -> int:
-        """Bytes of the newest versions up to one of all files in a folder; names of versions begin with F."""
-        row = self._database.execute(
-            "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions"
-            " WHERE dead=0 AND path>? AND path<? AND version<=? GROUP BY path)",
-            (f"{item.path}/", f"{item.path}0", until),
-        ).fetchone()
-        return int(row[0])
-
-    def _version(self, item: Item, version: Version) -> Row:
-        safety = self._safety(item, version)
-        held = self._owner.holders(version.device, version.sequence)
-        n = max(1, self._owner.suppliers)
-        delivered = safety.acked / safety.due if safety.due else 1.0
-        reliable = min(safety.weakest, held / n)
+    def _version(self, item: Item, version: StoredVersion, packs: PacksOf) -> Row:
+        if item.kind == "folder":
+            size, safety = self._size_then(item, version.version), self._facts.safety_below(item.path)
+        else:
+            size, safety = version.size, self._facts.safety(packs.get((item.path, version.version), ()))
         return {
             "backup_id": f"{item.path}/{version.version}",
             "version": version.version,
-            "size": self._size_below(item, version.version) if item.kind == "folder" else version.size,
+            "size": size,
             "modified": version.mtime / 1e9,
+            **self._standing(safety, version),
+        }
+
+    def _size_then(self, item: Item, until: str) -> int:
+        """Bytes of a folder as of a version; where nothing in it is newer, that is all of it."""
+        now = self._facts.below(item.path, "G")
+        return now.size if now.newest <= until else self._facts.below(item.path, until).size
+
+    def _standing(self, safety: Safety, version: StoredVersion) -> Row:
+        """The part that is the same for all versions in the same packs and the same log entry."""
+        entry = (version.device, version.sequence)
+        held = self._held.get(entry)
+        if held is None:
+            held = self._held[entry] = self._owner.holders(*entry)
+        standing = self._standings.get((safety, held))
+        if standing is None:
+            standing = self._standings[safety, held] = self._judge(safety, held)
+        return standing
+
+    def _judge(self, safety: Safety, held: int) -> Row:
+        delivered = safety.acked / safety.due if safety.due else 1.0
+        reliable = min(safety.weakest, held / max(1, self._owner.suppliers))
+        return {
             "uploaded": safety.weakest >= HALF,
             "blocks": safety.packs,
             "max_block": max(0, safety.packs - 1),
@@ -129,19 +123,15 @@ class Rows:
             "state": "READY" if reliable >= 1.0 else "SENDING",
         }
 
-    def _safety(self, item: Item, version: Version) -> Safety:
-        if item.kind == "folder":
-            where = "path>? AND path<?"
-            values: tuple[str, ...] = (f"{item.path}/", f"{item.path}0")
-        else:
-            where, values = "path=? AND version=?", (item.path, version.version)
-        packs = f"pack IN (SELECT DISTINCT pack FROM version_packs WHERE {where})"
-        count, acked, due, weakest, fewest = self._database.execute(f"{_COUNTS} WHERE {packs}", values).fetchone()
-        return Safety(count, acked, due, 1.0 if weakest is None else weakest, fewest or 0)
-
     def listed(self, target: Target, recursive: bool) -> list[Row]:
         """What lies in a folder, or one file; all of a key's catalog for no item."""
-        return [self.one(item) for item in self._items(target, recursive)]
+        return [row for page in self.pages(target, recursive) for row in page]
+
+    def pages(self, target: Target, recursive: bool) -> Iterator[list[Row]]:
+        """The same in parts."""
+        items = self._items(target, recursive)
+        while page := list(islice(items, PAGE)):
+            yield self.some(self._of_these_here(page) if target.item is None or target.item.kind == "folder" else page)
 
     def _items(self, target: Target, recursive: bool) -> Iterator[Item]:
         if target.item is not None and target.item.kind != "folder":
@@ -151,10 +141,13 @@ class Rows:
         waiting = children(self._database, parent, target.key or None)[::-1]
         while waiting:
             item = waiting.pop()
-            if self.is_here(item):
-                yield item
+            yield item
             if recursive and item.kind == "folder":
                 waiting.extend(reversed(children(self._database, item.path)))
+
+    def _of_these_here(self, items: list[Item]) -> list[Item]:
+        left = self._facts.left([item.path for item in items])
+        return [item for item in items if item.path not in left or self.is_here(item)]
 
     def is_here(self, item: Item) -> bool:
         """Not so for what has left its source: its history is reached by its path id."""

@@ -1,5 +1,6 @@
 """Listing a folder costs what the folder holds, not what the catalog holds; counted in statements, not in seconds."""
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +12,8 @@ from bitdust.storage.paths import Target, by_path
 from bitdust.storage.rows import Owner, Rows
 
 STAMP = Stamp(b"o" * 32, 1, b"d" * 8, 1)
+GIVEN = re.compile(r"SCAN json_each VIRTUAL TABLE|SCAN .*\(")
+"""What a statement was given, and what it found by an index."""
 VERSION = "F20261121034159123-0"
 
 
@@ -42,13 +45,13 @@ class ListingTests(SynchronousTestCase):
         return len(rows), len(self.said)
 
     def test_work_of_a_folder(self) -> None:
-        """A hundred files deep in a large catalog take five statements each, as many as in a small one."""
+        """A hundred files deep in a large catalog take a dozen statements together, as many as in a small one."""
         self.fill("0", "", "top", 0)
         self.fill("0/0", "0", "middle", 0)
         self.fill("0/0/0", "0/0", "deep", 100)
         rows, few = self.statements("top/middle/deep")
         self.assertEqual(rows, 100)
-        self.assertLessEqual(few, 5 * rows + 20)
+        self.assertLessEqual(few, 20)
         for number in range(1, 60):
             self.fill(str(number), "", f"other-{number}", 20)
         self.assertEqual(self.statements("top/middle/deep"), (rows, few))
@@ -60,5 +63,5 @@ class ListingTests(SynchronousTestCase):
         self.statements("folder-7")
         for statement in set(self.said):
             plan = self.database.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-            scans = [row[3] for row in plan if row[3].startswith("SCAN") and "(" not in row[3]]
+            scans = [row[3] for row in plan if row[3].startswith("SCAN") and not GIVEN.match(row[3])]
             self.assertEqual(scans, [], statement)
