@@ -1,11 +1,10 @@
-"""The desktop of the person at this machine, if there is one: its file manager and its web browser."""
+"""The desktop of the person at this machine, if there is one: its file manager."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -25,7 +24,7 @@ def spawn(words: list[str]) -> None:
 
 @frozen
 class Desktop:
-    """Opens folders and pages for the person. Raises `NoDesktop` with what is missing."""
+    """Opens folders for the person. Raises `NoDesktop` with what is missing."""
 
     environ: Mapping[str, str] = os.environ
     which: Callable[[str], str | None] = shutil.which
@@ -36,12 +35,6 @@ class Desktop:
         folder = path if path.is_dir() else path.parent
         self._open(str(folder))
         return folder
-
-    def show_page(self, url: str) -> None:
-        """Open the web browser on a page of http or https."""
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise NoDesktop(f"{url[:100]} is no web page")
-        self._open(url)
 
     def _open(self, target: str) -> None:
         opener = next((name for name in OPENERS if self.which(name)), None)

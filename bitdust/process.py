@@ -56,6 +56,7 @@ def main(home: Path, foreground: bool) -> int:
     node.on_stopping = manager.stopping
 
     def stopped() -> None:
+        manager.close()
         end_within(LAST_RESORT, begin_again if node.exit_code == RESTART else partial(leave, node.exit_code))
         real.stop()
 

@@ -84,7 +84,7 @@ async def supplier_change(
     ),
     service="customer",
     returns="{ended, not_told}",
-    errors=("has-data", "bad-argument", "not-found"),
+    errors=("has-data", "bad-argument", *NO_PERSON),
 )
 async def contracts_end(context: Context, position: int | None, supplier_id: str | None, lose_data: bool) -> Envelope:
     """End the contract with one supplier, or with all of them, and stop being a customer. Each gets your signed word

@@ -244,7 +244,7 @@ async def file_download_stop(context: Context, remote_path: str) -> Envelope:
     Route("GET", "/file/explore/v1", ("/f/x",)),
     params=(Param("local_path", help="absolute, on the node's machine", example="/home/alice/Documents"),),
     returns="{local_path, folder}",
-    errors=("not-found", "no-desktop"),
+    errors=("bad-path", "not-found", "no-desktop"),
 )
 def file_explore(context: Context, local_path: str) -> Envelope:
     """Show a file or folder in the file manager of the desktop, for example after a download."""

@@ -1,5 +1,6 @@
 """Which network this node is on, and the way to another one; see `bitdust.config.networks`."""
 
+import re
 from typing import Any
 
 from bitdust.api.context import Context
@@ -15,6 +16,8 @@ from bitdust.dht.upkeep import REPUBLISH
 from bitdust.transport.tls import PROTOCOL
 from bitdust.wire.errors import BitDustError
 
+_PORT = re.compile(r"[0-9]{1,5}")
+
 
 @method(
     Route("POST", "/network/create/v1", ("/nw/cr", "/network/create")),
@@ -26,7 +29,7 @@ from bitdust.wire.errors import BitDustError
         ),
     ),
     returns="{name, label, maintainer, contact_email, home}",
-    errors=("bad-network", "exists", "not-found", "network-error"),
+    errors=("bad-network", "bad-path", "exists", "not-found", "network-error"),
 )
 async def network_create(context: Context, url: str) -> Envelope:
     """Learn a network from its definition (JSON: name, label, maintainer, known nodes and ID servers) and go there.
@@ -42,7 +45,7 @@ async def network_create(context: Context, url: str) -> Envelope:
     Route("POST", "/network/select/v1", ("/nw/sel", "/network/select")),
     params=(Param("name", help="`default`, or a network that network_create made", example="default"),),
     returns="{name, label, maintainer, contact_email, home}",
-    errors=("not-found",),
+    errors=("not-found", "bad-network"),
 )
 async def network_select(context: Context, name: str) -> Envelope:
     """Go to another network that this node knows: the node starts again with the home folder of that network."""
@@ -115,4 +118,4 @@ def network_configuration(context: Context) -> Envelope:
 def _hosts(text: str, port_name: str) -> list[dict[str, Any]]:
     """``host:port,host:port`` as the definition of a network writes it."""
     parts = [part.strip().rpartition(":") for part in text.split(",") if ":" in part]
-    return [{"host": host, port_name: int(port)} for host, _, port in parts if port.isascii() and port.isdigit()]
+    return [{"host": host, port_name: int(port)} for host, _, port in parts if _PORT.fullmatch(port)]

@@ -124,11 +124,19 @@ def permissions(home: Path) -> list[Finding]:
 
 def exceptions(home: Path) -> list[Finding]:
     """A healthy run leaves no ``exception_*.log``."""
-    found = sorted((home / "logs").glob("exception_*.log"), key=lambda path: path.stat().st_mtime)
+    found = sorted((home / "logs").glob("exception_*.log"), key=_written)
     if not found:
         return [ok("exceptions", "nothing unexpected happened inside the node")]
     hint = "read it: bitdust log exceptions -n 1; report it, then delete the files in logs/"
     return [warn("exceptions", f"{len(found)} unexpected exceptions are logged, the last in {found[-1].name}", hint)]
+
+
+def _written(path: Path) -> float:
+    """When; a file that the node has just taken away is the oldest."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def settings(home: Path) -> list[Finding]:

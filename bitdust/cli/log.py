@@ -38,7 +38,7 @@ def log(session: Session, which: str, following: bool, number: int, level: str |
     folder = session.home / "logs"
     wanted = _wanted(level, pattern)
     if which in ("exception", "exceptions"):
-        _show(session, [path.read_text(errors="replace").rstrip() for path in _exceptions(folder)][-number:])
+        _show(session, last(_exceptions(folder), number, wanted))
         return
     path = folder / f"{which}.log"
     if which not in known(folder):
@@ -69,8 +69,15 @@ def _unknown(folder: Path, which: str) -> str:
     return f"there is no log {which!r} in {folder}; there are: {', '.join([*known(folder), 'exceptions'])}"
 
 
-def _exceptions(folder: Path) -> list[Path]:
-    return sorted(folder.glob("exception_*.log"), key=lambda path: path.stat().st_mtime_ns)
+def _exceptions(folder: Path) -> Iterator[str]:
+    """What each file says, the oldest first; the node takes old ones away meanwhile."""
+    there = []
+    for path in folder.glob("exception_*.log"):
+        with contextlib.suppress(OSError):
+            there.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(there):
+        with contextlib.suppress(OSError):
+            yield path.read_text(errors="replace").rstrip()
 
 
 def _wanted(level: str | None, pattern: str | None) -> Wanted:

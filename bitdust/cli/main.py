@@ -191,3 +191,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None
+    except OSError as error:
+        from bitdust.cli.output import sentences
+
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {sentences(where)}{error.strerror or error}", err=True)
+        raise SystemExit(1) from None

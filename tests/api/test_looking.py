@@ -141,7 +141,10 @@ class LogTests(SynchronousTestCase):
         self.assertEqual((self.run_log("log", "packet").exit_code, self.run_log("log", "packet").output), (0, ""))
         self.assertEqual(self.run_log("log", "--grep", "(").exit_code, 2)
         (self.folder / "exception_20261121T042600_1.log").write_text("Traceback: it broke\n")
+        (self.folder / "exception_20261121T042600_2.log").symlink_to("gone")
         self.assertIn("it broke", self.run_log("log", "exceptions").output)
+        self.assertEqual(self.run_log("log", "exceptions", "--grep", "something else").output, "")
+        self.assertEqual(self.run_log("log", "exceptions", "-n", "0").output, "")
 
     def test_following_a_rotation(self) -> None:
         """What is written is read once and in order, however often the file is rotated between two looks."""

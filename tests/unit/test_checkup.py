@@ -117,6 +117,14 @@ class HomeTests(CheckupCase):
         (folder / "logs" / "exception_20261121T042600_1.log").write_text("boom")
         self.assertEqual(self.verdicts(home.exceptions(folder)), ["warn"])
 
+    def test_exceptions_that_go_away(self) -> None:
+        """The node takes old files away while they are counted."""
+        folder = self.folder()
+        (folder / "logs").mkdir()
+        (folder / "logs" / "exception_1.log").symlink_to("gone")
+        (folder / "logs" / "exception_2.log").write_text("x")
+        self.assertIn("the last in exception_2.log", home.exceptions(folder)[0].found)
+
     def test_settings(self) -> None:
         """A file that cannot be read is bad, a key that nobody knows a warning."""
         folder = self.folder()

@@ -64,6 +64,16 @@ class HelpTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("identity", done.stdout)
 
+    def test_what_the_system_refuses(self) -> None:
+        """A folder that cannot be made or read ends a command with 1 and a line that names it, not with a traceback."""
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        (home / "logs").write_text("a file where a folder should be")
+        for folder, reason in ((home, "File exists"), (Path("/dev/null/x"), "Not a directory")):
+            result = run(str(folder), "daemon")
+            told = result.output.splitlines()[-1]
+            self.assertEqual((result.exit_code, told), (1, f"error: {folder / 'logs'}: {reason}"), result.output)
+
     def test_wrong_usage(self) -> None:
         """Unknown commands and missing arguments end with 2 and say what is right."""
         for words in (["dance"], ["set", "suppliers"], ["file", "upload"], ["api", "process_health", "novalue"]):

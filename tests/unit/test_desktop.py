@@ -22,15 +22,12 @@ class DesktopTests(SynchronousTestCase):
         path.write_text("")
         self.assertEqual(self.desktop("xdg-open", DISPLAY=":0").show_folder(path), self.folder)
         self.desktop("gio", WAYLAND_DISPLAY="wayland-0").show_folder(self.folder)
-        self.desktop("open").show_page("http://127.0.0.1:8180/")
-        self.assertEqual(self.spawned, [["xdg-open", str(self.folder)], ["gio", "open", str(self.folder)],
-                                        ["open", "http://127.0.0.1:8180/"]])
+        self.assertEqual(self.spawned, [["xdg-open", str(self.folder)], ["gio", "open", str(self.folder)]])
 
     def test_nobody_would_see_it(self) -> None:
-        """Without a program, without a screen, and for what is no page, nothing is started."""
+        """Without a program, and without a screen, nothing is started."""
         self.assertRaises(NoDesktop, self.desktop(DISPLAY=":0").show_folder, self.folder)
         self.assertRaises(NoDesktop, self.desktop("xdg-open").show_folder, self.folder)
-        self.assertRaises(NoDesktop, self.desktop("xdg-open", DISPLAY=":0").show_page, "file:///etc/passwd")
         self.assertEqual(self.spawned, [])
 
     def test_a_program_that_does_not_start(self) -> None:
