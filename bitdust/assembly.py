@@ -8,6 +8,7 @@ from bitdust import services
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.config.settings import Settings
+from bitdust.contacts.absences import Absences
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.customers import Customers
 from bitdust.contacts.departures import Departures
@@ -124,6 +125,7 @@ class Assembly:
         self._publisher = FamilyPublisher(self._world, self._family, gateway.outbox, self.dht.family_to_dht)
         self._book = ContractBook(metadata / "contracts")
         self._departures = Departures(metadata / "departures")
+        self._absences = Absences(metadata / "absences", self._world.clock, self._world.wall)
         self._hiring = Hiring(
             self._world,
             self._settings,
@@ -137,6 +139,7 @@ class Assembly:
             self._publisher,
             self._book,
             self._departures,
+            self._absences,
             HiringPorts(
                 find_family=self.recovery.find_family,
                 has_data=lambda: bool(self._storage.has_data()),

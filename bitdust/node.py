@@ -158,6 +158,7 @@ class Node:
         self.parts.cache.load()
         self.parts.book.load()
         self.parts.departures.load()
+        self.parts.hiring.absences.load()
         self.parts.retirement.load()
         self.parts.family.load()
         self._watch_identity()

@@ -53,6 +53,8 @@ def list_suppliers(session: Session, customer: str | None = None) -> None:
 def _in_words(notice: dict[str, Any] | None) -> str:
     if notice is None:
         return ""
+    if notice["why"] == "away":
+        return "away for too long, to be replaced"
     if notice["why"] == "asked":
         return "to be replaced"
     return f"leaves by {_day(notice['until'])}"

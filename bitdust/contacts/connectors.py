@@ -30,7 +30,7 @@ ENDED = frozenset(("no-contract", "not-allowed"))
 
 
 class Employer(Protocol):
-    """Who keeps the suppliers; `bitdust.contacts.hiring`."""
+    """Who keeps the suppliers; `bitdust.contacts.relations`."""
 
     def wish_for(self, supplier: bytes) -> Wish:
         """What this supplier is asked for now."""

@@ -18,10 +18,11 @@ MAX_FILE = 256 * 1024
 
 
 class Why(StrEnum):
-    """Who wants the change: the supplier, or I."""
+    """Why the place changes hands: the supplier says so, or I do, or the supplier has been away for too long."""
 
     NOTICE = "notice"
     ASKED = "asked"
+    AWAY = "away"
 
 
 @frozen

@@ -1,47 +1,33 @@
-"""Hiring: what the `fire_hire` machine acts on, and the connectors of all my suppliers.
+"""Hiring: what the `fire_hire` machine acts on.
 
-Whoever is in the family record keeps a `supplier_connector` that comes back by itself. Searches for empty places run at
-once, each a `supplier_finder` with candidates of the settings first and of the DHT after them. A hired supplier is in
-the saved record before anybody is told.
+Searches for empty places run at once, each a `supplier_finder` with candidates of the settings first and of the DHT
+after them. A hired supplier is in the saved record before anybody is told.
 """
 
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.interfaces import IReactorTime
 
 from bitdust.automats.fire_hire import FireHire, Next
 from bitdust.automats.kernel import Registry
-from bitdust.automats.supplier_connector import Refused, SupplierConnector
-from bitdust.contacts.connectors import SupplierLink
-from bitdust.contacts.contracts import ContractBook, Wish
+from bitdust.contacts.absences import Absences
+from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.departures import Departure, Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
 from bitdust.contacts.orphans import Orphans
 from bitdust.contacts.ports import Candidate, Events, Gateway, Identities, Me, Names, Outbox, Settings
+from bitdust.contacts.relations import NEEDED, SUPPLIERS, HiringWorld, Relations
 from bitdust.contacts.replacing import Replacing
 from bitdust.contacts.searching import CANDIDATES, HiringPorts, Searches
 from bitdust.contacts.spread import Spread
 from bitdust.outcome import outcome
-from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import Family, Scheme
+from bitdust.wire.records import Family
 
-SUPPLIERS = "services/customer/suppliers-number"
-NEEDED = "services/customer/needed-space"
+REPLACE = "services/employer/replace-critically-offline-enabled"
 LEAVE_AFTER = 60.0
 """Seconds after which a supplier that cannot be reached, and keeps nothing yet, is replaced."""
-
-
-class HiringWorld(Protocol):
-    """Time and chance."""
-
-    @property
-    def clock(self) -> IReactorTime: ...
-
-    @property
-    def entropy(self) -> Callable[[int], bytes]: ...
 
 
 @frozen
@@ -79,27 +65,28 @@ class Hiring:
         publisher: FamilyPublisher,
         book: ContractBook,
         departures: Departures,
+        absences: Absences,
         ports: HiringPorts | None = None,
     ) -> None:
-        self._world = world
         self._settings = settings
         self._events = events
         self._registry = registry
         self._me = me
         self._gateway = gateway
-        self._outbox = outbox
         self._identities = identities
         self._family = family
         self._publisher = publisher
         self._book = book
         self._departures = departures
+        self.absences = absences
         self.replacing = Replacing(me, family, departures, book, publisher, events, identities, self._change)
-        self._orphans = Orphans(world.clock, book, family, lambda who: self._connector(who).send("disconnect"))
+        self._relations = Relations(
+            world, settings, events, registry, me, gateway, outbox, identities, family, publisher, book
+        )
+        self._relations.on_refused, self._relations.on_leaving = self.restart, self.replacing.heard
+        self._orphans = Orphans(world.clock, book, family, self._relations.end)
         self.ports = ports or HiringPorts()
         self._spread = Spread(settings, family, self.ports.address_of)
-        self._connectors: dict[bytes, SupplierConnector] = {}
-        self._places: dict[bytes, Wish] = {}
-        self._lost_since: dict[bytes, float] = {}
         self._refusal = ""
         self._complete: bool | None = None
         self._removers: list[Callable[[], None]] = []
@@ -117,12 +104,10 @@ class Hiring:
             self._gateway.on_session(self._session),
             self._settings.on_change("services/customer/", self._setting_changed),
             self._settings.on_change(CANDIDATES, self._setting_changed),
-            self._family.on_change(self._follow_family),
+            self._family.on_change(self._relations.follow),
         ]
         self._publisher.start()
-        self._follow_family()
-        for supplier in self._family.holders:
-            self._connector(supplier).send("connect")
+        self._relations.connect()
 
     def close(self) -> None:
         """Hire and connect nobody any more; contracts stay."""
@@ -131,9 +116,7 @@ class Hiring:
         for remove in self._removers:
             remove()
         self._removers = []
-        connectors, self._connectors = self._connectors, {}
-        for connector in connectors.values():
-            connector.send("shutdown")
+        self._relations.close()
         self._publisher.stop()
 
     def start(self) -> None:
@@ -178,7 +161,7 @@ class Hiring:
         leaving = self.replacing.leaving(position)
         if who is None:
             return SupplierShown(position, None, "DISCONNECTED", "", 0.0, None, leaving)
-        departure, address, connector = self._departures.of(who), self._spread.address(who), self._connectors.get(who)
+        departure, address, connector = self._departures.of(who), self._spread.address(who), self._relations.known(who)
         if connector is None:
             return SupplierShown(position, who, "DISCONNECTED", "", 0.0, departure, leaving, address)
         state, reason, since = connector.state, connector.reason, connector.since
@@ -199,30 +182,38 @@ class Hiring:
             found = await outcome(self.ports.find_family())
             if found.value is not None and self._family.adopt(found.value) and self._family.current is not None:
                 self._settings.set(SUPPLIERS, self._family.current.n)
-        self._follow_family()
+        self._relations.follow()
         self._orphans.end(released=False)
-        await DeferredList([self._settled(fingerprint) for fingerprint in self._family.members], consumeErrors=True)
+        await DeferredList(
+            [self._relations.settled(fingerprint) for fingerprint in self._family.members], consumeErrors=True
+        )
 
     def _change(self) -> None:
         """Somebody is to be replaced: look at once, and ask again those who said no."""
         self._searches.forgive()
         self.restart()
 
-    def _settled(self, fingerprint: bytes) -> "Deferred[str]":
-        connector = self._connector(fingerprint)
-        if connector.state in ("DISCONNECTED", "NO_SERVICE"):
-            connector.send("connect")
-        return connector.when("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
-
     def decide(self) -> Next:
         """The next thing to do; what cannot be done is told by `refusal`."""
         self._refusal = ""
         family = self._family.current
+        self._look_for_the_lost()
         if family is None or self._dismissed(family) or self._wrong_size(family):
             return Next.FIRE
         if self.replacing.done(self.ports.moved):
             return Next.FIRE
         return Next.HIRE if self.replacing.due() or not family.complete else Next.COMPLETE
+
+    def _look_for_the_lost(self) -> None:
+        """Somebody else takes the place of a supplier that has been away for very long; never at n−k places at once."""
+        family = self._family.current
+        if family is None:
+            return
+        there = self._relations.connected()
+        self.absences.look(self._family.members, there, self.ports.network_up() and len(there) >= family.k)
+        self.replacing.came_back(there)
+        if self._settings.get(REPLACE) and self.has_data():
+            self.replacing.miss(self.absences.long_away())
 
     def refusal(self) -> str:
         return self._refusal
@@ -247,20 +238,16 @@ class Hiring:
         if gone and self.has_data():
             names = ", ".join(sorted(self._name(supplier) for supplier in gone))
             self._refusal = (
-                f"{names} cannot be reached; the place is kept because your pieces lie there,"
-                " until you say: bitdust supplier replace"
+                f"{names} cannot be reached; the place is kept because your pieces lie there, until a week has passed"
+                " or you say: bitdust supplier replace"
             )
             return frozenset()
         return frozenset(gone)
 
     def _is_gone(self, supplier: bytes) -> bool:
-        connector = self._connectors.get(supplier)
-        if connector is not None and connector.state == "NO_SERVICE":
+        if self._relations.refuses(supplier):
             return True
-        lost = self._lost_since.get(supplier)
-        if not self._settings.get("services/employer/replace-critically-offline-enabled"):
-            return False
-        return lost is not None and self._world.clock.seconds() - lost >= LEAVE_AFTER
+        return bool(self._settings.get(REPLACE)) and self._relations.lost_for(supplier) >= LEAVE_AFTER
 
     def fire(self) -> "Deferred[Any]":
         """Write a record of the wanted size without those who left; their contracts are ended in the background.
@@ -303,7 +290,7 @@ class Hiring:
         gone = set(suppliers)
         for who in suppliers:
             self._searches.turn_down(who, "you have ended the contract with it")
-        connectors = [self._connector(who) for who in suppliers]
+        connectors = [self._relations.of(who) for who in suppliers]
         ended = DeferredList([connector.when("CLOSED") for connector in connectors], consumeErrors=True)
         for who in suppliers:
             self._book.release(who)
@@ -335,13 +322,17 @@ class Hiring:
         return self._family.current is not None and bool(self._family.current.departing)
 
     def jitter(self) -> float:
-        return int.from_bytes(self._world.entropy(4), "big") / 2.0**32
+        return self._relations.jitter()
 
     # searching
 
     def taken(self) -> frozenset[bytes]:
-        """Who cannot be hired: I myself, those who are, and those who leave."""
-        return frozenset({self._me.fingerprint, *self._family.holders, *self._departures.suppliers()})
+        """Who cannot be hired: I myself, those who are, those who leave, and those who have still to hear my last word.
+
+        That word erases everything that lies there under the contract that it names.
+        """
+        dismissed = [who for who in self._book.suppliers() if self._book.is_released(who)]
+        return frozenset({self._me.fingerprint, *self._family.holders, *self._departures.suppliers(), *dismissed})
 
     def chosen(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""
@@ -353,22 +344,13 @@ class Hiring:
 
     async def _ask(self, position: int, supplier: bytes) -> Any:
         if self.chosen(position) != supplier:
-            self._spread.check(supplier, self._name(supplier), position, self._size(), self._places)
-        self._places[supplier] = self._wish(position)
-        connector = self._connector(supplier)
-        connector.send("connect")
-        state = await connector.when("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
-        if state != "CONNECTED":
-            raise BitDustError("no-service", connector.reason or "the candidate does not answer")
-        return self._book.of(supplier)
+            asked, size = self._relations.asked, self._relations.size()
+            self._spread.check(supplier, self._name(supplier), position, size, asked)
+        return await self._relations.ask(position, supplier)
 
     def let_go(self, supplier: bytes) -> None:
         """A candidate was not hired."""
-        self._places.pop(supplier, None)
-        self._lost_since.pop(supplier, None)
-        connector = self._connectors.pop(supplier, None)
-        if connector is not None:
-            connector.send("shutdown")
+        self._relations.let_go(supplier)
 
     def search_failed(self, reason: str) -> None:
         """Nobody was found for one place."""
@@ -386,7 +368,7 @@ class Hiring:
             return
         leaving = list(family.leaving or [None] * family.n)
         if position in changing:
-            leaving[position] = family.suppliers[position]
+            leaving[position] = leaving[position] or family.suppliers[position]
         places: list[tuple[bytes | None, str | None]] = list(
             zip(family.suppliers, family.addresses or [None] * family.n, strict=True)
         )
@@ -415,85 +397,17 @@ class Hiring:
     def _name(self, fingerprint: bytes) -> str:
         return Names.of(self._identities(fingerprint)).global_id or fingerprint.hex()[:16]
 
-    # connectors
-
-    def wish_for(self, supplier: bytes) -> Wish:
-        """What a supplier is asked for: its share of the space that I need, at its place.
-
-        One that leaves its place is asked for what it gives already. A member whose contract I lost (this node was
-        recovered) keeps my pieces already: whatever it gives counts.
-        """
-        family, contract = self._family.current, self._book.of(supplier)
-        if family is not None and supplier in family.departing:
-            place = (family.leaving or []).index(supplier)
-            return Wish(room=contract.room if contract is not None else 0, n=family.n, position=place, least=0)
-        position = self._family.position(supplier)
-        if position is None:
-            return self._places.get(supplier) or self._wish(0)
-        wish = self._wish(position)
-        return evolve(wish, least=0) if contract is None else wish
-
-    def _wish(self, position: int) -> Wish:
-        n = self._size()
-        room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k)
-        return Wish(room=room, n=n, position=position, least=room)
-
-    def _size(self) -> int:
-        return self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
-
-    def _connector(self, supplier: bytes) -> SupplierConnector:
-        connector = self._connectors.get(supplier)
-        if connector is None or connector.state == "CLOSED":
-            link = SupplierLink(supplier, self, self._me, self._gateway, self._outbox, self._identities, self._book)
-            connector = self._connectors[supplier] = SupplierConnector(self._registry, supplier.hex()[:8], link)
-        return connector
-
-    def _follow_family(self) -> None:
-        """The record changed: its members have connectors, everybody else's contract is ended."""
-        members = set(self._family.holders)
-        for supplier in self._family.holders:
-            self._places.pop(supplier, None)
-            self._connector(supplier)
-            contract = self._book.of(supplier)
-            wish = self.wish_for(supplier)
-            if contract is not None and (contract.position, contract.n) != (wish.position, wish.n):
-                self._connector(supplier).send("connect")
-        for supplier in [one for one in self._connectors if one not in members and one not in self._places]:
-            self._connectors.pop(supplier).send("disconnect")
-            self._lost_since.pop(supplier, None)
-
-    def notice(self, supplier: bytes, leaves: object) -> None:
-        """A supplier told with its contract until when it answers, 0 when it stays. One that leaves is not hired."""
-        if isinstance(leaves, int) and supplier in self._family.holders:
-            self.replacing.heard(supplier, leaves)
-        elif leaves:
-            raise Refused("no-service", "this supplier has given notice")
-
-    def supplier_changed(self, supplier: bytes, state: str) -> None:
-        """A connector came to another state."""
-        if state == "CONNECTED":
-            self._lost_since.pop(supplier, None)
-            contract = self._book.of(supplier)
-            data = {"supplier_idurl": self._idurl(supplier), "needed_bytes": contract.room if contract else 0}
-            self._events.send("supplier-connected", data)
-            if supplier in self._family.holders:
-                self._publisher.tell(supplier)
-        else:
-            self._lost_since.setdefault(supplier, self._world.clock.seconds())
-        if state == "NO_SERVICE" and supplier in self._family.members:
-            self.restart()
+    # what changes
 
     def _session(self, session: Any, up: bool) -> None:
         if up:
             self._orphans.came(session.peer.fingerprint)
-        connector = self._connectors.get(session.peer.fingerprint)
-        if connector is not None and up == self._gateway.connected(session.peer.fingerprint):
-            connector.send("supplier-online" if up else "supplier-offline")
+        self._relations.session(session, up)
 
     def _setting_changed(self, key: str, old: Any, new: Any) -> None:
         if key == NEEDED:
             for supplier in self._family.members:
-                self._connector(supplier).send("connect")
+                self._relations.of(supplier).send("connect")
         if key == CANDIDATES:
             self._searches.forgive()
         self.restart()

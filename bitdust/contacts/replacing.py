@@ -6,7 +6,9 @@
 3. When all of it is acknowledged by the new one, the old one is taken out of the record, and after that its contract
    is ended with my signed word, on which it frees the space.
 
-Each step follows from the record and from the catalog alone, so a killed node goes on where it was.
+Each step follows from the record and from the catalog alone, so a killed node goes on where it was. Where the new
+supplier is lost in the middle, the place goes to another one, and whoever had it first still stays until that one has
+everything; the contract of the lost one ends by its term, since it may hold what nobody else does.
 """
 
 from collections.abc import Callable, Iterable
@@ -83,6 +85,34 @@ class Replacing:
         self._departures.note(supplier, Departure(why, until, successor))
         self._look()
 
+    def miss(self, suppliers: Iterable[bytes]) -> None:
+        """Replace suppliers that were away for very long, as many as leave k places untouched."""
+        family = self._family.current
+        if family is None:
+            return
+        leaving = family.leaving or [None] * family.n
+        troubled = {
+            place
+            for place, who in enumerate(family.suppliers)
+            if who is None or leaving[place] is not None or self._departures.of(who) is not None
+        }
+        for who in suppliers:
+            place = self._family.position(who)
+            known = self._departures.of(who)
+            if place is None or (known is not None and (known.why is Why.AWAY or leaving[place] is None)):
+                continue
+            if place in troubled or len(troubled) < family.n - family.k:
+                troubled.add(place)
+                self._departures.note(who, Departure(Why.AWAY))
+                self._events.send("supplier-lost", {**self._named(who), "position": place})
+
+    def came_back(self, suppliers: Iterable[bytes]) -> None:
+        """Suppliers that were missed are there: who still has its place keeps it."""
+        for who in suppliers:
+            known = self._departures.of(who)
+            if known is not None and known.why is Why.AWAY:
+                self._departures.forget(who)
+
     def _named(self, supplier: bytes) -> dict[str, str]:
         names = Names.of(self._identities(supplier))
         return {"idurl": names.idurl, "global_id": names.global_id or supplier.hex()[:16]}
@@ -90,7 +120,7 @@ class Replacing:
     # which places change hands
 
     def due(self) -> list[int]:
-        """Places whose supplier is to be replaced, and that are not changing hands already."""
+        """Places whose supplier is to be replaced; one that changes hands already only where its new one is lost."""
         family = self._family.current
         if family is None:
             return []
@@ -98,7 +128,9 @@ class Replacing:
         return [
             place
             for place, who in enumerate(family.suppliers)
-            if who is not None and leaving[place] is None and self._departures.of(who) is not None
+            if who is not None
+            and (known := self._departures.of(who)) is not None
+            and (leaving[place] is None or known.why is Why.AWAY)
         ]
 
     def successor(self, place: int) -> bytes | None:

@@ -28,6 +28,8 @@ OWN = (
     "metadata/family",
     "metadata/family.inherited",
     "metadata/contracts",
+    "metadata/departures",
+    "metadata/absences",
     "catalog.db",
     "catalog.db-wal",
     "catalog.db-shm",

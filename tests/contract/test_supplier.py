@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
+from bitdust.contacts.absences import Absences
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.departures import Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
@@ -148,6 +149,7 @@ class CustomerHost(Host):
             publisher,
             self.book,
             Departures(home / "departures"),
+            Absences(home / "absences", self.world.clock, self.world.wall),
             HiringPorts(random_supplier, addresses_of=self.gateway.known_addresses),
         )
         self.hiring.start()

@@ -57,6 +57,29 @@ class ReplacingTests(LeavingCase):
         self.download(alice, "file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
 
+    def test_a_supplier_that_never_comes_back(self) -> None:
+        """Its place goes to another by itself, with pieces made of the others' and of no word of its own."""
+        self.add_suppliers(4)
+        alice = self.add_customer()
+        path, data = self.file("file", 1_000_000)
+        self.upload(alice, path, "file")
+        absences = alice.node.parts.hiring.absences
+        absences.away = absences.watched = 60
+        lost = self.by_place(alice, 1)
+        before = self.kept_at(lost, alice)
+        self.add_suppliers(1)
+        self.grid.run(30)
+        self.assertEqual(alice.node.parts.departures.suppliers(), [])
+        lost.kill()
+        self.grid.until(lambda: self.moved(alice, lost), 600, "the move")
+        self.assertIs(self.by_place(alice, 1), self.suppliers[4])
+        self.assertEqual(self.kept_at(self.suppliers[4], alice), before)
+        self.assertTrue(alice.node.parts.book.is_released(lost.node.parts.me.fingerprint))
+        for place in (2, 3):
+            self.by_place(alice, place).kill()
+        self.download(alice, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+
     def test_killed_in_the_middle_it_goes_on(self) -> None:
         """A customer that is killed while the pieces move goes on; the old supplier keeps them until all have moved."""
         self.add_suppliers(4)

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
+from bitdust.contacts.absences import Absences
 from bitdust.contacts.contracts import ContractBook
 from bitdust.contacts.departures import Departures
 from bitdust.contacts.family import FamilyPublisher, MyFamily
@@ -181,6 +182,8 @@ class Town:
         self.family = MyFamily(self.world, self.me, self.folder / "family")
         self.book = ContractBook(self.folder / "contracts")
         self.departures = Departures(self.folder / "departures")
+        self.absences = Absences(self.folder / "absences", self.clock, self.world.wall)
+        self.absences.load()
         self.family.load()
         self.book.load()
         self.departures.load()
@@ -199,6 +202,7 @@ class Town:
             self.publisher,
             self.book,
             self.departures,
+            self.absences,
             HiringPorts(
                 self.random_supplier,
                 self.identify,

@@ -156,6 +156,131 @@ class ReplacingTests(TownCase):
         self.assertEqual(sum(one.ended for one in self.town.suppliers.values()), 4)
 
 
+class AwayTests(TownCase):
+    """Suppliers that hold pieces and do not come back."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.town.data = True
+        self.first = self.names()
+
+    def pass_days(self, days: float) -> None:
+        self.pass_time(days * 86_400, 300)
+
+    def restart(self) -> None:
+        ReplacingTests.restart(self)  # type: ignore[arg-type]
+
+    def test_after_a_week_another_has_the_place(self) -> None:
+        """It takes a week; who was away stays beside the place until all has moved, and is told when it comes back."""
+        lost = self.town.supplier(1)
+        self.town.unmoved.add((1, self.town.supplier(4).fingerprint))
+        self.town.kill(lost)
+        self.pass_days(6)
+        self.restart()
+        self.assertEqual(self.names(), self.first)
+        self.pass_days(1.2)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-4", "supplier-2", "supplier-3"])
+        self.assertEqual(self.town.family.current.departing, [lost.fingerprint])
+        self.assertIn("supplier-lost", self.town.events.names())
+        self.town.unmoved.clear()
+        self.pass_days(0.1)
+        self.assertIsNone(self.town.family.current.leaving)
+        self.assertEqual(lost.ended, 0)
+        lost.up = True
+        self.town.connect(lost.fingerprint)
+        self.pass_time(5)
+        self.assertEqual(lost.ended, 1)
+
+    def test_a_clock_that_jumps_replaces_nobody(self) -> None:
+        """A week by the wall clock alone is no week; what this node has not watched does not count."""
+        self.town.kill(self.town.supplier(1))
+        self.pass_days(0.1)
+        wall = self.town.hiring.absences._wall
+        self.town.hiring.absences._wall = lambda: wall() + 400 * 86_400
+        self.pass_days(0.5)
+        self.assertEqual(self.names(), self.first)
+        self.town.hiring.absences._wall = wall
+        self.town.supplier(1).up = True
+        self.pass_days(0.1)
+        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.hiring.absences.long_away(), [])
+
+    def test_a_node_that_is_cut_off_replaces_nobody(self) -> None:
+        """With fewer than k suppliers there, it may be I who am away, for weeks."""
+        for number in (0, 1, 2):
+            self.town.kill(self.town.supplier(number))
+        self.pass_days(15)
+        self.assertEqual(self.names(), self.first)
+        self.assertEqual(self.town.departures.suppliers(), [])
+
+    def test_never_more_places_than_may_be_lost(self) -> None:
+        """Of 7 with k = 4 three that are lost at different times change hands; a fourth one waits for them."""
+        self.town.data = False
+        for number in range(8):
+            self.town.add(f"more-{number}")
+        self.town.settings.set("services/customer/suppliers-number", 7)
+        self.pass_time(10)
+        self.town.data = True
+        self.town.hiring.ports.moved = lambda place, who: False
+        members = list(self.town.family.current.suppliers)
+        for who in members[:3]:
+            self.town.kill(self.town.suppliers[who])
+        self.pass_days(8)
+        self.assertEqual(len(self.town.family.current.departing), 3)
+        self.town.kill(self.town.suppliers[members[3]])
+        self.pass_days(9)
+        self.assertEqual(self.town.family.current.suppliers[3], members[3])
+        self.town.hiring.ports.moved = lambda place, who: True
+        self.pass_days(0.2)
+        self.assertNotIn(members[3], self.town.family.current.suppliers)
+
+    def test_one_that_comes_back_keeps_its_place(self) -> None:
+        """While nobody has been found for its place, the one that was missed may come back."""
+        self.town.supplier(4).up = self.town.supplier(5).up = False
+        lost = self.town.supplier(1)
+        self.town.kill(lost)
+        self.pass_days(8)
+        self.assertEqual(self.town.departures.suppliers(), [lost.fingerprint])
+        lost.up = True
+        self.pass_days(0.1)
+        self.town.supplier(4).up = True
+        self.pass_days(0.5)
+        self.assertEqual(self.names(), self.first)
+        self.assertEqual(self.town.departures.suppliers(), [])
+
+    def test_the_new_one_is_lost_in_the_middle(self) -> None:
+        """The place goes to a third; the first stays until that one has all, the second is never told to erase."""
+        self.town.unmoved |= {(1, self.town.supplier(number).fingerprint) for number in (4, 5)}
+        first, second, third = (self.town.supplier(number) for number in (1, 4, 5))
+        self.town.hiring.replacing.change(first.fingerprint, second.fingerprint)
+        self.pass_time(5)
+        self.assertEqual(self.names()[1], "supplier-4")
+        self.town.kill(second)
+        self.pass_days(8)
+        self.assertEqual(self.names()[1], "supplier-5")
+        self.assertEqual(self.town.family.current.leaving[1], first.fingerprint)
+        self.assertEqual((first.cancelled, first.ended), (0, 0))
+        self.restart()
+        self.town.unmoved.clear()
+        self.pass_days(0.1)
+        self.assertIsNone(self.town.family.current.leaving)
+        self.assertEqual(first.ended, 1)
+        second.up = True
+        self.town.connect(second.fingerprint)
+        self.pass_days(0.1)
+        self.assertEqual(second.ended, 0)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-5", "supplier-2", "supplier-3"])
+        self.assertTrue(third.wished)
+
+    def test_where_it_is_switched_off(self) -> None:
+        """With replace-critically-offline-enabled off every supplier keeps its place for ever."""
+        self.town.settings.values["services/employer/replace-critically-offline-enabled"] = False
+        self.town.kill(self.town.supplier(1))
+        self.pass_days(20)
+        self.assertEqual(self.names(), self.first)
+
+
 class DeparturesTests(SynchronousTestCase):
     def setUp(self) -> None:
         folder = Path(self.mktemp())

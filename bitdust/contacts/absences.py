@@ -1,0 +1,92 @@
+"""How long my suppliers have been away, as this node has seen it: ``metadata/absences``, JSON, one entry a supplier.
+
+One that was away for a week may be gone for good. Neither a clock that jumps nor a node that was itself cut off may
+make it so: besides the week, this node must have watched it being away for a day, while enough others were there.
+"""
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from bitdust.crypt.files import write_safely
+
+DAY = 86_400
+AWAY = 7 * DAY
+"""Seconds of the wall clock since it was there."""
+WATCHED = 1 * DAY
+"""Seconds of this node's own running in which it was away."""
+LONGEST_STEP = 600.0
+"""Seconds between two looks that count, at most: what lies between may have been sleep."""
+KEEP_EVERY = 3600.0
+MAX_FILE = 64 * 1024
+
+
+@frozen
+class Absence:
+    """When a supplier was there, in seconds since the epoch, and for how many seconds it was watched being away."""
+
+    seen: int
+    watched: int = 0
+
+
+class Absences:
+    """I am told regularly who is there. A damaged file counts as empty: everybody was there just now."""
+
+    log = Logger()
+
+    def __init__(self, path: Path, clock: IReactorTime, wall: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._wall = wall
+        self._known: dict[bytes, Absence] = {}
+        self._looked: float | None = None
+        self._kept = 0.0
+        self.away = AWAY
+        self.watched = WATCHED
+
+    def load(self) -> None:
+        """Read the file."""
+        try:
+            found = json.loads(self._path.read_bytes()[:MAX_FILE])
+            self._known = {
+                bytes.fromhex(who): Absence(int(one["seen"]), int(one["watched"])) for who, one in found.items()
+            }
+        except FileNotFoundError:
+            self._known = {}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
+            self._known = {}
+
+    def look(self, suppliers: Collection[bytes], there: Collection[bytes], counts: bool) -> None:
+        """Who of my suppliers is there now; ``counts`` is False where this node may be the one that is away."""
+        now, wall, before = self._clock.seconds(), int(self._wall()), self._known
+        passed = min(now - self._looked, LONGEST_STEP) if counts and self._looked is not None else 0.0
+        self._looked = now
+        self._known = {who: self._next(before.get(who), who in there, int(passed), wall) for who in suppliers}
+        came = any(one.watched == 0 and before[who].watched for who, one in self._known.items() if who in before)
+        if came or self._known.keys() != before.keys() or now - self._kept >= KEEP_EVERY:
+            self._keep(now)
+
+    def _next(self, known: Absence | None, is_there: bool, passed: int, wall: int) -> Absence:
+        if known is None or is_there:
+            return Absence(wall)
+        return evolve(known, seen=min(known.seen, wall), watched=known.watched + passed)
+
+    def _keep(self, now: float) -> None:
+        entries = {who.hex(): {"seen": one.seen, "watched": one.watched} for who, one in sorted(self._known.items())}
+        write_safely(self._path, json.dumps(entries, indent=1).encode())
+        self._kept = now
+
+    def long_away(self) -> list[bytes]:
+        """Suppliers that may be gone for good, the longest away first."""
+        wall = self._wall()
+        gone = [
+            (one.seen, who)
+            for who, one in self._known.items()
+            if wall - one.seen >= self.away and one.watched >= self.watched
+        ]
+        return [who for _, who in sorted(gone)]
