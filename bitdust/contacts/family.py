@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from bitdust.contacts.ports import Me, Outbox
+from bitdust.contacts.ports import Device, Me, Outbox
+from bitdust.contacts.reconciling import Places, merged
 from bitdust.crypt.device import check_record
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.outcome import outcome
@@ -111,13 +112,7 @@ class MyFamily:
 
         A record of a device that was revoked since is taken as well, and signed anew: it is the last that is known.
         """
-        family = Family.from_body(signed.body)
-        if family.customer != self._me.fingerprint:
-            raise WireError("bad-signature", "this family record is somebody else's")
-        device = self._me.document.device(signed.device)
-        if device is None:
-            raise WireError("bad-signature", "this family record is signed by no device of mine")
-        check_record(signed, device.key)
+        family, device = self._checked(signed)
         if self.current is not None and family.revision <= self.current.revision:
             return False
         write_safely(self._marker, b"")
@@ -125,6 +120,36 @@ class MyFamily:
         if device.revoked is not None:
             self.write(family.suppliers, family.addresses or [None] * family.n)
         return True
+
+    def reconcile(self, signed: Signed) -> bool:
+        """Join a record of the same revision that another device of mine wrote; True when something changed.
+
+        Where both say the same, the one with the lower bytes counts, and the other device goes on from it.
+        """
+        theirs, device = self._checked(signed)
+        mine = self.current
+        if mine is None or self.signed is None or theirs.revision != mine.revision or theirs.n != mine.n:
+            return False
+        if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
+            return False
+        write_safely(self._marker, b"")
+        places = merged(mine, theirs)
+        if Places.of(theirs).says_the_same(places) and signed.to_bytes() < self.signed.to_bytes():
+            self._keep(theirs, signed)
+        else:
+            self.write(places.suppliers, places.addresses, places.leaving)
+        return True
+
+    def _checked(self, signed: Signed) -> tuple[Family, Device]:
+        """A record of mine and the device that signed it. Raises `WireError`."""
+        family = Family.from_body(signed.body)
+        if family.customer != self._me.fingerprint:
+            raise WireError("bad-signature", "this family record is somebody else's")
+        device = self._me.document.device(signed.device)
+        if device is None:
+            raise WireError("bad-signature", "this family record is signed by no device of mine")
+        check_record(signed, device.key)
+        return family, device
 
     def _keep(self, family: Family, signed: Signed) -> None:
         write_safely(self._path, signed.to_bytes())
@@ -234,14 +259,14 @@ class FamilyPublisher:
         )
         if sent.error is None:
             self._known[fingerprint] = family.revision
-        elif sent.code == "stale":
+        elif sent.code in ("stale", "conflict"):
             await self._learn(fingerprint)
         self._sending.discard(fingerprint)
         if self._family.current is not None and self._family.current.revision > family.revision:
             self.tell(fingerprint)
 
     async def _learn(self, fingerprint: bytes) -> None:
-        """The supplier has a newer record: another device of mine wrote it, or this one lost its own."""
+        """The supplier has another record: a device of mine wrote it, or this one lost its own."""
         reply = await outcome(
             self._outbox.send(
                 fingerprint, Command.RETRIEVE, {"kind": "family"}, deadline=SEND_SECONDS, max_answer=MAX_RECORD
@@ -250,9 +275,12 @@ class FamilyPublisher:
         if reply.error is not None:
             return
         try:
-            self._family.adopt(Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD))
+            found = Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD)
+            if self._family.adopt(found) or not self._family.reconcile(found):
+                return
+            self.log.info("another device of mine changed the family at the same time; both changes are joined")
         except BitDustError as error:
-            self.log.warn("a supplier has a newer family record that cannot be used: {error}", error=error)
+            self.log.warn("a supplier has another family record that cannot be used: {error}", error=error)
 
     def _store(self) -> None:
         if not self._storing and self._family.current is not None:

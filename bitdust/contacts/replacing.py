@@ -162,7 +162,7 @@ class Replacing:
         leaving = list(family.leaving or []) if family is not None else []
         for place in done:
             old = leaving[place]
-            if old is not None:
+            if old is not None and old not in self._family.members:
                 self._book.release(old)
                 self._events.send("supplier-dismissed", {**self._named(old), "position": place})
             leaving[place] = None

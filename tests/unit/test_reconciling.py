@@ -1,0 +1,139 @@
+"""Two devices that change the family at the same time end with one record, and forget nobody who holds pieces."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from twisted.internet.defer import fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.contacts.family import FamilyPublisher, MyFamily
+from bitdust.contacts.reconciling import merged
+from bitdust.crypt.device import DeviceKey
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
+from tests.unit.contacts_kit import Me, Reply
+from tests.unit.supplier_kit import START, FakeDevice
+
+OWNER = Me("customer").fingerprint
+A, B, C, D, Y, Z = (bytes([number]) * 32 for number in range(1, 7))
+
+
+def record(suppliers, leaving=None, revision: int = 2) -> Family:
+    return Family(OWNER, revision, 2, 4, START, suppliers, None, leaving)
+
+
+class MergedTests(SynchronousTestCase):
+    def same(self, one: Family, other: Family, suppliers, leaving) -> None:
+        """Whichever device hears of the other."""
+        for places in (merged(one, other), merged(other, one)):
+            self.assertEqual((places.suppliers, places.leaving), (suppliers, leaving))
+
+    def test_changes_of_different_places(self) -> None:
+        """Both successors have their places, and both who leave stay beside them."""
+        one = record([Y, B, C, D], [A, None, None, None])
+        other = record([A, B, C, Z], [None, None, None, D])
+        self.same(one, other, [Y, B, C, Z], [A, None, None, D])
+
+    def test_two_successors_of_one_place(self) -> None:
+        """One of them has the place, and whoever holds the pieces still leaves it."""
+        leaving = [A, None, None, None]
+        self.same(record([Y, B, C, D], leaving), record([Z, B, C, D], leaving), [Y, B, C, D], leaving)
+
+    def test_one_successor_of_two_places(self) -> None:
+        """Nobody has two places; who would lose one keeps it."""
+        one, other = record([Y, B, C, D], [A, None, None, None]), record([A, Y, C, D], [None, B, None, None])
+        self.same(one, other, [Y, B, C, D], [A, None, None, None])
+
+    def test_without_a_word_of_who_leaves(self) -> None:
+        """Of two suppliers at one place both are remembered."""
+        self.same(record([A, B, C, D]), record([Y, B, C, D]), [A, B, C, D], [Y, None, None, None])
+
+    def test_an_empty_place(self) -> None:
+        """A place that one device has filled is filled."""
+        self.same(record([None, B, C, D]), record([Y, B, C, None]), [Y, B, C, D], [None] * 4)
+
+
+class Keeper:
+    """A supplier, which keeps the first record of a revision."""
+
+    def __init__(self) -> None:
+        self.kept: Signed | None = None
+
+    def send(self, to, command, fields, payload=None, *, deadline, max_answer=0):
+        if command is Command.RETRIEVE:
+            return succeed(Reply({}, self.kept.to_bytes()))
+        new = Signed.from_bytes(payload, Family.KIND)
+        known = Family.from_body(self.kept.body).revision if self.kept is not None else 0
+        revision = Family.from_body(new.body).revision
+        if revision < known:
+            return fail(BitDustError("stale", "older"))
+        if revision == known and new.to_bytes() != self.kept.to_bytes():
+            return fail(BitDustError("conflict", "another one"))
+        self.kept = new
+        return succeed(Reply({"revision": revision}))
+
+
+class Town:
+    """What two devices share: suppliers A to D."""
+
+    def __init__(self) -> None:
+        self.keepers = {who: Keeper() for who in (A, B, C, D, Y, Z)}
+
+    def send(self, to, command, fields, payload=None, **options):
+        return self.keepers[to].send(to, command, fields, payload, **options)
+
+
+class DevicesTests(SynchronousTestCase):
+    def device(self, name: bytes) -> tuple[MyFamily, FamilyPublisher]:
+        me = Me("customer")
+        me.device = DeviceKey.from_seed(name * 32)
+        me.document.devices.update(self.devices)
+        world = SimpleNamespace(wall=lambda: START, clock=None)
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        family = MyFamily(world, me, folder / "family")
+        return family, FamilyPublisher(world, family, self.town, lambda family, signed: succeed(None))
+
+    def setUp(self) -> None:
+        keys = [DeviceKey.from_seed(name * 32) for name in (b"1", b"2")]
+        self.devices = {key.id: FakeDevice(key.public) for key in keys}
+        self.town = Town()
+        self.one, self.other = self.device(b"1"), self.device(b"2")
+        first = self.one[0].write([A, B, C, D], [None] * 4)
+        self.other[0].adopt(self.one[0].signed)
+        self.assertEqual(self.other[0].current, first)
+
+    def tell_all(self) -> None:
+        for _ in range(4):
+            for family, publisher in (self.one, self.other):
+                for who in family.holders:
+                    publisher.tell(who)
+
+    def test_both_changes_count(self) -> None:
+        """Each device told half of the suppliers of its own change; in the end all hold the same record of both."""
+        self.one[0].write([Y, B, C, D], [None] * 4, [A, None, None, None])
+        self.other[0].write([A, B, C, Z], [None] * 4, [None, None, None, D])
+        for (_, publisher), told in ((self.one, (A, B)), (self.other, (C, D))):
+            for who in told:
+                publisher.tell(who)
+        self.tell_all()
+        self.assertEqual(self.one[0].signed, self.other[0].signed)
+        current = self.one[0].current
+        self.assertEqual((current.suppliers, current.leaving), ([Y, B, C, Z], [A, None, None, D]))
+        self.assertEqual({keeper.kept.to_bytes() for keeper in self.town.keepers.values()},
+                         {self.one[0].signed.to_bytes()})  # fmt: skip
+        for _, publisher in (self.one, self.other):
+            self.assertTrue(all(publisher.knows(who) for who in current.holders))
+
+    def test_a_revoked_device_joins_nothing(self) -> None:
+        """What a device wrote under the same revision that is revoked since does not change my record."""
+        family = self.one[0]
+        family.write([A, B, C, D], [None] * 4)
+        self.other[0].write([Z, B, C, D], [None] * 4)
+        key = DeviceKey.from_seed(b"2" * 32)
+        family._me.document.devices[key.id] = FakeDevice(key.public, revoked=3)
+        before = family.signed
+        self.assertFalse(family.reconcile(self.other[0].signed))
+        self.assertEqual(family.signed, before)
