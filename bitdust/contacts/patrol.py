@@ -1,4 +1,7 @@
-"""Looking after my customers' contracts and pieces: what `customers_rejector` and `local_tester` act on."""
+"""Looking after my customers' contracts and pieces: what `customers_rejector` and `local_tester` act on.
+
+``uptime`` counts the seconds of this run and does not jump.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -11,6 +14,8 @@ from bitdust.wire.records import Contract
 
 IDLE_DAYS = "services/customer-patrol/customer-idle-days"
 DAY = 86_400
+SURE_AFTER = 24 * 3600.0
+"""Seconds of this node's running in which a grace must be over all the time: a clock may jump, and be set right."""
 BETWEEN_PIECES = 20.0
 BETWEEN_WALKS = 2 * 3600.0
 BEFORE_FIRST_WALK = 60.0
@@ -112,6 +117,7 @@ class Patrol:
         settings: Settings,
         events: Events,
         wall: Callable[[], float],
+        uptime: Callable[[], float],
         rejected: Callable[[bytes], None] = lambda customer: None,
         tell: Callable[[bytes], None] = lambda customer: None,
     ) -> None:
@@ -119,6 +125,8 @@ class Patrol:
         self._settings = settings
         self._events = events
         self._wall = wall
+        self._uptime = uptime
+        self._over_since: dict[bytes, float] = {}
         self._rejected = rejected
         self._tell = tell
 
@@ -148,20 +156,22 @@ class Patrol:
         return kept.state == "active" and self._wall() - kept.contract.since > days * DAY
 
     def contracts(self) -> "Deferred[list[bytes]]":
-        """Announce graces; fires with those whose grace is over."""
+        """Announce graces; fires with those whose grace is over for sure."""
         return Deferred.fromCoroutine(self._contracts())
 
     async def _contracts(self) -> list[bytes]:
         now = self._wall()
-        ended = []
+        over: dict[bytes, float] = {}
         for kept in self._store.customers():
             if kept.purge_at is not None and now >= kept.purge_at:
-                ended.append(kept.contract.customer)
+                customer = kept.contract.customer
+                over[customer] = self._over_since.get(customer, self._uptime())
             elif now >= kept.term_ends and not kept.announced:
                 await self._store.announce(kept.contract.customer)
                 data = {"idurl": kept.idurl, "grace_days": kept.contract.grace, "used": kept.used}
                 self._events.send("customer-grace-started", data)
-        return ended
+        self._over_since = over
+        return [customer for customer, since in over.items() if self._uptime() - since >= SURE_AFTER]
 
     def reject(self, customers: list[bytes]) -> "Deferred[int]":
         """Forget them; fires with freed bytes."""

@@ -277,8 +277,10 @@ class Contracts:
         return pieces
 
     def announce(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
-        """The term is over and the grace begins."""
-        database.execute("UPDATE contracts SET announced=? WHERE customer=? AND announced=0", (now, customer))
+        """The term is over and the grace begins; not by a clock that is behind what this contract has seen already."""
+        database.execute(
+            "UPDATE contracts SET announced=? WHERE customer=? AND announced=0 AND since<=?", (now, customer, now)
+        )
 
     def purge(self, database: sqlite3.Connection, customer: bytes, now: int) -> list[tuple[bytes, int, int]]:
         """Forget a customer whose grace is over, and nobody before; the result is its pieces: pack, number, bytes."""

@@ -112,14 +112,17 @@ class Turns:
 
     def _serve(self) -> None:
         self._timer = None
-        while (self._urgent or self._bulk) and self.bucket.wait <= PATIENCE:
-            queue = self._urgent or self._bulk
-            sender = next(iter(queue))
-            del queue[sender]
-            self._turn = (sender, queue is self._urgent)
-            sender.pump()
+        try:
+            while (self._urgent or self._bulk) and self.bucket.wait <= PATIENCE:
+                queue = self._urgent or self._bulk
+                sender = next(iter(queue))
+                del queue[sender]
+                self._turn = (sender, queue is self._urgent)
+                sender.pump()
+                self._turn = None
+        finally:  # One session that breaks does not hold up all others.
             self._turn = None
-        self._schedule()
+            self._schedule()
 
 
 class Reader(Protocol):

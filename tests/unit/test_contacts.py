@@ -177,7 +177,10 @@ class PatrolTests(ShopCase):
         self.shop.hire(ALICE)
         self.shop.put(ALICE, Pack(ALICE, 1))
         self.gone: list[bytes] = []
-        patrol = Patrol(self.shop.store, self.settings, self.events, lambda: self.shop.now, self.gone.append)
+        self.up = 0.0
+        patrol = Patrol(
+            self.shop.store, self.settings, self.events, lambda: self.shop.now, lambda: self.up, self.gone.append
+        )
         self.machine = CustomersRejector(self.registry, patrol)
 
     def walk(self, days: float = 0) -> list[str]:
@@ -193,9 +196,30 @@ class PatrolTests(ShopCase):
         self.assertEqual(self.walk(2), ["customer-grace-started"])
         self.assertEqual(self.walk(89), [])
         self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
-        self.assertEqual(self.walk(1.5), ["existing-customer-terminated"])
+        self.assertEqual(self.walk(1.5), [])
+        self.up += DAY
+        self.assertEqual(self.walk(), ["existing-customer-terminated"])
         self.assertEqual(self.gone, [ALICE.fingerprint])
         self.assertEqual(files(self.shop.folder), [])
+
+    def test_a_clock_that_jumps_erases_nobody(self) -> None:
+        """A clock that runs years ahead for an hour, or was years behind when a notice was told, ends no grace."""
+        self.walk(366)
+        self.assertEqual(self.walk(3000), [])
+        self.up += 3600
+        self.assertEqual(self.walk(), [])
+        self.assertEqual(self.walk(-3000), [])
+        self.up += 3 * DAY
+        self.assertEqual(self.walk(3000), [])
+        self.assertEqual(self.walk(-3000), [])
+        now(self.shop.store.reject(ALICE.fingerprint))
+        right, self.shop.now = self.shop.now, 1000
+        now(self.shop.store.announce(ALICE.fingerprint))
+        self.shop.now = right
+        for _ in range(3):
+            self.assertEqual(self.walk(), [])
+            self.up += DAY
+        self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
 
     def test_a_supplier_that_was_off_for_years_gives_the_whole_grace(self) -> None:
         """A walk long after term and grace announces first, and erases only when the announced grace has passed."""

@@ -114,7 +114,7 @@ class NoticeTests(ShopCase):
     def test_the_patrol_tells_and_frees(self) -> None:
         """Rejecting tells the customer and gives true figures; rejecting again with at_once frees what was kept."""
         events, told = Events(), []
-        patrol = Patrol(self.shop.store, Settings(), events, self.shop.world.wall, tell=told.append)
+        patrol = Patrol(self.shop.store, Settings(), events, self.shop.world.wall, lambda: 0.0, tell=told.append)
         first = now(patrol.give_notice(ALICE.fingerprint, False))
         self.assertEqual((first.freed, first.kept, first.until), (0, len(ONE.pieces[0]), START + 90 * DAY))
         second = now(patrol.give_notice(ALICE.fingerprint, True))
