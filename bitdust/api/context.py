@@ -1,6 +1,6 @@
 """What the methods may use of a node. `Node` is the real one; tests bring a small one of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -68,8 +68,13 @@ class StoragePort(Protocol):
         recursive: bool,
         include_uploads: bool,
         include_downloads: bool,
+        offset: int = 0,
+        limit: int | None = None,
     ) -> Any:
-        """Rows of items."""
+        """Rows of items, all of them or ``limit`` after ``offset``."""
+
+    def gather(self, shape: Callable[[dict[str, Any]], Iterable[Any]]) -> Any:
+        """What a function makes of the row of each item of the whole catalog; it runs in a thread."""
 
     def delete(self, remote_path: str) -> Any:
         """Take an item out of the catalog and off the suppliers; its row."""

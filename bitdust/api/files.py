@@ -42,6 +42,8 @@ def _list_params(all_customers: bool) -> tuple[Param, ...]:
         Param("all_customers", Kind.FLAG, all_customers, obsolete=True),
         Param("include_uploads", Kind.FLAG, False),
         Param("include_downloads", Kind.FLAG, False),
+        Param("offset", Kind.INTEGER, 0, low=0, help="how many rows to leave out at the beginning"),
+        Param("limit", Kind.INTEGER, None, low=1, help="at most so many rows; all if left out"),
     )
 
 
@@ -60,10 +62,14 @@ async def files_list(
     recursive: bool,
     include_uploads: bool,
     include_downloads: bool,
+    offset: int,
+    limit: int | None,
 ) -> Envelope:
-    """What is in the catalog."""
+    """What is in the catalog: folders before what is in them, by name. For a long list in parts, ask with ``limit``,
+    then again with ``offset``, as long as ``revision`` stays the same."""
     where = paths.remote_path(remote_path) if remote_path is not None else None
-    rows = await settled(context.storage.list(where, key_id, recursive, include_uploads, include_downloads))
+    listing = context.storage.list(where, key_id, recursive, include_uploads, include_downloads, offset, limit)
+    rows = await settled(listing)
     return listed(rows, revision=context.storage.revision)
 
 

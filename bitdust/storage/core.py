@@ -31,6 +31,7 @@ from bitdust.storage.rebuild import Rebuilder
 from bitdust.storage.reserve import SETTING, Reserve
 from bitdust.storage.restore import PackSource, Restore
 from bitdust.storage.ring import Ring
+from bitdust.storage.row_reader import RowReader
 from bitdust.storage.sources import Sources
 from bitdust.storage.space import used_bytes
 from bitdust.storage.spool import Spool
@@ -75,6 +76,7 @@ class Core:
         self.fetcher = Fetcher(world, registry, ports)
         self.reading = Reading(world.run_in_thread, self.catalog.another_reader)
         self.log_writer = LogWriter(world, self.catalog, me)
+        self.rows = RowReader(world, self.catalog)
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
         self.index = Index(world, registry, self.catalog, me, events, ports)
         self.compactor = Compactor(world, self.catalog, me, self.index, self.log_writer)

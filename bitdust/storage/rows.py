@@ -30,6 +30,15 @@ class Owner:
     holders: HoldersOf
 
 
+@frozen
+class Part:
+    """Which rows of a list are wanted: only those under a key, ``limit`` of them (None for all) after ``offset``."""
+
+    key: str | None = None
+    offset: int = 0
+    limit: int | None = None
+
+
 class Rows:
     """I describe items; my connection may be used in a thread of its own."""
 
@@ -123,15 +132,23 @@ class Rows:
             "state": "READY" if reliable >= 1.0 else "SENDING",
         }
 
-    def listed(self, target: Target, recursive: bool) -> list[Row]:
+    def listed(self, target: Target, recursive: bool, part: Part | None = None) -> list[Row]:
         """What lies in a folder, or one file; all of a key's catalog for no item."""
-        return [row for page in self.pages(target, recursive) for row in page]
+        return [row for page in self.pages(target, recursive, part) for row in page]
 
-    def pages(self, target: Target, recursive: bool) -> Iterator[list[Row]]:
-        """The same in parts."""
+    def pages(self, target: Target, recursive: bool, part: Part | None = None) -> Iterator[list[Row]]:
+        """The same, so many rows at a time."""
+        part = part or Part()
+        chosen = self._shown(target, recursive, part.key)
+        items = islice(chosen, part.offset, None if part.limit is None else part.offset + part.limit)
+        while page := list(islice(items, PAGE)):
+            yield self.some(page)
+
+    def _shown(self, target: Target, recursive: bool, key: str | None) -> Iterator[Item]:
         items = self._items(target, recursive)
         while page := list(islice(items, PAGE)):
-            yield self.some(self._of_these_here(page) if target.item is None or target.item.kind == "folder" else page)
+            here = page if target.item is not None and target.item.kind != "folder" else self._of_these_here(page)
+            yield from (item for item in here if key is None or item.key == key)
 
     def _items(self, target: Target, recursive: bool) -> Iterator[Item]:
         if target.item is not None and target.item.kind != "folder":

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from bitdust.storage.making import Maker
 from bitdust.storage.mirror import Mirror
 from bitdust.storage.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
-from bitdust.storage.rows import Owner, Row, Rows
+from bitdust.storage.rows import Owner, Part, Row
 from bitdust.storage.space import piece_bytes, used_bytes
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
@@ -283,7 +283,7 @@ class Storage:
         item = by_id(self._read, maker.path)
         if item is None:
             raise CatalogError("not-found", f"{remote_path!r} was deleted meanwhile")
-        row = Rows(self._read, self._owner()).one(item)
+        row = self.core.rows.here(self._owner()).one(item)
         shown = ("path_id", "key_id", "path", "remote_path", "global_id", "customer", "created", "type")
         return {name: row[name] for name in shown}
 
@@ -299,12 +299,12 @@ class Storage:
     def info(self, remote_path: str, include_uploads: bool, include_downloads: bool) -> Row:
         """The row of one item."""
         item, _ = self._item(remote_path)
-        return self._with_jobs([Rows(self._read, self._owner()).one(item)], include_uploads, include_downloads)[0]
+        return self._with_jobs([self.core.rows.here(self._owner()).one(item)], include_uploads, include_downloads)[0]
 
     def living(self, path_id: str) -> Row | None:
         """The row of an item as lists show it, None for one that is gone."""
         item = by_id(self._read, path_id)
-        rows = Rows(self._read, self._owner())
+        rows = self.core.rows.here(self._owner())
         return rows.one(item) if item is not None and rows.is_here(item) else None
 
     def key_of(self, path_id: str) -> str:
@@ -319,23 +319,18 @@ class Storage:
         recursive: bool,
         include_uploads: bool,
         include_downloads: bool,
+        offset: int = 0,
+        limit: int | None = None,
     ) -> Listed:
-        """Rows of items."""
+        """Rows of items, all of them or ``limit`` after ``offset``."""
         alias = self.alias_of(key_id) if key_id else None
         target = self.find(remote_path) if remote_path else Target(alias or "", None)
-        catalog, owner = self.core.catalog, self._owner()
-
-        def read() -> Listed:
-            database = catalog.another_reader()
-            try:
-                return Rows(database, owner).listed(target, recursive)
-            finally:
-                database.close()
-
-        rows: Listed = await self._world.run_in_thread(read)
-        if alias is not None:
-            rows = [row for row in rows if row["key_alias"] == alias]
+        rows = await self.core.rows.listed(self._owner(), target, recursive, Part(alias, offset, limit))
         return self._with_jobs(rows, include_uploads, include_downloads)
+
+    async def gather(self, shape: Callable[[Row], Iterable[Any]]) -> Listed:
+        """What a function makes of the row of each item of the whole catalog."""
+        return await self.core.rows.gather(self._owner(), shape)
 
     def use_key(self, key_id: str | None) -> str:
         """The alias of a key that new items belong to, ``master`` for none. Raises ``key-not-found``."""
@@ -370,7 +365,7 @@ class Storage:
         core = self.core
         if target.item is None:
             raise BitDustError("bad-name", "this names the whole catalog; name a file or a folder in it")
-        row = Rows(self._read, self._owner()).one(target.item)
+        row = self.core.rows.here(self._owner()).one(target.item)
         if target.version is None:
             core.uploads.stop(target.item.path)
         await core.cleaner.delete(target)

@@ -1,26 +1,48 @@
 """Envelopes as JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from json.encoder import encode_basestring_ascii
 from pathlib import PurePath
 from typing import Any
 
 LONG_LIST = 100
 """Longer lists are written one row a line: laying out each field of them takes twice as long."""
+VERY_LONG_LIST = 2000
+"""Longer ones take tens of milliseconds, and are written in a thread."""
+
+
+def is_long(envelope: Mapping[str, Any]) -> bool:
+    """Whether others would wait noticeably while this is written as JSON."""
+    result = envelope.get("result")
+    return isinstance(result, list) and len(result) > VERY_LONG_LIST
 
 
 def pretty(envelope: Mapping[str, Any]) -> bytes:
     """As REST shows it: two spaces, sorted keys, a line end."""
-    lines = [f"  {encode_basestring_ascii(key)}: {_value(envelope[key])}" for key in sorted(envelope)]
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    return b"".join(_parts(envelope))
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list) and len(value) > LONG_LIST:
-        rows = ",\n    ".join(_ONE_LINE.encode(row) for row in value)
-        return f"[\n    {rows}\n  ]"
-    return _laid_out(value, "  ")
+def _parts(envelope: Mapping[str, Any]) -> Iterator[bytes]:
+    """A long list comes in parts, so that its text is not there several times over."""
+    yield b"{\n"
+    before = ""
+    for key in sorted(envelope):
+        yield f"{before}  {encode_basestring_ascii(key)}: ".encode()
+        yield from _value(envelope[key])
+        before = ",\n"
+    yield b"\n}\n"
+
+
+def _value(value: Any) -> Iterator[bytes]:
+    if not (isinstance(value, list) and len(value) > LONG_LIST):
+        yield _laid_out(value, "  ").encode()
+        return
+    before = "[\n    "
+    for start in range(0, len(value), LONG_LIST):
+        yield (before + ",\n    ".join(map(_ONE_LINE.encode, value[start : start + LONG_LIST]))).encode()
+        before = ",\n    "
+    yield b"\n  ]"
 
 
 def _laid_out(value: Any, indent: str) -> str:

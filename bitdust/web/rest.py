@@ -32,7 +32,7 @@ from bitdust.web import metrics
 from bitdust.web.channel import ENDLESS_BODY, JSON_HEADERS, ApiChannel
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard, Refusal
-from bitdust.web.render import compact, pretty
+from bitdust.web.render import compact, is_long, pretty
 from bitdust.wire.errors import BitDustError
 
 MAX_BODY = 1 << 20
@@ -132,6 +132,7 @@ class ApiRequest:
         self._clock = api.context.world.clock
         self._started = self._clock.seconds()
         self._calling: Deferred[Any] | None = None
+        self._is_writing = False
         self._version = b"HTTP/1.1"
         self._body: list[bytes] = []
         self._received = 0
@@ -178,7 +179,7 @@ class ApiRequest:
     @property
     def in_work(self) -> bool:
         """Whether a call of this request has not ended."""
-        return self._calling is not None
+        return self._calling is not None or self._is_writing
 
     def given(self, match: Match) -> dict[str, Any]:
         """Arguments from path, query and body; raises `NotJson` or `BadArgument`."""
@@ -235,21 +236,40 @@ class ApiRequest:
         except (TypeError, ValueError, RecursionError):
             self.finish_broken(Failure())
 
-    def finish_call(self, envelope: Envelope) -> None:
+    def finish_call(self, envelope: Envelope) -> "Deferred[None] | None":
         """The method has answered."""
-        if self._calling is not None:
-            self._calling = None
-            self.reply(200, envelope)
+        if self._calling is None:
+            return None
+        if is_long(envelope):
+            return self._finish_long_call(envelope)
+        self._calling = None
+        self.reply(200, envelope)
+        return None
+
+    def _finish_long_call(self, envelope: Envelope) -> "Deferred[None]":
+        """The answer is written in a thread; it is in work until then, and nobody can end it any more."""
+        self._calling, self._is_writing = None, True
+        self._stamp(envelope)
+        writing: Deferred[bytes] = self._api.context.world.run_in_thread(pretty, envelope)
+        return writing.addCallback(self._finish_written)
+
+    def _finish_written(self, body: bytes) -> None:
+        self._is_writing = False
+        self._send(200, JSON_HEADERS, body)
 
     def finish_broken(self, failure: Failure) -> None:
         """The answer could not be written as JSON."""
+        self._is_writing = False
         _log.failure("an answer could not be written", failure=failure)
         self.reply(200, failed("internal", "the answer could not be written; logs/stdout.log tells more"))
 
     def reply(self, status: int, envelope: Envelope) -> None:
         """Send an envelope and end the request."""
-        envelope["execution"] = f"{max(0.0, self._clock.seconds() - self._started):.6f}"
+        self._stamp(envelope)
         self._send(status, JSON_HEADERS, pretty(envelope))
+
+    def _stamp(self, envelope: Envelope) -> None:
+        envelope["execution"] = f"{max(0.0, self._clock.seconds() - self._started):.6f}"
 
     def show(self, document: bytes, headers: bytes = JSON_HEADERS) -> None:
         """Send what is no envelope and end the request."""

@@ -9,7 +9,7 @@ from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.api.methods import TABLE
@@ -17,6 +17,7 @@ from bitdust.config.schema import default_schema
 from bitdust.config.settings import Settings
 from bitdust.web import channel, rest
 from bitdust.web.guard import Guard
+from bitdust.web.render import VERY_LONG_LIST, pretty
 from bitdust.web.rest import ENDLESS_BODY, MAX_BODY
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
@@ -149,6 +150,38 @@ class EnvelopeTests(RestCase):
         status, _, answer = await self.ask("GET", "/service/list/v1")
         self.assertEqual((status, answer["code"]), (200, "internal"))
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+
+    async def test_a_very_long_answer(self) -> None:
+        """A very long list is written in a thread, as a short one is otherwise; one that JSON cannot tell ends, too."""
+        rows: list[Any] = [{"n": number, "text": "ü"} for number in range(VERY_LONG_LIST + 1)]
+        written: list[Any] = []
+
+        def run_in_thread(call: Any, *given: Any) -> Deferred[Any]:
+            written.append(call)
+            return deferLater(reactor, 0, call, *given)
+
+        self.context.world = evolve(self.context.world, run_in_thread=run_in_thread)
+        self.context.storage = Rows(rows)
+        self.patch(self.context.driver, "is_on", lambda name: True)
+        status, _, answer = await self.ask("GET", "/file/list/v1")
+        self.assertEqual((status, answer["result"]), (200, rows))
+        self.assertEqual(written, [pretty])
+        rows.append({1: 2, "a": 3})
+        self.assertEqual((await self.ask("GET", "/file/list/v1"))[2]["code"], "internal")
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+
+class Rows:
+    """A storage that lists what it was given."""
+
+    revision = 1
+
+    def __init__(self, rows: list[Any]) -> None:
+        self._rows = rows
+
+    async def list(self, *arguments: Any) -> list[Any]:
+        return self._rows
 
 
 class RefusalTests(RestCase):

@@ -11,7 +11,7 @@ from bitdust.storage.catalog_ops import Op, item_op, pack_op, version_ops
 from bitdust.storage.mirror import remember
 from bitdust.storage.paths import Target, by_id
 from bitdust.storage.row_facts import FolderFigures
-from bitdust.storage.rows import PAGE, Owner, Rows
+from bitdust.storage.rows import PAGE, Owner, Part, Rows
 from bitdust.wire.records import PackRecord, Scheme
 from tests.unit.plain_rows import PlainRows
 
@@ -123,6 +123,19 @@ class RowsTests(SynchronousTestCase):
         pages = list(Rows(self.database, ME).pages(everything, True))
         self.assertLessEqual(max(map(len, pages)), PAGE)
         self.assertEqual([row for page in pages for row in page], PlainRows(self.database, ME).listed(everything, True))
+
+    def test_parts(self) -> None:
+        """Rows after an offset, up to a limit, of one key: parts of the list that is whole otherwise."""
+        self.catalog(3)
+        rows, everything = Rows(self.database, ME), Target("", None)
+        whole = rows.listed(everything, True)
+        for offset, limit in ((0, None), (0, 3), (5, 4), (len(whole) - 1, 10), (len(whole), 1)):
+            end = None if limit is None else offset + limit
+            self.assertEqual(rows.listed(everything, True, Part(None, offset, limit)), whole[offset:end])
+        mine = [row for row in whole if row["key_alias"] == "other"]
+        self.assertEqual(rows.listed(everything, True, Part("other")), mine)
+        self.assertEqual(rows.listed(everything, True, Part("other", 1, 2)), mine[1:3])
+        self.assertGreater(len(mine), 3)
 
     def test_figures_of_folders_are_kept(self) -> None:
         """What was added up for a folder is not added up again while the same figures are used."""

@@ -29,18 +29,13 @@ async def backups_update(context: Context) -> Envelope:
 async def backups_list(context: Context) -> Envelope:
     """The whole catalog. A ``parent`` is a folder that was never uploaded itself; ``size`` counts what is stored, in
     bytes, and ``blocks`` the packs that hold a version; ``path`` is the local path where it is known here."""
-    return listed([_item(row) for row in await _rows(context)])
+    return listed(await settled(context.storage.gather(lambda row: [_item(row)])))
 
 
 @method_2016(service="backup_db", returns="[{backupid, path, size}]")
 async def backups_id_list(context: Context) -> Envelope:
     """Versions that suppliers hold: enough pieces of each were acknowledged to give it back."""
-    return listed([version for row in await _rows(context) for version in _uploaded(row)])
-
-
-async def _rows(context: Context) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = await settled(context.storage.list(None, None, True, False, False))
-    return rows
+    return listed(await settled(context.storage.gather(_uploaded)))
 
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:

@@ -74,8 +74,9 @@ async def filemanager_search(context: Context, query: str) -> Envelope:
     """Everything in the catalog whose name has a text in it."""
     if not query:
         raise BadArgument("argument 'query' is empty; give a part of a name")
-    rows = await settled(context.storage.list(None, None, True, False, False))
-    return listed([_row(row) for row in rows if query.casefold() in row["name"].casefold()])
+    part = query.casefold()
+    found = context.storage.gather(lambda row: [_row(row)] if part in row["name"].casefold() else [])
+    return listed(await settled(found))
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
