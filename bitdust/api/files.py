@@ -15,6 +15,8 @@ REMOTE = Param("remote_path", help="key id:path, path, path id, or either with /
 WAIT = Param(
     "wait_result", Kind.FLAG, False, ("wait_finish",), "answer when the work is done or has failed", example=True
 )
+WAIT_UPLOAD = Param("wait_result", Kind.FLAG, False, help=WAIT.help, example=True)
+WAIT_FINISH = Param("wait_finish", Kind.FLAG, False, help="the same as wait_result; either of them counts")
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
@@ -153,7 +155,8 @@ async def files_uploads(context: Context, include_running: bool, include_pending
     params=(
         Param("local_path", help="absolute, on the node's machine", example="/home/alice/Documents"),
         REMOTE,
-        WAIT,
+        WAIT_UPLOAD,
+        WAIT_FINISH,
         PUBLISH,
         OPEN_SHARE,
     ),
@@ -161,11 +164,13 @@ async def files_uploads(context: Context, include_running: bool, include_pending
     returns="{remote_path, key_id, source_path, path_id, version?}",
     errors=("bad-path", "bad-name", "not-found", "no-space", "disk-full", "too-few-suppliers"),
 )
-async def file_upload_start(context: Context, local_path: str, remote_path: str, wait_result: bool) -> Envelope:
+async def file_upload_start(
+    context: Context, local_path: str, remote_path: str, wait_result: bool, wait_finish: bool
+) -> Envelope:
     """Upload a file or a whole folder as a new version of a place in the catalog."""
     source = paths.local_path(local_path, "local_path")
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path)))
-    if not wait_result:
+    if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began")
     return ok(await following(task.done), message="the upload is done")
 

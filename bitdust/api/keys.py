@@ -103,6 +103,19 @@ def key_label(context: Context, key_id: str, label: str) -> Envelope:
 
 
 @method(
+    Route("POST", "/key/state/v1", ("/k/st",)),
+    params=(KEY_ID, Param("active", Kind.FLAG, help="whether the key is in use", example=True)),
+    service="keys_registry",
+    errors=("key-not-found", "not-allowed"),
+)
+def key_state(context: Context, key_id: str, active: bool) -> Envelope:
+    """Mark a key as active or not. The master key is always active."""
+    context.me.key_ring.mark(ring_name(context, key_id), active)
+    context.me.save_key_ring()
+    return ok(message=f"key {key_id} is {'active' if active else 'not active any more'}")
+
+
+@method(
     Route("DELETE", "/key/erase/v1", ("/k/d",)),
     params=(KEY_ID,),
     service="keys_registry",

@@ -115,12 +115,12 @@ class Method:
         left = dict(given)
         typed: dict[str, Any] = {}
         for param in self.params:
-            values = [left.pop(name) for name in (param.name, *param.aliases) if name in left]
+            values = [param.read(left.pop(name)) for name in (param.name, *param.aliases) if name in left]
             if any(value != values[0] for value in values[1:]):
                 raise BadArgument(f"argument {param.name!r} is given under two names with different values")
             if not values and param.required:
                 raise BadArgument(f"argument {param.name!r} is missing; {self.name} takes {self.signature()}")
-            value = param.read(values[0]) if values else param.default
+            value = values[0] if values else param.default
             if not param.obsolete:
                 typed[param.name] = value
         if left:

@@ -18,7 +18,7 @@ USER = Param(
 
 @method(
     Route("POST", "/user/ping/v1", ("/us/png",)),
-    Route("GET", "/user/ping/v1"),
+    Route("GET", "/user/ping/v1", ("/us/png",)),
     params=(
         USER,
         Param("timeout", Kind.NUMBER, None, ("ping_timeout",), "seconds for each try", low=0.1, high=300),

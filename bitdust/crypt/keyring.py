@@ -122,6 +122,12 @@ class KeyRing:
             raise BitDustError("bad-argument", f"a label has at most {MAX_LABEL} characters")
         self.keys[key_id] = evolve(self.get(key_id), label=label)
 
+    def mark(self, key_id: str, active: bool) -> None:
+        """Note whether a key is in use. Raises ``not-allowed`` for the master key."""
+        if key_id == MASTER:
+            raise BitDustError("not-allowed", "the master key is always active")
+        self.keys[key_id] = evolve(self.get(key_id), active=active)
+
     def erase(self, key_id: str) -> None:
         """Forget the key itself; its storage secrets stay."""
         if key_id == MASTER:

@@ -135,10 +135,14 @@ class Uploads:
     def _tell(self, upload: Upload) -> None:
         backup_id = f"{upload.item.path}/{upload.version}"
         data: dict[str, Any] = {"backup_id": backup_id, "source_path": shown(upload.source)}
+        task = {**upload.names, "number": upload.job.number, "created": upload.job.created, **data}
         if upload.reason is None:
             self._shop.events.send("backup-done", data)
+            self._shop.events.send("backup-task-finished", {**task, "local_path": data["source_path"], "message": ""})
         else:
             self._shop.events.send("backup-aborted", {**data, "reason": str(upload.reason)})
+            failed = {"path_id": upload.item.path, "message": str(upload.reason)}
+            self._shop.events.send("backup-task-failed", failed)
 
     def _forget(self, number: int) -> None:
         forgetting: Deferred[Any] = self._shop.catalog.change(

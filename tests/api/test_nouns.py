@@ -98,12 +98,12 @@ class ServiceOffTests(NounCase):
             if row.service is None:
                 continue
             self.context.driver.states[row.service] = ("OFF", "its socket was taken away")
-            required = {p.name: 1 if p.kind.name in ("INTEGER", "NUMBER") else "x" for p in row.params if p.required}
+            numbers = ("INTEGER", "NUMBER", "FLAG")
+            required = {p.name: 1 if p.kind.name in numbers else "x" for p in row.params if p.required}
             envelope = self.call_row(row, required)
             self.assertEqual(envelope["code"], "service-off", row.name)
             text = f"service_{row.service}() is not started: its socket was taken away"
             self.assertEqual(envelope["errors"], [text])
-
 
     def test_disabled(self) -> None:
         """A service that was switched off says by which setting."""
@@ -293,6 +293,8 @@ class KeyTests(NounCase):
         self.call("key_label", key_id="pictures", label="Dogs")
         self.assertEqual(self.result("key_get", id="pictures$alice@id.example")["label"], "Dogs")
         self.assertIn("PRIVATE", self.result("key_get", key_id="pictures", include_private=1)["private"])
+        self.call("key_state", key_id="pictures", active=0)
+        self.assertFalse(self.result("key_get", key_id="pictures")["active"])
         self.call("key_erase", key_id="pictures")
         self.assertEqual(self.code("key_get", key_id="pictures"), "key-not-found")
 
@@ -314,6 +316,8 @@ class KeyTests(NounCase):
             ("key_get", {"key_id": "no-such"}, "key-not-found"),
             ("key_get", {"key_id": "master$not an id"}, "bad-name"),
             ("key_label", {"key_id": "pictures", "label": "x" * 201}, "bad-argument"),
+            ("key_state", {"key_id": "master", "active": 0}, "not-allowed"),
+            ("key_state", {"key_id": "no-such", "active": 0}, "key-not-found"),
         ):
             self.assertEqual(self.code(name, **arguments), code, name)
 
@@ -446,8 +450,9 @@ class ContactTests(NounCase):
 
     def test_space(self) -> None:
         """Figures come from where they are counted."""
-        self.context.space = Anything(donated=lambda: {"donated": 1}, consumed=lambda: {"needed": 2},
-                                      local=lambda: succeed({"total": 3}))
+        self.context.space = Anything(
+            donated=lambda: {"donated": 1}, consumed=lambda: {"needed": 2}, local=lambda: succeed({"total": 3})
+        )
         found = [self.result(f"space_{name}") for name in ("donated", "consumed", "local")]
         self.assertEqual(found, [{"donated": 1}, {"needed": 2}, {"total": 3}])
 
@@ -547,12 +552,12 @@ class TreeTests(NounCase):
         going = [{"packet_id": "aa", "items": [{"size": 100, "bytes_sent": 25}]}]
         going.append({"packet_id": "bb", "items": [{"size": 0, "bytes_sent": 0}]})
         coming = [{"packet_id": "cc", "size": 10, "bytes_received": 10}]
-        self.context.gateway = Anything(
-            outbox=Anything(packets=lambda: going), inbox=Anything(packets=lambda: coming)
-        )
+        self.context.gateway = Anything(outbox=Anything(packets=lambda: going), inbox=Anything(packets=lambda: coming))
         rows = self.result("streams_list")
-        self.assertEqual([(row["stream_id"], row["type"], row["progress"]) for row in rows],
-                         [("aa", "out", "25%"), ("cc", "in", "100%")])
+        self.assertEqual(
+            [(row["stream_id"], row["type"], row["progress"]) for row in rows],
+            [("aa", "out", "25%"), ("cc", "in", "100%")],
+        )
         self.assertEqual(self.result("streams_list", protocols="udp"), [])
 
 
@@ -561,9 +566,7 @@ class NetworkTests(NounCase):
         super().setUp()
         for name in ("gateway", "p2p_hookups"):
             self.context.driver.states[name] = ("ON", "")
-        self.context.driver.when_on = lambda name: (
-            succeed("ON") if self.context.driver.is_on(name) else Deferred()
-        )
+        self.context.driver.when_on = lambda name: succeed("ON") if self.context.driver.is_on(name) else Deferred()
 
     def test_connected(self) -> None:
         """OK at once when everything is ON; otherwise the reason, after the time that was given."""
@@ -609,8 +612,10 @@ class NetworksTests(NounCase):
         self.context.settings.set("services/entangled-dht/known-nodes", "seed.example:14441, [::1]:9,genesis")
         told = self.result("network_configuration")
         self.assertEqual((told["current_network"], told["name"], told["networks"]), ("default", "default", ["default"]))
-        self.assertEqual(told["service_entangled_dht"]["known_nodes"],
-                         [{"host": "seed.example", "udp_port": 14441}, {"host": "[::1]", "udp_port": 9}])
+        self.assertEqual(
+            told["service_entangled_dht"]["known_nodes"],
+            [{"host": "seed.example", "udp_port": 14441}, {"host": "[::1]", "udp_port": 9}],
+        )
         self.assertEqual(told["service_entangled_dht"]["bucket_size"], 20)
 
     def test_create_and_select(self) -> None:
@@ -690,6 +695,15 @@ class FileTests(NounCase):
             ("files_list", {"remote_path": ".."}, "bad-name"),
         ):
             self.assertEqual(self.code(name, **arguments), code, arguments)
+
+    def test_either_name_for_waiting(self) -> None:
+        """An upload is waited for when wait_result or wait_finish says so, also where a client gives both."""
+        began = lambda: Anything(done=succeed({"version": "F"}), describe=lambda: {"began": True})  # noqa: E731
+        self.context.storage = Anything(upload=lambda local, remote: began())
+        upload = {"local_path": "/x", "remote_path": "a"}
+        for wait, finish, waited in ((1, 0, True), (0, "true", True), ("1", True, True), (0, 0, False)):
+            result = self.result("file_upload_start", **upload, wait_result=wait, wait_finish=finish)
+            self.assertEqual(result, {"version": "F"} if waited else {"began": True}, (wait, finish))
 
     def test_waiting_client_goes(self) -> None:
         """A client that waits for an upload and goes away does not stop the upload."""

@@ -42,6 +42,7 @@ class ArgumentTests(SynchronousTestCase):
         """What is not given has its default, and an alias counts as the name."""
         self.assertEqual(thing_get.arguments({"id": "x"}), {"name": "x", "count": 1, "quiet": False})
         self.assertEqual(thing_get.arguments({"name": "x", "count": "3"})["count"], 3)
+        self.assertEqual(thing_get.arguments({"name": "x", "id": "x"})["name"], "x")
 
     def test_obsolete(self) -> None:
         """An argument of older clients is taken and not passed on, but still checked."""

@@ -36,6 +36,7 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual((version["reliable"], version["delivered"]), ("100%", "100%"))
         self.assertEqual(self.node.storage.uploads(), {"running": [], "pending": []})
         self.assertIn("backup-done", self.node.event_names())
+        self.assertIn("backup-task-finished", self.node.event_names())
 
     def test_suppliers_see_no_content_and_no_names(self) -> None:
         """Neither a file's words nor its name lie anywhere on a supplier's disk."""
