@@ -68,14 +68,14 @@ def replace_supplier(session: Session, which: str, by: str | None) -> None:
     """Replace a supplier, by NEW or by anybody; it keeps your pieces until they have moved."""
     arguments = {"new_supplier_id": by} if by else {}
     found = session.client.envelope("supplier_change", supplier_id=which, **arguments)
-    click.echo(sentences(found.get("message", "done")))
+    session.say(found.get("message", "done"))
 
 
 @supplier.command("ping")
 @click.pass_obj
 def ping_suppliers(session: Session) -> None:
     """Ask every supplier for a sign of life."""
-    click.echo(session.client.envelope("suppliers_ping").get("message", "done"))
+    session.say(session.client.envelope("suppliers_ping").get("message", "done"))
 
 
 @supplier.command("end")
@@ -97,7 +97,7 @@ def end_contracts(session: Session, which: str | None, everybody: bool, yes: boo
         click.confirm(f"End {what}? Where files are stored, {lost}.", abort=True)
     arguments: dict[str, Any] = {} if which is None else {"supplier_id": which}
     found = session.client.envelope("contracts_end", lose_data=yes_lose_data, **arguments)
-    click.echo(sentences(found.get("message", "done")))
+    session.say(found.get("message", "done"))
 
 
 @supplier.command("retire")
@@ -165,14 +165,14 @@ def reject_customer(session: Session, customer_id: str, at_once: bool, yes: bool
         how = "erase its pieces now, which it may have nowhere else" if at_once else "it has 90 days to move"
         click.confirm(f"Reject {customer_id}: {how}?", abort=True)
     found = session.client.envelope("customer_reject", customer_id=customer_id, at_once=at_once)
-    click.echo(sentences(found.get("message", "done")))
+    session.say(found.get("message", "done"))
 
 
 @customer.command("ping")
 @click.pass_obj
 def ping_customers(session: Session) -> None:
     """Ask every customer for a sign of life."""
-    click.echo(session.client.envelope("customers_ping").get("message", "done"))
+    session.say(session.client.envelope("customers_ping").get("message", "done"))
 
 
 @click.command()

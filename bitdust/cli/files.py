@@ -10,7 +10,7 @@ import click
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.output import printable, sentences, show_json, show_table, size
+from bitdust.cli.output import printable, show_json, show_table, size
 from bitdust.cli.progress import follow
 
 ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
@@ -151,7 +151,23 @@ def text_of(problem: Any) -> str:
 def delete(session: Session, path: str) -> None:
     """Take a file or folder out of the catalog and off the suppliers."""
     row = session.call("file_delete", remote_path=path)
-    click.echo(f"deleted {printable(str(row.get('remote_path', path)))}")
+    session.say(f"deleted {printable(str(row.get('remote_path', path)))}", **row)
+
+
+@click.group("dir", cls=Aliased, aliases=REMOVE_WORDS | {"make": "create", "new": "create", "mk": "create"})
+def folder() -> None:
+    """Folders of the catalog: create, delete."""
+
+
+@folder.command("create")
+@click.argument("path")
+@click.pass_context
+def create_folder(ctx: click.Context, path: str) -> None:
+    """Make a folder in the catalog."""
+    ctx.invoke(create, path=path, folder=True)
+
+
+folder.add_command(delete)
 
 
 @file.command("sync")
@@ -159,18 +175,23 @@ def delete(session: Session, path: str) -> None:
 def sync(session: Session) -> None:
     """Compare with the suppliers now, and mend what is missing."""
     session.call("files_sync")
-    click.echo("synchronisation began")
+    session.say("synchronisation began")
 
 
 @file.command("cancel")
-@click.argument("path")
+@click.argument("words", metavar="[upload|download] PATH", nargs=-1, required=True)
 @click.option("--download", "way", flag_value="download", help="Stop a download.")
 @click.option("--upload", "way", flag_value="upload", default=True, help="Stop an upload (the default).")
 @click.pass_obj
-def cancel(session: Session, path: str, way: str) -> None:
+def cancel(session: Session, words: tuple[str, ...], way: str) -> None:
     """Stop an upload or download."""
+    if len(words) > 1 and words[0] in ("upload", "download"):
+        way, words = words[0], words[1:]
+    if len(words) != 1:
+        raise click.UsageError("name one PATH")
+    path = words[0]
     envelope = session.client.envelope(f"file_{way}_stop", remote_path=path)
-    click.echo(sentences(envelope.get("message", f"{way} stopped: {path}")))
+    session.say(envelope.get("message", f"{way} stopped: {path}"))
 
 
 @file.command("explore")
@@ -178,12 +199,13 @@ def cancel(session: Session, path: str, way: str) -> None:
 @click.pass_obj
 def explore(session: Session, path: Path) -> None:
     """Show PATH in the file manager of this desktop."""
-    click.echo(sentences(session.client.envelope("file_explore", local_path=str(path.absolute()))["message"]))
+    session.say(session.client.envelope("file_explore", local_path=str(path.absolute()))["message"])
 
 
 @file.command("progress")
+@click.argument("way", type=click.Choice(["upload", "download"]), required=False)
 @click.pass_obj
-def progress(session: Session) -> None:
+def progress(session: Session, way: str | None) -> None:
     """Uploads and downloads that run or wait."""
     uploads, downloads = session.call("files_uploads"), session.call("files_downloads") or []
     if session.as_json:
@@ -192,4 +214,5 @@ def progress(session: Session) -> None:
     rows = [row | {"way": "upload", "state": "running"} for row in uploads.get("running", ())]
     rows += [row | {"way": "upload", "state": "waiting"} for row in uploads.get("pending", ())]
     rows += [row | {"way": "download", "state": "running"} for row in downloads]
+    rows = [row for row in rows if way in (None, row["way"])]
     show_table(rows, ["way", "state", "path_id", "progress", "remote_path"], "nothing is on its way")

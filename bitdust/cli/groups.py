@@ -1,8 +1,20 @@
 """Groups of commands whose names have aliases, as scripts know them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
+
+
+def refuse_unknown(group: click.Group, ctx: click.Context, word: str, known: Iterable[str]) -> None:
+    """Raises `click.UsageError` with what may have been meant when a word is neither a command nor an option."""
+    if ctx.resilient_parsing or word.startswith("-") or group.get_command(ctx, word) is not None:
+        return
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, 3)
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    ctx.fail(f"There is no command {word!r}.{hint}")
 
 
 class Aliased(click.Group):
@@ -22,6 +34,13 @@ class Aliased(click.Group):
             ctx.resilient_parsing or bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
         )
         return super().parse_args(ctx, args if named or not self._default else [self._default, *args])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A word that is no command brings a hint of what may have been meant."""
+        refuse_unknown(self, ctx, args[0], (*self.commands, *self._aliases))
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command under one of its names."""

@@ -57,14 +57,17 @@ def show(session: Session, xml: bool) -> None:
 
 
 @identity.command("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the key with it.")
 @PASSPHRASE_FILE
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.pass_obj
-def backup(session: Session, file: Path, encrypt: bool, passphrase_file: str | None, overwrite: bool) -> None:
-    """Write your key file and read it back: the only thing you need to come back. Keep it on another machine."""
-    target = file.expanduser().absolute()
+def backup(session: Session, file: Path | None, encrypt: bool, passphrase_file: str | None, overwrite: bool) -> None:
+    """Write your key file and read it back: the only thing you need to come back. Keep it on another machine.
+
+    Without a FILE it is ~/master$NAME.key, on this machine: a beginning, not yet a backup.
+    """
+    target = (file or Path.home() / f"master${session.call('identity_get')['global_id']}.key").expanduser().absolute()
     if target.exists() and not overwrite:
         raise ApiError("exists", f"{target} exists; take another name, or --overwrite")
     wanted = encrypt or passphrase_file is not None
@@ -143,15 +146,36 @@ def known(session: Session) -> None:
         show_table(rows, ["name", "global_id", "revision", "idurl"], "no other identity is known yet")
 
 
+@identity.command("server")
+@click.argument("action", type=click.Choice(["start", "stop"]), required=False)
+@click.pass_obj
+def server(session: Session, action: str | None) -> None:
+    """The ID server of this node: its state, or start or stop it."""
+    if action is None:
+        row = session.call("service_info", service_name="identity_server")
+        session.say(f"the ID server is {row['state']}", state=row["state"])
+        return
+    found = session.client.envelope(f"service_{action}", service_name="identity_server")
+    session.say(found.get("message", "done"))
+
+
 @click.command()
 @click.pass_obj
 def global_id(session: Session) -> None:
     """Print your global id."""
-    click.echo(session.call("identity_get")["global_id"])
+    _one(session, "global_id")
 
 
 @click.command()
 @click.pass_obj
 def idurl(session: Session) -> None:
     """Print where your identity document lies."""
-    click.echo(session.call("identity_get")["idurl"])
+    _one(session, "idurl")
+
+
+def _one(session: Session, name: str) -> None:
+    value = session.call("identity_get")[name]
+    if session.as_json:
+        show_json({name: value})
+    else:
+        click.echo(value)

@@ -10,7 +10,10 @@ from bitdust.cli.main import Session
 from bitdust.cli.output import show_fields, show_json, show_table
 
 ALIASES = (
-    LIST_WORDS | REMOVE_WORDS | {"new": "create", "gen": "create", "show": "get", "print": "get", "erase": "delete"}
+    LIST_WORDS
+    | REMOVE_WORDS
+    | {"new": "create", "gen": "create", "show": "get", "print": "get", "erase": "delete"}
+    | {"copy": "backup"}
 )
 
 
@@ -52,6 +55,20 @@ def get(session: Session, key_id: str, private_to: Path | None) -> None:
     _show(session, row)
 
 
+@key.command("backup")
+@click.argument("key_id")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.pass_obj
+def backup(session: Session, key_id: str, file: Path | None) -> None:
+    """Write a key with its private part to a new FILE that only you can read (~/KEY_ID.key if none is named)."""
+    row = session.call("key_get", key_id=key_id, include_private=True)
+    target = (file or Path.home() / f"{row['key_id']}.key").expanduser().absolute()
+    if not row.get("private"):
+        raise ApiError("not-private", f"of {row['key_id']} only the public part is here")
+    _write_private(target, row["private"])
+    session.say(f"{row['key_id']} is written to {target}: whoever has the file has the key", local_path=str(target))
+
+
 def _write_private(path: Path, text: str) -> None:
     import os
 
@@ -70,7 +87,7 @@ def _write_private(path: Path, text: str) -> None:
 def label_key(session: Session, key_id: str, label: str) -> None:
     """Change the label of a key."""
     session.call("key_label", key_id=key_id, label=label)
-    click.echo(f"{key_id} is now labelled {label!r}")
+    session.say(f"{key_id} is now labelled {label!r}")
 
 
 @key.command("delete")
@@ -80,9 +97,9 @@ def label_key(session: Session, key_id: str, label: str) -> None:
 def delete(session: Session, key_id: str, yes: bool) -> None:
     """Forget a key. What is encrypted with it cannot be read any more."""
     if not yes:
-        click.confirm(f"Erase {key_id}? What is encrypted with it cannot be read any more", abort=True)
+        click.confirm(f"Erase {key_id}? What is encrypted with it cannot be read any more", abort=True, err=True)
     session.call("key_erase", key_id=key_id)
-    click.echo(f"{key_id} is erased")
+    session.say(f"{key_id} is erased")
 
 
 def _show(session: Session, row: dict[str, object]) -> None:

@@ -4,7 +4,9 @@ Commands are loaded when they are called, so that ``bitdust --help`` is there at
 """
 
 import importlib
+import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ import click
 
 from bitdust import __version__
 from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.groups import refuse_unknown
 from bitdust.cli.reminder import remind
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "idurl": ("identity:idurl", "Print your identity URL."),
     "key": ("keys:key", "Keys: list, create, show, label, erase."),
     "file": ("files:file", "Files: list, create, upload, download, delete."),
+    "dir": ("files:folder", "Folders: create, delete."),
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
     "storage": ("contacts:storage", "Space given, taken and used."),
@@ -42,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "states": ("states:states", "Every state machine and where it stands; -f follows them."),
     "log": ("log:log", "What the node writes about itself; -f follows it."),
     "network": ("network:network", "Network: status, connected, reconnect."),
+    "reconnect": ("network:reconnect", "Close all sessions and build them up again."),
     "ping": ("network:ping", "Ask another node for a sign of life."),
     "dht": ("network:dht", "The DHT: find nodes, read and write values."),
     "packets": ("network:packets", "Packets on their way."),
@@ -65,6 +70,7 @@ ALIASES = {
     "automats": "states", "machines": "states", "net": "network", "nw": "network", "call": "ping",
     "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets", "logs": "log",
     "transfer": "transfers", "connection": "connections", "checkup": "doctor",
+    "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
 }  # fmt: skip
 
 
@@ -80,6 +86,13 @@ class LazyGroup(click.Group):
         end = args.index("--") if "--" in args else len(args)
         words = [word for word in args[:end] if word != "--json"]
         return super().parse_args(ctx, ["--json"] * (len(words) < end) + words + args[end:])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A word that is no command brings a hint of what may have been meant."""
+        refuse_unknown(self, ctx, args[0], (*COMMANDS, *ALIASES))
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order of the table."""
@@ -145,6 +158,12 @@ class Session:
         """The result of an API method of the running node."""
         return self.client.call(method, **arguments)
 
+    def say(self, message: str, **facts: Any) -> None:
+        """A sentence for people; for programs the same as ``message``, beside what they want to know exactly."""
+        from bitdust.cli.output import sentences
+
+        click.echo(json.dumps({"message": message, **facts}) if self.as_json else sentences(message))
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.option(
@@ -184,16 +203,21 @@ def main() -> None:
     try:
         cli.main(prog_name="bitdust", standalone_mode=True)
     except ApiError as error:
-        from bitdust.cli.output import sentences
-
-        click.echo(f"error: {sentences(error)}", err=True)
+        click.echo(_error(error.code, str(error)), err=True)
         raise SystemExit(1) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None
     except OSError as error:
-        from bitdust.cli.output import sentences
-
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {sentences(where)}{error.strerror or error}", err=True)
+        click.echo(_error("refused-by-system", f"{where}{error.strerror or error}"), err=True)
         raise SystemExit(1) from None
+
+
+def _error(code: str, words: str) -> str:
+    from bitdust.cli.output import sentences
+
+    given = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    if "--json" not in given:
+        return f"error: {sentences(words)}"
+    return json.dumps({"status": "ERROR", "code": code, "errors": [words]})

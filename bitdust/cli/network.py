@@ -10,7 +10,7 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.lock import running_pid
 from bitdust.cli.main import Session
-from bitdust.cli.output import sentences, show_fields, show_json, show_table
+from bitdust.cli.output import show_fields, show_json, show_table
 from bitdust.config.networks import Networks
 from bitdust.config.types import SettingError
 
@@ -41,14 +41,14 @@ def status(session: Session) -> None:
 def connected(session: Session, timeout: float) -> None:
     """Whether this node is on the network; exit code 1 when it is not."""
     session.call("network_connected", wait_timeout=timeout)
-    click.echo("connected")
+    session.say("connected", connected=True)
 
 
 @network.command("reconnect")
 @click.pass_obj
 def reconnect(session: Session) -> None:
     """Close all sessions and build them up again."""
-    click.echo(session.client.envelope("network_reconnect").get("message", "done"))
+    session.say(session.client.envelope("network_reconnect").get("message", "done"))
 
 
 @network.command("config")
@@ -83,7 +83,7 @@ def create(session: Session, url: str) -> None:
     if not url.startswith(("http://", "https://")):
         url = str(Path(url).expanduser().absolute())
     if running_pid(session.home) is not None:
-        click.echo(sentences(session.client.envelope("network_create", url=url)["message"]))
+        session.say(session.client.envelope("network_create", url=url)["message"])
         return
     if "://" in url:
         raise ApiError("not-running", "start BitDust first, so that it can read that page: bitdust daemon")
@@ -101,7 +101,7 @@ def create(session: Session, url: str) -> None:
 def select(session: Session, name: str) -> None:
     """Go to another network; `default` is the first one."""
     if running_pid(session.home) is not None:
-        click.echo(session.client.envelope("network_select", name=name)["message"])
+        session.say(session.client.envelope("network_select", name=name)["message"])
         return
     try:
         _select(session, name)
@@ -111,7 +111,7 @@ def select(session: Session, name: str) -> None:
 
 def _select(session: Session, name: str) -> None:
     Networks(session.base).select(name)
-    click.echo(f"the next start is on the network {name}")
+    session.say(f"the next start is on the network {name}")
 
 
 @click.command()
@@ -121,7 +121,7 @@ def _select(session: Session, name: str) -> None:
 def ping(session: Session, user: str, timeout: float) -> None:
     """Ask USER (global id or identity URL) for a sign of life."""
     envelope = session.client.envelope("user_ping", user_id=user, timeout=timeout)
-    click.echo(sentences(envelope.get("message", "alive")))
+    session.say(envelope.get("message", "alive"), **envelope.get("result", {}))
 
 
 @click.group(cls=Aliased, aliases={"read": "get", "write": "set"})

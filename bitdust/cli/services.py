@@ -6,7 +6,7 @@ import click
 
 from bitdust.cli.groups import Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.output import age, sentences, show_fields, show_json, show_table
+from bitdust.cli.output import age, show_fields, show_json, show_table
 
 Row = dict[str, Any]
 ALIASES = {"on": "start", "off": "stop", "enable": "start", "disable": "stop", "ls": "list", "show": "info"}
@@ -110,7 +110,7 @@ def info(session: Session, name: str) -> None:
 
 def _act(session: Session, method: str, name: str) -> None:
     envelope = session.client.envelope(method, service_name=name)
-    click.echo(sentences(envelope.get("message") or _outcomes(envelope.get("result")) or "done"))
+    session.say(envelope.get("message") or _outcomes(envelope.get("result")) or "done")
 
 
 def _outcomes(result: Any) -> str:
@@ -147,4 +147,4 @@ def restart(session: Session, name: str) -> None:
 def health(session: Session, name: str) -> None:
     """Check a service now."""
     session.call("service_health", service_name=name)
-    click.echo(f"{name} is healthy")
+    session.say(f"{name} is healthy", healthy=True)

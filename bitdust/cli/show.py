@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from bitdust import __version__
+from bitdust.cli.main import Session
+from bitdust.cli.output import show_json
 
 
 @click.command()
@@ -20,18 +22,27 @@ def demo(leave: bool, hard: bool, path: Path | None, folder: Path | None) -> Non
 
 
 @click.command()
-def version() -> None:
+@click.pass_obj
+def version(session: Session) -> None:
     """Print the version."""
-    click.echo(__version__)
+    if session.as_json:
+        show_json({"version": __version__})
+    else:
+        click.echo(__version__)
 
 
 @click.command("help")
 @click.argument("words", nargs=-1)
 @click.pass_context
 def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Explain a command, `help file upload`, or an API method, `help file_upload_start`."""
+    """Explain a command, `help file upload`, an API method, `help file_upload_start`, or `help settings`."""
     from bitdust.cli.reference import find, method_names, show_page, suggestion
 
+    if words == ("settings",):
+        from bitdust.cli.settings import config_list
+
+        ctx.invoke(config_list, info=True)
+        return None
     root = ctx.find_root()
     command: click.Command = root.command
     here = root

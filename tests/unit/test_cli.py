@@ -19,6 +19,7 @@ from bitdust.cli.client import ApiClient, NotRunning
 from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
 from bitdust.cli.main import ALIASES, COMMANDS, cli, main
 from bitdust.cli.output import age, printable, size, text
+from bitdust.cli.settings import SHORT_NAMES
 
 
 def run(home: str, *words: str, **options: Any) -> Result:
@@ -79,6 +80,26 @@ class HelpTests(SynchronousTestCase):
         for words in (["dance"], ["set", "suppliers"], ["file", "upload"], ["api", "process_health", "novalue"]):
             result = run(self.mktemp(), *words)
             self.assertEqual(result.exit_code, 2, words)
+        for line, meant in (("supplir", "supplier"), ("identity sever", "server"), ("file list --flt", "--flat")):
+            self.assertIn(meant, run(self.mktemp(), *line.split()).output, line)
+
+    def test_json_errors(self) -> None:
+        """With --json, wherever it stands, a refusal is JSON with its code, and nothing is mixed into the output."""
+        for words in (["--json", "id"], ["id", "--json"], ["file", "--json", "list"]):
+            result = run(self.mktemp(), *words)
+            answer = json.loads(result.stderr)
+            self.assertEqual((result.exit_code, answer["status"], answer["code"]), (1, "ERROR", "not-running"))
+            self.assertEqual(result.stdout, "")
+        self.assertEqual(list(json.loads(run(self.mktemp(), "version", "--json").stdout)), ["version"])
+
+    def test_words_of_older_scripts(self) -> None:
+        """Commands under the names that scripts know lead to a command with help."""
+        for line in (
+            "reconnect", "rejoin", "connect", "dir create", "dir rm", "key copy", "key backup", "identity server",
+            "identity bk", "file cancel upload x", "file progress download", "machines list", "service on", "sendid",
+        ):  # fmt: skip
+            self.assertEqual(run(self.mktemp(), *line.split(), "--help").exit_code, 0, line)
+        self.assertIn("services/supplier/donated-space", run(self.mktemp(), "help", "settings").output)
 
 
 class SettingsTests(SynchronousTestCase):
@@ -93,6 +114,13 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual(run(self.home, "config", "donated").output.strip(), "2 GB")
         stored = json.loads((Path(self.home) / "config" / "settings.json").read_text())
         self.assertEqual(set(stored), {"services/customer/suppliers-number", "services/supplier/donated-space"})
+
+    def test_short_names(self) -> None:
+        """Every short name that scripts use is that of a setting."""
+        for name in SHORT_NAMES:
+            self.assertEqual(run(self.home, "get", name).exit_code, 0, name)
+        for name in ("max-block-size", "keep-local-data", "udp", "udp-port", "proxy"):
+            self.assertIn(name, SHORT_NAMES)
 
     def test_list_and_folders(self) -> None:
         """`set list` shows all settings, `get` of a folder those inside."""
