@@ -4,6 +4,7 @@ import ast
 import io
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ def lamp(table: str = TABLE, ignore: str = IGNORE, **members: Any) -> Kind:
     return type("Lamp", (Machine,), known | {"__module__": "bitdust.automats.lamp"} | members)
 
 
+@cache
+def product() -> list[Kind]:
+    """All machines; every source of the product is read for it."""
+    return all_machines(package_root())
+
+
+@cache
+def product_pages() -> dict[str, str]:
+    """The pages of all machines."""
+    return pages(product())
+
+
 def source(text: str, module: str = "bitdust.automats.lamp") -> Source:
     return Source(module, ast.parse(text))
 
@@ -65,16 +78,16 @@ class ProductTests(SynchronousTestCase):
     def test_all_are_found(self) -> None:
         """Every file in automats/ has its machine, and these are all that are checked."""
         files = {path.stem for path in (ROOT / "bitdust" / "automats").glob("*.py")} - {"__init__"}
-        self.assertEqual({kind.name for kind in all_machines(package_root())}, files)
+        self.assertEqual({kind.name for kind in product()}, files)
 
     def test_pages_are_fresh(self) -> None:
         """docs/automats says what the tables say; `make diagrams` writes it anew."""
-        self.assertEqual(stale(ROOT / "docs" / "automats", pages(all_machines(package_root()))), [])
+        self.assertEqual(stale(ROOT / "docs" / "automats", product_pages()), [])
 
     def test_links_of_pages(self) -> None:
         """What a page leads to is there."""
         folder = ROOT / "docs" / "automats"
-        for name, text in pages(all_machines(package_root())).items():
+        for name, text in product_pages().items():
             for target in [part.partition(")")[0] for part in text.split("](")[1:]]:
                 self.assertTrue((folder / target).exists(), f"{name}: {target}")
 
@@ -259,7 +272,7 @@ class PageTests(SynchronousTestCase):
 
     def test_a_page_has_every_row(self) -> None:
         """Each row of a table is a line of the page, and each move an arrow of the picture."""
-        for kind in all_machines(package_root()):
+        for kind in product():
             text, definition = page(kind), kind.definition()
             lines = text.partition("## Transitions")[2].partition("\n## ")[0].strip().splitlines()[2:]
             rows = [line for line in lines if line.startswith("|")]
