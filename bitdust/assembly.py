@@ -38,8 +38,8 @@ from bitdust.services.service import Service
 from bitdust.services.service_entangled_dht import parse_seeds
 from bitdust.storage.reserve import SETTING as DISK_RESERVE
 from bitdust.storage.storage import Storage
-from bitdust.storage.supplier_rows import SupplierRows
-from bitdust.storage.supplier_store import SupplierStore
+from bitdust.storage.supplier.rows import SupplierRows
+from bitdust.storage.supplier.store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.inbox import Answer
 from bitdust.world import World

@@ -22,7 +22,7 @@ BEFORE_FIRST_WALK = 60.0
 
 
 class Promise(Protocol):
-    """A contract and what is known beside it; `bitdust.storage.supplier_contracts.Kept`."""
+    """A contract and what is known beside it; `bitdust.storage.supplier.contracts.Kept`."""
 
     @property
     def contract(self) -> Contract: ...

@@ -14,7 +14,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import HeadHint, Hints, SupplierHint
 from bitdust.identity.document import IdentityDocument
 from bitdust.services.parts import Parts
-from bitdust.storage.supplier_contracts import Kept
+from bitdust.storage.supplier.contracts import Kept
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

@@ -28,8 +28,8 @@ from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.server import IdentityServer
 from bitdust.storage.storage import Storage
-from bitdust.storage.supplier_rows import SupplierRows
-from bitdust.storage.supplier_store import SupplierStore
+from bitdust.storage.supplier.rows import SupplierRows
+from bitdust.storage.supplier.store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World

@@ -1,7 +1,7 @@
 """The catalog: what I have stored, as the merged logs of my devices tell it, and what this node knows besides.
 
 Every change is a function over the database that runs in a thread, together with all others that wait, in one
-transaction that is on the disk before anybody hears of it (`supplier_commit.GroupCommit`). Reading happens at once,
+transaction that is on the disk before anybody hears of it (`commit.GroupCommit`). Reading happens at once,
 over a connection of its own.
 """
 
@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred
 from bitdust.storage.catalog_apply import Stamp, apply_all
 from bitdust.storage.catalog_db import CatalogError, connect, meta, open_catalog, set_meta
 from bitdust.storage.catalog_ops import Op, batches
+from bitdust.storage.commit import GroupCommit
+from bitdust.storage.disk import Disk
 from bitdust.storage.log import NOTHING_BEFORE, Begin, Content, Entry, hash_of, seal
-from bitdust.storage.supplier_commit import GroupCommit
-from bitdust.storage.supplier_disk import Disk
 from bitdust.wire.encoding import decode, encode
 
 T = TypeVar("T")

@@ -18,10 +18,10 @@ from bitdust.storage.catalog_ops import Op, tombstone_op
 from bitdust.storage.copies import drop_data
 from bitdust.storage.index import Index
 from bitdust.storage.log_writer import LogWriter
+from bitdust.storage.orders import DELETE_KIND, MOST_PACKS
 from bitdust.storage.paths import Item, Target, below, order_of, version_at, versions
 from bitdust.storage.ports import Me, Ports, Settings, StorageWorld
 from bitdust.storage.spool import Spool
-from bitdust.storage.supplier_delete import DELETE_KIND, MOST_PACKS
 from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
 

@@ -17,8 +17,8 @@ from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.index import needed, places_heard
+from bitdust.storage.orders import MAX_RING, RING
 from bitdust.storage.ports import Events, Me, Ports, StorageWorld
-from bitdust.storage.supplier_logs import MAX_RING, RING
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

@@ -23,8 +23,8 @@ from bitdust.events import Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.storage.supplier_rows import SupplierRows
-from bitdust.storage.supplier_store import SupplierStore
+from bitdust.storage.supplier.rows import SupplierRows
+from bitdust.storage.supplier.store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.inbox import Answer, Row, Who
 from bitdust.transport.outbox import PeerFailed

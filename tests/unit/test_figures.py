@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitdust.contacts.space import folder_size
-from bitdust.storage.supplier_pieces import PieceName
+from bitdust.storage.supplier.pieces import PieceName
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, now
 from tests.unit.test_supplier_store import ALICE, BOB, ShopCase

@@ -6,8 +6,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from bitdust.storage.supplier_db import PieceState
-from bitdust.storage.supplier_pieces import PieceName
+from bitdust.storage.supplier.database import PieceState
+from bitdust.storage.supplier.pieces import PieceName
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -457,7 +457,7 @@ class DiskTests(ShopCase):
         now(shop.store.delete(self.order(shop, pack)))
 
     def order(self, shop: Shop, pack: Pack):
-        from bitdust.storage.supplier_delete import DeleteOrder
+        from bitdust.storage.orders import DeleteOrder
 
         self.orders = getattr(self, "orders", START) + 1
         signed = ALICE.order(pack.id, time=self.orders)

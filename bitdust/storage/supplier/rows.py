@@ -13,13 +13,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import check_record
+from bitdust.storage.disk import disk_error
 from bitdust.storage.log import MAX_ENTRY
-from bitdust.storage.supplier_contracts import Customer, Kept, Wish
-from bitdust.storage.supplier_delete import DELETE_KIND, DeleteOrder
-from bitdust.storage.supplier_disk import disk_error
-from bitdust.storage.supplier_logs import MAX_RING, Entry, ring_revision
-from bitdust.storage.supplier_pieces import PieceName, PieceSource
-from bitdust.storage.supplier_store import SupplierStore
+from bitdust.storage.orders import DELETE_KIND, MAX_RING, DeleteOrder, ring_revision
+from bitdust.storage.supplier.contracts import Customer, Kept, Wish
+from bitdust.storage.supplier.logs import Entry
+from bitdust.storage.supplier.pieces import PieceName, PieceSource
+from bitdust.storage.supplier.store import SupplierStore
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import MAX_PAYLOAD, Command

@@ -1,9 +1,8 @@
 """The supplier's store: everything that a node keeps for its customers, and who may have it back.
 
-`SupplierStore` joins the parts: contracts (`supplier_contracts`), pieces (`supplier_pieces`), logs and records
-(`supplier_logs`), deleting (`supplier_delete`), the scan at start (`supplier_scan`) and the group commit that writes
-all of it (`supplier_commit`). A fingerprint given to a method must be proven by a session; signatures of records are
-checked by the caller (`supplier_rows`). A Deferred fires after the disk has it.
+`SupplierStore` joins the parts: contracts, pieces, logs and records, deleting, the scan at start, and the group commit
+that writes all of it (`bitdust.storage.commit`). A fingerprint given to a method must be proven by a session;
+signatures of records are checked by the caller (`rows`). A Deferred fires after the disk has it.
 """
 
 import os
@@ -15,14 +14,15 @@ from typing import Any, Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.storage.commit import GroupCommit
+from bitdust.storage.disk import Disk
+from bitdust.storage.orders import DeleteOrder
 from bitdust.storage.reserve import reserved
-from bitdust.storage.supplier_commit import GroupCommit
-from bitdust.storage.supplier_contracts import RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
-from bitdust.storage.supplier_db import PieceState, open_database
-from bitdust.storage.supplier_delete import DeleteOrder, RemovePieces, forget_garbage, obey
-from bitdust.storage.supplier_disk import Disk
-from bitdust.storage.supplier_logs import Entry, append, entries, heads, keep_record, record
-from bitdust.storage.supplier_pieces import (
+from bitdust.storage.supplier.contracts import RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
+from bitdust.storage.supplier.database import PieceState, open_database
+from bitdust.storage.supplier.delete import RemovePieces, forget_garbage, obey
+from bitdust.storage.supplier.logs import Entry, append, entries, heads, keep_record, record
+from bitdust.storage.supplier.pieces import (
     FoundPiece,
     PieceIntake,
     PieceName,
@@ -31,7 +31,7 @@ from bitdust.storage.supplier_pieces import (
     Usage,
     record_of,
 )
-from bitdust.storage.supplier_scan import ScanReport, piece_is_whole, scan
+from bitdust.storage.supplier.scan import ScanReport, piece_is_whole, scan
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_global_id
 from bitdust.wire.records import Head, PackRecord
@@ -117,7 +117,7 @@ class SupplierStore:
         self._heard: dict[bytes, float] = {}
 
     def start(self) -> "Deferred[ScanReport]":
-        """Open the database and look after the disk; see `bitdust.storage.supplier_scan`."""
+        """Open the database and look after the disk; see `bitdust.storage.supplier.scan`."""
         return self._world.run_in_thread(self._open)
 
     def _open(self) -> ScanReport:

@@ -4,40 +4,15 @@ Rows go first, in a transaction that also writes down which files are to go; the
 group commit, so that a piece which comes again right after is not taken for the old one.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import frozen
-
-from bitdust.storage.supplier_commit import Job
-from bitdust.storage.supplier_disk import Disk
-from bitdust.storage.supplier_pieces import PieceName, count
+from bitdust.storage.commit import Job
+from bitdust.storage.disk import Disk
+from bitdust.storage.orders import DeleteOrder
+from bitdust.storage.supplier.pieces import PieceName, count
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.schema import Bytes, Int, ListOf, Struct, parse
-
-DELETE_KIND = "delete"
-MOST_PACKS = 1000
-_ORDER = Struct({"owner": Bytes(32), "packs": ListOf(Bytes(16), MOST_PACKS), "time": Int()})
-
-
-@frozen
-class DeleteOrder:
-    """The owner's word, already verified: packs to forget. ``time`` grows with each order of a device."""
-
-    owner: bytes
-    device: bytes
-    packs: tuple[bytes, ...]
-    time: int
-    digest: bytes
-
-    @classmethod
-    def parse(cls, body: bytes, device: bytes) -> "DeleteOrder":
-        """Raises `WireError`."""
-        value = parse(body, _ORDER, 32 * 1024, "delete", max_items=MOST_PACKS + 16)
-        digest = hashlib.sha256(body).digest()
-        return cls(value["owner"], device, tuple(value["packs"]), value["time"], digest)
 
 
 class RemovePieces(Job):

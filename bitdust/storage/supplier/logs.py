@@ -9,18 +9,15 @@ import sqlite3
 from attrs import frozen
 
 from bitdust.storage.log import ENTRY, MAX_ENTRY, NOTHING_BEFORE, hash_of
-from bitdust.storage.supplier_pieces import usage
+from bitdust.storage.supplier.pieces import usage
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
-from bitdust.wire.schema import Bytes, Int, Struct, parse
+from bitdust.wire.schema import parse
 
-MAX_RING = 256 * 1024
 MOST_LOG = 8 * 1024 * 1024
 """Bytes of entries in one answer, at most."""
 LOG_ALLOWANCE = 64 * 1024 * 1024
 """Bytes of log a customer may keep beside its room, and a 32nd of the room more."""
-
-RING = Struct({"owner": Bytes(32), "revision": Int(1), "sealed": Bytes(1, MAX_RING)})
 
 
 @frozen
@@ -42,14 +39,6 @@ class Entry:
     @property
     def hash(self) -> bytes:
         return hash_of(self.data)
-
-
-def ring_revision(body: bytes, owner: bytes) -> int:
-    """The revision of a key ring's body, which must be the owner's. Raises `WireError`, `BitDustError`."""
-    value = parse(body, RING, MAX_RING + 256, "key ring", max_items=16)
-    if value["owner"] != owner:
-        raise BitDustError("not-allowed", "a key ring is accepted only from its owner")
-    return int(value["revision"])
 
 
 def append(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: bytes) -> int:

@@ -8,7 +8,7 @@ A batch runs in a thread, one at a time:
 4. what could not finish is undone in a second transaction.
 
 Only then the Deferreds fire. A crash after step 2 leaves rows whose temporary files are whole: the scan at the next
-start finishes them (`bitdust.storage.supplier_scan`).
+start finishes them (`bitdust.storage.supplier.scan`).
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ from attrs import define, frozen
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from bitdust.storage.supplier_disk import Disk, disk_error
+from bitdust.storage.disk import Disk, disk_error
 from bitdust.wire.errors import BitDustError
 
 MAX_BATCH = 256

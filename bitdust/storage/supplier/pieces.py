@@ -15,9 +15,9 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.merkle import MerkleHasher
-from bitdust.storage.supplier_commit import GroupCommit, Job
-from bitdust.storage.supplier_db import PieceState
-from bitdust.storage.supplier_disk import Disk, disk_error
+from bitdust.storage.commit import GroupCommit, Job
+from bitdust.storage.disk import Disk, disk_error
+from bitdust.storage.supplier.database import PieceState
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord
 from bitdust.wire.signed import Signed

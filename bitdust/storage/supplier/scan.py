@@ -20,9 +20,9 @@ from pathlib import Path
 from attrs import define, field
 
 from bitdust.crypt.merkle import MerkleHasher
-from bitdust.storage.supplier_db import PieceState
-from bitdust.storage.supplier_disk import Disk
-from bitdust.storage.supplier_pieces import PieceName, mark_piece, record_of
+from bitdust.storage.disk import Disk
+from bitdust.storage.supplier.database import PieceState
+from bitdust.storage.supplier.pieces import PieceName, mark_piece, record_of
 
 READ = 1024 * 1024
 _FOLDER = re.compile(r"[0-9a-f]{64}")

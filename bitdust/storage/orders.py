@@ -1,0 +1,40 @@
+"""What a customer signs for its suppliers to obey or to keep: which packs to forget, and its sealed key ring."""
+
+import hashlib
+
+from attrs import frozen
+
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.schema import Bytes, Int, ListOf, Struct, parse
+
+DELETE_KIND = "delete"
+MOST_PACKS = 1000
+MAX_RING = 256 * 1024
+RING = Struct({"owner": Bytes(32), "revision": Int(1), "sealed": Bytes(1, MAX_RING)})
+_ORDER = Struct({"owner": Bytes(32), "packs": ListOf(Bytes(16), MOST_PACKS), "time": Int()})
+
+
+@frozen
+class DeleteOrder:
+    """The owner's word, already verified: packs to forget. ``time`` grows with each order of a device."""
+
+    owner: bytes
+    device: bytes
+    packs: tuple[bytes, ...]
+    time: int
+    digest: bytes
+
+    @classmethod
+    def parse(cls, body: bytes, device: bytes) -> "DeleteOrder":
+        """Raises `WireError`."""
+        value = parse(body, _ORDER, 32 * 1024, "delete", max_items=MOST_PACKS + 16)
+        digest = hashlib.sha256(body).digest()
+        return cls(value["owner"], device, tuple(value["packs"]), value["time"], digest)
+
+
+def ring_revision(body: bytes, owner: bytes) -> int:
+    """The revision of a key ring's body, which must be the owner's. Raises `WireError`, `BitDustError`."""
+    value = parse(body, RING, MAX_RING + 256, "key ring", max_items=16)
+    if value["owner"] != owner:
+        raise BitDustError("not-allowed", "a key ring is accepted only from its owner")
+    return int(value["revision"])
