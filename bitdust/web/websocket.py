@@ -39,6 +39,7 @@ from bitdust.web.patterns import chosen
 from bitdust.web.render import compact
 
 MAX_MESSAGE = 1 << 20
+MAX_HANDSHAKE = 1 << 16
 MAX_SOCKETS = 64
 MAX_CALLS = 64
 MAX_COUNT = 2**53
@@ -56,13 +57,14 @@ _timers: Any = tx
 
 @frozen
 class SocketApi:
-    """What the sockets of one listener share."""
+    """What the sockets of one listener share; ``most`` of them may be open at a time."""
 
     context: Context
     table: Table
     guard: Guard
     connections: "Connections[ApiSocket]"
     models: Models
+    most: int
 
 
 @frozen
@@ -150,6 +152,8 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         if refusal is not None:
             self._context.events.send("web-socket-access-denied", {"peer": self.peer})
             raise _Deny(refusal.status, refusal.text)
+        if sum(socket.is_admitted for socket in self._api.connections.all()) >= self._api.most:
+            raise _Deny(503, f"{self._api.most} sockets are open already; close one of them")
         try:
             self._wishes = Wishes.of(request.params)
         except BadArgument as error:
@@ -166,6 +170,11 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             if self._wishes.after is not None:
                 self.outflow.resume(self._wishes.run, self._wishes.after)
         self._context.events.send("web-socket-connected", {"peer": self.peer})
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether its handshake is done."""
+        return self._opened
 
     def hang_up(self) -> None:
         """Say good-bye and close."""
@@ -222,7 +231,12 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
     # what it says
 
     def consumeData(self) -> None:
-        """Take whole short texts; whatever else there is goes autobahn's way."""
+        """Take whole short texts; whatever else there is goes autobahn's way, but no endless handshake does."""
+        if self.state == self.STATE_CONNECTING and b"\r\n\r\n" not in self.data[:MAX_HANDSHAKE]:
+            if len(self.data) >= MAX_HANDSHAKE:
+                self.data = b""
+                self.break_off()
+            return
         if self.state == self.STATE_OPEN and self.current_frame is None and not self.inside_message:
             self._take_texts()
         if self.data:
@@ -355,14 +369,14 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         super().__init__(reactor=clock)
         self.connections: Connections[ApiSocket] = Connections(clock)
         self._models = Models(context)
-        self._sockets = SocketApi(context, table, guard, self.connections, self._models)
+        self._most = min(MAX_SOCKETS, (budget or Budget()).web_sockets)
+        self._sockets = SocketApi(context, table, guard, self.connections, self._models, self._most)
         self._run = context.events.run
         self._forget = context.events.subscribe(self._broadcast)
         self.setProtocolOptions(
             webStatus=False,
             maxFramePayloadSize=MAX_MESSAGE,
             maxMessagePayloadSize=MAX_MESSAGE,
-            maxConnections=min(MAX_SOCKETS, (budget or Budget()).web_sockets),
             utf8validateIncoming=False,
             openHandshakeTimeout=0,
             closeHandshakeTimeout=0,
@@ -370,7 +384,13 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         )
 
     def buildProtocol(self, addr: Any) -> ApiSocket:
-        """A socket for one client."""
+        """A socket for one client. Whoever has not shown the secret makes room for the next one: strangers cannot keep
+        the owner out by holding connections."""
+        if len(self.connections) >= self._most:
+            stranger = next((socket for socket in self.connections.all() if not socket.is_admitted), None)
+            if stranger is not None:
+                self.connections.closed(stranger)
+                stranger.break_off()
         socket = ApiSocket(self._sockets)
         socket.factory = self
         return socket

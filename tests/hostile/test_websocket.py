@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bitdust.api.methods import TABLE
-from bitdust.web import outflow
+from bitdust.web import outflow, websocket
 from bitdust.web.server import ApiServer
 from tests.api.fakes import FakeContext
 
@@ -149,6 +149,35 @@ class HostileTests(TestCase):
         for _ in range(20):
             raw.say(b"x" * 60_000, 0x00)
         await self.until(lambda: b"\x03\xf1" in raw.heard)
+
+    async def hold(self) -> Raw:
+        """A connection that says nothing yet."""
+        raw: Raw = await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.ports["websocket"]), Raw())
+        self.raws.append(raw)
+        return raw
+
+    async def test_a_handshake_without_end(self) -> None:
+        """Headers that never end are cut off after 64 KB; nothing of them is kept."""
+        self.patch(websocket, "HANDSHAKE_TIMEOUT", 1_000)
+        raw = await self.hold()
+        raw.transport.write(b"GET / HTTP/1.1\r\nX: " + b"x" * (4 << 20))
+        self.assertEqual(await raw.ended, b"")
+
+    async def test_strangers_that_hold_connections(self) -> None:
+        """However many connections are held by who has not shown the secret, the owner comes in, and the number of
+        them stays bounded; who is in stays in."""
+        self.patch(websocket, "MAX_SOCKETS", 3)
+        await self.server.stop()
+        self.ports = await self.server.start()
+        first = await self.connect()
+        for _ in range(10):
+            await self.hold()
+        await self.until(lambda: len(self.server._sockets.connections) == 3)
+        second = await self.connect()
+        for raw in (first, second):
+            self.assertIn(b"101", raw.heard.partition(b"\r\n")[0])
+            raw.say(json.dumps({"command": "api_call", "method": "process_health", "call_id": 7}).encode())
+        await self.until(lambda: all(b'"call_id":7' in raw.heard for raw in (first, second)))
 
     async def test_strangers(self) -> None:
         """Wrong Host, wrong Origin, a page from elsewhere, a wrong secret: refused by status, before any frame."""
