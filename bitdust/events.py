@@ -14,6 +14,8 @@ from twisted.logger import Logger
 
 from bitdust.wire.errors import BitDustError
 
+MAX_KINDS = 1_000
+OTHERS = "others"
 MAX_KEPT = 10_000
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 MAX_DATA = 64 * 1024
@@ -76,7 +78,7 @@ class Events:
         event = Event(self._seq, event_id, checked, self._wall())
         self._kept.append((event, size))
         self._kept_bytes += size
-        self._counts[event_id] += 1
+        self._counts[event_id if event_id in self._counts or len(self._counts) < MAX_KINDS else OTHERS] += 1
         if self._stopped:
             self._forget()
             return event.seq
@@ -136,7 +138,7 @@ class Events:
         return [event for event, _ in islice(self._kept, start, None if most is None else start + most)]
 
     def counts(self) -> dict[str, int]:
-        """How often each event was sent."""
+        """How often each event was sent; what programs invent beyond 1,000 ids counts together as ``others``."""
         return dict(sorted(self._counts.items()))
 
     def stop(self) -> None:

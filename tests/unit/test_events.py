@@ -147,6 +147,16 @@ class SendTests(EventsTestCase):
 class LimitTests(EventsTestCase):
     """What is no event is refused, and nothing of it stays."""
 
+    def test_ids_without_end(self) -> None:
+        """Programs may invent ids for ever: what is counted stays bounded, and nothing is left uncounted."""
+        for number in range(1_500):
+            self.events.send(f"mine-{number}")
+        self.events.send("mine-3")
+        counts = self.events.counts()
+        self.assertEqual((len(counts), sum(counts.values())), (1_001, 1_501))
+        self.assertEqual((counts["mine-3"], counts["others"]), (2, 500))
+        self.clock.pump([0] * 50)
+
     def test_ids(self) -> None:
         """An id is words of small letters and digits with dashes between, 100 characters at most."""
         for good in ("a", "identity-url-changed", "a1-2b", "x" * 100):
