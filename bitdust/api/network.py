@@ -127,9 +127,14 @@ def _dht(context: Context) -> dict[str, Any]:
     errors=("no-identity", "not-connected"),
 )
 async def network_connected(context: Context, wait_timeout: float) -> Envelope:
-    """OK as soon as this node is on the network; ERROR with the ``reason`` when it is not after ``wait_timeout``."""
+    """OK as soon as this node is on the network; ERROR with the ``reason`` when it is not after ``wait_timeout``.
+
+    There is no waiting for what is disabled.
+    """
     if not context.me.present:
         return failed("no-identity", "there is no identity yet: create or recover one", reason="identity_not_exist")
+    if not all(context.driver.info(name)["enabled"] or context.driver.is_on(name) for name in NEEDED):
+        return _not_connected(context)
     waiting = [context.driver.when_on(name) for name in NEEDED]
     await DeferredList(waiting, consumeErrors=True).addTimeout(wait_timeout, context.world.clock)
     if not all(context.driver.is_on(name) for name in NEEDED):
@@ -141,7 +146,8 @@ def _not_connected(context: Context) -> Envelope:
     """What is missing first."""
     info = next(info for info in map(context.driver.info, NEEDED) if info["state"] != "ON")
     text = f"{info['name']}() is {info['state']}: {info['reason']}"
-    return failed("not-connected", text, reason=f"{info['name']}_{info['state'].lower()}")
+    why = info["state"].lower() if info["enabled"] else "disabled"
+    return failed("not-connected", text, reason=f"{info['name']}_{why}")
 
 
 @method(Route("GET", "/network/reconnect/v1", ("/nw/rcon",)), service="network")

@@ -79,7 +79,7 @@ class Services:
         return self._context.registry.on_transition(moved)
 
     def _snapshot(self, row: Row) -> Snapshot:
-        stopped = "failed" if row["reason"] else "stopped"
+        stopped = "failed" if row["reason"] and row["enabled"] else "stopped"
         return Snapshot(row["name"], row | {"event": _OUTCOMES.get(row["state"], stopped)})
 
 

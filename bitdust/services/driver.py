@@ -97,7 +97,7 @@ class ServiceHandle:
             "id": machine.id,
             "name": f"service_{service.name}",
             "state": machine.state,
-            "reason": service.waits_for() if machine.state == "STARTING" else machine.reason,
+            "reason": self._reason(),
             "since": described["since"],
             "enabled": self._driver.is_enabled(service.name),
             "installed": self.missing() is None,
@@ -106,6 +106,13 @@ class ServiceHandle:
             "root_distance": self._driver.distance(service.name),
             "duty": service.duty,
         }
+
+    def _reason(self) -> str:
+        if self.machine.state == "STARTING":
+            return self.service.waits_for()
+        if self.machine.state == "OFF" and not self._driver.is_enabled(self.service.name):
+            return f"it is disabled by the setting {self.service.config_path}/enabled"
+        return self.machine.reason
 
 
 class Driver:

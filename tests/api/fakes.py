@@ -16,11 +16,12 @@ from bitdust.world import ReactorNetwork, World
 
 
 class FakeDriver:
-    """Services by name: state and reason. ``log`` tells what was asked."""
+    """Services by name: state and reason; those that are ON or ``wanted`` are enabled. ``log`` tells what was asked."""
 
     def __init__(self) -> None:
         self.states: dict[str, tuple[str, str]] = {"network": ("ON", ""), "supplier": ("OFF", "no space is donated")}
         self.log: list[tuple[str, str]] = []
+        self.wanted: set[str] = set()
 
     def _name(self, name: str) -> str:
         short = name.replace("-", "_").removeprefix("service_")
@@ -32,7 +33,8 @@ class FakeDriver:
         short = self._name(name)
         state, reason = self.states[short]
         return {"index": 1, "id": short, "name": f"service_{short}", "state": state, "reason": reason, "since": 0.0,
-                "enabled": state == "ON", "installed": True, "config_path": "services/" + short.replace("_", "-"),
+                "enabled": state == "ON" or short in self.wanted, "installed": True,
+                "config_path": "services/" + short.replace("_", "-"),
                 "depends": [], "root_distance": 0, "duty": ""}
 
     def list(self) -> list[dict[str, Any]]:

@@ -574,12 +574,15 @@ class NetworkTests(NounCase):
         self.become_alice()
         self.assertEqual(self.result("network_connected")["service_gateway"], "ON")
         self.context.driver.states["gateway"] = ("OFF", "the port is taken")
+        self.context.driver.wanted.add("gateway")
         calling = perform(self.context, TABLE.named("network_connected"), {"wait_timeout": "5"})
         self.assertNoResult(calling)
         self.clock.advance(5)
         envelope = self.successResultOf(calling)
         self.assertEqual((envelope["code"], envelope["reason"]), ("not-connected", "service_gateway_off"))
         self.assertIn("the port is taken", envelope["errors"][0])
+        self.context.driver.wanted.clear()
+        self.assertEqual(self.call("network_connected", wait_timeout=5)["reason"], "service_gateway_disabled")
 
     def test_status(self) -> None:
         """Only what is asked for is added."""

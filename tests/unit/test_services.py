@@ -156,6 +156,14 @@ class DriverTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(driver.stop("network")), "stopped")
         self.assertEqual(self.script, ["stop supplier", "stop gateway", "stop network"])
 
+    def test_disabled_says_so(self) -> None:
+        """A service that its setting keeps off names the setting as the reason."""
+        driver = self.started()
+        self.settings.set("services/supplier/enabled", False)
+        self.pump()
+        self.assertEqual(driver.info("supplier")["state"], "OFF")
+        self.assertIn("services/supplier/enabled", driver.info("supplier")["reason"])
+
     def test_stop_twice_answers_twice(self) -> None:
         """A second stop while the first is under way is answered as well."""
         driver = self.started()
