@@ -226,6 +226,13 @@ class FamilyPublisher:
         current = self._family.current
         return current is not None and self._known.get(fingerprint, 0) >= current.revision
 
+    def is_safe(self) -> bool:
+        """Whether so many suppliers hold the newest revision that any k which come back later include one of them."""
+        current = self._family.current
+        if current is None:
+            return False
+        return sum(1 for member in self._family.members if self.knows(member)) > current.n - current.k
+
     def publish(self, connected: Callable[[bytes], bool]) -> None:
         """Tell everybody who has an older one; those who are not connected when they come."""
         if self._family.current is None or self._stopped:

@@ -146,9 +146,9 @@ class Replacing:
         return family.leaving[place] if family is not None and family.leaving is not None else None
 
     def done(self, moved: Moved) -> list[int]:
-        """Places whose former supplier is needed no more."""
+        """Places whose former supplier is needed no more, now that enough others know who has the place."""
         family = self._family.current
-        if family is None or family.leaving is None:
+        if family is None or family.leaving is None or not self._publisher.is_safe():
             return []
         return [
             place

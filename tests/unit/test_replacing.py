@@ -112,6 +112,20 @@ class ReplacingTests(TownCase):
         self.pass_time(5)
         self.assertEqual(self.names()[1], "supplier-4")
 
+    def test_nobody_goes_before_enough_know(self) -> None:
+        """A record that a lost home would take with it dismisses nobody, although all has moved."""
+        for number in (0, 2):
+            self.town.kill(self.town.supplier(number))
+        self.notice(1)
+        self.pass_time(100)
+        self.assertEqual(self.names()[1], "supplier-4")
+        self.assertEqual(self.town.family.current.departing, [self.town.supplier(1).fingerprint])
+        for number in (0, 2):
+            self.town.supplier(number).up = True
+        self.pass_time(400)
+        self.assertIsNone(self.town.family.current.leaving)
+        self.assertEqual(self.town.supplier(1).ended, 1)
+
     def test_a_chosen_successor_and_nobody_else(self) -> None:
         """A person's choice is hired and no other; choosing a supplier, me or a stranger's place is refused."""
         replacing = self.town.hiring.replacing
@@ -166,7 +180,7 @@ class AwayTests(TownCase):
         self.first = self.names()
 
     def pass_days(self, days: float) -> None:
-        self.pass_time(days * 86_400, 300)
+        self.pass_time(days * 86_400, 600)
 
     def restart(self) -> None:
         ReplacingTests.restart(self)  # type: ignore[arg-type]
