@@ -12,6 +12,7 @@ import json
 import os
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,11 @@ class Lister:
         """The result of a method."""
         self._connection.request("POST", f"/api/{method}", json.dumps(arguments), {"api_secret": self._secret})
         return json.loads(self._connection.getresponse().read())["result"]
+
+    def size(self, path: str) -> int:
+        """Bytes of an answer."""
+        self._connection.request("POST", f"/{path}", "{}", {"api_secret": self._secret})
+        return len(self._connection.getresponse().read())
 
     def timed(self, times: int, method: str, **arguments: Any) -> tuple[float, Any]:
         """Median milliseconds, and the last result."""
@@ -77,6 +83,30 @@ def lists(node: NodeProcess, files: int) -> dict[str, float]:
         "file_info, ms": info,
         "process_info, ms": stats,
     }
+
+
+def everything(node: NodeProcess) -> dict[str, float]:
+    """The longest lists there are: seconds, the longest that another call waited meanwhile, and MiB after it."""
+    found: dict[str, float] = {"memory before, MiB": memory_mib(node.pid)}
+    for name, path in (("files_list of everything", "api/files_list"), ("backups_id_list", "2016/backups_id_list")):
+        over, waits = threading.Event(), [0.0]
+
+        def ask_others(over: threading.Event = over, waits: list[float] = waits) -> None:
+            lister = Lister(node)
+            while not over.is_set():
+                waits.append(lister.timed(1, "process_health")[0])
+                time.sleep(0.01)
+
+        other = threading.Thread(target=ask_others)
+        other.start()
+        began = time.perf_counter()
+        size = Lister(node).size(path)
+        found[f"{name}, s"] = time.perf_counter() - began
+        over.set()
+        other.join()
+        found |= {f"{name}, MB": size / 1e6, f"{name}, another call waits, ms": max(waits)}
+        found[f"{name}, peak memory, MiB"] = memory_mib(node.pid)
+    return found
 
 
 def starts(node: NodeProcess, repeat: int) -> dict[str, float]:
@@ -121,6 +151,7 @@ def main(arguments: Sequence[str]) -> int:
             figures = {"upload of the tree, s": time.perf_counter() - begin}
             figures |= lists(node, options.files) | starts(node, options.repeat)
             figures |= {f"after a start: {name}": value for name, value in lists(node, options.files).items()}
+            figures |= everything(node)
         finally:
             network.close()
     for name, value in figures.items():
