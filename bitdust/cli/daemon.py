@@ -18,6 +18,7 @@ from bitdust.cli.lock import AlreadyRunning, ProcessLock, running_pid
 from bitdust.cli.main import Session, home_of
 
 PACKAGE = str(Path(__file__).resolve().parents[2])
+STARTING = "new BitDust process will be started in daemon mode"
 START_PATIENCE = 20.0
 STOP_PATIENCE = 10.0
 KILL_PATIENCE = 5.0
@@ -30,10 +31,17 @@ RESTART = 100
 def daemon(session: Session) -> None:
     """Start the node in the background; comes back when its API answers."""
     if running_pid(session.home) is not None:
-        click.echo("main BitDust process already started")
+        session.say("main BitDust process already started", started=False)
         return
-    click.echo("new BitDust process will be started in daemon mode")
+    _start(session)
+
+
+def _start(session: Session) -> None:
+    if not session.as_json:
+        click.echo(STARTING)
     launch(session.base)
+    if session.as_json:
+        session.say(STARTING, started=True)
     tell_if_locked(session)
 
 
@@ -136,7 +144,16 @@ def stop(session: Session) -> None:
     """Stop the node; comes back when its process is gone."""
     pid = running_pid(session.home)
     if pid is None:
-        click.echo("BitDust is not running at the moment")
+        session.say("BitDust is not running at the moment", stopped=False)
+        return
+    _stop(session, pid)
+    if session.as_json:
+        session.say("finished", stopped=True, pid=pid)
+
+
+def _stop(session: Session, pid: int) -> None:
+    if session.as_json:
+        end_process(session.home, pid)
         return
     click.echo(f"found main BitDust process: {pid}")
     end_process(session.home, pid)
@@ -177,12 +194,8 @@ def restart(session: Session) -> None:
         click.echo(f"systemd runs this node; it is asked to restart {unit}")
         raise SystemExit(subprocess.run(["systemctl", "--user", "restart", unit], check=False).returncode)
     if pid is not None:
-        click.echo(f"found main BitDust process: {pid}")
-        end_process(session.home, pid)
-        click.echo("finished")
-    click.echo("new BitDust process will be started in daemon mode")
-    launch(session.base)
-    tell_if_locked(session)
+        _stop(session, pid)
+    _start(session)
 
 
 def unit_of(pid: int) -> str | None:

@@ -162,6 +162,11 @@ class NotRunningTests(SynchronousTestCase):
             self.assertEqual(result.exit_code, 1, words)
             self.assertIn("bitdust daemon", result.output)
 
+    def test_stop_in_json(self) -> None:
+        """With --json a stop answers with one document, also when there is nothing to stop."""
+        answer = json.loads(run(self.mktemp(), "stop", "--json").output)
+        self.assertEqual(answer, {"message": "BitDust is not running at the moment", "stopped": False})
+
     def test_stop(self) -> None:
         """`stop` without a node says so and is no error."""
         result = run(self.mktemp(), "stop")
