@@ -263,7 +263,8 @@ class Frames:
             kind = first & 0x0F
             if kind == CLOSE:
                 await self.send(CLOSE, data[:2])
-                raise ConnectionError(f"the node closed: {int.from_bytes(data[:2], 'big')} {data[2:].decode(errors='replace')}")
+                code, why = int.from_bytes(data[:2], "big"), data[2:].decode(errors="replace")
+                raise ConnectionError(f"the node closed: {code} {why}")
             if kind == PING:
                 await self.send(PONG, data)
             elif kind != PONG:
