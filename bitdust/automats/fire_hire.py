@@ -104,13 +104,14 @@ class FireHire(Machine):
     def timer_seconds(self, event: str) -> float:
         """The pause before the next try doubles with each failed round, half of it by chance; idle it is a minute.
 
-        While a place changes hands it is ten seconds.
+        While a place changes hands it is ten seconds; where another place finds nobody meanwhile, about a minute.
         """
         if event != "timer-1sec":
             return super().timer_seconds(event)
         if not self.failures:
             return CHANGING_PAUSE if self._port.is_changing() else IDLE_PAUSE
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failures - 1, 10))
+        longest = IDLE_PAUSE if self._port.is_changing() else LONGEST_PAUSE
+        pause = min(longest, FIRST_PAUSE * 2.0 ** min(self.failures - 1, 10))
         return pause * (0.5 + self._port.jitter())
 
     def is_full(self, payload: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from bitdust.automats.kernel import Registry
@@ -66,6 +66,7 @@ class Relations:
         self._book = book
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._lost_since: dict[bytes, float] = {}
+        self._is_open = False
         self.asked: dict[bytes, Wish] = {}
         self.on_refused: Callable[[], None] = lambda: None
         self.on_leaving: Callable[[bytes, int], None] = lambda supplier, until: None
@@ -86,12 +87,14 @@ class Relations:
 
     def connect(self) -> None:
         """Connect everybody who holds something of mine."""
+        self._is_open = True
         self.follow()
         for supplier in self._family.holders:
             self.of(supplier).send("connect")
 
     def close(self) -> None:
         """Connect nobody any more; contracts stay."""
+        self._is_open = False
         connectors, self._connectors = self._connectors, {}
         for connector in connectors.values():
             connector.send("shutdown")
@@ -103,6 +106,8 @@ class Relations:
 
     def settled(self, supplier: bytes) -> "Deferred[str]":
         """Fires when a supplier has answered or cannot be reached."""
+        if not self._is_open:
+            return succeed("CLOSED")
         connector = self.of(supplier)
         if connector.state in ("DISCONNECTED", "NO_SERVICE"):
             connector.send("connect")
@@ -110,7 +115,8 @@ class Relations:
 
     def end(self, supplier: bytes) -> None:
         """End the contract with a supplier as soon as it can be told."""
-        self.of(supplier).send("disconnect")
+        if self._is_open:
+            self.of(supplier).send("disconnect")
 
     def lost_for(self, supplier: bytes) -> float:
         """For how many seconds a supplier has not been connected in this run."""
@@ -124,6 +130,8 @@ class Relations:
 
     def follow(self) -> None:
         """The record changed: its members have connectors, everybody else's contract is ended."""
+        if not self._is_open:
+            return
         members = set(self._family.holders)
         for supplier in self._family.holders:
             self.asked.pop(supplier, None)
@@ -146,6 +154,8 @@ class Relations:
 
     async def ask(self, position: int, supplier: bytes) -> Any:
         """The contract of a candidate for a place. Raises `BitDustError` ``no-service``."""
+        if not self._is_open:
+            raise BitDustError("no-service", "suppliers are not looked after now")
         self.asked[supplier] = self._wish(position)
         connector = self.of(supplier)
         connector.send("connect")
