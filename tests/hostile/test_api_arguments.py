@@ -96,7 +96,7 @@ class Client:
         self.clock = clock
         self.guard = Guard(clock, SECRET, list, list)
         self.rest = RestFactory(clock, RestApi(context, TABLE, self.guard))
-        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), Models(context))
+        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), Models(context), most=64)
 
     def ask(self, verb: bytes, target: bytes, body: bytes = b"") -> "Answer":
         """One request."""
