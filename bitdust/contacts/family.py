@@ -110,16 +110,35 @@ class MyFamily:
     def adopt(self, signed: Signed) -> bool:
         """Take a newer revision that a device of mine signed, from the DHT or a supplier; True when it was newer.
 
-        A record of a device that was revoked since is taken as well, and signed anew: it is the last that is known.
+        A record of a device that was revoked since is taken where nothing else is known, and signed anew; it replaces
+        none of a device that counts, however high its revision: whoever stole that device could write it.
         """
         family, device = self._checked(signed)
-        if self.current is not None and family.revision <= self.current.revision:
+        if self.current is not None and (family.revision <= self.current.revision or device.revoked is not None):
             return False
         write_safely(self._marker, b"")
         self._keep(family, signed)
         if device.revoked is not None:
             self.write(family.suppliers, family.addresses or [None] * family.n)
         return True
+
+    def adopt_best(self, found: Sequence[Signed]) -> bool:
+        """Take the newest of several records, those of devices that count before any other; True when it was newer.
+
+        What cannot be proven is passed over. Raises `WireError` when nothing else was found: better to ask again than
+        to begin a second family.
+        """
+        proven: list[tuple[bool, int, Signed]] = []
+        refused: WireError | None = None
+        for signed in found:
+            try:
+                family, device = self._checked(signed)
+                proven.append((device.revoked is None, family.revision, signed))
+            except WireError as error:
+                refused = error
+        if not proven and refused is not None:
+            raise refused
+        return bool(proven) and self.adopt(max(proven, key=lambda row: row[:2])[2])
 
     def reconcile(self, signed: Signed) -> bool:
         """Join a record of the same revision that another device of mine wrote; True when something changed.

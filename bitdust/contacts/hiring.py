@@ -180,7 +180,7 @@ class Hiring:
     async def _connect(self) -> None:
         if self._family.current is None:
             found = await outcome(self.ports.find_family())
-            if found.value is not None and self._family.adopt(found.value) and self._family.current is not None:
+            if found.value and self._family.adopt_best(found.value) and self._family.current is not None:
                 self._settings.set(SUPPLIERS, self._family.current.n)
         self._relations.follow()
         self._orphans.end(released=False)

@@ -26,8 +26,8 @@ def _nobody(exclude: frozenset[bytes]) -> "Deferred[Candidate | None]":
     return succeed(None)
 
 
-def _no_record() -> "Deferred[Signed | None]":
-    return succeed(None)
+def _no_records() -> "Deferred[list[Signed]]":
+    return succeed([])
 
 
 def _unknown(idurl: str) -> "Deferred[bytes]":
@@ -45,7 +45,7 @@ class HiringPorts:
 
     random_supplier: "Callable[[frozenset[bytes]], Deferred[Candidate | None]]" = _nobody
     identify: "Callable[[str], Deferred[bytes]]" = _unknown
-    find_family: "Callable[[], Deferred[Signed | None]]" = _no_record
+    find_family: "Callable[[], Deferred[list[Signed]]]" = _no_records
     has_data: Callable[[], bool] = lambda: False
     network_up: Callable[[], bool] = lambda: True
     addresses_of: Callable[[bytes], list[str]] = lambda fingerprint: []

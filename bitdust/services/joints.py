@@ -66,11 +66,11 @@ class RecoveryJoint(Joint):
         self._parse_seeds = parse_seeds
         self.restart_dht: Callable[[], Any] = lambda: None
 
-    def find_family(self) -> "Deferred[Signed | None]":
-        """My newest family record: from the DHT and from every supplier that the key file names."""
+    def find_family(self) -> "Deferred[list[Signed]]":
+        """My family records, not checked yet: from the DHT and from every supplier that the key file names."""
         return Deferred.fromCoroutine(self._find_family())
 
-    async def _find_family(self) -> Signed | None:
+    async def _find_family(self) -> list[Signed]:
         found: list[Signed] = []
         record = await self.parts.dht.get(Family.KIND, self.parts.me.fingerprint)
         if record is not None:
@@ -80,7 +80,7 @@ class RecoveryJoint(Joint):
                 found.append(Signed.from_bytes(await self._ask(hint, {"kind": "family"}), Family.KIND))
             except Exception as error:  # noqa: BLE001 - whatever a hinted supplier does, others may have the record
                 self.log.debug("no family record from a hinted supplier: {error}", error=error)
-        return max(found, key=lambda signed: Family.from_body(signed.body).revision, default=None)
+        return found
 
     async def _ask(self, hint: SupplierHint, fields: dict[str, Any]) -> bytes:
         gateway = self.parts.gateway

@@ -11,7 +11,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract, Family
 from tests.unit.contacts_kit import GB, Me, Supplier, Town
-from tests.unit.supplier_kit import START, Person
+from tests.unit.supplier_kit import START, FakeDevice, Person
 
 NUMBER = "services/customer/suppliers-number"
 
@@ -261,7 +261,7 @@ class RestartTests(TownCase):
         (self.town.folder / "family").unlink()
         self.town.living()
         self.assertIsNone(self.town.family.current)
-        self.town.hiring.ports.find_family = lambda: succeed(known)
+        self.town.hiring.ports.find_family = lambda: succeed([known])
         self.start()
         self.assertEqual(self.town.family.signed, known)
         self.assertEqual(self.town.hiring.connected(), 4)
@@ -276,7 +276,7 @@ class RestartTests(TownCase):
         self.town.settings.values[NUMBER] = 4
         self.town.kill(self.town.supplier(0))
         self.town.living()
-        self.town.hiring.ports.find_family = lambda: succeed(known)
+        self.town.hiring.ports.find_family = lambda: succeed([known])
         self.start()
         self.pass_time(300)
         self.assertEqual(self.names(), ["supplier-0", "supplier-1", "supplier-2"])
@@ -404,6 +404,26 @@ class FamilyTests(TownCase):
         forged = Person("mallory").device.sign_record("family", me.family(9).body)
         self.assertRaises(WireError, self.town.family.adopt, forged)
         self.assertEqual(self.town.family.current.revision, 5)
+
+    def test_the_best_of_what_was_found(self) -> None:
+        """Records that are no record of mine are passed over; where there is nothing else, that is an error."""
+        me, mallory = self.town.me, Person("mallory")
+        forged = mallory.device.sign_record("family", me.family(9).body)
+        self.assertRaises(WireError, self.town.family.adopt_best, [forged, mallory.family(7)])
+        self.assertFalse(self.town.family.adopt_best([]))
+        self.assertTrue(self.town.family.adopt_best([forged, me.family(4), me.family(5), mallory.family(7)]))
+        self.assertEqual(self.town.family.current.revision, 5)
+
+    def test_a_stolen_device_rewrites_no_family(self) -> None:
+        """A record of a revoked device replaces none that is known, and is the last choice of a recovered node."""
+        me, thief = self.town.me, Person("thief").device
+        known = me.family(5)
+        stolen = thief.sign_record("family", me.family(9).body)
+        me.document.devices[thief.id] = FakeDevice(thief.public, revoked=2)
+        self.assertTrue(self.town.family.adopt_best([stolen, known]))
+        self.assertEqual(self.town.family.current.revision, 5)
+        self.assertFalse(self.town.family.adopt(stolen))
+        self.assertEqual(self.town.family.signed, known)
 
     def test_a_supplier_with_a_newer_record_teaches_it(self) -> None:
         """When a supplier answers stale, its record is fetched, checked and adopted."""
