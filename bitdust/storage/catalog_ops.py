@@ -6,6 +6,8 @@ An operation says what became true; all of them together, in whichever order the
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from cbor2 import loads
+
 from bitdust.wire.encoding import Value, WireError, encode
 from bitdust.wire.names import is_path_id, is_version, split_version
 from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
@@ -113,6 +115,11 @@ def record_of(op: Op, owner: bytes) -> PackRecord:
     return PackRecord(owner, op["pack"], op["size"], Scheme(**op["scheme"]), list(op["roots"]))
 
 
+def pack_op_of_row(record: bytes, key: str, epoch: int, names: bytes, lengths: bytes) -> Op:
+    """The same from a row of the catalog."""
+    return pack_op(PackRecord.from_body(bytes(record)), key, epoch, bytes(names), loads(lengths))
+
+
 def item_op(path: str, parent: str, name: bytes, kind: str, key: str, time: int) -> Op:
     """A new place in the catalog; ``time`` in milliseconds."""
     return {"op": "item", "path": path, "parent": parent, "name": name, "type": kind, "key": key, "time": time}
@@ -160,13 +167,13 @@ def snapshot_op(heads: list[dict[str, Any]]) -> Op:
     return {"op": "snapshot", "heads": heads}
 
 
-def batches(ops: Iterable[Op]) -> Iterator[list[Op]]:
-    """Operations in order, as many in a batch as one entry holds."""
+def batches(ops: Iterable[Op], most: int = MAX_OPS_BYTES) -> Iterator[list[Op]]:
+    """Operations in order, as many in a batch as one entry holds, or as have ``most`` bytes together."""
     batch: list[Op] = []
     size = 0
     for op in ops:
         length = len(encode(op))
-        if batch and size + length > MAX_OPS_BYTES:
+        if batch and size + length > most:
             yield batch
             batch, size = [], 0
         batch.append(op)

@@ -20,7 +20,7 @@ from bitdust.storage.index import Index
 from bitdust.storage.log_writer import LogWriter
 from bitdust.storage.orders import DELETE_KIND, MOST_PACKS
 from bitdust.storage.paths import Item, Target, below, order_of, version_at, versions
-from bitdust.storage.ports import Me, Ports, Settings, StorageWorld
+from bitdust.storage.ports import Me, Ports, Settings, StorageWorld, is_alone
 from bitdust.storage.spool import Spool
 from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
@@ -112,7 +112,7 @@ class Cleaner:
 
     def _alone(self) -> bool:
         """Whether this is the only device that counts."""
-        return sum(1 for device in self._me.document.devices if device.revoked is None) <= 1
+        return is_alone(self._me.document)
 
     def _online(self) -> list[bytes]:
         rows = self._catalog.read.execute("SELECT DISTINCT supplier FROM pieces WHERE supplier IS NOT NULL")

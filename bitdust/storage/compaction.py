@@ -17,7 +17,7 @@ from bitdust.storage.catalog_db import meta, set_meta
 from bitdust.storage.index import Index
 from bitdust.storage.log import Begin
 from bitdust.storage.log_writer import LogWriter
-from bitdust.storage.ports import Me, StorageWorld
+from bitdust.storage.ports import Me, StorageWorld, is_alone
 from bitdust.storage.snapshot import write_snapshot
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -76,12 +76,9 @@ class Compactor:
 
     def _write(self, database: sqlite3.Connection) -> None:
         keys, wall = self._writer.keys(), self._world.wall()
-        alone = sum(1 for device in self._me.document.devices if device.revoked is None) <= 1
-        first, last = write_snapshot(database, keys, int(wall * 1000) - (0 if alone else DEAD_FOR), wall)
-        size = database.execute(
-            "SELECT sum(length(entry)) FROM entries WHERE device=? AND sequence>=?", (keys.device, first)
-        ).fetchone()[0]
-        set_meta(database, SIZE, b"%d" % size)
+        remembered = 0 if is_alone(self._me.document) else DEAD_FOR
+        first, last = write_snapshot(database, keys, int(wall * 1000) - remembered, wall)
+        set_meta(database, SIZE, b"%d" % log_bytes(database, keys.device, first))
         set_meta(database, PENDING, encode([keys.device, first, last]))
 
     def _written(self, _: object) -> None:
@@ -99,9 +96,11 @@ class Compactor:
             self.log.warn("the log was not made shorter: {error}", error=failure.getErrorMessage())
 
 
-def log_bytes(database: sqlite3.Connection, device: bytes) -> int:
-    """Bytes of a device's entries."""
-    row = database.execute("SELECT sum(length(entry)) FROM entries WHERE device=?", (device,)).fetchone()
+def log_bytes(database: sqlite3.Connection, device: bytes, first: int = 1) -> int:
+    """Bytes of a device's entries from ``first`` on."""
+    row = database.execute(
+        "SELECT sum(length(entry)) FROM entries WHERE device=? AND sequence>=?", (device, first)
+    ).fetchone()
     return int(row[0] or 0)
 
 

@@ -5,17 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define
-from cbor2 import loads
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from bitdust.storage.catalog import Catalog, LogKeys, append_ops
 from bitdust.storage.catalog_db import PackState
-from bitdust.storage.catalog_ops import Op, pack_op
+from bitdust.storage.catalog_ops import Op, pack_op_of_row
 from bitdust.storage.paths import MASTER
 from bitdust.storage.ports import Me, StorageWorld
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import PackRecord
 
 Ops = Sequence[Op] | Callable[[sqlite3.Connection], Sequence[Op]]
 Also = Callable[[sqlite3.Connection], Any]
@@ -119,7 +117,4 @@ def unlogged_packs(database: sqlite3.Connection) -> list[Op]:
     rows = database.execute(
         "SELECT record, key, epoch, names, lengths FROM packs WHERE logged=0 AND state=?", (PackState.HELD,)
     ).fetchall()
-    return [
-        pack_op(PackRecord.from_body(bytes(record)), key, epoch, bytes(names), loads(lengths))
-        for record, key, epoch, names, lengths in rows
-    ]
+    return [pack_op_of_row(*row) for row in rows]

@@ -68,6 +68,11 @@ class Document(Protocol):
     def device(self, ident: bytes, /) -> Device | None: ...
 
 
+def is_alone(document: Document) -> bool:
+    """Whether one device counts and no other."""
+    return sum(1 for device in document.devices if device.revoked is None) <= 1
+
+
 class DeviceKey(Protocol):
     @property
     def id(self) -> bytes: ...

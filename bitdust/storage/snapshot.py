@@ -5,12 +5,10 @@ it and recovery needs no piece of any pack. What has been dead for long is left 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
-
-from cbor2 import loads
 
 from bitdust.storage.catalog import LogKeys, keep_entry, log_end, next_entry
 from bitdust.storage.catalog_apply import extents_of
@@ -21,14 +19,12 @@ from bitdust.storage.catalog_ops import (
     earlier_op,
     gone_op,
     item_op,
-    pack_op,
+    pack_op_of_row,
     snapshot_op,
     tombstone_op,
     version_ops,
 )
-from bitdust.wire.encoding import encode
 from bitdust.wire.names import split_version
-from bitdust.wire.records import PackRecord
 
 MOST_TOGETHER = 256 * 1024
 """Bytes of operations under one ``earlier``, about; an entry holds several."""
@@ -120,27 +116,14 @@ def snapshot_ops(database: sqlite3.Connection) -> Iterator[Op]:
         yield gone_op(path, version)
     for rows in (_items(database), _versions(database), _tombstones(database), _labels(database)):
         for (lamport, device, sequence), group in groupby(rows, key=itemgetter(0)):
-            for part in _parts(op for _, op in group):
+            for part in batches((op for _, op in group), MOST_TOGETHER):
                 yield earlier_op(lamport, device, sequence, part)
-
-
-def _parts(ops: Iterable[Op]) -> Iterator[list[Op]]:
-    part: list[Op] = []
-    size = 0
-    for op in ops:
-        length = len(encode(op))
-        if part and size + length > MOST_TOGETHER:
-            yield part
-            part, size = [], 0
-        part.append(op)
-        size += length
-    yield part
 
 
 def _packs(database: sqlite3.Connection) -> Iterator[Op]:
     rows = database.execute("SELECT record, key, epoch, names, lengths FROM packs WHERE logged=1 ORDER BY pack")
-    for record, key, epoch, names, lengths in rows:
-        yield pack_op(PackRecord.from_body(bytes(record)), key, epoch, bytes(names), loads(lengths))
+    for row in rows:
+        yield pack_op_of_row(*row)
 
 
 def _items(database: sqlite3.Connection) -> Iterator[Placed]:

@@ -3,17 +3,13 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from bitdust.cli.processes import NodeProcess, ProcessNetwork, wait_for
+from bitdust.cli.processes import NodeProcess, wait_for
+from tests.processes.test_main_job import ProcessTests
 
 MB = 1_000_000
 PATIENCE = 9.0
@@ -52,13 +48,9 @@ def frozen(node: NodeProcess) -> Iterator[None]:
         os.kill(node.pid, signal.SIGCONT)
 
 
-class CleanStopTests(SynchronousTestCase):
+class CleanStopTests(ProcessTests):
     def setUp(self) -> None:
-        self.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
-        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
-        self.network = ProcessNetwork(self.base)
-        self.addCleanup(self.network.close)
-        self.network.start_seed()
+        super().setUp()
         self.network.add_suppliers(2)
         self.node = self.network.add_customer("alice", 2)
         self.local = self.base / "large.bin"

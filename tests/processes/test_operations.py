@@ -7,10 +7,8 @@ packages) is only looked at: the shell must understand it, and every `bitdust` c
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -18,8 +16,9 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.cli.main import cli
-from bitdust.cli.processes import QUIET, NodeProcess, ProcessNetwork
+from bitdust.cli.processes import QUIET, NodeProcess
 from tests.lifeline import MARK
+from tests.processes.test_main_job import ProcessTests
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/operations.md", "docs/troubleshooting.md", "deploy/README.md")
@@ -94,13 +93,9 @@ class PagesTests(SynchronousTestCase):
                 self.assertTrue(known, key)
 
 
-class RunTests(SynchronousTestCase):
+class RunTests(ProcessTests):
     def setUp(self) -> None:
-        self.base = Path(tempfile.mkdtemp(prefix="bitdust-test-"))
-        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
-        self.network = ProcessNetwork(self.base)
-        self.addCleanup(self.network.close)
-        self.network.start_seed()
+        super().setUp()
         self.network.add_suppliers(2)
         self.home = self.base / "you"
         for folder in (self.home / ".local" / "bin", self.base / "stick", self.base / "bin"):
