@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitdust.storage.catalog_apply import Stamp, apply_all
-from bitdust.storage.catalog_db import open_catalog
-from bitdust.storage.catalog_ops import Op, item_op, pack_op, version_ops
-from bitdust.storage.paths import Target, by_path
-from bitdust.storage.rows import Owner, Rows
+from bitdust.formats.operations import Op, item_op, pack_op, version_ops
+from bitdust.storage.catalog.apply import Stamp, apply_all
+from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.catalog.paths import Target, by_path
+from bitdust.storage.catalog.rows import Owner, Rows
 from bitdust.web.render import pretty
 from bitdust.wire.records import PackRecord, Scheme
 

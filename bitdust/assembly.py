@@ -8,38 +8,38 @@ from bitdust import services
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.config.settings import Settings
-from bitdust.contacts.absences import Absences
-from bitdust.contacts.contracts import ContractBook
-from bitdust.contacts.customers import Customers
-from bitdust.contacts.departures import Departures
-from bitdust.contacts.families import CustomerFamilies
-from bitdust.contacts.family import FamilyPublisher, MyFamily
-from bitdust.contacts.hiring import Hiring
-from bitdust.contacts.notices import Notices
-from bitdust.contacts.patrol import Patrol, PieceTests
-from bitdust.contacts.presence import Presence
-from bitdust.contacts.reach import Reach
-from bitdust.contacts.registration import Registration
-from bitdust.contacts.retirement import Retirement
-from bitdust.contacts.searching import HiringPorts
-from bitdust.contacts.space import Places, Space
-from bitdust.contacts.suppliers import SuppliersView
 from bitdust.crypt.device import DeviceKey
+from bitdust.customers.customers import Customers
+from bitdust.customers.families import CustomerFamilies
+from bitdust.customers.notices import Notices
+from bitdust.customers.patrol import Patrol, PieceTests
+from bitdust.customers.retirement import Retirement
+from bitdust.customers.rows import SupplierRows
+from bitdust.customers.store import SupplierStore
 from bitdust.dht.node import DHTNode
+from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
+from bitdust.identity.registration import Registration
 from bitdust.identity.server import IdentityServer
+from bitdust.peers.presence import Presence
+from bitdust.peers.reach import Reach
 from bitdust.services.joints import DHTJoint, RecoveryJoint, StorageJoint, SupplierJoint
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service
 from bitdust.services.service_entangled_dht import parse_seeds
-from bitdust.storage.reserve import SETTING as DISK_RESERVE
+from bitdust.space import Places, Space
 from bitdust.storage.storage import Storage
-from bitdust.storage.supplier.rows import SupplierRows
-from bitdust.storage.supplier.store import SupplierStore
+from bitdust.suppliers.absences import Absences
+from bitdust.suppliers.contracts import ContractBook
+from bitdust.suppliers.departures import Departures
+from bitdust.suppliers.family import FamilyPublisher, MyFamily
+from bitdust.suppliers.hiring import Hiring
+from bitdust.suppliers.search import HiringPorts
+from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.inbox import Answer
 from bitdust.world import World

@@ -9,26 +9,26 @@ from bitdust.api.following import Following, Watching
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
-from bitdust.contacts.customers import Customers
-from bitdust.contacts.hiring import Hiring
-from bitdust.contacts.patrol import Patrol
-from bitdust.contacts.presence import Presence
-from bitdust.contacts.registration import Registration
-from bitdust.contacts.retirement import Retirement
-from bitdust.contacts.space import Space
-from bitdust.contacts.suppliers import SuppliersView
+from bitdust.customers.customers import Customers
+from bitdust.customers.patrol import Patrol
+from bitdust.customers.retirement import Retirement
 from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
+from bitdust.identity.registration import Registration
 from bitdust.identity.server import IdentityServer
+from bitdust.peers.presence import Presence
 from bitdust.services.driver import Driver
-from bitdust.storage.changes import Changes
-from bitdust.storage.copies import Copies
-from bitdust.storage.mirror import Mirror
-from bitdust.storage.paths import Item, Target
+from bitdust.space import Space
+from bitdust.storage.catalog.changes import Changes
+from bitdust.storage.catalog.paths import Item, Target
+from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.upload.mirror import Mirror
+from bitdust.suppliers.hiring import Hiring
+from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.gateway import Gateway
 from bitdust.world import World
 

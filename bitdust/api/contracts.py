@@ -8,7 +8,7 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, ok
 from bitdust.api.people import NO_PERSON, find_person
 from bitdust.api.table import Param, Route, method
-from bitdust.contacts.retirement import DEFAULT_DAYS
+from bitdust.customers.retirement import DEFAULT_DAYS
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.sizes import in_words
 

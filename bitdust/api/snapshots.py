@@ -11,7 +11,7 @@ from bitdust.api.people import document_of, settled
 from bitdust.automats.kernel import Transition
 from bitdust.automats.local_service import LocalService
 from bitdust.automats.online_status import OnlineStatus
-from bitdust.storage.changes import Touched
+from bitdust.storage.catalog.changes import Touched
 
 MOST_UNSETTLED = 1_000
 MESSAGES, SHARES = "private messages", "shares"

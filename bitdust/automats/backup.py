@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class BackupPort(Protocol):
-    """What the machine acts on; `bitdust.storage.upload.Upload` implements it for each upload."""
+    """What the machine acts on; `bitdust.storage.upload.upload.Upload` implements it for each upload."""
 
     def scan_source(self) -> "Deferred[Any]":
         """Look at the local path, and make places for what is new in it."""

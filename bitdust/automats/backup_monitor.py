@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class BackupMonitorPort(Protocol):
-    """What the machine acts on; `bitdust.storage.monitor.Monitor` implements it."""
+    """What the machine acts on; `bitdust.storage.keeping.monitor.Monitor` implements it."""
 
     def list_files(self) -> "Deferred[Any]":
         """Ask suppliers what they hold, and compare."""

@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class CustomersRejectorPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.patrol` implements it."""
+    """What the machine acts on; `bitdust.customers.patrol` implements it."""
 
     def capacity(self) -> "Deferred[Any]":
         """Fires with the bytes that are promised beyond what is donated, 0 when all fit."""

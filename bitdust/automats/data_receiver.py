@@ -6,7 +6,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class DataReceiverPort(Protocol):
-    """What the machine acts on; `bitdust.storage.fetch.Fetcher` implements it."""
+    """What the machine acts on; `bitdust.storage.pieces.fetch.Fetcher` implements it."""
 
     def is_receiving(self) -> bool:
         """Whether a piece is asked for."""

@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class DataSenderPort(Protocol):
-    """What the machine acts on; `bitdust.storage.motion.Motion` implements it."""
+    """What the machine acts on; `bitdust.storage.pieces.queues.Motion` implements it."""
 
     def scan(self) -> "Deferred[Any]":
         """Fill the queues with what the catalog says is waiting."""

@@ -11,7 +11,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class FamilyMemberPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.families` implements it for each customer."""
+    """What the machine acts on; `bitdust.customers.families` implements it for each customer."""
 
     def owner_is_away(self) -> bool:
         """True while the customer has no session here, and so may not refresh its record itself."""

@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class FileDownPort(Protocol):
-    """What the machine acts on; `bitdust.storage.fetch` implements it for each piece."""
+    """What the machine acts on; `bitdust.storage.pieces.fetch` implements it for each piece."""
 
     def request_piece(self) -> "Deferred[Any]":
         """Ask the supplier; fires with the piece."""

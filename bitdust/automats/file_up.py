@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class FileUpPort(Protocol):
-    """What the machine acts on; `bitdust.storage.motion` implements it for each piece."""
+    """What the machine acts on; `bitdust.storage.pieces.queues` implements it for each piece."""
 
     def send_piece(self) -> "Deferred[Any]":
         """Read the piece and send it; fires when the supplier has acknowledged it."""

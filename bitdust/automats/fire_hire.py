@@ -27,7 +27,7 @@ class Next(StrEnum):
 
 
 class FireHirePort(Protocol):
-    """What the machine acts on; `bitdust.contacts.hiring` implements it."""
+    """What the machine acts on; `bitdust.suppliers.hiring` implements it."""
 
     def connect(self) -> "Deferred[Any]":
         """Connect the suppliers of the family; fires when each has answered or failed."""

@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class IndexSynchronizerPort(Protocol):
-    """What the machine acts on; `bitdust.storage.index.Index` implements it."""
+    """What the machine acts on; `bitdust.storage.log.replica.Index` implements it."""
 
     def pull(self) -> "Deferred[Any]":
         """Ask suppliers for heads and take over entries that are not known here."""

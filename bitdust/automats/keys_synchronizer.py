@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class KeysSynchronizerPort(Protocol):
-    """What the machine acts on; `bitdust.storage.ring.Ring` implements it."""
+    """What the machine acts on; `bitdust.storage.log.keyring_replica.Ring` implements it."""
 
     def pull(self) -> "Deferred[Any]":
         """Ask suppliers for the ring that they keep, and merge it into mine."""

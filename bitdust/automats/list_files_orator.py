@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class ListFilesOratorPort(Protocol):
-    """What the machine acts on; `bitdust.storage.listing.Listing` implements it."""
+    """What the machine acts on; `bitdust.storage.keeping.inventory.Listing` implements it."""
 
     def ask_suppliers(self) -> "Deferred[Any]":
         """Ask every supplier that can be reached, and compare with the catalog."""

@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class LocalTesterPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.patrol` implements it."""
+    """What the machine acts on; `bitdust.customers.patrol` implements it."""
 
     def test_next(self) -> "Deferred[Any]":
         """Read the next piece again; fires with what was found, None at the end of the walk."""

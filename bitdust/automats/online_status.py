@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class OnlineStatusPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.presence` implements it."""
+    """What the machine acts on; `bitdust.peers.presence` implements it."""
 
     def has_session(self) -> bool:
         """Whether a session with the peer stands now."""

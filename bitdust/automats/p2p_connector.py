@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class P2PConnectorPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.reach` implements it."""
+    """What the machine acts on; `bitdust.peers.reach` implements it."""
 
     def is_listening(self) -> bool:
         """Whether a transport accepts sessions now."""

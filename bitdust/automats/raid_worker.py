@@ -6,7 +6,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class RaidWorkerPort(Protocol):
-    """What the machine acts on; `bitdust.storage.raid.Raid` implements it."""
+    """What the machine acts on; `bitdust.storage.packs.raid.Raid` implements it."""
 
     def start_tasks(self) -> None:
         """Start what waits, as far as there is room."""

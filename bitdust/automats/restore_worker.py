@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class RestoreWorkerPort(Protocol):
-    """What the machine acts on; `bitdust.storage.restore.Restore` implements it for each download."""
+    """What the machine acts on; `bitdust.storage.restore.restore.Restore` implements it for each download."""
 
     def make_plan(self) -> "Deferred[Any]":
         """Look what is to come back, what is there already, and what lies in the way."""

@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 class SupplierConnectorPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.connectors` implements it for each supplier."""
+    """What the machine acts on; `bitdust.suppliers.connectors` implements it for each supplier."""
 
     def request(self) -> "Deferred[Any]":
         """Find, dial and ask the supplier; fires with the verified contract, fails with `Refused` or anything else."""

@@ -10,7 +10,7 @@ ATTEMPTS = 5
 
 
 class SupplierFinderPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.hiring` implements it for each search."""
+    """What the machine acts on; `bitdust.suppliers.hiring` implements it for each search."""
 
     def candidate(self) -> "Deferred[Any]":
         """Fires with somebody whom nobody else is asking, or None when nobody is known."""

@@ -9,7 +9,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class SupplierRetirementPort(Protocol):
-    """What the machine acts on; `bitdust.contacts.retirement` implements it."""
+    """What the machine acts on; `bitdust.customers.retirement` implements it."""
 
     def tell_customers(self) -> None:
         """Say to everybody who is connected what holds now; the others hear it when they come."""

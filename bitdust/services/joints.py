@@ -9,12 +9,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from bitdust.contacts.families import FamilyInDHT
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import HeadHint, Hints, SupplierHint
+from bitdust.customers.contracts import Kept
+from bitdust.customers.families import FamilyInDHT
 from bitdust.identity.document import IdentityDocument
 from bitdust.services.parts import Parts
-from bitdust.storage.supplier.contracts import Kept
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

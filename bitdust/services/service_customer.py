@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bitdust.contacts.notices import KIND
+from bitdust.customers.notices import KIND
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
 from bitdust.transport.inbox import Answer, Request, Row, Who, ack

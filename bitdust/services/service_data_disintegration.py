@@ -2,7 +2,7 @@
 
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
-from bitdust.storage.erasure import Coder
+from bitdust.storage.packs.erasure import Coder
 from bitdust.wire.records import Scheme
 
 

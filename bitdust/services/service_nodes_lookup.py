@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from bitdust.contacts.ports import Candidate
+from bitdust.peers.ports import Candidate
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
 from bitdust.wire.names import idurl_of

@@ -9,34 +9,34 @@ from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
-from bitdust.storage.catalog import Catalog
-from bitdust.storage.cleaning import Cleaner
-from bitdust.storage.compaction import Compactor
-from bitdust.storage.copies import Copies
-from bitdust.storage.downloads import Downloads
-from bitdust.storage.fetch import Fetcher
-from bitdust.storage.holding import Holding
-from bitdust.storage.index import Index
-from bitdust.storage.listing import Listing
-from bitdust.storage.log_writer import LogWriter
-from bitdust.storage.mirror import Mirror
-from bitdust.storage.monitor import Monitor
-from bitdust.storage.motion import Motion
-from bitdust.storage.outdated import start_over
-from bitdust.storage.packer import Packer, StorageKey
-from bitdust.storage.paths import Item, names_of
+from bitdust.disk.reserve import SETTING, Reserve
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.paths import Item, names_of
+from bitdust.storage.catalog.row_reader import RowReader
+from bitdust.storage.keeping.cleaning import Cleaner
+from bitdust.storage.keeping.inventory import Listing
+from bitdust.storage.keeping.monitor import Monitor
+from bitdust.storage.keeping.rebuild import Rebuilder
+from bitdust.storage.log.compaction import Compactor
+from bitdust.storage.log.keyring_replica import Ring
+from bitdust.storage.log.outdated import start_over
+from bitdust.storage.log.replica import Index
+from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.packs.packer import Packer, StorageKey
+from bitdust.storage.packs.raid import Raid
+from bitdust.storage.pieces.fetch import Fetcher
+from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.pieces.locations import Sources
+from bitdust.storage.pieces.queues import Motion
+from bitdust.storage.pieces.safety import Holding
+from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
-from bitdust.storage.raid import Raid
-from bitdust.storage.rebuild import Rebuilder
-from bitdust.storage.reserve import SETTING, Reserve
-from bitdust.storage.restore import PackSource, Restore
-from bitdust.storage.ring import Ring
-from bitdust.storage.row_reader import RowReader
-from bitdust.storage.sources import Sources
-from bitdust.storage.space import used_bytes
-from bitdust.storage.spool import Spool
-from bitdust.storage.upload import Reading, Upload
-from bitdust.storage.uploads import Uploads
+from bitdust.storage.restore.jobs import Downloads
+from bitdust.storage.restore.restore import PackSource, Restore
+from bitdust.storage.upload.jobs import Uploads
+from bitdust.storage.upload.mirror import Mirror
+from bitdust.storage.upload.space import used_bytes
+from bitdust.storage.upload.upload import Reading, Upload
 
 COMPANY = 0.01
 

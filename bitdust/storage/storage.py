@@ -12,18 +12,18 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
-from bitdust.storage import figures
-from bitdust.storage.catalog import lamport
-from bitdust.storage.catalog_db import CatalogError, PackState, PieceState
-from bitdust.storage.changes import Changes
-from bitdust.storage.copies import Copies
+from bitdust.storage.catalog import figures
+from bitdust.storage.catalog.catalog import lamport
+from bitdust.storage.catalog.changes import Changes
+from bitdust.storage.catalog.database import CatalogError, PackState, PieceState
+from bitdust.storage.catalog.new_items import Maker
+from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
+from bitdust.storage.catalog.rows import Owner, Part, Row
 from bitdust.storage.core import Core
-from bitdust.storage.making import Maker
-from bitdust.storage.mirror import Mirror
-from bitdust.storage.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
+from bitdust.storage.pieces.local_copies import Copies
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
-from bitdust.storage.rows import Owner, Part, Row
-from bitdust.storage.space import piece_bytes, used_bytes
+from bitdust.storage.upload.mirror import Mirror
+from bitdust.storage.upload.space import piece_bytes, used_bytes
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
 from bitdust.wire.records import Head

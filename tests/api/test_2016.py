@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
-from bitdust.contacts.space import Places, Space
-from bitdust.storage import uploads
-from bitdust.storage.parting import take_back
+from bitdust.space import Places, Space
+from bitdust.storage.log.device_fork import take_back
+from bitdust.storage.upload import jobs as uploads
 from bitdust.transport.outbox import NoAnswer
 from tests.api.fakes import Anything, FakeContext
 from tests.api.test_nouns import NounCase

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.api.call import perform
 from bitdust.api.context import Context
 from bitdust.api.methods import TABLE
-from bitdust.storage import uploads
+from bitdust.storage.upload import jobs as uploads
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import GridCase
 from tests.unit.storage_kit import random_file

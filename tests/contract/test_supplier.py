@@ -9,22 +9,22 @@ from twisted.trial.unittest import TestCase
 
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
-from bitdust.contacts.absences import Absences
-from bitdust.contacts.contracts import ContractBook
-from bitdust.contacts.departures import Departures
-from bitdust.contacts.family import FamilyPublisher, MyFamily
-from bitdust.contacts.hiring import Hiring
-from bitdust.contacts.ports import Candidate
-from bitdust.contacts.searching import HiringPorts
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
 from bitdust.crypt.merkle import root
+from bitdust.customers.rows import SupplierRows
+from bitdust.customers.store import SupplierStore
 from bitdust.events import Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.storage.supplier.rows import SupplierRows
-from bitdust.storage.supplier.store import SupplierStore
+from bitdust.peers.ports import Candidate
+from bitdust.suppliers.absences import Absences
+from bitdust.suppliers.contracts import ContractBook
+from bitdust.suppliers.departures import Departures
+from bitdust.suppliers.family import FamilyPublisher, MyFamily
+from bitdust.suppliers.hiring import Hiring
+from bitdust.suppliers.search import HiringPorts
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.inbox import Answer, Row, Who
 from bitdust.transport.outbox import PeerFailed

@@ -2,7 +2,7 @@
 
 import shutil
 
-from bitdust.storage.rebuild import AT_A_TIME
+from bitdust.storage.keeping.rebuild import AT_A_TIME
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import GridCase
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from bitdust.storage.supplier.contracts import Customer, Wish
+from bitdust.customers.contracts import Customer, Wish
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 from bitdust.wire.records import ContractEnd, Head

@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
-from bitdust.contacts.absences import Absences
-from bitdust.contacts.contracts import ContractBook
-from bitdust.contacts.departures import Departures
-from bitdust.contacts.family import FamilyPublisher, MyFamily
-from bitdust.contacts.hiring import Hiring
-from bitdust.contacts.ports import Candidate
-from bitdust.contacts.presence import Presence
-from bitdust.contacts.searching import HiringPorts
+from bitdust.peers.ports import Candidate
+from bitdust.peers.presence import Presence
+from bitdust.suppliers.absences import Absences
+from bitdust.suppliers.contracts import ContractBook
+from bitdust.suppliers.departures import Departures
+from bitdust.suppliers.family import FamilyPublisher, MyFamily
+from bitdust.suppliers.hiring import Hiring
+from bitdust.suppliers.search import HiringPorts
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Contract, Family

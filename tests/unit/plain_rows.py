@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from bitdust.storage.mirror import own_source, source_of
-from bitdust.storage.paths import (
+from bitdust.storage.catalog.paths import (
     Item,
     Target,
     Version,
@@ -18,7 +17,8 @@ from bitdust.storage.paths import (
     version_at,
     versions,
 )
-from bitdust.storage.rows import HALF, Owner, Row, percent
+from bitdust.storage.catalog.rows import HALF, Owner, Row, percent
+from bitdust.storage.upload.mirror import own_source, source_of
 from bitdust.wire.names import shown
 
 _COUNTS = "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked) FROM packs"

@@ -10,10 +10,10 @@ from twisted.internet.defer import Deferred, maybeDeferred
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.merkle import root
-from bitdust.storage.disk import Disk
-from bitdust.storage.supplier.contracts import Customer
-from bitdust.storage.supplier.rows import SupplierRows
-from bitdust.storage.supplier.store import SupplierStore
+from bitdust.customers.contracts import Customer
+from bitdust.customers.rows import SupplierRows
+from bitdust.customers.store import SupplierStore
+from bitdust.disk.disk import Disk
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

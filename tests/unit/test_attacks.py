@@ -3,7 +3,7 @@
 from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.catalog_db import PieceState
+from bitdust.storage.catalog.database import PieceState
 from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, PeerFailed, Reply, network, random_file, stop_quietly

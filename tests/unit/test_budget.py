@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.budget import LEAST_FILES, MIB, WANTED_FILES, Budget, Measured, contents, memory_limit, raise_open_files
-from bitdust.storage.supplier.store import SupplierStore
+from bitdust.customers.store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import Pack, Person, Shop, now
@@ -131,7 +131,7 @@ class SharesTests(SynchronousTestCase):
         self.assertEqual(now(shop.store.find(self.name(packs[1]))).source.size, len(packs[1].pieces[0]))
 
     def name(self, pack: Pack):
-        from bitdust.storage.supplier.pieces import PieceName
+        from bitdust.customers.pieces import PieceName
 
         return PieceName(ALICE.fingerprint, pack.id, 0)
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.catalog import Catalog, LogKeys, insert_entry
-from bitdust.storage.catalog_ops import OPS, batches, item_op, tombstone_op, version_ops
-from bitdust.storage.log import Content, Entry, check_chain, hash_of, seal
-from bitdust.storage.paths import by_path, fresh_version, next_path_id, version_at
+from bitdust.formats.log_entry import Content, Entry, check_chain, hash_of, seal
+from bitdust.formats.operations import OPS, batches, item_op, tombstone_op, version_ops
+from bitdust.storage.catalog.catalog import Catalog, LogKeys, insert_entry
+from bitdust.storage.catalog.paths import by_path, fresh_version, next_path_id, version_at
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import new_version

@@ -24,8 +24,8 @@ from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.backup_mark import write_mark
 from bitdust.identity.document import Device, IdentityDocument
-from bitdust.storage import figures
-from bitdust.storage.catalog_db import open_catalog
+from bitdust.storage.catalog import figures
+from bitdust.storage.catalog.database import open_catalog
 from bitdust.wire.names import IDURL, new_version
 from bitdust.wire.sizes import in_words
 from tests.vectors.keys import master

@@ -4,10 +4,10 @@ import shutil
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.catalog import Catalog, LogKeys, insert_entry
-from bitdust.storage.compaction import log_bytes, pending_snapshot
-from bitdust.storage.log import Entry
-from bitdust.storage.snapshot import snapshot_ops, write_snapshot
+from bitdust.formats.log_entry import Entry
+from bitdust.storage.catalog.catalog import Catalog, LogKeys, insert_entry
+from bitdust.storage.log.compaction import log_bytes, pending_snapshot
+from bitdust.storage.log.snapshot import snapshot_ops, write_snapshot
 from bitdust.wire.encoding import WireError
 from bitdust.wire.records import Head
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly

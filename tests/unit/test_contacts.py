@@ -12,12 +12,12 @@ from twisted.trial.unittest import TestCase
 from bitdust.automats.customers_rejector import CustomersRejector
 from bitdust.automats.kernel import Registry
 from bitdust.automats.local_tester import LocalTester
-from bitdust.contacts.customers import Customers
-from bitdust.contacts.families import CustomerFamilies, FamilyInDHT
-from bitdust.contacts.patrol import Patrol, PieceTests
-from bitdust.contacts.reach import Reach
-from bitdust.contacts.space import Places, Space, folder_size, percent
-from bitdust.contacts.suppliers import SuppliersView
+from bitdust.customers.customers import Customers
+from bitdust.customers.families import CustomerFamilies, FamilyInDHT
+from bitdust.customers.patrol import Patrol, PieceTests
+from bitdust.peers.reach import Reach
+from bitdust.space import Places, Space, folder_size, percent
+from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.inbox import Answer, Inbox, Row, Who
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family

@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.config.settings import Settings
-from bitdust.storage.reserve import SETTING, Reserve
-from bitdust.storage.supplier.store import SupplierStore
+from bitdust.customers.store import SupplierStore
+from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import network, random_file
@@ -95,7 +95,7 @@ class SupplierTests(SynchronousTestCase):
         now(store.receive(self.name(two), two.record, two.signed.to_bytes()).give_up())
 
     def name(self, pack: Pack):
-        from bitdust.storage.supplier.pieces import PieceName
+        from bitdust.customers.pieces import PieceName
 
         return PieceName(ALICE.fingerprint, pack.id, 0)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitdust.contacts.space import folder_size
-from bitdust.storage.supplier.pieces import PieceName
+from bitdust.customers.pieces import PieceName
+from bitdust.space import folder_size
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, now
 from tests.unit.test_supplier_store import ALICE, BOB, ShopCase

@@ -5,8 +5,8 @@ from pathlib import Path
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
-from bitdust.contacts.contracts import Wish, verify_contract
-from bitdust.contacts.searching import candidates_of
+from bitdust.suppliers.contracts import Wish, verify_contract
+from bitdust.suppliers.search import candidates_of
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract, Family

@@ -10,7 +10,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
-from bitdust.contacts.registration import Registration
 from bitdust.crypt.keyfile import KeyFile, is_locked, lock_key
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import home_lock as lock_module
@@ -18,6 +17,7 @@ from bitdust.identity import me as me_module
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.home_lock import HomeLock, find_passphrase
 from bitdust.identity.me import Me
+from bitdust.identity.registration import Registration
 from bitdust.wire.errors import BitDustError
 from tests.unit.test_identity import GOOD, HomeCase, code_of
 from tests.vectors.keys import device, master

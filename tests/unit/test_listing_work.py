@@ -5,11 +5,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.catalog_apply import Stamp, apply_all
-from bitdust.storage.catalog_db import open_catalog
-from bitdust.storage.catalog_ops import item_op, version_ops
-from bitdust.storage.paths import Target, by_path
-from bitdust.storage.rows import Owner, Rows
+from bitdust.formats.operations import item_op, version_ops
+from bitdust.storage.catalog.apply import Stamp, apply_all
+from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.catalog.paths import Target, by_path
+from bitdust.storage.catalog.rows import Owner, Rows
 
 STAMP = Stamp(b"o" * 32, 1, b"d" * 8, 1)
 GIVEN = re.compile(r"SCAN json_each VIRTUAL TABLE|SCAN .*\(")

@@ -7,9 +7,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
-from bitdust.contacts.notices import Notices
-from bitdust.contacts.patrol import Patrol
-from bitdust.contacts.retirement import Plan, Retirement
+from bitdust.customers.notices import Notices
+from bitdust.customers.patrol import Patrol
+from bitdust.customers.retirement import Plan, Retirement
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.contacts_kit import Events, Settings

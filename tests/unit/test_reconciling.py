@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from twisted.internet.defer import fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.contacts.family import FamilyPublisher, MyFamily
-from bitdust.contacts.reconciling import merged
 from bitdust.crypt.device import DeviceKey
+from bitdust.suppliers.family import FamilyPublisher, MyFamily
+from bitdust.suppliers.family_merge import merged
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.contacts.departures import Departure, Departures, Why
-from bitdust.storage.index import places_heard
+from bitdust.storage.log.replica import places_heard
+from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 from tests.unit.supplier_kit import START

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.catalog_apply import Stamp, apply_all
-from bitdust.storage.catalog_db import open_catalog
-from bitdust.storage.catalog_ops import Op, item_op, pack_op, version_ops
-from bitdust.storage.mirror import remember
-from bitdust.storage.paths import Target, by_id
-from bitdust.storage.row_facts import FolderFigures
-from bitdust.storage.rows import PAGE, Owner, Part, Rows
+from bitdust.formats.operations import Op, item_op, pack_op, version_ops
+from bitdust.storage.catalog.apply import Stamp, apply_all
+from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.catalog.paths import Target, by_id
+from bitdust.storage.catalog.row_facts import FolderFigures
+from bitdust.storage.catalog.rows import PAGE, Owner, Part, Rows
+from bitdust.storage.upload.mirror import remember
 from bitdust.wire.records import PackRecord, Scheme
 from tests.unit.plain_rows import PlainRows
 

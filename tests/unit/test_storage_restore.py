@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.restore_tree import PART_PREFIX, stays_inside
+from bitdust.storage.restore.tree import PART_PREFIX, stays_inside
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import network, random_file

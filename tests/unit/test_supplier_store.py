@@ -6,8 +6,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from bitdust.storage.supplier.database import PieceState
-from bitdust.storage.supplier.pieces import PieceName
+from bitdust.customers.database import PieceState
+from bitdust.customers.pieces import PieceName
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -457,7 +457,7 @@ class DiskTests(ShopCase):
         now(shop.store.delete(self.order(shop, pack)))
 
     def order(self, shop: Shop, pack: Pack):
-        from bitdust.storage.orders import DeleteOrder
+        from bitdust.formats.orders import DeleteOrder
 
         self.orders = getattr(self, "orders", START) + 1
         signed = ALICE.order(pack.id, time=self.orders)

@@ -16,7 +16,7 @@ from bitdust.cli import completion, manual, uninstall
 from bitdust.cli.lock import ProcessLock
 from bitdust.cli.main import COMMANDS, cli
 from bitdust.cli.unit import Unit
-from bitdust.storage.supplier.database import SCHEMA
+from bitdust.customers.database import SCHEMA
 from tests.unit.test_cli import run
 from tests.unit.test_identity import GOOD
 

@@ -14,10 +14,10 @@ from bitdust.crypt.merkle import root
 from bitdust.crypt.sealing import chunk_name, index_key, open_pack, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
+from bitdust.formats.log_entry import NOTHING_BEFORE, Entry, check_chain, hash_of
 from bitdust.identity.document import IdentityDocument
-from bitdust.storage.erasure import Coder
-from bitdust.storage.log import NOTHING_BEFORE, Entry, check_chain, hash_of
-from bitdust.storage.packs import OpenPack
+from bitdust.storage.packs.erasure import Coder
+from bitdust.storage.packs.pack import OpenPack
 from bitdust.transport.hello import Hello
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Packet

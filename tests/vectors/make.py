@@ -23,10 +23,10 @@ from bitdust.crypt.merkle import root
 from bitdust.crypt.sealing import chunk_name, index_key, seal_entry, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import DHTRecord, Owner, make_record
+from bitdust.formats.log_entry import NOTHING_BEFORE, Content, Entry, hash_of
+from bitdust.formats.operations import item_op, pack_op, version_ops
 from bitdust.identity.document import Device, IdentityDocument
-from bitdust.storage.catalog_ops import item_op, pack_op, version_ops
-from bitdust.storage.erasure import Coder
-from bitdust.storage.log import NOTHING_BEFORE, Content, Entry, hash_of
+from bitdust.storage.packs.erasure import Coder
 from bitdust.transport.hello import Hello
 from bitdust.wire.encoding import encode
 from bitdust.wire.names import IDURL

@@ -10,7 +10,7 @@ from bitdust.api.people import settled
 from bitdust.api.table import Param
 from bitdust.api.year2016.naming import KEY_ID, LOCAL, item_of
 from bitdust.api.year2016.shapes import as_folder, method_2016, said
-from bitdust.storage.mirror import Mirrored
+from bitdust.storage.upload.mirror import Mirrored
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
 

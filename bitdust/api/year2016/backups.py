@@ -9,7 +9,7 @@ from bitdust.api.people import settled
 from bitdust.api.table import Param
 from bitdust.api.year2016.naming import LOCAL, at_local_path, item_of
 from bitdust.api.year2016.shapes import method_2016, said
-from bitdust.storage.paths import Target
+from bitdust.storage.catalog.paths import Target
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.sizes import in_words
 

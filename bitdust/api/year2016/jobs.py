@@ -11,8 +11,8 @@ from bitdust.api.table import Param
 from bitdust.api.year2016.backups import BACKUP_ID
 from bitdust.api.year2016.naming import LOCAL, by_id_or_local_path, item_of
 from bitdust.api.year2016.shapes import as_folder, method_2016, moment, said
-from bitdust.storage.paths import parse_id
-from bitdust.storage.restore import IN_PLACE
+from bitdust.storage.catalog.paths import parse_id
+from bitdust.storage.restore.restore import IN_PLACE
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 

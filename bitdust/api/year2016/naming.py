@@ -3,7 +3,7 @@
 from bitdust.api import paths
 from bitdust.api.context import Context
 from bitdust.api.table import Param
-from bitdust.storage.paths import Item, Target, parse_id
+from bitdust.storage.catalog.paths import Item, Target, parse_id
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_path_id
 

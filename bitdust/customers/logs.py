@@ -1,0 +1,170 @@
+"""A customer's catalog log, heads, key ring and family record, as a supplier keeps them.
+
+The supplier reads no catalog: it checks that each entry's ``previous`` is the hash of the entry before, that a head is
+signed and reached by the chain, and that nothing older replaces anything newer.
+"""
+
+import sqlite3
+
+from attrs import frozen
+
+from bitdust.customers.pieces import usage
+from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, NOTHING_BEFORE, hash_of
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Head
+from bitdust.wire.schema import parse
+
+MOST_LOG = 8 * 1024 * 1024
+"""Bytes of entries in one answer, at most."""
+LOG_ALLOWANCE = 64 * 1024 * 1024
+"""Bytes of log a customer may keep beside its room, and a 32nd of the room more."""
+
+
+@frozen
+class Entry:
+    """The open part of a log entry, and its bytes."""
+
+    owner: bytes
+    device: bytes
+    sequence: int
+    previous: bytes
+    data: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Entry":
+        """Raises `WireError`."""
+        value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
+        return cls(value["owner"], value["device"], value["sequence"], value["previous"], data)
+
+    @property
+    def hash(self) -> bytes:
+        return hash_of(self.data)
+
+
+def append(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: bytes) -> int:
+    """Add one entry and, when the chain reaches it, the head; the result is the last sequence held.
+
+    An entry that is already there is no error. Raises `BitDustError` ``conflict`` with ``sequence`` and ``hash`` of
+    what is held, ``no-contract``, ``no-space``.
+    """
+    room = usage(database, entry.owner, after_notice=True).room
+    sequence, held = last(database, entry.owner, entry.device)
+    if 0 < entry.sequence <= sequence:
+        _same(database, entry, sequence, held)
+    else:
+        begins = head.first == entry.sequence
+        if sequence and not begins and (entry.sequence != sequence + 1 or entry.previous != held):
+            raise _conflict("the entry does not follow the last one that is held", sequence, held)
+        if not sequence and entry.sequence == 1 and entry.previous != NOTHING_BEFORE:
+            raise _conflict("a first entry has nothing before it", 0, NOTHING_BEFORE)
+        _insert(database, entry, room)
+        sequence = entry.sequence
+    _advance_head(database, entry, head, signed_head)
+    return sequence
+
+
+def last(database: sqlite3.Connection, owner: bytes, device: bytes) -> tuple[int, bytes]:
+    """Sequence and hash of the last entry of one device; 0 and zeros when there is none."""
+    row = database.execute(
+        "SELECT sequence, hash FROM log WHERE customer=? AND device=? ORDER BY sequence DESC LIMIT 1", (owner, device)
+    ).fetchone()
+    return (row[0], row[1]) if row is not None else (0, NOTHING_BEFORE)
+
+
+def _same(database: sqlite3.Connection, entry: Entry, sequence: int, held: bytes) -> None:
+    row = database.execute(
+        "SELECT hash FROM log WHERE customer=? AND device=? AND sequence=?", (entry.owner, entry.device, entry.sequence)
+    ).fetchone()
+    if row is None or row[0] != entry.hash:
+        raise _conflict("another entry is held under this sequence", sequence, held)
+
+
+def _insert(database: sqlite3.Connection, entry: Entry, room: int) -> None:
+    (log_bytes,) = database.execute("SELECT log_bytes FROM customers WHERE fingerprint=?", (entry.owner,)).fetchone()
+    allowed = LOG_ALLOWANCE + room // 32
+    if log_bytes + len(entry.data) > allowed:
+        raise BitDustError("no-space", f"the catalog log has {log_bytes} bytes of {allowed} that are allowed")
+    database.execute(
+        "INSERT INTO log VALUES(?, ?, ?, ?, ?)", (entry.owner, entry.device, entry.sequence, entry.hash, entry.data)
+    )
+    database.execute(
+        "UPDATE customers SET log_bytes = log_bytes + ? WHERE fingerprint=?", (len(entry.data), entry.owner)
+    )
+
+
+def _advance_head(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: bytes) -> None:
+    if head.sequence != entry.sequence:
+        return
+    if head.hash != entry.hash:
+        raise BitDustError("bad-signature", "the head names another hash than the entry has")
+    row = database.execute(
+        "SELECT sequence FROM heads WHERE customer=? AND device=?", (entry.owner, entry.device)
+    ).fetchone()
+    if row is None or row[0] < head.sequence:
+        database.execute(
+            "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?)", (entry.owner, entry.device, head.sequence, signed_head)
+        )
+        _forget_covered(database, head)
+
+
+def _forget_covered(database: sqlite3.Connection, head: Head) -> None:
+    """The log is here from its beginning to its end: what its snapshot stands for need not be kept any more."""
+    last_of = {covered["device"]: covered["sequence"] for covered in head.covers or ()}
+    if head.first is not None:
+        last_of[head.device] = head.first - 1
+    for device, sequence in last_of.items():
+        where = (head.owner, device, sequence)
+        freed = database.execute(
+            "SELECT sum(length(entry)) FROM log WHERE customer=? AND device=? AND sequence<=?", where
+        ).fetchone()[0]
+        if freed:
+            database.execute("DELETE FROM log WHERE customer=? AND device=? AND sequence<=?", where)
+            database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, head.owner))
+
+
+def _conflict(text: str, sequence: int, held: bytes) -> BitDustError:
+    return BitDustError("conflict", text, sequence=sequence, hash=held)
+
+
+def entries(database: sqlite3.Connection, owner: bytes, device: bytes, first: int, most: int) -> list[bytes]:
+    """Entries from sequence ``first`` on, as many as fit ``most`` bytes, and one at least where there is one."""
+    rows = database.execute(
+        "SELECT entry FROM log WHERE customer=? AND device=? AND sequence>=? ORDER BY sequence LIMIT 10000",
+        (owner, device, first),
+    )
+    found: list[bytes] = []
+    room = min(most, MOST_LOG)
+    for (entry,) in rows:
+        room -= len(entry)
+        if room < 0 and found:
+            break
+        found.append(entry)
+    return found
+
+
+def heads(database: sqlite3.Connection, owner: bytes) -> list[bytes]:
+    """The newest signed head of each device."""
+    rows = database.execute("SELECT signed FROM heads WHERE customer=? ORDER BY device", (owner,))
+    return [signed for (signed,) in rows]
+
+
+def keep_record(database: sqlite3.Connection, owner: bytes, kind: str, revision: int, signed: bytes) -> int:
+    """Keep the highest revision of a record; the result is the revision kept.
+
+    Raises `BitDustError` ``stale`` with the kept ``revision``, ``conflict`` for other bytes under the same one.
+    """
+    usage(database, owner, after_notice=True)
+    row = database.execute("SELECT revision, signed FROM records WHERE customer=? AND kind=?", (owner, kind)).fetchone()
+    if row is not None and revision < row[0]:
+        raise BitDustError("stale", f"revision {row[0]} is kept already", revision=row[0])
+    if row is not None and revision == row[0] and signed != row[1]:
+        raise BitDustError("conflict", f"another {kind} with revision {revision} is kept", revision=revision)
+    if row is None or revision > row[0]:
+        database.execute("INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?)", (owner, kind, revision, signed))
+    return revision
+
+
+def record(database: sqlite3.Connection, owner: bytes, kind: str) -> bytes | None:
+    """The signed record that is kept."""
+    row = database.execute("SELECT signed FROM records WHERE customer=? AND kind=?", (owner, kind)).fetchone()
+    return row[0] if row is not None else None

@@ -1,0 +1,367 @@
+"""The supplier's store: everything that a node keeps for its customers, and who may have it back.
+
+`SupplierStore` joins the parts: contracts, pieces, logs and records, deleting, the scan at start, and the group commit
+that writes all of it (`bitdust.disk.commit`). A fingerprint given to a method must be proven by a session;
+signatures of records are checked by the caller (`rows`). A Deferred fires after the disk has it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.customers.contracts import RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
+from bitdust.customers.database import PieceState, open_database
+from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
+from bitdust.customers.logs import Entry, append, entries, heads, keep_record, record
+from bitdust.customers.pieces import (
+    FoundPiece,
+    PieceIntake,
+    PieceName,
+    Pieces,
+    RunInThread,
+    Usage,
+    record_of,
+)
+from bitdust.customers.scan import ScanReport, piece_is_whole, scan
+from bitdust.disk.commit import GroupCommit
+from bitdust.disk.disk import Disk
+from bitdust.disk.reserve import reserved
+from bitdust.formats.orders import DeleteOrder
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import is_global_id
+from bitdust.wire.records import Head, PackRecord
+
+DONATED = "services/supplier/donated-space"
+
+
+class StoreWorld(Protocol):
+    """The part of `bitdust.world.World` that the store needs."""
+
+    @property
+    def wall(self) -> Callable[[], float]: ...
+
+    @property
+    def entropy(self) -> Callable[[int], bytes]: ...
+
+    @property
+    def run_in_thread(self) -> RunInThread: ...
+
+
+class StoreSettings(Protocol):
+    """Sizes are in bytes."""
+
+    def get(self, key: str) -> Any: ...
+
+
+@frozen
+class TestedPiece:
+    """One piece that was read again from the disk."""
+
+    name: PieceName
+    state: PieceState
+    size: int
+
+
+@frozen
+class Listed:
+    """One page of a customer's pieces: ``(pack, number, bytes)``."""
+
+    pieces: list[tuple[bytes, int, int]]
+    more: bool
+
+
+@frozen
+class Totals:
+    """Bytes and numbers over all customers; ``promised`` counts what is set aside."""
+
+    donated: int
+    promised: int
+    used: int
+    log_bytes: int
+    customers: int
+    disk_free: int
+
+
+class SupplierStore:
+    """I keep pieces, logs, rings, families and contracts of my customers. `start` first, `stop` last."""
+
+    def __init__(
+        self,
+        world: StoreWorld,
+        settings: StoreSettings,
+        folder: Path,
+        *,
+        supplier: Callable[[], bytes] = lambda: bytes(32),
+        is_retiring: Callable[[], bool] = lambda: False,
+        disk: Disk | None = None,
+        database: Path | None = None,
+        reserve_percent: Callable[[], int] = lambda: 0,
+        most_pieces: int = 512,
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self.folder = folder
+        self._path = database or folder.with_name("customers.db")
+        self._disk = disk or Disk()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._commits = GroupCommit(world.run_in_thread, self._disk, self._write_connection)
+        self._reserve_percent = reserve_percent
+        self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits, self.disk_free, most_pieces)
+        self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy, is_retiring)
+        self._heard: dict[bytes, float] = {}
+
+    def start(self) -> "Deferred[ScanReport]":
+        """Open the database and look after the disk; see `bitdust.customers.scan`."""
+        return self._world.run_in_thread(self._open)
+
+    def _open(self) -> ScanReport:
+        self._disk.make_folder(self.folder)
+        self._writer, self._reader = open_database(self._path)
+        return scan(self._writer, self._disk, self.folder)
+
+    def stop(self) -> "Deferred[None]":
+        """Fires when everything that was begun is written and the files are closed."""
+        return self._commits.when_idle().addCallback(lambda _: self._close())
+
+    def _close(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        self._reader = self._writer = None
+
+    def _write_connection(self) -> sqlite3.Connection:
+        if self._writer is None:
+            raise BitDustError("busy", "the supplier's store is not open")
+        return self._writer
+
+    @property
+    def _read(self) -> sqlite3.Connection:
+        if self._reader is None:
+            raise BitDustError("busy", "the supplier's store is not open")
+        return self._reader
+
+    @property
+    def is_open(self) -> bool:
+        return self._reader is not None
+
+    def donated(self) -> int:
+        """Bytes of the setting ``services/supplier/donated-space``."""
+        return int(self._settings.get(DONATED))
+
+    def disk_free(self) -> int:
+        """Bytes that may still be written where the pieces lie: what shall stay free does not count."""
+        percent = self._reserve_percent()
+        kept_free = reserved(self._disk.total(self.folder), percent) if percent else 0
+        return max(0, self._disk.free(self.folder) - kept_free)
+
+    def _now(self) -> int:
+        return int(self._world.wall())
+
+    # contracts
+
+    def request(self, customer: Customer, wish: Wish) -> "Deferred[Kept]":
+        """Give, renew or resize a promise; ``is_new`` tells which. Fails ``no-space`` and leaves what was there."""
+        return Deferred.fromCoroutine(self._request(customer, wish))
+
+    async def _request(self, customer: Customer, wish: Wish) -> Kept:
+        now = self._now()
+        kept: Kept = await self._commits.change(lambda database: self.contracts.request(database, customer, wish, now))
+        self._heard[customer.fingerprint] = now
+        try:
+            await self._world.run_in_thread(self._link, kept)
+        except OSError:
+            return kept  # the link is a convenience for people; the folder is made with the first piece
+        return kept
+
+    def _link(self, kept: Kept) -> None:
+        """``customers/alice@host`` leads to her pieces, for people; the first who shows a name has the link."""
+        target = kept.contract.customer.hex()
+        self._disk.make_folder(self.folder / target)
+        link = self.folder / kept.global_id
+        if is_global_id(kept.global_id) and not os.path.lexists(link):
+            link.symlink_to(target)
+
+    def cancel(self, customer: bytes, contract: bytes) -> "Deferred[Kept]":
+        """The customer leaves; its pieces stay until ``Kept.until``."""
+        return self._commits.change(lambda db: self.contracts.cancel(db, customer, contract))
+
+    def retire(self) -> "Deferred[None]":
+        """Take no more pieces from anybody."""
+        return self._commits.change(self.contracts.retire)
+
+    def stay(self) -> "Deferred[None]":
+        """Undo `retire`."""
+        return self._commits.change(self.contracts.stay)
+
+    def reject(self, customer: bytes) -> "Deferred[Kept]":
+        """Take no more pieces from one customer; what it has stays for its grace. Fails ``no-contract``."""
+        return self._commits.change(lambda db: self.contracts.reject(db, customer))
+
+    def erase(self, customer: bytes) -> "Deferred[int]":
+        """Erase the pieces of a rejected customer now; fires with freed bytes."""
+        return self._forget(customer, lambda database: self.contracts.erase(database, customer))
+
+    def set_idle(self, customer: bytes) -> "Deferred[None]":
+        """Stop to set room aside for a customer that was not heard for long; its pieces stay."""
+        return self._commits.change(lambda db: self.contracts.set_state(db, customer, ContractState.IDLE))
+
+    def contract_of(self, customer: bytes) -> Kept | None:
+        """The promise to a customer, in whichever state."""
+        return self.contracts.of(self._read, customer)
+
+    def customers(self) -> list[Kept]:
+        """All promises."""
+        return self.contracts.all(self._read)
+
+    def holdings(self, customer: bytes) -> tuple[int, int]:
+        """How many pieces of a customer are known here, and the bytes of those that the disk has lost."""
+        row = self._read.execute(
+            "SELECT count(*), coalesce(sum(CASE WHEN state=? THEN size END), 0) FROM pieces WHERE customer=?",
+            (PieceState.MISSING, customer),
+        ).fetchone()
+        return row[0], row[1]
+
+    def touch(self, customer: bytes) -> "Deferred[None] | None":
+        """The customer was heard: renew its term, at most once an hour; None when nothing was written."""
+        now = self._world.wall()
+        heard = self._heard.get(customer)
+        if (heard is not None and now - heard < RENEW_AFTER) or self.contract_of(customer) is None:
+            return None
+        self._heard[customer] = now
+        return self._commits.change(lambda db: self.contracts.renew(db, customer, int(now)))
+
+    def announce(self, customer: bytes) -> "Deferred[None]":
+        """The grace of a contract whose term is over begins now."""
+        return self._commits.change(lambda db: self.contracts.announce(db, customer, self._now()))
+
+    def purge(self, customer: bytes) -> "Deferred[int]":
+        """Forget a customer whose announced grace is over; fires with freed bytes, 0 when it is too early."""
+        now = self._now()
+        return self._forget(customer, lambda database: self.contracts.purge(database, customer, now))
+
+    def end(self, customer: bytes, contract: bytes) -> "Deferred[int]":
+        """Erase everything of a customer on its signed word, which the caller has checked; fires with freed bytes."""
+        return self._forget(customer, lambda database: self.contracts.end(database, customer, contract))
+
+    def _forget(
+        self, customer: bytes, forget: Callable[[sqlite3.Connection], list[tuple[bytes, int, int]]]
+    ) -> "Deferred[int]":
+        def choose(database: sqlite3.Connection) -> list[tuple[PieceName, int]]:
+            return [(PieceName(customer, pack, number), size) for pack, number, size in forget(database)]
+
+        self._heard.pop(customer, None)
+        return self._remove(RemovePieces(self._disk, self.folder, choose))
+
+    def _remove(self, job: RemovePieces) -> "Deferred[int]":
+        return Deferred.fromCoroutine(self._removed(job))
+
+    async def _removed(self, job: RemovePieces) -> int:
+        freed: int = await self._commits.run(job)
+        if job.names:
+            await self._commits.change(lambda database: forget_garbage(database, job.names))
+        return freed
+
+    # pieces
+
+    def receive(self, name: PieceName, pack: PackRecord, signed: bytes) -> PieceIntake:
+        """Begin to take a piece whose record was verified. Raises no-contract, no-space, conflict, busy, bad-field."""
+        if name.customer != pack.owner or name.pack != pack.pack or not 0 <= name.number < len(pack.roots):
+            raise BitDustError("bad-field", "the piece does not belong to this record")
+        if len(pack.roots) != pack.scheme.n:
+            raise BitDustError("bad-field", "the record has another number of roots than of pieces")
+        return self.pieces.receive(self._read, name, pack, signed)
+
+    def find(self, name: PieceName, offset: int = 0, length: int = 0) -> "Deferred[FoundPiece]":
+        """Fires with part of a piece; fails with not-found, bad-field."""
+        return self.pieces.find(self._read, name, offset, length)
+
+    def usage(self, customer: bytes) -> Usage:
+        """Bytes used and promised. Raises no-contract."""
+        kept = self.contract_of(customer)
+        if kept is None:
+            raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
+        return Usage(kept.used, kept.contract.room)
+
+    def listing(self, customer: bytes, after: bytes, most: int) -> Listed:
+        """Kept pieces in order of packs, from the pack behind ``after``; a pack is never split over two pages."""
+        rows = self._read.execute(
+            "SELECT pack, number, size FROM pieces WHERE customer=? AND pack>? AND state=?"
+            " ORDER BY pack, number LIMIT ?",
+            (customer, after, PieceState.KEPT, most + 64),
+        ).fetchall()
+        end = most
+        while end < len(rows) and rows[end][0] == rows[end - 1][0]:
+            end += 1
+        return Listed(rows[:end], len(rows) > end)
+
+    def delete(self, order: DeleteOrder) -> "Deferred[int]":
+        """Carry out the owner's verified order; fires with freed bytes."""
+        return self._remove(RemovePieces(self._disk, self.folder, lambda database: obey(database, order)))
+
+    # catalog logs and records
+
+    def append(self, entry: Entry, head: Head, signed_head: bytes) -> "Deferred[int]":
+        """Add a log entry; fires with the last sequence held; fails conflict, no-space, no-contract."""
+        return self._commits.change(lambda database: append(database, entry, head, signed_head))
+
+    def entries(self, customer: bytes, device: bytes, first: int, most: int) -> list[bytes]:
+        return entries(self._read, customer, device, first, most)
+
+    def heads(self, customer: bytes) -> list[bytes]:
+        return heads(self._read, customer)
+
+    def keep_record(self, customer: bytes, kind: str, revision: int, signed: bytes) -> "Deferred[int]":
+        """Keep a key ring or family; fires with the revision kept; fails stale, conflict, no-contract."""
+        return self._commits.change(lambda database: keep_record(database, customer, kind, revision, signed))
+
+    def record(self, customer: bytes, kind: str) -> bytes | None:
+        """The newest signed record of a kind."""
+        return record(self._read, customer, kind)
+
+    # looking after it all
+
+    def totals(self) -> Totals:
+        """Figures of the donated space."""
+        kept = self.customers()
+        return Totals(
+            donated=self.donated(),
+            promised=sum(one.held for one in kept),
+            used=sum(one.used for one in kept),
+            log_bytes=sum(one.log_bytes for one in kept),
+            customers=len(kept),
+            disk_free=self.disk_free(),
+        )
+
+    def test_after(self, last: PieceName | None) -> "Deferred[TestedPiece | None]":
+        """Read the next piece after ``last`` again and mark it if it is gone or damaged; None at the end."""
+        return Deferred.fromCoroutine(self._test_after(last))
+
+    async def _test_after(self, last: PieceName | None) -> TestedPiece | None:
+        row = self._read.execute(
+            "SELECT customer, pack, number, size, state, record FROM pieces"
+            " WHERE (customer, pack, number) > (?, ?, ?) ORDER BY customer, pack, number LIMIT 1",
+            last.key if last is not None else (b"", b"", -1),
+        ).fetchone()
+        if row is None:
+            return None
+        name, size, state = PieceName(*row[:3]), row[3], PieceState(row[4])
+        now: PieceState = await self._world.run_in_thread(self._test, name, size, row[5])
+        if now != state:
+            await self.pieces.mark(name, now)
+        return TestedPiece(name, now, size)
+
+    def _test(self, name: PieceName, size: int, signed: bytes) -> PieceState:
+        try:
+            root = record_of(signed).roots[name.number]
+            whole = piece_is_whole(self._disk, name.path(self.folder), size, root)
+        except FileNotFoundError:
+            return PieceState.MISSING
+        except OSError:
+            return PieceState.DAMAGED
+        return PieceState.KEPT if whole else PieceState.DAMAGED

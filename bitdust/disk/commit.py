@@ -1,0 +1,198 @@
+"""Many writes, one commit: jobs that come while the disk is busy share the next transaction and folder syncs.
+
+A batch runs in a thread, one at a time:
+
+1. every job prepares (bytes of small files go to their temporary names and are synced),
+2. one transaction with ``synchronous=FULL`` applies all of them, each behind a savepoint of its own,
+3. every job finishes (renames), each touched folder is synced once,
+4. what could not finish is undone in a second transaction.
+
+Only then the Deferreds fire. A crash after step 2 leaves rows whose temporary files are whole: the scan at the next
+start finishes them (`bitdust.customers.scan`).
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import define, frozen
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from bitdust.disk.disk import Disk, disk_error
+from bitdust.wire.errors import BitDustError
+
+MAX_BATCH = 256
+
+
+class Job:
+    """One write. A job that needs only the database overrides `apply` alone."""
+
+    folder: Path | None = None
+    """Synced after `finish`, once for all jobs of a batch that name it."""
+
+    def prepare(self) -> None:
+        """Before the transaction: bring bytes to the disk under a temporary name."""
+
+    def apply(self, database: sqlite3.Connection) -> Any:
+        """Inside the transaction; the result is what the job's Deferred fires with."""
+
+    def finish(self) -> None:
+        """After the transaction: give files their names."""
+
+    def undo(self, database: sqlite3.Connection) -> None:
+        """`finish` or the folder's sync failed: take back what `apply` did."""
+
+
+@frozen
+class Change(Job):
+    """A job of one function over the database."""
+
+    call: Callable[[sqlite3.Connection], Any]
+
+    def apply(self, database: sqlite3.Connection) -> Any:
+        return self.call(database)
+
+
+@define
+class _Outcome:
+    job: Job
+    result: Any = None
+    error: BitDustError | None = None
+
+    def attempt(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Run one step unless an earlier one failed; a failure of the disk becomes this job's error."""
+        if self.error is not None:
+            return None
+        try:
+            return call(*arguments)
+        except (OSError, sqlite3.Error) as error:
+            self.error = disk_error(error)
+        except BitDustError as error:
+            self.error = error
+        return None
+
+
+class GroupCommit:
+    """I queue jobs and write them in batches; `run` fires after the batch is on the disk."""
+
+    def __init__(
+        self, run_in_thread: Callable[..., "Deferred[Any]"], disk: Disk, connect: Callable[[], sqlite3.Connection]
+    ) -> None:
+        self._run_in_thread = run_in_thread
+        self._disk = disk
+        self._connect = connect
+        self._waiting: list[tuple[Job, Deferred[Any]]] = []
+        self._idle: list[Deferred[None]] = []
+        self._busy = False
+
+    def run(self, job: Job) -> "Deferred[Any]":
+        """Fires with what the job's `apply` returned, or fails with a `BitDustError`."""
+        done: Deferred[Any] = Deferred()
+        self._waiting.append((job, done))
+        self._next()
+        return done
+
+    def change(self, call: Callable[[sqlite3.Connection], Any]) -> "Deferred[Any]":
+        """`run` for a function over the database."""
+        return self.run(Change(call))
+
+    def when_idle(self) -> "Deferred[None]":
+        """Fires when nothing is being written."""
+        done: Deferred[None] = Deferred()
+        self._idle.append(done)
+        self._next()
+        return done
+
+    def _next(self) -> None:
+        if self._busy:
+            return
+        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        if not batch:
+            idle, self._idle = self._idle, []
+            for done in idle:
+                done.callback(None)
+            return
+        self._busy = True
+        jobs = [job for job, _ in batch]
+        running = self._run_in_thread(write_batch, self._connect(), self._disk, jobs)
+        running.addCallbacks(self._written, self._broken, callbackArgs=(batch,), errbackArgs=(batch,))
+
+    def _written(self, outcomes: Sequence[_Outcome], batch: list[tuple[Job, "Deferred[Any]"]]) -> None:
+        self._busy = False
+        for (_, done), outcome in zip(batch, outcomes, strict=True):
+            if outcome.error is not None:
+                done.errback(outcome.error)
+            else:
+                done.callback(outcome.result)
+        self._next()
+
+    def _broken(self, failure: Failure, batch: list[tuple[Job, "Deferred[Any]"]]) -> None:
+        self._busy = False
+        for _, done in batch:
+            done.errback(failure)
+        self._next()
+
+
+def write_batch(database: sqlite3.Connection, disk: Disk, jobs: Sequence[Job]) -> list[_Outcome]:
+    """Runs in a thread; see the module's text."""
+    outcomes = [_Outcome(job) for job in jobs]
+    for outcome in outcomes:
+        outcome.attempt(outcome.job.prepare)
+    _transaction(database, outcomes, _apply)
+    applied = [outcome for outcome in outcomes if outcome.error is None]
+    for outcome in applied:
+        outcome.attempt(outcome.job.finish)
+    _sync_folders(disk, applied)
+    failed = [outcome for outcome in applied if outcome.error is not None]
+    if failed:
+        _transaction(database, failed, lambda outcome, connection: outcome.job.undo(connection))
+    return outcomes
+
+
+def _transaction(
+    database: sqlite3.Connection,
+    outcomes: Sequence[_Outcome],
+    step: Callable[[_Outcome, sqlite3.Connection], None],
+) -> None:
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        for outcome in outcomes:
+            step(outcome, database)
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        _roll_back(database)
+        for outcome in outcomes:
+            outcome.error = outcome.error or disk_error(error)
+    except BaseException:
+        _roll_back(database)
+        raise
+
+
+def _apply(outcome: _Outcome, database: sqlite3.Connection) -> None:
+    if outcome.error is not None:
+        return
+    database.execute("SAVEPOINT job")
+    outcome.result = outcome.attempt(outcome.job.apply, database)
+    if outcome.error is not None:
+        database.execute("ROLLBACK TO job")
+    database.execute("RELEASE job")
+
+
+def _roll_back(database: sqlite3.Connection) -> None:
+    if database.in_transaction:
+        database.execute("ROLLBACK")
+
+
+def _sync_folders(disk: Disk, outcomes: Sequence[_Outcome]) -> None:
+    by_folder: dict[Path, list[_Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.job.folder is not None and outcome.error is None:
+            by_folder.setdefault(outcome.job.folder, []).append(outcome)
+    for folder, touched in by_folder.items():
+        try:
+            disk.sync_folder(folder)
+        except OSError as error:
+            for outcome in touched:
+                outcome.error = disk_error(error)

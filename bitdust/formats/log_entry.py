@@ -1,0 +1,143 @@
+"""Entries of the catalog log: one hash-chained, encrypted list a device (``docs/formats.md``, section 7).
+
+Suppliers see owner, device, sequence and size of an entry, and that each names the hash of the one before; what it
+says is sealed under the master key's storage secret.
+"""
+
+import hashlib
+from typing import Any
+
+import zstandard
+from attrs import frozen
+
+from bitdust.crypt.sealing import open_entry, seal_entry
+from bitdust.formats.operations import OPS, Op
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.records import Head
+from bitdust.wire.schema import Bytes, Int, Struct, parse
+
+VERSION = 1
+MAX_ENTRY = 1024 * 1024
+MAX_PLAIN = 4 * 1024 * 1024
+NOTHING_BEFORE = bytes(32)
+_INFO = b"BitDust log 1"
+ENTRY = Struct(
+    {
+        "version": Int(VERSION, VERSION),
+        "owner": Bytes(32),
+        "device": Bytes(8),
+        "sequence": Int(1),
+        "previous": Bytes(32),
+        "epoch": Int(1, 2**31),
+        "sealed": Bytes(0, MAX_ENTRY),
+    }
+)
+_CONTENT = Struct({"lamport": Int(1), "time": Int(), "ops": OPS})
+
+
+@frozen
+class Content:
+    """What an entry says. ``lamport`` orders entries of several devices, ``time`` is milliseconds for people."""
+
+    lamport: int
+    time: int
+    ops: list[Op]
+
+
+@frozen
+class Entry:
+    """One entry as it is stored and sent."""
+
+    owner: bytes
+    device: bytes
+    sequence: int
+    previous: bytes
+    epoch: int
+    sealed: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> "Entry":
+        """Raises `WireError`."""
+        value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
+        del value["version"]
+        return cls(**value)
+
+    def _open_fields(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "owner": self.owner,
+            "device": self.device,
+            "sequence": self.sequence,
+            "previous": self.previous,
+            "epoch": self.epoch,
+        }
+
+    def aad(self) -> bytes:
+        """What the seal holds fast besides the content."""
+        return encode(self._open_fields())
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes; their hash names the entry."""
+        return encode(self._open_fields() | {"sealed": self.sealed})
+
+    def open(self, secret: bytes) -> Content:
+        """The content under the master key's storage secret of `epoch`. Raises `WireError`."""
+        packed = open_entry(secret, _INFO + self.device, self.sequence, self.aad(), self.sealed)
+        value = parse(_unpack(packed), _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
+        return Content(**value)
+
+
+def seal(unsealed: Entry, secret: bytes, content: Content) -> Entry:
+    """The entry with its content; raises `WireError` ``too-large``."""
+    plain = encode({"lamport": content.lamport, "time": content.time, "ops": content.ops})
+    packed = zstandard.ZstdCompressor(level=3).compress(plain)
+    sealed = seal_entry(secret, _INFO + unsealed.device, unsealed.sequence, unsealed.aad(), packed)
+    entry = Entry(unsealed.owner, unsealed.device, unsealed.sequence, unsealed.previous, unsealed.epoch, sealed)
+    if len(plain) > MAX_PLAIN or len(sealed) > MAX_ENTRY - 1024:
+        raise WireError("too-large", "the operations do not fit one log entry")
+    return entry
+
+
+def _unpack(packed: bytes) -> bytes:
+    try:
+        if not 0 <= zstandard.frame_content_size(packed) <= MAX_PLAIN:
+            raise WireError("too-large", "a log entry unpacks to more than is allowed")
+        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=MAX_PLAIN)
+    except zstandard.ZstdError as error:
+        raise WireError("malformed", f"a log entry cannot be unpacked: {error}") from error
+
+
+def hash_of(data: bytes) -> bytes:
+    """The name of an entry: SHA-256 of its bytes."""
+    return hashlib.sha256(data).digest()
+
+
+def check_chain(entries: list[bytes], owner: bytes, device: bytes, after: tuple[int, bytes] | None) -> list[Entry]:
+    """Parse entries that should follow each other.
+
+    ``after`` is sequence and hash of the entry before the first; None takes the first as it is (the start of a tail).
+    Raises `WireError` ``broken-chain``.
+    """
+    found: list[Entry] = []
+    for data in entries:
+        entry = Entry.parse(data)
+        if (entry.owner, entry.device) != (owner, device):
+            raise WireError("broken-chain", "a log entry of another owner or device")
+        if after is not None and (entry.sequence, entry.previous) != (after[0] + 1, after[1]):
+            raise WireError("broken-chain", f"entry {entry.sequence} does not follow entry {after[0]}")
+        after = (entry.sequence, hash_of(data))
+        found.append(entry)
+    return found
+
+
+@frozen
+class Begin:
+    """Where a log begins since its last compaction, and up to where it tells the logs of other devices too."""
+
+    first: int | None = None
+    covers: list[dict[str, Any]] | None = None
+
+
+def head_of(owner: bytes, device: bytes, sequence: int, digest: bytes, wall: float, begin: Begin) -> Head:
+    """The unsigned end of a log."""
+    return Head(owner, device, sequence, digest, int(wall), begin.first, begin.covers or None)

@@ -1,0 +1,1 @@
+"""Who is in touch with this node, and how this node is found."""

@@ -1,0 +1,1 @@
+"""The catalog: what I have stored, and the rows that show it."""

@@ -1,0 +1,239 @@
+"""Operations become rows. Every rule here gives the same rows in whichever order the operations come.
+
+Items, versions, packs and ``gone`` only ever appear. A tombstone hides what was written before it, by (lamport,
+device); what another device wrote later, not knowing of the tombstone, comes back into view together with the folders
+above it: two devices that disagree keep the data.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import frozen
+
+from bitdust.formats.operations import Op, record_of
+from bitdust.storage.catalog.database import PackState, set_base
+from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.names import split_version
+
+MAX_EXTENTS = 256 * 1024 * 1024
+_ITEMS = 100_000_000
+
+
+@frozen
+class Stamp:
+    """Where an operation stands in the one order of all entries."""
+
+    owner: bytes
+    lamport: int
+    device: bytes
+    sequence: int
+
+    @property
+    def order(self) -> tuple[int, bytes]:
+        return (self.lamport, self.device)
+
+
+def apply_all(database: sqlite3.Connection, ops: Iterable[Op], stamp: Stamp) -> None:
+    """Apply the operations of one entry inside the caller's transaction."""
+    for op in ops:
+        _APPLY[op["op"]](database, op, stamp)
+
+
+def _apply_pack(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    record = record_of(op, stamp.owner)
+    insert_pack(
+        database, record.pack, op["key"], op["epoch"], record.to_body(), op["names"], op["lengths"], record.size,
+        record.scheme.n, PackState.HELD, stamp.sequence, 0,
+    )  # fmt: skip
+    database.execute("UPDATE packs SET logged=1 WHERE pack=?", (record.pack,))
+    if database.execute("SELECT 1 FROM tombstones WHERE name=?", (record.pack.hex(),)).fetchone():
+        _bury_pack(database, record.pack)
+
+
+def insert_pack(
+    database: sqlite3.Connection,
+    pack: bytes,
+    key: str,
+    epoch: int,
+    record: bytes,
+    names: bytes,
+    lengths: list[int],
+    size: int,
+    n: int,
+    state: PackState,
+    logged: int,
+    time: int,
+) -> None:
+    """A row for the pack and its chunks' places in the index; a pack that is known already stays as it is."""
+    known = database.execute(
+        "INSERT OR IGNORE INTO packs VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        (pack, key, epoch, size, record, names, encode(lengths), state, n, logged, time),
+    )
+    if known.rowcount:
+        database.executemany(
+            "INSERT OR IGNORE INTO chunks VALUES(?, ?, ?)",
+            ((names[16 * number : 16 * number + 16], pack, number) for number in range(len(lengths))),
+        )
+
+
+def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    database.execute(
+        "INSERT OR IGNORE INTO items(path, parent, name, type, key, lamport, device, time)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+        (op["path"], op["parent"], op["name"], op["type"], op["key"], stamp.lamport, stamp.device, op["time"]),
+    )
+    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (op["path"],)).fetchone()
+    if row is not None:
+        database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*row, op["path"]))
+    label = database.execute("SELECT label FROM labels WHERE path=?", (op["path"],)).fetchone()
+    if label is not None:
+        database.execute("UPDATE items SET label=? WHERE path=?", (label[0], op["path"]))
+    _refresh(database, op["path"])
+    _refresh(database, op["parent"])
+
+
+def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    path, version, extents = op["path"], op["version"], op.get("extents") or []
+    if op.get("start"):
+        row = database.execute("SELECT extents FROM versions WHERE path=? AND version=?", (path, version)).fetchone()
+        known = extents_of(row[0]) if row is not None else []
+        if len(known) != op["start"]:
+            return
+        whole = encode(known + extents)
+        database.execute("UPDATE versions SET extents=? WHERE path=? AND version=?", (whole, path, version))
+    else:
+        dead = _is_dead(database, path, version, stamp)
+        database.execute(
+            "INSERT OR IGNORE INTO versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, version, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents), stamp.lamport,
+             stamp.device, stamp.sequence, dead),
+        )  # fmt: skip
+    database.executemany(
+        "INSERT OR IGNORE INTO version_packs VALUES(?, ?, ?)", ((extent[0], path, version) for extent in extents)
+    )
+    _refresh(database, path)
+
+
+def _is_dead(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> bool:
+    if database.execute("SELECT 1 FROM tombstones WHERE name=?", (f"{path}/{version}",)).fetchone():
+        return True
+    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (path,)).fetchone()
+    return row is not None and (row[0], bytes(row[1])) >= stamp.order
+
+
+def _apply_gone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    database.execute("INSERT OR IGNORE INTO gone VALUES(?, ?)", (op["path"], op["version"]))
+
+
+def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    for name in sorted(op["names"], key=lambda name: -name.count("/")):
+        if not _note_tombstone(database, name, op["time"], stamp):
+            continue
+        path, version = split_version(name)
+        if version is None:
+            database.execute(
+                "UPDATE versions SET dead=1 WHERE path=? AND (lamport<? OR (lamport=? AND device<=?))",
+                (path, stamp.lamport, stamp.lamport, stamp.device),
+            )
+            database.execute(
+                "UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (stamp.lamport, stamp.device, path)
+            )
+        else:
+            database.execute("UPDATE versions SET dead=1 WHERE path=? AND version=?", (path, version))
+        _refresh(database, path)
+    for pack in op["packs"]:
+        _note_tombstone(database, pack.hex(), op["time"], stamp)
+        _bury_pack(database, pack)
+
+
+def _note_tombstone(database: sqlite3.Connection, name: str, time: int, stamp: Stamp) -> bool:
+    """Keep the latest tombstone of a name; False when a later one is known."""
+    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (name,)).fetchone()
+    if row is not None and (row[0], bytes(row[1])) >= stamp.order:
+        return False
+    database.execute(
+        "INSERT OR REPLACE INTO tombstones VALUES(?, ?, ?, ?, ?)",
+        (name, stamp.lamport, stamp.device, stamp.sequence, time),
+    )
+    return True
+
+
+def _bury_pack(database: sqlite3.Connection, pack: bytes) -> None:
+    """A dead pack's chunks are stored anew when they are met again; a living version that needs it keeps it."""
+    database.execute("UPDATE packs SET state=? WHERE pack=? AND state<>?", (PackState.DEAD, pack, PackState.LOST))
+    _forget_chunks(database, pack)
+
+
+def _forget_chunks(database: sqlite3.Connection, pack: bytes) -> None:
+    row = database.execute("SELECT names FROM packs WHERE pack=?", (pack,)).fetchone()
+    names = row[0] if row is not None else b""
+    database.executemany(
+        "DELETE FROM chunks WHERE name=? AND pack=?",
+        ((names[start : start + 16], pack) for start in range(0, len(names), 16)),
+    )
+
+
+def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:
+    """Its pieces did not survive here before anybody had enough of them: its bytes get a new pack."""
+    database.execute("UPDATE packs SET state=? WHERE pack=?", (PackState.LOST, pack))
+    _forget_chunks(database, pack)
+
+
+def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """From here on nobody needs what the logs said up to these entries."""
+    for head in op["heads"]:
+        set_base(database, head["device"], head["sequence"], head["hash"])
+
+
+def _apply_earlier(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """What was said before counts as if it came from there."""
+    apply_all(database, op["ops"], Stamp(stamp.owner, op["lamport"], op["device"], op["sequence"]))
+
+
+def _apply_label(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """The latest label counts, whether its item is known already or comes later."""
+    row = database.execute("SELECT lamport, device FROM labels WHERE path=?", (op["path"],)).fetchone()
+    if row is not None and (row[0], bytes(row[1])) >= stamp.order:
+        return
+    database.execute(
+        "INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (op["path"], op["label"], stamp.lamport, stamp.device)
+    )
+    database.execute("UPDATE items SET label=? WHERE path=?", (op["label"], op["path"]))
+
+
+def _refresh(database: sqlite3.Connection, path: str) -> None:
+    """Whether an item is out of view, and what that means for the folders above it."""
+    while path:
+        row = database.execute("SELECT parent, dead_lamport, dead FROM items WHERE path=?", (path,)).fetchone()
+        if row is None:
+            return
+        parent, buried, before = row
+        dead = buried >= 0 and not (
+            database.execute("SELECT 1 FROM versions WHERE path=? AND dead=0 LIMIT 1", (path,)).fetchone()
+            or database.execute("SELECT 1 FROM items WHERE parent=? AND dead=0 LIMIT 1", (path,)).fetchone()
+        )
+        if dead == bool(before):
+            return
+        database.execute("UPDATE items SET dead=? WHERE path=?", (dead, path))
+        path = parent
+
+
+def extents_of(data: bytes) -> list[list[Any]]:
+    """The ``[pack, first chunk, count]`` of a version's row. Raises `WireError` for a damaged one."""
+    value = decode(bytes(data), MAX_EXTENTS, _ITEMS)
+    if type(value) is not list:
+        raise WireError("malformed", "the extents of a version are damaged")
+    return value
+
+
+_APPLY = {
+    "pack": _apply_pack,
+    "item": _apply_item,
+    "version": _apply_version,
+    "gone": _apply_gone,
+    "tombstone": _apply_tombstone,
+    "snapshot": _apply_snapshot,
+    "earlier": _apply_earlier,
+    "label": _apply_label,
+}

@@ -1,0 +1,46 @@
+"""Figures of the catalog for people and monitoring: how much there is, how much of it is safe, since when."""
+
+import sqlite3
+from typing import Any
+
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.wire.names import version_time
+
+NEWEST = 2_000
+"""So many of the newest versions are looked through for one that is whole: the answer must not take seconds."""
+
+
+def pieces(database: sqlite3.Connection) -> dict[str, int]:
+    """Pieces ``due`` and ``acknowledged``, those that ``waiting`` in the spool and their bytes, those ``missing``."""
+    due, acked, packs = database.execute(
+        "SELECT coalesce(sum(n), 0), coalesce(sum(acked), 0), count(*) FROM packs WHERE state<=?", (PackState.HELD,)
+    ).fetchone()
+    query = "SELECT count(*), coalesce(sum(size), 0) FROM pieces WHERE state<>1 AND state=?"
+    waiting, spool_bytes = database.execute(query, (PieceState.WAITING,)).fetchone()
+    missing, _ = database.execute(query, (PieceState.MISSING,)).fetchone()
+    return {
+        "packs": packs,
+        "due": due,
+        "acknowledged": acked,
+        "waiting": waiting,
+        "missing": missing,
+        "spool_bytes": spool_bytes,
+    }
+
+
+def newest_whole(database: sqlite3.Connection) -> float | None:
+    """When the newest version was made of which every piece was acknowledged, in seconds since 1970."""
+    row = database.execute(
+        "SELECT version FROM (SELECT path, version FROM versions WHERE dead=0 ORDER BY version DESC LIMIT ?) v"
+        " WHERE NOT EXISTS (SELECT 1 FROM version_packs x JOIN packs p ON p.pack=x.pack"
+        " WHERE x.path=v.path AND x.version=v.version AND p.acked<p.n) ORDER BY version DESC LIMIT 1",
+        (NEWEST,),
+    ).fetchone()
+    return version_time(row[0]) if row is not None else None
+
+
+def safety(database: sqlite3.Connection) -> dict[str, Any]:
+    """``files`` with a version, when the newest ``reliable`` one was made, and pieces ``waiting`` or missing."""
+    (files,) = database.execute("SELECT count(DISTINCT path) FROM versions WHERE dead=0").fetchone()
+    found = pieces(database)
+    return {"files": files, "reliable": newest_whole(database), "waiting": found["waiting"] + found["missing"]}

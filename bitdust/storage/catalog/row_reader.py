@@ -1,0 +1,55 @@
+"""Lists are read in a thread, so that the node answers others meanwhile."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.paths import Target
+from bitdust.storage.catalog.row_facts import FolderFigures
+from bitdust.storage.catalog.rows import Owner, Part, Row, Rows
+from bitdust.storage.ports import StorageWorld
+
+T = TypeVar("T")
+
+
+class RowReader:
+    """I read rows of one catalog; what I added up for folders is good until the catalog changes."""
+
+    def __init__(self, world: StorageWorld, catalog: Catalog) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._added_up = (catalog.revision, FolderFigures())
+
+    def here(self, owner: Owner) -> Rows:
+        """For single rows, at once."""
+        return Rows(self._catalog.read, owner, self._figures())
+
+    async def listed(self, owner: Owner, target: Target, recursive: bool, part: Part) -> list[Row]:
+        """Rows of a folder, or one file."""
+        return await self._in_thread(owner, lambda rows: rows.listed(target, recursive, part))
+
+    async def gather(self, owner: Owner, shape: Callable[[Row], Iterable[T]]) -> list[T]:
+        """What ``shape`` makes, in the thread, of the row of each item; one page of rows is in memory at a time."""
+        everything = Target("", None)
+
+        def read(rows: Rows) -> list[T]:
+            return [made for page in rows.pages(everything, True) for row in page for made in shape(row)]
+
+        return await self._in_thread(owner, read)
+
+    async def _in_thread(self, owner: Owner, read: Callable[[Rows], list[T]]) -> list[T]:
+        figures = self._figures()
+
+        def over_a_connection_of_its_own() -> list[T]:
+            with contextlib.closing(self._catalog.another_reader()) as database:
+                return read(Rows(database, owner, figures))
+
+        found: list[T] = await self._world.run_in_thread(over_a_connection_of_its_own)
+        return found
+
+    def _figures(self) -> FolderFigures:
+        """A list that is still being read when the catalog changes goes on with figures that nobody else gets."""
+        if self._added_up[0] != self._catalog.revision:
+            self._added_up = (self._catalog.revision, FolderFigures())
+        return self._added_up[1]

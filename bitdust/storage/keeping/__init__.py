@@ -1,0 +1,1 @@
+"""The round that keeps everything stored whole."""

@@ -1,0 +1,206 @@
+"""What suppliers say that they hold, compared with what the catalog believes.
+
+A supplier's word can only make the node more careful or save it work: a piece that it lists is checked against its
+root when it is fetched, and a piece that it does not list counts as missing from then on. It speaks for the pieces of
+its own place alone: what waits here for others does not go because one supplier says that it has everything.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import define, frozen
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from bitdust.automats.kernel import Registry
+from bitdust.automats.list_files_orator import ListFilesOrator
+from bitdust.outcome import Outcome, outcome
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.pieces.spool import Spool
+from bitdust.storage.ports import Events, Ports, StorageWorld
+from bitdust.wire.encoding import WireError, decode
+from bitdust.wire.packet import Command
+from bitdust.wire.records import PieceRef
+
+SILENCE = 15.0
+PAGE = 5000
+MAX_PAGE = 256 * 1024
+Held = set[tuple[bytes, int]]
+
+
+@define
+class Comparison:
+    """What changed for one supplier: pieces that it has after all, and pieces that it has lost."""
+
+    found: int = 0
+    lost: int = 0
+
+
+@frozen
+class Place:
+    """Whose pieces a supplier keeps: those of one position of the family, which it has or leaves."""
+
+    position: int
+    leaves: bool = False
+
+
+class Listing:
+    """I am the port of `ListFilesOrator`."""
+
+    log = Logger()
+
+    def __init__(
+        self, world: StorageWorld, registry: Registry, catalog: Catalog, spool: Spool, events: Events, ports: Ports
+    ) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._spool = spool
+        self._events = events
+        self._ports = ports
+        self._heard: dict[bytes, Comparison] = {}
+        self.on_piece: Callable[[PieceRef, bytes], None] = lambda piece, supplier: None
+        self.machine = ListFilesOrator(registry, self)
+
+    def stop(self) -> None:
+        """Ask nobody any more."""
+        self.machine.send("shutdown")
+
+    def refresh(self) -> "Deferred[str]":
+        """Ask all suppliers now; fires when they have answered or are given up."""
+        self.machine.send("need")
+        return self.machine.when("SAW_FILES", "NO_FILES", "CLOSED")
+
+    def heard_any(self) -> bool:
+        return bool(self._heard)
+
+    def report(self, seen: bool) -> None:
+        if seen:
+            found = sum(one.found for one in self._heard.values())
+            lost = sum(one.lost for one in self._heard.values())
+            self._events.send("my-list-files-refreshed", {"suppliers": len(self._heard), "found": found, "lost": lost})
+
+    def ask_suppliers(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._ask_all())
+
+    async def _ask_all(self) -> None:
+        self._heard = {}
+        family = self._ports.family()
+        holders = family.holders if family is not None else []
+        online = [supplier for supplier in holders if self._ports.is_online(supplier)]
+        asking = [outcome(Deferred.fromCoroutine(self._one(supplier))) for supplier in online]
+        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
+        for supplier, (_, answer) in zip(online, answers, strict=True):
+            if answer.error is None:
+                self._heard[supplier] = answer.value
+            else:
+                self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
+
+    async def _one(self, supplier: bytes) -> Comparison:
+        before = kept_by(self._catalog.read, supplier)
+        held = await self._list(supplier)
+        place = self._place(supplier)
+        found, lost = await self._catalog.change(lambda database: compare(database, supplier, place, before, held))
+        for piece in found:
+            await self._world.run_in_thread(self._spool.remove, piece.pack, piece.index)
+            self.on_piece(piece, supplier)
+        if lost:
+            self.log.warn("supplier {s} has lost {count} pieces", s=supplier.hex()[:16], count=lost)
+        return Comparison(len(found), lost)
+
+    def _place(self, supplier: bytes) -> Place | None:
+        family = self._ports.family()
+        if family is None or supplier not in family.holders:
+            return None
+        leaves = supplier not in family.suppliers
+        return Place(((family.leaving or []) if leaves else family.suppliers).index(supplier), leaves)
+
+    async def _list(self, supplier: bytes) -> Held:
+        held: Held = set()
+        after, more = b"", True
+        while more:
+            reply = await self._ports.outbox.send(
+                supplier, Command.LIST_FILES, {"after": after, "most": PAGE}, deadline=SILENCE, max_answer=MAX_PAGE
+            )
+            rows = decode(bytes(reply.payload), MAX_PAGE)
+            held.update(_checked(rows, after))
+            more = bool(reply.fields.get("more")) and bool(rows)
+            after = rows[-1][0] if rows else after
+        return held
+
+
+def _checked(rows: Any, after: bytes) -> Iterable[tuple[bytes, int]]:
+    if type(rows) is not list:
+        raise WireError("malformed", "a list of pieces is no list")
+    for row in rows:
+        if type(row) is not list or [type(part) for part in row] != [bytes, int, int] or row[0] <= after:
+            raise WireError("malformed", "a row of a list of pieces is pack, number, size, in order of packs")
+        yield row[0], row[1]
+
+
+def kept_by(database: sqlite3.Connection, supplier: bytes) -> Held:
+    """Pieces that a supplier has acknowledged."""
+    rows = database.execute("SELECT pack, number FROM pieces WHERE supplier=? AND state=?", (supplier, PieceState.KEPT))
+    return {(bytes(pack), number) for pack, number in rows}
+
+
+def compare(
+    database: sqlite3.Connection, supplier: bytes, place: Place | None, before: Held, held: Held
+) -> tuple[list[PieceRef], int]:
+    """Inside a transaction: note what a supplier holds; pieces that waited for it, and how many it has lost.
+
+    ``before`` is what it had acknowledged before it was asked: what it acknowledged meanwhile may be missing in its
+    answer, and is not lost. A piece that somebody has who leaves its place is there to be read, but one that waits for
+    the successor goes on waiting.
+    """
+    lost = before - held
+    database.executemany(
+        "UPDATE pieces SET state=?, supplier=NULL WHERE pack=? AND number=? AND supplier=?",
+        ((PieceState.MISSING, pack, number, supplier) for pack, number in lost),
+    )
+    found: list[PieceRef] = []
+    for pack, number in held - before:
+        if _note_held(database, pack, number, supplier, place):
+            found.append(PieceRef(pack, number))
+    for pack in {pack for pack, _ in lost} | {piece.pack for piece in found}:
+        count_kept(database, pack)
+    if place is not None and not place.leaves:
+        _note_absent(database, place.position)
+    return found, len(lost)
+
+
+def _note_absent(database: sqlite3.Connection, position: int) -> None:
+    """Packs of another device, or of the time before a recovery, whose piece should be there and is not."""
+    database.execute(
+        "INSERT OR IGNORE INTO pieces SELECT p.pack, ?, 0, ?, NULL, NULL FROM packs p WHERE p.state=? AND p.logged=1"
+        " AND p.n>? AND NOT EXISTS (SELECT 1 FROM pieces s WHERE s.pack=p.pack AND s.number=?)",
+        (position, PieceState.MISSING, PackState.HELD, position, position),
+    )
+
+
+def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> bool:
+    """True when the piece is one of a living pack and was not known to be there; of a dead one, it is to go."""
+    row = database.execute("SELECT n, state FROM packs WHERE pack=?", (pack,)).fetchone()
+    if row is None or not 0 <= number < row[0]:
+        return False
+    if row[1] <= PackState.HELD and (place is None or number != place.position):
+        return False
+    leaves = place is None or place.leaves
+    known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
+    if known is not None and (known[0] == PieceState.KEPT or (leaves and known[0] == PieceState.WAITING)):
+        return False
+    size = "coalesce((SELECT size FROM pieces WHERE pack=? AND number=?), 0)"
+    database.execute(
+        f"INSERT OR REPLACE INTO pieces VALUES(?, ?, {size}, ?, ?, NULL)",
+        (pack, number, pack, number, PieceState.KEPT, supplier),
+    )
+    return bool(row[1] <= PackState.HELD)
+
+
+def count_kept(database: sqlite3.Connection, pack: bytes) -> None:
+    """Make ``packs.acked`` true again."""
+    database.execute(
+        "UPDATE packs SET acked=(SELECT count(*) FROM pieces WHERE pack=? AND state=?) WHERE pack=?",
+        (pack, PieceState.KEPT, pack),
+    )

@@ -1,0 +1,56 @@
+"""The storage's round, as its parts do it: list, rebuild, clean."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.backup_monitor import BackupMonitor
+from bitdust.automats.kernel import Registry
+from bitdust.storage.keeping.cleaning import Cleaner
+from bitdust.storage.keeping.inventory import Listing
+from bitdust.storage.keeping.rebuild import Rebuilder
+
+
+class Monitor:
+    """I am the port of `BackupMonitor`."""
+
+    def __init__(self, registry: Registry, listing: Listing, rebuilder: Rebuilder, cleaner: Cleaner) -> None:
+        self._listing = listing
+        self._rebuilder = rebuilder
+        self._cleaner = cleaner
+        self._registry = registry
+        self.machine = BackupMonitor(registry, self)
+
+    def start(self) -> None:
+        """Make the first round soon. May follow a `stop`."""
+        if self.machine.state == "CLOSED":
+            self.machine = BackupMonitor(self._registry, self)
+        self.machine.send("init")
+        self.machine.send("suppliers-changed")
+
+    def stop(self) -> None:
+        """Make no rounds any more."""
+        self.machine.send("shutdown")
+
+    def sync(self) -> None:
+        """Make a round now."""
+        self.machine.send("sync")
+
+    def suppliers_changed(self) -> None:
+        """Suppliers came or went."""
+        self.machine.send("suppliers-changed")
+
+    def deleted(self) -> None:
+        """Something may have lost its last use."""
+        self.machine.send("deleted")
+
+    # the machine's port
+
+    def list_files(self) -> "Deferred[Any]":
+        return self._listing.refresh()
+
+    def rebuild(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._rebuilder.rebuild())
+
+    def clean(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._cleaner.clean())

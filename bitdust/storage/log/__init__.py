@@ -1,0 +1,1 @@
+"""The catalog's log: written, brought to every supplier, and brought back."""

@@ -1,0 +1,84 @@
+"""A catalog that was away for too long: the logs of other devices begin later now than where this node stopped reading.
+
+What they deleted meanwhile is told by nothing but its absence from their snapshot, so the catalog is built again from
+the suppliers, as on a recovered node. First everything that this node has said itself must be safe there, together with
+the items that it wrote to or into: the others may have forgotten them.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from bitdust.formats.log_entry import Entry
+from bitdust.formats.operations import Op, earlier_op, item_op
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import OUTDATED, RECOVERING, PieceState, meta, set_meta
+from bitdust.storage.log.recovery import SeenHead
+
+_FROM_THE_LOG = (
+    "items", "versions", "gone", "labels", "tombstones", "version_packs", "chunks", "entries", "bases", "log_acks"
+)  # fmt: skip
+
+
+def is_outdated(catalog: Catalog, heads: Sequence[SeenHead]) -> bool:
+    """Whether some device's log begins behind the entry that would be next here."""
+    if not catalog.devices():
+        return False
+    return any(
+        seen.proven and seen.head.first is not None and seen.head.first > catalog.end(seen.head.device).sequence + 1
+        for seen in heads
+    )
+
+
+def covered(heads: Sequence[SeenHead], device: bytes) -> int:
+    """Up to which entry the snapshots of others tell a device's log."""
+    told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
+    return max((one["sequence"] for one in told if one["device"] == device), default=0)
+
+
+def places_of_unheard(
+    database: sqlite3.Connection, device: bytes, after: int, secret: Callable[[int], bytes]
+) -> list[Op]:
+    """Living items that a device's entries behind ``after`` write to, and all folders above them, said as before."""
+    rows = database.execute("SELECT entry FROM entries WHERE device=? AND sequence>?", (device, after))
+    entries = [Entry.parse(bytes(data)) for (data,) in rows.fetchall()]
+    ops = [op for entry in entries for op in entry.open(secret(entry.epoch)).ops]
+    waiting = {op["path"] for op in ops if op["op"] in ("item", "version")}
+    found: dict[str, Op] = {}
+    while waiting:
+        path = waiting.pop()
+        row = database.execute(
+            "SELECT path, parent, name, type, key, time, lamport, device FROM items WHERE path=? AND dead=0", (path,)
+        ).fetchone()
+        if row is None or path in found:
+            continue
+        item = item_op(path, row[1], bytes(row[2]), *row[3:6])
+        found[path] = earlier_op(row[6], bytes(row[7]), 0, [item])
+        waiting.add(row[1])
+    return [found[path] for path in sorted(found)]
+
+
+def note_outdated(database: sqlite3.Connection) -> None:
+    """Inside a transaction: start over when the catalog is opened the next time."""
+    set_meta(database, OUTDATED, b"1")
+
+
+def start_over(database: sqlite3.Connection) -> None:
+    """Forget what follows from the logs, if that was noted; jobs, and pieces that lie here, stay."""
+    if meta(database, OUTDATED) is None:
+        return
+    database.execute("BEGIN IMMEDIATE")
+    for table in _FROM_THE_LOG:
+        database.execute(f"DELETE FROM {table}")
+    database.execute("DELETE FROM packs WHERE logged=1")
+    set_meta(database, RECOVERING, b"1")
+    database.execute("DELETE FROM meta WHERE name=?", (OUTDATED,))
+    database.execute("COMMIT")
+
+
+def come_back(database: sqlite3.Connection) -> None:
+    """Inside a transaction, when all is known again: pieces of packs that are no more go, the others count again."""
+    database.execute("DELETE FROM pieces WHERE pack NOT IN (SELECT pack FROM packs)")
+    database.execute(
+        "UPDATE packs SET acked=(SELECT count(*) FROM pieces s WHERE s.pack=packs.pack AND s.state=?) WHERE logged=1",
+        (PieceState.KEPT,),
+    )

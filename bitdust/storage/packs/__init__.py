@@ -1,0 +1,1 @@
+"""Packs: chunks put together, sealed, and cut into pieces."""

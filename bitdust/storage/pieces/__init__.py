@@ -1,0 +1,1 @@
+"""Pieces on their way to suppliers and back."""

@@ -1,0 +1,1 @@
+"""Downloads: from a version to files under a local folder."""

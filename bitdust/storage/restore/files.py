@@ -1,0 +1,177 @@
+"""Bytes of opened packs into growing files, and what an earlier try has left of them."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from bitdust.crypt.sealing import chunk_name, index_key
+from bitdust.disk.reserve import Reserve, no_reserve
+from bitdust.storage.packs.pack import OpenPack
+from bitdust.storage.restore.plan import FileWork, Run
+from bitdust.storage.restore.tree import Blocked, Tree, trouble
+from bitdust.wire.errors import BitDustError
+
+MOST_VECTORS = 512
+Secret = Callable[[str, int], bytes]
+
+
+@frozen
+class Problem:
+    """Why one entry did not come back as it was."""
+
+    file: FileWork
+    reason: str
+
+
+@frozen
+class Written:
+    """What became of one run of a file: bytes that are in it now, or why not."""
+
+    file: FileWork
+    size: int
+    reason: str = ""
+
+
+class FilesWriter:
+    """I write below one tree. All methods block and belong into a thread."""
+
+    def __init__(self, tree: Tree, policy: str, reserve: Reserve | None = None) -> None:
+        self.tree = tree
+        self.policy = policy
+        self._reserve = reserve or no_reserve()
+        self._place = Path(os.fsdecode(tree.destination))
+
+    def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secret: Secret) -> list[Problem]:
+        """Before anything is fetched: what lies in the way, and runs that an earlier try has brought already.
+
+        Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is told as a problem.
+        Raises `BitDustError` ``disk-full`` when the rest does not fit.
+        """
+        problems: list[Problem] = []
+        checker = PartChecker(database, secret)
+        for file in files:
+            try:
+                self._look(file)
+                self._take_up(file, checker)
+            except Blocked as blocked:
+                problems.append(Problem(file, str(blocked)))
+        bad = {problem.file for problem in problems}
+        self._need_room(sum(run.size for file in files if file not in bad for run in file.runs))
+        return problems
+
+    def _need_room(self, size: int) -> None:
+        self._reserve.check(self._place, size, "the download does not fit")
+
+    def _look(self, file: FileWork) -> None:
+        kind = self.tree.kind(file.place)
+        if kind is not None and self.policy == "keep":
+            raise Blocked("it exists and was kept")
+        if kind in ("folder", "other"):
+            raise Blocked("a folder of this name lies in the way" if kind == "folder" else "something lies in the way")
+
+    def _take_up(self, file: FileWork, checker: "PartChecker") -> None:
+        try:
+            with self.tree.folder(file.place.folders, make=False) as folder:
+                part = os.open(file.part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        except OSError:
+            return
+        try:
+            file.runs = [run for run in file.runs if not checker.has(part, run)]
+            file.left = len(file.runs)
+        except OSError as error:
+            raise trouble(error, file.place.text) from error
+        finally:
+            os.close(part)
+
+    def write(self, pack: OpenPack, works: Sequence[tuple[FileWork, Run]]) -> list[Written]:
+        """The runs of one pack. Raises `BitDustError` ``disk-full``."""
+        self._need_room(sum(run.size for _, run in works))
+        done: list[Written] = []
+        for file, run in works:
+            try:
+                self._write_run(pack, file, run)
+            except Blocked as blocked:
+                done.append(Written(file, 0, str(blocked)))
+            else:
+                done.append(Written(file, run.size))
+        return done
+
+    def _write_run(self, pack: OpenPack, file: FileWork, run: Run) -> None:
+        descriptor = self.tree.open_part(file.place.folders, file.part)
+        try:
+            position, number = run.offset, run.first
+            while number < run.first + len(run.lengths):
+                count = min(MOST_VECTORS, run.first + len(run.lengths) - number)
+                position += write_all(descriptor, list(pack.run(number, count)), position)
+                number += count
+        except OSError as error:
+            raise trouble(error, file.place.text) from error
+        finally:
+            os.close(descriptor)
+
+    def finish(self, files: Sequence[FileWork]) -> list[Problem]:
+        """Files that are whole get their names. Raises `BitDustError` ``disk-full``."""
+        problems = []
+        for file in files:
+            try:
+                self._finish(file)
+            except Blocked as blocked:
+                problems.append(Problem(file, str(blocked)))
+        return problems
+
+    def _finish(self, file: FileWork) -> None:
+        descriptor = self.tree.open_part(file.place.folders, file.part)
+        try:
+            os.ftruncate(descriptor, file.version.size)
+            self.tree.give_name(file.place, file.part, descriptor, file.version.mode, file.version.mtime)
+        except OSError as error:
+            raise trouble(error, file.place.text) from error
+        finally:
+            os.close(descriptor)
+
+    def remove_parts(self, files: Sequence[FileWork]) -> None:
+        """Take all growing files away."""
+        for file in files:
+            self.tree.remove_part(file.place.folders, file.part)
+
+
+def write_all(descriptor: int, chunks: "list[bytes | bytearray | memoryview]", position: int) -> int:
+    """All chunks from ``position`` on; how many bytes that were."""
+    total = sum(len(chunk) for chunk in chunks)
+    written = os.pwritev(descriptor, chunks, position)
+    if written < total:
+        rest = memoryview(b"".join(chunks))
+        while written < total:
+            written += os.pwrite(descriptor, rest[written:], position + written)
+    return total
+
+
+class PartChecker:
+    """I tell which runs a growing file holds, by the names of their chunks: no note about it could be wrong."""
+
+    def __init__(self, database: sqlite3.Connection, secret: Secret) -> None:
+        self._database = database
+        self._secret = secret
+        self._known: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+
+    def has(self, descriptor: int, run: Run) -> bool:
+        """Whether every chunk of the run is where it belongs."""
+        key, names = self._of(run.pack)
+        offset = run.offset
+        for number, length in enumerate(run.lengths, run.first):
+            data = os.pread(descriptor, length, offset)
+            if len(data) != length or chunk_name(key, data) != names[16 * number : 16 * number + 16]:
+                return False
+            offset += length
+        return True
+
+    def _of(self, pack: bytes) -> tuple[bytes, bytes]:
+        if self._known[0] != pack:
+            row = self._database.execute("SELECT key, epoch, names FROM packs WHERE pack=?", (pack,)).fetchone()
+            if row is None:
+                raise BitDustError("damaged-catalog", "a version names an unknown pack")
+            self._known = (pack, index_key(self._secret(row[0], row[1])), bytes(row[2]))
+        return self._known[1], self._known[2]

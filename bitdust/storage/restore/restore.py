@@ -1,0 +1,362 @@
+"""One download job: fetched pack by pack, each pack once, written to every file that needs it.
+
+Packs come in the order in which files need them, a few at a time, so that memory stays bounded however large the
+restore is. The job is a row in ``catalog.db`` until it ends, so a killed node takes it up again; bytes that are in a
+growing file already are recognised by the names of their chunks and are not fetched twice.
+"""
+
+import os
+import sqlite3
+from collections import deque
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.automats.kernel import Registry
+from bitdust.automats.restore_worker import RestoreWorker
+from bitdust.budget import Budget
+from bitdust.disk.reserve import Reserve
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.paths import Target
+from bitdust.storage.packs.erasure import Coders
+from bitdust.storage.packs.pack import unseal
+from bitdust.storage.packs.raid import Raid
+from bitdust.storage.pieces.fetch import Fetcher
+from bitdust.storage.ports import StorageWorld
+from bitdust.storage.restore.files import FilesWriter, Problem, Written
+from bitdust.storage.restore.plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
+from bitdust.storage.restore.tree import Blocked, Tree, part_name, stays_inside
+from bitdust.storage.upload.mirror import source_of
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
+from bitdust.wire.records import PackRecord
+
+GIVE_UP_AFTER = 3
+IN_PLACE = "in-place"
+"""The policy that replaces what is there, as ``replace``, and gives the item the name that it has on this machine."""
+
+
+@frozen
+class RestoreJob:
+    """What was asked for: ``names`` are the fields that every answer about it has."""
+
+    number: int
+    target: Target
+    destination: bytes
+    policy: str
+    created: float
+    names: dict[str, Any]
+
+
+@frozen
+class PackSource:
+    """Where a pack's pieces are: suppliers by index, and pieces that still lie here."""
+
+    record: PackRecord
+    key: str
+    epoch: int
+    places: dict[int, bytes]
+    local: dict[int, bytes]
+
+
+class RestoreShop(Protocol):
+    """What downloads share; `bitdust.storage.core.Core` is it."""
+
+    world: StorageWorld
+    registry: Registry
+    catalog: Catalog
+    fetcher: Fetcher
+    raid: Raid
+    reserve: Reserve
+    budget: Budget
+
+    def ecc_map(self) -> str: ...
+
+    def pack_source(self, pack: bytes) -> "Deferred[PackSource]": ...
+
+    def secret(self, alias: str, epoch: int) -> bytes: ...
+
+    def restore_ended(self, restore: "Restore") -> None: ...
+
+
+class Restore:
+    """One job. ``done`` fires with what the API answers, or fails with a `BitDustError`."""
+
+    log = Logger()
+
+    def __init__(self, shop: RestoreShop, job: RestoreJob) -> None:
+        self._shop = shop
+        self.job = job
+        self._tree = Tree(job.destination)
+        self._writer = FilesWriter(self._tree, job.policy, shop.reserve)
+        self._coders = Coders()
+        self.plan = RestorePlan()
+        self.processed = 0
+        self.blocks = 0
+        self.done: Deferred[dict[str, Any]] = Deferred()
+        self._suspended = False
+        self._bad: set[FileWork] = set()
+        self._lost: list[str] = []
+        self._failures = 0
+        self._packs: deque[bytes] = deque()
+        self._needs: dict[bytes, list[tuple[FileWork, Run]]] = {}
+        self._running: dict[bytes, tuple[Deferred[Any], int]] = {}
+        self._fetched: Deferred[None] = Deferred()
+        self.machine = RestoreWorker(shop.registry, f"{job.names['path_id']}/{job.number}", self)
+
+    def start(self) -> None:
+        """Begin."""
+        self.machine.send("start")
+
+    def stop(self, reason: BaseException | None = None) -> None:
+        """Give it up."""
+        self.machine.send("stop", reason or BitDustError("stopped", f"downloading {self._shown} was stopped"))
+
+    def suspend(self) -> None:
+        """The node stops: what has grown stays, the next start goes on."""
+        self._suspended = True
+        self.stop(BitDustError("stopping", "the storage stops; the download goes on when it is back"))
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it goes on at the next start."""
+        return self._suspended
+
+    def describe(self) -> dict[str, Any]:
+        """What the API tells of the job."""
+        return {**self.job.names, "downloaded": False, "backup_id": self._backup_id}
+
+    @property
+    def _backup_id(self) -> str:
+        version = self.job.target.version or self.plan.version
+        return f"{self.job.names['path_id']}/{version}" if version else str(self.job.names["path_id"])
+
+    @property
+    def _shown(self) -> str:
+        return str(self.job.names["remote_path"])
+
+    # plan
+
+    def make_plan(self) -> "Deferred[Any]":
+        return self._shop.world.run_in_thread(self._plan).addCallback(self._planned)
+
+    def _plan(self) -> tuple[RestorePlan, list[Problem]]:
+        database = self._shop.catalog.another_reader()
+        try:
+            plan = Planner(database).make(self.job.target, self._name_there(database))
+            self._tree.prepare()
+            return plan, self._writer.survey(plan.files, database, self._shop.secret)
+        finally:
+            database.close()
+
+    def _name_there(self, database: sqlite3.Connection) -> bytes | None:
+        item = self.job.target.item
+        source = source_of(database, item.path) if item is not None and self.job.policy == IN_PLACE else None
+        return os.path.basename(source) or None if source is not None else None
+
+    def _planned(self, found: tuple[RestorePlan, list[Problem]]) -> None:
+        self.plan, problems = found
+        self._note(problems)
+        for file in self.plan.files:
+            self.processed += file.version.size - sum(run.size for run in file.runs)
+            for run in file.runs if file not in self._bad else ():
+                self._needs.setdefault(run.pack, []).append((file, run))
+        self._packs.extend(pack for pack in pack_order(self.plan.files) if pack in self._needs)
+
+    def _note(self, problems: list[Problem]) -> None:
+        for problem in problems:
+            if problem.file not in self._bad:
+                self._bad.add(problem.file)
+                self.plan.problems.append({"path": problem.file.place.text, "reason": problem.reason})
+
+    # packs
+
+    def fetch_packs(self) -> "Deferred[Any]":
+        fetched: Deferred[None] = Deferred(lambda _: self._cancel())
+        self._fetched = fetched
+        whole = [file for file in self.plan.files if not file.left and file not in self._bad]
+        finishing = self._shop.raid.submit(self._writer.finish, whole).addCallback(self._note)
+        finishing.addCallback(lambda _: self._pump())
+        finishing.addErrback(self._end_fetching)
+        return fetched
+
+    def _cancel(self) -> None:
+        self._packs.clear()
+        for running, _ in list(self._running.values()):
+            running.cancel()
+
+    def _pump(self) -> None:
+        """Keep as many packs on their way as memory allows."""
+        while (
+            self._packs and not self._fetched.called and (not self._running or self._load < self._shop.budget.restoring)
+        ):
+            pack = self._packs.popleft()
+            running = Deferred.fromCoroutine(self._pack(pack))
+            self._running[pack] = (running, self._size(pack))
+            running.addCallback(self._packed, pack)
+            running.addErrback(self._broken, pack)
+        if not self._packs and not self._running and not self._fetched.called:
+            self._fetched.callback(None)
+
+    @property
+    def _load(self) -> int:
+        return sum(size for _, size in self._running.values())
+
+    def _size(self, pack: bytes) -> int:
+        row = self._shop.catalog.read.execute("SELECT size FROM packs WHERE pack=?", (pack,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    async def _pack(self, pack: bytes) -> None:
+        works = [(file, run) for file, run in self._needs.pop(pack) if file not in self._bad]
+        if not works:
+            return
+        source = await self._shop.pack_source(pack)
+        pieces = dict(source.local)
+        if len(pieces) < source.record.scheme.k:
+            pieces = await self._shop.fetcher.fetch(source.record, source.places)
+        written = await self._shop.raid.submit(self._open_and_write, source, pieces, works)
+        self.blocks += 1
+        whole = self._count(written)
+        if whole:
+            self._note(await self._shop.raid.submit(self._writer.finish, whole))
+
+    def _open_and_write(
+        self, source: PackSource, pieces: dict[int, bytes], works: list[tuple[FileWork, Run]]
+    ) -> list[Written]:
+        record = source.record
+        secret = self._shop.secret(source.key, source.epoch)
+        return self._writer.write(unseal(pieces, record, secret, self._coders.of(record.scheme)), works)
+
+    def _count(self, written: list[Written]) -> list[FileWork]:
+        whole = []
+        for one in written:
+            if one.reason:
+                self._note([Problem(one.file, one.reason)])
+                continue
+            self.processed += one.size
+            one.file.left -= 1
+            if one.file.left == 0:
+                whole.append(one.file)
+        return whole
+
+    def _packed(self, _: object, pack: bytes) -> None:
+        self._failures = 0
+        self._running.pop(pack, None)
+        self._pump()
+
+    def _broken(self, failure: Failure, pack: bytes) -> None:
+        """One pack that cannot be had costs its files only; several in a row mean that suppliers are away."""
+        self._running.pop(pack, None)
+        if self._fetched.called:
+            return
+        if not failure.check(BitDustError) or getattr(failure.value, "code", "") == "disk-full":
+            self._end_fetching(failure)
+            return
+        self._failures += 1
+        self._lost.append(str(failure.value))
+        needs = [file for file in self.plan.files if file.left and any(run.pack == pack for run in file.runs)]
+        self._note([Problem(file, str(failure.value)) for file in needs])
+        if self._failures >= GIVE_UP_AFTER:
+            self._end_fetching(failure)
+            return
+        self._pump()
+
+    def _end_fetching(self, failure: Failure) -> None:
+        self._cancel()
+        if not self._fetched.called:
+            self._fetched.errback(failure)
+
+    # links and folders
+
+    def finish_folders(self) -> "Deferred[Any]":
+        return self._shop.world.run_in_thread(self._finish_folders)
+
+    def _finish_folders(self) -> None:
+        for link in self.plan.links:
+            try:
+                self._make_link(link)
+            except Blocked as blocked:
+                self.plan.problems.append({"path": link.place.text, "reason": str(blocked)})
+        for folder in sorted(self.plan.folders, key=lambda one: -len(one.parts)):
+            version = folder.version if self.job.policy != "keep" else None
+            try:
+                self._tree.finish_folder(
+                    folder.parts, version.mode if version else None, version.mtime if version else 0
+                )
+            except Blocked as blocked:
+                self.plan.problems.append({"path": shown(b"/".join(folder.parts)), "reason": str(blocked)})
+        self._tree.finish_folder((), None, 0)
+
+    def _make_link(self, link: LinkWork) -> None:
+        target = link.version.target or b""
+        kind = self._tree.kind(link.place)
+        if kind is not None and self.job.policy == "keep":
+            raise Blocked("it exists and was kept")
+        if not stays_inside(target, link.depth):
+            raise Blocked(f"a link to {shown(target)!r}, which leads out of its folder")
+        part = part_name(link.item.path, link.version.version)
+        self._tree.make_link(link.place, target, link.version.mtime, part)
+
+    # the end
+
+    def done_safely(self) -> None:
+        alone = self.job.target.item is not None and self.job.target.item.kind != "folder"
+        if self._lost or (alone and self.plan.problems and self.job.policy != "keep"):
+            reason = self._lost[0] if self._lost else self.plan.problems[0]["reason"]
+            self._fail(BitDustError("incomplete", reason))
+            return
+        self._shop.restore_ended(self)
+        self.done.callback(self.finished())
+
+    def finished(self) -> dict[str, Any]:
+        """What the API answers when everything is back."""
+        counts = {"files": len(self.plan.files) - len(self._bad), "total_size": self.plan.total}
+        return {**self.describe(), "downloaded": True, **counts, "problems": self.plan.problems}
+
+    def failed(self, reason: Any) -> None:
+        error = getattr(reason, "value", reason)
+        if not isinstance(error, BitDustError):
+            self.log.error("downloading {path} failed: {reason!r}", path=self._shown, reason=error)
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """The phrases are those that existing clients look for."""
+        code = getattr(error, "code", "failed")
+        if code == "disk-full":
+            self._shop.world.run_in_thread(self._writer.remove_parts, self._growing())
+        self._shop.restore_ended(self)
+        lost = len(self._bad)
+        more = f" ({lost} of {len(self.plan.files)} files did not come back)" if lost else ""
+        text = f"downloading {self._shown} failed: {error}{more}"
+        self.done.errback(BitDustError(code, text, problems=self.plan.problems[:100]))
+
+    def _growing(self) -> list[FileWork]:
+        return [file for file in self.plan.files if file.left]
+
+    def aborted(self, reason: Any) -> None:
+        if not self._suspended:
+            self._shop.world.run_in_thread(self._writer.remove_parts, self._growing())
+        self._shop.restore_ended(self)
+        error = getattr(reason, "value", reason)
+        self.done.errback(error if isinstance(error, BitDustError) else BitDustError("stopped", str(error)))
+
+    def row(self) -> dict[str, Any]:
+        """As `files_downloads` shows a running job."""
+        share = self.processed / self.plan.total if self.plan.total else 0.0
+        return {
+            **self.describe(),
+            "version": self.job.target.version or self.plan.version,
+            "local_path": shown(self.job.destination),
+            "state": self.machine.state,
+            "block_number": self.blocks,
+            "eccmap": self._shop.ecc_map(),
+            "bytes_processed": self.processed,
+            "total_size": self.plan.total,
+            "created": self.job.created,
+            "aborted": False,
+            "done": False,
+            "progress": f"{100.0 * share:.0f}%",
+        }

@@ -1,0 +1,197 @@
+"""Writing what comes back: below one folder of the user, and never through a link that lies in the way.
+
+Every step below the destination goes by descriptor and without following links (``openat`` with ``O_NOFOLLOW``), so a
+link that somebody put there cannot lead a restore out of its tree. A file grows under a name of its own and takes the
+place of an older one only when it is whole, checked and on the disk.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+
+from attrs import frozen
+
+from bitdust.storage.pieces.spool import FULL
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
+
+PART_PREFIX = b".bitdust-"
+Parts = tuple[bytes, ...]
+
+
+class Blocked(BitDustError):
+    """One entry cannot be restored where it belongs; the others can."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("blocked", reason)
+
+
+@frozen
+class Place:
+    """Where an entry goes: the folders below the destination, and its name."""
+
+    folders: Parts
+    name: bytes
+
+    @property
+    def path(self) -> bytes:
+        return b"/".join((*self.folders, self.name))
+
+    @property
+    def text(self) -> str:
+        return shown(self.path)
+
+
+def part_name(path_id: str, version: str) -> bytes:
+    """The name under which a file grows: the same on every try, so that a later one goes on where this one ended."""
+    return PART_PREFIX + hashlib.sha256(f"{path_id}/{version}".encode()).hexdigest()[:24].encode() + b".part"
+
+
+def stays_inside(target: bytes, depth: int) -> bool:
+    """Whether a link that lies ``depth`` folders deep in its tree leads nowhere else.
+
+    ``..`` counts only at the beginning: after a name it would lead out of wherever that name, perhaps a link, leads.
+    """
+    parts = [part for part in target.split(b"/") if part not in (b"", b".")]
+    up = 0
+    while up < len(parts) and parts[up] == b"..":
+        up += 1
+    return not target.startswith(b"/") and up <= depth and b".." not in parts[up:]
+
+
+def trouble(error: OSError, what: str) -> BitDustError:
+    """A disk's error in words; only a full disk ends a whole restore."""
+    if error.errno in FULL:
+        return BitDustError("disk-full", f"the disk is full at {what}; make room and try again")
+    return Blocked(error.strerror or str(error))
+
+
+class Tree:
+    """I am the folder that things are restored into. All methods block and belong into a thread."""
+
+    def __init__(self, destination: bytes) -> None:
+        self.destination = destination
+
+    def prepare(self) -> None:
+        """Make the destination. Raises `BitDustError` ``bad-path``."""
+        try:
+            os.makedirs(self.destination, exist_ok=True)
+            descriptor = self._open_root()
+        except OSError as error:
+            text = f"{shown(self.destination)} cannot be used as a folder: {error.strerror or error}"
+            raise BitDustError("bad-path", text) from error
+        os.close(descriptor)
+
+    def _open_root(self) -> int:
+        return os.open(self.destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    @contextlib.contextmanager
+    def folder(self, parts: Parts, make: bool = True) -> Iterator[int]:
+        """A descriptor of a folder below. Raises `Blocked` when something else lies there."""
+        descriptor = self._open_root()
+        try:
+            for part in parts:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, 0o700, dir_fd=descriptor)
+                inner = self._step(descriptor, part)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _step(self, descriptor: int, part: bytes) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open(part, flags, dir_fd=descriptor)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                name = shown(part)
+                raise Blocked(f"{name} lies in the way: it is a file or a link, not a folder") from error
+            raise
+
+    def kind(self, place: Place) -> str | None:
+        """What lies there: ``file``, ``folder``, ``link``, ``other``, None for nothing. Raises `Blocked`."""
+        try:
+            with self.folder(place.folders, make=False) as descriptor:
+                mode = os.stat(place.name, dir_fd=descriptor, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise trouble(error, place.text) from error
+        for kind, test in (("file", stat.S_ISREG), ("folder", stat.S_ISDIR), ("link", stat.S_ISLNK)):
+            if test(mode):
+                return kind
+        return "other"
+
+    def open_part(self, folders: Parts, name: bytes) -> int:
+        """The growing file, with what an earlier try left in it. Raises `BitDustError`."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            with self.folder(folders) as descriptor:
+                part = os.open(name, flags, 0o600, dir_fd=descriptor)
+        except OSError as error:
+            raise trouble(error, name.decode()) from error
+        if not stat.S_ISREG(os.fstat(part).st_mode):
+            os.close(part)
+            raise Blocked("something else has the name under which the file would grow")
+        return part
+
+    def remove_part(self, folders: Parts, name: bytes) -> None:
+        """Take a growing file away."""
+        with contextlib.suppress(OSError, Blocked), self.folder(folders, make=False) as descriptor:
+            os.unlink(name, dir_fd=descriptor)
+
+    def give_name(self, place: Place, part: bytes, descriptor: int, mode: int, mtime: int) -> None:
+        """The file is whole: mode and time, onto the disk, then its name. Raises `BitDustError`."""
+        try:
+            os.fchmod(descriptor, mode)
+            os.utime(descriptor, ns=(mtime, mtime))
+            os.fsync(descriptor)
+            with self.folder(place.folders) as folder:
+                os.rename(part, place.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except IsADirectoryError as error:
+            raise Blocked("a folder of this name lies in the way") from error
+        except OSError as error:
+            raise trouble(error, place.text) from error
+
+    def make_link(self, place: Place, target: bytes, mtime: int, part: bytes) -> None:
+        """A link as text. Raises `BitDustError`."""
+        self.remove_part(place.folders, part)
+        try:
+            with self.folder(place.folders) as folder:
+                os.symlink(target, part, dir_fd=folder)
+                os.utime(part, ns=(mtime, mtime), dir_fd=folder, follow_symlinks=False)
+                os.rename(part, place.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except IsADirectoryError as error:
+            self.remove_part(place.folders, part)
+            raise Blocked("a folder of this name lies in the way") from error
+        except OSError as error:
+            self.remove_part(place.folders, part)
+            raise trouble(error, place.text) from error
+
+    def make_folder(self, parts: Parts) -> None:
+        """A folder, and those above it. Raises `BitDustError`."""
+        self._at(parts, lambda descriptor: None)
+
+    def finish_folder(self, parts: Parts, mode: int | None, mtime: int) -> None:
+        """All is in it: onto the disk, with its mode and time. Raises `BitDustError`."""
+
+        def finish(descriptor: int) -> None:
+            os.fsync(descriptor)
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+                os.utime(descriptor, ns=(mtime, mtime))
+
+        self._at(parts, finish)
+
+    def _at(self, parts: Parts, call: Callable[[int], None]) -> None:
+        try:
+            with self.folder(parts) as descriptor:
+                call(descriptor)
+        except OSError as error:
+            raise trouble(error, shown(b"/".join(parts))) from error

@@ -1,0 +1,1 @@
+"""Uploads: from a local path to a safe version."""

@@ -1,0 +1,71 @@
+"""Room for my own data: what is stored, what may be, and what an upload would add."""
+
+import sqlite3
+from typing import Any
+
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PackState
+from bitdust.storage.packs.chunks import chunks_of
+from bitdust.storage.packs.packer import READ_WINDOW, Packer, StorageKey, Whole, stored_place
+from bitdust.storage.upload.scan import Found
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Scheme
+from bitdust.wire.sizes import in_words
+
+
+def used_bytes(catalog: Catalog) -> int:
+    """Sealed bytes of everything that is kept, counted once."""
+    row = catalog.read.execute("SELECT sum(size) FROM packs WHERE state<=?", (PackState.HELD,)).fetchone()
+    return int(row[0] or 0)
+
+
+def piece_bytes(catalog: Catalog) -> int:
+    """Bytes of one piece of everything that is kept: what a supplier that has got everything holds."""
+    query = "SELECT size, n, count(*) FROM packs WHERE state<=? GROUP BY size, n"
+    rows = catalog.read.execute(query, (PackState.HELD,))
+    return sum(Scheme.for_family(n).piece_size(size) * count for size, n, count in rows)
+
+
+async def check_space(shop: Any, alias: str, rough: int, found: Found) -> None:
+    """Refuse what cannot fit, with the numbers. Raises `BitDustError` ``no-space``.
+
+    Only where the size of the files is more than there is room for, the files are read once to see how much of them is
+    stored already.
+    """
+    left = shop.space_left()
+    if left is None or rough <= left:
+        return
+    key = shop.storage_key(alias)
+    needed: int = await shop.reading.run(lambda database: new_bytes(shop.packer, key, found, database))
+    if needed > left:
+        text = (
+            f"the upload needs {in_words(needed)} more, but only {in_words(max(0, left))} are left;"
+            " raise services/customer/needed-space, or delete something"
+        )
+        raise BitDustError("no-space", text, needed=needed, available=max(0, left))
+
+
+def new_bytes(packer: Packer, key: StorageKey, found: Found, database: sqlite3.Connection) -> int:
+    """Bytes of chunks that are stored nowhere yet; reads everything, in a thread."""
+    seen: set[bytes] = set()
+    return sum(_of_file(packer, key, file, database, seen) for file in _files(found))
+
+
+def _files(found: Found) -> list[Found]:
+    if found.kind == "folder":
+        return [file for child in found.children for file in _files(child)]
+    return [found] if found.kind == "file" else []
+
+
+def _of_file(packer: Packer, key: StorageKey, file: Found, database: sqlite3.Connection, seen: set[bytes]) -> int:
+    new = 0
+    try:
+        with open(file.path, "rb", buffering=0) as raw:
+            for chunk in chunks_of(Whole(raw), READ_WINDOW):
+                name = packer.name(key, chunk)
+                if name not in seen and stored_place(database, name) is None:
+                    seen.add(name)
+                    new += len(chunk)
+    except OSError:
+        return new
+    return new

@@ -1,0 +1,47 @@
+"""Contracts without a place in the family: ended as soon as their suppliers can be told.
+
+Those that I have released hear my signed word, on which they erase what they keep; I try until they have heard it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+from bitdust.suppliers.contracts import ContractBook
+from bitdust.suppliers.family import MyFamily
+
+TRY_AGAIN = 60.0
+
+
+class Orphans:
+    """I find them; ``end`` tells one supplier."""
+
+    def __init__(self, clock: IReactorTime, book: ContractBook, family: MyFamily, end: Callable[[bytes], None]) -> None:
+        self._clock = clock
+        self._book = book
+        self._family = family
+        self._end = end
+        self._call: Any = None
+
+    def start(self) -> None:
+        """End those that are released, now and until they have heard."""
+        self.end(released=True)
+        self._call = self._clock.callLater(TRY_AGAIN, self.start)
+
+    def stop(self) -> None:
+        """Try no more."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+
+    def came(self, supplier: bytes) -> None:
+        """A peer is connected: perhaps one that has not heard."""
+        if self._book.is_released(supplier):
+            self.end(released=True)
+
+    def end(self, released: bool) -> None:
+        """End contracts; ``released`` leaves alone those whose pieces may be needed."""
+        for orphan in self._book.suppliers():
+            if orphan not in self._family.holders and (self._book.is_released(orphan) or not released):
+                self._end(orphan)
