@@ -33,6 +33,7 @@ setup(
         "attrs>=24.2",
         "cattrs>=24.1",
         "click>=8.1",
+        "typing_extensions>=4.7",
         "rich>=13.9",
     ],
     extras_require={
