@@ -119,7 +119,11 @@ class KeyId:
 
 @frozen
 class RemotePath:
-    """``key_id:path``, ``key_id:path_id`` or either followed by ``/version``; ``path`` has no leading slash."""
+    """``key_id:path``, ``key_id:path_id`` or either followed by ``/version``; ``path`` has no leading slash.
+
+    Without a key it is a path of one's own. Where such a path begins like somebody's global id, its text begins with
+    a slash: ``/alice@host:notes`` is a file of that name, ``alice@host:notes`` one in the catalog of alice.
+    """
 
     key: KeyId | None
     path: str
@@ -141,7 +145,10 @@ class RemotePath:
         return cls(None, clean_path(text))
 
     def __str__(self) -> str:
-        return f"{self.key}:{self.path}" if self.key else self.path
+        if self.key is not None:
+            return f"{self.key}:{self.path}"
+        head, colon, _ = self.path.partition(":")
+        return f"/{self.path}" if colon and is_global_id(head) else self.path
 
 
 def shown(name: bytes) -> str:

@@ -218,6 +218,26 @@ class Names(SynchronousTestCase):
                 if not isinstance(value, float):
                     self.assertEqual(type(value).parse(str(value)), value)
 
+    def test_own_path_that_looks_like_a_catalog(self):
+        """A path of mine that begins like a global id keeps its slash, so it never reads back as another's catalog."""
+        mine = RemotePath.parse("/alice@host:secret")
+        self.assertEqual((mine.key, mine.path, str(mine)), (None, "alice@host:secret", "/alice@host:secret"))
+        self.assertEqual(RemotePath.parse(str(mine)), mine)
+        hers = RemotePath.parse("alice@host:secret")
+        self.assertEqual((str(hers.key), hers.path), ("master$alice@host", "secret"))
+        for text in ("a:b", "docs/alice@host:x", "alice@host"):
+            self.assertEqual(str(RemotePath.parse(text)), text)
+
+    @settings(deadline=None)
+    @given(st.from_regex(r"/{0,2}([a-z]\$)?al?ice?@host(_80)?:?/?[a-z:@$]{0,6}/?", fullmatch=True))
+    def test_paths_like_catalogs_read_back(self, text):
+        """Whatever looks like a path in somebody's catalog reads back the same, or is refused."""
+        try:
+            value = RemotePath.parse(text)
+        except BadName:
+            return
+        self.assertEqual(RemotePath.parse(str(value)), value)
+
     @settings(deadline=None)
     @given(st.text(max_size=30))
     def test_predicates_take_any_text(self, text):
