@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from bitdust.api.context import Context
 from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
 from bitdust.api.tally import Tally
@@ -31,7 +32,7 @@ REMINDER = "there is no checked copy of your key file; without one nothing comes
 
 
 class Node:
-    """One node in a World; it is the context of the API."""
+    """One node in a World, and the process of the API's context."""
 
     log = Logger()
 
@@ -46,7 +47,6 @@ class Node:
         self.tally = Tally(world.clock, self.settings)
         self.following = Following(self.registry, self.events)
         self.watching = Watching(self.registry)
-        self.listener = None
         self.exit_code = 0
         self._stopped: Deferred[None] | None = None
         self.on_ready: Callable[[], None] = lambda: None
@@ -66,13 +66,46 @@ class Node:
             all_services(self.parts),
             lambda: str(self.me.absence()),
         )
-        self.api = ApiServer(self, TABLE, self.budget)
+        self.context = self._context()
+        self.api = ApiServer(self.context, TABLE, self.budget)
         assembly.recovery.restart_dht = lambda: self.driver.restart("entangled_dht")
         assembly.storing.device_taken = self._renew_device
         assembly.storing.restart_storage = lambda: self.driver.restart("data_motion")
         self._follow_settings()
 
-    # the context of the API
+    def _context(self) -> Context:
+        """The node as the methods of the API see it."""
+        parts = self.parts
+        return Context(
+            process=self,
+            world=self.world,
+            settings=self.settings,
+            events=self.events,
+            consumers=self.consumers,
+            registry=self.registry,
+            driver=self.driver,
+            tally=self.tally,
+            following=self.following,
+            watching=self.watching,
+            me=parts.me,
+            home_lock=parts.home_lock,
+            registration=parts.registration,
+            cache=parts.cache,
+            client=parts.client,
+            identity_server=parts.identity_server,
+            storage=parts.storage,
+            suppliers=parts.suppliers,
+            hiring=parts.hiring,
+            customers=parts.customers,
+            patrol=parts.patrol,
+            retirement=parts.retirement,
+            space=parts.space,
+            gateway=parts.gateway,
+            presence=parts.presence,
+            current_dht=lambda: parts.dht,
+        )
+
+    # the process
 
     def __getattr__(self, name: str) -> Any:
         parts = self.__dict__.get("parts")

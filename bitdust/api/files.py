@@ -6,7 +6,7 @@ from bitdust.api import paths
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
-from bitdust.api.people import following, settled
+from bitdust.api.people import settled
 from bitdust.api.table import Param, Route, method
 from bitdust.desktop import NoDesktop
 from bitdust.wire.errors import BitDustError
@@ -172,7 +172,7 @@ async def file_upload_start(
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path)))
     if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began")
-    return ok(await following(task.done), message="the upload is done")
+    return ok(await task.done, message="the upload is done")
 
 
 @method(
@@ -229,7 +229,7 @@ async def file_download_start(
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy))
     if not wait_result:
         return ok(task.describe(), message="the download began")
-    return ok(await following(task.done), message="the download is done")
+    return ok(await task.done, message="the download is done")
 
 
 def default_folder(context: Context) -> Path:

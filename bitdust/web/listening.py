@@ -166,14 +166,3 @@ class SocketListener:
         for model in SOURCES:
             self.models.forget(self, model)
         self._chosen.clear()
-
-
-class Asked:
-    """The context of a call that came over a socket: the node, and the socket as its listener."""
-
-    def __init__(self, context: Context, listener: SocketListener) -> None:
-        self._context = context
-        self.listener = listener
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)

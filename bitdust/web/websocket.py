@@ -33,7 +33,7 @@ from bitdust.events import Event
 from bitdust.web.connections import Connections
 from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
-from bitdust.web.listening import Asked, Models, SocketListener
+from bitdust.web.listening import Models, SocketListener
 from bitdust.web.outflow import Outflow, event_message
 from bitdust.web.patterns import chosen
 from bitdust.web.render import compact
@@ -117,7 +117,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._late: Any = None
         self.outflow = Outflow(self._clock, api.context.events, self)
         self._listener = SocketListener(api.models, lambda: self.outflow)
-        self._asked: Any = Asked(api.context, self._listener)
+        self._asked = api.context.heard_by(self._listener)
 
     # its life
 

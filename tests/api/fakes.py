@@ -1,6 +1,7 @@
 """A small node of our own for the API's tests: real kernel, real loopback, no domains."""
 
 import os
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,11 @@ class FakeContext:
         self.gateway = self.inbox = self.outbox = self.dht = Anything()
         self.stops: list[bool] = []
         self.ill: str | None = None
+
+    def heard_by(self, listener: Any) -> "FakeContext":
+        asked = copy(self)
+        asked.listener = listener
+        return asked
 
     def stop(self, restart: bool) -> "Deferred[None]":
         self.stops.append(restart)

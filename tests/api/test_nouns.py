@@ -708,18 +708,6 @@ class FileTests(NounCase):
             result = self.result("file_upload_start", **upload, wait_result=wait, wait_finish=finish)
             self.assertEqual(result, {"version": "F"} if waited else {"began": True}, (wait, finish))
 
-    def test_waiting_client_goes(self) -> None:
-        """A client that waits for an upload and goes away does not stop the upload."""
-        done: Deferred[Any] = Deferred()
-        self.context.storage = Anything(upload=lambda local, remote: Anything(done=done, describe=dict))
-        calling = perform(
-            self.context, TABLE.named("file_upload_start"), {"local_path": "/x", "remote_path": "a", "wait_result": 1}
-        )
-        self.assertNoResult(calling)
-        calling.cancel()
-        self.assertFalse(done.called)
-        done.callback({"version": "F"})
-
     def test_default_destination(self) -> None:
         """Without a destination, the setting paths/restore or the user's home."""
         folders: list[str] = []

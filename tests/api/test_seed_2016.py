@@ -102,13 +102,13 @@ class SampleTests(GridCase):
 
     def call(self, name: str, /, who: GridNode | None = None, **arguments: Any) -> Any:
         """The result of a method; its answer is kept."""
-        envelope = self.grid.wait(ask((who or self.alice).node, name, **arguments))
+        envelope = self.grid.wait(ask((who or self.alice).node.context, name, **arguments))
         self.assertEqual(envelope["status"], "OK", envelope)
         self.answers[name].append(envelope)
         return envelope["result"]
 
     def error(self, name: str, /, **arguments: Any) -> str:
-        envelope = self.grid.wait(ask(self.alice.node, name, **arguments))
+        envelope = self.grid.wait(ask(self.alice.node.context, name, **arguments))
         self.assertEqual(envelope["status"], "ERROR", envelope)
         return str(envelope["code"])
 

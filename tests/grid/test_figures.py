@@ -33,7 +33,7 @@ SAMPLE = re.compile(r'[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? [0-9.e+-]+( [0-9.]+)?')
 
 class FiguresCase(GridCase):
     def call(self, node: Any, method: str, **arguments: Any) -> Any:
-        envelope = self.grid.wait(perform(node.node, TABLE.named(method), arguments))
+        envelope = self.grid.wait(perform(node.node.context, TABLE.named(method), arguments))
         self.assertEqual(envelope["status"], "OK", envelope)
         return envelope["result"]
 
@@ -75,7 +75,7 @@ class MetricsTests(FiguresCase):
     def test_page(self) -> None:
         """Each line is one that Prometheus reads; pieces, services, packets and calls are among them."""
         self.call(self.alice, "process_info")
-        text = metrics.page(self.alice.node).decode()
+        text = metrics.page(self.alice.node.context).decode()
         samples = [line for line in text.splitlines() if not line.startswith("#")]
         for line in samples:
             self.assertTrue(SAMPLE.fullmatch(line), line)
@@ -85,7 +85,7 @@ class MetricsTests(FiguresCase):
         self.assertGreater(float(values['bitdust_packets_total{command="Data",direction="out"}']), 0)
         self.assertEqual(float(values['bitdust_api_request_seconds_count{method="process_info",status="OK"}']), 1.0)
         self.assertEqual(float(values['bitdust_machines{kind="fire_hire",state="READY"}']), 1.0)
-        self.assertIn("bitdust_donated_bytes", metrics.page(self.suppliers[0].node).decode())
+        self.assertIn("bitdust_donated_bytes", metrics.page(self.suppliers[0].node.context).decode())
 
 
 class LogSettingsTests(FiguresCase):

@@ -6,7 +6,7 @@ from typing import Any
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.testing.grid import GridNode
-from bitdust.web.listening import Asked, Models, SocketListener
+from bitdust.web.listening import Models, SocketListener
 from bitdust.web.outflow import Outflow
 from tests.grid.test_main_job import NO_CUSTOMER, GridCase
 
@@ -20,7 +20,7 @@ class FakeSocket:
         self.outflow = Outflow(node.node.world.clock, node.node.events, self)
         self.outflow.wants = lambda event_id: False
         self.listener = SocketListener(models, lambda: self.outflow)
-        self.context: Any = Asked(node.node, self.listener)
+        self.context: Any = node.node.context.heard_by(self.listener)
 
     def write(self, data: bytes) -> None:
         self.sent.append(json.loads(data))
@@ -49,7 +49,7 @@ class FakeSocket:
 
 class ModelCase(GridCase):
     def socket(self, node: GridNode) -> FakeSocket:
-        models = Models(node.node)
+        models = Models(node.node.context)
         self.addCleanup(models.close)
         socket = FakeSocket(self, node, models)
         self.addCleanup(socket.close)
@@ -76,7 +76,7 @@ class ServiceAndKeyTests(ModelCase):
 
     def test_each_socket_for_itself(self) -> None:
         """A socket gets only what it has enabled itself."""
-        models = Models(self.seed.node)
+        models = Models(self.seed.node.context)
         self.addCleanup(models.close)
         one, other = FakeSocket(self, self.seed, models), FakeSocket(self, self.seed, models)
         one.call("enable_model_listener", model_name="service")

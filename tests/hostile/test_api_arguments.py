@@ -318,8 +318,8 @@ class RealNodeTests(ArgumentCases, TableCase):
         alice = self.grid.add("alice")
         alice.start()
         alice.create_identity()
-        self.context = alice.node
-        self.context.stop = lambda restart=False: succeed(None)
+        self.context = alice.node.context
+        self.patch(alice.node, "stop", lambda restart=False: succeed(None))
         self.client = Client(self.context, self.clock)
 
     def tearDown(self) -> None:
