@@ -41,7 +41,6 @@ from bitdust.suppliers.hiring import Hiring
 from bitdust.suppliers.search import HiringPorts
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.gateway import Gateway
-from bitdust.transport.inbox import Answer
 from bitdust.world import World
 
 
@@ -211,7 +210,7 @@ class Assembly:
             hiring=self._hiring,
             suppliers=SuppliersView(self._hiring, self._presence, self._cache.get, self._book),
             store=store,
-            supplier_rows=SupplierRows(store, self.supplying, Answer),
+            supplier_rows=SupplierRows(store, self.supplying),
             customers=Customers(store, self._presence, events),
             families=self._families,
             notices=self._notices,

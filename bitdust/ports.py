@@ -32,6 +32,8 @@ class Outbox(Protocol):
         deadline: float,
         max_answer: int = ...,
         progress: Callable[[int, int], None] | None = ...,
+        owner: bytes | None = ...,
+        capability: bytes | None = ...,
     ) -> "Deferred[Any]": ...
 
 

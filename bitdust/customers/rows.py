@@ -7,7 +7,7 @@ customer's devices besides. A stranger gets answers to `RequestService` alone.
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.device import check_record
 from bitdust.customers.contracts import Customer, Kept, Wish
 from bitdust.customers.logs import Entry
-from bitdust.customers.pieces import PieceName, PieceSource
+from bitdust.customers.pieces import PieceName
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import disk_error
 from bitdust.formats.log_entry import MAX_ENTRY
@@ -26,6 +26,7 @@ from bitdust.wire.packet import MAX_PAYLOAD, Command
 from bitdust.wire.records import MAX_SUPPLIERS, MIN_SUPPLIERS, ContractEnd, Family, Head, PackRecord
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Schema, Struct
 from bitdust.wire.signed import Signed
+from bitdust.wire.table import Answer, Device, Document, Peer, Request, Row, Who, ack
 
 SERVICE = "service_supplier"
 KEYRING = "keyring"
@@ -35,86 +36,6 @@ CODES = frozenset(
     ("not-allowed", "bad-field", "too-large", "no-service", "no-contract", "no-space", "not-found", "bad-piece")
     + ("bad-signature", "conflict", "stale", "busy", "internal")
 )
-R = TypeVar("R")
-
-
-class Device(Protocol):
-    """One device of an identity document."""
-
-    @property
-    def key(self) -> bytes: ...
-
-    @property
-    def revoked(self) -> int | None: ...
-
-    @property
-    def sequence(self) -> int | None: ...
-
-
-class Document(Protocol):
-    """The part of an identity document that is used here."""
-
-    @property
-    def idurl(self) -> object: ...
-
-    @property
-    def global_id(self) -> str: ...
-
-    @property
-    def revision(self) -> int: ...
-
-    @property
-    def xml(self) -> bytes: ...
-
-    def device(self, ident: bytes, /) -> Device | None: ...
-
-
-class Peer(Protocol):
-    """Who is at the other end of the session, proven."""
-
-    @property
-    def fingerprint(self) -> bytes: ...
-
-    @property
-    def document(self) -> Document: ...
-
-
-class Header(Protocol):
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def owner(self) -> bytes: ...
-
-
-class Payload(Protocol):
-    """The bytes beside a packet's header."""
-
-    def read_all(self, limit: int, /) -> "Deferred[bytes]": ...
-
-    def stream_to(self, write: "Callable[[memoryview], Deferred[None] | None]", /) -> "Deferred[int]": ...
-
-
-class Request(Protocol):
-    """A packet on its way in; see `bitdust.transport.inbox`."""
-
-    @property
-    def peer(self) -> Peer: ...
-
-    @property
-    def packet(self) -> Header: ...
-
-    @property
-    def fields(self) -> Mapping[str, Any]: ...
-
-    @property
-    def payload(self) -> Payload: ...
-
-
-class Answer(Protocol):
-    """Makes an answer of a command, its fields and its payload."""
-
-    def __call__(self, command: Command, fields: Mapping[str, Any], payload: bytes | PieceSource | None, /) -> Any: ...
 
 
 class Ports(Protocol):
@@ -142,7 +63,7 @@ class Ports(Protocol):
         """A customer has ended its contract, and nothing of it is kept here any more."""
 
 
-Handler = Callable[[Request], Awaitable[Any]]
+Handler = Callable[[Request], Awaitable[Answer]]
 Fields = Mapping[str, Schema]
 _PAGE: Fields = {"after": Bytes(0, 16), "most": Int(1, MOST_LISTED)}
 _WISH: Fields = {
@@ -168,12 +89,11 @@ class Spec:
 
 
 class SupplierRows:
-    """I answer the supplier's commands from the store; ``answer`` makes the inbox's kind of answer."""
+    """I answer the supplier's commands from the store."""
 
-    def __init__(self, store: SupplierStore, ports: Ports, answer: Answer) -> None:
+    def __init__(self, store: SupplierStore, ports: Ports) -> None:
         self._store = store
         self._ports = ports
-        self._answer = answer
 
     def specs(self) -> list[Spec]:
         """Every command of the service."""
@@ -201,25 +121,25 @@ class SupplierRows:
             Spec(Command.DELETE_FILE, None, {}, 64 * 1024, False, self.delete_file),
         ]
 
-    def rows(self, row: Callable[..., R], anyone: object, contact: object) -> list[R]:
-        """The same as rows of the inbox: ``row(command, kind, fields, max_payload, who, service, handler)``."""
+    def rows(self) -> list[Row]:
+        """The same as rows of the packet table."""
         return [
-            row(
+            Row(
                 spec.command,
                 spec.kind,
                 Struct(spec.fields),
                 spec.max_payload,
-                anyone if spec.stranger else contact,
+                Who.ANYONE if spec.stranger else Who.CUSTOMER,
                 SERVICE,
                 self.guarded(spec),
             )
             for spec in self.specs()
         ]
 
-    def guarded(self, spec: Spec) -> "Callable[[Request], Deferred[Any]]":
+    def guarded(self, spec: Spec) -> "Callable[[Request], Deferred[Answer]]":
         """A handler that refuses those without a contract; the inbox makes a Fail of the `BitDustError`."""
 
-        async def handle(request: Request) -> Any:
+        async def handle(request: Request) -> Answer:
             try:
                 if request.packet.owner != request.peer.fingerprint:
                     raise BitDustError("not-allowed", "a customer speaks for itself alone")
@@ -233,12 +153,9 @@ class SupplierRows:
 
         return lambda request: Deferred.fromCoroutine(handle(request))
 
-    def _ack(self, **fields: Any) -> Any:
-        return self._answer(Command.ACK, fields, None)
-
     # the contract
 
-    async def request_service(self, request: Request) -> Any:
+    async def request_service(self, request: Request) -> Answer:
         """Give, renew or resize a contract; a refusal leaves what was there."""
         customer, fields = _customer(request.peer), request.fields
         if customer.fingerprint == self._ports.my_fingerprint():
@@ -255,17 +172,17 @@ class SupplierRows:
             raise
         self._ports.report(f"{who}-customer-accepted", accepted(kept))
         contract = self._ports.sign(kept.contract.KIND, kept.contract.to_body())
-        return self._ack(contract=contract.to_bytes(), leaves=self._ports.leaves(kept))
+        return ack(contract=contract.to_bytes(), leaves=self._ports.leaves(kept))
 
-    async def cancel_service(self, request: Request) -> Any:
+    async def cancel_service(self, request: Request) -> Answer:
         """End a contract: its pieces stay until the moment that the answer names, or go on a signed word."""
         if "end" in request.fields:
             return await self._end(request)
         kept = await self._store.cancel(request.peer.fingerprint, request.fields["contract"])
         self._ports.report("customer-cancelled", {"idurl": kept.idurl, "until": kept.until})
-        return self._ack(until=kept.until)
+        return ack(until=kept.until)
 
-    async def _end(self, request: Request) -> Any:
+    async def _end(self, request: Request) -> Answer:
         signed = Signed.from_bytes(request.fields["end"], ContractEnd.KIND)
         end, named = ContractEnd.from_body(signed.body), request.fields["contract"]
         self._mine(request, end.customer)
@@ -278,9 +195,9 @@ class SupplierRows:
             told = {"idurl": kept.idurl, "ecc_map": f"ecc/{kept.contract.n}x{kept.contract.n}", "freed": freed}
             self._ports.report("existing-customer-terminated", told)
         self._ports.customer_left(end.customer)
-        return self._ack(until=0, freed=freed)
+        return ack(until=0, freed=freed)
 
-    async def contacts(self, request: Request) -> Any:
+    async def contacts(self, request: Request) -> Answer:
         """Keep the customer's newest family record."""
         signed = await self._signed(request, Family.KIND)
         family = Family.from_body(signed.body)
@@ -288,11 +205,11 @@ class SupplierRows:
             raise BitDustError("not-allowed", "a family record is accepted only from its customer")
         revision = await self._keep(request, FAMILY, family.revision, signed)
         self._ports.family_kept(family.customer, family, signed.to_bytes())
-        return self._ack(revision=revision)
+        return ack(revision=revision)
 
     # what comes to stay
 
-    async def data_piece(self, request: Request) -> Any:
+    async def data_piece(self, request: Request) -> Answer:
         """Take one piece; the answer comes after it is on the disk."""
         signed = Signed.from_bytes(request.fields["record"], PackRecord.KIND)
         record = PackRecord.from_body(signed.body)
@@ -308,9 +225,9 @@ class SupplierRows:
             await intake.give_up()
             raise
         now = await intake.keep()
-        return self._ack(used=now.used, room=now.room)
+        return ack(used=now.used, room=now.room)
 
-    async def data_log(self, request: Request) -> Any:
+    async def data_log(self, request: Request) -> Answer:
         """Append one entry of a device's catalog log."""
         signed = Signed.from_bytes(request.fields["head"], Head.KIND)
         head = Head.from_body(signed.body)
@@ -323,13 +240,13 @@ class SupplierRows:
         device = self._verify(request.peer, signed, revoked=True)
         if device.revoked is not None and head.sequence > (device.sequence or 0):
             raise BitDustError("bad-signature", "the device was revoked before it wrote this")
-        return self._ack(sequence=await self._store.append(entry, head, request.fields["head"]))
+        return ack(sequence=await self._store.append(entry, head, request.fields["head"]))
 
-    async def data_keyring(self, request: Request) -> Any:
+    async def data_keyring(self, request: Request) -> Answer:
         """Keep the customer's newest sealed key ring."""
         signed = await self._signed(request, KEYRING)
         revision = ring_revision(signed.body, request.peer.fingerprint)
-        return self._ack(revision=await self._keep(request, KEYRING, revision, signed))
+        return ack(revision=await self._keep(request, KEYRING, revision, signed))
 
     async def _keep(self, request: Request, kind: str, revision: int, signed: Signed) -> int:
         self._verify(request.peer, signed)
@@ -344,52 +261,52 @@ class SupplierRows:
 
     # what goes back
 
-    async def retrieve_piece(self, request: Request) -> Any:
+    async def retrieve_piece(self, request: Request) -> Answer:
         """Part of one piece, with its signed record."""
         fields = request.fields
         name = PieceName(request.peer.fingerprint, fields["pack"], fields["index"])
         found = await self._store.find(name, fields["offset"], fields["length"])
         answer = {"kind": "piece", "record": found.signed, "offset": fields["offset"]}
-        return self._answer(Command.DATA, answer, found.source)
+        return Answer(Command.DATA, answer, found.source)
 
-    async def retrieve_log(self, request: Request) -> Any:
+    async def retrieve_log(self, request: Request) -> Answer:
         """Entries of one device's log, in order."""
         device, first = request.fields["device"], request.fields["first"]
         entries = self._store.entries(request.peer.fingerprint, device, first, request.fields["most"])
         answer = {"kind": "log", "device": device, "first": first, "count": len(entries)}
-        return self._answer(Command.DATA, answer, encode(entries))
+        return Answer(Command.DATA, answer, encode(entries))
 
-    async def retrieve_heads(self, request: Request) -> Any:
+    async def retrieve_heads(self, request: Request) -> Answer:
         """The newest signed head of each device."""
-        return self._answer(Command.DATA, {"kind": "heads"}, encode(self._store.heads(request.peer.fingerprint)))
+        return Answer(Command.DATA, {"kind": "heads"}, encode(self._store.heads(request.peer.fingerprint)))
 
-    async def retrieve_record(self, request: Request) -> Any:
+    async def retrieve_record(self, request: Request) -> Answer:
         """The newest key ring or family record."""
         kind = request.fields["kind"]
         signed = self._store.record(request.peer.fingerprint, kind)
         if signed is None:
             raise BitDustError("not-found", f"no {kind} of yours is kept here")
-        return self._answer(Command.DATA, {"kind": kind}, signed)
+        return Answer(Command.DATA, {"kind": kind}, signed)
 
-    async def retrieve_identity(self, request: Request) -> Any:
+    async def retrieve_identity(self, request: Request) -> Answer:
         """The customer's own newest identity document, for its recovery."""
         document = self._ports.document_of(request.peer.fingerprint)
         if document is None or document.revision == 0:
             raise BitDustError("not-found", "no identity document of yours is kept here")
-        return self._answer(Command.DATA, {"kind": "identity"}, document.xml)
+        return Answer(Command.DATA, {"kind": "identity"}, document.xml)
 
-    async def list_files(self, request: Request) -> Any:
+    async def list_files(self, request: Request) -> Answer:
         """Which pieces are kept, page by page."""
         page = self._store.listing(request.peer.fingerprint, request.fields["after"], request.fields["most"])
-        return self._answer(Command.FILES, {"more": page.more}, encode([list(piece) for piece in page.pieces]))
+        return Answer(Command.FILES, {"more": page.more}, encode([list(piece) for piece in page.pieces]))
 
-    async def delete_file(self, request: Request) -> Any:
+    async def delete_file(self, request: Request) -> Answer:
         """Carry out the owner's signed order."""
         signed = await self._signed(request, DELETE_KIND)
         order = DeleteOrder.parse(signed.body, signed.device)
         self._mine(request, order.owner)
         self._verify(request.peer, signed)
-        return self._ack(freed=await self._store.delete(order))
+        return ack(freed=await self._store.delete(order))
 
     # who says so
 

@@ -5,9 +5,10 @@ from typing import Any
 from bitdust.customers.notices import KIND
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
-from bitdust.transport.inbox import Answer, Request, Row, Who, ack
+from bitdust.signal import Disconnect
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import Bytes, Choice, Int, Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 
 class CustomerService(Service):
@@ -22,15 +23,21 @@ class CustomerService(Service):
         self._parts = parts
         self._on = False
         self._forget: Any = None
+        self._no_supplier: Disconnect = lambda: None
         fields = Struct({"kind": Choice((KIND,)), "contract": Bytes(16), "until": Int()})
-        self._row = Row(Command.CANCEL_SERVICE, KIND, fields, 0, Who.OWNER, "service_customer", self._notice)
+        self._row = Row(Command.CANCEL_SERVICE, KIND, fields, 0, Who.SUPPLIER, "service_customer", self._notice)
 
     def start(self) -> None:
         self._parts.hiring.open()
         self._parts.gateway.inbox.add(self._row)
+        self._no_supplier = self._parts.gateway.relations.add(Who.SUPPLIER, self._is_supplier)
         self._forget = self._parts.family.on_change(self._watch)
         self._watch()
         self._on = True
+
+    def _is_supplier(self, fingerprint: bytes) -> bool:
+        """Whether a peer has a place in my family, or a contract with me still."""
+        return fingerprint in self._parts.family.holders or self._parts.book.of(fingerprint) is not None
 
     def _watch(self) -> None:
         for member in self._parts.family.holders:
@@ -44,6 +51,7 @@ class CustomerService(Service):
     def stop(self) -> None:
         self._on = False
         self._parts.gateway.inbox.remove(self._row)
+        self._no_supplier()
         if self._forget is not None:
             self._forget()
             self._forget = None

@@ -2,8 +2,8 @@
 
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
-from bitdust.transport.inbox import NO_FIELDS, Row, Who, ack
 from bitdust.wire.packet import Command
+from bitdust.wire.table import NO_FIELDS, Row, Who, ack
 
 
 class GatewayService(Service):
@@ -21,7 +21,6 @@ class GatewayService(Service):
     def start(self) -> None:
         inbox = self._parts.gateway.inbox
         inbox.log_packets = self._parts.gateway.outbox.log_packets = self._parts.settings.get("logs/packet-enabled")
-        inbox.is_contact = self._parts.customers.is_customer
         inbox.add(self._ping)
 
     def stop(self) -> None:

@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
 from bitdust.services.service_nodes_lookup import SUPPLIERS_LAYER
-from bitdust.transport.inbox import Row, Who
+from bitdust.signal import Disconnect
+from bitdust.wire.table import Row, Who
 
 
 class SupplierService(Service):
@@ -21,6 +22,7 @@ class SupplierService(Service):
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._rows: list[Row] = []
+        self._forget: Disconnect = lambda: None
 
     def start(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._open())
@@ -29,9 +31,10 @@ class SupplierService(Service):
         parts = self._parts
         await parts.store.start()
         await parts.retirement.start()
-        self._rows = parts.supplier_rows.rows(Row, Who.ANYONE, Who.CONTACT)
+        self._rows = parts.supplier_rows.rows()
         for row in self._rows:
             parts.gateway.inbox.add(row)
+        self._forget = parts.gateway.relations.add(Who.CUSTOMER, parts.customers.is_customer)
         parts.customers.start()
         parts.notices.start()
         parts.retirement.on_plan = self._show
@@ -49,6 +52,7 @@ class SupplierService(Service):
         self._rows = []
         for row in rows:
             parts.gateway.inbox.remove(row)
+        self._forget()
         parts.customers.stop()
         parts.notices.stop()
         parts.retirement.on_plan = lambda: None

@@ -18,6 +18,7 @@ from bitdust.crypt.device import DeviceKey, check_record, device_id
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import IdentityDocument, compare
 from bitdust.identity.me import Me
+from bitdust.peers.relations import Relations
 from bitdust.transport.hello import Hello
 from bitdust.transport.inbox import Inbox
 from bitdust.transport.limits import TokenBucket, Turns
@@ -30,6 +31,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Packet
 from bitdust.wire.records import DeviceAddresses
 from bitdust.wire.signed import Signed
+from bitdust.wire.table import Who
 from bitdust.world import World
 
 MAX_SESSIONS = 1000
@@ -108,7 +110,9 @@ class Gateway:
         self._settings = settings
         self._me = me
         self._cache = cache
-        self.inbox = Inbox(world, registry, lambda: me.fingerprint)
+        self.relations = Relations()
+        self.relations.add(Who.DEVICE, lambda fingerprint: me.present and fingerprint == me.fingerprint)
+        self.inbox = Inbox(world, registry, lambda: me.fingerprint, self.relations)
         self.outbox = Outbox(world, registry, self, lambda: me.fingerprint)
         self.inbox.on_answer = self.outbox.answer_arrived
         self.outbox.name_of = self.name_of

@@ -1,95 +1,33 @@
 """The packet table: where a packet becomes an event or a call, and the only way in.
 
-A service adds its rows when it starts and takes them off when it stops. A command of a kind has one owner; an unknown
-or
-unauthorised one gets Fail with a code; a handler that breaks gets Fail too: nobody who asked is left waiting.
+A service adds its rows (`bitdust.wire.table`) when it starts and takes them off when it stops. A command of a kind has
+one owner; an unknown or unauthorised one gets Fail with a code; a handler that breaks gets Fail too: nobody who asked
+is left waiting.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from enum import Enum
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.packet_in import PacketIn
-from bitdust.transport.session import Peer, Session
-from bitdust.transport.streams import BytesSource, Payload, Source, StreamReset
+from bitdust.peers.relations import Relations
+from bitdust.transport.session import Session
+from bitdust.transport.streams import BytesSource, Payload, StreamReset
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import ANSWERS, Command, Packet
-from bitdust.wire.schema import Schema, Struct
+from bitdust.wire.table import Answer, Request, Row, Who, fail
 from bitdust.world import World
 
 MAX_AT_ONCE = 64
 STALE_ALLOWED = (Command.RETRIEVE, "identity")
 KINDS = ("kind", "space", "service")
-
-
-class Who(Enum):
-    """Who may send a command."""
-
-    ANYONE = "anyone who proved a key"
-    CONTACT = "a peer that this node deals with"
-    OWNER = "the owner of what is asked for, who is the session's peer"
-    CAPABILITY = "the holder of a capability, which the handler checks"
-
-
-@frozen
-class Answer:
-    """What goes back."""
-
-    command: Command
-    fields: Mapping[str, Any] = field(factory=dict)
-    payload: bytes | Source | None = None
-
-
-def ack(**fields: Any) -> Answer:
-    """Yes, and what came of it."""
-    return Answer(Command.ACK, fields)
-
-
-def fail(code: str, text: str, **fields: Any) -> Answer:
-    """No, with a stable code and a sentence."""
-    return Answer(Command.FAIL, {"code": code[:40], "text": text[:500]} | fields)
-
-
-@frozen
-class Request:
-    """A packet as a handler sees it: the peer is proven, the fields are checked."""
-
-    peer: Peer
-    packet: Packet
-    payload: Payload
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """The command's own fields."""
-        return self.packet.fields
-
-
-Handler = Callable[[Request], Any]
-
-
-@frozen
-class Row:
-    """One line of the packet table. ``kind`` is the value of the field kind, space or service, or None."""
-
-    command: Command
-    kind: str | None
-    fields: Schema
-    max_payload: int
-    who: Who
-    service: str
-    handler: Handler
-
-
-NO_FIELDS = Struct({})
 
 
 def _as_answer(result: Any) -> Answer:
@@ -144,16 +82,22 @@ class Inbox:
 
     log = Logger()
 
-    def __init__(self, world: World, registry: Registry, my_fingerprint: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        world: World,
+        registry: Registry,
+        my_fingerprint: Callable[[], bytes],
+        relations: Relations | None = None,
+    ) -> None:
         self.world = world
         self.registry = registry
+        self.relations = relations or Relations()
         self._my_fingerprint = my_fingerprint
         self._rows: dict[tuple[Command, str | None], Row] = {}
         self._running: dict[int, _Incoming] = {}
         self._at_once: Counter[bytes] = Counter()
         self.counts: Counter[str] = Counter()
         self.unknown_packets = self.unknown_bytes = 0
-        self.is_contact: Callable[[bytes], bool] = lambda fingerprint: False
         self.on_answer: Callable[[Session, Packet, Payload, int], bool] = lambda *_: False
         self.log_packets = False
 
@@ -189,12 +133,13 @@ class Inbox:
         assert session.peer is not None
         self._at_once[session.peer.fingerprint] += 1
         try:
-            row = self._row_for(session, packet)
+            request = Request(session.peer, packet, payload)
+            row = self._row_for(session, request)
         except BitDustError as error:
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
             return
         incoming.machine.send("dispatch")
-        incoming.work = maybeDeferred(self._work, row, Request(session.peer, packet, payload)).addCallback(_as_answer)
+        incoming.work = maybeDeferred(self._work, row, request).addCallback(_as_answer)
         incoming.work.addCallbacks(
             lambda answer: incoming.machine.send("answered", answer), lambda failure: self._failed(incoming, failure)
         )
@@ -217,9 +162,8 @@ class Inbox:
             self.log.failure("a handler of {command} failed", failure, command=incoming.packet.command.value)
             incoming.machine.send("refuse", fail("internal", "something unexpected happened here; it was logged"))
 
-    def _row_for(self, session: Session, packet: Packet) -> Row:
-        peer = session.peer
-        assert peer is not None
+    def _row_for(self, session: Session, request: Request) -> Row:
+        peer, packet = request.peer, request.packet
         if packet.creator != peer.fingerprint or packet.to != self._my_fingerprint():
             raise WireError("not-allowed", "the creator is not the session's peer, or this is not who it is for")
         if self._at_once[peer.fingerprint] > MAX_AT_ONCE:
@@ -232,17 +176,23 @@ class Inbox:
         if row is None:
             self.unknown_packets, self.unknown_bytes = self.unknown_packets + 1, self.unknown_bytes + packet.size
             raise WireError("unknown-command", f"no service of this node answers {packet.command}")
-        self._authorise(row, peer, packet)
+        self._authorise(row, request)
         if packet.size > row.max_payload:
             raise WireError("too-large", f"a payload of {packet.size} bytes; at most {row.max_payload} are accepted")
         packet.check_fields(row.fields)
         return row
 
-    def _authorise(self, row: Row, peer: Peer, packet: Packet) -> None:
-        if row.who is Who.CONTACT and not self.is_contact(peer.fingerprint):
-            raise WireError("not-allowed", "this node has no dealings with you")
-        if row.who is Who.OWNER and packet.owner != peer.fingerprint:
-            raise WireError("not-allowed", "only the owner may ask this")
+    def _authorise(self, row: Row, request: Request) -> None:
+        peer, packet = request.peer, request.packet
+        if packet.capability is not None:
+            if row.authorise is None:
+                raise WireError("not-allowed", f"{packet.command} takes no capability here")
+            row.authorise(request)
+        elif Who.ANYONE not in row.who:
+            if packet.owner != peer.fingerprint:
+                raise WireError("not-allowed", "only the owner may ask this")
+            if Who.OWNER not in row.who and not self.relations.has(row.who, peer.fingerprint):
+                raise WireError("not-allowed", "this node has no dealings with you")
 
     def reply_packet(self, packet: Packet, answer: Answer, size: int) -> Packet:
         """The header of an answer."""

@@ -12,10 +12,11 @@ from twisted.python.failure import Failure
 from bitdust.automats.kernel import Registry
 from bitdust.automats.packet_out import PacketOut
 from bitdust.transport.session import Session
-from bitdust.transport.streams import BytesSource, Payload, Source
+from bitdust.transport.streams import BytesSource, Payload
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
+from bitdust.wire.table import Source
 from bitdust.world import World
 
 MAX_ANSWER = 64 * 1024
@@ -200,8 +201,11 @@ class Outbox:
         owner: bytes | None = None,
         session: Session | None = None,
         creator: bytes | None = None,
+        capability: bytes | None = None,
     ) -> "Deferred[Reply]":
         """Ask a peer. ``deadline`` is seconds without a byte moving; cancelling takes the request back.
+
+        What belongs to another ``owner`` is only given to who shows a ``capability`` that the owner has signed.
 
         Fails with `PeerFailed` for a Fail, `NoAnswer`, or the reason why there is no session.
         """
@@ -216,6 +220,7 @@ class Outbox:
             int(self.world.wall() * 1000),
             fields or {},
             source.size if source else 0,
+            capability=capability,
         )
         self.counts[command.value] += 1
         if self.log_packets:

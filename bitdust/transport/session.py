@@ -20,10 +20,11 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.transport.frames import MAX_BODY, MAX_OPEN, FrameReader, Kind, head
 from bitdust.transport.hello import Hello
 from bitdust.transport.limits import ReadingPause, TokenBucket, Turns
-from bitdust.transport.streams import WINDOW, OutStream, Payload, Source, StreamReset
+from bitdust.transport.streams import WINDOW, OutStream, Payload, StreamReset
 from bitdust.transport.tls import peer_device_key
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Packet
+from bitdust.wire.table import Source
 from bitdust.world import World
 
 MAX_STREAMS = 256

@@ -2,30 +2,20 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Packet
+from bitdust.wire.table import Source
 
 WINDOW = 1024 * 1024
 
 
 class StreamReset(BitDustError):
     """Either side gave the stream up, or the session ended."""
-
-
-class Source(Protocol):
-    """A payload that is read while it is sent."""
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-
-    def read(self, offset: int, length: int) -> "bytes | Deferred[bytes]":
-        """At most ``length`` bytes from ``offset``; fewer only at the end."""
 
 
 class BytesSource:

@@ -16,6 +16,7 @@ from bitdust.wire.schema import Bytes, Choice, Int, Optional, Schema, Struct, pa
 VERSION = 1
 MAX_HEADER = 16 * 1024
 MAX_PAYLOAD = 64 * 1024 * 1024
+MAX_CAPABILITY = 4096
 
 
 class Command(StrEnum):
@@ -32,6 +33,9 @@ class Command(StrEnum):
     FILES = "Files"
     DELETE_FILE = "DeleteFile"
     CONTACTS = "Contacts"
+    MESSAGE = "Message"
+    KEY = "Key"
+    EVENT = "Event"
 
 
 ANSWERS = frozenset((Command.ACK, Command.FAIL, Command.DATA, Command.FILES))
@@ -57,6 +61,7 @@ _HEADER = Struct(
         "size": Int(0, MAX_PAYLOAD),
         "answers": Optional(Bytes(16)),
         "hash": Optional(Bytes(32)),
+        "capability": Optional(Bytes(1, MAX_CAPABILITY)),
     }
 )
 
@@ -66,7 +71,8 @@ class Packet:
     """One header. ``creator``, ``owner`` and ``to`` are fingerprints; ``time`` is milliseconds since the epoch.
 
     ``fields`` are the command's own (checked by its row of the packet table); ``size`` the payload's bytes;
-    ``answers`` the id of the packet that this one answers; ``hash`` the payload's SHA-256 where the packet is stored.
+    ``answers`` the id of the packet that this one answers; ``hash`` the payload's SHA-256 where the packet is stored;
+    ``capability`` a signed record of the owner that lets the creator ask in its place.
     """
 
     command: Command
@@ -79,6 +85,7 @@ class Packet:
     size: int = 0
     answers: bytes | None = None
     hash: bytes | None = None
+    capability: bytes | None = None
 
     def to_bytes(self) -> bytes:
         """The canonical header."""
@@ -97,6 +104,8 @@ class Packet:
             value["answers"] = self.answers
         if self.hash is not None:
             value["hash"] = self.hash
+        if self.capability is not None:
+            value["capability"] = self.capability
         return encode(value)
 
     @classmethod
@@ -114,6 +123,7 @@ class Packet:
             value["size"],
             value.get("answers"),
             value.get("hash"),
+            value.get("capability"),
         )
 
     def check_fields(self, schema: Schema) -> None:

@@ -18,13 +18,13 @@ from bitdust.crypt.device import DeviceKey, tls_certificate
 from bitdust.identity.document import Device
 from bitdust.transport import gateway
 from bitdust.transport.frames import Kind, head
-from bitdust.transport.inbox import ack
 from bitdust.transport.outbox import NoAnswer, PeerFailed
 from bitdust.transport.streams import BytesSource, StreamReset
 from bitdust.transport.tls import PROTOCOL, DeviceTLS, TLSFactory
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import DeviceAddresses
+from bitdust.wire.table import ack
 from tests.unit.transport_kit import Loopback, Memory, Person
 
 MB = 1_000_000

@@ -26,12 +26,12 @@ from bitdust.suppliers.family import FamilyPublisher, MyFamily
 from bitdust.suppliers.hiring import Hiring
 from bitdust.suppliers.search import HiringPorts
 from bitdust.transport.gateway import Gateway
-from bitdust.transport.inbox import Answer, Row, Who
 from bitdust.transport.outbox import PeerFailed
 from bitdust.wire.encoding import decode
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, Scheme
+from bitdust.wire.table import Who
 from bitdust.world import real_world
 
 MIB = 1024 * 1024
@@ -90,10 +90,10 @@ class SupplierHost(Host):
             self.world, self.settings, self.world.home / "customers", supplier=lambda: self.fingerprint
         )
         await self.store.start()
-        rows = SupplierRows(self.store, self, Answer)
-        for row in rows.rows(Row, Who.ANYONE, Who.CONTACT):
+        rows = SupplierRows(self.store, self)
+        for row in rows.rows():
             self.gateway.inbox.add(row)
-        self.gateway.inbox.is_contact = lambda peer: self.store.contract_of(peer) is not None
+        self.gateway.relations.add(Who.CUSTOMER, lambda peer: self.store.contract_of(peer) is not None)
         await self.listen()
 
     async def stop(self) -> None:

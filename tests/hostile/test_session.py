@@ -14,12 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.transport import inbox
 from bitdust.transport.frames import LAST, FrameReader, Kind, head
 from bitdust.transport.hello import Hello
-from bitdust.transport.inbox import ack
 from bitdust.transport.streams import StreamReset
 from bitdust.transport.tls import DeviceTLS, TLSFactory
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
+from bitdust.wire.table import ack
 from tests.unit.transport_kit import Memory
 
 FRAMES = st.tuples(st.sampled_from(list(Kind)), st.integers(0, 2**32 - 1), st.binary(max_size=300), st.booleans()).map(

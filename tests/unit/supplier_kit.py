@@ -18,6 +18,7 @@ from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family, Head, PackRecord, Scheme
+from bitdust.wire.table import Answer
 
 START = 1_800_000_000
 DAY = 86_400
@@ -206,7 +207,7 @@ class Shop:
             self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk,
             is_retiring=lambda: self.retiring,
         )
-        self.rows = SupplierRows(self.store, self, Said)
+        self.rows = SupplierRows(self.store, self)
         self.handlers = {(spec.command, spec.kind): self.rows.guarded(spec) for spec in self.rows.specs()}
 
     def open(self):
@@ -256,7 +257,8 @@ class Shop:
             payload=Bytes(payload),
         )
         try:
-            return now(self.handlers[(command, kind)](request))
+            answer = now(self.handlers[(command, kind)](request))
+            return Said(answer.command, answer.fields, answer.payload)
         except BitDustError as error:
             return Said(Command.FAIL, {"code": error.code, "text": str(error), **error.details}, None)
 
@@ -277,13 +279,8 @@ class Shop:
         return self.ask(person, Command.DATA, "log", entry[0], head=entry[1].to_bytes())
 
 
-@define
-class Said:
-    """An answer."""
-
-    command: Command
-    fields: dict
-    payload: object
+class Said(Answer):
+    """An answer, as tests look at it."""
 
     @property
     def code(self):

@@ -18,10 +18,11 @@ from bitdust.customers.patrol import Patrol, PieceTests
 from bitdust.peers.reach import Reach
 from bitdust.space import Places, Space, folder_size, percent
 from bitdust.suppliers.suppliers import SuppliersView
-from bitdust.transport.inbox import Answer, Inbox, Row, Who
+from bitdust.transport.inbox import Inbox
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
 from bitdust.wire.sizes import in_words
+from bitdust.wire.table import Answer, Who
 from tests.unit.contacts_kit import GB, Events, Town
 from tests.unit.contacts_kit import Settings as AllSettings
 from tests.unit.supplier_kit import DAY, MIB, START, Pack, Person, Shop, files, now
@@ -448,8 +449,7 @@ class TableTests(ShopCase):
     def test_the_rows_fit_the_inbox(self) -> None:
         """Every row is taken by the real packet table once, strangers may send RequestService alone."""
         inbox = Inbox(SimpleNamespace(wall=lambda: 0.0), self.registry, lambda: bytes(32))
-        self.shop.rows._answer = Answer
-        for row in self.shop.rows.rows(Row, Who.ANYONE, Who.CONTACT):
+        for row in self.shop.rows.rows():
             inbox.add(row)
         anyone = [row.command for row in inbox.rows() if row.who is Who.ANYONE]
         self.assertEqual(anyone, [Command.REQUEST_SERVICE])

@@ -13,13 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.transport import gateway as gateway_module
 from bitdust.transport.frames import Kind, head
 from bitdust.transport.gateway import parse_address
-from bitdust.transport.inbox import MAX_AT_ONCE, Answer, Row, Who, ack
+from bitdust.transport.inbox import MAX_AT_ONCE
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, PeerFailed
 from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset, empty_payload
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
+from bitdust.wire.table import Answer, Row, Who, ack
 from tests.unit.transport_kit import FIELDS, Memory, Person
 
 ECHO = {"kind": "echo"}
@@ -304,11 +305,55 @@ class InboxTests(TwoPeople):
         self.bob.gateway.inbox.remove(self.row())
         self.assertEqual(self.refused(self.ask()).code, "unknown-command")
 
-    def test_contacts_only(self) -> None:
-        """A row for contacts refuses strangers and serves contacts."""
-        self.row(who=Who.CONTACT)
+    def test_a_role(self) -> None:
+        """A row for a role refuses strangers, peers of another role, and whoever speaks for another owner."""
+        relations = self.bob.gateway.relations
+        self.row(who=Who.SUPPLIER | Who.FRIEND)
+        relations.add(Who.CUSTOMER, lambda fingerprint: True)
         self.assertEqual(self.refused(self.ask()).code, "not-allowed")
-        self.bob.gateway.inbox.is_contact = lambda fingerprint: fingerprint == self.alice.fingerprint
+        withdraw = relations.add(Who.FRIEND, lambda fingerprint: fingerprint == self.alice.fingerprint)
+        self.assertEqual(relations.of(self.alice.fingerprint), Who.CUSTOMER | Who.FRIEND)
+        self.wait(self.ask())
+        self.assertEqual(self.refused(self.ask(owner=b"\7" * 32)).code, "not-allowed")
+        withdraw()
+        withdraw()
+        self.assertEqual(self.refused(self.ask()).code, "not-allowed")
+
+    def test_my_own_devices(self) -> None:
+        """Only my own devices have the role of a device, and what is no role cannot be given."""
+        relations = self.bob.gateway.relations
+        self.assertEqual(relations.of(self.bob.fingerprint), Who.DEVICE)
+        self.assertEqual(relations.of(self.alice.fingerprint), Who(0))
+        self.assertRaises(ValueError, relations.add, Who.ANYONE, lambda fingerprint: True)
+
+    def test_a_capability(self) -> None:
+        """A packet with a capability is judged by it alone: its row's authoriser sees owner, peer and capability."""
+        seen: list = []
+
+        def authorise(request) -> None:
+            seen.append((request.peer.fingerprint, request.packet.owner, request.packet.capability))
+            if request.packet.capability != b"good":
+                raise WireError("not-allowed", "that is no capability of the owner")
+
+        self.row(who=Who.CAPABILITY | Who.CUSTOMER, authorise=authorise)
+        self.row(who=Who.ANYONE, kind="closed")
+        owner = b"\7" * 32
+        self.wait(self.ask(owner=owner, capability=b"good"))
+        self.assertEqual(seen, [(self.alice.fingerprint, owner, b"good")])
+        self.assertEqual(self.refused(self.ask(owner=owner, capability=b"bad")).code, "not-allowed")
+        self.assertEqual(self.refused(self.ask(owner=owner)).code, "not-allowed")
+        self.assertEqual(self.refused(self.ask()).code, "not-allowed")
+        closed = self.ask(fields={"kind": "closed"}, owner=owner, capability=b"good")
+        self.assertEqual(self.refused(closed).code, "not-allowed")
+        self.assertEqual(len(seen), 2)
+        for wrong in ({"who": Who.CAPABILITY}, {"who": Who.OWNER, "authorise": authorise}):
+            self.assertRaises(ValueError, self.row, kind="wrong", **wrong)
+
+    def test_contacts_only(self) -> None:
+        """A row for customers refuses strangers and serves customers."""
+        self.row(who=Who.CUSTOMER)
+        self.assertEqual(self.refused(self.ask()).code, "not-allowed")
+        self.bob.gateway.relations.add(Who.CUSTOMER, lambda fingerprint: fingerprint == self.alice.fingerprint)
         self.wait(self.ask())
 
     def test_owners_only(self) -> None:

@@ -22,10 +22,10 @@ from bitdust.identity.me import Me
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import START, fake_world
 from bitdust.transport.gateway import Gateway
-from bitdust.transport.inbox import Answer, Row, Who, ack
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import Bytes, Optional, Struct, Text
+from bitdust.wire.table import Answer, Row, Who, ack
 from bitdust.world import ReactorNetwork, World
 from tests.vectors.keys import master
 
