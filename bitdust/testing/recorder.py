@@ -1,0 +1,139 @@
+"""A recorder plays any port Protocol: it writes down what it is asked, and the test decides what it answers.
+
+A test of a machine drives events and compares lists:
+
+    port = Recorder(OnlineStatusPort)
+    port.answers["has_session"] = True
+    machine = OnlineStatus(registry, "alice", port)
+    machine.send("ping")
+    port.succeed("ping")
+    self.assertEqual(port.calls, [("ping",), ("changed", True)])
+
+What a member's annotation says it gives decides how it is played:
+
+| gives | played |
+|---|---|
+| nothing | written into ``calls`` |
+| a Deferred | written into ``calls``; it is kept by name until ``succeed``, ``fail`` or a cancellation ends it |
+| anything else | a question, written into ``questions``; the test sets the answer: ``port.answers["is_full"] = True`` |
+| a property or an attribute | answered in the same way, and written down nowhere |
+
+An answer is a value, or something callable that gets the arguments; one that is set for a member that gives nothing or
+a Deferred goes before what the table says. Commands and questions have lists of their own, because a guard may ask as
+often as it likes. Arguments are checked against the signature, and an unknown member raises `AttributeError`.
+"""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.wiring import members
+
+Call = tuple[Any, ...]
+"""The name of a method, then its arguments in the order of the signature."""
+
+
+class Recorder:
+    """Plays ``port``; recorders that share a list of ``calls`` show the order across several ports."""
+
+    def __init__(self, port: type, calls: list[Call] | None = None) -> None:
+        known = set(members(port))
+        clashes = sorted(known & _CONTROLS)
+        if not known or clashes:
+            raise TypeError(f"{port.__name__} cannot be recorded: {', '.join(clashes) or 'it is no protocol'}")
+        self._port = port
+        self._members = known
+        self._waiting: dict[str, list[Deferred[Any]]] = {}
+        self.calls = [] if calls is None else calls
+        self.questions: list[Call] = []
+        self.answers: dict[str, Any] = {}
+        self.cancelled: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<Recorder of {self._port.__name__}>"
+
+    # what the test does
+
+    def succeed(self, name: str, result: Any = None) -> None:
+        """Fire the oldest Deferred that ``name`` has handed out and that still waits."""
+        self._next(name).callback(result)
+
+    def fail(self, name: str, error: BaseException | None = None) -> None:
+        """Fail the oldest Deferred that ``name`` has handed out and that still waits."""
+        self._next(name).errback(Refused(name) if error is None else error)
+
+    def waiting(self, name: str = "") -> int:
+        """How many Deferreds of ``name``, or of all methods, have neither fired nor been cancelled."""
+        return sum(len(found) for method, found in self._waiting.items() if name in ("", method))
+
+    def _next(self, name: str) -> "Deferred[Any]":
+        waiting = self._waiting.get(name)
+        if not waiting:
+            raise AssertionError(f"nobody waits for {self._port.__name__}.{name}")
+        return waiting.pop(0)
+
+    # what the port does
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._members:
+            raise AttributeError(f"{self._port.__name__} has no {name}")
+        member = inspect.getattr_static(self._port, name, None)
+        if inspect.isfunction(member):
+            return partial(self._called, name, member)
+        return self._answer(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _CONTROLS:
+            super().__setattr__(name, value)
+        elif name in self._members:
+            self.answers[name] = value
+        else:
+            raise AttributeError(f"{self._port.__name__} has no {name}")
+
+    def _called(self, name: str, member: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        signature = inspect.signature(member)
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        arguments = (*bound.args[1:], *bound.kwargs.values())
+        gives = _words(signature.return_annotation)
+        question = gives != "None" and "Deferred" not in gives
+        (self.questions if question else self.calls).append((name, *arguments))
+        if question or name in self.answers:
+            return self._answer(name, *arguments)
+        return None if gives == "None" else self._defer(name)
+
+    def _answer(self, name: str, *arguments: Any) -> Any:
+        if name not in self.answers:
+            raise AssertionError(f"the test has no answer to {self._port.__name__}.{name}{arguments}")
+        answer = self.answers[name]
+        return answer(*arguments) if callable(answer) else answer
+
+    def _defer(self, name: str) -> "Deferred[Any]":
+        waiting = self._waiting.setdefault(name, [])
+
+        def cancelled(deferred: "Deferred[Any]") -> None:
+            self.cancelled[name] += 1
+            waiting.remove(deferred)
+
+        deferred: Deferred[Any] = Deferred(cancelled)
+        waiting.append(deferred)
+        return deferred
+
+
+class Refused(Exception):
+    """What a Deferred fails with when the test names no other reason."""
+
+
+_STATE = {"_port", "_members", "_waiting", "calls", "questions", "answers", "cancelled"}
+_CONTROLS = _STATE | {name for name in vars(Recorder) if not name.startswith("__")}
+
+
+def _words(annotation: Any) -> str:
+    """An annotation as it is written in the source; nothing is told from what has none."""
+    if annotation is None or annotation is inspect.Signature.empty:
+        return "None"
+    return str(annotation)
