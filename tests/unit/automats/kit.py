@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.automats.kernel import Machine, Registry
 from bitdust.testing.recorder import Call, Recorder
 
-
 TICK = 2**-10
 """A moment that adds up exactly."""
 
