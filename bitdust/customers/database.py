@@ -5,7 +5,7 @@ table        one row is
 ===========  ===================================================================================================
 customers    a fingerprint with the names it showed, bytes of pieces (``used``) and of its catalog log
 contracts    the promise to one customer; never more than one a customer
-pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceState`
+pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`
 log, heads   entries of a device's catalog log, and the newest signed head that they reach
 records      newest signed key ring and family record, by kind
 deletes      the newest delete order of each device, so that an old one does nothing
@@ -43,7 +43,7 @@ CREATE TABLE garbage(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER 
 """
 
 
-class PieceState(IntEnum):
+class PieceCondition(IntEnum):
     """Kept; or found missing or damaged on the disk, in which case its owner may bring it again."""
 
     KEPT = 0

@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bitdust.customers.pieces import PieceName, count
+from bitdust.customers.names import PieceName
+from bitdust.customers.quota import count
 from bitdust.disk.commit import Job
 from bitdust.disk.disk import Disk
 from bitdust.formats.orders import DeleteOrder

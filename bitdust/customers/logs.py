@@ -8,7 +8,7 @@ import sqlite3
 
 from attrs import frozen
 
-from bitdust.customers.pieces import usage
+from bitdust.customers.quota import usage
 from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, NOTHING_BEFORE, hash_of
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head

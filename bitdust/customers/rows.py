@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.device import check_record
 from bitdust.customers.contracts import Customer, Kept, Wish
 from bitdust.customers.logs import Entry
-from bitdust.customers.pieces import PieceName
+from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import disk_error
 from bitdust.formats.log_entry import MAX_ENTRY
@@ -220,11 +220,11 @@ class SupplierRows:
         name = PieceName(customer, record.pack, request.fields["index"])
         intake = self._store.receive(name, record, request.fields["record"])
         try:
-            await request.payload.stream_to(intake.take)
+            await request.payload.stream_to(intake.write)
         except BaseException:
-            await intake.give_up()
+            await intake.abort()
             raise
-        now = await intake.keep()
+        now = await intake.store()
         return ack(used=now.used, room=now.room)
 
     async def data_log(self, request: Request) -> Answer:

@@ -20,8 +20,9 @@ from pathlib import Path
 from attrs import define, field
 
 from bitdust.crypt.merkle import MerkleHasher
-from bitdust.customers.database import PieceState
-from bitdust.customers.pieces import PieceName, mark_piece, record_of
+from bitdust.customers.database import PieceCondition
+from bitdust.customers.intake import mark_piece
+from bitdust.customers.names import PieceName, record_of
 from bitdust.disk.disk import Disk
 
 READ = 1024 * 1024
@@ -95,11 +96,11 @@ def _scan_customer(database: sqlite3.Connection, disk: Disk, folder: Path, custo
         now = _judge(database, disk, folder, name, size, found, (pack, number) in on_disk.partial, state)
         if now != state:
             mark_piece(database, name, now)
-        if now == PieceState.KEPT and (found is None or state != now):
+        if now == PieceCondition.KEPT and (found is None or state != now):
             report.repaired += 1
             on_disk.partial.discard((pack, number))
-        elif now != PieceState.KEPT:
-            (report.missing if now == PieceState.MISSING else report.damaged).append(name)
+        elif now != PieceCondition.KEPT:
+            (report.missing if now == PieceCondition.MISSING else report.damaged).append(name)
     for pack, number in on_disk.partial:
         disk.remove(PieceName(customer, pack, number).partial(folder))
         report.removed += 1
@@ -141,18 +142,18 @@ def _judge(
     found: int | None,
     partial: bool,
     state: int,
-) -> PieceState:
+) -> PieceCondition:
     """The state of a row's piece after this start; a whole temporary file is given its name."""
-    if found == size and state == PieceState.KEPT:
-        return PieceState.KEPT
+    if found == size and state == PieceCondition.KEPT:
+        return PieceCondition.KEPT
     if found == size:
-        return PieceState.KEPT if _fits(database, disk, name, name.path(folder), size) else PieceState.DAMAGED
+        return PieceCondition.KEPT if _fits(database, disk, name, name.path(folder), size) else PieceCondition.DAMAGED
     if partial and _fits(database, disk, name, name.partial(folder), size):
         path = name.path(folder)
         disk.rename(name.partial(folder), path)
         disk.sync_folder(path.parent)
-        return PieceState.KEPT
-    return PieceState.MISSING if found is None else PieceState.DAMAGED
+        return PieceCondition.KEPT
+    return PieceCondition.MISSING if found is None else PieceCondition.DAMAGED
 
 
 def _fits(database: sqlite3.Connection, disk: Disk, name: PieceName, path: Path, size: int) -> bool:

@@ -15,18 +15,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.customers.contracts import RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
-from bitdust.customers.database import PieceState, open_database
+from bitdust.customers.database import PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
+from bitdust.customers.intake import PieceIntake, RunInThread, Shelf
 from bitdust.customers.logs import Entry, append, entries, heads, keep_record, record
-from bitdust.customers.pieces import (
-    FoundPiece,
-    PieceIntake,
-    PieceName,
-    Pieces,
-    RunInThread,
-    Usage,
-    record_of,
-)
+from bitdust.customers.names import PieceName, record_of
+from bitdust.customers.pieces import FoundPiece, Pieces
+from bitdust.customers.quota import Usage
 from bitdust.customers.scan import ScanReport, piece_is_whole, scan
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
@@ -63,7 +58,7 @@ class TestedPiece:
     """One piece that was read again from the disk."""
 
     name: PieceName
-    state: PieceState
+    state: PieceCondition
     size: int
 
 
@@ -73,18 +68,6 @@ class Listed:
 
     pieces: list[tuple[bytes, int, int]]
     more: bool
-
-
-@frozen
-class Totals:
-    """Bytes and numbers over all customers; ``promised`` counts what is set aside."""
-
-    donated: int
-    promised: int
-    used: int
-    log_bytes: int
-    customers: int
-    disk_free: int
 
 
 class SupplierStore:
@@ -112,7 +95,8 @@ class SupplierStore:
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(world.run_in_thread, self._disk, self._write_connection)
         self._reserve_percent = reserve_percent
-        self.pieces = Pieces(self._disk, world.run_in_thread, folder, self._commits, self.disk_free, most_pieces)
+        shelf = Shelf(folder, self._disk, world.run_in_thread, self._commits)
+        self.pieces = Pieces(shelf, self.disk_free, most_pieces)
         self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy, is_retiring)
         self._heard: dict[bytes, float] = {}
 
@@ -223,7 +207,7 @@ class SupplierStore:
         """How many pieces of a customer are known here, and the bytes of those that the disk has lost."""
         row = self._read.execute(
             "SELECT count(*), coalesce(sum(CASE WHEN state=? THEN size END), 0) FROM pieces WHERE customer=?",
-            (PieceState.MISSING, customer),
+            (PieceCondition.MISSING, customer),
         ).fetchone()
         return row[0], row[1]
 
@@ -293,7 +277,7 @@ class SupplierStore:
         rows = self._read.execute(
             "SELECT pack, number, size FROM pieces WHERE customer=? AND pack>? AND state=?"
             " ORDER BY pack, number LIMIT ?",
-            (customer, after, PieceState.KEPT, most + 64),
+            (customer, after, PieceCondition.KEPT, most + 64),
         ).fetchall()
         end = most
         while end < len(rows) and rows[end][0] == rows[end - 1][0]:
@@ -326,18 +310,6 @@ class SupplierStore:
 
     # looking after it all
 
-    def totals(self) -> Totals:
-        """Figures of the donated space."""
-        kept = self.customers()
-        return Totals(
-            donated=self.donated(),
-            promised=sum(one.held for one in kept),
-            used=sum(one.used for one in kept),
-            log_bytes=sum(one.log_bytes for one in kept),
-            customers=len(kept),
-            disk_free=self.disk_free(),
-        )
-
     def test_after(self, last: PieceName | None) -> "Deferred[TestedPiece | None]":
         """Read the next piece after ``last`` again and mark it if it is gone or damaged; None at the end."""
         return Deferred.fromCoroutine(self._test_after(last))
@@ -350,18 +322,18 @@ class SupplierStore:
         ).fetchone()
         if row is None:
             return None
-        name, size, state = PieceName(*row[:3]), row[3], PieceState(row[4])
-        now: PieceState = await self._world.run_in_thread(self._test, name, size, row[5])
+        name, size, state = PieceName(*row[:3]), row[3], PieceCondition(row[4])
+        now: PieceCondition = await self._world.run_in_thread(self._test, name, size, row[5])
         if now != state:
             await self.pieces.mark(name, now)
         return TestedPiece(name, now, size)
 
-    def _test(self, name: PieceName, size: int, signed: bytes) -> PieceState:
+    def _test(self, name: PieceName, size: int, signed: bytes) -> PieceCondition:
         try:
             root = record_of(signed).roots[name.number]
             whole = piece_is_whole(self._disk, name.path(self.folder), size, root)
         except FileNotFoundError:
-            return PieceState.MISSING
+            return PieceCondition.MISSING
         except OSError:
-            return PieceState.DAMAGED
-        return PieceState.KEPT if whole else PieceState.DAMAGED
+            return PieceCondition.DAMAGED
+        return PieceCondition.KEPT if whole else PieceCondition.DAMAGED

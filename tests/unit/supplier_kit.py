@@ -189,11 +189,12 @@ class Shop:
     def __init__(self, folder: Path, disk: Disk | None = None) -> None:
         self.folder = folder
         self.now = float(START)
+        self.run_in_thread = maybeDeferred
         numbers = itertools.count(1)
         self.world = SimpleNamespace(
             wall=lambda: self.now,
             entropy=lambda length: hashlib.shake_128(str(next(numbers)).encode()).digest(length),
-            run_in_thread=maybeDeferred,
+            run_in_thread=self.in_thread,
         )
         self.settings = Settings()
         self.me = Person("supplier")
@@ -209,6 +210,10 @@ class Shop:
         )
         self.rows = SupplierRows(self.store, self)
         self.handlers = {(spec.command, spec.kind): self.rows.guarded(spec) for spec in self.rows.specs()}
+
+    def in_thread(self, call, *arguments):
+        """A thread's work, done at once unless a test sets `run_in_thread`."""
+        return self.run_in_thread(call, *arguments)
 
     def open(self):
         return now(self.store.start())

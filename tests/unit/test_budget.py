@@ -131,7 +131,7 @@ class SharesTests(SynchronousTestCase):
         self.assertEqual(now(shop.store.find(self.name(packs[1]))).source.size, len(packs[1].pieces[0]))
 
     def name(self, pack: Pack):
-        from bitdust.customers.pieces import PieceName
+        from bitdust.customers.names import PieceName
 
         return PieceName(ALICE.fingerprint, pack.id, 0)
 

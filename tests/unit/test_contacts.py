@@ -241,7 +241,7 @@ class PatrolTests(ShopCase):
         self.assertEqual(self.walk(30), [])
         self.settings.values["services/customer-patrol/customer-idle-days"] = 14
         self.assertEqual(self.walk(), ["customer-idle"])
-        self.assertEqual(self.shop.store.totals().promised, 500)
+        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).held, 500)
         self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
         self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 2)).code, "no-contract")
         self.shop.hire(ALICE)

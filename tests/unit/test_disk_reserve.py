@@ -91,11 +91,11 @@ class SupplierTests(SynchronousTestCase):
             BitDustError, store.receive, self.name(two), two.record, two.signed.to_bytes()
         )
         self.assertEqual(error.code, "no-space")
-        now(coming[0].give_up())
-        now(store.receive(self.name(two), two.record, two.signed.to_bytes()).give_up())
+        now(coming[0].abort())
+        now(store.receive(self.name(two), two.record, two.signed.to_bytes()).abort())
 
     def name(self, pack: Pack):
-        from bitdust.customers.pieces import PieceName
+        from bitdust.customers.names import PieceName
 
         return PieceName(ALICE.fingerprint, pack.id, 0)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitdust.customers.pieces import PieceName
+from bitdust.customers.names import PieceName
 from bitdust.space import folder_size
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, now
@@ -91,12 +91,12 @@ class QuotaTests(ShopCase):
                     self.assertEqual(error.code, "no-space")
             elif word != "begin" and number in coming:
                 intake = coming.pop(number)
-                intake.take(memoryview(pack.pieces[0]))
-                now(intake.keep() if word == "keep" else intake.give_up())
+                intake.write(memoryview(pack.pieces[0]))
+                now(intake.store() if word == "keep" else intake.abort())
             self.assertLessEqual(folder_size(self.folder), room)
         for number, intake in coming.items():
-            intake.take(memoryview(PACKS[number].pieces[0]))
-            now(intake.keep())
+            intake.write(memoryview(PACKS[number].pieces[0]))
+            now(intake.store())
         used = self.shop.store.contract_of(ALICE.fingerprint).used
         self.assertLessEqual(used, room)
         self.assertEqual(used, folder_size(self.folder))

@@ -6,8 +6,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from bitdust.customers.database import PieceState
-from bitdust.customers.pieces import PieceName
+from bitdust.customers.database import PieceCondition
+from bitdust.customers.names import PieceName
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -125,8 +125,8 @@ class ContractTests(ShopCase):
         self.shop.hire(BOB, 20 * MIB)
         self.shop.put(ALICE, Pack(ALICE, 1))
         self.shop.put(ALICE, Pack(ALICE, 1), 1)
-        totals = self.shop.store.totals()
-        self.assertEqual((totals.customers, totals.used, totals.promised), (2, 1000, 30 * MIB))
+        kept = self.shop.store.customers()
+        self.assertEqual((sum(one.used for one in kept), sum(one.held for one in kept)), (1000, 30 * MIB))
 
 
 class PieceTests(ShopCase):
@@ -209,16 +209,16 @@ class PieceTests(ShopCase):
         intake = self.shop.store.receive(name, first.record, first.signed.to_bytes())
         self.assertEqual(self.shop.put(ALICE, second).code, "no-space")
         self.assertRaises(BitDustError, self.shop.store.receive, name, first.record, first.signed.to_bytes())
-        now(intake.give_up())
+        now(intake.abort())
         self.assertEqual(self.shop.put(ALICE, second).command, Command.ACK)
 
     def test_a_sender_that_stops_leaves_nothing(self) -> None:
         """A stream that breaks in the middle frees its reservation and its temporary file."""
         pack = Pack(ALICE, 1, 4 * MIB)
         intake = self.shop.store.receive(PieceName(ALICE.fingerprint, pack.id, 0), pack.record, pack.signed.to_bytes())
-        intake.take(memoryview(pack.pieces[0])[: MIB + 1])
+        intake.write(memoryview(pack.pieces[0])[: MIB + 1])
         self.assertEqual(len(files(self.folder)), 1)
-        now(intake.give_up())
+        now(intake.abort())
         self.assertEqual(files(self.folder), [])
         self.assertEqual(self.shop.put(ALICE, pack).command, Command.ACK)
 
@@ -226,17 +226,17 @@ class PieceTests(ShopCase):
         """Giving up waits for the thread that still writes, so that no descriptor is closed under it."""
         pack = Pack(ALICE, 1, 4 * MIB)
         begun: list[tuple] = []
-        run = self.shop.world.run_in_thread
+        run = self.shop.run_in_thread
 
         def later(call, *arguments):
             done: Deferred = Deferred()
             begun.append((done, call, arguments))
             return done
 
-        self.shop.store.pieces._run_in_thread = later
+        self.shop.run_in_thread = later
         intake = self.shop.store.receive(PieceName(ALICE.fingerprint, pack.id, 0), pack.record, pack.signed.to_bytes())
-        intake.take(memoryview(pack.pieces[0])[: MIB + 1])
-        gone = intake.give_up()
+        intake.write(memoryview(pack.pieces[0])[: MIB + 1])
+        gone = intake.abort()
         self.assertEqual(len(begun), 1)
         done, call, arguments = begun[0]
         done.callback(now(run(call, *arguments)))
@@ -259,8 +259,8 @@ class PieceTests(ShopCase):
         self.shop.store._commits._run_in_thread = later
         name = PieceName(ALICE.fingerprint, pack.id, 0)
         intake = self.shop.store.receive(name, pack.record, pack.signed.to_bytes())
-        intake.take(memoryview(pack.pieces[0]))
-        kept = intake.keep()
+        intake.write(memoryview(pack.pieces[0]))
+        kept = intake.store()
         kept.cancel()
         self.failureResultOf(kept)
         self.assertEqual(self.shop.put(ALICE, pack).code, "busy")
@@ -313,13 +313,13 @@ class PieceTests(ShopCase):
         path = self.folder / files(self.folder)[1]
         good = path.read_bytes()
         path.write_bytes(b"?" + good[1:])
-        self.assertEqual(self.walk(), [PieceState.KEPT, PieceState.DAMAGED, PieceState.KEPT])
+        self.assertEqual(self.walk(), [PieceCondition.KEPT, PieceCondition.DAMAGED, PieceCondition.KEPT])
         path.write_bytes(good)
-        self.assertEqual(self.walk(), [PieceState.KEPT] * 3)
+        self.assertEqual(self.walk(), [PieceCondition.KEPT] * 3)
         path.unlink()
-        self.assertEqual(self.walk(), [PieceState.KEPT, PieceState.MISSING, PieceState.KEPT])
+        self.assertEqual(self.walk(), [PieceCondition.KEPT, PieceCondition.MISSING, PieceCondition.KEPT])
 
-    def walk(self) -> list[PieceState]:
+    def walk(self) -> list[PieceCondition]:
         states, last = [], None
         while (tested := now(self.shop.store.test_after(last))) is not None:
             states.append(tested.state)
@@ -560,8 +560,8 @@ class DiskTests(ShopCase):
         for number in range(40):
             pack = Pack(ALICE, number)
             intake = shop.store.receive(PieceName(ALICE.fingerprint, pack.id, 0), pack.record, pack.signed.to_bytes())
-            intake.take(memoryview(pack.pieces[0]))
-            kept.append(intake.keep())
+            intake.write(memoryview(pack.pieces[0]))
+            kept.append(intake.store())
         for _ in range(2):
             done, call, arguments = begun.pop()
             done.callback(call(*arguments))
