@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class IdRegistratorPort(Protocol):
-    """What the machine acts on; `bitdust.identity.registration` implements it."""
+    """What the machine acts on; `bitdust.identity.creation` implements it."""
 
     def choose_servers(self) -> "Deferred[Any]":
         """ID servers that answer; fails when there are too few."""

@@ -8,7 +8,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class IdRestorerPort(Protocol):
-    """What the machine acts on; `bitdust.identity.registration` implements it."""
+    """What the machine acts on; `bitdust.identity.recovery` implements it."""
 
     def find_document(self) -> "Deferred[Any]":
         """The newest document of the key, from ID servers, the DHT and hinted suppliers; fails when nobody has one."""

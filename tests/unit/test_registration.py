@@ -1,0 +1,354 @@
+"""The beginning of an identity: created, recovered, and joined with what another device of it has published."""
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.automats.kernel import Registry
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyfile import Hints, KeyFile, SupplierHint
+from bitdust.crypt.master import MasterKey
+from bitdust.identity.client import Outcome, Server
+from bitdust.identity.devices import union, with_new_device
+from bitdust.identity.document import MAX_DEVICES, Device, IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.identity.publication import PUSHES, Publication
+from bitdust.identity.registration import Registration
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL
+from tests.unit.test_identity import GOOD, START, HomeCase
+from tests.vectors.keys import device, master
+
+THIS = device().public
+THIRD, FOURTH = (DeviceKey.from_seed(name * 32) for name in (b"3", b"4"))
+EIGHT = tuple(Device(number, number + 1, bytes([number + 1]) * 32) for number in range(MAX_DEVICES))
+SERVERS = [Server(f"{name}.example", 80) for name in "abc"]
+SETTINGS = {
+    "services/identity-propagate/min-servers": 1,
+    "services/identity-propagate/max-servers": 2,
+    "personal/private-key-size": 2048,
+}
+
+
+def made(revision: int, devices=GOOD.devices, key: str = "master") -> IdentityDocument:
+    return IdentityDocument.create(master(key), GOOD.sources, revision, devices, START)
+
+
+class DevicesTests(SynchronousTestCase):
+    def test_a_new_device_gets_the_next_number(self) -> None:
+        """It counts from the revision that brings it."""
+        devices = with_new_device(EIGHT[2:5], b"n" * 32, 9)
+        self.assertEqual(devices, (*EIGHT[2:5], Device(5, 9, b"n" * 32)))
+
+    def test_of_eight_the_oldest_goes(self) -> None:
+        """There are eight places; the newest device always has one."""
+        devices = with_new_device(EIGHT, b"n" * 32, 9)
+        self.assertEqual(devices, (*EIGHT[1:], Device(8, 9, b"n" * 32)))
+
+    def test_of_eight_a_revoked_one_goes_first(self) -> None:
+        """Whoever may still write is kept before one that may not."""
+        revoked = (*EIGHT[:5], evolve(EIGHT[5], revoked=8, sequence=0), *EIGHT[6:])
+        kept = with_new_device(revoked, b"n" * 32, 9)
+        self.assertEqual([known.number for known in kept], [0, 1, 2, 3, 4, 6, 7, 8])
+
+    def test_new_devices_of_both_are_kept(self) -> None:
+        """Two devices that were added at the same time are both there, under numbers of their own."""
+        mine, other = (EIGHT[0], Device(1, 2, b"m" * 32)), (EIGHT[0], Device(1, 2, b"o" * 32))
+        self.assertEqual(union(mine, other, THIS), (EIGHT[0], Device(1, 2, b"o" * 32), Device(2, 2, b"m" * 32)))
+
+    def test_revoked_in_one_is_revoked(self) -> None:
+        """Whichever of the two documents says so, and with the last number that counts."""
+        revoked = evolve(EIGHT[1], revoked=5, sequence=17)
+        for mine, other in ((EIGHT[1], revoked), (revoked, EIGHT[1])):
+            self.assertEqual(union((EIGHT[0], mine), (EIGHT[0], other), THIS), (EIGHT[0], revoked))
+
+    def test_more_than_eight(self) -> None:
+        """The newest eight stay, and this very device whatever its age: a home without it could not be read."""
+        more = tuple(Device(number, 9, bytes([number + 1]) * 32) for number in (8, 9))
+        self.assertEqual([known.number for known in union(EIGHT, EIGHT[2:] + more, THIS)], list(range(2, 10)))
+        kept = union(EIGHT, EIGHT[2:] + more, EIGHT[0].key)
+        self.assertEqual([known.number for known in kept], [0, *range(3, 10)])
+
+
+class Client:
+    """ID servers in memory: each keeps the newest document that it was given."""
+
+    def __init__(self) -> None:
+        self.kept: dict[IDURL, IdentityDocument] = {}
+        self.down: set[str] = set()
+        self.silent: set[str] = set()
+        self.before_push = lambda: None
+        self.pushes = 0
+        self.forged: IdentityDocument | None = None
+
+    def servers(self) -> list[Server]:
+        return SERVERS
+
+    def probe(self, server: Server):
+        return succeed(server.host not in self.down)
+
+    def fetch(self, idurl: IDURL, trusted: bool = False):
+        if idurl.host in self.silent:
+            return Deferred()
+        if idurl.host in self.down or idurl not in self.kept:
+            return fail(BitDustError("not-found", f"{idurl} does not exist"))
+        return succeed(self.forged or self.kept[idurl])
+
+    def exists(self, idurl: IDURL):
+        return succeed(self.kept.get(idurl))
+
+    def publish(self, document: IdentityDocument):
+        self.before_push()
+        self.pushes += 1
+        return succeed({idurl: self._push(idurl, document) for idurl in document.sources})
+
+    def _push(self, idurl: IDURL, document: IdentityDocument) -> Outcome:
+        if idurl.host in self.down:
+            return Outcome("unreachable", "no answer")
+        kept = self.kept.get(idurl)
+        if kept is not None and kept.fingerprint != document.fingerprint:
+            return Outcome("refused", "the name belongs to another key")
+        if kept is not None and kept.revision >= document.revision and kept != document:
+            return Outcome("stale", "a newer document is there", kept)
+        self.kept[idurl] = document
+        return Outcome("stored")
+
+
+class MeCase(HomeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock: Clock = self.world.clock
+        self.world = evolve(self.world, run_in_thread=maybeDeferred)
+        self.me = Me(self.world, self.events)
+        self.client = Client()
+
+
+class PublicationTests(MeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.me.adopt(GOOD, master(), device())
+        self.publication = Publication(self.me, self.client)
+
+    def publish(self) -> dict[IDURL, Outcome]:
+        return self.successResultOf(self.publication.publish())
+
+    def keep(self, document: IdentityDocument) -> None:
+        for idurl in GOOD.sources:
+            self.client.kept[idurl] = document
+
+    def test_every_source_is_told(self) -> None:
+        """One push brings the document to all of them."""
+        self.assertEqual({outcome.word for outcome in self.publish().values()}, {"stored"})
+        self.assertEqual((self.client.pushes, set(self.client.kept.values())), (1, {GOOD}))
+
+    def test_another_device_is_not_dropped(self) -> None:
+        """What both devices wrote over the same revision is joined and published as the next one."""
+        added = Device(2, 4, THIRD.public)
+        mine = self.me.revise(devices=(*GOOD.devices, Device(2, 4, FOURTH.public)))
+        self.me.replace_document(mine)
+        self.keep(made(4, (*GOOD.devices, added)))
+        self.publish()
+        document = self.me.document
+        self.assertEqual(document.revision, 5)
+        self.assertEqual({known.key for known in document.devices},
+                         {known.key for known in (*mine.devices, added)})  # fmt: skip
+        self.assertEqual(set(self.client.kept.values()), {document})
+
+    def test_a_newer_document_with_all_of_mine_is_taken(self) -> None:
+        """Otherwise two devices would raise the revision over each other for ever."""
+        newer = made(9, (*GOOD.devices, Device(2, 9, THIRD.public)))
+        self.keep(newer)
+        self.publish()
+        self.assertEqual((self.me.document, self.client.pushes), (newer, 1))
+        self.publish()
+        self.assertEqual((self.me.document, set(self.client.kept.values())), (newer, {newer}))
+
+    def test_a_newer_document_without_this_device(self) -> None:
+        """A device that was left out puts itself in again, above that revision."""
+        self.keep(made(9, (Device(5, 9, THIRD.public),)))
+        self.publish()
+        document = self.me.document
+        self.assertEqual(document.revision, 10)
+        self.assertIsNotNone(document.device(device().id))
+        self.assertIsNotNone(document.device(THIRD.id))
+        again = Me(self.world, self.events)
+        again.load()
+        self.assertEqual(again.document, document)
+
+    def test_somebody_else_has_the_name(self) -> None:
+        """A document of another key changes nothing of mine, and the outcome says so."""
+        self.keep(made(9, key="other"))
+        self.assertEqual({outcome.word for outcome in self.publish().values()}, {"refused"})
+        self.assertEqual(self.me.document, GOOD)
+
+    def test_it_ends(self) -> None:
+        """Where others write faster than this device, it gives up until the next round."""
+        revisions = iter(range(20, 40))
+
+        def overtake() -> None:
+            added = Device(3, 20, bytes([next(revisions)]) * 32)
+            self.keep(made(next(revisions), (*GOOD.devices, added)))
+
+        self.client.before_push = overtake
+        self.me.replace_document(self.me.revise(devices=(*GOOD.devices, Device(2, 4, THIRD.public))))
+        self.publish()
+        self.assertEqual(self.client.pushes, PUSHES)
+
+
+class RegistrationCase(MeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(MasterKey, "generate", lambda bits: master())
+        self.registry = Registry(self.clock)
+        settings = type("Values", (), {"get": staticmethod(SETTINGS.__getitem__)})()
+        self.registration = Registration(self.world, settings, self.registry, self.me, self.client)
+        self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
+
+    def refused(self, work: "Deferred[IdentityDocument]") -> BitDustError:
+        error = self.failureResultOf(work, BitDustError).value
+        self.assertEqual(len(self.registry), 0)
+        return error
+
+
+class CreationTests(RegistrationCase):
+    def create(self, name: str = "alice", servers: tuple[str, ...] = ()) -> "Deferred[IdentityDocument]":
+        return self.registration.create(name, list(servers))
+
+    def test_a_new_identity(self) -> None:
+        """Two of three servers keep it, the preferred one first, and then it is mine."""
+        document = self.successResultOf(self.create(servers=("c.example",)))
+        self.assertEqual([source.host for source in document.sources], ["c.example", "a.example"])
+        self.assertEqual(self.client.kept[document.idurl], document)
+        self.assertEqual((self.me.document, document.revision, len(document.devices)), (document, 1, 1))
+        self.assertEqual(self.refused(self.create()).code, "identity-exists")
+
+    def test_a_bad_name(self) -> None:
+        """What is no user name is refused before anybody is asked."""
+        self.assertEqual(self.refused(self.create("Alice!")).code, "bad-name")
+
+    def test_no_server_answers(self) -> None:
+        """The text is the one that programs wait for."""
+        self.client.down = {server.host for server in SERVERS}
+        error = self.refused(self.create())
+        self.assertEqual((error.code, str(error)), ("network-connection-error", "network connection error"))
+        self.assertFalse(self.me.present)
+
+    def test_a_taken_name(self) -> None:
+        """Whoever has the name at one of the servers keeps it."""
+        self.client.kept[SERVERS[1].url("alice")] = GOOD
+        error = self.refused(self.create())
+        self.assertEqual((error.code, "b.example" in str(error)), ("name-taken", True))
+
+    def test_a_server_that_refuses(self) -> None:
+        """A name that was taken between the question and the push is told in the server's words."""
+        other = made(1, key="other")
+        self.client.before_push = lambda: self.client.kept.update({server.url("alice"): other for server in SERVERS})
+        error = self.refused(self.create())
+        self.assertEqual((error.code, str(error)[:15]), ("name-taken", "the name belong"))
+        self.assertFalse(self.me.present)
+
+    def test_servers_that_go_in_the_middle(self) -> None:
+        """Nothing is kept here unless a server keeps it."""
+        self.client.before_push = lambda: self.client.down.update(server.host for server in SERVERS)
+        self.assertEqual(self.refused(self.create()).code, "network-connection-error")
+        self.assertFalse(self.me.present)
+
+    def test_a_server_that_lies(self) -> None:
+        """What is read back must be what was stored."""
+        self.client.forged = made(1)
+        self.assertEqual(self.refused(self.create()).code, "not-registered")
+        self.assertFalse(self.me.present)
+
+    def test_one_at_a_time(self) -> None:
+        """While an identity is being made nobody else begins with one."""
+        waiting: Deferred[bool] = Deferred()
+        self.client.probe = lambda server: waiting
+        first = self.create()
+        self.assertEqual(self.failureResultOf(self.create("bobby"), BitDustError).value.code, "busy")
+        waiting.callback(True)
+        self.successResultOf(first)
+
+
+class RecoveryTests(RegistrationCase):
+    hints = Hints(suppliers=(SupplierHint(b"s" * 32, ("tcp://10.0.0.1:1",)),), seeds=("10.0.0.2:1",))
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.text = KeyFile(GOOD.sources, master(), self.hints).write()
+        self.dht: object = None
+        self.supplier: object = None
+        self.seeds: list[str] = []
+        self.registration.find_in_dht = lambda fingerprint: self.answer(self.dht)
+        self.registration.ask_supplier = lambda hint, claim, key: self.answer(self.supplier)
+        self.registration.seed_hints = self.seeds.extend
+
+    def answer(self, found: object) -> Deferred:
+        return found if isinstance(found, Deferred) else succeed(found)
+
+    def recover(self) -> "Deferred[IdentityDocument]":
+        return self.registration.recover(self.text, None, None)
+
+    def test_the_newest_of_all_sources(self) -> None:
+        """ID servers, DHT and suppliers are asked; the highest revision counts, and gets this device and the next."""
+        self.client.kept = {idurl: made(3) for idurl in GOOD.sources}
+        self.dht, self.supplier = made(5).xml, made(4).xml
+        document = self.successResultOf(self.recover())
+        self.assertEqual(document.revision, 6)
+        self.assertEqual((len(document.devices), document.devices[-1].number), (3, 2))
+        self.assertEqual(self.me.device_number, 2)
+        self.assertEqual((self.registration.hints.suppliers, self.seeds), (self.hints.suppliers, ["10.0.0.2:1"]))
+        self.assertEqual(set(self.client.kept.values()), {document})
+
+    def test_a_full_list_of_devices(self) -> None:
+        """A ninth device takes the place of the oldest."""
+        self.dht = made(12, EIGHT).xml
+        document = self.successResultOf(self.recover())
+        self.assertEqual([known.number for known in document.devices], list(range(1, 9)))
+
+    def test_another_servers_are_gone(self) -> None:
+        """Whoever has the document is enough; those who are away are told of later."""
+        self.client.down = {idurl.host for idurl in GOOD.sources}
+        self.supplier = made(3).xml
+        self.assertEqual(self.successResultOf(self.recover()).revision, 4)
+        self.assertEqual(self.client.kept, {})
+
+    def test_a_silent_source_holds_up_nothing_for_long(self) -> None:
+        """After fifteen seconds the answers of the others count."""
+        self.client.silent = {GOOD.sources[0].host}
+        self.dht = made(3).xml
+        work = self.recover()
+        self.assertNoResult(work)
+        self.clock.advance(15)
+        self.assertEqual(self.successResultOf(work).revision, 4)
+
+    def test_nobody_has_it(self) -> None:
+        """The message names every source and what came of it; the hints are of no use to anybody else."""
+        self.supplier = fail(BitDustError("no-answer", "nobody is there"))
+        error = self.refused(self.recover())
+        self.assertEqual(error.code, "identity-not-found")
+        for text in ("id.example/alice.xml does not exist", "the DHT has none", "supplier 73737373: nobody is there"):
+            self.assertIn(text, str(error))
+        self.assertEqual(self.registration.hints, Hints())
+
+    def test_what_is_somebody_elses(self) -> None:
+        """A document of another key does not count, whoever gives it; nor does rubbish."""
+        self.dht, self.supplier = made(3, key="other").xml, b"<identity>"
+        self.assertEqual(self.refused(self.recover()).code, "identity-not-found")
+        self.assertFalse(self.me.present)
+
+    def test_an_idurl_that_is_typed(self) -> None:
+        """It is asked before those of the key file."""
+        known = IDURL.parse("http://moved.example/alice.xml")
+        document = IdentityDocument.create(master(), (known,), 7, GOOD.devices, START)
+        self.client.kept[known] = document
+        work = self.registration.recover(self.text, None, str(known))
+        self.assertEqual(self.successResultOf(work).revision, 8)
+
+    def test_the_next_key_file(self) -> None:
+        """It has the document's sources and revision, and the hints that are known by then."""
+        self.dht = made(3).xml
+        self.successResultOf(self.recover())
+        self.registration.make_hints = lambda: Hints(seeds=("10.0.0.9:9",))
+        read = KeyFile.read(self.registration.backup(None))
+        self.assertEqual((read.hints.seeds, read.hints.revision, read.idurls), (("10.0.0.9:9",), 4, GOOD.sources))
