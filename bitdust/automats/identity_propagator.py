@@ -1,0 +1,95 @@
+"""Keeps my identity document known: in the DHT and at my ID servers, after every change and every few minutes."""
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Machine, Registry
+
+
+class IdentityPropagatorPort(Protocol):
+    """What the machine acts on; `bitdust.identity.propagation` implements it."""
+
+    def revision(self) -> int:
+        """The revision of my document now."""
+
+    def store(self) -> "Deferred[Any]":
+        """Bring my document to the DHT; fails when no node keeps it."""
+
+    def push(self) -> "Deferred[str]":
+        """Bring it to my ID servers, which may make a new revision; fires with why none has it, or an empty text."""
+
+    def interval(self) -> float:
+        """Seconds until it is published again although nothing has changed."""
+
+
+class IdentityPropagator(Machine):
+    """KNOWN means that the DHT or an ID server has the newest revision, UNKNOWN that neither has."""
+
+    table = """
+      # state       event             guard     next        actions
+      AT_STARTUP    start             -         DHT?        store
+      DHT?          stored            -         ID_SERVERS? note_stored push
+      DHT?          store-failed      -         ID_SERVERS? push
+      DHT?          timer-1min        -         ID_SERVERS? push
+      DHT?          document-changed  is_newer  DHT?        store
+      ID_SERVERS?   pushed            is_newer  DHT?        store
+      ID_SERVERS?   pushed            is_known  KNOWN       -
+      ID_SERVERS?   pushed            -         UNKNOWN     note_reason
+      ID_SERVERS?   push-failed       is_stored KNOWN       -
+      ID_SERVERS?   push-failed       -         UNKNOWN     note_failure
+      ID_SERVERS?   timer-2min        is_stored KNOWN       -
+      ID_SERVERS?   timer-2min        -         UNKNOWN     note_silence
+      KNOWN         document-changed  is_newer  DHT?        store
+      KNOWN         timer-5min        -         DHT?        store
+      UNKNOWN       document-changed  is_newer  DHT?        store
+      UNKNOWN       timer-5min        -         DHT?        store
+      *             shutdown          -         CLOSED      -
+    """
+    ignore = """
+      AT_STARTUP    document-changed stored store-failed pushed push-failed
+      DHT?          start document-changed pushed push-failed
+      ID_SERVERS?   start document-changed stored store-failed
+      KNOWN         start document-changed stored store-failed pushed push-failed
+      UNKNOWN       start document-changed stored store-failed pushed push-failed
+    """
+    initial = "AT_STARTUP"
+    final = ("CLOSED",)
+
+    def __init__(self, registry: Registry, port: IdentityPropagatorPort) -> None:
+        self._port = port
+        self._stored = False
+        self._revision = 0
+        self.reason = "it was not published yet"
+        super().__init__(registry)
+
+    def timer_seconds(self, event: str) -> float:
+        return self._port.interval() if event == "timer-5min" else super().timer_seconds(event)
+
+    def is_newer(self, payload: Any) -> bool:
+        return self._port.revision() > self._revision
+
+    def is_stored(self, payload: Any) -> bool:
+        return self._stored
+
+    def is_known(self, payload: str) -> bool:
+        return self._stored or not payload
+
+    def store(self, payload: Any) -> None:
+        self._revision, self._stored = self._port.revision(), False
+        self.watch(self._port.store(), "stored", "store-failed")
+
+    def note_stored(self, payload: Any) -> None:
+        self._stored = True
+
+    def push(self, payload: Any) -> None:
+        self.watch(self._port.push(), "pushed", "push-failed")
+
+    def note_reason(self, payload: str) -> None:
+        self.reason = payload
+
+    def note_failure(self, payload: Any) -> None:
+        self.reason = payload.getErrorMessage()
+
+    def note_silence(self, payload: Any) -> None:
+        self.reason = "ID servers do not answer"

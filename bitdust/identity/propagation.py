@@ -1,0 +1,83 @@
+"""Keeping my identity document known to ID servers and to the DHT: what `identity_propagator` acts on."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.identity_propagator import IdentityPropagator
+from bitdust.automats.kernel import Registry
+from bitdust.identity.client import Outcome, SettingsPort
+from bitdust.identity.document import IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.wire.names import IDURL
+from bitdust.wiring import Wire
+
+INTERVAL = "services/identity-propagate/health-check-interval-seconds"
+
+
+class DocumentStore(Protocol):
+    """Where documents are found by fingerprint."""
+
+    def store_identity(self, document: IdentityDocument, /) -> "Deferred[Any]":
+        """Bring a document to the DHT; fails when no node keeps it."""
+
+
+class Publisher(Protocol):
+    """Where documents are found by name."""
+
+    def publish(self) -> "Deferred[dict[IDURL, Outcome]]":
+        """Push my document to every source; never fails."""
+
+
+class Propagation:
+    """I publish my document from `start` to `stop`."""
+
+    dht = Wire(DocumentStore)
+
+    def __init__(self, registry: Registry, settings: SettingsPort, me: Me, publisher: Publisher) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._me = me
+        self._publisher = publisher
+        self._disconnect: Callable[[], None] = lambda: None
+        self.machine = IdentityPropagator(registry, self)
+
+    def start(self) -> "Deferred[str]":
+        """Publish now, at every change, and regularly; fires when the first round is over. May follow a `stop`."""
+        if self.machine.state == "CLOSED":
+            self.machine = IdentityPropagator(self._registry, self)
+        self._disconnect = self._me.on_change(lambda: self.machine.send("document-changed"))
+        self.machine.send("start")
+        return self.machine.when("KNOWN", "UNKNOWN", "CLOSED")
+
+    def stop(self) -> None:
+        """Publish no more; what was stored expires by itself."""
+        self._disconnect()
+        self.machine.send("shutdown")
+
+    @property
+    def problem(self) -> str:
+        """Why nobody has the newest revision; empty where somebody has it, or is just being given it again."""
+        return self.machine.reason if self.machine.state in ("UNKNOWN", "CLOSED") else ""
+
+    # the port of identity_propagator
+
+    def revision(self) -> int:
+        return self._me.document.revision if self._me.present else 0
+
+    def store(self) -> "Deferred[Any]":
+        return self.dht.store_identity(self._me.document)
+
+    def push(self) -> "Deferred[str]":
+        return self._publisher.publish().addCallback(_why_unknown)
+
+    def interval(self) -> float:
+        return float(self._settings.get(INTERVAL))
+
+
+def _why_unknown(outcomes: dict[IDURL, Outcome]) -> str:
+    if any(outcome.word in ("stored", "stale") for outcome in outcomes.values()):
+        return ""
+    reasons = [f"{idurl}: {outcome.text or outcome.word}" for idurl, outcome in outcomes.items()]
+    return "; ".join(reasons) or "the document names no ID server"
