@@ -18,8 +18,8 @@ from typing import Any
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
+from bitdust.batching import Batcher
 from bitdust.disk.disk import Disk, disk_error
 from bitdust.wire.errors import BitDustError
 
@@ -83,16 +83,11 @@ class GroupCommit:
         self._run_in_thread = run_in_thread
         self._disk = disk
         self._connect = connect
-        self._waiting: list[tuple[Job, Deferred[Any]]] = []
-        self._idle: list[Deferred[None]] = []
-        self._busy = False
+        self._jobs: Batcher[Job] = Batcher(self._write, MAX_BATCH)
 
     def run(self, job: Job) -> "Deferred[Any]":
         """Fires with what the job's `apply` returned, or fails with a `BitDustError`."""
-        done: Deferred[Any] = Deferred()
-        self._waiting.append((job, done))
-        self._next()
-        return done
+        return self._jobs.put(job)
 
     def change(self, call: Callable[[sqlite3.Connection], Any]) -> "Deferred[Any]":
         """`run` for a function over the database."""
@@ -100,39 +95,14 @@ class GroupCommit:
 
     def when_idle(self) -> "Deferred[None]":
         """Fires when nothing is being written."""
-        done: Deferred[None] = Deferred()
-        self._idle.append(done)
-        self._next()
-        return done
+        return self._jobs.when_idle()
 
-    def _next(self) -> None:
-        if self._busy:
-            return
-        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-        if not batch:
-            idle, self._idle = self._idle, []
-            for done in idle:
-                done.callback(None)
-            return
-        self._busy = True
-        jobs = [job for job, _ in batch]
-        running = self._run_in_thread(write_batch, self._connect(), self._disk, jobs)
-        running.addCallbacks(self._written, self._broken, callbackArgs=(batch,), errbackArgs=(batch,))
+    def _write(self, jobs: list[Job]) -> "Deferred[list[Any]]":
+        return self._run_in_thread(write_batch, self._connect(), self._disk, jobs).addCallback(_results)
 
-    def _written(self, outcomes: Sequence[_Outcome], batch: list[tuple[Job, "Deferred[Any]"]]) -> None:
-        self._busy = False
-        for (_, done), outcome in zip(batch, outcomes, strict=True):
-            if outcome.error is not None:
-                done.errback(outcome.error)
-            else:
-                done.callback(outcome.result)
-        self._next()
 
-    def _broken(self, failure: Failure, batch: list[tuple[Job, "Deferred[Any]"]]) -> None:
-        self._busy = False
-        for _, done in batch:
-            done.errback(failure)
-        self._next()
+def _results(outcomes: "Sequence[_Outcome]") -> list[Any]:
+    return [outcome.result if outcome.error is None else outcome.error for outcome in outcomes]
 
 
 def write_batch(database: sqlite3.Connection, disk: Disk, jobs: Sequence[Job]) -> list[_Outcome]:

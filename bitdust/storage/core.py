@@ -8,6 +8,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
+from bitdust.batching import ThreadQueue
 from bitdust.budget import Budget
 from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.storage.catalog.catalog import Catalog
@@ -23,7 +24,6 @@ from bitdust.storage.log.outdated import start_over
 from bitdust.storage.log.replica import Index
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
-from bitdust.storage.packs.raid import Raid
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.local_copies import Copies
 from bitdust.storage.pieces.locations import Sources
@@ -35,8 +35,9 @@ from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.restore import PackSource, Restore
 from bitdust.storage.upload.jobs import Uploads
 from bitdust.storage.upload.mirror import Mirror
+from bitdust.storage.upload.reader import ReadingThread
 from bitdust.storage.upload.space import used_bytes
-from bitdust.storage.upload.upload import Reading, Upload
+from bitdust.storage.upload.upload import Upload
 
 COMPANY = 0.01
 
@@ -67,14 +68,14 @@ class Core:
         self.catalog = Catalog(world, home / "catalog.db", prepare=start_over)
         self.reserve = Reserve(lambda: int(settings.get(SETTING)))
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
-        self.raid = Raid(registry, world.run_in_thread)
+        self.coding = ThreadQueue(world.run_in_thread)
         self.packer = Packer(world.entropy, self.block_size)
         self.motion = Motion(
             world, registry, self.catalog, self.spool, me, ports, self._keeps_local, self._most_at_once
         )
-        self.holding = Holding(world, self.catalog, self.spool, self.raid, self.packer, self.motion, me, ports)
+        self.holding = Holding(world, self.catalog, self.spool, self.coding, self.packer, self.motion, me, ports)
         self.fetcher = Fetcher(world, registry, ports)
-        self.reading = Reading(world.run_in_thread, self.catalog.another_reader)
+        self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
         self.log_writer = LogWriter(world, self.catalog, me)
         self.rows = RowReader(world, self.catalog)
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
@@ -85,7 +86,7 @@ class Core:
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
         self.sources = Sources(self.catalog, ports, self.motion, self.copies)
         self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.index, self.spool, me, ports)
-        rebuilder = Rebuilder(self.catalog, self.spool, self.raid, self.fetcher, self.motion, self.sources, ports)
+        rebuilder = Rebuilder(self.catalog, self.spool, self.coding, self.fetcher, self.motion, self.sources, ports)
         self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner)
         self.uploads = Uploads(self)
         self.downloads = Downloads(self)
@@ -136,7 +137,7 @@ class Core:
             self.motion,
             self.fetcher,
             self.holding,
-            self.raid,
+            self.coding,
         ):
             part.stop()
         await self.motion.write_kept()

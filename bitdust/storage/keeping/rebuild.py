@@ -11,12 +11,12 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from bitdust.batching import ThreadQueue
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.inventory import count_kept
 from bitdust.storage.packs.erasure import Coders
-from bitdust.storage.packs.raid import Raid
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.locations import Sources
 from bitdust.storage.pieces.queues import Motion
@@ -43,7 +43,7 @@ class Rebuilder:
         self,
         catalog: Catalog,
         spool: Spool,
-        raid: Raid,
+        coding: ThreadQueue,
         fetcher: Fetcher,
         motion: Motion,
         sources: Sources,
@@ -51,7 +51,7 @@ class Rebuilder:
     ) -> None:
         self._catalog = catalog
         self._spool = spool
-        self._raid = raid
+        self._coding = coding
         self._fetcher = fetcher
         self._motion = motion
         self._sources = sources
@@ -104,10 +104,10 @@ class Rebuilder:
         if len(there) == len(missing):
             copied = (await outcome(self._fetcher.fetch(source.record, there, len(missing)))).value or {}
         if copied:
-            size = await self._raid.submit(self._copy, source.record, copied)
+            size = await self._coding.submit(self._copy, source.record, copied)
         else:
             pieces = await self._fetcher.fetch(source.record, places)
-            size = await self._raid.submit(self._make, source.record, pieces, missing)
+            size = await self._coding.submit(self._make, source.record, pieces, missing)
         await self._catalog.change(lambda database: self._note(database, source.record, missing, size))
         for index in missing:
             self._motion.add(pack, index, size)

@@ -15,13 +15,13 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from bitdust.batching import ThreadQueue
 from bitdust.storage.catalog.apply import give_up_pack, insert_pack
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import SealedPack, seal
 from bitdust.storage.packs.packer import OpenPackage, Packer
-from bitdust.storage.packs.raid import Raid
 from bitdust.storage.pieces.queues import Motion
 from bitdust.storage.pieces.spool import SMALL, Spool, SpoolError
 from bitdust.storage.ports import Me, Ports, StorageWorld
@@ -69,13 +69,13 @@ class Holding:
     log = Logger()
 
     def __init__(
-        self, world: StorageWorld, catalog: Catalog, spool: Spool, raid: Raid, packer: Packer, motion: Motion, me: Me,
-        ports: Ports,
+        self, world: StorageWorld, catalog: Catalog, spool: Spool, coding: ThreadQueue, packer: Packer, motion: Motion,
+        me: Me, ports: Ports,
     ) -> None:  # fmt: skip
         self._world = world
         self._catalog = catalog
         self._spool = spool
-        self._raid = raid
+        self._coding = coding
         self._packer = packer
         self._motion = motion
         self._me = me
@@ -115,7 +115,7 @@ class Holding:
         if family is None:
             raise BitDustError("not-enough-suppliers", "there is no family of suppliers any more")
         scheme = Scheme(family.k, family.n)
-        sealed: SealedPack = await self._raid.submit(self._seal, package, scheme, self._me.fingerprint)
+        sealed: SealedPack = await self._coding.submit(self._seal, package, scheme, self._me.fingerprint)
         small = sealed.record.piece_size <= SMALL
         now = int(self._world.wall())
         await self._catalog.change(lambda database: _record(database, package, sealed, small, now))

@@ -17,13 +17,13 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.restore_worker import RestoreWorker
+from bitdust.batching import ThreadQueue
 from bitdust.budget import Budget
 from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import unseal
-from bitdust.storage.packs.raid import Raid
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.ports import StorageWorld
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
@@ -69,7 +69,7 @@ class RestoreShop(Protocol):
     registry: Registry
     catalog: Catalog
     fetcher: Fetcher
-    raid: Raid
+    coding: ThreadQueue
     reserve: Reserve
     budget: Budget
 
@@ -178,7 +178,7 @@ class Restore:
         fetched: Deferred[None] = Deferred(lambda _: self._cancel())
         self._fetched = fetched
         whole = [file for file in self.plan.files if not file.left and file not in self._bad]
-        finishing = self._shop.raid.submit(self._writer.finish, whole).addCallback(self._note)
+        finishing = self._shop.coding.submit(self._writer.finish, whole).addCallback(self._note)
         finishing.addCallback(lambda _: self._pump())
         finishing.addErrback(self._end_fetching)
         return fetched
@@ -217,11 +217,11 @@ class Restore:
         pieces = dict(source.local)
         if len(pieces) < source.record.scheme.k:
             pieces = await self._shop.fetcher.fetch(source.record, source.places)
-        written = await self._shop.raid.submit(self._open_and_write, source, pieces, works)
+        written = await self._shop.coding.submit(self._open_and_write, source, pieces, works)
         self.blocks += 1
         whole = self._count(written)
         if whole:
-            self._note(await self._shop.raid.submit(self._writer.finish, whole))
+            self._note(await self._shop.coding.submit(self._writer.finish, whole))
 
     def _open_and_write(
         self, source: PackSource, pieces: dict[int, bytes], works: list[tuple[FileWork, Run]]

@@ -7,7 +7,7 @@ from attrs import define, field
 from bitdust.formats.operations import Op, gone_op, item_op, version_ops
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.paths import Item, below, children, next_path_id, version_at
-from bitdust.storage.packs.packer import Work
+from bitdust.storage.upload.reader import Work
 from bitdust.storage.upload.scan import Found
 
 

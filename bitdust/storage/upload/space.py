@@ -6,7 +6,8 @@ from typing import Any
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.packs.chunks import chunks_of
-from bitdust.storage.packs.packer import READ_WINDOW, Packer, StorageKey, Whole, stored_place
+from bitdust.storage.packs.packer import Packer, StorageKey, stored_place
+from bitdust.storage.upload.reader import READ_WINDOW, Whole
 from bitdust.storage.upload.scan import Found
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Scheme

@@ -5,7 +5,6 @@ look unchanged then, chunks of the others are found in the index, and acknowledg
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,70 +19,15 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.paths import Item, by_id, version_at
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.packs.packer import FileRead, FilesReader, Packer, Step, StorageKey
+from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.safety import Holding
 from bitdust.storage.ports import StorageWorld
 from bitdust.storage.upload.plan import Plan, Planner
+from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
 from bitdust.storage.upload.scan import Found, Skipped, as_row, scan, total_size
 from bitdust.storage.upload.space import check_space
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
-
-
-class Reading:
-    """The one thread that reads: calls run in order, one at a time; who gives up waiting does not disturb it."""
-
-    def __init__(
-        self, run_in_thread: "Callable[..., Deferred[Any]]", connect: Callable[[], sqlite3.Connection]
-    ) -> None:
-        self._run_in_thread = run_in_thread
-        self._connect = connect
-        self._database: sqlite3.Connection | None = None
-        self._waiting: deque[tuple[Callable[[sqlite3.Connection], Any], Deferred[Any]]] = deque()
-        self._busy = False
-        self._idle: list[Deferred[None]] = []
-
-    def run(self, call: Callable[[sqlite3.Connection], Any]) -> "Deferred[Any]":
-        """Fires with what the call returned; it gets a connection for reading."""
-        done: Deferred[Any] = Deferred()
-        self._waiting.append((call, done))
-        self._next()
-        return done
-
-    def _next(self) -> None:
-        if self._busy:
-            return
-        if not self._waiting:
-            idle, self._idle = self._idle, []
-            for waiting in idle:
-                waiting.callback(None)
-            return
-        self._busy = True
-        call, done = self._waiting.popleft()
-        self._run_in_thread(self._call, call).addBoth(self._finished, done)
-
-    def _call(self, call: Callable[[sqlite3.Connection], Any]) -> Any:
-        if self._database is None:
-            self._database = self._connect()
-        return call(self._database)
-
-    def _finished(self, result: Any, done: "Deferred[Any]") -> None:
-        self._busy = False
-        done.callback(result)
-        self._next()
-
-    def close(self) -> "Deferred[None]":
-        """Fires when nothing is being read any more."""
-        done: Deferred[None] = Deferred()
-        self._idle.append(done)
-        self._waiting.clear()
-        self._next()
-        return done.addCallback(lambda _: self._drop())
-
-    def _drop(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
 
 
 class Workshop(Protocol):
@@ -93,7 +37,7 @@ class Workshop(Protocol):
     registry: Registry
     catalog: Catalog
     packer: Packer
-    reading: Reading
+    reading: ReadingThread
     holding: Holding
     log_writer: LogWriter
 
@@ -347,7 +291,7 @@ class Upload:
         self._waiter = None
         reader, self._reader = self._reader, None
         if reader is not None:
-            self._shop.reading.run(lambda database: reader.close())
+            self._shop.reading.run(lambda database: reader.close()).addErrback(lambda failure: None)
         self._shop.upload_ended(self)
 
     def finished(self) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""One job at a time: what comes while a job runs is taken together with the next one."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+
+class Batcher(Generic[T]):
+    """Gives ``work`` lists of at most ``most`` items, in the order in which they came, one list at a time.
+
+    ``work`` answers with one result for each item, at once or by a Deferred; a result that is an exception is that
+    item's failure, and when ``work`` itself fails, all items of the list fail with its error. Whoever cancels the
+    Deferred of an item only stops waiting: the item is worked on all the same.
+    """
+
+    def __init__(self, work: Callable[[list[T]], Any], most: int = 1) -> None:
+        self._work = work
+        self._most = most
+        self._waiting: deque[tuple[T, Deferred[Any]]] = deque()
+        self._idle: list[Deferred[None]] = []
+        self._is_busy = False
+
+    def put(self, item: T) -> "Deferred[Any]":
+        """Fires with the item's result."""
+        done: Deferred[Any] = Deferred()
+        self._waiting.append((item, done))
+        self._next()
+        return done
+
+    @property
+    def size(self) -> int:
+        """How many items wait for their turn."""
+        return len(self._waiting)
+
+    def when_idle(self) -> "Deferred[None]":
+        """Fires when nothing is worked on and nothing waits."""
+        done: Deferred[None] = Deferred()
+        self._idle.append(done)
+        self._next()
+        return done
+
+    def drop_waiting(self) -> None:
+        """Items whose turn has not come fail with `CancelledError`."""
+        waiting, self._waiting = self._waiting, deque()
+        for _, done in waiting:
+            if not done.called:
+                done.errback(CancelledError())
+
+    def _next(self) -> None:
+        if self._is_busy:
+            return
+        batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        if not batch:
+            idle, self._idle = self._idle, []
+            for done in idle:
+                done.callback(None)
+            return
+        self._is_busy = True
+        working = maybeDeferred(self._work, [item for item, _ in batch])
+        working.addCallbacks(self._worked, self._broken, callbackArgs=(batch,), errbackArgs=(batch,))
+
+    def _worked(self, results: Sequence[Any], batch: list[tuple[T, "Deferred[Any]"]]) -> None:
+        self._is_busy = False
+        for (_, done), result in zip(batch, results, strict=True):
+            if isinstance(result, (BaseException, Failure)):
+                done.errback(result)
+            else:
+                done.callback(result)
+        self._next()
+
+    def _broken(self, failure: Failure, batch: list[tuple[T, "Deferred[Any]"]]) -> None:
+        self._is_busy = False
+        for _, done in batch:
+            done.errback(failure)
+        self._next()
+
+
+class ThreadQueue:
+    """Calls that run in a thread, in order, one at a time; who gives up waiting for one does not disturb it."""
+
+    def __init__(self, run_in_thread: "Callable[..., Deferred[Any]]") -> None:
+        self._run_in_thread = run_in_thread
+        self._calls: Batcher[tuple[Callable[..., Any], tuple[Any, ...]]] = Batcher(self._run)
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> "Deferred[Any]":
+        """Fires with what the call returns."""
+        return self._calls.put((call, arguments))
+
+    async def _run(self, calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
+        return [await self._run_in_thread(call, *arguments) for call, arguments in calls]
+
+    def when_idle(self) -> "Deferred[None]":
+        """Fires when nothing runs and nothing waits."""
+        return self._calls.when_idle()
+
+    def stop(self) -> None:
+        """What has not begun fails with `CancelledError`."""
+        self._calls.drop_waiting()
