@@ -66,12 +66,12 @@ class Worker:
     def put(self, request):
         value = request["value"]
         node = self.nodes[request["node"]]
-        return node.debug_put(request["key"], value).addCallback(lambda done: done["write"] == "success")
+        return node.debug.put(request["key"], value).addCallback(lambda done: done["write"] == "success")
 
     def get(self, request):
         value = request["value"]
         node = self.nodes[request["node"]]
-        return node.debug_get(request["key"]).addCallback(lambda found: found.get("value") == value)
+        return node.debug.get(request["key"]).addCallback(lambda found: found.get("value") == value)
 
     def known(self, request):
         return [layer["node_items"] for node in self.nodes for layer in node.status()["layers"][:1]]
@@ -309,7 +309,7 @@ def virtual(options):
         for key, value in expected.items():
             node = grid.nodes[chance.choice(living)]
             start = grid.clock.seconds()
-            done = node.debug_put(key, value) if name == "put" else node.debug_get(key)
+            done = node.debug.put(key, value) if name == "put" else node.debug.get(key)
             answer = grid.wait(done)
             times.append((grid.clock.seconds() - start) * 1000)
             good += answer.get("write" if name == "put" else "read") == "success"

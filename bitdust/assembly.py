@@ -17,6 +17,7 @@ from bitdust.customers.retirement import Retirement
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.dht.node import DHTNode
+from bitdust.dht.seeds import parse_seeds
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.events import Consumers, Events
 from bitdust.identity.cache import IdentityCache
@@ -30,7 +31,6 @@ from bitdust.peers.reach import Reach
 from bitdust.services.joints import DHTJoint, RecoveryJoint, StorageJoint, SupplierJoint
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service
-from bitdust.services.service_entangled_dht import parse_seeds
 from bitdust.space import Places, Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.absences import Absences

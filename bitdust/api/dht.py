@@ -82,7 +82,7 @@ async def dht_user_random(context: Context, layer_id: int, count: int) -> Envelo
 async def dht_value_get(context: Context, key: str, record_type: str, layer_id: int) -> Envelope:
     """Read a value that somebody wrote for debugging."""
     _only_debug(record_type)
-    return ok(_with_nodes(await context.dht.debug_get(key, layer_id)))
+    return ok(_with_nodes(await context.dht.debug.get(key, layer_id)))
 
 
 def _with_nodes(answer: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ async def dht_value_set(
     text = json.dumps(value, separators=(",", ":"))
     if len(text) > MAX_DEBUG_VALUE:
         raise BitDustError("too-large", f"the value has {len(text)} bytes; at most {MAX_DEBUG_VALUE} are kept")
-    return ok(_with_nodes(await context.dht.debug_put(key, text, expire, layer_id)))
+    return ok(_with_nodes(await context.dht.debug.put(key, text, expire, layer_id)))
 
 
 def _only_debug(record_type: str) -> None:

@@ -15,10 +15,11 @@ from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, look
 from bitdust.config.settings import Settings
 from bitdust.dht.node import DHTNode
+from bitdust.dht.seeds import parse_seeds
 from bitdust.identity.client import IdentityClient, Server
 from bitdust.identity.me import Me
 from bitdust.services.driver import Driver
-from bitdust.services.service_entangled_dht import SEEDS, parse_seeds
+from bitdust.services.service_entangled_dht import SEEDS
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.names import IDURL
 from bitdust.world import World
@@ -196,8 +197,8 @@ async def _dht(node: Patient) -> list[Finding]:
         return judging.dht(0, seeds, "")
     started = node.world.clock.seconds()
     key, value = f"doctor-{node.world.entropy(8).hex()}", node.world.entropy(8).hex()
-    put = await node.dht.debug_put(key, json.dumps(value), TRIP_SECONDS)
-    got = await node.dht.debug_get(key)
+    put = await node.dht.debug.put(key, json.dumps(value), TRIP_SECONDS)
+    got = await node.dht.debug.get(key)
     told = "" if got.get("value") == value else f"write {put['write']}, read {got['read']}"
     return judging.dht(nodes, seeds, told, node.world.clock.seconds() - started)
 

@@ -43,10 +43,10 @@ class Answers:
 
     log = Logger()
 
-    def __init__(self, kit: Kit, own: Contact) -> None:
+    def __init__(self, kit: Kit, own: Contact, peers: Peers) -> None:
         self._kit = kit
         self._own = own
-        self.peers: Peers | None = None
+        self._peers = peers
         self._signatures = Rates(*SIGNATURES)
         self._unshown = Rates(*UNSHOWN_SIGNATURES)
         self._stores = Rates(*STORES)
@@ -60,20 +60,18 @@ class Answers:
 
     def answered(self, contact: Contact, reply: Message) -> None:
         """Pass on that a contact lives."""
-        if self.peers is not None:
-            self.peers.answered(contact, reply)
+        self._peers.answered(contact, reply)
 
     def silent(self, contact: Contact) -> None:
         """Pass on that a contact was silent."""
-        if self.peers is not None:
-            self.peers.silent(contact)
+        self._peers.silent(contact)
 
     def serve(self, query: Message, address: Address, shown: bool) -> dict[str, Any] | None:
         """The reply's fields."""
         fields = self._serve[query["q"]](query, address, shown)
-        if self.peers is not None and shown:
+        if shown:
             # Whoever has shown no token may not be there at all: a ping to him would be our flood at somebody else.
-            self.peers.asked_by(query, address)
+            self._peers.asked_by(query, address)
         return fields
 
     def _ping(self, query: Message, address: Address, shown: bool) -> dict[str, Any] | None:
@@ -95,9 +93,7 @@ class Answers:
         return {"nodes": self._nodes(query["key"], query, address)}
 
     def _nodes(self, target: bytes, query: Message, address: Address) -> bytes:
-        if self.peers is None:
-            return b""
-        return self.peers.to_tell(number(target), query["l"], query["n"], address[0])
+        return self._peers.to_tell(number(target), query["l"], query["n"], address[0])
 
     def _store(self, query: Message, address: Address, shown: bool) -> dict[str, Any]:
         if not shown:

@@ -7,8 +7,8 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from bitdust.dht.contact import Contact
-from bitdust.dht.ids import ID_BYTES
-from bitdust.dht.lookup import Lookup
+from bitdust.dht.ids import number
+from bitdust.dht.lookup import Goal, Lookup
 from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.records import DHTRecord
@@ -28,6 +28,15 @@ class Found:
     closest: tuple[str, ...]
 
 
+@frozen
+class Sought:
+    """A record that is looked for: its key, its layer, and what this node has of it."""
+
+    key: bytes
+    layer: int
+    local: DHTRecord | None
+
+
 class Fetching:
     """One search for one key. Done when three nodes gave the record, a little after the first one, or at the end."""
 
@@ -37,24 +46,19 @@ class Fetching:
         peers: Peers,
         rpc: Rpc,
         check: Callable[[bytes], DHTRecord],
-        where: tuple[int, int],
-        local: DHTRecord | None,
+        sought: Sought,
         on_done: Callable[[Found], None],
     ) -> None:
         self._clock = clock
         self._check = check
-        self._best = local
+        self._best = sought.local
         self._on_done = on_done
         self._givers: list[Contact] = []
         self._seen: dict[bytes, DHTRecord] = {}
         self._grace: Any = None
         self._done = False
-        target, layer = where
-        self._key = target.to_bytes(ID_BYTES, "big")
-        self._lookup = Lookup(
-            peers, rpc, target, 0, ("find_value", {"key": self._key}), self._finish, on_reply=self._look
-        )
-        self._layer = layer
+        self._key, self._layer = sought.key, sought.layer
+        self._lookup = Lookup(peers, rpc, Goal.value(number(sought.key)), self._finish, on_reply=self._check_reply)
 
     def start(self) -> None:
         """Ask."""
@@ -70,7 +74,7 @@ class Fetching:
         if self._grace is not None and self._grace.active():
             self._grace.cancel()
 
-    def _look(self, contact: Contact, reply: Message) -> None:
+    def _check_reply(self, contact: Contact, reply: Message) -> None:
         data = reply.get("record")
         record = None if data is None else self._judge(data)
         if record is None or self._done:

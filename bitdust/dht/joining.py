@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import ID_BITS, ID_BYTES
-from bitdust.dht.lookup import Lookup
+from bitdust.dht.lookup import Goal, Lookup
 from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.rpc import Rpc
@@ -87,8 +87,8 @@ class Joining:
 
     def _look_for_self(self) -> None:
         if self._lookup is None:
-            question = ("find_node", {"target": self._own.id})
-            self._lookup = Lookup(self._peers, self._rpc, self._own.number, 0, question, self._met, on_reply=self._meet)
+            goal = Goal.nodes(self._own.number)
+            self._lookup = Lookup(self._peers, self._rpc, goal, self._met, on_reply=self._meet)
             self._lookup.start()
 
     def _meet(self, contact: Contact, reply: Message) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from attrs import define
+from attrs import define, frozen
 
 from bitdust.dht.contact import Contact
+from bitdust.dht.ids import ID_BYTES
 from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.rpc import Rpc
@@ -43,25 +44,42 @@ class Candidate:
     state: State = State.NEW
 
 
+@frozen
+class Goal:
+    """What is looked for: the nodes of a layer nearest to ``target``, each of which is asked ``question``."""
+
+    target: int
+    layer: int
+    question: tuple[str, Mapping[str, Any]]
+
+    @classmethod
+    def nodes(cls, target: int, layer: int = 0) -> "Goal":
+        """The nodes themselves."""
+        return cls(target, layer, ("find_node", {"target": target.to_bytes(ID_BYTES, "big")}))
+
+    @classmethod
+    def value(cls, key: int) -> "Goal":
+        """A record, at the nodes of layer 0 that are nearest to its key."""
+        return cls(key, 0, ("find_value", {"key": key.to_bytes(ID_BYTES, "big")}))
+
+
 class Lookup:
-    """One search for the nodes nearest to ``target`` in a layer; ``on_done`` is told once, with those that answered."""
+    """One search; ``on_done`` is called once, with those that answered."""
 
     def __init__(
         self,
         peers: Peers,
         rpc: Rpc,
-        target: int,
-        layer: int,
-        question: tuple[str, Mapping[str, Any]],
+        goal: Goal,
         on_done: Callable[["Lookup"], None],
         enough: int = K,
         on_reply: Callable[[Contact, Message], None] | None = None,
     ) -> None:
         self._peers = peers
         self._rpc = rpc
-        self._target = target
-        self._layer = layer
-        self._question = question
+        self._target = goal.target
+        self._layer = goal.layer
+        self._question = goal.question
         self._on_done = on_done
         self._enough = enough
         self._on_reply = on_reply

@@ -18,6 +18,7 @@ from bitdust.dht.ids import MAX_LAYER
 from bitdust.dht.messages import MAX_NODES, NONCE_BYTES, Message, pong_message
 from bitdust.dht.rpc import Rpc
 from bitdust.dht.table import K, RoutingTable
+from bitdust.signal import Signal
 
 MAX_BOOK = 4000
 MAX_PROVING = 24
@@ -51,7 +52,8 @@ class Peers:
         self._asked: dict[int, float] = {}
         self._proofs: OrderedDict[tuple[bytes, Address], bool] = OrderedDict()
         self._timer: Any = None
-        self.on_change: Callable[[], None] = lambda: None
+        self.changed = Signal[[]]()
+        """Whether anybody is known may be another now."""
 
     # what others ask
 
@@ -146,7 +148,7 @@ class Peers:
             self._aside[contact.number] = _Aside(contact, 0, self._clock.seconds() + RETRIES[0])
             self._wake()
         if seated:
-            self.on_change()
+            self.changed.emit()
 
     def _take_spare(self, spare: Contact) -> None:
         if spare.proven and spare.number not in self._aside:
@@ -250,7 +252,7 @@ class Peers:
             elif layer in self.tables:
                 self.tables[layer].remove(contact)
         if len(self) != before:
-            self.on_change()
+            self.changed.emit()
 
     # those put aside
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from bitdust.dht.contact import Contact
-from bitdust.dht.ids import ID_BYTES
-from bitdust.dht.lookup import Lookup
+from bitdust.dht.lookup import Goal, Lookup
 from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.rpc import Rpc
@@ -63,12 +62,11 @@ class Publishing:
 
     def start(self) -> None:
         """Find out who is nearest, then store."""
-        self._look(ENOUGH)
+        self._look_up(ENOUGH)
 
-    def _look(self, enough: int) -> None:
+    def _look_up(self, enough: int) -> None:
         self._looked += 1
-        target = self._target.to_bytes(ID_BYTES, "big")
-        Lookup(self._peers, self._rpc, self._target, 0, ("find_node", {"target": target}), self._found, enough).start()
+        Lookup(self._peers, self._rpc, Goal.nodes(self._target), self._found, enough).start()
 
     def _found(self, lookup: Lookup) -> None:
         self._waiting = [contact for contact in lookup.candidates() if contact.number not in self._tried]
@@ -89,7 +87,7 @@ class Publishing:
         if self._flying or self._done:
             return
         if settled < self._wanted and self._silent_nodes and self._looked == 1:
-            self._look(K)
+            self._look_up(K)
         else:
             self._done = True
             self._on_done(self._outcome())

@@ -2,14 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
 
 from attrs import frozen
 
 from bitdust.crypt.device import check_record, device_id
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import ID_BYTES, number
-from bitdust.dht.lookup import Lookup
+from bitdust.dht.lookup import Goal, Lookup
 from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.records import Checker
@@ -65,11 +64,21 @@ def read_info(contact: Contact, reply: Message, checker: Checker) -> NodeInfo | 
 class Acquaintances:
     """Remembers which node belongs to whom, so that those who are not wanted are not asked again."""
 
-    def __init__(self) -> None:
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
         self._owners: OrderedDict[bytes, bytes] = OrderedDict()
 
-    def note(self, info: NodeInfo) -> None:
-        """Remember."""
+    def meet(self, contact: Contact, reply: Message) -> NodeInfo | None:
+        """Who a node proves to be, remembered from now on; None when it has no owner, or lies."""
+        try:
+            info = read_info(contact, reply, self._checker)
+        except WireError:
+            return None
+        if info is not None:
+            self._remember(info)
+        return info
+
+    def _remember(self, info: NodeInfo) -> None:
         self._owners[info.node_id] = info.fingerprint
         if len(self._owners) > MAX_KNOWN:
             self._owners.popitem(last=False)
@@ -77,6 +86,14 @@ class Acquaintances:
     def owner(self, contact: Contact) -> bytes | None:
         """The fingerprint of the node's owner, if known."""
         return self._owners.get(contact.id)
+
+
+@frozen
+class Wanted:
+    """Somebody of a layer, but nobody of these owners."""
+
+    layer: int
+    exclude: frozenset[bytes]
 
 
 class RandomPick:
@@ -90,20 +107,17 @@ class RandomPick:
         self,
         peers: Peers,
         rpc: Rpc,
-        checker: Checker,
         known: Acquaintances,
         entropy: Callable[[int], bytes],
-        layer: int,
-        exclude: frozenset[bytes],
+        wanted: Wanted,
         on_done: Callable[[NodeInfo | None], None],
     ) -> None:
         self._peers = peers
         self._rpc = rpc
-        self._checker = checker
         self._known = known
         self._entropy = entropy
-        self._layer = layer
-        self._exclude = exclude
+        self._layer = wanted.layer
+        self._exclude = wanted.exclude
         self._on_done = on_done
         self._tried: set[int] = set()
         self._choices: list[Contact] = []
@@ -113,9 +127,8 @@ class RandomPick:
     def start(self) -> None:
         """Look around."""
         self._rounds += 1
-        target = self._entropy(ID_BYTES)
-        question: tuple[str, dict[str, Any]] = ("find_node", {"target": target})
-        Lookup(self._peers, self._rpc, number(target), self._layer, question, self._found).start()
+        goal = Goal.nodes(number(self._entropy(ID_BYTES)), self._layer)
+        Lookup(self._peers, self._rpc, goal, self._found).start()
 
     def stop(self) -> None:
         """Tell nobody."""
@@ -144,12 +157,7 @@ class RandomPick:
         self._try_next()
 
     def _judge(self, contact: Contact, reply: Message) -> None:
-        try:
-            info = read_info(contact, reply, self._checker)
-        except WireError:
-            info = None
-        if info is not None:
-            self._known.note(info)
+        info = self._known.meet(contact, reply)
         if info is None or not info.addresses or info.fingerprint in self._exclude:
             self._try_next()
         else:

@@ -1,12 +1,13 @@
 """One question to one node, and its answer: matched by message id and address, with a time-out of the node's own.
 
-A question lives in three stages. After the contact's patience somebody else should be asked too; after its time-out it
-has failed; an answer that comes within `LATE` seconds is still taken. Tokens are fetched, shown and renewed here, and
+After the contact's patience somebody else should be asked too; after its time-out a question has failed; an answer that
+comes within `LATE` seconds is still taken (`Stage`). Tokens are fetched, shown and renewed here, and
 nobody else thinks of them.
 """
 
 import heapq
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Protocol
 
 from attrs import define
@@ -21,6 +22,7 @@ from bitdust.dht.limits import Rates, Tokens
 from bitdust.dht.messages import TOKEN_BYTES, Message, build, read
 from bitdust.dht.traffic import Traffic
 from bitdust.wire.encoding import WireError
+from bitdust.wiring import Wire
 
 LATE = 3.0
 MAX_PENDING = 4096
@@ -50,6 +52,14 @@ class Listener(Protocol):
         """A contact let its time-out pass."""
 
 
+class Stage(Enum):
+    """How long an answer has been due."""
+
+    FRESH = "it may come any moment"
+    SLOW = "somebody else is asked besides"
+    FAILED = "the contact was silent for its time-out; a late answer is still taken"
+
+
 @define(eq=False)
 class Question:
     """One query on its way. ``again`` marks one that is asked for the second time, with a fresh token."""
@@ -64,7 +74,7 @@ class Question:
     sent: float
     again: bool
     token: bytes | None
-    stage: int = 0
+    stage: Stage = Stage.FRESH
     assembly: Assembly | None = None
 
 
@@ -72,19 +82,12 @@ class Rpc(DatagramProtocol):
     """Sends questions and answers over one UDP port."""
 
     log = Logger()
+    listener = Wire(Listener)
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        entropy: Callable[[int], bytes],
-        own: Contact,
-        listener: Listener,
-        rates: Rates,
-    ) -> None:
+    def __init__(self, clock: IReactorTime, entropy: Callable[[int], bytes], own: Contact, rates: Rates) -> None:
         self._clock = clock
         self._entropy = entropy
         self._own = own
-        self._listener = listener
         self._rates = rates
         self._tokens = Tokens(entropy, clock.seconds())
         self._unfinished = Unfinished()
@@ -194,15 +197,16 @@ class Rpc(DatagramProtocol):
             self._arm()
 
     def _grow_old(self, question: Question, message_id: bytes) -> None:
-        question.stage += 1
         contact = question.contact
-        if question.stage == 1:
+        if question.stage is Stage.FRESH:
+            question.stage = Stage.SLOW
             self._remind(question.sent + contact.timeout(self.unknown_timeout), message_id)
             question.on_slow(contact)
-        elif question.stage == 2:
+        elif question.stage is Stage.SLOW:
+            question.stage = Stage.FAILED
             self._remind(question.sent + LATE, message_id)
             contact.failures += 1
-            self._listener.silent(contact)
+            self.listener.silent(contact)
             question.on_failure(contact)
         else:
             del self._pending[message_id]
@@ -256,7 +260,7 @@ class Rpc(DatagramProtocol):
         token = reply.get("token")
         if token is not None:
             contact.token = token
-        self._listener.answered(contact, reply)
+        self.listener.answered(contact, reply)
         wanted = question.token is not None or question.name in _NEEDS_TOKEN or "held" in reply
         if token is not None and wanted and not question.again:
             self._repeat(question)
@@ -284,7 +288,7 @@ class Rpc(DatagramProtocol):
             return
         self.traffic.took(query["l"])
         shown = self._tokens.holds(query.get("token"), address, now)
-        fields = self._listener.serve(query, address, shown)
+        fields = self.listener.serve(query, address, shown)
         if fields is not None:
             self._reply(query, fields, parts.message_id, address, None if shown else size)
 

@@ -1,32 +1,17 @@
 """The distributed hash table."""
 
-import re
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
+from bitdust.dht.seeds import parse_seeds
 from bitdust.services.parts import Parts
 from bitdust.services.service import Service, Unhealthy
-from bitdust.wire.errors import BitDustError
 
 PORT = "services/entangled-dht/udp-port"
 SEEDS = "services/entangled-dht/known-nodes"
-_PORT = re.compile(r"[0-9]{1,5}")
-
-
-def parse_seeds(text: str) -> list[tuple[str, int]]:
-    """``host:port,host:port``; the word ``genesis`` stands for nobody yet. Raises `BitDustError` ``bad-value``."""
-    seeds = []
-    for part in filter(None, (item.strip() for item in text.replace(";", ",").split(","))):
-        host, _, port = part.rpartition(":")
-        if part == "genesis":
-            continue
-        if not host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
-            raise BitDustError("bad-value", f"{part!r} is not a DHT node such as seed.example:14441")
-        seeds.append((host.strip("[]"), int(port)))
-    return seeds
 
 
 class EntangledDHTService(Service):

@@ -17,12 +17,12 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.master import MasterKey
 from bitdust.desktop import Desktop
+from bitdust.dht.seeds import parse_seeds
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import parse_servers
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
-from bitdust.services.service_entangled_dht import parse_seeds
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -653,7 +653,7 @@ class DhtTests(NounCase):
             asked.append((key, text, expire, layer))
             return succeed({"write": "success", "key": key, "closest_nodes": ["00"]})
 
-        self.context.dht = Anything(debug_put=put)
+        self.context.dht = Anything(debug=Anything(put=put))
         found = self.result("dht_value_set", key="abcd", value={"text": "A"}, expire=60)
         self.assertEqual((found["write"], found["closest_nodes"]), ("success", [{"dht_id": "00"}]))
         self.assertEqual(asked, [("abcd", '{"text":"A"}', 60, 0)])

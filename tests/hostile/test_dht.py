@@ -39,8 +39,8 @@ class HostileDHTTests(SynchronousTestCase):
         return [sent for _, target, sent in seen if target == address]
 
     def works(self) -> bool:
-        written = self.grid.wait(self.grid.nodes[1].debug_put("key", 1))
-        read = self.grid.wait(self.node.debug_get("key"))
+        written = self.grid.wait(self.grid.nodes[1].debug.put("key", 1))
+        read = self.grid.wait(self.node.debug.get("key"))
         return (written["write"], read.get("value")) == ("success", 1)
 
     def test_garbage_changes_nothing(self) -> None:
@@ -84,12 +84,12 @@ class HostileDHTTests(SynchronousTestCase):
 
     def test_forged_nodes_enter_no_table(self) -> None:
         """Thousands of made-up ids from a few addresses do not push living contacts out."""
-        before = {contact.id for contact in self.node._peers.everyone()}
+        before = {contact.id for contact in self.node._stack.peers.everyone()}
         for number in range(3000):
             forged = datagram(q="ping", pad=b"\0" * 900)
             self.protocol.datagramReceived(forged, (f"9.9.9.{number % 8}", 1000 + number % 50))
         self.grid.run(30, 0.1)
-        after = {contact.id for contact in self.node._peers.everyone()}
+        after = {contact.id for contact in self.node._stack.peers.everyone()}
         self.assertTrue(before <= after)
         self.assertLessEqual(len(after - before), 0)
         self.assertTrue(self.works())

@@ -321,11 +321,11 @@ class RunningTests(CheckupCase):
             kept[key] = value.strip('"')
             return succeed({"write": "success"})
 
-        dht = SimpleNamespace(status=lambda: {"layers": [{"node_items": 3}]}, debug_put=put,
-                              debug_get=lambda key: succeed({"read": "success", "value": kept[key]}))
+        debug = SimpleNamespace(put=put, get=lambda key: succeed({"read": "success", "value": kept[key]}))
+        dht = SimpleNamespace(status=lambda: {"layers": [{"node_items": 3}]}, debug=debug)
         settings = SimpleNamespace(get=lambda key: "")
         self.assertEqual(self.gather(running._dht(self.node(dht=dht, settings=settings))), ["ok"])
-        dht.debug_get = lambda key: succeed({"read": "failed"})
+        dht.debug.get = lambda key: succeed({"read": "failed"})
         self.assertEqual(self.gather(running._dht(self.node(dht=dht, settings=settings))), ["bad"])
 
     def test_my_identity_at_its_sources(self) -> None:

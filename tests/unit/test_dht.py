@@ -3,9 +3,10 @@
 import hashlib
 from pathlib import Path
 
+from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.device import certify
+from bitdust.crypt.device import DeviceKey, certify
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DHTRecord
 from bitdust.wire.encoding import WireError
@@ -105,7 +106,7 @@ class RecordsTests(DHTCase):
         node = self.grid.nodes[3]
         owner, value = self.family(node, 1)
         self.grid.wait(node.put("family", owner, 1, value, DAY))
-        data = node._store.get(next(iter(node._store._entries)), self.grid.wall())
+        data = node._stack.store.get(next(iter(node._stack.store._entries)), self.grid.wall())
         record = DHTRecord.from_bytes(data)
         changes = {
             "revision": 2, "expires": record.expires + 1, "subject": b"\2" * 32, "value": flipped(value),
@@ -137,12 +138,12 @@ class RecordsTests(DHTCase):
     def test_debugging_values_for_existing_clients(self) -> None:
         """`dht_value_set` and `dht_value_get` answer with the fields that clients read, found or not."""
         value = {"data": "x", "key": "some-key", "type": "t"}
-        written = self.grid.wait(self.grid.nodes[2].debug_put("some-key", value))
+        written = self.grid.wait(self.grid.nodes[2].debug.put("some-key", value))
         self.assertEqual((written["write"], written["key"]), ("success", "some-key"))
         self.assertGreater(len(written["closest_nodes"]), 0)
-        read = self.grid.wait(self.grid.nodes[9].debug_get("some-key"))
+        read = self.grid.wait(self.grid.nodes[9].debug.get("some-key"))
         self.assertEqual((read["read"], read["value"]["data"]), ("success", "x"))
-        missing = self.grid.wait(self.grid.nodes[9].debug_get("other-key"))
+        missing = self.grid.wait(self.grid.nodes[9].debug.get("other-key"))
         self.assertEqual(missing["read"], "failed")
         self.assertNotIn("value", missing)
         self.assertGreater(len(missing["closest_nodes"]), 0)
@@ -200,6 +201,39 @@ class NodesTests(DHTCase):
         self.grid.nodes[-1] = again
         self.grid.run(10)
         self.assertGreater(len(self.grid.wait(again.find_node(b"\7" * 20))), 10)
+
+    def test_another_device_key(self) -> None:
+        """A node that gets another device key closes, and comes back under the new id with its layers and records."""
+        node = self.grid.nodes[4]
+        node.attach(3)
+        self.put_family(node, 1)
+        before, device = node.id, DeviceKey.from_seed(bytes(32))
+        certificate = certify(master_key(), device.public, 1)
+        looking = node.find_node(b"\7" * 20)
+        self.successResultOf(node.use_device(device, master_key().public.spki, certificate))
+        self.failureResultOf(looking, CancelledError)
+        self.assertFalse(node.running)
+        self.assertEqual(self.failureResultOf(node.get("identity", bytes(32))).value.code, "dht-off")
+        node.start(14441, "", [(self.grid.hosts[0], 14441)])
+        self.grid.run(5)
+        self.assertNotEqual(node.id, before)
+        self.assertEqual((node.layers(), self.get_family(node).revision), ((0, 3), 1))
+        found = self.grid.wait(self.grid.nodes[20].find_node(node.id))
+        self.assertEqual(found[0].id, node.id)
+
+    def test_the_same_device_key(self) -> None:
+        """A node that gets the key that it has goes on, with the owner that it is told; it takes no foreign one."""
+        node = self.grid.nodes[4]
+        certificate = certify(master_key(), node._device.public, 0)
+        foreign = certify(master_key(), self.grid.nodes[5]._device.public, 0)
+        self.successResultOf(node.use_device(node._device, master_key().public.spki, certificate))
+        self.assertTrue(node.running)
+        self.put_family(node, 1)
+        error = self.assertRaises(WireError, node.use_device, node._device, master_key().public.spki, foreign)
+        self.assertEqual(error.code, "bad-key")
+        node.use_device(node._device)
+        owner = master_key().fingerprint
+        self.assertEqual(self.failureResultOf(node.put("family", owner, 2, b"x", DAY)).value.code, "no-owner")
 
     def test_a_healed_partition_finds_together(self) -> None:
         """Two halves that did not hear each other for a minute find each other's records afterwards."""

@@ -1,0 +1,161 @@
+"""What a node is made of while its socket is open."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.dht.answers import Answers, Kit
+from bitdust.dht.contact import Contact
+from bitdust.dht.fetching import Fetching, Found, Sought
+from bitdust.dht.ids import number
+from bitdust.dht.joining import Joining
+from bitdust.dht.limits import Rates
+from bitdust.dht.lookup import Goal, Lookup
+from bitdust.dht.peers import Peers
+from bitdust.dht.publishing import Publishing, Stored
+from bitdust.dht.records import Checker, DHTRecord
+from bitdust.dht.roaming import Acquaintances, NodeInfo, RandomPick, Wanted
+from bitdust.dht.rpc import Rpc
+from bitdust.dht.store import RecordStore
+from bitdust.dht.upkeep import Upkeep, UpkeepPort
+from bitdust.world import World
+
+QUERIES = (300.0, 2000.0)
+MAX_DOORS = 48
+MAX_SAVED = 200
+
+
+@frozen
+class Identity:
+    """Who a node is: its contact, the key that signs for it, and what it says of its owner when asked."""
+
+    own: Contact
+    device: DeviceKey
+    info: Callable[[], dict[str, bytes]]
+
+
+@define(eq=False)
+class Stack:
+    """The parts of one running node, and the searches that are under way."""
+
+    world: World
+    own: Contact
+    checker: Checker
+    store: RecordStore
+    upkeep: Upkeep
+    answers: Answers
+    peers: Peers
+    rpc: Rpc
+    _running: "set[Deferred[Any]]" = field(factory=set)
+
+    @classmethod
+    def build(cls, world: World, who: Identity, checker: Checker, store: RecordStore, port: UpkeepPort) -> "Stack":
+        """Everything but the socket, which reads and writes through `rpc`."""
+        clock, entropy, own = world.clock, world.entropy, who.own
+        upkeep = Upkeep(clock, world.wall, jitter(entropy), store, port)
+        rpc = Rpc(clock, entropy, own, Rates(*QUERIES))
+        peers = Peers(clock, entropy, own, rpc)
+        kit = Kit(clock, world.wall, who.device, store, checker, who.info, upkeep.stored)
+        answers = Answers(kit, own, peers)
+        rpc.listener = answers
+        return cls(world, own, checker, store, upkeep, answers, peers, rpc)
+
+    def close(self) -> None:
+        """Cancel what runs, remember who was met, and let go of everything but the socket."""
+        for task in list(self._running):
+            task.cancel()
+        self.save_contacts()
+        self.upkeep.stop()
+        self.peers.stop()
+        self.rpc.close()
+        self.store.close()
+
+    def save_contacts(self) -> None:
+        """Remember the contacts that were heard of last, for the next start."""
+        if len(self.peers):
+            best = sorted(self.peers.everyone(), key=lambda contact: -contact.heard)
+            self.store.save_contacts(best[:MAX_SAVED])
+
+    def join(self, seeds: Iterable[Contact]) -> "Deferred[int]":
+        """One attempt to come in, through seeds and whoever was met before."""
+        doors = list(seeds)[:MAX_DOORS]
+        met = {contact.address for contact in doors}
+        saved = [contact for contact in self.store.contacts() if contact.address not in met]
+        doors += saved[: MAX_DOORS - len(doors)]
+        joining = Joining(self.world.clock, self.world.entropy, self.peers, self.rpc, self.own, doors)
+        joining.start()
+        return joining.done
+
+    # searches: each Deferred fires once, or is cancelled when the node closes
+
+    def publish(self, record: DHTRecord, data: bytes, layer: int) -> "Deferred[Stored]":
+        """Store a checked record at the nodes nearest to its key."""
+
+        def keep() -> bool:
+            return bool(self.answers.keep(data, layer)["stored"])
+
+        done: Deferred[Stored] = self._begin()
+        where = (data, number(record.key(layer)), layer)
+        Publishing(self.peers, self.rpc, self.own, where, keep, lambda stored: self._end(done, stored)).start()
+        return done
+
+    def search(self, key: bytes, layer: int) -> "Deferred[Found]":
+        """The newest record under a key."""
+        wall = self.world.wall
+        data = self.store.get(key, wall())
+        sought = Sought(key, layer, DHTRecord.from_bytes(data) if data is not None else None)
+
+        def stop() -> None:
+            fetching.stop()
+
+        done: Deferred[Found] = self._begin(stop)
+        fetching = Fetching(
+            self.world.clock,
+            self.peers,
+            self.rpc,
+            lambda found: self.checker.check(found, wall()),
+            sought,
+            lambda found: self._end(done, found),
+        )
+        fetching.start()
+        return done
+
+    def nodes(self, ident: bytes, layer: int) -> "Deferred[list[Contact]]":
+        """The nodes of a layer nearest to an id."""
+        done: Deferred[list[Contact]] = self._begin()
+        goal = Goal.nodes(number(ident), layer)
+        Lookup(self.peers, self.rpc, goal, lambda lookup: self._end(done, lookup.answered())).start()
+        return done
+
+    def pick(self, known: Acquaintances, wanted: Wanted) -> "Deferred[NodeInfo | None]":
+        """Somebody by chance."""
+        done: Deferred[NodeInfo | None] = self._begin()
+        found: Callable[[NodeInfo | None], None] = lambda info: self._end(done, info)  # noqa: E731 - one expression
+        RandomPick(self.peers, self.rpc, known, self.world.entropy, wanted, found).start()
+        return done
+
+    def _begin(self, stop: Callable[[], None] = lambda: None) -> "Deferred[Any]":
+        def cancelled(done: "Deferred[Any]") -> None:
+            self._running.discard(done)
+            stop()
+
+        done: Deferred[Any] = Deferred(cancelled)
+        self._running.add(done)
+        return done
+
+    def _end(self, done: "Deferred[Any]", result: object) -> None:
+        if done in self._running:
+            self._running.discard(done)
+            done.callback(result)
+
+
+def jitter(entropy: Callable[[int], bytes]) -> Callable[[float], float]:
+    """Seconds, up to a fifth more or less."""
+
+    def spread(seconds: float) -> float:
+        return seconds * (0.8 + 0.4 * int.from_bytes(entropy(2), "big") / 65535)
+
+    return spread

@@ -1,0 +1,102 @@
+"""Hosts and ports as people and peers write them, IPv6 included."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.dht import seeds as seeds_module
+from bitdust.dht.seeds import parse_seeds, resolve, seed_contacts
+from bitdust.wire.addresses import Address, host_of, join_host, one_host, split_host
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+
+HOSTS = {
+    "example.org": "example.org", "Seed.Example": "seed.example", "192.0.2.1": "192.0.2.1", "::1": "::1",
+    "2001:DB8:0:0::1": "2001:db8::1", "::ffff:192.0.2.1": "192.0.2.1", "FE80::1": "fe80::1",
+}  # fmt: skip
+
+
+class AddressTests(SynchronousTestCase):
+    def test_one_spelling(self) -> None:
+        """A host is written in one way: small letters, IPv6 in short, wrapped IPv4 unwrapped."""
+        for written, one in HOSTS.items():
+            self.assertEqual(one_host(written), one)
+            brackets = f"[{written}]" if ":" in written else written
+            self.assertEqual(split_host(f"{brackets}:7771"), (one, 7771))
+
+    def test_there_and_back(self) -> None:
+        """What is written as an address is read as the same address."""
+        for host in HOSTS.values():
+            address = Address("tcp", host, 65535)
+            self.assertEqual(Address.parse(str(address)), address)
+        self.assertEqual(str(Address("tcp", "::1", 7771)), "tcp://[::1]:7771")
+        self.assertEqual(join_host("seed.example", 80), "seed.example:80")
+
+    def test_no_addresses(self) -> None:
+        """IPv6 without brackets, zones, brackets around names, and all that has no port or scheme are refused."""
+        for text in ("::1:7771", "[::1]7771", "[::1]", "[::1:7771", "[fe80::1%eth0]:7", "[example.org]:7", "a b:0",
+                     "[192.0.2.1]:7", " a:7", "a@b:7", "host:0", "host:65536", "host:07", "[]:7", "[:]:7"):  # fmt: skip
+            self.assertEqual(self.assertRaises(WireError, split_host, text).code, "bad-address", text)
+        for text in ("host:7", "://host:7", "TCP://host:7", "1tcp://host:7", "tcp:/host:7", "tcp://::1:7"):
+            self.assertEqual(self.assertRaises(WireError, Address.parse, text).code, "bad-address", text)
+
+    def test_the_host_alone(self) -> None:
+        """The host of an address, with or without scheme; nothing of what is none."""
+        for text in ("tcp://[2001:db8::1]:7", "[2001:DB8::1]:9"):
+            self.assertEqual(host_of(text), "2001:db8::1")
+        self.assertEqual((host_of("seed.example:1"), host_of("seed.example"), host_of("")), ("seed.example", "", ""))
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.text(max_size=60) | st.text(alphabet="tcp:/[]0123456789abf²١%", max_size=40))
+    def test_any_text(self, text: str) -> None:
+        """Any text is an address that reads back the same, or a `WireError`."""
+        try:
+            host, port = split_host(text)
+        except WireError as error:
+            self.assertEqual(error.code, "bad-address")
+        else:
+            self.assertEqual(split_host(join_host(host, port)), (host, port))
+
+
+class SeedTests(SynchronousTestCase):
+    def test_seeds(self) -> None:
+        """Names, IPv4 and IPv6 with either separator; the word genesis and gaps stand for nobody."""
+        text = "seed.example:14441, [2001:DB8::1]:9; 192.0.2.1:1,,genesis"
+        self.assertEqual(parse_seeds(text), [("seed.example", 14441), ("2001:db8::1", 9), ("192.0.2.1", 1)])
+        self.assertEqual(parse_seeds("genesis"), [])
+
+    def test_no_seeds(self) -> None:
+        """What is no address is refused with its code and named."""
+        for text in ("seed.example", "seed.example:x", "::1:9", "[::1]:", "seed.example:70000"):
+            error = self.assertRaises(BitDustError, parse_seeds, f"one.example:1,{text}")
+            self.assertEqual(error.code, "bad-value")
+            self.assertIn(text, str(error))
+
+    def test_contacts(self) -> None:
+        """Addresses are contacts at once; names are looked up in a thread."""
+        asked: list = []
+
+        def in_thread(call, *args) -> Deferred:
+            asked.append(args)
+            return succeed([("2001:db8::7", 3)])
+
+        plain = self.successResultOf(seed_contacts([("::1", 1), ("192.0.2.1", 2)], in_thread))
+        self.assertEqual([contact.address for contact in plain], [("::1", 1), ("192.0.2.1", 2)])
+        self.assertEqual(asked, [])
+        both = self.successResultOf(seed_contacts([("::1", 1), ("seed.example", 3)], in_thread))
+        self.assertEqual([contact.address for contact in both], [("::1", 1), ("2001:db8::7", 3)])
+        self.assertEqual(asked, [([("seed.example", 3)],)])
+
+    def test_both_families_of_a_name(self) -> None:
+        """Of a name with both families one address of each is tried, else two; one that is not known is left out."""
+        known = {"both": ["192.0.2.1", "192.0.2.2", "2001:db8::1"], "old": ["192.0.2.1", "192.0.2.1", "192.0.2.2"]}
+
+        def getaddrinfo(host: str, port: int, type: int) -> list:
+            if host not in known:
+                raise OSError("not known")
+            return [(0, 0, 0, "", (address, port)) for address in known[host]]
+
+        self.patch(seeds_module.socket, "getaddrinfo", getaddrinfo)
+        found = self.successResultOf(maybeDeferred(resolve, [("none", 1), ("both", 2), ("old", 3)]))
+        self.assertEqual(found, [("192.0.2.1", 2), ("2001:db8::1", 2), ("192.0.2.1", 3), ("192.0.2.2", 3)])
