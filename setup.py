@@ -22,7 +22,8 @@ setup(
     install_requires=[
         "twisted>=24.10",
         "pyopenssl>=24.2",
-        "cryptography>=43",
+        "blake3>=1.0",
+        "cryptography>=47",
         "service_identity>=24.1",
         "treq>=24.9",
         "autobahn>=24.4",

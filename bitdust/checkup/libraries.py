@@ -9,7 +9,7 @@ from typing import Any
 
 from bitdust.checkup.finding import Finding, bad, ok, warn
 
-SHOWN = ("twisted", "cryptography", "pyeclib", "fastcdc", "zstandard", "cbor2", "attrs", "autobahn")
+SHOWN = ("twisted", "cryptography", "pyeclib", "blake3", "fastcdc", "zstandard", "cbor2", "attrs", "autobahn")
 ISA_L = "isa_l_rs_cauchy"
 NEEDED = (3, 11)
 

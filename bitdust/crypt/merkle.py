@@ -1,26 +1,30 @@
-"""Merkle trees over pieces as in RFC 6962, section 2.1: SHA-256, 64 KiB leaves, prefixes 0x00 and 0x01."""
+"""Merkle trees over pieces: the shape of RFC 6962, section 2.1, 64 KiB leaves, BLAKE3 as the hash.
 
-import hashlib
+Leaves and nodes are told apart by BLAKE3's own means, a context each (its mode ``derive_key``), so that no content of a
+leaf can pass for a node.
+"""
 
+from blake3 import blake3
+
+LEAF_CONTEXT = "BitDust 2026-11 piece leaf"
+NODE_CONTEXT = "BitDust 2026-11 piece node"
 LEAF_SIZE = 64 * 1024
 Buffer = bytes | bytearray | memoryview
 
 
 def _leaf(data: Buffer) -> bytes:
-    digest = hashlib.sha256(b"\0")
-    digest.update(data)
-    return digest.digest()
+    return blake3(data, derive_key_context=LEAF_CONTEXT).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\1" + left + right).digest()
+    return blake3(left + right, derive_key_context=NODE_CONTEXT).digest()
 
 
 class MerkleHasher:
     """The root of bytes that come in parts; keeps one hash a level, not the data."""
 
     def __init__(self) -> None:
-        self._pending = hashlib.sha256(b"\0")
+        self._pending = blake3(derive_key_context=LEAF_CONTEXT)
         self._filled = 0
         self._leaves = 0
         self._stack: list[tuple[int, bytes]] = []
@@ -38,7 +42,7 @@ class MerkleHasher:
 
     def _close_leaf(self) -> None:
         self._push(0, self._pending.digest())
-        self._pending = hashlib.sha256(b"\0")
+        self._pending = blake3(derive_key_context=LEAF_CONTEXT)
         self._filled = 0
 
     def _push(self, level: int, digest: bytes) -> None:
@@ -48,12 +52,12 @@ class MerkleHasher:
         self._stack.append((level, digest))
 
     def root(self) -> bytes:
-        """The root of all bytes so far (32 bytes); of nothing at all the hash of the empty string."""
+        """The root of all bytes so far (32 bytes); of nothing at all that of one empty leaf."""
         stack = [digest for _, digest in self._stack]
         if self._filled:
             return _finish([*self._stack], self._pending.digest())
         if not stack:
-            return hashlib.sha256(b"").digest()
+            return _leaf(b"")
         digest = stack.pop()
         while stack:
             digest = _node(stack.pop(), digest)

@@ -3,8 +3,7 @@
 A pack's key is its own, so segment numbers serve as nonces; a pack is sealed once and never again under the same id.
 """
 
-import hmac
-
+from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,7 +15,7 @@ SEGMENT = 1024 * 1024
 TAG = 16
 CHUNK_NAME_SIZE = 16
 _PACK_INFO = b"BitDust pack 1"
-_INDEX_INFO = b"BitDust chunk index 1"
+_INDEX_INFO = b"BitDust chunk index 2"
 Buffer = bytes | bytearray | memoryview
 
 
@@ -31,8 +30,8 @@ def index_key(secret: bytes) -> bytes:
 
 
 def chunk_name(key: bytes, chunk: Buffer) -> bytes:
-    """The first 16 bytes of HMAC-SHA-256: equal for equal chunks of one owner, random to everybody else."""
-    return hmac.digest(key, chunk, "sha256")[:CHUNK_NAME_SIZE]
+    """16 bytes of keyed BLAKE3: equal for equal chunks of one owner, random to everybody else."""
+    return blake3(chunk, key=key).digest(length=CHUNK_NAME_SIZE)
 
 
 def sealed_size(plain: int) -> int:
@@ -40,15 +39,18 @@ def sealed_size(plain: int) -> int:
     return plain + TAG * max(1, -(-plain // SEGMENT))
 
 
-def seal_pack(plain: Buffer, secret: bytes, pack: bytes) -> bytes:
-    """Segments of 1 MiB, nonce = number, AAD = format ‖ id ‖ last-segment flag."""
+def seal_pack(plain: Buffer, secret: bytes, pack: bytes) -> bytearray:
+    """Segments of 1 MiB, nonce = number, AAD = format ‖ id ‖ last-segment flag; each is written where it stays."""
     cipher = AESGCM(hkdf(secret, _PACK_INFO + pack))
     view = memoryview(plain)
-    count = max(1, -(-len(view) // SEGMENT))
-    return b"".join(
-        cipher.encrypt(_nonce(number), view[number * SEGMENT : (number + 1) * SEGMENT], _aad(pack, number == count - 1))
-        for number in range(count)
-    )
+    sealed = bytearray(sealed_size(len(view)))
+    whole = memoryview(sealed)
+    count, step = max(1, -(-len(view) // SEGMENT)), SEGMENT + TAG
+    for number in range(count):
+        part = view[number * SEGMENT : (number + 1) * SEGMENT]
+        place = whole[number * step : (number + 1) * step]
+        cipher.encrypt_into(_nonce(number), part, _aad(pack, number == count - 1), place)
+    return sealed
 
 
 def open_pack(sealed: Buffer, secret: bytes, pack: bytes) -> bytes:

@@ -6,6 +6,7 @@ An operation says what became true; all of them together, in whichever order the
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from attrs import asdict
 from cbor2 import loads
 
 from bitdust.wire.encoding import Value, WireError, encode
@@ -94,12 +95,11 @@ OPS = ListOf(OP, 200_000)
 
 def pack_op(record: PackRecord, key: str, epoch: int, names: bytes, lengths: list[int]) -> Op:
     """A pack that was sealed; the owner is the entry's."""
-    scheme = record.scheme
     return {
         "op": "pack",
         "pack": record.pack,
         "size": record.size,
-        "scheme": {"k": scheme.k, "n": scheme.n, "segment": scheme.segment, "code": scheme.code, "word": scheme.word},
+        "scheme": asdict(record.scheme),
         "roots": list(record.roots),
         "key": key,
         "epoch": epoch,

@@ -14,6 +14,7 @@ from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, St
 MAX_SUPPLIERS = 64
 MIN_SUPPLIERS = 2
 ECC_CODE = "isa_l_rs_cauchy"
+SCHEME_VERSION = 2
 MAX_ADDRESSES = 8
 MAX_COVERED = 64
 ADDRESS = Text(300)
@@ -40,12 +41,14 @@ class Record:
 class Scheme(Record):
     """How a sealed pack becomes pieces: Reed-Solomon ``k`` of ``n`` over segments of ``segment`` bytes.
 
+    ``version`` counts the ways to code, to name chunks and to build roots; 2 is the first with BLAKE3.
     Each segment is coded by itself; its ``n`` fragments have ``ceil(length / k)`` bytes, zero padded. A piece is the
     concatenation of its fragments over all segments.
     """
 
     KIND: ClassVar[str] = "scheme"
     FIELDS: ClassVar[dict[str, Schema]] = {
+        "version": Int(SCHEME_VERSION, SCHEME_VERSION),
         "code": Choice((ECC_CODE,)),
         "word": Int(8, 8),
         "k": Int(1, MAX_SUPPLIERS),
@@ -58,6 +61,7 @@ class Scheme(Record):
     segment: int = 1024 * 1024
     code: str = ECC_CODE
     word: int = 8
+    version: int = SCHEME_VERSION
 
     @property
     def name(self) -> str:
@@ -79,7 +83,7 @@ class Scheme(Record):
 class PackRecord(Record):
     """What a supplier may know of a pack: enough to check, audit and rebuild a piece, nothing of its content.
 
-    ``size`` is the sealed pack's length in bytes, ``roots`` the Merkle root (RFC 6962, 64 KiB leaves) of each piece.
+    ``size`` is the sealed pack's length in bytes, ``roots`` the Merkle root (`bitdust.crypt.merkle`) of each piece.
     """
 
     KIND: ClassVar[str] = "pack"

@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 from attrs import evolve
+from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
@@ -251,17 +252,18 @@ class Device(SynchronousTestCase):
 
 
 class Merkle(SynchronousTestCase):
-    """The tree over a piece, RFC 6962."""
+    """The tree over a piece: RFC 6962 with BLAKE3."""
 
     def expected(self, data: bytes) -> bytes:
         """The definition of section 2.1, word by word."""
         if len(data) <= LEAF_SIZE:
-            return hashlib.sha256(b"\0" + data).digest() if data else hashlib.sha256(b"").digest()
+            return blake3(data, derive_key_context=merkle.LEAF_CONTEXT).digest()
         leaves, middle = -(-len(data) // LEAF_SIZE), 1
         while middle * 2 < leaves:
             middle *= 2
         left, right = data[: middle * LEAF_SIZE], data[middle * LEAF_SIZE :]
-        return hashlib.sha256(b"\1" + self.expected(left) + self.expected(right)).digest()
+        both = self.expected(left) + self.expected(right)
+        return blake3(both, derive_key_context=merkle.NODE_CONTEXT).digest()
 
     @settings(max_examples=40, deadline=None)
     @given(st.integers(0, 9), st.integers(-1, 1), st.lists(st.integers(1, LEAF_SIZE * 2), max_size=4))
@@ -299,7 +301,7 @@ class Merkle(SynchronousTestCase):
     def test_a_node_is_no_leaf(self):
         """Two hashes put together do not pass for a leaf with the same root."""
         data = b"a" * LEAF_SIZE + b"b"
-        both = b"".join(hashlib.sha256(b"\0" + part).digest() for part in (data[:LEAF_SIZE], b"b"))
+        both = b"".join(merkle.root(part) for part in (data[:LEAF_SIZE], b"b"))
         self.assertNotEqual(merkle.root(both), merkle.root(data))
 
 
@@ -358,4 +360,11 @@ class Sealing(SynchronousTestCase):
         mine, other = sealing.index_key(SECRET), sealing.index_key(bytes(32))
         self.assertEqual(sealing.chunk_name(mine, b"x"), sealing.chunk_name(mine, memoryview(b"x")))
         self.assertNotEqual(sealing.chunk_name(mine, b"x"), sealing.chunk_name(other, b"x"))
-        self.assertNotIn(sealing.chunk_name(mine, b"x"), hashlib.sha256(b"x").digest())
+        self.assertNotIn(sealing.chunk_name(mine, b"x"), blake3(b"x").digest())
+
+    def test_the_library_is_blake3(self):
+        """The first of the official test vectors (no input): plain, keyed, and with a context."""
+        key, context = b"whats the Elvish word for friend", "BLAKE3 2019-12-27 16:29:52 test vectors context"
+        found = [blake3(b""), blake3(b"", key=key), blake3(b"", derive_key_context=context)]
+        told = ("af1349b9f5f9a1a6", "92b2b75604ed3c76", "2cc39783c223154f")
+        self.assertEqual([digest.hexdigest()[:16] for digest in found], list(told))

@@ -63,3 +63,11 @@ class LinksTests(SynchronousTestCase):
             for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
                 if "://" not in target:
                     self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
+
+
+class LinesTests(SynchronousTestCase):
+    def test_lines_are_wrapped(self) -> None:
+        """No line of a written document is longer than 120 characters, except rows of tables."""
+        for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]:
+            for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+                self.assertTrue(len(line) <= 120 or line.startswith("|"), f"{page.name}:{number} is too long")

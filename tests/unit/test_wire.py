@@ -420,6 +420,7 @@ class Records(SynchronousTestCase):
             evolve(pack, roots=pack.roots[:3]),
             evolve(pack, scheme=Scheme(4, 4)),
             evolve(pack, scheme=Scheme(5, 4)),
+            evolve(pack, scheme=Scheme(2, 4, version=1)),
             evolve(contract, position=4),
             evolve(family, suppliers=[PEER, PEER]),
             evolve(family, addresses=["tcp://host:1"]),

@@ -166,7 +166,7 @@ def storage_vectors() -> Iterator[Vector]:
     stored = (contents[0], frame(b"a", 5000))
     names = [chunk_name(index_key(SECRET), content) for content in contents]
     rows = [[names[i], len(contents[i]), len(stored[i]), i == 1] for i in range(2)]
-    table = encode({"version": 1, "key": "master", "chunks": rows})
+    table = encode({"version": 2, "key": "master", "chunks": rows})
     plain = len(table).to_bytes(4, "big") + table + b"".join(stored)
     sealed = seal_pack(plain, SECRET, PACK_ID)
     yield vector("pack", plain, {"chunks": rows, "contents": contents}, secret=SECRET)

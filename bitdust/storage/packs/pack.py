@@ -11,6 +11,7 @@ from bitdust.storage.packs.erasure import Coder
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.records import PackRecord, Scheme
 
+VERSION = 2
 MAX_CHUNK = 256 * 1024
 MAX_TABLE = 4 * 1024 * 1024
 MAX_CHUNKS = 100_000
@@ -57,7 +58,7 @@ class PackBuilder:
     def plain(self) -> bytes:
         """``u32 length ‖ table ‖ chunk data``."""
         rows = [[chunk.name, chunk.length, chunk.stored, chunk.zstd] for chunk in self.chunks]
-        table = encode({"version": 1, "key": self._key_id, "chunks": rows})
+        table = encode({"version": VERSION, "key": self._key_id, "chunks": rows})
         return b"".join((len(table).to_bytes(4, "big"), table, *self._parts))
 
     def forget_data(self) -> None:
@@ -73,7 +74,7 @@ class OpenPack:
         if len(plain) < 4 or size > MAX_TABLE:
             raise WireError("malformed", "this is no pack")
         value = decode(plain[4 : 4 + size], MAX_TABLE, max_items=5 * MAX_CHUNKS)
-        if type(value) is not dict or value.get("version") != 1 or type(value.get("chunks")) is not list:
+        if type(value) is not dict or value.get("version") != VERSION or type(value.get("chunks")) is not list:
             raise WireError("malformed", "the table of this pack is of no known version")
         self._view = memoryview(plain)
         self.chunks = [_stored(row) for row in value["chunks"]]
