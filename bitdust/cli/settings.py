@@ -86,10 +86,20 @@ def _full(key: str) -> str:
     return SHORT_NAMES.get(key, key.strip("/"))
 
 
-def _show(session: Session, rows: list[dict[str, Any]], info: bool) -> None:
+def _is_unread(key: str) -> bool:
+    """Whether a setting is accepted for the sake of older scripts alone: a list that people read leaves it out."""
+    from bitdust.config.schema import default_schema
+
+    option = default_schema().get(key)
+    return option is not None and option.unread
+
+
+def _show(session: Session, rows: list[dict[str, Any]], info: bool, key: str | None = None) -> None:
     if session.as_json:
         show_json(rows)
         return
+    if key is None:
+        rows = [row for row in rows if not _is_unread(row["key"])]
     if len(rows) == 1 and "value" in rows[0] and not info:
         click.echo(printable(text(rows[0]["value"])) if rows[0]["value"] != "" else "")
         return
@@ -130,7 +140,7 @@ def set_setting(ctx: click.Context, key: str, value: str | None) -> None:
 @click.pass_obj
 def get_setting(session: Session, key: str, info: bool) -> None:
     """Show the setting KEY, or the settings in a folder such as logs."""
-    _show(session, read_settings(session, _full(key), info), info)
+    _show(session, read_settings(session, _full(key), info), info, _full(key))
 
 
 class ConfigGroup(click.Group):

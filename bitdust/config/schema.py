@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from attrs import evolve
+
 from bitdust.config.types import Option
 
 KB, MB, GB, PB = 1024, 1024**2, 1024**3, 1024**5
@@ -168,23 +170,24 @@ _OPTIONS = (
     _port("services/udp-datagrams/udp-port", 8882, "UDP port for peers"),
 )
 
-_LATER = "Taken so that scripts of older nodes run; nothing in this version reads it."
-_FOR_LATER = (
-    _bool("services/identity-propagate/automatic-rotate-enabled", True, "move to other ID servers", _LATER),
-    _port("services/identity-server/tcp-port", 6661, "old TCP port of the ID server"),
-    _bool("services/private-messages/enabled", True, "private messages", _LATER),
-    _bool("services/private-groups/enabled", True, "private groups", _LATER),
-    _number("services/private-groups/message-ack-timeout", 30, "patience with messages", _LATER, 1, 3600, "seconds"),
-    _number("services/private-groups/broker-connect-timeout", 120, "patience with brokers", _LATER, 1, 3600, "seconds"),
-    _text("services/private-groups/preferred-brokers", "preferred brokers", _LATER),
-    _bool("services/proxy-server/enabled", False, "relay for others", _LATER),
-    _bool("services/proxy-transport/enabled", True, "relay transport", _LATER),
-    _text("services/proxy-transport/preferred-routers", "preferred relays", _LATER),
-    _bool("services/shared-data/enabled", True, "shares", _LATER),
+_UNREAD = "Accepted so that scripts of older nodes run; nothing in this version reads it."
+_OF_OLDER_NODES = (
+    _bool("services/identity-propagate/automatic-rotate-enabled", True, "move to other ID servers", _UNREAD),
+    Option("services/identity-server/tcp-port", "port", 6661, "old TCP port of the ID server", _UNREAD, 0, 65535),
+    _bool("services/private-messages/enabled", True, "private messages", _UNREAD),
+    _bool("services/private-groups/enabled", True, "private groups", _UNREAD),
+    _number("services/private-groups/message-ack-timeout", 30, "message timeout", _UNREAD, 1, 3600, "seconds"),
+    _number("services/private-groups/broker-connect-timeout", 120, "broker timeout", _UNREAD, 1, 3600, "seconds"),
+    _text("services/private-groups/preferred-brokers", "preferred brokers", _UNREAD),
+    _bool("services/proxy-server/enabled", False, "relay for others", _UNREAD),
+    _bool("services/proxy-transport/enabled", True, "relay transport", _UNREAD),
+    _text("services/proxy-transport/preferred-routers", "preferred relays", _UNREAD),
+    _bool("services/shared-data/enabled", True, "shares", _UNREAD),
 )
 
 
 def default_schema() -> Mapping[str, Option]:
     """All options by key, in the order of their keys."""
-    options = sorted((*_OPTIONS, *_enabled(), *_FOR_LATER), key=lambda option: option.key)
+    unread = (evolve(option, unread=True) for option in _OF_OLDER_NODES)
+    options = sorted((*_OPTIONS, *_enabled(), *unread), key=lambda option: option.key)
     return MappingProxyType({option.key: option for option in options})

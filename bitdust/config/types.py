@@ -148,6 +148,8 @@ class Option:
     unit: str = ""
     choices: tuple[Any, ...] = field(factory=tuple)
     read_only: bool = False
+    unread: bool = False
+    """Scripts of older nodes set it, so it is accepted and kept; nothing in this version reads it."""
 
     def parse(self, value: Any) -> Any:
         """The typed value; raises `SettingError` ``bad-value``, which names the key and what it takes."""

@@ -125,6 +125,12 @@ class SettingsTests(SynchronousTestCase):
     def test_list_and_folders(self) -> None:
         """`set list` shows all settings, `get` of a folder those inside."""
         self.assertIn("services/employer/candidates", run(self.home, "set", "list").output)
+
+    def test_settings_that_nothing_reads_are_not_listed(self) -> None:
+        """What is only accepted from older scripts is left out of the list, and shown when it is asked for by name."""
+        self.assertNotIn("proxy-server", run(self.home, "config", "list").output)
+        explained = run(self.home, "get", "services/proxy-server/enabled", "--info").output
+        self.assertIn("nothing in this version", explained)
         inside = run(self.home, "get", "logs").output
         self.assertIn("logs/debug-level", inside)
         self.assertNotIn("services/", inside)

@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -17,11 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+import bitdust
 from bitdust.config import store
 from bitdust.config.schema import default_schema
 from bitdust.config.settings import Settings
 from bitdust.config.store import MAX_FILE, SettingsFile
 from bitdust.config.types import Option, SettingError, parse_bool, parse_int, parse_size, show_size
+from bitdust.identity import proxy
+from tests.unit.test_docs import service_classes
 
 SCHEMA = {
     option.key: option
@@ -511,6 +515,8 @@ OPERATORS = """
     services/private-groups/{message-ack-timeout,broker-connect-timeout,preferred-brokers} services/network/enabled
 """
 """What scripts of older nodes set before they start one."""
+FILLED_IN = re.compile(r'f"([a-z/-]*/[a-z-]*)\{\w+\}([a-z-]*)"')
+"""Keys that the program puts together, as in ``f"services/backups/{name}"``."""
 
 
 class SchemaTests(SynchronousTestCase):
@@ -535,6 +541,19 @@ class SchemaTests(SynchronousTestCase):
             for name in names.rstrip("}").split(",") if names else [""]:
                 self.assertIn(head + name, known)
         self.assertIn("nothing in this version reads it", known["services/proxy-server/enabled"].help)
+
+    def test_every_setting_is_read(self) -> None:
+        """Each setting is named where it is read, whole or with a part filled in; those of older nodes are nowhere."""
+        root = Path(bitdust.__file__).parent
+        files = [path for path in root.rglob("*.py") if path.name not in ("schema.py", "settings.py")]
+        texts = "\n".join(path.read_text(encoding="utf-8") for path in [*files, root / "config" / "settings.py"])
+        filled = [re.escape(head) + "[a-z-]+" + re.escape(tail) for head, tail in FILLED_IN.findall(texts)]
+        services = {f"services/{name.replace('_', '-')}" for name in service_classes()}
+        for key, option in default_schema().items():
+            folder, _, name = key.rpartition("/")
+            read = f'"{key}"' in texts or any(re.fullmatch(pattern, key) for pattern in filled)
+            read = read or (name == "enabled" and folder in services) or key.startswith(proxy.SETTINGS)
+            self.assertEqual(read, not option.unread, key)
 
     def test_defaults_that_differ_from_the_originals(self) -> None:
         """The defaults of the design: safe, without limits of speed, nothing wiped by a timer."""
