@@ -132,7 +132,7 @@ class SealedPack:
 def seal(plain: bytes, owner: bytes, pack: bytes, secret: bytes, scheme: Scheme, coder: Coder) -> SealedPack:
     """Seal, code and hash; pure work that belongs into a thread."""
     sealed = seal_pack(plain, secret, pack)
-    pieces = coder.encode(sealed, scheme.segment)
+    pieces = coder.encode(memoryview(sealed), scheme.segment)
     return SealedPack(PackRecord(owner, pack, len(sealed), scheme, [root(piece) for piece in pieces]), pieces)
 
 
