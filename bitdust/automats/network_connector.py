@@ -16,7 +16,7 @@ class NetworkConnectorPort(Protocol):
 
 
 class NetworkConnector(Machine):
-    """Looks at the interfaces, twice a minute and whenever somebody sees a sign of trouble; asks nobody outside."""
+    """Checks the interfaces twice a minute, and whenever somebody sees a sign of trouble; asks nobody outside."""
 
     table = """
       # state        event        guard      next          actions
@@ -24,18 +24,15 @@ class NetworkConnector(Machine):
       AT_STARTUP     init         -          DISCONNECTED  report
       CONNECTED      timer-30sec  !is_active DISCONNECTED  report
       CONNECTED      timer-30sec  is_moved   =             report
-      CONNECTED      timer-30sec  -          =             -
       CONNECTED      reconnect    !is_active DISCONNECTED  report
       CONNECTED      reconnect    -          =             report
       DISCONNECTED   timer-5sec   is_active  CONNECTED     report
-      DISCONNECTED   timer-5sec   -          =             -
       DISCONNECTED   reconnect    is_active  CONNECTED     report
-      DISCONNECTED   reconnect    -          =             -
       *              shutdown     -          CLOSED        -
     """
     ignore = """
-      CONNECTED      init
-      DISCONNECTED   init
+      CONNECTED      init timer-30sec
+      DISCONNECTED   init timer-5sec reconnect
       AT_STARTUP     reconnect
     """
     initial = "AT_STARTUP"
