@@ -40,14 +40,12 @@ class Reach:
         gateway: ReachGateway,
         listening: Callable[[], list[str]],
         publish: "Callable[[Signed], Deferred[Any]]",
-        told: Callable[[bool], None] = lambda yes: None,
     ) -> None:
         self._registry = registry
         self._me = me
         self._gateway = gateway
         self._listening = listening
         self._publish = publish
-        self._told = told
         self._remove: Callable[[], None] | None = None
         self.last_error = ""
         self.machine = P2PConnector(registry, self)
@@ -95,9 +93,6 @@ class Reach:
     async def _propagate(self) -> None:
         told = await outcome(self._publish(self._me.addresses_record()))
         self.last_error = str(told.error) if told.error is not None else ""
-
-    def connected(self, yes: bool) -> None:
-        self._told(yes)
 
     def _session(self, session: Any, up: bool) -> None:
         self.machine.send("session-up" if up else "session-down")
