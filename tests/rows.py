@@ -14,6 +14,7 @@ import time
 import unittest
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import evolve, frozen
@@ -108,6 +109,11 @@ def changed(kind: Kind, definition: Definition) -> Iterator[None]:
 
 
 # tests
+
+
+def has_tests(kind: Kind) -> bool:
+    """Whether there is a module of tests for this machine."""
+    return find_spec(MODULES + kind.name) is not None
 
 
 def tests_of(kind: Kind) -> list[Test]:

@@ -36,18 +36,15 @@ class Backup(Machine):
       # state     event         guard     next     actions
       AT_STARTUP  start         -         SCAN     scan_source
       SCAN        scanned       -         READ     read_more
-      SCAN        fail          -         ABORTED  report_failure
-      READ        read-success  has_more  READ     read_more
+      READ        read-success  has_more  =        read_more
       READ        read-success  -         RAID     finish_packs
-      READ        fail          -         ABORTED  report_failure
       RAID        logged        -         SENDING  wait_until_safe
-      RAID        fail          -         ABORTED  report_failure
       SENDING     safe          -         DONE     report_done
-      SENDING     fail          -         ABORTED  report_failure
+      *           fail          -         ABORTED  report_failure
       *           stop          -         ABORTED  report_failure
     """
     ignore = """
-      AT_STARTUP  scanned read-success logged safe fail
+      AT_STARTUP  scanned read-success logged safe
       SCAN        start read-success logged safe
       READ        start scanned logged safe
       RAID        start scanned read-success safe
@@ -56,6 +53,8 @@ class Backup(Machine):
     initial = "AT_STARTUP"
     final = ("DONE", "ABORTED")
     failure = "fail"
+    # A tree may be large, a disk slow and suppliers absent for weeks; its user sees the progress, and may stop it.
+    patient = ("SCAN", "READ", "RAID", "SENDING")
 
     def __init__(self, registry: Registry, ident: str, port: BackupPort) -> None:
         self._port = port

@@ -23,32 +23,35 @@ class BackupMonitorPort(Protocol):
 class BackupMonitor(Machine):
     """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks.
 
-    What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning.
+    What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
+    an hour of rebuilding has not mended is mended in the next rounds, so that lists stay true and cleaning goes on.
     """
 
     table = """
-      # state      event              guard  next        actions
-      AT_STARTUP   init               -      READY       -
-      READY        sync               -      LIST_FILES  list_files
-      READY        suppliers-changed  -      PAUSE       -
-      READY        deleted            -      SETTLING    -
-      READY        timer-10min        -      LIST_FILES  list_files
-      PAUSE        timer-5sec         -      LIST_FILES  list_files
-      PAUSE        sync               -      LIST_FILES  list_files
-      SETTLING     timer-3sec         -      CLEANING    clean
-      SETTLING     sync               -      LIST_FILES  list_files
-      SETTLING     suppliers-changed  -      PAUSE       -
-      LIST_FILES   listed             -      REBUILDING  rebuild
-      LIST_FILES   failed             -      READY       -
-      REBUILDING   rebuilt            -      CLEANING    clean
-      REBUILDING   sync               -      LIST_FILES  list_files
-      REBUILDING   failed             -      CLEANING    clean
-      CLEANING     cleaned            -      READY       -
-      CLEANING     sync               -      LIST_FILES  list_files
-      CLEANING     deleted            -      SETTLING    -
-      CLEANING     timer-1min         -      READY       -
-      CLEANING     failed             -      READY       -
-      *            shutdown           -      CLOSED      -
+      # state     event              guard  next        actions
+      AT_STARTUP  init               -      READY       -
+      READY       sync               -      LIST_FILES  list_files
+      READY       suppliers-changed  -      PAUSE       -
+      READY       deleted            -      SETTLING    -
+      READY       timer-10min        -      LIST_FILES  list_files
+      PAUSE       timer-5sec         -      LIST_FILES  list_files
+      PAUSE       sync               -      LIST_FILES  list_files
+      SETTLING    timer-3sec         -      CLEANING    clean
+      SETTLING    sync               -      LIST_FILES  list_files
+      SETTLING    suppliers-changed  -      PAUSE       -
+      LIST_FILES  listed             -      REBUILDING  rebuild
+      LIST_FILES  failed             -      READY       -
+      LIST_FILES  timer-1hour        -      READY       -
+      REBUILDING  rebuilt            -      CLEANING    clean
+      REBUILDING  sync               -      LIST_FILES  list_files
+      REBUILDING  failed             -      CLEANING    clean
+      REBUILDING  timer-1hour        -      CLEANING    clean
+      CLEANING    cleaned            -      READY       -
+      CLEANING    sync               -      LIST_FILES  list_files
+      CLEANING    deleted            -      SETTLING    -
+      CLEANING    timer-1min         -      READY       -
+      CLEANING    failed             -      READY       -
+      *           shutdown           -      CLOSED      -
     """
     ignore = """
       AT_STARTUP  sync suppliers-changed deleted listed rebuilt cleaned failed

@@ -33,18 +33,19 @@ class DHTConnector(Machine):
     """Joins, notices when everybody is gone, and joins again."""
 
     table = """
-      # state     event             guard           next       actions
-      OFFLINE     start             -               BOOTSTRAP  look_for_others
-      BOOTSTRAP   joined            knows_others    CONNECTED  report_connected
-      BOOTSTRAP   joined            -               ALONE      report_alone
-      BOOTSTRAP   join-failed       -               ALONE      report_alone
-      BOOTSTRAP   stop              -               OFFLINE    leave report_offline
-      ALONE       contacts-changed  knows_others    CONNECTED  report_connected
-      ALONE       timer-15sec       has_doors       BOOTSTRAP  look_for_others
-      ALONE       stop              -               OFFLINE    leave report_offline
-      CONNECTED   contacts-changed  !knows_others   BOOTSTRAP  look_for_others
-      CONNECTED   stop              -               OFFLINE    leave report_offline
-      *           shutdown          -               CLOSED     leave
+      # state    event             guard          next       actions
+      OFFLINE    start             -              BOOTSTRAP  look_for_others
+      BOOTSTRAP  joined            knows_others   CONNECTED  report_connected
+      BOOTSTRAP  joined            -              ALONE      report_alone
+      BOOTSTRAP  join-failed       -              ALONE      report_alone
+      BOOTSTRAP  timer-1min        -              ALONE      report_alone
+      BOOTSTRAP  stop              -              OFFLINE    leave report_offline
+      ALONE      contacts-changed  knows_others   CONNECTED  report_connected
+      ALONE      timer-15sec       has_doors      BOOTSTRAP  look_for_others
+      ALONE      stop              -              OFFLINE    leave report_offline
+      CONNECTED  contacts-changed  !knows_others  BOOTSTRAP  look_for_others
+      CONNECTED  stop              -              OFFLINE    leave report_offline
+      *          shutdown          -              CLOSED     leave
     """
     ignore = """
       OFFLINE     contacts-changed joined join-failed stop

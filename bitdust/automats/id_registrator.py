@@ -30,28 +30,30 @@ class IdRegistratorPort(Protocol):
 
 
 class IdRegistrator(Machine):
-    """Registers one name; nothing is kept here unless a server keeps it too."""
+    """Registers one name; nothing is kept here unless a server keeps it too. Without a ``reason`` time ran out."""
 
     table = """
       # state       event            guard  next         actions
       AT_STARTUP    start            -      ID_SERVERS?  choose_servers
       ID_SERVERS?   servers-found    -      NAME_FREE?   check_name
-      ID_SERVERS?   fail             -      FAILED       note_failure
+      ID_SERVERS?   timer-2min       -      FAILED       -
       NAME_FREE?    name-free        -      MAKE_KEYS    make_document
-      NAME_FREE?    fail             -      FAILED       note_failure
+      NAME_FREE?    timer-2min       -      FAILED       -
       MAKE_KEYS     document-made    -      SEND_ID      publish
-      MAKE_KEYS     fail             -      FAILED       note_failure
       SEND_ID       published        -      REQUEST_ID   verify
-      SEND_ID       fail             -      FAILED       note_failure
-      REQUEST_ID    verified         -      DONE         save
-      REQUEST_ID    fail             -      FAILED       note_failure
+      SEND_ID       timer-2min       -      FAILED       -
+      REQUEST_ID    verified         -      SAVE_ID      save
+      REQUEST_ID    timer-2min       -      FAILED       -
+      SAVE_ID       saved            -      DONE         -
+      *             fail             -      FAILED       note_failure
     """
     ignore = """
-      *  start servers-found name-free document-made published verified fail
+      *  start servers-found name-free document-made published verified saved
     """
     initial = "AT_STARTUP"
     final = ("DONE", "FAILED")
     failure = "fail"
+    patient = ("MAKE_KEYS",)  # it waits for this machine's own processor
 
     def __init__(self, registry: Registry, port: IdRegistratorPort) -> None:
         self._port = port
@@ -75,6 +77,7 @@ class IdRegistrator(Machine):
 
     def save(self, payload: Any) -> None:
         self._port.save()
+        self.send("saved")
 
     def note_failure(self, payload: Any) -> None:
         self.reason = payload.value

@@ -24,24 +24,26 @@ class IdRestorerPort(Protocol):
 
 
 class IdRestorer(Machine):
-    """Recovers an identity; a server that is gone does not keep anybody from coming back."""
+    """Recovers an identity; a server that is gone keeps nobody from coming back. Without a ``reason`` time ran out."""
 
     table = """
       # state       event            guard  next        actions
       AT_STARTUP    start            -      MY_ID       find_document
       MY_ID         document-found   -      VERIFY      add_device
-      MY_ID         fail             -      FAILED      note_failure
-      VERIFY        device-added     -      SEND_ID     save_and_publish
-      VERIFY        fail             -      FAILED      note_failure
+      MY_ID         timer-2min       -      FAILED      -
+      VERIFY        device-added     -      SAVE_ID     save
+      SAVE_ID       saved            -      SEND_ID     publish
       SEND_ID       published        -      RESTORED!   -
-      SEND_ID       fail             -      FAILED      note_failure
+      SEND_ID       timer-2min       -      RESTORED!   -
+      *             fail             -      FAILED      note_failure
     """
     ignore = """
-      *  start document-found device-added published fail
+      *  start document-found device-added saved published
     """
     initial = "AT_STARTUP"
     final = ("RESTORED!", "FAILED")
     failure = "fail"
+    patient = ("VERIFY",)  # it waits for this machine's own processor
 
     def __init__(self, registry: Registry, port: IdRestorerPort) -> None:
         self._port = port
@@ -54,9 +56,12 @@ class IdRestorer(Machine):
     def add_device(self, document: Any) -> None:
         self.watch(self._port.add_device(document), "device-added", "fail")
 
-    def save_and_publish(self, payload: Any) -> None:
+    def save(self, payload: Any) -> None:
         self._port.save()
-        self.watch(self._port.publish(), "published", "fail")
+        self.send("saved")
+
+    def publish(self, payload: Any) -> None:
+        self.watch(self._port.publish(), "published", "published")
 
     def note_failure(self, payload: Any) -> None:
         self.reason = payload.value

@@ -24,13 +24,14 @@ class ListFilesOrator(Machine):
     """One round at a time."""
 
     table = """
-      # state         event     guard      next          actions
-      NO_FILES        need      -          REMOTE_FILES  ask_suppliers
-      REMOTE_FILES    answered  heard_any  SAW_FILES     report_seen
-      REMOTE_FILES    answered  -          NO_FILES      report_nothing
-      REMOTE_FILES    failed    -          NO_FILES      report_nothing
-      SAW_FILES       need      -          REMOTE_FILES  ask_suppliers
-      *               shutdown  -          CLOSED        -
+      # state       event        guard      next          actions
+      NO_FILES      need         -          REMOTE_FILES  ask_suppliers
+      REMOTE_FILES  answered     heard_any  SAW_FILES     report_seen
+      REMOTE_FILES  answered     -          NO_FILES      report_nothing
+      REMOTE_FILES  failed       -          NO_FILES      report_nothing
+      REMOTE_FILES  timer-30min  -          NO_FILES      report_nothing
+      SAW_FILES     need         -          REMOTE_FILES  ask_suppliers
+      *             shutdown     -          CLOSED        -
     """
     ignore = """
       NO_FILES      answered failed

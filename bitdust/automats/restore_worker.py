@@ -36,15 +36,13 @@ class RestoreWorker(Machine):
       # state     event     guard  next       actions
       AT_STARTUP  start     -      PLAN       make_plan
       PLAN        planned   -      REQUESTED  fetch_packs
-      PLAN        fail      -      FAILED     report_failed
       REQUESTED   restored  -      FINISHING  finish_folders
-      REQUESTED   fail      -      FAILED     report_failed
       FINISHING   finished  -      DONE       report_done
-      FINISHING   fail      -      FAILED     report_failed
+      *           fail      -      FAILED     report_failed
       *           stop      -      ABORTED    report_aborted
     """
     ignore = """
-      AT_STARTUP  planned restored finished fail
+      AT_STARTUP  planned restored finished
       PLAN        start restored finished
       REQUESTED   start planned finished
       FINISHING   start planned restored
@@ -52,6 +50,8 @@ class RestoreWorker(Machine):
     initial = "AT_STARTUP"
     final = ("DONE", "FAILED", "ABORTED")
     failure = "fail"
+    # Files may be many and suppliers slow; each fetch has limits of its own, and its user may stop the whole.
+    patient = ("PLAN", "REQUESTED", "FINISHING")
 
     def __init__(self, registry: Registry, ident: str, port: RestoreWorkerPort) -> None:
         self._port = port

@@ -11,7 +11,7 @@ from bitdust.automats.id_restorer import IdRestorer
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import Hints, KeyFile, SupplierHint
-from bitdust.identity.client import IdentityClient, Outcome, SettingsPort, parse_servers
+from bitdust.identity.client import NETWORK_ERROR, IdentityClient, Outcome, SettingsPort, parse_servers
 from bitdust.identity.creation import Creation
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
@@ -115,7 +115,7 @@ class Registration:
         finally:
             self._busy = False
         if state == "FAILED":
-            raise machine.reason or BitDustError("internal", "the identity could not be made")
+            raise machine.reason or BitDustError("network-connection-error", NETWORK_ERROR)
 
     def publish(self) -> "Deferred[dict[IDURL, Outcome]]":
         """Bring my document to every source; see `Publication`."""

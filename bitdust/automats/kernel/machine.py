@@ -39,6 +39,7 @@ class Machine:
     final: ClassVar[tuple[str, ...]] = ()
     failure: ClassVar[str | None] = None
     endless: ClassVar[bool] = False
+    patient: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = ""
     log: ClassVar[Logger] = Logger()
     _definition: ClassVar[Definition]

@@ -1,0 +1,59 @@
+"""Rows of backup."""
+
+from bitdust.automats.backup import Backup, BackupPort
+from tests.unit.automats.kit import RowTests
+
+STEPS = (
+    ("SCAN", "scan_source", None),
+    ("READ", "read_more", False),
+    ("RAID", "finish_packs", None),
+    ("SENDING", "wait_until_safe", None),
+)
+
+
+class BackupTests(RowTests):
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.record(BackupPort)
+        self.machine = Backup(self.registry, "1", self.port)
+
+    def go_to(self, state: str) -> str:
+        """Let every step before this state succeed; what is waited for there."""
+        self.machine.send("start")
+        for reached, asked, result in STEPS:
+            self.asked(reached, (asked,))
+            if reached == state:
+                return asked
+            self.port.succeed(asked, result)
+        raise AssertionError(state)
+
+    def test_safe(self) -> None:
+        """A version that enough suppliers have acknowledged is reported safe."""
+        self.port.succeed(self.go_to("SENDING"))
+        self.asked("DONE", ("done_safely",))
+
+    def test_reads_until_the_end(self) -> None:
+        """It reads one window after the other until there is no more."""
+        self.go_to("READ")
+        self.port.succeed("read_more", True)
+        self.asked("READ", ("read_more",))
+        self.port.succeed("read_more", True)
+        self.asked("READ", ("read_more",))
+        self.port.succeed("read_more", False)
+        self.asked("RAID", ("finish_packs",))
+
+    def test_every_step_may_fail(self) -> None:
+        """A step that fails aborts the upload with its reason."""
+        for state, asked, _ in STEPS:
+            self.go_to(state)
+            self.port.fail(asked, ValueError(state))
+            (call,) = self.calls
+            self.assertEqual(call[1].getErrorMessage(), state)
+            self.asked("ABORTED", ("aborted", call[1]))
+            self.machine = Backup(self.registry, "1", self.port)
+
+    def test_stopped(self) -> None:
+        """Whoever stops it gives the reason, and the step under way is cancelled."""
+        asked = self.go_to("SENDING")
+        self.drive("stop", "enough", "ABORTED", ("aborted", "enough"))
+        self.assertEqual(self.port.cancelled, {asked: 1})

@@ -1,0 +1,41 @@
+"""Rows of list_files_orator."""
+
+from bitdust.automats.list_files_orator import ListFilesOrator, ListFilesOratorPort
+from tests.unit.automats.kit import RowTests
+
+ASK, NOTHING = ("ask_suppliers",), ("report", False)
+
+
+class ListFilesOratorTests(RowTests):
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.record(ListFilesOratorPort, heard_any=True)
+        self.machine = ListFilesOrator(self.registry, self.port)
+        self.drive("need", None, "REMOTE_FILES", ASK)
+
+    def test_suppliers_answer(self) -> None:
+        """A round in which a supplier answered has seen files, and the next need asks again."""
+        self.port.succeed("ask_suppliers")
+        self.asked("SAW_FILES", ("report", True))
+        self.drive("need", None, "REMOTE_FILES", ASK)
+
+    def test_nobody_answers(self) -> None:
+        """A round in which no supplier answered has seen nothing."""
+        self.port.answers["heard_any"] = False
+        self.port.succeed("ask_suppliers")
+        self.asked("NO_FILES", NOTHING)
+
+    def test_round_that_fails(self) -> None:
+        """A round that fails has seen nothing, and the next need asks again."""
+        self.port.fail("ask_suppliers")
+        self.asked("NO_FILES", NOTHING)
+        self.drive("need", None, "REMOTE_FILES", ASK)
+
+    def test_endless_list(self) -> None:
+        """A supplier whose list has no end is given up after half an hour."""
+        self.passes(1800, "NO_FILES", NOTHING)
+        self.assertEqual(self.port.cancelled, {"ask_suppliers": 1})
+
+    def test_end(self) -> None:
+        """Shutdown gives up the round."""
+        self.ends("shutdown")
