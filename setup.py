@@ -39,6 +39,7 @@ setup(
     ],
     extras_require={
         "metrics": ["prometheus_client>=0.21"],
+        "watch": ["watchdog>=6"],
         "dev": [
             "hypothesis>=6.120",
             "import-linter>=2.1",
@@ -50,6 +51,7 @@ setup(
             "pyyaml>=6",
             "ruff>=0.9",
             "schemathesis>=4.0",
+            "watchdog>=6",
         ],
     },
     entry_points={"console_scripts": ["bitdust = bitdust.cli.main:main"]},

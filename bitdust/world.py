@@ -26,6 +26,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThreadPool
 
 from bitdust.desktop import Desktop
+from bitdust.watching import Unwatched, Watcher, system_watcher
 
 T = TypeVar("T")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -59,6 +60,7 @@ class World:
     entropy: Callable[[int], bytes] = os.urandom
     run_in_thread: Callable[..., "Deferred[Any]"] = field(kw_only=True)
     desktop: Desktop = field(kw_only=True, factory=Desktop)
+    watcher: Watcher = field(kw_only=True, factory=Unwatched)
 
 
 class ReactorNetwork:
@@ -115,4 +117,5 @@ def real_world(reactor: Any, home: Path) -> World:
     def run_in_thread(call: Callable[..., T], *args: Any) -> "Deferred[T]":
         return deferToThreadPool(reactor, reactor.getThreadPool(), call, *args)
 
-    return World(reactor, ReactorNetwork(reactor), home, run_in_thread=run_in_thread)
+    watcher = system_watcher(reactor, run_in_thread)
+    return World(reactor, ReactorNetwork(reactor), home, run_in_thread=run_in_thread, watcher=watcher)

@@ -9,9 +9,46 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock, deferLater
 
 from bitdust.testing.network import MemoryNetwork
+from bitdust.watching import Changed, Gathering
 from bitdust.world import World
 
 START = 1_800_000_000.0
+
+
+class MemoryWatch:
+    """One folder that a test watches."""
+
+    how = "as the test reports them"
+
+    def __init__(self, watcher: "MemoryWatcher", folder: Path, gathering: Gathering) -> None:
+        self._watcher = watcher
+        self.folder = folder
+        self.gathering = gathering
+
+    def close(self) -> None:
+        """Nothing is reported any more."""
+        self.gathering.close()
+        if self in self._watcher.watches:
+            self._watcher.watches.remove(self)
+
+
+class MemoryWatcher:
+    """Reports what a test says was changed, on the test's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.watches: list[MemoryWatch] = []
+
+    def watch(self, folder: Path, changed: Changed) -> MemoryWatch:
+        """See `bitdust.watching.Watcher`."""
+        watch = MemoryWatch(self, folder, Gathering(self._clock, folder, changed))
+        self.watches.append(watch)
+        return watch
+
+    def touch(self, *paths: Path) -> None:
+        """These paths were changed, says the test."""
+        for watch in self.watches:
+            watch.gathering.add(path for path in paths if path == watch.folder or watch.folder in path.parents)
 
 
 def fake_world(
@@ -33,4 +70,5 @@ def fake_world(
         lambda: START + clock.seconds(),
         source.randbytes,
         run_in_thread=run_later if thread_seconds else maybeDeferred,
+        watcher=MemoryWatcher(clock),
     )

@@ -1,0 +1,274 @@
+"""A watcher of files: who wants to know that something below a folder changed is told which paths, a moment later.
+
+With the package ``watchdog`` the system reports changes as they happen; without it, or where the system has no more
+watches to give, the folder is compared with what it was every minute. `Watch.how` says which of the two it is. Both are
+hints: whoever must not miss anything still compares by itself now and then.
+"""
+
+import contextlib
+import importlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+QUIET = 0.5
+"""Seconds without a change before what has gathered is reported."""
+LONGEST = 5.0
+"""Seconds after which it is reported even where changes go on."""
+MOST_PATHS = 1000
+"""More paths than that are reported as the watched folder itself: look everywhere."""
+RESCAN_EVERY = 60.0
+READS = frozenset(("opened", "closed_no_write"))
+"""Kinds of events that change nothing."""
+Changed = Callable[[frozenset[Path]], None]
+RunInThread = Callable[..., "Deferred[Any]"]
+Signature = tuple[int, int, int, int]
+
+
+class Watch(Protocol):
+    """One folder that is watched."""
+
+    @property
+    def how(self) -> str:
+        """How changes are noticed, in words."""
+
+    def close(self) -> None:
+        """End it; nothing is reported any more. May be called twice."""
+
+
+class Watcher(Protocol):
+    """What `bitdust.world.World` has: a way to watch folders."""
+
+    def watch(self, folder: Path, changed: Changed) -> Watch:
+        """Call ``changed`` with the paths that were made, changed, moved or removed in ``folder`` or below it."""
+
+
+class Gathering:
+    """I collect paths until nothing has changed for a moment, so that one saved file is one report."""
+
+    log = Logger()
+
+    def __init__(self, clock: IReactorTime, folder: Path, changed: Changed) -> None:
+        self._clock = clock
+        self._folder = folder
+        self._changed = changed
+        self._paths: set[Path] = set()
+        self._since = 0.0
+        self._call: IDelayedCall | None = None
+        self._closed = False
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """More that changed."""
+        if self._closed:
+            return
+        if not self._paths:
+            self._since = self._clock.seconds()
+        self._paths.update(paths)
+        if len(self._paths) > MOST_PATHS:
+            self._paths = {self._folder}
+        if not self._paths:
+            return
+        left = max(0.0, min(QUIET, self._since + LONGEST - self._clock.seconds()))
+        if self._call is not None and self._call.active():
+            self._call.reset(left)
+        else:
+            self._call = self._clock.callLater(left, self._report)
+
+    def _report(self) -> None:
+        paths, self._paths = frozenset(self._paths), set()
+        try:
+            self._changed(paths)
+        except Exception:  # noqa: BLE001 - one listener's fault must not end the watch of the others
+            self.log.failure("a listener for changes below {folder} failed", folder=str(self._folder))
+
+    def close(self) -> None:
+        """Report nothing any more."""
+        self._closed = True
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+
+class RescanWatcher:
+    """Compares a folder with what it was, once a minute; needs nothing but the file system."""
+
+    def __init__(
+        self, clock: IReactorTime, run_in_thread: RunInThread, every: float = RESCAN_EVERY, reason: str = ""
+    ) -> None:
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._every = every
+        self._reason = reason
+
+    def watch(self, folder: Path, changed: Changed, reason: str = "") -> "RescanWatch":
+        """See `Watcher`."""
+        because = reason or self._reason
+        how = f"by a comparison every {self._every:.0f} s" + (f" ({because})" if because else "")
+        return RescanWatch(self._clock, self._run_in_thread, folder, changed, self._every, how)
+
+
+class RescanWatch:
+    """One folder and what it was when it was read last."""
+
+    log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, run_in_thread: RunInThread, folder: Path, changed: Changed, every: float, how: str
+    ) -> None:
+        self.how = how
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._folder = folder
+        self._every = every
+        self._gathering = Gathering(clock, folder, changed)
+        self._known: dict[str, Signature] | None = None
+        self._call: IDelayedCall | None = None
+        self._closed = False
+        self._read()
+
+    def _read(self) -> None:
+        self._call = None
+        self._run_in_thread(signatures, self._folder).addCallbacks(self._compare, self._failed)
+
+    def _compare(self, found: dict[str, Signature]) -> None:
+        if self._known is not None:
+            before = self._known
+            names = {name for name in before.keys() | found.keys() if before.get(name) != found.get(name)}
+            self._gathering.add(Path(name) for name in names)
+        self._known = found
+        self._again()
+
+    def _failed(self, failure: Any) -> None:
+        self.log.failure("{folder} could not be compared with what it was", failure, folder=str(self._folder))
+        self._again()
+
+    def _again(self) -> None:
+        if not self._closed:
+            self._call = self._clock.callLater(self._every, self._read)
+
+    def close(self) -> None:
+        """See `Watch`."""
+        self._closed = True
+        self._gathering.close()
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+
+def signatures(folder: Path) -> dict[str, Signature]:
+    """What can be seen of each path below a folder without reading it; what cannot be listed is left out."""
+    found: dict[str, Signature] = {}
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    found[entry.path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    return found
+
+
+class NotifyWatcher:
+    """Watches with ``watchdog``: one thread that waits for the system, started with the first watch, ended with the
+    last. Folders that the system takes no watch for are compared instead."""
+
+    log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, from_thread: Callable[..., Any], observer: Callable[[], Any], rescan: RescanWatcher
+    ) -> None:
+        self._clock = clock
+        self._from_thread = from_thread
+        self._new_observer = observer
+        self._rescan = rescan
+        self._observer: Any = None
+        self._watches: set[NotifyWatch] = set()
+
+    def watch(self, folder: Path, changed: Changed) -> Watch:
+        """See `Watcher`."""
+        gathering = Gathering(self._clock, folder, changed)
+        if self._observer is None:
+            self._observer = self._new_observer()
+            self._observer.start()
+        try:
+            handle = self._observer.schedule(Handler(self._from_thread, gathering), str(folder), recursive=True)
+        except OSError as error:
+            self.log.warn("{folder} is not watched: {why}", folder=str(folder), why=error.strerror or str(error))
+            self._end_when_unused()
+            return self._rescan.watch(folder, changed, error.strerror or str(error))
+        watch = NotifyWatch(gathering, lambda: self._drop(watch, handle))
+        self._watches.add(watch)
+        return watch
+
+    def _drop(self, watch: "NotifyWatch", handle: Any) -> None:
+        self._watches.discard(watch)
+        with contextlib.suppress(KeyError, OSError):
+            self._observer.unschedule(handle)
+        self._end_when_unused()
+
+    def _end_when_unused(self) -> None:
+        if not self._watches:
+            observer, self._observer = self._observer, None
+            observer.stop()
+            observer.join()
+
+
+class NotifyWatch:
+    """One folder for which the system reports changes."""
+
+    how = "as the system reports them"
+
+    def __init__(self, gathering: Gathering, drop: Callable[[], None]) -> None:
+        self._gathering = gathering
+        self._drop: Callable[[], None] | None = drop
+
+    def close(self) -> None:
+        """See `Watch`."""
+        drop, self._drop = self._drop, None
+        self._gathering.close()
+        if drop is not None:
+            drop()
+
+
+class Handler:
+    """What ``watchdog`` calls in its thread."""
+
+    def __init__(self, from_thread: Callable[..., Any], gathering: Gathering) -> None:
+        self._from_thread = from_thread
+        self._gathering = gathering
+
+    def dispatch(self, event: Any) -> None:
+        """One event: the path, and for a move also where it went."""
+        if event.event_type in READS or (event.event_type == "modified" and event.is_directory):
+            return
+        paths = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
+        self._from_thread(self._gathering.add, paths)
+
+
+class Unwatched:
+    """The watcher of worlds that have none."""
+
+    how = "not at all"
+
+    def watch(self, folder: Path, changed: Changed) -> "Unwatched":
+        """Nothing is ever reported."""
+        return self
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def system_watcher(
+    reactor: Any, run_in_thread: RunInThread, load: Callable[[str], Any] = importlib.import_module
+) -> Watcher:
+    """The best watcher that this installation has."""
+    try:
+        observer = load("watchdog.observers").Observer
+    except ImportError:
+        return RescanWatcher(reactor, run_in_thread, reason="the package watchdog is not installed")
+    return NotifyWatcher(reactor, reactor.callFromThread, observer, RescanWatcher(reactor, run_in_thread))
