@@ -41,7 +41,7 @@ class SupplierConnectorPort(Protocol):
 
 
 class SupplierConnector(Machine):
-    """Holds one contract. Every connection begins with a request, which renews the contract."""
+    """Holds one contract. Every connection begins with a request, which renews the contract; so does each day of it."""
 
     table = """
       # state         event             guard    next          actions
@@ -55,7 +55,9 @@ class SupplierConnector(Machine):
       REQUEST         timer-30sec       -        DISCONNECTED  note_silence report_state
       CONNECTED       supplier-offline  -        DISCONNECTED  report_state
       CONNECTED       connect           -        REQUEST       request_service
+      CONNECTED       timer-24hour      -        REQUEST       request_service
       NO_SERVICE      connect           -        REQUEST       request_service
+      NO_SERVICE      supplier-online   -        REQUEST       request_service
       NO_SERVICE      timer-1hour       -        REQUEST       request_service
       REFUSE          cancelled         -        CLOSED        -
       REFUSE          cancel-failed     -        CLOSED        -
@@ -68,7 +70,7 @@ class SupplierConnector(Machine):
       DISCONNECTED    supplier-offline accepted failed cancelled cancel-failed
       REQUEST         connect supplier-online supplier-offline cancelled cancel-failed
       CONNECTED       supplier-online accepted failed cancelled cancel-failed
-      NO_SERVICE      supplier-online supplier-offline accepted failed cancelled cancel-failed
+      NO_SERVICE      supplier-offline accepted failed cancelled cancel-failed
       REFUSE          connect supplier-online supplier-offline accepted failed
     """
     initial = "DISCONNECTED"
@@ -88,7 +90,7 @@ class SupplierConnector(Machine):
         return pause * (0.5 + self._port.jitter())
 
     def refused(self, payload: Any) -> bool:
-        return isinstance(getattr(payload, "value", None), Refused)
+        return isinstance(payload.value, Refused)
 
     def is_here(self, payload: Any) -> bool:
         return self._port.has_session()

@@ -16,10 +16,9 @@ from bitdust.wire.records import ContractEnd
 SERVICE = "service_supplier"
 REQUEST_SECONDS = 20.0
 CANCEL_SECONDS = 8.0
-REFUSALS = frozenset(
-    ("no-space", "no-service", "not-allowed", "bad-field", "unknown-command", "bad-contract", "bad-signature")
-)
-"""Codes after which asking again soon would not help."""
+REFUSALS = frozenset(("no-space", "no-service", "not-allowed", "bad-field", "bad-contract", "bad-signature"))
+"""Codes after which asking again soon would not help. A node that does not know the command is starting, or gives no
+service now: that may change within seconds."""
 
 REJECTED = "not-allowed"
 """The code of a supplier that has rejected me and keeps nothing of mine."""

@@ -117,6 +117,8 @@ class Supplier:
         self.wished = dict(fields)
         if self.mood == "full" or fields["room"] > self.room:
             return fail(BitDustError("no-space", "there is no room"))
+        if self.mood == "starting":
+            return fail(BitDustError("unknown-command", "no service of this node answers"))
         if self.mood == "broken":
             return fail(BitDustError("no-answer", "the line broke"))
         promised = Contract(

@@ -328,6 +328,40 @@ class RestartTests(TownCase):
         self.pass_time(40)
         self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
 
+    def test_a_supplier_that_is_starting_has_not_refused(self) -> None:
+        """A supplier listens before its services have started; it is asked again after seconds, not after an hour."""
+        self.start()
+        supplier = self.town.supplier(2)
+        self.town.kill(supplier)
+        supplier.up, supplier.mood = True, "starting"
+        self.pass_time(10)
+        self.assertEqual(self.town.hiring.suppliers()[2].state, "DISCONNECTED")
+        supplier.mood = "kind"
+        self.pass_time(30)
+        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+
+    def test_a_supplier_that_refused_is_asked_when_it_comes(self) -> None:
+        """With data placed it keeps its place, is asked every hour, and at once when it comes by itself."""
+        self.start()
+        self.town.data = True
+        supplier = self.town.supplier(2)
+        self.town.cut(supplier.fingerprint)
+        supplier.mood = "full"
+        self.pass_time(10)
+        self.assertEqual(self.town.hiring.suppliers()[2].state, "NO_SERVICE")
+        requests, supplier.mood = supplier.requests, "kind"
+        self.pass_time(3000, 10)
+        self.assertEqual(supplier.requests, requests)
+        self.pass_time(600, 10)
+        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+        self.town.cut(supplier.fingerprint)
+        supplier.mood = "full"
+        self.pass_time(10)
+        supplier.mood = "kind"
+        self.town.cut(supplier.fingerprint)
+        self.town.connect(supplier.fingerprint)
+        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+
     def test_a_supplier_that_dials_me_is_connected_at_once(self) -> None:
         """When the supplier comes by itself nobody waits for the pause."""
         self.start()
