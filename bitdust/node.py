@@ -13,14 +13,15 @@ from bitdust.api.context import Context
 from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
 from bitdust.api.tally import Tally
-from bitdust.assembly import Assembly, all_services
+from bitdust.assembly import Assembly
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
-from bitdust.events import Consumers, Events
+from bitdust.events import Events
 from bitdust.identity.erasure import Erasure, tale
-from bitdust.services.driver import RESTING, Driver
+from bitdust.services.driver import RESTING
+from bitdust.signal import Signal
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
@@ -32,86 +33,68 @@ REMINDER = "there is no checked copy of your key file; without one nothing comes
 
 
 class Node:
-    """One node in a World, and the process of the API's context."""
+    """One node in a World, and the process of the API's context.
+
+    ``ready`` is emitted when the API answers, ``stopping`` before the services stop for good, ``stopped`` when all has
+    stopped or the time for it is over. ``passphrase`` is asked for at the start where the keys are locked.
+    """
 
     log = Logger()
 
-    def __init__(self, world: World, budget: Budget | None = None) -> None:
-        self.budget = budget or Budget()
+    def __init__(
+        self, world: World, budget: Budget | None = None, passphrase: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._upgraded = prepare_home(world.home)
+        self._passphrase = passphrase
         self.world = world
         self.settings = Settings(world.home / "config")
         self.events = Events(world.clock, world.wall, run=world.entropy(8).hex())
-        self.consumers = Consumers(self.events)
         self.registry = Registry(world.clock, world.wall)
-        self.tally = Tally(world.clock, self.settings)
-        self.following = Following(self.registry, self.events)
-        self.watching = Watching(self.registry)
         self.exit_code = 0
-        self._stopped: Deferred[None] | None = None
-        self.on_ready: Callable[[], None] = lambda: None
-        self.on_stopping: Callable[[], None] = lambda: None
-        self.on_stopped: Callable[[], None] = lambda: None
-        self.passphrase: Callable[[], str | None] = lambda: None
-        assembly = Assembly(world, self.settings, self.events, self.consumers, self.registry, self.budget)
-        self.parts = assembly.parts
-        chance = world.entropy
-        self.driver = Driver(
-            self.registry,
-            world.clock,
-            self.settings,
-            self.events,
-            lambda: self.me.present,
-            lambda: int.from_bytes(chance(4), "big") / 2**32,
-            all_services(self.parts),
-            lambda: str(self.me.absence()),
-        )
+        self.ready: Signal[[]] = Signal()
+        self.stopping: Signal[[]] = Signal()
+        self.stopped: Signal[[]] = Signal()
+        self._stop_asked = False
+        assembly = Assembly(world, self.settings, self.events, self.registry, budget or Budget())
+        self.rooms = assembly.rooms
+        self.driver = assembly.driver
         self.context = self._context()
-        self.api = ApiServer(self.context, TABLE, self.budget)
-        assembly.recovery.restart_dht = lambda: self.driver.restart("entangled_dht")
-        assembly.storing.device_taken = self._renew_device
-        assembly.storing.restart_storage = lambda: self.driver.restart("data_motion")
+        self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
         self._follow_settings()
 
     def _context(self) -> Context:
         """The node as the methods of the API see it."""
-        parts = self.parts
+        rooms, identity = self.rooms, self.rooms.identity
         return Context(
             process=self,
             world=self.world,
             settings=self.settings,
             events=self.events,
-            consumers=self.consumers,
+            consumers=rooms.consumers,
             registry=self.registry,
             driver=self.driver,
-            tally=self.tally,
-            following=self.following,
-            watching=self.watching,
-            me=parts.me,
-            home_lock=parts.home_lock,
-            registration=parts.registration,
-            cache=parts.cache,
-            client=parts.client,
-            identity_server=parts.identity_server,
-            storage=parts.storage,
-            suppliers=parts.suppliers,
-            hiring=parts.hiring,
-            customers=parts.customers,
-            patrol=parts.patrol,
-            retirement=parts.retirement,
-            space=parts.space,
-            gateway=parts.gateway,
-            presence=parts.presence,
-            current_dht=lambda: parts.dht,
+            tally=Tally(self.world.clock, self.settings),
+            following=Following(self.registry, self.events),
+            watching=Watching(self.registry),
+            me=identity.me,
+            home_lock=identity.home_lock,
+            registration=identity.registration,
+            cache=identity.cache,
+            client=identity.client,
+            identity_server=identity.server,
+            storage=rooms.storage,
+            suppliers=rooms.suppliers.view,
+            hiring=rooms.suppliers.hiring,
+            customers=rooms.customers.view,
+            patrol=rooms.customers.patrol,
+            retirement=rooms.customers.retirement,
+            space=rooms.space,
+            gateway=rooms.gateway,
+            presence=rooms.peers.presence,
+            dht=rooms.dht.node,
         )
 
     # the process
-
-    def __getattr__(self, name: str) -> Any:
-        parts = self.__dict__.get("parts")
-        if parts is None or name.startswith("_") or not hasattr(parts, name):
-            raise AttributeError(name)
-        return getattr(parts, name)
 
     def health(self) -> dict[str, Any]:
         """The process lives and its event loop turns."""
@@ -119,22 +102,22 @@ class Node:
 
     def stop(self, restart: bool = False) -> "Deferred[None]":
         """Stop everything, then the process; the answer to who asked is sent before."""
-        if self._stopped is None:
+        if not self._stop_asked:
             self.exit_code = RESTART if restart else 0
-            self._stopped = Deferred()
+            self._stop_asked = True
             self.world.clock.callLater(0.05, self._stop)
         return succeed(None)
 
     def _stop(self) -> None:
         if self.exit_code != RESTART:
-            self.on_stopping()
+            self.stopping.emit()
         deadline = self.world.clock.callLater(STOP_WITHIN, self._stopped_late)
         self.shutdown().addErrback(self._stopped_badly).addBoth(self._all_stopped, deadline)
 
     def _all_stopped(self, _: None, deadline: IDelayedCall) -> None:
         if deadline.active():
             deadline.cancel()
-            self.on_stopped()
+            self.stopped.emit()
 
     def _stopped_badly(self, failure: Failure) -> None:
         self.log.failure("the node did not stop in order", failure)
@@ -144,17 +127,17 @@ class Node:
             f"{row['name']} {row['state']}" for row in self.driver.list() if row["state"] not in RESTING
         )
         self.log.warn("the node ends without waiting any longer for: {waiting}", waiting=waiting or "its API")
-        self.on_stopped()
+        self.stopped.emit()
 
     def erase_identity(self, erase_private_key: bool) -> "Deferred[dict[str, Any]]":
         """Stop every service, put my identity's files away and start the process again; what lies where."""
         return Deferred.fromCoroutine(self._erase_identity(erase_private_key))
 
     async def _erase_identity(self, erase_private_key: bool) -> dict[str, Any]:
-        me = self.parts.me
+        me = self.rooms.identity.me
         fingerprint, sources = me.fingerprint, [str(url) for url in me.document.sources]
-        key_file = None if erase_private_key else self.parts.registration.kept_backup()
-        suppliers = [row["global_id"] or row["idurl"] for row in self.parts.suppliers.list() if row["idurl"]]
+        key_file = None if erase_private_key else self.rooms.identity.registration.kept_backup()
+        suppliers = [row["global_id"] or row["idurl"] for row in self.rooms.suppliers.view.list() if row["idurl"]]
         await self.driver.stop_all()
         try:
             erased = await self.world.run_in_thread(self._erasure().run, fingerprint, key_file)
@@ -181,19 +164,15 @@ class Node:
         await self._unlock()
         self._remind()
         await Deferred.fromCoroutine(self.api.start())
-        self.on_ready()
+        self.ready.emit()
         await self.driver.start_all()
 
     def load_home(self) -> None:
         """Read who I am and whom I know; raises `BitDustError` that names a damaged file."""
         self._erasure().finish()
-        self.parts.me.load()
-        self.parts.cache.load()
-        self.parts.book.load()
-        self.parts.departures.load()
-        self.parts.hiring.absences.load()
-        self.parts.retirement.load()
-        self.parts.family.load()
+        self.rooms.identity.load()
+        self.rooms.suppliers.load()
+        self.rooms.customers.load()
         self._watch_identity()
 
     def _tell_upgrades(self) -> None:
@@ -204,19 +183,19 @@ class Node:
 
     async def _unlock(self) -> None:
         """Open locked keys where this node was told a passphrase; where it is wrong, the node waits as a locked one."""
-        if not self.parts.me.locked_key:
+        if not self.rooms.identity.me.locked_key:
             return
         try:
-            passphrase = self.passphrase()
+            passphrase = self._passphrase()
             if passphrase is not None:
-                await self.parts.home_lock.unlock(passphrase)
+                await self.rooms.identity.home_lock.unlock(passphrase)
         except BitDustError as error:
-            self.parts.me.locked_because = str(error)
+            self.rooms.identity.me.locked_because = str(error)
             self.log.error("the keys stay locked: {why}", why=str(error))
             self.events.send("home-locked", {"reason": str(error)})
 
     def _remind(self) -> None:
-        me = self.parts.me
+        me = self.rooms.identity.me
         if me.present and me.backup_checked is None:
             self.events.send("backup-reminder", {"global_id": me.global_id, "text": REMINDER})
 
@@ -228,8 +207,8 @@ class Node:
             restarting.addBoth(lambda _: self.driver.wake_all())
 
         def accepted(event: Any) -> None:
-            for kept in self.parts.store.customers():
-                self.parts.presence.watch(kept.contract.customer)
+            for kept in self.rooms.customers.store.customers():
+                self.rooms.peers.presence.watch(kept.contract.customer)
 
         def unlocked(event: Any) -> None:
             self._remind()
@@ -247,9 +226,10 @@ class Node:
 
     async def _shutdown(self) -> None:
         await self.driver.shutdown()
-        self.consumers.stop()
-        self.watching.stop()
+        self.rooms.consumers.stop()
+        self.context.watching.stop()
         await Deferred.fromCoroutine(self.api.stop())
+        self.rooms.dht.close()
         self.events.stop()
         self.registry.shutdown()
 
@@ -258,13 +238,7 @@ class Node:
             self.registry.trace_transitions = self.settings.get("logs/automat-transitions-enabled")
             self.registry.trace_events = self.settings.get("logs/automat-events-enabled")
             packets = self.settings.get("logs/packet-enabled")
-            self.parts.gateway.inbox.log_packets = self.parts.gateway.outbox.log_packets = packets
+            self.rooms.gateway.inbox.log_packets = self.rooms.gateway.outbox.log_packets = packets
 
         self.settings.on_change("logs/", traced)
         traced("", None, None)
-
-    def _renew_device(self) -> None:
-        """A copy of this home goes on under this device's key: this node takes one of its own."""
-        self.parts.me.renew_device(revoke=False)
-        for name in ("entangled_dht", "tcp_connections"):
-            self.driver.restart(name)

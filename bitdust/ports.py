@@ -57,6 +57,9 @@ class Session(Protocol):
 class Sessions(Protocol):
     """Sessions with peers."""
 
+    def sessions(self) -> list[Any]:
+        """All sessions that are up."""
+
     def connected(self, fingerprint: bytes, /) -> bool:
         """Whether there is a session with this peer."""
 
@@ -74,3 +77,10 @@ class Sessions(Protocol):
 
     def on_session(self, watcher: Callable[[Any, bool], None], /) -> Callable[[], None]:
         """Report sessions that come (True) and go (False); the answer stops that."""
+
+
+class ServiceStarter(Protocol):
+    """Services of this node, for parts that must have one begin again."""
+
+    def restart(self, name: str, /) -> "Deferred[Any]":
+        """Stop a service and start it again, dependents too."""

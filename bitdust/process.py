@@ -32,7 +32,11 @@ def main(home: Path, foreground: bool) -> int:
     real: Any = reactor
     measured = measure()
     try:
-        node = Node(real_world(real, home), measured.budget())
+        node = Node(
+            real_world(real, home),
+            measured.budget(),
+            lambda: find_passphrase(setting("personal/passphrase-file"), os.environ),
+        )
     except BitDustError as error:
         print(f"BitDust cannot start: {error}", file=sys.stderr)
         return 1
@@ -40,7 +44,6 @@ def main(home: Path, foreground: bool) -> int:
     room = Room(lambda: setting("logs/file-size"), lambda: setting("logs/files"))
     stop_logging = start_logging(home, lambda: setting("logs/debug-level"), foreground, room=room)
     stop_events = start_event_log(home, node.events, room)
-    node.passphrase = lambda: find_passphrase(setting("personal/passphrase-file"), os.environ)
 
     for warning in measured.warnings():
         Node.log.warn("{warning}", warning=warning)
@@ -52,15 +55,15 @@ def main(home: Path, foreground: bool) -> int:
         maybeDeferred(node.shutdown).addBoth(lambda _: real.stop())
 
     manager = ServiceManager(real, os.environ)
-    node.on_ready = manager.ready
-    node.on_stopping = manager.stopping
+    node.ready.connect(manager.ready)
+    node.stopping.connect(manager.stopping)
 
     def stopped() -> None:
         manager.close()
         end_within(LAST_RESORT, begin_again if node.exit_code == RESTART else partial(leave, node.exit_code))
         real.stop()
 
-    node.on_stopped = stopped
+    node.stopped.connect(stopped)
     for number in (signal.SIGTERM, signal.SIGINT):
         real.callWhenRunning(signal.signal, number, lambda *_: real.callFromThread(node.stop, False))
     real.callWhenRunning(lambda: node.start().addErrback(failed))

@@ -1,6 +1,5 @@
 """What the methods may use of a node, as one value that the node builds."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import evolve, frozen
@@ -64,8 +63,7 @@ class Process(Protocol):
 class Context:
     """A node, as the methods see it: the parts that they may use, under their own names.
 
-    ``listener`` is the WebSocket that asks, None where the question came another way. ``current_dht`` is a function
-    because a node whose device key is renewed runs another DHT node from then on.
+    ``listener`` is the WebSocket that asks, None where the question came another way.
     """
 
     process: Process
@@ -93,13 +91,8 @@ class Context:
     space: Space
     gateway: Gateway
     presence: Presence
-    current_dht: Callable[[], DHTNode]
+    dht: DHTNode
     listener: Listener | None = None
-
-    @property
-    def dht(self) -> DHTNode:
-        """The DHT node that runs now."""
-        return self.current_dht()
 
     def health(self) -> Row:
         """What `process_health` answers; raises `BitDustError` when the node cannot work."""

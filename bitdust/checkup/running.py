@@ -15,11 +15,10 @@ from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, look
 from bitdust.config.settings import Settings
 from bitdust.dht.node import DHTNode
-from bitdust.dht.seeds import parse_seeds
+from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.identity.client import IdentityClient, Server
 from bitdust.identity.me import Me
 from bitdust.services.driver import Driver
-from bitdust.services.service_entangled_dht import SEEDS
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.names import IDURL
 from bitdust.world import World

@@ -12,6 +12,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
 Seed = tuple[str, int]
+SEEDS = "services/entangled-dht/known-nodes"
 MOST_ADDRESSES = 2
 """Addresses of one name that are tried."""
 

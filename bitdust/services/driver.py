@@ -1,42 +1,21 @@
 """The driver: starts services when what they need is ON, stops dependents first, retries what failed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
-from twisted.internet.interfaces import IReactorTime
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.local_service import LocalService
 from bitdust.services.graph import boot_order, dependents, root_distances
 from bitdust.services.service import Service, Unhealthy
+from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
 RESTING = ("OFF", "NOT_INSTALLED", "DEPENDS_OFF", "CLOSED")
 SETTLED = ("ON", *RESTING)
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
-
-
-class SettingsPort(Protocol):
-    """The part of the settings that the driver reads."""
-
-    def get(self, key: str) -> Any:
-        """The typed value."""
-
-    def set(self, key: str, value: Any) -> Any:
-        """Change it; told to whoever watches."""
-
-    def on_change(self, prefix: str, callback: Callable[[str, Any, Any], None]) -> Callable[[], None]:
-        """Be told of changes; gives a remover."""
-
-
-class EventsPort(Protocol):
-    """Where outcomes are announced."""
-
-    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
-        """Send one event."""
 
 
 class ServiceHandle:
@@ -48,9 +27,7 @@ class ServiceHandle:
         self.machine = LocalService(driver.registry, service.name, self)
 
     def missing(self) -> str | None:
-        if self.service.needs_identity and not self._driver.identity_present():
-            return self._driver.absence()
-        return None
+        return self._driver.identity_missing() if self.service.needs_identity else None
 
     def needs_off(self) -> str | None:
         off = [name for name in self.service.needs if not self._driver.is_on(name)]
@@ -80,7 +57,7 @@ class ServiceHandle:
         return maybeDeferred(self.service.health)
 
     def retry(self, failures: int) -> "Deferred[Any]":
-        delay = min(LONGEST_RETRY, FIRST_RETRY * 2 ** (failures - 1)) * (0.75 + self._driver.random() / 2)
+        delay = min(LONGEST_RETRY, FIRST_RETRY * 2 ** (failures - 1)) * (0.75 + self._driver.jitter() / 2)
         waiting: Deferred[Any] = Deferred(lambda _: call.cancel() if call.active() else None)
         call = self._driver.clock.callLater(delay, waiting.callback, None)
         return waiting
@@ -116,34 +93,30 @@ class ServiceHandle:
 
 
 class Driver:
-    """Owns all services of a node. ``identity_present`` tells whether services that need an identity may run,
-    ``absence`` in words why not."""
+    """Owns all services of a node; those that need an identity wait while there is none."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        clock: IReactorTime,
-        settings: SettingsPort,
-        events: EventsPort,
-        identity_present: Callable[[], bool],
-        random: Callable[[], float],
-        services: Iterable[Service],
-        absence: Callable[[], str] = lambda: "waits for an identity: create or recover one",
-    ) -> None:
-        self.registry = registry
-        self.clock = clock
-        self.identity_present = identity_present
-        self.absence = absence
-        self.random = random
-        self._settings = settings
-        self._events = events
+    def __init__(self, around: Surroundings, services: Iterable[Service]) -> None:
+        self.registry = around.registry
+        self.clock = around.world.clock
+        self._me = around.me
+        self._entropy = around.world.entropy
+        self._settings = around.settings
+        self._events = around.events
         found = {service.name: service for service in services}
         self._needs = {name: service.needs for name, service in found.items()}
         self._order = boot_order(self._needs)
         self._distances = root_distances(self._needs)
         self._handles = {name: ServiceHandle(self, found[name]) for name in self._order}
-        self._forget = settings.on_change("services/", self._setting_changed)
+        self._forget = around.settings.on_change("services/", self._setting_changed)
         self._running = False
+
+    def identity_missing(self) -> str | None:
+        """Why services that need an identity cannot run, in words; None when they can."""
+        return None if self._me.present else str(self._me.absence())
+
+    def jitter(self) -> float:
+        """A random number from 0 to 1."""
+        return int.from_bytes(self._entropy(4), "big") / 2**32
 
     @property
     def running(self) -> bool:

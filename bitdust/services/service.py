@@ -14,6 +14,11 @@ class Unhealthy(BitDustError):
         super().__init__("unhealthy", text)
 
 
+def is_taken(error: BaseException | None) -> bool:
+    """Whether a port could not be opened because somebody has it."""
+    return isinstance(error, BitDustError) and error.code == "port-taken"
+
+
 class Service:
     """Subclass per service, one file each. `start` and `stop` may give a Deferred; the driver waits for it."""
 

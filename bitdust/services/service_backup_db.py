@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -17,36 +17,36 @@ class BackupDBService(Service):
     duty = "keeps the catalog, and its log the same here and at every supplier"
     start_timeout = None
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._waiting: Deferred[Any] | None = None
 
     def start(self) -> "Deferred[Any]":
-        index = self._parts.storage.core.index
+        index = self._rooms.storage.core.index
         index.on_merged = self._look
         index.start()
         if index.recovered:
-            self._parts.family.settle()
+            self._rooms.suppliers.family.settle()
             return succeed(None)
         self._waiting = Deferred()
         return self._waiting
 
     def _look(self) -> None:
         waiting, self._waiting = self._waiting, None
-        if self._parts.storage.core.index.recovered and waiting is not None:
-            self._parts.family.settle()
+        if self._rooms.storage.core.index.recovered and waiting is not None:
+            self._rooms.suppliers.family.settle()
             waiting.callback(None)
 
     def waits_for(self) -> str:
-        return f"the catalog comes from my suppliers: {self._parts.storage.core.index.reason or 'they are being asked'}"
+        return f"the catalog comes from my suppliers: {self._rooms.storage.core.index.reason or 'they are being asked'}"
 
     def stop(self) -> None:
         self._waiting = None
-        if self._parts.storage.is_open:
-            self._parts.storage.core.index.stop()
+        if self._rooms.storage.is_open:
+            self._rooms.storage.core.index.stop()
 
     def health(self) -> None:
-        index = self._parts.storage.core.index
+        index = self._rooms.storage.core.index
         if not index.recovered:
             raise Unhealthy(f"the catalog has not come back yet: {index.reason or 'suppliers are being asked'}")
-        self._parts.storage.core.catalog.read.execute("SELECT 1 FROM items LIMIT 1").fetchone()
+        self._rooms.storage.core.catalog.read.execute("SELECT 1 FROM items LIMIT 1").fetchone()

@@ -1,6 +1,6 @@
 """Uploads, and the round that keeps them whole."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -12,22 +12,22 @@ class BackupsService(Service):
     needs_identity = True
     duty = "uploads files and folders, and keeps their pieces complete"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> None:
-        core = self._parts.storage.core
+        core = self._rooms.storage.core
         core.uploads.resume()
         core.monitor.start()
 
     def stop(self) -> None:
-        if self._parts.storage.is_open:
-            core = self._parts.storage.core
+        if self._rooms.storage.is_open:
+            core = self._rooms.storage.core
             core.uploads.suspend()
             core.monitor.stop()
 
     def health(self) -> None:
-        if not self._parts.storage.is_open or self._parts.storage.core.monitor.machine.state in (
+        if not self._rooms.storage.is_open or self._rooms.storage.core.monitor.machine.state in (
             "AT_STARTUP",
             "CLOSED",
         ):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bitdust.customers.notices import KIND
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.signal import Disconnect
 from bitdust.wire.packet import Command
@@ -19,8 +19,8 @@ class CustomerService(Service):
     needs_identity = True
     duty = "keeps contact with my suppliers and renews my contracts"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._on = False
         self._forget: Any = None
         self._no_supplier: Disconnect = lambda: None
@@ -28,34 +28,37 @@ class CustomerService(Service):
         self._row = Row(Command.CANCEL_SERVICE, KIND, fields, 0, Who.SUPPLIER, "service_customer", self._notice)
 
     def start(self) -> None:
-        self._parts.hiring.open()
-        self._parts.gateway.inbox.add(self._row)
-        self._no_supplier = self._parts.gateway.relations.add(Who.SUPPLIER, self._is_supplier)
-        self._forget = self._parts.family.on_change(self._watch)
+        self._rooms.suppliers.hiring.open()
+        self._rooms.gateway.inbox.add(self._row)
+        self._no_supplier = self._rooms.gateway.relations.add(Who.SUPPLIER, self._is_supplier)
+        self._forget = self._rooms.suppliers.family.on_change(self._watch)
         self._watch()
         self._on = True
 
     def _is_supplier(self, fingerprint: bytes) -> bool:
         """Whether a peer has a place in my family, or a contract with me still."""
-        return fingerprint in self._parts.family.holders or self._parts.book.of(fingerprint) is not None
+        return (
+            fingerprint in self._rooms.suppliers.family.holders
+            or self._rooms.suppliers.book.of(fingerprint) is not None
+        )
 
     def _watch(self) -> None:
-        for member in self._parts.family.holders:
-            self._parts.presence.watch(member)
+        for member in self._rooms.suppliers.family.holders:
+            self._rooms.peers.presence.watch(member)
 
     def _notice(self, request: Request) -> Answer:
         """A supplier of mine says until when it answers; 0 when it stays."""
-        self._parts.hiring.replacing.heard(request.peer.fingerprint, request.fields["until"])
+        self._rooms.suppliers.hiring.replacing.heard(request.peer.fingerprint, request.fields["until"])
         return ack()
 
     def stop(self) -> None:
         self._on = False
-        self._parts.gateway.inbox.remove(self._row)
+        self._rooms.gateway.inbox.remove(self._row)
         self._no_supplier()
         if self._forget is not None:
             self._forget()
             self._forget = None
-        self._parts.hiring.close()
+        self._rooms.suppliers.hiring.close()
 
     def health(self) -> None:
         if not self._on:

@@ -1,6 +1,6 @@
 """Who else keeps the pieces of my customers."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -12,18 +12,20 @@ class CustomerFamilyService(Service):
     needs_identity = True
     duty = "remembers the families of my customers and keeps their records in the DHT"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._on = False
 
     def start(self) -> None:
-        self._parts.families.start([kept.contract.customer for kept in self._parts.store.customers()])
+        self._rooms.customers.families.start(
+            [kept.contract.customer for kept in self._rooms.customers.store.customers()]
+        )
         self._on = True
 
     def stop(self) -> None:
         self._on = False
-        self._parts.families.stop()
+        self._rooms.customers.families.stop()
 
     def health(self) -> None:
-        if not self._on or not self._parts.dht.running:
+        if not self._on or not self._rooms.dht.node.running:
             raise Unhealthy("family records cannot be kept alive without the DHT")

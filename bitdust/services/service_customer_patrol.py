@@ -2,7 +2,7 @@
 
 from bitdust.automats.customers_rejector import CustomersRejector
 from bitdust.automats.local_tester import LocalTester
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -14,13 +14,13 @@ class CustomerPatrolService(Service):
     needs_identity = True
     duty = "watches quotas and contracts of customers, and reads their pieces again now and then"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._machines: list[CustomersRejector | LocalTester] = []
 
     def start(self) -> None:
-        rejector = CustomersRejector(self._parts.registry, self._parts.patrol)
-        tester = LocalTester(self._parts.registry, self._parts.piece_tests)
+        rejector = CustomersRejector(self._rooms.around.registry, self._rooms.customers.patrol)
+        tester = LocalTester(self._rooms.around.registry, self._rooms.customers.piece_tests)
         self._machines = [rejector, tester]
         rejector.send("restart")
 

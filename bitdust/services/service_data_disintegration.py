@@ -1,6 +1,6 @@
 """Cutting data into pieces and putting it together."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.storage.packs.erasure import Coder
 from bitdust.wire.records import Scheme
@@ -14,13 +14,13 @@ class DataDisintegrationService(Service):
     needs_identity = True
     duty = "cuts sealed packs into pieces, any half of which give everything back"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def health(self) -> None:
-        scheme = Scheme.for_family(self._parts.settings.get("services/customer/suppliers-number"))
+        scheme = Scheme.for_family(self._rooms.around.settings.get("services/customer/suppliers-number"))
         coder = Coder(scheme.k, scheme.n)
-        data = self._parts.world.entropy(1000)
+        data = self._rooms.around.world.entropy(1000)
         pieces = coder.encode(data, scheme.segment)
         last = {index: pieces[index] for index in range(scheme.n - scheme.k, scheme.n)}
         if coder.decode(last, len(data), scheme.segment) != data:

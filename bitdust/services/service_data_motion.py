@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -17,33 +17,33 @@ class DataMotionService(Service):
     needs_identity = True
     duty = "moves pieces to and from my suppliers"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._removers: list[Callable[[], None]] = []
 
     def start(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
-        await self._parts.storage.open()
+        await self._rooms.storage.open()
         self._removers = [
-            self._parts.presence.on_change(self._came_or_went),
-            self._parts.family.on_change(self._parts.storage.core.suppliers_changed),
+            self._rooms.peers.presence.on_change(self._came_or_went),
+            self._rooms.suppliers.family.on_change(self._rooms.storage.core.suppliers_changed),
         ]
-        self._parts.storage.core.suppliers_changed()
+        self._rooms.storage.core.suppliers_changed()
 
     def _came_or_went(self, fingerprint: bytes, online: bool) -> None:
-        if fingerprint in self._parts.family.holders:
-            self._parts.storage.core.suppliers_changed()
+        if fingerprint in self._rooms.suppliers.family.holders:
+            self._rooms.storage.core.suppliers_changed()
 
     def stop(self) -> "Deferred[Any]":
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
-        return Deferred.fromCoroutine(self._parts.storage.close())
+        return Deferred.fromCoroutine(self._rooms.storage.close())
 
     def health(self) -> None:
-        storage = self._parts.storage
+        storage = self._rooms.storage
         if not storage.is_open:
             raise Unhealthy("the catalog is not open")
         if not storage.core.spool.folder.is_dir():

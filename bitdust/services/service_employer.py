@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -18,20 +18,20 @@ class EmployerService(Service):
     duty = "hires suppliers until my family is complete"
     start_timeout = None
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._remove: Callable[[], None] | None = None
 
     def start(self) -> "Deferred[Any]":
         complete: Deferred[Any] = Deferred(lambda _: self._forget())
 
         def look(*_: object) -> None:
-            if self._parts.hiring.complete and not complete.called:
+            if self._rooms.suppliers.hiring.complete and not complete.called:
                 self._forget()
                 complete.callback(None)
 
-        self._remove = self._parts.family.on_change(look)
-        self._parts.hiring.start()
+        self._remove = self._rooms.suppliers.family.on_change(look)
+        self._rooms.suppliers.hiring.start()
         look()
         return complete
 
@@ -41,13 +41,13 @@ class EmployerService(Service):
             remove()
 
     def waits_for(self) -> str:
-        return self._parts.hiring.reason or "suppliers are being looked for"
+        return self._rooms.suppliers.hiring.reason or "suppliers are being looked for"
 
     def stop(self) -> None:
         self._forget()
-        self._parts.hiring.stop()
+        self._rooms.suppliers.hiring.stop()
 
     def health(self) -> None:
-        family = self._parts.family.current
-        if family is None or len(self._parts.family.members) < family.k:
-            raise Unhealthy(self._parts.hiring.reason or "too few suppliers are hired")
+        family = self._rooms.suppliers.family.current
+        if family is None or len(self._rooms.suppliers.family.members) < family.k:
+            raise Unhealthy(self._rooms.suppliers.hiring.reason or "too few suppliers are hired")

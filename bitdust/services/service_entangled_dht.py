@@ -4,14 +4,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.python.failure import Failure
 
-from bitdust.dht.seeds import parse_seeds
-from bitdust.services.parts import Parts
+from bitdust.dht.seeds import SEEDS, parse_seeds
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 PORT = "services/entangled-dht/udp-port"
-SEEDS = "services/entangled-dht/known-nodes"
 
 
 class EntangledDHTService(Service):
@@ -21,33 +19,35 @@ class EntangledDHTService(Service):
     needs = ("udp_datagrams",)
     duty = "is a node of the distributed hash table"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> "Deferred[Any]":
-        parts = self._parts
-        parts.renew_dht()
-        seeds = [*parse_seeds(parts.settings.get(SEEDS)), *parts.extra_seeds]
-        interface = parts.settings.get("services/network/interface")
-        opened = parts.dht.start(parts.settings.get(PORT), interface, seeds)
+        return Deferred.fromCoroutine(self._start())
 
-        def taken(failure: Failure) -> Any:
-            failure.trap(CannotListenError)
-            if parts.settings.is_default(PORT):
-                return parts.dht.start(0, interface, seeds)
-            raise Unhealthy(f"UDP port {parts.settings.get(PORT)} cannot be opened: {failure.getErrorMessage()}")
-
-        opened.addErrback(taken)
-        return opened.addCallback(lambda _: self._attach())
+    async def _start(self) -> None:
+        dht, settings = self._rooms.dht, self._rooms.around.settings
+        await dht.use_my_device()
+        seeds = [*parse_seeds(settings.get(SEEDS)), *dht.more_seeds]
+        port, interface = settings.get(PORT), settings.get("services/network/interface")
+        try:
+            await dht.node.start(port, interface, seeds)
+        except CannotListenError as error:
+            if not settings.is_default(PORT):
+                raise Unhealthy(f"UDP port {port} cannot be opened: {error}") from error
+            await dht.node.start(0, interface, seeds)
+        self._attach()
 
     def _attach(self) -> None:
-        for layer in str(self._parts.settings.get("services/entangled-dht/attached-layers")).replace(",", " ").split():
+        """Show this node in the layers that the settings name."""
+        wanted = str(self._rooms.around.settings.get("services/entangled-dht/attached-layers"))
+        for layer in wanted.replace(",", " ").split():
             if layer.isascii() and layer.isdigit() and int(layer) > 0:
-                self._parts.dht.attach(int(layer))
+                self._rooms.dht.node.attach(int(layer))
 
     def stop(self) -> "Deferred[Any]":
-        return self._parts.dht.stop()
+        return self._rooms.dht.node.stop()
 
     def health(self) -> None:
-        if not self._parts.dht.running:
+        if not self._rooms.dht.node.running:
             raise Unhealthy("the UDP port of the DHT is closed")

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.wire.errors import BitDustError
 
@@ -21,8 +21,8 @@ class IdentityPropagateService(Service):
     needs_identity = True
     duty = "keeps my identity document known to ID servers and to the DHT"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._loop: LoopingCall | None = None
         self._remove: Callable[[], None] | None = None
         self._known = False
@@ -31,11 +31,11 @@ class IdentityPropagateService(Service):
         self._publishing: list[Deferred[Any]] = []
 
     def start(self) -> "Deferred[Any]":
-        parts = self._parts
-        self._remove = parts.me.on_change(self._changed)
-        seconds = parts.settings.get("services/identity-propagate/health-check-interval-seconds")
+        rooms = self._rooms
+        self._remove = rooms.identity.me.on_change(self._changed)
+        seconds = rooms.around.settings.get("services/identity-propagate/health-check-interval-seconds")
         self._loop = LoopingCall(self._publish_again)
-        self._loop.clock = parts.world.clock
+        self._loop.clock = rooms.around.world.clock
         first = self.publish()
         self._loop.start(seconds, now=False)
         return first
@@ -54,7 +54,7 @@ class IdentityPropagateService(Service):
             raise Unhealthy(f"nobody knows my identity: {self._reason}")
 
     def _changed(self) -> None:
-        if self._parts.me.present and self._parts.me.document.revision > self._revision:
+        if self._rooms.identity.me.present and self._rooms.identity.me.document.revision > self._revision:
             self._publish_again()
 
     def _publish_again(self) -> "Deferred[Any]":
@@ -72,12 +72,12 @@ class IdentityPropagateService(Service):
         return result
 
     async def _publish(self) -> None:
-        me = self._parts.me
+        me = self._rooms.identity.me
         if not me.present:
             return
         self._revision = me.document.revision
         stored = await self._to_dht()
-        outcomes = await self._parts.registration.publish()
+        outcomes = await self._rooms.identity.registration.publish()
         at_server = any(outcome.word in ("stored", "stale") for outcome in outcomes.values())
         if me.document.revision > self._revision:
             self._revision = me.document.revision
@@ -86,9 +86,9 @@ class IdentityPropagateService(Service):
         self._reason = "; ".join(f"{idurl}: {outcome.text or outcome.word}" for idurl, outcome in outcomes.items())
 
     async def _to_dht(self) -> bool:
-        me = self._parts.me
+        me = self._rooms.identity.me
         try:
-            await self._parts.dht.put("identity", me.fingerprint, me.document.revision, me.document.xml, 30 * DAY)
+            await self._rooms.dht.node.put("identity", me.fingerprint, me.document.revision, me.document.xml, 30 * DAY)
         except BitDustError:
             return False
         return True

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -15,17 +15,17 @@ class IdentityServerService(Service):
     needs = ("network",)
     duty = "keeps identity documents for others and serves them over HTTP"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> "Deferred[Any]":
-        if not self._parts.settings.get("services/identity-server/host"):
+        if not self._rooms.around.settings.get("services/identity-server/host"):
             raise Unhealthy("set services/identity-server/host to the name or address that others use for this machine")
-        return self._parts.identity_server.start()
+        return self._rooms.identity.server.start()
 
     def stop(self) -> "Deferred[Any]":
-        return self._parts.identity_server.stop()
+        return self._rooms.identity.server.stop()
 
     def health(self) -> None:
-        if not self._parts.identity_server.listening:
+        if not self._rooms.identity.server.listening:
             raise Unhealthy("the web port of the ID server is closed")

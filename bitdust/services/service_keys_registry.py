@@ -1,6 +1,6 @@
 """My keys."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -11,10 +11,10 @@ class KeysRegistryService(Service):
     needs_identity = True
     duty = "keeps my keys and the storage secrets of each"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def health(self) -> None:
-        path = self._parts.world.home / "metadata" / "mykeyfile"
+        path = self._rooms.around.world.home / "metadata" / "mykeyfile"
         if not path.is_file() or path.stat().st_mode & 0o077:
             raise Unhealthy(f"{path} is missing, or readable by others")

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.keyring import MASTER
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 CHANGES = ("key-generated", "key-registered", "key-renamed", "key-labelled", "key-erased")
@@ -21,15 +21,15 @@ class KeysStorageService(Service):
     duty = "keeps my key ring, sealed to my master key, at every supplier"
     start_timeout = None
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._removers: list[Callable[[], None]] = []
         self._waiting: Deferred[Any] | None = None
 
     def start(self) -> "Deferred[Any]":
-        ring = self._parts.storage.core.ring
+        ring = self._rooms.storage.core.ring
         for event in CHANGES:
-            self._removers.append(self._parts.events.subscribe(lambda _: ring.keys_changed(), event))
+            self._removers.append(self._rooms.around.events.subscribe(lambda _: ring.keys_changed(), event))
         ring.on_state = self._look
         ring.start()
         if self._has_secret():
@@ -39,26 +39,26 @@ class KeysStorageService(Service):
         return self._waiting
 
     def _has_secret(self) -> bool:
-        ring = self._parts.me.key_ring
+        ring = self._rooms.identity.me.key_ring
         return MASTER in ring and bool(ring.get(MASTER).secrets)
 
     def _look(self) -> None:
         waiting = self._waiting
-        if waiting is not None and self._parts.storage.core.ring.ready:
+        if waiting is not None and self._rooms.storage.core.ring.ready:
             self._waiting = None
             waiting.callback(None)
 
     def waits_for(self) -> str:
-        return f"the key ring comes from my suppliers: {self._parts.storage.core.ring.reason or 'they are being asked'}"
+        return f"the key ring comes from my suppliers: {self._rooms.storage.core.ring.reason or 'they are being asked'}"
 
     def stop(self) -> None:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
         self._waiting = None
-        if self._parts.storage.is_open:
-            self._parts.storage.core.ring.stop()
+        if self._rooms.storage.is_open:
+            self._rooms.storage.core.ring.stop()
 
     def health(self) -> None:
         if not self._has_secret():
-            raise Unhealthy(f"my key ring has not come back yet: {self._parts.storage.core.ring.reason}")
+            raise Unhealthy(f"my key ring has not come back yet: {self._rooms.storage.core.ring.reason}")

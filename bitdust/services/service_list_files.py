@@ -1,6 +1,6 @@
 """Asking suppliers what they hold."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -12,12 +12,12 @@ class ListFilesService(Service):
     needs_identity = True
     duty = "asks suppliers which of my pieces they hold"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> None:
-        self._parts.storage.core.listing.refresh()
+        self._rooms.storage.core.listing.refresh()
 
     def health(self) -> None:
-        if not self._parts.storage.is_open or self._parts.storage.core.listing.machine.state == "CLOSED":
+        if not self._rooms.storage.is_open or self._rooms.storage.core.listing.machine.state == "CLOSED":
             raise Unhealthy("nobody is asked")

@@ -1,6 +1,6 @@
 """The gate: my storage is ready."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -12,15 +12,15 @@ class MyDataService(Service):
     needs_identity = True
     duty = "tells that my storage is ready"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> None:
-        self._parts.events.send("my-storage-ready", {})
+        self._rooms.around.events.send("my-storage-ready", {})
 
     def stop(self) -> None:
-        self._parts.events.send("my-storage-not-ready-yet", {})
+        self._rooms.around.events.send("my-storage-not-ready-yet", {})
 
     def health(self) -> None:
-        if not self._parts.storage.is_open:
+        if not self._rooms.storage.is_open:
             raise Unhealthy("my storage is not open")

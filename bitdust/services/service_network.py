@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bitdust.automats.network_connector import NetworkConnector
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -13,16 +13,16 @@ class NetworkService(Service):
     name = "network"
     duty = "knows whether this machine is on a network, and at which address"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._machine: NetworkConnector | None = None
         self._forget: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        gateway, settings = self._parts.gateway, self._parts.settings
+        gateway, settings = self._rooms.gateway, self._rooms.around.settings
         gateway.follow_limits()
         self._forget = settings.on_change("services/network/", lambda key, old, new: gateway.follow_limits())
-        self._machine = NetworkConnector(self._parts.registry, self)
+        self._machine = NetworkConnector(self._rooms.around.registry, self)
         self._machine.send("init")
 
     def stop(self) -> None:
@@ -37,11 +37,11 @@ class NetworkService(Service):
 
     def addresses(self) -> list[str]:
         """The configured address, or what the system routes from."""
-        wanted = self._parts.settings.get("services/network/interface")
-        return [wanted] if wanted else self._parts.world.network.interfaces()
+        wanted = self._rooms.around.settings.get("services/network/interface")
+        return [wanted] if wanted else self._rooms.around.world.network.interfaces()
 
     def changed(self, addresses: list[str]) -> None:
         """Tell the DHT and connected peers where this node is now."""
-        self._parts.events.send("network-changed", {"addresses": addresses})
-        if self._parts.gateway.listening:
-            self._parts.reach.check()
+        self._rooms.around.events.send("network-changed", {"addresses": addresses})
+        if self._rooms.gateway.listening:
+            self._rooms.peers.reach.check()

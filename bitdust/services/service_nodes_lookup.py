@@ -3,7 +3,7 @@
 from twisted.internet.defer import Deferred
 
 from bitdust.peers.ports import Candidate
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.wire.names import idurl_of
 
@@ -18,13 +18,13 @@ class NodesLookupService(Service):
     needs_identity = True
     duty = "finds nodes that offer a service, by chance or by name"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._on = False
 
     def start(self) -> None:
         self._on = True
-        ports = self._parts.hiring.ports
+        ports = self._rooms.suppliers.hiring.ports
         ports.random_supplier = self._random_supplier
         ports.identify = self._identify
 
@@ -32,14 +32,14 @@ class NodesLookupService(Service):
         self._on = False
 
     def health(self) -> None:
-        if not self._on or not self._parts.dht.running:
+        if not self._on or not self._rooms.dht.node.running:
             raise Unhealthy("the DHT cannot be asked")
 
     def _random_supplier(self, exclude: frozenset[bytes]) -> "Deferred[Candidate | None]":
         return Deferred.fromCoroutine(self._pick(exclude))
 
     async def _pick(self, exclude: frozenset[bytes]) -> Candidate | None:
-        node = await self._parts.dht.random_node(SUPPLIERS_LAYER, exclude)
+        node = await self._rooms.dht.node.random_node(SUPPLIERS_LAYER, exclude)
         return Candidate(node.fingerprint, node.addresses) if node is not None else None
 
     def _identify(self, idurl: str) -> "Deferred[bytes]":
@@ -47,6 +47,6 @@ class NodesLookupService(Service):
 
     async def _fetch(self, idurl: str) -> bytes:
         name = idurl_of(idurl)
-        document = await self._parts.client.fetch(name, trusted=True)
-        self._parts.cache.accept(document, name)
+        document = await self._rooms.identity.client.fetch(name, trusted=True)
+        self._rooms.identity.cache.accept(document, name)
         return document.fingerprint

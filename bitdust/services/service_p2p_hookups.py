@@ -1,6 +1,6 @@
 """Being there for other peers."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -12,17 +12,17 @@ class P2PHookupsService(Service):
     needs_identity = True
     duty = "knows which contacts are online, and tells others where this node is"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> None:
-        self._parts.presence.start()
-        self._parts.reach.start()
+        self._rooms.peers.presence.start()
+        self._rooms.peers.reach.start()
 
     def stop(self) -> None:
-        self._parts.reach.stop()
-        self._parts.presence.stop()
+        self._rooms.peers.reach.stop()
+        self._rooms.peers.presence.stop()
 
     def health(self) -> None:
-        if not self._parts.reach.is_listening():
+        if not self._rooms.peers.reach.is_listening():
             raise Unhealthy("nobody can connect to this node: no address to tell")

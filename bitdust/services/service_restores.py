@@ -1,6 +1,6 @@
 """Downloads."""
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
@@ -12,16 +12,16 @@ class RestoresService(Service):
     needs_identity = True
     duty = "brings files and folders back from any k suppliers"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> None:
-        self._parts.storage.core.downloads.resume()
+        self._rooms.storage.core.downloads.resume()
 
     def stop(self) -> None:
-        if self._parts.storage.is_open:
-            self._parts.storage.core.downloads.suspend()
+        if self._rooms.storage.is_open:
+            self._rooms.storage.core.downloads.suspend()
 
     def health(self) -> None:
-        if not self._parts.storage.is_open or self._parts.storage.core.fetcher.machine.state == "CLOSED":
+        if not self._rooms.storage.is_open or self._rooms.storage.core.fetcher.machine.state == "CLOSED":
             raise Unhealthy("no piece can be fetched")

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.services.service_nodes_lookup import SUPPLIERS_LAYER
 from bitdust.signal import Disconnect
@@ -19,8 +19,8 @@ class SupplierService(Service):
     needs_identity = True
     duty = "keeps pieces, catalog logs and key rings for customers, within what is donated"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._rows: list[Row] = []
         self._forget: Disconnect = lambda: None
 
@@ -28,41 +28,41 @@ class SupplierService(Service):
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
-        parts = self._parts
-        await parts.store.start()
-        await parts.retirement.start()
-        self._rows = parts.supplier_rows.rows()
+        rooms = self._rooms
+        await rooms.customers.store.start()
+        await rooms.customers.retirement.start()
+        self._rows = rooms.customers.rows.rows()
         for row in self._rows:
-            parts.gateway.inbox.add(row)
-        self._forget = parts.gateway.relations.add(Who.CUSTOMER, parts.customers.is_customer)
-        parts.customers.start()
-        parts.notices.start()
-        parts.retirement.on_plan = self._show
+            rooms.gateway.inbox.add(row)
+        self._forget = rooms.gateway.relations.add(Who.CUSTOMER, rooms.customers.view.is_customer)
+        rooms.customers.view.start()
+        rooms.customers.notices.start()
+        rooms.customers.retirement.on_plan = self._show
         self._show()
 
     def _show(self) -> None:
         """Be found in the suppliers' layer, unless this node has given notice."""
-        if self._parts.retirement.is_retiring:
-            self._parts.dht.detach(SUPPLIERS_LAYER)
+        if self._rooms.customers.retirement.is_retiring:
+            self._rooms.dht.node.detach(SUPPLIERS_LAYER)
         else:
-            self._parts.dht.attach(SUPPLIERS_LAYER)
+            self._rooms.dht.node.attach(SUPPLIERS_LAYER)
 
     def stop(self) -> "Deferred[Any]":
-        parts, rows = self._parts, self._rows
+        rooms, rows = self._rooms, self._rows
         self._rows = []
         for row in rows:
-            parts.gateway.inbox.remove(row)
+            rooms.gateway.inbox.remove(row)
         self._forget()
-        parts.customers.stop()
-        parts.notices.stop()
-        parts.retirement.on_plan = lambda: None
-        parts.retirement.stop()
-        parts.dht.detach(SUPPLIERS_LAYER)
-        return parts.store.stop()
+        rooms.customers.view.stop()
+        rooms.customers.notices.stop()
+        rooms.customers.retirement.on_plan = lambda: None
+        rooms.customers.retirement.stop()
+        rooms.dht.node.detach(SUPPLIERS_LAYER)
+        return rooms.customers.store.stop()
 
     def health(self) -> None:
-        if not self._parts.store.is_open or not self._rows:
+        if not self._rooms.customers.store.is_open or not self._rows:
             raise Unhealthy("the store is closed")
-        folder = self._parts.store.folder
+        folder = self._rooms.customers.store.folder
         if not folder.is_dir():
             raise Unhealthy(f"{folder} is gone: is its disk mounted?")

@@ -5,8 +5,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from bitdust.services.parts import Parts, is_taken
-from bitdust.services.service import Service, Unhealthy
+from bitdust.rooms import Rooms
+from bitdust.services.service import Service, Unhealthy, is_taken
 
 PORT = "services/tcp-connections/tcp-port"
 
@@ -19,23 +19,23 @@ class TCPConnectionsService(Service):
     needs_identity = True
     duty = "opens the TCP port that peers connect to"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
 
     def start(self) -> "Deferred[Any]":
-        parts = self._parts
-        opened = parts.gateway.listen(parts.settings.get(PORT))
+        rooms = self._rooms
+        opened = rooms.gateway.listen(rooms.around.settings.get(PORT))
 
         def taken(failure: Failure) -> Any:
-            if is_taken(failure.value) and parts.settings.is_default(PORT):
-                return parts.gateway.listen(0)
+            if is_taken(failure.value) and rooms.around.settings.is_default(PORT):
+                return rooms.gateway.listen(0)
             return failure
 
         return opened.addErrback(taken)
 
     def stop(self) -> "Deferred[Any]":
-        return self._parts.gateway.stop()
+        return self._rooms.gateway.stop()
 
     def health(self) -> None:
-        if not self._parts.gateway.listening:
+        if not self._rooms.gateway.listening:
             raise Unhealthy("the TCP port for peers is closed")

@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import DatagramProtocol
 
-from bitdust.services.parts import Parts
+from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 PORT = "services/udp-datagrams/udp-port"
@@ -30,15 +30,15 @@ class UDPDatagramsService(Service):
     needs = ("network",)
     duty = "opens the UDP port and proves that datagrams arrive"
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
         self._loop = _Loop()
         self._port: Any = None
 
     def start(self) -> None:
-        settings = self._parts.settings
+        settings = self._rooms.around.settings
         interface = settings.get("services/network/interface")
-        listen = self._parts.world.network.listen_udp
+        listen = self._rooms.around.world.network.listen_udp
         try:
             self._port = listen(settings.get(PORT), self._loop, interface)
         except Exception as error:
@@ -55,9 +55,9 @@ class UDPDatagramsService(Service):
             raise Unhealthy("the UDP port is closed")
         came: Deferred[Any] = Deferred()
         self._loop.came = came
-        host = self._parts.settings.get("services/network/interface") or "127.0.0.1"
+        host = self._rooms.around.settings.get("services/network/interface") or "127.0.0.1"
         self._loop.transport.write(b"BitDust UDP probe", (host, self._port.getHost().port))
-        return came.addTimeout(5, self._parts.world.clock, lambda *_: self._mute())
+        return came.addTimeout(5, self._rooms.around.world.clock, lambda *_: self._mute())
 
     def _mute(self) -> None:
         raise Unhealthy("datagrams that this machine sends to itself do not arrive")

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from bitdust.node import Node
+from bitdust.rooms import Rooms
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import fake_world
 
@@ -36,6 +37,16 @@ class GridNode:
             node.settings.set(key, value)
         return node
 
+    @property
+    def rooms(self) -> Rooms:
+        """The rooms of this node."""
+        return self.node.rooms
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Who this node is."""
+        return self.rooms.identity.me.fingerprint
+
     def start(self) -> None:
         """Start every service but the API."""
         self.node.load_home()
@@ -43,7 +54,7 @@ class GridNode:
 
     def create_identity(self) -> None:
         """Register the name of this node."""
-        self.grid.wait(self.node.parts.registration.create(self.name, []))
+        self.grid.wait(self.rooms.identity.registration.create(self.name, []))
 
     def is_on(self, service: str) -> bool:
         """Whether a service is ON."""

@@ -189,7 +189,7 @@ class SampleTests(GridCase):
         self.grid.run(0.05)
         (restoring,) = self.call("restores_running")
         self.assertEqual(f"{restoring['path_id']}/{restoring['version']}", backup)
-        self.assertEqual(restoring["creator_id"], str(self.alice.node.me.document.idurl))
+        self.assertEqual(restoring["creator_id"], str(self.alice.rooms.identity.me.document.idurl))
         self.call("restore_abort", backup_id=restoring["path_id"])
         self.assertEqual(self.call("restores_running"), [])
         self.call("restore_single", pathID_or_backupID_or_localPath=backup, destinationPath=str(target))
@@ -218,12 +218,13 @@ class SampleTests(GridCase):
             self.call(name)
         self.call("space_donated", who=supplier)
         self.assertGreater(self.answers["packets_stats"][0]["result"][0]["out"]["total_bytes"], 0)
-        self.call("ping", idurl=supplier.node.me.global_id)
+        self.call("ping", idurl=supplier.rooms.identity.me.global_id)
         self.add_suppliers(1)
         self.call("supplier_replace", index_or_idurl="0")
-        new = self.suppliers[-1].node.me
-        self.call("supplier_change", index_or_idurl=self.suppliers[1].node.me.global_id, new_idurl=new.global_id)
-        self.call("customer_reject", who=supplier, idurl=str(self.alice.node.me.document.idurl))
+        new = self.suppliers[-1].rooms.identity.me
+        old = self.suppliers[1].rooms.identity.me
+        self.call("supplier_change", index_or_idurl=old.global_id, new_idurl=new.global_id)
+        self.call("customer_reject", who=supplier, idurl=str(self.alice.rooms.identity.me.document.idurl))
         self.call("service_info", service_name="service_tcp_connections")
         self.call("service_stop", service_name="backups")
         self.call("service_start", service_name="backups")

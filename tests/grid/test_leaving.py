@@ -10,8 +10,8 @@ from tests.grid.test_main_job import GridCase
 class LeavingCase(GridCase):
     def by_place(self, customer: GridNode, place: int) -> GridNode:
         """The supplier at a place of a customer's family."""
-        wanted = customer.node.parts.family.current.suppliers[place]
-        return next(one for one in self.suppliers if one.node.parts.me.fingerprint == wanted)
+        wanted = customer.rooms.suppliers.family.current.suppliers[place]
+        return next(one for one in self.suppliers if one.fingerprint == wanted)
 
     def restart(self, node: GridNode) -> GridNode:
         """Kill a node without a word and start it again over the same home."""
@@ -24,12 +24,12 @@ class LeavingCase(GridCase):
 
     def kept_at(self, supplier: GridNode, customer: GridNode) -> int:
         """Bytes of a customer at a supplier."""
-        kept = supplier.node.parts.store.contract_of(customer.node.parts.me.fingerprint)
+        kept = supplier.rooms.customers.store.contract_of(customer.fingerprint)
         return kept.used if kept is not None else 0
 
     def moved(self, customer: GridNode, old: GridNode) -> bool:
         """Whether a supplier has nothing to do with a customer any more."""
-        return old.node.parts.me.fingerprint not in customer.node.parts.family.holders
+        return old.fingerprint not in customer.rooms.suppliers.family.holders
 
 
 class ReplacingTests(LeavingCase):
@@ -43,15 +43,15 @@ class ReplacingTests(LeavingCase):
         old, fresh = self.by_place(alice, 1), self.suppliers[4]
         before = self.kept_at(old, alice)
         self.assertGreater(before, 900_000)
-        alice.node.parts.hiring.replacing.change(old.node.parts.me.fingerprint, None)
+        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, None)
         self.grid.until(lambda: self.by_place(alice, 1) is fresh, 60, "the new supplier")
         self.assertEqual(self.kept_at(old, alice), before)
         self.grid.until(lambda: self.moved(alice, old), 300, "the move")
         self.grid.run(5)
         self.assertEqual(self.kept_at(fresh, alice), before)
         self.assertEqual(self.kept_at(old, alice), 0)
-        self.assertEqual(list(old.node.parts.store.folder.glob("*/*/*")), [])
-        self.assertIsNone(alice.node.parts.book.of(old.node.parts.me.fingerprint))
+        self.assertEqual(list(old.rooms.customers.store.folder.glob("*/*/*")), [])
+        self.assertIsNone(alice.rooms.suppliers.book.of(old.fingerprint))
         for supplier in (old, *[self.by_place(alice, place) for place in (0, 2)]):
             supplier.kill()
         self.download(alice, "file", self.base / "back")
@@ -63,18 +63,18 @@ class ReplacingTests(LeavingCase):
         alice = self.add_customer()
         path, data = self.file("file", 1_000_000)
         self.upload(alice, path, "file")
-        absences = alice.node.parts.hiring.absences
+        absences = alice.rooms.suppliers.absences
         absences.away = absences.watched = 60
         lost = self.by_place(alice, 1)
         before = self.kept_at(lost, alice)
         self.add_suppliers(1)
         self.grid.run(30)
-        self.assertEqual(alice.node.parts.departures.suppliers(), [])
+        self.assertEqual(alice.rooms.suppliers.departures.suppliers(), [])
         lost.kill()
         self.grid.until(lambda: self.moved(alice, lost), 600, "the move")
         self.assertIs(self.by_place(alice, 1), self.suppliers[4])
         self.assertEqual(self.kept_at(self.suppliers[4], alice), before)
-        self.assertTrue(alice.node.parts.book.is_released(lost.node.parts.me.fingerprint))
+        self.assertTrue(alice.rooms.suppliers.book.is_released(lost.fingerprint))
         for place in (2, 3):
             self.by_place(alice, place).kill()
         self.download(alice, "file", self.base / "back")
@@ -91,7 +91,7 @@ class ReplacingTests(LeavingCase):
         self.add_suppliers(1)
         old, fresh = self.by_place(alice, 2), self.suppliers[4]
         before = self.kept_at(old, alice)
-        alice.node.parts.hiring.replacing.change(old.node.parts.me.fingerprint, fresh.node.parts.me.fingerprint)
+        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, fresh.fingerprint)
         self.grid.until(lambda: self.kept_at(fresh, alice) > 0, 120, "the first piece")
         self.assertLess(self.kept_at(fresh, alice), before)
         alice = self.restart(alice)
@@ -114,9 +114,9 @@ class ReplacingTests(LeavingCase):
         self.add_suppliers(1)
         old, fresh = self.by_place(alice, 0), self.suppliers[2]
         before = self.kept_at(old, alice)
-        alice.node.parts.hiring.replacing.change(old.node.parts.me.fingerprint, None)
+        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, None)
         self.grid.until(lambda: self.moved(alice, old), 120, "the move")
-        pieces = fresh.node.parts.store.holdings(alice.node.parts.me.fingerprint)[0]
+        pieces = fresh.rooms.customers.store.holdings(alice.fingerprint)[0]
         self.assertGreater(pieces, AT_A_TIME)
         self.assertEqual(self.kept_at(fresh, alice), before)
         for supplier in {old, self.by_place(alice, 1)}:
@@ -133,7 +133,7 @@ class ReplacingTests(LeavingCase):
         self.add_suppliers(1)
         self.grid.run(5)
         old, fresh = self.by_place(alice, 3), self.suppliers[4]
-        alice.node.parts.hiring.replacing.change(old.node.parts.me.fingerprint, None)
+        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, None)
         self.grid.until(lambda: self.by_place(alice, 3) is fresh, 60, "the new supplier")
         self.grid.run(1)
         self.assertEqual(self.kept_at(fresh, alice), 0)
@@ -152,7 +152,7 @@ class ReplacingTests(LeavingCase):
 
 class RetiringTests(LeavingCase):
     def status(self, supplier: GridNode) -> dict:
-        return supplier.node.parts.retirement.status()
+        return supplier.rooms.customers.retirement.status()
 
     def test_a_supplier_retires_and_nothing_is_lost(self) -> None:
         """Customers, one away and one killed in the middle, move; the service stops; files come back without it."""
@@ -168,7 +168,7 @@ class RetiringTests(LeavingCase):
         self.grid.run(5)
         self.grid.network.cut = lambda one, other: bob.address in (one, other)
         self.grid.run(60)
-        self.grid.wait(leaver.node.parts.retirement.retire(14))
+        self.grid.wait(leaver.rooms.customers.retirement.retire(14))
         self.assertEqual(
             {row["global_id"].partition("@")[0] for row in self.status(leaver)["customers"]}, {"alice", "bob"}
         )
@@ -184,7 +184,7 @@ class RetiringTests(LeavingCase):
         self.assertEqual(list((leaver.home / "customers").glob("*/*/*")), [])
         leaver.kill()
         for node in (alice, bob):
-            family = node.node.parts.family.current
+            family = node.rooms.suppliers.family.current
             self.assertIsNone(family.leaving)
             other = next(one for one in self.suppliers[1:4])
             self.grid.network.cut = lambda one, two, other=other: other.address in (one, two)
@@ -206,7 +206,7 @@ class RetiringTests(LeavingCase):
         used = self.kept_at(leaver, alice)
         alice.kill()
         self.grid.run(60)
-        self.grid.wait(leaver.node.parts.retirement.retire(0.01))
+        self.grid.wait(leaver.rooms.customers.retirement.retire(0.01))
         self.grid.run(600)
         self.assertEqual(self.status(leaver)["state"], "notice")
         self.grid.until(lambda: self.status(leaver)["state"] == "over", 600, "the end")
@@ -214,7 +214,7 @@ class RetiringTests(LeavingCase):
         self.assertFalse(leaver.is_on("supplier"))
         kept = [path for path in (leaver.home / "customers").glob("*/*/*") if not path.parents[1].is_symlink()]
         self.assertEqual(sum(path.stat().st_size for path in kept), used)
-        self.grid.wait(leaver.node.parts.retirement.cancel())
+        self.grid.wait(leaver.rooms.customers.retirement.cancel())
         self.grid.until(lambda: leaver.is_on("supplier"), 60, "the service")
         self.assertEqual(self.status(leaver)["state"], "serving")
         self.assertEqual(self.kept_at(leaver, alice), used)
@@ -226,29 +226,29 @@ class RetiringTests(LeavingCase):
         path, _ = self.file("file")
         self.upload(alice, path, "file")
         leaver = self.suppliers[0]
-        fingerprint = leaver.node.parts.me.fingerprint
-        self.grid.wait(leaver.node.parts.retirement.retire(30))
-        self.grid.until(lambda: alice.node.parts.departures.of(fingerprint), 30, "the notice")
+        fingerprint = leaver.fingerprint
+        self.grid.wait(leaver.rooms.customers.retirement.retire(30))
+        self.grid.until(lambda: alice.rooms.suppliers.departures.of(fingerprint), 30, "the notice")
         leaver = self.restart(leaver)
         self.assertEqual(self.status(leaver)["state"], "notice")
-        row = next(row for row in alice.node.parts.suppliers.list() if row["fingerprint"] == fingerprint.hex())
+        row = next(row for row in alice.rooms.suppliers.view.list() if row["fingerprint"] == fingerprint.hex())
         self.assertEqual(row["notice"], {"why": "notice", "until": self.status(leaver)["until"]})
         bob = self.grid.add("bob", **{"services/supplier/enabled": False})
         bob.start()
         bob.create_identity()
         self.grid.run(60)
-        self.assertNotIn(fingerprint, bob.node.parts.family.members)
-        self.assertEqual(len(bob.node.parts.family.members), 3)
-        self.grid.wait(leaver.node.parts.retirement.cancel())
-        self.grid.until(lambda: alice.node.parts.departures.of(fingerprint) is None, 60, "the other notice")
+        self.assertNotIn(fingerprint, bob.rooms.suppliers.family.members)
+        self.assertEqual(len(bob.rooms.suppliers.family.members), 3)
+        self.grid.wait(leaver.rooms.customers.retirement.cancel())
+        self.grid.until(lambda: alice.rooms.suppliers.departures.of(fingerprint) is None, 60, "the other notice")
         self.grid.until(lambda: bob.is_on("my_data"), 700, "bob's family")
-        self.assertIn(fingerprint, alice.node.parts.family.members)
+        self.assertIn(fingerprint, alice.rooms.suppliers.family.members)
         path, _ = self.file("second")
         self.upload(alice, path, "second")
         self.grid.until(lambda: self.reliable(alice, "second") == "100%", 120, "its piece")
 
     def reliable(self, node: GridNode, path: str) -> str:
-        return str(node.node.parts.storage.info(path, False, False)["versions"][-1]["reliable"])
+        return str(node.rooms.storage.info(path, False, False)["versions"][-1]["reliable"])
 
 
 class EndingTests(LeavingCase):
@@ -260,14 +260,14 @@ class EndingTests(LeavingCase):
         self.upload(alice, path, "file")
         self.add_suppliers(1)
         host = self.suppliers[1]
-        used, mine = self.kept_at(host, alice), alice.node.parts.me.fingerprint
-        rejection = self.grid.wait(host.node.parts.patrol.give_notice(mine, False))
+        used, mine = self.kept_at(host, alice), alice.fingerprint
+        rejection = self.grid.wait(host.rooms.customers.patrol.give_notice(mine, False))
         self.assertEqual((rejection.freed, rejection.kept), (0, used))
         self.assertEqual(self.kept_at(host, alice), used)
         self.grid.until(lambda: self.moved(alice, host), 600, "the move")
         self.grid.run(5)
         self.assertEqual(self.kept_at(host, alice), 0)
-        self.assertEqual(host.node.parts.store.contract_of(mine).state, "rejected")
+        self.assertEqual(host.rooms.customers.store.contract_of(mine).state, "rejected")
         self.assertEqual(self.kept_at(self.suppliers[4], alice), used)
 
     def test_a_customer_rejected_at_once_mends_itself(self) -> None:
@@ -277,14 +277,14 @@ class EndingTests(LeavingCase):
         path, data = self.file("file")
         self.upload(alice, path, "file")
         self.add_suppliers(1)
-        host, mine = self.suppliers[1], alice.node.parts.me.fingerprint
+        host, mine = self.suppliers[1], alice.fingerprint
         used = self.kept_at(host, alice)
         self.grid.network.cut = lambda one, other: {one, other} == {host.address, alice.address}
         self.grid.run(40)
-        rejection = self.grid.wait(host.node.parts.patrol.give_notice(mine, True))
+        rejection = self.grid.wait(host.rooms.customers.patrol.give_notice(mine, True))
         self.grid.network.cut = lambda one, other: False
         self.assertEqual((rejection.freed, rejection.kept), (used, 0))
-        self.assertEqual([path for path in host.node.parts.store.folder.glob("*/*/*") if path.is_file()], [])
+        self.assertEqual([path for path in host.rooms.customers.store.folder.glob("*/*/*") if path.is_file()], [])
         self.grid.until(lambda: self.moved(alice, host), 600, "the move")
         self.assertEqual(self.kept_at(self.suppliers[4], alice), used)
 
@@ -298,13 +298,13 @@ class EndingTests(LeavingCase):
         self.grid.network.cut = lambda one, other: {one, other} == {away.address, alice.address}
         self.grid.run(40)
         alice.node.settings.set("services/employer/enabled", False)
-        members = list(alice.node.parts.family.members)
-        missed = self.grid.wait(alice.node.parts.hiring.dismiss(members))
-        self.assertEqual(missed, [away.node.parts.me.fingerprint])
+        members = list(alice.rooms.suppliers.family.members)
+        missed = self.grid.wait(alice.rooms.suppliers.hiring.dismiss(members))
+        self.assertEqual(missed, [away.fingerprint])
         self.assertEqual([self.kept_at(one, alice) > 0 for one in self.suppliers], [False, False, True, False])
         self.grid.network.cut = lambda one, other: False
         self.grid.run(30)
         alice = self.restart(alice)
-        self.grid.until(lambda: not alice.node.parts.book.suppliers(), 120, "the word")
+        self.grid.until(lambda: not alice.rooms.suppliers.book.suppliers(), 120, "the word")
         self.assertEqual(self.kept_at(away, alice), 0)
-        self.assertEqual((alice.node.parts.family.members, alice.node.parts.book.suppliers()), ([], []))
+        self.assertEqual((alice.rooms.suppliers.family.members, alice.rooms.suppliers.book.suppliers()), ([], []))

@@ -47,13 +47,13 @@ class GridCase(SynchronousTestCase):
         return node
 
     def upload(self, node: GridNode, local: Path, remote: str) -> None:
-        storage = node.node.parts.storage
+        storage = node.rooms.storage
         self.run_now(storage.create(remote, local.is_dir(), True, None))
         task = self.run_now(storage.upload(str(local.absolute()), remote))
         self.grid.wait(task.done, 600)
 
     def download(self, node: GridNode, remote: str, target: Path) -> None:
-        task = self.run_now(node.node.parts.storage.download(remote, str(target.absolute()), "replace"))
+        task = self.run_now(node.rooms.storage.download(remote, str(target.absolute()), "replace"))
         self.grid.wait(task.done, 600)
 
     def run_now(self, coroutine):
@@ -61,14 +61,14 @@ class GridCase(SynchronousTestCase):
 
     def key_file(self, node: GridNode) -> Path:
         path = self.base / "alice.key"
-        path.write_text(node.node.parts.registration.backup(None))
+        path.write_text(node.rooms.identity.registration.backup(None))
         return path
 
     def recover(self, key_file: Path, name: str = "alice-again") -> GridNode:
         """A node with default settings and the key file, nothing else."""
         node = self.grid.add_stranger(name)
         node.start()
-        self.grid.wait(node.node.parts.registration.recover(key_file.read_text(), None, None), 300)
+        self.grid.wait(node.rooms.identity.registration.recover(key_file.read_text(), None, None), 300)
         self.grid.until(lambda: node.is_on("my_data"), 300, "the recovery")
         return node
 
@@ -115,7 +115,7 @@ class MainJobTests(GridCase):
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
 
     def is_hired(self, customer: GridNode, supplier: GridNode) -> bool:
-        return supplier.node.parts.me.fingerprint in customer.node.parts.family.members
+        return supplier.fingerprint in customer.rooms.suppliers.family.members
 
     def test_over_a_bad_network(self) -> None:
         """With 150 ms one way and every tenth datagram lost suppliers are found, and a file goes and comes."""
@@ -142,7 +142,7 @@ class MainJobTests(GridCase):
         self.grid.until(lambda: self.reliable(alice, "file") == "100%", 600, "the missing piece")
 
     def reliable(self, node: GridNode, path: str) -> str:
-        return str(node.node.parts.storage.info(path, False, False)["versions"][-1]["reliable"])
+        return str(node.rooms.storage.info(path, False, False)["versions"][-1]["reliable"])
 
     def test_two_and_seven_suppliers(self) -> None:
         """Families of two and of seven are hired, and any half of them gives a file back."""
@@ -152,7 +152,7 @@ class MainJobTests(GridCase):
             path, data = self.file(f"file-{count}")
             self.upload(alice, path, path.name)
             self.grid.run(5)
-            self.assertEqual(len(alice.node.parts.family.members), count)
+            self.assertEqual(len(alice.rooms.suppliers.family.members), count)
             mine = [one for one in self.suppliers if self.is_hired(alice, one)]
             away = {supplier.address for supplier in mine[: count // 2]}
             self.grid.network.cut = lambda one, other, away=away: one in away or other in away

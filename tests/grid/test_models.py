@@ -97,7 +97,7 @@ class ServiceAndKeyTests(ModelCase):
         alice.create_identity()
         self.grid.until(lambda: alice.is_on("keys_registry"))
         [master] = {one["id"]: one for one in socket.take("key")}.values()
-        self.assertEqual(master["id"], f"master${alice.node.me.global_id}")
+        self.assertEqual(master["id"], f"master${alice.rooms.identity.me.global_id}")
         self.assertNotIn("private", master["data"])
         socket.call("key_create", key_alias="cats", label="Cats")
         [made] = socket.take("key")
@@ -156,7 +156,7 @@ class FileTests(ModelCase):
         for model in ("private_file", "remote_version", "online_status"):
             socket.call("enable_model_listener", model_name=model, request_all=True)
         known = {one["id"]: one["data"] for one in socket.take("online_status")}
-        names = {supplier.node.me.global_id for supplier in self.suppliers}
+        names = {supplier.rooms.identity.me.global_id for supplier in self.suppliers}
         self.assertTrue(names <= {data["global_id"] for data in known.values()})
         self.assertEqual({data["username"] for data in known.values() if data["state"] == "CONNECTED"} - {""},
                          {supplier.name for supplier in self.suppliers})  # fmt: skip
@@ -192,5 +192,5 @@ class FileTests(ModelCase):
         for model in ("private_file", "remote_version"):
             socket.call("disable_model_listener", model_name=model)
         self.grid.run(1)
-        triggers = alice.node.storage.core.catalog._writer.execute("SELECT name FROM temp.sqlite_master").fetchall()
+        triggers = alice.rooms.storage.core.catalog._writer.execute("SELECT name FROM temp.sqlite_master").fetchall()
         self.assertEqual(triggers, [])

@@ -119,7 +119,7 @@ class PrintedLinesTests(SynchronousTestCase):
         for number, name in enumerate(LAST):
             node = self.alice(f"alice-{number}")
             stopped: list[int] = []
-            node.node.on_stopped = lambda node=node, stopped=stopped: stopped.append(node.node.exit_code)
+            node.node.stopped.connect(lambda node=node, stopped=stopped: stopped.append(node.node.exit_code))
             line = next(line for method, line in printed() if method == name and line.startswith("curl "))
             status, answer = self.run_line(node, name, line)
             self.assertEqual((status, answer["status"]), (200, "OK"), answer)

@@ -19,7 +19,7 @@ def walk(folder: Path) -> int:
 
 class FigureTests(LeavingCase):
     def space(self, node: GridNode):
-        return node.node.parts.space
+        return node.rooms.space
 
     def compare(self, customers: list[GridNode]) -> None:
         """Every figure of every node is what lies on the disks."""
@@ -31,7 +31,7 @@ class FigureTests(LeavingCase):
             self.assertEqual(figures["consumed"], sum(one["consumed"] for one in everybody))
             self.assertEqual(figures["donated"], figures["consumed"] + figures["free"])
             self.assertEqual(figures["old_customers_used"], sum(one["used"] for one in figures["old_customers"]))
-            for row in supplier.node.parts.customers.list(verbose=True):
+            for row in supplier.rooms.customers.view.list(verbose=True):
                 own = folder / row["fingerprint"]
                 self.assertEqual(row["used"], walk(own))
                 self.assertEqual(row["pieces"], sum(len(names) for _, _, names in os.walk(own)))
@@ -62,12 +62,12 @@ class FigureTests(LeavingCase):
         self.grid.run(5)
         self.compare([alice, bob])
         used = self.space(alice).consumed()["used"]
-        self.run_now(alice.node.parts.storage.delete("alice-1300000"))
+        self.run_now(alice.rooms.storage.delete("alice-1300000"))
         self.grid.until(lambda: self.space(alice).consumed()["used"] < used / 5, 120, "the deletion")
         self.grid.run(15)
         self.compare([alice, bob])
         path, _ = self.file("more", 3_000_000)
-        storage = alice.node.parts.storage
+        storage = alice.rooms.storage
         self.run_now(storage.create("more", False, True, None))
         task = self.run_now(storage.upload(str(path.absolute()), "more"))
         victim = self.suppliers[0]
@@ -78,7 +78,7 @@ class FigureTests(LeavingCase):
         self.compare([alice, bob])
         host = next(one for one in self.suppliers if self.kept_at(one, bob))
         freed = walk(host.home / "customers")
-        rejection = self.grid.wait(host.node.parts.patrol.give_notice(bob.node.parts.me.fingerprint, True))
+        rejection = self.grid.wait(host.rooms.customers.patrol.give_notice(bob.fingerprint, True))
         self.assertEqual(rejection.freed, freed - walk(host.home / "customers"))
         self.grid.until(lambda: self.moved(bob, host), 300, "bob's move")
         self.grid.run(15)

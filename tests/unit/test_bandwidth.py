@@ -181,10 +181,11 @@ class ServiceTests(TwoPeople):
         gateway = self.alice.gateway
         gateway._settings = settings
         events = Events(self.clock, gateway.world.wall)
-        parts: Any = SimpleNamespace(
-            settings=settings, gateway=gateway, registry=self.alice.registry, world=gateway.world, events=events
+        around = SimpleNamespace(
+            settings=settings, registry=self.alice.registry, world=gateway.world, events=events
         )
-        service = NetworkService(parts)
+        rooms: Any = SimpleNamespace(around=around, gateway=gateway)
+        service = NetworkService(rooms)
         settings.set("services/network/send-limit", "1000000")
         service.start()
         self.assertEqual((gateway.send_bucket.rate, gateway.receive_bucket.rate), (1_000_000, 0))

@@ -1,5 +1,6 @@
 """The dependency graph of services and the driver that walks it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -64,6 +65,20 @@ class Recorded(Service):
             raise Unhealthy(self.trouble)
 
 
+class FakeMe:
+    """An identity that is there while the test says so."""
+
+    def __init__(self, test: "DriverTests") -> None:
+        self._test = test
+
+    @property
+    def present(self) -> bool:
+        return self._test.identity
+
+    def absence(self) -> str:
+        return "waits for an identity: create or recover one"
+
+
 class GraphTests(SynchronousTestCase):
     NEEDS = {"network": (), "gateway": ("network",), "supplier": ("gateway",), "dht": ("network",)}
 
@@ -104,10 +119,11 @@ class DriverTests(SynchronousTestCase):
         self.supplier = Recorded(self.script, "supplier", "gateway", identity=True)
 
     def driver(self) -> Driver:
-        return Driver(
-            self.registry, self.clock, self.settings, self.events, lambda: self.identity, lambda: 0.5,
-            [self.supplier, self.network, self.gateway],
+        world = SimpleNamespace(clock=self.clock, entropy=lambda size: b"\x80" + bytes(size - 1))
+        around = SimpleNamespace(
+            world=world, settings=self.settings, events=self.events, registry=self.registry, me=FakeMe(self)
         )
+        return Driver(around, [self.supplier, self.network, self.gateway])
 
     def pump(self) -> None:
         for _ in range(20):

@@ -20,9 +20,9 @@ class StoppingTests(SynchronousTestCase):
         for name in ("rest-http", "web-socket"):
             self.node.settings.set(f"interface/api/{name}-enabled", False)
         self.ended: list[Any] = []
-        self.node.on_ready = lambda: self.ended.append("ready")
-        self.node.on_stopping = lambda: self.ended.append("stopping")
-        self.node.on_stopped = lambda: self.ended.append("stopped")
+        self.node.ready.connect(lambda: self.ended.append("ready"))
+        self.node.stopping.connect(lambda: self.ended.append("stopping"))
+        self.node.stopped.connect(lambda: self.ended.append("stopped"))
         self.node.start()
         self.run_for(1)
 
@@ -40,7 +40,7 @@ class StoppingTests(SynchronousTestCase):
     def test_a_service_that_does_not_stop(self) -> None:
         """A service that hangs is waited for until the deadline, not longer, and the end comes once."""
         hanging: Deferred[None] = Deferred()
-        self.node.parts.gateway.stop = lambda: hanging  # type: ignore[method-assign]
+        self.node.rooms.gateway.stop = lambda: hanging  # type: ignore[method-assign]
         service = self.node.driver._handles["network"].service
         service.stop = lambda: hanging  # type: ignore[method-assign, assignment, return-value]
         self.node.stop()
@@ -54,7 +54,7 @@ class StoppingTests(SynchronousTestCase):
 
     def test_an_error_on_the_way(self) -> None:
         """A shutdown that fails is logged and is an end, too."""
-        self.node.consumers.stop = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        self.node.rooms.consumers.stop = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
         self.node.stop()
         self.run_for(1.5)
         self.assertEqual(self.ended, ["ready", "stopping", "stopped"])

@@ -1,0 +1,125 @@
+"""Two phases: build every room with what is below it, then wire the rooms that need each other."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bitdust import services
+from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, StorageJoint
+from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
+from bitdust.config.settings import Settings
+from bitdust.customers.room import CustomersRoom
+from bitdust.dht.room import DHTRoom
+from bitdust.events import Consumers, Events
+from bitdust.identity.room import IdentityRoom
+from bitdust.peers.room import PeersRoom
+from bitdust.recovery import KeyFileHints, Recovery
+from bitdust.rooms import Rooms
+from bitdust.services.driver import Driver
+from bitdust.services.service import Service
+from bitdust.space import Places, Space
+from bitdust.storage.storage import Storage
+from bitdust.suppliers.room import SuppliersRoom
+from bitdust.suppliers.search import HiringPorts
+from bitdust.surroundings import Connected, Surroundings
+from bitdust.transport.gateway import Gateway
+from bitdust.wiring import check_wires
+from bitdust.world import World
+
+
+def all_services(rooms: Rooms) -> list[Service]:
+    """Every service, one of each module ``services/service_*.py``."""
+    found: list[Service] = []
+    for module in sorted(pkgutil.iter_modules(services.__path__), key=lambda one: one.name):
+        if module.name.startswith("service_"):
+            members = vars(importlib.import_module(f"bitdust.services.{module.name}")).values()
+            kinds = [kind for kind in members if isinstance(kind, type) and issubclass(kind, Service)]
+            mine = [kind for kind in kinds if kind.__module__.endswith(f".{module.name}")]
+            found += [kind(rooms) for kind in mine]  # type: ignore[call-arg]
+    return found
+
+
+class Assembly:
+    """``rooms`` and ``driver``, ready to be started."""
+
+    def __init__(self, world: World, settings: Settings, events: Events, registry: Registry, budget: Budget) -> None:
+        identity = IdentityRoom(world, settings, events, registry)
+        around = Surroundings(world, settings, events, registry, budget, identity.me, identity.cache)
+        gateway = Gateway(world, settings, registry, identity.me, identity.cache, budget)
+        self._connected = Connected.of(around, gateway, gateway.outbox)
+        self._device = DeviceRenewal(self._connected)
+        self.rooms = self._build(identity, gateway, DHTRoom(around))
+        self.driver = Driver(self._connected, all_services(self.rooms))
+        self._wire()
+        check_wires(self._parts())
+
+    def _build(self, identity: IdentityRoom, gateway: Gateway, dht: DHTRoom) -> Rooms:
+        around, directory = self._connected, dht.directory
+        peers = PeersRoom(around, gateway.port, directory.put_addresses)
+        self._hiring_ports = HiringPorts(
+            addresses_of=gateway.known_addresses,
+            address_of=lambda who: session.address if (session := gateway.session_with(who)) else None,
+        )
+        suppliers = SuppliersRoom(around, peers.presence, directory.put_family, self._hiring_ports)
+        self._storing = StorageJoint(around, identity, suppliers, directory, self._device.renew)
+        storage = Storage(
+            around.world, around.settings, around.events, around.registry, around.me, self._storing, around.budget
+        )  # fmt: skip
+        customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory))
+        return Rooms(
+            around=around,
+            consumers=Consumers(around.events),
+            identity=identity,
+            gateway=gateway,
+            dht=dht,
+            peers=peers,
+            suppliers=suppliers,
+            customers=customers,
+            storage=storage,
+            space=self._space(suppliers, customers, storage),
+            recovery=Recovery(around, gateway, dht, identity.registration),
+            key_file_hints=KeyFileHints(around, gateway, dht, suppliers.family, storage),
+        )
+
+    def _space(self, suppliers: SuppliersRoom, customers: CustomersRoom, storage: Storage) -> Space:
+        home, store, family = self._connected.world.home, customers.store, suppliers.family
+        databases = tuple(home / name for name in ("catalog.db", "customers.db", "dht.db"))
+        spool = Path(self._connected.settings.get("paths/backups") or home / "spool")
+        return Space(
+            self._connected.settings,
+            Places(spool, home / "temp", customers.folder, databases),
+            self._connected.world.run_in_thread,
+            lambda: store if store.is_open else None,
+            storage.used_and_per_supplier,
+            lambda: family.current.n if family.current else None,
+        )
+
+    def _wire(self) -> None:
+        rooms, registration = self.rooms, self.rooms.identity.registration
+        registration.find_in_dht = rooms.dht.directory.identity_of
+        registration.ask_supplier = rooms.recovery.identity_from_supplier
+        registration.seed_hints = rooms.recovery.use_seeds
+        registration.make_hints = rooms.key_file_hints.hints
+        self._hiring_ports.find_family = rooms.recovery.find_family
+        self._hiring_ports.has_data = rooms.storage.has_data
+        self._hiring_ports.moved = rooms.storage.has_moved
+        rooms.recovery.services = self.driver
+        self._storing.services = self.driver
+        self._device.services = self.driver
+
+    def _parts(self) -> Iterator[Any]:
+        """Every part that may have wires: the rooms, what they hold, and the joints."""
+        yield from (self._device, self._storing, self.driver)
+        for room in vars_of(self.rooms):
+            yield room
+            yield from vars_of(room)
+
+
+def vars_of(part: object) -> list[object]:
+    """The values of a part's attributes."""
+    if hasattr(part, "__dict__"):
+        return list(vars(part).values())
+    return [getattr(part, name) for name in getattr(type(part), "__slots__", ()) if name != "__weakref__"]

@@ -1,0 +1,123 @@
+"""Joints: small objects that answer one room's port with what other rooms know."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.customers.families import FamilyInDHT
+from bitdust.dht.directory import Directory
+from bitdust.identity.room import IdentityRoom
+from bitdust.ports import Outbox, ServiceStarter
+from bitdust.suppliers.room import SuppliersRoom
+from bitdust.surroundings import Connected
+from bitdust.wire.records import Family, Head
+from bitdust.wire.signed import Signed
+from bitdust.wiring import Wire
+
+
+class FamiliesInDHT:
+    """Family records of customers, for who keeps them alive."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def read(self, customer: bytes) -> "Deferred[FamilyInDHT | None]":
+        """A customer's record."""
+
+        def found(record: Any) -> FamilyInDHT | None:
+            return FamilyInDHT(record.to_bytes(), record.value, record.revision) if record is not None else None
+
+        return self._directory.family_record(customer).addCallback(found)
+
+    def write(self, raw: bytes) -> "Deferred[Any]":
+        """Store a record again, byte for byte."""
+        return self._directory.put_again(raw)
+
+
+class DeviceRenewal:
+    """A copy of this home goes on under this device's key: this node takes one of its own."""
+
+    services = Wire(ServiceStarter)
+
+    def __init__(self, around: Connected) -> None:
+        self._me = around.me
+
+    def renew(self) -> None:
+        """Take a new device key, and start again what speaks under it."""
+        self._me.renew_device(revoke=False)
+        for name in ("entangled_dht", "tcp_connections"):
+            self.services.restart(name)
+
+
+class StorageJoint:
+    """What the customer's storage needs of the rest of the node."""
+
+    log = Logger()
+    services = Wire(ServiceStarter)
+
+    def __init__(
+        self,
+        around: Connected,
+        identity: IdentityRoom,
+        suppliers: SuppliersRoom,
+        directory: Directory,
+        renew_device: Callable[[], None],
+    ) -> None:
+        self._around = around
+        self._identity = identity
+        self._suppliers = suppliers
+        self._directory = directory
+        self._renew_device = renew_device
+
+    @property
+    def outbox(self) -> Outbox:
+        """The only way out."""
+        return self._around.outbox
+
+    def family(self) -> Family | None:
+        """My newest family record."""
+        return self._suppliers.family.current
+
+    def is_online(self, fingerprint: bytes) -> bool:
+        """Whether there is a session with a supplier."""
+        return self._around.sessions.connected(fingerprint)
+
+    def room(self) -> int | None:
+        """Bytes of my own data that fit the smallest contract of my family; None while nothing is known of them."""
+        family = self._suppliers.family.current
+        contracts = [self._suppliers.book.of(who) for who in (family.suppliers if family else ()) if who]
+        rooms = [contract.room for contract in contracts if contract is not None]
+        return min(rooms) * family.k if rooms and family else None
+
+    def names(self, fingerprint: bytes) -> tuple[str, str]:
+        """IDURL and global id of a supplier."""
+        document = self._around.identities.get(fingerprint)
+        return (str(document.idurl), document.global_id) if document else ("", "")
+
+    def my_names(self) -> list[str]:
+        """My global ids, one of each source."""
+        return [source.global_id for source in self._around.me.document.sources]
+
+    def publish_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
+        """Bring a head to the DHT."""
+        return self._directory.put_head(head, signed)
+
+    def known_heads(self) -> "Deferred[list[Head]]":
+        """Heads known to the DHT and to the key file from which this node was recovered."""
+        return Deferred.fromCoroutine(self._known_heads())
+
+    async def _known_heads(self) -> list[Head]:
+        me = self._around.me
+        hinted = self._identity.registration.hints.heads
+        heads = [Head(me.fingerprint, hint.device, hint.sequence, hint.hash, 0) for hint in hinted]
+        return heads + await self._directory.heads_of(device.id for device in me.document.devices)
+
+    def catalog_is_outdated(self) -> None:
+        """Other devices have deleted what this one does not know of: everything that uses the catalog starts again."""
+        self.services.restart("data_motion")
+
+    def device_is_taken(self) -> None:
+        """Suppliers hold log entries under this device's key that it does not know: take a new device key."""
+        self._renew_device()

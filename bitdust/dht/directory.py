@@ -1,0 +1,120 @@
+"""What nodes keep in the hash table about themselves and each other: identities, addresses, families, heads of logs.
+
+Each record lives longer than the time in which its owner writes it again; which record shows what to whom is a table in
+``docs/formats.md``.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from bitdust.dht.node import DHTNode
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.document import IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.wire.encoding import WireError
+from bitdust.wire.records import DeviceAddresses, Family, Head
+from bitdust.wire.signed import Signed
+
+DAY = 86_400
+IDENTITY = "identity"
+ADDRESSES_DAYS = 2
+DAYS = 30
+
+
+class Directory:
+    """I write and read typed records. While the node is off, reading finds nothing and writing fails ``dht-off``."""
+
+    log = Logger()
+
+    def __init__(self, node: DHTNode, me: Me, identities: IdentityCache) -> None:
+        self._node = node
+        self._me = me
+        self._identities = identities
+
+    # identities
+
+    def identity_of(self, fingerprint: bytes) -> "Deferred[bytes | None]":
+        """The newest document of a fingerprint, not checked beyond its record."""
+        if not self._node.running:
+            return succeed(None)
+        found = self._node.get(IDENTITY, fingerprint)
+        return found.addCallback(lambda record: record.value if record is not None else None)
+
+    def put_identity(self, document: IdentityDocument) -> "Deferred[Any]":
+        """My document."""
+        return self._node.put(IDENTITY, document.fingerprint, document.revision, document.xml, DAYS * DAY)
+
+    # addresses
+
+    def put_addresses(self, signed: Signed) -> "Deferred[Any]":
+        """My addresses record."""
+        record = DeviceAddresses.from_body(signed.body)
+        subject = record.owner + record.device
+        return self._node.put(
+            DeviceAddresses.KIND, subject, record.time, signed.to_bytes(), ADDRESSES_DAYS * DAY
+        )  # fmt: skip
+
+    async def addresses_of(self, document: IdentityDocument) -> list[str]:
+        """Where the devices of an identity that are not revoked may be reached."""
+        found: list[str] = []
+        for device in document.devices:
+            if device.revoked is None:
+                record = await self._node.get(DeviceAddresses.KIND, document.fingerprint + device.id)
+                if record is not None:
+                    signed = Signed.from_bytes(record.value, DeviceAddresses.KIND)
+                    found += DeviceAddresses.from_body(signed.body).addresses
+        return list(dict.fromkeys(found))
+
+    async def resolve(self, fingerprint: bytes) -> list[str]:
+        """Where a peer may be reached, by its newest document, which the cache takes over."""
+        if not self._node.running:
+            return []
+        record = await self._node.get(IDENTITY, fingerprint)
+        newer = _document(record.value) if record is not None else None
+        if newer is not None and newer.fingerprint == fingerprint:
+            self._identities.accept(newer)
+        document = self._identities.get(fingerprint)
+        return await self.addresses_of(document) if document is not None else []
+
+    # families
+
+    def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
+        """My family record."""
+        return self._node.put(Family.KIND, family.customer, family.revision, signed.to_bytes(), DAYS * DAY)
+
+    def family_record(self, customer: bytes) -> "Deferred[Any]":
+        """A customer's whole record with the family inside, or None: for who keeps it alive."""
+        return self._node.get(Family.KIND, customer)
+
+    def put_again(self, raw: bytes) -> "Deferred[Any]":
+        """Store a record of somebody who is away again, byte for byte."""
+        return self._node.put_raw(raw)
+
+    # heads of logs
+
+    def put_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
+        """How far a log of mine has come."""
+        return self._node.put(Head.KIND, head.owner + head.device, head.sequence, signed.to_bytes(), DAYS * DAY)
+
+    async def heads_of(self, devices: Iterable[bytes]) -> list[Head]:
+        """Heads of my logs, those that can be read."""
+        heads: list[Head] = []
+        for device in devices:
+            try:
+                record = await self._node.get(Head.KIND, self._me.fingerprint + device)
+                if record is not None:
+                    heads.append(Head.from_body(Signed.from_bytes(record.value, Head.KIND).body))
+            except WireError as error:
+                self.log.warn("a head in the DHT cannot be read: {error}", error=error)
+        return heads
+
+
+def _document(raw: bytes) -> IdentityDocument | None:
+    """A document of the hash table; None for one that cannot be read."""
+    try:
+        return IdentityDocument.parse(raw)
+    except WireError:
+        return None

@@ -1,0 +1,34 @@
+"""The room of the hash table: this machine's node of it, and what is kept there."""
+
+from twisted.internet.defer import Deferred
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.dht.directory import Directory
+from bitdust.dht.node import DHTNode
+from bitdust.dht.seeds import Seed
+from bitdust.surroundings import Surroundings
+
+
+class DHTRoom:
+    """The node lives as long as the process; `use_my_device` before a start puts it under the device key of now."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        me, world = around.me, around.world
+        self._passing = DeviceKey.generate(world.entropy)
+        self.node = DHTNode(world, self._passing, around.registry, world.home / "dht.db", around.events)
+        self.node.my_info(lambda: me.addresses_record() if me.present and me.addresses else None)
+        self.directory = Directory(self.node, me, around.identities)
+        self.more_seeds: list[Seed] = []
+        """Nodes that a key file names, beside those of the settings."""
+
+    def use_my_device(self) -> "Deferred[None]":
+        """Be the node of my device; without an identity that of a passing key, to look things up."""
+        me = self._around.me
+        if not me.present:
+            return self.node.use_device(self._passing)
+        return self.node.use_device(me.device, me.master.public.spki, me.certificate)
+
+    def close(self) -> None:
+        """The process ends: the machine comes to its end too."""
+        self.node.connector.send("shutdown")

@@ -1,0 +1,33 @@
+"""The rooms of one node: what the assembly builds, services start and stop, and the API shows."""
+
+from attrs import frozen
+
+from bitdust.customers.room import CustomersRoom
+from bitdust.dht.room import DHTRoom
+from bitdust.events import Consumers
+from bitdust.identity.room import IdentityRoom
+from bitdust.peers.room import PeersRoom
+from bitdust.recovery import KeyFileHints, Recovery
+from bitdust.space import Space
+from bitdust.storage.storage import Storage
+from bitdust.suppliers.room import SuppliersRoom
+from bitdust.surroundings import Connected
+from bitdust.transport.gateway import Gateway
+
+
+@frozen
+class Rooms:
+    """Each service takes what its duty names, when it is made."""
+
+    around: Connected
+    consumers: Consumers
+    identity: IdentityRoom
+    gateway: Gateway
+    dht: DHTRoom
+    peers: PeersRoom
+    suppliers: SuppliersRoom
+    customers: CustomersRoom
+    storage: Storage
+    space: Space
+    recovery: Recovery
+    key_file_hints: KeyFileHints
