@@ -166,13 +166,10 @@ class StorePiece(Job):
 
 
 class PieceIntake:
-    """One piece on its way in: `write` its bytes, then `store` or `abort`; ``ended`` is called once, at the end.
-
-    Without a ``writer`` the piece is stored already, and its bytes go nowhere.
-    """
+    """One piece on its way in: `write` its bytes, then `store` or `abort`; ``ended`` is called once, at the end."""
 
     def __init__(
-        self, shelf: Shelf, piece: IncomingPiece, writer: PieceWriter | None, ended: Callable[[], object]
+        self, shelf: Shelf, piece: IncomingPiece, writer: PieceWriter, ended: Callable[[], object]
     ) -> None:
         self._shelf = shelf
         self._piece = piece
@@ -181,12 +178,10 @@ class PieceIntake:
 
     def write(self, data: memoryview) -> "Deferred[None] | None":
         """See `PieceWriter.write`."""
-        return self._writer.write(data) if self._writer is not None else None
+        return self._writer.write(data)
 
     def store(self) -> "Deferred[Usage]":
         """Fires when the piece is on the disk for good; fails with a `BitDustError`, and then nothing of it is left."""
-        if self._writer is None:
-            return self._shelf.commits.change(lambda database: usage(database, self._piece.name.customer))
         return shielded(Deferred.fromCoroutine(self._store(self._writer)))
 
     async def _store(self, writer: PieceWriter) -> Usage:
@@ -207,7 +202,7 @@ class PieceIntake:
 
     def abort(self) -> "Deferred[None]":
         """The sender stopped in the middle: forget the piece and its temporary file."""
-        return succeed(None) if self._writer is None else shielded(Deferred.fromCoroutine(self._abort(self._writer)))
+        return shielded(Deferred.fromCoroutine(self._abort(self._writer)))
 
     async def _abort(self, writer: PieceWriter) -> None:
         try:

@@ -59,11 +59,13 @@ class Pieces:
         return sum(size for key, size in self._coming.items() if key[0] == customer)
 
     def receive(self, database: sqlite3.Connection, name: PieceName, record: PackRecord, signed: bytes) -> PieceIntake:
-        """Begin to take a piece of a verified record. Raises no-contract, no-space, conflict, busy."""
+        """Begin to take a piece of a verified record. Raises no-contract, no-space, conflict, busy.
+
+        One that is kept already is taken again and replaces what is there: its owner sends it again because the answer
+        was lost, or because what came back was not what was stored.
+        """
         now = usage(database, name.customer)
         known = self._known(database, name, record)
-        if known is PieceCondition.KEPT:
-            return PieceIntake(self._shelf, IncomingPiece(name, 0, signed), None, lambda: None)
         if name.key in self._coming:
             raise BitDustError("busy", "this piece is already on its way over another stream")
         size = record.piece_size

@@ -306,6 +306,22 @@ class PieceTests(ShopCase):
         self.assertEqual(self.shop.put(ALICE, pack).fields["used"], 500)
         self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
 
+    def test_a_kept_piece_is_replaced_by_what_its_owner_sends_again(self) -> None:
+        """A piece that the disk has changed, unnoticed, is whole again after its owner has sent it once more."""
+        pack = Pack(ALICE, 1)
+        self.shop.put(ALICE, pack)
+        path = self.folder / files(self.folder)[0]
+        path.write_bytes(b"?" + path.read_bytes()[1:])
+        self.assertEqual(self.shop.put(ALICE, pack).fields["used"], 500)
+        self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
+
+    def test_a_kept_piece_outlives_a_bad_one_in_its_place(self) -> None:
+        """Bytes that do not fit the root are refused for a piece that is kept as well, and what is there stays."""
+        pack = Pack(ALICE, 1)
+        self.shop.put(ALICE, pack)
+        self.assertEqual(self.shop.put(ALICE, pack, 0, bytes(len(pack.pieces[0]))).code, "bad-piece")
+        self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
+
     def test_reading_again_finds_damage(self) -> None:
         """The tester's walk reads every piece, marks a flipped bit as damage and a repaired piece as kept."""
         for number in range(3):
