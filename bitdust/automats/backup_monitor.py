@@ -24,42 +24,46 @@ class BackupMonitor(Machine):
     """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks.
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
-    an hour of rebuilding has not mended is mended in the next rounds, so that lists stay true and cleaning goes on.
+    was found to be bad is made again at once. A part of the round that fails or takes too long does not keep the next
+    one from its turn.
     """
 
     table = """
-      # state     event              guard  next        actions
-      AT_STARTUP  init               -      READY       -
-      READY       sync               -      LIST_FILES  list_files
-      READY       suppliers-changed  -      PAUSE       -
-      READY       deleted            -      SETTLING    -
-      READY       timer-10min        -      LIST_FILES  list_files
-      PAUSE       timer-5sec         -      LIST_FILES  list_files
-      PAUSE       sync               -      LIST_FILES  list_files
-      SETTLING    timer-3sec         -      CLEANING    clean
-      SETTLING    sync               -      LIST_FILES  list_files
-      SETTLING    suppliers-changed  -      PAUSE       -
-      LIST_FILES  listed             -      REBUILDING  rebuild
-      LIST_FILES  failed             -      READY       -
-      LIST_FILES  timer-1hour        -      READY       -
-      REBUILDING  rebuilt            -      CLEANING    clean
-      REBUILDING  sync               -      LIST_FILES  list_files
-      REBUILDING  failed             -      CLEANING    clean
-      REBUILDING  timer-1hour        -      CLEANING    clean
-      CLEANING    cleaned            -      READY       -
-      CLEANING    sync               -      LIST_FILES  list_files
-      CLEANING    deleted            -      SETTLING    -
-      CLEANING    timer-1min         -      READY       -
-      CLEANING    failed             -      READY       -
-      *           shutdown           -      CLOSED      -
+      # state      event              guard  next        actions
+      AT_STARTUP   init               -      READY       -
+      READY        sync               -      LIST_FILES  list_files
+      READY        suppliers-changed  -      PAUSE       -
+      READY        deleted            -      SETTLING    -
+      READY        damaged            -      REBUILDING  rebuild
+      READY        timer-10min        -      LIST_FILES  list_files
+      PAUSE        timer-5sec         -      LIST_FILES  list_files
+      PAUSE        sync               -      LIST_FILES  list_files
+      SETTLING     timer-3sec         -      CLEANING    clean
+      SETTLING     sync               -      LIST_FILES  list_files
+      SETTLING     damaged            -      REBUILDING  rebuild
+      SETTLING     suppliers-changed  -      PAUSE       -
+      LIST_FILES   listed             -      REBUILDING  rebuild
+      LIST_FILES   failed             -      REBUILDING  rebuild
+      LIST_FILES   timer-10min        -      REBUILDING  rebuild
+      REBUILDING   rebuilt            -      CLEANING    clean
+      REBUILDING   sync               -      LIST_FILES  list_files
+      REBUILDING   failed             -      CLEANING    clean
+      REBUILDING   timer-1hour        -      CLEANING    clean
+      CLEANING     cleaned            -      READY       -
+      CLEANING     sync               -      LIST_FILES  list_files
+      CLEANING     deleted            -      SETTLING    -
+      CLEANING     damaged            -      REBUILDING  rebuild
+      CLEANING     timer-1min         -      READY       -
+      CLEANING     failed             -      READY       -
+      *            shutdown           -      CLOSED      -
     """
     ignore = """
-      AT_STARTUP  sync suppliers-changed deleted listed rebuilt cleaned failed
+      AT_STARTUP  sync suppliers-changed deleted damaged listed rebuilt cleaned failed
       READY       init listed rebuilt cleaned failed
-      PAUSE       init suppliers-changed deleted listed rebuilt cleaned failed
+      PAUSE       init suppliers-changed deleted damaged listed rebuilt cleaned failed
       SETTLING    init deleted listed rebuilt cleaned failed
-      LIST_FILES  init sync suppliers-changed deleted rebuilt cleaned
-      REBUILDING  init suppliers-changed deleted listed cleaned
+      LIST_FILES  init sync suppliers-changed deleted damaged rebuilt cleaned
+      REBUILDING  init suppliers-changed deleted damaged listed cleaned
       CLEANING    init suppliers-changed listed rebuilt
     """
     initial = "AT_STARTUP"

@@ -168,9 +168,7 @@ class StorePiece(Job):
 class PieceIntake:
     """One piece on its way in: `write` its bytes, then `store` or `abort`; ``ended`` is called once, at the end."""
 
-    def __init__(
-        self, shelf: Shelf, piece: IncomingPiece, writer: PieceWriter, ended: Callable[[], object]
-    ) -> None:
+    def __init__(self, shelf: Shelf, piece: IncomingPiece, writer: PieceWriter, ended: Callable[[], object]) -> None:
         self._shelf = shelf
         self._piece = piece
         self._writer = writer

@@ -24,6 +24,7 @@ from bitdust.storage.log.outdated import start_over
 from bitdust.storage.log.replica import Index
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
+from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.local_copies import Copies
 from bitdust.storage.pieces.locations import Sources
@@ -74,7 +75,8 @@ class Core:
             world, registry, self.catalog, self.spool, me, ports, self._keeps_local, self._most_at_once
         )
         self.holding = Holding(world, self.catalog, self.spool, self.coding, self.packer, self.motion, me, ports)
-        self.fetcher = Fetcher(world, registry, ports)
+        self.bad_pieces = BadPieces(world, self.catalog, events, ports)
+        self.fetcher = Fetcher(world, registry, ports, self.bad_pieces)
         self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
         self.log_writer = LogWriter(world, self.catalog, me)
         self.rows = RowReader(world, self.catalog)
@@ -82,7 +84,7 @@ class Core:
         self.index = Index(world, registry, self.catalog, me, events, ports)
         self.compactor = Compactor(world, self.catalog, me, self.index, self.log_writer)
         self.ring = Ring(world, registry, me, events, ports)
-        self.listing = Listing(world, registry, self.catalog, self.spool, events, ports)
+        self.listing = Listing(registry, self.catalog, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
         self.sources = Sources(self.catalog, ports, self.motion, self.copies)
         self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.index, self.spool, me, ports)
@@ -97,7 +99,7 @@ class Core:
         """Who tells whom."""
         self.motion.on_stall = self.holding.tell
         self.holding.copies = self.copies.of_living
-        self.listing.on_piece = self.holding.piece_kept
+        self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
         self.log_writer.on_entry = self.index.new_entry
         self.index.on_ack = self._acked
         self.index.say_again = self.log_writer.write
@@ -123,6 +125,7 @@ class Core:
     async def open(self) -> None:
         """Open the catalog and look what a crash has left."""
         await self.catalog.open()
+        self.bad_pieces.open()
         await self.holding.open()
         self.motion.start()
         self.suppliers_changed()

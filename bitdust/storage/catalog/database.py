@@ -59,6 +59,9 @@ CREATE TABLE IF NOT EXISTS local_paths(path TEXT PRIMARY KEY, source BLOB NOT NU
 CREATE INDEX IF NOT EXISTS local_paths_by_source ON local_paths(source);
 CREATE TABLE IF NOT EXISTS downloads(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, path TEXT NOT NULL,
   version TEXT NOT NULL, destination BLOB NOT NULL, policy TEXT NOT NULL, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS bad_pieces(pack BLOB, number INT, supplier BLOB, PRIMARY KEY(pack, number, supplier))
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS distrust(supplier BLOB PRIMARY KEY, count INT NOT NULL, time INT NOT NULL) WITHOUT ROWID;
 """
 
 

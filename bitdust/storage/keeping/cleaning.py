@@ -182,7 +182,9 @@ class Cleaner:
 
 
 def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -> None:
-    database.executemany("DELETE FROM pieces WHERE pack=? AND supplier=?", ((pack, supplier) for pack in packs))
+    rows = [(pack, supplier) for pack in packs]
+    database.executemany("DELETE FROM pieces WHERE pack=? AND supplier=?", rows)
+    database.executemany("DELETE FROM bad_pieces WHERE pack=? AND supplier=?", rows)
 
 
 def _parts(names: Iterable[Any], size: int = AT_ONCE) -> Iterator[list[Any]]:

@@ -2,11 +2,12 @@
 
 A supplier's word can only make the node more careful or save it work: a piece that it lists is checked against its
 root when it is fetched, and a piece that it does not list counts as missing from then on. It speaks for the pieces of
-its own place alone: what waits here for others does not go because one supplier says that it has everything.
+its own place alone; what waits here goes on waiting until it was acknowledged, and what this supplier gave back as
+something else is not there because it lists it.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, frozen
@@ -18,8 +19,8 @@ from bitdust.automats.list_files_orator import ListFilesOrator
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
-from bitdust.storage.pieces.spool import Spool
-from bitdust.storage.ports import Events, Ports, StorageWorld
+from bitdust.storage.pieces.bad_pieces import count_kept, is_bad
+from bitdust.storage.ports import Events, Ports
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PieceRef
@@ -51,16 +52,11 @@ class Listing:
 
     log = Logger()
 
-    def __init__(
-        self, world: StorageWorld, registry: Registry, catalog: Catalog, spool: Spool, events: Events, ports: Ports
-    ) -> None:
-        self._world = world
+    def __init__(self, registry: Registry, catalog: Catalog, events: Events, ports: Ports) -> None:
         self._catalog = catalog
-        self._spool = spool
         self._events = events
         self._ports = ports
         self._heard: dict[bytes, Comparison] = {}
-        self.on_piece: Callable[[PieceRef, bytes], None] = lambda piece, supplier: None
         self.machine = ListFilesOrator(registry, self)
 
     def stop(self) -> None:
@@ -102,9 +98,6 @@ class Listing:
         held = await self._list(supplier)
         place = self._place(supplier)
         found, lost = await self._catalog.change(lambda database: compare(database, supplier, place, before, held))
-        for piece in found:
-            await self._world.run_in_thread(self._spool.remove, piece.pack, piece.index)
-            self.on_piece(piece, supplier)
         if lost:
             self.log.warn("supplier {s} has lost {count} pieces", s=supplier.hex()[:16], count=lost)
         return Comparison(len(found), lost)
@@ -148,11 +141,10 @@ def kept_by(database: sqlite3.Connection, supplier: bytes) -> Held:
 def compare(
     database: sqlite3.Connection, supplier: bytes, place: Place | None, before: Held, held: Held
 ) -> tuple[list[PieceRef], int]:
-    """Inside a transaction: note what a supplier holds; pieces that waited for it, and how many it has lost.
+    """Inside a transaction: note what a supplier holds; pieces that it has after all, and how many it has lost.
 
     ``before`` is what it had acknowledged before it was asked: what it acknowledged meanwhile may be missing in its
-    answer, and is not lost. A piece that somebody has who leaves its place is there to be read, but one that waits for
-    the successor goes on waiting.
+    answer, and is not lost.
     """
     lost = before - held
     database.executemany(
@@ -186,9 +178,10 @@ def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier:
         return False
     if row[1] <= PackState.HELD and (place is None or number != place.position):
         return False
-    leaves = place is None or place.leaves
     known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
-    if known is not None and (known[0] == PieceState.KEPT or (leaves and known[0] == PieceState.WAITING)):
+    if known is not None and known[0] in (PieceState.KEPT, PieceState.WAITING):
+        return False
+    if is_bad(database, pack, number, supplier):
         return False
     size = "coalesce((SELECT size FROM pieces WHERE pack=? AND number=?), 0)"
     database.execute(
@@ -196,11 +189,3 @@ def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier:
         (pack, number, pack, number, PieceState.KEPT, supplier),
     )
     return bool(row[1] <= PackState.HELD)
-
-
-def count_kept(database: sqlite3.Connection, pack: bytes) -> None:
-    """Make ``packs.acked`` true again."""
-    database.execute(
-        "UPDATE packs SET acked=(SELECT count(*) FROM pieces WHERE pack=? AND state=?) WHERE pack=?",
-        (pack, PieceState.KEPT, pack),
-    )

@@ -44,6 +44,10 @@ class Monitor:
         """Something may have lost its last use."""
         self.machine.send("deleted")
 
+    def damaged(self) -> None:
+        """A piece was found to be bad."""
+        self.machine.send("damaged")
+
     # the machine's port
 
     def list_files(self) -> "Deferred[Any]":

@@ -15,8 +15,8 @@ from bitdust.batching import ThreadQueue
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
-from bitdust.storage.keeping.inventory import count_kept
 from bitdust.storage.packs.erasure import Coders
+from bitdust.storage.pieces.bad_pieces import count_kept
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.locations import Sources
 from bitdust.storage.pieces.queues import Motion

@@ -6,22 +6,21 @@ of it is not waited for: another is asked as well, and the first k good pieces w
 is noted against its supplier and fetched elsewhere.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from attrs import define
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.data_receiver import DataReceiver
 from bitdust.automats.file_down import FileDown
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.merkle import root
+from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.ports import Ports, StorageWorld
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.records import PackRecord
+from bitdust.wire.records import PackRecord, PieceRef
 
 LEAST_PATIENCE = 0.5
 SILENCE = 30.0
@@ -38,7 +37,6 @@ class Pace:
     speed: float = FIRST_SPEED
     asked: int = 0
     suspect: bool = False
-    blamed: int = 0
 
     def expected(self, size: int) -> float:
         """Seconds until a further piece would be here."""
@@ -51,10 +49,6 @@ class Pace:
         self.speed += 0.3 * (speed - self.speed) if size > 16 * 1024 else 0.0
         self.delay += 0.2 * (min(seconds, 5.0) - size / max(self.speed, 1.0) - self.delay)
         self.delay = max(self.delay, 0.001)
-
-    @property
-    def rank(self) -> tuple[bool, int]:
-        return (self.suspect, self.blamed)
 
 
 class Download:
@@ -122,7 +116,7 @@ class PackFetch:
         self.record = record
         self.most = most
         self.pieces: dict[int, bytes] = {}
-        self._places = places
+        self._places = dict(places)
         self._tried: dict[int, int] = {}
         self._running: dict[int, Download] = {}
         self._round = 0
@@ -149,7 +143,7 @@ class PackFetch:
         if not open_ones:
             return False
         paces = {index: fetcher.pace(self._places[index]) for index in open_ones}
-        best = min(open_ones, key=lambda index: (paces[index].rank, paces[index].expected(size), index))
+        best = min(open_ones, key=lambda index: (fetcher.rank(self._places[index]), paces[index].expected(size), index))
         self._tried[best] = self._round
         download = self._running[best] = Download(self, self._places[best], best)
         fetcher.asked()
@@ -187,7 +181,8 @@ class PackFetch:
         if self.done.called:
             return
         if not fits:
-            self.fetcher.blame(download.supplier, self.record.pack, download.index)
+            self._places.pop(download.index, None)
+            self.fetcher.bad_pieces.note(download.supplier, PieceRef(self.record.pack, download.index))
             self.no_piece(download, BitDustError("bad-piece", "a supplier gave a piece that is not what was stored"))
             return
         self.pieces[download.index] = data
@@ -233,20 +228,22 @@ class PackFetch:
 class Fetcher:
     """I know every supplier's pace and all packs that are being fetched."""
 
-    log = Logger()
-
-    def __init__(self, world: StorageWorld, registry: Registry, ports: Ports) -> None:
+    def __init__(self, world: StorageWorld, registry: Registry, ports: Ports, bad_pieces: BadPieces) -> None:
         self.world = world
         self.registry = registry
         self.ports = ports
         self._paces: dict[bytes, Pace] = {}
         self._packs: list[PackFetch] = []
-        self.on_bad_piece: Callable[[bytes, bytes, int], None] = lambda supplier, pack, index: None
+        self.bad_pieces = bad_pieces
         self.machine = DataReceiver(registry, self)
 
     def pace(self, supplier: bytes) -> Pace:
         """What is known of a supplier."""
         return self._paces.setdefault(supplier, Pace())
+
+    def rank(self, supplier: bytes) -> tuple[bool, int]:
+        """Suppliers with a lower rank are asked first, however slow: those that give, and give what was stored."""
+        return (self.pace(supplier).suspect, self.bad_pieces.count(supplier))
 
     def fetch(
         self, record: PackRecord, places: dict[int, bytes], most: int | None = None
@@ -265,12 +262,6 @@ class Fetcher:
         """A pack is whole, or given up."""
         if pack in self._packs:
             self._packs.remove(pack)
-
-    def blame(self, supplier: bytes, pack: bytes, index: int) -> None:
-        """A supplier gave a piece that does not fit its root."""
-        self.pace(supplier).blamed += 1
-        self.log.warn("supplier {s} gave a wrong piece {i}", s=supplier.hex()[:16], i=index)
-        self.on_bad_piece(supplier, pack, index)
 
     def is_receiving(self) -> bool:
         return any(pack.downloads() for pack in self._packs)

@@ -17,6 +17,7 @@ from bitdust.automats.file_up import FileUp
 from bitdust.automats.kernel import Registry
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PieceState
+from bitdust.storage.pieces.bad_pieces import forget_bad
 from bitdust.storage.pieces.spool import Spool, SpoolError
 from bitdust.storage.ports import Me, Ports, StorageWorld
 from bitdust.wire.packet import Command
@@ -341,4 +342,5 @@ def mark_kept(database: Any, piece: PieceRef, supplier: bytes, keep_data: bool) 
     ).rowcount
     if news:
         database.execute("UPDATE packs SET acked=acked+1 WHERE pack=?", (piece.pack,))
+        forget_bad(database, piece, supplier)
     return bool(news)

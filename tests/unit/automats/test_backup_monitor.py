@@ -11,96 +11,108 @@ class BackupMonitorTests(RowTests):
         super().setUp()
         self.port = self.record(BackupMonitorPort)
         self.machine = BackupMonitor(self.registry, self.port)
+        self.addCleanup(self.machine.send, "shutdown")
+
+    def ready(self) -> None:
         self.drive("init", None, "READY")
 
-    def list_files(self) -> None:
+    def listing(self) -> None:
+        self.ready()
         self.drive("sync", None, "LIST_FILES", LIST)
 
-    def rebuild(self) -> None:
-        self.list_files()
+    def rebuilding(self) -> None:
+        self.listing()
         self.port.succeed("list_files")
         self.asked("REBUILDING", REBUILD)
 
-    def clean(self) -> None:
-        self.rebuild()
+    def cleaning(self) -> None:
+        self.rebuilding()
         self.port.succeed("rebuild")
         self.asked("CLEANING", CLEAN)
 
+    def settling(self) -> None:
+        self.ready()
+        self.drive("deleted", None, "SETTLING")
+
     def test_a_round(self) -> None:
-        """A round lists, rebuilds and cleans."""
-        self.clean()
+        """A round lists, rebuilds and cleans; the next one begins ten minutes after its end."""
+        self.cleaning()
         self.port.succeed("clean")
         self.asked("READY")
-
-    def test_every_ten_minutes(self) -> None:
-        """A round is made every ten minutes."""
         self.passes(600, "LIST_FILES", LIST)
 
-    def test_a_step_that_fails(self) -> None:
-        """A failed list ends the round, a failed rebuilding does not, and the next round is made all the same."""
-        self.list_files()
+    def test_what_fails_does_not_end_the_rounds(self) -> None:
+        """Whatever fails in a round, what comes after it in the round is done all the same."""
+        self.listing()
         self.port.fail("list_files")
-        self.asked("READY")
-        self.rebuild()
+        self.asked("REBUILDING", REBUILD)
         self.port.fail("rebuild")
         self.asked("CLEANING", CLEAN)
         self.port.fail("clean")
         self.asked("READY")
         self.passes(600, "LIST_FILES", LIST)
 
-    def test_a_step_that_takes_long(self) -> None:
-        """Each step is given up in time: the list and rebuilding after an hour, cleaning after a minute."""
-        self.list_files()
-        self.passes(3600, "READY")
-        self.rebuild()
+    def test_what_hangs_does_not_end_the_rounds(self) -> None:
+        """Listing for ten minutes, rebuilding for an hour and cleaning for a minute are given up."""
+        self.listing()
+        self.passes(600, "REBUILDING", REBUILD)
         self.passes(3600, "CLEANING", CLEAN)
         self.passes(60, "READY")
-        self.assertEqual(self.port.cancelled, {"list_files": 1, "rebuild": 1, "clean": 1})
+        self.assertEqual(self.port.waiting(), 0)
 
-    def test_sync(self) -> None:
-        """Whoever asks for a round gets a new one, whatever the old one was doing after its list."""
-        self.rebuild()
-        self.list_files()
-        self.assertEqual(self.port.cancelled, {"rebuild": 1})
-        self.port.succeed("list_files")
-        self.asked("REBUILDING", REBUILD)
+    def test_suppliers_that_come_and_go(self) -> None:
+        """What changes among suppliers settles for five seconds, then a round begins."""
+        self.ready()
+        self.drive("suppliers-changed", None, "PAUSE")
+        self.passes(5, "LIST_FILES", LIST)
+
+    def test_what_was_deleted_settles(self) -> None:
+        """Three seconds after a deletion there is a cleaning."""
+        self.settling()
+        self.passes(3, "CLEANING", CLEAN)
+
+    def test_suppliers_that_change_while_it_settles(self) -> None:
+        """A change among suppliers leads to a whole round."""
+        self.settling()
+        self.drive("suppliers-changed", None, "PAUSE")
+
+    def test_damage(self) -> None:
+        """What was found to be bad is made again at once, and then cleaned, wherever the round is."""
+        self.ready()
+        self.drive("damaged", None, "REBUILDING", REBUILD)
         self.port.succeed("rebuild")
         self.asked("CLEANING", CLEAN)
-        self.list_files()
-        self.assertEqual(self.port.cancelled, {"rebuild": 1, "clean": 1})
-
-    def test_suppliers_change(self) -> None:
-        """When suppliers come or go, the round waits five seconds for the others, unless somebody asks for it."""
-        self.drive("suppliers-changed", None, "PAUSE")
-        self.passes(5, "LIST_FILES", LIST)
-        self.port.fail("list_files")
-        self.asked("READY")
-        self.drive("suppliers-changed", None, "PAUSE")
-        self.list_files()
-
-    def test_deleted(self) -> None:
-        """What was deleted settles for three seconds and is cleaned away without a list."""
+        self.drive("damaged", None, "REBUILDING", REBUILD)
+        self.port.succeed("rebuild")
+        self.port.succeed("clean")
+        self.asked("READY", CLEAN)
         self.drive("deleted", None, "SETTLING")
-        self.passes(3, "CLEANING", CLEAN)
+        self.drive("damaged", None, "REBUILDING", REBUILD)
 
     def test_deleted_while_cleaning(self) -> None:
-        """What is deleted while cleaning settles in its turn, and cleaning begins again."""
-        self.clean()
+        """What is deleted while a cleaning runs gets one of its own."""
+        self.cleaning()
         self.drive("deleted", None, "SETTLING")
-        self.assertEqual(self.port.cancelled, {"clean": 1})
-        self.passes(3, "CLEANING", CLEAN)
 
-    def test_a_round_before_it_has_settled(self) -> None:
-        """A whole round goes before a cleaning that has not begun."""
-        self.drive("deleted", None, "SETTLING")
+    def test_whoever_asks_gets_a_round(self) -> None:
+        """A round that is asked for begins at once, whatever is waited for or done."""
+        self.ready()
         self.drive("suppliers-changed", None, "PAUSE")
-        self.passes(5, "LIST_FILES", LIST)
-        self.port.fail("list_files")
-        self.asked("READY")
-        self.drive("deleted", None, "SETTLING")
-        self.list_files()
+        self.drive("sync", None, "LIST_FILES", LIST)
+        self.port.succeed("list_files")
+        self.asked("REBUILDING", REBUILD)
+        self.drive("sync", None, "LIST_FILES", LIST)
+        self.port.succeed("list_files")
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", REBUILD, CLEAN)
+        self.drive("sync", None, "LIST_FILES", LIST)
 
-    def test_end(self) -> None:
-        """Shutdown ends it in the middle of a step."""
-        self.rebuild()
+    def test_asked_for_while_it_settles(self) -> None:
+        """A round that is asked for does not wait for what settles."""
+        self.settling()
+        self.drive("sync", None, "LIST_FILES", LIST)
+
+    def test_shutdown(self) -> None:
+        """The end gives up what is being done."""
+        self.cleaning()
         self.ends("shutdown")

@@ -1,0 +1,94 @@
+"""Pieces that came back as something else than what was stored, and the suppliers that gave them.
+
+A piece that was proved bad is missing from then on: it no longer counts as acknowledged, it is made again from others
+and sent again. Until its supplier has acknowledged it once more, a list in which that supplier names it counts for
+nothing. How many bad pieces a supplier has given is remembered for good: others are asked first.
+"""
+
+import sqlite3
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.signal import Signal
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PieceState
+from bitdust.storage.ports import Events, Ports, StorageWorld
+from bitdust.wire.records import PieceRef
+
+
+class BadPieces:
+    """I note them. ``found`` is emitted when one has become missing in the catalog."""
+
+    log = Logger()
+
+    def __init__(self, world: StorageWorld, catalog: Catalog, events: Events, ports: Ports) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._events = events
+        self._ports = ports
+        self._counts: dict[bytes, int] = {}
+        self.found: Signal[[PieceRef]] = Signal()
+
+    def open(self) -> None:
+        """Read what earlier runs have found out."""
+        rows = self._catalog.read.execute("SELECT supplier, count FROM distrust")
+        self._counts = {bytes(supplier): count for supplier, count in rows}
+
+    def count(self, supplier: bytes) -> int:
+        """How many bad pieces a supplier has given."""
+        return self._counts.get(supplier, 0)
+
+    def note(self, supplier: bytes, piece: PieceRef) -> "Deferred[None]":
+        """A supplier gave a piece that does not fit its root; fires when that is written down."""
+        self._counts[supplier] = self.count(supplier) + 1
+        name = supplier.hex()[:16]
+        self.log.warn("supplier {s} gave a bad piece {i} of pack {p}", s=name, i=piece.index, p=piece.pack.hex()[:16])
+        now = int(self._world.wall())
+        noting = self._catalog.change(lambda database: mark_bad(database, piece, supplier, now))
+        noting.addCallback(self._noted, supplier, piece)
+        return noting.addErrback(lambda failure: self.log.failure("a bad piece could not be noted", failure))
+
+    def _noted(self, is_missing: bool, supplier: bytes, piece: PieceRef) -> None:
+        idurl, global_id = self._ports.names(supplier)
+        data = {"pack": piece.pack.hex(), "index": piece.index, "idurl": idurl, "global_id": global_id}
+        self._events.send("piece-bad", data)
+        if is_missing:
+            self.found.emit(piece)
+
+
+def mark_bad(database: sqlite3.Connection, piece: PieceRef, supplier: bytes, now: int) -> bool:
+    """Inside a transaction: the piece is missing; False when it was already, or is on its way there again."""
+    database.execute(
+        "INSERT INTO distrust VALUES(?, 1, ?) ON CONFLICT(supplier) DO UPDATE SET count=count+1, time=excluded.time",
+        (supplier, now),
+    )
+    database.execute("INSERT OR REPLACE INTO bad_pieces VALUES(?, ?, ?)", (piece.pack, piece.index, supplier))
+    changed = database.execute(
+        "INSERT INTO pieces VALUES(?, ?, 0, ?, NULL, NULL) ON CONFLICT(pack, number) DO UPDATE"
+        " SET state=excluded.state, supplier=NULL, data=NULL WHERE state=? AND (supplier=? OR supplier IS NULL)",
+        (piece.pack, piece.index, PieceState.MISSING, PieceState.KEPT, supplier),
+    ).rowcount
+    if changed > 0:
+        count_kept(database, piece.pack)
+    return changed > 0
+
+
+def is_bad(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes) -> bool:
+    """Whether a supplier gave this piece back as something else, and has not acknowledged it since."""
+    query = "SELECT 1 FROM bad_pieces WHERE pack=? AND number=? AND supplier=?"
+    return database.execute(query, (pack, number, supplier)).fetchone() is not None
+
+
+def forget_bad(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) -> None:
+    """Inside a transaction: the supplier has acknowledged the piece once more."""
+    values = (piece.pack, piece.index, supplier)
+    database.execute("DELETE FROM bad_pieces WHERE pack=? AND number=? AND supplier=?", values)
+
+
+def count_kept(database: sqlite3.Connection, pack: bytes) -> None:
+    """Inside a transaction: make ``packs.acked`` true again."""
+    database.execute(
+        "UPDATE packs SET acked=(SELECT count(*) FROM pieces WHERE pack=? AND state=?) WHERE pack=?",
+        (pack, PieceState.KEPT, pack),
+    )
