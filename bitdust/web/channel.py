@@ -1,30 +1,31 @@
-"""One connection of a REST client: HTTP/1.1 as Twisted reads it, with a time for everything that a client may take.
+"""One connection of an HTTP client: HTTP/1.1 as Twisted reads it, with a time for everything that a client may take.
 
 A connection may rest for a minute between requests. A request that has begun must have its headers here within half a
-minute and its body within another. Who does not read an answer is asked no further, and is cut off after a minute. Of
-many requests that come at once, some are answered in a turn, so that one client does not hold up the others.
+minute and its body within the time of its dialect. Who does not read an answer is asked no further, and is cut off
+after a minute. Of many requests that come at once, some are answered in a turn, so that one client does not hold up the
+others. Nothing is read while the one who takes a body has no room for more.
 """
 
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 
-from bitdust.api.envelope import failed
 from bitdust.web.connections import Connections
+from bitdust.web.deadline import Deadline
+from bitdust.web.dialect import Limits, Reply
 from bitdust.web.guard import Refusal
-from bitdust.web.render import pretty
 
 IDLE_TIMEOUT = 60.0
 HEADERS_TIMEOUT = 30.0
 BODY_TIMEOUT = 30.0
 STALLED_TIMEOUT = 60.0
+PROGRESS = 1 << 14
+"""Bytes of a body without a limit that give their client another `STALLED_TIMEOUT`."""
 AT_ONCE = 16
 ENDLESS_BODY = 4 << 20
-JSON_HEADERS = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
-
 
 BAD_REQUEST = Refusal(400, "bad-request", "this is no HTTP/1.1 request that the node can read")
 LONG_LINE = Refusal(431, "too-large", "the address or a header of the request is too long; put arguments into the body")
@@ -39,6 +40,9 @@ class ChannelOwner(Protocol):
     @property
     def channels(self) -> "Connections[ApiChannel]": ...
 
+    def refusal(self, refusal: Refusal) -> Reply:
+        """How to refuse what is no request."""
+
     def __call__(self, channel: "ApiChannel") -> Any:
         """The reader of one request."""
 
@@ -52,15 +56,17 @@ class ApiChannel(HTTPChannel):
         self._base.__init__()
         self._owner = owner
         self._clock = owner.clock
+        self._reading = Deadline(owner.clock, self._overdue)
+        self._writing = Deadline(owner.clock, self.break_off)
         self.timeOut: Any = IDLE_TIMEOUT
         self.requestFactory = owner
         self._arriving = False
+        self._streamed: int | None = None
+        self._held = False
         self._answered = 0
         self._unread: Any = None
         self._swallowed: int | None = None
-        self._due = 0.0
-        self._timer: Any = None
-        self._pause: Any = None
+        self._pause: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """Count it."""
@@ -71,10 +77,11 @@ class ApiChannel(HTTPChannel):
         """Count it no more."""
         self._owner.channels.closed(self)
         self._base.connectionLost(reason)
-        for call in (self._timer, self._pause):
-            if call is not None:
-                call.cancel()
-        self._timer = self._pause = None
+        self._reading.stop()
+        self._writing.stop()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of requests, or the rest of one that was turned away."""
@@ -97,66 +104,116 @@ class ApiChannel(HTTPChannel):
         """Between two requests; None while one of them is answered."""
         before, self.timeOut = self.timeOut, period
         if period is not None:
-            self._give(period)
+            self._reading.set(period)
+        else:
+            self._reading.clear()
         return before
 
     def resetTimeout(self) -> None:
         """Bytes have come: those that begin a request start its time, those that follow do not make it longer."""
         if not self._arriving and self.timeOut is not None:
             self._arriving = True
-            self._give(HEADERS_TIMEOUT)
+            self._reading.set(HEADERS_TIMEOUT)
 
-    def allHeadersReceived(self) -> None:
-        """The body may take its own time."""
-        self._give(BODY_TIMEOUT)
-        self._base.allHeadersReceived()
+    def body_begins(self, limits: Limits) -> None:
+        """The headers are here; the body may take its own time."""
+        self._streamed = 0 if limits.body is None else None
+        self._reading.set(min(limits.seconds, BODY_TIMEOUT) if limits.body is not None else STALLED_TIMEOUT)
+
+    def body_goes_on(self, size: int) -> None:
+        """Bytes of a body have come; where it has no limit, enough of them give their client more time."""
+        if self._streamed is not None:
+            self._streamed += size
+            if self._streamed >= PROGRESS:
+                self._streamed = 0
+                self._reading.set(STALLED_TIMEOUT)
 
     def allContentReceived(self) -> None:
         """The request is whole."""
         self._arriving = False
+        self._streamed = None
         self._base.allContentReceived()
 
-    def _give(self, seconds: float) -> None:
-        """Set no timer for each request: one that runs looks when it is due, and again."""
-        self._due = self._clock.seconds() + seconds
-        if self._timer is None:
-            self._timer = self._clock.callLater(min(seconds, HEADERS_TIMEOUT, BODY_TIMEOUT), self._look)
+    def _overdue(self) -> None:
+        self.break_off() if self._arriving else self._base.timeoutConnection()
 
-    def _look(self) -> None:
-        self._timer = None
-        if self.timeOut is None:
-            return
-        left = self._due - self._clock.seconds()
-        if left > 0:
-            self._timer = self._clock.callLater(min(left, HEADERS_TIMEOUT, BODY_TIMEOUT), self._look)
-        else:
-            self.break_off() if self._arriving else self._base.timeoutConnection()
+    # reading, as fast as the body is taken
+
+    def hold(self) -> None:
+        """Read no more for now; the client is not to blame for that time."""
+        self._held = True
+        self._reading.clear()
+        self._networkProducer.pauseProducing()
+
+    def release(self) -> None:
+        """Read on."""
+        self._held = False
+        if self._arriving:
+            self._reading.set(STALLED_TIMEOUT)
+        if not self._waitingForTransport or self._streamed is not None:
+            self._networkProducer.resumeProducing()
 
     # requests
+
+    @property
+    def request_line(self) -> tuple[bytes, bytes, bytes]:
+        """Verb, target and version of the request that has begun."""
+        base: Any = self
+        return base._command, base._path, base._version
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has not read what was sent."""
+        return bool(self._waitingForTransport)
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:
         """HTTP/1.1 stays open unless the client says close; HTTP/1.0 does not."""
         words = b" ".join(request.headers.get(b"Connection", ())).lower().replace(b",", b" ").split()
         return version == b"HTTP/1.1" and b"close" not in words
 
+    def _send100Continue(self) -> None:
+        """Ask for a body only where somebody takes it."""
+        requests: Any = self.requests
+        if requests and requests[-1].invites_body():
+            self._base._send100Continue()
+
     def requestDone(self, request: Any) -> None:
         """Go on with the next request: after some of them in a later turn, and not before the client has read."""
         self._answered += 1
         if self._waitingForTransport:
             self._unread = request
-            self._arriving, self.timeOut = True, STALLED_TIMEOUT
-            self._give(STALLED_TIMEOUT)
         elif self._answered < AT_ONCE:
             self._base.requestDone(request)
         else:
             self._pause = self._clock.callLater(0, self._go_on, request)
 
+    def write(self, data: bytes) -> None:
+        """Bytes of an answer."""
+        self._network.write(data)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume who makes an answer."""
+        self._base.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """The answer is made."""
+        self._base.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """The client does not read: write no more, and where nobody takes a body, read no more."""
+        self._writing.set(STALLED_TIMEOUT)
+        self._base.pauseProducing()
+        if self._streamed is not None and not self._held:
+            self._networkProducer.resumeProducing()
+
     def resumeProducing(self) -> None:
         """The client has read what was sent."""
+        self._writing.clear()
         self._base.resumeProducing()
+        if self._held:
+            self._networkProducer.pauseProducing()
         request, self._unread = self._unread, None
         if request is not None:
-            self._arriving, self.timeOut = False, None
             self._pause = self._clock.callLater(0, self._go_on, request)
 
     def _go_on(self, request: Any) -> None:
@@ -164,28 +221,38 @@ class ApiChannel(HTTPChannel):
         self._answered = 0
         self._base.requestDone(request)
 
+    # the end
+
     def lineLengthExceeded(self, line: bytes) -> None:
         """An address or header that is too long."""
-        self.turn_away(LONG_LINE)
+        self.turn_away(self._owner.refusal(LONG_LINE))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """Twisted's way out of what is not HTTP; too many headers come here as well."""
-        self.turn_away(LONG_LINE if self._receivedHeaderSize > self.totalHeadersSize else BAD_REQUEST)
+        is_long = self._receivedHeaderSize > self.totalHeadersSize
+        self.turn_away(self._owner.refusal(LONG_LINE if is_long else BAD_REQUEST))
 
-    def turn_away(self, refusal: Refusal) -> None:
-        """Answer, say that no more comes, and read on for a while: closing while the client still sends would reset the
-        connection, and the answer would be lost (RFC 9112, 9.6)."""
+    def turn_away(self, reply: Reply) -> None:
+        """Answer, and take nothing more of this client; the body of the answer is bytes."""
         if self._swallowed is not None:
             return
+        body = reply.body if isinstance(reply.body, bytes) else b""
+        head = b"HTTP/1.1 %d %s\r\n" % (reply.status, RESPONSES.get(reply.status, b""))
+        length = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self._network.write(head + reply.headers + length + body)
+        self.swallow()
+
+    def swallow(self) -> None:
+        """Say that no more comes, and read on for a while: closing while the client still sends would reset the
+        connection, and the answer would be lost (RFC 9112, 9.6)."""
         self._swallowed = 0
         self._base.clearLineBuffer()
-        body = pretty(failed(refusal.code, refusal.text) | {"execution": "0.000000"})
-        head = b"HTTP/1.1 %d %s\r\n" % (refusal.status, RESPONSES.get(refusal.status, b""))
-        length = b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self._network.write(head + JSON_HEADERS + length + body)
+        if self._held:
+            self._held = False
+            self._networkProducer.resumeProducing()
         self._network.loseWriteConnection()
         self._arriving, self.timeOut = True, IDLE_TIMEOUT
-        self._give(BODY_TIMEOUT)
+        self._reading.set(BODY_TIMEOUT)
 
     @property
     def is_idle(self) -> bool:

@@ -15,10 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from bitdust.api.methods import TABLE
 from bitdust.config.schema import default_schema
 from bitdust.config.settings import Settings
-from bitdust.web import channel, rest
+from bitdust.web import channel
+from bitdust.web.channel import ENDLESS_BODY
 from bitdust.web.guard import Guard
 from bitdust.web.render import VERY_LONG_LIST, pretty
-from bitdust.web.rest import ENDLESS_BODY, MAX_BODY
+from bitdust.web.rest import MAX_BODY
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext
@@ -366,7 +367,7 @@ class ConnectionTests(RestCase):
 
     async def test_too_many_connections(self) -> None:
         """Beyond the limit a new connection is refused while all others have calls in work."""
-        self.patch(rest, "MAX_CONNECTIONS", 1)
+        self.server.listeners.answering["rest"]._most = 1
         waiting = await self.connect()
         waiting.transport.write(
             f"GET /event/listen/me/v1 HTTP/1.1\r\nHost: localhost\r\napi_secret: {self.secret}\r\n\r\n".encode()
@@ -454,7 +455,7 @@ class ServerTests(RestCase):
         try:
             raw = await connectProtocol(TCP6ClientEndpoint(reactor, "::1", self.ports["rest"]), Raw())
         except ConnectError:
-            self.assertEqual(len(self.server._listening), 2)
+            self.assertEqual(len(self.server.listeners._bound), 2)
             return
         raw.transport.write(
             f"GET /p/h HTTP/1.0\r\nHost: [::1]:{self.ports['rest']}\r\napi_secret: {self.secret}\r\n\r\n".encode()

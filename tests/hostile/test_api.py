@@ -15,8 +15,9 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.methods import TABLE
+from bitdust.web.engine import MAX_CONNECTIONS
 from bitdust.web.guard import Guard
-from bitdust.web.rest import MAX_CONNECTIONS, RestApi, RestFactory
+from bitdust.web.server import rest_engine
 from bitdust.world import local_addresses
 from tests.api.fakes import FakeContext
 from tests.api.test_rest import Raw, RestCase
@@ -25,7 +26,7 @@ from tests.api.test_rest import Raw, RestCase
 class ReachTests(RestCase):
     async def test_only_loopback_listens(self) -> None:
         """From the address that the network knows, nothing answers."""
-        self.assertEqual({port.getHost().host for port in self.server._listening} - {"127.0.0.1", "::1"}, set())
+        self.assertEqual({port.getHost().host for port in self.server.listeners._bound} - {"127.0.0.1", "::1"}, set())
         for address in local_addresses():
             if address.startswith("127.") or ":" in address:
                 continue
@@ -82,7 +83,7 @@ class ReachTests(RestCase):
         """More silent connections than are allowed at once do not keep others from their answers: the oldest go."""
         silent = [await self.connect() for _ in range(MAX_CONNECTIONS + 20)]
         self.assertEqual((await self.ask("GET", "/process/health/v1"))[0], 200)
-        self.assertLessEqual(len(self.server._rest.channels), MAX_CONNECTIONS + 1)
+        self.assertLessEqual(len(self.server.listeners.answering["rest"].channels), MAX_CONNECTIONS + 1)
         for raw in silent:
             raw.transport.abortConnection()
             await raw.ended
@@ -98,7 +99,7 @@ class GarbageTests(SynchronousTestCase):
     def talk(self, data: bytes) -> bytes:
         """What is answered to some bytes."""
         guard = Guard(self.clock, b"s" * 32, list, list)
-        factory = RestFactory(self.clock, RestApi(self.context, TABLE, guard))
+        factory = rest_engine(self.context, TABLE, guard)
         channel = factory.buildProtocol(None)
         transport = StringTransport()
         transport.abortConnection = transport.loseWriteConnection = transport.loseConnection

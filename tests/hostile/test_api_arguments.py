@@ -25,7 +25,7 @@ from bitdust.testing.grid import SEED_HOST, Grid
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard
 from bitdust.web.listening import Models
-from bitdust.web.rest import RestApi, RestFactory
+from bitdust.web.server import rest_engine
 from bitdust.web.websocket import ApiSocket, SocketApi
 from tests.api.fakes import FakeContext
 
@@ -95,7 +95,7 @@ class Client:
         self.context = context
         self.clock = clock
         self.guard = Guard(clock, SECRET, list, list)
-        self.rest = RestFactory(clock, RestApi(context, TABLE, self.guard))
+        self.rest = rest_engine(context, TABLE, self.guard)
         self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), Models(context), most=64)
 
     def ask(self, verb: bytes, target: bytes, body: bytes = b"") -> "Answer":

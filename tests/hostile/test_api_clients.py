@@ -15,8 +15,9 @@ from bitdust.api.methods import TABLE
 from bitdust.testing.network import MemoryNetwork
 from bitdust.web import channel
 from bitdust.web.channel import BODY_TIMEOUT, HEADERS_TIMEOUT, IDLE_TIMEOUT, STALLED_TIMEOUT
+from bitdust.web.engine import MAX_CONNECTIONS
 from bitdust.web.guard import Guard
-from bitdust.web.rest import MAX_CONNECTIONS, RestApi, RestFactory
+from bitdust.web.server import rest_engine
 from tests.api.fakes import FakeContext
 from tests.api.test_rest import Raw, RestCase
 
@@ -58,7 +59,7 @@ class MemoryCase(SynchronousTestCase):
         self.network.latency = 0.001
         self.context = FakeContext(self.clock, self.mktemp())
         guard = Guard(self.clock, SECRET, list, list)
-        self.rest = RestFactory(self.clock, RestApi(self.context, TABLE, guard))
+        self.rest = rest_engine(self.context, TABLE, guard)
         self.network.host("10.0.0.1").server(8180).listen(self.rest)
         self.wires: list[Wire] = []
 
@@ -351,7 +352,7 @@ class SocketTests(RestCase):
         await self.health(good)
         good.transport.loseConnection()
         await good.ended
-        while len(self.server._rest.channels):
+        while len(self.server.listeners.answering["rest"].channels):
             await deferLater(reactor, 0)
         self.assertLessEqual(len(os.listdir("/proc/self/fd")), before)
 
@@ -369,6 +370,6 @@ class SocketTests(RestCase):
         for raw in wires:
             raw.transport.abortConnection()
             await raw.ended
-        while len(self.server._rest.channels):
+        while len(self.server.listeners.answering["rest"].channels):
             await deferLater(reactor, 0)
         self.assertEqual(len(self.context.consumers._waiting), 0)
