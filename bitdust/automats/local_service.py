@@ -40,47 +40,39 @@ class LocalService(Machine):
     """Carries one service through its life, dependents first when it stops, with a reason whenever it is not ON."""
 
     table = """
-      # state         event                   guard          next           actions
-      OFF             start                   is_missing     NOT_INSTALLED  report_not_installed
-      OFF             start                   lacks_needs    DEPENDS_OFF    report_depends_off
-      OFF             start                   -              STARTING       start_service
-      OFF             retry                   is_missing     NOT_INSTALLED  report_not_installed
-      OFF             retry                   lacks_needs    DEPENDS_OFF    report_depends_off
-      OFF             retry                   -              STARTING       start_service
-      OFF             stop                    -              OFF            forget_reason report_stopped
-      NOT_INSTALLED   start                   is_missing     =              report_not_installed
-      NOT_INSTALLED   start                   lacks_needs    DEPENDS_OFF    report_depends_off
-      NOT_INSTALLED   start                   -              STARTING       start_service
-      NOT_INSTALLED   stop                    -              OFF            forget_reason report_stopped
-      DEPENDS_OFF     start                   is_missing     NOT_INSTALLED  report_not_installed
-      DEPENDS_OFF     start                   lacks_needs    =              report_depends_off
-      DEPENDS_OFF     start                   -              STARTING       start_service
-      DEPENDS_OFF     stop                    -              OFF            forget_reason report_stopped
-      STARTING        service-started         -              ON             forget_failures report_started
-      STARTING        service-failed          -              OFF            note_failure report_failed wait_for_retry
-      STARTING        start                   -              =              -
-      STARTING        stop                    -              INFLUENCE      forget_reason stop_dependents
-      ON              start                   -              =              report_started
-      ON              stop                    -              INFLUENCE      forget_reason stop_dependents
-      ON              check                   -              =              check_health
-      ON              timer-30sec             -              =              check_health
-      ON              healthy                 -              =              -
-      ON              unhealthy               -              INFLUENCE      note_failure want_start stop_dependents
-      INFLUENCE       dependents-stopped      -              STOPPING       stop_service
-      INFLUENCE       start                   -              =              want_start
-      INFLUENCE       stop                    -              =              want_stop
-      STOPPING        service-stopped         broken         OFF            forget_wish report_failed wait_for_retry
-      STOPPING        service-stopped         start_wanted   OFF            forget_wish report_stopped start_again
-      STOPPING        service-stopped         -              OFF            report_stopped
-      STOPPING        start                   -              =              want_start
-      STOPPING        stop                    -              =              want_stop
-      *               shutdown                -              CLOSED         -
+      # state    event               guard         next           actions
+      *          start               is_missing    NOT_INSTALLED  report_not_installed
+      *          start               lacks_needs   DEPENDS_OFF    report_depends_off
+      *          start               -             STARTING       start_service
+      *          stop                -             OFF            forget_reason report_stopped
+      OFF        retry               -             =              start_again
+      STARTING   service-started     -             ON             forget_failures report_started
+      STARTING   service-failed      -             OFF            note_failure report_failed wait_for_retry
+      STARTING   start               -             =              -
+      STARTING   stop                -             INFLUENCE      forget_reason stop_dependents
+      ON         start               -             =              report_started
+      ON         stop                -             INFLUENCE      forget_reason stop_dependents
+      ON         check               -             =              check_health
+      ON         timer-30sec         -             =              check_health
+      ON         unhealthy           -             INFLUENCE      note_failure stop_dependents
+      INFLUENCE  dependents-stopped  -             STOPPING       stop_service
+      INFLUENCE  start               -             =              want_start
+      INFLUENCE  stop                -             =              want_stop
+      STOPPING   service-stopped     is_broken     OFF            report_failed wait_for_retry
+      STOPPING   service-stopped     start_wanted  OFF            report_stopped start_again
+      STOPPING   service-stopped     -             OFF            report_stopped
+      STOPPING   timer-2min          -             =              give_up_stopping
+      STOPPING   start               -             =              want_start
+      STOPPING   stop                -             =              want_stop
+      *          shutdown            -             CLOSED         -
     """
     ignore = """
-      *             check healthy unhealthy retry service-started service-failed service-stopped dependents-stopped
+      *          check healthy unhealthy retry service-started service-failed service-stopped dependents-stopped
     """
     initial = "OFF"
     final = ("CLOSED",)
+    # The pause before a retry ends by itself, a service sets the limit of its own start, and dependents have theirs.
+    patient = ("OFF", "STARTING", "INFLUENCE")
 
     def __init__(self, registry: Registry, name: str, port: ServicePort) -> None:
         self._port = port
@@ -95,8 +87,8 @@ class LocalService(Machine):
     def lacks_needs(self, payload: Any) -> bool:
         return self._port.needs_off() is not None
 
-    def broken(self, payload: Any) -> bool:
-        return self._wanted and self.failures > 0
+    def is_broken(self, payload: Any) -> bool:
+        return self.failures > 0
 
     def start_wanted(self, payload: Any) -> bool:
         return self._wanted
@@ -110,6 +102,9 @@ class LocalService(Machine):
 
     def stop_service(self, payload: Any) -> None:
         self.watch(self._port.stop(), "service-stopped", "service-stopped")
+
+    def give_up_stopping(self, payload: Any) -> None:
+        self.send("service-stopped")
 
     def start_again(self, payload: Any) -> None:
         self.send("start")
@@ -126,9 +121,6 @@ class LocalService(Machine):
     def want_stop(self, payload: Any) -> None:
         self._wanted = False
         self.failures = 0
-
-    def forget_wish(self, payload: Any) -> None:
-        self._wanted = False
 
     def forget_failures(self, payload: Any) -> None:
         self.failures = 0

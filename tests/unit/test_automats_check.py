@@ -17,6 +17,7 @@ from bitdust.automats.kernel.check import (
     check,
     check_class,
     check_events,
+    check_limits,
     check_table,
     package_root,
 )
@@ -181,6 +182,31 @@ class ClassTests(SynchronousTestCase):
         self.assertEqual(watching("back", "end"), "")
         self.assertIn("act waits in B for go", watching("go", "back"))
         self.assertIn("watches for gone", watching("back", "gone"))
+
+
+    def test_success_may_be_ignored_by_who_stays(self) -> None:
+        """Who watches without leaving the state may ignore that all is well, but not that it failed."""
+        table = TABLE.replace("B  back  -  A  -", "B  look  -  =  act\n      B  bad   -  A  -\n      B  back  -  A  -")
+        table = table.replace("B  act", "B  -")
+        watching = MODULE.replace("self._port.shine()", 'self.watch(self._port.shine(), "good", "bad")')
+
+        def found(ignore: str) -> str:
+            return "\n".join(check_class(lamp(table, ignore), source(watching)))
+
+        self.assertEqual(found("A back bad good look\nB go good"), "")
+        watching = watching.replace('"good", "bad"', '"bad", "good"')
+        self.assertIn("act waits in B for good", found("A back bad good look\nB go good"))
+
+    def test_limits(self) -> None:
+        """A state that waits for something has a timer, or is named as patient; a name without need is told."""
+        watching = source(MODULE.replace("self._port.shine()", 'self.watch(self._port.shine(), "back", "end")'))
+        self.assertIn("B waits without a limit", "\n".join(check_limits(lamp(), watching)))
+        self.assertEqual(check_limits(lamp(patient=("B",)), watching), [])
+        limited = lamp(TABLE + "B timer-1min - A -")
+        self.assertEqual(check_limits(limited, watching), [])
+        in_vain = lamp(TABLE + "B timer-1min - A -", patient=("B",))
+        self.assertEqual(check_limits(in_vain, watching), ["B is `patient` in vain"])
+        self.assertEqual(check_limits(lamp(patient=("A",)), source(MODULE)), ["A is `patient` in vain"])
 
 
 class SourceTests(SynchronousTestCase):

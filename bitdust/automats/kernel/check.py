@@ -214,25 +214,44 @@ def ports(found: ast.ClassDef, source: Source) -> Iterator[tuple[str, ast.ClassD
 
 
 def _check_watches(kind: Kind, found: ast.ClassDef) -> Iterator[str]:
-    """The end of what an action waits for must be heard in the state the action leaves the machine in."""
+    """The end of what an action waits for must be heard in the state the action leaves the machine in.
+
+    A row that stays where it is does not wait; it may ignore that all is well.
+    """
     definition = kind.definition()
     for watch in watches(found):
         for event in dict.fromkeys((watch.success, watch.failure)):
             if event not in definition.events:
                 yield f"line {watch.line} watches for {event}, which no row names"
                 continue
-            for state in sorted(_states_after(definition, watch)):
+            may_ignore = event == watch.success != watch.failure
+            states = _states_after(definition, watch, stays=False if may_ignore else None)
+            for state in sorted(states):
                 if not definition.rows_for(state, event):
                     yield f"{watch.method} waits in {state} for {event}, which has no row there"
 
 
-def _states_after(definition: Definition, watch: Watch) -> set[str]:
+def _states_after(definition: Definition, watch: Watch, stays: bool | None = None) -> set[str]:
+    """States that rows with this action lead to: all of them, or those that stay where they are, or those that move."""
     return {
         after
         for state in reachable(definition)
         for row, after in moves(definition, state)
-        if watch.method in row.actions and after not in definition.final
+        if watch.method in row.actions and after not in definition.final and stays in (None, row.next == STAY)
     }
+
+
+def check_limits(kind: Kind, source: Source) -> list[str]:
+    """A state that waits for the end of something has a timer, or the machine names it as `patient`."""
+    definition, found = kind.definition(), source.classes.get(kind.__name__)
+    watched = list(watches(found)) if found is not None else []
+    waiting = {state for watch in watched for state in _states_after(definition, watch, stays=False)}
+    endless = [state for state in definition.states if state in waiting and not definition.timers(state)]
+    hint = "give it a timer, or name it as `patient` with the reason beside it"
+    return [
+        *(f"{state} waits without a limit: {hint}" for state in endless if state not in kind.patient),
+        *(f"{state} is `patient` in vain" for state in kind.patient if state not in endless),
+    ]
 
 
 # who sends the events

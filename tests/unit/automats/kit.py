@@ -56,6 +56,10 @@ class RowTests(SynchronousTestCase):
         self.clock.advance(TICK)
         self.asked(state, *calls)
 
+    def moved(self, *states: str) -> None:
+        """These are the last states that the machine came to."""
+        self.assertEqual([move.new for move in self.machine.past][-len(states) :], list(states))
+
     def ends(self, event: str, state: str = "CLOSED", *calls: Call) -> None:
         """The event ends the machine from wherever it is."""
         self.drive(event, None, state, *calls)
