@@ -1,7 +1,6 @@
 """The node: owns everything, starts it, and lets go of it in order."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -19,7 +18,7 @@ from bitdust.budget import Budget
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.events import Events
-from bitdust.identity.erasure import Erasure, tale
+from bitdust.identity_erasure import IdentityErasure
 from bitdust.services.driver import RESTING
 from bitdust.signal import Signal
 from bitdust.web.server import ApiServer
@@ -58,6 +57,7 @@ class Node:
         assembly = Assembly(world, self.settings, self.events, self.registry, budget or Budget())
         self.rooms = assembly.rooms
         self.driver = assembly.driver
+        self.erasure = IdentityErasure(self.rooms, self.driver, lambda: self.stop(restart=True))
         self.context = self._context()
         self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
         self._follow_settings()
@@ -130,27 +130,8 @@ class Node:
         self.stopped.emit()
 
     def erase_identity(self, erase_private_key: bool) -> "Deferred[dict[str, Any]]":
-        """Stop every service, put my identity's files away and start the process again; what lies where."""
-        return Deferred.fromCoroutine(self._erase_identity(erase_private_key))
-
-    async def _erase_identity(self, erase_private_key: bool) -> dict[str, Any]:
-        me = self.rooms.identity.me
-        fingerprint, sources = me.fingerprint, [str(url) for url in me.document.sources]
-        key_file = None if erase_private_key else self.rooms.identity.registration.kept_backup()
-        suppliers = [row["global_id"] or row["idurl"] for row in self.rooms.suppliers.view.list() if row["idurl"]]
-        await self.driver.stop_all()
-        try:
-            erased = await self.world.run_in_thread(self._erasure().run, fingerprint, key_file)
-        except OSError:
-            await self.driver.start_all()
-            raise
-        self.events.send("local-identity-erased")
-        await self.stop(restart=True)
-        return tale(erased, sources, suppliers)
-
-    def _erasure(self) -> Erasure:
-        home = self.world.home
-        return Erasure(home, Path(self.settings.get("paths/backups") or home / "spool"))
+        """Stop the services, put the identity away, start the process again; fires with where everything is now."""
+        return self.erasure.erase(erase_private_key)
 
     # life
 
@@ -169,7 +150,7 @@ class Node:
 
     def load_home(self) -> None:
         """Read who I am and whom I know; raises `BitDustError` that names a damaged file."""
-        self._erasure().finish()
+        self.erasure.files.finish()
         self.rooms.identity.load()
         self.rooms.suppliers.load()
         self.rooms.customers.load()
