@@ -2,10 +2,10 @@
 
     python -m tests.rows [machine …]
 
-Four changes are made, one at a time: the row is taken away; it leads elsewhere; its actions are dropped; one of its
-guards is dropped. For each the module tests/unit/automats/test_<machine>.py is run, in this process and only where it
-follows or tries that row. When it passes all the same, the row, or that part of it, is not needed: either a test is
-missing, or the row is. The end is 1 when there is one.
+These changes are made, one at a time: the row is taken away; it leads elsewhere; its actions are dropped; one of its
+guards is dropped; its timer fires in three times the time. For each the module tests/unit/automats/test_<machine>.py is
+run, in this process and only where it follows or tries that row. When it passes all the same, the row, or that part of
+it, is not needed: either a test is missing, or the row is. The end is 1 when there is one.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from twisted.logger import globalLogBeginner
 
 from bitdust.automats.kernel import Definition, Machine, Row
 from bitdust.automats.kernel.check import Kind, all_machines, package_root
-from bitdust.automats.kernel.table import STAY
+from bitdust.automats.kernel.table import STAY, is_timer
 
 MODULES = "tests.unit.automats.test_"
 MOST_MOVES = 5_000
@@ -42,6 +42,7 @@ class Change:
     row: Row
     what: str
     definition: Definition
+    slow: bool = False
 
     def __str__(self) -> str:
         return f"{line(self.row)}: {self.what}"
@@ -76,6 +77,8 @@ def changes(definition: Definition) -> Iterator[Change]:
         for guard in row.guards:
             left = tuple(other for other in row.guards if other != guard)
             yield Change(row, f"guard {guard} dropped", _with(definition, number, evolve(row, guards=left)))
+        if is_timer(row.event) and definition.cells[row.state, row.event][0] is row:
+            yield Change(row, "three times later", definition, slow=True)
 
 
 def _elsewhere(definition: Definition, row: Row) -> Iterator[str]:
@@ -96,16 +99,28 @@ def _with(definition: Definition, number: int, *instead: Row) -> Definition:
 
 
 @contextmanager
-def changed(kind: Kind, definition: Definition) -> Iterator[None]:
+def changed(kind: Kind, change: Change) -> Iterator[None]:
     """The machine works by another table for a while."""
-    before = {name: vars(kind)[name] for name in ("_definition", "_state_timers")}
-    kind._definition = definition
-    kind._state_timers = {state: definition.timers(state) for state in definition.states}
+    before = {name: vars(kind).get(name) for name in ("_definition", "_state_timers", "timer_seconds")}
+    kind._definition = change.definition
+    kind._state_timers = {state: change.definition.timers(state) for state in change.definition.states}
+    if change.slow:
+        kind.timer_seconds = _slow(kind.timer_seconds, change.row)  # type: ignore[method-assign]
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(kind, name, value)
+            if value is not None:
+                setattr(kind, name, value)
+            elif name in vars(kind):
+                delattr(kind, name)
+
+
+def _slow(seconds: Callable[[Machine, str], float], row: Row) -> Callable[[Machine, str], float]:
+    def later(machine: Machine, event: str) -> float:
+        return seconds(machine, event) * (3 if (machine.state, event) == (row.state, row.event) else 1)
+
+    return later
 
 
 # tests
@@ -203,7 +218,7 @@ def examine(kind: Kind, tests: Iterable[Test]) -> Result:
         count += 1
         cells = _cells(definition, change.row)
         near = [test for test, seen in tried if cells & seen]
-        with changed(kind, change.definition):
+        with changed(kind, change):
             if all(passes(test, kind) for test in near):
                 unnoticed.append(str(change))
     return Result(kind, count, unnoticed)
