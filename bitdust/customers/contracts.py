@@ -312,7 +312,7 @@ class Contracts:
         database.execute(
             "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces WHERE customer=?", (customer,)
         )
-        for table in ("pieces", "log", "heads", "records", "deletes"):
+        for table in ("pieces", "log", "heads", "records", "deletes", "grants"):
             database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))
         return pieces
 

@@ -5,11 +5,14 @@ table        one row is
 ===========  ===================================================================================================
 customers    a fingerprint with the names it showed, bytes of pieces (``used``) and of its catalog log
 contracts    the promise to one customer; never more than one a customer
-pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`
-log, heads   entries of a device's catalog log, and the newest signed head that they reach
+pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
+             ``scope`` as in `bitdust.crypt.scope`, and the capability under which somebody else brought it
+log, heads   entries of the catalog log of a scope and device, and the newest signed head that they reach
 records      newest signed key ring and family record, by kind
 deletes      the newest delete order of each device, so that an old one does nothing
 garbage      a piece's file that was ordered to go and may still be there
+grants       bytes that are kept under a capability of the customer
+revocations  capabilities that the customer has revoked, with its signed word
 ===========  ===================================================================================================
 """
 
@@ -19,7 +22,7 @@ from pathlib import Path
 
 from bitdust.wire.errors import BitDustError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -27,20 +30,27 @@ CREATE TABLE contracts(customer BLOB PRIMARY KEY, contract BLOB NOT NULL, room I
     position INTEGER NOT NULL, n INTEGER NOT NULL, since INTEGER NOT NULL, term INTEGER NOT NULL,
     grace INTEGER NOT NULL, state TEXT NOT NULL, announced INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE pieces(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL,
-    state INTEGER NOT NULL, record BLOB NOT NULL);
+    state INTEGER NOT NULL, record BLOB NOT NULL, scope BLOB NOT NULL, capability BLOB);
 CREATE UNIQUE INDEX pieces_by_name ON pieces(customer, pack, number);
-CREATE TABLE log(customer BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL,
-    entry BLOB NOT NULL);
-CREATE UNIQUE INDEX log_by_sequence ON log(customer, device, sequence);
-CREATE TABLE heads(customer BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL, signed BLOB NOT NULL,
-    PRIMARY KEY(customer, device)) WITHOUT ROWID;
+CREATE INDEX pieces_by_scope ON pieces(customer, scope, pack, number) WHERE scope <> x'';
+CREATE TABLE log(customer BLOB NOT NULL, scope BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL,
+    hash BLOB NOT NULL, entry BLOB NOT NULL);
+CREATE UNIQUE INDEX log_by_sequence ON log(customer, scope, device, sequence);
+CREATE TABLE heads(customer BLOB NOT NULL, scope BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL,
+    signed BLOB NOT NULL, PRIMARY KEY(customer, scope, device)) WITHOUT ROWID;
 CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, signed BLOB NOT NULL);
 CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);
 CREATE TABLE deletes(customer BLOB NOT NULL, device BLOB NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY(customer, device)) WITHOUT ROWID;
 CREATE TABLE garbage(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY(customer, pack, number)) WITHOUT ROWID;
+CREATE TABLE grants(customer BLOB NOT NULL, capability BLOB NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY(customer, capability)) WITHOUT ROWID;
+CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, received INTEGER NOT NULL,
+    signed BLOB NOT NULL, PRIMARY KEY(customer, capability)) WITHOUT ROWID;
 """
+NO_SCOPE = b""
+"""The scope of what belongs to the owner's master key."""
 
 
 class PieceCondition(IntEnum):

@@ -12,11 +12,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.merkle import MerkleHasher
-from bitdust.customers.database import PieceCondition
+from bitdust.customers.database import NO_SCOPE, PieceCondition
+from bitdust.customers.grants import charge, discharge, need_valid
 from bitdust.customers.names import PieceName
 from bitdust.customers.quota import Usage, count, no_room, usage
 from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk, disk_error
+from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 
 FLUSH = 1024 * 1024
@@ -36,11 +38,13 @@ class Shelf:
 
 @frozen
 class IncomingPiece:
-    """What is known of a piece before its bytes come; ``signed`` is its pack record."""
+    """What is known of a piece before its bytes come: its signed pack record, its scope, under which capability."""
 
     name: PieceName
     size: int
     signed: bytes
+    scope: bytes = NO_SCOPE
+    grant: Capability | None = None
 
 
 class PieceWriter:
@@ -139,6 +143,8 @@ class StorePiece(Job):
             "SELECT state FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key
         ).fetchone()
         if row is not None:
+            if piece.grant is not None:
+                need_valid(database, piece.grant)
             self._before = PieceCondition(row[0])
             mark_piece(database, piece.name, PieceCondition.KEPT)
             return usage(database, customer)
@@ -146,9 +152,13 @@ class StorePiece(Job):
         before = usage(database, customer)
         if before.used + piece.size > before.room:
             raise no_room(before, piece.size)
+        capability = None
+        if piece.grant is not None:
+            charge(database, piece.grant, piece.size)
+            capability = piece.grant.id
         database.execute(
-            "INSERT INTO pieces VALUES(?, ?, ?, ?, ?, ?)",
-            (*piece.name.key, piece.size, PieceCondition.KEPT, piece.signed),
+            "INSERT INTO pieces VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            (*piece.name.key, piece.size, PieceCondition.KEPT, piece.signed, piece.scope, capability),
         )
         count(database, customer, piece.size)
         return Usage(before.used + piece.size, before.room)
@@ -163,6 +173,8 @@ class StorePiece(Job):
             return
         database.execute("DELETE FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key)
         count(database, piece.name.customer, -piece.size)
+        if piece.grant is not None:
+            discharge(database, piece.name.customer, piece.grant.id, piece.size)
 
 
 class PieceIntake:

@@ -1,15 +1,19 @@
-"""A customer's catalog log, heads, key ring and family record, as a supplier keeps them.
+"""A customer's catalog logs, heads, key ring and family record, as a supplier keeps them.
 
-The supplier reads no catalog: it checks that each entry's ``previous`` is the hash of the entry before, that a head is
-signed and reached by the chain, and that nothing older replaces anything newer.
+There is one log for each scope and device (`bitdust.crypt.scope`; an empty scope is the owner's own), and each is a
+chain of its own. The supplier reads no catalog: it checks that each entry's ``previous`` is the hash of the entry
+before, that a head is signed and reached by the chain, and that nothing older replaces anything newer.
 """
 
 import sqlite3
 
 from attrs import frozen
 
+from bitdust.customers.database import NO_SCOPE
+from bitdust.customers.grants import charge
 from bitdust.customers.quota import usage
 from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, NOTHING_BEFORE, hash_of
+from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 from bitdust.wire.schema import parse
@@ -21,34 +25,43 @@ LOG_ALLOWANCE = 64 * 1024 * 1024
 
 
 @frozen
-class Entry:
+class ReceivedEntry:
     """The open part of a log entry, and its bytes."""
 
     owner: bytes
+    scope: bytes
     device: bytes
     sequence: int
     previous: bytes
     data: bytes
 
     @classmethod
-    def parse(cls, data: bytes) -> "Entry":
+    def parse(cls, data: bytes) -> "ReceivedEntry":
         """Raises `WireError`."""
         value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
-        return cls(value["owner"], value["device"], value["sequence"], value["previous"], data)
+        scope = value.get("scope") or NO_SCOPE
+        return cls(value["owner"], scope, value["device"], value["sequence"], value["previous"], data)
+
+    @property
+    def chain(self) -> tuple[bytes, bytes, bytes]:
+        """Which log it belongs to: the parameters of every statement about one."""
+        return (self.owner, self.scope, self.device)
 
     @property
     def hash(self) -> bytes:
         return hash_of(self.data)
 
 
-def append(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: bytes) -> int:
+def append(
+    database: sqlite3.Connection, entry: ReceivedEntry, head: Head, signed_head: bytes, grant: Capability | None = None
+) -> int:
     """Add one entry and, when the chain reaches it, the head; the result is the last sequence held.
 
     An entry that is already there is no error. Raises `BitDustError` ``conflict`` with ``sequence`` and ``hash`` of
-    what is held, ``no-contract``, ``no-space``.
+    what is held, ``no-contract``, ``no-space``; under a ``grant`` what `bitdust.customers.grants.charge` raises too.
     """
     room = usage(database, entry.owner, after_notice=True).room
-    sequence, held = last(database, entry.owner, entry.device)
+    sequence, held = last(database, *entry.chain)
     if 0 < entry.sequence <= sequence:
         _same(database, entry, sequence, held)
     else:
@@ -58,79 +71,82 @@ def append(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: 
         if not sequence and entry.sequence == 1 and entry.previous != NOTHING_BEFORE:
             raise _conflict("a first entry has nothing before it", 0, NOTHING_BEFORE)
         _insert(database, entry, room)
+        if grant is not None:
+            charge(database, grant, len(entry.data))
         sequence = entry.sequence
     _advance_head(database, entry, head, signed_head)
     return sequence
 
 
-def last(database: sqlite3.Connection, owner: bytes, device: bytes) -> tuple[int, bytes]:
-    """Sequence and hash of the last entry of one device; 0 and zeros when there is none."""
+def last(database: sqlite3.Connection, owner: bytes, scope: bytes, device: bytes) -> tuple[int, bytes]:
+    """Sequence and hash of the last entry of one log; 0 and zeros when there is none."""
     row = database.execute(
-        "SELECT sequence, hash FROM log WHERE customer=? AND device=? ORDER BY sequence DESC LIMIT 1", (owner, device)
+        "SELECT sequence, hash FROM log WHERE customer=? AND scope=? AND device=? ORDER BY sequence DESC LIMIT 1",
+        (owner, scope, device),
     ).fetchone()
     return (row[0], row[1]) if row is not None else (0, NOTHING_BEFORE)
 
 
-def _same(database: sqlite3.Connection, entry: Entry, sequence: int, held: bytes) -> None:
+def _same(database: sqlite3.Connection, entry: ReceivedEntry, sequence: int, held: bytes) -> None:
     row = database.execute(
-        "SELECT hash FROM log WHERE customer=? AND device=? AND sequence=?", (entry.owner, entry.device, entry.sequence)
+        "SELECT hash FROM log WHERE customer=? AND scope=? AND device=? AND sequence=?", (*entry.chain, entry.sequence)
     ).fetchone()
     if row is None or row[0] != entry.hash:
         raise _conflict("another entry is held under this sequence", sequence, held)
 
 
-def _insert(database: sqlite3.Connection, entry: Entry, room: int) -> None:
+def _insert(database: sqlite3.Connection, entry: ReceivedEntry, room: int) -> None:
     (log_bytes,) = database.execute("SELECT log_bytes FROM customers WHERE fingerprint=?", (entry.owner,)).fetchone()
     allowed = LOG_ALLOWANCE + room // 32
     if log_bytes + len(entry.data) > allowed:
         raise BitDustError("no-space", f"the catalog log has {log_bytes} bytes of {allowed} that are allowed")
-    database.execute(
-        "INSERT INTO log VALUES(?, ?, ?, ?, ?)", (entry.owner, entry.device, entry.sequence, entry.hash, entry.data)
-    )
+    database.execute("INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)", (*entry.chain, entry.sequence, entry.hash, entry.data))
     database.execute(
         "UPDATE customers SET log_bytes = log_bytes + ? WHERE fingerprint=?", (len(entry.data), entry.owner)
     )
 
 
-def _advance_head(database: sqlite3.Connection, entry: Entry, head: Head, signed_head: bytes) -> None:
+def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head, signed_head: bytes) -> None:
     if head.sequence != entry.sequence:
         return
     if head.hash != entry.hash:
         raise BitDustError("bad-signature", "the head names another hash than the entry has")
     row = database.execute(
-        "SELECT sequence FROM heads WHERE customer=? AND device=?", (entry.owner, entry.device)
+        "SELECT sequence FROM heads WHERE customer=? AND scope=? AND device=?", entry.chain
     ).fetchone()
     if row is None or row[0] < head.sequence:
         database.execute(
-            "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?)", (entry.owner, entry.device, head.sequence, signed_head)
+            "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*entry.chain, head.sequence, signed_head)
         )
-        _forget_covered(database, head)
+        _forget_covered(database, entry, head)
 
 
-def _forget_covered(database: sqlite3.Connection, head: Head) -> None:
+def _forget_covered(database: sqlite3.Connection, entry: ReceivedEntry, head: Head) -> None:
     """The log is here from its beginning to its end: what its snapshot stands for need not be kept any more."""
     last_of = {covered["device"]: covered["sequence"] for covered in head.covers or ()}
     if head.first is not None:
         last_of[head.device] = head.first - 1
     for device, sequence in last_of.items():
-        where = (head.owner, device, sequence)
+        where = (entry.owner, entry.scope, device, sequence)
         freed = database.execute(
-            "SELECT sum(length(entry)) FROM log WHERE customer=? AND device=? AND sequence<=?", where
+            "SELECT sum(length(entry)) FROM log WHERE customer=? AND scope=? AND device=? AND sequence<=?", where
         ).fetchone()[0]
         if freed:
-            database.execute("DELETE FROM log WHERE customer=? AND device=? AND sequence<=?", where)
-            database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, head.owner))
+            database.execute("DELETE FROM log WHERE customer=? AND scope=? AND device=? AND sequence<=?", where)
+            database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, entry.owner))
 
 
 def _conflict(text: str, sequence: int, held: bytes) -> BitDustError:
     return BitDustError("conflict", text, sequence=sequence, hash=held)
 
 
-def entries(database: sqlite3.Connection, owner: bytes, device: bytes, first: int, most: int) -> list[bytes]:
+def entries(
+    database: sqlite3.Connection, owner: bytes, device: bytes, first: int, most: int, scope: bytes = NO_SCOPE
+) -> list[bytes]:
     """Entries from sequence ``first`` on, as many as fit ``most`` bytes, and one at least where there is one."""
     rows = database.execute(
-        "SELECT entry FROM log WHERE customer=? AND device=? AND sequence>=? ORDER BY sequence LIMIT 10000",
-        (owner, device, first),
+        "SELECT entry FROM log WHERE customer=? AND scope=? AND device=? AND sequence>=? ORDER BY sequence LIMIT 10000",
+        (owner, scope, device, first),
     )
     found: list[bytes] = []
     room = min(most, MOST_LOG)
@@ -142,9 +158,11 @@ def entries(database: sqlite3.Connection, owner: bytes, device: bytes, first: in
     return found
 
 
-def heads(database: sqlite3.Connection, owner: bytes) -> list[bytes]:
-    """The newest signed head of each device."""
-    rows = database.execute("SELECT signed FROM heads WHERE customer=? ORDER BY device", (owner,))
+def heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None = None) -> list[bytes]:
+    """The newest signed head of each log, or of each log of one ``scope``."""
+    rows = database.execute(
+        "SELECT signed FROM heads WHERE customer=? AND scope=coalesce(?, scope) ORDER BY scope, device", (owner, scope)
+    )
     return [signed for (signed,) in rows]
 
 

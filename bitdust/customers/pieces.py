@@ -11,6 +11,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.customers.database import PieceCondition
+from bitdust.customers.grants import need_quota
 from bitdust.customers.intake import IncomingPiece, PieceIntake, PieceWriter, RunInThread, Shelf, mark_piece
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.quota import no_room, usage
@@ -58,24 +59,25 @@ class Pieces:
         """Bytes of this customer that are on their way."""
         return sum(size for key, size in self._coming.items() if key[0] == customer)
 
-    def receive(self, database: sqlite3.Connection, name: PieceName, record: PackRecord, signed: bytes) -> PieceIntake:
-        """Begin to take a piece of a verified record. Raises no-contract, no-space, conflict, busy.
+    def receive(self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord) -> PieceIntake:
+        """Begin to take a piece of a verified record. Raises no-contract, no-space, not-allowed, conflict, busy.
 
         One that is kept already is taken again and replaces what is there: its owner sends it again because the answer
         was lost, or because what came back was not what was stored.
         """
+        name, size = piece.name, piece.size
         now = usage(database, name.customer)
         known = self._known(database, name, record)
         if name.key in self._coming:
             raise BitDustError("busy", "this piece is already on its way over another stream")
-        size = record.piece_size
         if known is None and now.used + self.reserved(name.customer) + size > now.room:
             raise no_room(now, size)
+        if known is None and piece.grant is not None:
+            need_quota(database, piece.grant, size)
         self._need_turn()
         self._need_disk(size)
         self._coming[name.key] = 0 if known is not None else size
         writer = PieceWriter(self._shelf, name.partial(self._shelf.folder), size, record.roots[name.number])
-        piece = IncomingPiece(name, size, signed)
         return PieceIntake(self._shelf, piece, writer, lambda: self._coming.pop(name.key, None))
 
     def _need_turn(self) -> None:
@@ -102,14 +104,16 @@ class Pieces:
             raise BitDustError("conflict", "another record is kept for this pack; a pack is sealed once")
         return next((PieceCondition(state) for number, state, _ in rows if number == name.number), None)
 
-    def find(self, database: sqlite3.Connection, name: PieceName, offset: int, length: int) -> "Deferred[FoundPiece]":
-        """Fires with a kept piece, from ``offset``, ``length`` bytes (0 = to its end)."""
+    def find(
+        self, database: sqlite3.Connection, name: PieceName, offset: int, length: int, scope: bytes | None
+    ) -> "Deferred[FoundPiece]":
+        """Fires with a kept piece, from ``offset``, ``length`` bytes (0 = to its end); see `SupplierStore.find`."""
         row = database.execute(
-            "SELECT size, state, record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
+            "SELECT size, state, record, scope FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
         ).fetchone()
-        if row is None or row[1] == PieceCondition.MISSING:
+        if row is None or row[1] == PieceCondition.MISSING or scope not in (None, row[3]):
             raise BitDustError("not-found", "this piece is not kept here")
-        size, _, signed = row
+        size, _, signed, _ = row
         if offset > size:
             raise BitDustError("bad-field", f"the piece has {size} bytes; offset {offset} is behind its end")
         wanted = min(length or size, size - offset)

@@ -14,11 +14,12 @@ from typing import Any, Protocol
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from bitdust.customers.contracts import RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
-from bitdust.customers.database import PieceCondition, open_database
+from bitdust.customers.contracts import DAY, RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
+from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
-from bitdust.customers.intake import PieceIntake, RunInThread, Shelf
-from bitdust.customers.logs import Entry, append, entries, heads, keep_record, record
+from bitdust.customers.grants import forget_revocations, need_valid, revoke
+from bitdust.customers.intake import IncomingPiece, PieceIntake, RunInThread, Shelf
+from bitdust.customers.logs import ReceivedEntry, append, entries, heads, keep_record, record
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.pieces import FoundPiece, Pieces
 from bitdust.customers.quota import Usage
@@ -27,6 +28,7 @@ from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import reserved
 from bitdust.formats.orders import DeleteOrder
+from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_global_id
 from bitdust.wire.records import Head, PackRecord
@@ -107,6 +109,7 @@ class SupplierStore:
     def _open(self) -> ScanReport:
         self._disk.make_folder(self.folder)
         self._writer, self._reader = open_database(self._path)
+        forget_revocations(self._writer, self._now())
         return scan(self._writer, self._disk, self.folder)
 
     def stop(self) -> "Deferred[None]":
@@ -253,17 +256,26 @@ class SupplierStore:
 
     # pieces
 
-    def receive(self, name: PieceName, pack: PackRecord, signed: bytes) -> PieceIntake:
-        """Begin to take a piece whose record was verified. Raises no-contract, no-space, conflict, busy, bad-field."""
+    def receive(self, name: PieceName, pack: PackRecord, signed: bytes, grant: Capability | None = None) -> PieceIntake:
+        """Begin to take a piece whose record was verified, of its owner or under a capability.
+
+        Raises no-contract, no-space, not-allowed, conflict, busy, bad-field.
+        """
         if name.customer != pack.owner or name.pack != pack.pack or not 0 <= name.number < len(pack.roots):
             raise BitDustError("bad-field", "the piece does not belong to this record")
         if len(pack.roots) != pack.scheme.n:
             raise BitDustError("bad-field", "the record has another number of roots than of pieces")
-        return self.pieces.receive(self._read, name, pack, signed)
+        piece = IncomingPiece(name, pack.piece_size, signed, pack.scope or NO_SCOPE, grant)
+        return self.pieces.receive(self._read, piece, pack)
 
-    def find(self, name: PieceName, offset: int = 0, length: int = 0) -> "Deferred[FoundPiece]":
-        """Fires with part of a piece; fails with not-found, bad-field."""
-        return self.pieces.find(self._read, name, offset, length)
+    def find(
+        self, name: PieceName, offset: int = 0, length: int = 0, scope: bytes | None = None
+    ) -> "Deferred[FoundPiece]":
+        """Fires with part of a piece, which must be of one ``scope`` where that is given.
+
+        Raises not-found, bad-field, busy; also fails with not-found.
+        """
+        return self.pieces.find(self._read, name, offset, length, scope)
 
     def usage(self, customer: bytes) -> Usage:
         """Bytes used and promised. Raises no-contract."""
@@ -272,12 +284,16 @@ class SupplierStore:
             raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
         return Usage(kept.used, kept.contract.room)
 
-    def listing(self, customer: bytes, after: bytes, most: int) -> Listed:
-        """Kept pieces in order of packs, from the pack behind ``after``; a pack is never split over two pages."""
+    def listing(self, customer: bytes, after: bytes, most: int, scope: bytes | None = None) -> Listed:
+        """Kept pieces in order of packs, from the pack behind ``after``, of one ``scope`` or of all.
+
+        A pack is never split over two pages.
+        """
+        one = "" if scope is None else " AND scope=x''" if scope == NO_SCOPE else " AND scope<>x'' AND scope=:scope"
         rows = self._read.execute(
-            "SELECT pack, number, size FROM pieces WHERE customer=? AND pack>? AND state=?"
-            " ORDER BY pack, number LIMIT ?",
-            (customer, after, PieceCondition.KEPT, most + 64),
+            f"SELECT pack, number, size FROM pieces WHERE customer=:customer AND pack>:after AND state=:kept{one}"
+            " ORDER BY pack, number LIMIT :most",
+            {"customer": customer, "after": after, "kept": PieceCondition.KEPT, "most": most + 64, "scope": scope},
         ).fetchall()
         end = most
         while end < len(rows) and rows[end][0] == rows[end - 1][0]:
@@ -288,17 +304,36 @@ class SupplierStore:
         """Carry out the owner's verified order; fires with freed bytes."""
         return self._remove(RemovePieces(self._disk, self.folder, lambda database: obey(database, order)))
 
+    # capabilities
+
+    def revoke(self, owner: bytes, capability: bytes, signed: bytes) -> "Deferred[None]":
+        """Let a capability count no more, on the owner's signed word, which the caller has checked."""
+        now = self._now()
+        return self._commits.change(lambda database: revoke(database, owner, capability, now, signed))
+
+    def need_valid(self, grant: Capability) -> None:
+        """Raises ``not-allowed`` for a capability that has ended, that ends too late, or that was revoked."""
+        now = self._now()
+        if grant.ends <= now:
+            raise BitDustError("not-allowed", "this capability has ended")
+        if grant.ends > now + MOST_DAYS * DAY:
+            raise BitDustError("not-allowed", f"a capability may end at most {MOST_DAYS} days from now")
+        need_valid(self._read, grant)
+
     # catalog logs and records
 
-    def append(self, entry: Entry, head: Head, signed_head: bytes) -> "Deferred[int]":
-        """Add a log entry; fires with the last sequence held; fails conflict, no-space, no-contract."""
-        return self._commits.change(lambda database: append(database, entry, head, signed_head))
+    def append(
+        self, entry: ReceivedEntry, head: Head, signed_head: bytes, grant: Capability | None = None
+    ) -> "Deferred[int]":
+        """Add a log entry; fires with the last sequence held; fails conflict, no-space, no-contract, not-allowed."""
+        return self._commits.change(lambda database: append(database, entry, head, signed_head, grant))
 
-    def entries(self, customer: bytes, device: bytes, first: int, most: int) -> list[bytes]:
-        return entries(self._read, customer, device, first, most)
+    def entries(self, customer: bytes, device: bytes, first: int, most: int, scope: bytes = NO_SCOPE) -> list[bytes]:
+        return entries(self._read, customer, device, first, most, scope)
 
-    def heads(self, customer: bytes) -> list[bytes]:
-        return heads(self._read, customer)
+    def heads(self, customer: bytes, scope: bytes | None = None) -> list[bytes]:
+        """The newest signed head of each log, or of those of one scope."""
+        return heads(self._read, customer, scope)
 
     def keep_record(self, customer: bytes, kind: str, revision: int, signed: bytes) -> "Deferred[int]":
         """Keep a key ring or family; fires with the revision kept; fails stale, conflict, no-contract."""

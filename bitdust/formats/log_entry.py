@@ -8,13 +8,13 @@ import hashlib
 from typing import Any
 
 import zstandard
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bitdust.crypt.sealing import open_entry, seal_entry
 from bitdust.formats.operations import OPS, Op
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
-from bitdust.wire.schema import Bytes, Int, Struct, parse
+from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
 VERSION = 1
 MAX_ENTRY = 1024 * 1024
@@ -30,6 +30,7 @@ ENTRY = Struct(
         "previous": Bytes(32),
         "epoch": Int(1, 2**31),
         "sealed": Bytes(0, MAX_ENTRY),
+        "scope": Optional(Bytes(16)),
     }
 )
 _CONTENT = Struct({"lamport": Int(1), "time": Int(), "ops": OPS})
@@ -46,7 +47,7 @@ class Content:
 
 @frozen
 class Entry:
-    """One entry as it is stored and sent."""
+    """One entry as it is stored and sent. ``scope`` is the tag of the key whose log it is, None for the master key."""
 
     owner: bytes
     device: bytes
@@ -54,6 +55,7 @@ class Entry:
     previous: bytes
     epoch: int
     sealed: bytes
+    scope: bytes | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> "Entry":
@@ -63,7 +65,7 @@ class Entry:
         return cls(**value)
 
     def _open_fields(self) -> dict[str, Any]:
-        return {
+        fields = {
             "version": VERSION,
             "owner": self.owner,
             "device": self.device,
@@ -71,6 +73,7 @@ class Entry:
             "previous": self.previous,
             "epoch": self.epoch,
         }
+        return fields if self.scope is None else fields | {"scope": self.scope}
 
     def aad(self) -> bytes:
         """What the seal holds fast besides the content."""
@@ -92,7 +95,7 @@ def seal(unsealed: Entry, secret: bytes, content: Content) -> Entry:
     plain = encode({"lamport": content.lamport, "time": content.time, "ops": content.ops})
     packed = zstandard.ZstdCompressor(level=3).compress(plain)
     sealed = seal_entry(secret, _INFO + unsealed.device, unsealed.sequence, unsealed.aad(), packed)
-    entry = Entry(unsealed.owner, unsealed.device, unsealed.sequence, unsealed.previous, unsealed.epoch, sealed)
+    entry = evolve(unsealed, sealed=sealed)
     if len(plain) > MAX_PLAIN or len(sealed) > MAX_ENTRY - 1024:
         raise WireError("too-large", "the operations do not fit one log entry")
     return entry

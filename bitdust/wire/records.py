@@ -84,6 +84,7 @@ class PackRecord(Record):
     """What a supplier may know of a pack: enough to check, audit and rebuild a piece, nothing of its content.
 
     ``size`` is the sealed pack's length in bytes, ``roots`` the Merkle root (`bitdust.crypt.merkle`) of each piece.
+    ``scope`` is the tag of the key that it belongs to (`bitdust.crypt.scope`), left out for the master key.
     """
 
     KIND: ClassVar[str] = "pack"
@@ -93,6 +94,7 @@ class PackRecord(Record):
         "size": Int(1, 64 * 1024 * 1024),
         "scheme": Struct(Scheme.FIELDS),
         "roots": ListOf(Bytes(32), MAX_SUPPLIERS, MIN_SUPPLIERS),
+        "scope": Optional(Bytes(16)),
     }
 
     owner: bytes
@@ -100,6 +102,7 @@ class PackRecord(Record):
     size: int
     scheme: Scheme
     roots: list[bytes]
+    scope: bytes | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "PackRecord":
@@ -250,7 +253,8 @@ class Head(Record):
     """The end of one device's catalog log: ``hash`` is the last entry's, ``sequence`` counts entries from 1.
 
     After a compaction ``first`` is the entry with which the log begins now, and ``covers`` names up to which entry the
-    logs of other devices are told by it as well; what is older need not be kept.
+    logs of other devices are told by it as well; what is older need not be kept. ``scope`` is the tag of the key whose
+    log it is, left out for the master key.
     """
 
     KIND: ClassVar[str] = "head"
@@ -262,6 +266,7 @@ class Head(Record):
         "time": Int(),
         "first": Optional(Int(1)),
         "covers": Optional(ListOf(Struct({"device": Bytes(8), "sequence": Int(1)}), MAX_COVERED)),
+        "scope": Optional(Bytes(16)),
     }
 
     owner: bytes
@@ -271,6 +276,7 @@ class Head(Record):
     time: int
     first: int | None = None
     covers: list[dict[str, Any]] | None = None
+    scope: bytes | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Head":

@@ -59,6 +59,7 @@ class StrangerTests(HostileCase):
         entry, head = ALICE.log(1)[0]
         tries = {
             (Command.CANCEL_SERVICE, "service_supplier"): {"service": "service_supplier", "contract": bytes(16)},
+            (Command.CANCEL_SERVICE, "capability"): {"payload": ALICE.revocation().to_bytes()},
             (Command.CONTACTS, "family"): {"space": "family", "payload": ALICE.family(9).to_bytes()},
             (Command.DATA, "piece"): {"index": 0, "record": PACK.signed.to_bytes(), "payload": PACK.pieces[0]},
             (Command.DATA, "log"): {"head": head.to_bytes(), "payload": entry},

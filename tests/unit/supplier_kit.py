@@ -14,6 +14,7 @@ from bitdust.customers.contracts import Customer
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import Disk
+from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -44,6 +45,7 @@ class FakeDocument:
     name: str
     devices: dict
     revision: int = 1
+    public: object = None
 
     @property
     def idurl(self):
@@ -91,15 +93,34 @@ class Person:
         body = encode({"owner": owner or self.fingerprint, "packs": list(packs), "time": time})
         return self.device.sign_record("delete", body)
 
-    def log(self, count: int, start: int = 1, previous: bytes = bytes(32), mark: bytes = b"ops"):
+    def capability(self, holder: bytes, *rights: Right, **changes) -> bytes:
+        """A capability of this person's, signed by its device."""
+        values = {"id": b"c" * 16, "owner": self.fingerprint, "holder": holder, "quota": MIB, "ends": START + DAY}
+        body = Capability(**{**values, "rights": rights or tuple(Right), **changes}).to_body()
+        return ShownCapability(body, self.device.id, self.device.sign_record("capability", body).signature).to_bytes()
+
+    def revocation(self, capability: bytes = b"c" * 16):
+        return self.sign(Revocation(self.fingerprint, capability))
+
+    def log(
+        self,
+        count: int,
+        start: int = 1,
+        previous: bytes = bytes(32),
+        mark: bytes = b"ops",
+        owner: bytes | None = None,
+        scope: bytes | None = None,
+    ):
         """Entries and the signed head of each."""
-        made = []
+        made, owner = [], owner or self.fingerprint
+        more = {"scope": scope} if scope else {}
         for sequence in range(start, start + count):
             data = encode(
                 {
                     "version": 1,
-                    "owner": self.fingerprint,
+                    "owner": owner,
                     "device": self.device.id,
+                    **more,
                     "sequence": sequence,
                     "previous": previous,
                     "epoch": 1,
@@ -107,7 +128,7 @@ class Person:
                 }
             )
             previous = hashlib.sha256(data).digest()
-            head = Head(self.fingerprint, self.device.id, sequence, previous, START)
+            head = Head(owner, self.device.id, sequence, previous, START, scope=scope)
             made.append((data, self.sign(head)))
         return made
 
@@ -115,14 +136,23 @@ class Person:
 class Pack:
     """A pack of four pieces with random-looking bytes."""
 
-    def __init__(self, person: Person, number: int, size: int = 1000, scheme: Scheme = TWO_OF_FOUR) -> None:
+    def __init__(
+        self,
+        person: Person,
+        number: int,
+        size: int = 1000,
+        scheme: Scheme = TWO_OF_FOUR,
+        scope: bytes | None = None,
+        signer: Person | None = None,
+    ) -> None:
         self.id = hashlib.sha256(f"{person.name} {number}".encode()).digest()[:16]
         length = scheme.piece_size(size)
         self.pieces = [
             hashlib.shake_128(f"{person.name} {number} {index}".encode()).digest(length) for index in range(scheme.n)
         ]
-        self.record = PackRecord(person.fingerprint, self.id, size, scheme, [root(piece) for piece in self.pieces])
-        self.signed = person.sign(self.record)
+        roots = [root(piece) for piece in self.pieces]
+        self.record = PackRecord(person.fingerprint, self.id, size, scheme, roots, scope)
+        self.signed = (signer or person).sign(self.record)
 
 
 class BrokenDisk(Disk):
@@ -186,7 +216,7 @@ class Settings:
 class Shop:
     """A supplier's store over a folder, with a hand-moved clock; threads run at once."""
 
-    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+    def __init__(self, folder: Path, disk: Disk | None = None, pieces: int = 512, reserve: int = 0) -> None:
         self.folder = folder
         self.now = float(START)
         self.run_in_thread = maybeDeferred
@@ -206,10 +236,10 @@ class Shop:
         self.documents: dict[bytes, FakeDocument] = {}
         self.store = SupplierStore(
             self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk,
-            is_retiring=lambda: self.retiring,
+            is_retiring=lambda: self.retiring, most_pieces=pieces, reserve_percent=lambda: reserve,
         )
         self.rows = SupplierRows(self.store, self)
-        self.handlers = {(spec.command, spec.kind): self.rows.guarded(spec) for spec in self.rows.specs()}
+        self.table = {(row.command, row.kind): row for row in self.rows.rows()}
 
     def in_thread(self, call, *arguments):
         """A thread's work, done at once unless a test sets `run_in_thread`."""
@@ -250,19 +280,33 @@ class Shop:
 
     # what people do here
 
-    def ask(self, person: Person, command: Command, kind: str | None, payload: bytes = b"", owner=None, **fields):
-        """Send a command to its handler; the answer as it would go out."""
+    def ask(
+        self,
+        person: Person,
+        command: Command,
+        kind: str | None,
+        payload: bytes = b"",
+        owner: bytes | None = None,
+        capability: bytes | None = None,
+        **fields,
+    ):
+        """Send a command to its row, as the inbox does; the answer as it would go out."""
         name = {"piece": "kind", "family": "kind"}.get(kind or "", "kind")
         if kind is not None and not ({"service", "space"} & set(fields)):
             fields[name] = kind
         request = SimpleNamespace(
             peer=SimpleNamespace(fingerprint=person.fingerprint, document=person.document, device=person.device.id),
-            packet=SimpleNamespace(size=len(payload), owner=owner or person.fingerprint),
+            packet=SimpleNamespace(
+                size=len(payload), owner=owner or person.fingerprint, capability=capability
+            ),
             fields=fields,
             payload=Bytes(payload),
         )
+        row = self.table[(command, kind)]
         try:
-            answer = now(self.handlers[(command, kind)](request))
+            if capability is not None and row.authorise is not None:
+                row.authorise(request)
+            answer = now(row.handler(request))
             return Said(answer.command, answer.fields, answer.payload)
         except BitDustError as error:
             return Said(Command.FAIL, {"code": error.code, "text": str(error), **error.details}, None)
@@ -271,17 +315,17 @@ class Shop:
         fields = {"service": "service_supplier", "room": room, "n": 4, "position": 0, "term": 365, **changes}
         return self.ask(person, Command.REQUEST_SERVICE, "service_supplier", **fields)
 
-    def put(self, person: Person, pack: Pack, index: int = 0, data: bytes | None = None, signed=None):
+    def put(self, person: Person, pack: Pack, index: int = 0, data: bytes | None = None, signed=None, **under):
         payload = pack.pieces[index] if data is None else data
         record = (signed or pack.signed).to_bytes()
-        return self.ask(person, Command.DATA, "piece", payload, index=index, record=record)
+        return self.ask(person, Command.DATA, "piece", payload, index=index, record=record, **under)
 
-    def get(self, person: Person, pack: Pack, index: int = 0, offset: int = 0, length: int = 0):
+    def get(self, person: Person, pack: Pack, index: int = 0, offset: int = 0, length: int = 0, **under):
         fields = {"pack": pack.id, "index": index, "offset": offset, "length": length}
-        return self.ask(person, Command.RETRIEVE, "piece", **fields)
+        return self.ask(person, Command.RETRIEVE, "piece", **fields, **under)
 
-    def log(self, person: Person, entry: tuple):
-        return self.ask(person, Command.DATA, "log", entry[0], head=entry[1].to_bytes())
+    def log(self, person: Person, entry: tuple, **under):
+        return self.ask(person, Command.DATA, "log", entry[0], head=entry[1].to_bytes(), **under)
 
 
 class Said(Answer):

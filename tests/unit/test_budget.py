@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.budget import LEAST_FILES, MIB, WANTED_FILES, Budget, Measured, contents, memory_limit, raise_open_files
-from bitdust.customers.store import SupplierStore
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import Pack, Person, Shop, now
@@ -112,11 +111,7 @@ class SharesTests(SynchronousTestCase):
         """A supplier takes and gives as many pieces at a time as its share, says busy to more, and then goes on."""
         folder = Path(self.mktemp()) / "customers"
         folder.parent.mkdir(parents=True)
-        shop = Shop(folder)
-        shop.store = SupplierStore(
-            shop.world, shop.settings, folder, supplier=lambda: shop.me.fingerprint, disk=shop.disk, most_pieces=2
-        )
-        shop.rows._store = shop.store
+        shop = Shop(folder, pieces=2)
         shop.open()
         self.addCleanup(shop.crash)
         shop.hire(ALICE)

@@ -7,7 +7,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.config.settings import Settings
-from bitdust.customers.store import SupplierStore
 from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -58,12 +57,7 @@ class SupplierTests(SynchronousTestCase):
         self.folder = Path(self.mktemp()) / "customers"
         self.folder.parent.mkdir(parents=True)
         self.disk = SmallDisk()
-        self.shop = Shop(self.folder, self.disk)
-        self.shop.store = SupplierStore(
-            self.shop.world, self.shop.settings, self.folder, supplier=lambda: self.shop.me.fingerprint,
-            disk=self.disk, reserve_percent=lambda: 5,
-        )  # fmt: skip
-        self.shop.rows._store = self.shop.store
+        self.shop = Shop(self.folder, self.disk, reserve=5)
         self.shop.open()
         self.addCleanup(self.shop.crash)
         self.shop.hire(ALICE)

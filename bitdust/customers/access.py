@@ -1,0 +1,143 @@
+"""Whose pieces and logs a request is about, and whether the peer may ask: the owner itself, or who shows a capability.
+
+==========================================  ==================
+what is wrong with a capability             it is refused with
+==========================================  ==================
+its bytes, a field, a number                ``bad-field``
+another owner than the packet's             ``not-allowed``
+held by somebody else, or another device    ``not-allowed``
+signed by nobody who counts for the owner   ``bad-signature``
+the owner has no contract here              ``no-contract``
+ended, revoked, or valid for too long       ``not-allowed``
+the command needs another right             ``not-allowed``
+==========================================  ==================
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import frozen
+
+from bitdust.crypt.device import check_record, verify
+from bitdust.crypt.master import MasterPublic
+from bitdust.customers.database import NO_SCOPE
+from bitdust.customers.store import SupplierStore
+from bitdust.wire.capability import Capability, Right, ShownCapability
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.signed import Signed
+from bitdust.wire.table import Device, Document, Peer, Request
+
+
+class OwnerDocument(Document, Protocol):
+    """An identity document with the RSA key that it is signed by."""
+
+    @property
+    def public(self) -> MasterPublic: ...
+
+
+Documents = Callable[[bytes], OwnerDocument | None]
+"""The newest identity document of a fingerprint that is known here."""
+
+
+@frozen
+class Access:
+    """What a request may touch: everything of its ``owner``, or what its capability names."""
+
+    owner: bytes
+    grant: Capability | None = None
+
+    @property
+    def scope(self) -> bytes | None:
+        """The only scope that may be touched, None for all."""
+        return None if self.grant is None else self.grant.scope or NO_SCOPE
+
+    def covers(self, scope: bytes | None) -> bool:
+        """Whether a pack or log of this scope may be touched."""
+        return self.scope is None or self.scope == (scope or NO_SCOPE)
+
+    def need_owner(self, owner: bytes) -> None:
+        """Raises ``not-allowed`` for what belongs to another owner."""
+        if owner != self.owner:
+            raise BitDustError("not-allowed", "this belongs to somebody else")
+
+    def need_scope(self, scope: bytes | None) -> None:
+        """Raises ``not-allowed`` for another scope than that of the capability."""
+        if not self.covers(scope):
+            raise BitDustError("not-allowed", "the capability is for what belongs to another key")
+
+
+class Admission:
+    """I decide who may ask for whose things, and whose signature counts."""
+
+    def __init__(self, store: SupplierStore, documents: Documents) -> None:
+        self._store = store
+        self._documents = documents
+
+    def access(self, request: Request) -> Access:
+        """What a request that was let in may touch."""
+        shown = request.packet.capability
+        if shown is None:
+            return Access(request.peer.fingerprint)
+        grant = Capability.from_body(ShownCapability.from_bytes(shown).body)
+        return Access(grant.owner, grant)
+
+    def authorise(self, request: Request, right: Right) -> None:
+        """Check the capability that a packet shows; see the module's text. Raises `BitDustError`, `WireError`."""
+        shown = ShownCapability.from_bytes(request.packet.capability or b"")
+        grant = Capability.from_body(shown.body)
+        if grant.owner != request.packet.owner:
+            raise BitDustError("not-allowed", "this capability is of another owner")
+        if grant.holder not in (request.peer.fingerprint, _device_key(request.peer)):
+            raise BitDustError("not-allowed", "this capability is held by somebody else")
+        self._check_owner_signed(shown, grant.owner)
+        self._store.usage(grant.owner)
+        self._store.need_valid(grant)
+        if right not in grant.rights:
+            raise BitDustError("not-allowed", f"this capability does not give the right to {right}")
+
+    def _check_owner_signed(self, shown: ShownCapability, owner: bytes) -> None:
+        document = self._documents(owner)
+        if document is not None and not shown.device:
+            signed = document.public.verify(shown.signature, shown.message())
+        else:
+            device = document.device(shown.device) if document is not None else None
+            counts = device is not None and device.revoked is None
+            signed = counts and device is not None and verify(device.key, shown.signature, shown.message())
+        if not signed:
+            raise WireError("bad-signature", "the capability is not signed by its owner")
+
+    def signer(self, peer: Peer, signed: Signed, *, revoked: bool = False) -> Device:
+        """The peer's device that signed a record; a revoked one counts only where asked. Raises ``bad-signature``."""
+        known = self._documents(peer.fingerprint)
+        newest = known if known is not None and known.revision > peer.document.revision else peer.document
+        return _signer(newest, signed, revoked)
+
+    def pack_signer(self, request: Request, access: Access, signed: Signed) -> Device:
+        """Who signed a pack record: a device of the owner, or of the holder of a capability."""
+        if access.grant is None:
+            return self.signer(request.peer, signed, revoked=True)
+        document = self._documents(access.owner)
+        if document is not None and document.device(signed.device) is not None:
+            return _signer(document, signed, revoked=True)
+        return self.signer(request.peer, signed)
+
+    def log_signer(self, request: Request, access: Access, signed: Signed) -> Device:
+        """Who signed a head: a device of the peer, which under a capability must not pass as one of the owner's."""
+        document = self._documents(access.owner) if access.grant is not None else None
+        if document is not None and document.device(signed.device) is not None:
+            raise BitDustError("not-allowed", "under a capability nobody writes the owner's own log")
+        return self.signer(request.peer, signed, revoked=access.grant is None)
+
+
+def _signer(document: Document, signed: Signed, revoked: bool) -> Device:
+    device = document.device(signed.device)
+    if device is None or (device.revoked is not None and not revoked):
+        raise WireError("bad-signature", "the record is not signed by a device of yours that counts")
+    check_record(signed, device.key)
+    return device
+
+
+def _device_key(peer: Peer) -> bytes | None:
+    device = peer.document.device(peer.device)
+    return device.key if device is not None else None

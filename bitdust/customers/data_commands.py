@@ -1,0 +1,104 @@
+"""Commands about pieces and catalog logs: of the owner itself, or under a capability that it gave (`access`)."""
+
+from bitdust.customers.access import Admission
+from bitdust.customers.contract_commands import read_signed
+from bitdust.customers.logs import ReceivedEntry
+from bitdust.customers.names import PieceName
+from bitdust.customers.store import SupplierStore
+from bitdust.formats.log_entry import MAX_ENTRY
+from bitdust.formats.orders import DELETE_KIND, DeleteOrder
+from bitdust.wire.encoding import encode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Head, PackRecord
+from bitdust.wire.signed import Signed
+from bitdust.wire.table import Answer, Request, ack
+
+
+class DataCommands:
+    """I take pieces and log entries, and give them back."""
+
+    def __init__(self, store: SupplierStore, admission: Admission) -> None:
+        self._store = store
+        self._admission = admission
+
+    # what comes to stay
+
+    async def data_piece(self, request: Request) -> Answer:
+        """Take one piece; the answer comes after it is on the disk."""
+        access = self._admission.access(request)
+        signed = Signed.from_bytes(request.fields["record"], PackRecord.KIND)
+        record = PackRecord.from_body(signed.body)
+        access.need_owner(record.owner)
+        access.need_scope(record.scope)
+        self._admission.pack_signer(request, access, signed)
+        if request.packet.size != record.piece_size:
+            raise BitDustError("bad-piece", f"the piece must have {record.piece_size} bytes")
+        name = PieceName(access.owner, record.pack, request.fields["index"])
+        intake = self._store.receive(name, record, request.fields["record"], access.grant)
+        try:
+            await request.payload.stream_to(intake.write)
+        except BaseException:
+            await intake.abort()
+            raise
+        now = await intake.store()
+        return ack(used=now.used, room=now.room)
+
+    async def data_log(self, request: Request) -> Answer:
+        """Append one entry of a device's catalog log."""
+        access = self._admission.access(request)
+        signed = Signed.from_bytes(request.fields["head"], Head.KIND)
+        head = Head.from_body(signed.body)
+        entry = ReceivedEntry.parse(await request.payload.read_all(MAX_ENTRY))
+        access.need_owner(entry.owner)
+        access.need_scope(entry.scope)
+        if (head.owner, head.device, signed.device) != (entry.owner, entry.device, entry.device):
+            raise BitDustError("bad-field", "head and entry are not of one device")
+        if (head.scope or b"") != entry.scope:
+            raise BitDustError("bad-field", "head and entry are not of one log")
+        if head.sequence < entry.sequence:
+            raise BitDustError("stale", "the head is older than the entry")
+        if access.grant is not None and (head.first is not None or head.covers is not None):
+            raise BitDustError("not-allowed", "under a capability a log only grows; its owner alone shortens it")
+        device = self._admission.log_signer(request, access, signed)
+        if device.revoked is not None and head.sequence > (device.sequence or 0):
+            raise BitDustError("bad-signature", "the device was revoked before it wrote this")
+        return ack(sequence=await self._store.append(entry, head, request.fields["head"], access.grant))
+
+    async def delete_file(self, request: Request) -> Answer:
+        """Carry out the owner's signed order."""
+        signed = await read_signed(request, DELETE_KIND)
+        order = DeleteOrder.parse(signed.body, signed.device)
+        self._admission.access(request).need_owner(order.owner)
+        self._admission.signer(request.peer, signed)
+        return ack(freed=await self._store.delete(order))
+
+    # what goes back
+
+    async def retrieve_piece(self, request: Request) -> Answer:
+        """Part of one piece, with its signed record."""
+        access, fields = self._admission.access(request), request.fields
+        name = PieceName(access.owner, fields["pack"], fields["index"])
+        found = await self._store.find(name, fields["offset"], fields["length"], access.scope)
+        answer = {"kind": "piece", "record": found.signed, "offset": fields["offset"]}
+        return Answer(Command.DATA, answer, found.source)
+
+    async def retrieve_log(self, request: Request) -> Answer:
+        """Entries of one device's log, in order."""
+        access, fields = self._admission.access(request), request.fields
+        device, first, scope = fields["device"], fields["first"], fields.get("scope") or b""
+        access.need_scope(scope)
+        entries = self._store.entries(access.owner, device, first, fields["most"], scope)
+        answer = {"kind": "log", "device": device, "first": first, "count": len(entries)}
+        return Answer(Command.DATA, answer, encode(entries))
+
+    async def retrieve_heads(self, request: Request) -> Answer:
+        """The newest signed head of each log."""
+        access = self._admission.access(request)
+        return Answer(Command.DATA, {"kind": "heads"}, encode(self._store.heads(access.owner, access.scope)))
+
+    async def list_files(self, request: Request) -> Answer:
+        """Which pieces are kept, page by page."""
+        access, fields = self._admission.access(request), request.fields
+        page = self._store.listing(access.owner, fields["after"], fields["most"], access.scope)
+        return Answer(Command.FILES, {"more": page.more}, encode([list(piece) for piece in page.pieces]))

@@ -1,0 +1,144 @@
+"""A capability: the owner's signed word that somebody else may ask its suppliers in its place, within limits.
+
+It travels in the header of each packet that it covers (`bitdust.wire.packet.Packet.capability`). The owner ends one
+before its time with a signed `Revocation`. Both are described in ``docs/formats.md``, section 8.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.packet import MAX_CAPABILITY
+from bitdust.wire.records import Record
+from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Text
+from bitdust.wire.signed import message
+
+VERSION = 1
+MOST_DAYS = 366
+"""No capability is accepted that ends later than so many days from now."""
+
+
+class Right(StrEnum):
+    """What the holder may do with what belongs to the scope."""
+
+    READ = "read"
+    """Retrieve pieces, log entries and heads."""
+    LIST = "list"
+    """List pieces."""
+    WRITE = "write"
+    """Bring pieces."""
+    LOG = "log"
+    """Append entries to a log of the holder's own device."""
+
+
+@frozen
+class Capability(Record):
+    """``id`` names it for a revocation; ``ends`` is in seconds since the epoch.
+
+    ``holder`` is the fingerprint of a user or the Ed25519 key of one device. ``scope`` is the tag of the key to whose
+    packs and logs it is limited (`bitdust.crypt.scope`); without one these are the owner's own. ``quota`` are bytes
+    that may be kept under it.
+    """
+
+    KIND: ClassVar[str] = "capability"
+    LIMIT: ClassVar[int] = 1024
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "version": Int(VERSION, VERSION),
+        "id": Bytes(16),
+        "owner": Bytes(32),
+        "holder": Bytes(32),
+        "scope": Optional(Bytes(16)),
+        "rights": ListOf(Choice(tuple(Right)), len(Right), 1),
+        "quota": Int(0, 2**60),
+        "ends": Int(),
+    }
+
+    id: bytes
+    owner: bytes
+    holder: bytes
+    rights: tuple[Right, ...]
+    quota: int
+    ends: int
+    scope: bytes | None = None
+
+    def to_body(self) -> bytes:
+        """Canonical bytes, with the format's number."""
+        value: dict[str, Any] = {
+            "version": VERSION,
+            "id": self.id,
+            "owner": self.owner,
+            "holder": self.holder,
+            "rights": [right.value for right in self.rights],
+            "quota": self.quota,
+            "ends": self.ends,
+        }
+        return encode(value if self.scope is None else value | {"scope": self.scope})
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "Capability":
+        """Raises `WireError`."""
+        value = cls.parse_fields(data)
+        del value["version"]
+        rights = value["rights"] = tuple(map(Right, value["rights"]))
+        if len(set(rights)) != len(rights):
+            raise WireError("bad-field", "capability: a right is named twice")
+        return cls(**value)
+
+
+@frozen
+class ShownCapability:
+    """A capability as it travels: ``device`` is the id of the owner's device that signed, empty for its RSA key."""
+
+    body: bytes
+    device: bytes
+    signature: bytes
+
+    def to_bytes(self) -> bytes:
+        """Canonical CBOR list of kind, body, device and signature."""
+        return encode([Capability.KIND, self.body, self.device, self.signature])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "ShownCapability":
+        """Raises `WireError`; the signature is not checked here."""
+        value = decode(data, MAX_CAPABILITY, max_items=5)
+        if type(value) is not list or len(value) != 4:
+            raise WireError("malformed", "a signed capability is a list of four")
+        schemas: tuple[Schema, ...] = (Text(32), Bytes(1, Capability.LIMIT), Bytes(0, 8), Bytes(64, 1024))
+        for number, (item, schema) in enumerate(zip(value, schemas, strict=True)):
+            schema.check(item, f"capability[{number}]")
+        kind, body, device, signature = value
+        if kind != Capability.KIND or len(device) not in (0, 8):
+            raise WireError("bad-field", "this is no signed capability")
+        return cls(body, device, signature)
+
+    def message(self) -> bytes:
+        """What the signature must fit."""
+        return message(Capability.KIND, self.body)
+
+
+@frozen
+class Revocation(Record):
+    """The owner's word, signed by one of its devices, that a capability counts no more."""
+
+    KIND: ClassVar[str] = "revocation"
+    LIMIT: ClassVar[int] = 256
+    FIELDS: ClassVar[dict[str, Schema]] = {
+        "version": Int(VERSION, VERSION),
+        "owner": Bytes(32),
+        "capability": Bytes(16),
+    }
+
+    owner: bytes
+    capability: bytes
+
+    def to_body(self) -> bytes:
+        """Canonical bytes, with the format's number."""
+        return encode({"version": VERSION, "owner": self.owner, "capability": self.capability})
+
+    @classmethod
+    def from_body(cls, data: bytes) -> "Revocation":
+        """Raises `WireError`."""
+        value = cls.parse_fields(data)
+        return cls(value["owner"], value["capability"])

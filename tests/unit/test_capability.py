@@ -1,0 +1,89 @@
+"""Capabilities and revocations as records: what they carry, and what is refused when they are read."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.scope import scope_of
+from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
+from bitdust.wire.encoding import WireError, decode, encode
+
+GRANT = Capability(b"i" * 16, b"o" * 32, b"h" * 32, (Right.READ, Right.LIST), 1000, 2000, b"s" * 16)
+BODY = decode(GRANT.to_body(), 1024)
+
+
+class CapabilityTests(SynchronousTestCase):
+    def test_a_capability_comes_back_as_it_was(self) -> None:
+        """Every field survives, with a scope and without one."""
+        for grant in (GRANT, Capability(b"i" * 16, b"o" * 32, b"h" * 32, (Right.WRITE,), 0, 1)):
+            self.assertEqual(Capability.from_body(grant.to_body()), grant)
+
+    def test_fields_that_are_refused(self) -> None:
+        """Lengths, rights, numbers and unknown fields are checked where a capability is read."""
+        for changes in (
+            {"version": 2},
+            {"id": b"short"},
+            {"owner": bytes(31)},
+            {"holder": bytes(33)},
+            {"holder": [b"h" * 32]},
+            {"scope": b""},
+            {"scope": {"scope": b"s" * 16}},
+            {"rights": []},
+            {"rights": ["erase"]},
+            {"rights": ["read", "read"]},
+            {"rights": ["read"] * 5},
+            {"rights": "read"},
+            {"quota": -1},
+            {"quota": 2**60 + 1},
+            {"ends": 2**63},
+            {"ends": None},
+            {"more": 1},
+        ):
+            with self.assertRaises(WireError, msg=str(changes)):
+                Capability.from_body(encode(BODY | changes))
+
+    def test_a_body_is_small(self) -> None:
+        """A body of more than 1 KiB is not read at all."""
+        error = self.assertRaises(WireError, Capability.from_body, encode(BODY | {"pad": bytes(1024)}))
+        self.assertEqual(error.code, "too-large")
+
+    def test_the_signed_form_comes_back(self) -> None:
+        """Body, device and signature survive; a device of no bytes stands for the RSA key."""
+        for device, signature in ((b"d" * 8, bytes(64)), (b"", bytes(256))):
+            shown = ShownCapability(GRANT.to_body(), device, signature)
+            self.assertEqual(ShownCapability.from_bytes(shown.to_bytes()), shown)
+
+    def test_signed_forms_that_are_refused(self) -> None:
+        """Other kinds, other shapes, deep nesting and oversized parts are no signed capability."""
+        body = GRANT.to_body()
+        nested: object = body
+        for _ in range(20):
+            nested = [nested]
+        for value in (
+            [],
+            ["capability", body, b"d" * 8],
+            ["delete", body, b"d" * 8, bytes(64)],
+            ["capability", body, b"d" * 7, bytes(64)],
+            ["capability", body, b"d" * 8, bytes(63)],
+            ["capability", body, b"d" * 8, bytes(1025)],
+            ["capability", b"", b"d" * 8, bytes(64)],
+            ["capability", bytes(1025), b"d" * 8, bytes(64)],
+            ["capability", body, b"d" * 8, [bytes(64)]],
+            {"capability": body},
+            nested,
+            bytes(5000),
+        ):
+            with self.assertRaises(WireError, msg=repr(value)[:80]):
+                ShownCapability.from_bytes(encode(value))
+
+    def test_a_revocation_comes_back(self) -> None:
+        """Owner and capability survive; an id of another length is refused."""
+        revocation = Revocation(b"o" * 32, b"i" * 16)
+        self.assertEqual(Revocation.from_body(revocation.to_body()), revocation)
+        self.assertRaises(WireError, Revocation.from_body, Revocation(b"o" * 32, b"i" * 15).to_body())
+
+
+class ScopeTests(SynchronousTestCase):
+    def test_a_tag_shows_no_name(self) -> None:
+        """Two keys of one secret, and one name under two secrets, have different tags of 16 bytes."""
+        tags = {scope_of(secret * 32, name) for secret in (b"1", b"2") for name in ("share_1", "share_2")}
+        self.assertEqual((len(tags), {len(tag) for tag in tags}), (4, {16}))
+        self.assertEqual(scope_of(b"1" * 32, "share_1"), scope_of(b"1" * 32, "share_1"))
