@@ -23,5 +23,5 @@ class RestoresService(Service):
             self._rooms.storage.core.downloads.suspend()
 
     def health(self) -> None:
-        if not self._rooms.storage.is_open or self._rooms.storage.core.fetcher.machine.state == "CLOSED":
+        if not self._rooms.storage.is_open or not self._rooms.storage.core.fetcher.is_open:
             raise Unhealthy("no piece can be fetched")

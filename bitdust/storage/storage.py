@@ -468,8 +468,8 @@ class Storage:
                 for flight in core.motion.outgoing(supplier)
             ]  # fmt: skip
             incoming = [
-                {"packet_id": _piece(one.pack_id, one.index), "bytes_received": one.received,
-                 "total_size": one.size, "state": one.machine.state, "since": one.created}
+                {"packet_id": _piece(one.piece.pack, one.piece.index), "bytes_received": one.received,
+                 "total_size": one.size, "state": one.state, "since": one.since}
                 for one in core.fetcher.incoming(supplier)
             ]  # fmt: skip
             rows.append({"idurl": idurl, "global_id": global_id, "outgoing": outgoing, "incoming": incoming})

@@ -2,8 +2,10 @@
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.restore.tree import PART_PREFIX, stays_inside
@@ -265,6 +267,31 @@ class SuppliersTests(RestoreCase):
         self.assertLess(len(back), 6)
         for name in back:
             self.assertEqual((self.target / "folder" / name).read_bytes(), (folder / name).read_bytes())
+
+    def test_a_good_piece_beside_refusals(self) -> None:
+        """When all but one are busy for a moment, they are asked again after the piece of that one has come."""
+        data = self.stored()
+        slow: list[Deferred] = []
+        refusals = [0]
+
+        def ask(supplier, original, me, command, fields, payload, deadline):
+            if command is not Command.RETRIEVE or fields.get("kind") != "piece":
+                return original(supplier, me, command, fields, payload, deadline)
+            if supplier is self.around.suppliers[0] and not slow:
+                slow.append(Deferred())
+                return slow[0].addCallback(lambda _: original(supplier, me, command, fields, payload, deadline))
+            if refusals[0] < 3:
+                refusals[0] += 1
+                return fail(BitDustError("busy", "pieces are on their way already; ask again in a moment"))
+            return original(supplier, me, command, fields, payload, deadline)
+
+        for supplier in self.around.suppliers:
+            supplier.ask = partial(ask, supplier, type(supplier).ask)
+        task = self.node.begin_download("file", self.target)
+        self.assertEqual((len(slow), refusals), (1, [3]))
+        slow[0].callback(None)
+        self.node.wait(task.done, 10)
+        self.assertEqual((self.target / "file").read_bytes(), data)
 
     def test_lists_are_not_empty_in_the_middle(self) -> None:
         """Downloads and transfers read in the middle of a restore show what is asked of whom."""
