@@ -73,7 +73,8 @@ class _Job:
 
     def restart(self, erased: Erased) -> None:
         self._erasure.carried_out()
-        self.done.callback(tale(erased, self._sources, self._suppliers) | {"automat": self.machine.id})
+        automat = {"index": self.machine.index, "id": self.machine.id}
+        self.done.callback(tale(erased, self._sources, self._suppliers) | {"automat": automat})
 
     def resume(self, reason: Any) -> None:
         self._erasure.start_services()

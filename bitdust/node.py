@@ -15,7 +15,6 @@ from bitdust.api.tally import Tally
 from bitdust.assembly import Assembly
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
-from bitdust.config.following import SettingsFollower
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.events import Events
@@ -61,7 +60,6 @@ class Node:
         self.erasure = IdentityErasure(self.rooms, self.driver, lambda: self.stop(restart=True))
         self.context = self._context()
         self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
-        self._settings_follower = SettingsFollower(world.watcher, world.home / "config", self.settings)
         self._follow_settings()
 
     def _context(self) -> Context:
@@ -94,6 +92,7 @@ class Node:
             gateway=rooms.gateway,
             presence=rooms.peers.presence,
             dht=rooms.dht.node,
+            table=TABLE,
         )
 
     # the process
@@ -148,7 +147,6 @@ class Node:
         self._remind()
         await Deferred.fromCoroutine(self.api.start())
         self.ready.emit()
-        self._settings_follower.start()
         await self.driver.start_all()
 
     def load_home(self) -> None:
@@ -209,7 +207,6 @@ class Node:
         return Deferred.fromCoroutine(self._shutdown())
 
     async def _shutdown(self) -> None:
-        self._settings_follower.stop()
         await self.driver.shutdown()
         self.rooms.consumers.stop()
         self.context.watching.stop()

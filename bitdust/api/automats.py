@@ -51,15 +51,35 @@ def automats_list(context: Context) -> Envelope:
             example="p2p_connector",
         ),
     ),
-    returns="{index, id, name, state, since, timers, repr, events, past}",
+    returns="{index, id, name, state, since, timers, repr, events, past, methods: [{method, event}],"
+    " packets: [{command, kind, event}]}",
     errors=("not-found", "bad-argument"),
 )
 def automat_info(context: Context, index: int | None, automat_id: str | None) -> Envelope:
-    """One state machine, with its last moves."""
+    """One state machine, with its last moves, and the methods of the API and packets of peers that become its events.
+    ``becomes`` in the page of a method names its machine; a method that begins a job answers with ``automat`` {index,
+    id} beside its result."""
     found = _living(context, _either(index, automat_id))
     if len(found) > 1:
         raise BadArgument(f"there are {len(found)} machines called {automat_id!r}; give the index of one")
-    return ok(context.registry.describe(found[0], long=True))
+    return ok(context.registry.describe(found[0], long=True) | _ways_in(context, found[0].name))
+
+
+def _ways_in(context: Context, kind: str) -> dict[str, Any]:
+    """What becomes an event of a kind of machine."""
+    return {
+        "methods": [
+            {"method": row.name, "event": step.event}
+            for row in context.table
+            for step in row.becomes
+            if step.machine == kind
+        ],
+        "packets": [
+            {"command": row.command.value, "kind": row.kind, "event": row.becomes[1]}
+            for row in context.gateway.inbox.rows()
+            if row.becomes is not None and row.becomes[0] == kind
+        ],
+    }
 
 
 FOLLOWED = Param(

@@ -33,7 +33,12 @@ async def suppliers_list(context: Context, customer_id: str | None, verbose: boo
     return listed(context.suppliers.list(verbose))
 
 
-@method(Route("POST", "/supplier/ping/v1", ("/su/png",)), service="customer", returns="{online, total}")
+@method(
+    Route("POST", "/supplier/ping/v1", ("/su/png",)),
+    service="customer",
+    returns="{online, total}",
+    becomes=[("online_status", "ping")],
+)
 async def suppliers_ping(context: Context) -> Envelope:
     """Ask every supplier for a sign of life; answers when all have answered or failed to."""
     online = await context.suppliers.ping()
@@ -81,7 +86,12 @@ def customers_list(context: Context, verbose: bool) -> Envelope:
     return listed(context.customers.list(verbose))
 
 
-@method(Route("POST", "/customer/ping/v1", ("/cu/png",)), service="supplier", returns="{online, total}")
+@method(
+    Route("POST", "/customer/ping/v1", ("/cu/png",)),
+    service="supplier",
+    returns="{online, total}",
+    becomes=[("online_status", "ping")],
+)
 async def customers_ping(context: Context) -> Envelope:
     """Ask every customer for a sign of life."""
     online, total = await context.customers.ping(), len(context.customers.list())

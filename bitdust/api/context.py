@@ -6,6 +6,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.api.following import Following, Watching
+from bitdust.api.table import Table
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
@@ -92,6 +93,7 @@ class Context:
     gateway: Gateway
     presence: Presence
     dht: DHTNode
+    table: Table
     listener: Listener | None = None
 
     def health(self) -> Row:

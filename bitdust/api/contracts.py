@@ -6,6 +6,7 @@ from typing import Any
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, ok
+from bitdust.api.jobs import addressed
 from bitdust.api.people import NO_PERSON, find_person
 from bitdust.api.table import Param, Route, method
 from bitdust.customers.retirement import DEFAULT_DAYS
@@ -57,6 +58,7 @@ async def the_supplier(context: Context, position: int | None, supplier_id: str 
     service="employer",
     returns="{supplier, new_supplier}",
     errors=("bad-argument", "not-found", "exists", *NO_PERSON),
+    becomes=[("fire_hire", "restart")],
 )
 async def supplier_change(
     context: Context, position: int | None, supplier_id: str | None, new_supplier_id: str | None
@@ -72,6 +74,7 @@ async def supplier_change(
     return ok(
         {"supplier": name, "new_supplier": new.global_id if new is not None else None},
         message=f"supplier {name} will be replaced by {by}; it keeps your pieces until they have moved",
+        automat=addressed(context, "fire_hire"),
     )
 
 
@@ -85,6 +88,7 @@ async def supplier_change(
     service="customer",
     returns="{ended, not_told}",
     errors=("has-data", "bad-argument", *NO_PERSON),
+    becomes=[("supplier_connector", "disconnect"), ("fire_hire", "restart")],
 )
 async def contracts_end(context: Context, position: int | None, supplier_id: str | None, lose_data: bool) -> Envelope:
     """End the contract with one supplier, or with all of them, and stop being a customer. Each gets your signed word
@@ -109,7 +113,7 @@ async def contracts_end(context: Context, position: int | None, supplier_id: str
     text = f"{len(ended)} contracts ended" + (f"; {', '.join(later)} will hear of it when connected" if later else "")
     if everybody:
         text += f"; this node hires nobody until {EMPLOYER} is true"
-    return ok({"ended": ended, "not_told": later}, message=text)
+    return ok({"ended": ended, "not_told": later}, message=text, automat=addressed(context, "fire_hire"))
 
 
 def _what_is_lost(context: Context, everybody: bool) -> str:
@@ -160,6 +164,7 @@ STATUS = "{state, since, until, remaining_bytes, customers: [{global_id, idurl, 
     Route("POST", "/supplier/retire/v1", ("/su/rt",)),
     params=(Param("grace_days", Kind.NUMBER, DEFAULT_DAYS, low=0, high=3650, help="days that customers have to move"),),
     returns=STATUS,
+    becomes=[("supplier_retirement", "retire")],
 )
 async def supplier_retire(context: Context, grace_days: float) -> Envelope:
     """Give up being a supplier. Customers are told, at once or when they come; none is taken any more, and no piece.
@@ -169,7 +174,12 @@ async def supplier_retire(context: Context, grace_days: float) -> Envelope:
     return _status(context)
 
 
-@method(Route("DELETE", "/supplier/retire/v1"), returns=STATUS, errors=("not-found",))
+@method(
+    Route("DELETE", "/supplier/retire/v1"),
+    returns=STATUS,
+    errors=("not-found",),
+    becomes=[("supplier_retirement", "stay")],
+)
 async def supplier_retire_cancel(context: Context) -> Envelope:
     """Stay a supplier after all. Customers that have not moved yet are told that they need not."""
     await context.retirement.cancel()
@@ -189,4 +199,4 @@ def _status(context: Context) -> Envelope:
     text = words[status["state"]]
     if status["state"] != "serving" and status["customers"] is not None:
         text += f"; {left} customers still have {in_words(status['remaining_bytes'])} here"
-    return ok(status, message=text)
+    return ok(status, message=text, automat=addressed(context, "supplier_retirement"))

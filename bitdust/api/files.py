@@ -6,6 +6,7 @@ from bitdust.api import paths
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.jobs import addressed
 from bitdust.api.people import settled
 from bitdust.api.table import Param, Route, method
 from bitdust.desktop import NoDesktop
@@ -29,11 +30,12 @@ ITEM = "{remote_path, global_id, idurl, path_id, name, path, type, size, key_id,
     Route("GET", "/file/sync/v1", ("/f/s",)),
     params=(Param("force", Kind.FLAG, False, obsolete=True),),
     service="backups",
+    becomes=[("index_synchronizer", "pull"), ("backup_monitor", "sync")],
 )
 async def files_sync(context: Context) -> Envelope:
     """Compare the catalog with what the suppliers have, now, and mend what is missing."""
     await settled(context.storage.sync())
-    return ok(message="synchronisation began")
+    return ok(message="synchronisation began", automat=addressed(context, "backup_monitor"))
 
 
 def _list_params(all_customers: bool) -> tuple[Param, ...]:
@@ -126,10 +128,12 @@ async def file_create(
     service="backups",
     returns="{path_id, path, remote_path, global_id, customer}",
     errors=("bad-name", "not-found"),
+    becomes=[("backup_monitor", "deleted")],
 )
 async def file_delete(context: Context, remote_path: str) -> Envelope:
     """Take a file or folder out of the catalog, and its pieces off the suppliers."""
-    return ok(await settled(context.storage.delete(paths.remote_path(remote_path))))
+    deleted = await settled(context.storage.delete(paths.remote_path(remote_path)))
+    return ok(deleted, automat=addressed(context, "backup_monitor"))
 
 
 @method(
@@ -163,6 +167,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
     service="backups",
     returns="{remote_path, key_id, source_path, path_id, version?}",
     errors=("bad-path", "bad-name", "not-found", "no-space", "disk-full", "too-few-suppliers"),
+    becomes=[("backup", "start")],
 )
 async def file_upload_start(
     context: Context, local_path: str, remote_path: str, wait_result: bool, wait_finish: bool
@@ -171,8 +176,8 @@ async def file_upload_start(
     source = paths.local_path(local_path, "local_path")
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path)))
     if not (wait_result or wait_finish):
-        return ok(task.describe(), message="the upload began")
-    return ok(await task.done, message="the upload is done")
+        return ok(task.describe(), message="the upload began", automat=task.automat)
+    return ok(await task.done, message="the upload is done", automat=task.automat)
 
 
 @method(
@@ -181,6 +186,7 @@ async def file_upload_start(
     service="backups",
     returns="[what was stopped]",
     errors=("not-found",),
+    becomes=[("backup", "stop")],
 )
 async def file_upload_stop(context: Context, remote_path: str) -> Envelope:
     """Give up an upload that runs or waits."""
@@ -218,6 +224,7 @@ async def files_downloads(context: Context) -> Envelope:
     service="restores",
     returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path}",
     errors=("bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers"),
+    becomes=[("restore_worker", "start")],
 )
 async def file_download_start(
     context: Context, remote_path: str, destination_path: str | None, wait_result: bool, policy: str
@@ -228,8 +235,8 @@ async def file_download_start(
     folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy))
     if not wait_result:
-        return ok(task.describe(), message="the download began")
-    return ok(await task.done, message="the download is done")
+        return ok(task.describe(), message="the download began", automat=task.automat)
+    return ok(await task.done, message="the download is done", automat=task.automat)
 
 
 def default_folder(context: Context) -> Path:
@@ -244,6 +251,7 @@ def default_folder(context: Context) -> Path:
     service="restores",
     returns="[{backup_id, aborted}]",
     errors=("not-found",),
+    becomes=[("restore_worker", "stop")],
 )
 async def file_download_stop(context: Context, remote_path: str) -> Envelope:
     """Give up a download."""

@@ -52,6 +52,7 @@ def identity_get(context: Context, include_xml_source: bool) -> Envelope:
         "proxy-refused",
         "proxy-password",
     ),
+    becomes=[("id_registrator", "start")],
 )
 async def identity_create(
     context: Context, username: str, preferred_servers: list[str], join_network: bool
@@ -223,6 +224,7 @@ def _may_replace(context: Context, path: Path) -> bool:
         "not-a-key-file",
         "network-connection-error",
     ),  # fmt: skip
+    becomes=[("id_restorer", "start")],
 )
 async def identity_recover(
     context: Context,
@@ -273,6 +275,7 @@ def _mine(context: Context, with_xml: bool) -> Envelope:
     params=(Param("erase_private_key", Kind.FLAG, False, help="remove the keys and the catalog too, for good"),),
     returns="{removed: [path], former: folder or null, elsewhere: [sentence]}",
     errors=("no-identity",),
+    becomes=[("identity_eraser", "start")],
 )
 async def identity_erase(context: Context, erase_private_key: bool) -> Envelope:
     """Give up the identity of this node, after stopping its services; then the node starts again without one.
@@ -282,9 +285,11 @@ async def identity_erase(context: Context, erase_private_key: bool) -> Envelope:
     Pieces that this node keeps for others stay. The result tells what became of each thing, here and elsewhere.
     """
     told = await context.erase_identity(erase_private_key)
-    if told["former"] is None:
-        return ok(told, message="the identity and its keys are erased; only a backup of the key file brings it back")
-    return ok(told, message=f"the identity is erased; its keys and catalog lie in {told['former']}")
+    automat = told.pop("automat", None)
+    text = "the identity and its keys are erased; only a backup of the key file brings it back"
+    if told["former"] is not None:
+        text = f"the identity is erased; its keys and catalog lie in {told['former']}"
+    return ok(told, message=text, automat=automat)
 
 
 @method(Route("GET", "/identity/cache/list/v1", ("/i/ch/l",)), returns=f"[{IDENTITY}]")

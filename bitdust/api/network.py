@@ -7,6 +7,7 @@ from twisted.internet.defer import DeferredList
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, ok
+from bitdust.api.jobs import address, addressed
 from bitdust.api.table import Param, Route, method
 
 NEEDED = ("network", "gateway", "p2p_hookups")
@@ -150,7 +151,11 @@ def _not_connected(context: Context) -> Envelope:
     return failed("not-connected", text, reason=f"{info['name']}_{why}")
 
 
-@method(Route("GET", "/network/reconnect/v1", ("/nw/rcon",)), service="network")
+@method(
+    Route("GET", "/network/reconnect/v1", ("/nw/rcon",)),
+    service="network",
+    becomes=[("network_connector", "reconnect"), ("p2p_connector", "check-synchronize")],
+)
 def network_reconnect(context: Context) -> Envelope:
     """Look at the network again, tell where this node is reached, and build all sessions anew."""
     sessions = context.gateway.sessions()
@@ -160,11 +165,13 @@ def network_reconnect(context: Context) -> Envelope:
         machine.send("reconnect")
     for machine in context.registry.find("p2p_connector"):
         machine.send("check-synchronize")
-    return ok(message=f"reconnecting; {len(sessions)} sessions are built anew")
+    text = f"reconnecting; {len(sessions)} sessions are built anew"
+    return ok(message=text, automat=addressed(context, "p2p_connector"))
 
 
-@method(Route("GET", "/network/disconnect/v1", ("/nw/dcon",)), service="network")
+@method(Route("GET", "/network/disconnect/v1", ("/nw/dcon",)), service="network", becomes=[("local_service", "stop")])
 async def network_disconnect(context: Context) -> Envelope:
     """Take this node off the network until `service_start` of the network, or the next start of the node."""
     await context.driver.stop("network")
-    return ok(message="this node is off the network; start the service network to come back")
+    text = "this node is off the network; start the service network to come back"
+    return ok(message=text, automat=address(context.driver.info("network")))

@@ -131,6 +131,7 @@ def _operation(row: Method) -> Schema:
         "x-errors": list(row.errors),
         "x-generation": row.generation or None,
         "x-service": row.service,
+        "x-automat": [{"machine": step.machine, "event": step.event} for step in row.becomes],
         "x-websocket": message(row),
         "x-cli": cli_line(row),
     }

@@ -128,6 +128,9 @@ def _facts(one: Mapping[str, Any]) -> Iterator[str]:
     yield f"returns {one['returns'] if one['returns'] == 'nothing' else '`' + one['returns'].replace('`', '') + '`'}"
     if one["errors"]:
         yield f"errors: {', '.join(f'`{code}`' for code in one['errors'])}"
+    if one.get("becomes"):
+        steps = ", then ".join(f"`{event}` of [{name}](../automats/{name}.md)" for name, event in one["becomes"])
+        yield f"becomes the event {steps}"
     first, *others = one["routes"]
     yield f"`{first}`" + (f", the same as {', '.join(f'`{route}`' for route in others)}" if others else "")
 

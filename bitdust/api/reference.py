@@ -31,6 +31,7 @@ def entry(row: Method) -> dict[str, Any]:
         "service": row.service,
         "returns": row.returns,
         "errors": list(row.errors),
+        **({"becomes": [list(step) for step in row.becomes]} if row.becomes else {}),
         "routes": routes(row),
         "examples": {"curl": curl_line(row), "websocket": websocket_line(row), "cli": cli_line(row)},
     }

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succe
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed, ok
+from bitdust.api.jobs import address
 from bitdust.api.table import Param, Route, method
 
 NAME = Param(
@@ -69,25 +70,29 @@ def service_info(context: Context, service_name: str) -> Envelope:
     Route("POST", "/service/start/{service_name}/v1", ("/svc/o/{service_name}",)),
     params=(NAME,),
     errors=("not-found", "not-started"),
+    becomes=[("local_service", "start")],
 )
 async def service_start(context: Context, service_name: str) -> Envelope:
     """Enable a service and start it, with all it needs; answers when it works, or with the reason why it does not."""
     outcome = await context.driver.start(service_name)
     info = context.driver.info(service_name)
     if outcome == "started":
-        return ok(message=f"{info['name']} is started")
-    return failed("not-started", f"{info['name']} was enabled and is {info['state']}: {info['reason']}")
+        return ok(message=f"{info['name']} is started", automat=address(info))
+    text = f"{info['name']} was enabled and is {info['state']}: {info['reason']}"
+    return failed("not-started", text, automat=address(info))
 
 
 @method(
     Route("POST", "/service/stop/{service_name}/v1", ("/svc/c/{service_name}",)),
     params=(NAME,),
     errors=("not-found",),
+    becomes=[("local_service", "stop")],
 )
 async def service_stop(context: Context, service_name: str) -> Envelope:
     """Disable a service and stop it, dependents first. Those stay enabled and start again when it does."""
     await context.driver.stop(service_name)
-    return ok(message=f"{context.driver.info(service_name)['name']} is stopped")
+    info = context.driver.info(service_name)
+    return ok(message=f"{info['name']} is stopped", automat=address(info))
 
 
 @method(
@@ -95,11 +100,13 @@ async def service_stop(context: Context, service_name: str) -> Envelope:
     params=(NAME, Param("wait_timeout", Kind.NUMBER, 10.0, help="seconds", low=0, high=600)),
     returns="[{stop outcome: bool}, {start outcome: bool}]",
     errors=("not-found", "timeout"),
+    becomes=[("local_service", "stop"), ("local_service", "start")],
 )
 async def service_restart(context: Context, service_name: str, wait_timeout: float) -> Envelope:
     """Stop and start a service and its dependents, leaving the settings as they are."""
     restarting = context.driver.restart(service_name)
-    return listed(await restarting.addTimeout(wait_timeout, context.world.clock))
+    outcome = await restarting.addTimeout(wait_timeout, context.world.clock)
+    return listed(outcome, automat=address(context.driver.info(service_name)))
 
 
 @method(

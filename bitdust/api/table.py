@@ -8,7 +8,7 @@ as 2016: it has a namespace of its own, where its name may mean what it meant th
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from attrs import frozen
@@ -79,11 +79,19 @@ class Route:
         return tuple(dict.fromkeys(path.rstrip("/") for path in (self.path, versioned, *self.aliases)))
 
 
+class Becomes(NamedTuple):
+    """What a call becomes: an event of a kind of machine."""
+
+    machine: str
+    event: str
+
+
 @frozen
 class Method:
     """One row of the table. ``service`` names the service that must be ON; ``other_names`` are accepted as well;
     ``body`` names the parameter that a JSON body without any known name is taken for; ``example`` holds arguments of
-    the documents' example that differ from those of the parameters; ``generation`` is empty for the current API."""
+    the documents' example that differ from those of the parameters; ``generation`` is empty for the current API;
+    ``becomes`` names the machines and their events that a call becomes, in the order in which they are sent."""
 
     name: str
     params: tuple[Param, ...]
@@ -97,6 +105,7 @@ class Method:
     body: str | None = None
     example: Mapping[str, Any] = NO_ARGUMENTS
     generation: str = ""
+    becomes: tuple["Becomes", ...] = ()
 
     @property
     def noun(self) -> str:
@@ -148,6 +157,7 @@ def method(
     body: str | None = None,
     example: Mapping[str, Any] = NO_ARGUMENTS,
     generation: str = "",
+    becomes: Iterable[tuple[str, str]] = (),
 ) -> Callable[[Callable[..., Any]], Method]:
     """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document.
 
@@ -162,7 +172,7 @@ def method(
         own = (Route("POST", f"/{generation}/{name}"),) if generation else ()
         return Method(
             name, declared, (*own, *routes), service, doc, returns, tuple(dict.fromkeys(errors)), call,
-            tuple(other_names), body, example, generation,
+            tuple(other_names), body, example, generation, tuple(Becomes(*pair) for pair in becomes),
         )  # fmt: skip
 
     return declare

@@ -69,6 +69,7 @@ async def user_status(context: Context, user_id: str) -> Envelope:
     service="p2p_hookups",
     returns="{global_id, idurl, contact_state}",
     errors=(*NO_PERSON, "not-connected"),
+    becomes=[("online_status", "ping")],
 )
 async def user_status_check(context: Context, user_id: str, timeout: float | None) -> Envelope:
     """Make sure whether another node is connected: it is asked where that is not known."""

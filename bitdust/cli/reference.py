@@ -99,6 +99,7 @@ def _facts(one: Entry) -> Iterator[tuple[str, list[str]]]:
     yield "Needs the service", [one["service"]] if one["service"] else []
     yield "Returns", [line.strip() for line in _wrapped(one["returns"], "  ")]
     yield "Errors", [line.strip() for line in _wrapped(", ".join(one["errors"]), "  ")]
+    yield "Becomes the event", [f"{event} of {machine}" for machine, event in one.get("becomes", ())]
     yield "Routes", list(one["routes"])
     yield "Examples", [one["examples"][kind] for kind in ("cli", "curl", "websocket")]
 

@@ -57,6 +57,12 @@ class Task:
         return row
 
     @property
+    def automat(self) -> Row:
+        """Index and id of the machine that does it."""
+        machine = self._job.machine
+        return {"index": machine.index, "id": machine.id}
+
+    @property
     def done(self) -> "Deferred[Any]":
         """Fires with the result."""
         waiting: Deferred[Any] = Deferred(self._forget)

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.api.following import Following, Watching
+from bitdust.api.methods import TABLE
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
@@ -86,6 +87,7 @@ class FakeContext:
         self.settings.set("interface/api/web-socket-port", 0)
         self.events = Events(clock, self.world.wall, run="run-1")
         self.listener = None
+        self.table = TABLE
         self.consumers = Consumers(self.events)
         self.driver = FakeDriver()
         self.registry = Registry(clock)
@@ -96,7 +98,9 @@ class FakeContext:
         self.cache = Anything(all=list)
         self.registration = self.storage = self.suppliers = self.customers = self.space = Anything()
         self.presence = Anything()
-        self.gateway = self.inbox = self.outbox = self.dht = Anything()
+        self.outbox = self.dht = Anything()
+        self.inbox = Anything(rows=list)
+        self.gateway = Anything(inbox=self.inbox)
         self.stops: list[bool] = []
         self.ill: str | None = None
 

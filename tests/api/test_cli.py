@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from click.testing import Result
 from twisted.internet import reactor
@@ -36,6 +36,8 @@ class Lamp(Machine):
 
 
 class FakeTask:
+    automat: ClassVar = {"index": 1, "id": "backup"}
+
     def __init__(self, result: Any) -> None:
         self.done = succeed(result)
 

@@ -12,6 +12,10 @@ from tests.api.test_2016 import ClassicCase
 class JobCase(ClassicCase):
     """A customer with four suppliers, asked as the API is now."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.context.registry = self.node.registry
+
     def begin(self, name: str, **arguments: Any) -> "Deferred[dict[str, Any]]":
         return perform(self.context, TABLE.named(name), arguments)
 
@@ -56,3 +60,28 @@ class WaitingTests(JobCase):
             supplier.mode = "fine"
         self.node.pass_time(600)
         self.assertEqual(self.node.wait(stays)["path_id"], self.call("file_info", remote_path="large.bin")["path_id"])
+
+
+class AddressTests(JobCase):
+    def test_job_is_a_machine(self) -> None:
+        """Who begins an upload or a download learns index and id of its machine, and can look at it while it lives."""
+        for supplier in self.around.suppliers:
+            supplier.mode = "frozen"
+        self.call("file_create", remote_path="large.bin")
+        source = str(self.home / "Documents" / "large.bin")
+        automat = self.ask("file_upload_start", local_path=source, remote_path="large.bin")["automat"]
+        machine = self.node.registry.by_index(automat["index"])
+        self.assertEqual((machine.id, machine.name), (automat["id"], "backup"))
+        for supplier in self.around.suppliers:
+            supplier.mode = "fine"
+        self.node.pass_time(600)
+        self.assertIsNone(self.node.registry.by_index(automat["index"]))
+        folder = str(self.base.absolute() / "restored")
+        answer = self.ask("file_download_start", remote_path="large.bin", destination_path=folder, wait_result=True)
+        self.assertTrue(answer["automat"]["id"].startswith("restore_worker("), answer)
+
+    def test_deletion(self) -> None:
+        """A deletion names the machine that takes the pieces off the suppliers."""
+        self.call("file_create", remote_path="large.bin")
+        answer = self.ask("file_delete", remote_path="large.bin")
+        self.assertEqual(answer["automat"]["id"], "backup_monitor")

@@ -25,7 +25,7 @@ class ErasureTests(GridCase):
         self.node.node.stopped.connect(lambda: stopped.append(self.node.node.exit_code))
         told = self.grid.wait(self.erase())
         self.assertTrue((Path(told["former"]) / "keyfile").is_file())
-        self.assertEqual(told["automat"], "identity_eraser")
+        self.assertEqual(told["automat"]["id"], "identity_eraser")
         self.grid.until(lambda: stopped, 10, "the end of the process")
         self.assertEqual(stopped, [100])
 
