@@ -38,7 +38,8 @@ class Joining:
         self._rpc = rpc
         self._own = own
         self._doors = doors
-        self._open = len(doors)
+        self._silent = 0
+        self._is_over = False
         self._calls: list[Any] = []
         self._lookup: Lookup | None = None
         self.done: Deferred[int] = Deferred(lambda _: self.stop())
@@ -52,7 +53,7 @@ class Joining:
 
     def stop(self) -> None:
         """Give up without a word."""
-        self._open = -1
+        self._is_over = True
         if self._lookup is not None:
             self._lookup.stop()
         for call in self._calls:
@@ -63,7 +64,7 @@ class Joining:
         settled: list[bool] = []
 
         def answer(_contact: Contact, proven: bool) -> None:
-            if self._open < 0 or (settled and not proven):
+            if self._is_over or (settled and not proven):
                 return
             first = not settled
             settled.append(proven)
@@ -77,12 +78,12 @@ class Joining:
         self._peers.prove(door, answer)
 
     def _knock_again(self, door: Contact, tries: int) -> None:
-        if self._open >= 0 and self._lookup is None:
+        if not self._is_over and self._lookup is None:
             self._knock(door, tries)
 
     def _shut(self) -> None:
-        self._open -= 1
-        if self._open == 0 and self._lookup is None:
+        self._silent += 1
+        if self._silent == len(self._doors) and self._lookup is None:
             self._end()
 
     def _look_for_self(self) -> None:
