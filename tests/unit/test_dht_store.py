@@ -1,0 +1,175 @@
+"""The DHT's local records: what is kept, what is refused, and what goes when there is no more room."""
+
+import random
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.dht.contact import Contact
+from bitdust.dht.ids import number
+from bitdust.dht.records import DEBUG, DHTRecord
+from bitdust.dht.store import DEBUG_SHARE, MAX_PER_OWNER, RecordStore
+from bitdust.wire.encoding import WireError
+
+NOW = 1000.0
+OWN = number(bytes(20))
+
+
+def record(subject: bytes | str = b"s" * 32, revision: int = 1, value: bytes = b"v", expires: int = 2000) -> DHTRecord:
+    """A record as if it had been checked."""
+    return DHTRecord(DEBUG if isinstance(subject, str) else "head", subject, revision, expires, value)
+
+
+class StoreTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.random = random.Random(1)
+        self.store = self.open()
+
+    def open(self, path: Path | None = None, most: int = 100, most_bytes: int = 1 << 20) -> RecordStore:
+        store = RecordStore(path, OWN, most, most_bytes)
+        self.addCleanup(store.close)
+        return store
+
+    def add(self, one: DHTRecord, mine: bool = False, layer: int = 0, wall: float = NOW) -> bool:
+        return self.store.add(one, one.to_bytes(), layer, wall, mine)
+
+    def refused(self, code: str, one: DHTRecord) -> None:
+        size = (len(self.store), self.store.size)
+        self.assertEqual(self.assertRaises(WireError, self.add, one).code, code)
+        self.assertEqual((len(self.store), self.store.size), size)
+
+    def by_distance(self, count: int) -> list[DHTRecord]:
+        """Records of different owners, the nearest to this node first."""
+        records = [record(self.random.randbytes(32)) for _ in range(count)]
+        return sorted(records, key=lambda one: number(one.key(0)) ^ OWN)
+
+    def test_get(self) -> None:
+        """A record is given as it came until it expires, and one that is not there is none."""
+        self.assertTrue(self.add(record()))
+        key = record().key(0)
+        self.assertEqual(self.store.get(key, NOW), record().to_bytes())
+        self.assertIsNone(self.store.get(key, 2000))
+        self.assertIsNone(self.store.get(record(b"t" * 32).key(0), NOW))
+        self.assertEqual((self.store.revision(key), self.store.revision(b"k" * 20)), (1, None))
+
+    def test_layers(self) -> None:
+        """The same record in two layers is kept under two keys and counted in each."""
+        self.add(record())
+        self.add(record(), layer=3)
+        self.assertEqual([self.store.items(layer) for layer in (0, 1, 3)], [1, 0, 1])
+
+    def test_newer_revision(self) -> None:
+        """A newer revision replaces an older one, and an older one is refused."""
+        self.add(record(revision=5, value=b"five"))
+        self.assertTrue(self.add(record(revision=6, value=b"six")))
+        self.refused("stale", record(revision=5, value=b"five"))
+        self.assertEqual((len(self.store), self.store.size), (1, len(record(revision=6, value=b"six").to_bytes())))
+
+    def test_same_revision(self) -> None:
+        """The same revision may only live longer; with another value it is refused."""
+        self.add(record())
+        self.assertFalse(self.add(record()))
+        self.assertFalse(self.add(record(expires=1500)))
+        self.assertTrue(self.add(record(expires=3000)))
+        self.refused("conflict", record(value=b"w"))
+        self.assertIsNotNone(self.store.get(record().key(0), 2500))
+
+    def test_expired_records_stand_in_nobodys_way(self) -> None:
+        """What has expired is replaced by any revision."""
+        self.add(record(revision=9))
+        self.assertTrue(self.add(record(revision=1, value=b"new", expires=4000), wall=2500.0))
+        self.assertEqual(self.store.revision(record().key(0)), 1)
+
+    def test_many_of_one_owner(self) -> None:
+        """One owner has a bounded number of records here; those that it has may be renewed."""
+        owner = b"o" * 32
+        for count in range(MAX_PER_OWNER):
+            self.add(record(owner + count.to_bytes(4, "big")))
+        self.refused("too-many", record(owner + b"more"))
+        self.assertTrue(self.add(record(owner + (7).to_bytes(4, "big"), revision=2)))
+        self.store.remove(record(owner + (7).to_bytes(4, "big")).key(0))
+        self.assertTrue(self.add(record(owner + b"more")))
+
+    def test_farther_records_make_room(self) -> None:
+        """Where there is no more room the farthest record goes for a nearer one, and a farther one is refused."""
+        near, *kept, far, farther = self.by_distance(6)
+        self.store = self.open(most=4)
+        for one in (*kept, far):
+            self.add(one)
+        self.refused("no-space", farther)
+        self.assertTrue(self.add(near))
+        self.assertIsNone(self.store.get(far.key(0), NOW))
+        self.assertEqual(len(self.store), 4)
+
+    def test_bytes_count_too(self) -> None:
+        """Room is bytes as well as records."""
+        near, far = self.by_distance(2)
+        size = len(near.to_bytes())
+        self.store = self.open(most_bytes=2 * size - 1)
+        self.add(far)
+        self.assertTrue(self.add(near))
+        self.assertEqual((len(self.store), self.store.size), (1, size))
+
+    def test_expired_records_go_first(self) -> None:
+        """What has expired makes room before anything that lives."""
+        near, far = self.by_distance(2)
+        self.store = self.open(most=2)
+        self.add(record(near.subject, expires=1100))
+        self.add(record(far.subject, expires=3000))
+        _, farther = self.by_distance(2)
+        self.assertTrue(self.add(record(farther.subject, expires=3000), wall=1200.0))
+        self.assertIsNotNone(self.store.get(far.key(0), 1200.0))
+
+    def test_own_records_stay(self) -> None:
+        """My own records never make room for those of others, and I may always keep one more."""
+        near, mine, far = self.by_distance(3)
+        self.store = self.open(most=1)
+        self.add(far, mine=True)
+        self.refused("no-space", near)
+        self.assertTrue(self.add(mine, mine=True))
+        self.assertEqual([kept.mine for kept in self.store.all()], [True, True])
+
+    def test_renewed_by_somebody_else(self) -> None:
+        """A record of mine that comes back from another node is still mine, a newer revision is theirs."""
+        self.add(record(), mine=True)
+        self.add(record(expires=3000))
+        self.assertEqual([mine for _, _, mine in self.store.listing()], [True])
+        self.add(record(revision=2))
+        self.assertEqual([mine for _, _, mine in self.store.listing()], [False])
+
+    def test_debugging_records_have_a_small_share(self) -> None:
+        """Records without an owner get a hundredth of the room, so that nobody fills the store with them."""
+        self.store = self.open(most=2 * DEBUG_SHARE)
+        for text in ("a", "b"):
+            self.add(record(text))
+        self.refused("no-space", record("c"))
+        self.assertTrue(self.add(record("a", revision=2)))
+        self.assertTrue(self.add(record("c", expires=4000), wall=2500.0))
+        self.assertEqual(len(self.store), 1)
+
+    def test_expire(self) -> None:
+        """What has had its time is forgotten, with everything that was counted of it."""
+        self.add(record(b"o" * 32, expires=1500))
+        self.add(record("text", expires=1500))
+        self.add(record(b"p" * 32, expires=2500))
+        self.store.expire(2000)
+        self.assertEqual((len(self.store), self.store.size), (1, len(record(b"p" * 32, expires=2500).to_bytes())))
+
+    def test_restart(self) -> None:
+        """After a restart the records are there, and count as they did."""
+        path = Path(self.mktemp())
+        self.store = self.open(path)
+        self.add(record(b"o" * 32), mine=True)
+        self.add(record("text"), layer=2)
+        listing, size = self.store.listing(), self.store.size
+        self.store.close()
+        again = self.open(path)
+        self.assertEqual((sorted(again.listing()), again.size), (sorted(listing), size))
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_contacts(self) -> None:
+        """Contacts are kept for the next start, each time in place of the former ones, and come back unproven."""
+        for keys in (b"ab", b"c"):
+            self.store.save_contacts(Contact(bytes((key,)) * 32, "192.0.2.1", key, 6, proven=True) for key in keys)
+        (kept,) = self.store.contacts()
+        self.assertEqual((kept.key, kept.address, kept.layers, kept.proven), (b"c" * 32, ("192.0.2.1", 99), 6, False))
