@@ -1,0 +1,123 @@
+"""Health checks fail when the duty is not done: in a whole node one thing is broken, and one check says so."""
+
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+
+from bitdust.services.service import Unhealthy
+from bitdust.testing.grid import GridNode
+from tests.grid.test_main_job import GridCase
+
+PAIR = {"services/customer/suppliers-number": 2}
+
+
+class HealthCase(GridCase):
+    node: GridNode
+
+    def healthy(self, service: str) -> None:
+        """The service is ON, and its check passes."""
+        self.assertTrue(self.node.is_on(service), self.node.reason(service))
+        self.grid.wait(maybeDeferred(self.node.node.driver.health, service))
+
+    def unhealthy(self, service: str, words: str) -> None:
+        """The check of a service that is ON fails with these words."""
+        self.assertTrue(self.node.is_on(service), self.node.reason(service))
+        found: list[Any] = []
+        maybeDeferred(self.node.node.driver.health, service).addBoth(found.append)
+        self.grid.until(lambda: found, 60, "the check")
+        self.assertIsInstance(getattr(found[0], "value", found[0]), Unhealthy)
+        self.assertIn(words, str(found[0].value))
+
+
+class SupplierHealthTests(HealthCase):
+    """Services of a node without suppliers of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(1)
+        (self.node,) = self.suppliers
+
+    def test_all_are_healthy(self) -> None:
+        """On a node that works every service that is ON passes its check."""
+        names = [row["name"].removeprefix("service_") for row in self.node.node.driver.list() if row["state"] == "ON"]
+        self.assertGreater(len(names), 12)
+        for name in names:
+            self.healthy(name)
+
+    def test_network(self) -> None:
+        """A machine whose last address went away is on no network."""
+        self.grid.network.host(self.node.address).interfaces = list
+        self.grid.until(lambda: not self.node.is_on("network"), 120, "the end of the network")
+        self.assertIn("no network interface with an address", self.node.reason("network"))
+
+    def test_tcp_connections(self) -> None:
+        """Where the TCP port is closed, nobody can connect."""
+        self.grid.wait(self.node.rooms.gateway.stop())
+        self.unhealthy("tcp_connections", "the TCP port for peers is closed")
+
+    def test_identity_server(self) -> None:
+        """An ID server whose web port is closed serves nobody."""
+        self.node = self.seed
+        self.healthy("identity_server")
+        self.grid.wait(maybeDeferred(self.seed.rooms.identity.server.stop))
+        self.unhealthy("identity_server", "the web port of the ID server is closed")
+
+    def test_keys_registry(self) -> None:
+        """A key file that others can read, or that is gone, is no place for a key."""
+        path = self.node.home / "metadata" / "mykeyfile"
+        path.chmod(0o644)
+        self.unhealthy("keys_registry", "readable by others")
+        path.rename(path.with_name("elsewhere"))
+        self.unhealthy("keys_registry", "is missing")
+
+    def test_supplier(self) -> None:
+        """A store whose folder is gone keeps nothing."""
+        folder = self.node.rooms.customers.store.folder
+        folder.rename(folder.with_name("unmounted"))
+        self.unhealthy("supplier", "is its disk mounted?")
+
+    def test_p2p_hookups(self) -> None:
+        """A node without an address to tell is found by nobody."""
+        self.node.rooms.identity.me.set_addresses([])
+        self.grid.wait(self.node.rooms.gateway.stop())
+        self.unhealthy("p2p_hookups", "nobody can connect to this node")
+
+    def test_entangled_dht(self) -> None:
+        """A hash table whose UDP port is closed answers nobody."""
+        self.grid.wait(self.node.rooms.dht.node.stop())
+        self.unhealthy("entangled_dht", "the UDP port")
+
+
+class CustomerHealthTests(HealthCase):
+    """Services of a node with two suppliers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(2)
+        self.node = self.add_customer("alice", **PAIR)
+
+    def test_all_are_healthy(self) -> None:
+        """On a node that works every service that is ON passes its check."""
+        for row in self.node.node.driver.list():
+            if row["state"] == "ON":
+                self.healthy(row["name"].removeprefix("service_"))
+
+    def test_my_data(self) -> None:
+        """Storage is ready while as many suppliers are connected as give every file back, and by itself again later."""
+        self.healthy("my_data")
+        for supplier in self.suppliers:
+            supplier.kill()
+        self.grid.until(lambda: not self.node.is_on("my_data"), 300, "the end of readiness")
+        self.assertIn("0 of my suppliers are connected, and files need 1", self.node.reason("my_data"))
+        self.assertTrue(self.node.is_on("backups"))
+
+    def test_employer(self) -> None:
+        """A family with fewer members than a file needs is too small to work with."""
+        self.node.rooms.suppliers.family.write([None, None], [None, None])
+        self.unhealthy("employer", "supplier")
+
+    def test_data_motion(self) -> None:
+        """A spool whose folder is gone keeps no piece that waits."""
+        spool = self.node.rooms.storage.core.spool.folder
+        spool.rename(spool.with_name("gone"))
+        self.unhealthy("data_motion", "is gone")
