@@ -6,12 +6,17 @@ READY := $(VENV)/.ready
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: quickstart demo test check unit types lint layers automats rows diagrams docs api-docs bench clean
+.PHONY: quickstart demo test quick check unit types lint layers automats rows diagrams docs api-docs bench clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
 
 test: check unit
+
+# While you work, in under 30 seconds: style, what is pure, the tests of what you changed, the rows of changed machines.
+quick: $(READY)
+	$(BIN)/ruff check bitdust tests benchmarks examples setup.py
+	$(BIN)/python -m tests.quick
 
 # The README as a newcomer follows it: a clone, an empty home, a new environment. Needs the package index.
 quickstart:

@@ -15,6 +15,7 @@ from bitdust.api.tally import Tally
 from bitdust.assembly import Assembly
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
+from bitdust.config.following import SettingsFollower
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.events import Events
@@ -60,6 +61,7 @@ class Node:
         self.erasure = IdentityErasure(self.rooms, self.driver, lambda: self.stop(restart=True))
         self.context = self._context()
         self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
+        self._settings_follower = SettingsFollower(world.watcher, world.home / "config", self.settings)
         self._follow_settings()
 
     def _context(self) -> Context:
@@ -147,6 +149,7 @@ class Node:
         self._remind()
         await Deferred.fromCoroutine(self.api.start())
         self.ready.emit()
+        self._settings_follower.start()
         await self.driver.start_all()
 
     def load_home(self) -> None:
@@ -207,6 +210,7 @@ class Node:
         return Deferred.fromCoroutine(self._shutdown())
 
     async def _shutdown(self) -> None:
+        self._settings_follower.stop()
         await self.driver.shutdown()
         self.rooms.consumers.stop()
         self.context.watching.stop()

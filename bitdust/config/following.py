@@ -5,6 +5,7 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from bitdust.config.settings import FILE, Settings
+from bitdust.crypt.files import make_private_folder
 from bitdust.watching import Watch, Watcher
 from bitdust.wire.errors import BitDustError
 
@@ -21,8 +22,9 @@ class SettingsFollower:
         self._watch: Watch | None = None
 
     def start(self) -> None:
-        """Begin to follow; the folder exists by then."""
-        if self._watch is None and self._folder.is_dir():
+        """Begin to follow."""
+        if self._watch is None:
+            make_private_folder(self._folder)
             self._watch = self._watcher.watch(self._folder, self._changed)
 
     def stop(self) -> None:

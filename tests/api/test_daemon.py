@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.daemon import wait_until
 from bitdust.cli.lock import running_pid
+from bitdust.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = {
@@ -87,3 +88,13 @@ class DaemonTests(TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn(str(path), result.stderr)
         self.assertEqual(path.read_text(), "{")
+
+    async def test_settings_that_somebody_else_writes(self) -> None:
+        """A running node takes over what another process writes into its settings."""
+        await deferToThread(self.followed)
+
+    def followed(self) -> None:
+        self.assertEqual(self.cli("daemon").returncode, 0)
+        client = ApiClient(self.home)
+        Settings(self.home / "config").set("logs/debug-level", 7)
+        self.assertTrue(wait_until(lambda: client.call("config_get", key="logs/debug-level")[0]["value"] == 7, 70))
