@@ -1,11 +1,11 @@
-"""Figures of space: what I give, what I use at others, what lies on this disk. All numbers are bytes and add up.
+"""Figures of space: what I give, what I use at others, what is on this disk. All numbers are bytes and add up.
 
 Sizes are apparent: the bytes in a file, not the blocks that it takes; folders and links count nothing.
 
 * `donated`: ``donated = consumed + free`` (``free`` may be negative after the setting was lowered); ``consumed`` is
-  what is promised to customers. ``used`` is the pieces that they have brought, to the byte what lies in the folder
+  what is promised to customers. ``used`` is the pieces that they have brought, to the byte what is in the folder
   ``customers`` but for pieces that the disk has lost (each customer's ``missing`` in `customers_list`), because their
-  owners may bring them again. ``real`` adds the catalog logs, which lie in ``customers.db``; pack records, key rings
+  owners may bring them again. ``real`` adds the catalog logs, which are in ``customers.db``; pack records, key rings
   and families, which a supplier keeps for the sake of all, and what SQLite needs beside its rows count for nobody.
 * `consumed`: ``needed = used + available`` of my own data, sealed, before it is coded. Per supplier: the sum of its
   pieces, to the byte what a supplier that has got everything counts as my ``used``.
@@ -16,25 +16,18 @@ Sizes are apparent: the bytes in a file, not the blocks that it takes; folders a
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from bitdust.customers.patrol import Promise
-from bitdust.peers.ports import RunInThread, Settings
+from bitdust.customers.contracts import Account, ContractState
+from bitdust.customers.store import SupplierStore
+from bitdust.surroundings import Surroundings
 from bitdust.wire.records import Scheme
 from bitdust.wire.sizes import in_words
-
-
-class SpaceStore(Protocol):
-    """The supplier's store, as far as figures go."""
-
-    def customers(self) -> Sequence[Promise]: ...
-
-    def donated(self) -> int: ...
 
 
 def percent(part: float, whole: float) -> str:
@@ -49,7 +42,7 @@ def with_words(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 @frozen
-class Places:
+class MeasuredFolders:
     """Folders that are measured."""
 
     backups: Path
@@ -59,40 +52,37 @@ class Places:
 
 
 class Space:
-    """I count. ``store`` is None on a node that supplies nobody; ``used`` is my sealed data, counted
-    once, and the pieces of it at each supplier, in bytes."""
+    """I count. ``used`` is my sealed data, counted once, and the pieces of it at each supplier, in bytes."""
 
     def __init__(
         self,
-        settings: Settings,
-        places: Places,
-        run_in_thread: RunInThread,
-        store: Callable[[], SpaceStore | None],
-        used: Callable[[], tuple[int, int]] = lambda: (0, 0),
-        family_size: Callable[[], int | None] = lambda: None,
+        around: Surroundings,
+        folders: MeasuredFolders,
+        store: SupplierStore,
+        used: Callable[[], tuple[int, int]],
+        family_size: Callable[[], int | None],
     ) -> None:
-        self._settings = settings
-        self._places = places
-        self._run_in_thread = run_in_thread
+        self._settings = around.settings
+        self._run_in_thread = around.world.run_in_thread
+        self._folders = folders
         self._store = store
         self._used = used
         self._family_size = family_size
 
     def donated(self) -> dict[str, Any]:
         """`space_donated`: room given to customers and what they have in it."""
-        store = self._store()
-        kept = list(store.customers()) if store is not None else []
-        active = [one for one in kept if one.state == "active"]
-        old = [one for one in kept if one.state != "active"]
-        donated = store.donated() if store is not None else int(self._settings.get("services/supplier/donated-space"))
-        consumed = sum(one.held for one in kept)
-        used = sum(one.used for one in kept)
+        accounts = self._store.customers() if self._store.is_open else []
+        active = [one for one in accounts if one.state == ContractState.ACTIVE]
+        old = [one for one in accounts if one.state != ContractState.ACTIVE]
+        donated = self._store.donated()
+        consumed = sum(one.allotted for one in accounts)
+        used = sum(one.used for one in accounts)
         figures = {
             "donated": donated,
             "consumed": consumed,
             "free": donated - consumed,
             "used": used,
-            "real": used + sum(one.log_bytes for one in kept),
+            "real": used + sum(one.log_bytes for one in accounts),
             "old_customers_used": sum(one.used for one in old),
             "old_customers_real": sum(one.used + one.log_bytes for one in old),
         }
@@ -105,10 +95,11 @@ class Space:
             "consumed_percent": percent(consumed, donated),
         }
 
-    def _customer(self, kept: Promise) -> dict[str, Any]:
-        figures = {"consumed": kept.held, "used": kept.used, "real": kept.used + kept.log_bytes}
-        names = {"idurl": kept.idurl, "global_id": kept.global_id}
-        return names | with_words(figures) | {"used_percent": percent(kept.used, kept.held)}
+    def _customer(self, account: Account) -> dict[str, Any]:
+        real = account.used + account.log_bytes
+        figures = {"consumed": account.allotted, "used": account.used, "real": real}
+        names = {"idurl": account.idurl, "global_id": account.global_id}
+        return names | with_words(figures) | {"used_percent": percent(account.used, account.allotted)}
 
     def consumed(self) -> dict[str, Any]:
         """`space_consumed`: room for my own data at my suppliers."""
@@ -127,18 +118,18 @@ class Space:
         return with_words(figures) | {"suppliers_num": n, "used_percent": percent(used, needed)}
 
     def local(self) -> "Deferred[dict[str, Any]]":
-        """`space_local`: what lies on this disk; walks folders in a thread."""
+        """`space_local`: what is on this disk; walks folders in a thread."""
         return self._run_in_thread(self._measure)
 
     def _measure(self) -> dict[str, Any]:
         sizes = {
-            "backups": folder_size(self._places.backups),
-            "temp": folder_size(self._places.temp),
-            "customers": folder_size(self._places.customers),
-            "databases": sum(map(database_size, self._places.databases)),
+            "backups": folder_size(self._folders.backups),
+            "temp": folder_size(self._folders.temp),
+            "customers": folder_size(self._folders.customers),
+            "databases": sum(map(database_size, self._folders.databases)),
         }
         total = sum(sizes.values())
-        disk = shutil.disk_usage(existing(self._places.customers))
+        disk = shutil.disk_usage(existing(self._folders.customers))
         figures = {**sizes, "total": total, "disktotal": disk.total, "diskfree": disk.free}
         return with_words(figures) | {
             "total_percent": percent(total, disk.total),

@@ -20,7 +20,7 @@ from bitdust.recovery import KeyFileHints, Recovery
 from bitdust.rooms import Rooms
 from bitdust.services.driver import Driver
 from bitdust.services.service import Service
-from bitdust.space import Places, Space
+from bitdust.space import MeasuredFolders, Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.suppliers.search import HiringPorts
@@ -85,14 +85,13 @@ class Assembly:
         )
 
     def _space(self, suppliers: SuppliersRoom, customers: CustomersRoom, storage: Storage) -> Space:
-        home, store, family = self._connected.world.home, customers.store, suppliers.family
+        home, family = self._connected.world.home, suppliers.family
         databases = tuple(home / name for name in ("catalog.db", "customers.db", "dht.db"))
         spool = Path(self._connected.settings.get("paths/backups") or home / "spool")
         return Space(
-            self._connected.settings,
-            Places(spool, home / "temp", customers.folder, databases),
-            self._connected.world.run_in_thread,
-            lambda: store if store.is_open else None,
+            self._connected,
+            MeasuredFolders(spool, home / "temp", customers.folder, databases),
+            customers.store,
             storage.used_and_per_supplier,
             lambda: family.current.n if family.current else None,
         )

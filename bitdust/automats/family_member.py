@@ -28,6 +28,12 @@ class FamilyMemberPort(Protocol):
     def write(self) -> "Deferred[Any]":
         """Store the remembered record in the DHT again, verbatim."""
 
+    def note_written(self) -> None:
+        """The DHT has the remembered record."""
+
+    def note_failed(self) -> None:
+        """The DHT could not be asked, or did not take the record."""
+
 
 class FamilyMember(Machine):
     """One customer whose supplier I am."""
@@ -36,25 +42,23 @@ class FamilyMember(Machine):
       # state        event           guard      next          actions
       DISCONNECTED   refresh         -          DHT_READ      read_record
       DISCONNECTED   timer-5min      away       DHT_READ      read_record
-      DISCONNECTED   timer-5min      -          =             -
       DHT_READ       record-read     lost       DHT_WRITE     write_record
       DHT_READ       record-read     nothing    DISCONNECTED  -
       DHT_READ       record-read     -          CONNECTED     keep_record
-      DHT_READ       read-failed     -          DISCONNECTED  -
-      DHT_READ       timer-1min      -          DISCONNECTED  -
-      DHT_WRITE      record-written  -          CONNECTED     -
-      DHT_WRITE      write-failed    -          DISCONNECTED  -
-      DHT_WRITE      timer-1min      -          DISCONNECTED  -
+      DHT_READ       read-failed     -          DISCONNECTED  note_failed
+      DHT_READ       timer-1min      -          DISCONNECTED  note_failed
+      DHT_WRITE      record-written  -          CONNECTED     note_written
+      DHT_WRITE      write-failed    -          DISCONNECTED  note_failed
+      DHT_WRITE      timer-1min      -          DISCONNECTED  note_failed
       CONNECTED      refresh         -          DHT_READ      read_record
       CONNECTED      timer-1hour     away       DHT_READ      read_record
-      CONNECTED      timer-1hour     -          =             -
       *              shutdown        -          CLOSED        -
     """
     ignore = """
-      DISCONNECTED   record-read read-failed record-written write-failed
+      DISCONNECTED   timer-5min record-read read-failed record-written write-failed
       DHT_READ       refresh record-written write-failed
       DHT_WRITE      refresh record-read read-failed
-      CONNECTED      record-read read-failed record-written write-failed
+      CONNECTED      timer-1hour record-read read-failed record-written write-failed
     """
     initial = "DISCONNECTED"
     final = ("CLOSED",)
@@ -80,3 +84,9 @@ class FamilyMember(Machine):
 
     def write_record(self, payload: Any) -> None:
         self.watch(self._port.write(), "record-written", "write-failed")
+
+    def note_written(self, payload: Any) -> None:
+        self._port.note_written()
+
+    def note_failed(self, payload: Any) -> None:
+        self._port.note_failed()

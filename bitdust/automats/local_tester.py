@@ -8,34 +8,40 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class LocalTesterPort(Protocol):
-    """What the machine acts on; `bitdust.customers.patrol` implements it."""
+    """What the machine acts on; `bitdust.customers.scrubber` implements it."""
+
+    def has_next(self) -> bool:
+        """Whether there is a piece behind the last one of this walk."""
 
     def test_next(self) -> "Deferred[Any]":
-        """Read the next piece again; fires with what was found, None at the end of the walk."""
+        """Read the next piece again; fires with what was found."""
 
     def report(self, tested: Any) -> None:
-        """Tell of a piece that is damaged or gone."""
+        """Report a piece that is damaged or gone."""
 
-    def pause(self) -> float:
-        """Seconds until the next piece or, at the end of a walk, until the next walk."""
+    def rewind(self) -> None:
+        """Begin the next walk with the first piece."""
 
 
 class LocalTester(Machine):
-    """One piece at a time; READY is the pause between two."""
+    """One piece every 20 seconds, and two hours of rest after a walk over all of them."""
 
     table = """
       # state   event         guard    next     actions
-      READY     timer-1min    -        TESTING  test_piece
-      READY     restart       -        TESTING  test_piece
-      TESTING   tested        at_end   READY    -
-      TESTING   tested        whole    READY    -
-      TESTING   tested        -        READY    report
-      TESTING   test-failed   -        READY    -
-      TESTING   restart       -        =        -
+      READY     timer-1min    more     TESTING  test_piece
+      TESTING   tested        damaged  PAUSED   report
+      TESTING   tested        -        PAUSED   -
+      TESTING   test-failed   -        PAUSED   -
+      TESTING   timer-10min   -        PAUSED   -
+      PAUSED    timer-20sec   more     TESTING  test_piece
+      PAUSED    timer-20sec   -        RESTING  rewind
+      RESTING   timer-2hour   -        READY    -
       *         shutdown      -        CLOSED   -
     """
     ignore = """
-      READY     tested test-failed
+      READY     timer-1min tested test-failed
+      PAUSED    tested test-failed
+      RESTING   tested test-failed
     """
     initial = "READY"
     final = ("CLOSED",)
@@ -44,18 +50,17 @@ class LocalTester(Machine):
         self._port = port
         super().__init__(registry)
 
-    def timer_seconds(self, event: str) -> float:
-        """As the port says: a piece after the other, then a long rest."""
-        return self._port.pause()
+    def more(self, payload: Any) -> bool:
+        return self._port.has_next()
 
-    def at_end(self, payload: Any) -> bool:
-        return payload is None
-
-    def whole(self, payload: Any) -> bool:
-        return bool(payload.whole)
+    def damaged(self, payload: Any) -> bool:
+        return payload is not None and not payload.is_whole
 
     def test_piece(self, payload: Any) -> None:
         self.watch(self._port.test_next(), "tested", "test-failed")
 
     def report(self, payload: Any) -> None:
         self._port.report(payload)
+
+    def rewind(self, payload: Any) -> None:
+        self._port.rewind()

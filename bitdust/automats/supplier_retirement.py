@@ -11,11 +11,11 @@ from bitdust.automats.kernel import Machine, Registry
 class SupplierRetirementPort(Protocol):
     """What the machine acts on; `bitdust.customers.retirement` implements it."""
 
-    def tell_customers(self) -> None:
-        """Say to everybody who is connected what holds now; the others hear it when they come."""
+    def send_notices(self) -> None:
+        """Send everybody who is connected what holds now; the others get it when they come."""
 
     def is_over(self) -> bool:
-        """True when nobody has anything here any more, or the time that was given is over."""
+        """Whether nobody has anything here any more, or the time that was given is over."""
 
     def close(self) -> None:
         """Note that it is over and stop the service."""
@@ -25,21 +25,19 @@ class SupplierRetirement(Machine):
     """One machine a node. SERVING is what a supplier does that has given no notice."""
 
     table = """
-      # state    event       guard    next      actions
-      SERVING    retire      -        NOTICE    tell look
-      NOTICE     retire      -        =         tell look
-      NOTICE     look        is_over  OVER      close
-      NOTICE     look        -        =         -
-      NOTICE     timer-1min  is_over  OVER      close
-      NOTICE     timer-1min  -        =         -
-      NOTICE     stay        -        SERVING   tell
-      OVER       retire      -        NOTICE    tell look
-      OVER       stay        -        SERVING   tell
-      *          shutdown    -        CLOSED    -
+      # state    event          guard    next      actions
+      *          retire         is_over  OVER      send_notices close
+      *          retire         -        NOTICE    send_notices
+      NOTICE     customer-left  is_over  OVER      close
+      NOTICE     timer-1min     is_over  OVER      close
+      NOTICE     stay           -        SERVING   send_notices
+      OVER       stay           -        SERVING   send_notices
+      *          shutdown       -        CLOSED    -
     """
     ignore = """
-      SERVING    look stay
-      OVER       look
+      SERVING    customer-left stay
+      NOTICE     customer-left timer-1min
+      OVER       customer-left
     """
     initial = "SERVING"
     final = ("CLOSED",)
@@ -51,11 +49,8 @@ class SupplierRetirement(Machine):
     def is_over(self, payload: Any) -> bool:
         return self._port.is_over()
 
-    def tell(self, payload: Any) -> None:
-        self._port.tell_customers()
-
-    def look(self, payload: Any) -> None:
-        self.send("look")
+    def send_notices(self, payload: Any) -> None:
+        self._port.send_notices()
 
     def close(self, payload: Any) -> None:
         self._port.close()

@@ -1,11 +1,14 @@
 """Commands about the contract itself and what a supplier keeps of its customer: family, key ring, identity, word."""
 
-from typing import Any, Protocol
+from typing import Any
 
-from bitdust.customers.access import Admission, OwnerDocument
-from bitdust.customers.contracts import Customer, Kept, Wish
+from bitdust.customers.access import Admission
+from bitdust.customers.contracts import Account, Customer, Wish
+from bitdust.customers.notices import Notices
 from bitdust.customers.store import SupplierStore
 from bitdust.formats.orders import MAX_RING, ring_revision
+from bitdust.signal import Signal
+from bitdust.surroundings import Connected
 from bitdust.wire.capability import Revocation
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -17,45 +20,29 @@ KEYRING = "keyring"
 FAMILY = "family"
 
 
-class Ports(Protocol):
-    """What the supplier's commands need of the node."""
-
-    def my_fingerprint(self) -> bytes:
-        """Mine: a node never serves itself."""
-
-    def document_of(self, fingerprint: bytes) -> OwnerDocument | None:
-        """The newest identity document of a peer that is known."""
-
-    def sign(self, kind: str, body: bytes) -> Signed:
-        """A record signed by this node's device."""
-
-    def report(self, event: str, data: dict[str, Any]) -> None:
-        """Send a local event."""
-
-    def family_kept(self, customer: bytes, family: Family, signed: bytes) -> None:
-        """A customer brought its family record."""
-
-    def leaves(self, kept: Kept) -> int:
-        """Until when a customer that was given notice is answered; 0 for others."""
-
-    def customer_left(self, customer: bytes) -> None:
-        """A customer has ended its contract, and nothing of it is kept here any more."""
-
-
 class ContractCommands:
-    """I answer the owner alone; the peer of a request is the customer."""
+    """I answer the owner alone; the peer of a request is the customer.
 
-    def __init__(self, store: SupplierStore, ports: Ports, admission: Admission) -> None:
+    ``family_stored`` is emitted when a customer brought its family record, ``customer_left`` when one has ended its
+    contract and nothing of it is kept any more.
+    """
+
+    def __init__(self, around: Connected, store: SupplierStore, notices: Notices, admission: Admission) -> None:
+        self._me = around.me
+        self._events = around.events
+        self._identities = around.identities
         self._store = store
-        self._ports = ports
+        self._notices = notices
         self._admission = admission
+        self.family_stored: Signal[[bytes]] = Signal()
+        self.customer_left: Signal[[bytes]] = Signal()
 
     # the contract
 
     async def request_service(self, request: Request) -> Answer:
         """Give, renew or resize a contract; a refusal leaves what was there."""
         customer, fields = _customer(request.peer), request.fields
-        if customer.fingerprint == self._ports.my_fingerprint():
+        if customer.fingerprint == self._me.fingerprint:
             raise BitDustError("not-allowed", "a node does not supply itself")
         if fields["position"] >= fields["n"]:
             raise BitDustError("bad-field", "the position lies outside the family")
@@ -63,35 +50,35 @@ class ContractCommands:
         who = "existing" if known else "new"
         try:
             wish = Wish(fields["room"], fields["n"], fields["position"], fields["term"], fields.get("contract"))
-            kept = await self._store.request(customer, wish)
+            account = await self._store.request(customer, wish)
         except BitDustError as error:
-            self._ports.report(f"{who}-customer-denied", {"idurl": customer.idurl, "reason": str(error)})
+            self._events.send(f"{who}-customer-denied", {"idurl": customer.idurl, "reason": str(error)})
             raise
-        self._ports.report(f"{who}-customer-accepted", accepted(kept))
-        contract = self._ports.sign(kept.contract.KIND, kept.contract.to_body())
-        return ack(contract=contract.to_bytes(), leaves=self._ports.leaves(kept))
+        self._events.send(f"{who}-customer-accepted", accepted(account))
+        contract = self._me.sign(account.contract.KIND, account.contract.to_body())
+        return ack(contract=contract.to_bytes(), leaves=self._notices.until(account))
 
     async def cancel_service(self, request: Request) -> Answer:
         """End a contract: its pieces stay until the moment that the answer names, or go on a signed word."""
         if "end" in request.fields:
             return await self._end(request)
-        kept = await self._store.cancel(request.peer.fingerprint, request.fields["contract"])
-        self._ports.report("customer-cancelled", {"idurl": kept.idurl, "until": kept.until})
-        return ack(until=kept.until)
+        account = await self._store.cancel(request.peer.fingerprint, request.fields["contract"])
+        self._events.send("customer-cancelled", {"idurl": account.idurl, "until": account.until})
+        return ack(until=account.until)
 
     async def _end(self, request: Request) -> Answer:
         signed = Signed.from_bytes(request.fields["end"], ContractEnd.KIND)
         end, named = ContractEnd.from_body(signed.body), request.fields["contract"]
         _need_owner(request, end.customer)
         self._admission.signer(request.peer, signed)
-        if (end.contract, end.supplier) != (named, self._ports.my_fingerprint()):
+        if (end.contract, end.supplier) != (named, self._me.fingerprint):
             raise BitDustError("not-allowed", "this word is about another contract")
-        kept = self._store.contract_of(end.customer)
+        account = self._store.contract_of(end.customer)
         freed = await self._store.end(end.customer, end.contract)
-        if kept is not None:
-            told = {"idurl": kept.idurl, "ecc_map": f"ecc/{kept.contract.n}x{kept.contract.n}", "freed": freed}
-            self._ports.report("existing-customer-terminated", told)
-        self._ports.customer_left(end.customer)
+        if account is not None:
+            data = {"idurl": account.idurl, "ecc_map": account.ecc_map, "freed": freed}
+            self._events.send("existing-customer-terminated", data)
+        self.customer_left.emit(end.customer)
         return ack(until=0, freed=freed)
 
     async def contacts(self, request: Request) -> Answer:
@@ -101,7 +88,7 @@ class ContractCommands:
         if family.customer != request.peer.fingerprint:
             raise BitDustError("not-allowed", "a family record is accepted only from its customer")
         revision = await self._keep(request, FAMILY, family.revision, signed)
-        self._ports.family_kept(family.customer, family, signed.to_bytes())
+        self.family_stored.emit(family.customer)
         return ack(revision=revision)
 
     # records
@@ -118,9 +105,7 @@ class ContractCommands:
             return await self._store.keep_record(request.peer.fingerprint, kind, revision, signed.to_bytes())
         except BitDustError as error:
             if error.code == "conflict":
-                self._ports.report(
-                    "customer-record-conflict", {"idurl": str(request.peer.document.idurl), "kind": kind}
-                )
+                self._events.send("customer-record-conflict", {"idurl": str(request.peer.document.idurl), "kind": kind})
             raise
 
     async def retrieve_record(self, request: Request) -> Answer:
@@ -133,7 +118,7 @@ class ContractCommands:
 
     async def retrieve_identity(self, request: Request) -> Answer:
         """The customer's own newest identity document, for its recovery."""
-        document = self._ports.document_of(request.peer.fingerprint)
+        document = self._identities.get(request.peer.fingerprint)
         if document is None or document.revision == 0:
             raise BitDustError("not-found", "no identity document of yours is kept here")
         return Answer(Command.DATA, {"kind": "identity"}, document.xml)
@@ -160,15 +145,15 @@ def _need_owner(request: Request, owner: bytes) -> None:
         raise BitDustError("not-allowed", "this belongs to somebody else")
 
 
-def accepted(kept: Kept) -> dict[str, Any]:
+def accepted(account: Account) -> dict[str, Any]:
     """What the events tell of an accepted customer."""
     return {
-        "idurl": kept.idurl,
-        "global_id": kept.global_id,
-        "allocated_bytes": kept.contract.room,
-        "ecc_map": f"ecc/{kept.contract.n}x{kept.contract.n}",
-        "position": kept.contract.position,
-        "contract": kept.contract.contract.hex(),
+        "idurl": account.idurl,
+        "global_id": account.global_id,
+        "allocated_bytes": account.contract.room,
+        "ecc_map": account.ecc_map,
+        "position": account.contract.position,
+        "contract": account.contract.contract.hex(),
     }
 
 

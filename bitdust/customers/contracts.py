@@ -1,10 +1,10 @@
-"""Promises of room: how they are given, renewed, resized, ended, and when pieces may go at last.
+"""Contracts over room: how they are made, renewed, resized and ended, and when pieces may be deleted.
 
-A promise is never taken back by anything but time and its customer's signed word: a refused resize leaves the old
-contract, a cancelled one keeps its pieces until its term and grace are over, and any contact of the customer renews the
-term. A supplier that gives notice, to all or to one, takes no piece from then on; the grace of what it has begins when
-the customer has acknowledged the notice. Room that is promised and
-room that is donated are compared inside the transaction that writes the promise.
+A contract is ended by nothing but time and its customer's signed word: a refused resize leaves the old one, a cancelled
+one keeps its pieces until its term and grace are over, and any contact of the customer renews the term. A supplier that
+gives notice, to all or to one, takes no piece from then on; the grace of what it has begins when the customer has
+acknowledged the notice. Room that is promised and room that is donated are compared inside the transaction that writes
+the contract.
 """
 
 import sqlite3
@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from attrs import evolve, field, frozen
 
+from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract
 
@@ -26,7 +27,7 @@ RENEW_AFTER = 3600
 class ContractState(StrEnum):
     """Only an active contract takes new pieces; every one is honoured until its grace is over.
 
-    RETIRING and REJECTED are of customers to whom the supplier has given notice, to all or to this one.
+    RETIRING and REJECTED are when the supplier has given notice, to all or to this customer.
     """
 
     ACTIVE = "active"
@@ -64,7 +65,7 @@ class Wish:
 
 
 @frozen
-class Kept:
+class Account:
     """A contract and what is known beside it. ``announced`` is when its grace was announced, 0 while it was not."""
 
     contract: Contract
@@ -77,9 +78,14 @@ class Kept:
     is_new: bool = field(default=False, kw_only=True)
 
     @property
-    def held(self) -> int:
+    def allotted(self) -> int:
         """Bytes that are set aside for it."""
         return max(self.contract.room, self.used) if self.state == ContractState.ACTIVE else self.used
+
+    @property
+    def ecc_map(self) -> str:
+        """``ecc/4x4`` as users see it."""
+        return f"ecc/{self.contract.n}x{self.contract.n}"
 
     @property
     def term_ends(self) -> int:
@@ -118,34 +124,28 @@ _FROM = "FROM contracts k JOIN customers c ON c.fingerprint = k.customer"
 class Contracts:
     """I decide over requests. My methods run inside a transaction of the caller's."""
 
-    def __init__(
-        self,
-        supplier: Callable[[], bytes],
-        donated: Callable[[], int],
-        disk_free: Callable[[], int],
-        entropy: Callable[[int], bytes],
-        is_retiring: Callable[[], bool],
-    ) -> None:
-        self._is_retiring = is_retiring
-        self._supplier = supplier
+    def __init__(self, around: Surroundings, donated: Callable[[], int], disk_free: Callable[[], int]) -> None:
+        self._me = around.me
+        self._entropy = around.world.entropy
         self._donated = donated
         self._disk_free = disk_free
-        self._entropy = entropy
+        self.is_closed = False
+        """Whether nobody new is taken, because this node gives up being a supplier."""
 
-    def request(self, database: sqlite3.Connection, customer: Customer, wish: Wish, now: int) -> Kept:
+    def request(self, database: sqlite3.Connection, customer: Customer, wish: Wish, now: int) -> Account:
         """Give, renew or resize a promise. Raises `BitDustError` ``no-space`` and leaves what was there.
 
         After a notice an old contract is confirmed as it is, and a new one is refused with ``no-service``; a rejected
         customer of whom nothing is left is refused with ``not-allowed``.
         """
         old = self.of(database, customer.fingerprint)
-        if self._is_retiring() or (old is not None and old.is_ending):
+        if self.is_closed or (old is not None and old.is_ending):
             return self._confirm(database, wish, old)
         room = self._room(database, wish, old)
         contract = Contract(
             contract=old.contract.contract if old is not None else self._entropy(16),
             customer=customer.fingerprint,
-            supplier=self._supplier(),
+            supplier=self._me.fingerprint,
             room=room,
             position=wish.position,
             n=wish.n,
@@ -159,11 +159,11 @@ class Contracts:
             (customer.fingerprint, customer.idurl, customer.global_id),
         )
         self._write(database, contract)
-        kept = self.of(database, customer.fingerprint)
-        assert kept is not None
-        return evolve(kept, is_new=old is None)
+        account = self.of(database, customer.fingerprint)
+        assert account is not None
+        return evolve(account, is_new=old is None)
 
-    def _confirm(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> Kept:
+    def _confirm(self, database: sqlite3.Connection, wish: Wish, old: Account | None) -> Account:
         if old is None:
             raise BitDustError("no-service", "this node gives up being a supplier and takes no new customers")
         if old.state == ContractState.REJECTED and not old.used:
@@ -177,11 +177,11 @@ class Contracts:
             "UPDATE contracts SET position=?, n=?, state=? WHERE customer=?",
             (wish.position, wish.n, state, old.contract.customer),
         )
-        kept = self.of(database, old.contract.customer)
-        assert kept is not None
-        return kept
+        account = self.of(database, old.contract.customer)
+        assert account is not None
+        return account
 
-    def _room(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> int:
+    def _room(self, database: sqlite3.Connection, wish: Wish, old: Account | None) -> int:
         try:
             self._check_room(database, wish, old)
         except BitDustError:
@@ -190,14 +190,14 @@ class Contracts:
             return max(old.contract.room, old.used) if old.state == ContractState.ACTIVE else old.used
         return wish.room
 
-    def _check_room(self, database: sqlite3.Connection, wish: Wish, old: Kept | None) -> None:
+    def _check_room(self, database: sqlite3.Connection, wish: Wish, old: Account | None) -> None:
         used = old.used if old is not None else 0
         if wish.room < used:
             raise BitDustError("no-space", f"{used} bytes of yours are kept here; {wish.room} would not hold them")
-        before = old.held if old is not None else 0
+        before = old.allotted if old is not None else 0
         if wish.room <= before:
             return
-        others = sum(kept.held for kept in self.all(database)) - before
+        others = sum(account.allotted for account in self.all(database)) - before
         donated = self._donated()
         if others + wish.room > donated:
             free = max(0, donated - others)
@@ -222,19 +222,19 @@ class Contracts:
             ),
         )
 
-    def cancel(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> Kept:
+    def cancel(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> Account:
         """The customer leaves: no new pieces, and the old ones stay until term and grace are over."""
-        kept = self.of(database, customer)
-        if kept is None or kept.contract.contract != contract:
+        account = self.of(database, customer)
+        if account is None or account.contract.contract != contract:
             raise BitDustError("no-contract", "there is no such contract with you")
         self.set_state(database, customer, ContractState.CANCELLED)
-        return kept
+        return account
 
     def set_state(self, database: sqlite3.Connection, customer: bytes, state: ContractState) -> None:
         database.execute("UPDATE contracts SET state=? WHERE customer=?", (state, customer))
 
     def renew(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
-        """The customer was heard: its term begins anew and an announced grace is off.
+        """The customer was heard: its term begins again and an announced grace is off.
 
         A cancelled contract stays so, and so does the grace after a notice.
         """
@@ -256,21 +256,21 @@ class Contracts:
             "UPDATE contracts SET state=?, announced=0 WHERE state=?", (ContractState.ACTIVE, ContractState.RETIRING)
         )
 
-    def reject(self, database: sqlite3.Connection, customer: bytes) -> Kept:
+    def reject(self, database: sqlite3.Connection, customer: bytes) -> Account:
         """Give notice to one customer; one that was rejected already keeps its grace. Raises ``no-contract``."""
         database.execute(
             "UPDATE contracts SET state=?, announced=0 WHERE customer=? AND state<>?",
             (ContractState.REJECTED, customer, ContractState.REJECTED),
         )
-        kept = self.of(database, customer)
-        if kept is None:
+        account = self.of(database, customer)
+        if account is None:
             raise BitDustError("no-contract", "there is no such customer")
-        return kept
+        return account
 
     def erase(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
         """Forget everything of a rejected customer but that it was rejected; the result is its pieces."""
-        kept = self.of(database, customer)
-        if kept is None or kept.state != ContractState.REJECTED:
+        account = self.of(database, customer)
+        if account is None or account.state != ContractState.REJECTED:
             return []
         pieces = self._take_pieces(database, customer)
         database.execute("UPDATE customers SET used=0, log_bytes=0 WHERE fingerprint=?", (customer,))
@@ -284,8 +284,8 @@ class Contracts:
 
     def purge(self, database: sqlite3.Connection, customer: bytes, now: int) -> list[tuple[bytes, int, int]]:
         """Forget a customer whose grace is over, and nobody before; the result is its pieces: pack, number, bytes."""
-        kept = self.of(database, customer)
-        if kept is None or kept.purge_at is None or now < kept.purge_at:
+        account = self.of(database, customer)
+        if account is None or account.purge_at is None or now < account.purge_at:
             return []
         return self._forget(database, customer)
 
@@ -294,10 +294,10 @@ class Contracts:
 
         That a customer was rejected is remembered until its grace is over, so that it is not taken again meanwhile.
         """
-        kept = self.of(database, customer)
-        if kept is None or kept.contract.contract != contract:
+        account = self.of(database, customer)
+        if account is None or account.contract.contract != contract:
             raise BitDustError("no-contract", "there is no such contract with you")
-        if kept.state == ContractState.REJECTED:
+        if account.state == ContractState.REJECTED:
             return self.erase(database, customer)
         return self._forget(database, customer)
 
@@ -316,17 +316,17 @@ class Contracts:
             database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))
         return pieces
 
-    def of(self, database: sqlite3.Connection, customer: bytes) -> Kept | None:
+    def of(self, database: sqlite3.Connection, customer: bytes) -> Account | None:
         """The contract with a customer."""
         row = database.execute(f"SELECT {_COLUMNS} {_FROM} WHERE k.customer=?", (customer,)).fetchone()
-        return self._kept(row) if row is not None else None
+        return self._account(row) if row is not None else None
 
-    def all(self, database: sqlite3.Connection) -> list[Kept]:
+    def all(self, database: sqlite3.Connection) -> list[Account]:
         """All contracts, by the customers' names."""
         rows = database.execute(f"SELECT {_COLUMNS} {_FROM} ORDER BY c.global_id, k.customer")
-        return [self._kept(row) for row in rows]
+        return [self._account(row) for row in rows]
 
-    def _kept(self, row: tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str]) -> Kept:
+    def _account(self, row: tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str]) -> Account:
         contract, customer, room, position, n, since, term, grace, state, announced, used, log_bytes, idurl, name = row
-        promise = Contract(contract, customer, self._supplier(), room, position, n, since, term, grace)
-        return Kept(promise, ContractState(state), announced, used, log_bytes, idurl, name)
+        promise = Contract(contract, customer, self._me.fingerprint, room, position, n, since, term, grace)
+        return Account(promise, ContractState(state), announced, used, log_bytes, idurl, name)

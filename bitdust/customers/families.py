@@ -1,6 +1,5 @@
 """Families of my customers: I keep their newest record, and keep it in the DHT while they are away."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -8,15 +7,18 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.family_member import FamilyMember
-from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import check_record
-from bitdust.peers.ports import Identities
+from bitdust.customers.store import SupplierStore
+from bitdust.peers.presence import Presence
+from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
 DHT_COPY = "family-dht"
 """The kind under which the store remembers the DHT's own bytes of a record."""
+OVERDUE = 24 * 3600.0
+"""Seconds in which a record must have reached the DHT again; it lives there for 30 days."""
 
 
 @frozen
@@ -38,14 +40,6 @@ class FamilyDHT(Protocol):
         """Store a record again, verbatim."""
 
 
-class FamilyStore(Protocol):
-    """The supplier's store, as far as families go."""
-
-    def record(self, customer: bytes, kind: str, /) -> bytes | None: ...
-
-    def keep_record(self, customer: bytes, kind: str, revision: int, signed: bytes, /) -> "Deferred[int]": ...
-
-
 @define
 class _Member:
     """The port of one `family_member`."""
@@ -53,10 +47,11 @@ class _Member:
     families: "CustomerFamilies"
     customer: bytes
     remembered: int = 0
+    failing_since: float | None = None
     machine: FamilyMember | None = field(default=None, repr=False)
 
     def owner_is_away(self) -> bool:
-        return not self.families.is_online(self.customer)
+        return not self.families.presence.is_online(self.customer)
 
     def read(self) -> "Deferred[Any]":
         return self.families.dht.read(self.customer)
@@ -65,6 +60,7 @@ class _Member:
         return self.remembered > (record.revision if record is not None else 0)
 
     def keep(self, record: FamilyInDHT) -> None:
+        self.failing_since = None
         if record.revision > self.remembered:
             self.remembered = record.revision
             self.families.remember(self.customer, record)
@@ -73,41 +69,44 @@ class _Member:
         raw = self.families.store.record(self.customer, DHT_COPY)
         return self.families.dht.write(raw) if raw is not None else succeed(None)
 
+    def note_written(self) -> None:
+        self.failing_since = None
+
+    def note_failed(self) -> None:
+        if self.failing_since is None:
+            self.failing_since = self.families.uptime()
+
 
 class CustomerFamilies:
-    """I have one `family_member` a customer."""
+    """I have one `family_member` a customer while I am started."""
 
     log = Logger()
 
-    def __init__(
-        self,
-        registry: Registry,
-        store: FamilyStore,
-        dht: FamilyDHT,
-        identities: Identities,
-        is_online: Callable[[bytes], bool],
-    ) -> None:
-        self._registry = registry
-        self._identities = identities
-        self._members: dict[bytes, _Member] = {}
+    def __init__(self, around: Surroundings, store: SupplierStore, dht: FamilyDHT, presence: Presence) -> None:
+        self._registry = around.registry
+        self._identities = around.identities
+        self._members: dict[bytes, _Member] | None = None
+        self.uptime = around.world.clock.seconds
         self.store = store
         self.dht = dht
-        self.is_online = is_online
+        self.presence = presence
 
-    def start(self, customers: list[bytes]) -> None:
+    def start(self) -> None:
         """Look after everybody who is a customer already."""
-        for customer in customers:
-            self.look_after(customer)
+        self._members = {}
+        for account in self.store.customers():
+            self.refresh(account.contract.customer)
 
     def stop(self) -> None:
         """Look after nobody."""
-        members, self._members = self._members, {}
+        members, self._members = self._members or {}, None
         for member in members.values():
-            if member.machine is not None:
-                member.machine.send("shutdown")
+            self._end(member)
 
-    def look_after(self, customer: bytes) -> None:
+    def refresh(self, customer: bytes) -> None:
         """This customer has a contract, or has just brought its family."""
+        if self._members is None:
+            return
         member = self._members.get(customer)
         if member is None:
             member = self._members[customer] = _Member(self, customer)
@@ -117,13 +116,26 @@ class CustomerFamilies:
 
     def forget(self, customer: bytes) -> None:
         """This customer is one no more."""
-        member = self._members.pop(customer, None)
-        if member is not None and member.machine is not None:
+        member = (self._members or {}).pop(customer, None)
+        if member is not None:
+            self._end(member)
+
+    def _end(self, member: _Member) -> None:
+        if member.machine is not None:
             member.machine.send("shutdown")
 
-    def family_kept(self, customer: bytes, family: Family, signed: bytes) -> None:
-        """The supplier's rows kept a record that the customer brought."""
-        self.look_after(customer)
+    def overdue(self) -> list[bytes]:
+        """Customers who are away and whose record could not be kept alive for a day."""
+        late = self.uptime() - OVERDUE
+        members = (self._members or {}).values()
+        return [
+            member.customer
+            for member in members
+            if member.failing_since is not None
+            and member.failing_since <= late
+            and member.owner_is_away()
+            and self.store.record(member.customer, Family.KIND) is not None
+        ]
 
     def family_of(self, customer: bytes) -> Family | None:
         """The newest family of a customer that is known here."""
@@ -148,7 +160,7 @@ class CustomerFamilies:
     def _verify(self, customer: bytes, found: FamilyInDHT) -> None:
         signed = Signed.from_bytes(found.signed, Family.KIND)
         family = Family.from_body(signed.body)
-        document = self._identities(customer)
+        document = self._identities.get(customer)
         device = document.device(signed.device) if document is not None else None
         if device is None or device.revoked is not None or family.customer != customer:
             raise BitDustError("bad-signature", "no device of the customer signed it")

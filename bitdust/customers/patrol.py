@@ -1,90 +1,23 @@
-"""Looking after my customers' contracts and pieces: what `customers_rejector` and `local_tester` act on.
+"""Contracts, terms and graces of my customers: what `customers_rejector` acts on.
 
-``uptime`` counts the seconds of this run and does not jump.
+Uptime counts the seconds of this run and does not jump.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
-from bitdust.peers.ports import Events, Identities, Names, Settings
-from bitdust.wire.records import Contract
+from bitdust.customers.contracts import DAY, Account, ContractState
+from bitdust.customers.store import SupplierStore
+from bitdust.signal import Signal
+from bitdust.surroundings import Surroundings
 
 IDLE_DAYS = "services/customer-patrol/customer-idle-days"
-DAY = 86_400
 SURE_AFTER = 24 * 3600.0
-"""Seconds of this node's running in which a grace must be over all the time: a clock may jump, and be set right."""
-BETWEEN_PIECES = 20.0
-BETWEEN_WALKS = 2 * 3600.0
-BEFORE_FIRST_WALK = 60.0
-
-
-class Promise(Protocol):
-    """A contract and what is known beside it; `bitdust.customers.contracts.Kept`."""
-
-    @property
-    def contract(self) -> Contract: ...
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def announced(self) -> int: ...
-
-    @property
-    def used(self) -> int: ...
-
-    @property
-    def log_bytes(self) -> int: ...
-
-    @property
-    def idurl(self) -> str: ...
-
-    @property
-    def global_id(self) -> str: ...
-
-    @property
-    def held(self) -> int: ...
-
-    @property
-    def term_ends(self) -> int: ...
-
-    @property
-    def until(self) -> int: ...
-
-    @property
-    def purge_at(self) -> int | None: ...
-
-    @property
-    def is_ending(self) -> bool: ...
-
-    @property
-    def is_here(self) -> bool: ...
-
-
-class PatrolStore(Protocol):
-    """The supplier's store, as far as its keeping goes."""
-
-    @property
-    def is_open(self) -> bool: ...
-
-    def customers(self) -> Sequence[Promise]: ...
-
-    def donated(self) -> int: ...
-
-    def set_idle(self, customer: bytes, /) -> "Deferred[None]": ...
-
-    def announce(self, customer: bytes, /) -> "Deferred[None]": ...
-
-    def purge(self, customer: bytes, /) -> "Deferred[int]": ...
-
-    def reject(self, customer: bytes, /) -> "Deferred[Any]": ...
-
-    def erase(self, customer: bytes, /) -> "Deferred[int]": ...
-
-    def test_after(self, last: Any, /) -> "Deferred[Any]": ...
+"""Seconds of uptime in which a grace must be over all the time: a clock may jump, and be set right."""
+OVERDUE = 3 * 3600.0
+"""Seconds in which each step of an hourly walk comes to its end, where everything works."""
 
 
 @frozen
@@ -97,152 +30,111 @@ class Rejection:
     until: int
 
 
-@frozen
-class Tested:
-    """A piece that was read again; ``whole`` False when it is damaged or gone."""
-
-    customer: bytes
-    pack: bytes
-    number: int
-    state: str
-    whole: bool
-
-
 class Patrol:
-    """The port of `customers_rejector`: promises, terms and graces."""
+    """The port of `customers_rejector`. ``noticed`` is emitted for who gets notice, ``removed`` for who is erased."""
 
-    def __init__(
-        self,
-        store: PatrolStore,
-        settings: Settings,
-        events: Events,
-        wall: Callable[[], float],
-        uptime: Callable[[], float],
-        rejected: Callable[[bytes], None] = lambda customer: None,
-        tell: Callable[[bytes], None] = lambda customer: None,
-    ) -> None:
+    def __init__(self, around: Surroundings, store: SupplierStore) -> None:
         self._store = store
-        self._settings = settings
-        self._events = events
-        self._wall = wall
-        self._uptime = uptime
+        self._settings = around.settings
+        self._events = around.events
+        self._wall = around.world.wall
+        self._uptime = around.world.clock.seconds
         self._over_since: dict[bytes, float] = {}
-        self._rejected = rejected
-        self._tell = tell
+        self._worked: dict[str, float] = {}
+        self.noticed: Signal[[bytes]] = Signal()
+        self.removed: Signal[[bytes]] = Signal()
+        self.start()
 
-    def capacity(self) -> "Deferred[int]":
+    def start(self) -> None:
+        """Count what is overdue from now on."""
+        self._worked = dict.fromkeys(("idle", "graces"), self._uptime())
+
+    def is_overdue(self) -> bool:
+        """Whether a step of the walk has not come to its end for hours."""
+        return self._uptime() - min(self._worked.values()) > OVERDUE
+
+    def _excess(self) -> int:
         """Bytes promised beyond what is donated."""
-        promised = sum(kept.held for kept in self._store.customers())
-        return succeed(max(0, promised - self._store.donated()))
+        return max(0, sum(account.allotted for account in self._store.customers()) - self._store.donated())
 
-    def warn(self, over: int) -> None:
-        """Promises stand; the owner of the disk is told."""
+    # the machine's port
+
+    def is_overcommitted(self) -> bool:
+        return self._excess() > 0
+
+    def warn(self) -> None:
+        """Contracts stand; the owner of the disk is warned."""
         text = "more is promised to customers than is donated; nobody is rejected, and nobody new is accepted"
-        self._events.send("donated-space-exceeded", {"bytes": over, "reason": text})
+        self._events.send("donated-space-exceeded", {"bytes": self._excess(), "reason": text})
 
-    def idle(self) -> "Deferred[int]":
+    def suspend_idle(self) -> "Deferred[int]":
         """Customers not heard for more than the setting's days keep their pieces, and no room beside them."""
-        return Deferred.fromCoroutine(self._idle())
+        return Deferred.fromCoroutine(self._suspend_idle())
 
-    async def _idle(self) -> int:
+    async def _suspend_idle(self) -> int:
         days = int(self._settings.get(IDLE_DAYS))
-        silent = [kept for kept in self._store.customers() if days and self._silent(kept, days)]
-        for kept in silent:
-            await self._store.set_idle(kept.contract.customer)
-            self._events.send("customer-idle", {"idurl": kept.idurl, "until": kept.until})
+        silent = [account for account in self._store.customers() if days and self._is_silent(account, days)]
+        for account in silent:
+            await self._store.set_idle(account.contract.customer)
+            self._events.send("customer-idle", {"idurl": account.idurl, "until": account.until})
+        self._worked["idle"] = self._uptime()
         return len(silent)
 
-    def _silent(self, kept: Promise, days: int) -> bool:
-        return kept.state == "active" and self._wall() - kept.contract.since > days * DAY
+    def _is_silent(self, account: Account, days: int) -> bool:
+        return account.state == ContractState.ACTIVE and self._wall() - account.contract.since > days * DAY
 
-    def contracts(self) -> "Deferred[list[bytes]]":
+    def announce_graces(self) -> "Deferred[Sequence[bytes]]":
         """Announce graces; fires with those whose grace is over for sure."""
-        return Deferred.fromCoroutine(self._contracts())
+        return Deferred.fromCoroutine(self._announce_graces())
 
-    async def _contracts(self) -> list[bytes]:
+    async def _announce_graces(self) -> Sequence[bytes]:
         now = self._wall()
         over: dict[bytes, float] = {}
-        for kept in self._store.customers():
-            if kept.purge_at is not None and now >= kept.purge_at:
-                customer = kept.contract.customer
+        for account in self._store.customers():
+            if account.purge_at is not None and now >= account.purge_at:
+                customer = account.contract.customer
                 over[customer] = self._over_since.get(customer, self._uptime())
-            elif now >= kept.term_ends and not kept.announced:
-                await self._store.announce(kept.contract.customer)
-                data = {"idurl": kept.idurl, "grace_days": kept.contract.grace, "used": kept.used}
+            elif now >= account.term_ends and not account.announced:
+                await self._store.announce(account.contract.customer)
+                data = {"idurl": account.idurl, "grace_days": account.contract.grace, "used": account.used}
                 self._events.send("customer-grace-started", data)
         self._over_since = over
+        self._worked["graces"] = self._uptime()
         return [customer for customer, since in over.items() if self._uptime() - since >= SURE_AFTER]
 
-    def reject(self, customers: list[bytes]) -> "Deferred[int]":
+    def reject(self, customers: Sequence[bytes]) -> "Deferred[int]":
         """Forget them; fires with freed bytes."""
         return Deferred.fromCoroutine(self._reject(customers))
 
-    async def _reject(self, customers: list[bytes]) -> int:
+    async def _reject(self, customers: Sequence[bytes]) -> int:
         freed = 0
-        by_name = {kept.contract.customer: kept for kept in self._store.customers()}
+        accounts = {account.contract.customer: account for account in self._store.customers()}
         for customer in customers:
-            kept = by_name.get(customer)
-            if kept is None:
+            account = accounts.get(customer)
+            if account is None:
                 continue
             freed += await self._store.purge(customer)
-            ecc_map = f"ecc/{kept.contract.n}x{kept.contract.n}"
-            self._events.send("existing-customer-terminated", {"idurl": kept.idurl, "ecc_map": ecc_map})
-            self._rejected(customer)
+            self._events.send("existing-customer-terminated", {"idurl": account.idurl, "ecc_map": account.ecc_map})
+            self.removed.emit(customer)
         return freed
 
+    # what the owner of the disk decides
+
     def give_notice(self, customer: bytes, at_once: bool) -> "Deferred[Rejection]":
-        """Take nothing more from one customer, and tell it; fires with what is freed now. Fails ``no-contract``.
+        """Take nothing more from one customer, and notify it; fires with what is freed now. Fails ``no-contract``.
 
         Its pieces stay for the announced grace; ``at_once`` erases them now.
         """
         return Deferred.fromCoroutine(self._give_notice(customer, at_once))
 
     async def _give_notice(self, customer: bytes, at_once: bool) -> Rejection:
-        kept = await self._store.reject(customer)
-        self._tell(customer)
+        account = await self._store.reject(customer)
+        self.noticed.emit(customer)
         freed = await self._store.erase(customer) if at_once else 0
-        until = kept.purge_at or int(self._wall()) + kept.contract.grace * DAY
-        rejection = Rejection(kept.idurl, freed, 0 if at_once else kept.used, until)
-        data = {"idurl": kept.idurl, "freed": freed, "kept": rejection.kept, "until": until}
+        until = account.purge_at or int(self._wall()) + account.contract.grace * DAY
+        rejection = Rejection(account.idurl, freed, 0 if at_once else account.used, until)
+        data = {"idurl": account.idurl, "freed": freed, "kept": rejection.kept, "until": until}
         self._events.send("customer-rejected", data)
         if at_once:
-            self._rejected(customer)
+            self.removed.emit(customer)
         return rejection
-
-
-class PieceTests:
-    """The port of `local_tester`: a slow walk over all pieces."""
-
-    def __init__(self, store: PatrolStore, events: Events, identities: Identities) -> None:
-        self._store = store
-        self._events = events
-        self._identities = identities
-        self._last: Any = None
-        self._pause = BEFORE_FIRST_WALK
-        self.tested = 0
-        self.found = 0
-
-    def test_next(self) -> "Deferred[Tested | None]":
-        """Read one more piece; None at the end of a walk."""
-        if not self._store.is_open:
-            return succeed(None)
-        return self._store.test_after(self._last).addCallback(self._seen)
-
-    def _seen(self, tested: Any) -> Tested | None:
-        if tested is None:
-            self._last, self._pause = None, BETWEEN_WALKS
-            return None
-        self._last, self._pause = tested.name, BETWEEN_PIECES
-        self.tested += 1
-        name, state = tested.name, tested.state.name.lower()
-        return Tested(name.customer, name.pack, name.number, state, state == "kept")
-
-    def report(self, tested: Tested) -> None:
-        """Tell the owner of the disk; the customer finds out when it lists or reads."""
-        self.found += 1
-        idurl = Names.of(self._identities(tested.customer)).idurl
-        piece = f"{tested.pack.hex()}.{tested.number}"
-        self._events.send("customer-piece-damaged", {"idurl": idurl, "piece": piece, "state": tested.state})
-
-    def pause(self) -> float:
-        return self._pause

@@ -12,12 +12,14 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.customers.access import Admission
-from bitdust.customers.contract_commands import FAMILY, KEYRING, ContractCommands, Ports
+from bitdust.customers.contract_commands import FAMILY, KEYRING, ContractCommands
 from bitdust.customers.data_commands import DataCommands
+from bitdust.customers.notices import Notices
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import disk_error
 from bitdust.formats.log_entry import MAX_ENTRY
 from bitdust.formats.orders import MAX_RING
+from bitdust.surroundings import Connected
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -72,13 +74,15 @@ def _kind(kind: str, more: Fields | None = None) -> Fields:
 
 
 class SupplierRows:
-    """I answer the supplier's commands from the store."""
+    """I answer the supplier's commands from the store. The signals are those of `ContractCommands`."""
 
-    def __init__(self, store: SupplierStore, ports: Ports) -> None:
+    def __init__(self, around: Connected, store: SupplierStore, notices: Notices) -> None:
         self._store = store
-        self._admission = Admission(store, ports.document_of)
-        self._contract = ContractCommands(store, ports, self._admission)
+        self._admission = Admission(store, around.identities.get)
+        self._contract = ContractCommands(around, store, notices, self._admission)
         self._data = DataCommands(store, self._admission)
+        self.family_stored = self._contract.family_stored
+        self.customer_left = self._contract.customer_left
 
     def specs(self) -> list[Spec]:
         """Every command of the service."""

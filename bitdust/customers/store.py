@@ -9,16 +9,15 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from bitdust.customers.contracts import DAY, RENEW_AFTER, Contracts, ContractState, Customer, Kept, Wish
+from bitdust.customers.contracts import DAY, RENEW_AFTER, Account, Contracts, ContractState, Customer, Wish
 from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
-from bitdust.customers.intake import IncomingPiece, PieceIntake, RunInThread, Shelf
+from bitdust.customers.intake import IncomingPiece, PieceIntake, Shelf
 from bitdust.customers.logs import ReceivedEntry, append, entries, heads, keep_record, record
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.pieces import FoundPiece, Pieces
@@ -26,8 +25,10 @@ from bitdust.customers.quota import Usage
 from bitdust.customers.scan import ScanReport, piece_is_whole, scan
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
+from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.disk.reserve import reserved
 from bitdust.formats.orders import DeleteOrder
+from bitdust.surroundings import Surroundings
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_global_id
@@ -36,32 +37,16 @@ from bitdust.wire.records import Head, PackRecord
 DONATED = "services/supplier/donated-space"
 
 
-class StoreWorld(Protocol):
-    """The part of `bitdust.world.World` that the store needs."""
-
-    @property
-    def wall(self) -> Callable[[], float]: ...
-
-    @property
-    def entropy(self) -> Callable[[int], bytes]: ...
-
-    @property
-    def run_in_thread(self) -> RunInThread: ...
-
-
-class StoreSettings(Protocol):
-    """Sizes are in bytes."""
-
-    def get(self, key: str) -> Any: ...
-
-
 @frozen
 class TestedPiece:
     """One piece that was read again from the disk."""
 
     name: PieceName
-    state: PieceCondition
-    size: int
+    condition: PieceCondition
+
+    @property
+    def is_whole(self) -> bool:
+        return self.condition is PieceCondition.KEPT
 
 
 @frozen
@@ -76,31 +61,20 @@ class SupplierStore:
     """I keep pieces, logs, rings, families and contracts of my customers. `start` first, `stop` last."""
 
     def __init__(
-        self,
-        world: StoreWorld,
-        settings: StoreSettings,
-        folder: Path,
-        *,
-        supplier: Callable[[], bytes] = lambda: bytes(32),
-        is_retiring: Callable[[], bool] = lambda: False,
-        disk: Disk | None = None,
-        database: Path | None = None,
-        reserve_percent: Callable[[], int] = lambda: 0,
-        most_pieces: int = 512,
+        self, around: Surroundings, folder: Path, database: Path | None = None, disk: Disk | None = None
     ) -> None:
-        self._world = world
-        self._settings = settings
+        self._world = around.world
+        self._settings = around.settings
         self.folder = folder
         self._path = database or folder.with_name("customers.db")
         self._disk = disk or Disk()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
-        self._commits = GroupCommit(world.run_in_thread, self._disk, self._write_connection)
-        self._reserve_percent = reserve_percent
-        shelf = Shelf(folder, self._disk, world.run_in_thread, self._commits)
-        self.pieces = Pieces(shelf, self.disk_free, most_pieces)
-        self.contracts = Contracts(supplier, self.donated, self.disk_free, world.entropy, is_retiring)
-        self._heard: dict[bytes, float] = {}
+        self._commits = GroupCommit(self._world.run_in_thread, self._disk, self._write_connection)
+        shelf = Shelf(folder, self._disk, self._world.run_in_thread, self._commits)
+        self.pieces = Pieces(shelf, self.disk_free, around.budget.pieces)
+        self.contracts = Contracts(around, self.donated, self.disk_free)
+        self._renewed: dict[bytes, float] = {}
 
     def start(self) -> "Deferred[ScanReport]":
         """Open the database and look after the disk; see `bitdust.customers.scan`."""
@@ -142,8 +116,8 @@ class SupplierStore:
         return int(self._settings.get(DONATED))
 
     def disk_free(self) -> int:
-        """Bytes that may still be written where the pieces lie: what shall stay free does not count."""
-        percent = self._reserve_percent()
+        """Bytes that may still be written where pieces are stored: the reserve does not count."""
+        percent = int(self._settings.get(DISK_RESERVE))
         kept_free = reserved(self._disk.total(self.folder), percent) if percent else 0
         return max(0, self._disk.free(self.folder) - kept_free)
 
@@ -152,41 +126,45 @@ class SupplierStore:
 
     # contracts
 
-    def request(self, customer: Customer, wish: Wish) -> "Deferred[Kept]":
+    def request(self, customer: Customer, wish: Wish) -> "Deferred[Account]":
         """Give, renew or resize a promise; ``is_new`` tells which. Fails ``no-space`` and leaves what was there."""
         return Deferred.fromCoroutine(self._request(customer, wish))
 
-    async def _request(self, customer: Customer, wish: Wish) -> Kept:
+    async def _request(self, customer: Customer, wish: Wish) -> Account:
         now = self._now()
-        kept: Kept = await self._commits.change(lambda database: self.contracts.request(database, customer, wish, now))
-        self._heard[customer.fingerprint] = now
+        account: Account = await self._commits.change(
+            lambda database: self.contracts.request(database, customer, wish, now)
+        )
+        self._renewed[customer.fingerprint] = now
         try:
-            await self._world.run_in_thread(self._link, kept)
+            await self._world.run_in_thread(self._link, account)
         except OSError:
-            return kept  # the link is a convenience for people; the folder is made with the first piece
-        return kept
+            return account  # the link is a convenience for people; the folder is made with the first piece
+        return account
 
-    def _link(self, kept: Kept) -> None:
+    def _link(self, account: Account) -> None:
         """``customers/alice@host`` leads to her pieces, for people; the first who shows a name has the link."""
-        target = kept.contract.customer.hex()
+        target = account.contract.customer.hex()
         self._disk.make_folder(self.folder / target)
-        link = self.folder / kept.global_id
-        if is_global_id(kept.global_id) and not os.path.lexists(link):
+        link = self.folder / account.global_id
+        if is_global_id(account.global_id) and not os.path.lexists(link):
             link.symlink_to(target)
 
-    def cancel(self, customer: bytes, contract: bytes) -> "Deferred[Kept]":
-        """The customer leaves; its pieces stay until ``Kept.until``."""
+    def cancel(self, customer: bytes, contract: bytes) -> "Deferred[Account]":
+        """The customer leaves; its pieces stay until ``Account.until``."""
         return self._commits.change(lambda db: self.contracts.cancel(db, customer, contract))
 
     def retire(self) -> "Deferred[None]":
-        """Take no more pieces from anybody."""
+        """Take no more pieces from anybody, and nobody new."""
+        self.contracts.is_closed = True
         return self._commits.change(self.contracts.retire)
 
     def stay(self) -> "Deferred[None]":
         """Undo `retire`."""
+        self.contracts.is_closed = False
         return self._commits.change(self.contracts.stay)
 
-    def reject(self, customer: bytes) -> "Deferred[Kept]":
+    def reject(self, customer: bytes) -> "Deferred[Account]":
         """Take no more pieces from one customer; what it has stays for its grace. Fails ``no-contract``."""
         return self._commits.change(lambda db: self.contracts.reject(db, customer))
 
@@ -198,11 +176,11 @@ class SupplierStore:
         """Stop to set room aside for a customer that was not heard for long; its pieces stay."""
         return self._commits.change(lambda db: self.contracts.set_state(db, customer, ContractState.IDLE))
 
-    def contract_of(self, customer: bytes) -> Kept | None:
+    def contract_of(self, customer: bytes) -> Account | None:
         """The promise to a customer, in whichever state."""
         return self.contracts.of(self._read, customer)
 
-    def customers(self) -> list[Kept]:
+    def customers(self) -> list[Account]:
         """All promises."""
         return self.contracts.all(self._read)
 
@@ -217,10 +195,10 @@ class SupplierStore:
     def touch(self, customer: bytes) -> "Deferred[None] | None":
         """The customer was heard: renew its term, at most once an hour; None when nothing was written."""
         now = self._world.wall()
-        heard = self._heard.get(customer)
+        heard = self._renewed.get(customer)
         if (heard is not None and now - heard < RENEW_AFTER) or self.contract_of(customer) is None:
             return None
-        self._heard[customer] = now
+        self._renewed[customer] = now
         return self._commits.change(lambda db: self.contracts.renew(db, customer, int(now)))
 
     def announce(self, customer: bytes) -> "Deferred[None]":
@@ -242,7 +220,7 @@ class SupplierStore:
         def choose(database: sqlite3.Connection) -> list[tuple[PieceName, int]]:
             return [(PieceName(customer, pack, number), size) for pack, number, size in forget(database)]
 
-        self._heard.pop(customer, None)
+        self._renewed.pop(customer, None)
         return self._remove(RemovePieces(self._disk, self.folder, choose))
 
     def _remove(self, job: RemovePieces) -> "Deferred[int]":
@@ -279,10 +257,10 @@ class SupplierStore:
 
     def usage(self, customer: bytes) -> Usage:
         """Bytes used and promised. Raises no-contract."""
-        kept = self.contract_of(customer)
-        if kept is None:
+        account = self.contract_of(customer)
+        if account is None:
             raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
-        return Usage(kept.used, kept.contract.room)
+        return Usage(account.used, account.contract.room)
 
     def listing(self, customer: bytes, after: bytes, most: int, scope: bytes | None = None) -> Listed:
         """Kept pieces in order of packs, from the pack behind ``after``, of one ``scope`` or of all.
@@ -345,23 +323,30 @@ class SupplierStore:
 
     # looking after it all
 
-    def test_after(self, last: PieceName | None) -> "Deferred[TestedPiece | None]":
-        """Read the next piece after ``last`` again and mark it if it is gone or damaged; None at the end."""
-        return Deferred.fromCoroutine(self._test_after(last))
-
-    async def _test_after(self, last: PieceName | None) -> TestedPiece | None:
+    def piece_after(self, last: PieceName | None) -> PieceName | None:
+        """The next piece of anybody behind ``last``, None at the end."""
         row = self._read.execute(
-            "SELECT customer, pack, number, size, state, record FROM pieces"
-            " WHERE (customer, pack, number) > (?, ?, ?) ORDER BY customer, pack, number LIMIT 1",
+            "SELECT customer, pack, number FROM pieces WHERE (customer, pack, number) > (?, ?, ?)"
+            " ORDER BY customer, pack, number LIMIT 1",
             last.key if last is not None else (b"", b"", -1),
+        ).fetchone()
+        return PieceName(*row) if row is not None else None
+
+    def test(self, name: PieceName) -> "Deferred[TestedPiece | None]":
+        """Read a piece again and mark it if it is gone or damaged; None when it was deleted meanwhile."""
+        return Deferred.fromCoroutine(self._tested(name))
+
+    async def _tested(self, name: PieceName) -> TestedPiece | None:
+        row = self._read.execute(
+            "SELECT size, state, record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
         ).fetchone()
         if row is None:
             return None
-        name, size, state = PieceName(*row[:3]), row[3], PieceCondition(row[4])
-        now: PieceCondition = await self._world.run_in_thread(self._test, name, size, row[5])
-        if now != state:
+        size, before, signed = row
+        now: PieceCondition = await self._world.run_in_thread(self._test, name, size, signed)
+        if now != before:
             await self.pieces.mark(name, now)
-        return TestedPiece(name, now, size)
+        return TestedPiece(name, now)
 
     def _test(self, name: PieceName, size: int, signed: bytes) -> PieceCondition:
         try:

@@ -13,19 +13,15 @@ class CustomerFamilyService(Service):
     duty = "remembers the families of my customers and keeps their records in the DHT"
 
     def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
-        self._on = False
+        self._families = rooms.customers.families
 
     def start(self) -> None:
-        self._rooms.customers.families.start(
-            [kept.contract.customer for kept in self._rooms.customers.store.customers()]
-        )
-        self._on = True
+        self._families.start()
 
     def stop(self) -> None:
-        self._on = False
-        self._rooms.customers.families.stop()
+        self._families.stop()
 
     def health(self) -> None:
-        if not self._on or not self._rooms.dht.node.running:
-            raise Unhealthy("family records cannot be kept alive without the DHT")
+        overdue = self._families.overdue()
+        if overdue:
+            raise Unhealthy(f"family records of {len(overdue)} customers could not be kept alive for a day")

@@ -22,22 +22,21 @@ class SupplierService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._rows: list[Row] = []
-        self._forget: Disconnect = lambda: None
+        self._disconnects: list[Disconnect] = []
 
     def start(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
-        rooms = self._rooms
-        await rooms.customers.store.start()
-        await rooms.customers.retirement.start()
-        self._rows = rooms.customers.rows.rows()
+        customers, gateway = self._rooms.customers, self._rooms.gateway
+        await customers.start()
+        self._rows = customers.rows.rows()
         for row in self._rows:
-            rooms.gateway.inbox.add(row)
-        self._forget = rooms.gateway.relations.add(Who.CUSTOMER, rooms.customers.view.is_customer)
-        rooms.customers.view.start()
-        rooms.customers.notices.start()
-        rooms.customers.retirement.on_plan = self._show
+            gateway.inbox.add(row)
+        self._disconnects = [
+            gateway.relations.add(Who.CUSTOMER, customers.view.is_customer),
+            customers.retirement.changed.connect(self._show),
+        ]
         self._show()
 
     def _show(self) -> None:
@@ -48,21 +47,16 @@ class SupplierService(Service):
             self._rooms.dht.node.attach(SUPPLIERS_LAYER)
 
     def stop(self) -> "Deferred[Any]":
-        rooms, rows = self._rooms, self._rows
-        self._rows = []
+        rooms, rows, disconnects = self._rooms, self._rows, self._disconnects
+        self._rows, self._disconnects = [], []
         for row in rows:
             rooms.gateway.inbox.remove(row)
-        self._forget()
-        rooms.customers.view.stop()
-        rooms.customers.notices.stop()
-        rooms.customers.retirement.on_plan = lambda: None
-        rooms.customers.retirement.stop()
+        for disconnect in disconnects:
+            disconnect()
         rooms.dht.node.detach(SUPPLIERS_LAYER)
-        return rooms.customers.store.stop()
+        return rooms.customers.stop()
 
     def health(self) -> None:
-        if not self._rooms.customers.store.is_open or not self._rows:
-            raise Unhealthy("the store is closed")
-        folder = self._rooms.customers.store.folder
-        if not folder.is_dir():
-            raise Unhealthy(f"{folder} is gone: is its disk mounted?")
+        problem = self._rooms.customers.problem()
+        if problem:
+            raise Unhealthy(problem)

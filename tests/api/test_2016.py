@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -9,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
-from bitdust.space import Places, Space
+from bitdust.customers.store import SupplierStore
+from bitdust.space import MeasuredFolders, Space
 from bitdust.storage.log.device_fork import take_back
 from bitdust.storage.upload import jobs as uploads
 from bitdust.transport.outbox import NoAnswer
@@ -28,10 +30,12 @@ class ClassicCase(SynchronousTestCase):
         self.home = self.base.absolute() / "Users" / "v"
         self.context = FakeContext(self.node.clock, self.mktemp())
         self.context.storage, self.context.me = self.node.storage, self.node.me
-        places = Places(self.base, self.base, self.base)
-        run = self.context.world.run_in_thread
+        folders = MeasuredFolders(self.base, self.base, self.base)
         used = self.node.storage.used_and_per_supplier
-        self.context.space = Space(self.context.settings, places, run, lambda: None, used)
+        store = SupplierStore(SimpleNamespace(
+            world=self.context.world, settings=self.context.settings, budget=SimpleNamespace(pieces=9), me=self.node.me
+        ), self.base / "customers")  # fmt: skip
+        self.context.space = Space(self.context, folders, store, used, lambda: None)
         for row in TABLE:
             if row.service:
                 self.context.driver.states[row.service] = ("ON", "")

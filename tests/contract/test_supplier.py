@@ -8,10 +8,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
 from bitdust.crypt.merkle import root
+from bitdust.customers.notices import Notices
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.events import Events
@@ -25,6 +27,7 @@ from bitdust.suppliers.departures import Departures
 from bitdust.suppliers.family import FamilyPublisher, MyFamily
 from bitdust.suppliers.hiring import Hiring
 from bitdust.suppliers.search import HiringPorts
+from bitdust.surroundings import Connected
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.outbox import PeerFailed
 from bitdust.wire.encoding import decode
@@ -86,11 +89,13 @@ class SupplierHost(Host):
     """A node that keeps pieces."""
 
     async def start(self) -> None:
-        self.store = SupplierStore(
-            self.world, self.settings, self.world.home / "customers", supplier=lambda: self.fingerprint
-        )
+        around = Connected(
+            self.world, self.settings, self.events, self.registry, Budget(), self.me, self.cache, self.gateway,
+            self.gateway.outbox,
+        )  # fmt: skip
+        self.store = SupplierStore(around, self.world.home / "customers")
         await self.store.start()
-        rows = SupplierRows(self.store, self)
+        rows = SupplierRows(around, self.store, Notices(around, self.store, lambda: 0))
         for row in rows.rows():
             self.gateway.inbox.add(row)
         self.gateway.relations.add(Who.CUSTOMER, lambda peer: self.store.contract_of(peer) is not None)
@@ -99,27 +104,6 @@ class SupplierHost(Host):
     async def stop(self) -> None:
         await super().stop()
         await self.store.stop()
-
-    def my_fingerprint(self):
-        return self.fingerprint
-
-    def document_of(self, fingerprint):
-        return self.cache.get(fingerprint)
-
-    def sign(self, kind, body):
-        return self.me.sign(kind, body)
-
-    def report(self, event, data) -> None:
-        self.events.send(event, data)
-
-    def leaves(self, kept) -> int:
-        return 0
-
-    def customer_left(self, customer) -> None:
-        self.left = customer
-
-    def family_kept(self, customer, family, signed) -> None:
-        pass
 
 
 class CustomerHost(Host):

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
 
+from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.merkle import root
 from bitdust.customers.contracts import Customer
+from bitdust.customers.notices import Notices
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import Disk
@@ -133,6 +136,13 @@ class Person:
         return made
 
 
+class Supplier(Person):
+    """The node's own identity, as `bitdust.identity.me.Me` has it."""
+
+    def sign(self, kind, body):
+        return self.device.sign_record(kind, body)
+
+
 class Pack:
     """A pack of four pieces with random-looking bytes."""
 
@@ -206,40 +216,71 @@ class BrokenDisk(Disk):
 
 
 class Settings:
-    def __init__(self, **values) -> None:
-        self.values = {"services/supplier/donated-space": 100 * MIB}
+    def __init__(self) -> None:
+        self.values = {
+            "services/supplier/donated-space": 100 * MIB,
+            "services/supplier/enabled": True,
+            "services/customer-patrol/customer-idle-days": 0,
+            "paths/disk-reserve-percent": 0,
+        }
 
     def get(self, key):
         return self.values[key]
 
+    def set(self, key, value) -> None:
+        self.values[key] = value
+
+
+class Sent(list):
+    """Events that were sent: their names and data."""
+
+    def send(self, event: str, data=None) -> None:
+        self.append((event, data or {}))
+
+    def names(self) -> list[str]:
+        return [event for event, _ in self]
+
 
 class Shop:
-    """A supplier's store over a folder, with a hand-moved clock; threads run at once."""
+    """A supplier over a folder: its store and commands, a clock moved by hand, nobody connected; threads run at once.
+
+    ``now`` is the time of day. It is everything that the parts of `bitdust.customers` are given as ``around``.
+    """
 
     def __init__(self, folder: Path, disk: Disk | None = None, pieces: int = 512, reserve: int = 0) -> None:
         self.folder = folder
         self.now = float(START)
         self.run_in_thread = maybeDeferred
         numbers = itertools.count(1)
+        self.clock = Clock()
+        self.registry = Registry(self.clock)
         self.world = SimpleNamespace(
             wall=lambda: self.now,
+            clock=self.clock,
             entropy=lambda length: hashlib.shake_128(str(next(numbers)).encode()).digest(length),
             run_in_thread=self.in_thread,
         )
         self.settings = Settings()
-        self.me = Person("supplier")
-        self.disk = disk or Disk()
-        self.events: list[tuple[str, dict]] = []
-        self.families: list[tuple[bytes, Family]] = []
-        self.left: list[bytes] = []
-        self.retiring = False
+        self.settings.values["paths/disk-reserve-percent"] = reserve
+        self.budget = SimpleNamespace(pieces=pieces)
+        self.me = Supplier("supplier")
+        self.events = Sent()
         self.documents: dict[bytes, FakeDocument] = {}
-        self.store = SupplierStore(
-            self.world, self.settings, folder, supplier=lambda: self.me.fingerprint, disk=self.disk,
-            is_retiring=lambda: self.retiring, most_pieces=pieces, reserve_percent=lambda: reserve,
-        )
-        self.rows = SupplierRows(self.store, self)
+        self.identities = SimpleNamespace(get=self.document_of)
+        self.sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda watcher: lambda: None)
+        self.outbox = None
+        self.disk = disk or Disk()
+        self.store = SupplierStore(self, folder, disk=self.disk)
+        self.notices = Notices(self, self.store, lambda: 0)
+        self.rows = SupplierRows(self, self.store, self.notices)
+        self.families: list[bytes] = []
+        self.left: list[bytes] = []
+        self.rows.family_stored.connect(self.families.append)
+        self.rows.customer_left.connect(self.left.append)
         self.table = {(row.command, row.kind): row for row in self.rows.rows()}
+
+    def document_of(self, fingerprint: bytes) -> FakeDocument | None:
+        return self.documents.get(fingerprint)
 
     def in_thread(self, call, *arguments):
         """A thread's work, done at once unless a test sets `run_in_thread`."""
@@ -254,29 +295,6 @@ class Shop:
     def crash(self) -> None:
         """Let go of the files without a word, as a killed process does."""
         self.store._close()
-
-    # the rows' ports
-
-    def my_fingerprint(self) -> bytes:
-        return self.me.fingerprint
-
-    def document_of(self, fingerprint: bytes):
-        return self.documents.get(fingerprint)
-
-    def sign(self, kind, body):
-        return self.me.device.sign_record(kind, body)
-
-    def report(self, event, data) -> None:
-        self.events.append((event, data))
-
-    def family_kept(self, customer, family, signed) -> None:
-        self.families.append((customer, family))
-
-    def leaves(self, kept) -> int:
-        return kept.purge_at or 0 if kept.is_ending else 0
-
-    def customer_left(self, customer) -> None:
-        self.left.append(customer)
 
     # what people do here
 

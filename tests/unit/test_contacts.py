@@ -14,17 +14,16 @@ from bitdust.automats.kernel import Registry
 from bitdust.automats.local_tester import LocalTester
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, FamilyInDHT
-from bitdust.customers.patrol import Patrol, PieceTests
+from bitdust.customers.patrol import Patrol
+from bitdust.customers.scrubber import Scrubber
 from bitdust.peers.reach import Reach
-from bitdust.space import Places, Space, folder_size, percent
+from bitdust.space import MeasuredFolders, Space, folder_size, percent
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.inbox import Inbox
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Family
 from bitdust.wire.sizes import in_words
 from bitdust.wire.table import Answer, Who
-from tests.unit.contacts_kit import GB, Events, Town
-from tests.unit.contacts_kit import Settings as AllSettings
+from tests.unit.contacts_kit import GB, Town
 from tests.unit.supplier_kit import DAY, MIB, START, Pack, Person, Shop, files, now
 
 ALICE, BOB = Person("alice"), Person("bob")
@@ -85,14 +84,12 @@ class PresenceTests(TestCase):
 
 class ShopCase(TestCase):
     def setUp(self) -> None:
-        self.clock = Clock()
-        self.registry = Registry(self.clock)
-        self.addCleanup(self.registry.shutdown)
         self.shop = Shop(Path(self.mktemp()).resolve() / "customers")
+        self.clock, self.registry = self.shop.clock, self.shop.registry
+        self.addCleanup(self.registry.shutdown)
         self.shop.open()
         self.addCleanup(self.shop.crash)
-        self.events = Events()
-        self.settings = AllSettings()
+        self.events, self.settings = self.shop.events, self.shop.settings
         self.shop.documents = {ALICE.fingerprint: ALICE.document, BOB.fingerprint: BOB.document}
 
 
@@ -104,9 +101,8 @@ class FamilyMemberTests(ShopCase):
         self.written: list[bytes] = []
         self.online = False
         self.reads = 0
-        self.families = CustomerFamilies(
-            self.registry, self.shop.store, self, self.shop.document_of, lambda customer: self.online
-        )
+        presence = SimpleNamespace(is_online=lambda customer: self.online)
+        self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
         self.addCleanup(self.families.stop)
 
     def read(self, customer: bytes):
@@ -128,7 +124,7 @@ class FamilyMemberTests(ShopCase):
     def test_the_newest_family_is_kept(self) -> None:
         """What the DHT has is remembered byte by byte, and its family kept when it is newer than what was brought."""
         self.dht = self.found(7)
-        self.families.start([ALICE.fingerprint])
+        self.families.start()
         self.assertEqual(self.state(), "CONNECTED")
         self.assertEqual(self.families.family_of(ALICE.fingerprint).revision, 7)
         self.assertEqual(self.shop.store.record(ALICE.fingerprint, "family-dht"), b"raw 7")
@@ -136,7 +132,7 @@ class FamilyMemberTests(ShopCase):
     def test_a_lost_record_is_stored_again_while_the_owner_is_away(self) -> None:
         """When the DHT has forgotten, or gone back, the remembered bytes are stored again, verbatim."""
         self.dht = self.found(7)
-        self.families.start([ALICE.fingerprint])
+        self.families.start()
         for now_there in (None, self.found(3)):
             self.dht = now_there
             self.written.clear()
@@ -146,7 +142,7 @@ class FamilyMemberTests(ShopCase):
     def test_nothing_is_done_while_the_owner_is_here(self) -> None:
         """An owner with a session refreshes its record itself."""
         self.dht = self.found(7)
-        self.families.start([ALICE.fingerprint])
+        self.families.start()
         self.online, self.dht, reads = True, None, self.reads
         self.clock.pump([3600] * 5)
         self.assertEqual((self.written, self.reads), ([], reads))
@@ -156,16 +152,16 @@ class FamilyMemberTests(ShopCase):
         forged = ALICE.family(9)
         signed = BOB.device.sign_record("family", forged.body)
         self.dht = self.found(9, signed)
-        self.families.start([ALICE.fingerprint])
+        self.families.start()
         self.assertIsNone(self.families.family_of(ALICE.fingerprint))
         self.dht = FamilyInDHT(b"raw 12", ALICE.family(3).to_bytes(), 12)
-        self.families.look_after(ALICE.fingerprint)
+        self.families.refresh(ALICE.fingerprint)
         self.assertIsNone(self.families.family_of(ALICE.fingerprint))
 
     def test_an_unreachable_dht_is_tried_again(self) -> None:
         """A failed read leaves the machine waiting for the next time."""
         good, self.read = self.read, lambda customer: fail(RuntimeError("no nodes"))
-        self.families.start([ALICE.fingerprint])
+        self.families.start()
         self.assertEqual(self.state(), "DISCONNECTED")
         self.read, self.dht = good, self.found(1)
         self.clock.advance(300)
@@ -178,15 +174,18 @@ class PatrolTests(ShopCase):
         self.shop.hire(ALICE)
         self.shop.put(ALICE, Pack(ALICE, 1))
         self.gone: list[bytes] = []
-        self.up = 0.0
-        patrol = Patrol(
-            self.shop.store, self.settings, self.events, lambda: self.shop.now, lambda: self.up, self.gone.append
-        )
+        patrol = Patrol(self.shop, self.shop.store)
+        patrol.removed.connect(self.gone.append)
         self.machine = CustomersRejector(self.registry, patrol)
+        self.events.clear()
+
+    def passes(self, seconds: float) -> None:
+        """The node has run for so long; its machine has not."""
+        self.clock.rightNow += seconds
 
     def walk(self, days: float = 0) -> list[str]:
         self.shop.now += days * DAY
-        self.events.sent.clear()
+        self.events.clear()
         self.machine.send("restart")
         self.assertEqual(self.machine.state, "READY")
         return self.events.names()
@@ -198,7 +197,7 @@ class PatrolTests(ShopCase):
         self.assertEqual(self.walk(89), [])
         self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
         self.assertEqual(self.walk(1.5), [])
-        self.up += DAY
+        self.passes(DAY)
         self.assertEqual(self.walk(), ["existing-customer-terminated"])
         self.assertEqual(self.gone, [ALICE.fingerprint])
         self.assertEqual(files(self.shop.folder), [])
@@ -207,10 +206,10 @@ class PatrolTests(ShopCase):
         """A clock that runs years ahead for an hour, or was years behind when a notice was told, ends no grace."""
         self.walk(366)
         self.assertEqual(self.walk(3000), [])
-        self.up += 3600
+        self.passes(3600)
         self.assertEqual(self.walk(), [])
         self.assertEqual(self.walk(-3000), [])
-        self.up += 3 * DAY
+        self.passes(3 * DAY)
         self.assertEqual(self.walk(3000), [])
         self.assertEqual(self.walk(-3000), [])
         now(self.shop.store.reject(ALICE.fingerprint))
@@ -219,7 +218,7 @@ class PatrolTests(ShopCase):
         self.shop.now = right
         for _ in range(3):
             self.assertNotIn("existing-customer-terminated", self.walk())
-            self.up += DAY
+            self.passes(DAY)
         self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
 
     def test_a_supplier_that_was_off_for_years_gives_the_whole_grace(self) -> None:
@@ -241,7 +240,7 @@ class PatrolTests(ShopCase):
         self.assertEqual(self.walk(30), [])
         self.settings.values["services/customer-patrol/customer-idle-days"] = 14
         self.assertEqual(self.walk(), ["customer-idle"])
-        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).held, 500)
+        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).allotted, 500)
         self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
         self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 2)).code, "no-contract")
         self.shop.hire(ALICE)
@@ -261,17 +260,18 @@ class PatrolTests(ShopCase):
             self.shop.put(ALICE, Pack(ALICE, number))
         path = self.shop.folder / files(self.shop.folder)[2]
         path.write_bytes(b"x" * 500)
-        tests = PieceTests(self.shop.store, self.events, self.shop.document_of)
-        machine = LocalTester(self.registry, tests)
+        self.events.clear()
+        scrubber = Scrubber(self.shop, self.shop.store)
+        machine = LocalTester(self.registry, scrubber)
         self.clock.pump([60, 20, 20, 20, 20])
-        self.assertEqual((tests.tested, tests.found), (4, 1))
-        ((event, told),) = self.events.sent
+        self.assertEqual((scrubber.tested, scrubber.damaged, machine.state), (4, 1, "RESTING"))
+        ((event, told),) = self.events
         self.assertEqual((event, told["state"]), ("customer-piece-damaged", "damaged"))
         self.assertEqual(told["piece"], path.name)
-        self.clock.advance(7000)
-        self.assertEqual(tests.tested, 4)
-        self.clock.advance(201)
-        self.assertEqual((tests.tested, machine.state), (5, "READY"))
+        self.clock.advance(7199)
+        self.assertEqual(scrubber.tested, 4)
+        self.clock.pump([1, 60])
+        self.assertEqual((scrubber.tested, machine.state), (5, "PAUSED"))
 
 
 class ReachTests(TestCase):
@@ -374,7 +374,7 @@ class ListTests(TestCase):
         self.addCleanup(shop.crash)
         person = self.town.supplier(0).person
         shop.hire(person)
-        customers = Customers(shop.store, self.town.presence, self.town.events)
+        customers = Customers(shop, shop.store, self.town.presence)
         self.town.presence.start()
         customers.start()
         shop.now += 10 * DAY
@@ -391,9 +391,9 @@ class ListTests(TestCase):
 class SpaceTests(ShopCase):
     def space(self, used: int = 0) -> Space:
         home = self.shop.folder.parent
-        places = Places(home / "spool", home / "temp", self.shop.folder)
-        run = self.shop.world.run_in_thread
-        return Space(self.settings, places, run, lambda: self.shop.store, lambda: (used, used))
+        folders = MeasuredFolders(home / "spool", home / "temp", self.shop.folder)
+        self.settings.values |= {"services/customer/suppliers-number": 4, "services/customer/needed-space": 4 * GB}
+        return Space(self.shop, folders, self.shop.store, lambda: (used, used), lambda: None)
 
     def test_donated_adds_up(self) -> None:
         """donated = consumed + free; the customers' figures sum to the whole; those who left are counted apart."""
@@ -461,5 +461,5 @@ class TableTests(ShopCase):
         """What a customer brings is what its family machine reads back."""
         self.shop.hire(ALICE)
         self.shop.ask(ALICE, Command.CONTACTS, "family", ALICE.family(3).to_bytes(), space="family")
-        ((customer, family),) = self.shop.families
-        self.assertEqual((customer, family), (ALICE.fingerprint, Family.from_body(ALICE.family(3).body)))
+        self.assertEqual(self.shop.families, [ALICE.fingerprint])
+        self.assertEqual(self.shop.store.record(ALICE.fingerprint, "family"), ALICE.family(3).to_bytes())

@@ -4,15 +4,12 @@ import json
 from types import SimpleNamespace
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
 
-from bitdust.automats.kernel import Registry
 from bitdust.customers.notices import Notices
 from bitdust.customers.patrol import Patrol
-from bitdust.customers.retirement import Plan, Retirement
+from bitdust.customers.retirement import Notice, Retirement
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from tests.unit.contacts_kit import Events, Settings
 from tests.unit.supplier_kit import DAY, MIB, START, Pack, Person, files, now
 from tests.unit.test_supplier_store import ALICE, BOB, ShopCase
 
@@ -30,7 +27,6 @@ class NoticeTests(ShopCase):
         return str(self.shop.store.contract_of(person.fingerprint).state)
 
     def retire(self) -> None:
-        self.shop.retiring = True
         now(self.shop.store.retire())
 
     def test_nothing_new_and_all_of_the_old(self) -> None:
@@ -82,7 +78,6 @@ class NoticeTests(ShopCase):
         name = self.shop.store.contract_of(CAROL.fingerprint).contract.contract
         now(self.shop.store.cancel(CAROL.fingerprint, name))
         self.retire()
-        self.shop.retiring = False
         now(self.shop.store.stay())
         self.assertEqual([self.state(one) for one in (ALICE, BOB, CAROL)], ["active", "rejected", "cancelled"])
         self.assertEqual(self.shop.put(ALICE, TWO).command, Command.ACK)
@@ -92,7 +87,7 @@ class NoticeTests(ShopCase):
         now(self.shop.store.reject(ALICE.fingerprint))
         self.shop.hire(ALICE, MIB)
         self.assertEqual(self.state(), "rejected")
-        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).held, len(ONE.pieces[0]))
+        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).allotted, len(ONE.pieces[0]))
         self.assertEqual(now(self.shop.store.erase(ALICE.fingerprint)), len(ONE.pieces[0]))
         self.assertEqual(files(self.folder), [])
         self.assertEqual(self.shop.put(ALICE, TWO).code, "no-service")
@@ -113,8 +108,10 @@ class NoticeTests(ShopCase):
 
     def test_the_patrol_tells_and_frees(self) -> None:
         """Rejecting tells the customer and gives true figures; rejecting again with at_once frees what was kept."""
-        events, told = Events(), []
-        patrol = Patrol(self.shop.store, Settings(), events, self.shop.world.wall, lambda: 0.0, tell=told.append)
+        events, told = self.shop.events, []
+        events.clear()
+        patrol = Patrol(self.shop, self.shop.store)
+        patrol.noticed.connect(told.append)
         first = now(patrol.give_notice(ALICE.fingerprint, False))
         self.assertEqual((first.freed, first.kept, first.until), (0, len(ONE.pieces[0]), START + 90 * DAY))
         second = now(patrol.give_notice(ALICE.fingerprint, True))
@@ -131,26 +128,22 @@ class RetirementTests(ShopCase):
         self.shop.hire(ALICE, MIB)
         self.shop.hire(BOB, MIB)
         self.shop.put(ALICE, ONE)
-        self.clock = Clock()
+        self.clock = self.shop.clock
         self.shop.world.wall = lambda: START + self.clock.seconds()
-        self.settings, self.events = Settings(), Events()
-        self.settings.values["services/supplier/enabled"] = True
+        self.settings, self.events = self.shop.settings, self.shop.events
         self.path = self.folder.with_name("retirement")
         self.sent: list[tuple[bytes, dict]] = []
         self.online, self.watchers = {ALICE.fingerprint}, []
+        self.shop.sessions = SimpleNamespace(connected=lambda who: who in self.online, on_session=self.on_session)
+        self.shop.outbox = SimpleNamespace(send=self.send)
+        self.addCleanup(self.shop.registry.shutdown)
         self.build()
 
     def build(self) -> None:
-        wall = self.shop.world.wall
-        registry = Registry(self.clock, wall)
-        self.addCleanup(registry.shutdown)
-        self.retirement = Retirement(registry, self.shop.store, self.settings, self.events, wall, self.path)
+        self.retirement = Retirement(self.shop, self.shop.store, self.path)
         self.retirement.load()
-        self.shop.retiring = self.retirement.is_retiring
-        gateway = SimpleNamespace(connected=lambda who: who in self.online, on_session=self.on_session)
-        outbox = SimpleNamespace(send=self.send)
-        self.notices = Notices(self.shop.store, gateway, outbox, wall, lambda: self.retirement.until)
-        self.retirement.tell = self.notices.tell_all
+        self.notices = Notices(self.shop, self.shop.store, lambda: self.retirement.until)
+        self.retirement.notices_due.connect(self.notices.deliver_all)
         now(self.retirement.start())
         self.notices.start()
         self.addCleanup(self.notices.stop)
@@ -188,7 +181,7 @@ class RetirementTests(ShopCase):
         """A supplier that stays tells nobody, refuses nobody and stops nothing."""
         self.clock.advance(1000 * DAY)
         self.comes(BOB)
-        self.retirement.look()
+        self.retirement.customer_left()
         self.assertEqual((self.sent, self.retirement.status()["state"]), ([], "serving"))
         self.assertTrue(self.settings.get("services/supplier/enabled"))
 
@@ -211,7 +204,7 @@ class RetirementTests(ShopCase):
             self.assertTrue(self.settings.get("services/supplier/enabled"))
             name = self.shop.store.contract_of(person.fingerprint).contract.contract
             now(self.shop.store.end(person.fingerprint, name))
-            self.retirement.look()
+            self.retirement.customer_left()
         self.assertFalse(self.settings.get("services/supplier/enabled"))
         self.assertEqual(self.retirement.status()["state"], "over")
         self.assertIn("supplier-retired", self.events.names())
@@ -260,4 +253,4 @@ class RetirementTests(ShopCase):
             self.assertIn("remove it", str(error))
         self.path.unlink()
         self.retirement.load()
-        self.assertEqual(Plan(1, 2), Plan(1, 2, False))
+        self.assertEqual(Notice(1, 2), Notice(1, 2, False))

@@ -1,15 +1,19 @@
 """A second user of a supplier over real sessions: who is not the owner reads, lists and writes under a capability."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.budget import Budget
 from bitdust.crypt.merkle import root
 from bitdust.crypt.scope import scope_of
+from bitdust.customers.notices import Notices
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.formats.log_entry import Begin, Content, Entry, hash_of, head_of, seal
+from bitdust.surroundings import Connected
 from bitdust.testing.world import START
 from bitdust.transport.outbox import PeerFailed
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
@@ -31,32 +35,19 @@ class Supplier:
     def __init__(self, person: Person) -> None:
         self.person = person
         person.settings.values["services/supplier/donated-space"] = 100 * MIB
-        person.settings.values["services/supplier/reserve"] = 0
-        home = person.world.home / "customers"
-        me = person.me
-        self.store = SupplierStore(person.world, person.settings, home, supplier=lambda: me.fingerprint)
-        self.rows = SupplierRows(self.store, self)
+        person.settings.values["paths/disk-reserve-percent"] = 0
+        around = Connected(
+            person.world, person.settings, SimpleNamespace(send=lambda *event: None), person.registry, Budget(),
+            person.me, person.cache, person.gateway, person.gateway.outbox,
+        )  # fmt: skip
+        self.store = SupplierStore(around, person.world.home / "customers")
+        self.rows = SupplierRows(around, self.store, Notices(around, self.store, lambda: 0))
 
     def serve(self) -> None:
         gateway = self.person.gateway
         for row in self.rows.rows():
             gateway.inbox.add(row)
         gateway.relations.add(Who.CUSTOMER, lambda peer: self.store.contract_of(peer) is not None)
-
-    def my_fingerprint(self):
-        return self.person.fingerprint
-
-    def document_of(self, fingerprint):
-        return self.person.cache.get(fingerprint)
-
-    def sign(self, kind, body):
-        return self.person.me.sign(kind, body)
-
-    def report(self, event, data) -> None:
-        pass
-
-    def leaves(self, kept) -> int:
-        return 0
 
 
 class SharingTests(SynchronousTestCase):
