@@ -32,6 +32,7 @@ $(READY): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/bitdust help > /dev/null
 	touch $@
 
 lint: $(READY)
@@ -60,9 +61,9 @@ docs: $(READY)
 diagrams: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats
 
-# After every change of a method or a command. In a merge conflict take any side of docs/api/, docs/man/ and
-# bitdust/api/reference.json, then run this: all of it is written from the table and the commands, and coverage.md by
-# asking a daemon. (.gitattributes lets git join both sides by itself.)
+# After every change of a method or a command. In a merge conflict take any side of docs/api/ and docs/man/, then run
+# this: all of it is written from the table and the commands, and coverage.md by asking a daemon. (.gitattributes lets
+# git join both sides by itself.)
 api-docs: $(READY)
 	$(BIN)/python -m bitdust.api.pages docs/api
 	$(BIN)/python -m bitdust.cli.manual docs/man

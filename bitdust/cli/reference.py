@@ -1,30 +1,20 @@
 """What the terminal shows of API methods: the list, one page, and which name was meant.
 
-The text comes from a file that is written with the other documents, so that nothing of the node has to be loaded.
+The text comes from a file that is built from the table, so that nothing of the node has to be loaded.
 """
 
 import difflib
 import json
 import shutil
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import click
 
+from bitdust.api.stored import Entry, entries
 from bitdust.cli.output import on_terminal
 
-REFERENCE = Path(__file__).resolve().parents[1] / "api" / "reference.json"
 WIDEST = 100
-
-Entry = Mapping[str, Any]
-
-
-def entries() -> list[Entry]:
-    """Every method, in the order of the documents."""
-    found: list[Entry] = json.loads(REFERENCE.read_text(encoding="utf-8"))
-    return found
 
 
 def find(name: str, generation: str = "") -> Entry | None:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.api import pages
+from bitdust.api import pages, stored
 from bitdust.api.arguments import Kind
 from bitdust.api.methods import TABLE
 from bitdust.api.reference import canonical, cli_line, curl_line, entry, message, routes, websocket_line
@@ -46,10 +46,8 @@ LAMPS = Table([lamp_dim])
 
 class FreshTests(SynchronousTestCase):
     def test_pages_are_what_the_table_says(self) -> None:
-        """Every page of docs/api and the terminal's file are what the table says now; `make api-docs` makes them so."""
+        """Every page of docs/api is what the table says now; `make api-docs` makes it so."""
         self.assertEqual(pages.stale(FOLDER, pages.pages(TABLE)), [])
-        now = pages.for_the_terminal(TABLE)
-        self.assertTrue(pages.FOR_THE_TERMINAL.read_text(encoding="utf-8") == now, "reference.json: make api-docs")
 
     def test_every_required_parameter_has_an_example(self) -> None:
         """Each example names every required argument and is taken by its own method: give the `Param` an example."""
@@ -100,13 +98,14 @@ class PagesTests(SynchronousTestCase):
     def test_command(self) -> None:
         """It writes, or checks and ends with 1, or says how it is used and ends with 2."""
         folder = self.mktemp()
-        terminal = Path(self.mktemp())
-        self.patch(pages, "FOR_THE_TERMINAL", terminal)
-        with patch.object(sys, "stdout"), patch.object(sys, "stderr"):
+        with patch.object(sys, "stdout") as printed, patch.object(sys, "stderr"):
             self.assertEqual(pages.main([folder, "--check"]), 1)
             self.assertEqual(pages.main([folder]), 0)
             self.assertEqual(pages.main([folder, "--check"]), 0)
             self.assertEqual([pages.main(wrong) for wrong in ([], [folder, "--quick"], [folder, "two"])], [2, 2, 2])
+            printed.reset_mock()
+            self.assertEqual(pages.main(["--terminal"]), 0)
+        printed.write.assert_called_once_with(pages.for_the_terminal(TABLE))
 
 
 class ExampleTests(SynchronousTestCase):
@@ -195,7 +194,52 @@ class TerminalTests(SynchronousTestCase):
         """What a table says arrives on the terminal through the file."""
         terminal = Path(self.mktemp())
         terminal.write_text(pages.for_the_terminal(LAMPS), encoding="utf-8")
-        with patch.object(reference, "REFERENCE", terminal):
+        self.addCleanup(stored.entries.cache_clear)
+        with patch.object(stored, "FILE", terminal):
+            stored.entries.cache_clear()
             self.assertEqual(reference.entries(), [entry(lamp_dim)])
             self.assertIn("Until somebody comes.", self.show("help", "dim"))
             self.assertIn("give it as @FILE", self.show("help", "lamp_dim"))
+
+
+class StoredTests(SynchronousTestCase):
+    """The file for the terminal is built, not kept: these are a checkout in which it is missing, old or broken."""
+
+    def setUp(self) -> None:
+        self.file = Path(self.mktemp()) / "reference.json"
+        self.file.parent.mkdir()
+        self.patch(stored, "FILE", self.file)
+        stored.entries.cache_clear()
+        self.addCleanup(stored.entries.cache_clear)
+
+    def test_made_when_somebody_asks(self) -> None:
+        """Without a file it is made by another process, and is there for the next one."""
+        self.assertEqual([one["name"] for one in stored.entries()], [row.name for row in TABLE])
+        self.assertEqual(self.file.read_text(encoding="utf-8"), pages.for_the_terminal(TABLE))
+        self.assertEqual(list(self.file.parent.iterdir()), [self.file])
+
+    def test_not_made_twice(self) -> None:
+        """A file of the same sources is read; one of others, or one that is broken, is not."""
+        self.file.write_text(pages.for_the_terminal(LAMPS), encoding="utf-8")
+        self.assertEqual([one["name"] for one in stored.read(self.file)], ["lamp_dim"])
+        for text in ("", "[]", '{"methods": []}', '{"sources": "other", "methods": []}', "\udcff"):
+            self.file.write_bytes(text.encode("utf-8", "surrogateescape"))
+            self.assertIsNone(stored.read(self.file), text)
+
+    def test_sources(self) -> None:
+        """A changed module is another source: its methods are not shown as they were."""
+        folder = Path(self.mktemp())
+        (folder / "year").mkdir(parents=True)
+        (folder / "year" / "a.py").write_text("one")
+        self.patch(stored, "HERE", folder)
+        first = stored.sources()
+        (folder / "year" / "a.py").write_text("two")
+        second = stored.sources()
+        (folder / "b.py").write_text("")
+        self.assertEqual(len({first, second, stored.sources()}), 3)
+
+    def test_where_nothing_can_be_written(self) -> None:
+        """In a folder of somebody else the methods are shown all the same."""
+        self.patch(stored, "FILE", Path(self.mktemp()) / "nowhere" / "reference.json")
+        self.patch(stored, "made", lambda: pages.for_the_terminal(LAMPS))
+        self.assertEqual([one["name"] for one in stored.entries()], ["lamp_dim"])
