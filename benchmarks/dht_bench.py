@@ -24,6 +24,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 from twisted.internet.defer import gatherResults, maybeDeferred
 
@@ -32,6 +33,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.dht.ids import record_key
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DEBUG
+from bitdust.events import Events
 from bitdust.world import real_world
 from tests.dht_kit import DHTGrid, HeapClock
 
@@ -55,8 +57,12 @@ class Worker:
         world = real_world(self.reactor, self.folder)
         waiting = []
         for port in request["ports"]:
-            registry = Registry(self.reactor, world.wall)
-            node = DHTNode(world, DeviceKey.generate(world.entropy), registry, self.folder / f"dht{port}.db")
+            around = SimpleNamespace(
+                world=world,
+                registry=Registry(self.reactor, world.wall),
+                events=Events(self.reactor, world.wall),
+            )
+            node = DHTNode(around, DeviceKey.generate(world.entropy), self.folder / f"dht{port}.db")
             boot = request["boot"]
             node.start(port, "127.0.0.1", [tuple(boot)] if boot[1] != port else [])
             waiting.append(node.connector.when("CONNECTED", "ALONE"))

@@ -5,6 +5,7 @@ import heapq
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -119,6 +120,13 @@ class FakeHost:
         return FakePort(self.udp, (self.host, port), protocol)
 
 
+class Silent:
+    """Nobody is interested in events."""
+
+    def send(self, event_id: str, data: Any = None) -> None:
+        pass
+
+
 def entropy_of(seed: str) -> Callable[[int], bytes]:
     """Bytes that depend on nothing but the seed."""
     source = random.Random(seed)
@@ -160,7 +168,9 @@ class DHTGrid:
         number = len(self.nodes) + 1
         device = DeviceKey.from_seed(hashlib.sha256(b"device %d" % number).digest())
         registry = Registry(self.clock, self.wall)
-        node = DHTNode(self.world(number), device, registry, database, events)
+        around: Any = SimpleNamespace(world=self.world(number), registry=registry, events=events or Silent())
+        node = DHTNode(around, device, database)
+        node.around = around
         known = [(self.hosts[0], 14441)] if self.nodes else []
         self.nodes.append(node)
         self.hosts.append(host_of(number))

@@ -13,7 +13,7 @@ from bitdust.dht.lookup import ALPHA
 from bitdust.dht.records import MAX_TTL
 from bitdust.dht.table import K
 from bitdust.dht.upkeep import REPUBLISH
-from bitdust.transport.tls import PROTOCOL
+from bitdust.transport.links.tls import PROTOCOL
 from bitdust.wire.errors import BitDustError
 
 _PORT = re.compile(r"[0-9]{1,5}")

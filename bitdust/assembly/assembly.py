@@ -48,7 +48,7 @@ class Assembly:
     def __init__(self, world: World, settings: Settings, events: Events, registry: Registry, budget: Budget) -> None:
         identity = IdentityRoom(world, settings, events, registry)
         around = Surroundings(world, settings, events, registry, budget, identity.me, identity.cache)
-        gateway = Gateway(world, settings, registry, identity.me, identity.cache, budget)
+        gateway = Gateway(around)
         self._connected = Connected.of(around, gateway, gateway.outbox)
         self._device = DeviceRenewal(self._connected)
         self.rooms = self._build(identity, gateway, DHTRoom(around))
@@ -58,7 +58,7 @@ class Assembly:
 
     def _build(self, identity: IdentityRoom, gateway: Gateway, dht: DHTRoom) -> Rooms:
         around, directory = self._connected, dht.directory
-        peers = PeersRoom(around, gateway.port, directory.put_addresses)
+        peers = PeersRoom(around, gateway.addresses, directory.put_addresses)
         self._hiring_ports = HiringPorts(
             addresses_of=gateway.known_addresses,
             address_of=lambda who: session.address if (session := gateway.session_with(who)) else None,

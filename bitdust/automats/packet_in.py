@@ -14,28 +14,42 @@ class PacketInPort(Protocol):
     def refuse(self, payload: Any) -> None:
         """Send Fail."""
 
+    def is_stalled(self) -> bool:
+        """Whether no byte of the packet or its answer has moved for too long."""
+
+    def refuse_stalled(self) -> None:
+        """Send Fail: the work has come to nothing."""
+
+    def withdraw(self) -> None:
+        """Give up an answer that the peer does not take."""
+
     def forget(self) -> None:
-        """Take the packet off the list."""
+        """Take the packet off the list, and cancel its work."""
 
 
 class PacketIn(Machine):
-    """Every packet ends in DONE or FAILED, and its sender is told which, whatever the handler does."""
+    """Every packet ends in DONE or FAILED, and its sender learns which, whatever the handler does.
+
+    What makes no progress ends, too: a payload that stops coming, a handler that hangs, an answer that is not taken.
+    """
 
     table = """
-      # state        event         guard  next         actions
-      AT_STARTUP     dispatch      -      INBOX?       -
-      AT_STARTUP     refuse        -      FAILED       refuse forget
-      AT_STARTUP     session-lost  -      FAILED       forget
-      INBOX?         answered      -      ANSWERING    answer
-      INBOX?         refuse        -      FAILED       refuse forget
-      INBOX?         session-lost  -      FAILED       forget
-      ANSWERING      answer-sent   -      DONE         forget
-      ANSWERING      session-lost  -      FAILED       forget
+      # state        event         guard       next         actions
+      AT_STARTUP     dispatch      -           INBOX?       -
+      AT_STARTUP     refuse        -           FAILED       refuse forget
+      AT_STARTUP     session-lost  -           FAILED       forget
+      INBOX?         answered      -           ANSWERING    answer
+      INBOX?         refuse        -           FAILED       refuse forget
+      INBOX?         session-lost  -           FAILED       forget
+      INBOX?         timer-1min    is_stalled  FAILED       refuse_stalled forget
+      ANSWERING      answer-sent   -           DONE         forget
+      ANSWERING      session-lost  -           FAILED       forget
+      ANSWERING      timer-1min    is_stalled  FAILED       withdraw forget
     """
     ignore = """
       AT_STARTUP  answered answer-sent
-      INBOX?      dispatch answer-sent
-      ANSWERING   dispatch answered refuse
+      INBOX?      dispatch answer-sent timer-1min
+      ANSWERING   dispatch answered refuse timer-1min
     """
     initial = "AT_STARTUP"
     final = ("DONE", "FAILED")
@@ -45,8 +59,17 @@ class PacketIn(Machine):
         self._port = port
         super().__init__(registry, ident)
 
+    def is_stalled(self, payload: Any) -> bool:
+        return self._port.is_stalled()
+
     def answer(self, payload: Any) -> None:
         self._port.answer(payload)
+
+    def refuse_stalled(self, payload: Any) -> None:
+        self._port.refuse_stalled()
+
+    def withdraw(self, payload: Any) -> None:
+        self._port.withdraw()
 
     def refuse(self, payload: Any) -> None:
         self._port.refuse(payload)

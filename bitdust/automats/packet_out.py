@@ -26,7 +26,7 @@ class PacketOutPort(Protocol):
         """Hand the answer to who asked."""
 
     def give_up(self, reason: Any) -> None:
-        """Tell who asked why there is no answer, and take back what was not sent."""
+        """Report to who asked why there is no answer, and take back what was not sent."""
 
 
 class PacketOut(Machine):
@@ -39,7 +39,6 @@ class PacketOut(Machine):
       CACHING        session-failed   -           FAILED      give_up
       CACHING        cancel           -           CANCEL      give_up
       CACHING        timer-1sec       is_stalled  FAILED      give_up_waiting
-      CACHING        timer-1sec       -           =           -
       SENDING        answer           -           SENT        deliver
       SENDING        sent             -           RESPONSE?   -
       SENDING        sending-failed   may_move    CACHING     find_session
@@ -48,19 +47,17 @@ class PacketOut(Machine):
       SENDING        session-lost     -           FAILED      give_up
       SENDING        cancel           -           CANCEL      give_up
       SENDING        timer-1sec       is_stalled  FAILED      give_up_waiting
-      SENDING        timer-1sec       -           =           -
       RESPONSE?      answer           -           SENT        deliver
       RESPONSE?      session-lost     may_move    CACHING     find_session
       RESPONSE?      session-lost     -           FAILED      give_up
       RESPONSE?      cancel           -           CANCEL      give_up
       RESPONSE?      timer-1sec       is_stalled  FAILED      give_up_waiting
-      RESPONSE?      timer-1sec       -           =           -
     """
     ignore = """
       AT_STARTUP  session-found session-failed sent sending-failed session-lost answer cancel
-      CACHING     run sent sending-failed session-lost answer
-      SENDING     run session-found session-failed
-      RESPONSE?   run session-found session-failed sent sending-failed
+      CACHING     run sent sending-failed session-lost answer timer-1sec
+      SENDING     run session-found session-failed timer-1sec
+      RESPONSE?   run session-found session-failed sent sending-failed timer-1sec
     """
     initial = "AT_STARTUP"
     final = ("SENT", "FAILED", "CANCEL")

@@ -1,4 +1,4 @@
-"""One connection to a peer: from the TLS handshake over Hello to its end."""
+"""One connection to a peer: from the handshake of its link over Hello to its end."""
 
 from typing import Any, Protocol
 
@@ -20,8 +20,11 @@ class ConnectionPort(Protocol):
     def silence(self) -> float:
         """Seconds since the last byte of the peer."""
 
+    def said_nothing(self) -> bool:
+        """Whether nothing was sent since this was asked last: the peer counts our silence, as we do its."""
+
     def say_goodbye(self, code: str, text: str) -> None:
-        """Tell why, then lose the connection once that is written."""
+        """Say why, then end the connection once that is written."""
 
     def abort(self) -> None:
         """Drop the connection now."""
@@ -50,7 +53,6 @@ class TCPConnection(Machine):
       SERVER?        timer-10sec       -        CLOSED       abort release
       CONNECTED      timer-20sec       is_dead  CLOSED       abort release
       CONNECTED      timer-20sec       is_mute  =            send_ping
-      CONNECTED      timer-20sec       -        =            -
       CONNECTED      close             -        DISCONNECT   say_goodbye
       CONNECTED      connection-lost   -        CLOSED       release
       DISCONNECT     connection-lost   -        CLOSED       release
@@ -60,7 +62,7 @@ class TCPConnection(Machine):
       AT_STARTUP   hello-valid
       CLIENT?      dialled accepted
       SERVER?      dialled accepted
-      CONNECTED    dialled accepted hello-valid
+      CONNECTED    dialled accepted hello-valid timer-20sec
       DISCONNECT   dialled accepted hello-valid close
     """
     initial = "AT_STARTUP"
@@ -76,7 +78,7 @@ class TCPConnection(Machine):
         return self._port.silence() > 45
 
     def is_mute(self, payload: Any) -> bool:
-        return self._port.silence() > 15
+        return self._port.silence() > 15 or self._port.said_nothing()
 
     def send_hello(self, payload: Any) -> None:
         self._port.send_hello()

@@ -9,7 +9,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from bitdust.automats.dht_connector import DHTConnector
-from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.contact import Contact
 from bitdust.dht.debugging import DebugRecords
@@ -22,12 +21,11 @@ from bitdust.dht.roaming import Acquaintances, NodeInfo, Wanted
 from bitdust.dht.seeds import Seed, seed_contacts
 from bitdust.dht.stack import Identity, Stack, jitter
 from bitdust.dht.store import RecordStore
-from bitdust.events import Events
+from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import DeviceCertificate
 from bitdust.wire.signed import Signed
-from bitdust.world import World
 
 
 class DHTOff(BitDustError):
@@ -44,15 +42,14 @@ class DHTNode:
 
     def __init__(
         self,
-        world: World,
+        around: Surroundings,
         device: DeviceKey,
-        registry: Registry,
         database: Path | None = None,
-        events: Events | None = None,
     ) -> None:
+        world = around.world
         self._world = world
         self._database = database
-        self._events = events
+        self._events = around.events
         self._checker = Checker()
         self._known = Acquaintances(self._checker)
         self._provider: Callable[[], Signed | None] = lambda: None
@@ -66,7 +63,7 @@ class DHTNode:
         self._owner: Owner | None = None
         self.jitter = jitter(world.entropy)
         self.debug = DebugRecords(world.wall, self)
-        self.connector = DHTConnector(registry, self)
+        self.connector = DHTConnector(around.registry, self)
 
     # who I am
 
@@ -210,7 +207,7 @@ class DHTNode:
         return tuple(layer for layer in range(MAX_LAYER + 1) if self._own.attached(layer))
 
     def _tell_layer(self, layer: int) -> None:
-        if layer not in self._told_layers and self._events is not None:
+        if layer not in self._told_layers:
             self._told_layers.add(layer)
             self._events.send("dht-layer-connected", {"layer_id": layer})
 

@@ -16,7 +16,7 @@ class DHTRoom:
         self._around = around
         me, world = around.me, around.world
         self._passing = DeviceKey.generate(world.entropy)
-        self.node = DHTNode(world, self._passing, around.registry, world.home / "dht.db", around.events)
+        self.node = DHTNode(around, self._passing, world.home / "dht.db")
         self.node.my_info(lambda: me.addresses_record() if me.present and me.addresses else None)
         self.directory = Directory(self.node, me, around.identities)
         self.more_seeds: list[Seed] = []

@@ -12,20 +12,12 @@ from bitdust.wire.signed import Signed
 
 
 class PeersRoom:
-    """``port`` is the TCP port on which this node listens now, 0 while it does not; ``publish`` takes my addresses."""
+    """``listening`` gives the addresses at which this node listens now; ``publish`` takes my addresses record."""
 
     def __init__(
-        self, around: Connected, port: Callable[[], int], publish: "Callable[[Signed], Deferred[Any]]"
+        self, around: Connected, listening: Callable[[], list[str]], publish: "Callable[[Signed], Deferred[Any]]"
     ) -> None:
-        self._around = around
-        self._port = port
         self.presence = Presence(
             around.registry, around.sessions, around.outbox, around.events, around.identities.get
         )  # fmt: skip
-        self.reach = Reach(around.registry, around.me, around.sessions, self._listening, publish)
-
-    def _listening(self) -> list[str]:
-        """Where peers may reach this node."""
-        port, wanted = self._port(), self._around.settings.get("services/network/interface")
-        hosts = [wanted] if wanted else self._around.world.network.interfaces()
-        return [f"tcp://{host}:{port}" for host in hosts] if port else []
+        self.reach = Reach(around.registry, around.me, around.sessions, listening, publish)

@@ -19,8 +19,8 @@ class GatewayService(Service):
         self._ping = Row(Command.IDENTITY, None, NO_FIELDS, 0, Who.ANYONE, "service_gateway", lambda request: ack())
 
     def start(self) -> None:
-        inbox, outbox = self._rooms.gateway.inbox, self._rooms.gateway.outbox
-        inbox.log_packets = outbox.log_packets = self._rooms.around.settings.get("logs/packet-enabled")
+        inbox = self._rooms.gateway.inbox
+        self._rooms.gateway.log_packets(self._rooms.around.settings.get("logs/packet-enabled"))
         inbox.add(self._ping)
 
     def stop(self) -> None:

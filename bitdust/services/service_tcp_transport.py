@@ -4,6 +4,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
+from bitdust.signal import Disconnect
 
 
 class TCPTransportService(Service):
@@ -17,13 +18,15 @@ class TCPTransportService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._on = False
+        self._forget: Disconnect = lambda: None
 
     def start(self) -> None:
-        self._rooms.gateway.resolver = self._resolve
+        self._forget = self._rooms.gateway.add_resolver(self._resolve)
         self._on = True
 
     def stop(self) -> None:
         self._on = False
+        self._forget()
         for session in self._rooms.gateway.sessions():
             session.close("stopping", "this node leaves TCP")
 

@@ -14,20 +14,23 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.packet_in import PacketIn
 from bitdust.peers.relations import Relations
+from bitdust.surroundings import Surroundings
 from bitdust.transport.session import Session
-from bitdust.transport.streams import BytesSource, Payload, StreamReset
+from bitdust.transport.streams import BytesSource, OutStream, Payload, StreamReset
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import ANSWERS, Command, Packet
 from bitdust.wire.table import Answer, Request, Row, Who, fail
-from bitdust.world import World
 
 MAX_AT_ONCE = 64
+STALLED = 600.0
+"""Seconds without a byte of a packet or its answer after which its work is given up."""
 STALE_ALLOWED = (Command.RETRIEVE, "identity")
 KINDS = ("kind", "space", "service")
+TakeAnswer = Callable[[Session, Packet, Payload, int], bool]
+"""The outbox: whether somebody waits for an answer that has come."""
 
 
 def _as_answer(result: Any) -> Answer:
@@ -47,6 +50,9 @@ class _Incoming:
         self.stream = stream
         self.started = inbox.world.wall()
         self.work: Deferred[Any] | None = None
+        self._out: OutStream | None = None
+        self._moved = 0
+        self._moved_at = inbox.world.clock.seconds()
         self.machine = PacketIn(inbox.registry, packet.id.hex()[:8], self)
 
     def answer(self, payload: Any) -> None:
@@ -63,8 +69,25 @@ class _Incoming:
         reset = partial(self.session.refuse, self.stream, payload.fields["code"], payload.fields["text"])
         self._reply(payload).addBoth(lambda _: reset())
 
+    def is_stalled(self) -> bool:
+        """Asked once a minute: bytes that move are counted anyway, so that nothing is done for each of them."""
+        now = self._inbox.world.clock.seconds()
+        moved = self.payload.received + (self._out.sent if self._out is not None else 0)
+        if moved != self._moved or self.session.held:
+            self._moved, self._moved_at = moved, now
+        return now - self._moved_at >= STALLED
+
+    def refuse_stalled(self) -> None:
+        self.refuse(fail("internal", f"nothing has moved for {STALLED:.0f} seconds; the work was given up here"))
+
+    def withdraw(self) -> None:
+        if self._out is not None:
+            self._out.done.cancel()
+
     def forget(self) -> None:
         self._inbox.forget(self)
+        if self.work is not None:
+            self.work.cancel()
 
     def _reply(self, answer: Answer) -> "Deferred[None]":
         source = BytesSource(answer.payload) if isinstance(answer.payload, bytes) else answer.payload
@@ -74,7 +97,8 @@ class _Incoming:
             self._inbox.log.info(
                 "out {name} {id} to {who}, the answer", paper="packet", name=name, id=ident, who=self.session.address
             )
-        return self.session.send(packet, source)
+        self._out = self.session.begin(packet, source)
+        return self._out.done
 
 
 class Inbox:
@@ -82,23 +106,17 @@ class Inbox:
 
     log = Logger()
 
-    def __init__(
-        self,
-        world: World,
-        registry: Registry,
-        my_fingerprint: Callable[[], bytes],
-        relations: Relations | None = None,
-    ) -> None:
-        self.world = world
-        self.registry = registry
-        self.relations = relations or Relations()
-        self._my_fingerprint = my_fingerprint
+    def __init__(self, around: Surroundings, relations: Relations, take_answer: TakeAnswer) -> None:
+        self.world = around.world
+        self.registry = around.registry
+        self.relations = relations
+        self._me = around.me
         self._rows: dict[tuple[Command, str | None], Row] = {}
         self._running: dict[int, _Incoming] = {}
         self._at_once: Counter[bytes] = Counter()
         self.counts: Counter[str] = Counter()
         self.unknown_packets = self.unknown_bytes = 0
-        self.on_answer: Callable[[Session, Packet, Payload, int], bool] = lambda *_: False
+        self._take_answer = take_answer
         self.log_packets = False
 
     def add(self, row: Row) -> None:
@@ -125,7 +143,7 @@ class Inbox:
             self.log.info(text, paper="packet", name=name, id=ident, who=session.address)
         if packet.answers is not None:
             session.ahead = packet.time / 1000 - self.world.wall()
-            if packet.command not in ANSWERS or not self.on_answer(session, packet, payload, stream):
+            if packet.command not in ANSWERS or not self._take_answer(session, packet, payload, stream):
                 session.refuse(stream, "not-found", "nobody waits for this answer")
             return
         incoming = _Incoming(self, session, packet, payload, stream)
@@ -164,7 +182,7 @@ class Inbox:
 
     def _row_for(self, session: Session, request: Request) -> Row:
         peer, packet = request.peer, request.packet
-        if packet.creator != peer.fingerprint or packet.to != self._my_fingerprint():
+        if packet.creator != peer.fingerprint or packet.to != self._me.fingerprint:
             raise WireError("not-allowed", "the creator is not the session's peer, or this is not who it is for")
         if self._at_once[peer.fingerprint] > MAX_AT_ONCE:
             raise WireError("busy", f"more than {MAX_AT_ONCE} requests at once")
@@ -197,7 +215,7 @@ class Inbox:
     def reply_packet(self, packet: Packet, answer: Answer, size: int) -> Packet:
         """The header of an answer."""
         now = int(self.world.wall() * 1000)
-        mine = self._my_fingerprint()
+        mine = self._me.fingerprint
         ident = self.world.entropy(16)
         return Packet(
             answer.command, ident, mine, packet.owner, packet.creator, now, answer.fields, size, answers=packet.id
@@ -214,10 +232,7 @@ class Inbox:
     def session_lost(self, session: Session) -> None:
         """Whatever was asked over this session needs no answer any more."""
         for incoming in [item for item in self._running.values() if item.session is session]:
-            work = incoming.work
             incoming.machine.send("session-lost")
-            if work is not None:
-                work.cancel()
 
     def packets(self) -> list[dict[str, Any]]:
         """As `packets_list` shows them."""
@@ -229,7 +244,7 @@ class Inbox:
                 "transfer_id": item.stream,
                 "label": item.machine.state,
                 "target": item.session.peer.document.global_id if item.session.peer else "",
-                "proto": "tcp",
+                "proto": item.session.scheme,
                 "host": item.session.address,
                 "size": item.packet.size,
                 "bytes_received": item.payload.received,

@@ -126,13 +126,13 @@ class Turns:
 
 
 class Reader(Protocol):
-    """The transport of a session, as far as reading goes."""
+    """The link of a session, as far as reading goes."""
 
-    def pauseProducing(self) -> None:  # noqa: N802 - the interface's name
+    def pause_reading(self) -> None:
         """Read no more."""
 
-    def resumeProducing(self) -> None:  # noqa: N802 - the interface's name
-        """Read on."""
+    def resume_reading(self) -> None:
+        """Read again."""
 
 
 class ReadingPause:
@@ -150,14 +150,14 @@ class ReadingPause:
         return self._call is not None
 
     def hold(self, reader: Reader, seconds: float) -> None:
-        """TLS hands over what it has already, paused or not, so the time may come to lie later still."""
+        """A link may hand over what it has already, paused or not, so the moment may move later still."""
         if seconds <= PATIENCE:
             return
         if self._call is not None:
             self._call.reset(seconds)
             return
         self._reader = reader
-        reader.pauseProducing()
+        reader.pause_reading()
         self._call = self._clock.callLater(seconds, self.end)
 
     def end(self) -> None:
@@ -166,7 +166,7 @@ class ReadingPause:
             reader = self._reader
             self.cancel()
             self.ended = self._clock.seconds()
-            reader.resumeProducing()
+            reader.resume_reading()
 
     def cancel(self) -> None:
         """There is nothing to read any more."""

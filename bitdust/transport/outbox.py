@@ -9,15 +9,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.packet_out import PacketOut
+from bitdust.surroundings import Surroundings
 from bitdust.transport.session import Session
 from bitdust.transport.streams import BytesSource, Payload
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
 from bitdust.wire.table import Source
-from bitdust.world import World
 
 MAX_ANSWER = 64 * 1024
 
@@ -56,26 +55,31 @@ class SessionsPort(Protocol):
     def session_to(self, fingerprint: bytes) -> "Deferred[Session]":
         """The session to a peer, dialled when there is none."""
 
+    def name_of(self, fingerprint: bytes) -> str:
+        """How people call a peer."""
+
+
+@frozen
+class Terms:
+    """How long a request waits, how large an answer it takes, and who follows its progress."""
+
+    deadline: float
+    max_answer: int
+    progress: Callable[[int, int], None] | None
+
 
 class _Outgoing:
     """One request on its way: the port of its `PacketOut` machine."""
 
     def __init__(
-        self,
-        outbox: "Outbox",
-        packet: Packet,
-        source: Source | None,
-        deadline: float,
-        max_answer: int,
-        progress: Callable[[int, int], None] | None,
-        session: Session | None,
+        self, outbox: "Outbox", packet: Packet, source: Source | None, terms: Terms, session: Session | None
     ) -> None:
         self._outbox = outbox
         self.packet = packet
         self.source = source
-        self.deadline = deadline
-        self.max_answer = max_answer
-        self.progress = progress
+        self.deadline = terms.deadline
+        self._max_answer = terms.max_answer
+        self._progress = terms.progress
         self.session = session
         self._fixed = session is not None
         self._moved_over = False
@@ -107,8 +111,8 @@ class _Outgoing:
 
     def _moved(self, done: int, total: int) -> None:
         self.moved = self._outbox.world.clock.seconds()
-        if self.progress is not None:
-            self.progress(done, total)
+        if self._progress is not None:
+            self._progress(done, total)
 
     def stalled(self) -> bool:
         now = self._outbox.world.clock.seconds()
@@ -120,9 +124,8 @@ class _Outgoing:
         """The answer's header has come; its payload may still be on the way."""
         self.moved = self._outbox.world.clock.seconds()
         self.answer_stream, self._payload = stream, payload
-        payload.on_progress = self._received_part
         try:
-            whole = payload.read_all(self.max_answer)
+            whole = payload.read_all(self._max_answer, self._received_part)
         except WireError as error:
             self.machine.send("session-lost", error)
             return
@@ -166,7 +169,7 @@ class _Outgoing:
             return
         if error is None:
             error = NoAnswer(
-                f"{self._outbox.name_of(self.packet.to)} did not answer within {self.deadline:.0f} seconds"
+                f"{self._outbox.sessions.name_of(self.packet.to)} did not answer within {self.deadline:.0f} seconds"
             )
         self.done.errback(error)
 
@@ -176,16 +179,13 @@ class Outbox:
 
     log = Logger()
 
-    def __init__(
-        self, world: World, registry: Registry, sessions: SessionsPort, my_fingerprint: Callable[[], bytes]
-    ) -> None:
-        self.world = world
-        self.registry = registry
+    def __init__(self, around: Surroundings, sessions: SessionsPort) -> None:
+        self.world = around.world
+        self.registry = around.registry
         self.sessions = sessions
-        self._my_fingerprint = my_fingerprint
+        self._me = around.me
         self._waiting: dict[bytes, _Outgoing] = {}
         self.counts: Counter[str] = Counter()
-        self.name_of: Callable[[bytes], str] = lambda fingerprint: fingerprint.hex()[:16]
         self.log_packets = False
 
     def send(
@@ -210,7 +210,7 @@ class Outbox:
         Fails with `PeerFailed` for a Fail, `NoAnswer`, or the reason why there is no session.
         """
         source = BytesSource(payload) if isinstance(payload, (bytes, memoryview)) else payload
-        mine = self._my_fingerprint() if creator is None else creator
+        mine = self._me.fingerprint if creator is None else creator
         packet = Packet(
             command,
             self.world.entropy(16),
@@ -225,8 +225,9 @@ class Outbox:
         self.counts[command.value] += 1
         if self.log_packets:
             name, ident = command.value, packet.id.hex()
-            self.log.info("out {name} {id} to {who}", paper="packet", name=name, id=ident, who=self.name_of(to))
-        outgoing = _Outgoing(self, packet, source, deadline, max_answer, progress, session)
+            who = self.sessions.name_of(to)
+            self.log.info("out {name} {id} to {who}", paper="packet", name=name, id=ident, who=who)
+        outgoing = _Outgoing(self, packet, source, Terms(deadline, max_answer, progress), session)
         self._waiting[packet.id] = outgoing
         outgoing.machine.send("run")
         return outgoing.done
@@ -258,13 +259,13 @@ class Outbox:
                 "command": item.packet.command.value,
                 "packet_id": item.packet.id.hex(),
                 "label": item.machine.state,
-                "target": self.name_of(item.packet.to),
+                "target": self.sessions.name_of(item.packet.to),
                 "description": f"{item.packet.command.value} {item.packet.fields.get('kind', '')}".strip(),
                 "response_timeout": item.deadline,
                 "items": [
                     {
                         "transfer_id": item.packet.id.hex()[:8],
-                        "proto": "tcp",
+                        "proto": item.session.scheme if item.session else "",
                         "host": item.session.address if item.session else "",
                         "size": item.packet.size,
                         "bytes_sent": item.sent,

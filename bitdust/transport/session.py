@@ -1,27 +1,24 @@
-"""A session: one TLS connection with one proven peer, carrying many one-way streams with credit."""
+"""A session: one connection with one proven peer, over whatever link, carrying many one-way streams with credit."""
 
-import contextlib
-from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IPushProducer, ITCPTransport
-from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.tcp_connection import TCPConnection
+from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
-from bitdust.transport.frames import MAX_BODY, MAX_OPEN, FrameReader, Kind, head
+from bitdust.transport.frames import FrameReader, Kind, head
 from bitdust.transport.hello import Hello
 from bitdust.transport.limits import ReadingPause, TokenBucket, Turns
+from bitdust.transport.links.link import Link
+from bitdust.transport.sending import Sending
 from bitdust.transport.streams import WINDOW, OutStream, Payload, StreamReset
-from bitdust.transport.tls import peer_device_key
+from bitdust.wire.addresses import Address, join_host
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Packet
 from bitdust.wire.table import Source
@@ -37,7 +34,7 @@ SILENT = 20.0
 
 @frozen
 class Peer:
-    """Who is at the other end, proven: the device key by TLS, its owner by the signed document."""
+    """Who is at the other end, proven: the device key by the link, its owner by the signed document."""
 
     fingerprint: bytes
     device: bytes
@@ -46,7 +43,28 @@ class Peer:
 
 
 @frozen
-class Welcome:
+class Claim:
+    """What a recovering node shows in place of its document: a claim to be that person, with a device key of its own.
+
+    ``device`` proves itself by the link of this session, whatever other sessions show at the same time.
+    """
+
+    document: IdentityDocument
+    device: DeviceKey
+
+
+@frozen
+class Call:
+    """How a session comes about: the peer's address, whether we dial it, whom we want to reach, and what we claim."""
+
+    address: Address
+    dialled: bool
+    expected: bytes | None = None
+    claim: Claim | None = None
+
+
+@frozen
+class Admission:
     """What the check of a peer's Hello decided."""
 
     peer: Peer
@@ -64,7 +82,7 @@ class SessionOwner(Protocol):
     def my_hello(self, session: "Session") -> Hello:
         """What we tell the peer."""
 
-    def welcome(self, session: "Session", hello: Hello, device_key: bytes) -> Welcome:
+    def admit(self, session: "Session", hello: Hello, device_key: bytes) -> Admission:
         """Check who came; raises `WireError` with the code of the goodbye."""
 
     def session_up(self, session: "Session") -> None:
@@ -75,6 +93,9 @@ class SessionOwner(Protocol):
 
     def packet_arrived(self, session: "Session", packet: Packet, payload: Payload, stream: int) -> None:
         """A stream has begun."""
+
+
+Handlers = dict[Kind, Callable[[int, bytes, bool], None]]
 
 
 @define
@@ -88,18 +109,20 @@ class InStream:
     given: int = 0
 
 
-@implementer(IPushProducer, IHandshakeListener)
-class Session(TwistedProtocol):
-    """Runs inside TLS on both ends; ``dialled`` tells which end we are, ``expected`` whom we want to reach."""
+class Session:
+    """The same on both ends. It is the user of its link, the port of its machine, and the reader of its frames."""
 
     log = Logger()
 
-    def __init__(self, owner: SessionOwner, dialled: bool, address: str, expected: bytes | None = None) -> None:
+    def __init__(self, owner: SessionOwner, call: Call) -> None:
         self._owner = owner
-        self.dialled = dialled
-        self.address = address
-        self.expected = expected
-        self.claim: IdentityDocument | None = None
+        self.call = call
+        self.dialled = call.dialled
+        self.scheme = call.address.scheme
+        self.address = join_host(call.address.host, call.address.port)
+        self.expected = call.expected
+        self.claim = call.claim
+        self.link: Link | None = None
         self.peer: Peer | None = None
         self.stale = False
         self.started = owner.world.wall()
@@ -108,41 +131,45 @@ class Session(TwistedProtocol):
         self.bytes_sent = self.bytes_received = 0
         self.ended: StreamReset | None = None
         self.proven: Deferred[Session] = Deferred()
-        self.proven.addErrback(lambda _: None) if not dialled else None
+        if not call.dialled:
+            self.proven.addErrback(lambda _: None)
         self._reader: FrameReader | None = FrameReader(self)
-        self._owed = 0
+        self._owed = self._sent_before = 0
         self._heard = owner.world.clock.seconds()
-        self._next_stream = 1 if dialled else 2
         self._last_foreign = 0
-        self._out: deque[OutStream] = deque()
-        self._out_by_id: dict[int, OutStream] = {}
         self._in: dict[int, InStream] = {}
-        self._writable = True
-        self._turns = owner.turns
+        self._bucket = owner.turns.bucket
+        self._out = Sending(self, owner.turns, 1 if call.dialled else 2)
+        self._handlers = self._frame_handlers()
         self.reading = ReadingPause(owner.world.clock)
-        self.machine = TCPConnection(owner.registry, address, self)
+        self.machine = TCPConnection(owner.registry, self.address, self)
 
-    # the connection
+    # the link
 
-    def connectionMade(self) -> None:  # noqa: N802 - the interface's name
-        transport = cast(Any, self.transport)
-        if ITCPTransport.providedBy(transport):
-            # A small answer must not wait for the acknowledgement of the packet before it (RFC 896 against RFC 1122).
-            transport.setTcpNoDelay(True)
-        transport.registerProducer(self, True)
+    def link_made(self, link: Link) -> None:
+        self.link = link
 
-    def handshakeCompleted(self) -> None:  # noqa: N802 - the interface's name
+    def link_up(self) -> None:
         self.machine.send("dialled" if self.dialled else "accepted")
 
-    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # noqa: N802, B008
+    def link_lost(self, reason: str) -> None:
+        self.link = None
         if self.ended is None:
-            self.ended = StreamReset("session-lost", f"the connection to {self.address} was lost: {reason.value}")
+            self.ended = StreamReset("session-lost", f"the connection to {self.address} was lost: {reason}")
         self.machine.send("connection-lost")
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - the interface's name
+    def link_full(self) -> None:
+        self._out.writable = False
+
+    def link_free(self) -> None:
+        self._out.writable = True
+        self._out.pump()
+
+    def link_data(self, data: bytes) -> None:
         self.bytes_received += len(data)
         self._heard = self._owner.world.clock.seconds()
-        self.reading.hold(cast(Any, self.transport), self._owner.receive_bucket.spend(len(data)))
+        if self._owner.receive_bucket.rate > 0 and self.link is not None:
+            self.reading.hold(self.link, self._owner.receive_bucket.spend(len(data)))
         if self._reader is None:
             return
         try:
@@ -154,7 +181,7 @@ class Session(TwistedProtocol):
     @property
     def held(self) -> bool:
         """Whether our own bandwidth limits keep it waiting now."""
-        return self.reading.paused or self._turns.waits(self)
+        return self.reading.paused or self._out.held
 
     def close(self, code: str, text: str) -> None:
         """Say goodbye with a reason, then end the connection."""
@@ -165,85 +192,87 @@ class Session(TwistedProtocol):
     # actions of the machine
 
     def send_hello(self) -> None:
-        self._write(Kind.HELLO, 0, self._owner.my_hello(self).to_bytes())
+        self.write(Kind.HELLO, 0, self._owner.my_hello(self).to_bytes())
 
     def announce(self) -> None:
         self._owner.session_up(self)
         if not self.proven.called:
             self.proven.callback(self)
-        self.pump()
+        self._out.pump()
 
     def send_ping(self) -> None:
-        self._write(Kind.PING, 0, self._owner.world.entropy(8))
+        self.write(Kind.PING, 0, self._owner.world.entropy(8))
 
     def silence(self) -> float:
         silence = self._owner.world.clock.seconds() - max(self._heard, self.reading.ended)
         # Who does not read hears nothing: that tells nothing of the peer, which wants to hear of us all the same.
         return min(silence, SILENT) if self.reading.paused else silence
 
-    def say_goodbye(self, code: str, text: str) -> None:
-        self._write(Kind.GOODBYE, 0, encode([code[:40], text[:500]]))
-        self._lose()
+    def said_nothing(self) -> bool:
+        """A peer that sends slowly hears nothing but credit, which may be minutes apart."""
+        before, self._sent_before = self._sent_before, self.bytes_sent
+        return before == self.bytes_sent
 
-    def _lose(self) -> None:
-        # A registered producer would keep TLS from ending the connection.
-        transport = cast(Any, self.transport)
-        transport.unregisterProducer()
-        transport.loseConnection()
+    def say_goodbye(self, code: str, text: str) -> None:
+        self.write(Kind.GOODBYE, 0, encode([code[:40], text[:500]]))
+        self._close_link()
+
+    def _close_link(self) -> None:
+        if self.link is not None:
+            self.link.close()
 
     def abort(self) -> None:
         if self.ended is None:
             self.ended = StreamReset("no-answer", f"{self.address} gave no sign of life in time")
-        with contextlib.suppress(AttributeError):
-            cast(Any, self.transport).abortConnection()
+        if self.link is not None:
+            self.link.abort()
 
     def release(self) -> None:
         error = self.ended or StreamReset("session-lost", "the session is over")
         incoming, self._in = self._in, {}
-        outgoing, self._out_by_id = self._out_by_id, {}
-        self._out.clear()
         for stream in incoming.values():
             stream.payload.fail(error)
-        for out in outgoing.values():
-            out.done.errback(error)
+        self._out.end(error)
         if not self.proven.called:
             self.proven.errback(error)
         if self.peer is not None:
             self._owner.session_down(self)
         self.reading.cancel()
-        self._turns.leave(self)
 
     # what comes in
 
     def frame_received(self, kind: Kind, stream: int, body: bytes, last: bool) -> None:
         if self.peer is None and kind not in (Kind.HELLO, Kind.GOODBYE):
             raise WireError("bad-hello", "the first frame must be HELLO")
-        handlers: dict[Kind, Callable[[int, bytes, bool], None]] = {
+        self._handlers[kind](stream, body, last)
+
+    def _frame_handlers(self) -> Handlers:
+        return {
             Kind.HELLO: self._hello,
             Kind.OPEN: self._open,
-            Kind.CREDIT: self._credit,
+            Kind.CREDIT: self._out.credit_frame,
             Kind.RESET: self._reset,
             Kind.PING: self._ping,
             Kind.PONG: lambda *_: None,
             Kind.GOODBYE: self._goodbye,
         }
-        handlers[kind](stream, body, last)
 
     def _ping(self, stream: int, body: bytes, last: bool) -> None:
         self._owe()
-        self._write(Kind.PONG, 0, body)
+        self.write(Kind.PONG, 0, body)
 
     def _owe(self) -> None:
         """Whoever asks on and on and takes no answer would fill the memory here."""
-        self._owed = 0 if self._writable else self._owed + 1
+        self._owed = 0 if self._out.writable else self._owed + 1
         if self._owed > MAX_OWED:
             raise WireError("flood", f"more than {MAX_OWED} questions, and no answer was taken")
 
     def _hello(self, stream: int, body: bytes, last: bool) -> None:
         if self.peer is not None:
             raise WireError("bad-hello", "a second HELLO")
-        welcome = self._owner.welcome(self, Hello.from_bytes(body), peer_device_key(cast(Any, self.transport)))
-        self.peer, self.stale = welcome.peer, welcome.stale
+        assert self.link is not None
+        admission = self._owner.admit(self, Hello.from_bytes(body), self.link.device_key())
+        self.peer, self.stale = admission.peer, admission.stale
         self.machine.send("hello-valid")
 
     def _open(self, stream: int, body: bytes, last: bool) -> None:
@@ -281,25 +310,14 @@ class Session(TwistedProtocol):
             return
         incoming.consumed += size
         if incoming.consumed >= CREDIT_STEP and incoming.granted < incoming.payload.size:
-            self._write(Kind.CREDIT, stream, incoming.consumed.to_bytes(4, "big"))
+            self.write(Kind.CREDIT, stream, incoming.consumed.to_bytes(4, "big"))
             incoming.granted += incoming.consumed
             incoming.consumed = 0
-
-    def _credit(self, stream: int, body: bytes, last: bool) -> None:
-        out = self._out_by_id.get(stream)
-        if len(body) != 4:
-            raise WireError("malformed", "CREDIT has four bytes")
-        if out is not None:
-            out.credit += int.from_bytes(body, "big")
-            self.pump()
 
     def _reset(self, stream: int, body: bytes, last: bool) -> None:
         code, text = _reason(body)
         error = StreamReset(code, text)
-        out = self._out_by_id.pop(stream, None)
-        if out is not None:
-            self._out.remove(out)
-            out.done.errback(error)
+        self._out.reset(stream, error)
         incoming = self._in.pop(stream, None)
         if incoming is not None:
             incoming.payload.fail(error)
@@ -308,135 +326,43 @@ class Session(TwistedProtocol):
         code, text = _reason(body)
         if self.ended is None:
             self.ended = StreamReset(code, f"{self.address} said goodbye: {text}")
-        self._lose()
+        self._close_link()
 
     def refuse(self, stream: int, code: str, text: str) -> None:
         """Give up a stream of the peer; what still comes of it is dropped."""
         incoming = self._in.pop(stream, None)
         if incoming is not None and self.ended is None:
             incoming.payload.fail(StreamReset(code, text))
-            self._write(Kind.RESET, stream, encode([code[:40], text[:500]]))
+            self.write(Kind.RESET, stream, encode([code[:40], text[:500]]))
 
     # what goes out
 
     def send(
         self, packet: Packet, source: Source | None = None, progress: Callable[[int, int], None] | None = None
     ) -> "Deferred[None]":
-        """Send a packet; fires when its last byte is handed to the transport. Cancelling resets the stream."""
-        out = OutStream(self._next_stream, packet, source, progress)
-        self._next_stream += 2
-        out.done = Deferred(lambda _: self._give_up(out))
-        if self.ended is not None:
-            out.done.errback(self.ended)
-            return out.done
-        self._out.append(out)
-        self._out_by_id[out.id] = out
-        self.pump()
-        return out.done
+        """Send a packet; fires when its last byte is handed to the link. Cancelling resets the stream."""
+        return self._out.begin(packet, source, progress).done
 
-    def _give_up(self, out: OutStream) -> None:
-        if self._out_by_id.pop(out.id, None) is not None:
-            self._out.remove(out)
-            if out.opened and self.ended is None:
-                self._write(Kind.RESET, out.id, encode(["cancelled", "the sender gave it up"]))
+    def begin(self, packet: Packet, source: Source | None = None) -> OutStream:
+        """As `send`; gives the stream, which knows how much of it is sent."""
+        return self._out.begin(packet, source, None)
 
-    def pump(self) -> None:
-        """Send what may be sent now."""
-        idle = 0
-        while self._writable and self.ended is None and self.peer and idle < len(self._out):
-            out = self._out[0]
-            self._out.rotate(-1)
-            if out.ready and (not out.opened or self._turns.allow(self, out.size)):
-                idle = 0
-                self._send_part(out)
-            else:
-                idle += 1
-
-    def _send_part(self, out: OutStream) -> None:
-        try:
-            part: Any = self._next_part(out) if out.opened else _header(out.packet)
-        except Exception:  # noqa: BLE001 - whatever packet or source raise is the end of their stream alone
-            self._part_failed(out, Failure())
-            return
-        if not out.opened:
-            out.opened = True
-            self._write(Kind.OPEN, out.id, part, last=out.size == 0)
-            if out.size == 0:
-                self._complete(out)
-        elif isinstance(part, Deferred):
-            out.reading = True
-            part.addCallbacks(partial(self._part_read, out), partial(self._part_failed, out))
-        else:
-            self._send_data(out, part)
-
-    def _next_part(self, out: OutStream) -> Any:
-        assert out.source is not None
-        return out.source.read(out.sent, min(out.credit, self._turns.bucket.part(MAX_BODY), out.size - out.sent))
-
-    def _part_read(self, out: OutStream, part: bytes) -> None:
-        out.reading = False
-        if out.id in self._out_by_id:
-            self._send_data(out, part)
-            self.pump()
-
-    def _part_failed(self, out: OutStream, failure: Failure) -> None:
-        if self._out_by_id.pop(out.id, None) is not None:
-            self._out.remove(out)
-            if out.opened:
-                self._write(Kind.RESET, out.id, encode(["internal", "the payload could not be read"]))
-            out.done.errback(failure)
-
-    def _send_data(self, out: OutStream, part: bytes) -> None:
-        if not part:
-            self._part_failed(out, Failure(StreamReset("internal", "the payload is shorter than it said")))
-            return
-        out.sent += len(part)
-        out.credit -= len(part)
-        self._write(Kind.DATA, out.id, part, last=out.sent >= out.size)
-        if out.progress is not None:
-            out.progress(out.sent, out.size)
-        if out.finished:
-            self._complete(out)
-
-    def _complete(self, out: OutStream) -> None:
-        del self._out_by_id[out.id]
-        self._out.remove(out)
-        out.done.callback(None)
-
-    def _write(self, kind: Kind, stream: int, body: bytes, last: bool = False) -> None:
+    def write(self, kind: Kind, stream: int, body: bytes, last: bool = False) -> None:
         self.bytes_sent += len(body) + 8
-        self._turns.bucket.spend(len(body) + 8)
-        cast(Any, self.transport).write(b"".join((head(kind, stream, len(body), last), body)))
-
-    # IPushProducer: the transport tells when it can take more
-
-    def pauseProducing(self) -> None:  # noqa: N802 - the interface's name
-        self._writable = False
-
-    def resumeProducing(self) -> None:  # noqa: N802 - the interface's name
-        self._writable = True
-        self.pump()
-
-    def stopProducing(self) -> None:  # noqa: N802 - the interface's name
-        self._writable = False
+        if self._bucket.rate > 0:
+            self._bucket.spend(len(body) + 8)
+        if self.link is not None:
+            self.link.write(b"".join((head(kind, stream, len(body), last), body)))
 
     def streams(self) -> list[dict[str, Any]]:
         """Payloads on their way, as `streams_list` shows them."""
         found = [("in", number, item.received, item.payload.size) for number, item in self._in.items()]
         found += [("out", out.id, out.sent, out.size) for out in self._out]
         return [
-            {"stream_id": number, "type": way, "bytes_current": done, "bytes_total": total, "proto": "tcp"}
+            {"stream_id": number, "type": way, "bytes_current": done, "bytes_total": total, "proto": self.scheme}
             | {"progress": f"{100 * done // total if total else 100}%"}
             for way, number, done, total in found
         ]
-
-
-def _header(packet: Packet) -> bytes:
-    """The peer would end the whole session over a larger one."""
-    header = packet.to_bytes()
-    if len(header) > MAX_OPEN:
-        raise WireError("too-large", f"a packet header of {len(header)} bytes; at most {MAX_OPEN} are allowed")
-    return header
 
 
 def _reason(body: bytes) -> tuple[str, str]:

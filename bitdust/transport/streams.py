@@ -75,7 +75,7 @@ class Payload:
         self._ended = False
         self._failure: BitDustError | None = None
         self._done: Deferred[int] | None = None
-        self.on_progress: Callable[[int, int], None] | None = None
+        self._progress: Callable[[int, int], None] | None = None
 
     def feed(self, part: memoryview, last: bool) -> None:
         """The session's side: more bytes, in order. Raises `WireError` when their number is not the announced one."""
@@ -83,8 +83,8 @@ class Payload:
         if self.received > self.size or (last and self.received != self.size):
             raise WireError("malformed", f"a payload of {self.received} bytes where {self.size} were announced")
         self._ended = self._ended or last
-        if self.on_progress is not None:
-            self.on_progress(self.received, self.size)
+        if self._progress is not None:
+            self._progress(self.received, self.size)
         if self._write is not None and not self._waiting and not self._parts:
             if len(part):
                 self._hand_over(part)
@@ -109,11 +109,15 @@ class Payload:
         self._drain()
         return done
 
-    def read_all(self, limit: int) -> "Deferred[bytes]":
-        """All bytes at once; fails with `WireError` ``too-large`` before reading when there are more than ``limit``."""
+    def read_all(self, limit: int, progress: Callable[[int, int], None] | None = None) -> "Deferred[bytes]":
+        """All bytes at once; raises `WireError` ``too-large`` before reading when there are more than ``limit``.
+
+        ``progress`` is called with the bytes that have come, and their number in all.
+        """
         if self.size > limit:
             raise WireError("too-large", f"a payload of {self.size} bytes; at most {limit} are accepted here")
         parts: list[bytes] = []
+        self._progress = progress
 
         def whole(_: int) -> bytes:
             data = b"".join(parts)

@@ -16,11 +16,11 @@ from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey, tls_certificate
 from bitdust.identity.document import Device
-from bitdust.transport import gateway
+from bitdust.transport import listener
 from bitdust.transport.frames import Kind, head
+from bitdust.transport.links.tls import PROTOCOL, DeviceTLS, TLSFactory
 from bitdust.transport.outbox import NoAnswer, PeerFailed
 from bitdust.transport.streams import BytesSource, StreamReset
-from bitdust.transport.tls import PROTOCOL, DeviceTLS, TLSFactory
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import DeviceAddresses
@@ -82,7 +82,7 @@ class SessionContract:
         alice, bob = self.network.person("master", "alice"), self.network.person("other", "bob")
         await bob.gateway.listen(0)
         self.people += [alice, bob]
-        alice.gateway.resolver = lambda fingerprint: self._found([self.address(bob)])
+        alice.resolve(lambda fingerprint: self._found([self.address(bob)]))
         return alice, bob
 
     def _found(self, addresses):
@@ -236,7 +236,7 @@ class SessionContract:
         """A dial where nobody listens fails with a word, and so does a packet to a peer without address."""
         alice, bob = await self.two()
         await self.fails(NoAnswer, alice.gateway.dial(f"tcp://{bob.host}:1", bob.fingerprint))
-        alice.gateway.resolver = lambda fingerprint: self._found([])
+        alice.resolve(lambda fingerprint: self._found([]))
         await self.fails(NoAnswer, alice.gateway.outbox.send(b"\2" * 32, Command.RETRIEVE, ECHO, deadline=5))
 
     # packets and streams
@@ -307,13 +307,13 @@ class SessionContract:
         session = await alice.gateway.dial(self.address(bob), bob.fingerprint)
         await self.until(bob.gateway.sessions)
         (other,) = bob.gateway.sessions()
-        other.transport.pauseProducing()
+        other.link.pause_reading()
         send = partial(alice.gateway.outbox.send, bob.fingerprint, Command.RETRIEVE, ECHO, deadline=60)
         sending = [send(bytes(MB)) for _ in range(30)]
         await self.network.pause(0.5)
         self.assertLess(session.bytes_sent, 20 * MB)
         self.assertEqual(bob.gateway.inbox.packets(), [])
-        other.transport.resumeProducing()
+        other.link.resume_reading()
         replies = await gatherResults(sending)
         self.assertEqual([reply.fields["size"] for reply in replies], [MB] * 30)
 
@@ -363,7 +363,7 @@ class SessionContract:
         sending = alice.gateway.outbox.send(bob.fingerprint, Command.RETRIEVE, ECHO, Endless(8 * MB), deadline=60)
         await half
         (session,) = alice.gateway.sessions()
-        session.transport.abortConnection()
+        session.link.abort()
         await self.fails(StreamReset, sending)
         await self.fails(StreamReset, reading[0])
         await self.until(lambda: not bob.gateway.connections())
@@ -379,14 +379,14 @@ class SessionContract:
             if end == "bob stops":
                 await bob.gateway.stop()
             elif end == "break":
-                session.transport.abortConnection()
+                session.link.abort()
             else:
                 {"alice": session, "bob": other}[end].close("idle", "enough")
             await self.until(lambda: not alice.gateway.connections() and not bob.gateway.connections())
             self.assertEqual((alice.gateway.sessions(), bob.gateway.sessions()), ([], []))
         await self.fails(NoAnswer, alice.gateway.outbox.send(bob.fingerprint, Command.RETRIEVE, ECHO, b"", deadline=5))
         await bob.gateway.listen(0)
-        alice.gateway.resolver = lambda fingerprint: self._found([self.address(bob)])
+        alice.resolve(lambda fingerprint: self._found([self.address(bob)]))
         await alice.gateway.outbox.send(bob.fingerprint, Command.RETRIEVE, ECHO, b"", deadline=5)
 
     async def check_a_silent_peer_is_given_up(self) -> None:
@@ -433,7 +433,7 @@ class SessionContract:
 
     async def check_there_are_not_too_many_sessions(self) -> None:
         """When there are as many sessions as there may be, one more peer is refused until one ends."""
-        self.patch(gateway, "MAX_SESSIONS", 1)
+        self.patch(listener, "MAX_SESSIONS", 1)
         alice, bob = await self.two()
         carol = self.network.person("third", "carol")
         self.people.append(carol)
@@ -490,7 +490,7 @@ class SessionContract:
         """Two who dial each other at the same moment end up with one session, and it works."""
         alice, bob = await self.two()
         await alice.gateway.listen(0)
-        bob.gateway.resolver = lambda fingerprint: self._found([self.address(alice)])
+        bob.resolve(lambda fingerprint: self._found([self.address(alice)]))
         alice.serve()
         bob.serve()
         await gatherResults([
@@ -566,9 +566,9 @@ class MemorySessionTests(SessionContract, SynchronousTestCase):
                 connecting = host.client(bob.host, bob.gateway.port()).connect(Factory.forProtocol(Protocol))
                 connecting.addErrback(lambda _: None)
             await self.network.pause(1)
-            self.assertEqual(len(bob.gateway._unproven), 10)
+            self.assertEqual(len(bob.gateway._sessions.incoming()), 10)
             await self.network.pause(15)
-            self.assertEqual(len(bob.gateway._unproven), 0)
+            self.assertEqual(len(bob.gateway._sessions.incoming()), 0)
 
         self.run_check(lambda _: check())
 

@@ -27,7 +27,7 @@ from bitdust.suppliers.departures import Departures
 from bitdust.suppliers.family import FamilyPublisher, MyFamily
 from bitdust.suppliers.hiring import Hiring
 from bitdust.suppliers.search import HiringPorts
-from bitdust.surroundings import Connected
+from bitdust.surroundings import Connected, Surroundings
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.outbox import PeerFailed
 from bitdust.wire.encoding import decode
@@ -70,7 +70,9 @@ class Host:
         document = IdentityDocument.create(key_of(name), sources, 1, devices, time.time())
         self.me.adopt(document, key_of(name), device)
         self.cache = IdentityCache(self.world, self.events)
-        self.gateway = Gateway(self.world, self.settings, self.registry, self.me, self.cache)
+        self.gateway = Gateway(
+            Surroundings(self.world, self.settings, self.events, self.registry, Budget(), self.me, self.cache)
+        )
         self.fingerprint = self.me.fingerprint
 
     async def listen(self, port: int = 0) -> None:
@@ -230,7 +232,7 @@ class SupplierContractTests(TestCase):
         await supplier.gateway.stop()
         await self.until(lambda: self.customer.hiring.connected() == 1)
         await supplier.listen()
-        self.customer.gateway.resolver = lambda fingerprint: succeed(supplier.me.addresses)
+        self.customer.gateway.add_resolver(lambda fingerprint: succeed(supplier.me.addresses))
         await self.until(lambda: self.customer.hiring.connected() == 2)
         self.assertEqual(self.customer.book.of(supplier.fingerprint).contract, before.contract)
 

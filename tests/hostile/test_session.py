@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.transport import inbox
 from bitdust.transport.frames import LAST, FrameReader, Kind, head
 from bitdust.transport.hello import Hello
+from bitdust.transport.links.tls import DeviceTLS, TLSFactory
 from bitdust.transport.streams import StreamReset
-from bitdust.transport.tls import DeviceTLS, TLSFactory
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
@@ -181,7 +181,7 @@ class SessionsTests(SynchronousTestCase):
 
     def works(self) -> bool:
         """Whether Bob still answers an honest peer."""
-        self.mallory.gateway.resolver = lambda _: self._address()
+        self.mallory.resolve(lambda _: self._address())
         self.bob.serve("honest")
         sending = self.mallory.gateway.outbox.send(
             self.bob.fingerprint, Command.RETRIEVE, {"kind": "honest"}, b"still there?", deadline=10
@@ -381,7 +381,7 @@ class SessionsTests(SynchronousTestCase):
         """Whatever a peer tells for its addresses, who looks for it gets a session or an error, and no surprise."""
         alice, bob = self.mallory, self.bob
         bob.me.set_addresses(["tcp://host:²", "tcp://a..b:7", "", f"tcp://{'a' * 70}.org:1", "tcp://[::1", "x" * 200])
-        alice.gateway.resolver = lambda _: self._address()
+        alice.resolve(lambda _: self._address())
         for _ in range(2):
             sessions: list = []
             alice.gateway.session_to(bob.fingerprint).addCallback(sessions.append)

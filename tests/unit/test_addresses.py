@@ -38,7 +38,10 @@ class AddressTests(SynchronousTestCase):
         for text in ("::1:7771", "[::1]7771", "[::1]", "[::1:7771", "[fe80::1%eth0]:7", "[example.org]:7", "a b:0",
                      "[192.0.2.1]:7", " a:7", "a@b:7", "host:0", "host:65536", "host:07", "[]:7", "[:]:7"):  # fmt: skip
             self.assertEqual(self.assertRaises(WireError, split_host, text).code, "bad-address", text)
-        for text in ("host:7", "://host:7", "TCP://host:7", "1tcp://host:7", "tcp:/host:7", "tcp://::1:7"):
+        for text in ("", "tcp://", "tcp://host", "tcp://host:", "tcp://:77", "tcp://host:0", "tcp://host:65536",
+                     "host:77", "tcp://host:-1", "tcp://host:7x", "tcp://host:²", "tcp://host:٣", "://host:7",
+                     "tcp://host:" + "9" * 5000, "tcp://a..b:7", f"tcp://{'a' * 64}.org:7", "TCP://host:7",
+                     "1tcp://host:7", "tcp:/host:7", "tcp://::1:7"):  # fmt: skip
             self.assertEqual(self.assertRaises(WireError, Address.parse, text).code, "bad-address", text)
 
     def test_the_host_alone(self) -> None:

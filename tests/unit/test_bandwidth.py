@@ -204,7 +204,7 @@ class SocketTests(TestCase):
         network = Loopback(Path(self.mktemp()))
         alice, bob = network.person("master", "alice"), network.person("other", "bob")
         await bob.gateway.listen(0)
-        alice.gateway.resolver = lambda fingerprint: succeed([f"tcp://127.0.0.1:{bob.gateway.port()}"])
+        alice.resolve(lambda fingerprint: succeed([f"tcp://127.0.0.1:{bob.gateway.port()}"]))
         bob.serve()
         try:
             await alice.gateway.session_to(bob.fingerprint)

@@ -5,12 +5,13 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.budget import LEAST_FILES, MIB, WANTED_FILES, Budget, Measured, contents, memory_limit, raise_open_files
 from bitdust.transport.gateway import Gateway
+from bitdust.wire.addresses import Address
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import Pack, Person, Shop, now
 from tests.unit.test_cli import run
@@ -132,15 +133,15 @@ class SharesTests(SynchronousTestCase):
 
     def test_sessions(self) -> None:
         """A gateway refuses connections over its share."""
-        from tests.unit.transport_kit import Memory, Settings
+        from tests.unit.transport_kit import Memory
 
         alice = Memory(Path(self.mktemp())).person("master", "alice")
         tight = Budget(unproven=2)
-        gateway = Gateway(alice.world, Settings(), alice.registry, alice.me, alice.cache, tight)
-        made = [gateway.incoming("127.0.0.1", port) for port in range(3)]
+        gateway = Gateway(evolve(alice.around, budget=tight))
+        accept = gateway._listener.accept
+        made = [accept(Address("tcp", "127.0.0.1", port)) for port in (1, 2, 3)]
         self.assertEqual([session is None for session in made], [False, False, True])
         for session in made[:2]:
-            session.transport = SimpleNamespace(abortConnection=lambda: None)
-            session.machine.send("connection-lost")
-        self.assertIsNotNone(gateway.incoming("127.0.0.1", 9))
+            session.link_lost("gone")
+        self.assertIsNotNone(accept(Address("tcp", "127.0.0.1", 9)))
         alice.registry.shutdown()

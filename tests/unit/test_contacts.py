@@ -17,6 +17,7 @@ from bitdust.customers.families import CustomerFamilies, FamilyInDHT
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.scrubber import Scrubber
 from bitdust.peers.reach import Reach
+from bitdust.peers.relations import Relations
 from bitdust.space import MeasuredFolders, Space, folder_size, percent
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.inbox import Inbox
@@ -448,7 +449,7 @@ class SpaceTests(ShopCase):
 class TableTests(ShopCase):
     def test_the_rows_fit_the_inbox(self) -> None:
         """Every row is taken by the real packet table once, strangers may send RequestService alone."""
-        inbox = Inbox(SimpleNamespace(wall=lambda: 0.0), self.registry, lambda: bytes(32))
+        inbox = Inbox(SimpleNamespace(world=None, registry=self.registry, me=None), Relations(), lambda *_: False)
         for row in self.shop.rows.rows():
             inbox.add(row)
         anyone = [row.command for row in inbox.rows() if row.who is Who.ANYONE]

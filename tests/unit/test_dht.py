@@ -196,7 +196,7 @@ class NodesTests(DHTCase):
         self.grid.run(5)
         node.stop()
         self.grid.kill(0)
-        again = DHTNode(self.grid.world(len(self.grid.nodes)), node._device, node.connector._registry, database)
+        again = DHTNode(node.around, node._device, database)
         again.start(14441, "", [])
         self.grid.nodes[-1] = again
         self.grid.run(10)

@@ -7,21 +7,27 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.transport import gateway as gateway_module
+from bitdust.crypt.device import DeviceKey
+from bitdust.identity.document import Device, IdentityDocument
+from bitdust.testing.world import START
+from bitdust.transport import listener
+from bitdust.transport.dialler import MOST_ADDRESSES
 from bitdust.transport.frames import Kind, head
-from bitdust.transport.gateway import parse_address
 from bitdust.transport.inbox import MAX_AT_ONCE
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, PeerFailed
 from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset, empty_payload
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command, Packet
 from bitdust.wire.table import Answer, Row, Who, ack
 from tests.unit.transport_kit import FIELDS, Memory, Person
+from tests.vectors.keys import master
 
 ECHO = {"kind": "echo"}
 MB = 1_000_000
@@ -63,7 +69,7 @@ class TwoPeople(SynchronousTestCase):
             self.asked.append(fingerprint)
             return succeed(addresses)
 
-        self.alice.gateway.resolver = resolver
+        self.alice.resolve(resolver)
 
     def run_for(self, seconds: float) -> None:
         self.clock.pump([0.01] * round(seconds * 100))
@@ -98,37 +104,10 @@ class TwoPeople(SynchronousTestCase):
         return held
 
 
-class AddressTests(SynchronousTestCase):
-    def test_addresses(self) -> None:
-        """Host and port of names, IPv4 and IPv6 addresses."""
-        self.assertEqual(parse_address("tcp://example.org:7771"), ("example.org", 7771))
-        self.assertEqual(parse_address("tcp://[2001:db8::1]:65535"), ("2001:db8::1", 65535))
-
-    def test_no_addresses(self) -> None:
-        """Everything else is refused with its code: digits of other scripts, hosts that no name can have, …"""
-        for text in ("", "tcp://", "tcp://host", "tcp://host:", "tcp://:77", "udp://host:77", "tcp://host:0",
-                     "tcp://host:65536", "tcp://host:-1", "host:77", "tcp://host:7x",
-                     "tcp://host:²", "tcp://host:٣", "tcp://host:" + "9" * 5000, "tcp://a..b:7",
-                     f"tcp://{'a' * 64}.org:7"):  # fmt: skip
-            error = self.assertRaises(WireError, parse_address, text)
-            self.assertEqual(error.code, "bad-address", text)
-
-    @settings(max_examples=200, deadline=None)
-    @given(st.text(max_size=60) | st.text(alphabet="tcp:/[]0123456789²١", max_size=30).map("tcp://".__add__))
-    def test_any_text(self, text: str) -> None:
-        """Any text is an address with a port that exists, or a `WireError`."""
-        try:
-            host, port = parse_address(text)
-        except WireError as error:
-            self.assertEqual(error.code, "bad-address")
-        else:
-            self.assertTrue(host and 0 < port < 65536)
-
-
 class ListeningTests(TwoPeople):
     def test_a_taken_port(self) -> None:
         """A port that somebody has is an error with a code and the number."""
-        self.wait(self.bob.world.network.server(7771).listen(gateway_module.Factory()))
+        self.wait(self.bob.world.network.server(7771).listen(Factory()))
         error = self.refused(self.bob.gateway.listen(7771), BitDustError)
         self.assertEqual(error.code, "port-taken")
         self.assertIn("7771", str(error))
@@ -192,7 +171,7 @@ class DiallingTests(TwoPeople):
 
     def test_a_resolver_that_fails(self) -> None:
         """A resolver that fails is an error of who asked, not silence."""
-        self.alice.gateway.resolver = lambda _: fail(BitDustError("no-dht", "the DHT is away"))
+        self.alice.resolve(lambda _: fail(BitDustError("no-dht", "the DHT is away")))
         self.assertEqual(self.refused(self.alice.gateway.session_to(self.bob.fingerprint), BitDustError).code, "no-dht")
 
     def test_the_address_of_the_last_hello_comes_first(self) -> None:
@@ -222,7 +201,7 @@ class DiallingTests(TwoPeople):
     def test_a_peer_that_comes_by_itself(self) -> None:
         """Who waits for a session gets the one that the peer has opened meanwhile."""
         self.wait(self.alice.gateway.listen(0))
-        self.alice.gateway.resolver = lambda _: Deferred()
+        self.alice.resolve(lambda _: Deferred())
         waiting = self.alice.gateway.session_to(self.bob.fingerprint)
         self.wait(self.bob.gateway.dial(self.address(self.alice), self.alice.fingerprint))
         self.assertEqual(self.wait(waiting).peer.fingerprint, self.bob.fingerprint)
@@ -233,6 +212,66 @@ class DiallingTests(TwoPeople):
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.wait(second)
+
+    def test_two_claims_at_once(self) -> None:
+        """A recovering node may show two claims with two device keys at once; each session shows its own."""
+        carol = self.person("third", "carol")
+        self.wait(carol.gateway.listen(0))
+        devices = [DeviceKey.from_seed(bytes([number]) * 32) for number in (1, 2)]
+        dials = []
+        for number, (device, person) in enumerate(zip(devices, (self.bob, carol), strict=True)):
+            source = IDURL.parse(f"http://id.example/claim{number}.xml")
+            claim = IdentityDocument.create(master("master"), (source,), 0, (Device(0, 0, device.public),), START)
+            dials.append(self.alice.gateway.dial(self.address(person), person.fingerprint, claim, device))
+        for dial, device, person in zip(dials, devices, (self.bob, carol), strict=True):
+            self.wait(dial)
+            self.run_for(0.5)
+            (session,) = person.gateway.sessions()
+            self.assertEqual((session.peer.device, session.stale), (device.id, True))
+
+    def test_an_unknown_scheme(self) -> None:
+        """An address of a link that this node does not speak is refused, as is one that is none."""
+        for address in ("quic://host.example:7", "nonsense", "tcp://host"):
+            error = self.failureResultOf(self.alice.gateway.dial(address, None)).value
+            self.assertEqual(error.code, "bad-address")
+
+    def test_a_resolver_among_others(self) -> None:
+        """Everybody who knows addresses is asked; one who fails, or is gone, keeps no other from being heard."""
+        gateway = self.alice.gateway
+        self.alice.resolve(lambda _: fail(BitDustError("no-dht", "the DHT is away")))
+        gone = gateway.add_resolver(lambda _: fail(OSError("never asked")))
+        gateway.add_resolver(lambda _: succeed([self.address(self.bob)]))
+        gone()
+        gone()
+        self.assertEqual(self.session().peer.fingerprint, self.bob.fingerprint)
+
+    def test_a_resolver_that_never_answers(self) -> None:
+        """After a minute without addresses whoever waits is told, and may ask again."""
+        self.alice.resolve(lambda _: Deferred())
+        waiting = self.alice.gateway.session_to(self.bob.fingerprint)
+        self.run_for(59)
+        self.assertNoResult(waiting)
+        self.run_for(2)
+        self.assertIn("no address", str(self.failureResultOf(waiting, NoAnswer).value))
+        self.find([self.address(self.bob)])
+        self.session()
+
+    def test_a_gateway_that_stops_tells_who_waits(self) -> None:
+        """Whoever waits for a session when the node stops is told at once."""
+        self.alice.resolve(lambda _: Deferred())
+        waiting = self.alice.gateway.session_to(self.bob.fingerprint)
+        self.wait(self.alice.gateway.stop())
+        self.failureResultOf(waiting, NoAnswer)
+
+    def test_too_many_addresses(self) -> None:
+        """Of somebody with very many addresses only so many are dialled."""
+        self.find([f"tcp://10.9.9.{number}:7" for number in range(1, 200)])
+        dialled: list[str] = []
+        dial = self.alice.gateway.dial
+        self.alice.gateway.dial = lambda address, expect: dialled.append(address) or fail(NoAnswer("no"))
+        self.refused(self.alice.gateway.session_to(self.bob.fingerprint), NoAnswer)
+        self.alice.gateway.dial = dial
+        self.assertEqual(len(dialled), MOST_ADDRESSES)
 
     def test_my_own_device_is_no_peer(self) -> None:
         """A node that dials itself is told so, and keeps no session."""
@@ -269,7 +308,7 @@ class DiallingTests(TwoPeople):
 
     def test_too_many_sessions(self) -> None:
         """With the greatest number of sessions up, one more peer is refused, and let in when there is room."""
-        self.patch(gateway_module, "MAX_SESSIONS", 1)
+        self.patch(listener, "MAX_SESSIONS", 1)
         session = self.session()
         carol = self.person("third", "carol")
         self.refused(carol.gateway.dial(self.address(self.bob), self.bob.fingerprint), BitDustError)
@@ -473,6 +512,44 @@ class InboxTests(TwoPeople):
         held[-1][1].callback(ack())
         self.wait(last)
 
+    def test_work_that_hangs(self) -> None:
+        """A handler of which nothing comes for ten minutes is given up, and whoever asked is told."""
+        cancelled: list = []
+        self.bob.serve(handler=lambda request: Deferred(cancelled.append))
+        asking = self.ask(deadline=3600)
+        self.clock.pump([1] * 599)
+        self.assertEqual((cancelled, len(self.bob.gateway.inbox.packets())), ([], 1))
+        self.clock.pump([1] * 120)
+        self.assertEqual((len(cancelled), self.bob.gateway.inbox.packets()), (1, []))
+        self.assertEqual(self.failureResultOf(asking, PeerFailed).value.code, "internal")
+        self.assertEqual(len(self.bob.gateway.sessions()), 1)
+
+    def test_slow_work_goes_on(self) -> None:
+        """A payload that comes slowly, or that our own limit holds back, is not given up while bytes move."""
+        self.bob.serve()
+        self.session()
+        self.bob.settings.values["services/network/receive-limit"] = 1000
+        self.bob.gateway.follow_limits()
+        asking = self.ask(bytes(900_000), deadline=3600, max_answer=900_000)
+        self.clock.pump([0.5] * 1500)
+        self.assertEqual(len(self.bob.gateway.inbox.packets()), 1)
+        self.bob.settings.values["services/network/receive-limit"] = 0
+        self.bob.gateway.follow_limits()
+        self.assertEqual(len(self.wait(asking).payload), 900_000)
+
+    def test_an_answer_that_nobody_reads(self) -> None:
+        """A peer that lives and takes nothing of its answer for ten minutes loses it, and the work is over."""
+        self.bob.serve(handler=lambda request: Answer(Command.DATA, {"kind": "echo"}, bytes(3 * MB)))
+        session = self.session()
+        taken: list = []
+        self.alice.gateway.outbox.answer_arrived = None
+        self.alice.gateway.inbox._take_answer = lambda *answer: taken.append(answer) or True
+        self.ask(deadline=3600).addErrback(lambda _: None)
+        self.clock.pump([1] * 730)
+        self.assertEqual((len(taken), self.bob.gateway.inbox.packets()), (1, []))
+        self.assertEqual(self.bob.gateway.sessions()[0].streams(), [])
+        self.assertIsNone(session.ended)
+
     def test_a_lost_session_cancels_its_work(self) -> None:
         """What was asked over a session is given up when the session ends."""
         cancelled: list = []
@@ -508,7 +585,7 @@ class OutboxTests(TwoPeople):
 
     def test_the_deadline_counts_while_a_session_is_sought(self) -> None:
         """A peer that nobody finds costs the deadline, too."""
-        self.alice.gateway.resolver = lambda _: Deferred()
+        self.alice.resolve(lambda _: Deferred())
         before = self.clock.seconds()
         self.refused(self.ask(deadline=3), NoAnswer)
         self.assertLess(self.clock.seconds() - before, 5)
@@ -530,7 +607,7 @@ class OutboxTests(TwoPeople):
         asking = self.ask(deadline=60)
         self.run_for(0.5)
         before = self.clock.seconds()
-        session.transport.abortConnection()
+        session.link.abort()
         self.refused(asking, BitDustError)
         self.assertLess(self.clock.seconds() - before, 1)
 
@@ -562,9 +639,9 @@ class OutboxTests(TwoPeople):
 
     def test_cancelled_in_every_state(self) -> None:
         """A request can be taken back while its session is sought, while it is sent and while it waits."""
-        self.alice.gateway.resolver = lambda _: Deferred()
+        self.alice.resolve(lambda _: Deferred())
         self.check_cancelled("CACHING", b"x")
-        self.alice.gateway._dialling.clear()
+        self.run_for(61)
         self.find([self.address(self.bob)])
         disk: Deferred = Deferred()
         self.bob.serve("stall", lambda request: request.payload.stream_to(lambda part: disk))
@@ -828,7 +905,7 @@ class LimitsTests(TwoPeople):
         self.alice.gateway.receive_bucket.rate = 1000
         pongs = (head(Kind.PONG, 0, 8) + bytes(8)) * 250
         for due in (3, 7):
-            session.dataReceived(pongs)
+            session.link_data(pongs)
             (call,) = [call for call in self.clock.getDelayedCalls() if call.func == session.reading.end]
             self.assertAlmostEqual(call.getTime() - self.clock.seconds(), due)
         self.run_for(10)
@@ -844,7 +921,7 @@ class LimitsTests(TwoPeople):
         asking = self.ask(bytes(MB), deadline=400)
         asking.addErrback(lambda _: None)
         self.run_for(1)
-        session.transport.abortConnection()
+        session.link.abort()
         self.run_for(1)
         self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
 

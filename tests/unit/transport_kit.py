@@ -13,12 +13,14 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock, deferLater
 
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.surroundings import Surroundings
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import START, fake_world
 from bitdust.transport.gateway import Gateway
@@ -68,13 +70,20 @@ class Person:
         self.me.adopt(document, master_key, device)
         self.settings = Settings()
         self.cache = IdentityCache(world, events)
-        self.gateway = Gateway(world, self.settings, self.registry, self.me, self.cache)
+        self.around = Surroundings(world, self.settings, events, self.registry, Budget(), self.me, self.cache)
+        self.gateway = Gateway(self.around)
+        self._forget_resolver = lambda: None
         self.served: list[bytes] = []
         self.hold: Deferred | None = None
 
     @property
     def fingerprint(self) -> bytes:
         return self.me.fingerprint
+
+    def resolve(self, resolver) -> None:
+        """From now on ask ``resolver``, and no other, where peers are."""
+        self._forget_resolver()
+        self._forget_resolver = self.gateway.add_resolver(resolver)
 
     def serve(self, kind: str | None = "echo", handler=None, limit: int = 64 * 1024 * 1024) -> None:
         """Answer Retrieve of a kind with its own payload."""
@@ -193,7 +202,7 @@ class Loopback:
 
     def mute(self, person: Person) -> None:
         for session in person.gateway.sessions():
-            session.transport.pauseProducing()
+            session.link.pause_reading()
 
     def connect(self, person: Person, factory: Factory) -> Deferred:
         return ReactorNetwork(reactor).client("127.0.0.1", person.gateway.port()).connect(factory)

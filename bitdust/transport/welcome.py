@@ -1,0 +1,91 @@
+"""Welcome: what this node shows of itself, and whether it believes what a peer shows."""
+
+from bitdust import __version__
+from bitdust.crypt.device import check_record, device_id
+from bitdust.identity.cache import IdentityCache
+from bitdust.identity.document import IdentityDocument, compare
+from bitdust.identity.me import Me
+from bitdust.transport.hello import Hello
+from bitdust.transport.session import MAX_STREAMS, Admission, Peer, Session
+from bitdust.transport.streams import WINDOW
+from bitdust.wire.encoding import WireError
+from bitdust.wire.records import DeviceAddresses
+from bitdust.wire.signed import Signed
+
+MAX_PEERS = 20_000
+"""Peers whose addresses are remembered; of more, those that were met longest ago are forgotten."""
+
+
+class Welcome:
+    """I judge identities: the link proves a device key, the signed document proves whose it is."""
+
+    def __init__(self, me: Me, identities: IdentityCache) -> None:
+        self._me = me
+        self._identities = identities
+        self._addresses: dict[bytes, list[str]] = {}
+
+    def my_hello(self, session: Session) -> Hello:
+        """My document and addresses; a claim in their place on a session that shows one."""
+        claim, agent = session.claim, f"BitDust/{__version__}"
+        if claim is not None:
+            return Hello(claim.document.xml, claim.device.id, b"", agent, MAX_STREAMS, WINDOW)
+        addresses = self._me.addresses_record().to_bytes()
+        return Hello(self._me.document.xml, self._me.device.id, addresses, agent, MAX_STREAMS, WINDOW)
+
+    def admit(self, session: Session, hello: Hello, device_key: bytes) -> Admission:
+        """The link's key must be a living device of the document, and its owner the one that was dialled."""
+        document = IdentityDocument.parse(hello.identity)
+        if hello.device != device_id(device_key) or not document.valid_device(device_key):
+            raise WireError("wrong-peer", "the key of this connection is no device of the identity that was shown")
+        if session.expected is not None and document.fingerprint != session.expected:
+            raise WireError("wrong-peer", "somebody else answers at this address")
+        if self._me.present and document.fingerprint == self._me.fingerprint and hello.device == self._me.device.id:
+            raise WireError("wrong-peer", "this is my own device")
+        stale = self._judge(document, device_key)
+        addresses = _addresses(hello, document, device_key)
+        if addresses and not stale:
+            self._remember(document.fingerprint, addresses)
+        return Admission(Peer(document.fingerprint, hello.device, document, tuple(addresses)), stale)
+
+    def _judge(self, document: IdentityDocument, device_key: bytes) -> bool:
+        """Whether a newer document is known here. Raises `WireError` ``revoked`` or ``conflict``."""
+        known = self._identities.get(document.fingerprint)
+        if self._me.present and document.fingerprint == self._me.fingerprint:
+            known = self._me.document
+        if document.is_claim:
+            return True
+        if known is not None:
+            device = known.device(device_id(device_key))
+            if device is not None and device.revoked is not None:
+                raise WireError("revoked", "this device was revoked by its owner")
+            if compare(document, known) == "stale":
+                return True
+        if self._identities.accept(document) == "conflict":
+            raise WireError("conflict", "another document of the same revision is known here")
+        return False
+
+    def _remember(self, fingerprint: bytes, addresses: list[str]) -> None:
+        self._addresses.pop(fingerprint, None)
+        self._addresses[fingerprint] = addresses
+        if len(self._addresses) > MAX_PEERS:
+            del self._addresses[next(iter(self._addresses))]
+
+    def known_addresses(self, fingerprint: bytes) -> list[str]:
+        """Addresses that the peer told in its last Hello."""
+        return list(self._addresses.get(fingerprint, []))
+
+    def name_of(self, fingerprint: bytes) -> str:
+        """The global id of a peer, or the beginning of its fingerprint."""
+        document = self._identities.get(fingerprint)
+        return document.global_id if document else fingerprint.hex()[:16]
+
+
+def _addresses(hello: Hello, document: IdentityDocument, device_key: bytes) -> list[str]:
+    if not hello.addresses:
+        return []
+    signed = Signed.from_bytes(hello.addresses, DeviceAddresses.KIND)
+    check_record(signed, device_key)
+    record = DeviceAddresses.from_body(signed.body)
+    if record.owner != document.fingerprint or record.device != hello.device:
+        raise WireError("bad-hello", "the addresses are those of another device")
+    return list(record.addresses)
