@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from attrs import evolve, field, frozen
 
+from bitdust.customers.database import HAS_FILE
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract
@@ -310,7 +311,9 @@ class Contracts:
     def _take_pieces(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
         pieces = database.execute("SELECT pack, number, size FROM pieces WHERE customer=?", (customer,)).fetchall()
         database.execute(
-            "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces WHERE customer=?", (customer,)
+            "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces p"
+            f" WHERE customer=? AND {HAS_FILE}",
+            (customer,),
         )
         for table in ("pieces", "log", "heads", "records", "deletes", "grants"):
             database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))

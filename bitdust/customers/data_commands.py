@@ -1,12 +1,13 @@
 """Commands about pieces and catalog logs: of the owner itself, or under a capability that it gave (`access`)."""
 
-from bitdust.customers.access import Admission
+from bitdust.customers.access import Access, Admission
 from bitdust.customers.contract_commands import read_signed
 from bitdust.customers.logs import ReceivedEntry
 from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
-from bitdust.formats.log_entry import MAX_ENTRY
+from bitdust.formats.log_packet import MAX_PACKET, LogPacket, SmallPiece
 from bitdust.formats.orders import DELETE_KIND, DeleteOrder
+from bitdust.wire.capability import Right
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -45,25 +46,43 @@ class DataCommands:
         return ack(used=now.used, room=now.room)
 
     async def data_log(self, request: Request) -> Answer:
-        """Append one entry of a device's catalog log."""
+        """Append entries to a device's catalog log, and take small pieces that belong to them, in one commit."""
         access = self._admission.access(request)
         signed = Signed.from_bytes(request.fields["head"], Head.KIND)
         head = Head.from_body(signed.body)
-        entry = ReceivedEntry.parse(await request.payload.read_all(MAX_ENTRY))
-        access.need_owner(entry.owner)
-        access.need_scope(entry.scope)
-        if (head.owner, head.device, signed.device) != (entry.owner, entry.device, entry.device):
-            raise BitDustError("bad-field", "head and entry are not of one device")
-        if (head.scope or b"") != entry.scope:
-            raise BitDustError("bad-field", "head and entry are not of one log")
-        if head.sequence < entry.sequence:
-            raise BitDustError("stale", "the head is older than the entry")
+        packet = LogPacket.parse(await request.payload.read_all(MAX_PACKET))
+        entries = [ReceivedEntry.parse(data) for data in packet.entries]
+        access.need_owner(head.owner)
+        access.need_scope(head.scope)
+        for entry in entries:
+            if (head.owner, head.device, signed.device) != (entry.owner, entry.device, entry.device):
+                raise BitDustError("bad-field", "head and entry are not of one device")
+            if (head.scope or b"") != entry.scope:
+                raise BitDustError("bad-field", "head and entry are not of one log")
+            if head.sequence < entry.sequence:
+                raise BitDustError("stale", "the head is older than the entry")
         if access.grant is not None and (head.first is not None or head.covers is not None):
             raise BitDustError("not-allowed", "under a capability a log only grows; its owner alone shortens it")
         device = self._admission.log_signer(request, access, signed)
         if device.revoked is not None and head.sequence > (device.sequence or 0):
             raise BitDustError("bad-signature", "the device was revoked before it wrote this")
-        return ack(sequence=await self._store.append(entry, head, request.fields["head"], access.grant))
+        pieces = [(self._record_of(request, access, piece), piece) for piece in packet.pieces]
+        kept = await self._store.append(entries, head, request.fields["head"], pieces, access.grant)
+        refused = [{"pack": name.pack, "index": name.number, "code": error.code[:40]} for name, error in kept.refused]
+        return ack(sequence=kept.sequence, used=kept.usage.used, room=kept.usage.room, refused=refused)
+
+    def _record_of(self, request: Request, access: Access, piece: SmallPiece) -> PackRecord:
+        """The verified pack record of a small piece. Raises not-allowed, bad-signature, bad-piece, bad-field."""
+        if access.grant is not None and Right.WRITE not in access.grant.rights:
+            raise BitDustError("not-allowed", f"this capability does not give the right to {Right.WRITE}")
+        signed = Signed.from_bytes(piece.record, PackRecord.KIND)
+        record = PackRecord.from_body(signed.body)
+        access.need_owner(record.owner)
+        access.need_scope(record.scope)
+        self._admission.pack_signer(request, access, signed)
+        if len(piece.data) != record.piece_size:
+            raise BitDustError("bad-piece", f"the piece must have {record.piece_size} bytes")
+        return record
 
     async def delete_file(self, request: Request) -> Answer:
         """Carry out the owner's signed order."""

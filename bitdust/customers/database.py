@@ -7,6 +7,7 @@ customers    a fingerprint with the names it showed, bytes of pieces (``used``) 
 contracts    the promise to one customer; never more than one a customer
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
              ``scope`` as in `bitdust.crypt.scope`, and the capability under which somebody else brought it
+small        the bytes of a piece of at most `SMALL` bytes; they go with the row of the piece, and have no file
 log, heads   entries of the catalog log of a scope and device, and the newest signed head that they reach
 records      newest signed key ring and family record, by kind
 deletes      the newest delete order of each device, so that an old one does nothing
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from bitdust.wire.errors import BitDustError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -33,6 +34,10 @@ CREATE TABLE pieces(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER N
     state INTEGER NOT NULL, record BLOB NOT NULL, scope BLOB NOT NULL, capability BLOB);
 CREATE UNIQUE INDEX pieces_by_name ON pieces(customer, pack, number);
 CREATE INDEX pieces_by_scope ON pieces(customer, scope, pack, number) WHERE scope <> x'';
+CREATE TABLE small(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE UNIQUE INDEX small_by_name ON small(customer, pack, number);
+CREATE TRIGGER small_goes AFTER DELETE ON pieces BEGIN
+    DELETE FROM small WHERE customer=old.customer AND pack=old.pack AND number=old.number; END;
 CREATE TABLE log(customer BLOB NOT NULL, scope BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL,
     hash BLOB NOT NULL, entry BLOB NOT NULL);
 CREATE UNIQUE INDEX log_by_sequence ON log(customer, scope, device, sequence);
@@ -49,6 +54,8 @@ CREATE TABLE grants(customer BLOB NOT NULL, capability BLOB NOT NULL, used INTEG
 CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, received INTEGER NOT NULL,
     signed BLOB NOT NULL, PRIMARY KEY(customer, capability)) WITHOUT ROWID;
 """
+HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"
+"""Of a row ``p`` of the table of pieces: its bytes are in a file, not beside it."""
 NO_SCOPE = b""
 """The scope of what belongs to the owner's master key."""
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bitdust.customers.database import HAS_FILE
 from bitdust.customers.grants import discharge
 from bitdust.customers.names import PieceName
 from bitdust.customers.quota import count
@@ -58,12 +59,16 @@ class RemovePieces(Job):
 def take_out(database: sqlite3.Connection, names: Sequence[tuple[PieceName, int]]) -> None:
     """Delete rows and remember their files."""
     for name, size in names:
+        database.execute(
+            "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces p"
+            f" WHERE customer=? AND pack=? AND number=? AND {HAS_FILE}",
+            name.key,
+        )
         (capability,) = database.execute(
             "DELETE FROM pieces WHERE customer=? AND pack=? AND number=? RETURNING capability", name.key
         ).fetchone()
         if capability is not None:
             discharge(database, name.customer, capability, size)
-        database.execute("INSERT OR IGNORE INTO garbage VALUES(?, ?, ?)", name.key)
         count(database, name.customer, -size)
 
 

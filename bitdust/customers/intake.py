@@ -138,30 +138,8 @@ class StorePiece(Job):
             self._writer.seal()
 
     def apply(self, database: sqlite3.Connection) -> Usage:
-        piece, customer = self._piece, self._piece.name.customer
-        row = database.execute(
-            "SELECT state FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key
-        ).fetchone()
-        if row is not None:
-            if piece.grant is not None:
-                need_valid(database, piece.grant)
-            self._before = PieceCondition(row[0])
-            mark_piece(database, piece.name, PieceCondition.KEPT)
-            return usage(database, customer)
-        database.execute("DELETE FROM garbage WHERE customer=? AND pack=? AND number=?", piece.name.key)
-        before = usage(database, customer)
-        if before.used + piece.size > before.room:
-            raise no_room(before, piece.size)
-        capability = None
-        if piece.grant is not None:
-            charge(database, piece.grant, piece.size)
-            capability = piece.grant.id
-        database.execute(
-            "INSERT INTO pieces VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-            (*piece.name.key, piece.size, PieceCondition.KEPT, piece.signed, piece.scope, capability),
-        )
-        count(database, customer, piece.size)
-        return Usage(before.used + piece.size, before.room)
+        self._before = keep_piece(database, self._piece)
+        return usage(database, self._piece.name.customer)
 
     def finish(self) -> None:
         self._disk.rename(self._partial, self._path)
@@ -226,6 +204,35 @@ class PieceIntake:
             await self._shelf.run_in_thread(writer.discard)
         except OSError:
             return  # the scan at the next start removes what could not be removed now
+
+
+def keep_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
+    """Make a piece known and count it, inside a transaction; what it was before, where it was known.
+
+    Raises no-contract, no-service, no-space, not-allowed, before anything of the piece is written.
+    """
+    before = usage(database, piece.name.customer)
+    row = database.execute(
+        "SELECT state FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key
+    ).fetchone()
+    if row is not None:
+        if piece.grant is not None:
+            need_valid(database, piece.grant)
+        mark_piece(database, piece.name, PieceCondition.KEPT)
+        return PieceCondition(row[0])
+    if before.used + piece.size > before.room:
+        raise no_room(before, piece.size)
+    capability = None
+    if piece.grant is not None:
+        charge(database, piece.grant, piece.size)
+        capability = piece.grant.id
+    database.execute("DELETE FROM garbage WHERE customer=? AND pack=? AND number=?", piece.name.key)
+    database.execute(
+        "INSERT INTO pieces VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+        (*piece.name.key, piece.size, PieceCondition.KEPT, piece.signed, piece.scope, capability),
+    )
+    count(database, piece.name.customer, piece.size)
+    return None
 
 
 def mark_piece(database: sqlite3.Connection, name: PieceName, condition: PieceCondition) -> None:

@@ -8,14 +8,19 @@ import weakref
 from collections.abc import Callable
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from bitdust.customers.database import PieceCondition
+from bitdust.crypt.merkle import root
+from bitdust.customers.database import NO_SCOPE, PieceCondition
 from bitdust.customers.grants import need_quota
 from bitdust.customers.intake import IncomingPiece, PieceIntake, PieceWriter, RunInThread, Shelf, mark_piece
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.quota import no_room, usage
+from bitdust.customers.scan import piece_is_whole
+from bitdust.customers.small import SmallIntake, StoreLog, StoreSmall, small_bytes
 from bitdust.disk.disk import Disk, disk_error
+from bitdust.formats.log_packet import SmallPiece
+from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord
 
@@ -42,16 +47,32 @@ class FoundPiece:
     """A piece that is being read: its signed record as it came, and its bytes."""
 
     signed: bytes
-    source: PieceSource
+    source: PieceSource | bytes
+
+
+@frozen
+class TestedPiece:
+    """One piece that was read again."""
+
+    name: PieceName
+    condition: PieceCondition
+
+    @property
+    def is_whole(self) -> bool:
+        return self.condition is PieceCondition.KEPT
 
 
 class Pieces:
-    """All pieces of all customers; at most ``most_at_once`` of them come or go at a time."""
+    """All pieces of all customers; at most ``most_at_once`` of them come or go at a time.
 
-    def __init__(self, shelf: Shelf, disk_free: Callable[[], int], most_at_once: int) -> None:
+    Those of at most ``small`` bytes are stored in the database (`bitdust.customers.small`), the others in files.
+    """
+
+    def __init__(self, shelf: Shelf, disk_free: Callable[[], int], most_at_once: int, small: int) -> None:
         self._shelf = shelf
         self._disk_free = disk_free
         self._most_at_once = most_at_once
+        self._small = small
         self._given: weakref.WeakSet[PieceSource] = weakref.WeakSet()
         self._coming: dict[tuple[bytes, bytes, int], int] = {}
 
@@ -59,12 +80,24 @@ class Pieces:
         """Bytes of this customer that are on their way."""
         return sum(size for key, size in self._coming.items() if key[0] == customer)
 
-    def receive(self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord) -> PieceIntake:
+    def receive(
+        self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord
+    ) -> PieceIntake | SmallIntake:
         """Begin to take a piece of a verified record. Raises no-contract, no-space, not-allowed, conflict, busy.
 
         One that is kept already is taken again and replaces what is there: its owner sends it again because the answer
         was lost, or because what came back was not what was stored.
         """
+        name, size = piece.name, piece.size
+        known = self.admit(database, piece, record)
+        self._coming[name.key] = 0 if known is not None else size
+        if size <= self._small:
+            return SmallIntake(self._shelf, piece, record.roots[name.number], lambda: self._coming.pop(name.key, None))
+        writer = PieceWriter(self._shelf, name.partial(self._shelf.folder), size, record.roots[name.number])
+        return PieceIntake(self._shelf, piece, writer, lambda: self._coming.pop(name.key, None))
+
+    def admit(self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord) -> PieceCondition | None:
+        """What is known of a piece that may come now; raises as `receive` does."""
         name, size = piece.name, piece.size
         now = usage(database, name.customer)
         known = self._known(database, name, record)
@@ -76,9 +109,20 @@ class Pieces:
             need_quota(database, piece.grant, size)
         self._need_turn()
         self._need_disk(size)
-        self._coming[name.key] = 0 if known is not None else size
-        writer = PieceWriter(self._shelf, name.partial(self._shelf.folder), size, record.roots[name.number])
-        return PieceIntake(self._shelf, piece, writer, lambda: self._coming.pop(name.key, None))
+        return known
+
+    def admit_small(
+        self, database: sqlite3.Connection, packet: StoreLog, record: PackRecord, piece: SmallPiece
+    ) -> None:
+        """Add a piece of a verified record to a packet, or the reason why it cannot be kept. Raises ``bad-field``."""
+        name = PieceName(record.owner, record.pack, piece.index)
+        coming = incoming(name, record, piece.record, packet.grant)
+        try:
+            self.admit(database, coming, record)
+        except BitDustError as error:
+            packet.refused.append((name, error))
+        else:
+            packet.pieces.append(StoreSmall(coming, record.roots[piece.index], piece.data))
 
     def _need_turn(self) -> None:
         """Each piece on its way has a file open and some memory."""
@@ -117,6 +161,9 @@ class Pieces:
         if offset > size:
             raise BitDustError("bad-field", f"the piece has {size} bytes; offset {offset} is behind its end")
         wanted = min(length or size, size - offset)
+        data = small_bytes(database, name)
+        if data is not None:
+            return succeed(FoundPiece(signed, data[offset : offset + wanted]))
         return Deferred.fromCoroutine(self._open(name, signed, offset, wanted))
 
     async def _open(self, name: PieceName, signed: bytes, offset: int, length: int) -> FoundPiece:
@@ -133,6 +180,42 @@ class Pieces:
         self._given.add(source)
         return FoundPiece(signed, source)
 
+    async def test(self, database: sqlite3.Connection, name: PieceName) -> "TestedPiece | None":
+        """See `SupplierStore.test`."""
+        row = database.execute(
+            "SELECT size, state, record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
+        ).fetchone()
+        if row is None:
+            return None
+        size, before, signed = row
+        expected, data = record_of(signed).roots[name.number], small_bytes(database, name)
+        now = await self._condition(name, size, expected, data)
+        if now != before:
+            await self.mark(name, now)
+        return TestedPiece(name, now)
+
+    async def _condition(self, name: PieceName, size: int, expected: bytes, data: bytes | None) -> PieceCondition:
+        shelf = self._shelf
+        try:
+            if data is not None:
+                whole = len(data) == size and root(data) == expected
+            else:
+                whole = await shelf.run_in_thread(piece_is_whole, shelf.disk, name.path(shelf.folder), size, expected)
+        except FileNotFoundError:
+            return PieceCondition.MISSING
+        except OSError:
+            return PieceCondition.DAMAGED
+        return PieceCondition.KEPT if whole else PieceCondition.DAMAGED
+
     def mark(self, name: PieceName, condition: PieceCondition) -> "Deferred[None]":
         """See `bitdust.customers.intake.mark_piece`."""
         return self._shelf.commits.change(lambda database: mark_piece(database, name, condition))
+
+
+def incoming(name: PieceName, record: PackRecord, signed: bytes, grant: Capability | None) -> IncomingPiece:
+    """A piece of a verified record. Raises ``bad-field`` for one that does not belong to it."""
+    if name.customer != record.owner or name.pack != record.pack or not 0 <= name.number < len(record.roots):
+        raise BitDustError("bad-field", "the piece does not belong to this record")
+    if len(record.roots) != record.scheme.n:
+        raise BitDustError("bad-field", "the record has another number of roots than of pieces")
+    return IncomingPiece(name, record.piece_size, signed, record.scope or NO_SCOPE, grant)

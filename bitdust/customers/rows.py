@@ -17,7 +17,7 @@ from bitdust.customers.data_commands import DataCommands
 from bitdust.customers.notices import Notices
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import disk_error
-from bitdust.formats.log_entry import MAX_ENTRY
+from bitdust.formats.log_packet import MAX_PACKET
 from bitdust.formats.orders import MAX_RING
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import Right
@@ -95,7 +95,7 @@ class SupplierRows:
             Spec(cancel, CAPABILITY, _kind(CAPABILITY), 1024, mine.revoke),
             Spec(Command.CONTACTS, FAMILY, {"space": Choice((FAMILY,))}, 32 * 1024, mine.contacts),
             Spec(keep, "piece", _kind("piece", _PIECE), MAX_PAYLOAD, data.data_piece, right=write),
-            Spec(keep, "log", _kind("log", {"head": Bytes(1, 4096)}), MAX_ENTRY, data.data_log, right=Right.LOG),
+            Spec(keep, "log", _kind("log", {"head": Bytes(1, 4096)}), MAX_PACKET, data.data_log, right=Right.LOG),
             Spec(keep, KEYRING, _kind(KEYRING), ring, mine.data_keyring),
             Spec(give, "piece", _kind("piece", _PART), 0, data.retrieve_piece, right=read),
             Spec(give, "log", _kind("log", _LOG), 0, data.retrieve_log, right=read),

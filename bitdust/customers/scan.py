@@ -7,6 +7,7 @@ a file that was ordered to go                   removed
 a row whose file still has its temporary name   checked against the root, given its name
 any other temporary file                        removed: it was never acknowledged
 a row without file, or with one of wrong size   marked and reported; its owner may bring the piece again
+a row of a small piece                          left to the audit: its bytes come and go with the row
 a file without row                              reported and left alone; its owner may bring the piece again
 ==============================================  ==============================================================
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 from attrs import define, field
 
 from bitdust.crypt.merkle import MerkleHasher
-from bitdust.customers.database import PieceCondition
+from bitdust.customers.database import HAS_FILE, PieceCondition
 from bitdust.customers.intake import mark_piece
 from bitdust.customers.names import PieceName, record_of
 from bitdust.disk.disk import Disk
@@ -89,7 +90,8 @@ def _customers(folder: Path) -> set[bytes]:
 
 def _scan_customer(database: sqlite3.Connection, disk: Disk, folder: Path, customer: bytes, report: ScanReport) -> None:
     on_disk = _look(folder / customer.hex(), report, folder)
-    rows = database.execute("SELECT pack, number, size, state FROM pieces WHERE customer=?", (customer,)).fetchall()
+    query = f"SELECT pack, number, size, state FROM pieces p WHERE customer=? AND {HAS_FILE}"
+    rows = database.execute(query, (customer,)).fetchall()
     for pack, number, size, state in rows:
         name = PieceName(customer, pack, number)
         found = on_disk.sizes.pop((pack, number), None)

@@ -3,7 +3,8 @@
 from twisted.internet.defer import Deferred
 
 from bitdust.customers.names import PieceName
-from bitdust.customers.store import SupplierStore, TestedPiece
+from bitdust.customers.pieces import TestedPiece
+from bitdust.customers.store import SupplierStore
 from bitdust.surroundings import Surroundings
 
 OVERDUE = 3 * 3600.0

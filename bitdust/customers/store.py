@@ -7,7 +7,7 @@ signatures of records are checked by the caller (`rows`). A Deferred fires after
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -17,16 +17,18 @@ from bitdust.customers.contracts import DAY, RENEW_AFTER, Account, Contracts, Co
 from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
-from bitdust.customers.intake import IncomingPiece, PieceIntake, Shelf
-from bitdust.customers.logs import ReceivedEntry, append, entries, heads, keep_record, record
-from bitdust.customers.names import PieceName, record_of
-from bitdust.customers.pieces import FoundPiece, Pieces
+from bitdust.customers.intake import PieceIntake, Shelf
+from bitdust.customers.logs import ReceivedEntry, entries, heads, keep_record, record
+from bitdust.customers.names import PieceName
+from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
 from bitdust.customers.quota import Usage
-from bitdust.customers.scan import ScanReport, piece_is_whole, scan
+from bitdust.customers.scan import ScanReport, scan
+from bitdust.customers.small import SmallIntake, StoredLog, StoreLog
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.disk.reserve import reserved
+from bitdust.formats.log_packet import SMALL, SmallPiece
 from bitdust.formats.orders import DeleteOrder
 from bitdust.surroundings import Surroundings
 from bitdust.wire.capability import MOST_DAYS, Capability
@@ -35,18 +37,6 @@ from bitdust.wire.names import is_global_id
 from bitdust.wire.records import Head, PackRecord
 
 DONATED = "services/supplier/donated-space"
-
-
-@frozen
-class TestedPiece:
-    """One piece that was read again from the disk."""
-
-    name: PieceName
-    condition: PieceCondition
-
-    @property
-    def is_whole(self) -> bool:
-        return self.condition is PieceCondition.KEPT
 
 
 @frozen
@@ -61,7 +51,12 @@ class SupplierStore:
     """I keep pieces, logs, rings, families and contracts of my customers. `start` first, `stop` last."""
 
     def __init__(
-        self, around: Surroundings, folder: Path, database: Path | None = None, disk: Disk | None = None
+        self,
+        around: Surroundings,
+        folder: Path,
+        database: Path | None = None,
+        disk: Disk | None = None,
+        small: int = SMALL,
     ) -> None:
         self._world = around.world
         self._settings = around.settings
@@ -72,7 +67,7 @@ class SupplierStore:
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(self._world.run_in_thread, self._disk, self._write_connection)
         shelf = Shelf(folder, self._disk, self._world.run_in_thread, self._commits)
-        self.pieces = Pieces(shelf, self.disk_free, around.budget.pieces)
+        self.pieces = Pieces(shelf, self.disk_free, around.budget.pieces, small)
         self.contracts = Contracts(around, self.donated, self.disk_free)
         self._renewed: dict[bytes, float] = {}
 
@@ -234,17 +229,14 @@ class SupplierStore:
 
     # pieces
 
-    def receive(self, name: PieceName, pack: PackRecord, signed: bytes, grant: Capability | None = None) -> PieceIntake:
+    def receive(
+        self, name: PieceName, pack: PackRecord, signed: bytes, grant: Capability | None = None
+    ) -> PieceIntake | SmallIntake:
         """Begin to take a piece whose record was verified, of its owner or under a capability.
 
         Raises no-contract, no-space, not-allowed, conflict, busy, bad-field.
         """
-        if name.customer != pack.owner or name.pack != pack.pack or not 0 <= name.number < len(pack.roots):
-            raise BitDustError("bad-field", "the piece does not belong to this record")
-        if len(pack.roots) != pack.scheme.n:
-            raise BitDustError("bad-field", "the record has another number of roots than of pieces")
-        piece = IncomingPiece(name, pack.piece_size, signed, pack.scope or NO_SCOPE, grant)
-        return self.pieces.receive(self._read, piece, pack)
+        return self.pieces.receive(self._read, incoming(name, pack, signed, grant), pack)
 
     def find(
         self, name: PieceName, offset: int = 0, length: int = 0, scope: bytes | None = None
@@ -301,10 +293,22 @@ class SupplierStore:
     # catalog logs and records
 
     def append(
-        self, entry: ReceivedEntry, head: Head, signed_head: bytes, grant: Capability | None = None
-    ) -> "Deferred[int]":
-        """Add a log entry; fires with the last sequence held; fails conflict, no-space, no-contract, not-allowed."""
-        return self._commits.change(lambda database: append(database, entry, head, signed_head, grant))
+        self,
+        entries: Sequence[ReceivedEntry],
+        head: Head,
+        signed_head: bytes,
+        pieces: Sequence[tuple[PackRecord, SmallPiece]] = (),
+        grant: Capability | None = None,
+    ) -> "Deferred[StoredLog]":
+        """Keep entries of one log and small pieces in one commit; fires with what was kept.
+
+        Fails conflict, no-space, no-contract, not-allowed, and then nothing is kept. A piece that cannot be kept is
+        named in the result and keeps nothing else back.
+        """
+        packet = StoreLog(entries, head, signed_head, grant)
+        for pack, piece in pieces:
+            self.pieces.admit_small(self._read, packet, pack, piece)
+        return self._commits.run(packet)
 
     def entries(self, customer: bytes, device: bytes, first: int, most: int, scope: bytes = NO_SCOPE) -> list[bytes]:
         return entries(self._read, customer, device, first, most, scope)
@@ -334,26 +338,4 @@ class SupplierStore:
 
     def test(self, name: PieceName) -> "Deferred[TestedPiece | None]":
         """Read a piece again and mark it if it is gone or damaged; None when it was deleted meanwhile."""
-        return Deferred.fromCoroutine(self._tested(name))
-
-    async def _tested(self, name: PieceName) -> TestedPiece | None:
-        row = self._read.execute(
-            "SELECT size, state, record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
-        ).fetchone()
-        if row is None:
-            return None
-        size, before, signed = row
-        now: PieceCondition = await self._world.run_in_thread(self._test, name, size, signed)
-        if now != before:
-            await self.pieces.mark(name, now)
-        return TestedPiece(name, now)
-
-    def _test(self, name: PieceName, size: int, signed: bytes) -> PieceCondition:
-        try:
-            root = record_of(signed).roots[name.number]
-            whole = piece_is_whole(self._disk, name.path(self.folder), size, root)
-        except FileNotFoundError:
-            return PieceCondition.MISSING
-        except OSError:
-            return PieceCondition.DAMAGED
-        return PieceCondition.KEPT if whole else PieceCondition.DAMAGED
+        return Deferred.fromCoroutine(self.pieces.test(self._read, name))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
 from bitdust.customers.contracts import Customer, Wish
-from bitdust.wire.encoding import WireError, decode
+from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Command
 from bitdust.wire.records import ContractEnd, Head
 from bitdust.wire.schema import Struct
@@ -359,8 +359,11 @@ class GarbageTests(HostileCase):
         self.assertEqual(self.shop.log(ALICE, ALICE.log(1, start=4, previous=last)[0]).code, "no-space")
 
     def test_an_entry_of_more_than_a_mebibyte_is_refused(self) -> None:
-        """The row's limit for a log entry is 1 MiB, for a ring 256 KiB and its signature."""
+        """The row's limit for log entries is 2 MiB, an entry has 1 MiB at most, a ring 256 KiB and its signature."""
+        head = ALICE.log(1)[0][1].to_bytes()
+        large = encode({"version": 2, "entries": [bytes(MIB + 1)], "pieces": []})
+        self.assertEqual(self.shop.ask(ALICE, Command.DATA, "log", large, head=head).code, "bad-field")
         limits = {(spec.command, spec.kind): spec.max_payload for spec in self.shop.rows.specs()}
-        self.assertEqual(limits[(Command.DATA, "log")], MIB)
+        self.assertEqual(limits[(Command.DATA, "log")], 2 * MIB)
         self.assertLess(limits[(Command.DATA, "keyring")], 258 * 1024)
         self.assertTrue(all(limit <= 64 * MIB for limit in limits.values()))

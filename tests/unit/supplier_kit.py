@@ -17,6 +17,7 @@ from bitdust.customers.notices import Notices
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import Disk
+from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
@@ -247,7 +248,9 @@ class Shop:
     ``now`` is the time of day. It is everything that the parts of `bitdust.customers` are given as ``around``.
     """
 
-    def __init__(self, folder: Path, disk: Disk | None = None, pieces: int = 512, reserve: int = 0) -> None:
+    def __init__(
+        self, folder: Path, disk: Disk | None = None, pieces: int = 512, reserve: int = 0, small: int = 0
+    ) -> None:
         self.folder = folder
         self.now = float(START)
         self.run_in_thread = maybeDeferred
@@ -270,7 +273,7 @@ class Shop:
         self.sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda watcher: lambda: None)
         self.outbox = None
         self.disk = disk or Disk()
-        self.store = SupplierStore(self, folder, disk=self.disk)
+        self.store = SupplierStore(self, folder, disk=self.disk, small=small)
         self.notices = Notices(self, self.store, lambda: 0)
         self.rows = SupplierRows(self, self.store, self.notices)
         self.families: list[bytes] = []
@@ -343,7 +346,12 @@ class Shop:
         return self.ask(person, Command.RETRIEVE, "piece", **fields, **under)
 
     def log(self, person: Person, entry: tuple, **under):
-        return self.ask(person, Command.DATA, "log", entry[0], head=entry[1].to_bytes(), **under)
+        return self.log_packet(person, [entry], **under)
+
+    def log_packet(self, person: Person, entries: list, *pieces: SmallPiece, **under):
+        """Several entries with the head of the last of them, and small pieces."""
+        packet = LogPacket(tuple(data for data, _ in entries), pieces)
+        return self.ask(person, Command.DATA, "log", packet.to_bytes(), head=entries[-1][1].to_bytes(), **under)
 
 
 class Said(Answer):

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.automats.kernel import Registry
 from bitdust.formats.log_entry import Begin, check_chain, hash_of, head_of
+from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import Op
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
@@ -214,7 +215,8 @@ class Index:
             self._sending.discard(supplier)
             return
         fields = {"kind": "log", "head": self._signed_head(device, end)}
-        sent = await outcome(self._ports.outbox.send(supplier, Command.DATA, fields, entry, deadline=SILENCE))
+        packet = LogPacket((entry,)).to_bytes()
+        sent = await outcome(self._ports.outbox.send(supplier, Command.DATA, fields, packet, deadline=SILENCE))
         self._sending.discard(supplier)
         if self._stopped:
             return
