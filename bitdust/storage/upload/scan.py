@@ -63,7 +63,7 @@ def scan(path: bytes) -> tuple[Found, list[Skipped]]:
         raise BitDustError("bad-path", f"{_shown(path)} is neither a file nor a folder nor a link")
     if found.kind == "folder":
         _fill(found, report, 1)
-        if not found.complete:
+        if not found.complete and not found.children:
             raise BitDustError("unreadable", f"{_shown(path)} cannot be listed: {report[-1]['reason']}")
     elif found.kind == "file" and not os.access(path, os.R_OK):
         raise BitDustError("unreadable", f"{_shown(path)} cannot be read: permission denied")
