@@ -5,6 +5,9 @@ from bitdust.services.service import Service, Unhealthy
 from bitdust.wire.packet import Command
 from bitdust.wire.table import NO_FIELDS, Row, Who, ack
 
+PATIENCE = 60.0
+"""Seconds after its deadline in which a request must have ended."""
+
 
 class GatewayService(Service):
     """Opens the packet table with the one row that everybody may ask: a ping."""
@@ -15,17 +18,20 @@ class GatewayService(Service):
     duty = "turns packets into events and requests into packets, by one table"
 
     def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+        self._gateway = rooms.gateway
+        self._settings = rooms.around.settings
         self._ping = Row(Command.IDENTITY, None, NO_FIELDS, 0, Who.ANYONE, "service_gateway", lambda request: ack())
 
     def start(self) -> None:
-        inbox = self._rooms.gateway.inbox
-        self._rooms.gateway.log_packets(self._rooms.around.settings.get("logs/packet-enabled"))
-        inbox.add(self._ping)
+        self._gateway.log_packets(self._settings.get("logs/packet-enabled"))
+        self._gateway.inbox.add(self._ping)
 
     def stop(self) -> None:
-        self._rooms.gateway.inbox.remove(self._ping)
+        self._gateway.inbox.remove(self._ping)
 
     def health(self) -> None:
-        if self._ping not in self._rooms.gateway.inbox.rows():
+        if self._ping not in self._gateway.inbox.rows():
             raise Unhealthy("the packet table is closed")
+        overdue = self._gateway.outbox.overdue(PATIENCE)
+        if overdue:
+            raise Unhealthy(f"{overdue} requests to peers do not come to an end")

@@ -140,6 +140,10 @@ class Gateway:
         """Every session with a proven peer."""
         return self._sessions.proven()
 
+    def stuck(self, seconds: float) -> list[Session]:
+        """Connections that have neither proved themselves within so many seconds nor been closed."""
+        return self._sessions.unproven_since(self.world.wall() - seconds)
+
     def connected(self, fingerprint: bytes) -> bool:
         """Whether a session with this peer is up."""
         return self._sessions.with_peer(fingerprint) is not None

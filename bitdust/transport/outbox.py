@@ -242,6 +242,11 @@ class Outbox:
         outgoing.answer(packet, payload, stream)
         return True
 
+    def overdue(self, seconds: float) -> int:
+        """How many requests go on although nothing has moved for so long after they should have ended."""
+        now = self.world.clock.seconds()
+        return sum(1 for one in self._waiting.values() if one.stalled() and now - one.moved >= one.deadline + seconds)
+
     def session_lost(self, session: Session) -> None:
         """Nothing more comes over this session."""
         for outgoing in [item for item in self._waiting.values() if item.session is session]:

@@ -71,6 +71,10 @@ class Sessions:
         """Proven or not, dialled or not."""
         return [*self.proven(), *self._unproven]
 
+    def unproven_since(self, time: float) -> list[Session]:
+        """Those that came about before a time (seconds since the epoch) and have proved nothing yet."""
+        return [session for session in self._unproven if session.started < time]
+
     def with_peer(self, fingerprint: bytes) -> Session | None:
         """The session with a peer that is up, the newest one of several devices."""
         living = [session for session in self._proven.get(fingerprint, {}).values() if session.ended is None]

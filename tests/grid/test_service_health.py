@@ -1,11 +1,15 @@
 """Health checks fail when the duty is not done: in a whole node one thing is broken, and one check says so."""
 
 from typing import Any
+from unittest import mock
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import Factory, Protocol
 
 from bitdust.services.service import Unhealthy
+from bitdust.storage.packs.erasure import Coder
 from bitdust.testing.grid import GridNode
+from bitdust.wire.packet import Command
 from tests.grid.test_main_job import GridCase
 
 PAIR = {"services/customer/suppliers-number": 2}
@@ -81,6 +85,46 @@ class SupplierHealthTests(HealthCase):
         self.node.rooms.identity.me.set_addresses([])
         self.grid.wait(self.node.rooms.gateway.stop())
         self.unhealthy("p2p_hookups", "nobody can connect to this node")
+
+    def test_gateway(self) -> None:
+        """A request that goes on for more than a minute after its deadline shows that packets do not become events."""
+        gateway = self.node.rooms.gateway
+        asked = gateway.outbox.send(self.add_peer(), Command.IDENTITY, {}, deadline=5.0)
+        asked.addErrback(lambda _: None)
+        for machine in self.node.node.registry:
+            if machine.name in ("packet_out", "dialler"):
+                machine.stop_timers()
+        self.grid.run(30, 0.5)
+        self.healthy("gateway")
+        self.grid.run(40, 0.5)
+        self.unhealthy("gateway", "1 requests to peers do not come to an end")
+        asked.cancel()
+
+    def add_peer(self) -> bytes:
+        """A peer that nobody can reach, and whose address nobody can find."""
+        looking: Deferred[list[str]] = Deferred()
+        self.addCleanup(self.node.rooms.gateway.add_resolver(lambda fingerprint: looking))
+        return bytes(32)
+
+    def test_tcp_transport(self) -> None:
+        """A connection that stays without proof for two minutes shows that sessions do not come to their ends."""
+        stranger = self.grid.network.host("10.0.0.99")
+        connected: list[Any] = []
+        port = self.node.rooms.gateway.port()
+        stranger.client(self.node.address, port).connect(Factory.forProtocol(Protocol)).addBoth(connected.append)
+        self.grid.until(lambda: connected, 10, "the connection")
+        for machine in self.node.node.registry:
+            if machine.name == "tcp_connection":
+                machine.stop_timers()
+        self.grid.run(100, 1.0)
+        self.healthy("tcp_transport")
+        self.grid.run(30, 1.0)
+        self.unhealthy("tcp_transport", "1 connections neither prove themselves nor end")
+
+    def test_data_disintegration(self) -> None:
+        """An erasure code that gives back something else is of no use."""
+        with mock.patch.object(Coder, "decode", lambda coder, pieces, size, segment: bytes(size)):
+            self.unhealthy("data_disintegration", "does not give back what it was given")
 
     def test_entangled_dht(self) -> None:
         """A hash table whose UDP port is closed answers nobody."""
