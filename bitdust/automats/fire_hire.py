@@ -1,11 +1,10 @@
-"""Keeps my family of suppliers complete: hires for every empty place at once, dismisses whom no place needs.
+"""Keeps my family of suppliers complete: hires for every vacancy at once, dismisses whom no place needs.
 
-It is pull-based: whatever changes, ``decide`` compares the family with what is wanted and finds the next thing to do.
-It never destroys: with data placed, another number of suppliers is refused with the reason, and nobody is dismissed
-before everything of its place lies at a successor.
+Whatever changes, the family is compared with what is wanted, and the next thing to do follows from that. Nothing is
+ever destroyed: with data placed, another number of suppliers is refused with the reason, and a supplier that is to be
+replaced stays until its `supplier_replacement` has come to its end.
 """
 
-from enum import StrEnum
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -14,16 +13,8 @@ from bitdust.automats.kernel import Machine, Registry
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
+LONGEST_PAUSE_WITH_DATA = 60.0
 IDLE_PAUSE = 60.0
-CHANGING_PAUSE = 10.0
-
-
-class Next(StrEnum):
-    """What is to be done now."""
-
-    FIRE = "fire"
-    HIRE = "hire"
-    COMPLETE = "complete"
 
 
 class FireHirePort(Protocol):
@@ -32,26 +23,26 @@ class FireHirePort(Protocol):
     def connect(self) -> "Deferred[Any]":
         """Connect the suppliers of the family; fires when each has answered or failed."""
 
-    def decide(self) -> Next:
-        """Compare the family with what is wanted."""
+    def compare(self) -> None:
+        """Compare the family with what is wanted, and note what cannot be done."""
 
-    def refusal(self) -> str:
-        """Why what the settings want is not done, or an empty text."""
+    def has_surplus(self) -> bool:
+        """Whether somebody is to go, or the record is to get another size."""
+
+    def has_vacancy(self) -> bool:
+        """Whether a place is empty, or its supplier is to be replaced."""
 
     def fire(self) -> "Deferred[Any]":
         """Take those out of the family whom no place needs, and end their contracts."""
 
     def hire(self) -> "Deferred[Any]":
-        """Search for all empty places at once; fires with the number of places that are still empty."""
+        """Search for all vacancies at once; fires with the number of those that are left."""
 
-    def publish(self) -> None:
-        """Tell the DHT and every supplier of the family record, which is saved already."""
-
-    def hired(self, complete: bool) -> None:
+    def report(self) -> None:
         """The round is over."""
 
-    def is_changing(self) -> bool:
-        """True while pieces of a place move to its new supplier."""
+    def is_urgent(self) -> bool:
+        """Whether a place that holds data is vacant: pauses are shorter then."""
 
     def jitter(self) -> float:
         """A random number from 0 to 1."""
@@ -61,35 +52,33 @@ class FireHire(Machine):
     """One machine a node. READY means that nothing can be done now, not that the family is complete."""
 
     table = """
-      # state       event            guard     next        actions
-      AT_STARTUP    start            -         SUPPLIERS?  connect_suppliers
-      SUPPLIERS?    suppliers-ready  -         DECISION?   decide
-      SUPPLIERS?    timer-25sec      -         DECISION?   decide
-      SUPPLIERS?    restart          -         =           -
-      DECISION?     fire             -         FIRE_MANY   fire_suppliers
-      DECISION?     hire             -         HIRE_ONE    hire_suppliers
-      DECISION?     complete         -         READY       report_complete
-      DECISION?     restart          -         =           -
-      FIRE_MANY     fired            -         DECISION?   decide
-      FIRE_MANY     timer-25sec      -         DECISION?   decide
-      FIRE_MANY     restart          -         =           -
-      HIRE_ONE      hired            is_full   DECISION?   forget_failures publish decide
-      HIRE_ONE      hired            -         READY       publish report_incomplete
-      HIRE_ONE      hire-failed      -         READY       publish report_incomplete
-      HIRE_ONE      restart          -         =           -
-      READY         restart          -         DECISION?   decide
-      READY         timer-1sec       -         DECISION?   decide
-      READY         broken           -         =           -
-      *             broken           -         READY       report_incomplete
-      *             shutdown         -         CLOSED      -
+      # state       event            guard        next        actions
+      AT_STARTUP    start            -            SUPPLIERS?  connect_suppliers
+      SUPPLIERS?    suppliers-ready  -            DECISION?   compare
+      SUPPLIERS?    timer-25sec      -            DECISION?   compare
+      DECISION?     compared         has_surplus  FIRE_MANY   fire_suppliers
+      DECISION?     compared         has_vacancy  HIRE_ONE    hire_suppliers
+      DECISION?     compared         -            READY       forget_failures report
+      FIRE_MANY     fired            -            DECISION?   compare
+      FIRE_MANY     timer-25sec      -            DECISION?   compare
+      HIRE_ONE      hired            is_full      DECISION?   forget_failures compare
+      HIRE_ONE      hired            -            READY       report
+      HIRE_ONE      hire-failed      -            READY       report
+      HIRE_ONE      timer-10min      -            READY       report
+      HIRE_ONE      restart          -            =           hurry
+      READY         restart          -            DECISION?   compare
+      READY         timer-1sec       -            DECISION?   compare
+      READY         broken           -            =           -
+      *             broken           -            READY       report
+      *             shutdown         -            CLOSED      -
     """
     ignore = """
-      AT_STARTUP    suppliers-ready restart fire hire complete fired hired hire-failed
-      SUPPLIERS?    start fire hire complete fired hired hire-failed
-      DECISION?     start suppliers-ready fired hired hire-failed
-      FIRE_MANY     start suppliers-ready fire hire complete hired hire-failed
-      HIRE_ONE      start suppliers-ready fire hire complete fired
-      READY         start suppliers-ready fire hire complete fired hired hire-failed
+      AT_STARTUP    suppliers-ready restart compared fired hired hire-failed
+      SUPPLIERS?    start restart compared fired hired hire-failed
+      DECISION?     start restart suppliers-ready fired hired hire-failed
+      FIRE_MANY     start restart suppliers-ready compared hired hire-failed
+      HIRE_ONE      start suppliers-ready compared fired
+      READY         start suppliers-ready compared fired hired hire-failed
     """
     initial = "AT_STARTUP"
     final = ("CLOSED",)
@@ -98,21 +87,23 @@ class FireHire(Machine):
     def __init__(self, registry: Registry, port: FireHirePort) -> None:
         self._port = port
         self.failures = 0
-        self.reason = ""
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
-        """The pause before the next try doubles with each failed round, half of it by chance; idle it is a minute.
-
-        While a place changes hands it is ten seconds; where another place finds nobody meanwhile, about a minute.
-        """
+        """The pause before the next try doubles with each failed round, half of it by chance; idle it is a minute."""
         if event != "timer-1sec":
             return super().timer_seconds(event)
         if not self.failures:
-            return CHANGING_PAUSE if self._port.is_changing() else IDLE_PAUSE
-        longest = IDLE_PAUSE if self._port.is_changing() else LONGEST_PAUSE
+            return IDLE_PAUSE
+        longest = LONGEST_PAUSE_WITH_DATA if self._port.is_urgent() else LONGEST_PAUSE
         pause = min(longest, FIRST_PAUSE * 2.0 ** min(self.failures - 1, 10))
         return pause * (0.5 + self._port.jitter())
+
+    def has_surplus(self, payload: Any) -> bool:
+        return self._port.has_surplus()
+
+    def has_vacancy(self, payload: Any) -> bool:
+        return self._port.has_vacancy()
 
     def is_full(self, payload: Any) -> bool:
         return not payload
@@ -120,9 +111,9 @@ class FireHire(Machine):
     def connect_suppliers(self, payload: Any) -> None:
         self.watch(self._port.connect(), "suppliers-ready", "suppliers-ready")
 
-    def decide(self, payload: Any) -> None:
-        self.send(self._port.decide())
-        self.reason = self._port.refusal()
+    def compare(self, payload: Any) -> None:
+        self._port.compare()
+        self.send("compared")
 
     def fire_suppliers(self, payload: Any) -> None:
         self.watch(self._port.fire(), "fired", "fired")
@@ -131,14 +122,12 @@ class FireHire(Machine):
         self.failures += 1  # until the round is known to have filled every place: the next pause is counted by it
         self.watch(self._port.hire(), "hired", "hire-failed")
 
-    def publish(self, payload: Any) -> None:
-        self._port.publish()
-
     def forget_failures(self, payload: Any) -> None:
         self.failures = 0
 
-    def report_complete(self, payload: Any) -> None:
-        self._port.hired(True)
+    def hurry(self, payload: Any) -> None:
+        """Something changed while this round ran: the next one follows it at once."""
+        self.failures = 1
 
-    def report_incomplete(self, payload: Any) -> None:
-        self._port.hired(False)
+    def report(self, payload: Any) -> None:
+        self._port.report()

@@ -5,56 +5,53 @@ from collections.abc import Callable
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList, succeed
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.online_status import OnlineStatus
-from bitdust.peers.ports import Events, Gateway, Identities, Names, Outbox, Session
+from bitdust.peers.shown import Names
+from bitdust.ports import Session
+from bitdust.signal import Signal
+from bitdust.surroundings import Connected
 from bitdust.wire.packet import Command
 
 PING_SECONDS = 15.0
-Watcher = Callable[[bytes, bool], None]
 
 
 @frozen
-class _Contact:
+class Contact:
     """The machine's port for one peer."""
 
     presence: "Presence"
     fingerprint: bytes
 
     def has_session(self) -> bool:
-        return self.presence.gateway.connected(self.fingerprint)
+        return self.presence.has_session(self.fingerprint)
 
     def ping(self) -> "Deferred[object]":
-        return self.presence.outbox.send(self.fingerprint, Command.IDENTITY, {}, deadline=PING_SECONDS)
+        return self.presence.send_ping(self.fingerprint)
 
     def changed(self, online: bool) -> None:
-        self.presence.tell(self.fingerprint, online)
+        self.presence.report(self.fingerprint, online)
 
 
 class Presence:
-    """I know which of my contacts are online. `watch` whom you care for; `on_change` tells of comings and goings."""
+    """I know which of my contacts are online, once I `watch` them; ``changed`` reports who comes (True) and goes."""
 
-    def __init__(
-        self, registry: Registry, gateway: Gateway, outbox: Outbox, events: Events, identities: Identities
-    ) -> None:
-        self._registry = registry
-        self.gateway = gateway
-        self.outbox = outbox
-        self._events = events
-        self._identities = identities
+    def __init__(self, around: Connected) -> None:
+        self._registry = around.registry
+        self._sessions = around.sessions
+        self._outbox = around.outbox
+        self._events = around.events
+        self._identities = around.identities
         self._contacts: dict[bytes, OnlineStatus] = {}
-        self._watchers: list[Watcher] = []
-        self._remove: Callable[[], None] | None = None
+        self._disconnect: Callable[[], None] = lambda: None
+        self.changed: Signal[[bytes, bool]] = Signal()
 
     def start(self) -> None:
         """Follow sessions from now on."""
-        self._remove = self.gateway.on_session(self._session)
+        self._disconnect = self._sessions.on_session(self._session)
 
     def stop(self) -> None:
         """Forget everybody."""
-        if self._remove is not None:
-            self._remove()
-            self._remove = None
+        self._disconnect()
         contacts, self._contacts = self._contacts, {}
         for machine in contacts.values():
             machine.send("shutdown")
@@ -63,9 +60,9 @@ class Presence:
         """This peer is a contact of mine."""
         if fingerprint in self._contacts:
             return
-        machine = OnlineStatus(self._registry, fingerprint.hex()[:8], _Contact(self, fingerprint))
+        machine = OnlineStatus(self._registry, fingerprint.hex()[:8], Contact(self, fingerprint))
         self._contacts[fingerprint] = machine
-        if self.gateway.connected(fingerprint):
+        if self.has_session(fingerprint):
             machine.send("session-up")
 
     def forget(self, fingerprint: bytes) -> None:
@@ -77,14 +74,14 @@ class Presence:
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether the peer is there, as far as is known."""
         machine = self._contacts.get(fingerprint)
-        return machine.online if machine is not None else self.gateway.connected(fingerprint)
+        return machine.online if machine is not None else self.has_session(fingerprint)
 
     def state(self, fingerprint: bytes) -> str:
         """The machine's state, as `contact_state` shows it."""
         machine = self._contacts.get(fingerprint)
         if machine is not None:
             return machine.state
-        return "CONNECTED" if self.gateway.connected(fingerprint) else "OFFLINE"
+        return "CONNECTED" if self.has_session(fingerprint) else "OFFLINE"
 
     def contacts(self) -> list[tuple[bytes, OnlineStatus]]:
         """Whom I watch, and the machine of each."""
@@ -104,21 +101,26 @@ class Presence:
         asked = DeferredList([self.ping(fingerprint) for fingerprint in fingerprints], consumeErrors=True)
         return asked.addCallback(lambda results: sum(1 for ok, online in results if ok and online))
 
-    def on_change(self, watcher: Watcher) -> Callable[[], None]:
-        """Be told of contacts that come and go; gives a remover."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
-
     def _session(self, session: Session, up: bool) -> None:
-        machine = self._contacts.get(session.peer.fingerprint)
-        if machine is not None and up == self.gateway.connected(session.peer.fingerprint):
+        fingerprint = session.peer.fingerprint
+        machine = self._contacts.get(fingerprint)
+        if machine is not None and up == self.has_session(fingerprint):
             machine.send("session-up" if up else "session-down")
 
-    def tell(self, fingerprint: bytes, online: bool) -> None:
-        """A contact came or went: events and watchers."""
-        names = Names.of(self._identities(fingerprint))
+    # what contacts ask and report
+
+    def has_session(self, fingerprint: bytes) -> bool:
+        """Whether a session with a peer stands now."""
+        return self._sessions.connected(fingerprint)
+
+    def send_ping(self, fingerprint: bytes) -> "Deferred[object]":
+        """Ask a peer for its identity, which any node answers."""
+        return self._outbox.send(fingerprint, Command.IDENTITY, {}, deadline=PING_SECONDS)
+
+    def report(self, fingerprint: bytes, online: bool) -> None:
+        """A contact came or went."""
+        names = Names.of(self._identities, fingerprint)
         old, new = ("OFFLINE", "CONNECTED") if online else ("CONNECTED", "OFFLINE")
         data = {"global_id": names.global_id, "idurl": names.idurl, "old_state": old, "new_state": new}
         self._events.send("node-connected" if online else "node-disconnected", data)
-        for watcher in list(self._watchers):
-            watcher(fingerprint, online)
+        self.changed.emit(fingerprint, online)

@@ -1,8 +1,42 @@
-"""Contracts as lists show them to people, on either side of one."""
+"""Peers and contracts as lists and events show them to people."""
 
-from typing import Any
+from typing import Any, Protocol
 
+from attrs import frozen
+
+from bitdust.identity.document import IdentityDocument
 from bitdust.wire.records import Contract
+
+
+class Documents(Protocol):
+    """The identity documents of peers; `IdentityCache` is one."""
+
+    def get(self, fingerprint: bytes, /) -> IdentityDocument | None:
+        """The newest known document of a user."""
+
+
+@frozen
+class Names:
+    """How a peer is shown to people; empty where its document is not known."""
+
+    idurl: str = ""
+    global_id: str = ""
+
+    @classmethod
+    def of(cls, documents: Documents, fingerprint: bytes | None) -> "Names":
+        """The names of a peer; empty ones for None."""
+        document = documents.get(fingerprint) if fingerprint is not None else None
+        return cls(str(document.idurl), document.global_id) if document is not None else cls()
+
+
+def show_name(documents: Documents, fingerprint: bytes) -> str:
+    """The global id of a peer, or the beginning of its fingerprint."""
+    return Names.of(documents, fingerprint).global_id or fingerprint.hex()[:16]
+
+
+def show_idurl(documents: Documents, fingerprint: bytes) -> str:
+    """The IDURL of a peer, or its fingerprint."""
+    return Names.of(documents, fingerprint).idurl or fingerprint.hex()
 
 
 def show_contract(contract: Contract | None) -> dict[str, Any] | None:

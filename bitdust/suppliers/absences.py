@@ -20,8 +20,8 @@ AWAY = 7 * DAY
 WATCHED = 1 * DAY
 """Seconds of this node's own running in which it was away."""
 LONGEST_STEP = 600.0
-"""Seconds between two looks that count, at most: what lies between may have been sleep."""
-KEEP_EVERY = 3600.0
+"""Seconds between two observations that count, at most: this machine may have slept in between."""
+SAVE_SECONDS = 3600.0
 MAX_FILE = 64 * 1024
 
 
@@ -34,7 +34,7 @@ class Absence:
 
 
 class Absences:
-    """I am told regularly who is there. A damaged file counts as empty: everybody was there just now."""
+    """I observe regularly who is there. A damaged file counts as empty: everybody was there just now."""
 
     log = Logger()
 
@@ -43,8 +43,8 @@ class Absences:
         self._clock = clock
         self._wall = wall
         self._known: dict[bytes, Absence] = {}
-        self._looked: float | None = None
-        self._kept = 0.0
+        self._observed: float | None = None
+        self._saved = 0.0
         self.away = AWAY
         self.watched = WATCHED
 
@@ -61,25 +61,25 @@ class Absences:
             self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
             self._known = {}
 
-    def look(self, suppliers: Collection[bytes], there: Collection[bytes], counts: bool) -> None:
+    def observe(self, suppliers: Collection[bytes], there: Collection[bytes], counts: bool) -> None:
         """Who of my suppliers is there now; ``counts`` is False where this node may be the one that is away."""
         now, wall, before = self._clock.seconds(), int(self._wall()), self._known
-        passed = min(now - self._looked, LONGEST_STEP) if counts and self._looked is not None else 0.0
-        self._looked = now
+        passed = min(now - self._observed, LONGEST_STEP) if counts and self._observed is not None else 0.0
+        self._observed = now
         self._known = {who: self._next(before.get(who), who in there, int(passed), wall) for who in suppliers}
         came = any(one.watched == 0 and before[who].watched for who, one in self._known.items() if who in before)
-        if came or self._known.keys() != before.keys() or now - self._kept >= KEEP_EVERY:
-            self._keep(now)
+        if came or self._known.keys() != before.keys() or now - self._saved >= SAVE_SECONDS:
+            self._save(now)
 
     def _next(self, known: Absence | None, is_there: bool, passed: int, wall: int) -> Absence:
         if known is None or is_there:
             return Absence(wall)
         return evolve(known, seen=min(known.seen, wall), watched=known.watched + passed)
 
-    def _keep(self, now: float) -> None:
+    def _save(self, now: float) -> None:
         entries = {who.hex(): {"seen": one.seen, "watched": one.watched} for who, one in sorted(self._known.items())}
         write_safely(self._path, json.dumps(entries, indent=1).encode())
-        self._kept = now
+        self._saved = now
 
     def long_away(self) -> list[bytes]:
         """Suppliers that may be gone for good, the longest away first."""

@@ -1,144 +1,232 @@
-"""Asking a supplier for its service, and keeping hold of it: the ports of `supplier_connector` machines."""
+"""Connections with suppliers: one `supplier_connector` each, for the family, for who leaves it, and for candidates.
 
-from typing import Any, Protocol
+Whoever is in the family record keeps a connector that comes back by itself; a candidate has one while it is asked.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
-from bitdust.automats.supplier_connector import Refused
-from bitdust.outcome import outcome
-from bitdust.peers.ports import Gateway, Identities, Me, Outbox
-from bitdust.suppliers.contracts import ContractBook, SignedContract, Wish, verify_contract
-from bitdust.wire.encoding import WireError
-from bitdust.wire.packet import Command
-from bitdust.wire.records import ContractEnd
+from bitdust.automats.supplier_connector import Refused, SupplierConnector
+from bitdust.peers.shown import show_idurl
+from bitdust.ports import Session
+from bitdust.signal import Signal
+from bitdust.suppliers.contracts import ContractBook, Wish
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.link import SupplierLink
+from bitdust.suppliers.orphans import Orphans
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Contract, Scheme
 
-SERVICE = "service_supplier"
-REQUEST_SECONDS = 20.0
-CANCEL_SECONDS = 8.0
-REFUSALS = frozenset(("no-space", "no-service", "not-allowed", "bad-field", "bad-contract", "bad-signature"))
-"""Codes after which asking again soon would not help. A node that does not know the command is starting, or gives no
-service now: that may change within seconds."""
-
-REJECTED = "not-allowed"
-"""The code of a supplier that has rejected me and keeps nothing of mine."""
-NOW = 1
-"""A moment that is over: such a supplier has left already."""
-ENDED = frozenset(("no-contract", "not-allowed"))
-"""Codes of a supplier that knows nothing of me any more: it heard me, and its answer was lost."""
+SUPPLIERS = "services/customer/suppliers-number"
+NEEDED = "services/customer/needed-space"
+ANSWERED = ("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
 
 
-class Employer(Protocol):
-    """Who keeps the suppliers; `bitdust.suppliers.relations`."""
+class Connectors:
+    """I connect suppliers and ask them for contracts, from `open` to `close`.
+
+    ``accepted`` names a holder of my pieces that is connected, ``refused`` a member that says no, ``leaving`` a holder
+    and until when it answers, 0 when it stays.
+    """
+
+    def __init__(self, around: Connected, family: MyFamily, book: ContractBook) -> None:
+        self._around = around
+        self._clock = around.world.clock
+        self._settings = around.settings
+        self._family = family
+        self._book = book
+        self._connectors: dict[bytes, SupplierConnector] = {}
+        self._lost_since: dict[bytes, float] = {}
+        self._orphans = Orphans(self._clock, book, family, self.end)
+        self._removers: list[Callable[[], None]] = []
+        self.asked: dict[bytes, Wish] = {}
+        self.accepted: Signal[[bytes]] = Signal()
+        self.refused: Signal[[bytes]] = Signal()
+        self.leaving: Signal[[bytes, int]] = Signal()
+
+    def find(self, supplier: bytes) -> SupplierConnector | None:
+        """The connector of a supplier that has one."""
+        return self._connectors.get(supplier)
+
+    def of(self, supplier: bytes) -> SupplierConnector:
+        """The connector of a supplier."""
+        connector = self._connectors.get(supplier)
+        if connector is None or connector.state == "CLOSED":
+            link = SupplierLink(self._around, supplier, self, self._book)
+            connector = SupplierConnector(self._around.registry, supplier.hex()[:8], link)
+            self._connectors[supplier] = connector
+        return connector
+
+    @property
+    def _is_open(self) -> bool:
+        return bool(self._removers)
+
+    def open(self) -> None:
+        """Connect everybody who holds something of mine, and keep hold of them."""
+        if self._removers:
+            return
+        self._removers = [
+            self._around.sessions.on_session(self._follow_session),
+            self._settings.on_change(NEEDED, lambda key, old, new: self._renew()),
+            self._family.changed.connect(self.follow_family),
+        ]
+        self._orphans.start()
+        self.follow_family()
+        for supplier in self._family.holders:
+            self.of(supplier).send("connect")
+
+    def close(self) -> None:
+        """Connect nobody any more; contracts stay."""
+        self._orphans.stop()
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        connectors, self._connectors = self._connectors, {}
+        for connector in connectors.values():
+            connector.send("shutdown")
+
+    def connected(self) -> list[bytes]:
+        """Members of the family that are CONNECTED."""
+        members = [(who, self._connectors.get(who)) for who in self._family.members]
+        return [who for who, connector in members if connector is not None and connector.state == "CONNECTED"]
+
+    def settled(self, supplier: bytes) -> "Deferred[str]":
+        """Fires when a supplier has answered or cannot be reached."""
+        if not self._is_open:
+            return succeed("CLOSED")
+        connector = self.of(supplier)
+        if connector.state in ("DISCONNECTED", "NO_SERVICE"):
+            connector.send("connect")
+        return connector.when(*ANSWERED)
+
+    def _renew(self) -> None:
+        """Something else is needed now: ask every member for it."""
+        for supplier in self._family.members:
+            self.of(supplier).send("connect")
+
+    def end(self, supplier: bytes) -> None:
+        """End the contract with a supplier as soon as it can be reached."""
+        if self._is_open:
+            self.of(supplier).send("disconnect")
+
+    def absent_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has not been connected in this run."""
+        since = self._lost_since.get(supplier)
+        return self._clock.seconds() - since if since is not None else 0.0
+
+    def refuses(self, supplier: bytes) -> bool:
+        """Whether a supplier said no when it was asked last."""
+        connector = self._connectors.get(supplier)
+        return connector is not None and connector.state == "NO_SERVICE"
+
+    def follow_family(self) -> None:
+        """The record changed: its members have connectors, everybody else's contract is ended."""
+        if not self._is_open:
+            return
+        members = set(self._family.holders)
+        for supplier in self._family.holders:
+            self.asked.pop(supplier, None)
+            connector, contract = self.of(supplier), self._book.of(supplier)
+            wish = self.wish_for(supplier)
+            if contract is not None and (contract.position, contract.n) != (wish.position, wish.n):
+                connector.send("connect")
+        for supplier in [one for one in self._connectors if one not in members and one not in self.asked]:
+            self._connectors.pop(supplier).send("disconnect")
+            self._lost_since.pop(supplier, None)
+
+    def end_orphans(self) -> None:
+        """End contracts without a place in the family, which is known by now."""
+        self._orphans.end(released=False)
+
+    def _follow_session(self, session: Session, up: bool) -> None:
+        """A session began or ended; another one with the same peer may still stand."""
+        peer = session.peer.fingerprint
+        if up:
+            self._orphans.retry(peer)
+        connector = self._connectors.get(peer)
+        if connector is not None and up == self._around.sessions.connected(peer):
+            connector.send("supplier-online" if up else "supplier-offline")
+
+    # candidates
+
+    async def ask(self, position: int, supplier: bytes) -> Contract | None:
+        """The contract of a candidate for a place. Raises `BitDustError` ``no-service``."""
+        if not self._is_open:
+            raise BitDustError("no-service", "suppliers are not looked after now")
+        self.asked[supplier] = self._wish(position)
+        connector = self.of(supplier)
+        connector.send("connect")
+        state = await connector.when(*ANSWERED)
+        if state != "CONNECTED":
+            raise BitDustError("no-service", connector.reason or "the candidate does not answer")
+        return self._book.of(supplier)
+
+    def reject(self, supplier: bytes) -> None:
+        """A candidate was not hired."""
+        self.asked.pop(supplier, None)
+        self._lost_since.pop(supplier, None)
+        connector = self._connectors.pop(supplier, None)
+        if connector is not None:
+            connector.send("shutdown")
+
+    def size(self) -> int:
+        """How many places the family has, or is to have."""
+        return self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
+
+    def _wish(self, position: int) -> Wish:
+        n = self.size()
+        room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k)
+        return Wish(room=room, n=n, position=position, least=room)
+
+    # the terms of links
 
     def wish_for(self, supplier: bytes) -> Wish:
-        """What this supplier is asked for now."""
+        """What a supplier is asked for: its share of the space that I need, at its place.
 
-    def notice(self, supplier: bytes, leaves: object) -> None:
-        """What the supplier said about leaving. Raises `Refused` where it leaves and holds nothing of mine."""
+        One that leaves its place is asked for what it gives already. A member whose contract I lost (this node was
+        recovered) keeps my pieces already: whatever it gives counts.
+        """
+        family, contract = self._family.current, self._book.of(supplier)
+        if family is not None and supplier in family.departing:
+            place = (family.leaving or []).index(supplier)
+            return Wish(room=contract.room if contract is not None else 0, n=family.n, position=place, least=0)
+        position = self._family.position(supplier)
+        if position is None:
+            return self.asked.get(supplier) or self._wish(0)
+        wish = self._wish(position)
+        return evolve(wish, least=0) if contract is None else wish
 
-    def supplier_changed(self, supplier: bytes, state: str) -> None:
-        """Its connector came to CONNECTED, DISCONNECTED or NO_SERVICE."""
+    def report_leaving(self, supplier: bytes, leaves: object) -> None:
+        """A supplier told with its contract until when it answers, 0 when it stays. One that leaves is not hired."""
+        if isinstance(leaves, int) and supplier in self._family.holders:
+            self.leaving.emit(supplier, leaves)
+        elif leaves:
+            raise Refused("no-service", "this supplier has given notice")
+
+    def report_state(self, supplier: bytes, state: str) -> None:
+        """A connector came to another state."""
+        if state == "CONNECTED":
+            self._report_connected(supplier)
+        else:
+            self._lost_since.setdefault(supplier, self._clock.seconds())
+        if state == "NO_SERVICE" and supplier in self._family.members:
+            self.refused.emit(supplier)
+
+    def _report_connected(self, supplier: bytes) -> None:
+        self._lost_since.pop(supplier, None)
+        contract = self._book.of(supplier)
+        data: dict[str, Any] = {
+            "supplier_idurl": show_idurl(self._around.identities, supplier),
+            "needed_bytes": contract.room if contract else 0,
+        }
+        self._around.events.send("supplier-connected", data)
+        if supplier in self._family.holders:
+            self.accepted.emit(supplier)
 
     def jitter(self) -> float:
         """A random number from 0 to 1."""
-
-
-class SupplierLink:
-    """What one `supplier_connector` acts on."""
-
-    def __init__(
-        self,
-        supplier: bytes,
-        employer: Employer,
-        me: Me,
-        gateway: Gateway,
-        outbox: Outbox,
-        identities: Identities,
-        book: ContractBook,
-    ) -> None:
-        self._supplier = supplier
-        self._employer = employer
-        self._me = me
-        self._gateway = gateway
-        self._outbox = outbox
-        self._identities = identities
-        self._book = book
-
-    def request(self) -> "Deferred[SignedContract]":
-        """Find and dial the supplier, then ask; where another room is refused, ask for that of the old contract."""
-        return Deferred.fromCoroutine(self._request())
-
-    async def _request(self) -> SignedContract:
-        await self._gateway.session_to(self._supplier)
-        wish = self._employer.wish_for(self._supplier)
-        asked = await outcome(self._ask(wish))
-        old = self._book.of(self._supplier)
-        if asked.code == "no-space" and old is not None and old.room != wish.room:
-            wish = evolve(wish, room=old.room, least=old.room)
-            asked = await outcome(self._ask(wish))
-        if asked.code == REJECTED:
-            self._employer.notice(self._supplier, NOW)
-        if asked.code in REFUSALS:
-            raise Refused(asked.code, str(asked.error)) from asked.error
-        if asked.error is not None:
-            raise asked.error
-        contract = self._verified(asked.value.fields.get("contract"), wish)
-        self._employer.notice(self._supplier, asked.value.fields.get("leaves"))
-        return contract
-
-    def _ask(self, wish: Wish) -> "Deferred[object]":
-        fields = {
-            "service": SERVICE,
-            "room": wish.room,
-            "n": wish.n,
-            "position": wish.position,
-            "term": wish.term,
-        }
-        old = self._book.of(self._supplier)
-        if old is not None:
-            fields["contract"] = old.contract
-        return self._outbox.send(self._supplier, Command.REQUEST_SERVICE, fields, deadline=REQUEST_SECONDS)
-
-    def _verified(self, data: object, wish: Wish) -> SignedContract:
-        document = self._identities(self._supplier)
-        try:
-            if not isinstance(data, bytes) or document is None:
-                raise WireError("bad-contract", "the supplier sent no contract")
-            return verify_contract(data, document, self._me.fingerprint, wish)
-        except WireError as error:
-            raise Refused(error.code, str(error)) from error
-
-    def has_session(self) -> bool:
-        return self._gateway.connected(self._supplier)
-
-    def cancel(self) -> "Deferred[None]":
-        """Tell the supplier that it is not needed any more; its own term ends the contract where it cannot be told.
-
-        One that is released gets my signed word, on which it frees the space at once.
-        """
-        return Deferred.fromCoroutine(self._cancel())
-
-    async def _cancel(self) -> None:
-        contract = self._book.of(self._supplier)
-        if contract is None:
-            return
-        fields: dict[str, Any] = {"service": SERVICE, "contract": contract.contract}
-        if self._book.is_released(self._supplier):
-            end = ContractEnd(contract.contract, self._me.fingerprint, self._supplier)
-            fields["end"] = self._me.sign(ContractEnd.KIND, end.to_body()).to_bytes()
-        await self._gateway.session_to(self._supplier)
-        told = await outcome(self._outbox.send(self._supplier, Command.CANCEL_SERVICE, fields, deadline=CANCEL_SECONDS))
-        if told.error is not None and told.code not in ENDED:
-            raise told.error
-        self._book.remove(self._supplier)
-
-    def save(self, contract: SignedContract) -> None:
-        """Keep it on the disk."""
-        self._book.save(contract)
-
-    def changed(self, state: str) -> None:
-        self._employer.supplier_changed(self._supplier, state)
-
-    def jitter(self) -> float:
-        return self._employer.jitter()
+        return int.from_bytes(self._around.world.entropy(4), "big") / 2.0**32

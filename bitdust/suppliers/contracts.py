@@ -1,6 +1,6 @@
 """The promises of my suppliers, one signed file each: ``metadata/contracts/<fingerprint in hex>``.
 
-An empty file of the same name with ``.released`` says that nothing of mine lies there that is still needed: the
+An empty file of the same name with ``.released`` says that nothing of mine is stored there that is still needed: the
 contract may be ended for good.
 """
 
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
-from bitdust.peers.ports import Document
+from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError
 from bitdust.wire.records import Contract
 from bitdust.wire.signed import Signed
@@ -44,7 +44,7 @@ class SignedContract:
     signed: bytes
 
 
-def verify_contract(data: bytes, supplier: Document, customer: bytes, wish: Wish) -> SignedContract:
+def verify_contract(data: bytes, supplier: IdentityDocument, customer: bytes, wish: Wish) -> SignedContract:
     """Raises `WireError` unless the supplier's own device promises what was asked, to me."""
     signed = Signed.from_bytes(data, Contract.KIND, MAX_CONTRACT)
     contract = Contract.from_body(signed.body)
@@ -103,7 +103,7 @@ class ContractBook:
         self._needed_again(supplier)
 
     def release(self, supplier: bytes) -> None:
-        """Nothing that lies at this supplier is needed any more: it may free the space on my word."""
+        """Nothing that is stored at this supplier is needed any more: it may free the space on my word."""
         if supplier in self._contracts:
             write_safely(self._marker(supplier), b"")
             self._released.add(supplier)

@@ -13,6 +13,7 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from bitdust.crypt.files import write_safely
+from bitdust.signal import Signal
 
 MAX_FILE = 256 * 1024
 
@@ -37,7 +38,7 @@ class Departure:
     successor: bytes | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it lies in the file."""
+        """As the file has it."""
         return {"why": self.why, "until": self.until, "successor": self.successor.hex() if self.successor else None}
 
     @classmethod
@@ -48,13 +49,17 @@ class Departure:
 
 
 class Departures:
-    """I remember who is to be replaced. A damaged file counts as empty: suppliers give their notice again."""
+    """I remember who is to be replaced; ``changed`` reports what is noted and forgotten.
+
+    A damaged file counts as empty: suppliers give their notice again.
+    """
 
     log = Logger()
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[bytes, Departure] = {}
+        self.changed: Signal[[]] = Signal()
 
     def load(self) -> None:
         """Read the file."""
@@ -67,9 +72,9 @@ class Departures:
             self.log.warn("{path} is damaged and counts as empty: {error}", path=self._path, error=error)
             self._known = {}
 
-    def of(self, supplier: bytes) -> Departure | None:
-        """Why a supplier is to be replaced; None for one that stays."""
-        return self._known.get(supplier)
+    def of(self, supplier: bytes | None) -> Departure | None:
+        """Why a supplier is to be replaced; None for one that stays, and for an empty place."""
+        return self._known.get(supplier) if supplier is not None else None
 
     def suppliers(self) -> list[bytes]:
         """Everybody who is to be replaced, in a stable order."""
@@ -93,3 +98,4 @@ class Departures:
         text = json.dumps({who.hex(): entry.to_json() for who, entry in sorted(known.items())}, indent=1)
         write_safely(self._path, text.encode())
         self._known = known
+        self.changed.emit()

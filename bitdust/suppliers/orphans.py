@@ -1,6 +1,6 @@
-"""Contracts without a place in the family: ended as soon as their suppliers can be told.
+"""Contracts without a place in the family: ended as soon as their suppliers can be reached.
 
-Those that I have released hear my signed word, on which they erase what they keep; I try until they have heard it.
+Those that I have released get my signed word, on which they erase what they keep; it is sent until one has answered.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ TRY_AGAIN = 60.0
 
 
 class Orphans:
-    """I find them; ``end`` tells one supplier."""
+    """I find them; ``end`` ends the contract with one supplier."""
 
     def __init__(self, clock: IReactorTime, book: ContractBook, family: MyFamily, end: Callable[[bytes], None]) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class Orphans:
         self._call: Any = None
 
     def start(self) -> None:
-        """End those that are released, now and until they have heard."""
+        """End those that are released, now and until they have answered."""
         self.end(released=True)
         self._call = self._clock.callLater(TRY_AGAIN, self.start)
 
@@ -35,8 +35,8 @@ class Orphans:
             self._call.cancel()
         self._call = None
 
-    def came(self, supplier: bytes) -> None:
-        """A peer is connected: perhaps one that has not heard."""
+    def retry(self, supplier: bytes) -> None:
+        """A peer is connected: perhaps one that has not answered yet."""
         if self._book.is_released(supplier):
             self.end(released=True)
 

@@ -1,9 +1,9 @@
-"""Replacing a supplier that holds pieces, place by place.
+"""Replacing suppliers that hold pieces, place by place; one `supplier_replacement` machine for each.
 
-1. The new supplier takes the place in the family record, and the old one stands beside it as leaving. The record is on
-   the disk, at every supplier and in the DHT: whatever happens from here on, everybody knows both.
-2. The storage moves the place's pieces, its log and its key ring to the new supplier. The old one keeps what it has.
-3. When all of it is acknowledged by the new one, the old one is taken out of the record, and after that its contract
+1. The new supplier takes the place in the family record, and the former one stands beside it as leaving. The record is
+   on the disk, at every supplier and in the DHT: whatever happens from here on, everybody knows both.
+2. The storage moves the place's pieces, its log and its key ring to the new supplier. The former one keeps what it has.
+3. When all of it is acknowledged by the new one, the former one is taken out of the record, and after that its contract
    is ended with my signed word, on which it frees the space.
 
 Each step follows from the record and from the catalog alone, so a killed node goes on where it was. Where the new
@@ -11,167 +11,196 @@ supplier is lost in the middle, the place goes to another one, and whoever had i
 everything; the contract of the lost one ends by its term, since it may hold what nobody else does.
 """
 
-from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from bitdust.peers.ports import Events, Identities, Me, Names
+from attrs import frozen
+
+from bitdust.automats.supplier_replacement import SupplierReplacement
+from bitdust.peers.shown import Names, show_name
+from bitdust.signal import Signal
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure, Departures, Why
-from bitdust.suppliers.family import FamilyPublisher, MyFamily
-from bitdust.wire.errors import BitDustError
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.membership import Membership
+from bitdust.suppliers.publication import FamilyPublication
+from bitdust.surroundings import Connected
+from bitdust.wiring import Wire
 
-Moved = Callable[[int, bytes], bool]
-"""Whether everything of a place lies at a supplier."""
+
+class StoredPieces(Protocol):
+    """What is stored at suppliers, as the catalog knows it."""
+
+    def has_data(self) -> bool:
+        """Whether pieces of mine may be stored at suppliers; unknown counts as yes."""
+
+    def has_moved(self, position: int, supplier: bytes, /) -> bool:
+        """Whether a supplier holds everything that belongs to a place."""
 
 
-class Replacing:
-    """I tell which places are to change hands, and which have; ``look`` is called when that may have changed."""
+@frozen
+class Replacement:
+    """The port of the machine of one place."""
+
+    replacements: "Replacements"
+    position: int
+
+    def is_wanted(self) -> bool:
+        return self.replacements.is_wanted(self.position)
+
+    def has_former(self) -> bool:
+        return self.replacements.former(self.position) is not None
+
+    def has_moved(self) -> bool:
+        return self.replacements.has_moved(self.position)
+
+    def is_known(self) -> bool:
+        return self.replacements.is_known(self.position)
+
+    def search(self, everybody: bool) -> None:
+        self.replacements.searching.emit(everybody)
+
+    def publish(self) -> None:
+        self.replacements.publish()
+
+    def dismiss_former(self) -> None:
+        self.replacements.dismiss_former(self.position)
+
+
+class Replacements:
+    """I know which places change hands, and how far each has come.
+
+    ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago.
+    """
+
+    pieces = Wire(StoredPieces)
 
     def __init__(
         self,
-        me: Me,
+        around: Connected,
         family: MyFamily,
         departures: Departures,
         book: ContractBook,
-        publisher: FamilyPublisher,
-        events: Events,
-        identities: Identities,
-        look: Callable[[], None],
+        publication: FamilyPublication,
     ) -> None:
-        self._me = me
+        self._registry = around.registry
+        self._events = around.events
+        self._identities = around.identities
         self._family = family
         self._departures = departures
         self._book = book
-        self._publisher = publisher
-        self._events = events
-        self._identities = identities
-        self._look = look
+        self._publication = publication
+        self._membership = Membership(around, family)
+        self._machines: dict[int, SupplierReplacement] = {}
+        self._is_open = False
+        self.searching: Signal[[bool]] = Signal()
+        departures.changed.connect(self.update)
+        family.changed.connect(self.update)
+        publication.acknowledged.connect(lambda supplier: self.update())
 
-    # who wants a change
+    def start(self) -> None:
+        """Go on with every place that changes hands, wherever it was when the node stopped."""
+        self._is_open = True
+        self.update()
 
-    def gave_notice(self, supplier: bytes, until: int) -> None:
-        """A supplier of mine stops to be one at ``until`` (seconds since the epoch). Raises ``not-allowed``."""
-        if supplier not in self._family.holders:
-            raise BitDustError("not-allowed", "you are none of my suppliers")
-        known = self._departures.of(supplier)
-        successor = known.successor if known is not None else None
-        if self._departures.note(supplier, Departure(Why.NOTICE, until, successor)):
-            self._events.send("supplier-gave-notice", {**self._named(supplier), "until": until})
-        self._look()
+    def stop(self) -> None:
+        """Move nobody any more; what is on the disk stays."""
+        self._is_open = False
+        machines, self._machines = self._machines, {}
+        for machine in machines.values():
+            machine.send("shutdown")
 
-    def heard(self, supplier: bytes, until: int) -> None:
-        """A supplier says until when it answers, 0 when it stays. Raises ``not-allowed``."""
-        if until:
-            self.gave_notice(supplier, until)
-        else:
-            self.took_notice_back(supplier)
-
-    def took_notice_back(self, supplier: bytes) -> None:
-        """A supplier stays after all; a change of hands that has begun goes on."""
-        known = self._departures.of(supplier)
-        if known is not None and known.why is Why.NOTICE and self._departures.forget(supplier):
-            self._events.send("supplier-took-notice-back", self._named(supplier))
-
-    def change(self, supplier: bytes, successor: bytes | None) -> None:
-        """Replace one of my suppliers, by somebody certain or by anybody. Raises `BitDustError`.
-
-        Codes: ``not-found`` when it is none of mine, ``exists`` when the successor is one already or is I.
-        """
-        if supplier not in self._family.members:
-            raise BitDustError("not-found", f"{self._named(supplier)['global_id']} is none of your suppliers")
-        if successor is not None and (successor == self._me.fingerprint or successor in self._family.holders):
-            raise BitDustError("exists", f"{self._named(successor)['global_id']} is you or your supplier already")
-        known = self._departures.of(supplier)
-        why, until = (known.why, known.until) if known is not None else (Why.ASKED, 0)
-        self._departures.note(supplier, Departure(why, until, successor))
-        self._look()
-
-    def miss(self, suppliers: Iterable[bytes]) -> None:
-        """Replace suppliers that were away for very long, as many as leave k places untouched."""
-        family = self._family.current
-        if family is None:
+    def update(self) -> None:
+        """The record, a departure, or what others know has changed."""
+        if not self._is_open:
             return
-        leaving = family.leaving or [None] * family.n
-        troubled = {
-            place
-            for place, who in enumerate(family.suppliers)
-            if who is None or leaving[place] is not None or self._departures.of(who) is not None
-        }
-        for who in suppliers:
-            place = self._family.position(who)
-            known = self._departures.of(who)
-            if place is None or (known is not None and (known.why is Why.AWAY or leaving[place] is None)):
-                continue
-            if place in troubled or len(troubled) < family.n - family.k:
-                troubled.add(place)
-                self._departures.note(who, Departure(Why.AWAY))
-                self._events.send("supplier-lost", {**self._named(who), "position": place})
-
-    def came_back(self, suppliers: Iterable[bytes]) -> None:
-        """Suppliers that were missed are there: who still has its place keeps it."""
-        for who in suppliers:
-            known = self._departures.of(who)
-            if known is not None and known.why is Why.AWAY:
-                self._departures.forget(who)
-
-    def _named(self, supplier: bytes) -> dict[str, str]:
-        names = Names.of(self._identities(supplier))
-        return {"idurl": names.idurl, "global_id": names.global_id or supplier.hex()[:16]}
-
-    # which places change hands
-
-    def due(self) -> list[int]:
-        """Places whose supplier is to be replaced; one that changes hands already only where its new one is lost."""
+        self._forget_the_gone()
         family = self._family.current
-        if family is None:
-            return []
-        leaving = family.leaving or [None] * family.n
-        return [
-            place
-            for place, who in enumerate(family.suppliers)
-            if who is not None
-            and (known := self._departures.of(who)) is not None
-            and (leaving[place] is None or known.why is Why.AWAY)
-        ]
+        for position in range(family.n if family is not None else 0):
+            if position not in self._machines and (self.is_wanted(position) or self.former(position) is not None):
+                self._new(position)
+        for position, machine in list(self._machines.items()):
+            machine.send("check")
+            if machine.state in machine.final and self._machines.get(position) is machine:
+                del self._machines[position]
 
-    def successor(self, place: int) -> bytes | None:
+    def _new(self, position: int) -> SupplierReplacement:
+        machine = SupplierReplacement(self._registry, str(position), Replacement(self, position))
+        self._machines[position] = machine
+        return machine
+
+    def _forget_the_gone(self) -> None:
+        """Departures of those who have left."""
+        for supplier in self._departures.suppliers():
+            if supplier not in self._family.holders:
+                self._departures.forget(supplier)
+
+    def replace(self, position: int) -> None:
+        """A person wants another supplier in a place, now."""
+        if self._is_open:
+            machine = self._machines.get(position) or self._new(position)
+            machine.send("replace")
+
+    def state(self, position: int) -> str:
+        """How far the replacement of a place has come; empty where there is none."""
+        machine = self._machines.get(position)
+        return machine.state if machine is not None else ""
+
+    # what the record says of a place
+
+    def wanted(self) -> list[int]:
+        """Places whose supplier is to be replaced by somebody who is not found yet."""
+        family = self._family.current
+        return [position for position in range(family.n if family is not None else 0) if self.is_wanted(position)]
+
+    def is_wanted(self, position: int) -> bool:
+        """Where a place changes hands already only a new supplier that is lost is to be replaced again."""
+        known = self._departures.of(self._supplier(position))
+        return known is not None and (self.former(position) is None or known.why is Why.AWAY)
+
+    def successor(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""
-        family = self._family.current
-        who = family.suppliers[place] if family is not None else None
-        departure = self._departures.of(who) if who is not None else None
+        departure = self._departures.of(self._supplier(position))
         return departure.successor if departure is not None else None
 
-    def leaving(self, place: int) -> bytes | None:
-        """Who still holds the pieces of a place that has a new supplier."""
+    def former(self, position: int) -> bytes | None:
+        """Who had a place before its supplier, and still holds its pieces."""
         family = self._family.current
-        return family.leaving[place] if family is not None and family.leaving is not None else None
+        if family is None or family.leaving is None or position >= family.n:
+            return None
+        return family.leaving[position]
 
-    def done(self, moved: Moved) -> list[int]:
-        """Places whose former supplier is needed no more, now that enough others know who has the place."""
-        family = self._family.current
-        if family is None or family.leaving is None or not self._publisher.is_safe():
-            return []
-        return [
-            place
-            for place, (old, new) in enumerate(zip(family.leaving, family.suppliers, strict=True))
-            if old is not None and new is not None and self._publisher.knows(new) and moved(place, new)
-        ]
+    def departing(self) -> list[bytes]:
+        """Suppliers that are to be replaced, or are being replaced."""
+        return self._departures.suppliers()
 
-    def after(self, done: Iterable[int]) -> list[bytes | None]:
-        """Who is still leaving without those at these places, whose contracts may be ended from now on."""
-        family = self._family.current
-        leaving = list(family.leaving or []) if family is not None else []
-        for place in done:
-            old = leaving[place]
-            if old is not None and old not in self._family.members:
-                self._book.release(old)
-                self._events.send("supplier-dismissed", {**self._named(old), "position": place})
-            leaving[place] = None
-        return leaving
+    def departure(self, supplier: bytes) -> Departure | None:
+        """Why a supplier is to be replaced; None for one that stays."""
+        return self._departures.of(supplier)
 
-    def tidy(self) -> None:
-        """Forget departures of those who have left."""
+    def _supplier(self, position: int) -> bytes | None:
         family = self._family.current
-        holders = family.holders if family is not None else []
-        for who in self._departures.suppliers():
-            if who not in holders:
-                self._departures.forget(who)
+        return family.suppliers[position] if family is not None and position < family.n else None
+
+    def has_moved(self, position: int) -> bool:
+        """Whether everything that belongs to a place is at its supplier."""
+        supplier = self._supplier(position)
+        return supplier is not None and self.pieces.has_moved(position, supplier)
+
+    def is_known(self, position: int) -> bool:
+        """Whether enough others know who has the place, its supplier among them."""
+        supplier = self._supplier(position)
+        return supplier is not None and self._publication.is_held_by(supplier) and self._publication.is_safe()
+
+    def publish(self) -> None:
+        """Bring the record to whoever does not have it."""
+        self._publication.update()
+
+    def dismiss_former(self, position: int) -> None:
+        """Everything has moved, and enough others know: the former supplier may erase what it has."""
+        former = self.former(position)
+        if former is not None and former not in self._family.members:
+            self._book.release(former)
+            names = Names.of(self._identities, former)
+            data = {"idurl": names.idurl, "global_id": show_name(self._identities, former), "position": position}
+            self._events.send("supplier-dismissed", data)
+        self._membership.dismiss_former(position)

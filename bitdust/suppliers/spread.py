@@ -9,12 +9,13 @@ Addresses that are not global (loopback, private, link-local) do not count, beca
 could never be hired from; where they should count, a second setting says so, and each address is a host of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from bitdust.peers.ports import Settings
+from bitdust.peers.shown import show_name
 from bitdust.suppliers.contracts import Wish
 from bitdust.suppliers.family import MyFamily
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
 ENABLED = "services/employer/spread-enabled"
@@ -48,20 +49,22 @@ def network_of(address: str | None, private: bool) -> str | None:
 
 
 class Spread:
-    """I say who may still be hired. ``address_of`` gives the other end of a session, None without one."""
+    """I say who may still be hired."""
 
-    def __init__(self, settings: Settings, family: MyFamily, address_of: Callable[[bytes], str | None]) -> None:
-        self._settings = settings
+    def __init__(self, around: Connected, family: MyFamily) -> None:
+        self._settings = around.settings
+        self._identities = around.identities
+        self._sessions = around.sessions
         self._family = family
-        self._address_of = address_of
 
     def address(self, supplier: bytes) -> str | None:
         """Where a supplier is: the other end of its session, or what the family record says."""
         family, place = self._family.current, self._family.position(supplier)
         known = family.addresses[place] if family is not None and family.addresses and place is not None else None
-        return self._address_of(supplier) or known
+        session = self._sessions.session_with(supplier)
+        return str(session.address) if session is not None else known
 
-    def check(self, candidate: bytes, name: str, position: int, n: int, asked: Mapping[bytes, Wish]) -> None:
+    def check(self, candidate: bytes, position: int, n: int, asked: Mapping[bytes, Wish]) -> None:
         """Raises `BitDustError` ``too-close`` where a candidate's network has its share of n places already.
 
         Places are those of the family and those for which somebody is ``asked``, but for the candidate's own one.
@@ -73,6 +76,7 @@ class Spread:
         others = self._others(position, asked) - {candidate}
         there = sum(1 for other in others if network_of(self.address(other), private) == mine)
         if there >= most_at_one(n):
+            name = show_name(self._identities, candidate)
             text = (
                 f"{name} is in {mine}, where {there} of your {n} suppliers are already; more would put your files at"
                 f" risk when that network is lost. Suppliers elsewhere are needed, or {ENABLED} false"

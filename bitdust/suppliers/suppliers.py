@@ -1,20 +1,15 @@
 """My suppliers, as lists show them (`suppliers_list`, `suppliers_ping`)."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.peers.ports import Identities, Names
 from bitdust.peers.presence import Presence
-from bitdust.peers.shown import show_contract
+from bitdust.peers.shown import Names, show_contract
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure
-from bitdust.suppliers.family import FamilyPublisher, MyFamily
-from bitdust.suppliers.hiring import Hiring
-from bitdust.wire.errors import BitDustError
-
-Stored = Callable[[], Mapping[bytes, int]]
+from bitdust.suppliers.roster import Roster, SupplierShown
+from bitdust.surroundings import Connected
 
 
 def _notice(departure: Departure | None) -> dict[str, Any] | None:
@@ -22,35 +17,26 @@ def _notice(departure: Departure | None) -> dict[str, Any] | None:
 
 
 class SuppliersView:
-    """I show and ping my suppliers. ``stored`` gives the bytes that lie at each of them, for verbose lists."""
+    """I show and ping my suppliers."""
 
-    def __init__(
-        self,
-        hiring: Hiring,
-        presence: Presence,
-        identities: Identities,
-        book: ContractBook,
-        stored: Stored = dict,
-    ) -> None:
-        self._hiring = hiring
+    def __init__(self, around: Connected, roster: Roster, presence: Presence, book: ContractBook) -> None:
+        self._identities = around.identities
+        self._roster = roster
         self._presence = presence
-        self._identities = identities
         self._book = book
-        self._stored = stored
 
-    def list(self, verbose: bool = False) -> list[dict[str, Any]]:
+    def list(self) -> list[dict[str, Any]]:
         """One entry a place of the family, in order; an empty place has an empty ``idurl``.
 
-        ``notice`` tells why the supplier is to be replaced and until when it answers; ``replaces`` is who had the place
-        before and still holds its pieces.
+        ``notice`` says why the supplier is to be replaced and until when it answers; ``replaces`` is who had the place
+        before and still holds its pieces, ``replacement`` how far the machine has come that sees to it.
         """
-        stored = self._stored() if verbose else {}
-        return [self._entry(shown, stored, verbose) for shown in self._hiring.suppliers()]
+        return [self._entry(shown) for shown in self._roster.suppliers()]
 
-    def _entry(self, shown: Any, stored: Mapping[bytes, int], verbose: bool) -> dict[str, Any]:
-        who: bytes | None = shown.fingerprint
-        names = Names.of(self._identities(who)) if who is not None else Names()
-        entry = {
+    def _entry(self, shown: SupplierShown) -> dict[str, Any]:
+        who = shown.fingerprint
+        names = Names.of(self._identities, who)
+        return {
             "position": shown.position,
             "idurl": names.idurl,
             "global_id": names.global_id,
@@ -62,27 +48,10 @@ class SuppliersView:
             "contract": show_contract(self._book.of(who)) if who is not None else None,
             "address": shown.address or "",
             "notice": _notice(shown.departure),
-            "replaces": Names.of(self._identities(shown.leaving)).global_id if shown.leaving is not None else "",
+            "replaces": Names.of(self._identities, shown.leaving).global_id,
+            "replacement": shown.replacement,
         }
-        if verbose:
-            entry["used"] = stored.get(who, 0) if who is not None else 0
-        return entry
 
     def ping(self) -> "Deferred[int]":
         """Ping all of them; fires with how many answered."""
-        return self._presence.ping_all([shown.fingerprint for shown in self._hiring.suppliers() if shown.fingerprint])
-
-    def family(self, family: MyFamily, publisher: FamilyPublisher) -> dict[str, Any]:
-        """My family record as JSON, as `suppliers_list_dht` shows others'. Raises ``not-found``."""
-        current = family.current
-        if current is None:
-            raise BitDustError("not-found", "there is no family yet; it is made when the first supplier is hired")
-        names = [Names.of(self._identities(who)).idurl if who is not None else "" for who in current.suppliers]
-        return {
-            "customer_idurl": Names.of(self._identities(current.customer)).idurl,
-            "suppliers": names,
-            "ecc_map": current.ecc_map,
-            "revision": current.revision,
-            "timestamp": current.time,
-            "known_by": publisher.known_by,
-        }
+        return self._presence.ping_all([shown.fingerprint for shown in self._roster.suppliers() if shown.fingerprint])

@@ -1,0 +1,81 @@
+"""Changes of my family: each is one revision of the record, and every place that changes is reported."""
+
+from collections.abc import Collection
+
+from bitdust.events import Events
+from bitdust.peers.shown import show_idurl
+from bitdust.suppliers.family import MyFamily
+from bitdust.surroundings import Surroundings
+from bitdust.wire.records import Family
+
+Seat = tuple[bytes | None, str | None]
+"""A supplier and its address, or nobody."""
+VACANT: Seat = (None, None)
+
+
+class Membership:
+    """I write who has which place, and who had it before and still holds its pieces."""
+
+    def __init__(self, around: Surroundings, family: MyFamily) -> None:
+        self._events: Events = around.events
+        self._identities = around.identities
+        self._family = family
+
+    def arrange(self, n: int, without: Collection[bytes]) -> None:
+        """A record of ``n`` places without some suppliers; where ``n`` changes, those who stay move together."""
+        seats = self._seats_without(without)
+        if len(seats) == n:
+            self._write(seats, self._former())
+            return
+        stay = [seat for seat in seats if seat != VACANT]
+        self._write((stay + [VACANT] * n)[:n], [])
+
+    def remove(self, suppliers: Collection[bytes]) -> None:
+        """Leave the places of these suppliers empty; those of them who had a place before do not stay beside it."""
+        former = [None if who in suppliers else who for who in self._former()]
+        self._write(self._seats_without(suppliers), former)
+
+    def give(self, position: int, supplier: bytes, address: str | None) -> None:
+        """Give a place to a new supplier. Whoever had it first stays beside it."""
+        seats, former = self._seats_without(()), self._former()
+        former[position] = former[position] or seats[position][0]
+        seats[position] = (supplier, address)
+        self._write(seats, former)
+
+    def dismiss_former(self, position: int) -> None:
+        """Whoever had a place before is needed no more."""
+        former = self._former()
+        former[position] = None
+        self._write(self._seats_without(()), former)
+
+    def _seats_without(self, suppliers: Collection[bytes]) -> list[Seat]:
+        family = self._family.current
+        if family is None:
+            return []
+        seats = zip(family.suppliers, family.addresses or [None] * family.n, strict=True)
+        return [VACANT if seat[0] in suppliers else seat for seat in seats]
+
+    def _former(self) -> list[bytes | None]:
+        family = self._family.current
+        return list(family.leaving or [None] * family.n) if family is not None else []
+
+    def _write(self, seats: list[Seat], former: list[bytes | None]) -> None:
+        before = list(self._family.current.suppliers) if self._family.current is not None else []
+        family = self._family.write([who for who, _ in seats], [address for _, address in seats], former)
+        before = (before + [None] * family.n)[: family.n]
+        for position, (old, new) in enumerate(zip(before, family.suppliers, strict=True)):
+            if old != new:
+                self._report(family, position, old, new)
+
+    def _report(self, family: Family, position: int, old: bytes | None, new: bytes | None) -> None:
+        data = {
+            "old_idurl": self._idurl(old),
+            "new_idurl": self._idurl(new),
+            "position": position,
+            "ecc_map": family.ecc_map,
+            "family_snapshot": [self._idurl(who) for who in family.suppliers],
+        }
+        self._events.send("supplier-modified", data)
+
+    def _idurl(self, supplier: bytes | None) -> str | None:
+        return show_idurl(self._identities, supplier) if supplier is not None else None

@@ -1,0 +1,122 @@
+"""Bringing my family record to the DHT and to every supplier in it.
+
+Whoever holds an older record gets the newest one when it is next connected. A supplier that holds a newer one, or
+another one of the same revision, got it from another device of mine: it is read, and adopted or joined.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.automats.dht_record import DHTRecord
+from bitdust.outcome import outcome
+from bitdust.replication import Replicas, is_safe
+from bitdust.signal import Disconnect
+from bitdust.suppliers.family import MAX_RECORD, MyFamily
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
+
+SEND_SECONDS = 20.0
+ToDHT = Callable[[Family, Signed], "Deferred[Any]"]
+
+
+class FamilyPublication:
+    """I publish each revision from `start` to `stop`; ``to_dht`` stores the signed record."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, family: MyFamily, to_dht: ToDHT) -> None:
+        self._registry = around.registry
+        self._outbox = around.outbox
+        self._family = family
+        self._to_dht = to_dht
+        self._held: dict[bytes, int] = {}
+        self._replicas = Replicas(around.registry, "family", self, around.sessions.connected)
+        self._record: DHTRecord | None = None
+        self._disconnect: Disconnect = lambda: None
+        self.acknowledged = self._replicas.acknowledged
+
+    def start(self) -> None:
+        """Publish what there is, and every change; may follow a `stop`."""
+        if self._record is None:
+            self._record = DHTRecord(self._registry, "family", self)
+            self._disconnect = self._family.changed.connect(self.update)
+            self.update()
+
+    def stop(self) -> None:
+        """Publish nothing any more; what was stored expires by itself."""
+        self._disconnect()
+        self._replicas.stop()
+        if self._record is not None:
+            self._record.send("shutdown")
+            self._record = None
+
+    def update(self) -> None:
+        """The record changed, or a supplier was connected."""
+        if self._record is not None:
+            self._record.send("changed")
+            self._replicas.place_at(self._family.holders)
+
+    @property
+    def known_by(self) -> int:
+        """How many suppliers hold the newest revision."""
+        return sum(1 for supplier in self._held if self.is_held_by(supplier))
+
+    def is_safe(self) -> bool:
+        """Whether so many suppliers hold the newest revision that any k which come back later include one of them."""
+        return is_safe(self._family.current, self.is_held_by)
+
+    # the record that replicas bring to suppliers
+
+    def is_held_by(self, supplier: bytes) -> bool:
+        current = self._family.current
+        return current is not None and self._held.get(supplier, 0) >= current.revision
+
+    def deliver(self, supplier: bytes) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._deliver(supplier))
+
+    async def _deliver(self, supplier: bytes) -> None:
+        family, signed = self._family.current, self._family.signed
+        if family is None or signed is None:
+            return
+        fields = {"space": "family"}
+        await self._outbox.send(supplier, Command.CONTACTS, fields, signed.to_bytes(), deadline=SEND_SECONDS)
+        self._held[supplier] = family.revision
+
+    def compare(self, supplier: bytes, error: BaseException) -> "Deferred[bool]":
+        return Deferred.fromCoroutine(self._compare(supplier))
+
+    async def _compare(self, supplier: bytes) -> bool:
+        asked = self._outbox.send(
+            supplier, Command.RETRIEVE, {"kind": "family"}, deadline=SEND_SECONDS, max_answer=MAX_RECORD
+        )
+        reply = await outcome(asked)
+        if reply.error is not None:
+            return False
+        try:
+            return self._take(Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD))
+        except BitDustError as problem:
+            self.log.warn("a supplier has another family record that cannot be used: {problem}", problem=problem)
+            return False
+
+    def _take(self, found: Signed) -> bool:
+        if self._family.adopt(found):
+            return True
+        joined = self._family.reconcile(found)
+        if joined:
+            self.log.info("another device of mine changed the family at the same time; both changes are joined")
+        return joined
+
+    # the port of dht_record
+
+    def revision(self) -> int:
+        return self._family.current.revision if self._family.current is not None else 0
+
+    def store(self) -> "Deferred[Any]":
+        assert self._family.current is not None and self._family.signed is not None
+        return self._to_dht(self._family.current, self._family.signed)

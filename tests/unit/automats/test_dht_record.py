@@ -1,0 +1,78 @@
+"""Rows of dht_record."""
+
+from bitdust.automats.dht_record import DHTRecord, DHTRecordPort
+from tests.unit.automats.kit import RowTests
+
+
+class DHTRecordTests(RowTests):
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.record(DHTRecordPort, revision=0)
+        self.machine = DHTRecord(self.registry, "family", self.port)
+        self.addCleanup(self.machine.send, "shutdown")
+
+    def store(self, revision: int = 1) -> None:
+        self.port.revision = revision
+        self.drive("changed", None, "STORING", ("store",))
+
+    def test_the_first_revision(self) -> None:
+        """Where there is no record nothing is stored."""
+        self.drive("changed", None, "AT_STARTUP")
+        self.store()
+        self.port.succeed("store")
+        self.asked("STORED")
+
+    def test_a_new_revision(self) -> None:
+        """It is stored at once; a change of anything else is none."""
+        self.store()
+        self.port.succeed("store")
+        self.asked("STORED")
+        self.drive("changed", None, "STORED")
+        self.store(2)
+
+    def test_a_new_revision_meanwhile(self) -> None:
+        """What changed while an older one was being stored is stored after it."""
+        self.store()
+        self.port.revision = 2
+        self.drive("changed", None, "STORING")
+        self.clock.advance(59)
+        self.port.succeed("store")
+        self.asked("STORING", ("store",))
+        self.passes(60, "PAUSED")
+        self.passes(5, "STORING", ("store",))
+
+    def test_refreshed(self) -> None:
+        """Every six hours, long before it ends."""
+        self.store()
+        self.port.succeed("store")
+        self.asked("STORED")
+        self.passes(6 * 3600, "STORING", ("store",))
+        self.port.fail("store")
+        self.asked("PAUSED")
+        self.passes(5, "STORING", ("store",))
+
+    def test_a_failure_is_no_success(self) -> None:
+        """It is tried again after pauses that double up to ten minutes; changes do not hurry it."""
+        self.store()
+        for pause in (5, 10, 20, 40, 80, 160, 320, 600, 600):
+            self.port.fail("store")
+            self.asked("PAUSED")
+            self.drive("changed", None, "PAUSED")
+            self.passes(pause, "STORING", ("store",))
+        self.port.succeed("store")
+        self.asked("STORED")
+        self.store(2)
+        self.port.fail("store")
+        self.asked("PAUSED")
+        self.passes(5, "STORING", ("store",))
+
+    def test_silence(self) -> None:
+        """A store is given up after a minute."""
+        self.store()
+        self.passes(60, "PAUSED")
+        self.assertEqual(self.port.cancelled, {"store": 1})
+
+    def test_end(self) -> None:
+        """Shutdown gives up what is on its way; what was stored expires by itself."""
+        self.store()
+        self.ends("shutdown")
