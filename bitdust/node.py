@@ -87,6 +87,7 @@ class Node:
             storage=rooms.storage,
             suppliers=rooms.suppliers.view,
             hiring=rooms.suppliers.hiring,
+            replacement_requests=rooms.suppliers.requests,
             customers=rooms.customers.view,
             patrol=rooms.customers.patrol,
             retirement=rooms.customers.retirement,

@@ -66,6 +66,10 @@ class Recovery:
         reply = await self._gateway.outbox.send(hint.fingerprint, Command.RETRIEVE, fields, deadline=HINT_SECONDS)
         return bytes(reply.payload)
 
+    def identity_from_dht(self, fingerprint: bytes) -> "Deferred[bytes | None]":
+        """The newest document of a fingerprint, as the hash table has it."""
+        return self._dht.directory.identity_of(fingerprint)
+
     def identity_from_supplier(
         self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey
     ) -> "Deferred[bytes | None]":

@@ -6,6 +6,7 @@ from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
 from bitdust.identity.room import IdentityRoom
+from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
 from bitdust.recovery import KeyFileHints, Recovery
 from bitdust.space import Space
@@ -30,4 +31,5 @@ class Rooms:
     storage: Storage
     space: Space
     recovery: Recovery
+    nodes_lookup: NodesLookup
     key_file_hints: KeyFileHints

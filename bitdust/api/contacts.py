@@ -15,7 +15,7 @@ CUSTOMER = Param(
 )
 SUPPLIER = (
     "{position, idurl, global_id, supplier_state, connected, contact_state, address, reason, contract, notice,"
-    " replaces, used?}"
+    " replaces, replacement}"
 )
 
 
@@ -30,7 +30,7 @@ async def suppliers_list(context: Context, customer_id: str | None, verbose: boo
     """My suppliers by position; an empty place has no IDURL."""
     if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
         raise BitDustError("not-found", "this node knows only its own suppliers; suppliers_list_dht asks the DHT")
-    return listed(context.suppliers.list(verbose))
+    return listed(context.suppliers.list())
 
 
 @method(

@@ -26,6 +26,7 @@ from bitdust.services.driver import Driver
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.hiring import Hiring
+from bitdust.suppliers.requests import ReplacementRequests
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.gateway import Gateway
 from bitdust.world import World
@@ -86,6 +87,7 @@ class Context:
     storage: Storage
     suppliers: SuppliersView
     hiring: Hiring
+    replacement_requests: ReplacementRequests
     customers: Customers
     patrol: Patrol
     retirement: Retirement

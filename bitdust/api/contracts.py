@@ -58,7 +58,7 @@ async def the_supplier(context: Context, position: int | None, supplier_id: str 
     service="employer",
     returns="{supplier, new_supplier}",
     errors=("bad-argument", "not-found", "exists", *NO_PERSON),
-    becomes=[("fire_hire", "restart")],
+    becomes=[("supplier_replacement", "replace")],
 )
 async def supplier_change(
     context: Context, position: int | None, supplier_id: str | None, new_supplier_id: str | None
@@ -68,7 +68,7 @@ async def supplier_change(
     suppliers_list, which shows both."""
     old = await the_supplier(context, position, supplier_id)
     new = await find_person(context, new_supplier_id) if new_supplier_id is not None else None
-    context.hiring.replacing.change(old, new.fingerprint if new is not None else None)
+    context.replacement_requests.replace(old, new.fingerprint if new is not None else None)
     row = next(row for row in context.suppliers.list() if row["fingerprint"] == old.hex())
     name, by = row["global_id"] or old.hex()[:16], new.global_id if new is not None else "a new supplier"
     return ok(

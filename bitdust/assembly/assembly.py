@@ -15,6 +15,7 @@ from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
 from bitdust.identity.room import IdentityRoom
+from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
 from bitdust.recovery import KeyFileHints, Recovery
 from bitdust.rooms import Rooms
@@ -23,7 +24,6 @@ from bitdust.services.service import Service
 from bitdust.space import MeasuredFolders, Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
-from bitdust.suppliers.search import HiringPorts
 from bitdust.surroundings import Connected, Surroundings
 from bitdust.transport.gateway import Gateway
 from bitdust.wiring import check_wires
@@ -59,11 +59,7 @@ class Assembly:
     def _build(self, identity: IdentityRoom, gateway: Gateway, dht: DHTRoom) -> Rooms:
         around, directory = self._connected, dht.directory
         peers = PeersRoom(around, gateway.addresses, directory.put_addresses)
-        self._hiring_ports = HiringPorts(
-            addresses_of=gateway.known_addresses,
-            address_of=lambda who: session.address if (session := gateway.session_with(who)) else None,
-        )
-        suppliers = SuppliersRoom(around, peers.presence, directory.put_family, self._hiring_ports)
+        suppliers = SuppliersRoom(around, peers.presence, directory.put_family)
         self._storing = StorageJoint(around, identity, suppliers, directory, self._device.renew)
         storage = Storage(
             around.world, around.settings, around.events, around.registry, around.me, self._storing, around.budget
@@ -81,6 +77,7 @@ class Assembly:
             storage=storage,
             space=self._space(suppliers, customers, storage),
             recovery=Recovery(around, gateway, dht, identity.registration),
+            nodes_lookup=NodesLookup(dht, identity),
             key_file_hints=KeyFileHints(around, gateway, dht, suppliers.family, storage),
         )
 
@@ -97,14 +94,13 @@ class Assembly:
         )
 
     def _wire(self) -> None:
-        rooms, registration = self.rooms, self.rooms.identity.registration
-        registration.find_in_dht = rooms.dht.directory.identity_of
-        registration.ask_supplier = rooms.recovery.identity_from_supplier
-        registration.seed_hints = rooms.recovery.use_seeds
-        registration.make_hints = rooms.key_file_hints.hints
-        self._hiring_ports.find_family = rooms.recovery.find_family
-        self._hiring_ports.has_data = rooms.storage.has_data
-        self._hiring_ports.moved = rooms.storage.has_moved
+        rooms, identity, suppliers = self.rooms, self.rooms.identity, self.rooms.suppliers
+        identity.registration.sources = rooms.recovery
+        identity.registration.current_hints = rooms.key_file_hints
+        identity.propagation.directory = rooms.dht.directory
+        suppliers.hiring.candidates = rooms.nodes_lookup
+        suppliers.hiring.records = rooms.recovery
+        suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage
         rooms.recovery.services = self.driver
         self._storing.services = self.driver
         self._device.services = self.driver

@@ -26,7 +26,7 @@ class Customers:
         for account in self._store.customers():
             self._presence.watch(account.contract.customer)
             self._renew(account.contract.customer, self._presence.is_online(account.contract.customer))
-        self._disconnect = self._presence.on_change(self._renew)
+        self._disconnect = self._presence.changed.connect(self._renew)
 
     def stop(self) -> None:
         """Follow nobody."""

@@ -16,10 +16,10 @@ from bitdust.wiring import Wire
 INTERVAL = "services/identity-propagate/health-check-interval-seconds"
 
 
-class DocumentStore(Protocol):
+class Directory(Protocol):
     """Where documents are found by fingerprint."""
 
-    def store_identity(self, document: IdentityDocument, /) -> "Deferred[Any]":
+    def put_identity(self, document: IdentityDocument, /) -> "Deferred[Any]":
         """Bring a document to the DHT; fails when no node keeps it."""
 
 
@@ -33,7 +33,7 @@ class Publisher(Protocol):
 class Propagation:
     """I publish my document from `start` to `stop`."""
 
-    dht = Wire(DocumentStore)
+    directory = Wire(Directory)
 
     def __init__(self, registry: Registry, settings: SettingsPort, me: Me, publisher: Publisher) -> None:
         self._registry = registry
@@ -67,7 +67,7 @@ class Propagation:
         return self._me.document.revision if self._me.present else 0
 
     def store(self) -> "Deferred[Any]":
-        return self.dht.store_identity(self._me.document)
+        return self.directory.put_identity(self._me.document)
 
     def push(self) -> "Deferred[str]":
         return self._publisher.publish().addCallback(_why_unknown)

@@ -1,5 +1,6 @@
 """Becoming who one was, from a key file: what `id_restorer` acts on."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -20,6 +21,9 @@ ASK_SECONDS = 15.0
 
 class Sources(Protocol):
     """Where a document may be besides ID servers."""
+
+    def use_seeds(self, seeds: Iterable[str], /) -> None:
+        """Join the DHT by the nodes that the key file names."""
 
     def identity_from_dht(self, fingerprint: bytes, /) -> "Deferred[bytes | None]":
         """The newest document of a fingerprint, as the DHT has it."""

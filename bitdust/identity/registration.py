@@ -1,41 +1,32 @@
 """The beginning of the local identity, new or recovered, and the key file that makes the next recovery possible."""
 
-from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, succeed
+from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.id_registrator import IdRegistrator
 from bitdust.automats.id_restorer import IdRestorer
 from bitdust.automats.kernel import Registry
-from bitdust.crypt.device import DeviceKey
-from bitdust.crypt.keyfile import Hints, KeyFile, SupplierHint
+from bitdust.crypt.keyfile import Hints, KeyFile
 from bitdust.identity.client import NETWORK_ERROR, IdentityClient, Outcome, SettingsPort, parse_servers
 from bitdust.identity.creation import Creation
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import Publication
-from bitdust.identity.recovery import Recovery
+from bitdust.identity.recovery import Recovery, Sources
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL, USER_NAME, BadName
+from bitdust.wiring import Wire
 from bitdust.world import World
 
-FindInDHT = Callable[[bytes], "Deferred[bytes | None]"]
-AskSupplier = Callable[[SupplierHint, IdentityDocument, DeviceKey], "Deferred[bytes | None]"]
 
+class CurrentHints(Protocol):
+    """What a key file that is written now should name."""
 
-@frozen
-class _Sources:
-    registration: "Registration"
-
-    def identity_from_dht(self, fingerprint: bytes) -> "Deferred[bytes | None]":
-        return self.registration.find_in_dht(fingerprint)
-
-    def identity_from_supplier(
-        self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey
-    ) -> "Deferred[bytes | None]":
-        return self.registration.ask_supplier(hint, claim, device)
+    def hints(self) -> Hints:
+        """DHT nodes, suppliers and heads of the catalog, as they are known now."""
 
 
 class Registration:
@@ -45,6 +36,8 @@ class Registration:
     """
 
     log = Logger()
+    sources = Wire(Sources)
+    current_hints = Wire(CurrentHints)
 
     def __init__(
         self, world: World, settings: SettingsPort, registry: Registry, me: Me, client: IdentityClient
@@ -57,10 +50,6 @@ class Registration:
         self._publication = Publication(me, client)
         self._busy = False
         self.hints = Hints()
-        self.find_in_dht: FindInDHT = lambda fingerprint: succeed(None)
-        self.ask_supplier: AskSupplier = lambda hint, claim, device: succeed(None)
-        self.seed_hints: Callable[[Iterable[str]], None] = lambda seeds: None
-        self.make_hints: Callable[[], Hints] = Hints
 
     def create(self, username: str, preferred_servers: list[str]) -> "Deferred[IdentityDocument]":
         """Register a new identity; fails with `BitDustError` bad-name, name-taken, network-connection-error."""
@@ -88,10 +77,10 @@ class Registration:
             key_file = evolve(key_file, idurls=tuple(dict.fromkeys([idurl, *key_file.idurls]))[:6])
         if key_file.damaged_hints:
             self.log.warn("the hints of the key file are damaged: {why}", why=key_file.damaged_hints)
-        self.seed_hints(key_file.hints.seeds)
+        self.sources.use_seeds(key_file.hints.seeds)
         # Services ask for the hints as soon as there is an identity, which is before the machine has come to its end.
         self.hints = key_file.hints
-        recovery = Recovery(self._world, self._me, self._client, _Sources(self), self._publication, key_file)
+        recovery = Recovery(self._world, self._me, self._client, self.sources, self._publication, key_file)
         try:
             await self._run(IdRestorer(self._registry, recovery))
         finally:
@@ -133,5 +122,5 @@ class Registration:
 
     def _key_file(self) -> KeyFile:
         document = self._me.document
-        hints = evolve(self.make_hints(), revision=document.revision)
+        hints = evolve(self.current_hints.hints(), revision=document.revision)
         return KeyFile(document.sources, self._me.master, hints)

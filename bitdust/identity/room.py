@@ -7,6 +7,7 @@ from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
+from bitdust.identity.propagation import Propagation
 from bitdust.identity.registration import Registration
 from bitdust.identity.server import IdentityServer
 from bitdust.world import World
@@ -22,6 +23,7 @@ class IdentityRoom:
         self.home_lock = HomeLock(world, self.me)
         self.server = IdentityServer(world, settings)
         self.registration = Registration(world, settings, registry, self.me, self.client)
+        self.propagation = Propagation(registry, settings, self.me, self.registration)
 
     def load(self) -> None:
         """Read both from the home; raises `BitDustError` that names a damaged file."""

@@ -1,83 +1,57 @@
-"""Being found: my addresses record, kept true and told to the DHT; what `p2p_connector` acts on."""
+"""Being found: my addresses record, kept true and in the DHT; what `p2p_connector` acts on."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.p2p_connector import P2PConnector
 from bitdust.outcome import outcome
+from bitdust.surroundings import Connected
 from bitdust.wire.signed import Signed
 
 
-class AddressBook(Protocol):
-    """The local identity's own addresses."""
-
-    @property
-    def addresses(self) -> list[str]: ...
-
-    def set_addresses(self, addresses: list[str], /) -> object: ...
-
-    def addresses_record(self) -> Signed: ...
-
-
-class ReachGateway(Protocol):
-    """The gateway, as far as being reached goes."""
-
-    def sessions(self) -> Any: ...
-
-    def on_session(self, watcher: Callable[[Any, bool], None], /) -> Callable[[], None]: ...
-
-
 class Reach:
-    """I keep the node findable. ``listening`` gives each ``tcp://host:port`` of mine, ``publish`` tells the DHT."""
+    """I keep the node findable. ``listening`` gives each ``tcp://host:port`` of mine, ``publish`` stores my record."""
+
+    log = Logger()
 
     def __init__(
         self,
-        registry: Registry,
-        me: AddressBook,
-        gateway: ReachGateway,
+        around: Connected,
         listening: Callable[[], list[str]],
         publish: "Callable[[Signed], Deferred[Any]]",
     ) -> None:
-        self._registry = registry
-        self._me = me
-        self._gateway = gateway
+        self._registry = around.registry
+        self._me = around.me
+        self._sessions = around.sessions
         self._listening = listening
         self._publish = publish
-        self._remove: Callable[[], None] | None = None
-        self.last_error = ""
-        self.machine = P2PConnector(registry, self)
+        self._disconnect: Callable[[], None] = lambda: None
+        self.machine = P2PConnector(around.registry, self)
 
     def start(self) -> None:
         """Be found from now on; may follow a `stop`."""
         if self.machine.state == "CLOSED":
             self.machine = P2PConnector(self._registry, self)
-        self._remove = self._gateway.on_session(self._session)
+        self._disconnect = self._sessions.on_session(self._session)
         self.machine.send("start")
 
     def stop(self) -> None:
         """Care no more; records expire by themselves."""
-        if self._remove is not None:
-            self._remove()
-            self._remove = None
+        self._disconnect()
         self.machine.send("shutdown")
 
     def check(self) -> None:
-        """The network changed, or somebody wants to know: look again and tell the DHT anew."""
+        """The network changed, or somebody wants to know: check again, and publish again."""
         self.machine.send("check-synchronize")
-
-    @property
-    def is_reachable(self) -> bool:
-        """True while I listen and the network was told, whether or not anybody has come."""
-        return self.machine.state in ("PROPAGATE", "INCOMMING?", "CONNECTED")
 
     def is_listening(self) -> bool:
         return bool(self._listening())
 
     def has_sessions(self) -> bool:
-        return bool(self._gateway.sessions())
+        return bool(self._sessions.sessions())
 
     def update_addresses(self) -> "Deferred[None]":
         return Deferred.fromCoroutine(self._update())
@@ -91,8 +65,9 @@ class Reach:
         return Deferred.fromCoroutine(self._propagate())
 
     async def _propagate(self) -> None:
-        told = await outcome(self._publish(self._me.addresses_record()))
-        self.last_error = str(told.error) if told.error is not None else ""
+        published = await outcome(self._publish(self._me.addresses_record()))
+        if published.error is not None:
+            self.log.info("my addresses are not in the DHT: {error}", error=published.error)
 
     def _session(self, session: Any, up: bool) -> None:
         self.machine.send("session-up" if up else "session-down")

@@ -17,7 +17,5 @@ class PeersRoom:
     def __init__(
         self, around: Connected, listening: Callable[[], list[str]], publish: "Callable[[Signed], Deferred[Any]]"
     ) -> None:
-        self.presence = Presence(
-            around.registry, around.sessions, around.outbox, around.events, around.identities.get
-        )  # fmt: skip
-        self.reach = Reach(around.registry, around.me, around.sessions, listening, publish)
+        self.presence = Presence(around)
+        self.reach = Reach(around, listening, publish)

@@ -28,10 +28,10 @@ class CustomerService(Service):
         self._row = Row(Command.CANCEL_SERVICE, KIND, fields, 0, Who.SUPPLIER, "service_customer", self._notice)
 
     def start(self) -> None:
-        self._rooms.suppliers.hiring.open()
+        self._rooms.suppliers.open()
         self._rooms.gateway.inbox.add(self._row)
         self._no_supplier = self._rooms.gateway.relations.add(Who.SUPPLIER, self._is_supplier)
-        self._forget = self._rooms.suppliers.family.on_change(self._watch)
+        self._forget = self._rooms.suppliers.family.changed.connect(self._watch)
         self._watch()
         self._on = True
 
@@ -48,7 +48,7 @@ class CustomerService(Service):
 
     def _notice(self, request: Request) -> Answer:
         """A supplier of mine says until when it answers; 0 when it stays."""
-        self._rooms.suppliers.hiring.replacing.heard(request.peer.fingerprint, request.fields["until"])
+        self._rooms.suppliers.requests.receive_notice(request.peer.fingerprint, request.fields["until"])
         return ack()
 
     def stop(self) -> None:
@@ -58,7 +58,7 @@ class CustomerService(Service):
         if self._forget is not None:
             self._forget()
             self._forget = None
-        self._rooms.suppliers.hiring.close()
+        self._rooms.suppliers.close()
 
     def health(self) -> None:
         if not self._on:

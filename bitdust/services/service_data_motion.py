@@ -27,8 +27,8 @@ class DataMotionService(Service):
     async def _start(self) -> None:
         await self._rooms.storage.open()
         self._removers = [
-            self._rooms.peers.presence.on_change(self._came_or_went),
-            self._rooms.suppliers.family.on_change(self._rooms.storage.core.suppliers_changed),
+            self._rooms.peers.presence.changed.connect(self._came_or_went),
+            self._rooms.suppliers.family.changed.connect(self._rooms.storage.core.suppliers_changed),
         ]
         self._rooms.storage.core.suppliers_changed()
 

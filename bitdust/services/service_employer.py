@@ -30,7 +30,7 @@ class EmployerService(Service):
                 self._forget()
                 complete.callback(None)
 
-        self._remove = self._rooms.suppliers.family.on_change(look)
+        self._remove = self._rooms.suppliers.family.changed.connect(look)
         self._rooms.suppliers.hiring.start()
         look()
         return complete

@@ -31,7 +31,7 @@ class MyDataService(Service):
 
     def start(self) -> "Deferred[Any]":
         self._ready = Deferred()
-        self._forget = self._presence.on_change(lambda *_: self._check())
+        self._forget = self._presence.changed.connect(lambda *_: self._check())
         ready = self._ready
         self._check()
         return ready

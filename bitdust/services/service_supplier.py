@@ -4,9 +4,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bitdust.nodes_lookup import SUPPLIERS_LAYER
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
-from bitdust.services.service_nodes_lookup import SUPPLIERS_LAYER
 from bitdust.signal import Disconnect
 from bitdust.wire.table import Row, Who
 

@@ -18,7 +18,7 @@ from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.lost import LostSuppliers
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
-from bitdust.suppliers.search import CANDIDATES, Candidate, Searches
+from bitdust.suppliers.search import CANDIDATES, Candidate, Candidates, Searches
 from bitdust.suppliers.spread import Spread
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Contract, Family
@@ -42,6 +42,7 @@ class FamilyRecords(Protocol):
 class Hiring:
     """I complete my family from `start` to `stop`, while `Connectors` keep hold of it."""
 
+    candidates = Wire(Candidates)
     records = Wire(FamilyRecords)
     pieces = Wire(StoredPieces)
 

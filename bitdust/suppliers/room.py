@@ -1,40 +1,40 @@
-"""The room of my suppliers: the family record, the promises I was given, and who hires and replaces."""
-
-from collections.abc import Callable
-from typing import Any
-
-from twisted.internet.defer import Deferred
+"""The room of my suppliers: the family record, the promises I was given, and who hires, replaces and dismisses."""
 
 from bitdust.peers.presence import Presence
 from bitdust.suppliers.absences import Absences
+from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departures
-from bitdust.suppliers.family import FamilyPublisher, MyFamily
+from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.hiring import Hiring
-from bitdust.suppliers.search import HiringPorts
+from bitdust.suppliers.lost import LostSuppliers
+from bitdust.suppliers.publication import FamilyPublication, ToDHT
+from bitdust.suppliers.replacement import Replacements
+from bitdust.suppliers.requests import ReplacementRequests
+from bitdust.suppliers.roster import Roster
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.surroundings import Connected
-from bitdust.wire.records import Family
-from bitdust.wire.signed import Signed
-
-Publish = Callable[[Family, Signed], "Deferred[Any]"]
 
 
 class SuppliersRoom:
-    """``ports`` is what hiring asks of other rooms."""
+    """``to_dht`` stores my family record."""
 
-    def __init__(self, around: Connected, presence: Presence, publish: Publish, ports: HiringPorts) -> None:
+    def __init__(self, around: Connected, presence: Presence, to_dht: ToDHT) -> None:
         world, metadata = around.world, around.world.home / "metadata"
-        self.family = MyFamily(world, around.me, metadata / "family")
-        self.publisher = FamilyPublisher(world, self.family, around.outbox, publish)
+        self.family = MyFamily(around, metadata / "family")
         self.book = ContractBook(metadata / "contracts")
         self.departures = Departures(metadata / "departures")
         self.absences = Absences(metadata / "absences", world.clock, world.wall)
-        self.hiring = Hiring(
-            world, around.settings, around.events, around.registry, around.me, around.sessions, around.outbox,
-            around.identities.get, self.family, self.publisher, self.book, self.departures, self.absences, ports,
-        )  # fmt: skip
-        self.view = SuppliersView(self.hiring, presence, around.identities.get, self.book)
+        self.publication = FamilyPublication(around, self.family, to_dht)
+        self.connectors = Connectors(around, self.family, self.book)
+        self.replacements = Replacements(around, self.family, self.departures, self.book, self.publication)
+        self.requests = ReplacementRequests(around, self.family, self.departures, self.replacements)
+        lost = LostSuppliers(around, self.family, self.absences, self.departures, self.replacements)
+        self.hiring = Hiring(around, self.family, self.book, self.connectors, self.replacements, lost)
+        self.roster = Roster(around, self.family, self.connectors, self.replacements)
+        self.view = SuppliersView(around, self.roster, presence, self.book)
+        self.connectors.accepted.connect(lambda supplier: self.publication.update())
+        self.connectors.leaving.connect(self.requests.receive_notice)
 
     def load(self) -> None:
         """Read everything from the home; raises `BitDustError` that names a damaged file."""
@@ -42,3 +42,16 @@ class SuppliersRoom:
         self.departures.load()
         self.absences.load()
         self.family.load()
+
+    def open(self) -> None:
+        """Connect the family that is hired already, keep hold of it, and go on with replacements."""
+        self.publication.start()
+        self.connectors.open()
+        self.replacements.start()
+
+    def close(self) -> None:
+        """Hire, connect and move nobody any more; contracts stay."""
+        self.hiring.stop()
+        self.replacements.stop()
+        self.connectors.close()
+        self.publication.stop()

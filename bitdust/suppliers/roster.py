@@ -32,9 +32,7 @@ class SupplierShown:
 class Roster:
     """I know the state of every place."""
 
-    def __init__(
-        self, around: Connected, family: MyFamily, connectors: Connectors, replacements: Replacements
-    ) -> None:
+    def __init__(self, around: Connected, family: MyFamily, connectors: Connectors, replacements: Replacements) -> None:
         self._family = family
         self._connectors = connectors
         self._replacements = replacements

@@ -11,7 +11,6 @@ from bitdust.automats.supplier_finder import SupplierFinder
 from bitdust.outcome import outcome
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wiring import Wire
 
 CANDIDATES = "services/employer/candidates"
 FORGET_REFUSAL = 600.0
@@ -39,6 +38,10 @@ class Candidates(Protocol):
 
 class Employer(Protocol):
     """Who wants suppliers; `bitdust.suppliers.hiring`."""
+
+    @property
+    def candidates(self) -> Candidates:
+        """Where candidates are found."""
 
     def excluded(self) -> frozenset[bytes]:
         """Who cannot be hired."""
@@ -95,8 +98,6 @@ class Search:
 class Searches:
     """I run one `supplier_finder` for every vacancy, and see to it that no two ask the same node."""
 
-    candidates = Wire(Candidates)
-
     def __init__(self, around: Connected, employer: Employer) -> None:
         self.employer = employer
         self._clock = around.world.clock
@@ -108,7 +109,7 @@ class Searches:
         self._reasons: dict[bytes | str, str] = {}
 
     def run(self, positions: list[int]) -> "Deferred[int]":
-        """Search for all these places; fires with how many of them are still vacant. Cancelling it ends the searches."""
+        """Search for all these places; fires with how many of them are still vacant. To cancel it ends the searches."""
         self.stop()
         for position in positions:
             search = Search(self, position)
@@ -166,14 +167,14 @@ class Searches:
         for idurl in candidates_of(self._settings.get(CANDIDATES)):
             if self._refused(idurl):
                 continue
-            found = await outcome(self.candidates.identify(idurl))
+            found = await outcome(self.employer.candidates.identify(idurl))
             if found.error is not None:
                 self.exclude(idurl)
             elif found.value not in self.excluded():
                 search.asked = found.value
                 return Candidate(found.value)
         for _ in range(LOOKUPS):
-            node = await self.candidates.random_supplier(self.excluded())
+            node = await self.employer.candidates.random_supplier(self.excluded())
             if node is None:
                 break
             if node.fingerprint not in self.excluded():

@@ -495,7 +495,7 @@ class PeopleTests(NounCase):
         ]
         self.asked: list[Any] = []
         self.context.suppliers = Anything(list=lambda verbose=False: rows)
-        self.context.hiring = Anything(replacing=Anything(change=lambda old, new: self.asked.append((old, new))))
+        self.context.replacement_requests = Anything(replace=lambda old, new: self.asked.append((old, new)))
 
     def older(self, name: str, **arguments: Any) -> dict[str, Any]:
         row = TABLE.named(name, "2016")

@@ -363,8 +363,7 @@ class ContactTests(NounCase):
             {"fingerprint": "ab" * 32, "global_id": "bob@x", "idurl": "http://x/bob.xml"},
         ]
         self.context.suppliers = Anything(list=lambda verbose=False: rows)
-        replacing = Anything(change=lambda old, new: asked.append((old, new)))
-        self.context.hiring = Anything(replacing=replacing)
+        self.context.replacement_requests = Anything(replace=lambda old, new: asked.append((old, new)))
         for given in ({"position": 1}, {"supplier_id": "bob@x"}, {"id": "http://x/bob.xml"}, {"supplier_id": "1"}):
             self.assertEqual(self.result("supplier_change", **given), {"supplier": "bob@x", "new_supplier": None})
         found = self.result("supplier_change", position="1", new_idurl="bob@id.example")

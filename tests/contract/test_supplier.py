@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import TestCase
 
 from bitdust.automats.kernel import Registry
@@ -20,17 +20,14 @@ from bitdust.events import Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.peers.ports import Candidate
-from bitdust.suppliers.absences import Absences
-from bitdust.suppliers.contracts import ContractBook
-from bitdust.suppliers.departures import Departures
-from bitdust.suppliers.family import FamilyPublisher, MyFamily
-from bitdust.suppliers.hiring import Hiring
-from bitdust.suppliers.search import HiringPorts
+from bitdust.peers.presence import Presence
+from bitdust.suppliers.room import SuppliersRoom
+from bitdust.suppliers.search import Candidate
 from bitdust.surroundings import Connected, Surroundings
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.outbox import PeerFailed
 from bitdust.wire.encoding import decode
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, Scheme
@@ -112,36 +109,36 @@ class CustomerHost(Host):
     """A node that hires."""
 
     def hire_from(self, suppliers: list[Host]) -> None:
-        home = self.world.home / "metadata"
-        self.family = MyFamily(self.world, self.me, home / "family")
-        self.book = ContractBook(home / "contracts")
-        outbox = self.gateway.outbox
-        publisher = FamilyPublisher(self.world, self.family, outbox, lambda family, signed: succeed(None))
+        self.free = suppliers
+        around = Connected(
+            self.world, self.settings, self.events, self.registry, None, self.me, self.cache, self.gateway,
+            self.gateway.outbox,
+        )  # fmt: skip
+        self.room = room = SuppliersRoom(around, Presence(around), lambda family, signed: succeed(None))
+        self.family, self.book, self.hiring = room.family, room.book, room.hiring
+        room.hiring.candidates = room.hiring.records = self
+        room.hiring.pieces = room.replacements.pieces = self
+        room.open()
+        room.hiring.start()
 
-        def random_supplier(exclude):
-            free = [one for one in suppliers if one.fingerprint not in exclude]
-            return succeed(Candidate(free[0].fingerprint, tuple(free[0].me.addresses)) if free else None)
+    def random_supplier(self, exclude):
+        free = [one for one in self.free if one.fingerprint not in exclude]
+        return succeed(Candidate(free[0].fingerprint, tuple(free[0].me.addresses)) if free else None)
 
-        self.hiring = Hiring(
-            self.world,
-            self.settings,
-            self.events,
-            self.registry,
-            self.me,
-            self.gateway,
-            outbox,
-            self.cache.get,
-            self.family,
-            publisher,
-            self.book,
-            Departures(home / "departures"),
-            Absences(home / "absences", self.world.clock, self.world.wall),
-            HiringPorts(random_supplier, addresses_of=self.gateway.known_addresses),
-        )
-        self.hiring.start()
+    def identify(self, idurl):
+        return fail(BitDustError("not-found", idurl))
+
+    def find_family(self):
+        return succeed([])
+
+    def has_data(self) -> bool:
+        return False
+
+    def has_moved(self, position, supplier) -> bool:
+        return True
 
     async def stop(self) -> None:
-        self.hiring.close()
+        self.room.close()
         await super().stop()
 
 
@@ -230,10 +227,10 @@ class SupplierContractTests(TestCase):
         supplier = self.suppliers[0]
         before = self.customer.book.of(supplier.fingerprint)
         await supplier.gateway.stop()
-        await self.until(lambda: self.customer.hiring.connected() == 1)
+        await self.until(lambda: len(self.customer.room.connectors.connected()) == 1)
         await supplier.listen()
         self.customer.gateway.add_resolver(lambda fingerprint: succeed(supplier.me.addresses))
-        await self.until(lambda: self.customer.hiring.connected() == 2)
+        await self.until(lambda: len(self.customer.room.connectors.connected()) == 2)
         self.assertEqual(self.customer.book.of(supplier.fingerprint).contract, before.contract)
 
     def test_a_stranger_is_refused(self) -> "Deferred[None]":

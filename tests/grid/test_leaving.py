@@ -43,7 +43,7 @@ class ReplacingTests(LeavingCase):
         old, fresh = self.by_place(alice, 1), self.suppliers[4]
         before = self.kept_at(old, alice)
         self.assertGreater(before, 900_000)
-        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, None)
+        alice.rooms.suppliers.requests.replace(old.fingerprint, None)
         self.grid.until(lambda: self.by_place(alice, 1) is fresh, 60, "the new supplier")
         self.assertEqual(self.kept_at(old, alice), before)
         self.grid.until(lambda: self.moved(alice, old), 300, "the move")
@@ -91,7 +91,7 @@ class ReplacingTests(LeavingCase):
         self.add_suppliers(1)
         old, fresh = self.by_place(alice, 2), self.suppliers[4]
         before = self.kept_at(old, alice)
-        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, fresh.fingerprint)
+        alice.rooms.suppliers.requests.replace(old.fingerprint, fresh.fingerprint)
         self.grid.until(lambda: self.kept_at(fresh, alice) > 0, 120, "the first piece")
         self.assertLess(self.kept_at(fresh, alice), before)
         alice = self.restart(alice)
@@ -114,7 +114,7 @@ class ReplacingTests(LeavingCase):
         self.add_suppliers(1)
         old, fresh = self.by_place(alice, 0), self.suppliers[2]
         before = self.kept_at(old, alice)
-        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, None)
+        alice.rooms.suppliers.requests.replace(old.fingerprint, None)
         self.grid.until(lambda: self.moved(alice, old), 120, "the move")
         pieces = fresh.rooms.customers.store.holdings(alice.fingerprint)[0]
         self.assertGreater(pieces, AT_A_TIME)
@@ -133,7 +133,7 @@ class ReplacingTests(LeavingCase):
         self.add_suppliers(1)
         self.grid.run(5)
         old, fresh = self.by_place(alice, 3), self.suppliers[4]
-        alice.rooms.suppliers.hiring.replacing.change(old.fingerprint, None)
+        alice.rooms.suppliers.requests.replace(old.fingerprint, None)
         self.grid.until(lambda: self.by_place(alice, 3) is fresh, 60, "the new supplier")
         self.grid.run(1)
         self.assertEqual(self.kept_at(fresh, alice), 0)

@@ -5,82 +5,25 @@ from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
+from twisted.internet.defer import fail, succeed
 from twisted.trial.unittest import TestCase
 
 from bitdust.automats.customers_rejector import CustomersRejector
-from bitdust.automats.kernel import Registry
 from bitdust.automats.local_tester import LocalTester
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, FamilyInDHT
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.scrubber import Scrubber
-from bitdust.peers.reach import Reach
 from bitdust.peers.relations import Relations
 from bitdust.space import MeasuredFolders, Space, folder_size, percent
-from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.inbox import Inbox
 from bitdust.wire.packet import Command
 from bitdust.wire.sizes import in_words
 from bitdust.wire.table import Answer, Who
-from tests.unit.contacts_kit import GB, Town
+from tests.unit.family_kit import GB, Town
 from tests.unit.supplier_kit import DAY, MIB, START, Pack, Person, Shop, files, now
 
 ALICE, BOB = Person("alice"), Person("bob")
-
-
-class PresenceTests(TestCase):
-    def setUp(self) -> None:
-        self.town = Town(Path(self.mktemp()))
-        self.presence = self.town.presence
-        self.presence.start()
-        self.peer = self.town.supplier(0)
-        self.addCleanup(self.town.registry.shutdown)
-        self.addCleanup(self.town.stop)
-
-    def test_presence_follows_sessions(self) -> None:
-        """A session makes a contact online, its end offline, each told once by an event; strangers are not followed."""
-        self.presence.watch(self.peer.fingerprint)
-        self.town.connect(self.peer.fingerprint)
-        self.assertEqual(self.presence.state(self.peer.fingerprint), "CONNECTED")
-        self.town.cut(self.peer.fingerprint)
-        self.assertFalse(self.presence.is_online(self.peer.fingerprint))
-        self.town.connect(self.town.supplier(1).fingerprint)
-        self.assertEqual(self.town.events.names(), ["node-connected", "node-disconnected"])
-        self.assertEqual(self.town.events.sent[0][1]["global_id"], "supplier-0@id.example")
-
-    def test_without_events_nothing_happens(self) -> None:
-        """Nothing is polled: an hour passes and no packet is sent."""
-        self.presence.watch(self.peer.fingerprint)
-        self.town.clock.pump([60] * 60)
-        self.assertEqual(self.town.sent, [])
-
-    def test_a_ping_finds_out(self) -> None:
-        """A ping dials, and says whether the peer is there."""
-        self.assertTrue(self.successResultOf(self.presence.ping(self.peer.fingerprint)))
-        self.assertTrue(self.presence.is_online(self.peer.fingerprint))
-        gone = self.town.supplier(1)
-        gone.up = False
-        self.assertFalse(self.successResultOf(self.presence.ping(gone.fingerprint)))
-        self.assertEqual(self.presence.state(gone.fingerprint), "OFFLINE")
-
-    def test_a_ping_ends_even_when_nobody_answers(self) -> None:
-        """A silent peer is PING? for 20 seconds; then its standing session is believed."""
-        self.peer.mood = "silent"
-        self.town.connect(self.peer.fingerprint)
-        pinged = self.presence.ping(self.peer.fingerprint)
-        self.assertEqual(self.presence.state(self.peer.fingerprint), "PING?")
-        self.assertTrue(self.presence.is_online(self.peer.fingerprint))
-        self.town.clock.advance(20)
-        self.assertTrue(self.successResultOf(pinged))
-
-    def test_pinging_all_counts(self) -> None:
-        """`ping_all` tells how many are there; nobody to ping is zero."""
-        self.town.supplier(1).up = False
-        asked = [self.town.supplier(number).fingerprint for number in range(3)]
-        self.assertEqual(self.successResultOf(self.presence.ping_all(asked)), 2)
-        self.assertEqual(self.successResultOf(self.presence.ping_all([])), 0)
 
 
 class ShopCase(TestCase):
@@ -275,98 +218,11 @@ class PatrolTests(ShopCase):
         self.assertEqual((scrubber.tested, machine.state), (5, "PAUSED"))
 
 
-class ReachTests(TestCase):
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.registry = Registry(self.clock)
-        self.addCleanup(self.registry.shutdown)
-        self.addresses: list[str] = []
-        self.published: list = []
-        self.listening = ["tcp://127.0.0.1:1"]
-        self.peers: list = []
-        self.answer = lambda: succeed(None)
-        self.reach = Reach(self.registry, self, self, lambda: self.listening, self.publish)
-        self.addCleanup(self.reach.stop)
-
-    def set_addresses(self, addresses) -> None:
-        self.addresses = addresses
-
-    def addresses_record(self):
-        return list(self.addresses)
-
-    def publish(self, record):
-        self.published.append(record)
-        return self.answer()
-
-    def sessions(self):
-        return self.peers
-
-    def on_session(self, watcher):
-        self.watcher = watcher
-        return lambda: None
-
-    def test_where_i_listen_is_told(self) -> None:
-        """What the node listens on goes into its record and to the DHT; then it waits for somebody to come."""
-        self.reach.start()
-        self.assertEqual(self.published, [["tcp://127.0.0.1:1"]])
-        self.assertEqual(self.reach.machine.state, "INCOMMING?")
-        self.assertTrue(self.reach.is_reachable)
-        self.peers.append("somebody")
-        self.watcher(None, True)
-        self.assertEqual(self.reach.machine.state, "CONNECTED")
-        self.peers.clear()
-        self.watcher(None, False)
-        self.assertEqual(self.reach.machine.state, "INCOMMING?")
-
-    def test_a_node_that_does_not_listen_is_not_reachable(self) -> None:
-        """Without a listening transport nothing is told; when one appears the node finds out by itself."""
-        self.listening = []
-        self.reach.start()
-        self.assertEqual((self.reach.machine.state, self.published), ("DISCONNECTED", []))
-        self.listening = ["tcp://127.0.0.1:2"]
-        self.clock.advance(20)
-        self.assertEqual(self.published, [["tcp://127.0.0.1:2"]])
-
-    def test_a_silent_dht_holds_up_nothing(self) -> None:
-        """When the DHT does not answer the node goes on, and tells it again later."""
-        self.answer = Deferred
-        self.reach.start()
-        self.clock.advance(20)
-        self.assertEqual(self.reach.machine.state, "INCOMMING?")
-        self.answer = lambda: fail(RuntimeError("no nodes"))
-        self.clock.advance(300)
-        self.assertEqual((len(self.published), self.reach.last_error), (2, "no nodes"))
-
-    def test_a_new_address_is_told_at_once(self) -> None:
-        """`check` looks again and publishes what changed."""
-        self.reach.start()
-        self.listening = ["tcp://127.0.0.1:9"]
-        self.reach.check()
-        self.assertEqual(self.published[-1], ["tcp://127.0.0.1:9"])
-
-
 class ListTests(TestCase):
     def setUp(self) -> None:
         self.town = Town(Path(self.mktemp()))
         self.addCleanup(self.town.registry.shutdown)
         self.addCleanup(self.town.stop)
-
-    def test_suppliers_as_existing_clients_read_them(self) -> None:
-        """In order of places: idurl, global id, both states CONNECTED, the contract; empty places are shown as such."""
-        self.town.presence.start()
-        self.town.supplier(5).up = self.town.supplier(4).up = self.town.supplier(3).up = False
-        self.town.hiring.start()
-        view = SuppliersView(self.town.hiring, self.town.presence, self.town.document_of, self.town.book, dict)
-        rows = view.list(verbose=True)
-        self.assertEqual([row["position"] for row in rows], [0, 1, 2, 3])
-        self.assertEqual([row["supplier_state"] for row in rows], ["CONNECTED"] * 3 + ["NO_SUPPLIER"])
-        self.assertEqual([row["contact_state"] for row in rows], ["CONNECTED"] * 3 + ["OFFLINE"])
-        self.assertEqual(rows[0]["idurl"], "http://id.example/supplier-0.xml")
-        self.assertEqual(rows[0]["contract"]["room"], 2 * GB)
-        self.assertEqual((rows[3]["idurl"], rows[3]["contract"]), ("", None))
-        self.assertEqual(self.successResultOf(view.ping()), 3)
-        family = view.family(self.town.family, self.town.publisher)
-        self.assertEqual((family["ecc_map"], family["suppliers"][3]), ("ecc/4x4", ""))
 
     def test_customers_are_renewed_by_being_heard(self) -> None:
         """A customer that connects has its term begin anew, and is listed with its contract."""

@@ -10,7 +10,7 @@ from bitdust.suppliers.search import candidates_of
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract, Family
-from tests.unit.contacts_kit import GB, Me, Supplier, Town
+from tests.unit.family_kit import GB, Me, Supplier, Town
 from tests.unit.supplier_kit import START, FakeDevice, Person
 
 NUMBER = "services/customer/suppliers-number"
@@ -29,7 +29,7 @@ class TownCase(TestCase):
         self.assertEqual(self.town.clock.getDelayedCalls(), [])
 
     def start(self) -> None:
-        self.town.hiring.start()
+        self.town.start()
         self.town.clock.advance(0)
 
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
@@ -47,7 +47,7 @@ class HiringTests(TownCase):
         self.start()
         self.assertEqual(self.names(), [f"supplier-{number}" for number in range(4)])
         self.assertTrue(all(self.town.me.fingerprint in asked for asked in self.town.asked_dht))
-        self.assertEqual([shown.state for shown in self.town.hiring.suppliers()], ["CONNECTED"] * 4)
+        self.assertEqual([shown.state for shown in self.town.shown()], ["CONNECTED"] * 4)
         self.assertEqual(self.town.hiring.machine.state, "READY")
         self.assertIn("my-suppliers-all-hired", self.town.events.names())
 
@@ -59,7 +59,7 @@ class HiringTests(TownCase):
         self.assertEqual(self.town.in_dht[-1].revision, current.revision)
         held = [self.town.suppliers[who].family.revision for who in current.suppliers]
         self.assertEqual(held, [current.revision] * 4)
-        self.assertEqual(self.town.publisher.known_by, 4)
+        self.assertEqual(self.town.publication.known_by, 4)
 
     def test_each_is_asked_for_its_share(self) -> None:
         """With k = 2 of 4 each supplier is asked for half of what I need, for its own place."""
@@ -141,7 +141,7 @@ class HiringTests(TownCase):
         self.assertIn("supplier-1", self.town.hiring.reason)
         self.town.supplier(1).up = True
         self.pass_time(700)
-        self.assertEqual([shown.state for shown in self.town.hiring.suppliers()], ["CONNECTED"] * 4)
+        self.assertEqual([shown.state for shown in self.town.shown()], ["CONNECTED"] * 4)
 
     def test_nobody_is_replaced_where_that_is_switched_off(self) -> None:
         """With replace-critically-offline-enabled off a supplier that cannot be reached keeps its place."""
@@ -154,7 +154,6 @@ class HiringTests(TownCase):
     def test_nobody_is_dismissed_while_i_am_off_the_network(self) -> None:
         """When nobody at all can be reached, it is I who am away."""
         self.start()
-        self.town.hiring.ports.network_up = lambda: False
         for supplier in self.town.suppliers.values():
             self.town.kill(supplier)
         before = self.names()
@@ -224,7 +223,7 @@ class SizeTests(TownCase):
         self.pass_time(1)
         rooms = [self.town.book.of(self.town.supplier(number).fingerprint).room for number in range(4)]
         self.assertEqual(rooms, [2 * GB, 4 * GB, 4 * GB, 4 * GB])
-        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.online(), 4)
 
 
 class RestartTests(TownCase):
@@ -239,7 +238,7 @@ class RestartTests(TownCase):
         self.start()
         self.assertEqual(self.town.family.current, before)
         self.assertEqual([supplier.requests for supplier in self.town.suppliers.values()], [2, 2, 2, 2, 0, 0])
-        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.online(), 4)
 
     def test_contracts_of_nobody_are_ended(self) -> None:
         """A contract that a crash left without a place in the family is cancelled at the next start."""
@@ -248,7 +247,7 @@ class RestartTests(TownCase):
         family = self.town.family.current
         self.town.family.write([*family.suppliers[:3], None], [None] * 4)
         self.town.living()
-        self.town.hiring.ports.random_supplier = lambda exclude: succeed(None)
+        self.town.random_supplier = lambda exclude: succeed(None)
         orphan = self.town.supplier(3)
         self.start()
         self.assertEqual(orphan.cancelled, 1)
@@ -258,13 +257,13 @@ class RestartTests(TownCase):
         self.start()
         known = self.town.family.signed
         self.town.stop()
-        (self.town.folder / "family").unlink()
+        (self.town.folder / "metadata" / "family").unlink()
         self.town.living()
         self.assertIsNone(self.town.family.current)
-        self.town.hiring.ports.find_family = lambda: succeed([known])
+        self.town.found = [known]
         self.start()
         self.assertEqual(self.town.family.signed, known)
-        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.online(), 4)
 
     def test_an_inherited_family_is_kept_as_it_is(self) -> None:
         """A recovered node with default settings takes the size of its family, and dismisses nobody before it knows."""
@@ -272,11 +271,11 @@ class RestartTests(TownCase):
         self.start()
         known = self.town.family.signed
         self.town.stop()
-        (self.town.folder / "family").unlink()
+        (self.town.folder / "metadata" / "family").unlink()
         self.town.settings.values[NUMBER] = 4
         self.town.kill(self.town.supplier(0))
         self.town.living()
-        self.town.hiring.ports.find_family = lambda: succeed([known])
+        self.town.found = [known]
         self.start()
         self.pass_time(300)
         self.assertEqual(self.names(), ["supplier-0", "supplier-1", "supplier-2"])
@@ -295,22 +294,22 @@ class RestartTests(TownCase):
         self.start()
         self.town.stop()
         for supplier in self.town.book.suppliers():
-            (self.town.folder / "contracts" / supplier.hex()).unlink()
+            (self.town.folder / "metadata" / "contracts" / supplier.hex()).unlink()
             self.town.suppliers[supplier].mood = "stingy"
         self.town.living()
         self.start()
-        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.online(), 4)
         self.assertEqual(self.town.book.of(self.town.supplier(0).fingerprint).room, GB)
 
     def test_stopping_to_hire_keeps_the_family_connected(self) -> None:
         """The employer may stop and start again; connectors belong to the customer's service and stay."""
         self.start()
         self.town.hiring.stop()
-        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.online(), 4)
         self.town.kill(self.town.supplier(0))
         self.town.supplier(0).up = True
         self.pass_time(10)
-        self.assertEqual(self.town.hiring.connected(), 4)
+        self.assertEqual(self.town.online(), 4)
         self.town.hiring.start()
         self.pass_time(1)
         self.assertEqual(self.town.hiring.machine.state, "READY")
@@ -321,12 +320,12 @@ class RestartTests(TownCase):
         self.start()
         supplier = self.town.supplier(2)
         self.town.kill(supplier)
-        shown = self.town.hiring.suppliers()[2]
+        shown = self.town.shown()[2]
         self.assertEqual(shown.state, "DISCONNECTED")
         self.pass_time(20)
         supplier.up = True
         self.pass_time(40)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+        self.assertEqual(self.town.shown()[2].state, "CONNECTED")
 
     def test_a_supplier_that_is_starting_has_not_refused(self) -> None:
         """A supplier listens before its services have started; it is asked again after seconds, not after an hour."""
@@ -335,10 +334,10 @@ class RestartTests(TownCase):
         self.town.kill(supplier)
         supplier.up, supplier.mood = True, "starting"
         self.pass_time(10)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "DISCONNECTED")
+        self.assertEqual(self.town.shown()[2].state, "DISCONNECTED")
         supplier.mood = "kind"
         self.pass_time(30)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+        self.assertEqual(self.town.shown()[2].state, "CONNECTED")
 
     def test_a_supplier_that_refused_is_asked_when_it_comes(self) -> None:
         """With data placed it keeps its place, is asked every hour, and at once when it comes by itself."""
@@ -348,19 +347,19 @@ class RestartTests(TownCase):
         self.town.cut(supplier.fingerprint)
         supplier.mood = "full"
         self.pass_time(10)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "NO_SERVICE")
+        self.assertEqual(self.town.shown()[2].state, "NO_SERVICE")
         requests, supplier.mood = supplier.requests, "kind"
         self.pass_time(3000, 10)
         self.assertEqual(supplier.requests, requests)
         self.pass_time(600, 10)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+        self.assertEqual(self.town.shown()[2].state, "CONNECTED")
         self.town.cut(supplier.fingerprint)
         supplier.mood = "full"
         self.pass_time(10)
         supplier.mood = "kind"
         self.town.cut(supplier.fingerprint)
         self.town.connect(supplier.fingerprint)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+        self.assertEqual(self.town.shown()[2].state, "CONNECTED")
 
     def test_a_supplier_that_dials_me_is_connected_at_once(self) -> None:
         """When the supplier comes by itself nobody waits for the pause."""
@@ -370,7 +369,24 @@ class RestartTests(TownCase):
         self.pass_time(30)
         supplier.up = True
         self.town.connect(supplier.fingerprint)
-        self.assertEqual(self.town.hiring.suppliers()[2].state, "CONNECTED")
+        self.assertEqual(self.town.shown()[2].state, "CONNECTED")
+
+
+class ListTests(TownCase):
+    def test_suppliers_as_existing_clients_read_them(self) -> None:
+        """In order of places: idurl, global id, both states CONNECTED, the contract; empty places are shown as such."""
+        self.town.presence.start()
+        self.town.supplier(5).up = self.town.supplier(4).up = self.town.supplier(3).up = False
+        self.town.start()
+        view = self.town.room.view
+        rows = view.list()
+        self.assertEqual([row["position"] for row in rows], [0, 1, 2, 3])
+        self.assertEqual([row["supplier_state"] for row in rows], ["CONNECTED"] * 3 + ["NO_SUPPLIER"])
+        self.assertEqual([row["contact_state"] for row in rows], ["CONNECTED"] * 3 + ["OFFLINE"])
+        self.assertEqual(rows[0]["idurl"], "http://id.example/supplier-0.xml")
+        self.assertEqual(rows[0]["contract"]["room"], 2 * GB)
+        self.assertEqual((rows[3]["idurl"], rows[3]["contract"]), ("", None))
+        self.assertEqual(self.successResultOf(view.ping()), 3)
 
 
 class ContractTests(TestCase):
@@ -419,9 +435,9 @@ class ContractTests(TestCase):
 class FamilyTests(TownCase):
     def test_a_revision_is_saved_before_anybody_hears(self) -> None:
         """When a watcher of the record runs, the file holds that revision already."""
-        path = self.town.folder / "family"
+        path = self.town.folder / "metadata" / "family"
         seen: list[tuple[int, bytes]] = []
-        self.town.family.on_change(lambda: seen.append((self.town.family.current.revision, path.read_bytes())))
+        self.town.family.changed.connect(lambda: seen.append((self.town.family.current.revision, path.read_bytes())))
         self.town.family.write([None, None], [None, None])
         self.town.family.write([bytes(32), None], [None, None])
         self.assertEqual([revision for revision, _ in seen], [1, 2])
@@ -466,8 +482,8 @@ class FamilyTests(TownCase):
         current = self.town.family.current
         newer = Family(**{**{name: getattr(current, name) for name in Family.FIELDS}, "revision": 50})
         supplier.family, supplier.family_signed = newer, self.town.me.sign(newer.KIND, newer.to_body())
-        self.town.publisher._known.clear()
-        self.town.publisher.tell(supplier.fingerprint)
+        self.town.publication._held.clear()
+        self.town.publication.update()
         self.assertEqual(self.town.family.current.revision, 50)
 
     def test_the_dht_is_tried_until_it_takes_the_record(self) -> None:
@@ -490,7 +506,6 @@ class FamilyTests(TownCase):
         self.town.kill(supplier)
         family = self.town.family.current
         self.town.family.write(family.suppliers, [None] * 4)
-        self.town.hiring.publish()
         self.assertLess(supplier.family.revision, self.town.family.current.revision)
         supplier.up = True
         self.pass_time(30)
@@ -498,7 +513,7 @@ class FamilyTests(TownCase):
 
     def test_a_damaged_file_is_told_and_left(self) -> None:
         """A family file that cannot be read raises with advice and is not replaced."""
-        path = self.town.folder / "family"
+        path = self.town.folder / "metadata" / "family"
         path.write_bytes(b"damaged")
         error = self.assertRaises(BitDustError, self.town.family.load)
         self.assertEqual(error.code, "damaged-family")

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from attrs import evolve
@@ -10,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
-from bitdust.crypt.keyfile import KeyFile, is_locked, lock_key
+from bitdust.crypt.keyfile import Hints, KeyFile, is_locked, lock_key
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import home_lock as lock_module
 from bitdust.identity import me as me_module
@@ -176,6 +177,7 @@ class LockTests(LockCase):
         """The key file that erasing puts aside guards the key as the home did: the same passphrase opens it."""
         me, lock = self.again()
         registration = Registration(self.world, None, Registry(self.clock), me, None)
+        registration.current_hints = SimpleNamespace(hints=Hints)
         self.assertFalse(is_locked(registration.kept_backup()))
         self.do(lock.lock(WORD))
         text = registration.kept_backup()

@@ -24,14 +24,14 @@ class PropagationTests(MeCase):
         self.registry = Registry(self.clock)
         settings = SimpleNamespace(get={INTERVAL: 300}.__getitem__)
         self.propagation = Propagation(self.registry, settings, self.me, Publication(self.me, self.client))
-        self.propagation.dht = self
+        self.propagation.directory = self
         self.addCleanup(self.end)
 
     def end(self) -> None:
         self.propagation.stop()
         self.assertEqual((len(self.registry), self.clock.getDelayedCalls()), (0, []))
 
-    def store_identity(self, document: IdentityDocument):
+    def put_identity(self, document: IdentityDocument):
         if self.dht_error is not None:
             return fail(self.dht_error)
         self.stored.append(document)
@@ -94,7 +94,7 @@ class PropagationTests(MeCase):
     def test_a_stop_in_the_middle(self) -> None:
         """What is on its way is given up, and whoever waits for the first round hears of the stop."""
         cancelled: list[Deferred[None]] = []
-        self.store_identity = lambda document: Deferred(cancelled.append)
+        self.put_identity = lambda document: Deferred(cancelled.append)
         first = self.propagation.start()
         self.assertNoResult(first)
         self.propagation.stop()

@@ -4,16 +4,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from twisted.internet.defer import fail, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
-from bitdust.suppliers.family import FamilyPublisher, MyFamily
+from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_merge import merged
+from bitdust.suppliers.publication import FamilyPublication
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
-from tests.unit.contacts_kit import Me, Reply
+from tests.unit.family_kit import Me
+from tests.unit.kit import Reply
 from tests.unit.supplier_kit import START, FakeDevice
 
 OWNER = Me("customer").fingerprint
@@ -80,52 +84,62 @@ class Town:
 
     def __init__(self) -> None:
         self.keepers = {who: Keeper() for who in (A, B, C, D, Y, Z)}
+        self.reachable: set[bytes] = set()
+
+    def connected(self, who: bytes) -> bool:
+        return who in self.reachable
 
     def send(self, to, command, fields, payload=None, **options):
         return self.keepers[to].send(to, command, fields, payload, **options)
 
 
 class DevicesTests(SynchronousTestCase):
-    def device(self, name: bytes) -> tuple[MyFamily, FamilyPublisher]:
+    def device(self, name: bytes) -> tuple[MyFamily, FamilyPublication]:
         me = Me("customer")
         me.device = DeviceKey.from_seed(name * 32)
         me.document.devices.update(self.devices)
-        world = SimpleNamespace(wall=lambda: START, clock=None)
+        registry = Registry(self.clock, lambda: START)
+        around = SimpleNamespace(
+            world=SimpleNamespace(wall=lambda: START), me=me, registry=registry, sessions=self.town, outbox=self.town
+        )
         folder = Path(self.mktemp())
         folder.mkdir()
-        family = MyFamily(world, me, folder / "family")
-        return family, FamilyPublisher(world, family, self.town, lambda family, signed: succeed(None))
+        family = MyFamily(around, folder / "family")
+        publication = FamilyPublication(around, family, lambda family, signed: succeed(None))
+        self.addCleanup(lambda: self.assertEqual(len(registry), 0))
+        self.addCleanup(publication.stop)
+        return family, publication
 
     def setUp(self) -> None:
         keys = [DeviceKey.from_seed(name * 32) for name in (b"1", b"2")]
         self.devices = {key.id: FakeDevice(key.public) for key in keys}
+        self.clock = Clock()
+        self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
         self.town = Town()
         self.one, self.other = self.device(b"1"), self.device(b"2")
         first = self.one[0].write([A, B, C, D], [None] * 4)
         self.other[0].adopt(self.one[0].signed)
         self.assertEqual(self.other[0].current, first)
 
-    def tell_all(self) -> None:
-        for _ in range(4):
-            for family, publisher in (self.one, self.other):
-                for who in family.holders:
-                    publisher.tell(who)
-
     def test_both_changes_count(self) -> None:
-        """Each device told half of the suppliers of its own change; in the end all hold the same record of both."""
+        """Each device reached half of the suppliers with its own change; in the end all hold the record of both."""
         self.one[0].write([Y, B, C, D], [None] * 4, [A, None, None, None])
         self.other[0].write([A, B, C, Z], [None] * 4, [None, None, None, D])
-        for (_, publisher), told in ((self.one, (A, B)), (self.other, (C, D))):
-            for who in told:
-                publisher.tell(who)
-        self.tell_all()
+        for (_, publication), reached in ((self.one, (A, B)), (self.other, (C, D))):
+            self.town.reachable = set(reached)
+            publication.start()
+        self.town.reachable = set(self.town.keepers)
+        for _ in range(4):
+            for _, publication in (self.one, self.other):
+                publication.update()
         self.assertEqual(self.one[0].signed, self.other[0].signed)
         current = self.one[0].current
         self.assertEqual((current.suppliers, current.leaving), ([Y, B, C, Z], [A, None, None, D]))
         self.assertEqual({keeper.kept.to_bytes() for keeper in self.town.keepers.values()},
                          {self.one[0].signed.to_bytes()})  # fmt: skip
-        for _, publisher in (self.one, self.other):
-            self.assertTrue(all(publisher.knows(who) for who in current.holders))
+        for _, publication in (self.one, self.other):
+            self.assertTrue(all(publication.is_held_by(who) for who in current.holders))
+            self.assertTrue(publication.is_safe())
 
     def test_a_revoked_device_joins_nothing(self) -> None:
         """What a device wrote under the same revision that is revoked since does not change my record."""

@@ -271,17 +271,27 @@ class CreationTests(RegistrationCase):
 
 
 class RecoveryTests(RegistrationCase):
-    hints = Hints(suppliers=(SupplierHint(b"s" * 32, ("tcp://10.0.0.1:1",)),), seeds=("10.0.0.2:1",))
+    in_file = Hints(suppliers=(SupplierHint(b"s" * 32, ("tcp://10.0.0.1:1",)),), seeds=("10.0.0.2:1",))
 
     def setUp(self) -> None:
         super().setUp()
-        self.text = KeyFile(GOOD.sources, master(), self.hints).write()
+        self.text = KeyFile(GOOD.sources, master(), self.in_file).write()
         self.dht: object = None
         self.supplier: object = None
         self.seeds: list[str] = []
-        self.registration.find_in_dht = lambda fingerprint: self.answer(self.dht)
-        self.registration.ask_supplier = lambda hint, claim, key: self.answer(self.supplier)
-        self.registration.seed_hints = self.seeds.extend
+        self.registration.sources = self.registration.current_hints = self
+
+    def identity_from_dht(self, fingerprint: bytes) -> Deferred:
+        return self.answer(self.dht)
+
+    def identity_from_supplier(self, hint: SupplierHint, claim: IdentityDocument, key: DeviceKey) -> Deferred:
+        return self.answer(self.supplier)
+
+    def use_seeds(self, seeds: tuple[str, ...]) -> None:
+        self.seeds.extend(seeds)
+
+    def hints(self) -> Hints:
+        return Hints(seeds=("10.0.0.9:9",))
 
     def answer(self, found: object) -> Deferred:
         return found if isinstance(found, Deferred) else succeed(found)
@@ -297,7 +307,7 @@ class RecoveryTests(RegistrationCase):
         self.assertEqual(document.revision, 6)
         self.assertEqual((len(document.devices), document.devices[-1].number), (3, 2))
         self.assertEqual(self.me.device_number, 2)
-        self.assertEqual((self.registration.hints.suppliers, self.seeds), (self.hints.suppliers, ["10.0.0.2:1"]))
+        self.assertEqual((self.registration.hints.suppliers, self.seeds), (self.in_file.suppliers, ["10.0.0.2:1"]))
         self.assertEqual(set(self.client.kept.values()), {document})
 
     def test_a_full_list_of_devices(self) -> None:
@@ -349,6 +359,5 @@ class RecoveryTests(RegistrationCase):
         """It has the document's sources and revision, and the hints that are known by then."""
         self.dht = made(3).xml
         self.successResultOf(self.recover())
-        self.registration.make_hints = lambda: Hints(seeds=("10.0.0.9:9",))
         read = KeyFile.read(self.registration.backup(None))
         self.assertEqual((read.hints.seeds, read.hints.revision, read.idurls), (("10.0.0.9:9",), 4, GOOD.sources))

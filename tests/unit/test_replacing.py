@@ -14,6 +14,13 @@ from tests.unit.test_hiring import TownCase
 ME, A, B, C, D = (bytes([number]) * 32 for number in range(5))
 
 
+class Everything:
+    """Nothing has moved anywhere."""
+
+    def __contains__(self, entry: object) -> bool:
+        return True
+
+
 class ReplacingTests(TownCase):
     def setUp(self) -> None:
         super().setUp()
@@ -22,7 +29,7 @@ class ReplacingTests(TownCase):
         self.first = self.names()
 
     def notice(self, number: int) -> None:
-        self.town.hiring.replacing.gave_notice(self.town.supplier(number).fingerprint, START + 1000)
+        self.town.requests.receive_notice(self.town.supplier(number).fingerprint, START + 1000)
 
     def hold(self, number: int) -> tuple[int, bytes]:
         """Nothing has moved to this supplier at place 1 yet."""
@@ -50,6 +57,34 @@ class ReplacingTests(TownCase):
         told = self.town.events.names()
         self.assertIn("supplier-gave-notice", told)
         self.assertIn("supplier-dismissed", told)
+
+    def test_each_place_has_a_machine(self) -> None:
+        """Lists show how far the replacement of each place has come; in the end no machine is left."""
+
+        def states() -> list[str]:
+            return [row["replacement"] for row in self.town.room.view.list()]
+
+        held = self.hold(4)
+        self.town.supplier(4).up = self.town.supplier(5).up = False
+        self.assertEqual(states(), [""] * 4)
+        self.town.requests.replace(self.town.supplier(1).fingerprint, None)
+        self.assertEqual(states(), ["", "SEARCHING", "", ""])
+        self.town.supplier(4).up = True
+        self.pass_time(70)
+        self.assertEqual(states(), ["", "MOVING", "", ""])
+        for number in (0, 2, 3):
+            self.town.kill(self.town.supplier(number))
+        family = self.town.family.current
+        self.town.family.write(family.suppliers, family.addresses)
+        self.town.unmoved.discard(held)
+        self.pass_time(20)
+        self.assertEqual(states(), ["", "CONFIRMING", "", ""])
+        for number in (0, 2, 3):
+            self.town.supplier(number).up = True
+        self.pass_time(400)
+        self.assertEqual(states(), [""] * 4)
+        self.assertEqual(self.town.supplier(1).ended, 1)
+        self.assertFalse([machine for machine in self.town.registry if machine.name == "supplier_replacement"])
 
     def test_who_leaves_is_not_hired_again(self) -> None:
         """A supplier that gave notice is no candidate, even where no other is left."""
@@ -102,13 +137,13 @@ class ReplacingTests(TownCase):
         self.hold(4)
         self.town.supplier(4).up = self.town.supplier(5).up = False
         self.notice(1)
-        self.town.hiring.replacing.took_notice_back(self.town.supplier(1).fingerprint)
+        self.town.requests.receive_notice(self.town.supplier(1).fingerprint, 0)
         self.town.supplier(4).up = True
         self.pass_time(100)
         self.assertEqual(self.names(), self.first)
         self.notice(1)
         self.pass_time(100)
-        self.town.hiring.replacing.took_notice_back(self.town.supplier(1).fingerprint)
+        self.town.requests.receive_notice(self.town.supplier(1).fingerprint, 0)
         self.pass_time(5)
         self.assertEqual(self.names()[1], "supplier-4")
 
@@ -128,15 +163,15 @@ class ReplacingTests(TownCase):
 
     def test_a_chosen_successor_and_nobody_else(self) -> None:
         """A person's choice is hired and no other; choosing a supplier, me or a stranger's place is refused."""
-        replacing = self.town.hiring.replacing
+        requests = self.town.requests
         old, chosen = self.town.supplier(2).fingerprint, self.town.supplier(5)
         chosen.mood = "full"
-        replacing.change(old, chosen.fingerprint)
+        requests.replace(old, chosen.fingerprint)
         self.pass_time(60)
         self.assertEqual(self.names(), self.first)
         self.assertIn("no room", self.town.hiring.reason)
         chosen.mood = "kind"
-        replacing.change(old, chosen.fingerprint)
+        requests.replace(old, chosen.fingerprint)
         self.pass_time(5)
         self.assertEqual(self.names()[2], "supplier-5")
         for successor in (self.town.supplier(0).fingerprint, self.town.me.fingerprint):
@@ -144,7 +179,7 @@ class ReplacingTests(TownCase):
         self.refused("not-found", self.town.supplier(4).fingerprint, None)
 
     def refused(self, code: str, *arguments) -> None:
-        error = self.assertRaises(BitDustError, self.town.hiring.replacing.change, *arguments)
+        error = self.assertRaises(BitDustError, self.town.requests.replace, *arguments)
         self.assertEqual(error.code, code)
 
     def test_strangers_give_no_notice(self) -> None:
@@ -157,15 +192,14 @@ class ReplacingTests(TownCase):
         """When every supplier gives notice, places change as others are found, and all old ones stay until moved."""
         for number in range(4, 6):
             self.town.add(f"supplier-{number + 2}")
-        moved = self.town.hiring.ports.moved
-        self.town.hiring.ports.moved = lambda place, who: False
+        self.town.unmoved = Everything()
         for number in range(4):
             self.notice(number)
         self.pass_time(5)
         self.assertEqual(sorted(self.names()), [f"supplier-{number}" for number in range(4, 8)])
         self.assertEqual(len(self.town.family.current.departing), 4)
         self.assertEqual(sum(one.cancelled for one in self.town.suppliers.values()), 0)
-        self.town.hiring.ports.moved = moved
+        self.town.unmoved = set()
         self.pass_time(70)
         self.assertEqual(sum(one.ended for one in self.town.suppliers.values()), 4)
 
@@ -210,15 +244,15 @@ class AwayTests(TownCase):
         """A week by the wall clock alone is no week; what this node has not watched does not count."""
         self.town.kill(self.town.supplier(1))
         self.pass_days(0.1)
-        wall = self.town.hiring.absences._wall
-        self.town.hiring.absences._wall = lambda: wall() + 400 * 86_400
+        wall = self.town.absences._wall
+        self.town.absences._wall = lambda: wall() + 400 * 86_400
         self.pass_days(0.5)
         self.assertEqual(self.names(), self.first)
-        self.town.hiring.absences._wall = wall
+        self.town.absences._wall = wall
         self.town.supplier(1).up = True
         self.pass_days(0.1)
-        self.assertEqual(self.town.hiring.connected(), 4)
-        self.assertEqual(self.town.hiring.absences.long_away(), [])
+        self.assertEqual(self.town.online(), 4)
+        self.assertEqual(self.town.absences.long_away(), [])
 
     def test_a_node_that_is_cut_off_replaces_nobody(self) -> None:
         """With fewer than k suppliers there, it may be I who am away, for weeks."""
@@ -236,7 +270,7 @@ class AwayTests(TownCase):
         self.town.settings.set("services/customer/suppliers-number", 7)
         self.pass_time(10)
         self.town.data = True
-        self.town.hiring.ports.moved = lambda place, who: False
+        self.town.unmoved = Everything()
         members = list(self.town.family.current.suppliers)
         for who in members[:3]:
             self.town.kill(self.town.suppliers[who])
@@ -245,7 +279,7 @@ class AwayTests(TownCase):
         self.town.kill(self.town.suppliers[members[3]])
         self.pass_days(9)
         self.assertEqual(self.town.family.current.suppliers[3], members[3])
-        self.town.hiring.ports.moved = lambda place, who: True
+        self.town.unmoved = set()
         self.pass_days(0.2)
         self.assertNotIn(members[3], self.town.family.current.suppliers)
 
@@ -267,7 +301,7 @@ class AwayTests(TownCase):
         """The place goes to a third; the first stays until that one has all, the second is never told to erase."""
         self.town.unmoved |= {(1, self.town.supplier(number).fingerprint) for number in (4, 5)}
         first, second, third = (self.town.supplier(number) for number in (1, 4, 5))
-        self.town.hiring.replacing.change(first.fingerprint, second.fingerprint)
+        self.town.requests.replace(first.fingerprint, second.fingerprint)
         self.pass_time(5)
         self.assertEqual(self.names()[1], "supplier-4")
         self.town.kill(second)

@@ -98,11 +98,11 @@ class FamilyTests(TownCase):
         self.live("8.8.8.1", "9.1.1.1", "9.1.2.1", "9.1.3.1", "8.8.8.2", "9.1.1.2", "9.1.2.2", "9.1.3.2")
         self.start()
         self.pass_time(5)
-        replacing = self.town.hiring.replacing
-        replacing.change(self.town.supplier(0).fingerprint, None)
+        requests = self.town.requests
+        requests.replace(self.town.supplier(0).fingerprint, None)
         self.pass_time(15)
         self.assertEqual(self.names()[0], "supplier-4")
-        replacing.change(self.town.supplier(1).fingerprint, self.town.supplier(6).fingerprint)
+        requests.replace(self.town.supplier(1).fingerprint, self.town.supplier(6).fingerprint)
         self.pass_time(15)
         self.assertEqual(self.names()[1], "supplier-6")
 
@@ -110,6 +110,6 @@ class FamilyTests(TownCase):
         """The other end of the session, and without one what the family record says."""
         self.live("8.8.8.1", "9.1.1.1", "9.1.2.1", "9.1.3.1")
         self.start()
-        self.assertEqual(self.town.hiring.suppliers()[0].address, "8.8.8.1:7771")
+        self.assertEqual(self.town.shown()[0].address, "8.8.8.1:7771")
         del self.town.addresses[self.town.supplier(0).fingerprint]
-        self.assertEqual(self.town.hiring.suppliers()[0].address, "tcp://supplier-0:1")
+        self.assertEqual(self.town.shown()[0].address, "tcp://supplier-0:1")

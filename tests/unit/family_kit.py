@@ -1,26 +1,26 @@
-"""A little world for contacts: people who can be reached or not, suppliers who answer, a clock moved by hand."""
+"""A little world of one customer: suppliers that can be reached or not, and answer, and a clock moved by hand."""
 
 import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
-from attrs import define, frozen
+from attrs import define
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
-from bitdust.peers.ports import Candidate
 from bitdust.peers.presence import Presence
-from bitdust.suppliers.absences import Absences
-from bitdust.suppliers.contracts import ContractBook
-from bitdust.suppliers.departures import Departures
-from bitdust.suppliers.family import FamilyPublisher, MyFamily
-from bitdust.suppliers.hiring import Hiring
-from bitdust.suppliers.search import HiringPorts
+from bitdust.suppliers.room import SuppliersRoom
+from bitdust.suppliers.roster import SupplierShown
+from bitdust.suppliers.search import Candidate
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Contract, Family
 from bitdust.wire.signed import Signed
+from bitdust.wiring import check_wires
+from tests.unit import kit
+from tests.unit.kit import Events, Reply
 from tests.unit.supplier_kit import START, Person
 
 GB = 1024**3
@@ -36,26 +36,11 @@ SETTINGS = {
 }
 
 
-class Settings:
-    """Typed values with watchers."""
+class Settings(kit.Settings):
+    """What suppliers, customers and peers read."""
 
-    def __init__(self, **values) -> None:
-        self.values = dict(SETTINGS)
-        self.watchers: list[tuple] = []
-
-    def get(self, key):
-        return self.values[key]
-
-    def set(self, key, value) -> None:
-        old, self.values[key] = self.values[key], value
-        for prefix, watcher in list(self.watchers):
-            if key.startswith(prefix):
-                watcher(key, old, value)
-
-    def on_change(self, prefix, watcher):
-        entry = (prefix, watcher)
-        self.watchers.append(entry)
-        return lambda: self.watchers.remove(entry)
+    def __init__(self) -> None:
+        super().__init__(SETTINGS)
 
 
 class Me(Person):
@@ -63,17 +48,6 @@ class Me(Person):
 
     def sign(self, kind, body=None):
         return super().sign(kind) if body is None else self.device.sign_record(kind, body)
-
-
-class Events:
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, dict]] = []
-
-    def send(self, event, data=None) -> None:
-        self.sent.append((event, data or {}))
-
-    def names(self) -> list[str]:
-        return [event for event, _ in self.sent]
 
 
 @define(eq=False)
@@ -141,18 +115,12 @@ class Supplier:
         return succeed(Reply({"revision": family.revision}))
 
 
-@frozen
-class Reply:
-    fields: dict
-    payload: bytes = b""
-
-
 class Town:
     """One customer, its suppliers, and everything between them."""
 
     def __init__(self, folder: Path, suppliers: int = 6) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metadata").mkdir(parents=True, exist_ok=True)
         self.clock = Clock()
         self.settings = Settings()
         self.events = Events()
@@ -170,6 +138,7 @@ class Town:
         self.addresses: dict[bytes, str] = {}
         self.unmoved: set[tuple[int, bytes]] = set()
         self.sent: list[tuple] = []
+        self.found: list[Signed] = []
         self.living()
 
     def living(self) -> None:
@@ -178,42 +147,36 @@ class Town:
         self.registry = Registry(self.clock, lambda: START + self.clock.seconds())
         self.world = SimpleNamespace(
             clock=self.clock,
+            home=self.folder,
             wall=lambda: START + self.clock.seconds(),
             entropy=lambda length: (next(numbers) % 251).to_bytes(1, "big") * length,
         )
-        self.family = MyFamily(self.world, self.me, self.folder / "family")
-        self.book = ContractBook(self.folder / "contracts")
-        self.departures = Departures(self.folder / "departures")
-        self.absences = Absences(self.folder / "absences", self.clock, self.world.wall)
-        self.absences.load()
-        self.family.load()
-        self.book.load()
-        self.departures.load()
-        self.publisher = FamilyPublisher(self.world, self.family, self, self.to_dht)
-        self.presence = Presence(self.registry, self, self, self.events, self.document_of)
-        self.hiring = Hiring(
-            self.world,
-            self.settings,
-            self.events,
-            self.registry,
-            self.me,
-            self,
-            self,
-            self.document_of,
-            self.family,
-            self.publisher,
-            self.book,
-            self.departures,
-            self.absences,
-            HiringPorts(
-                self.random_supplier,
-                self.identify,
-                lambda: succeed(None),
-                lambda: self.data,
-                address_of=self.addresses.get,
-                moved=lambda position, supplier: (position, supplier) not in self.unmoved,
-            ),
-        )
+        self.around = Connected(
+            world=self.world, settings=self.settings, events=self.events, registry=self.registry, budget=None,
+            me=self.me, identities=self, sessions=self, outbox=self,
+        )  # fmt: skip
+        self.presence = Presence(self.around)
+        room = self.room = SuppliersRoom(self.around, self.presence, self.to_dht)
+        room.hiring.candidates, room.hiring.records = self, self
+        room.hiring.pieces = room.replacements.pieces = self
+        check_wires(vars(room).values())
+        room.load()
+        self.family, self.book, self.departures, self.absences = room.family, room.book, room.departures, room.absences
+        self.publication, self.hiring, self.replacements = room.publication, room.hiring, room.replacements
+        self.requests = room.requests
+
+    def start(self) -> None:
+        """Connect the family and complete it."""
+        self.room.open()
+        self.hiring.start()
+
+    def shown(self) -> list[SupplierShown]:
+        """The family, place by place."""
+        return self.room.roster.suppliers()
+
+    def online(self) -> int:
+        """How many members are CONNECTED."""
+        return len(self.room.connectors.connected())
 
     def add(self, name: str) -> Supplier:
         person = Person(name)
@@ -225,14 +188,23 @@ class Town:
         return list(self.suppliers.values())[number]
 
     def stop(self) -> None:
-        self.hiring.close()
+        self.room.close()
         self.presence.stop()
 
-    # ports
+    # what other rooms know
 
-    def document_of(self, fingerprint):
+    def get(self, fingerprint):
         person = self.people.get(fingerprint)
         return person.document if person is not None else None
+
+    def find_family(self):
+        return succeed(self.found)
+
+    def has_data(self) -> bool:
+        return self.data
+
+    def has_moved(self, position, supplier) -> bool:
+        return (position, supplier) not in self.unmoved
 
     def random_supplier(self, exclude):
         self.asked_dht.append(exclude)
@@ -253,7 +225,14 @@ class Town:
         self.in_dht.append(Family.from_body(signed.body))
         return succeed(None)
 
-    # the gateway
+    # the sessions
+
+    def known_addresses(self, fingerprint) -> list[str]:
+        return []
+
+    def session_with(self, fingerprint):
+        address = self.addresses.get(fingerprint)
+        return SimpleNamespace(address=address) if address is not None else None
 
     def connected(self, fingerprint) -> bool:
         return fingerprint in self.sessions

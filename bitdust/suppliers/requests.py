@@ -8,7 +8,7 @@ from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
 
-class Notices:
+class ReplacementRequests:
     """I note why a place is to change hands, before anything is done about it; `Replacements` does it."""
 
     def __init__(
@@ -21,7 +21,7 @@ class Notices:
         self._departures = departures
         self._replacements = replacements
 
-    def receive(self, supplier: bytes, until: int) -> None:
+    def receive_notice(self, supplier: bytes, until: int) -> None:
         """A supplier says until when it answers (seconds since the epoch), 0 when it stays. Raises ``not-allowed``."""
         if not until:
             self._withdraw(supplier)

@@ -1,0 +1,55 @@
+"""Finding nodes that offer something, by chance or by name."""
+
+from twisted.internet.defer import Deferred
+
+from bitdust.dht.room import DHTRoom
+from bitdust.identity.room import IdentityRoom
+from bitdust.suppliers.search import Candidate
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import idurl_of
+
+SUPPLIERS_LAYER = 3
+
+
+class NodesLookup:
+    """I ask the hash table and ID servers from `open` to `close`; otherwise nobody is known."""
+
+    def __init__(self, dht: DHTRoom, identity: IdentityRoom) -> None:
+        self._dht = dht
+        self._identity = identity
+        self._is_open = False
+
+    def open(self) -> None:
+        """Look up from now on."""
+        self._is_open = True
+
+    def close(self) -> None:
+        """Look up nothing any more."""
+        self._is_open = False
+
+    @property
+    def works(self) -> bool:
+        """Whether the hash table can be asked."""
+        return self._is_open and self._dht.node.running
+
+    def random_supplier(self, exclude: frozenset[bytes]) -> "Deferred[Candidate | None]":
+        """A node of the suppliers' layer, picked fairly; None where nobody else is known."""
+        return Deferred.fromCoroutine(self._random_supplier(exclude))
+
+    async def _random_supplier(self, exclude: frozenset[bytes]) -> Candidate | None:
+        if not self._is_open:
+            return None
+        node = await self._dht.node.random_node(SUPPLIERS_LAYER, exclude)
+        return Candidate(node.fingerprint, node.addresses) if node is not None else None
+
+    def identify(self, idurl: str) -> "Deferred[bytes]":
+        """The fingerprint of the user at an IDURL, whose document is known from then on."""
+        return Deferred.fromCoroutine(self._identify(idurl))
+
+    async def _identify(self, idurl: str) -> bytes:
+        if not self._is_open:
+            raise BitDustError("not-found", f"{idurl} cannot be looked up")
+        name = idurl_of(idurl)
+        document = await self._identity.client.fetch(name, trusted=True)
+        self._identity.cache.accept(document, name)
+        return document.fingerprint
