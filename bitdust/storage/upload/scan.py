@@ -1,11 +1,13 @@
-"""What lies in a local folder: names, kinds and times, read once before an upload begins.
+"""What is in a local folder: names, kinds and times, read folder by folder while an upload is planned.
 
 Links are noted as text and never followed; sockets, devices and pipes are reported and left out. What cannot be read
-is reported, and what the catalog knows below it stays as it is.
+is reported, and what the catalog knows below it stays as it is. `walk` holds one folder at a time, and the names of
+subfolders that are still to come: a tree of a million files needs no more memory than its largest folder.
 """
 
 import os
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import define, field, frozen
@@ -51,23 +53,71 @@ def skipped(path: bytes, reason: str) -> Skipped:
     return {"path": shown(path), "reason": reason}
 
 
-def scan(path: bytes) -> tuple[Found, list[Skipped]]:
-    """Look at a path and everything below it. Raises `BitDustError` when there is nothing to read at all."""
-    report: list[Skipped] = []
+@frozen
+class Listing:
+    """One folder with what is in it, sorted by name; ``skipped`` are those of its entries that could not be read."""
+
+    folder: Found
+    entries: list[Found]
+    skipped: list[Skipped]
+
+
+def find(path: bytes) -> Found:
+    """A file, folder or link by itself. Raises `BitDustError` when it is nothing that can be stored, or not there."""
     try:
-        status = os.lstat(path)
-        found = _look(path, os.path.basename(path), status)
+        found = _look(path, os.path.basename(path), os.lstat(path))
     except OSError as error:
         raise unreadable(path, error) from error
     if found is None:
         raise BitDustError("bad-path", f"{_shown(path)} is neither a file nor a folder nor a link")
-    if found.kind == "folder":
-        _fill(found, report, 1)
-        if not found.complete and not found.children:
-            raise BitDustError("unreadable", f"{_shown(path)} cannot be listed: {report[-1]['reason']}")
-    elif found.kind == "file" and not os.access(path, os.R_OK):
+    if found.kind == "file" and not os.access(path, os.R_OK):
         raise BitDustError("unreadable", f"{_shown(path)} cannot be read: permission denied")
-    return found, report
+    return found
+
+
+def walk(root: Found) -> Iterator[Listing]:
+    """A folder and every folder below it, each before those inside it. Raises `BitDustError` ``unreadable`` when the
+    root itself cannot be listed; below it that is reported in the listing."""
+    waiting = [(root, 1)]
+    while waiting:
+        folder, depth = waiting.pop()
+        listing = _list(folder, depth)
+        if folder is root and not folder.complete and not listing.entries:
+            raise BitDustError("unreadable", f"{_shown(root.path)} cannot be listed: {listing.skipped[-1]['reason']}")
+        yield listing
+        waiting += [(entry, depth + 1) for entry in reversed(listing.entries) if entry.kind == "folder"]
+
+
+def take(listings: Iterator[Listing], entries: int) -> list[Listing]:
+    """The next listings, until they have so many entries; nothing at the end."""
+    found: list[Listing] = []
+    while entries > 0:
+        listing = next(listings, None)
+        if listing is None:
+            break
+        found.append(listing)
+        entries -= 1 + len(listing.entries)
+    return found
+
+
+def files(root: Found) -> Iterator[Found]:
+    """Every file, of a folder or of itself."""
+    if root.kind == "folder":
+        for listing in walk(root):
+            yield from (entry for entry in listing.entries if entry.kind == "file")
+    elif root.kind == "file":
+        yield root
+
+
+def scan(path: bytes) -> tuple[Found, list[Skipped]]:
+    """A path and everything below it as one tree. Raises `BitDustError` when there is nothing to read at all."""
+    root = find(path)
+    report: list[Skipped] = []
+    if root.kind == "folder":
+        for listing in walk(root):
+            listing.folder.children = listing.entries
+            report += listing.skipped
+    return root, report
 
 
 def unreadable(path: bytes, error: OSError) -> BitDustError:
@@ -97,38 +147,37 @@ def _kind(mode: int) -> str | None:
     return "link" if stat.S_ISLNK(mode) else None
 
 
-def _fill(folder: Found, report: list[Skipped], depth: int) -> None:
+def _list(folder: Found, depth: int) -> Listing:
+    listing = Listing(folder, [], [])
     try:
         names = sorted(os.listdir(folder.path))
     except OSError as error:
         folder.complete = False
-        report.append(skipped(folder.path, error.strerror or str(error)))
-        return
+        listing.skipped.append(skipped(folder.path, error.strerror or str(error)))
+        return listing
     if depth >= MAX_PATH_DEPTH and names:
         folder.complete = False
-        report.append(skipped(folder.path, f"more than {MAX_PATH_DEPTH} folders deep"))
-        return
+        listing.skipped.append(skipped(folder.path, f"more than {MAX_PATH_DEPTH} folders deep"))
+        return listing
     for name in names:
-        _add(folder, name, report, depth)
+        _add(listing, name)
+    return listing
 
 
-def _add(folder: Found, name: bytes, report: list[Skipped], depth: int) -> None:
-    path = os.path.join(folder.path, name)
+def _add(listing: Listing, name: bytes) -> None:
+    path = os.path.join(listing.folder.path, name)
     try:
-        status = os.lstat(path)
-        found = _look(path, name, status)
+        found = _look(path, name, os.lstat(path))
     except FileNotFoundError:
         return
     except OSError as error:
-        report.append(skipped(path, error.strerror or str(error)))
-        folder.complete = False
+        listing.skipped.append(skipped(path, error.strerror or str(error)))
+        listing.folder.complete = False
         return
     if found is None:
-        report.append(skipped(path, "neither a file nor a folder nor a link"))
-        return
-    folder.children.append(found)
-    if found.kind == "folder":
-        _fill(found, report, depth + 1)
+        listing.skipped.append(skipped(path, "neither a file nor a folder nor a link"))
+    else:
+        listing.entries.append(found)
 
 
 def total_size(found: Found) -> int:
