@@ -54,7 +54,8 @@ class PagesTests(SynchronousTestCase):
         """Every `bitdust` command of the pages, in blocks and in sentences, exists with its options."""
         for page in PAGES:
             text = (ROOT / page).read_text(encoding="utf-8")
-            lines = [line for block in blocks(page) for line in block.script.splitlines()]
+            scripts = [block.script.replace("\\\n", " ") for block in blocks(page)]
+            lines = [line for script in scripts for line in script.splitlines()]
             for line in [*lines, *CODE.findall(text)]:
                 words = shlex.split(line, comments=True)
                 runs = words[0] in ("bitdust", "echo") or (words[0] == "docker" and "exec" in words)
