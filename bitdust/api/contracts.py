@@ -68,13 +68,13 @@ async def supplier_change(
     suppliers_list, which shows both."""
     old = await the_supplier(context, position, supplier_id)
     new = await find_person(context, new_supplier_id) if new_supplier_id is not None else None
-    context.replacement_requests.replace(old, new.fingerprint if new is not None else None)
+    machine = context.replacement_requests.replace(old, new.fingerprint if new is not None else None)
     row = next(row for row in context.suppliers.list() if row["fingerprint"] == old.hex())
     name, by = row["global_id"] or old.hex()[:16], new.global_id if new is not None else "a new supplier"
     return ok(
         {"supplier": name, "new_supplier": new.global_id if new is not None else None},
         message=f"supplier {name} will be replaced by {by}; it keeps your pieces until they have moved",
-        automat=addressed(context, "fire_hire"),
+        automat={"index": machine.index, "id": machine.id} if machine is not None else None,
     )
 
 

@@ -4,7 +4,6 @@ Anybody may write any name into a document of his own and show it. So a name lea
 fetched from the place that the name tells; ``names`` in the folder keeps which those are.
 """
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -12,7 +11,7 @@ from twisted.logger import Logger
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.identity.document import IdentityDocument, compare
 from bitdust.wire.encoding import WireError
-from bitdust.wire.names import IDURL, BadName, idurl_of
+from bitdust.wire.names import IDURL, BadName
 from bitdust.world import World
 
 FOLDER = "identitycache"
@@ -28,7 +27,7 @@ class EventsPort(Protocol):
 
 
 class IdentityCache:
-    """Knows a document by fingerprint, IDURL and global id; ids are fingerprints, proven names point to them."""
+    """Knows a document by fingerprint and by proven names."""
 
     log = Logger()
 
@@ -37,7 +36,6 @@ class IdentityCache:
         self._events = events
         self._documents: dict[bytes, IdentityDocument] = {}
         self._names: dict[IDURL, bytes] = {}
-        self._watchers: list[Callable[[IdentityDocument], None]] = []
 
     def load(self) -> None:
         """Read what earlier runs kept; a file that is not whole is reported and left alone."""
@@ -94,14 +92,7 @@ class IdentityCache:
         if known and known.idurl != document.idurl:
             urls = {"old_idurl": str(known.idurl), "new_idurl": str(document.idurl)}
             self._events.send("identity-url-changed", urls | {"new_revision": document.revision})
-        for watcher in list(self._watchers):
-            watcher(document)
         return word
-
-    def on_change(self, watcher: Callable[[IdentityDocument], None]) -> Callable[[], None]:
-        """Be told of each document that is new or newer; gives a remover."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
     def get(self, fingerprint: bytes) -> IdentityDocument | None:
         """The newest known document of a user."""
@@ -111,10 +102,6 @@ class IdentityCache:
         """The document of the key that this name was proven to mean, while it still tells that place as its source."""
         document = self._documents.get(self._names.get(idurl, b""))
         return document if document is not None and idurl in document.sources else None
-
-    def by_global_id(self, user: str) -> IdentityDocument | None:
-        """The document of ``alice@host``, of a key id, or of an IDURL."""
-        return self.by_idurl(idurl_of(user))
 
     def all(self) -> list[IdentityDocument]:
         """Every known document, by name."""

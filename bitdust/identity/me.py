@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.device import DeviceKey, certify
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
@@ -14,6 +13,7 @@ from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.document import Device, IdentityDocument, compare
+from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -36,7 +36,10 @@ class EventsPort(Protocol):
 
 
 class Me:
-    """The local identity; absent until it is created or recovered. Files are private and written safely."""
+    """The local identity; absent until it is created or recovered. Files are private and written safely.
+
+    ``changed`` reports a change of the identity, its document, or this device's addresses.
+    """
 
     def __init__(self, world: World, events: EventsPort) -> None:
         self._world = world
@@ -53,8 +56,7 @@ class Me:
         self.locked_because = ""
         """Why the passphrase that the node was told for its start did not open the keys."""
         self._keeps_locked = False
-        self._waiting: list[Deferred[None]] = []
-        self._watchers: list[Callable[[], None]] = []
+        self.changed: Signal[[]] = Signal()
 
     def load(self) -> None:
         """Read the home; raises `BitDustError` ``broken-identity`` that names the file when one is damaged.
@@ -226,7 +228,7 @@ class Me:
         """Tell where this device listens now."""
         if addresses != self._addresses:
             self._addresses = list(addresses)
-            self._changed()
+            self.changed.emit()
 
     def addresses_record(self) -> Signed:
         """The signed record that others read."""
@@ -266,16 +268,13 @@ class Me:
         self._appeared("local-identity-set")
 
     def unlock(self, master: MasterKey) -> None:
-        """`open` a home that was locked, and tell everybody who waits for an identity; raises as `load` does."""
+        """`open` a home that was locked, and report that there is an identity; raises as `load` does."""
         self.open(master)
         self._appeared("local-identity-unlocked")
 
     def _appeared(self, event: str) -> None:
         self._events.send(event, {"idurl": str(self.document.idurl), "revision": self.document.revision})
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
-        self._changed()
+        self.changed.emit()
 
     def ensure_master_secret(self) -> bool:
         """Give the master key its first storage secret, in a ring that was saved; True when there was none."""
@@ -296,7 +295,7 @@ class Me:
     def _take(self, document: IdentityDocument) -> None:
         old, self._document = self.document, document
         self._events.send("local-identity-modified", {"old": old.revision, "new": document.revision})
-        self._changed()
+        self.changed.emit()
 
     def revise(
         self, sources: tuple[IDURL, ...] | None = None, devices: tuple[Device, ...] | None = None, revision: int = 0
@@ -333,26 +332,6 @@ class Me:
         self._device, self._certificate = new, certificate
         self._take(document)
         return document
-
-    def when_present(self) -> "Deferred[None]":
-        """Fires as soon as there is an identity."""
-        if self.present:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred(self._forget)
-        self._waiting.append(waiting)
-        return waiting
-
-    def _forget(self, deferred: "Deferred[None]") -> None:
-        self._waiting.remove(deferred)
-
-    def on_change(self, watcher: Callable[[], None]) -> Callable[[], None]:
-        """Be told when identity, document or addresses change; gives a remover."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
-
-    def _changed(self) -> None:
-        for watcher in list(self._watchers):
-            watcher()
 
     def __repr__(self) -> str:
         return f"<Me {self.global_id if self.present else 'nobody'}>"

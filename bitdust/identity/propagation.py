@@ -47,7 +47,7 @@ class Propagation:
         """Publish now, at every change, and regularly; fires when the first round is over. May follow a `stop`."""
         if self.machine.state == "CLOSED":
             self.machine = IdentityPropagator(self._registry, self)
-        self._disconnect = self._me.on_change(lambda: self.machine.send("document-changed"))
+        self._disconnect = self._me.changed.connect(lambda: self.machine.send("document-changed"))
         self.machine.send("start")
         return self.machine.when("KNOWN", "UNKNOWN", "CLOSED")
 

@@ -134,11 +134,13 @@ class Replacements:
             if supplier not in self._family.holders:
                 self._departures.forget(supplier)
 
-    def replace(self, position: int) -> None:
-        """A person wants another supplier in a place, now."""
-        if self._is_open:
-            machine = self._machines.get(position) or self._new(position)
-            machine.send("replace")
+    def replace(self, position: int) -> SupplierReplacement | None:
+        """A person wants another supplier in a place, now; the machine that sees to it, None before `start`."""
+        if not self._is_open:
+            return None
+        machine = self._machines.get(position) or self._new(position)
+        machine.send("replace")
+        return machine
 
     def state(self, position: int) -> str:
         """How far the replacement of a place has come; empty where there is none."""

@@ -1,5 +1,6 @@
 """Who is to be replaced: suppliers that give notice, and those that a person does not want any more."""
 
+from bitdust.automats.supplier_replacement import SupplierReplacement
 from bitdust.peers.shown import Names, show_name
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.suppliers.family import MyFamily
@@ -39,10 +40,11 @@ class ReplacementRequests:
         if known is not None and known.why is Why.NOTICE and self._departures.forget(supplier):
             self._events.send("supplier-took-notice-back", self._names(supplier))
 
-    def replace(self, supplier: bytes, successor: bytes | None) -> None:
+    def replace(self, supplier: bytes, successor: bytes | None) -> SupplierReplacement | None:
         """A person wants one of my suppliers replaced, by somebody certain or by anybody. Raises `BitDustError`.
 
-        Codes: ``not-found`` when it is none of mine, ``exists`` when the successor is one already or is I.
+        Gives the machine that does it; None while my suppliers are not looked after: then it begins as soon as they
+        are. Codes: ``not-found`` when it is none of mine, ``exists`` when the successor is one already or is I.
         """
         position = self._family.position(supplier)
         if position is None:
@@ -52,7 +54,7 @@ class ReplacementRequests:
         known = self._departures.of(supplier)
         why, until = (known.why, known.until) if known is not None else (Why.ASKED, 0)
         self._departures.note(supplier, Departure(why, until, successor))
-        self._replacements.replace(position)
+        return self._replacements.replace(position)
 
     def _names(self, supplier: bytes) -> dict[str, str]:
         names = Names.of(self._identities, supplier)

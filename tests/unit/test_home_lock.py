@@ -60,9 +60,10 @@ class LockTests(LockCase):
         me, lock = self.again()
         self.assertEqual((me.present, me.keeps_locked, code_of(self, getattr, me, "master")), (False, True, "locked"))
         self.assertIn("bitdust unlock", str(me.absence()))
-        waiting = me.when_present()
+        changes: list[bool] = []
+        me.changed.connect(lambda: changes.append(me.present))
         self.do(lock.unlock(WORD))
-        self.successResultOf(waiting)
+        self.assertEqual(changes, [True])
         self.assertEqual(self.events.names()[-1], "local-identity-unlocked")
         self.assertEqual((me.document, me.device.seed, me.key_ring.secret(MASTER, 1)), (GOOD, device().seed, secret))
         self.assertEqual(self.refused(lock.unlock(WORD)), "not-locked")
