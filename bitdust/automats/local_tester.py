@@ -29,6 +29,7 @@ class LocalTester(Machine):
     table = """
       # state   event         guard    next     actions
       READY     timer-1min    more     TESTING  test_piece
+      READY     timer-1min    -        RESTING  rewind
       TESTING   tested        damaged  PAUSED   report
       TESTING   tested        -        PAUSED   -
       TESTING   test-failed   -        PAUSED   -
@@ -39,7 +40,7 @@ class LocalTester(Machine):
       *         shutdown      -        CLOSED   -
     """
     ignore = """
-      READY     timer-1min tested test-failed
+      READY     tested test-failed
       PAUSED    tested test-failed
       RESTING   tested test-failed
     """

@@ -4,7 +4,7 @@
 found                                           done
 ==============================================  ==============================================================
 a file that was ordered to go                   removed
-a row whose file still has its temporary name   checked against the root, given its name
+a row whose file has (also) its temporary name  checked against the root, given its name when it fits
 any other temporary file                        removed: it was never acknowledged
 a row without file, or with one of wrong size   marked and reported; its owner may bring the piece again
 a row of a small piece                          left to the audit: its bytes come and go with the row
@@ -63,66 +63,107 @@ def piece_is_whole(disk: Disk, path: Path, size: int, root: bytes) -> bool:
 
 
 def scan(database: sqlite3.Connection, disk: Disk, folder: Path) -> ScanReport:
-    """Runs in a thread, before anything else uses the store."""
-    report = ScanReport()
-    _empty_garbage(database, disk, folder, report)
-    known = {row[0] for row in database.execute("SELECT DISTINCT customer FROM pieces")}
-    for customer in sorted(known | _customers(folder)):
-        _scan_customer(database, disk, folder, customer, report)
-    return report
+    """Runs in a thread, before anything else uses the store. Raises `OSError`, `sqlite3.Error`."""
+    return _Scan(database, disk, folder).run()
 
 
-def _empty_garbage(database: sqlite3.Connection, disk: Disk, folder: Path, report: ScanReport) -> None:
-    rows = database.execute(
-        "SELECT customer, pack, number FROM garbage g WHERE NOT EXISTS (SELECT 1 FROM pieces p"
-        " WHERE p.customer = g.customer AND p.pack = g.pack AND p.number = g.number)"
-    ).fetchall()
-    for row in rows:
-        disk.remove(PieceName(*row).path(folder))
-        report.removed += 1
-    database.execute("DELETE FROM garbage")
+class _Scan:
+    def __init__(self, database: sqlite3.Connection, disk: Disk, folder: Path) -> None:
+        self._database = database
+        self._disk = disk
+        self._folder = folder
+        self._report = ScanReport()
 
+    def run(self) -> ScanReport:
+        """All customers that have rows or a folder."""
+        self._empty_garbage()
+        known = {row[0] for row in self._database.execute("SELECT DISTINCT customer FROM pieces")}
+        for customer in sorted(known | self._customers()):
+            self._scan_customer(customer)
+        return self._report
 
-def _customers(folder: Path) -> set[bytes]:
-    names = (entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
-    return {bytes.fromhex(name) for name in names if _FOLDER.fullmatch(name)}
+    def _empty_garbage(self) -> None:
+        rows = self._database.execute(
+            "SELECT customer, pack, number FROM garbage g WHERE NOT EXISTS (SELECT 1 FROM pieces p"
+            " WHERE p.customer = g.customer AND p.pack = g.pack AND p.number = g.number)"
+        ).fetchall()
+        paths = [PieceName(*row).path(self._folder) for row in rows]
+        for path in paths:
+            self._disk.remove(path)
+            self._report.removed += 1
+        for shelf in {path.parent for path in paths if path.parent.is_dir()}:
+            self._disk.sync_folder(shelf)
+        self._database.execute("DELETE FROM garbage")
 
+    def _customers(self) -> set[bytes]:
+        names = (entry.name for entry in os.scandir(self._folder) if entry.is_dir(follow_symlinks=False))
+        return {bytes.fromhex(name) for name in names if _FOLDER.fullmatch(name)}
 
-def _scan_customer(database: sqlite3.Connection, disk: Disk, folder: Path, customer: bytes, report: ScanReport) -> None:
-    on_disk = _look(folder / customer.hex(), report, folder)
-    query = f"SELECT pack, number, size, state FROM pieces p WHERE customer=? AND {HAS_FILE}"
-    rows = database.execute(query, (customer,)).fetchall()
-    for pack, number, size, state in rows:
-        name = PieceName(customer, pack, number)
-        found = on_disk.sizes.pop((pack, number), None)
-        now = _judge(database, disk, folder, name, size, found, (pack, number) in on_disk.partial, state)
-        if now != state:
-            mark_piece(database, name, now)
-        if now == PieceCondition.KEPT and (found is None or state != now):
-            report.repaired += 1
-            on_disk.partial.discard((pack, number))
-        elif now != PieceCondition.KEPT:
-            (report.missing if now == PieceCondition.MISSING else report.damaged).append(name)
-    for pack, number in on_disk.partial:
-        disk.remove(PieceName(customer, pack, number).partial(folder))
-        report.removed += 1
-    strangers = [PieceName(customer, pack, number) for pack, number in sorted(on_disk.sizes)]
-    report.unknown += [str(name.path(folder).relative_to(folder)) for name in strangers]
+    def _scan_customer(self, customer: bytes) -> None:
+        on_disk = self._files_of(customer)
+        query = f"SELECT pack, number, size, state FROM pieces p WHERE customer=? AND {HAS_FILE}"
+        rows = self._database.execute(query, (customer,)).fetchall()
+        for pack, number, size, state in rows:
+            self._check(PieceName(customer, pack, number), size, PieceCondition(state), on_disk)
+        for pack, number in on_disk.partial:
+            self._disk.remove(PieceName(customer, pack, number).partial(self._folder))
+            self._report.removed += 1
+        strangers = [PieceName(customer, pack, number) for pack, number in sorted(on_disk.sizes)]
+        self._report.unknown += [str(name.path(self._folder).relative_to(self._folder)) for name in strangers]
 
+    def _files_of(self, customer: bytes) -> _OnDisk:
+        found = _OnDisk()
+        for entry in _files(self._folder / customer.hex()):
+            match = _PIECE.fullmatch(entry.name)
+            path = Path(entry.path)
+            if match is None or not entry.is_file(follow_symlinks=False) or path.parent.name != entry.name[:2]:
+                self._report.unknown.append(str(path.relative_to(self._folder)))
+                continue
+            key = (bytes.fromhex(match.group(1)), int(match.group(2)))
+            if match.group(3):
+                found.partial.add(key)
+            else:
+                found.sizes[key] = entry.stat(follow_symlinks=False).st_size
+        return found
 
-def _look(customer: Path, report: ScanReport, folder: Path) -> _OnDisk:
-    found = _OnDisk()
-    for entry in _files(customer):
-        match = _PIECE.fullmatch(entry.name)
-        if match is None or not entry.is_file(follow_symlinks=False) or Path(entry.path).parent.name != entry.name[:2]:
-            report.unknown.append(str(Path(entry.path).relative_to(folder)))
-            continue
-        key = (bytes.fromhex(match.group(1)), int(match.group(2)))
-        if match.group(3):
-            found.partial.add(key)
+    def _check(self, name: PieceName, size: int, before: PieceCondition, on_disk: _OnDisk) -> None:
+        """Find out the condition of a row's piece and mark it; a whole temporary file is given its name."""
+        key = (name.pack, name.number)
+        found = on_disk.sizes.pop(key, None)
+        finished = key in on_disk.partial and self._finish(name, size)
+        if finished:
+            on_disk.partial.discard(key)
+        now = PieceCondition.KEPT if finished else self._condition(name, size, before, found)
+        if now != before:
+            mark_piece(self._database, name, now)
+        if now is PieceCondition.KEPT:
+            self._report.repaired += finished or before != now
         else:
-            found.sizes[key] = entry.stat(follow_symlinks=False).st_size
-    return found
+            (self._report.missing if now is PieceCondition.MISSING else self._report.damaged).append(name)
+
+    def _finish(self, name: PieceName, size: int) -> bool:
+        """Put a temporary file in its place when it is whole: its bytes came after those that are there."""
+        path, partial = name.path(self._folder), name.partial(self._folder)
+        if not self._fits(name, partial, size):
+            return False
+        self._disk.rename(partial, path)
+        self._disk.sync_folder(path.parent)
+        return True
+
+    def _condition(self, name: PieceName, size: int, before: PieceCondition, found: int | None) -> PieceCondition:
+        if found is None:
+            return PieceCondition.MISSING
+        if found != size:
+            return PieceCondition.DAMAGED
+        if before is PieceCondition.KEPT or self._fits(name, name.path(self._folder), size):
+            return PieceCondition.KEPT
+        return PieceCondition.DAMAGED
+
+    def _fits(self, name: PieceName, path: Path, size: int) -> bool:
+        (signed,) = self._database.execute(
+            "SELECT record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
+        ).fetchone()
+        return piece_is_whole(self._disk, path, size, record_of(signed).roots[name.number])
 
 
 def _files(customer: Path) -> "Iterator[os.DirEntry[str]]":
@@ -133,33 +174,3 @@ def _files(customer: Path) -> "Iterator[os.DirEntry[str]]":
             yield from os.scandir(shelf)
         else:
             yield shelf
-
-
-def _judge(
-    database: sqlite3.Connection,
-    disk: Disk,
-    folder: Path,
-    name: PieceName,
-    size: int,
-    found: int | None,
-    partial: bool,
-    state: int,
-) -> PieceCondition:
-    """The state of a row's piece after this start; a whole temporary file is given its name."""
-    if found == size and state == PieceCondition.KEPT:
-        return PieceCondition.KEPT
-    if found == size:
-        return PieceCondition.KEPT if _fits(database, disk, name, name.path(folder), size) else PieceCondition.DAMAGED
-    if partial and _fits(database, disk, name, name.partial(folder), size):
-        path = name.path(folder)
-        disk.rename(name.partial(folder), path)
-        disk.sync_folder(path.parent)
-        return PieceCondition.KEPT
-    return PieceCondition.MISSING if found is None else PieceCondition.DAMAGED
-
-
-def _fits(database: sqlite3.Connection, disk: Disk, name: PieceName, path: Path, size: int) -> bool:
-    (signed,) = database.execute(
-        "SELECT record FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
-    ).fetchone()
-    return piece_is_whole(disk, path, size, record_of(signed).roots[name.number])

@@ -1,14 +1,14 @@
 """Scrubbing: every piece on the disk is read again now and then, so that damage is found while others have the rest."""
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import TestedPiece
 from bitdust.customers.store import SupplierStore
 from bitdust.surroundings import Surroundings
 
-OVERDUE = 3 * 3600.0
-"""Seconds in which a piece is read again or a walk ends, where everything works."""
+OVERDUE = 6 * 3600.0
+"""Seconds in which a piece is read again, where there is one and everything works."""
 
 
 class Scrubber:
@@ -40,8 +40,7 @@ class Scrubber:
     def test_next(self) -> "Deferred[TestedPiece | None]":
         """A piece whose test fails is left behind as well, so that it does not stop the walk."""
         name = self._last = self._store.piece_after(self._last)
-        assert name is not None, "there is a next piece"
-        return self._store.test(name).addCallback(self._count)
+        return succeed(None) if name is None else self._store.test(name).addCallback(self._count)
 
     def _count(self, tested: TestedPiece | None) -> TestedPiece | None:
         self._worked = self._uptime()
@@ -58,4 +57,5 @@ class Scrubber:
 
     def rewind(self) -> None:
         self._last = None
-        self._worked = self._uptime()
+        if self._store.is_open and self._store.piece_after(None) is None:
+            self._worked = self._uptime()

@@ -35,5 +35,5 @@ class Upkeep:
         if self._patrol.is_overdue():
             return "the customers' contracts were not checked for three hours"
         if self._scrubber.is_overdue():
-            return "no stored piece was read again for three hours"
+            return "no stored piece was read again for six hours"
         return ""

@@ -22,7 +22,7 @@ from bitdust.wire.capability import Capability, Revocation, Right, ShownCapabili
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Family, Head, PackRecord, Scheme
+from bitdust.wire.records import ContractEnd, Family, Head, PackRecord, Scheme
 from bitdust.wire.table import Answer
 
 START = 1_800_000_000
@@ -335,6 +335,13 @@ class Shop:
     def hire(self, person: Person, room: int = 10 * MIB, **changes):
         fields = {"service": "service_supplier", "room": room, "n": 4, "position": 0, "term": 365, **changes}
         return self.ask(person, Command.REQUEST_SERVICE, "service_supplier", **fields)
+
+    def end(self, person: Person):
+        """The customer's signed word that everything of it may go."""
+        contract = self.store.contract_of(person.fingerprint).contract.contract
+        word = person.sign(ContractEnd(contract, person.fingerprint, self.me.fingerprint)).to_bytes()
+        fields = {"service": "service_supplier", "contract": contract, "end": word}
+        return self.ask(person, Command.CANCEL_SERVICE, "service_supplier", **fields)
 
     def put(self, person: Person, pack: Pack, index: int = 0, data: bytes | None = None, signed=None, **under):
         payload = pack.pieces[index] if data is None else data

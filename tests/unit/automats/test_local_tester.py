@@ -52,7 +52,8 @@ class LocalTesterTests(RowTests):
         self.port.answers["has_next"] = False
         self.passes(20, "RESTING", ("rewind",))
         self.passes(7200, "READY")
-        self.passes(60, "READY")
+        self.passes(60, "RESTING", ("rewind",))
+        self.passes(7200, "READY")
         self.port.answers["has_next"] = True
         self.testing()
 

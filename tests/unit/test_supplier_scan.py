@@ -1,0 +1,297 @@
+"""What a supplier finds at its start, row by row of the table in `bitdust.customers.scan`, and disks that fail."""
+
+import errno
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+
+from bitdust.customers.database import PieceCondition
+from bitdust.customers.names import PieceName
+from bitdust.wire.packet import Command
+from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, files, now
+from tests.unit.test_supplier_store import ALICE, ShopCase
+
+PACK, OTHER = Pack(ALICE, 1), Pack(ALICE, 2)
+NAME = PieceName(ALICE.fingerprint, PACK.id, 0)
+
+
+class FailingDisk(BrokenDisk):
+    """A disk of which one call fails with an error of the hardware."""
+
+    failing = ""
+
+    def _step(self, name: str) -> None:
+        super()._step(name)
+        if name == self.failing:
+            raise OSError(errno.EIO, "Input/output error")
+
+
+class ScanTests(ShopCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.shop.hire(ALICE)
+        self.shop.put(ALICE, PACK)
+        self.path = NAME.path(self.folder)
+        self.partial = NAME.partial(self.folder)
+
+    def state(self, state: PieceCondition) -> None:
+        """The database says so of the piece."""
+        now(self.shop.store.pieces.mark(NAME, state))
+
+    def condition(self) -> PieceCondition:
+        row = self.shop.store._read.execute("SELECT state FROM pieces WHERE pack=?", (PACK.id,)).fetchone()
+        return PieceCondition(row[0])
+
+    def test_a_row_whose_file_has_its_temporary_name(self) -> None:
+        """A whole temporary file is given its name and counts as repaired; the piece can be read."""
+        self.path.rename(self.partial)
+        shop, report = self.reopen()
+        self.assertEqual((report.repaired, report.removed, report.missing), (1, 0, []))
+        self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+        self.assertFalse(self.partial.exists())
+
+    def test_a_better_file_beside_a_bad_one(self) -> None:
+        """Killed before the new file had its name: the whole one takes the place of the one that is bad."""
+        self.path.write_bytes(b"x" * 500)
+        self.partial.write_bytes(PACK.pieces[0])
+        for state in (PieceCondition.KEPT, PieceCondition.DAMAGED):
+            self.state(state)
+            shop, report = self.reopen()
+            self.assertEqual((report.repaired, report.damaged), (1, []))
+            self.assertEqual(shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+            self.path.write_bytes(b"x" * 500)
+            self.partial.write_bytes(PACK.pieces[0])
+
+    def test_a_temporary_file_that_is_not_whole(self) -> None:
+        """It is removed: with a good piece beside it, with none, and without a row."""
+        self.partial.write_bytes(PACK.pieces[0][:-1])
+        stranger = PieceName(ALICE.fingerprint, OTHER.id, 3).partial(self.folder)
+        stranger.parent.mkdir(parents=True, exist_ok=True)
+        stranger.write_bytes(OTHER.pieces[3])
+        _, report = self.reopen()
+        self.assertEqual((report.removed, report.missing, report.unknown), (2, [], []))
+        self.path.unlink()
+        self.partial.write_bytes(b"y" * 500)
+        _, report = self.reopen()
+        self.assertEqual((report.removed, report.missing), (1, [NAME]))
+        self.assertEqual(files(self.folder), [])
+
+    def test_missing_and_damaged(self) -> None:
+        """No file is missing, one of another size damaged; both stay counted, and come back with the file."""
+        good = self.path.read_bytes()
+        for change, state in ((self.path.unlink, PieceCondition.MISSING), (self.shorten, PieceCondition.DAMAGED)):
+            change()
+            self.reopen()
+            self.assertEqual(self.condition(), state)
+            self.assertEqual(self.shop.store.usage(ALICE.fingerprint).used, 500)
+            self.path.write_bytes(good)
+            _, report = self.reopen()
+            self.assertEqual((report.repaired, self.condition()), (1, PieceCondition.KEPT))
+
+    def shorten(self) -> None:
+        self.path.write_bytes(b"short")
+
+    def test_damage_that_was_found_is_not_forgotten(self) -> None:
+        """A file of the right size that is known to be damaged is read again, and stays damaged."""
+        self.path.write_bytes(b"x" * 500)
+        self.state(PieceCondition.DAMAGED)
+        _, report = self.reopen()
+        self.assertEqual((report.damaged, self.condition()), ([NAME], PieceCondition.DAMAGED))
+
+    def test_files_that_are_nobodys(self) -> None:
+        """Files without a row, with other names, in other places and links are reported and left alone."""
+        shelf = self.path.parent
+        strangers = [
+            shelf / f"{PACK.id.hex()}.9",
+            shelf / "notes.txt",
+            shelf.parent / "lost",
+            shelf.parent / "zz" / f"{PACK.id.hex()}.0",
+        ]
+        for path in strangers:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"whose?")
+        link = shelf / f"{PACK.id.hex()}.8"
+        link.symlink_to(self.path)
+        (self.folder / "not a customer").mkdir()
+        _, report = self.reopen()
+        self.assertEqual(set(report.unknown), {str(path.relative_to(self.folder)) for path in (*strangers, link)})
+        self.assertTrue(all(path.read_bytes() == b"whose?" for path in strangers) and link.is_symlink())
+
+    def test_a_file_that_was_to_go(self) -> None:
+        """An order that was written down before a kill is finished; a piece that came again since stays."""
+        for pack in (PACK, OTHER):
+            row = (ALICE.fingerprint, pack.id, 0)
+            self.shop.store._write_connection().execute("INSERT INTO garbage VALUES(?, ?, ?)", row)
+        left = PieceName(ALICE.fingerprint, OTHER.id, 0).path(self.folder)
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(OTHER.pieces[0])
+        shop, report = self.reopen()
+        self.assertEqual((report.removed, files(self.folder)), (1, [str(self.path.relative_to(self.folder))]))
+        self.assertEqual(shop.store._read.execute("SELECT count(*) FROM garbage").fetchone(), (0,))
+
+    def test_killed_at_every_step_of_a_scan(self) -> None:
+        """A kill while the start repairs, removes and syncs loses nothing; the next start finishes."""
+        for step in range(1, 20):
+            self.path.rename(self.partial)
+            stranger = PieceName(ALICE.fingerprint, OTHER.id, 3).partial(self.folder)
+            stranger.parent.mkdir(parents=True, exist_ok=True)
+            stranger.write_bytes(b"z")
+            disk = BrokenDisk()
+            disk.fail_at = step
+            try:
+                self.reopen(disk)
+            except Killed:
+                self.reopen()
+            else:
+                self.assertGreater(step, 3)
+            self.assertEqual(self.shop.get(ALICE, PACK).bytes, PACK.pieces[0])
+            self.assertEqual(files(self.folder), [str(self.path.relative_to(self.folder))])
+
+
+class DiskErrorTests(ShopCase):
+    """Errors of the hardware: nothing is acknowledged that a power cut could take."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.shop.hire(ALICE)
+        self.disk = FailingDisk()
+        self.shop, _ = self.reopen(self.disk)
+
+    def test_every_step_of_a_write(self) -> None:
+        """Whatever fails, sync included, the answer is internal, nothing is counted, and the same piece comes later."""
+        for size in (1000, 5 * MIB):
+            pack = Pack(ALICE, size, size)
+            for step in ("make_folder", "create", "write", "write-half", "sync", "rename", "sync_folder"):
+                self.disk.failing = step
+                self.assertEqual(self.shop.put(ALICE, pack).code, "internal", step)
+                self.assertEqual(self.shop.store.usage(ALICE.fingerprint).used, 0, step)
+                self.assertEqual(self.shop.get(ALICE, pack).code, "not-found", step)
+                self.assertEqual(self.shop.store.pieces.reserved(ALICE.fingerprint), 0)
+            self.disk.failing = ""
+            self.assertEqual(self.shop.put(ALICE, pack).command, Command.ACK)
+            self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
+            order = ALICE.order(pack.id, time=size).to_bytes()
+            self.shop.ask(ALICE, Command.DELETE_FILE, None, order)
+
+    def test_a_repair_that_fails(self) -> None:
+        """A damaged piece that comes again and cannot be stored stays damaged, is not listed, and costs nothing."""
+        self.shop.put(ALICE, PACK)
+        now(self.shop.store.pieces.mark(NAME, PieceCondition.DAMAGED))
+        for step in ("sync", "rename", "sync_folder"):
+            self.disk.failing = step
+            self.assertEqual(self.shop.put(ALICE, PACK).code, "internal", step)
+            self.assertEqual(self.shop.store.listing(ALICE.fingerprint, b"", 9).pieces, [])
+            self.assertEqual(self.shop.store.usage(ALICE.fingerprint).used, 500)
+        self.disk.failing = ""
+        self.assertEqual(self.shop.put(ALICE, PACK).fields["used"], 500)
+        self.assertEqual(len(self.shop.store.listing(ALICE.fingerprint, b"", 9).pieces), 1)
+
+    def test_a_temporary_file_that_cannot_be_removed(self) -> None:
+        """A refused piece whose file stays behind is answered as refused, and the next start removes the file."""
+        self.disk.failing = "remove"
+        self.assertEqual(self.shop.put(ALICE, PACK, 0, b"x" * 500).code, "bad-piece")
+        self.assertEqual(len(files(self.folder)), 1)
+        _, report = self.reopen()
+        self.assertEqual((report.removed, files(self.folder)), (1, []))
+
+    def test_a_delete_that_cannot_remove(self) -> None:
+        """The bytes are free at once; the file is garbage that the next start removes."""
+        self.shop.put(ALICE, PACK)
+        self.disk.failing = "remove"
+        order = ALICE.order(PACK.id).to_bytes()
+        self.assertEqual(self.shop.ask(ALICE, Command.DELETE_FILE, None, order).fields, {"freed": 500})
+        self.assertEqual(self.shop.store.usage(ALICE.fingerprint).used, 0)
+        self.assertEqual(len(files(self.folder)), 1)
+        _, report = self.reopen()
+        self.assertEqual((report.removed, report.unknown, files(self.folder)), (1, [], []))
+
+    def test_reading_from_a_disk_that_fails(self) -> None:
+        """A file that cannot be opened is an internal error and not a missing piece; reading again finds damage."""
+        self.shop.put(ALICE, PACK)
+        opened = self.disk.open
+
+        def broken(path: Path) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        self.disk.open = broken
+        self.assertEqual(self.shop.get(ALICE, PACK).code, "internal")
+        self.assertEqual(now(self.shop.store.test(NAME)).condition, PieceCondition.DAMAGED)
+        self.disk.open = opened
+        self.assertEqual(now(self.shop.store.test(NAME)).condition, PieceCondition.KEPT)
+
+    def test_a_disk_whose_room_is_not_known(self) -> None:
+        """Where the disk cannot say how much is free nothing is taken."""
+
+        def broken(path: Path) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        self.disk.free = broken
+        self.assertEqual(self.shop.put(ALICE, PACK).code, "internal")
+        self.assertEqual(self.shop.hire(ALICE, 20 * MIB).code, "internal")
+
+    def test_a_store_that_is_closed(self) -> None:
+        """Requests that come after the end are told to come again, and nothing is read or written."""
+        self.shop.close()
+        for said in (
+            self.shop.put(ALICE, PACK),
+            self.shop.get(ALICE, PACK),
+            self.shop.hire(ALICE),
+            self.shop.ask(ALICE, Command.LIST_FILES, None, after=b"", most=9),
+        ):
+            self.assertEqual(said.code, "busy")
+
+    def test_closing_waits_for_what_is_written(self) -> None:
+        """The store closes after the batch that is being written, and its acknowledgement still comes."""
+        begun: list[tuple] = []
+
+        def later(call, *arguments):
+            done: Deferred = Deferred()
+            begun.append((done, call, arguments))
+            return done
+
+        self.shop.run_in_thread = later
+        intake = self.shop.store.receive(NAME, PACK.record, PACK.signed.to_bytes())
+        intake.write(memoryview(PACK.pieces[0]))
+        stored, closed = intake.store(), self.shop.store.stop()
+        self.assertNoResult(closed)
+        done, call, arguments = begun.pop()
+        done.callback(call(*arguments))
+        self.assertEqual(self.successResultOf(stored).used, 500)
+        self.successResultOf(closed)
+        self.assertFalse(self.shop.store.is_open)
+
+
+class BoundaryTests(ShopCase):
+    def test_the_room_to_the_byte(self) -> None:
+        """What fills the room exactly is taken; with one byte less of room it is not."""
+        self.shop.hire(ALICE, 1000)
+        self.assertEqual(self.shop.put(ALICE, PACK).command, Command.ACK)
+        self.assertEqual(self.shop.put(ALICE, OTHER).fields, {"used": 1000, "room": 1000})
+        self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 3, 1)).code, "no-space")
+        order = ALICE.order(OTHER.id).to_bytes()
+        self.shop.ask(ALICE, Command.DELETE_FILE, None, order)
+        self.shop.hire(ALICE, 999)
+        self.assertEqual(self.shop.put(ALICE, OTHER).code, "no-space")
+
+    def test_the_room_is_checked_again_at_the_write(self) -> None:
+        """Two pieces that were both let in when there was room: the second does not fit when it is written."""
+        self.shop.hire(ALICE, 1000)
+        intakes = []
+        for pack in (PACK, OTHER):
+            name = PieceName(ALICE.fingerprint, pack.id, 0)
+            intakes.append(self.shop.store.receive(name, pack.record, pack.signed.to_bytes()))
+            intakes[-1].write(memoryview(pack.pieces[0]))
+        self.shop.hire(ALICE, 500)
+        self.assertEqual(now(intakes[0].store()).used, 500)
+        self.assertEqual(self.failureResultOf(intakes[1].store()).value.code, "no-space")
+        self.assertEqual(len(files(self.folder)), 1)
+
+    def test_a_contract_that_ends_while_a_piece_comes(self) -> None:
+        """A piece of a customer who has left meanwhile is not stored, and nothing of it stays."""
+        self.shop.hire(ALICE)
+        intake = self.shop.store.receive(NAME, PACK.record, PACK.signed.to_bytes())
+        intake.write(memoryview(PACK.pieces[0]))
+        contract = self.shop.store.contract_of(ALICE.fingerprint).contract.contract
+        now(self.shop.store.end(ALICE.fingerprint, contract))
+        self.assertEqual(self.failureResultOf(intake.store()).value.code, "no-contract")
+        self.assertEqual(files(self.folder), [])
