@@ -354,8 +354,9 @@ class WriteTests(CapabilityCase):
             (BOB.log(1, owner=ALICE.fingerprint)[0], "not-allowed"),
             ((entry, BOB.sign(self.changed(head, covers=covers))), "not-allowed"),
             ((entry, BOB.sign(self.changed(head, first=1))), "not-allowed"),
-            ((entry, BOB.sign(self.changed(head, scope=OTHER))), "bad-field"),
-            ((entry, BOB.sign(self.changed(head, scope=None))), "bad-field"),
+            ((entry, BOB.sign(self.changed(head, scope=OTHER))), "not-allowed"),
+            ((entry, BOB.sign(self.changed(head, scope=None))), "not-allowed"),
+            ((BOB.log(1, owner=ALICE.fingerprint, scope=OTHER)[0][0], signed), "bad-field"),
             ((entry, MALLORY.device.sign_record("head", signed.body)), "bad-field"),
         ):
             self.assertEqual(self.shop.log(BOB, made, **self.under()).code, code)
