@@ -12,10 +12,10 @@ from bitdust.customers.patrol import Patrol
 from bitdust.customers.room import CustomersRoom
 from bitdust.customers.scrubber import Scrubber
 from bitdust.customers.upkeep import Upkeep
+from bitdust.nodes_lookup import SUPPLIERS_LAYER
 from bitdust.services.service import Unhealthy
 from bitdust.services.service_customer_family import CustomerFamilyService
 from bitdust.services.service_customer_patrol import CustomerPatrolService
-from bitdust.services.service_nodes_lookup import SUPPLIERS_LAYER
 from bitdust.services.service_supplier import SupplierService
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
