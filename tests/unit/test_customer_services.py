@@ -17,6 +17,7 @@ from bitdust.services.service import Unhealthy
 from bitdust.services.service_customer_family import CustomerFamilyService
 from bitdust.services.service_customer_patrol import CustomerPatrolService
 from bitdust.services.service_supplier import SupplierService
+from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.supplier_kit import MIB, Pack, Person, Shop, files, now
@@ -197,9 +198,7 @@ class SupplierServiceTests(TestCase):
         self.shop.world.home = self.shop.folder.parent
         (self.shop.world.home / "metadata").mkdir(parents=True)
         self.shop.settings.values["paths/customers"] = ""
-        presence = SimpleNamespace(
-            is_online=lambda who: False, watch=lambda who: None, on_change=lambda watcher: lambda: None
-        )
+        presence = SimpleNamespace(is_online=lambda who: False, watch=lambda who: None, changed=Signal())
         self.customers = CustomersRoom(self.shop, presence, SimpleNamespace())
         self.rows: list = []
         self.roles: list = []
