@@ -37,12 +37,12 @@ from bitdust.web.listening import Models, SocketListener
 from bitdust.web.outflow import Outflow, event_message
 from bitdust.web.patterns import chosen
 from bitdust.web.render import compact
+from bitdust.web.subscription import Subscription, place_of
 
 MAX_MESSAGE = 1 << 20
 MAX_HANDSHAKE = 1 << 16
 MAX_SOCKETS = 64
 MAX_CALLS = 64
-MAX_COUNT = 2**53
 MAX_REASON = 123
 HANDSHAKE_TIMEOUT = 10.0
 LAST_WORDS = 10.0
@@ -67,38 +67,6 @@ class SocketApi:
     most: int
 
 
-@frozen
-class Wishes:
-    """What the URL of the handshake asks for beside the secret."""
-
-    events: list[str] | None
-    run: str
-    after: int | None
-
-    @classmethod
-    def of(cls, params: dict[str, list[str]]) -> "Wishes":
-        """Raises `BadArgument`."""
-        events = params.get("events", [None])[0]
-        after = params.get("after", [None])[0]
-        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 16):
-            raise BadArgument("after must be the number of an event")
-        names = [name for name in events.split(",") if name] if events is not None else None
-        wishes = cls(names, params.get("run", [""])[0], int(after) if after is not None else None)
-        chosen(wishes.events)
-        if wishes.after is not None:
-            _place(wishes.run, wishes.after)
-        return wishes
-
-
-def _place(run: Any, after: Any) -> tuple[str, int]:
-    """A place in the stream of a run; raises `BadArgument`."""
-    if isinstance(after, bool) or not isinstance(after, int) or not 0 <= after < MAX_COUNT:
-        raise BadArgument("after must be the number of an event")
-    if not isinstance(run, str) or not 1 <= len(run) <= 100:
-        raise BadArgument("after needs the run that the number belongs to; every event tells its run")
-    return run, after
-
-
 @implementer(IPushProducer)
 class ApiSocket(_Protocol):  # type: ignore[misc]
     """One client; its `Outflow` holds what it is still to get."""
@@ -113,7 +81,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._clock = api.context.world.clock
         self._calls: dict[Deferred[Any], str | None] = {}
         self._opened = False
-        self._wishes: Wishes | None = None
+        self._wishes: Subscription | None = None
         self._late: Any = None
         self.outflow = Outflow(self._clock, api.context.events, self)
         self._listener = SocketListener(api.models, lambda: self.outflow)
@@ -155,7 +123,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         if sum(socket.is_admitted for socket in self._api.connections.all()) >= self._api.most:
             raise _Deny(503, f"{self._api.most} sockets are open already; close one of them")
         try:
-            self._wishes = Wishes.of(request.params)
+            self._wishes = Subscription.of(request.params)
         except BadArgument as error:
             raise _Deny(400, str(error)) from error
 
@@ -296,7 +264,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
 
     def _place(self, message: dict[str, Any]) -> tuple[str, int] | None:
         after = message.get("after")
-        return None if after is None else _place(message.get("run"), after)
+        return None if after is None else place_of(message.get("run"), after)
 
     def _resume(self, place: tuple[str, int] | None, call_id: Any) -> None:
         """Answer, then send again what came after a place in the stream."""
