@@ -261,7 +261,10 @@ class ApiChannel(HTTPChannel):
         return not any(request.in_work for request in requests)
 
     def hang_up(self) -> None:
-        """Close when what was answered is sent."""
+        """Close when what was answered is sent; a stream in the middle ends here."""
+        requests: Any = self.requests
+        for request in list(requests):
+            request.hang_up()
         self._base.loseConnection()
 
     def break_off(self) -> None:

@@ -261,6 +261,11 @@ class HttpExchange:
             except Exception:  # noqa: BLE001
                 self.log.failure("a request could not be given up")
 
+    def hang_up(self) -> None:
+        """The port closes: no more of a stream is asked for."""
+        if self._sending is not None:
+            self._sending.cancel()
+
     def connectionLost(self, reason: Any) -> None:
         """The client has gone: nobody waits for the answer any more."""
         self.channel = None

@@ -16,7 +16,6 @@ from twisted.trial.unittest import TestCase
 from bitdust.api.methods import TABLE
 from bitdust.config.schema import default_schema
 from bitdust.config.settings import Settings
-from bitdust.web import channel
 from bitdust.web.channel import ENDLESS_BODY
 from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.engine import Engine
@@ -365,35 +364,6 @@ class BodyTests(DialectCase):
             self.assertEqual(self.house.ended, ["body"])
             self.house.taken = 0
 
-    async def test_silent_client(self) -> None:
-        """A client that sends nothing more is cut off; the time in which the consumer has no room is not its own."""
-        self.patch(channel, "STALLED_TIMEOUT", 0.05)
-        self.house.is_slow = True
-        raw = await self.connect(Raw())
-        raw.transport.write(self.request("POST", "/goods", "Content-Length: 1000") + b"x" * 10)
-        await self.until(lambda: self.house.slow)
-        await deferLater(reactor, 0.2)
-        self.assertFalse(raw.ended.called)
-        self.house.go_on()
-        self.assertEqual(await raw.ended, b"")
-        self.assertEqual(self.house.ended, ["body"])
-
-    async def test_trickling_client(self) -> None:
-        """Bytes one by one give no more time; a client that gets on has as long as it needs."""
-        self.patch(channel, "STALLED_TIMEOUT", 0.3)
-        raw, brisk = await self.connect(Raw()), await self.connect(Raw())
-        request = self.request("POST", "/goods", "Transfer-Encoding: chunked", "Connection: close")
-        raw.transport.write(request)
-        brisk.transport.write(request)
-        for _ in range(6):
-            brisk.transport.write(b"8000\r\n" + PIECE[:0x8000] + b"\r\n")
-            if not raw.ended.called:
-                raw.transport.write(b"1\r\nx\r\n")
-            await deferLater(reactor, 0.1)
-        self.assertTrue(raw.ended.called)
-        brisk.transport.write(b"0\r\n\r\n")
-        self.assertTrue((await brisk.ended).endswith(b"\r\n\r\n%d\n" % (6 * 0x8000)))
-
     async def test_refused_before_the_body(self) -> None:
         """A short body that nobody takes is read and forgotten, so that the connection stays; a long one is not waited
         for, and one that never ends is cut off."""
@@ -547,29 +517,6 @@ class ReplyTests(DialectCase):
         await raw.ended
         await self.until(lambda: self.house.ended)
         self.assertEqual((self.house.ended, self.house.made), (["pieces"], len(PIECE)))
-
-    async def test_client_that_never_reads(self) -> None:
-        """A client that reads nothing for a minute is cut off; one that only waits for the next piece is not."""
-        self.patch(channel, "STALLED_TIMEOUT", 0.1)
-        self.house.is_slow = True
-        patient = await self.connect(Raw())
-        patient.transport.write(self.request("GET", "/goods?70000", "Connection: close"))
-        await self.until(lambda: self.house.slow)
-        await deferLater(reactor, 0.3)
-        self.assertFalse(patient.ended.called)
-        self.house.is_slow = False
-        self.house.go_on()
-        await patient.ended
-        lazy = await self.connect(Reader())
-        lazy.transport.write(self.request("GET", f"/goods?{256 * MIB}"))
-        await lazy.until(1)
-        lazy.transport.pauseProducing()
-        self.house.ended = []
-        await self.until(lambda: self.house.ended)
-        await self.until(lambda: not len(self.engine.channels))
-        lazy.transport.abortConnection()
-        await lazy.ended
-
 
 class BothWaysTests(DialectCase):
     async def test_at_the_same_time(self) -> None:
