@@ -128,7 +128,7 @@ class KeyFileHints:
             SupplierHint(who, tuple(self._gateway.known_addresses(who)[:4]))
             for who in (family.holders if family else ())
         ]
-        heads = [HeadHint(head.device, head.sequence, head.hash) for head in self._storage.heads()]
+        heads = [HeadHint(head.device, head.sequence, head.hash, head.scope) for head in self._storage.heads()]
         seeds = [text.strip() for text in known if ":" in text]
         named = tuple(dict.fromkeys([*seeds, *nodes]))[:MOST_SEEDS]
         return Hints(seeds=named, suppliers=tuple(suppliers), heads=tuple(heads))

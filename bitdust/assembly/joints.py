@@ -10,6 +10,7 @@ from bitdust.customers.families import FamilyInDHT
 from bitdust.dht.directory import Directory
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import Outbox, ServiceStarter
+from bitdust.storage.log.access import OwnLogs
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Head
@@ -110,9 +111,10 @@ class StorageJoint:
 
     async def _known_heads(self) -> list[Head]:
         me = self._around.me
+        logs = OwnLogs(me)
         hinted = self._identity.registration.hints.heads
-        heads = [Head(me.fingerprint, hint.device, hint.sequence, hint.hash, 0) for hint in hinted]
-        return heads + await self._directory.heads_of(device.id for device in me.document.devices)
+        heads = [Head(me.fingerprint, hint.device, hint.sequence, hint.hash, 0, scope=hint.scope) for hint in hinted]
+        return heads + await self._directory.heads_of(logs.scope(key) or b"" for key in logs.readable_keys())
 
     def catalog_is_outdated(self) -> None:
         """Other devices have deleted what this one does not know of: everything that uses the catalog starts again."""

@@ -17,10 +17,10 @@ from bitdust.crypt.master import MasterKey
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import ADDRESS
-from bitdust.wire.schema import Bytes, Int, ListOf, Struct, Text, parse
+from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Struct, Text, parse
 
 MAX_KEY_FILE = 16 * 1024
-MAX_HINTS = 6 * 1024
+MAX_HINTS = 13 * 512
 MAX_SEEDS, MAX_HINTED, MAX_HEADS = 16, 64, 8
 _BYTE_ORDER_MARK = "\ufeff"
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1}
@@ -29,11 +29,13 @@ _HINTS = "BITDUST HINTS"
 _BOX = Struct({"version": Int(1, 1), "salt": Bytes(16), "nonce": Bytes(12), "box": Bytes(64, 12 * 1024)})
 _HINTS_FIELDS = Struct(
     {
-        "version": Int(1, 1),
+        "version": Int(2, 2),
         "revision": Int(0, 2**31),
         "seeds": ListOf(Text(300), MAX_SEEDS),
         "suppliers": ListOf(Struct({"fingerprint": Bytes(32), "addresses": ListOf(ADDRESS, 4)}), MAX_HINTED),
-        "heads": ListOf(Struct({"device": Bytes(8), "sequence": Int(0), "hash": Bytes(32)}), MAX_HEADS),
+        "heads": ListOf(
+            Struct({"device": Bytes(8), "sequence": Int(0), "hash": Bytes(32), "scope": Optional(Bytes(16))}), MAX_HEADS
+        ),
     }
 )
 
@@ -48,11 +50,17 @@ class SupplierHint:
 
 @frozen
 class HeadHint:
-    """How far a device's catalog log had come."""
+    """How far a device's log of one key had come; ``scope`` is the tag of the key, None for the master key."""
 
     device: bytes
     sequence: int
     hash: bytes
+    scope: bytes | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        """As it is written."""
+        value: dict[str, Any] = {"device": self.device, "sequence": self.sequence, "hash": self.hash}
+        return value if self.scope is None else value | {"scope": self.scope}
 
 
 @frozen
@@ -65,7 +73,7 @@ class Hints:
     heads: tuple[HeadHint, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """At most 6 kB: suppliers' addresses go first when there are too many, the seeds last."""
+        """At most 5 kB: suppliers' addresses go first when there are too many, the seeds last."""
         for addresses in (4, 1, 0):
             data = encode(self._as_map(addresses))
             if len(data) <= MAX_HINTS * 3 // 4:
@@ -74,16 +82,14 @@ class Hints:
 
     def _as_map(self, addresses: int) -> dict[str, Any]:
         return {
-            "version": 1,
+            "version": 2,
             "revision": self.revision,
             "seeds": list(self.seeds[:MAX_SEEDS]),
             "suppliers": [
                 {"fingerprint": hint.fingerprint, "addresses": list(hint.addresses[:addresses])}
                 for hint in self.suppliers[:MAX_HINTED]
             ],
-            "heads": [
-                {"device": head.device, "sequence": head.sequence, "hash": head.hash} for head in self.heads[:MAX_HEADS]
-            ],
+            "heads": [head.as_map() for head in self.heads[:MAX_HEADS]],
         }
 
     @classmethod

@@ -5,6 +5,7 @@ Each record lives longer than the time in which its owner writes it again; which
 """
 
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -97,14 +98,14 @@ class Directory:
 
     def put_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
         """How far a log of mine has come."""
-        return self._node.put(Head.KIND, head.owner + head.device, head.sequence, signed.to_bytes(), DAYS * DAY)
+        return self._node.put(Head.KIND, head.subject, head.sequence, signed.to_bytes(), DAYS * DAY)
 
-    async def heads_of(self, devices: Iterable[bytes]) -> list[Head]:
-        """Heads of my logs, those that can be read."""
+    async def heads_of(self, scopes: Iterable[bytes]) -> list[Head]:
+        """Heads of the logs that my devices write in these scopes, those that can be read."""
         heads: list[Head] = []
-        for device in devices:
+        for scope, device in product(scopes, self._me.document.devices):
             try:
-                record = await self._node.get(Head.KIND, self._me.fingerprint + device)
+                record = await self._node.get(Head.KIND, self._me.fingerprint + scope + device.id)
                 if record is not None:
                     heads.append(Head.from_body(Signed.from_bytes(record.value, Head.KIND).body))
             except WireError as error:

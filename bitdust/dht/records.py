@@ -5,7 +5,7 @@ type               subject                         value                        
 =================  ==============================  ====================================  =========================
 identity           fingerprint                     the XML, signed by its RSA key        the document's
 family             fingerprint                     signed record ``family``              the family's
-head               fingerprint and device id       signed record ``head``                its sequence
+head               fingerprint, scope, device id   signed record ``head``                its sequence
 addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
@@ -192,7 +192,7 @@ def _meaning(kind: str, body: bytes) -> tuple[bytes, int]:
         return family.customer, family.revision
     if kind == "head":
         head = Head.from_body(body)
-        return head.owner + head.device, head.sequence
+        return head.subject, head.sequence
     addresses = DeviceAddresses.from_body(body)
     return addresses.owner + addresses.device, addresses.time
 

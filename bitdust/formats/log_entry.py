@@ -1,7 +1,9 @@
-"""Entries of the catalog log: one hash-chained, encrypted list a device (``docs/formats.md``, section 7).
+"""Entries of the catalog's logs: a hash-chained, encrypted list for each key and device (``docs/formats.md``, section
+7).
 
-Suppliers see owner, device, sequence and size of an entry, and that each names the hash of the one before; what it
-says is sealed under the master key's storage secret.
+Each key of an owner has logs of its own, which tell of the items under that key and of nothing else: whoever is given
+the key's storage secrets can read these, and learns no name under another key. Suppliers see owner, scope, device,
+sequence and size of an entry, and that each names the hash of the one before; what it says is sealed.
 """
 
 import hashlib
@@ -16,11 +18,11 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
-VERSION = 1
+VERSION = 2
 MAX_ENTRY = 1024 * 1024
 MAX_PLAIN = 4 * 1024 * 1024
 NOTHING_BEFORE = bytes(32)
-_INFO = b"BitDust log 1"
+_INFO = b"BitDust log 2"
 ENTRY = Struct(
     {
         "version": Int(VERSION, VERSION),
@@ -75,6 +77,11 @@ class Entry:
         }
         return fields if self.scope is None else fields | {"scope": self.scope}
 
+    @property
+    def info(self) -> bytes:
+        """What the sealing key of this log is derived with: no two logs share one."""
+        return _INFO + (self.scope or b"") + self.device
+
     def aad(self) -> bytes:
         """What the seal holds fast besides the content."""
         return encode(self._open_fields())
@@ -84,8 +91,8 @@ class Entry:
         return encode(self._open_fields() | {"sealed": self.sealed})
 
     def open(self, secret: bytes) -> Content:
-        """The content under the master key's storage secret of `epoch`. Raises `WireError`."""
-        packed = open_entry(secret, _INFO + self.device, self.sequence, self.aad(), self.sealed)
+        """The content under the key's storage secret of `epoch`. Raises `WireError`."""
+        packed = open_entry(secret, self.info, self.sequence, self.aad(), self.sealed)
         value = parse(_unpack(packed), _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
         return Content(**value)
 
@@ -94,7 +101,7 @@ def seal(unsealed: Entry, secret: bytes, content: Content) -> Entry:
     """The entry with its content; raises `WireError` ``too-large``."""
     plain = encode({"lamport": content.lamport, "time": content.time, "ops": content.ops})
     packed = zstandard.ZstdCompressor(level=3).compress(plain)
-    sealed = seal_entry(secret, _INFO + unsealed.device, unsealed.sequence, unsealed.aad(), packed)
+    sealed = seal_entry(secret, unsealed.info, unsealed.sequence, unsealed.aad(), packed)
     entry = evolve(unsealed, sealed=sealed)
     if len(plain) > MAX_PLAIN or len(sealed) > MAX_ENTRY - 1024:
         raise WireError("too-large", "the operations do not fit one log entry")
@@ -115,8 +122,17 @@ def hash_of(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def check_chain(entries: list[bytes], owner: bytes, device: bytes, after: tuple[int, bytes] | None) -> list[Entry]:
-    """Parse entries that should follow each other.
+@frozen
+class LogName:
+    """Which log: owner, the tag of one of its keys (None for the master key), and one device that writes there."""
+
+    owner: bytes
+    scope: bytes | None
+    device: bytes
+
+
+def check_chain(entries: list[bytes], log: LogName, after: tuple[int, bytes] | None) -> list[Entry]:
+    """Parse entries of a log that should follow each other.
 
     ``after`` is sequence and hash of the entry before the first; None takes the first as it is (the start of a tail).
     Raises `WireError` ``broken-chain``.
@@ -124,8 +140,8 @@ def check_chain(entries: list[bytes], owner: bytes, device: bytes, after: tuple[
     found: list[Entry] = []
     for data in entries:
         entry = Entry.parse(data)
-        if (entry.owner, entry.device) != (owner, device):
-            raise WireError("broken-chain", "a log entry of another owner or device")
+        if LogName(entry.owner, entry.scope, entry.device) != log:
+            raise WireError("broken-chain", "an entry of another log")
         if after is not None and (entry.sequence, entry.previous) != (after[0] + 1, after[1]):
             raise WireError("broken-chain", f"entry {entry.sequence} does not follow entry {after[0]}")
         after = (entry.sequence, hash_of(data))
@@ -141,6 +157,7 @@ class Begin:
     covers: list[dict[str, Any]] | None = None
 
 
-def head_of(owner: bytes, device: bytes, sequence: int, digest: bytes, wall: float, begin: Begin) -> Head:
+def head_of(log: LogName, sequence: int, digest: bytes, wall: float, begin: Begin) -> Head:
     """The unsigned end of a log."""
-    return Head(owner, device, sequence, digest, int(wall), begin.first, begin.covers or None)
+    covers = begin.covers or None
+    return Head(log.owner, log.device, sequence, digest, int(wall), begin.first, covers, log.scope)

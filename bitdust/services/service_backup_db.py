@@ -1,5 +1,6 @@
 """The catalog and its log."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -20,10 +21,11 @@ class BackupDBService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._waiting: Deferred[Any] | None = None
+        self._disconnect: Callable[[], None] = lambda: None
 
     def start(self) -> "Deferred[Any]":
-        index = self._rooms.storage.core.index
-        index.on_merged = self._look
+        index = self._rooms.storage.core.log_replicas
+        self._disconnect = index.merged.connect(self._look)
         index.start()
         if index.recovered:
             self._rooms.suppliers.family.settle()
@@ -33,20 +35,22 @@ class BackupDBService(Service):
 
     def _look(self) -> None:
         waiting, self._waiting = self._waiting, None
-        if self._rooms.storage.core.index.recovered and waiting is not None:
+        if self._rooms.storage.core.log_replicas.recovered and waiting is not None:
             self._rooms.suppliers.family.settle()
             waiting.callback(None)
 
     def waits_for(self) -> str:
-        return f"the catalog comes from my suppliers: {self._rooms.storage.core.index.reason or 'they are being asked'}"
+        reason = self._rooms.storage.core.log_replicas.reason
+        return f"the catalog comes from my suppliers: {reason or 'they are being asked'}"
 
     def stop(self) -> None:
         self._waiting = None
+        self._disconnect()
         if self._rooms.storage.is_open:
-            self._rooms.storage.core.index.stop()
+            self._rooms.storage.core.log_replicas.stop()
 
     def health(self) -> None:
-        index = self._rooms.storage.core.index
+        index = self._rooms.storage.core.log_replicas
         if not index.recovered:
             raise Unhealthy(f"the catalog has not come back yet: {index.reason or 'suppliers are being asked'}")
         self._rooms.storage.core.catalog.read.execute("SELECT 1 FROM items LIMIT 1").fetchone()

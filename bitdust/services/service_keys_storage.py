@@ -27,10 +27,10 @@ class KeysStorageService(Service):
         self._waiting: Deferred[Any] | None = None
 
     def start(self) -> "Deferred[Any]":
-        ring = self._rooms.storage.core.ring
+        ring = self._rooms.storage.core.key_ring_replicas
         for event in CHANGES:
             self._removers.append(self._rooms.around.events.subscribe(lambda _: ring.keys_changed(), event))
-        ring.on_state = self._look
+        self._removers.append(ring.state_changed.connect(self._look))
         ring.start()
         if self._has_secret():
             return succeed(None)
@@ -44,12 +44,13 @@ class KeysStorageService(Service):
 
     def _look(self) -> None:
         waiting = self._waiting
-        if waiting is not None and self._rooms.storage.core.ring.ready:
+        if waiting is not None and self._rooms.storage.core.key_ring_replicas.ready:
             self._waiting = None
             waiting.callback(None)
 
     def waits_for(self) -> str:
-        return f"the key ring comes from my suppliers: {self._rooms.storage.core.ring.reason or 'they are being asked'}"
+        reason = self._rooms.storage.core.key_ring_replicas.reason
+        return f"the key ring comes from my suppliers: {reason or 'they are being asked'}"
 
     def stop(self) -> None:
         removers, self._removers = self._removers, []
@@ -57,8 +58,8 @@ class KeysStorageService(Service):
             remove()
         self._waiting = None
         if self._rooms.storage.is_open:
-            self._rooms.storage.core.ring.stop()
+            self._rooms.storage.core.key_ring_replicas.stop()
 
     def health(self) -> None:
         if not self._has_secret():
-            raise Unhealthy(f"my key ring has not come back yet: {self._rooms.storage.core.ring.reason}")
+            raise Unhealthy(f"my key ring has not come back yet: {self._rooms.storage.core.key_ring_replicas.reason}")

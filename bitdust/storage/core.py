@@ -18,10 +18,11 @@ from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.inventory import Listing
 from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.rebuild import Rebuilder
+from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
-from bitdust.storage.log.keyring_replica import Ring
+from bitdust.storage.log.keyring_replica import KeyRingReplicas
 from bitdust.storage.log.outdated import start_over
-from bitdust.storage.log.replica import Index
+from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.bad_pieces import BadPieces
@@ -78,16 +79,15 @@ class Core:
         self.bad_pieces = BadPieces(world, self.catalog, events, ports)
         self.fetcher = Fetcher(world, registry, ports, self.bad_pieces)
         self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
-        self.log_writer = LogWriter(world, self.catalog, me)
+        self.log_writer = LogWriter(world, self.catalog, OwnLogs(me))
         self.rows = RowReader(world, self.catalog)
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
-        self.index = Index(world, registry, self.catalog, me, events, ports)
-        self.compactor = Compactor(world, self.catalog, me, self.index, self.log_writer)
-        self.ring = Ring(world, registry, me, events, ports)
+        self.log_replicas = LogReplicas(world, registry, self.log_writer, me, events, ports)
+        self.key_ring_replicas = KeyRingReplicas(world, registry, me, events, ports)
         self.listing = Listing(registry, self.catalog, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
         self.sources = Sources(self.catalog, ports, self.motion, self.copies)
-        self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.index, self.spool, me, ports)
+        self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.log_replicas, self.spool, me, ports)
         rebuilder = Rebuilder(self.catalog, self.spool, self.coding, self.fetcher, self.motion, self.sources, ports)
         self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner)
         self.uploads = Uploads(self)
@@ -100,16 +100,11 @@ class Core:
         self.motion.on_stall = self.holding.tell
         self.holding.copies = self.copies.of_living
         self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
-        self.log_writer.on_entry = self.index.new_entry
-        self.index.on_ack = self._acked
-        self.index.say_again = self.log_writer.write
+        self.log_replicas.acknowledged.connect(self.holding.tell)
+        self.log_replicas.acknowledged.connect(self.cleaner.acked)
+        self.compactor = Compactor(self.world, self.registry, self.log_writer, self.me, self.log_replicas)
         self.cleaner.is_quiet = lambda: self.uploads.is_quiet
         self.uploads.on_quiet = self.monitor.deleted
-
-    def _acked(self) -> None:
-        self.holding.tell()
-        self.cleaner.acked()
-        self.compactor.check()
 
     def block_size(self) -> int:
         """Bytes of a pack that is full."""
@@ -135,8 +130,9 @@ class Core:
         for part in (
             self.monitor,
             self.listing,
-            self.ring,
-            self.index,
+            self.key_ring_replicas,
+            self.log_replicas,
+            self.compactor,
             self.motion,
             self.fetcher,
             self.holding,
@@ -153,8 +149,8 @@ class Core:
         members = [who for who in family.suppliers if who is not None] if family is not None else []
         self._online = frozenset(who for who in members if self.ports.is_online(who))
         self.motion.restart()
-        self.ring.suppliers_changed()
-        self.index.suppliers_changed()
+        self.key_ring_replicas.suppliers_changed()
+        self.log_replicas.suppliers_changed()
         self.monitor.suppliers_changed()
         self.holding.tell()
 
@@ -165,7 +161,7 @@ class Core:
         ring = self.me.key_ring
         if ring.ensure_secret(alias, self.world.entropy):
             self.me.save_key_ring()
-            self.ring.keys_changed()
+            self.key_ring_replicas.keys_changed()
         epoch, secret = ring.current(alias)
         return StorageKey(alias, epoch, secret)
 
@@ -197,9 +193,9 @@ class Core:
         supplier = family.suppliers[position] if family is not None and position < family.n else None
         return self.motion.is_absent(supplier)
 
-    def is_logged(self, sequence: int) -> bool:
-        """Whether enough suppliers hold my log up to an entry."""
-        return self.index.safe_sequence() >= sequence
+    def is_logged(self, mark: int) -> bool:
+        """Whether enough suppliers hold all that was written to my logs up to a mark of the writer."""
+        return self.log_replicas.is_logged(mark)
 
     def pack_source(self, pack: bytes) -> "Deferred[PackSource]":
         """Where a pack's pieces are."""

@@ -13,13 +13,14 @@ from twisted.python.failure import Failure
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.storage.catalog import figures
-from bitdust.storage.catalog.catalog import lamport
+from bitdust.storage.catalog.catalog import revision_of
 from bitdust.storage.catalog.changes import Changes
 from bitdust.storage.catalog.database import CatalogError, PackState, PieceState
 from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
 from bitdust.storage.catalog.rows import Owner, Part, Row
 from bitdust.storage.core import Core
+from bitdust.storage.log.replica import sort_keys
 from bitdust.storage.pieces.local_copies import Copies
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.upload.mirror import Mirror
@@ -159,7 +160,7 @@ class Storage:
     @property
     def revision(self) -> int:
         """Counts with every entry of every device's log."""
-        return lamport(self._read) if self._core is not None else 0
+        return revision_of(self._read) if self._core is not None else 0
 
     def used(self) -> int:
         """Sealed bytes of everything that is kept, counted once."""
@@ -175,14 +176,17 @@ class Storage:
             known = self._had_data
             return known if known is not None else (self._world.home / "catalog.db").exists()
         query = "SELECT 1 FROM packs WHERE state<=? LIMIT 1"
-        return not self._core.index.recovered or self._read.execute(query, (PackState.HELD,)).fetchone() is not None
+        return (
+            not self._core.log_replicas.recovered or self._read.execute(query, (PackState.HELD,)).fetchone() is not None
+        )
 
     def has_moved(self, position: int, supplier: bytes) -> bool:
         """Whether a supplier holds all that belongs to a place: its piece of every pack, the logs, the key ring."""
         core = self._core
         if core is None or not core.catalog.is_open:
             return not self.has_data()
-        if not core.index.recovered or not core.index.is_held_by(supplier) or not core.ring.is_held_by(supplier):
+        logs, ring = core.log_replicas, core.key_ring_replicas
+        if not logs.recovered or not logs.is_held_by(supplier) or not ring.is_held_by(supplier):
             return False
         elsewhere = (
             "SELECT 1 FROM packs p WHERE p.state<=? AND p.n>? AND NOT EXISTS (SELECT 1 FROM pieces s"
@@ -195,9 +199,13 @@ class Storage:
         """How far the logs of my devices have come, as far as this node knows."""
         if self._core is None or not self._core.catalog.is_open:
             return []
-        catalog, owner = self._core.catalog, self._me.fingerprint
-        ends = [(device, catalog.end(device)) for device in catalog.devices()]
-        return [Head(owner, device, end.sequence, end.hash, 0) for device, end in ends]
+        catalog, logs, owner = self._core.catalog, self._core.log_writer.logs, self._me.fingerprint
+        return [
+            Head(owner, device, end.sequence, end.hash, 0, scope=logs.scope(key))
+            for key in sort_keys(catalog.known_keys())
+            for device in catalog.devices(key)
+            if (end := catalog.end(key, device)).sequence
+        ]
 
     def stats(self) -> Row:
         """How many files and folders there are, and how much of them."""
@@ -273,7 +281,7 @@ class Storage:
         family = self._ports.family()
         document = self._me.document
         suppliers = family.n if family is not None else 0
-        return Owner(document.global_id, str(document.idurl), suppliers, self.core.index.holders)
+        return Owner(document.global_id, str(document.idurl), suppliers, self.core.log_replicas.holders)
 
     async def create(self, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None) -> Row:
         """A new item, with the folders above it. Raises `BitDustError` ``exists``, ``bad-name``, ``key-not-found``."""
@@ -456,7 +464,7 @@ class Storage:
 
     def sync(self) -> "Deferred[None]":
         """Compare with the suppliers at once."""
-        self.core.index.pull_again()
+        self.core.log_replicas.pull_again()
         self.core.monitor.sync()
         return succeed(None)
 

@@ -250,7 +250,9 @@ class Family(Record):
 
 @frozen
 class Head(Record):
-    """The end of one device's catalog log: ``hash`` is the last entry's, ``sequence`` counts entries from 1.
+    """The end of a catalog log, of which each key has one for each device.
+
+    ``hash`` is the last entry's, ``sequence`` counts entries from 1.
 
     After a compaction ``first`` is the entry with which the log begins now, and ``covers`` names up to which entry the
     logs of other devices are told by it as well; what is older need not be kept. ``scope`` is the tag of the key whose
@@ -285,6 +287,11 @@ class Head(Record):
         if head.first is not None and head.first > head.sequence:
             raise WireError("bad-field", f"head: the log begins with {head.first} and ends with {head.sequence}")
         return head
+
+    @property
+    def subject(self) -> bytes:
+        """Under which name the DHT keeps it."""
+        return self.owner + (self.scope or b"") + self.device
 
 
 @frozen

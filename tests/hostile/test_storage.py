@@ -72,7 +72,7 @@ class HostileSuppliersTests(SynchronousTestCase):
         self.change(1, Command.RETRIEVE, "log", lambda reply: Reply(reply.fields, encode([os.urandom(300)])))
         self.node.kill()
         node = self.again()
-        self.assertTrue(node.storage.core.index.recovered)
+        self.assertTrue(node.storage.core.log_replicas.recovered)
         self.assertTrue(self.downloads(node, "back"))
 
     def test_forged_heads_are_refused(self) -> None:
@@ -85,7 +85,7 @@ class HostileSuppliersTests(SynchronousTestCase):
             self.change(which, Command.RETRIEVE, "heads", forge)
         self.node.kill()
         node = self.again()
-        self.assertTrue(node.storage.core.index.recovered)
+        self.assertTrue(node.storage.core.log_replicas.recovered)
         self.assertEqual([row["path"] for row in node.rows()], ["file"])
 
     def test_a_forged_key_ring_is_refused(self) -> None:

@@ -96,7 +96,7 @@ class PlainRows:
 
     def _version(self, item: Item, version: Version) -> Row:
         safety = self._safety(item, version)
-        held = self._owner.holders(version.device, version.sequence)
+        held = self._owner.holders(item.key, version.device, version.sequence)
         n = max(1, self._owner.suppliers)
         delivered = safety.acked / safety.due if safety.due else 1.0
         reliable = min(safety.weakest, held / n)

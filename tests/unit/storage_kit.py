@@ -162,8 +162,8 @@ class Node:
         """What the services do, in their order."""
         done(self.storage.open())
         core = self.storage.core
-        core.ring.start()
-        core.index.start()
+        core.key_ring_replicas.start()
+        core.log_replicas.start()
         core.uploads.resume()
         core.downloads.resume()
         core.monitor.start()

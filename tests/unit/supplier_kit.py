@@ -121,7 +121,7 @@ class Person:
         for sequence in range(start, start + count):
             data = encode(
                 {
-                    "version": 1,
+                    "version": 2,
                     "owner": owner,
                     "device": self.device.id,
                     **more,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.formats.log_entry import Content, Entry, check_chain, hash_of, seal
+from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of, seal
 from bitdust.formats.operations import OPS, batches, item_op, tombstone_op, version_ops
-from bitdust.storage.catalog.catalog import Catalog, LogKeys, insert_entry
+from bitdust.storage.catalog.catalog import Catalog, LogKeys, append_ops, insert_entry
 from bitdust.storage.catalog.paths import by_path, fresh_version, next_path_id, version_at
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
@@ -21,6 +21,7 @@ from tests.unit.supplier_kit import START, now
 
 OWNER = hashlib.sha256(b"owner").digest()
 SECRET = b"s" * 32
+LOG = LogName(OWNER, None, b"d" * 8)
 
 
 def open_catalog(case) -> Catalog:
@@ -41,6 +42,13 @@ def rows(catalog: Catalog) -> dict:
         "packs": sorted(read.execute("SELECT pack, state FROM packs")),
         "tombstones": sorted(read.execute("SELECT name, lamport, device FROM tombstones")),
     }
+
+
+def append(catalog: Catalog, keys: LogKeys, ops):
+    """Write operations, or what a function over the database says, to the log of a device."""
+    return catalog.change(
+        lambda database: append_ops(database, keys, ops(database) if callable(ops) else ops, START)
+    )
 
 
 class Device:
@@ -96,7 +104,7 @@ class OrderTests(SynchronousTestCase):
                 while any(left):
                     log = chance.choice([entries for entries in left if entries])
                     entry, content = log.pop(0)
-                    now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, e, c)))
+                    now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, "master", e, c)))
                 results.append(rows(catalog))
                 catalog.drop()
             self.assertTrue(all(result == results[0] for result in results), f"seed {seed}")
@@ -105,37 +113,37 @@ class OrderTests(SynchronousTestCase):
         """An entry that is known already is not applied again."""
         catalog = open_catalog(self)
         for entry, content in a_life(3)[0].entries * 2:
-            now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, e, c)))
+            now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, "master", e, c)))
         once = open_catalog(self)
         for entry, content in a_life(3)[0].entries:
-            now(once.change(lambda database, e=entry, c=content: insert_entry(database, e, c)))
+            now(once.change(lambda database, e=entry, c=content: insert_entry(database, "master", e, c)))
         self.assertEqual(rows(catalog), rows(once))
 
 
 class LogTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.catalog = open_catalog(self)
-        self.keys = LogKeys(OWNER, b"d" * 8, 1, SECRET)
+        self.keys = LogKeys(OWNER, "master", None, b"d" * 8, 1, SECRET)
 
     def test_a_log_is_a_chain(self) -> None:
         """Every entry names the hash of the one before; changed, left out, or of another owner it is refused."""
         for number in range(4):
-            now(self.catalog.append(self.keys, [item_op(str(number), "", b"x", "file", "master", 0)]))
-        entries = [self.catalog.entry(b"d" * 8, sequence) for sequence in range(1, 5)]
-        self.assertEqual(len(check_chain(entries, OWNER, b"d" * 8, None)), 4)
+            now(append(self.catalog, self.keys, [item_op(str(number), "", b"x", "file", "master", 0)]))
+        entries = [self.catalog.entry("master", b"d" * 8, sequence) for sequence in range(1, 5)]
+        self.assertEqual(len(check_chain(entries, LOG, None)), 4)
         for bad in (entries[:1] + entries[2:], entries[::-1], [entries[0], entries[0]]):
             with self.assertRaises(WireError):
-                check_chain(bad, OWNER, b"d" * 8, (0, bytes(32)))
+                check_chain(bad, LOG, (0, bytes(32)))
         with self.assertRaises(WireError):
-            check_chain(entries, hashlib.sha256(b"other").digest(), b"d" * 8, None)
+            check_chain(entries, LogName(hashlib.sha256(b"other").digest(), LOG.scope, LOG.device), None)
         broken = entries[1][:-1] + bytes([entries[1][-1] ^ 1])
         with self.assertRaises(WireError):
             Entry.parse(broken).open(SECRET)
 
     def test_nobody_reads_it_without_the_secret(self) -> None:
         """An entry opens under its own secret, device and sequence alone."""
-        now(self.catalog.append(self.keys, [item_op("0", "", b"secret name", "file", "master", 0)]))
-        data = self.catalog.entry(b"d" * 8, 1)
+        now(append(self.catalog, self.keys, [item_op("0", "", b"secret name", "file", "master", 0)]))
+        data = self.catalog.entry("master", b"d" * 8, 1)
         self.assertNotIn(b"secret name", data)
         with self.assertRaises(WireError):
             Entry.parse(data).open(b"t" * 32)
@@ -143,9 +151,9 @@ class LogTests(SynchronousTestCase):
     def test_many_operations_become_many_entries(self) -> None:
         """Operations that do not fit one entry go on in the next; none is lost, each entry stays under 1 MiB."""
         ops = [item_op(str(number), "", b"n" * 200, "file", "master", 0) for number in range(9000)]
-        last = now(self.catalog.append(self.keys, ops))
+        last = now(append(self.catalog, self.keys, ops))
         self.assertGreater(last, 1)
-        sizes = [len(self.catalog.entry(b"d" * 8, sequence)) for sequence in range(1, last + 1)]
+        sizes = [len(self.catalog.entry("master", b"d" * 8, sequence)) for sequence in range(1, last + 1)]
         self.assertLess(max(sizes), 1024 * 1024)
         (count,) = self.catalog.read.execute("SELECT count(*) FROM items").fetchone()
         self.assertEqual(count, 9000)
@@ -192,7 +200,7 @@ class NamesTests(SynchronousTestCase):
     def test_path_ids_never_repeat(self) -> None:
         """A path id is given once, also after its item was deleted."""
         catalog = open_catalog(self)
-        keys = LogKeys(OWNER, b"d" * 8, 1, SECRET)
+        keys = LogKeys(OWNER, "master", None, b"d" * 8, 1, SECRET)
         given_out: list[str] = []
         for _ in range(5):
             ops: list = []
@@ -202,21 +210,21 @@ class NamesTests(SynchronousTestCase):
                 given_out.append(path)
                 return [item_op(path, "", b"name", "file", "master", 0), tombstone_op([path], [], 1)]
 
-            now(catalog.append(keys, make))
+            now(append(catalog, keys, make))
         self.assertEqual(given_out, ["0", "1", "2", "3", "4"])
 
     def test_what_left_its_folder_is_gone_from_then_on(self) -> None:
         """An item has the version of a moment, and none after it left its source."""
         catalog = open_catalog(self)
-        keys = LogKeys(OWNER, b"d" * 8, 1, SECRET)
+        keys = LogKeys(OWNER, "master", None, b"d" * 8, 1, SECRET)
         first, second, third = (new_version(START + number, 0) for number in range(3))
-        now(catalog.append(keys, [item_op("0", "", b"f", "file", "master", 0), *version_ops("0", first, 1, 0, 0, [])]))
-        now(catalog.append(keys, [{"op": "gone", "path": "0", "version": second}]))
+        now(append(catalog, keys, [item_op("0", "", b"f", "file", "master", 0), *version_ops("0", first, 1, 0, 0, [])]))
+        now(append(catalog, keys, [{"op": "gone", "path": "0", "version": second}]))
         read = catalog.read
         self.assertEqual(version_at(read, "0", first).version, first)
         self.assertIsNone(version_at(read, "0", None))
         self.assertIsNone(version_at(read, "0", third))
-        now(catalog.append(keys, version_ops("0", third, 1, 0, 0, [])))
+        now(append(catalog, keys, version_ops("0", third, 1, 0, 0, [])))
         self.assertEqual(version_at(read, "0", None).version, third)
         self.assertEqual(by_path(read, "master", "f").path, "0")
 

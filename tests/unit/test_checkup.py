@@ -357,7 +357,7 @@ class FiguresTests(CheckupCase):
         for number, acked in ((1, 4), (2, 3)):
             pack, version = bytes([number]) * 32, new_version(NOW + number, 0)
             row = (str(number), version)
-            database.execute("INSERT INTO versions VALUES(?, ?, 1, 0, 0, NULL, x'', 1, x'', 1, 0)", row)
+            database.execute("INSERT INTO versions VALUES(?, ?, 'master', 1, 0, 0, NULL, x'', 1, x'', 1, 0)", row)
             database.execute("INSERT INTO packs VALUES(?, 'master', 0, 9, x'', x'', x'', 1, ?, 4, 1, 0)", (pack, acked))
             database.execute("INSERT INTO version_packs VALUES(?, ?, ?)", (pack, str(number), version))
         database.execute("INSERT INTO pieces VALUES(?, 3, 77, 0, NULL, NULL)", (b"\2" * 32,))

@@ -23,22 +23,22 @@ def filled(case, devices: list[Device]) -> Catalog:
     catalog = open_catalog(case)
     for device in devices:
         for entry, content in device.entries:
-            now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, e, c)))
+            now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, "master", e, c)))
     return catalog
 
 
 def compacted(catalog: Catalog, dead_before: int) -> list[Entry]:
     """The entries of a snapshot that device 9 has written."""
-    keys = LogKeys(OWNER, bytes([9]) * 8, 1, SECRET)
+    keys = LogKeys(OWNER, "master", None, bytes([9]) * 8, 1, SECRET)
     first, last = now(catalog.change(lambda database: write_snapshot(database, keys, dead_before, START)))
-    return [Entry.parse(catalog.entry(keys.device, number) or b"") for number in range(first, last + 1)]
+    return [Entry.parse(catalog.entry("master", keys.device, number) or b"") for number in range(first, last + 1)]
 
 
 def read_again(case, entries: list[Entry]) -> Catalog:
     """A catalog that has read nothing but a snapshot."""
     catalog = open_catalog(case)
     for entry in entries:
-        now(catalog.change(lambda database, e=entry: insert_entry(database, e, e.open(SECRET))))
+        now(catalog.change(lambda database, e=entry: insert_entry(database, "master", e, e.open(SECRET))))
     return catalog
 
 
@@ -56,9 +56,9 @@ class SnapshotTests(SynchronousTestCase):
             entries = compacted(catalog, -1)
             again = read_again(self, entries)
             self.assertEqual(rows(again), rows(catalog), f"seed {seed}")
-            self.assertEqual(list(snapshot_ops(again.read)), list(snapshot_ops(catalog.read)))
-            self.assertEqual({device: again.end(device) for device in catalog.devices()},
-                             {device: catalog.end(device) for device in catalog.devices()})  # fmt: skip
+            self.assertEqual(list(snapshot_ops(again.read, "master")), list(snapshot_ops(catalog.read, "master")))
+            for device in catalog.devices("master"):
+                self.assertEqual(again.end("master", device), catalog.end("master", device))
             for one in (again, catalog):
                 one.drop()
 
@@ -81,7 +81,7 @@ class SnapshotTests(SynchronousTestCase):
             before = rows(catalog)
             source = filled(self, a_life(seed))
             for entry in compacted(source, -1):
-                now(catalog.change(lambda database, e=entry: insert_entry(database, e, e.open(SECRET))))
+                now(catalog.change(lambda database, e=entry: insert_entry(database, "master", e, e.open(SECRET))))
             self.assertEqual(rows(catalog), before, f"seed {seed}")
             for one in (source, catalog):
                 one.drop()
@@ -126,7 +126,7 @@ class CompactionCase(SynchronousTestCase):
 
     def sequence(self, node: Node, meta_name: str = "") -> int:
         core = node.storage.core
-        return core.catalog.first_sequence(node.me.device.id)
+        return core.catalog.first_sequence("master", node.me.device.id)
 
     def log_at(self, number: int) -> list[tuple[bytes, int]]:
         database = self.around.suppliers[number].shop.store._writer
@@ -138,7 +138,7 @@ class CompactionCase(SynchronousTestCase):
         fresh = Node(self.base / name, self.around, before=self.node)
         self.addCleanup(stop_quietly, fresh)
         fresh.start()
-        self.assertTrue(fresh.storage.core.index.recovered)
+        self.assertTrue(fresh.storage.core.log_replicas.recovered)
         self.assertEqual([row["path"] for row in fresh.rows()], sorted(left))
         for path, data in left.items():
             fresh.download(path, self.base / f"{name}-back")
@@ -172,7 +172,7 @@ class CompactionTests(CompactionCase):
         for _ in range(4):
             self.busy_life(self.node, 5)
         database = self.node.storage.core.catalog.read
-        self.assertLess(log_bytes(database, self.node.me.device.id), 12_000)
+        self.assertLess(log_bytes(database, "master", self.node.me.device.id), 12_000)
 
     def test_killed_between_the_steps(self) -> None:
         """Killed with a snapshot that not enough suppliers hold, the node sees it through at its next start."""
@@ -180,16 +180,16 @@ class CompactionTests(CompactionCase):
         for supplier in self.around.suppliers:
             supplier.mode = "away"
         core = self.node.storage.core
-        now(core.catalog.change(core.compactor._write))
+        now(core.catalog.change(core.compactor._machine("master")._port.write_now))
         device = self.node.me.device.id
-        pending = pending_snapshot(core.catalog.read, device)
+        pending = pending_snapshot(core.catalog.read, "master", device)
         self.node.kill()
         for supplier in self.around.suppliers:
             supplier.mode = "fine"
         self.node = self.compact_early(Node(self.node.home, self.around, self.node.clock).start())
         self.addCleanup(stop_quietly, self.node)
         self.node.pass_time(60)
-        self.assertIsNone(pending_snapshot(self.node.storage.core.catalog.read, device))
+        self.assertIsNone(pending_snapshot(self.node.storage.core.catalog.read, "master", device))
         self.assertEqual(self.sequence(self.node), pending[0])
         self.node.kill()
         self.assert_restored(left)
@@ -201,10 +201,10 @@ class CompactionTests(CompactionCase):
         self.around.suppliers[0].mode = self.around.suppliers[1].mode = "away"
         core = self.node.storage.core
         before = self.log_at(2)
-        now(core.catalog.change(core.compactor._write))
-        core.index.new_entry()
+        now(core.catalog.change(core.compactor._machine("master")._port.write_now))
+        core.log_replicas.new_entry()
         self.node.pass_time(100)
-        self.assertIsNotNone(pending_snapshot(core.catalog.read, self.node.me.device.id))
+        self.assertIsNotNone(pending_snapshot(core.catalog.read, "master", self.node.me.device.id))
         self.assertEqual(self.sequence(self.node), 1)
         self.assertEqual(self.log_at(2)[: len(before)], before)
 
@@ -267,7 +267,7 @@ class OtherDevicesTests(CompactionCase):
         self.assertTrue(names)
         second.storage.sync()
         second.pass_time(30)
-        self.assertEqual(second.outdated, 0 if second.storage.core.catalog.devices() == [] else second.outdated)
+        self.assertEqual(second.outdated, 0 if second.storage.core.catalog.devices("master") == [] else second.outdated)
 
     def test_away_for_too_long(self) -> None:
         """A device that missed deletions which nobody tells any more says its own first, and then starts over."""
@@ -314,8 +314,8 @@ class HostileTests(CompactionCase):
         fresh = Node(self.base / "fresh", self.around, before=self.node)
         self.addCleanup(stop_quietly, fresh)
         fresh.start()
-        self.assertFalse(fresh.storage.core.index.recovered)
-        self.assertIn("missing", fresh.storage.core.index.reason)
+        self.assertFalse(fresh.storage.core.log_replicas.recovered)
+        self.assertIn("missing", fresh.storage.core.log_replicas.reason)
 
     def test_heads_that_contradict_themselves(self) -> None:
         """A log cannot begin behind its end."""

@@ -21,7 +21,7 @@ HINTS = Hints(
     3,
     ("seed.example:14441",),
     (SupplierHint(b"s" * 32, ("tcp://host:7771",)), SupplierHint(b"t" * 32)),
-    (HeadHint(b"d" * 8, 17, b"h" * 32),),
+    (HeadHint(b"d" * 8, 17, b"h" * 32, b"s" * 16),),
 )
 
 
@@ -221,7 +221,7 @@ class KeyFiles(SynchronousTestCase):
             5,
             tuple(f"{'s' * 200}{number}:1" for number in range(20)),
             tuple(SupplierHint(bytes((number,)) * 32, (address,) * 4) for number in range(64)),
-            tuple(HeadHint(bytes((number,)) * 8, number, bytes(32)) for number in range(8)),
+            tuple(HeadHint(bytes((number,)) * 8, number, bytes(32), bytes(16)) for number in range(8)),
         )
         self.assertEqual(len(KeyFile.read(KeyFile(URLS, master(), full).write(b"p"), b"p").hints.heads), 8)
         some = evolve(full, seeds=full.seeds[:1])

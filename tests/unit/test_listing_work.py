@@ -11,7 +11,7 @@ from bitdust.storage.catalog.database import open_catalog
 from bitdust.storage.catalog.paths import Target, by_path
 from bitdust.storage.catalog.rows import Owner, Rows
 
-STAMP = Stamp(b"o" * 32, 1, b"d" * 8, 1)
+STAMP = Stamp(b"o" * 32, "master", 1, b"d" * 8, 1)
 GIVEN = re.compile(r"SCAN json_each VIRTUAL TABLE|SCAN .*\(")
 """What a statement was given, and what it found by an index."""
 VERSION = "F20261121034159123-0"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.log.replica import places_heard
+from bitdust.replication import places_heard
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family

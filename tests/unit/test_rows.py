@@ -11,6 +11,7 @@ from bitdust.storage.catalog.database import open_catalog
 from bitdust.storage.catalog.paths import Target, by_id
 from bitdust.storage.catalog.row_facts import FolderFigures
 from bitdust.storage.catalog.rows import PAGE, Owner, Part, Rows
+from bitdust.storage.log.routing import Router
 from bitdust.storage.upload.mirror import remember
 from bitdust.wire.records import PackRecord, Scheme
 from tests.unit.plain_rows import PlainRows
@@ -21,7 +22,12 @@ NAMES = (b"a", b"b", "ü".encode(), b"latin-\xe9", b"with space", b"[brackets]",
 VERSIONS = (
     "F20160313043757PM", "F20260101000000000-0", "F20260101000000000-1", "F20260601120000000-0", "F20261121034159123-0",
 )  # fmt: skip
-ME = Owner("alice@host", "http://host/alice.xml", 4, lambda device, sequence: (device[0] + sequence) % 5)
+def holders(key: str, device: bytes, sequence: int) -> int:
+    """Some number of suppliers for every entry."""
+    return (len(key) + device[0] + sequence) % 5
+
+
+ME = Owner("alice@host", "http://host/alice.xml", 4, holders)
 
 
 class Growth:
@@ -86,7 +92,10 @@ class RowsTests(SynchronousTestCase):
         growth, dice = Growth(seed), random.Random(-seed)
         self.database.execute("BEGIN")
         for number, op in enumerate([*growth.ops(), *growth.deaths()]):
-            apply_all(self.database, [op], Stamp(OWNER, number, DEVICES[number % 2], number))
+            router = Router(self.database)
+            router.add([op])
+            for key, ops in router.found.items():
+                apply_all(self.database, ops, Stamp(OWNER, key, number, DEVICES[number % 2], number))
         for (pack, n) in self.database.execute("SELECT pack, n FROM packs").fetchall():
             self.database.execute("UPDATE packs SET acked=? WHERE pack=?", (dice.randrange(n + 1), pack))
         paths = [path for (path,) in self.database.execute("SELECT path FROM items WHERE dead=0 ORDER BY path")]
@@ -118,7 +127,7 @@ class RowsTests(SynchronousTestCase):
         self.catalog(1)
         ops = [item_op("7", "", b"many", "folder", "master", 0)]
         ops += [item_op(f"7/{number}", "7", b"%d" % number, "file", "master", 0) for number in range(2 * PAGE)]
-        apply_all(self.database, ops, Stamp(OWNER, 10**6, DEVICES[0], 10**6))
+        apply_all(self.database, ops, Stamp(OWNER, "master", 10**6, DEVICES[0], 10**6))
         everything = Target("", None)
         pages = list(Rows(self.database, ME).pages(everything, True))
         self.assertLessEqual(max(map(len, pages)), PAGE)

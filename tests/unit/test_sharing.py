@@ -12,7 +12,7 @@ from bitdust.crypt.scope import scope_of
 from bitdust.customers.notices import Notices
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
-from bitdust.formats.log_entry import Begin, Content, Entry, hash_of, head_of, seal
+from bitdust.formats.log_entry import Begin, Content, Entry, LogName, hash_of, head_of, seal
 from bitdust.surroundings import Connected
 from bitdust.testing.world import START
 from bitdust.transport.outbox import PeerFailed
@@ -114,8 +114,7 @@ class SharingTests(SynchronousTestCase):
         me = self.owner.me
         unsealed = Entry(me.fingerprint, me.device.id, 1, bytes(32), 1, b"", scope)
         entry = seal(unsealed, SECRET, Content(1, 1, [])).to_bytes()
-        head = head_of(me.fingerprint, me.device.id, 1, hash_of(entry), START, Begin())
-        head = type(head)(head.owner, head.device, head.sequence, head.hash, head.time, scope=scope)
+        head = head_of(LogName(me.fingerprint, scope, me.device.id), 1, hash_of(entry), START, Begin())
         signed = me.sign(head.KIND, head.to_body()).to_bytes()
         self.ask(self.owner, Command.DATA, {"kind": "log", "head": signed}, entry)
         return entry

@@ -45,7 +45,7 @@ class NewMachineTests(RecoveryCase):
         for number, gone in enumerate(((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))):
             self.set_modes(*("away" if index in gone else "fine" for index in range(4)))
             node = self.again(f"home-{number}")
-            self.assertTrue(node.storage.core.index.recovered)
+            self.assertTrue(node.storage.core.log_replicas.recovered)
             target = self.base / f"back-{number}"
             node.download("file", target)
             self.assertEqual((target / "file").read_bytes(), data)
@@ -57,13 +57,13 @@ class NewMachineTests(RecoveryCase):
         self.node.kill()
         self.set_modes("away", "away", "away", "fine")
         node = self.again()
-        self.assertFalse(node.storage.core.index.recovered)
-        self.assertFalse(node.storage.core.ring.ready)
+        self.assertFalse(node.storage.core.log_replicas.recovered)
+        self.assertFalse(node.storage.core.key_ring_replicas.ready)
         self.set_modes("away", "away", "fine", "fine")
         node.storage.core.suppliers_changed()
-        node.storage.core.index.pull_again()
+        node.storage.core.log_replicas.pull_again()
         node.pass_time(2)
-        self.assertTrue(node.storage.core.index.recovered)
+        self.assertTrue(node.storage.core.log_replicas.recovered)
         self.assertEqual([row["path"] for row in node.rows()], ["file"])
 
     def test_keys_come_back(self) -> None:
@@ -96,7 +96,7 @@ class NewMachineTests(RecoveryCase):
 
             supplier.ask = ask
         node = self.again()
-        index = node.storage.core.index
+        index = node.storage.core.log_replicas
         self.assertFalse(index.recovered)
         self.assertIn("log entries are missing", index.reason)
         index.accept_loss()
@@ -112,7 +112,7 @@ class NewMachineTests(RecoveryCase):
     def test_a_head_in_the_dht_counts(self) -> None:
         """A supplier that serves an old log as if it were all is found out by the head that the DHT has."""
         self.stored("one")
-        last = self.node.storage.core.catalog.end(self.node.me.device.id).sequence
+        last = self.node.storage.core.catalog.end("master", self.node.me.device.id).sequence
         old = [supplier.shop.store.heads(self.node.me.fingerprint) for supplier in self.around.suppliers]
         self.stored("two")
         self.node.pass_time(700)
@@ -124,7 +124,7 @@ class NewMachineTests(RecoveryCase):
                 full(who, device, first, most)[: max(0, last - first + 1)]
             )
         node = self.again()
-        self.assertFalse(node.storage.core.index.recovered)
+        self.assertFalse(node.storage.core.log_replicas.recovered)
 
     def test_the_recovered_node_goes_on(self) -> None:
         """After a recovery new uploads work, and the next recovery has both devices' files."""

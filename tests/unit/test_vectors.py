@@ -14,7 +14,7 @@ from bitdust.crypt.merkle import root
 from bitdust.crypt.sealing import chunk_name, index_key, open_pack, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
-from bitdust.formats.log_entry import NOTHING_BEFORE, Entry, check_chain, hash_of
+from bitdust.formats.log_entry import NOTHING_BEFORE, Entry, LogName, check_chain, hash_of
 from bitdust.identity.document import IdentityDocument
 from bitdust.storage.packs.erasure import Coder
 from bitdust.storage.packs.pack import OpenPack
@@ -210,8 +210,8 @@ class Storage(VectorCase):
     def test_log(self) -> None:
         """Entries open, follow each other, end at the signed head, and are made again."""
         rows = [self.row(f"log entry {number}") for number in (1, 2)]
-        owner, ident = master().fingerprint, device().id
-        entries = check_chain([data for data, _ in rows], owner, ident, (0, NOTHING_BEFORE))
+        log = LogName(master().fingerprint, None, device().id)
+        entries = check_chain([data for data, _ in rows], log, (0, NOTHING_BEFORE))
         for entry, (data, row) in zip(entries, rows, strict=True):
             secret = raw(row["secret"])
             self.assertEqual(shown(entry.open(secret)), row["value"])
@@ -222,8 +222,8 @@ class Storage(VectorCase):
         self.assertEqual((head.sequence, head.hash), (2, hash_of(rows[1][0])))
         self.assertEqual(self.signed("head after a compaction", Head).first, 2)
         swapped = [rows[1][0], rows[0][0]]
-        self.assertRaises(WireError, check_chain, swapped, owner, ident, None)
-        self.assertRaises(WireError, check_chain, [rows[1][0]], owner, ident, (1, bytes(32)))
+        self.assertRaises(WireError, check_chain, swapped, log, None)
+        self.assertRaises(WireError, check_chain, [rows[1][0]], log, (1, bytes(32)))
 
 
 class Keys(VectorCase):

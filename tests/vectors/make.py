@@ -190,7 +190,7 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
     for sequence, content in enumerate(contents, 1):
         bare = Entry(owner, device().id, sequence, previous, 1, b"")
         packed = frame(encode({"lamport": content.lamport, "time": content.time, "ops": content.ops}))
-        sealed = seal_entry(SECRET, b"BitDust log 1" + device().id, sequence, bare.aad(), packed)
+        sealed = seal_entry(SECRET, b"BitDust log 2" + device().id, sequence, bare.aad(), packed)
         data = evolve(bare, sealed=sealed).to_bytes()
         previous = hash_of(data)
         yield vector(f"log entry {sequence}", data, content, secret=SECRET, hash=previous)
@@ -202,7 +202,8 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
 
 def key_vectors() -> Iterator[Vector]:
     supplier = SupplierHint(master("other").fingerprint, ("tcp://192.0.2.1:7771",))
-    hints = Hints(3, ("seed.example:14441",), (supplier,), (HeadHint(device().id, 2, SECRET),))
+    head = HeadHint(device().id, 2, SECRET, PACK_ID)
+    hints = Hints(3, ("seed.example:14441",), (supplier,), (head,))
     file = KeyFile((SOURCE,), master(), hints)
     value = {"idurls": file.idurls, "hints": hints, "fingerprint": master().fingerprint}
     yield vector("key file", file.write().encode(), value)

@@ -3,6 +3,9 @@
 Items, versions, packs and ``gone`` only ever appear. A tombstone hides what was written before it, by (lamport,
 device); what another device wrote later, not knowing of the tombstone, comes back into view together with the folders
 above it: two devices that disagree keep the data.
+
+The log of a key tells of the items under that key alone. What it says of others is passed over: whoever may write one
+key's log changes nothing elsewhere.
 """
 
 import sqlite3
@@ -22,9 +25,10 @@ _ITEMS = 100_000_000
 
 @frozen
 class Stamp:
-    """Where an operation stands in the one order of all entries."""
+    """Whose operation it is, under which key, and where it stands in the one order of all entries of that key."""
 
     owner: bytes
+    key: str
     lamport: int
     device: bytes
     sequence: int
@@ -37,7 +41,14 @@ class Stamp:
 def apply_all(database: sqlite3.Connection, ops: Iterable[Op], stamp: Stamp) -> None:
     """Apply the operations of one entry inside the caller's transaction."""
     for op in ops:
-        _APPLY[op["op"]](database, op, stamp)
+        if op.get("key", stamp.key) == stamp.key:
+            _APPLY[op["op"]](database, op, stamp)
+
+
+def _is_ours(database: sqlite3.Connection, path: str, stamp: Stamp) -> bool:
+    """Whether an item belongs to the key of an operation, or is not known yet."""
+    row = database.execute("SELECT key FROM items WHERE path=?", (path,)).fetchone()
+    return row is None or row[0] == stamp.key
 
 
 def _apply_pack(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
@@ -46,7 +57,7 @@ def _apply_pack(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         database, record.pack, op["key"], op["epoch"], record.to_body(), op["names"], op["lengths"], record.size,
         record.scheme.n, PackState.HELD, stamp.sequence, 0,
     )  # fmt: skip
-    database.execute("UPDATE packs SET logged=1 WHERE pack=?", (record.pack,))
+    database.execute("UPDATE packs SET logged=1 WHERE pack=? AND key=?", (record.pack, stamp.key))
     if database.execute("SELECT 1 FROM tombstones WHERE name=?", (record.pack.hex(),)).fetchone():
         _bury_pack(database, record.pack)
 
@@ -78,11 +89,13 @@ def insert_pack(
 
 
 def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
-    database.execute(
+    made = database.execute(
         "INSERT OR IGNORE INTO items(path, parent, name, type, key, lamport, device, time)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         (op["path"], op["parent"], op["name"], op["type"], op["key"], stamp.lamport, stamp.device, op["time"]),
     )
+    if made.rowcount:
+        _drop_foreign(database, op["path"], stamp)
     row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (op["path"],)).fetchone()
     if row is not None:
         database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*row, op["path"]))
@@ -93,8 +106,20 @@ def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     _refresh(database, op["parent"])
 
 
+def _drop_foreign(database: sqlite3.Connection, path: str, stamp: Stamp) -> None:
+    """What logs of other keys said of an item before it was known whose it is."""
+    for table in ("versions", "gone", "labels"):
+        database.execute(f"DELETE FROM {table} WHERE path=? AND key<>?", (path, stamp.key))
+    database.execute(
+        "DELETE FROM tombstones WHERE (name=? OR (name>=? AND name<?)) AND key<>?",
+        (path, f"{path}/F", f"{path}/G", stamp.key),
+    )
+
+
 def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     path, version, extents = op["path"], op["version"], op.get("extents") or []
+    if not _is_ours(database, path, stamp):
+        return
     if op.get("start"):
         row = database.execute("SELECT extents FROM versions WHERE path=? AND version=?", (path, version)).fetchone()
         known = extents_of(row[0]) if row is not None else []
@@ -105,9 +130,9 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     else:
         dead = _is_dead(database, path, version, stamp)
         database.execute(
-            "INSERT OR IGNORE INTO versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, version, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents), stamp.lamport,
-             stamp.device, stamp.sequence, dead),
+            "INSERT OR IGNORE INTO versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, version, stamp.key, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents),
+             stamp.lamport, stamp.device, stamp.sequence, dead),
         )  # fmt: skip
     database.executemany(
         "INSERT OR IGNORE INTO version_packs VALUES(?, ?, ?)", ((extent[0], path, version) for extent in extents)
@@ -123,14 +148,15 @@ def _is_dead(database: sqlite3.Connection, path: str, version: str, stamp: Stamp
 
 
 def _apply_gone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
-    database.execute("INSERT OR IGNORE INTO gone VALUES(?, ?)", (op["path"], op["version"]))
+    if _is_ours(database, op["path"], stamp):
+        database.execute("INSERT OR IGNORE INTO gone VALUES(?, ?, ?)", (op["path"], op["version"], stamp.key))
 
 
 def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     for name in sorted(op["names"], key=lambda name: -name.count("/")):
-        if not _note_tombstone(database, name, op["time"], stamp):
-            continue
         path, version = split_version(name)
+        if not _is_ours(database, path, stamp) or not _note_tombstone(database, name, op["time"], stamp):
+            continue
         if version is None:
             database.execute(
                 "UPDATE versions SET dead=1 WHERE path=? AND (lamport<? OR (lamport=? AND device<=?))",
@@ -143,6 +169,9 @@ def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None
             database.execute("UPDATE versions SET dead=1 WHERE path=? AND version=?", (path, version))
         _refresh(database, path)
     for pack in op["packs"]:
+        row = database.execute("SELECT key FROM packs WHERE pack=?", (pack,)).fetchone()
+        if row is not None and row[0] != stamp.key:
+            continue
         _note_tombstone(database, pack.hex(), op["time"], stamp)
         _bury_pack(database, pack)
 
@@ -153,8 +182,8 @@ def _note_tombstone(database: sqlite3.Connection, name: str, time: int, stamp: S
     if row is not None and (row[0], bytes(row[1])) >= stamp.order:
         return False
     database.execute(
-        "INSERT OR REPLACE INTO tombstones VALUES(?, ?, ?, ?, ?)",
-        (name, stamp.lamport, stamp.device, stamp.sequence, time),
+        "INSERT OR REPLACE INTO tombstones VALUES(?, ?, ?, ?, ?, ?)",
+        (name, stamp.key, stamp.lamport, stamp.device, stamp.sequence, time),
     )
     return True
 
@@ -183,21 +212,24 @@ def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:
 def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     """From here on nobody needs what the logs said up to these entries."""
     for head in op["heads"]:
-        set_base(database, head["device"], head["sequence"], head["hash"])
+        set_base(database, stamp.key, head["device"], head["sequence"], head["hash"])
 
 
 def _apply_earlier(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     """What was said before counts as if it came from there."""
-    apply_all(database, op["ops"], Stamp(stamp.owner, op["lamport"], op["device"], op["sequence"]))
+    apply_all(database, op["ops"], Stamp(stamp.owner, stamp.key, op["lamport"], op["device"], op["sequence"]))
 
 
 def _apply_label(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     """The latest label counts, whether its item is known already or comes later."""
+    if not _is_ours(database, op["path"], stamp):
+        return
     row = database.execute("SELECT lamport, device FROM labels WHERE path=?", (op["path"],)).fetchone()
     if row is not None and (row[0], bytes(row[1])) >= stamp.order:
         return
     database.execute(
-        "INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?)", (op["path"], op["label"], stamp.lamport, stamp.device)
+        "INSERT OR REPLACE INTO labels VALUES(?, ?, ?, ?, ?)",
+        (op["path"], stamp.key, op["label"], stamp.lamport, stamp.device),
     )
     database.execute("UPDATE items SET label=? WHERE path=?", (op["label"], op["path"]))
 

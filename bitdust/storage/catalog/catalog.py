@@ -17,12 +17,14 @@ from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
 from bitdust.formats.log_entry import NOTHING_BEFORE, Begin, Content, Entry, hash_of, seal
 from bitdust.formats.operations import Op, batches
+from bitdust.signal import Signal
 from bitdust.storage.catalog.apply import Stamp, apply_all
 from bitdust.storage.catalog.database import CatalogError, connect, meta, open_catalog, set_meta
 from bitdust.wire.encoding import decode, encode
 
 T = TypeVar("T")
-BEGIN = "log-begin"
+BEGIN, LAMPORT = "log-begin:", "lamport:"
+"""Values of the logs of one key, whose name follows."""
 Change = Callable[[sqlite3.Connection], T]
 
 
@@ -38,9 +40,11 @@ class CatalogWorld(Protocol):
 
 @frozen
 class LogKeys:
-    """Who writes entries, and under which storage secret of the master key."""
+    """To which log entries are written, and under which storage secret of its key."""
 
     owner: bytes
+    key: str
+    scope: bytes | None
     device: bytes
     epoch: int
     secret: bytes = field(repr=False)
@@ -71,8 +75,9 @@ class Catalog:
         self._writer: sqlite3.Connection | None = None
         self._commits = GroupCommit(world.run_in_thread, disk or Disk(), self._write_connection)
         self.revision = 0
-        self._ends: dict[bytes, LogEnd] = {}
-        self.on_change: Callable[[], None] = lambda: None
+        self._ends: dict[tuple[str, bytes], LogEnd] = {}
+        self.changed: Signal[[]] = Signal()
+        """Something was written."""
 
     def open(self) -> "Deferred[None]":
         """Fires when the tables are there; fails with `CatalogError` ``damaged-catalog``."""
@@ -117,86 +122,78 @@ class Catalog:
     def change(self, call: "Change[Any]") -> "Deferred[Any]":
         """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing."""
         self.revision += 1
-        return self._commits.change(call).addCallback(self._changed)
+        return self._commits.change(call).addCallback(self._written)
 
     def change_quietly(self, call: "Change[Any]") -> "Deferred[Any]":
         """The same for what changes nothing that anybody reads here."""
         return self._commits.change(call)
 
-    def _changed(self, result: Any) -> Any:
+    def _written(self, result: Any) -> Any:
         self.revision += 1
         self._ends.clear()
-        self.on_change()
+        self.changed.emit()
         return result
 
     # the log
 
-    def append(
-        self, keys: LogKeys, ops: "Sequence[Op] | Callable[[sqlite3.Connection], Sequence[Op]]"
-    ) -> "Deferred[int]":
-        """Write operations to this device's log and into the tables; fires with the last sequence, 0 for no ops.
-
-        ``ops`` may be a function over the database, for those that depend on what is there.
-        """
-
-        def write(database: sqlite3.Connection) -> int:
-            return append_ops(database, keys, ops(database) if callable(ops) else ops, self._world.wall())
-
-        return self.change(write)
-
-    def end(self, device: bytes) -> LogEnd:
+    def end(self, key: str, device: bytes) -> LogEnd:
         """The end of a device's log as it is known here."""
-        found = self._ends.get(device)
+        found = self._ends.get((key, device))
         if found is None:
-            found = self._ends[device] = log_end(self.read, device)
+            found = self._ends[key, device] = log_end(self.read, key, device)
         return found
 
-    def devices(self) -> list[bytes]:
-        """Devices whose logs are known here; found by one step each, not by reading all entries."""
-        found: list[bytes] = []
-        device: bytes | None = b""
-        while device is not None:
-            (device,) = self.read.execute("SELECT min(device) FROM entries WHERE device>?", (device,)).fetchone()
-            if device is not None:
-                found.append(bytes(device))
+    def known_keys(self) -> list[str]:
+        """Keys of which logs are known here."""
+        return self._steps("SELECT min(key) FROM entries WHERE key>?")
+
+    def devices(self, key: str) -> list[bytes]:
+        """Devices whose logs of a key are known here; found by one step each, not by reading all entries."""
+        found = self._steps("SELECT min(device) FROM entries WHERE key=? AND device>?", key)
+        return [bytes(device) for device in found]
+
+    def _steps(self, query: str, *values: str) -> list[Any]:
+        found: list[Any] = []
+        after: Any = "" if not values else b""
+        while after is not None:
+            (after,) = self.read.execute(query, (*values, after)).fetchone()
+            if after is not None:
+                found.append(after)
         return found
 
-    def entry(self, device: bytes, sequence: int) -> bytes | None:
+    def entry(self, key: str, device: bytes, sequence: int) -> bytes | None:
         """One entry as it is sent."""
-        row = self.read.execute("SELECT entry FROM entries WHERE device=? AND sequence=?", (device, sequence))
-        found = row.fetchone()
-        return bytes(found[0]) if found is not None else None
+        row = self.read.execute(
+            "SELECT entry FROM entries WHERE key=? AND device=? AND sequence=?", (key, device, sequence)
+        ).fetchone()
+        return bytes(row[0]) if row is not None else None
 
-    def first_sequence(self, device: bytes) -> int:
+    def first_sequence(self, key: str, device: bytes) -> int:
         """The first entry that is known here: 1, or the start of the tail after a snapshot."""
-        row = self.read.execute("SELECT min(sequence) FROM entries WHERE device=?", (device,)).fetchone()
-        return int(row[0] or base_of(self.read, device).sequence + 1)
-
-    def acked(self, supplier: bytes, device: bytes) -> int:
-        """Up to which entry a supplier holds a device's log, as far as it told."""
-        row = self.read.execute("SELECT sequence FROM log_acks WHERE supplier=? AND device=?", (supplier, device))
-        found = row.fetchone()
-        return int(found[0]) if found is not None else 0
+        (first,) = self.read.execute(
+            "SELECT min(sequence) FROM entries WHERE key=? AND device=?", (key, device)
+        ).fetchone()
+        return int(first or base_of(self.read, key, device).sequence + 1)
 
 
-def log_end(database: sqlite3.Connection, device: bytes) -> LogEnd:
+def log_end(database: sqlite3.Connection, key: str, device: bytes) -> LogEnd:
     """The end of a device's log, of which a snapshot may stand for all entries."""
     row = database.execute(
-        "SELECT sequence, hash FROM entries WHERE device=? ORDER BY sequence DESC LIMIT 1", (device,)
+        "SELECT sequence, hash FROM entries WHERE key=? AND device=? ORDER BY sequence DESC LIMIT 1", (key, device)
     ).fetchone()
-    base = base_of(database, device)
+    base = base_of(database, key, device)
     return LogEnd(row[0], bytes(row[1])) if row is not None and row[0] >= base.sequence else base
 
 
-def base_of(database: sqlite3.Connection, device: bytes) -> LogEnd:
+def base_of(database: sqlite3.Connection, key: str, device: bytes) -> LogEnd:
     """Up to which entry a snapshot stands for a device's log."""
-    row = database.execute("SELECT sequence, hash FROM bases WHERE device=?", (device,)).fetchone()
+    row = database.execute("SELECT sequence, hash FROM bases WHERE key=? AND device=?", (key, device)).fetchone()
     return LogEnd(row[0], bytes(row[1])) if row is not None else LogEnd()
 
 
-def begin_of(database: sqlite3.Connection, device: bytes) -> Begin:
+def begin_of(database: sqlite3.Connection, key: str, device: bytes) -> Begin:
     """Where this device's log begins; with its first entry, unless a compaction says otherwise."""
-    data = meta(database, BEGIN)
+    data = meta(database, BEGIN + key)
     if data is None:
         return Begin()
     value: Any = decode(data, 16 * 1024)
@@ -204,14 +201,22 @@ def begin_of(database: sqlite3.Connection, device: bytes) -> Begin:
     return Begin(first, covers) if whose == device else Begin()
 
 
-def set_begin(database: sqlite3.Connection, device: bytes, begin: Begin) -> None:
+def set_begin(database: sqlite3.Connection, key: str, device: bytes, begin: Begin) -> None:
     """Inside a transaction: the log begins there from now on."""
-    set_meta(database, BEGIN, encode([device, begin.first, begin.covers or []]))
+    set_meta(database, BEGIN + key, encode([device, begin.first, begin.covers or []]))
 
 
-def lamport(database: sqlite3.Connection) -> int:
-    """The highest lamport number that was seen."""
-    return int(meta(database, "lamport") or b"0")
+def lamport(database: sqlite3.Connection, key: str) -> int:
+    """The highest lamport number that was seen in the logs of a key."""
+    return int(meta(database, LAMPORT + key) or b"0")
+
+
+def revision_of(database: sqlite3.Connection) -> int:
+    """Counts with every entry of every log."""
+    rows = database.execute(
+        "SELECT value FROM meta WHERE name>=? AND name<?", (LAMPORT, LAMPORT[:-1] + chr(ord(LAMPORT[-1]) + 1))
+    )
+    return sum(int(value) for (value,) in rows)
 
 
 def append_ops(database: sqlite3.Connection, keys: LogKeys, ops: Sequence[Op], wall: float) -> int:
@@ -219,32 +224,32 @@ def append_ops(database: sqlite3.Connection, keys: LogKeys, ops: Sequence[Op], w
     sequence = 0
     for batch in batches(ops):
         entry, content = next_entry(database, keys, batch, wall)
-        insert_entry(database, entry, content)
+        insert_entry(database, keys.key, entry, content)
         sequence = entry.sequence
     return sequence
 
 
 def next_entry(database: sqlite3.Connection, keys: LogKeys, ops: list[Op], wall: float) -> tuple[Entry, Content]:
     """The entry that follows the last one of the device."""
-    end = log_end(database, keys.device)
-    content = Content(lamport(database) + 1, int(wall * 1000), ops)
-    unsealed = Entry(keys.owner, keys.device, end.sequence + 1, end.hash, keys.epoch, b"")
+    end = log_end(database, keys.key, keys.device)
+    content = Content(lamport(database, keys.key) + 1, int(wall * 1000), ops)
+    unsealed = Entry(keys.owner, keys.device, end.sequence + 1, end.hash, keys.epoch, b"", keys.scope)
     return seal(unsealed, keys.secret, content), content
 
 
-def insert_entry(database: sqlite3.Connection, entry: Entry, content: Content) -> None:
+def insert_entry(database: sqlite3.Connection, key: str, entry: Entry, content: Content) -> None:
     """Inside a transaction: keep an entry and apply what it says; one that is known changes nothing."""
-    if keep_entry(database, entry, content.lamport):
-        apply_all(database, content.ops, Stamp(entry.owner, content.lamport, entry.device, entry.sequence))
+    if keep_entry(database, key, entry, content.lamport):
+        apply_all(database, content.ops, Stamp(entry.owner, key, content.lamport, entry.device, entry.sequence))
 
 
-def keep_entry(database: sqlite3.Connection, entry: Entry, stamp: int) -> bool:
+def keep_entry(database: sqlite3.Connection, key: str, entry: Entry, stamp: int) -> bool:
     """Inside a transaction: keep an entry without applying it; False when it was known."""
     data = entry.to_bytes()
     inserted = database.execute(
-        "INSERT OR IGNORE INTO entries VALUES(?, ?, ?, ?, ?)",
-        (entry.device, entry.sequence, hash_of(data), stamp, data),
+        "INSERT OR IGNORE INTO entries VALUES(?, ?, ?, ?, ?, ?)",
+        (key, entry.device, entry.sequence, hash_of(data), stamp, data),
     )
     if inserted.rowcount:
-        set_meta(database, "lamport", b"%d" % max(lamport(database), stamp))
+        set_meta(database, LAMPORT + key, b"%d" % max(lamport(database, key), stamp))
     return bool(inserted.rowcount)

@@ -54,6 +54,7 @@ class Changes:
         self._clock = clock
         self._catalog: Catalog | None = None
         self._watchers: list[Watcher] = []
+        self._disconnect: Callable[[], None] = lambda: None
         self._call: Any = None
         self._collecting = False
         self._more = False
@@ -75,14 +76,13 @@ class Changes:
     def attach(self, catalog: Catalog) -> None:
         """The catalog is open."""
         self._catalog = catalog
-        catalog.on_change = self.changed
+        self._disconnect = catalog.changed.connect(self.changed)
         if self._watchers:
             self._write(_install)
 
     def detach(self) -> None:
         """It will be closed."""
-        if self._catalog is not None:
-            self._catalog.on_change = lambda: None
+        self._disconnect()
         self._catalog = None
         if self._call is not None:
             self._call.cancel()

@@ -1,7 +1,8 @@
 """Tables of ``catalog.db``: what I have, which packs hold it, who has its pieces, and what is still to be done.
 
-The first group of tables is the merged catalog: it follows from the log alone. The second is the log. The third is
-what only this node knows: pieces on their way, jobs, what files looked like when they were read, and where they lie.
+The first group of tables is the merged catalog: it follows from the logs alone. The second is the logs, one for each
+key and device. The third is what only this node knows: pieces on their way, jobs, what files looked like when they
+were read, and where they are stored.
 """
 
 import sqlite3
@@ -11,7 +12,8 @@ from pathlib import Path
 from bitdust.crypt.files import make_private_folder
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 1
+FORMAT = 2
+REBUILD = "move it away, and the catalog is rebuilt from your suppliers"
 RECOVERING = "recovering"
 """Set in a new catalog until suppliers were heard: they may know of entries that this node has forgotten."""
 OUTDATED = "outdated"
@@ -22,14 +24,14 @@ CREATE TABLE IF NOT EXISTS items(path TEXT PRIMARY KEY, parent TEXT NOT NULL, na
   dead_lamport INT NOT NULL DEFAULT -1, dead_device BLOB NOT NULL DEFAULT x'', dead INT NOT NULL DEFAULT 0,
   label TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_by_parent ON items(parent, name);
-CREATE TABLE IF NOT EXISTS versions(path TEXT, version TEXT, size INT NOT NULL, mode INT NOT NULL, mtime INT NOT NULL,
-  target BLOB, extents BLOB NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL, sequence INT NOT NULL,
-  dead INT NOT NULL DEFAULT 0, PRIMARY KEY(path, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gone(path TEXT, version TEXT, PRIMARY KEY(path, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS labels(path TEXT PRIMARY KEY, label TEXT NOT NULL, lamport INT NOT NULL,
+CREATE TABLE IF NOT EXISTS versions(path TEXT, version TEXT, key TEXT NOT NULL, size INT NOT NULL, mode INT NOT NULL,
+  mtime INT NOT NULL, target BLOB, extents BLOB NOT NULL, lamport INT NOT NULL, device BLOB NOT NULL,
+  sequence INT NOT NULL, dead INT NOT NULL DEFAULT 0, PRIMARY KEY(path, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone(path TEXT, version TEXT, key TEXT NOT NULL, PRIMARY KEY(path, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labels(path TEXT PRIMARY KEY, key TEXT NOT NULL, label TEXT NOT NULL, lamport INT NOT NULL,
   device BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tombstones(name TEXT PRIMARY KEY, lamport INT NOT NULL, device BLOB NOT NULL,
-  sequence INT NOT NULL, time INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tombstones(name TEXT PRIMARY KEY, key TEXT NOT NULL, lamport INT NOT NULL,
+  device BLOB NOT NULL, sequence INT NOT NULL, time INT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS packs(pack BLOB PRIMARY KEY, key TEXT NOT NULL, epoch INT NOT NULL, size INT NOT NULL,
   record BLOB NOT NULL, names BLOB NOT NULL, lengths BLOB NOT NULL, state INT NOT NULL, acked INT NOT NULL DEFAULT 0,
   n INT NOT NULL, logged INT NOT NULL DEFAULT 0, time INT NOT NULL) WITHOUT ROWID;
@@ -40,11 +42,12 @@ CREATE TABLE IF NOT EXISTS version_packs(pack BLOB, path TEXT, version TEXT, PRI
   WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS version_packs_by_version ON version_packs(path, version);
 
-CREATE TABLE IF NOT EXISTS entries(device BLOB, sequence INT, hash BLOB NOT NULL, lamport INT NOT NULL,
-  entry BLOB NOT NULL, PRIMARY KEY(device, sequence)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS bases(device BLOB PRIMARY KEY, sequence INT NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS log_acks(supplier BLOB, device BLOB, sequence INT NOT NULL, PRIMARY KEY(supplier, device))
-  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries(key TEXT, device BLOB, sequence INT, hash BLOB NOT NULL,
+  lamport INT NOT NULL, entry BLOB NOT NULL, PRIMARY KEY(key, device, sequence)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bases(key TEXT, device BLOB, sequence INT NOT NULL, hash BLOB NOT NULL,
+  PRIMARY KEY(key, device)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_acks(key TEXT, supplier BLOB, device BLOB, sequence INT NOT NULL,
+  PRIMARY KEY(key, supplier, device)) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pieces(pack BLOB, number INT, size INT NOT NULL, state INT NOT NULL, supplier BLOB,
@@ -101,24 +104,25 @@ def open_catalog(path: Path) -> sqlite3.Connection:
     try:
         connection = connect(path)
         (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found > FORMAT:
-            raise CatalogError("damaged-catalog", f"{path} has format {found}; this program knows {FORMAT}")
+        if found not in (0, FORMAT):
+            text = f"{path} has format {found}; this program knows {FORMAT}"
+            raise CatalogError("damaged-catalog", text if found > FORMAT else f"{text}; {REBUILD}")
         connection.executescript(_SCHEMA)
         if not found:
             set_meta(connection, RECOVERING, b"1")
         connection.execute(f"PRAGMA user_version={FORMAT}")
     except sqlite3.DatabaseError as error:
-        text = f"{path} cannot be read ({error}); move it away, and the catalog is rebuilt from your suppliers"
+        text = f"{path} cannot be read ({error}); {REBUILD}"
         raise CatalogError("damaged-catalog", text) from error
     path.chmod(0o600)
     return connection
 
 
-def set_base(database: sqlite3.Connection, device: bytes, sequence: int, digest: bytes) -> None:
+def set_base(database: sqlite3.Connection, key: str, device: bytes, sequence: int, digest: bytes) -> None:
     """A snapshot stands for a device's log up to this entry, whose hash is ``digest``."""
-    row = database.execute("SELECT sequence FROM bases WHERE device=?", (device,)).fetchone()
+    row = database.execute("SELECT sequence FROM bases WHERE key=? AND device=?", (key, device)).fetchone()
     if row is None or row[0] < sequence:
-        database.execute("INSERT OR REPLACE INTO bases VALUES(?, ?, ?)", (device, sequence, digest))
+        database.execute("INSERT OR REPLACE INTO bases VALUES(?, ?, ?, ?)", (key, device, sequence, digest))
 
 
 def meta(database: sqlite3.Connection, name: str) -> bytes | None:

@@ -13,7 +13,7 @@ from bitdust.storage.catalog.row_facts import Facts, FolderFigures, Safety, Stor
 from bitdust.wire.names import shown
 
 Row = dict[str, Any]
-HoldersOf = Callable[[bytes, int], int]
+HoldersOf = Callable[[str, bytes, int], int]
 HALF = 0.5
 """Any half of the suppliers, rounded up, gives a pack back (`Scheme.for_family`)."""
 PAGE = 500
@@ -47,7 +47,7 @@ class Rows:
         self._owner = owner
         self._facts = Facts(database, figures or FolderFigures())
         self._standings: dict[tuple[Safety, int], Row] = {}
-        self._held: dict[tuple[bytes, int], int] = {}
+        self._held: dict[tuple[str, bytes, int], int] = {}
 
     def one(self, item: Item) -> Row:
         """One item."""
@@ -99,7 +99,7 @@ class Rows:
             "version": version.version,
             "size": size,
             "modified": version.mtime / 1e9,
-            **self._standing(safety, version),
+            **self._standing(safety, item.key, version),
         }
 
     def _size_then(self, item: Item, until: str) -> int:
@@ -107,9 +107,9 @@ class Rows:
         now = self._facts.below(item.path, "G")
         return now.size if now.newest <= until else self._facts.below(item.path, until).size
 
-    def _standing(self, safety: Safety, version: StoredVersion) -> Row:
+    def _standing(self, safety: Safety, key: str, version: StoredVersion) -> Row:
         """The part that is the same for all versions in the same packs and the same log entry."""
-        entry = (version.device, version.sequence)
+        entry = (key, version.device, version.sequence)
         held = self._held.get(entry)
         if held is None:
             held = self._held[entry] = self._owner.holders(*entry)

@@ -17,7 +17,7 @@ from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.catalog.paths import Item, Target, below, order_of, version_at, versions
-from bitdust.storage.log.replica import Index
+from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.pieces.local_copies import drop_data
 from bitdust.storage.pieces.spool import Spool
@@ -41,14 +41,14 @@ class Cleaner:
     log = Logger()
 
     def __init__(
-        self, world: StorageWorld, settings: Settings, catalog: Catalog, writer: LogWriter, index: Index, spool: Spool,
-        me: Me, ports: Ports,
+        self, world: StorageWorld, settings: Settings, catalog: Catalog, writer: LogWriter, replicas: LogReplicas,
+        spool: Spool, me: Me, ports: Ports,
     ) -> None:  # fmt: skip
         self._world = world
         self._settings = settings
         self._catalog = catalog
         self._writer = writer
-        self._index = index
+        self._replicas = replicas
         self._spool = spool
         self._me = me
         self._ports = ports
@@ -72,7 +72,7 @@ class Cleaner:
 
     async def clean(self) -> None:
         """One round: old versions, packs without use, orders to suppliers."""
-        if self._index.recovered and self.is_quiet():
+        if self._replicas.recovered and self.is_quiet():
             await self._write(self._old)
             await self._until_safe(await self._write(self._unused))
         await self._drop_waiting()
@@ -96,9 +96,9 @@ class Cleaner:
     def _unused(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
         return [], unused_packs(database, self._world.wall() - ORPHAN_AGE if self._alone() else None)
 
-    def _until_safe(self, sequence: int) -> "Deferred[None]":
-        """Fires when enough suppliers hold my log up to an entry; may be cancelled."""
-        self._awaited = (sequence, Deferred())
+    def _until_safe(self, mark: int) -> "Deferred[None]":
+        """Fires when enough suppliers hold my logs up to a mark; may be cancelled."""
+        self._awaited = (mark, Deferred())
         self.acked()
         return self._awaited[1]
 
@@ -106,8 +106,8 @@ class Cleaner:
         """A supplier holds more of my log than before."""
         if self._awaited is None:
             return
-        sequence, waiting = self._awaited
-        if not waiting.called and self._index.safe_sequence() >= sequence:
+        mark, waiting = self._awaited
+        if not waiting.called and self._replicas.is_logged(mark):
             waiting.callback(None)
 
     def _alone(self) -> bool:
@@ -166,19 +166,21 @@ class Cleaner:
 
     def _due(self, supplier: bytes) -> list[bytes]:
         rows = self._catalog.read.execute(
-            "SELECT DISTINCT s.pack, t.device, t.sequence, t.time FROM pieces s JOIN packs p ON p.pack=s.pack"
+            "SELECT DISTINCT s.pack, t.key, t.device, t.sequence, t.time FROM pieces s JOIN packs p ON p.pack=s.pack"
             " LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"
             f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {_LIVING} ORDER BY s.pack LIMIT ?",
             (supplier, PieceState.KEPT, PackState.DEAD, AT_ONCE),
         )
         wait = 0 if self._alone() else OTHERS_DELAY
         latest = int(self._world.wall() * 1000) - wait
-        return [bytes(pack) for pack, device, sequence, time in rows if self._is_due(device, sequence, time, latest)]
+        return [
+            bytes(pack)
+            for pack, key, device, sequence, time in rows
+            if self._is_due(key, device, sequence, time, latest)
+        ]
 
-    def _is_due(self, device: bytes | None, sequence: int, time: int, latest: int) -> bool:
-        if device is None:
-            return True
-        return time <= latest and sequence <= self._index.safe_sequence(bytes(device))
+    def _is_due(self, key: str, device: bytes, sequence: int, time: int, latest: int) -> bool:
+        return time <= latest and sequence <= self._replicas.safe_sequence(key, bytes(device))
 
 
 def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -> None:

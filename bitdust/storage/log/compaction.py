@@ -1,8 +1,8 @@
-"""Keeps my log short: once in a while the catalog is said anew, and what was said before is forgotten.
+"""Keeps my logs short: once in a while a key's catalog is written as a snapshot, and what stood before is forgotten.
 
 In three steps, each of which may be the last one before a crash: the snapshot is written behind the log; when enough
-suppliers hold all of it, the log begins with it from then on; each supplier hears so with the next head and forgets the
-rest. A log grows to twice its last snapshot at least, so all snapshots together cost no more than the log itself.
+suppliers hold all of it, the log begins with it from then on; each supplier learns so with the next head and forgets
+the rest. A log grows to twice its last snapshot at least, so all snapshots together cost no more than the log itself.
 """
 
 import sqlite3
@@ -11,11 +11,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from bitdust.automats.compaction import Compaction
+from bitdust.automats.kernel import Registry
 from bitdust.formats.log_entry import Begin
 from bitdust.storage.catalog.catalog import Catalog, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
-from bitdust.storage.log.replica import Index
+from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.snapshot import write_snapshot
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Me, StorageWorld, is_alone
@@ -26,98 +29,133 @@ LEAST_LOG = 1024 * 1024
 GROWTH = 2
 DEAD_FOR = 30 * 86_400_000
 """Milliseconds that deleted things are remembered while other devices of mine may not have heard of it."""
-PENDING, SIZE = "snapshot-pending", "snapshot-size"
-LOOK_EVERY = 60.0
+PENDING, SIZE = "snapshot-pending:", "snapshot-size:"
+"""Values of the log of one key, whose name follows."""
 
 
-class Compactor:
-    """I look whether the log is worth a snapshot whenever it is safe, and see it through."""
+class LogCompaction:
+    """I am the port of one key's `Compaction`; ``least`` gives the bytes below which a log is left alone."""
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, me: Me, index: Index, writer: LogWriter) -> None:
+    def __init__(
+        self, world: StorageWorld, key: str, writer: LogWriter, me: Me, replicas: LogReplicas, least: Callable[[], int]
+    ) -> None:
         self._world = world
-        self._catalog = catalog
+        self._key = key
+        self._catalog: Catalog = writer.catalog
+        self._logs = writer.logs
         self._me = me
-        self._index = index
-        self._writer = writer
-        self._busy = False
-        self._next_look = 0.0
-        self.least_log = LEAST_LOG
+        self._replicas = replicas
+        self._least = least
 
-    def check(self) -> None:
-        """The log is safe up to some entry: go on with whatever comes next."""
-        if self._busy or not self._catalog.is_open or not self._index.recovered:
-            return
-        device = self._me.device.id
-        pending = pending_snapshot(self._catalog.read, device)
-        if pending is not None:
-            if self._index.safe_sequence() >= pending[1]:
-                self._work(lambda database: begin_with(database, device, pending[0]), self._begun)
-        elif self._index.synchronized and self._is_time() and self._is_worth_it():
-            self._work(self._write, self._written)
+    def is_pending(self) -> bool:
+        """Whether a snapshot waits for suppliers."""
+        return self._pending() is not None
 
-    def _is_time(self) -> bool:
-        """Not at every acknowledgement: measuring the log reads through it."""
-        now = self._world.clock.seconds()
-        if now < self._next_look:
-            return False
-        self._next_look = now + LOOK_EVERY
-        return True
+    def _pending(self) -> tuple[int, int] | None:
+        return pending_snapshot(self._catalog.read, self._key, self._me.device.id)
 
-    def _is_worth_it(self) -> bool:
-        size = int(meta(self._catalog.read, SIZE) or b"0")
-        return log_bytes(self._catalog.read, self._me.device.id) >= max(self.least_log, GROWTH * size)
+    def is_synchronized(self) -> bool:
+        """Whether all that was written is safe, and all that was safe is known."""
+        return self._catalog.is_open and self._replicas.recovered and self._replicas.synchronized
 
-    def _work(self, step: "Callable[[sqlite3.Connection], Any]", then: "Callable[[Any], None]") -> None:
-        self._busy = True
-        working: Deferred[Any] = self._catalog.change(step)
-        working.addCallbacks(then, self._failed)
+    def is_worth_it(self) -> bool:
+        """Whether the log is twice as long as its last snapshot."""
+        size = int(meta(self._catalog.read, SIZE + self._key) or b"0")
+        return log_bytes(self._catalog.read, self._key, self._me.device.id) >= max(self._least(), GROWTH * size)
 
-    def _write(self, database: sqlite3.Connection) -> None:
-        keys, wall = self._writer.keys(), self._world.wall()
+    def is_safe(self) -> bool:
+        """Whether enough suppliers hold the pending snapshot."""
+        pending = self._pending() if self._catalog.is_open else None
+        return pending is not None and self._replicas.safe_sequence(self._key) >= pending[1]
+
+    def write(self) -> "Deferred[Any]":
+        """The first step."""
+        return self._catalog.change(self.write_now).addCallbacks(lambda _: self._replicas.new_entry(), self._failed)
+
+    def write_now(self, database: sqlite3.Connection) -> None:
+        """Inside a transaction: a snapshot, and the note that it is pending."""
+        keys, wall = self._logs.writing(self._key), self._world.wall()
         remembered = 0 if is_alone(self._me.document) else DEAD_FOR
         first, last = write_snapshot(database, keys, int(wall * 1000) - remembered, wall)
-        set_meta(database, SIZE, b"%d" % log_bytes(database, keys.device, first))
-        set_meta(database, PENDING, encode([keys.device, first, last]))
+        set_meta(database, SIZE + self._key, b"%d" % log_bytes(database, self._key, keys.device, first))
+        set_meta(database, PENDING + self._key, encode([keys.device, first, last]))
 
-    def _written(self, _: object) -> None:
-        self._busy = False
-        self._index.new_entry()
+    def begin(self) -> "Deferred[Any]":
+        """The second step."""
+        device, pending = self._me.device.id, self._pending()
+        first = pending[0] if pending is not None else 1
+        beginning = self._catalog.change(lambda database: begin_with(database, self._key, device, first))
+        return beginning.addErrback(self._failed)
 
-    def _begun(self, _: object) -> None:
-        self._busy = False
-
-    def _failed(self, failure: Any) -> None:
-        self._busy = False
+    def _failed(self, failure: Failure) -> Failure:
         if not failure.check(BitDustError, sqlite3.Error):
             self.log.failure("the log was not made shorter", failure)
         else:
             self.log.warn("the log was not made shorter: {error}", error=failure.getErrorMessage())
+        return failure
 
 
-def log_bytes(database: sqlite3.Connection, device: bytes, first: int = 1) -> int:
-    """Bytes of a device's entries from ``first`` on."""
+class Compactor:
+    """I have a `Compaction` for each key, and report to them what is safe."""
+
+    def __init__(
+        self, world: StorageWorld, registry: Registry, writer: LogWriter, me: Me, replicas: LogReplicas
+    ) -> None:
+        self._world = world
+        self._registry = registry
+        self._writer = writer
+        self._me = me
+        self._replicas = replicas
+        self._machines: dict[str, Compaction] = {}
+        self.least_log = LEAST_LOG
+        replicas.acknowledged.connect(self.check)
+
+    def check(self) -> None:
+        """Suppliers hold more of my logs."""
+        if not self._writer.catalog.is_open:
+            return
+        for key in self._writer.catalog.known_keys():
+            self._machine(key).send("log-safe")
+
+    def _machine(self, key: str) -> Compaction:
+        machine = self._machines.get(key)
+        if machine is None:
+            port = LogCompaction(self._world, key, self._writer, self._me, self._replicas, lambda: self.least_log)
+            machine = self._machines[key] = Compaction(self._registry, port, key)
+            machine.send("start")
+        return machine
+
+    def stop(self) -> None:
+        """Begin nothing any more; what is pending goes on at the next start."""
+        machines, self._machines = self._machines, {}
+        for machine in machines.values():
+            machine.send("shutdown")
+
+
+def log_bytes(database: sqlite3.Connection, key: str, device: bytes, first: int = 1) -> int:
+    """Bytes of the entries of a device's log from ``first`` on."""
     row = database.execute(
-        "SELECT sum(length(entry)) FROM entries WHERE device=? AND sequence>=?", (device, first)
+        "SELECT sum(length(entry)) FROM entries WHERE key=? AND device=? AND sequence>=?", (key, device, first)
     ).fetchone()
     return int(row[0] or 0)
 
 
-def pending_snapshot(database: sqlite3.Connection, device: bytes) -> tuple[int, int] | None:
+def pending_snapshot(database: sqlite3.Connection, key: str, device: bytes) -> tuple[int, int] | None:
     """First and last entry of a device's snapshot that not enough suppliers hold yet."""
-    data = meta(database, PENDING)
+    data = meta(database, PENDING + key)
     value: Any = [None, 0, 0] if data is None else decode(data, 1024)
     whose, first, last = value
     return (first, last) if whose == device else None
 
 
-def begin_with(database: sqlite3.Connection, device: bytes, first: int) -> None:
+def begin_with(database: sqlite3.Connection, key: str, device: bytes, first: int) -> None:
     """Inside a transaction: the log begins with a snapshot, and what it stands for is not kept any more."""
-    covered = database.execute("SELECT device, sequence FROM bases WHERE device<>?", (device,)).fetchall()
-    database.execute("DELETE FROM entries WHERE device=? AND sequence<?", (device, first))
+    covered = database.execute("SELECT device, sequence FROM bases WHERE key=? AND device<>?", (key, device)).fetchall()
+    database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence<?", (key, device, first))
     for other, sequence in covered:
-        database.execute("DELETE FROM entries WHERE device=? AND sequence<=?", (other, sequence))
+        database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence<=?", (key, other, sequence))
     covers = [{"device": bytes(other), "sequence": sequence} for other, sequence in covered]
-    set_begin(database, device, Begin(first, covers))
-    database.execute("DELETE FROM meta WHERE name=?", (PENDING,))
+    set_begin(database, key, device, Begin(first, covers))
+    database.execute("DELETE FROM meta WHERE name=?", (PENDING + key,))

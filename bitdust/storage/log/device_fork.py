@@ -1,33 +1,78 @@
-"""Two nodes wrote under one device key, because a home was copied: the one that was not heard says it again as another.
+"""Two nodes wrote under one device key, because a home was copied: the one that was not heard takes another key.
 
 What it said has path ids that the other one may have given out as well. So its entries are taken back, the items that
-they made get path ids of the new device, and everything is said once more under its key.
+they made get path ids of the new device, and everything is said once more under its key. That a fork was found is
+written down first: a node that is killed on the way goes on at its next start.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import Op
+from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.catalog.paths import next_path_id
+from bitdust.storage.log.access import LogAccess
+from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.ports import Me
+from bitdust.wire.encoding import decode, encode
 
+FORKED = "device-forked"
 _NOTHING_NEW = ("snapshot", "earlier")
 _TABLES = ("items", "versions", "version_packs", "gone", "seen", "labels")
 
 
+class DeviceFork:
+    """I move what nobody has heard of this node to a device key of its own."""
+
+    def __init__(self, me: Me, writer: LogWriter, take_new_device: Callable[[], None]) -> None:
+        self._me = me
+        self._writer = writer
+        self._take_new_device = take_new_device
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a fork was found and is not over yet."""
+        return meta(self._writer.catalog.read, FORKED) is not None
+
+    def found(self, device: bytes, heard: Mapping[str, int]) -> "Deferred[Any]":
+        """Another node has written under this device's key; ``heard`` says by key up to which entry I was heard."""
+        note = encode({"device": device, "heard": [[key, sequence] for key, sequence in sorted(heard.items())]})
+        noting = self._writer.catalog.change(lambda database: set_meta(database, FORKED, note))
+        return noting.addCallback(lambda _: self.resume())
+
+    def resume(self) -> "Deferred[Any]":
+        """Go on with what was found; fires when it is said again."""
+        note: Any = decode(meta(self._writer.catalog.read, FORKED) or b"", 64 * 1024)
+        device, heard = note["device"], dict(note["heard"])
+        if self._me.device.id == device:
+            self._take_new_device()
+        number, logs = self._me.device_number, self._writer.logs
+
+        def again(database: sqlite3.Connection) -> list[Op]:
+            return take_back(database, logs, device, heard, number)
+
+        return self._writer.write(again, lambda database: database.execute("DELETE FROM meta WHERE name=?", (FORKED,)))
+
+
 def take_back(
-    database: sqlite3.Connection, device: bytes, after: int, number: int, secret: Callable[[int], bytes]
+    database: sqlite3.Connection, access: LogAccess, device: bytes, heard: Mapping[str, int], number: int
 ) -> list[Op]:
-    """Inside a transaction: forget a device's entries behind ``after``; what they said, as device ``number`` does."""
-    rows = database.execute(
-        "SELECT entry FROM entries WHERE device=? AND sequence>? ORDER BY sequence", (device, after)
-    ).fetchall()
-    database.execute("DELETE FROM entries WHERE device=? AND sequence>?", (device, after))
+    """Inside a transaction: forget a device's entries that nobody heard; what they said, as device ``number``."""
     ops: list[Op] = []
-    for (data,) in rows:
-        entry = Entry.parse(bytes(data))
-        ops += (op for op in entry.open(secret(entry.epoch)).ops if op["op"] not in _NOTHING_NEW)
+    for key in access.readable_keys():
+        behind = (key, device, heard.get(key, 0))
+        rows = database.execute(
+            "SELECT entry FROM entries WHERE key=? AND device=? AND sequence>? ORDER BY sequence", behind
+        ).fetchall()
+        database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence>?", behind)
+        for (data,) in rows:
+            entry = Entry.parse(bytes(data))
+            content = entry.open(access.secret(key, entry.epoch))
+            ops += (op for op in content.ops if op["op"] not in _NOTHING_NEW)
     names = _new_names(database, ops, number)
     return [_renamed(op, names) for op in ops]
 

@@ -4,11 +4,10 @@ A ring counts as safe when N−k+1 suppliers hold it, so any k that come back in
 devices merge by union: neither can lose a key of the other.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
@@ -17,18 +16,18 @@ from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.outcome import Outcome, outcome
-from bitdust.storage.log.replica import needed, places_heard
+from bitdust.replication import Replicas, is_safe, members, places_heard
+from bitdust.signal import Signal
 from bitdust.storage.ports import Events, Me, Ports, StorageWorld
 from bitdust.wire.encoding import WireError, encode
-from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import parse
 from bitdust.wire.signed import Signed
 
 KIND = "keyring"
 SILENCE = 15.0
-HOLD_OFF = 30.0
 MAX_ANSWER = MAX_RING + 2048
+TOO_FEW_HEARD = "too few suppliers were heard"
 
 
 @frozen
@@ -40,8 +39,11 @@ class KeptRing:
     ring: KeyRing
 
 
-class Ring:
-    """I am the port of `KeysSynchronizer`. ``on_state`` is told when the state may have changed."""
+class KeyRingReplicas:
+    """I am the port of `KeysSynchronizer`, and the `Record` that suppliers are brought.
+
+    ``state_changed`` says that the machine's state, or `ready`, may have changed.
+    """
 
     log = Logger()
 
@@ -52,14 +54,11 @@ class Ring:
         self._ports = ports
         self._current: KeptRing | None = None
         self._holds: dict[bytes, int] = {}
-        self._sending: set[bytes] = set()
-        self._hold_off: dict[bytes, float] = {}
-        self._heard: set[bytes] = set()
+        self._replicas = Replicas(registry, KIND, self, ports.is_online)
         self.reason = "suppliers were not asked yet"
-        self.ready = False
-        """Whether everything that was safe before is in my ring: enough suppliers were heard."""
-        self.on_state: Callable[[], None] = lambda: None
+        self.state_changed: Signal[[]] = Signal()
         self.machine = KeysSynchronizer(registry, self)
+        self._replicas.acknowledged.connect(lambda supplier: self.machine.send("acked"))
 
     def start(self) -> None:
         """Pull and push for the first time."""
@@ -68,6 +67,12 @@ class Ring:
     def stop(self) -> None:
         """Send nothing any more."""
         self.machine.send("shutdown")
+        self._replicas.stop()
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything that was safe before is in my ring: enough suppliers were heard."""
+        return self._current is not None
 
     @property
     def synchronized(self) -> bool:
@@ -82,58 +87,52 @@ class Ring:
         """My ring is no longer what suppliers hold."""
         self.machine.send("keys-changed")
 
-    def report(self, synchronized: bool, reason: Any) -> None:
-        self.reason = "" if synchronized else str(getattr(reason, "value", reason) or "too few suppliers were heard")
-        if synchronized:
-            self._events.send("my-keys-synchronized", {})
-        elif self.machine.state == "NO_INFO":
-            self._events.send("my-keys-synchronize-failed", {"error": self.reason})
-        else:
-            self._events.send("my-keys-out-of-sync", {"reason": self.reason})
-        self.on_state()
+    def report_synchronized(self) -> None:
+        self.reason = ""
+        self._events.send("my-keys-synchronized", {})
+        self.state_changed.emit()
+
+    def report_failed(self, reason: Any) -> None:
+        self.reason = str(getattr(reason, "value", None) or TOO_FEW_HEARD)
+        self._events.send("my-keys-synchronize-failed", {"error": self.reason})
+        self.state_changed.emit()
+
+    def report_changed(self) -> None:
+        self.reason = "my keys changed"
+        self._events.send("my-keys-out-of-sync", {"reason": self.reason})
+        self.state_changed.emit()
 
     # pull
 
-    def _members(self) -> list[bytes]:
-        family = self._ports.family()
-        return [supplier for supplier in family.suppliers if supplier is not None] if family is not None else []
-
-    def heard_enough(self) -> bool:
-        family = self._ports.family()
-        return family is not None and places_heard(family, self._heard, not self._has_secret()) >= family.k
-
-    def _has_secret(self) -> bool:
-        ring = self._me.key_ring
-        return MASTER in ring and bool(ring.get(MASTER).secrets)
-
-    def pull(self) -> "Deferred[Any]":
+    def pull(self) -> "Deferred[bool]":
         return Deferred.fromCoroutine(self._pull())
 
-    async def _pull(self) -> None:
-        self._heard = set()
+    async def _pull(self) -> bool:
         family = self._ports.family()
         online = [who for who in (family.holders if family is not None else ()) if self._ports.is_online(who)]
         asking = [outcome(Deferred.fromCoroutine(self._ask(supplier))) for supplier in online]
         answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
-        found: list[KeptRing] = []
+        found: dict[bytes, KeptRing] = {}
+        without: set[bytes] = set()
         for supplier, (_, answer) in zip(online, answers, strict=True):
-            if answer.error is None and answer.value is not None:
-                self._holds[supplier] = answer.value.revision
-                found.append(answer.value)
-            if answer.error is None or answer.code == "not-found":
-                self._heard.add(supplier)
-        if self.heard_enough():
-            self._merge(found)
+            if answer.error is None:
+                found[supplier] = answer.value
+            elif answer.code == "not-found":
+                without.add(supplier)
+            elif isinstance(answer.error, WireError):
+                self.log.warn("a supplier gave a key ring that is not mine: {error}", error=answer.error)
+        self._holds.update((supplier, kept.revision) for supplier, kept in found.items())
+        is_new = not (MASTER in self._me.key_ring and self._me.key_ring.get(MASTER).secrets)
+        if family is None or places_heard(family, {*found, *without}, is_new) < family.k:
+            return False
+        self._merge(list(found.values()))
+        return True
 
-    async def _ask(self, supplier: bytes) -> KeptRing | None:
+    async def _ask(self, supplier: bytes) -> KeptRing:
         reply = await self._ports.outbox.send(
             supplier, Command.RETRIEVE, {"kind": KIND}, deadline=SILENCE, max_answer=MAX_ANSWER
         )
-        try:
-            return self._read(bytes(reply.payload))
-        except WireError as error:
-            self.log.warn("a supplier gave a key ring that is not mine: {error}", error=error)
-            return None
+        return self._read(bytes(reply.payload))
 
     def _read(self, data: bytes) -> KeptRing:
         signed = Signed.from_bytes(data, KIND, MAX_ANSWER)
@@ -157,8 +156,8 @@ class Ring:
         newest = max(known, key=lambda kept: kept.revision, default=None)
         if newest is None or newest.ring.to_bytes() != mine.to_bytes():
             newest = self._sign(newest.revision + 1 if newest is not None else 1)
-        self._current, self.ready = newest, True
-        self.on_state()
+        self._current = newest
+        self.state_changed.emit()
 
     def _sign(self, revision: int) -> KeptRing:
         sealed = self._me.sealed_key_ring()
@@ -173,35 +172,24 @@ class Ring:
         return self._current is not None and self._holds.get(supplier, 0) >= self._current.revision
 
     def is_safe(self) -> bool:
-        family, current = self._ports.family(), self._current
-        if family is None or current is None:
-            return False
-        holders = [who for who in self._members() if self._holds.get(who, 0) >= current.revision]
-        return len(holders) >= needed(family)
+        return is_safe(self._ports.family(), self.is_held_by)
 
     def push(self) -> None:
-        now = self._world.clock.seconds()
-        for supplier in self._members():
-            waits = supplier in self._sending or now < self._hold_off.get(supplier, 0.0)
-            if self._current is None or waits or not self._ports.is_online(supplier):
-                continue
-            if self._holds.get(supplier, 0) < self._current.revision:
-                self._sending.add(supplier)
-                Deferred.fromCoroutine(self._send(supplier, self._current))
+        self._replicas.place_at(members(self._ports.family()))
 
-    async def _send(self, supplier: bytes, current: KeptRing) -> None:
-        sent = await outcome(
-            self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
-        )
-        self._sending.discard(supplier)
-        if sent.error is None:
+    def deliver(self, supplier: bytes) -> "Deferred[Any]":
+        """Bring a supplier my ring as it is."""
+        current = self._current
+        if current is None:
+            return succeed(None)
+        sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
+
+        def held(_: object) -> None:
             self._holds[supplier] = max(self._holds.get(supplier, 0), current.revision)
-            if current is not self._current:
-                self.push()
-            self.machine.send("acked")
-            return
-        self._hold_off[supplier] = self._world.clock.seconds() + HOLD_OFF
-        if sent.code in ("stale", "conflict"):
-            self.machine.send("keys-changed")
-        elif not isinstance(sent.error, BitDustError):
-            self.log.error("the key ring was not sent: {error!r}", error=sent.error)
+
+        return sending.addCallback(held)
+
+    def compare(self, supplier: bytes, error: BaseException) -> "Deferred[bool]":
+        """Another device of mine has brought another ring: what both say becomes the next revision."""
+        self.keys_changed()
+        return succeed(False)

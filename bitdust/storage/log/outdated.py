@@ -6,12 +6,13 @@ the items that it wrote to or into: the others may have forgotten them.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import Op, earlier_op, item_op
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import OUTDATED, RECOVERING, PieceState, meta, set_meta
+from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead
 
 _FROM_THE_LOG = (
@@ -19,12 +20,14 @@ _FROM_THE_LOG = (
 )  # fmt: skip
 
 
-def is_outdated(catalog: Catalog, heads: Sequence[SeenHead]) -> bool:
-    """Whether some device's log begins behind the entry that would be next here."""
-    if not catalog.devices():
+def is_outdated(catalog: Catalog, key: str, heads: Sequence[SeenHead]) -> bool:
+    """Whether some device's log of a key begins behind the entry that would be next here."""
+    if not catalog.devices(key):
         return False
     return any(
-        seen.proven and seen.head.first is not None and seen.head.first > catalog.end(seen.head.device).sequence + 1
+        seen.proven
+        and seen.head.first is not None
+        and seen.head.first > catalog.end(key, seen.head.device).sequence + 1
         for seen in heads
     )
 
@@ -35,13 +38,11 @@ def covered(heads: Sequence[SeenHead], device: bytes) -> int:
     return max((one["sequence"] for one in told if one["device"] == device), default=0)
 
 
-def places_of_unheard(
-    database: sqlite3.Connection, device: bytes, after: int, secret: Callable[[int], bytes]
-) -> list[Op]:
+def places_of_unheard(database: sqlite3.Connection, access: LogAccess, key: str, device: bytes, after: int) -> list[Op]:
     """Living items that a device's entries behind ``after`` write to, and all folders above them, said as before."""
-    rows = database.execute("SELECT entry FROM entries WHERE device=? AND sequence>?", (device, after))
+    rows = database.execute("SELECT entry FROM entries WHERE key=? AND device=? AND sequence>?", (key, device, after))
     entries = [Entry.parse(bytes(data)) for (data,) in rows.fetchall()]
-    ops = [op for entry in entries for op in entry.open(secret(entry.epoch)).ops]
+    ops = [op for entry in entries for op in entry.open(access.secret(key, entry.epoch)).ops]
     waiting = {op["path"] for op in ops if op["op"] in ("item", "version")}
     found: dict[str, Op] = {}
     while waiting:

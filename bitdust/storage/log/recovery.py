@@ -1,7 +1,7 @@
 """Bringing log entries back from suppliers: the highest head anywhere counts, and what is missing is said.
 
-A supplier can hold entries back or serve old ones, but neither forge nor change one: every entry is sealed under the
-master key's storage secret and chained to the one before, and heads carry a device's signature.
+A supplier can hold entries back or serve old ones, but neither forge nor change one: every entry is sealed under a
+storage secret of its log's key and chained to the one before, and heads carry a device's signature.
 """
 
 import sqlite3
@@ -13,23 +13,22 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
-from bitdust.formats.log_entry import Content, Entry, check_chain
+from bitdust.formats.log_entry import Content, Entry, LogName, check_chain
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog, insert_entry
 from bitdust.storage.catalog.database import CatalogError
-from bitdust.storage.ports import Document
+from bitdust.storage.log.access import LogAccess, log_name
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
 
-Fetch = Callable[[bytes, bytes, int], "Deferred[list[bytes]]"]
-Secret = Callable[[int], bytes]
+Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 
 @frozen
 class SeenHead:
-    """A head and the suppliers that told it; ``proven`` when its signature is that of a device of mine."""
+    """A head and the suppliers that told it; ``proven`` when its signature is that of a device of the owner."""
 
     head: Head
     holder: bytes | None
@@ -37,14 +36,14 @@ class SeenHead:
     signed: bytes = b""
 
 
-def read_head(data: bytes, owner: bytes, document: Document, holder: bytes) -> SeenHead | None:
-    """One signed head as a supplier told it; None for one that is not mine or not signed by its device."""
+def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
+    """One signed head as a supplier told it; None for one of another owner, or not signed by its device."""
     try:
         signed = Signed.from_bytes(data, Head.KIND, 4096)
         head = Head.from_body(signed.body)
-        if head.owner != owner or head.device != signed.device:
+        if head.owner != access.owner or head.device != signed.device:
             return None
-        device = document.device(signed.device)
+        device = access.document.device(signed.device)
         if device is None:
             return SeenHead(head, holder, False)
         check_record(signed, device.key)
@@ -55,7 +54,7 @@ def read_head(data: bytes, owner: bytes, document: Document, holder: bytes) -> S
 
 @define
 class Missing:
-    """Entries ``first`` to ``last`` of a device that no reachable supplier gave."""
+    """Entries ``first`` to ``last`` of a device's log that no reachable supplier gave."""
 
     device: bytes
     first: int
@@ -71,21 +70,18 @@ class Merged:
 
 
 class LogRecovery:
-    """I fetch what the heads promise, check it, and put it into the catalog."""
+    """I fetch what the heads of one key's logs promise, check it, and put it into the catalog."""
 
     log = Logger()
 
-    def __init__(self, catalog: Catalog, owner: bytes, secret: Secret, fetch: Fetch) -> None:
+    def __init__(self, catalog: Catalog, access: LogAccess, key: str, fetch: Fetch) -> None:
         self._catalog = catalog
-        self._owner = owner
-        self._secret = secret
+        self._access = access
+        self._key = key
         self._fetch = fetch
 
-    async def recover(self, heads: Sequence[SeenHead], accept_loss: bool = False) -> Merged:
-        """Merge all entries up to the highest heads. Raises `CatalogError` ``catalog-incomplete`` when some lack.
-
-        What was fetched is kept in either case. ``accept_loss`` goes on with what there is; the loss is logged.
-        """
+    async def recover(self, heads: Sequence[SeenHead]) -> Merged:
+        """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
         merged = Merged()
         devices = sorted({seen.head.device for seen in heads})
         before = -1
@@ -93,17 +89,7 @@ class LogRecovery:
             before, merged.missing = merged.entries, []
             for device in devices:
                 await self._device(device, [seen for seen in heads if seen.head.device == device], merged)
-        if merged.missing:
-            self._report(merged, accept_loss)
         return merged
-
-    def _report(self, merged: Merged, accept_loss: bool) -> None:
-        lacking = ", ".join(f"{one.device.hex()[:8]}: {one.first} to {one.last}" for one in merged.missing)
-        text = f"log entries are missing ({lacking}); start more of your suppliers, or accept the loss"
-        if not accept_loss:
-            missing = [[one.device.hex(), one.first, one.last] for one in merged.missing]
-            raise CatalogError("catalog-incomplete", text, missing=missing)
-        self.log.warn("{text}", text=text)
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
         target = max(seen.head.sequence for seen in heads)
@@ -112,31 +98,31 @@ class LogRecovery:
         begin = by_height[0].head.first or 1
         holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
         for holder in holders:
-            if self._catalog.end(device).sequence >= target:
+            if self._catalog.end(self._key, device).sequence >= target:
                 return
             merged.entries += await self._from(holder, device, begin, target)
-        reached = self._catalog.end(device).sequence
+        reached = self._catalog.end(self._key, device).sequence
         if reached < proven:
             merged.missing.append(Missing(device, reached + 1, proven))
 
     async def _from(self, holder: bytes, device: bytes, begin: int, target: int) -> int:
         """As many entries as one supplier gives; the number of them."""
-        count = 0
-        while (end := self._catalog.end(device)).sequence < target:
+        count, log = 0, log_name(self._access, self._key, device)
+        while (end := self._catalog.end(self._key, device)).sequence < target:
             first = max(end.sequence + 1, begin)
-            got = await outcome(self._fetch(holder, device, first))
+            got = await outcome(self._fetch(holder, log, first))
             if got.error is not None or not got.value:
                 return count
             try:
                 after = (end.sequence, end.hash) if end.sequence and first == end.sequence + 1 else None
-                entries = check_chain(got.value, self._owner, device, after)
-                opened = [(entry, entry.open(self._secret(entry.epoch))) for entry in entries]
+                entries = check_chain(got.value, log, after)
+                opened = [(entry, entry.open(self._access.secret(self._key, entry.epoch))) for entry in entries]
                 if after is None:
                     self._check_start(opened[0])
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
-            await self._catalog.change(partial(insert_entries, opened=opened))
+            await self._catalog.change(partial(insert_entries, key=self._key, opened=opened))
             count += len(opened)
         return count
 
@@ -149,12 +135,23 @@ class LogRecovery:
             raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
 
 
-def insert_entries(database: sqlite3.Connection, opened: list[tuple[Entry, Content]]) -> None:
+def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]]) -> None:
     """Inside a transaction: keep and apply entries in the order of their log."""
     for entry, content in opened:
-        insert_entry(database, entry, content)
+        insert_entry(database, key, entry, content)
 
 
 def highest(heads: Iterable[SeenHead], device: bytes) -> int:
     """The highest sequence of a device."""
     return max((seen.head.sequence for seen in heads if seen.head.device == device), default=0)
+
+
+def check_complete(missing: Sequence[Missing], accept_loss: bool) -> None:
+    """Raises `CatalogError` ``catalog-incomplete`` when entries lack; with ``accept_loss`` the loss is logged."""
+    if not missing:
+        return
+    lacking = ", ".join(f"{one.device.hex()[:8]}: {one.first} to {one.last}" for one in missing)
+    text = f"log entries are missing ({lacking}); start more of your suppliers, or accept the loss"
+    if not accept_loss:
+        raise CatalogError("catalog-incomplete", text, missing=[[m.device.hex(), m.first, m.last] for m in missing])
+    LogRecovery.log.warn("{text}", text=text)

@@ -1,4 +1,4 @@
-"""A snapshot: the merged catalog as operations, each at the place of the order where it was said first.
+"""A snapshot: the merged catalog of one key as operations, each at the place of the order where it was said first.
 
 It goes into the log itself, as entries that begin with a ``snapshot`` operation, so that every supplier holds all of
 it and recovery needs no piece of any pack. What has been dead for long is left out, here and there.
@@ -38,57 +38,57 @@ def write_snapshot(database: sqlite3.Connection, keys: LogKeys, dead_before: int
 
     Sequences of the first and the last entry of it. What they say is in the tables already, so it is not applied.
     """
-    forget_the_dead(database, dead_before)
+    forget_the_dead(database, keys.key, dead_before)
     heads: list[dict[str, Any]] = [
         {"device": device, "sequence": end.sequence, "hash": end.hash}
-        for device in devices(database)
-        if (end := log_end(database, device)).sequence
+        for device in devices(database, keys.key)
+        if (end := log_end(database, keys.key, device)).sequence
     ]
-    first = last = log_end(database, keys.device).sequence + 1
-    for batch in batches(chain([snapshot_op(heads)], snapshot_ops(database))):
+    first = last = log_end(database, keys.key, keys.device).sequence + 1
+    for batch in batches(chain([snapshot_op(heads)], snapshot_ops(database, keys.key))):
         entry, content = next_entry(database, keys, batch, wall)
-        keep_entry(database, entry, content.lamport)
+        keep_entry(database, keys.key, entry, content.lamport)
         last = entry.sequence
     for head in heads:
-        set_base(database, head["device"], head["sequence"], head["hash"])
+        set_base(database, keys.key, head["device"], head["sequence"], head["hash"])
     return first, last
 
 
-def devices(database: sqlite3.Connection) -> list[bytes]:
-    """Devices whose logs are known, with those of which nothing but the end is."""
-    rows = database.execute("SELECT DISTINCT device FROM entries UNION SELECT device FROM bases")
+def devices(database: sqlite3.Connection, key: str) -> list[bytes]:
+    """Devices whose logs of a key are known, with those of which nothing but the end is."""
+    rows = database.execute(
+        "SELECT DISTINCT device FROM entries WHERE key=? UNION SELECT device FROM bases WHERE key=?", (key, key)
+    )
     return [bytes(row[0]) for row in rows]
 
 
-def forget_the_dead(database: sqlite3.Connection, before: int) -> None:
-    """Inside a transaction: remove rows that were buried before a moment and that nothing living needs."""
-    old = "SELECT name FROM tombstones WHERE time<=?"
+def forget_the_dead(database: sqlite3.Connection, key: str, before: int) -> None:
+    """Inside a transaction: remove rows of a key that were buried before a moment and that nothing living needs."""
+    old, buried = "SELECT name FROM tombstones WHERE key=? AND time<=?", (key, before)
     database.execute(
-        f"DELETE FROM versions WHERE dead=1 AND (path IN ({old}) OR path || '/' || version IN ({old}))",
-        (before, before),
+        f"DELETE FROM versions WHERE dead=1 AND key=? AND (path IN ({old}) OR path || '/' || version IN ({old}))",
+        (key, *buried, *buried),
     )
-    database.execute(f"DELETE FROM items WHERE dead=1 AND path IN ({old})", (before,))
+    database.execute(f"DELETE FROM items WHERE dead=1 AND path IN ({old})", buried)
     for table in ("gone", "labels"):
-        database.execute(
-            f"DELETE FROM {table} WHERE path IN ({old}) AND path NOT IN (SELECT path FROM items)", (before,)
-        )
+        database.execute(f"DELETE FROM {table} WHERE path IN ({old}) AND path NOT IN (SELECT path FROM items)", buried)
     database.execute(
         "DELETE FROM version_packs WHERE NOT EXISTS (SELECT 1 FROM versions v"
         " WHERE v.path=version_packs.path AND v.version=version_packs.version)"
     )
-    _forget_packs(database, before)
-    rows = database.execute(old, (before,)).fetchall()
+    _forget_packs(database, key, before)
+    rows = database.execute(old, buried).fetchall()
     useless = [(name,) for (name,) in rows if not _is_known(database, name)]
     database.executemany("DELETE FROM tombstones WHERE name=?", useless)
 
 
-def _forget_packs(database: sqlite3.Connection, before: int) -> None:
-    """Dead packs of which no supplier holds a piece any more, as far as is known here."""
+def _forget_packs(database: sqlite3.Connection, key: str, before: int) -> None:
+    """Dead packs of a key of which no supplier holds a piece any more, as far as is known here."""
     rows = database.execute(
-        "SELECT p.pack FROM packs p LEFT JOIN tombstones t ON t.name=lower(hex(p.pack)) WHERE p.state=?"
+        "SELECT p.pack FROM packs p LEFT JOIN tombstones t ON t.name=lower(hex(p.pack)) WHERE p.state=? AND p.key=?"
         " AND coalesce(t.time, 0)<=? AND NOT EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack)"
         " AND NOT EXISTS (SELECT 1 FROM pieces s WHERE s.pack=p.pack)",
-        (PackState.DEAD, before),
+        (PackState.DEAD, key, before),
     ).fetchall()
     database.executemany("DELETE FROM packs WHERE pack=?", rows)
 
@@ -109,35 +109,39 @@ def is_pack(name: str) -> bool:
     return len(name) == PACK_NAME and not set(name) - set("0123456789abcdef")
 
 
-def snapshot_ops(database: sqlite3.Connection) -> Iterator[Op]:
-    """Everything that the log has told so far; read as it is asked for, because it may be much."""
-    yield from _packs(database)
-    for path, version in database.execute("SELECT path, version FROM gone ORDER BY path, version"):
+def snapshot_ops(database: sqlite3.Connection, key: str) -> Iterator[Op]:
+    """Everything that the logs of a key have told so far; read as it is asked for, because it may be much."""
+    yield from _packs(database, key)
+    for path, version in database.execute("SELECT path, version FROM gone WHERE key=? ORDER BY path, version", (key,)):
         yield gone_op(path, version)
-    for rows in (_items(database), _versions(database), _tombstones(database), _labels(database)):
+    for rows in (_items(database, key), _versions(database, key), _tombstones(database, key), _labels(database, key)):
         for (lamport, device, sequence), group in groupby(rows, key=itemgetter(0)):
             for part in batches((op for _, op in group), MOST_TOGETHER):
                 yield earlier_op(lamport, device, sequence, part)
 
 
-def _packs(database: sqlite3.Connection) -> Iterator[Op]:
-    rows = database.execute("SELECT record, key, epoch, names, lengths FROM packs WHERE logged=1 ORDER BY pack")
+def _packs(database: sqlite3.Connection, key: str) -> Iterator[Op]:
+    rows = database.execute(
+        "SELECT record, key, epoch, names, lengths FROM packs WHERE logged=1 AND key=? ORDER BY pack", (key,)
+    )
     for row in rows:
         yield pack_op_of_row(*row)
 
 
-def _items(database: sqlite3.Connection) -> Iterator[Placed]:
+def _items(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
     rows = database.execute(
-        "SELECT path, parent, name, type, key, time, lamport, device FROM items ORDER BY lamport, device, path"
+        "SELECT path, parent, name, type, time, lamport, device FROM items WHERE key=? ORDER BY lamport, device, path",
+        (key,),
     )
-    for path, parent, name, kind, key, time, lamport, device in rows:
+    for path, parent, name, kind, time, lamport, device in rows:
         yield (lamport, bytes(device), 0), item_op(path, parent, bytes(name), kind, key, time)
 
 
-def _versions(database: sqlite3.Connection) -> Iterator[Placed]:
+def _versions(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
     rows = database.execute(
         "SELECT path, version, size, mode, mtime, extents, target, lamport, device, sequence FROM versions"
-        " ORDER BY lamport, device, sequence, path, version"
+        " WHERE key=? ORDER BY lamport, device, sequence, path, version",
+        (key,),
     )
     for path, version, size, mode, mtime, extents, target, lamport, device, sequence in rows:
         link = None if target is None else bytes(target)
@@ -145,15 +149,20 @@ def _versions(database: sqlite3.Connection) -> Iterator[Placed]:
             yield (lamport, bytes(device), sequence), op
 
 
-def _tombstones(database: sqlite3.Connection) -> Iterator[Placed]:
+def _tombstones(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
     rows = database.execute(
-        "SELECT name, time, lamport, device, sequence FROM tombstones ORDER BY lamport, device, sequence, name"
+        "SELECT name, time, lamport, device, sequence FROM tombstones WHERE key=?"
+        " ORDER BY lamport, device, sequence, name",
+        (key,),
     )
     for name, time, lamport, device, sequence in rows:
         names, packs = ([], [bytes.fromhex(name)]) if is_pack(name) else ([name], [])
         yield (lamport, bytes(device), sequence), tombstone_op(names, packs, time)
 
 
-def _labels(database: sqlite3.Connection) -> Iterator[Placed]:
-    for path, label, lamport, device in database.execute("SELECT * FROM labels ORDER BY lamport, device, path"):
+def _labels(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
+    rows = database.execute(
+        "SELECT path, label, lamport, device FROM labels WHERE key=? ORDER BY lamport, device, path", (key,)
+    )
+    for path, label, lamport, device in rows:
         yield (lamport, bytes(device), 0), {"op": "label", "path": path, "label": label}

@@ -1,115 +1,118 @@
-"""Writes to my log: what many tasks have to say at the same time goes into one entry."""
+"""Writes to my logs: what many tasks have to say at the same time goes into one transaction, one entry for each log."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import define
+from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
 
+from bitdust.batching import Batcher
 from bitdust.formats.operations import Op, pack_op_of_row
-from bitdust.storage.catalog.catalog import Catalog, LogKeys, append_ops
+from bitdust.signal import Signal
+from bitdust.storage.catalog.catalog import Catalog, append_ops
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.catalog.paths import MASTER
-from bitdust.storage.ports import Me, StorageWorld
+from bitdust.storage.log.access import OwnLogs
+from bitdust.storage.log.routing import Router
+from bitdust.storage.ports import StorageWorld
 from bitdust.wire.errors import BitDustError
 
 Ops = Sequence[Op] | Callable[[sqlite3.Connection], Sequence[Op]]
 Also = Callable[[sqlite3.Connection], Any]
+MOST_TOGETHER = 10_000
+Ends = dict[str, int]
+"""By key the sequence of the last entry that was written."""
 
 
-@define(eq=False)
-class _Waiting:
+@frozen
+class _Write:
     ops: Ops
     also: Also | None
-    done: "Deferred[int]"
-    error: BitDustError | None = None
 
-    def finish(self, sequence: int) -> None:
-        """Tell who waits; a write that was refused does not disturb the others of its batch."""
-        if self.error is not None:
-            self.done.errback(self.error)
-        else:
-            self.done.callback(sequence)
+
+class Marks:
+    """I number what was written, in order, and know up to which number all of it is safe at suppliers."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Ends] = {}
+        self._last = 0
+
+    def add(self, ends: Ends) -> int:
+        """A number for what ends there; 0 for nothing."""
+        if not ends:
+            return 0
+        self._last += 1
+        self._open[self._last] = ends
+        return self._last
+
+    def is_safe(self, mark: int, safe_sequence: Callable[[str], int]) -> bool:
+        """Whether everything up to a number is safe, by the sequence up to which each key's log is."""
+        while self._open:
+            first, ends = next(iter(self._open.items()))
+            if first > mark or any(safe_sequence(key) < sequence for key, sequence in ends.items()):
+                return first > mark
+            del self._open[first]
+        return True
 
 
 class LogWriter:
-    """I collect operations while an entry is being written. ``on_entry`` is told of each new end of the log."""
+    """I collect operations while entries are being written; ``written`` says that a log of mine has a new end."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, me: Me) -> None:
+    def __init__(self, world: StorageWorld, catalog: Catalog, logs: OwnLogs) -> None:
         self._world = world
-        self._catalog = catalog
-        self._me = me
-        self._waiting: list[_Waiting] = []
-        self._busy = False
-        self.on_entry: Callable[[], None] = lambda: None
-
-    def keys(self) -> LogKeys:
-        """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``."""
-        ring = self._me.key_ring
-        if MASTER not in ring or not ring.get(MASTER).secrets:
-            raise BitDustError("keys-not-ready", "the key ring has not come back from the suppliers yet")
-        epoch, secret = ring.current(MASTER)
-        return LogKeys(self._me.fingerprint, self._me.device.id, epoch, secret)
+        self.catalog = catalog
+        self.logs = logs
+        self.marks = Marks()
+        self.written: Signal[[]] = Signal()
+        self._writes: Batcher[_Write] = Batcher(self._write, MOST_TOGETHER)
 
     def write(self, ops: Ops, also: Also | None = None) -> "Deferred[int]":
         """Log operations, with all packs that are held and not logged yet before them.
 
-        ``ops`` may be a function over the database; ``also`` runs in the same transaction. Fires with the sequence of
-        an entry that holds them, 0 when there was nothing to say.
+        ``ops`` may be a function over the database; ``also`` runs in the same transaction. Fires with a mark: the
+        number under which `Marks` knows what was written, 0 when there was nothing to say.
         """
         if not callable(ops) and not ops and also is None:
             return succeed(0)
-        done: Deferred[int] = Deferred()
-        self._waiting.append(_Waiting(ops, also, done))
-        self._flush()
-        return done
+        return self._writes.put(_Write(ops, also))
 
-    def _flush(self) -> None:
-        if self._busy or not self._waiting:
-            return
-        batch, self._waiting = self._waiting, []
-        self._busy = True
-        try:
-            keys = self.keys()
-        except BitDustError as error:
-            self._busy = False
-            for one in batch:
-                one.done.errback(error)
-            return
+    def _write(self, batch: list[_Write]) -> "Deferred[list[Any]]":
+        self.logs.check_ready()
         wall = self._world.wall()
-        writing = self._catalog.change(lambda database: write_batch(database, keys, batch, wall))
-        writing.addCallbacks(self._written, self._broken, callbackArgs=(batch,), errbackArgs=(batch,))
+        writing = self.catalog.change(lambda database: write_batch(database, self.logs, batch, wall))
+        return writing.addCallback(self._written)
 
-    def _written(self, sequence: int, batch: list[_Waiting]) -> None:
-        self._busy = False
-        if sequence:
-            self.on_entry()
-        for one in batch:
-            one.finish(sequence)
-        self._flush()
-
-    def _broken(self, failure: Failure, batch: list[_Waiting]) -> None:
-        self._busy = False
-        for one in batch:
-            one.done.errback(failure)
-        self._flush()
+    def _written(self, result: "tuple[Ends, list[BitDustError | None]]") -> list[Any]:
+        ends, errors = result
+        mark = self.marks.add(ends)
+        if mark:
+            self.written.emit()
+        return [mark if error is None else error for error in errors]
 
 
-def write_batch(database: sqlite3.Connection, keys: LogKeys, batch: list[_Waiting], wall: float) -> int:
-    """Inside a transaction; the last sequence."""
-    ops: list[Op] = unlogged_packs(database)
+def write_batch(
+    database: sqlite3.Connection, logs: OwnLogs, batch: Sequence[_Write], wall: float
+) -> tuple[Ends, list[BitDustError | None]]:
+    """Inside a transaction: where the logs end now, and why a write was refused; the others do not mind."""
+    errors: list[BitDustError | None] = []
+    router = Router(database)
+    router.add(unlogged_packs(database))
     for one in batch:
         try:
-            ops.extend(one.ops(database) if callable(one.ops) else one.ops)
+            router.add(one.ops(database) if callable(one.ops) else one.ops)
+            errors.append(None)
         except BitDustError as error:
-            one.error = error
-    sequence = append_ops(database, keys, ops, wall)
-    for one in batch:
-        if one.also is not None and one.error is None:
+            errors.append(error)
+    ends = append_by_key(database, logs, router.found, wall)
+    for one, refusal in zip(batch, errors, strict=True):
+        if one.also is not None and refusal is None:
             one.also(database)
-    return sequence
+    return ends, errors
+
+
+def append_by_key(database: sqlite3.Connection, logs: OwnLogs, ops: Mapping[str, Sequence[Op]], wall: float) -> Ends:
+    """Inside a transaction: write each key's operations to its log."""
+    return {key: append_ops(database, logs.writing(key), part, wall) for key, part in ops.items()}
 
 
 def unlogged_packs(database: sqlite3.Connection) -> list[Op]:

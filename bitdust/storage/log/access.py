@@ -1,0 +1,117 @@
+"""Who may open which logs: my own with my key ring, those of another owner with the secrets that I was given."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from attrs import field, frozen
+
+from bitdust.crypt.keyring import MASTER
+from bitdust.crypt.scope import scope_of
+from bitdust.formats.log_entry import LogName
+from bitdust.storage.catalog.catalog import LogKeys
+from bitdust.storage.ports import Document, Me
+from bitdust.wire.errors import BitDustError
+
+
+class LogAccess(Protocol):
+    """Whose logs they are, and what opens them."""
+
+    @property
+    def owner(self) -> bytes:
+        """The fingerprint of the owner."""
+
+    @property
+    def document(self) -> Document:
+        """The owner's identity, whose devices write the logs."""
+
+    def readable_keys(self) -> list[str]:
+        """Keys whose logs can be opened."""
+
+    def scope(self, key: str, /) -> bytes | None:
+        """The tag under which others know a key's logs; None for the master key."""
+
+    def secret(self, key: str, epoch: int, /) -> bytes:
+        """The storage secret of a key. Raises `BitDustError` ``key-not-found``."""
+
+
+class OwnLogs:
+    """My logs: one for each key of my ring that has a secret."""
+
+    def __init__(self, me: Me) -> None:
+        self._me = me
+
+    @property
+    def owner(self) -> bytes:
+        """My fingerprint."""
+        return self._me.fingerprint
+
+    @property
+    def document(self) -> Document:
+        """My document."""
+        return self._me.document
+
+    def readable_keys(self) -> list[str]:
+        """Keys that have a secret, erased ones too: what is stored under them is still mine. None without a master."""
+        keys = self._me.key_ring.keys
+        has_master = MASTER in keys and bool(keys[MASTER].secrets)
+        return [name for name, key in keys.items() if key.secrets] if has_master else []
+
+    def scope(self, key: str) -> bytes | None:
+        """Made with the first secret of the master key. Raises `BitDustError` ``keys-not-ready``."""
+        if key == MASTER:
+            return None
+        secrets = self._secrets(MASTER)
+        return scope_of(secrets[min(secrets)], key)
+
+    def secret(self, key: str, epoch: int) -> bytes:
+        """A secret of my ring."""
+        return self._me.key_ring.secret(key, epoch)
+
+    def writing(self, key: str) -> LogKeys:
+        """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``."""
+        secrets = self._secrets(key)
+        epoch = max(secrets)
+        return LogKeys(self.owner, key, self.scope(key), self._me.device.id, epoch, secrets[epoch])
+
+    def _secrets(self, key: str) -> dict[int, bytes]:
+        known = self._me.key_ring.keys.get(key)
+        if known is None or not known.secrets:
+            raise BitDustError("keys-not-ready", "the key ring has not come back from the suppliers yet")
+        return known.secrets
+
+    def check_ready(self) -> None:
+        """Raises `BitDustError` ``keys-not-ready`` while there is no secret of the master key."""
+        self.writing(MASTER)
+
+
+@frozen
+class SharedLogs:
+    """Logs of another owner, opened with what was given of some of its keys: tags by key, secrets by key and epoch."""
+
+    document: Document
+    owner: bytes
+    scopes: Mapping[str, bytes | None]
+    secrets: Mapping[str, Mapping[int, bytes]] = field(repr=False)
+
+    def readable_keys(self) -> list[str]:
+        """Keys whose secrets were given."""
+        return list(self.secrets)
+
+    def scope(self, key: str) -> bytes | None:
+        """The tag that was given. Raises `BitDustError` ``key-not-found``."""
+        if key not in self.scopes:
+            raise BitDustError("key-not-found", f"nothing of key {key!r} was given to this node")
+        return self.scopes[key]
+
+    def secret(self, key: str, epoch: int) -> bytes:
+        """A secret that was given."""
+        try:
+            return self.secrets[key][epoch]
+        except KeyError:
+            text = f"the storage secret {epoch} of key {key!r} was not given to this node"
+            raise BitDustError("key-not-found", text) from None
+
+
+def log_name(access: LogAccess, key: str, device: bytes) -> LogName:
+    """How the log of a key and a device is named outside."""
+    return LogName(access.owner, access.scope(key), device)

@@ -1,0 +1,53 @@
+"""Heads of my own logs in the DHT: a recovered node learns from them up to where it must get its logs back."""
+
+from collections.abc import Iterable
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from bitdust.storage.log.replica import KeyLog
+from bitdust.storage.ports import Me, Ports, StorageWorld
+from bitdust.wire.records import Head
+
+EVERY = 600.0
+"""Seconds between two heads of one log, at least."""
+
+
+@frozen
+class _Published:
+    moment: float
+    sequence: int
+
+
+class HeadPublisher:
+    """I bring the head of a log to the DHT when it has grown, but not at every entry."""
+
+    log = Logger()
+
+    def __init__(self, world: StorageWorld, me: Me, ports: Ports) -> None:
+        self._world = world
+        self._me = me
+        self._ports = ports
+        self._published: dict[tuple[str, bytes], _Published] = {}
+
+    def publish(self, logs: Iterable[KeyLog]) -> None:
+        """Bring those that are due."""
+        for one in logs:
+            self._publish(one)
+
+    def _publish(self, one: KeyLog) -> None:
+        device, now = self._me.device.id, self._world.clock.seconds()
+        end, before = one.end(device), self._published.get((one.key, device))
+        if not end.sequence or (
+            before is not None and (now - before.moment < EVERY or before.sequence == end.sequence)
+        ):
+            return
+        self._published[one.key, device] = _Published(now, end.sequence)
+        head = one.head(end, brief=True)
+        putting = self._ports.publish_head(head, self._me.sign(Head.KIND, head.to_body()))
+        putting.addErrback(self._failed, one.key, device)
+
+    def _failed(self, failure: object, key: str, device: bytes) -> None:
+        """The next entry, or the next comparison, tries again."""
+        self._published.pop((key, device), None)
+        self.log.info("the head of a log is not in the DHT: {error}", error=getattr(failure, "value", failure))

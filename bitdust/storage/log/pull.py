@@ -1,0 +1,157 @@
+"""One comparison of my logs with what suppliers hold: heads first, then the entries that are not known here."""
+
+import sqlite3
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
+
+from bitdust.outcome import Outcome, outcome
+from bitdust.replication import places_heard
+from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
+from bitdust.storage.log.outdated import come_back, covered, is_outdated, places_of_unheard
+from bitdust.storage.log.recovery import LogRecovery, Missing, SeenHead, check_complete, highest
+from bitdust.storage.log.replica import KeyLog, note_holdings
+from bitdust.storage.log.requests import LogRequests
+from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.ports import Me, Ports, StorageWorld
+
+
+class Pulled(Enum):
+    """How a comparison ended. OUTDATED: other devices' logs begin later now than where this node stopped reading."""
+
+    TOO_FEW_HEARD = "too few suppliers were heard"
+    MERGED = "merged"
+    OUTDATED = "outdated"
+
+    @property
+    def heard_enough(self) -> bool:
+        """Whether k suppliers were heard: then every entry that was called safe has been seen."""
+        return self is not Pulled.TOO_FEW_HEARD
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the catalog is to be built again."""
+        return self is Pulled.OUTDATED
+
+
+def is_recovered(database: sqlite3.Connection) -> bool:
+    """Whether this node knows all that was safe before; False on a recovered node until suppliers were heard."""
+    return meta(database, RECOVERING) is None
+
+
+@define
+class _Heard:
+    """What suppliers have answered: who did, and by key the heads that they hold."""
+
+    suppliers: set[bytes] = field(factory=set)
+    heads: dict[str, list[SeenHead]] = field(factory=dict)
+
+
+class LogPull:
+    """I bring the catalog what suppliers hold and this node does not know."""
+
+    log = Logger()
+
+    def __init__(self, world: StorageWorld, writer: LogWriter, me: Me, ports: Ports) -> None:
+        self._world = world
+        self._catalog = writer.catalog
+        self._writer = writer
+        self._me = me
+        self._ports = ports
+        self._requests = LogRequests(writer.logs, ports)
+
+    async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
+        """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
+        self._writer.logs.check_ready()
+        heard = await self._ask(logs)
+        recovered = is_recovered(self._catalog.read)
+        family = self._ports.family()
+        if family is None or places_heard(family, heard.suppliers, not recovered) < family.k:
+            return Pulled.TOO_FEW_HEARD
+        if not recovered:
+            await self._add_known_heads(logs, heard)
+        mine = self._me.device.id
+        taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)
+        if recovered and any(is_outdated(self._catalog, one.key, heard.heads[one.key]) for one in logs):
+            await self._say_places_again(logs, heard)
+            await self._note(logs, heard, 0)
+            return Pulled.OUTDATED
+        entries = await self._recover(logs, heard, accept_loss)
+        await self._note(logs, heard, entries)
+        if taken:
+            self._ports.device_is_taken()
+        return Pulled.MERGED
+
+    async def _ask(self, logs: Sequence[KeyLog]) -> _Heard:
+        family = self._ports.family()
+        online = [who for who in (family.holders if family is not None else ()) if self._ports.is_online(who)]
+        asking = [outcome(Deferred.fromCoroutine(self._requests.heads(supplier))) for supplier in online]
+        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
+        heard, by_scope = _Heard(heads={one.key: [] for one in logs}), self._by_scope(logs)
+        for supplier, (_, answer) in zip(online, answers, strict=True):
+            if answer.error is not None:
+                continue
+            heard.suppliers.add(supplier)
+            for seen in answer.value:
+                one = by_scope.get(seen.head.scope)
+                if one is not None:
+                    heard.heads[one.key].append(seen)
+                    one.holdings.learn(supplier, seen)
+        return heard
+
+    def _by_scope(self, logs: Sequence[KeyLog]) -> dict[bytes | None, KeyLog]:
+        return {self._writer.logs.scope(one.key): one for one in logs}
+
+    async def _add_known_heads(self, logs: Sequence[KeyLog], heard: _Heard) -> None:
+        found = await outcome(self._ports.known_heads())
+        by_scope = self._by_scope(logs)
+        for head in found.value if found.error is None else ():
+            if head.scope in by_scope:
+                heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True))
+
+    async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
+        entries, missing = 0, list[Missing]()
+        for one in logs:
+            merged = await LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries).recover(
+                heard.heads[one.key]
+            )
+            entries += merged.entries
+            missing += merged.missing
+        check_complete(missing, accept_loss)
+        return entries
+
+    async def _say_places_again(self, logs: Sequence[KeyLog], heard: _Heard) -> None:
+        """Others may have forgotten the folders that I wrote into while they did not hear me."""
+        mine, access = self._me.device.id, self._writer.logs
+
+        def places(database: sqlite3.Connection) -> list[Any]:
+            return [
+                op
+                for one in logs
+                for op in places_of_unheard(database, access, one.key, mine, covered(heard.heads[one.key], mine))
+            ]
+
+        await self._writer.write(places)
+
+    async def _note(self, logs: Sequence[KeyLog], heard: _Heard, entries: int) -> None:
+        for one in logs:
+            for seen in heard.heads[one.key]:
+                if seen.holder is not None:
+                    one.holdings.learn(seen.holder, seen)
+        rows = [row for one in logs for row in one.holdings.rows()]
+        moment = b"%d" % int(self._world.wall())
+
+        def note(database: sqlite3.Connection) -> None:
+            note_holdings(database, rows)
+            was_recovering = not is_recovered(database)
+            database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
+            if was_recovering:
+                come_back(database)
+            elif entries:
+                set_meta(database, "others-wrote", moment)
+
+        await self._catalog.change(note)

@@ -1,0 +1,198 @@
+"""My logs at my suppliers: one log for each key and device, pushed as it grows, pulled when there is something new."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.automats.index_synchronizer import IndexSynchronizer
+from bitdust.automats.kernel import Registry
+from bitdust.replication import Replicas, members, needed
+from bitdust.signal import Signal
+from bitdust.storage.log.device_fork import DeviceFork
+from bitdust.storage.log.heads import HeadPublisher
+from bitdust.storage.log.outdated import note_outdated
+from bitdust.storage.log.pull import LogPull, Pulled, is_recovered
+from bitdust.storage.log.replica import KeyLog, sort_keys
+from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.ports import Events, Me, Ports, StorageWorld
+
+
+class LogReplicas:
+    """I am the port of `IndexSynchronizer`, which judges all logs together.
+
+    ``acknowledged`` says that suppliers hold more than before, or that the machine's state may have changed;
+    ``merged`` that a comparison has brought all that suppliers hold.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, world: StorageWorld, registry: Registry, writer: LogWriter, me: Me, events: Events, ports: Ports
+    ) -> None:
+        self._world = world
+        self._registry = registry
+        self._writer = writer
+        self._catalog = writer.catalog
+        self._me = me
+        self._events = events
+        self._ports = ports
+        self._logs: dict[str, KeyLog] = {}
+        self._replicas: dict[str, Replicas] = {}
+        self._pull = LogPull(world, writer, me, ports)
+        self._heads = HeadPublisher(world, me, ports)
+        self._fork = DeviceFork(me, writer, ports.device_is_taken)
+        self.reason = ""
+        self.acknowledged: Signal[[]] = Signal()
+        self.merged: Signal[[]] = Signal()
+        writer.written.connect(self.new_entry)
+        self.machine = IndexSynchronizer(registry, self)
+
+    def start(self) -> None:
+        """Pull and push for the first time."""
+        self._follow_keys()
+        if self._fork.is_open:
+            self._fork.resume().addBoth(self._parted)
+        self.machine.send("start")
+
+    def stop(self) -> None:
+        """Send nothing any more."""
+        self.machine.send("shutdown")
+        for replicas in self._replicas.values():
+            replicas.stop()
+
+    def _follow_keys(self) -> list[KeyLog]:
+        """The logs of all keys that this node can open."""
+        for key in self._writer.logs.readable_keys():
+            if key not in self._logs:
+                self._add(key)
+        return [self._logs[key] for key in sort_keys(self._logs)]
+
+    def _add(self, key: str) -> None:
+        one = KeyLog(self._world, key, self._writer, self._me, self._ports)
+        one.holdings.load()
+        one.forked.connect(self._forked)
+        replicas = Replicas(self._registry, f"log {key}", one, self._ports.is_online)
+        replicas.acknowledged.connect(self._acknowledged)
+        self._logs[key], self._replicas[key] = one, replicas
+
+    def _acknowledged(self, supplier: bytes) -> None:
+        self.machine.send("acked")
+        self.acknowledged.emit()
+
+    @property
+    def synchronized(self) -> bool:
+        """Whether enough suppliers hold all logs to their ends."""
+        return self.machine.state == "IN_SYNC!"
+
+    @property
+    def recovered(self) -> bool:
+        """Whether this node knows all that was safe before; False on a recovered node until suppliers were heard."""
+        return is_recovered(self._catalog.read)
+
+    def suppliers_changed(self) -> None:
+        """Suppliers came, went or changed."""
+        self.machine.send("suppliers-changed")
+
+    def new_entry(self) -> None:
+        """A log of mine has grown."""
+        self.machine.send("new-entry")
+
+    def pull_again(self) -> None:
+        """Compare with the suppliers now."""
+        self.machine.send("pull")
+
+    def accept_loss(self) -> None:
+        """Go on without entries that no supplier has; only ever on the user's word."""
+        self.machine.send("accept-loss")
+
+    def report(self, synchronized: bool, reason: Any) -> None:
+        text = str(getattr(reason, "value", reason) or "")
+        self.reason = "" if synchronized else text or Pulled.TOO_FEW_HEARD.value
+        name = "my-backup-index-synchronized" if synchronized else "my-backup-index-out-of-sync"
+        self._events.send(name, {} if synchronized else {"reason": self.reason})
+        self.acknowledged.emit()
+
+    # what is safe
+
+    def safe_sequence(self, key: str, device: bytes | None = None) -> int:
+        """Up to which entry enough suppliers hold a log, my own for no device."""
+        family, one = self._ports.family(), self._logs.get(key)
+        if family is None or one is None:
+            return 0
+        return one.safe_sequence(members(family), device or self._me.device.id, needed(family))
+
+    def is_logged(self, mark: int) -> bool:
+        """Whether enough suppliers hold everything that was written up to a mark of the writer."""
+        return self._writer.marks.is_safe(mark, self.safe_sequence)
+
+    def holders(self, key: str, device: bytes, sequence: int) -> int:
+        """How many suppliers of the family hold an entry."""
+        one = self._logs.get(key)
+        if one is None:
+            return 0
+        return sum(1 for supplier in members(self._ports.family()) if one.holdings.at(supplier, device) >= sequence)
+
+    def is_held_by(self, supplier: bytes) -> bool:
+        """Whether one supplier holds the logs of all my keys and devices to their ends."""
+        return all(one.is_whole_at(supplier) for one in self._logs.values())
+
+    def is_safe(self) -> bool:
+        """Whether enough suppliers hold my own logs to their ends."""
+        mine = self._me.device.id
+        whole = all(self.safe_sequence(key) >= one.end(mine).sequence for key, one in self._logs.items())
+        return whole and self._is_formed()
+
+    def _is_formed(self) -> bool:
+        """Whether there are enough suppliers for anything to be safe."""
+        family = self._ports.family()
+        return family is not None and len(members(family)) >= needed(family)
+
+    # push and pull
+
+    def place(self) -> None:
+        suppliers = members(self._ports.family())
+        self._follow_keys()
+        for replicas in list(self._replicas.values()):
+            replicas.place_at(suppliers)
+        self._heads.publish(self._logs.values())
+
+    def push(self) -> None:
+        known = set(self._logs)
+        self._follow_keys()
+        for key, replicas in list(self._replicas.items()):
+            if key in known:
+                replicas.update()
+            else:
+                replicas.place_at(members(self._ports.family()))
+        self._heads.publish(self._logs.values())
+
+    def pull(self, accept_loss: bool) -> "Deferred[Pulled]":
+        return Deferred.fromCoroutine(self._pull_now(accept_loss))
+
+    async def _pull_now(self, accept_loss: bool) -> Pulled:
+        pulled = await self._pull.run(self._follow_keys(), accept_loss)
+        if pulled is Pulled.MERGED:
+            self.merged.emit()
+        return pulled
+
+    def start_over(self) -> "Deferred[Any]":
+        """All that I have said is safe; what others have said can only be learnt from the beginning."""
+        noting = self._catalog.change(note_outdated)
+        return noting.addCallback(lambda _: self._ports.catalog_is_outdated())
+
+    # forks
+
+    def _forked(self, device: bytes) -> None:
+        """Take a device key of my own, and say under it what I said under the old one and nobody heard."""
+        if device != self._me.device.id or self._fork.is_open:
+            return
+        heard = {key: one.holdings.highest(device) for key, one in self._logs.items()}
+        for one in self._logs.values():
+            one.holdings.forget_head(device)
+        self._fork.found(device, heard).addBoth(self._parted)
+
+    def _parted(self, result: Any) -> None:
+        if hasattr(result, "value"):
+            self.log.failure("a device key of its own is not in use yet", result)
+        self.machine.send("pull")

@@ -1,0 +1,50 @@
+"""Questions to suppliers about logs: which heads they hold, and which entries."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.formats.log_entry import LogName
+from bitdust.storage.log.access import LogAccess
+from bitdust.storage.log.recovery import SeenHead, read_head
+from bitdust.storage.ports import Ports
+from bitdust.wire.encoding import WireError, decode
+from bitdust.wire.packet import Command
+
+SILENCE = 15.0
+MOST_FETCHED = 4 * 1024 * 1024
+MAX_ANSWER = 9 * 1024 * 1024
+MAX_HEADS = 1024 * 1024
+
+
+class LogRequests:
+    """I ask for heads and entries of one owner's logs."""
+
+    def __init__(self, access: LogAccess, ports: Ports) -> None:
+        self._access = access
+        self._ports = ports
+
+    async def heads(self, supplier: bytes) -> list[SeenHead]:
+        """Heads of all logs that may be read there; what is no head of the owner's is left out."""
+        fields = {"kind": "heads"}
+        reply = await self._ports.outbox.send(
+            supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=MAX_HEADS
+        )
+        listed = _list_of_bytes(reply, MAX_HEADS, "the heads of a supplier are no list")
+        found = [read_head(data, self._access, supplier) for data in listed]
+        return [seen for seen in found if seen is not None]
+
+    def entries(self, supplier: bytes, log: LogName, first: int) -> "Deferred[list[bytes]]":
+        """Entries of a log from a sequence on, as many as fit an answer."""
+        fields: dict[str, Any] = {"kind": "log", "device": log.device, "first": first, "most": MOST_FETCHED}
+        if log.scope is not None:
+            fields["scope"] = log.scope
+        asking = self._ports.outbox.send(supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=MAX_ANSWER)
+        return asking.addCallback(_list_of_bytes, MAX_ANSWER, "the log of a supplier is no list of entries")
+
+
+def _list_of_bytes(reply: Any, most: int, complaint: str) -> list[bytes]:
+    listed = decode(bytes(reply.payload), most)
+    if type(listed) is not list or any(type(data) is not bytes for data in listed):
+        raise WireError("malformed", complaint)
+    return listed

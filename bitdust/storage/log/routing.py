@@ -1,0 +1,64 @@
+"""Which log an operation belongs to: that of the key under which its item or pack is stored."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from bitdust.crypt.keyring import MASTER
+from bitdust.formats.operations import Op, earlier_op, tombstone_op
+from bitdust.wire.names import split_version
+
+OpsByKey = dict[str, list[Op]]
+
+
+class Router:
+    """I divide operations by keys, inside a transaction. Items of operations before count as known.
+
+    What belongs to nothing that is known goes to the master key's log, which nobody but the owner reads.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._made: dict[str, str] = {}
+        self.found: OpsByKey = {}
+
+    def add(self, ops: Iterable[Op]) -> None:
+        """Divide these too; `found` keeps their order within each key."""
+        for op in ops:
+            for key, part in self._parts(op):
+                self.found.setdefault(key, []).append(part)
+
+    def _parts(self, op: Op) -> Iterator[tuple[str, Op]]:
+        if op["op"] == "tombstone":
+            yield from self._tombstones(op)
+        elif op["op"] == "earlier":
+            inner = Router(self._database)
+            inner.add(op["ops"])
+            for key, ops in inner.found.items():
+                yield key, earlier_op(op["lamport"], op["device"], op["sequence"], ops)
+        elif "key" in op:
+            if op["op"] == "item":
+                self._made[op["path"]] = op["key"]
+            yield op["key"], op
+        else:
+            yield self._key_of(op["path"]), op
+
+    def _tombstones(self, op: Op) -> Iterator[tuple[str, Op]]:
+        names: dict[str, list[str]] = {}
+        packs: dict[str, list[bytes]] = {}
+        for name in op["names"]:
+            names.setdefault(self._key_of(split_version(name)[0]), []).append(name)
+        for pack in op["packs"]:
+            packs.setdefault(self._key_of_pack(pack), []).append(pack)
+        for key in dict.fromkeys([*names, *packs]):
+            yield key, tombstone_op(names.get(key, []), packs.get(key, []), op["time"])
+
+    def _key_of(self, path: str) -> str:
+        made = self._made.get(path)
+        return made if made is not None else self._first("SELECT key FROM items WHERE path=?", path)
+
+    def _key_of_pack(self, pack: bytes) -> str:
+        return self._first("SELECT key FROM packs WHERE pack=?", pack)
+
+    def _first(self, query: str, value: str | bytes) -> str:
+        row = self._database.execute(query, (value,)).fetchone()
+        return str(row[0]) if row is not None else MASTER
