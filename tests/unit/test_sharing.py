@@ -13,6 +13,7 @@ from bitdust.customers.notices import Notices
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.formats.log_entry import Begin, Content, Entry, LogName, hash_of, head_of, seal
+from bitdust.formats.log_packet import LogPacket
 from bitdust.surroundings import Connected
 from bitdust.testing.world import START
 from bitdust.transport.outbox import PeerFailed
@@ -116,7 +117,7 @@ class SharingTests(SynchronousTestCase):
         entry = seal(unsealed, SECRET, Content(1, 1, [])).to_bytes()
         head = head_of(LogName(me.fingerprint, scope, me.device.id), 1, hash_of(entry), START, Begin())
         signed = me.sign(head.KIND, head.to_body()).to_bytes()
-        self.ask(self.owner, Command.DATA, {"kind": "log", "head": signed}, entry)
+        self.ask(self.owner, Command.DATA, {"kind": "log", "head": signed}, LogPacket((entry,)).to_bytes())
         return entry
 
     def test_a_reader_gets_one_key_and_no_other(self) -> None:
