@@ -99,18 +99,22 @@ class FamilyPublication:
         if reply.error is not None:
             return False
         try:
-            return self._take(Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD))
+            return self._accept(supplier, Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD))
         except BitDustError as problem:
             self.log.warn("a supplier has another family record that cannot be used: {problem}", problem=problem)
             return False
 
-    def _take(self, found: Signed) -> bool:
-        if self._family.adopt(found):
-            return True
-        joined = self._family.reconcile(found)
-        if joined:
+    def _accept(self, supplier: bytes, found: Signed) -> bool:
+        """Adopt or join what a supplier holds; True when it was of use, or is what I have."""
+        changed = self._family.adopt(found)
+        if not changed and self._family.reconcile(found):
             self.log.info("another device of mine changed the family at the same time; both changes are joined")
-        return joined
+            changed = True
+        mine = self._family.signed
+        if mine is not None and found.to_bytes() == mine.to_bytes():
+            self._held[supplier] = self.revision()
+            return True
+        return changed
 
     # the port of dht_record
 

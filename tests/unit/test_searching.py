@@ -1,0 +1,153 @@
+"""Searches for suppliers, and what becomes of candidates that cannot be had."""
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from bitdust.suppliers.search import Candidate
+from bitdust.wire.errors import BitDustError
+from tests.unit.test_hiring import TownCase
+
+
+class SearchTests(TownCase):
+    def only(self, *numbers: int) -> None:
+        """Nobody else can be reached."""
+        for number in range(self.suppliers):
+            self.town.supplier(number).up = number in numbers
+
+    def test_a_lookup_that_fails(self) -> None:
+        """The round ends with its reason, and the next one looks up again."""
+        lookup = self.town.random_supplier
+        self.town.random_supplier = lambda exclude: fail(BitDustError("dht-off", "the DHT is off"))
+        self.start()
+        self.assertEqual((self.names(), self.town.hiring.reason), (["-"] * 4, "the DHT is off"))
+        self.town.random_supplier = lookup
+        self.pass_time(5)
+        self.assertNotIn("-", self.names())
+        self.assertEqual(self.town.hiring.reason, "")
+
+    def test_a_silent_lookup(self) -> None:
+        """It is given up after half a minute."""
+        lookup = self.town.random_supplier
+        self.town.random_supplier = lambda exclude: Deferred()
+        self.start()
+        self.pass_time(29)
+        self.assertEqual(self.names(), ["-"] * 4)
+        self.town.random_supplier = lookup
+        self.pass_time(5)
+        self.assertNotIn("-", self.names())
+
+    def test_a_lookup_that_gives_the_same_node_to_everybody(self) -> None:
+        """No two searches ask the same node; whoever gets nobody else gives up and is tried again."""
+        one = self.town.supplier(2)
+        self.town.random_supplier = lambda exclude: succeed(Candidate(one.fingerprint))
+        self.start()
+        self.assertEqual(self.names().count("supplier-2"), 1)
+        self.assertEqual(self.names().count("-"), 3)
+        self.assertEqual(one.requests, 1)
+
+    def test_addresses_that_do_not_answer(self) -> None:
+        """A candidate is dialled at each of its addresses, and then wherever the node can find it."""
+        dialled: list[str] = []
+
+        def dial(address, expect):
+            dialled.append(address)
+            return fail(BitDustError("no-answer", "nobody is there"))
+
+        self.town.dial = dial
+        found = Candidate(self.town.supplier(0).fingerprint, ("tcp://a:1", "tcp://b:2"))
+        self.town.random_supplier = lambda exclude: succeed(None if found.fingerprint in exclude else found)
+        self.start()
+        self.assertEqual(dialled, ["tcp://a:1", "tcp://b:2"])
+        self.assertEqual(self.names().count("supplier-0"), 1)
+        self.assertEqual(self.town.family.current.addresses[self.names().index("supplier-0")], "tcp://a:1")
+
+    def test_one_that_could_not_be_hired_is_left_alone_for_ten_minutes(self) -> None:
+        """Then it may be asked again; its reason is shown as long as nobody else is known."""
+        self.only(0, 1, 2, 3)
+        refusing = self.town.supplier(3)
+        refusing.mood = "full"
+        self.start()
+        self.assertIn("there is no room", self.town.hiring.reason)
+        self.pass_time(500, 5)
+        self.assertEqual(refusing.requests, 1)
+        refusing.mood = "kind"
+        self.pass_time(400, 5)
+        self.assertNotIn("-", self.names())
+
+    def test_settings_forgive(self) -> None:
+        """Naming candidates asks everybody again at once."""
+        self.only(0, 1, 2, 3)
+        refusing = self.town.supplier(3)
+        refusing.mood = "full"
+        self.start()
+        refusing.mood = "kind"
+        self.town.settings.set("services/employer/candidates", "http://id.example/supplier-3.xml")
+        self.assertNotIn("-", self.names())
+
+    def test_a_name_that_leads_nowhere(self) -> None:
+        """It is not looked up again for ten minutes, and others are hired meanwhile."""
+        asked: list[str] = []
+
+        def identify(idurl):
+            asked.append(idurl)
+            return fail(BitDustError("not-found", f"nobody is at {idurl}"))
+
+        self.town.identify = identify
+        self.town.settings.values["services/employer/candidates"] = "http://id.example/nobody.xml"
+        self.only(0, 1, 2)
+        self.start()
+        self.assertEqual(len(asked), 1)
+        self.pass_time(500, 5)
+        self.assertEqual(len(asked), 1)
+        self.pass_time(300, 5)
+        self.assertEqual(len(asked), 2)
+
+    def test_a_stop_in_the_middle(self) -> None:
+        """Searches end with the hiring, and a candidate that was being asked gets no place."""
+        self.town.supplier(0).mood = "silent"
+        self.start()
+        self.town.hiring.stop()
+        self.pass_time(60)
+        self.assertEqual(self.names().count("-"), 1)
+        names = {machine.name for machine in self.town.registry}
+        self.assertFalse(names & {"fire_hire", "supplier_finder"})
+
+    def test_a_search_that_hangs(self) -> None:
+        """After ten minutes the round is over, whatever a search waits for; the next one follows."""
+        searches = self.town.hiring.searches
+        run, searches.run = searches.run, lambda positions: Deferred()
+        self.start()
+        self.pass_time(599, 1)
+        self.assertEqual(self.town.hiring.machine.state, "HIRE_ONE")
+        searches.run = run
+        self.pass_time(5)
+        self.assertNotIn("-", self.names())
+
+    def test_a_place_that_is_filled_already(self) -> None:
+        """A candidate that accepts too late gives its contract back: another device has filled the place."""
+        self.town.supplier(0).mood = "silent"
+        self.start()
+        late = Candidate(self.town.supplier(5).fingerprint)
+        before = self.town.family.current
+        self.town.hiring.place(1, late)
+        self.assertEqual(self.town.family.current, before)
+
+
+class AloneTests(TownCase):
+    def test_nobody_can_be_reached(self) -> None:
+        """Without data a supplier loses its place after a minute, and after ten where no other can be reached."""
+        self.start()
+        for number in range(4):
+            self.town.kill(self.town.supplier(number))
+        before = self.names()
+        self.pass_time(590, 5)
+        self.assertEqual(self.names(), before)
+        self.pass_time(120, 5)
+        self.assertNotEqual(self.names(), before)
+
+    def test_a_contract_is_renewed_every_day(self) -> None:
+        """A line that never breaks does not let a contract run out."""
+        self.start()
+        requests = self.town.supplier(0).requests
+        self.pass_time(2 * 86_400 + 3600, 600)
+        self.assertEqual(self.town.supplier(0).requests, requests + 2)
+        self.assertEqual(self.town.online(), 4)
