@@ -34,6 +34,7 @@ from bitdust.dht.ids import record_key
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DEBUG
 from bitdust.events import Events
+from bitdust.transport.datagrams import DatagramPort
 from bitdust.world import real_world
 from tests.dht_kit import DHTGrid, HeapClock
 
@@ -64,7 +65,9 @@ class Worker:
             )
             node = DHTNode(around, DeviceKey.generate(world.entropy), self.folder / f"dht{port}.db")
             boot = request["boot"]
-            node.start(port, "127.0.0.1", [tuple(boot)] if boot[1] != port else [])
+            datagrams = DatagramPort(world.network)
+            datagrams.open(port, "127.0.0.1")
+            node.start(datagrams, [tuple(boot)] if boot[1] != port else [])
             waiting.append(node.connector.when("CONNECTED", "ALONE"))
             self.nodes.append(node)
         return gatherResults(waiting).addCallback(lambda _: True)

@@ -14,21 +14,29 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IListeningPort,
+    IProtocolFactory,
     IReactorTime,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThreadPool
+from zope.interface import implementer
 
 from bitdust.desktop import Desktop
 from bitdust.watching import Unwatched, Watcher, system_watcher
 
 T = TypeVar("T")
+ANY_SIX = "::"
+"""Every interface, of IPv6 alone."""
+BACKLOG = 128
+PACKET = 2048
+"""Bytes of a datagram that are read at most."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 KEPT_HEAP = 32 * 1024 * 1024
 
@@ -73,27 +81,71 @@ class ReactorNetwork:
         return HostnameEndpoint(self._reactor, host.encode("idna"), port, timeout)
 
     def server(self, port: int, interface: str = "") -> IStreamServerEndpoint:
+        if interface == ANY_SIX:
+            return _SixServer(self._reactor, port)
         kind = TCP6ServerEndpoint if ":" in interface else TCP4ServerEndpoint
-        return kind(self._reactor, port, backlog=128, interface=interface)
+        return kind(self._reactor, port, backlog=BACKLOG, interface=interface)
 
     def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> IListeningPort:
-        listening: IListeningPort = self._reactor.listenUDP(port, protocol, interface, maxPacketSize=2048)
+        listening: IListeningPort
+        if interface == ANY_SIX:
+            with _six_socket(socket.SOCK_DGRAM, port) as bound:
+                listening = self._reactor.adoptDatagramPort(bound.fileno(), socket.AF_INET6, protocol, PACKET)
+        else:
+            listening = self._reactor.listenUDP(port, protocol, interface, maxPacketSize=PACKET)
         return listening
 
     def interfaces(self) -> list[str]:
         return local_addresses()
 
 
+@implementer(IStreamServerEndpoint)
+class _SixServer:
+    """Listens for IPv6 on every interface, and leaves IPv4 to a socket of its own."""
+
+    def __init__(self, reactor: Any, port: int) -> None:
+        self._reactor = reactor
+        self._port = port
+
+    def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":  # noqa: N803
+        return maybeDeferred(self._listen, protocolFactory)
+
+    def _listen(self, factory: IProtocolFactory) -> IListeningPort:
+        with _six_socket(socket.SOCK_STREAM, self._port) as bound:
+            bound.listen(BACKLOG)
+            listening: IListeningPort = self._reactor.adoptStreamPort(bound.fileno(), socket.AF_INET6, factory)
+        return listening
+
+
+def _six_socket(kind: int, port: int) -> socket.socket:
+    """A bound socket that takes IPv6 alone. Raises `CannotListenError`, for instance on a host without IPv6."""
+    try:
+        bound = socket.socket(socket.AF_INET6, kind)
+    except OSError as error:
+        raise CannotListenError(ANY_SIX, port, error) from error
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if kind == socket.SOCK_STREAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((ANY_SIX, port))
+    except OSError as error:
+        bound.close()
+        raise CannotListenError(ANY_SIX, port, error) from error
+    return bound
+
+
 def local_addresses() -> list[str]:
-    """The address this host's routing table would send from (nothing is sent), or loopback when there is no route."""
+    """The addresses, IPv4 first, that this host's routing table would send from (nothing is sent), or loopback."""
+    found = []
     for family, documentation_address in ((socket.AF_INET, "198.51.100.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
                 probe.connect((documentation_address, 9))
             except OSError:
                 continue
-            return [str(probe.getsockname()[0])]
-    return ["127.0.0.1"]
+            found.append(str(probe.getsockname()[0]))
+    return found or ["127.0.0.1"]
 
 
 def share_one_heap() -> None:

@@ -11,12 +11,14 @@ from typing import Any
 from twisted.internet.address import IPv4Address
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.node import DHTNode
+from bitdust.transport.datagrams import DatagramPort
 from bitdust.world import World
 
 START = 1_800_000_000.0
@@ -117,6 +119,8 @@ class FakeHost:
         self.host = host
 
     def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> FakePort:
+        if interface == "::":
+            raise CannotListenError(interface, port, OSError("no IPv6"))
         return FakePort(self.udp, (self.host, port), protocol)
 
 
@@ -174,8 +178,14 @@ class DHTGrid:
         known = [(self.hosts[0], 14441)] if self.nodes else []
         self.nodes.append(node)
         self.hosts.append(host_of(number))
-        node.start(14441, "", known if seeds is None else seeds)
+        self.start(node, known if seeds is None else seeds)
         return node
+
+    def start(self, node: DHTNode, seeds: list[tuple[str, int]]) -> None:
+        """Open a port for a node, and let it join."""
+        node.datagrams = DatagramPort(node.around.world.network)
+        node.datagrams.open(14441)
+        node.start(node.datagrams, seeds)
 
     def build(self, count: int, apart: float = 0.05) -> None:
         """Nodes that come one after the other."""
@@ -211,4 +221,5 @@ class DHTGrid:
         """Stop all nodes; nothing may be left on the clock afterwards but datagrams in flight."""
         for node in self.nodes:
             node.stop()
+            node.datagrams.close()
         self.run(self.udp.latency * 2)

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.checkup.finding import Finding, bad, few, lasting, ok, warn
+from bitdust.wire.addresses import host_of
 
 CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
 OLD_BACKUP, OLD_COPY = 7 * 86_400.0, 365 * 86_400.0
@@ -186,7 +187,7 @@ class Reached:
 
 def reachability(seen: Reached) -> list[Finding]:
     """Whether peers come through to me. Only a peer that came proves it."""
-    hosts = [address.removeprefix("tcp://").rpartition(":")[0].strip("[]") for address in seen.addresses]
+    hosts = [host_of(address) for address in seen.addresses]
     ports = sorted({address.rpartition(":")[2] for address in seen.addresses})
     if not hosts:
         hint = "see: bitdust service info tcp_connections, and bitdust network status"
@@ -196,7 +197,7 @@ def reachability(seen: Reached) -> list[Finding]:
     if not seen.own_port_open:
         hint = f"open TCP port {few(ports)} in the firewall of this machine"
         return [bad("reachability", f"not even this machine gets through to {few(list(seen.addresses))}", hint)]
-    if all(host == "localhost" or host.startswith(("127.", "::1")) for host in hosts):
+    if all(host in ("localhost", "::1") or host.startswith("127.") for host in hosts):
         hint = "unless that is meant: bitdust set services/network/interface ''"
         return [warn("reachability", f"only programs of this machine get through to {few(list(seen.addresses))}", hint)]
     if not any(map(_is_public, hosts)):

@@ -20,6 +20,7 @@ from bitdust.identity.client import IdentityClient, Server
 from bitdust.identity.me import Me
 from bitdust.services.driver import Driver
 from bitdust.transport.gateway import Gateway
+from bitdust.wire.addresses import Address
 from bitdust.wire.names import IDURL
 from bitdust.world import World
 
@@ -173,10 +174,8 @@ async def _reachability(node: Patient) -> list[Finding]:
 
 async def _reach_myself(node: Patient) -> bool:
     for address in node.me.addresses:
-        host, _, port = address.removeprefix("tcp://").rpartition(":")
-        dialled = node.world.network.client(host.strip("[]"), int(port), DIAL_LIMIT).connect(
-            Factory.forProtocol(Connection)
-        )
+        mine = Address.parse(address)
+        dialled = node.world.network.client(mine.host, mine.port, DIAL_LIMIT).connect(Factory.forProtocol(Connection))
         if await dialled.addCallbacks(_hang_up, lambda failure: False):
             return True
     return False

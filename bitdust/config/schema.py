@@ -125,7 +125,7 @@ _OPTIONS = (
     _number("services/customer/suppliers-number", 4, "suppliers", "Any half of them gives everything back.", 2, 64),
     _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),
     _number("services/data-motion/supplier-sending-queue-size", 32, "sendings at once", "Per supplier.", 2, 64),
-    _port("services/entangled-dht/udp-port", 14441, "UDP port of the DHT"),
+    _port("services/entangled-dht/udp-port", 14441, "UDP port of this node"),
     _text("services/entangled-dht/known-nodes", "first nodes", "host:port,host:port of nodes to ask first."),
     _text("services/entangled-dht/attached-layers", "layers", "Layers of the DHT to join besides those of services."),
     _bool(
@@ -167,7 +167,7 @@ _OPTIONS = (
     _port("services/tcp-connections/tcp-port", 7771, "TCP port for peers"),
     _bool("services/tcp-transport/receiving-enabled", True, "accept sessions", "Let peers connect over TCP."),
     _bool("services/tcp-transport/sending-enabled", True, "open sessions", "Connect to peers over TCP."),
-    _port("services/udp-datagrams/udp-port", 8882, "UDP port for peers"),
+    _port("services/udp-datagrams/udp-port", 8882, "UDP port, where that of the DHT is left alone"),
 )
 
 _UNREAD = "Accepted so that scripts of older nodes run; nothing in this version reads it."

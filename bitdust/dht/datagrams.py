@@ -1,4 +1,6 @@
-"""Datagrams: ``"BD" ‖ version 1 ‖ message id (8) ‖ fragment (u8) ‖ fragments (u8) ‖ part``, at most 1,200 bytes.
+"""Datagrams: ``8 ‖ "B" ‖ version 2 ‖ message id (8) ‖ fragment (u8) ‖ fragments (u8) ‖ part``, at most 1,200 bytes.
+
+The first byte, 8, is one that RFC 9443 leaves free, so that STUN, DTLS and QUIC may share the port.
 
 A query of several datagrams repeats the receiver's token before every part, so that nobody fills the memory of a node
 from an address that is not his. Parts of a reply are taken only for a question that is being waited for.
@@ -17,7 +19,8 @@ MAX_FRAGMENTS = 5
 ID_BYTES = 8
 HEAD = 13
 PART = MAX_DATAGRAM - HEAD
-_START = b"BD\x01"
+FIRST_BYTE = 8
+_START = bytes((FIRST_BYTE,)) + b"B\x02"
 MAX_UNFINISHED = 256
 MAX_UNFINISHED_PER_HOST = 8
 PATIENCE = 2.0
@@ -50,7 +53,7 @@ def cut(message: bytes, message_id: bytes, token: bytes | None = None) -> list[b
 def take_apart(data: bytes) -> Datagram:
     """Raises `WireError` ``malformed``."""
     if not HEAD < len(data) <= MAX_DATAGRAM or data[:3] != _START:
-        raise WireError("malformed", "not a DHT datagram of version 1")
+        raise WireError("malformed", "not a DHT datagram of version 2")
     fragment, fragments = data[11], data[12]
     if not fragment < fragments <= MAX_FRAGMENTS:
         raise WireError("malformed", "a fragment number out of range")

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.dht_connector import DHTConnector
@@ -18,6 +17,7 @@ from bitdust.dht.publishing import Stored
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
 from bitdust.dht.reports import describe_record, layer_status
 from bitdust.dht.roaming import Acquaintances, NodeInfo, Wanted
+from bitdust.dht.rpc import Datagrams
 from bitdust.dht.seeds import Seed, seed_contacts
 from bitdust.dht.stack import Identity, Stack, jitter
 from bitdust.dht.store import RecordStore
@@ -53,10 +53,9 @@ class DHTNode:
         self._checker = Checker()
         self._known = Acquaintances(self._checker)
         self._provider: Callable[[], Signed | None] = lambda: None
-        self._port: IListeningPort | None = None
+        self._datagrams: Datagrams | None = None
         self._stack: Stack | None = None
         self._seeds: list[Seed] = []
-        self._closed: Deferred[Any] = succeed(None)
         self._told_layers: set[int] = set()
         self._device = device
         self._own = Contact(device.public, "", 0)
@@ -112,17 +111,16 @@ class DHTNode:
 
     @property
     def running(self) -> bool:
-        """Whether the socket is open."""
+        """Whether it takes part."""
         return self._stack is not None
 
     @property
     def port(self) -> int:
         """The UDP port, 0 when closed."""
-        host: Any = None if self._port is None else self._port.getHost()
-        return 0 if host is None else int(host.port)
+        return self._datagrams.port if self._datagrams is not None else 0
 
-    def start(self, port: int, interface: str = "", seeds: list[Seed] | None = None) -> "Deferred[int]":
-        """Open the socket and begin to join; fires with the UDP port. The machine `connector` tells how it goes on."""
+    def start(self, datagrams: Datagrams, seeds: list[Seed] | None = None) -> "Deferred[int]":
+        """Begin to join over an open UDP port; fires with its number. The machine `connector` says how it goes on."""
         if self._stack is not None:
             return succeed(self.port)
         self._seeds = list(seeds or [])
@@ -130,35 +128,32 @@ class DHTNode:
         try:
             store = RecordStore(self._database, self._own.number)
             who = Identity(self._own, self._device, self._info)
-            stack = Stack.build(self._world, who, self._checker, store, self)
-            self._port = self._world.network.listen_udp(port, stack.rpc, interface)
+            stack = Stack.build(self._world, datagrams, who, self._checker, store, self)
+            stack.rpc.open()
         except Exception:  # noqa: BLE001 - the caller gets it as a failed Deferred
             if store is not None:
                 store.close()
             return fail()
-        self._stack = stack
+        self._stack, self._datagrams = stack, datagrams
         stack.peers.changed.connect(lambda: self.connector.send("contacts-changed"))
         stack.upkeep.start()
         self.connector.send("start")
         return succeed(self.port)
 
     def stop(self) -> "Deferred[None]":
-        """Close the socket; what is kept stays in the database. May be started again."""
-        self._closed = succeed(None)
+        """Take part no more; what is kept stays in the database. May be started again."""
         self.connector.send("stop")
-        return self._closed
+        return succeed(None)
 
     # what the machine asks
 
     def leave(self) -> None:
         """Of the machine: forget everything that runs."""
         stack, self._stack = self._stack, None
-        port, self._port = self._port, None
-        if stack is None or port is None:
-            return
-        stack.close()
-        self._closed = maybeDeferred(port.stopListening)
-        self._told_layers.clear()
+        self._datagrams = None
+        if stack is not None:
+            stack.close()
+            self._told_layers.clear()
 
     def join(self) -> "Deferred[int]":
         """Of the machine: one attempt to come in."""

@@ -6,21 +6,20 @@ nobody else thinks of them.
 """
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, Protocol
 
 from attrs import define
-from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
 from bitdust.dht.contact import UNKNOWN_TIMEOUT, Contact
-from bitdust.dht.datagrams import PART, Address, Assembly, Datagram, Unfinished, cut, take_apart
+from bitdust.dht.datagrams import FIRST_BYTE, PART, Address, Assembly, Datagram, Unfinished, cut, take_apart
 from bitdust.dht.limits import Rates, Tokens
 from bitdust.dht.messages import TOKEN_BYTES, Message, build, read
 from bitdust.dht.traffic import Traffic
+from bitdust.signal import Disconnect
 from bitdust.wire.encoding import WireError
 from bitdust.wiring import Wire
 
@@ -78,15 +77,41 @@ class Question:
     assembly: Assembly | None = None
 
 
-class Rpc(DatagramProtocol):
-    """Sends questions and answers over one UDP port."""
+class Datagrams(Protocol):
+    """The UDP port of the node, which others share; `bitdust.transport.datagrams.DatagramPort` is it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether datagrams can come and go."""
+
+    @property
+    def port(self) -> int:
+        """Its number."""
+
+    def add(self, first_bytes: Iterable[int], receive: Callable[[bytes, Address], None]) -> Disconnect:
+        """Hand datagrams with these first bytes over; the answer ends that."""
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send one."""
+
+
+class Rpc:
+    """Sends questions and answers."""
 
     log = Logger()
     listener = Wire(Listener)
 
-    def __init__(self, clock: IReactorTime, entropy: Callable[[int], bytes], own: Contact, rates: Rates) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        entropy: Callable[[int], bytes],
+        datagrams: Datagrams,
+        own: Contact,
+        rates: Rates,
+    ) -> None:
         self._clock = clock
         self._entropy = entropy
+        self._datagrams = datagrams
         self._own = own
         self._rates = rates
         self._tokens = Tokens(entropy, clock.seconds())
@@ -95,7 +120,12 @@ class Rpc(DatagramProtocol):
         self._due: list[tuple[float, bytes]] = []
         self._timer: Any = None
         self._typical: float | None = None
+        self._remove: Disconnect = lambda: None
         self.traffic = Traffic()
+
+    def open(self) -> None:
+        """Take the datagrams of the DHT from now on. Raises `ValueError` when somebody else does."""
+        self._remove = self._datagrams.add((FIRST_BYTE,), self._received)
 
     # asking
 
@@ -117,7 +147,7 @@ class Rpc(DatagramProtocol):
         now = self._clock.seconds()
         question = Question(contact, name, fields, layer, on_answer, on_failure, on_slow, now, again, contact.token)
         message_id = self._entropy(8)
-        if self.transport is None or len(self._pending) >= MAX_PENDING:
+        if not self._datagrams.is_open or len(self._pending) >= MAX_PENDING:
             self._clock.callLater(0, on_failure, contact)
             return
         self._pending[message_id] = question
@@ -164,10 +194,7 @@ class Rpc(DatagramProtocol):
         datagrams = cut(message, message_id, token)
         self.traffic.sent(layer, len(datagrams), sum(map(len, datagrams)))
         for datagram in datagrams:
-            try:
-                self.transport.write(datagram, address)  # type: ignore[union-attr]
-            except (OSError, MessageLengthError) as error:
-                self.log.debug("no datagram to {address}: {error}", address=address, error=error)
+            self._datagrams.send(datagram, address)
 
     # time
 
@@ -212,7 +239,8 @@ class Rpc(DatagramProtocol):
             del self._pending[message_id]
 
     def close(self) -> None:
-        """Forget every question; no callback follows."""
+        """Forget every question and take no datagram any more; no callback follows."""
+        self._remove()
         self._pending.clear()
         self._due.clear()
         if self._timer is not None and self._timer.active():
@@ -220,9 +248,8 @@ class Rpc(DatagramProtocol):
 
     # receiving
 
-    def datagramReceived(self, datagram: bytes, address: Address) -> None:  # noqa: N802 - Twisted's name
-        """Take a datagram apart; what is not ours or not allowed vanishes without a word."""
-        address = (address[0], address[1])
+    def _received(self, datagram: bytes, address: Address) -> None:
+        """Take a datagram apart; what is malformed or not allowed vanishes without a word."""
         self.traffic.came(len(datagram))
         try:
             parts = take_apart(datagram)

@@ -1,4 +1,4 @@
-"""What a node is made of while its socket is open."""
+"""What a node is made of while it runs."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,7 +18,7 @@ from bitdust.dht.peers import Peers
 from bitdust.dht.publishing import Publishing, Stored
 from bitdust.dht.records import Checker, DHTRecord
 from bitdust.dht.roaming import Acquaintances, NodeInfo, RandomPick, Wanted
-from bitdust.dht.rpc import Rpc
+from bitdust.dht.rpc import Datagrams, Rpc
 from bitdust.dht.store import RecordStore
 from bitdust.dht.upkeep import Upkeep, UpkeepPort
 from bitdust.world import World
@@ -52,11 +52,13 @@ class Stack:
     _running: "set[Deferred[Any]]" = field(factory=set)
 
     @classmethod
-    def build(cls, world: World, who: Identity, checker: Checker, store: RecordStore, port: UpkeepPort) -> "Stack":
-        """Everything but the socket, which reads and writes through `rpc`."""
+    def build(
+        cls, world: World, datagrams: Datagrams, who: Identity, checker: Checker, store: RecordStore, port: UpkeepPort
+    ) -> "Stack":
+        """All parts; nothing is sent or received before `Rpc.open`."""
         clock, entropy, own = world.clock, world.entropy, who.own
         upkeep = Upkeep(clock, world.wall, jitter(entropy), store, port)
-        rpc = Rpc(clock, entropy, own, Rates(*QUERIES))
+        rpc = Rpc(clock, entropy, datagrams, own, Rates(*QUERIES))
         peers = Peers(clock, entropy, own, rpc)
         kit = Kit(clock, world.wall, who.device, store, checker, who.info, upkeep.stored)
         answers = Answers(kit, own, peers)
@@ -64,7 +66,7 @@ class Stack:
         return cls(world, own, checker, store, upkeep, answers, peers, rpc)
 
     def close(self) -> None:
-        """Cancel what runs, remember who was met, and let go of everything but the socket."""
+        """Cancel what runs, remember who was met, and let go of everything."""
         for task in list(self._running):
             task.cancel()
         self.save_contacts()

@@ -3,13 +3,10 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
 
 from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
-
-PORT = "services/entangled-dht/udp-port"
 
 
 class EntangledDHTService(Service):
@@ -29,13 +26,7 @@ class EntangledDHTService(Service):
         dht, settings = self._rooms.dht, self._rooms.around.settings
         await dht.use_my_device()
         seeds = [*parse_seeds(settings.get(SEEDS)), *dht.more_seeds]
-        port, interface = settings.get(PORT), settings.get("services/network/interface")
-        try:
-            await dht.node.start(port, interface, seeds)
-        except CannotListenError as error:
-            if not settings.is_default(PORT):
-                raise Unhealthy(f"UDP port {port} cannot be opened: {error}") from error
-            await dht.node.start(0, interface, seeds)
+        await dht.node.start(self._rooms.gateway.datagrams, seeds)
         self._attach()
 
     def _attach(self) -> None:
@@ -49,5 +40,5 @@ class EntangledDHTService(Service):
         return self._rooms.dht.node.stop()
 
     def health(self) -> None:
-        if not self._rooms.dht.node.running:
+        if not self._rooms.dht.node.running or not self._rooms.gateway.datagrams.is_open:
             raise Unhealthy("the UDP port of the DHT is closed")

@@ -1,63 +1,55 @@
-"""Datagrams: does UDP work on this machine?"""
+"""Datagrams: the one UDP port of this node."""
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.defer import Deferred
 
+from bitdust.config.settings import Settings
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
+from bitdust.wire.errors import BitDustError
 
 PORT = "services/udp-datagrams/udp-port"
+DHT_PORT = "services/entangled-dht/udp-port"
 
 
-class _Loop(DatagramProtocol):
-    """Sends a datagram to itself and waits for it."""
-
-    def __init__(self) -> None:
-        self.came: Deferred[None] | None = None
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802 - the interface's name
-        came, self.came = self.came, None
-        if came is not None and datagram == b"BitDust UDP probe":
-            came.callback(None)
+def port_setting(settings: Settings) -> str:
+    """Which setting names the port: that of the DHT, unless only the other one was changed."""
+    return PORT if settings.is_default(DHT_PORT) and not settings.is_default(PORT) else DHT_PORT
 
 
 class UDPDatagramsService(Service):
-    """Holds the UDP port and proves that datagrams arrive; the DHT and later transports need that."""
+    """Opens the port that the DHT and other protocols share; a default port gives way to a free one."""
 
     name = "udp_datagrams"
     needs = ("network",)
     duty = "opens the UDP port and proves that datagrams arrive"
 
     def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
-        self._loop = _Loop()
-        self._port: Any = None
+        self._settings = rooms.around.settings
+        self._datagrams = rooms.gateway.datagrams
+        self._stun = rooms.gateway.stun
 
     def start(self) -> None:
-        settings = self._rooms.around.settings
-        interface = settings.get("services/network/interface")
-        listen = self._rooms.around.world.network.listen_udp
+        key = port_setting(self._settings)
+        interface = self._settings.get("services/network/interface")
         try:
-            self._port = listen(settings.get(PORT), self._loop, interface)
-        except Exception as error:
-            if not settings.is_default(PORT):
-                raise Unhealthy(f"UDP port {settings.get(PORT)} cannot be opened: {error}") from error
-            self._port = listen(0, self._loop, interface)
+            self._datagrams.open(self._settings.get(key), interface)
+        except BitDustError as error:
+            if not self._settings.is_default(key):
+                raise Unhealthy(str(error)) from error
+            self._datagrams.open(0, interface)
 
     def stop(self) -> "Deferred[Any]":
-        port, self._port = self._port, None
-        return maybeDeferred(port.stopListening if port is not None else lambda: None)
+        return self._datagrams.close()
 
     def health(self) -> "Deferred[Any]":
-        if self._port is None or self._loop.transport is None:
+        """This node asks itself from which address its datagrams come."""
+        if not self._datagrams.is_open:
             raise Unhealthy("the UDP port is closed")
-        came: Deferred[Any] = Deferred()
-        self._loop.came = came
-        host = self._rooms.around.settings.get("services/network/interface") or "127.0.0.1"
-        self._loop.transport.write(b"BitDust UDP probe", (host, self._port.getHost().port))
-        return came.addTimeout(5, self._rooms.around.world.clock, lambda *_: self._mute())
+        host = self._settings.get("services/network/interface") or "127.0.0.1"
+        asked = self._stun.ask((host, self._datagrams.port))
+        return asked.addErrback(lambda _: self._mute())
 
     def _mute(self) -> None:
         raise Unhealthy("datagrams that this machine sends to itself do not arrive")

@@ -16,6 +16,7 @@ from bitdust.peers.shown import show_name
 from bitdust.suppliers.contracts import Wish
 from bitdust.suppliers.family import MyFamily
 from bitdust.surroundings import Connected
+from bitdust.wire.addresses import host_of
 from bitdust.wire.errors import BitDustError
 
 ENABLED = "services/employer/spread-enabled"
@@ -29,19 +30,12 @@ def most_at_one(n: int) -> int:
     return max(1, (n + 1) // 2 - 1)
 
 
-def host_of(address: str) -> str:
-    """The host of ``tcp://host:port``, ``host:port`` or ``[host]:port``."""
-    return address.rpartition("//")[2].rpartition(":")[0].strip("[]")
-
-
 def network_of(address: str | None, private: bool) -> str | None:
     """The network that an address belongs to; None where it does not count or is no number."""
     try:
         ip: IPv4Address | IPv6Address = ip_address(host_of(address or ""))
     except ValueError:
         return None
-    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    ip = mapped or ip
     if not ip.is_global:
         return str(ip) if private else None
     prefix = IPV4_PREFIX if ip.version == 4 else IPV6_PREFIX

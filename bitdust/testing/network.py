@@ -100,7 +100,7 @@ class MemoryHost:
 
     def resolve(self, name: str) -> str:
         """The host that is meant: loopback is this one."""
-        return self.address if name == "localhost" or name.startswith("127.") else name
+        return self.address if name in ("localhost", "::1") or name.startswith("127.") else name
 
     def client(self, host: str, port: int, timeout: float = 10.0) -> IStreamClientEndpoint:
         """An endpoint that connects to another host."""
@@ -115,6 +115,8 @@ class MemoryHost:
     def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> IListeningPort:
         """Bind a datagram protocol. Raises `CannotListenError`."""
         number = port or self.ephemeral()
+        if ":" in interface and ":" not in self.address:
+            raise error.CannotListenError(interface, number, OSError(errno.EADDRNOTAVAIL, "no IPv6"))
         if number in self.datagram_ports:
             raise error.CannotListenError(interface, number, OSError(errno.EADDRINUSE, "address already in use"))
         bound = self.datagram_ports[number] = MemoryUDPPort(self, number, protocol)
@@ -154,7 +156,7 @@ class MemoryPort:
 
 @implementer(IStreamServerEndpoint)
 class MemoryServer:
-    """Listens on a host, which has no IPv6."""
+    """Listens on a host, which has IPv6 if its own address is one."""
 
     def __init__(self, host: MemoryHost, port: int, interface: str) -> None:
         self._host = host
@@ -164,7 +166,7 @@ class MemoryServer:
     def listen(self, protocolFactory: IProtocolFactory) -> "Deferred[IListeningPort]":  # noqa: N803
         """Fires with the port, fails with `CannotListenError` when it is taken."""
         number = self._port or self._host.ephemeral()
-        if ":" in self._interface:
+        if ":" in self._interface and ":" not in self._host.address:
             return fail(error.CannotListenError(self._interface, number, OSError(errno.EADDRNOTAVAIL, "no IPv6")))
         if number in self._host.listening:
             return fail(error.CannotListenError("", number, OSError(errno.EADDRINUSE, "address already in use")))

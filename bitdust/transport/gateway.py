@@ -2,7 +2,7 @@
 
 It holds the parts together: `listener` lets peers connect, `dialler` finds the way to them, `welcome` judges who they
 are, `sessions` keeps one session for each peer device, `inbox` and `outbox` are the only ways in and out for packets,
-and `links` are what carries sessions.
+and `links` are what carries sessions. `datagrams` is the one UDP port, on which `stun` is one protocol of several.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,6 +17,7 @@ from bitdust.peers.relations import Relations
 from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
 from bitdust.transport import listener
+from bitdust.transport.datagrams import DatagramPort
 from bitdust.transport.dialler import Dialler, Resolver
 from bitdust.transport.hello import Hello
 from bitdust.transport.inbox import Inbox
@@ -27,6 +28,7 @@ from bitdust.transport.outbox import NoAnswer, Outbox
 from bitdust.transport.session import Admission, Call, Claim, Session
 from bitdust.transport.sessions import Sessions
 from bitdust.transport.streams import Payload
+from bitdust.transport.stun import Stun
 from bitdust.transport.welcome import Welcome
 from bitdust.wire.addresses import Address
 from bitdust.wire.encoding import WireError
@@ -60,13 +62,18 @@ class Gateway:
         self.send_bucket = TokenBucket(world.clock)
         self.receive_bucket = TokenBucket(world.clock)
         self.turns = Turns(world.clock, self.send_bucket)
+        self.datagrams = DatagramPort(world.network)
+        self.stun = Stun(world.clock, world.entropy, self.datagrams)
 
     # listening
 
-    def listen(self, port: int, scheme: str = TCPTransport.scheme) -> "Deferred[int]":
-        """Open the port for peers; fires with its number, fails with `BitDustError` ``port-taken``."""
+    def listen(self, port: int, scheme: str | None = None) -> "Deferred[int]":
+        """Open the port of the first transport, or of another one, for peers; fails with ``port-taken``."""
         self.follow_limits()
-        return self._listener.listen(self.transports[scheme], port)
+        return self._listener.listen(self._transport(scheme), port)
+
+    def _transport(self, scheme: str | None) -> Transport:
+        return self.transports[scheme] if scheme is not None else next(iter(self.transports.values()))
 
     def follow_limits(self) -> None:
         """Take over the limits of the settings, in the middle of whatever is on its way."""
@@ -85,9 +92,9 @@ class Gateway:
         """Whether a port is open still."""
         return any(transport.listening for transport in self.transports.values())
 
-    def port(self, scheme: str = TCPTransport.scheme) -> int:
-        """The port of a transport, 0 while it does not listen."""
-        return self.transports[scheme].port
+    def port(self, scheme: str | None = None) -> int:
+        """The port of the first transport, or of another one, 0 while it does not listen."""
+        return self._transport(scheme).port
 
     def addresses(self) -> list[str]:
         """Where peers may find this node, ``tcp://host:port`` each."""

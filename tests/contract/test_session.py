@@ -1,6 +1,7 @@
 """One contract for sessions with peers, kept over real sockets and over the network in memory alike."""
 
 import os
+import socket
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey, tls_certificate
@@ -25,7 +26,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import DeviceAddresses
 from bitdust.wire.table import ack
-from tests.unit.transport_kit import Loopback, Memory, Person
+from tests.unit.transport_kit import Loopback, Memory, Person, Piped
 
 MB = 1_000_000
 ECHO = {"kind": "echo"}
@@ -91,7 +92,7 @@ class SessionContract:
         return deferred
 
     def address(self, person: Person) -> str:
-        return f"tcp://{person.host}:{person.gateway.port()}"
+        return person.address()
 
     async def fails(self, kind, deferred) -> BaseException:
         try:
@@ -235,7 +236,7 @@ class SessionContract:
     async def check_nobody_there(self) -> None:
         """A dial where nobody listens fails with a word, and so does a packet to a peer without address."""
         alice, bob = await self.two()
-        await self.fails(NoAnswer, alice.gateway.dial(f"tcp://{bob.host}:1", bob.fingerprint))
+        await self.fails(NoAnswer, alice.gateway.dial(bob.address(1), bob.fingerprint))
         alice.resolve(lambda fingerprint: self._found([]))
         await self.fails(NoAnswer, alice.gateway.outbox.send(b"\2" * 32, Command.RETRIEVE, ECHO, deadline=5))
 
@@ -501,10 +502,13 @@ class SessionContract:
         self.assertEqual((len(alice.gateway.sessions()), len(bob.gateway.sessions())), (1, 1))
 
 
-def both(kind):
-    """Make ``test_`` of every ``check_``."""
+OF_TLS = ("check_other_kinds_of_tls_are_refused", "check_frames_have_limits")
+
+
+def every(kind, without: tuple[str, ...] = ()):
+    """Make ``test_`` of every ``check_`` but those."""
     for name in dir(SessionContract):
-        if name.startswith("check_"):
+        if name.startswith("check_") and name not in without:
             check = getattr(SessionContract, name)
 
             def test(self, check=check):
@@ -515,19 +519,25 @@ def both(kind):
     return kind
 
 
-@both
-class MemorySessionTests(SessionContract, SynchronousTestCase):
-    """Over memory; time is moved by hand."""
+class MemoryCase(SynchronousTestCase):
+    """Time is moved by hand."""
+
+    new_network = Memory
 
     def run_check(self, check) -> None:
         self.people: list[Person] = []
-        self.network = Memory(Path(self.mktemp()))
+        self.network = self.new_network(Path(self.mktemp()))
         self.network.run(Deferred.fromCoroutine(check(self)))
         self.network.run(Deferred.fromCoroutine(self.stop()))
         self.network.clock.pump([0.1] * 100)
         for person in self.people:
             person.registry.shutdown()
         self.assertEqual([call for call in self.network.clock.getDelayedCalls() if call.active()], [])
+
+
+@every
+class MemorySessionTests(SessionContract, MemoryCase):
+    """Over a network in memory, with TCP and TLS."""
 
     def test_a_dead_host_is_found_out(self) -> None:
         """A peer whose host has died without a word is noticed by its silence."""
@@ -573,15 +583,24 @@ class MemorySessionTests(SessionContract, SynchronousTestCase):
         self.run_check(lambda _: check())
 
 
-@both
-class LoopbackSessionTests(SessionContract, TestCase):
+class PipedSessionTests(SessionContract, MemoryCase):
+    """Over pipes: what is promised of sessions does not depend on TCP, nor on TLS."""
+
+    new_network = Piped
+
+
+every(PipedSessionTests, OF_TLS)
+
+
+class LoopbackCase(TestCase):
     """Over real sockets on loopback."""
 
     timeout = 120
+    host = "127.0.0.1"
 
     def run_check(self, check) -> Deferred:
         self.people: list[Person] = []
-        self.network = Loopback(Path(self.mktemp()))
+        self.network = Loopback(Path(self.mktemp()), self.host)
 
         async def run() -> None:
             try:
@@ -592,3 +611,55 @@ class LoopbackSessionTests(SessionContract, TestCase):
                     person.registry.shutdown()
 
         return Deferred.fromCoroutine(run())
+
+
+@every
+class LoopbackSessionTests(SessionContract, LoopbackCase):
+    """Over IPv4."""
+
+
+class SixSessionTests(SessionContract, LoopbackCase):
+    """Over IPv6: what is peculiar to it is addresses."""
+
+    host = "::1"
+
+    def setUp(self) -> None:
+        with socket.socket(socket.AF_INET6) as probe:
+            try:
+                probe.bind(("::1", 0))
+            except OSError as error:
+                raise SkipTest("this machine has no IPv6") from error
+
+    def test_who_is_who(self) -> None:
+        """Both ends are proven, and show the address with its brackets."""
+
+        async def check() -> None:
+            await self.check_both_ends_are_proven()
+            alice, bob = self.people
+            self.assertEqual(self.address(bob), f"tcp://[::1]:{bob.gateway.port()}")
+            self.assertEqual(bob.gateway.addresses(), [self.address(bob)])
+            self.assertEqual(alice.gateway.connections()[0]["host"], f"[::1]:{bob.gateway.port()}")
+
+        return self.run_check(lambda _: check())
+
+    def test_back_and_forth(self) -> None:
+        """Two who dial each other at the same moment end up with one session."""
+        return self.run_check(SessionContract.check_both_dial_at_once)
+
+    def test_a_peer_that_comes_back(self) -> None:
+        """A peer is found again where it is now."""
+        return self.run_check(SessionContract.check_a_peer_that_comes_back)
+
+    def test_both_families(self) -> None:
+        """Where no interface is named a node listens under one port for both families."""
+
+        async def check() -> None:
+            alice, bob = self.network.person("master", "alice"), self.network.person("other", "bob")
+            self.people += [alice, bob]
+            bob.settings.values["services/network/interface"] = ""
+            port = await bob.gateway.listen(0)
+            for host in ("127.0.0.1", "[::1]", "localhost"):
+                session = await alice.gateway.dial(f"tcp://{host}:{port}", bob.fingerprint)
+                self.assertEqual(session.peer.fingerprint, bob.fingerprint)
+
+        return self.run_check(lambda _: check())

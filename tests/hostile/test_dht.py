@@ -102,7 +102,7 @@ class HostileDHTTests(SynchronousTestCase):
         first = tracemalloc.get_traced_memory()[0]
         chance = random.Random(3)
         for number in range(20_000):
-            data = b"BD\x01" + chance.randbytes(8) + bytes([0, 5]) + b"x" * (1200 - HEAD)
+            data = b"\x08B\x02" + chance.randbytes(8) + bytes([0, 5]) + b"x" * (1200 - HEAD)
             self.protocol.datagramReceived(data, (f"9.9.{number % 200}.{number % 100}", 9))
         grown = tracemalloc.get_traced_memory()[0] - first
         tracemalloc.stop()

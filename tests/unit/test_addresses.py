@@ -1,15 +1,19 @@
 """Hosts and ports as people and peers write them, IPv6 included."""
 
+import socket
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust import world
 from bitdust.dht import seeds as seeds_module
 from bitdust.dht.seeds import parse_seeds, resolve, seed_contacts
 from bitdust.wire.addresses import Address, host_of, join_host, one_host, split_host
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.world import local_addresses
 
 HOSTS = {
     "example.org": "example.org", "Seed.Example": "seed.example", "192.0.2.1": "192.0.2.1", "::1": "::1",
@@ -103,3 +107,34 @@ class SeedTests(SynchronousTestCase):
         self.patch(seeds_module.socket, "getaddrinfo", getaddrinfo)
         found = self.successResultOf(maybeDeferred(resolve, [("none", 1), ("both", 2), ("old", 3)]))
         self.assertEqual(found, [("192.0.2.1", 2), ("2001:db8::1", 2), ("192.0.2.1", 3), ("192.0.2.2", 3)])
+
+
+class LocalAddressesTests(SynchronousTestCase):
+    def test_both_families(self) -> None:
+        """A host with routes for both families names one address of each, IPv4 first; one without any, loopback."""
+
+        class Probe:
+            routes = ("198.51.100.1", "2001:db8::1")
+
+            def __init__(self, family: int, kind: int) -> None:
+                self.family = family
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *error: object) -> None:
+                pass
+
+            def connect(self, address: tuple[str, int]) -> None:
+                if address[0] not in self.routes:
+                    raise OSError("no route")
+
+            def getsockname(self) -> tuple[str, int]:
+                return ("192.0.2.7" if self.family == socket.AF_INET else "2001:db8::7"), 9
+
+        self.patch(world.socket, "socket", Probe)
+        self.assertEqual(local_addresses(), ["192.0.2.7", "2001:db8::7"])
+        Probe.routes = ("2001:db8::1",)
+        self.assertEqual(local_addresses(), ["2001:db8::7"])
+        Probe.routes = ()
+        self.assertEqual(local_addresses(), ["127.0.0.1"])

@@ -197,7 +197,8 @@ class NodesTests(DHTCase):
         node.stop()
         self.grid.kill(0)
         again = DHTNode(node.around, node._device, database)
-        again.start(14441, "", [])
+        again.around = node.around
+        self.grid.start(again, [])
         self.grid.nodes[-1] = again
         self.grid.run(10)
         self.assertGreater(len(self.grid.wait(again.find_node(b"\7" * 20))), 10)
@@ -214,7 +215,7 @@ class NodesTests(DHTCase):
         self.failureResultOf(looking, CancelledError)
         self.assertFalse(node.running)
         self.assertEqual(self.failureResultOf(node.get("identity", bytes(32))).value.code, "dht-off")
-        node.start(14441, "", [(self.grid.hosts[0], 14441)])
+        node.start(node.datagrams, [(self.grid.hosts[0], 14441)])
         self.grid.run(5)
         self.assertNotEqual(node.id, before)
         self.assertEqual((node.layers(), self.get_family(node).revision), ((0, 3), 1))

@@ -92,7 +92,7 @@ class DatagramTests(SynchronousTestCase):
     def test_nonsense(self) -> None:
         """What is no datagram of this version is refused."""
         (good,) = cut(b"hello", MESSAGE_ID)
-        for bad in (b"", good[:13], b"XX" + good[2:], b"BD\x02" + good[3:], good + bytes(MAX_DATAGRAM)):
+        for bad in (b"", good[:13], b"XX" + good[2:], b"\x08B\x03" + good[3:], good + bytes(MAX_DATAGRAM)):
             self.assertRaises(WireError, take_apart, bad)
         for numbers in (b"\x01\x01", b"\x00\x00", b"\x00\x06"):
             self.assertRaises(WireError, take_apart, good[:11] + numbers + good[13:])

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.suppliers.spread import host_of, most_at_one, network_of
+from bitdust.suppliers.spread import most_at_one, network_of
+from bitdust.wire.addresses import host_of
 from bitdust.wire.records import Scheme
 from tests.unit.test_hiring import NUMBER, TownCase
 

@@ -21,9 +21,12 @@ from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.surroundings import Surroundings
+from bitdust.testing.links import Pipes, PipeTransport
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import START, fake_world
 from bitdust.transport.gateway import Gateway
+from bitdust.transport.links.link import Transport
+from bitdust.wire.addresses import Address
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import Bytes, Optional, Struct, Text
@@ -57,7 +60,7 @@ class Settings:
 class Person:
     """One device with a gateway; ``served`` are the packets that it answered."""
 
-    def __init__(self, world: World, key: str, name: str) -> None:
+    def __init__(self, world: World, key: str, name: str, *transports: Transport) -> None:
         master_key = third() if key == "third" else master(key)
         self.world = world
         (world.home / "metadata").mkdir(parents=True)
@@ -71,7 +74,7 @@ class Person:
         self.settings = Settings()
         self.cache = IdentityCache(world, events)
         self.around = Surroundings(world, self.settings, events, self.registry, Budget(), self.me, self.cache)
-        self.gateway = Gateway(self.around)
+        self.gateway = Gateway(self.around, transports)
         self._forget_resolver = lambda: None
         self.served: list[bytes] = []
         self.hold: Deferred | None = None
@@ -79,6 +82,11 @@ class Person:
     @property
     def fingerprint(self) -> bytes:
         return self.me.fingerprint
+
+    def address(self, port: int | None = None) -> str:
+        """Where others find this person, or would if that port were open."""
+        (scheme,) = self.gateway.transports
+        return str(Address(scheme, self.host, port or self.gateway.port()))
 
     def resolve(self, resolver) -> None:
         """From now on ask ``resolver``, and no other, where peers are."""
@@ -157,6 +165,23 @@ class Memory:
         return results[0]
 
 
+class Piped(Memory):
+    """Over pipes: no network and no TLS in between."""
+
+    def __init__(self, base: Path) -> None:
+        super().__init__(base)
+        self.pipes = Pipes(self.clock)
+
+    def person(self, key: str, name: str) -> Person:
+        world = fake_world(self.network, self.clock, "10.0.0.1", self.base / name, name)
+        person = Person(world, key, name, PipeTransport(self.pipes, name))
+        person.host = name
+        return person
+
+    def mute(self, person: Person) -> None:
+        self.pipes.muted.add(person.host)
+
+
 class SkippingClock:
     """The reactor's time for one person, who may be sent ahead of it; a call comes when it is due in that time."""
 
@@ -180,17 +205,18 @@ class SkippingClock:
 
 
 class Loopback:
-    """Over real sockets."""
+    """Over real sockets of one family."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, host: str = "127.0.0.1") -> None:
         self.base = base
+        self.host = host
 
     def person(self, key: str, name: str) -> Person:
         clock = SkippingClock()
         network, home = ReactorNetwork(reactor), self.base / name
         world = World(clock, network, home, lambda: START + clock.seconds(), run_in_thread=maybeDeferred)
         person = Person(world, key, name)
-        person.host = "127.0.0.1"
+        person.host = person.settings.values["services/network/interface"] = self.host
         return person
 
     def pause(self, seconds: float) -> Deferred:
@@ -205,7 +231,7 @@ class Loopback:
             session.link.pause_reading()
 
     def connect(self, person: Person, factory: Factory) -> Deferred:
-        return ReactorNetwork(reactor).client("127.0.0.1", person.gateway.port()).connect(factory)
+        return ReactorNetwork(reactor).client(self.host, person.gateway.port()).connect(factory)
 
 
 def request(command: Command = Command.RETRIEVE, **fields):
