@@ -17,7 +17,7 @@ MAX_LIST = 1_000
 MAX_INTEGER = 2**63
 MAX_JSON_DEPTH = 64
 AROUND_ARGUMENTS = 4
-"""Levels of a body or message that lie around an argument."""
+"""Levels of a body or message around an argument."""
 LARGEST_NUMBER = sys.float_info.max
 
 
@@ -122,7 +122,7 @@ _CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
 
 
 def depth(value: Any, most: int = MAX_JSON_DEPTH + 1) -> int:
-    """How many lists and dictionaries lie inside each other; counting ends at ``most``."""
+    """How many lists and dictionaries are inside each other; counting ends at ``most``."""
     level = 0
     layer = [value]
     while level < most and (layer := [item for item in layer if isinstance(item, list | dict)]):

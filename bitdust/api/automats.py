@@ -34,7 +34,7 @@ def _living(context: Context, which: int | str) -> list[Any]:
     returns=f"[{ROW}]",
 )
 def automats_list(context: Context) -> Envelope:
-    """Every state machine that lives in this process; ``timers`` tells in how many seconds each will fire."""
+    """Every state machine that lives in this process; ``timers`` says in how many seconds each will fire."""
     return listed([context.registry.describe(machine) for machine in context.registry])
 
 
@@ -97,7 +97,7 @@ FOLLOWED = Param(
     params=(
         INDEX,
         FOLLOWED,
-        Param("state_unchanged", Kind.FLAG, False, help="tell of events that moved nothing as well"),
+        Param("state_unchanged", Kind.FLAG, False, help="report events that moved nothing as well"),
     ),
     returns=ROW,
     errors=("not-found", "bad-argument", "too-many-followed"),
@@ -105,9 +105,9 @@ FOLLOWED = Param(
 def automat_events_start(
     context: Context, index: int | None, automat_id: str | None, state_unchanged: bool
 ) -> Envelope:
-    """Tell of every move of a machine as an event ``state-changed`` {index, id, name, state, old, new, event, time,
+    """Report every move of a machine as an event ``state-changed`` {index, id, name, state, old, new, event, time,
     sequence}, until `automat_events_stop` or the end of the process. A kind may be followed before there is one. At
-    most 100 events a second are sent; the next one tells in ``missed`` how many were not."""
+    most 100 events a second are sent; the next one says in ``missed`` how many were not."""
     which = _either(index, automat_id)
     if which == EVERY or which in set(kinds()):
         context.following.start(which, state_unchanged)
@@ -125,7 +125,7 @@ def automat_events_start(
     errors=("not-found", "bad-argument"),
 )
 def automat_events_stop(context: Context, index: int | None, automat_id: str | None) -> Envelope:
-    """Tell of the moves of a machine no more. Name it as it was named to `automat_events_start`."""
+    """Report the moves of a machine no more. Name it as it was named to `automat_events_start`."""
     which = _either(index, automat_id)
     if not context.following.stop(which):
         followed = ", ".join(map(str, context.following.followed)) or "none"
@@ -150,7 +150,7 @@ def automat_events_stop(context: Context, index: int | None, automat_id: str | N
 )
 async def automats_follow(context: Context, consumer_callback_id: str, name: str, polling_timeout: float) -> Envelope:
     """Every move of every machine since the last call of this consumer; waits when there was none. 2,000 moves are
-    kept between two calls; ``missed`` tells how many more there were. Nothing goes into the event stream."""
+    kept between two calls; ``missed`` says how many more there were. Nothing goes into the event stream."""
     waiting = context.watching.next(consumer_callback_id, name)
     waiting.addTimeout(polling_timeout, context.world.clock, lambda *_: Moves([]))
     moves = await waiting

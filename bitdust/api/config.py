@@ -23,7 +23,7 @@ OPTION = "[{key, value, type, label, readonly, default, info?, min?, max?, possi
     errors=("unknown-setting",),
 )
 def config_get(context: Context, key: str, include_info: bool) -> Envelope:
-    """The value of one setting, or what lies in a folder of settings."""
+    """The value of one setting, or the settings in a folder."""
     settings, key = context.settings, key.strip("/")
     if key in settings:
         return listed([settings.describe(key, include_info)])

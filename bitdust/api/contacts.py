@@ -55,7 +55,7 @@ async def suppliers_ping(context: Context) -> Envelope:
     errors=NO_PERSON,
 )
 async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envelope:
-    """The suppliers of a customer, as its signed record in the DHT tells."""
+    """The suppliers of a customer, as its signed record in the DHT names them."""
     customer = await find_person(context, customer_id) if customer_id else context.me.document
     record = await context.dht.get("family", customer.fingerprint)
     if record is None:

@@ -83,7 +83,7 @@ async def supplier_change(
     params=(
         POSITION,
         WHICH,
-        Param("lose_data", Kind.FLAG, False, help="end it although pieces of yours lie there"),
+        Param("lose_data", Kind.FLAG, False, help="end it although it still has pieces of yours"),
     ),
     service="customer",
     returns="{ended, not_told}",
@@ -93,7 +93,7 @@ async def supplier_change(
 async def contracts_end(context: Context, position: int | None, supplier_id: str | None, lose_data: bool) -> Envelope:
     """End the contract with one supplier, or with all of them, and stop being a customer. Each gets your signed word
     and frees the space at once. While files are stored this is refused unless lose_data is true: with one supplier its
-    pieces are made anew from the others, with all of them everything is lost. To keep files, use supplier_change."""
+    pieces are rebuilt from the others, with all of them everything is lost. To keep files, use supplier_change."""
     everybody = position is None and supplier_id is None
     rows = [row for row in context.suppliers.list() if row["fingerprint"]]
     if everybody:
@@ -141,9 +141,9 @@ def _what_is_lost(context: Context, everybody: bool) -> str:
     errors=("not-found", *NO_PERSON),
 )
 async def customer_reject(context: Context, customer_id: str, at_once: bool) -> Envelope:
-    """Stop supporting a customer: it is told, nothing more is taken from it, and it can fetch what lies here until its
-    grace of 90 days is over; then its pieces are removed. With at_once they are removed now, and a customer that has
-    them nowhere else has lost them."""
+    """Stop supporting a customer: it gets notice, nothing more is taken from it, and it can fetch what is stored here
+    until its grace of 90 days is over; then its pieces are removed. With at_once they are removed now, and a customer
+    that has them nowhere else has lost them."""
     rows = context.customers.list()
     known = [row for row in rows if customer_id in (row["global_id"], row["idurl"], row["fingerprint"])]
     found = bytes.fromhex(known[0]["fingerprint"]) if known else (await find_person(context, customer_id)).fingerprint
@@ -167,9 +167,10 @@ STATUS = "{state, since, until, remaining_bytes, customers: [{global_id, idurl, 
     becomes=[("supplier_retirement", "retire")],
 )
 async def supplier_retire(context: Context, grace_days: float) -> Envelope:
-    """Give up being a supplier. Customers are told, at once or when they come; none is taken any more, and no piece.
-    When everybody has moved, or the days are over, the service stops. What is left behind then stays on the disk: it is
-    removed 90 days after its owner has heard, when the service runs, or by customer_reject with at_once."""
+    """Give up being a supplier. Customers get notice, at once or when they connect; none is taken any more, and no
+    piece. When everybody has moved, or the days are over, the service stops. What is left behind then stays on the
+    disk: it is removed 90 days after its owner got notice, when the service runs, or by customer_reject with
+    at_once."""
     await context.retirement.retire(grace_days)
     return _status(context)
 
@@ -181,7 +182,7 @@ async def supplier_retire(context: Context, grace_days: float) -> Envelope:
     becomes=[("supplier_retirement", "stay")],
 )
 async def supplier_retire_cancel(context: Context) -> Envelope:
-    """Stay a supplier after all. Customers that have not moved yet are told that they need not."""
+    """Stay a supplier after all. Customers that have not moved yet get notice that they need not."""
     await context.retirement.cancel()
     return _status(context)
 

@@ -34,7 +34,7 @@ def failed(code: str, text: str, **details: Any) -> Envelope:
 
 
 def failed_with(error: BitDustError) -> Envelope:
-    """The failure that an error tells of."""
+    """The failure that an error stands for."""
     text = str(error)
     half = MAX_SENTENCE // 2
     shown = text if len(text) <= MAX_SENTENCE else f"{text[:half]}…{text[-half:]}"

@@ -42,7 +42,7 @@ def process(context: Context) -> Figures:
         "backup_db": ("file", lambda: file(context)),
         "entangled_dht": ("dht", lambda: dht(context)),
     }
-    figures |= {name: tell() for service, (name, tell) in parts.items() if context.driver.is_on(service)}
+    figures |= {name: count() for service, (name, count) in parts.items() if context.driver.is_on(service)}
     if context.driver.is_on("gateway"):
         figures |= {"network": network(context), "stream": stream(context, kinds)}
     return figures

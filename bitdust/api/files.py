@@ -1,4 +1,4 @@
-"""Files: a catalog of mine, whose contents lie with my suppliers, encrypted and in pieces."""
+"""Files: a catalog of mine, whose contents are stored with my suppliers, encrypted and in pieces."""
 
 from pathlib import Path
 

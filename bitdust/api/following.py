@@ -1,6 +1,6 @@
 """Following machines from outside: their moves as events of the node's stream, or collected by a long poll.
 
-Both are bounded. A node under load makes thousands of moves a second; whoever looks gets as many as can be read, and
+Both are bounded. A node under load makes thousands of moves a second; who follows gets as many as can be read, and
 how many were left out.
 """
 
@@ -45,7 +45,7 @@ def kinds() -> Iterator[str]:
 
 
 def show(move: Transition) -> dict[str, Any]:
-    """A move, as events and long polls tell it; ``old`` and ``new`` are the same where nothing changed."""
+    """A move, as events and long polls show it; ``old`` and ``new`` are the same where nothing changed."""
     return {
         "index": move.index,
         "id": move.id,
@@ -74,7 +74,7 @@ class Following:
     def start(self, ident: Ident, unchanged: bool = False) -> None:
         """Follow a machine by number, those of an id or a kind, or ``*``: every one.
 
-        ``unchanged`` tells of events that moved nothing as well. Raises `BitDustError` ``too-many-followed``.
+        ``unchanged`` reports events that moved nothing as well. Raises `BitDustError` ``too-many-followed``.
         """
         if ident not in self._followed and len(self._followed) >= MOST_FOLLOWED:
             raise BitDustError("too-many-followed", f"{MOST_FOLLOWED} machines are followed already; stop one of them")

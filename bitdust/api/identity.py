@@ -79,7 +79,8 @@ async def identity_create(
     errors=("no-identity", "locked", "exists", "bad-path", "bad-passphrase"),
 )
 def identity_backup(context: Context, destination_filepath: str, passphrase: str | None, overwrite: bool) -> Envelope:
-    """Write a key file: your private key, where your identity lies, and hints for finding your suppliers again."""
+    """Write a key file: your private key, where your identity is published, and hints for finding your suppliers
+    again."""
     text = context.registration.backup(_secret(passphrase))
     if not destination_filepath:
         return ok({"result": text}, message=WARNING)
@@ -118,7 +119,7 @@ def identity_backup(context: Context, destination_filepath: str, passphrase: str
 async def identity_backup_check(
     context: Context, source_filepath: str, private_key_source: str | None, passphrase: str | None
 ) -> Envelope:
-    """Read a key file back and compare its key with this identity's. Where it is good, and lies outside of the home,
+    """Read a key file back and compare its key with this identity's. Where it is good, and is kept outside of the home,
     the node reminds nobody of a backup any more."""
     _need_identity(context)
     if not (source_filepath or private_key_source):
@@ -134,8 +135,12 @@ async def identity_backup_check(
     counts = path is None or not path.resolve().is_relative_to(context.world.home.resolve())
     if counts:
         context.me.note_backup()
-    told = {"checked": context.world.wall(), "fingerprint": mine.hex(), "idurls": [str(url) for url in found.idurls]}
-    return ok(told | {"encrypted": is_locked(text), "counts": counts}, message=None if counts else IN_HOME)
+    found_out = {
+        "checked": context.world.wall(),
+        "fingerprint": mine.hex(),
+        "idurls": [str(url) for url in found.idurls],
+    }
+    return ok(found_out | {"encrypted": is_locked(text), "counts": counts}, message=None if counts else IN_HOME)
 
 
 @method(
@@ -208,7 +213,7 @@ def _may_replace(context: Context, path: Path) -> bool:
             help="or its absolute path on the node's machine",
             example="/home/alice/alice.key",
         ),
-        Param("known_idurl", default=None, help="where the identity lies, if the key file does not tell"),
+        Param("known_idurl", default=None, help="where the identity is published, if the key file does not say"),
         JOIN,
         PASSPHRASE,
     ),
@@ -282,14 +287,14 @@ async def identity_erase(context: Context, erase_private_key: bool) -> Envelope:
 
     Its keys, its catalog and a key file move to a folder ``former`` in the home, from which `identity_recover` brings
     them back; with ``erase_private_key`` they are removed, and only a backup of the key file can bring anything back.
-    Pieces that this node keeps for others stay. The result tells what became of each thing, here and elsewhere.
+    Pieces that this node keeps for others stay. The result says what became of each thing, here and elsewhere.
     """
-    told = await context.erase_identity(erase_private_key)
-    automat = told.pop("automat", None)
+    erased = await context.erase_identity(erase_private_key)
+    automat = erased.pop("automat", None)
     text = "the identity and its keys are erased; only a backup of the key file brings it back"
-    if told["former"] is not None:
-        text = f"the identity is erased; its keys and catalog lie in {told['former']}"
-    return ok(told, message=text, automat=automat)
+    if erased["former"] is not None:
+        text = f"the identity is erased; its keys and catalog lie in {erased['former']}"
+    return ok(erased, message=text, automat=automat)
 
 
 @method(Route("GET", "/identity/cache/list/v1", ("/i/ch/l",)), returns=f"[{IDENTITY}]")

@@ -22,7 +22,7 @@ async def enable_model_listener(context: Context, model_name: str, request_all: 
     """Push a model to this WebSocket whenever something of it changes, as
     {type: "model", payload: {name, id, data, created, deleted?}}.
 
-    Each WebSocket chooses for itself, and chooses anew after it was closed. ``pushed`` counts the snapshots that were
+    Each WebSocket chooses for itself, and chooses again after it was closed. ``pushed`` counts the snapshots that were
     pushed at once; they are ``postponed`` while the service that has them is not ON, and come when it is."""
     return ok(await _listener(context).enable(_model(model_name), request_all))
 

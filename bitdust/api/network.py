@@ -157,7 +157,7 @@ def _not_connected(context: Context) -> Envelope:
     becomes=[("network_connector", "reconnect"), ("p2p_connector", "check-synchronize")],
 )
 def network_reconnect(context: Context) -> Envelope:
-    """Look at the network again, tell where this node is reached, and build all sessions anew."""
+    """Check the network again, publish where this node is reached, and connect to all peers again."""
     sessions = context.gateway.sessions()
     for session in sessions:
         session.close("stopping", "this node connects again")

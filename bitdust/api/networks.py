@@ -24,7 +24,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
     params=(
         Param(
             "url",
-            help="where the definition of the network lies: https://…, http://…, or an absolute path",
+            help="where the definition of the network is: https://…, http://…, or an absolute path",
             example="/home/alice/village.json",
         ),
     ),
@@ -67,12 +67,12 @@ async def _definition(context: Context, url: str) -> bytes:
 
 
 async def _go_to(context: Context, networks: Networks, name: str) -> Envelope:
-    told = _described(networks, name)
+    row = _described(networks, name)
     if networks.current == name:
-        return ok(told, message=f"this node is on the network {name} already")
+        return ok(row, message=f"this node is on the network {name} already")
     networks.select(name)
     await context.stop(restart=True)
-    return ok(told, message=f"the node starts again on the network {name}")
+    return ok(row, message=f"the node starts again on the network {name}")
 
 
 def _described(networks: Networks, name: str) -> dict[str, Any]:

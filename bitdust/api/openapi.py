@@ -2,8 +2,8 @@
 
 Each method is one operation, on its canonical route. All other routes of it stand beside the operation as ``x-aliases``
 rather than as operations of their own: they do the same, and a client made from the document should have a method once.
-Arguments are told where the route takes them best: in the path, in the query of GET and DELETE, in the body of POST and
-PUT. A method that was found answers 200 even when it fails, so the envelope is what to look at.
+Arguments are named where the route takes them best: in the path, in the query of GET and DELETE, in the body of POST
+and PUT. A method that was found answers 200 even when it fails, so clients go by the envelope.
 """
 
 import re
@@ -89,13 +89,13 @@ def document(table: Table) -> dict[str, Any]:
                 }
             },
             "schemas": {"Done": _DONE, "Error": _ERROR},
-            "responses": {f"Refused{status}": _refused(status, told) for status, told in _REFUSED.items()},
+            "responses": {f"Refused{status}": _refused(status, text) for status, text in _REFUSED.items()},
         },
     }
 
 
-def _refused(status: str, told: str) -> Schema:
-    refused: Schema = {"description": told, "content": _json({"$ref": "#/components/schemas/Error"})}
+def _refused(status: str, text: str) -> Schema:
+    refused: Schema = {"description": text, "content": _json({"$ref": "#/components/schemas/Error"})}
     if status == "405":
         refused["headers"] = {"Allow": {"schema": {"type": "string"}, "description": "such as `GET, POST`"}}
     return refused
@@ -167,13 +167,13 @@ def _parameter(row: Method, param: Param, in_path: bool) -> Schema:
     given = row.example_arguments()
     if param.name in given:
         shown["example"] = given[param.name]
-    return shown | _told(param)
+    return shown | _described(param)
 
 
-def _told(param: Param) -> Schema:
+def _described(param: Param) -> Schema:
     also = f"also taken as {', '.join(param.aliases)}" if param.aliases else ""
-    told = "means nothing any more" if param.obsolete else param.help
-    text = "; ".join(part for part in (told, also) if part)
+    meaning = "means nothing any more" if param.obsolete else param.help
+    text = "; ".join(part for part in (meaning, also) if part)
     return ({"description": text} if text else {}) | ({"deprecated": True} if param.obsolete else {})
 
 
@@ -182,7 +182,7 @@ def _body(row: Method, params: Iterable[Param]) -> Schema:
     names = {param.name for param in chosen}
     schema: Schema = {
         "type": "object",
-        "properties": {param.name: _schema(param, nullable=True) | _told(param) for param in chosen},
+        "properties": {param.name: _schema(param, nullable=True) | _described(param) for param in chosen},
         "additionalProperties": False,
     }
     required = [param.name for param in chosen if param.required]
@@ -208,7 +208,7 @@ def _schema(param: Param, nullable: bool) -> Schema:
 
 
 def _envelope(row: Method) -> Schema:
-    """What a method answers; its result is a list or a dictionary, as the first letter of ``returns`` tells."""
+    """What a method answers; its result is a list or a dictionary, by the first letter of ``returns``."""
     done: Schema = {"$ref": "#/components/schemas/Done"}
     kind = {"[": "array", "{": "object"}.get(row.returns[:1])
     if kind:

@@ -24,9 +24,9 @@ INTRODUCTION = """\
 # The API
 
 {count} methods, each by REST, WebSocket and command line. These pages are written from the table that the program runs
-(`make api-docs`); `make test` fails when one is stale, and runs every example. For programs, a running node tells the
-same table as OpenAPI 3.1: `GET /openapi.json`, with the secret. What of older BitDust works here tells
-[coverage](coverage.md).
+(`make api-docs`); `make test` fails when one is stale, and runs every example. For programs, a running node gives the
+same table as OpenAPI 3.1: `GET /openapi.json`, with the secret. [Coverage](coverage.md) lists what of
+older BitDust works here.
 
 ## How to call
 | | |
@@ -45,7 +45,7 @@ A method that was found answers with HTTP status 200 and an envelope, also when 
 {{"status": "ERROR", "errors": ["a sentence that says what to do"], "code": "stable-word", "execution": "seconds"}}
 ```
 Besides the codes of each method, any may answer `bad-argument`, `service-off` (the service that it needs is not ON),
-`os-error`, `timeout`, `cancelled`, or `internal` (a mistake in the node; its log tells more).
+`os-error`, `timeout`, `cancelled`, or `internal` (a mistake in the node; its log has more).
 
 Refused before any method is looked for, with an HTTP status of its own: 400 `not-json` or `bad-request`, 401
 `access-denied`, 403 `wrong-host` or `wrong-origin`, 404 `not-found`, 405 `bad-verb`, 413 and 431 `too-large`, 429
@@ -70,8 +70,8 @@ def pages(table: Table) -> dict[str, str]:
 
 def _duty(row: Method) -> str:
     """What the module of a method says of itself."""
-    told = sys.modules[row.call.__module__].__doc__ or ""
-    return " ".join(told.partition("\n\n")[0].split())
+    text = sys.modules[row.call.__module__].__doc__ or ""
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def for_the_terminal(table: Table) -> str:
@@ -115,10 +115,10 @@ def _also(names: Iterable[str]) -> str:
 
 def _parameter(param: Mapping[str, Any]) -> str:
     default = f"`{json.dumps(param['default'], ensure_ascii=False)}`" if "default" in param else "required"
-    told = "taken from older clients, means nothing any more" if param.get("obsolete") else param["help"]
+    meaning = "taken from older clients, means nothing any more" if param.get("obsolete") else param["help"]
     limits = " ".join(f"{word} {param[key]:g}" for word, key in (("from", "low"), ("to", "high")) if key in param)
     secret = "do not put it into a command line" if param.get("secret") else ""
-    note = "; ".join(part for part in (told, limits, secret) if part)
+    note = "; ".join(part for part in (meaning, limits, secret) if part)
     name = f"`{param['name']}`" + "".join(f", `{alias}`" for alias in param.get("aliases", ()))
     return f"| {name} | {param['type']} | {_cell(default)} | {_cell(note)} |"
 

@@ -50,13 +50,13 @@ def following(done: "Deferred[Any]") -> "Deferred[Any]":
     """Ends as ``done`` does; cancelling it leaves ``done`` alone: who waits may go, the work goes on."""
     waiter: Deferred[Any] = Deferred()
 
-    def tell(result: Any) -> Any:
+    def ended(result: Any) -> Any:
         if not waiter.called:
             waiter.callback(result)
             return None
         return result
 
-    done.addBoth(tell)
+    done.addBoth(ended)
     return waiter
 
 

@@ -40,7 +40,7 @@ def process_restart(context: Context) -> Envelope:
 )
 def process_health(context: Context) -> Envelope:
     """Answers OK while the node works: for health checks. A node whose keys are locked is well, it waits: a restart
-    would not help it, so that is told in ``identity`` and is no error."""
+    would not help it, so ``identity`` says so and it is no error."""
     context.health()
     return ok(_standing(context))
 

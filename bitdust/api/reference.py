@@ -1,4 +1,4 @@
-"""What the documents tell of a method, taken from its row: one dictionary, from which pages and the command line's help
+"""What the documents say of a method, taken from its row: one dictionary, from which pages and the command line's help
 are written.
 
 The example of a method is one call, shown three times: as ``curl``, over a WebSocket, and as ``bitdust api``. People

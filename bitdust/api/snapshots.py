@@ -1,4 +1,4 @@
-"""The models: what a snapshot of each tells, and who says that one has changed."""
+"""The models: what a snapshot of each holds, and when one has changed."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ class Snapshot:
     deleted: bool = False
 
 
-Told = Callable[[Snapshot], None]
+Changed = Callable[[Snapshot], None]
 Forget = Callable[[], None]
 
 
@@ -54,12 +54,12 @@ class Source(Protocol):
     async def all(self) -> list[Snapshot]:
         """Everything that is there."""
 
-    def watch(self, told: Told) -> Forget:
-        """Be told of every change."""
+    def watch(self, changed: Changed) -> Forget:
+        """Call ``changed`` with the snapshot of every change."""
 
 
 class Services:
-    """``service``: id is the name, such as service_network; data as `service_info` tells it, and ``event``."""
+    """``service``: id is the name, such as service_network; data as `service_info` shows it, and ``event``."""
 
     service: str | None = None
 
@@ -69,12 +69,12 @@ class Services:
     async def all(self) -> list[Snapshot]:
         return [self._snapshot(row) for row in self._context.driver.list()]
 
-    def watch(self, told: Told) -> Forget:
+    def watch(self, changed: Changed) -> Forget:
         def moved(move: Transition) -> None:
             if move.name == LocalService.name and move.new != "CLOSED":
                 row = self._context.driver.info(_inside(move.id))
                 as_it_was = {"state": move.new, "since": move.time, "reason": ""}
-                told(self._snapshot(row if row["state"] == move.new else row | as_it_was))
+                changed(self._snapshot(row if row["state"] == move.new else row | as_it_was))
 
         return self._context.registry.on_transition(moved)
 
@@ -89,7 +89,7 @@ def _inside(ident: str) -> str:
 
 
 class Keys:
-    """``key``: id is the key id; data as `key_get` tells it without the private key, and ``event``."""
+    """``key``: id is the key id; data as `key_get` shows it without the private key, and ``event``."""
 
     service: str | None = "keys_registry"
 
@@ -107,27 +107,27 @@ class Keys:
         rows = [key_row(self._context, key, False) for key in me.key_ring.living()]
         return {row["key_id"]: row for row in rows}
 
-    def watch(self, told: Told) -> Forget:
+    def watch(self, changed: Changed) -> Forget:
         self._known = self._rows()
         hints = ("key-", "my-keys-", "local-identity-", "identity-", "my-identity-")
 
         def happened(event: Any) -> None:
             if event.id.startswith(hints):
-                self._compare(told)
+                self._compare(changed)
 
         return self._context.events.subscribe(happened)
 
-    def _compare(self, told: Told) -> None:
-        """A key ring that came back from suppliers may bring any number of keys: what differs is told."""
+    def _compare(self, changed: Changed) -> None:
+        """A key ring that came back from suppliers may bring any number of keys: what differs is reported."""
         before, now = self._known, self._rows()
         self._known = now
         for ident, row in now.items():
             if ident not in before:
-                told(Snapshot(ident, row | {"event": "generated" if not row["is_public"] else "registered"}))
+                changed(Snapshot(ident, row | {"event": "generated" if not row["is_public"] else "registered"}))
             elif row != before[ident]:
-                told(Snapshot(ident, row | {"event": "renamed"}))
+                changed(Snapshot(ident, row | {"event": "renamed"}))
         for ident in before.keys() - now.keys():
-            told(Snapshot(ident, before[ident] | {"event": "erased"}, deleted=True))
+            changed(Snapshot(ident, before[ident] | {"event": "erased"}, deleted=True))
 
 
 class OnlineStatuses:
@@ -142,26 +142,26 @@ class OnlineStatuses:
     async def all(self) -> list[Snapshot]:
         return [self._snapshot(who, machine) for who, machine in self._context.presence.contacts()]
 
-    def watch(self, told: Told) -> Forget:
+    def watch(self, changed: Changed) -> Forget:
         self._known = {}
         for who, machine in self._context.presence.contacts():
             self._known[machine.index] = self._snapshot(who, machine)
 
         def moved(move: Transition) -> None:
             if move.name == OnlineStatus.name:
-                self._moved(move, told)
+                self._moved(move, changed)
 
         return self._context.registry.on_transition(moved)
 
-    def _moved(self, move: Transition, told: Told) -> None:
+    def _moved(self, move: Transition, changed: Changed) -> None:
         for who, machine in self._context.presence.contacts():
             if machine.index == move.index:
                 self._known[move.index] = self._snapshot(who, machine)
-                told(self._known[move.index])
+                changed(self._known[move.index])
                 return
         gone = self._known.pop(move.index, None)
         if gone is not None:
-            told(Snapshot(gone.id, gone.data | {"state": "CLOSED"}, deleted=True))
+            changed(Snapshot(gone.id, gone.data | {"state": "CLOSED"}, deleted=True))
 
     def _snapshot(self, fingerprint: bytes, machine: OnlineStatus) -> Snapshot:
         document = document_of(self._context, fingerprint)
@@ -180,7 +180,7 @@ class OnlineStatuses:
 
 
 class Files:
-    """``private_file``: id is ``key_id:path_id``, which every method takes as a remote path; data as `file_info` tells
+    """``private_file``: id is ``key_id:path_id``, which every method takes as a remote path; data as `file_info` shows
     it, with that id as ``global_id``."""
 
     service: str | None = "backup_db"
@@ -197,29 +197,29 @@ class Files:
         ident = f"{row['key_id']}:{row['path_id']}"
         return [Snapshot(ident, row | {"global_id": ident})]
 
-    def watch(self, told: Told) -> Forget:
+    def watch(self, changed: Changed) -> Forget:
         def touched(found: list[Touched]) -> None:
             if self._context.storage.is_open:
                 for one in found:
-                    self.touched(one, told)
+                    self.touched(one, changed)
 
         return self._context.storage.changes.watch(touched)
 
-    def touched(self, one: Touched, told: Told) -> None:
+    def touched(self, one: Touched, changed: Changed) -> None:
         """An item, or a version of it, is not what it was."""
         if one.version:
             return
         row = self._context.storage.living(one.path)
         if row is not None:
-            told(self.snapshots(row)[0])
+            changed(self.snapshots(row)[0])
         else:
             key_id = self._context.storage.key_of(one.path)
             ident = f"{key_id}:{one.path}"
-            told(Snapshot(ident, {"global_id": ident, "key_id": key_id, "path_id": one.path}, deleted=True))
+            changed(Snapshot(ident, {"global_id": ident, "key_id": key_id, "path_id": one.path}, deleted=True))
 
 
 class Versions(Files):
-    """``remote_version``: id is ``key_id:path_id/version``; data of the version as `file_info` tells it, and of the
+    """``remote_version``: id is ``key_id:path_id/version``; data of the version as `file_info` shows it, and of the
     item {global_id, remote_path, key_id, path_id, type, customer}."""
 
     def __init__(self, context: Context) -> None:
@@ -235,17 +235,17 @@ class Versions(Files):
             for ident, version in zip(idents, row["versions"], strict=True)
         ]
 
-    def watch(self, told: Told) -> Forget:
+    def watch(self, changed: Changed) -> Forget:
         """How safe a version is depends on the log as well, whose acknowledgements come a little later."""
-        forget_items = super().watch(told)
+        forget_items = super().watch(changed)
 
         def settled_more(event: Any) -> None:
             if event.id == "backup-done":
                 path, _, version = str(event.data.get("backup_id")).rpartition("/")
-                self.touched(Touched(path, version), told)
+                self.touched(Touched(path, version), changed)
             elif event.id == "my-backup-index-synchronized":
                 for one in list(self._unsettled):
-                    self.touched(one, told)
+                    self.touched(one, changed)
 
         forget_events = self._context.events.subscribe(settled_more)
 
@@ -256,7 +256,7 @@ class Versions(Files):
 
         return forget
 
-    def touched(self, one: Touched, told: Told) -> None:
+    def touched(self, one: Touched, changed: Changed) -> None:
         if not one.version or not self._context.storage.is_open:
             return
         self._unsettled.pop(one, None)
@@ -265,12 +265,12 @@ class Versions(Files):
             if found.data["version"] == one.version:
                 if found.data["reliable"] != "100%" and len(self._unsettled) < MOST_UNSETTLED:
                     self._unsettled[one] = None
-                told(found)
+                changed(found)
                 return
         key_id = self._context.storage.key_of(one.path)
         ident = f"{key_id}:{one.path}/{one.version}"
         data = {"global_id": ident, "key_id": key_id, "path_id": one.path, "version": one.version}
-        told(Snapshot(ident, data, deleted=True))
+        changed(Snapshot(ident, data, deleted=True))
 
 
 SOURCES: dict[str, Callable[[Context], Source]] = {

@@ -22,7 +22,7 @@ Entry = Mapping[str, Any]
 
 @cache
 def entries() -> list[Entry]:
-    """Every method, in the order of the documents. Making them anew takes a second, and is done once."""
+    """Every method, in the order of the documents. Making them takes a second, and is done once."""
     found = read(FILE)
     if found is None:
         text = made()
@@ -50,8 +50,9 @@ def sources() -> str:
 
 
 def as_text(methods: list[Any]) -> str:
-    """The whole file."""
-    return json.dumps({"sources": sources(), "methods": methods}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    """The whole file, a line a method."""
+    rows = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in methods)
+    return f'{{"sources": "{sources()}", "methods": [\n{rows}\n]}}\n'
 
 
 def made() -> str:

@@ -1,4 +1,4 @@
-"""The method table: everything that a person or program may ask of a node, told once.
+"""The method table: everything that a person or program may ask of a node, declared once.
 
 REST, WebSocket, the command line and the documents are all derived from it. A module a noun declares its methods with
 `method`; `bitdust.api.methods.TABLE` puts them together. A row may belong to an older ``generation`` of the API, such

@@ -1,4 +1,4 @@
-"""Every API call, counted and timed by method and outcome, whoever asked; and logged while a setting says so."""
+"""Every API call, counted and timed by method and outcome, whoever asked, and logged while a setting says so."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Times:
 
 
 class Tally:
-    """I am told of the end of each call. Costs about a microsecond a call, which is why I know nothing of libraries."""
+    """I count the end of each call. Costs about a microsecond a call, which is why I know nothing of libraries."""
 
     log = Logger()
 

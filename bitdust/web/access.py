@@ -25,7 +25,7 @@ class Access:
 
     def admit(self, head: Head, without_secret: bool = False) -> Reply | bytes:
         """Header lines for every answer to this request; a reply for a browser that asks before it calls (CORS
-        preflight), and for whoever is not let in."""
+        preflight), and for everybody who is not let in."""
         origin = head.single(b"Origin")
         refusal = self.guard.refuse(head.single(b"Host"), origin, head.single(b"Sec-Fetch-Site"))
         if refusal is not None:

@@ -9,7 +9,7 @@ ROUND = 30.0
 
 class Deadline:
     """I call somebody once when a time is over. Being set for every request costs next to nothing: a timer that runs is
-    left alone, looks when it fires whether I am due, and is set again where I am not."""
+    left alone, checks when it fires whether I am due, and is set again where I am not."""
 
     def __init__(self, clock: IReactorTime, overdue: Callable[[], None]) -> None:
         self._clock = clock

@@ -2,7 +2,8 @@
 
 REST, the metrics and OpenAPI are dialects. Each says which paths it takes, how much a client may send, whom it lets
 in, and how its errors look. The engine below (`bitdust.web.engine`) knows none of that: it reads requests, brings a
-body piece by piece to whoever takes it, writes replies as fast as their client reads, and ends what makes no progress.
+body piece by piece to the one who takes it, writes replies as fast as their client reads, and ends what makes no
+progress.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping

@@ -1,7 +1,7 @@
 """The frames that nearly every message comes and goes in (RFC 6455, 5.2): one whole text, masked from the client.
 
 Autobahn does the handshake, long and fragmented messages, control frames and all that may be wrong with them. For a
-message that lies whole in what was read, its way through a dozen hooks costs more than the call that it asks for.
+message that is whole in what was read, its way through a dozen hooks costs more than the call that it asks for.
 """
 
 WHOLE_TEXT = 0x81

@@ -3,7 +3,7 @@
 Answers and snapshots of models wait in a queue of their own client, bounded in number and bytes. Events do not wait
 anywhere: a client has a place in the history that all clients share, and reads on from there when it has room again.
 So a client that never reads costs its queue and nothing else. It gets a notice of the gap when the history has gone
-on without it, or when so many snapshots of a model would wait that asking for all of them anew is better, and it is
+on without it, or when so many snapshots of a model would wait that asking for all of them again is better, and it is
 closed when it takes nothing at all for a minute.
 """
 
@@ -60,7 +60,7 @@ def gap_message(reason: str, run: str, first: int, last: int | None, following: 
 
 
 def model_gap_message(model: str, reason: str) -> bytes:
-    """Snapshots of a model that a client has not got: it asks for all of them anew."""
+    """Snapshots of a model that a client has not got: it asks for all of them again."""
     return compact({"type": "gap", "payload": {"reason": reason, "model": model}})
 
 
@@ -119,7 +119,7 @@ class Outflow:
         else:
             self._pump_later()
 
-    def tell(self, event: Event, data: bytes) -> None:
+    def put_event(self, event: Event, data: bytes) -> None:
         """An event has happened; ``data`` is its message."""
         if event.seq <= self._seen or self._ended:
             return
@@ -133,7 +133,7 @@ class Outflow:
     def resume(self, run: str, after: int) -> int:
         """Go on behind event ``after`` of a run; how many events since then are gone for good, as far as is known.
 
-        The client is told of the gap, and gets what is kept, before anything new.
+        The client gets a notice of the gap, and gets what is kept, before anything new.
         """
         events = self._events
         if run != events.run or after > events.last:

@@ -9,7 +9,7 @@ Messages of a client are JSON dictionaries in text frames, with a ``command``:
 
 Each is answered with ``{"type": "api_call", "payload": {"call_id", "response": envelope}}``, and with ``errors`` beside
 ``response`` when the message itself was wrong. Beside the answers come messages of type ``event``, ``gap`` and
-``model``. ``docs/api/websocket.md`` tells everything about them.
+``model``. ``docs/api/websocket.md`` describes them all.
 """
 
 import json
@@ -169,7 +169,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         (self.transport.resumeProducing if on else self.transport.pauseProducing)()
 
     def end(self, code: int, reason: str) -> None:
-        """Close with a code and a sentence; nothing more is heard from the client."""
+        """Close with a code and a sentence; nothing more is taken from the client."""
         self.failedByMe = True
         if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code, reason.encode()[:MAX_REASON])
@@ -177,7 +177,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             self.transport.loseConnection()
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
-        """The last frame; whoever does not answer it in ten seconds is cut off."""
+        """The last frame; a client that does not answer it in ten seconds is cut off."""
         super().sendCloseFrame(code, reasonUtf8, isReply)
         self.outflow.stop()
         self.read_on(True)
@@ -374,4 +374,4 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         if sockets:
             data = event_message(event, self._run)
             for socket in sockets:
-                socket.outflow.tell(event, data)
+                socket.outflow.put_event(event, data)

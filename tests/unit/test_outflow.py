@@ -52,7 +52,7 @@ class OutflowTestCase(SynchronousTestCase):
 
     def broadcast(self, event: Any) -> None:
         for client in self.clients:
-            client.outflow.tell(event, event_message(event, self.events.run))
+            client.outflow.put_event(event, event_message(event, self.events.run))
 
     def client(self, room: int = 1 << 60) -> FakeWire:
         wire = FakeWire(room)
