@@ -22,5 +22,5 @@ class NodesLookupService(Service):
         self._lookup.close()
 
     def health(self) -> None:
-        if not self._lookup.works:
-            raise Unhealthy("the DHT cannot be asked")
+        if self._lookup.problem:
+            raise Unhealthy(self._lookup.problem)

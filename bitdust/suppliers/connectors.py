@@ -94,6 +94,14 @@ class Connectors:
         members = [(who, self._connectors.get(who)) for who in self._family.members]
         return [who for who, connector in members if connector is not None and connector.state == "CONNECTED"]
 
+    def neglected(self) -> list[bytes]:
+        """Holders of my pieces without a connector, or with one that never tries again."""
+        return [
+            who
+            for who in self._family.holders
+            if (connector := self._connectors.get(who)) is None or not connector.timers()
+        ]
+
     def settled(self, supplier: bytes) -> "Deferred[str]":
         """Fires when a supplier has answered or cannot be reached."""
         if not self._is_open:

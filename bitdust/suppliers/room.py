@@ -1,6 +1,7 @@
 """The room of my suppliers: the family record, the promises I was given, and who hires, replaces and dismisses."""
 
 from bitdust.peers.presence import Presence
+from bitdust.signal import Disconnect
 from bitdust.suppliers.absences import Absences
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.contracts import ContractBook
@@ -21,6 +22,7 @@ class SuppliersRoom:
 
     def __init__(self, around: Connected, presence: Presence, to_dht: ToDHT) -> None:
         world, metadata = around.world, around.world.home / "metadata"
+        self._presence = presence
         self.family = MyFamily(around, metadata / "family")
         self.book = ContractBook(metadata / "contracts")
         self.departures = Departures(metadata / "departures")
@@ -35,6 +37,7 @@ class SuppliersRoom:
         self.view = SuppliersView(around, self.roster, presence, self.book)
         self.connectors.accepted.connect(lambda supplier: self.publication.update())
         self.connectors.leaving.connect(self.requests.receive_notice)
+        self._forget: Disconnect = lambda: None
 
     def load(self) -> None:
         """Read everything from the home; raises `BitDustError` that names a damaged file."""
@@ -45,13 +48,24 @@ class SuppliersRoom:
 
     def open(self) -> None:
         """Connect the family that is hired already, keep hold of it, and go on with replacements."""
+        self._forget = self.family.changed.connect(self._watch_holders)
+        self._watch_holders()
         self.publication.start()
         self.connectors.open()
         self.replacements.start()
 
     def close(self) -> None:
         """Hire, connect and move nobody any more; contracts stay."""
+        self._forget()
         self.hiring.stop()
         self.replacements.stop()
         self.connectors.close()
         self.publication.stop()
+
+    def is_supplier(self, fingerprint: bytes) -> bool:
+        """Whether a peer has a place in my family, or a contract with me still."""
+        return fingerprint in self.family.holders or self.book.of(fingerprint) is not None
+
+    def _watch_holders(self) -> None:
+        for holder in self.family.holders:
+            self._presence.watch(holder)

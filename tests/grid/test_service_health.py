@@ -3,12 +3,14 @@
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
 
+from bitdust.dht.node import DHTOff
 from bitdust.services.service import Unhealthy
 from bitdust.storage.packs.erasure import Coder
 from bitdust.testing.grid import GridNode
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.grid.test_main_job import GridCase
 
@@ -121,6 +123,27 @@ class SupplierHealthTests(HealthCase):
         self.grid.run(30, 1.0)
         self.unhealthy("tcp_transport", "1 connections neither prove themselves nor end")
 
+    def test_nodes_lookup(self) -> None:
+        """Five lookups in a row that fail show that nobody can be found; one that succeeds shows that it works."""
+        lookup = self.node.rooms.nodes_lookup
+        with mock.patch.object(lookup._identity.client, "fetch", side_effect=BitDustError("timeout", "no answer")):
+            for number in range(5):
+                if number == 4:
+                    self.healthy("nodes_lookup")
+                self.failureResultOf(lookup.identify("http://10.0.0.1:8084/nobody.xml"), BitDustError)
+        self.unhealthy("nodes_lookup", "the last 5 lookups failed: no answer")
+        self.grid.wait(lookup.random_supplier(frozenset()))
+        self.healthy("nodes_lookup")
+
+    def test_identity_propagate(self) -> None:
+        """An identity that neither an ID server nor the hash table takes is known to nobody."""
+        self.seed.kill()
+        propagation, me = self.node.rooms.identity.propagation, self.node.rooms.identity.me
+        with mock.patch.object(self.node.rooms.dht.directory, "put_identity", lambda document: fail(DHTOff())):
+            me.renew_device(revoke=False)
+            self.grid.until(lambda: propagation.machine.state == "UNKNOWN", 300, "the end of the round")
+        self.unhealthy("identity_propagate", "nobody knows my identity")
+
     def test_data_disintegration(self) -> None:
         """An erasure code that gives back something else is of no use."""
         with mock.patch.object(Coder, "decode", lambda coder, pieces, size, segment: bytes(size)):
@@ -154,6 +177,13 @@ class CustomerHealthTests(HealthCase):
         self.grid.until(lambda: not self.node.is_on("my_data"), 300, "the end of readiness")
         self.assertIn("0 of my suppliers are connected, and files need 1", self.node.reason("my_data"))
         self.assertTrue(self.node.is_on("backups"))
+
+    def test_customer(self) -> None:
+        """A supplier that nobody tries to connect any more shows that contact is not kept."""
+        supplier = self.suppliers[0].fingerprint
+        self.healthy("customer")
+        self.node.rooms.suppliers.connectors.of(supplier).stop_timers()
+        self.unhealthy("customer", "1 of my suppliers are not contacted any more")
 
     def test_employer(self) -> None:
         """A family with fewer members than a file needs is too small to work with."""
