@@ -62,9 +62,8 @@ class LogPacket:
         return cls(tuple(value["entries"]), tuple(SmallPiece(**piece) for piece in value["pieces"]))
 
 
-def fill(entries: Sequence[bytes], pieces: Sequence[SmallPiece]) -> LogPacket:
-    """As many entries as one packet takes, from the first on, and as many of the pieces as fit beside them."""
-    room = MAX_PACKET - 1024
+def fill(entries: Sequence[bytes], pieces: Sequence[SmallPiece], room: int = MAX_PACKET - 1024) -> LogPacket:
+    """As many entries as fit into ``room`` bytes, one at least, and as many of the pieces as fit beside them."""
     chosen: list[bytes] = []
     for entry in entries[:MOST_ENTRIES]:
         if chosen and room < len(entry) + 16:

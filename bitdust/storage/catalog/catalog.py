@@ -168,6 +168,14 @@ class Catalog:
         ).fetchone()
         return bytes(row[0]) if row is not None else None
 
+    def entries(self, key: str, device: bytes, first: int, last: int) -> list[bytes]:
+        """Entries as they are sent, from one sequence to another."""
+        rows = self.read.execute(
+            "SELECT entry FROM entries WHERE key=? AND device=? AND sequence BETWEEN ? AND ? ORDER BY sequence",
+            (key, device, first, last),
+        )
+        return [bytes(entry) for (entry,) in rows]
+
     def first_sequence(self, key: str, device: bytes) -> int:
         """The first entry that is known here: 1, or the start of the tail after a snapshot."""
         (first,) = self.read.execute(

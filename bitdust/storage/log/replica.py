@@ -14,18 +14,22 @@ from twisted.python.failure import Failure
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.formats.log_entry import Begin, check_chain, hash_of, head_of
-from bitdust.formats.log_packet import LogPacket
+from bitdust.formats.log_packet import MOST_ENTRIES, fill
 from bitdust.outcome import Outcome, outcome
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
 from bitdust.storage.log.access import log_name
 from bitdust.storage.log.recovery import SeenHead
 from bitdust.storage.log.requests import SILENCE, LogRequests
+from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me, Ports, StorageWorld
+from bitdust.storage.ports import Me, Ports, Reply, StorageWorld
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
+
+MOST_SENT = 256 * 1024
+"""Bytes of one packet, unless a single entry is larger: a slow uplink needs time for each."""
 
 
 class Holdings:
@@ -101,8 +105,9 @@ class KeyLog:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, key: str, writer: LogWriter, me: Me, ports: Ports) -> None:
+    def __init__(self, world: StorageWorld, key: str, writer: LogWriter, me: Me, ports: Ports, riders: Riders) -> None:
         self._world = world
+        self._riders = riders
         self._catalog = writer.catalog
         self._logs = writer.logs
         self._me = me
@@ -151,23 +156,29 @@ class KeyLog:
         return device == self._me.device.id or self.holdings.head(device)[0] >= end.sequence
 
     def deliver(self, supplier: bytes) -> "Deferred[Any]":
-        """Bring a supplier the next entry."""
+        """Bring a supplier the next entries, and small pieces that wait for it."""
         found = self._next(supplier)
-        entry = self._catalog.entry(self.key, found.device, found.sequence) if found is not None else None
-        if found is None or entry is None:
+        last = min(found.end.sequence, found.sequence + MOST_ENTRIES - 1) if found is not None else 0
+        entries = self._catalog.entries(self.key, found.device, found.sequence, last) if found is not None else []
+        if found is None or not entries:
             return succeed(None)
+        riders = self._riders.take(supplier)
+        packet = fill(entries, [rider.piece for rider in riders], MOST_SENT)
+        taken, left = riders[: len(packet.pieces)], riders[len(packet.pieces) :]
+        self._riders.left_behind(left)
         fields = {"kind": "log", "head": self._signed_head(found.device, found.end)}
-        packet = LogPacket((entry,)).to_bytes()
-        sending = self._ports.outbox.send(supplier, Command.DATA, fields, packet, deadline=SILENCE)
+        sending = self._ports.outbox.send(supplier, Command.DATA, fields, packet.to_bytes(), deadline=SILENCE)
+
+        def acknowledged(reply: Reply) -> None:
+            self._riders.landed(taken, reply.fields.get("refused", ()))
+            self.holdings.set(supplier, found.device, found.sequence + len(packet.entries) - 1)
 
         def refused(failure: Failure) -> Failure:
-            return (
-                Failure(LogConflict(found, failure.value))
-                if Outcome(error=failure.value).code == "conflict"
-                else failure
-            )
+            self._riders.left_behind(taken)
+            is_conflict = Outcome(error=failure.value).code == "conflict"
+            return Failure(LogConflict(found, failure.value)) if is_conflict else failure
 
-        return sending.addCallbacks(lambda _: self.holdings.set(supplier, found.device, found.sequence), refused)
+        return sending.addCallbacks(acknowledged, refused)
 
     def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
         if device != self._me.device.id:

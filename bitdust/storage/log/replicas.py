@@ -14,6 +14,7 @@ from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.outdated import note_outdated
 from bitdust.storage.log.pull import LogPull, Pulled, is_recovered
 from bitdust.storage.log.replica import KeyLog, sort_keys
+from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Events, Me, Ports, StorageWorld
 
@@ -37,6 +38,7 @@ class LogReplicas:
         self._me = me
         self._events = events
         self._ports = ports
+        self.riders = Riders(world.clock)
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
         self._pull = LogPull(world, writer, me, ports)
@@ -60,6 +62,7 @@ class LogReplicas:
         self.machine.send("shutdown")
         for replicas in self._replicas.values():
             replicas.stop()
+        self.riders.close()
 
     def _follow_keys(self) -> list[KeyLog]:
         """The logs of all keys that this node can open."""
@@ -69,7 +72,7 @@ class LogReplicas:
         return [self._logs[key] for key in sort_keys(self._logs)]
 
     def _add(self, key: str) -> None:
-        one = KeyLog(self._world, key, self._writer, self._me, self._ports)
+        one = KeyLog(self._world, key, self._writer, self._me, self._ports, self.riders)
         one.holdings.load()
         one.forked.connect(self._forked)
         replicas = Replicas(self._registry, f"log {key}", one, self._ports.is_online)

@@ -1,0 +1,114 @@
+"""Bringing the log to suppliers: several entries in a packet, with the small pieces that wait for that supplier."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.formats.log_packet import LogPacket, SmallPiece
+from bitdust.storage.log import replica as replica_module
+from bitdust.wire.packet import Command
+from tests.unit.storage_kit import network
+from tests.unit.supplier_kit import Pack, Person
+
+LOG = (Command.DATA, "log")
+
+
+class DeliveryTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        self.node.pass_time(2)
+        self.late = self.around.suppliers[0]
+        self.packets: list[LogPacket] = []
+        send = self.node.send
+
+        def record(*arguments: Any, **options: Any) -> Any:
+            if not isinstance(arguments[0], str):
+                to, command, fields, *rest = arguments
+                if (to, command, fields.get("kind")) == (self.late.fingerprint, *LOG):
+                    self.packets.append(LogPacket.parse(rest[0]))
+            return send(*arguments, **options)
+
+        self.node.send = record
+
+    @property
+    def riders(self):
+        return self.node.storage.core.log_replicas.riders
+
+    def back(self) -> None:
+        """The supplier is there again."""
+        self.late.mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(5)
+
+    def held(self) -> int:
+        return self.late.shop.store._read.execute("SELECT count(*) FROM log").fetchone()[0]
+
+    def write(self, count: int) -> None:
+        for number in range(count):
+            self.node.create(f"folder-{number}", True)
+
+    def offer(self, pack: Pack) -> "Deferred[Any]":
+        """A small piece for the supplier that comes late; nothing is sent alone here."""
+        piece = SmallPiece(0, self.node.me.sign("pack", pack.record.to_body()).to_bytes(), pack.pieces[0])
+        return self.riders.offer(self.late.fingerprint, pack.id, piece, Deferred)
+
+    def mine(self, number: int) -> Pack:
+        person = Person("nobody")
+        person.fingerprint = self.node.me.fingerprint
+        return Pack(person, number)
+
+    def test_what_was_missed_comes_in_one_packet(self) -> None:
+        """A supplier that was away gets all entries that it lacks in one packet."""
+        before = self.held()
+        self.late.mode = "away"
+        self.write(7)
+        self.packets.clear()
+        self.back()
+        self.assertEqual([len(packet.entries) for packet in self.packets], [7])
+        self.assertEqual(self.held(), before + 7)
+        self.assertTrue(self.node.storage.core.log_replicas.synchronized)
+
+    def test_a_packet_has_its_limit(self) -> None:
+        """More entries than one packet takes come in several, in order."""
+        self.late.mode = "away"
+        replica = self.node.storage.core.log_replicas
+        self.write(3)
+        self.packets.clear()
+        self.patch(replica_module, "MOST_ENTRIES", 2)
+        self.back()
+        self.assertEqual([len(packet.entries) for packet in self.packets], [2, 1])
+        self.assertTrue(replica.synchronized)
+
+    def test_small_pieces_go_along(self) -> None:
+        """A piece that waits for the supplier is in the packet; it has landed when the entry has."""
+        pack, landed = self.mine(1), []
+        self.offer(pack).addBoth(landed.append)
+        self.write(1)
+        self.node.pass_time(1)
+        self.assertEqual([len(packet.pieces) for packet in self.packets], [1])
+        self.assertEqual(landed, [None])
+        found = self.late.shop.store._read.execute("SELECT pack, number FROM pieces").fetchall()
+        self.assertEqual(found, [(pack.id, 0)])
+
+    def test_a_piece_without_room(self) -> None:
+        """What the supplier refuses of the pieces fails; the entry is held all the same."""
+        self.late.shop.disk.free = lambda path: 0
+        refused: list[Any] = []
+        self.offer(self.mine(1)).addErrback(refused.append)
+        self.write(1)
+        self.node.pass_time(1)
+        self.assertEqual([failure.value.code for failure in refused], ["no-space"])
+        self.assertTrue(self.node.storage.core.log_replicas.synchronized)
+
+    def test_a_supplier_that_is_silent(self) -> None:
+        """When the packet is not answered its pieces are sent alone."""
+        self.late.mode = "frozen"
+        alone: list[str] = []
+        pack = self.mine(1)
+        piece = SmallPiece(0, b"record", pack.pieces[0])
+        self.riders.offer(self.late.fingerprint, pack.id, piece, lambda: alone.append("sent") or Deferred())
+        self.write(1)
+        self.assertEqual((len(self.packets), alone), (1, []))
+        self.node.pass_time(20)
+        self.assertEqual(alone, ["sent"])
