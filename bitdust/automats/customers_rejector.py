@@ -18,7 +18,7 @@ class CustomersRejectorPort(Protocol):
         """Report that more is promised than donated; nobody is rejected for it."""
 
     def suspend_idle(self) -> "Deferred[int]":
-        """Stop setting room aside for those not heard for longer than the setting says."""
+        """Stop setting room aside for those who were not in touch for as long as a setting."""
 
     def announce_graces(self) -> "Deferred[Sequence[bytes]]":
         """Begin the grace of those whose term is over; fires with those whose grace is over."""

@@ -146,7 +146,7 @@ def _need_owner(request: Request, owner: bytes) -> None:
 
 
 def accepted(account: Account) -> dict[str, Any]:
-    """What the events tell of an accepted customer."""
+    """What the events report of an accepted customer."""
     return {
         "idurl": account.idurl,
         "global_id": account.global_id,

@@ -22,7 +22,7 @@ DAY = 86_400
 GRACE_DAYS = 90
 MAX_TERM_DAYS = 365
 RENEW_AFTER = 3600
-"""Seconds between two writes of "heard from the customer"."""
+"""Seconds between two renewals of a contract whose customer is in touch."""
 
 
 class ContractState(StrEnum):
@@ -43,7 +43,7 @@ ENDING = frozenset((ContractState.RETIRING, ContractState.REJECTED))
 
 @frozen
 class Customer:
-    """Who asks: proven by the session; the names are what its identity document says."""
+    """Who asks: proven by the session; the names are those of its identity document."""
 
     fingerprint: bytes
     idurl: str
@@ -235,7 +235,7 @@ class Contracts:
         database.execute("UPDATE contracts SET state=? WHERE customer=?", (state, customer))
 
     def renew(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:
-        """The customer was heard: its term begins again and an announced grace is off.
+        """The customer is in touch: its term begins again and an announced grace is off.
 
         A cancelled contract stays so, and so does the grace after a notice.
         """

@@ -68,7 +68,7 @@ class Patrol:
         self._events.send("donated-space-exceeded", {"bytes": self._excess(), "reason": text})
 
     def suspend_idle(self) -> "Deferred[int]":
-        """Customers not heard for more than the setting's days keep their pieces, and no room beside them."""
+        """Customers not in touch for more than the setting's days keep their pieces, and no room beside them."""
         return Deferred.fromCoroutine(self._suspend_idle())
 
     async def _suspend_idle(self) -> int:

@@ -43,6 +43,7 @@ _PIECE: Fields = {"index": _INDEX, "record": Bytes(1, 16 * 1024)}
 _PART: Fields = {"pack": Bytes(16), "index": _INDEX, "offset": Int(), "length": Int()}
 _LOG: Fields = {"device": Bytes(8), "first": Int(1), "most": Int(1), "scope": Optional(Bytes(16))}
 _CANCEL: Fields = {"service": Choice((SERVICE,)), "contract": Bytes(16), "end": Optional(Bytes(1, 4096))}
+_FAMILY: Fields = {"space": Choice((FAMILY,))}
 _WISH: Fields = {
     "service": Choice((SERVICE,)),
     "room": Int(0, 2**60),
@@ -57,7 +58,8 @@ _WISH: Fields = {
 class Spec:
     """One row: the command, its kind, fields, payload limit and handler.
 
-    ``stranger`` may be anybody; ``right`` is what a capability must give for it, None where none is taken.
+    ``stranger`` may be anybody; ``right`` is what a capability must give for it, None where none is taken; ``becomes``
+    names the machine and the event that the command becomes besides what it stores.
     """
 
     command: Command
@@ -67,6 +69,7 @@ class Spec:
     handler: Handler
     stranger: bool = False
     right: Right | None = None
+    becomes: tuple[str, str] | None = None
 
 
 def _kind(kind: str, more: Fields | None = None) -> Fields:
@@ -91,9 +94,9 @@ class SupplierRows:
         read, write = Right.READ, Right.WRITE
         return [
             Spec(Command.REQUEST_SERVICE, SERVICE, _WISH, 0, mine.request_service, stranger=True),
-            Spec(cancel, SERVICE, _CANCEL, 0, mine.cancel_service),
+            Spec(cancel, SERVICE, _CANCEL, 0, mine.cancel_service, becomes=("supplier_retirement", "customer-left")),
             Spec(cancel, CAPABILITY, _kind(CAPABILITY), 1024, mine.revoke),
-            Spec(Command.CONTACTS, FAMILY, {"space": Choice((FAMILY,))}, 32 * 1024, mine.contacts),
+            Spec(Command.CONTACTS, FAMILY, _FAMILY, 32 * 1024, mine.contacts, becomes=("family_member", "refresh")),
             Spec(keep, "piece", _kind("piece", _PIECE), MAX_PAYLOAD, data.data_piece, right=write),
             Spec(keep, "log", _kind("log", {"head": Bytes(1, 4096)}), MAX_PACKET, data.data_log, right=Right.LOG),
             Spec(keep, KEYRING, _kind(KEYRING), ring, mine.data_keyring),
@@ -113,12 +116,17 @@ class SupplierRows:
 
     def _row(self, spec: Spec) -> Row:
         who = Who.ANYONE if spec.stranger else Who.CUSTOMER
-        fields, handler = Struct(spec.fields), self.guarded(spec)
-        if spec.right is None:
-            return Row(spec.command, spec.kind, fields, spec.max_payload, who, SERVICE, handler)
-        who |= Who.CAPABILITY
-        authorise = self._authorise(spec.right)
-        return Row(spec.command, spec.kind, fields, spec.max_payload, who, SERVICE, handler, authorise=authorise)
+        return Row(
+            spec.command,
+            spec.kind,
+            Struct(spec.fields),
+            spec.max_payload,
+            who if spec.right is None else who | Who.CAPABILITY,
+            SERVICE,
+            self.guarded(spec),
+            authorise=self._authorise(spec.right) if spec.right is not None else None,
+            becomes=spec.becomes,
+        )
 
     def _authorise(self, right: Right) -> Callable[[Request], None]:
         def check(request: Request) -> None:

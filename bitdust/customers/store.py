@@ -72,7 +72,7 @@ class SupplierStore:
         self._renewed: dict[bytes, float] = {}
 
     def start(self) -> "Deferred[ScanReport]":
-        """Open the database and look after the disk; see `bitdust.customers.scan`."""
+        """Open the database and check the disk; see `bitdust.customers.scan`."""
         return self._world.run_in_thread(self._open)
 
     def _open(self) -> ScanReport:
@@ -122,7 +122,7 @@ class SupplierStore:
     # contracts
 
     def request(self, customer: Customer, wish: Wish) -> "Deferred[Account]":
-        """Give, renew or resize a promise; ``is_new`` tells which. Fails ``no-space`` and leaves what was there."""
+        """Make, renew or resize a contract; ``is_new`` says which. Fails ``no-space`` and leaves what was there."""
         return Deferred.fromCoroutine(self._request(customer, wish))
 
     async def _request(self, customer: Customer, wish: Wish) -> Account:
@@ -168,7 +168,7 @@ class SupplierStore:
         return self._forget(customer, lambda database: self.contracts.erase(database, customer))
 
     def set_idle(self, customer: bytes) -> "Deferred[None]":
-        """Stop to set room aside for a customer that was not heard for long; its pieces stay."""
+        """Set no room aside any more for a customer that was not in touch for long; its pieces stay."""
         return self._commits.change(lambda db: self.contracts.set_state(db, customer, ContractState.IDLE))
 
     def contract_of(self, customer: bytes) -> Account | None:
@@ -188,10 +188,10 @@ class SupplierStore:
         return row[0], row[1]
 
     def touch(self, customer: bytes) -> "Deferred[None] | None":
-        """The customer was heard: renew its term, at most once an hour; None when nothing was written."""
+        """The customer is in touch: renew its term, at most once an hour; None when nothing was written."""
         now = self._world.wall()
-        heard = self._renewed.get(customer)
-        if (heard is not None and now - heard < RENEW_AFTER) or self.contract_of(customer) is None:
+        renewed = self._renewed.get(customer)
+        if (renewed is not None and now - renewed < RENEW_AFTER) or self.contract_of(customer) is None:
             return None
         self._renewed[customer] = now
         return self._commits.change(lambda db: self.contracts.renew(db, customer, int(now)))
