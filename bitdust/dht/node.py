@@ -166,6 +166,11 @@ class DHTNode:
         """Whether any other node answers."""
         return self._stack is not None and len(self._stack.peers) > 0
 
+    def silence(self) -> float:
+        """Seconds since any of the known nodes was heard; 0 where nobody is known. Upkeep asks every ten minutes."""
+        heard = [contact.heard for contact in self._stack.peers.everyone()] if self._stack is not None else []
+        return self._world.clock.seconds() - max(heard) if heard else 0.0
+
     def has_doors(self) -> bool:
         """Whether there is somebody to ask."""
         return bool(self._seeds) or (self._stack is not None and bool(self._stack.store.contacts()))

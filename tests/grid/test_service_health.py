@@ -150,9 +150,38 @@ class SupplierHealthTests(HealthCase):
             self.unhealthy("data_disintegration", "does not give back what it was given")
 
     def test_entangled_dht(self) -> None:
-        """A hash table whose UDP port is closed answers nobody."""
-        self.grid.wait(self.node.rooms.dht.node.stop())
+        """A hash table whose port is closed answers nobody, and one that heard nobody for an hour keeps no contact."""
+        node = self.node.rooms.dht.node
+        self.healthy("entangled_dht")
+        heard = node.silence()
+        self.assertLess(heard, 60)
+        node._stack.upkeep.stop()
+        for contact in node._stack.peers.everyone():
+            contact.heard -= 3601
+        self.unhealthy("entangled_dht", "no node of the DHT was heard for 60 minutes")
+        self.grid.wait(node.stop())
         self.unhealthy("entangled_dht", "the UDP port")
+
+    def test_udp_datagrams(self) -> None:
+        """A port that is closed takes no datagram."""
+        self.grid.wait(maybeDeferred(self.node.rooms.gateway.datagrams.close))
+        self.unhealthy("udp_datagrams", "the UDP port is closed")
+
+    def test_customer_family(self) -> None:
+        """Records of customers who are away, and that could not be written for a day, are not kept alive."""
+        with mock.patch.object(self.node.rooms.customers.families, "overdue", lambda: [bytes(32)]):
+            self.unhealthy("customer_family", "family records of 1 customers could not be kept alive for a day")
+
+    def test_customer_patrol(self) -> None:
+        """Contracts that nobody has checked for three hours are not watched."""
+        self.healthy("customer_patrol")
+        for machine in self.node.node.registry:
+            if machine.name in ("customers_rejector", "local_tester"):
+                machine.stop_timers()
+        self.grid.run(3 * 3600 - 120, 10.0)
+        self.assertTrue(self.node.is_on("customer_patrol"))
+        self.grid.until(lambda: not self.node.is_on("customer_patrol"), 300, "the end of the patrol")
+        self.assertIn("were not checked for three hours", self.node.reason("customer_patrol"))
 
 
 class CustomerHealthTests(HealthCase):

@@ -28,7 +28,7 @@ class ServiceCase(SynchronousTestCase):
         self.datagrams = DatagramPort(self.host)
         self.stun = Stun(self.clock, bytes, self.datagrams)
         gateway = SimpleNamespace(datagrams=self.datagrams, stun=self.stun)
-        dht = SimpleNamespace(node=SimpleNamespace(running=True))
+        dht = SimpleNamespace(node=SimpleNamespace(running=True, silence=lambda: 0.0))
         self.rooms: Any = SimpleNamespace(around=SimpleNamespace(settings=self.settings), gateway=gateway, dht=dht)
         self.service = UDPDatagramsService(self.rooms)
 
