@@ -120,6 +120,6 @@ def stream(context: Context, kinds: Counter[str]) -> Figures:
         "producers": kinds["message_producer"],
         "keepers": kinds["queue_keeper"],
         "peddlers": kinds["message_peddler"],
-        "supplier_queues": kinds["data_sender"],
+        "supplier_queues": kinds["supplier_queue"],
         "streams": sum(bool(item["size"]) for row in sending for item in row["items"]),
     }

@@ -19,8 +19,8 @@ class BackupPort(Protocol):
     def finish_packs(self) -> "Deferred[Any]":
         """Seal what is left; fires when all versions are in the log."""
 
-    def wait_until_safe(self) -> "Deferred[Any]":
-        """Fires when enough suppliers have acknowledged pieces and log."""
+    def is_safe(self) -> bool:
+        """Whether enough suppliers have acknowledged pieces and log."""
 
     def done_safely(self) -> None:
         """The version is safe."""
@@ -38,17 +38,18 @@ class Backup(Machine):
       SCAN        scanned       -         READ     read_more
       READ        read-success  has_more  =        read_more
       READ        read-success  -         RAID     finish_packs
-      RAID        logged        -         SENDING  wait_until_safe
-      SENDING     safe          -         DONE     report_done
+      RAID        logged        is_safe   DONE     report_done
+      RAID        logged        -         SENDING  -
+      SENDING     progress      is_safe   DONE     report_done
       *           fail          -         ABORTED  report_failure
       *           stop          -         ABORTED  report_failure
     """
     ignore = """
-      AT_STARTUP  scanned read-success logged safe
-      SCAN        start read-success logged safe
-      READ        start scanned logged safe
-      RAID        start scanned read-success safe
-      SENDING     start scanned read-success logged
+      AT_STARTUP  scanned read-success logged progress
+      SCAN        start read-success logged progress
+      READ        start scanned logged progress
+      RAID        start scanned read-success progress
+      SENDING     start scanned read-success logged progress
     """
     initial = "AT_STARTUP"
     final = ("DONE", "ABORTED")
@@ -63,6 +64,9 @@ class Backup(Machine):
     def has_more(self, payload: Any) -> bool:
         return bool(payload)
 
+    def is_safe(self, payload: Any) -> bool:
+        return self._port.is_safe()
+
     def scan_source(self, payload: Any) -> None:
         self.watch(self._port.scan_source(), "scanned", "fail")
 
@@ -71,9 +75,6 @@ class Backup(Machine):
 
     def finish_packs(self, payload: Any) -> None:
         self.watch(self._port.finish_packs(), "logged", "fail")
-
-    def wait_until_safe(self, payload: Any) -> None:
-        self.watch(self._port.wait_until_safe(), "safe", "fail")
 
     def report_done(self, payload: Any) -> None:
         self._port.done_safely()

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
@@ -28,20 +26,20 @@ from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.local_copies import Copies
-from bitdust.storage.pieces.locations import Sources
-from bitdust.storage.pieces.queues import Motion
-from bitdust.storage.pieces.safety import Holding
+from bitdust.storage.pieces.locations import PackSources
+from bitdust.storage.pieces.pack_store import PackStore
+from bitdust.storage.pieces.packs import Packs
+from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.pieces.spool import Spool
+from bitdust.storage.pieces.waiting import Acknowledgements, WaitingPieces
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
 from bitdust.storage.restore.jobs import Downloads
-from bitdust.storage.restore.restore import PackSource, Restore
+from bitdust.storage.restore.restore import RestoreParts
 from bitdust.storage.upload.jobs import Uploads
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.reader import ReadingThread
 from bitdust.storage.upload.space import used_bytes
-from bitdust.storage.upload.upload import Upload
-
-COMPANY = 0.01
+from bitdust.storage.upload.upload import UploadParts
 
 
 class Core:
@@ -72,10 +70,11 @@ class Core:
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.coding = ThreadQueue(world.run_in_thread)
         self.packer = Packer(world.entropy, self.block_size)
-        self.motion = Motion(
-            world, registry, self.catalog, self.spool, me, ports, self._keeps_local, self._most_at_once
-        )
-        self.holding = Holding(world, self.catalog, self.spool, self.coding, self.packer, self.motion, me, ports)
+        pieces = WaitingPieces(world, self.catalog, self.spool)
+        self.acknowledgements = Acknowledgements(world, self.catalog, self.spool, self._keeps_local)
+        self.queues = SupplierQueues(registry, me, ports, pieces, self.acknowledgements, self._most_at_once)
+        store = PackStore(world, self.catalog, self.spool, self.coding)
+        self.packs = Packs(registry, self.packer, store, self.queues, me, ports)
         self.bad_pieces = BadPieces(world, self.catalog, events, ports)
         self.fetcher = Fetcher(world, registry, ports, self.bad_pieces)
         self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
@@ -86,25 +85,33 @@ class Core:
         self.key_ring_replicas = KeyRingReplicas(world, registry, me, events, ports)
         self.listing = Listing(registry, self.catalog, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
-        self.sources = Sources(self.catalog, ports, self.motion, self.copies)
+        sources = PackSources(self.catalog, ports, pieces, self.copies)
         self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.log_replicas, self.spool, me, ports)
-        rebuilder = Rebuilder(self.catalog, self.spool, self.coding, self.fetcher, self.motion, self.sources, ports)
+        rebuilder = Rebuilder(store, self.fetcher, self.queues, sources, ports)
         self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner)
-        self.uploads = Uploads(self)
-        self.downloads = Downloads(self)
+        upload_parts = UploadParts(
+            world, registry, self.catalog, self.packer, self.packs, self.reading, self.log_writer
+        )  # fmt: skip
+        self.uploads = Uploads(upload_parts, self, events, self.names_of)
+        restore_parts = RestoreParts(
+            world, registry, self.catalog, self.fetcher, sources, self.coding, self.reserve, budget
+        )  # fmt: skip
+        self.downloads = Downloads(restore_parts, self, events, self)
         self._online: frozenset[bytes] = frozenset()
         self._join()
 
     def _join(self) -> None:
         """Who tells whom."""
-        self.motion.on_stall = self.holding.tell
-        self.holding.copies = self.copies.of_living
+        self.acknowledgements.came.connect(self.packs.piece_acknowledged)
+        self.queues.piece_lost.connect(self.packs.piece_lost)
+        self.queues.changed.connect(self.uploads.check)
+        self.packs.overdue.connect(self.uploads.close_open_packs)
         self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
-        self.log_replicas.acknowledged.connect(self.holding.tell)
+        self.log_replicas.acknowledged.connect(self.uploads.check)
         self.log_replicas.acknowledged.connect(self.cleaner.acked)
         self.compactor = Compactor(self.world, self.registry, self.log_writer, self.me, self.log_replicas)
         self.cleaner.is_quiet = lambda: self.uploads.is_quiet
-        self.uploads.on_quiet = self.monitor.deleted
+        self.uploads.quiet.connect(self.monitor.deleted)
 
     def block_size(self) -> int:
         """Bytes of a pack that is full."""
@@ -121,8 +128,7 @@ class Core:
         """Open the catalog and look what a crash has left."""
         await self.catalog.open()
         self.bad_pieces.open()
-        await self.holding.open()
-        self.motion.start()
+        await self.packs.open(self.copies)
         self.suppliers_changed()
 
     async def close(self) -> None:
@@ -133,13 +139,13 @@ class Core:
             self.key_ring_replicas,
             self.log_replicas,
             self.compactor,
-            self.motion,
+            self.queues,
             self.fetcher,
-            self.holding,
+            self.packs,
             self.coding,
         ):
             part.stop()
-        await self.motion.write_kept()
+        await self.acknowledgements.write()
         await self.reading.close()
         await self.catalog.close()
 
@@ -148,11 +154,11 @@ class Core:
         family = self.ports.family()
         members = [who for who in family.suppliers if who is not None] if family is not None else []
         self._online = frozenset(who for who in members if self.ports.is_online(who))
-        self.motion.restart()
+        self.queues.suppliers_changed()
         self.key_ring_replicas.suppliers_changed()
         self.log_replicas.suppliers_changed()
         self.monitor.suppliers_changed()
-        self.holding.tell()
+        self.uploads.check()
 
     # what uploads and downloads share
 
@@ -191,15 +197,11 @@ class Core:
         """Whether nothing is to be expected now of the supplier at a position."""
         family = self.ports.family()
         supplier = family.suppliers[position] if family is not None and position < family.n else None
-        return self.motion.is_absent(supplier)
+        return self.queues.is_absent(supplier)
 
     def is_logged(self, mark: int) -> bool:
         """Whether enough suppliers hold all that was written to my logs up to a mark of the writer."""
         return self.log_replicas.is_logged(mark)
-
-    def pack_source(self, pack: bytes) -> "Deferred[PackSource]":
-        """Where a pack's pieces are."""
-        return self.sources.of(pack)
 
     def names_of(self, item: Item) -> dict[str, Any]:
         """Fields that every answer about an item has."""
@@ -209,17 +211,3 @@ class Core:
         """The same about all items of a key."""
         key_id = f"{key}${self.me.document.global_id}"
         return {"remote_path": f"{key_id}:", "key_id": key_id, "path": "", "path_id": ""}
-
-    def wait_for_company(self) -> "Deferred[None]":
-        """Before an unfilled pack is closed: where other uploads run, a moment in which theirs may end up in it too."""
-        if self.uploads.running <= 1:
-            return succeed(None)
-        return deferLater(self.world.clock, COMPANY)
-
-    def upload_ended(self, upload: Upload) -> None:
-        """An upload is over."""
-        self.uploads.ended(upload)
-
-    def restore_ended(self, restore: Restore) -> None:
-        """A download is over."""
-        self.downloads.ended(restore)

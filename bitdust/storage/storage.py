@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
@@ -20,6 +19,7 @@ from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
 from bitdust.storage.catalog.rows import Owner, Part, Row
 from bitdust.storage.core import Core
+from bitdust.storage.jobs import Job
 from bitdust.storage.log.replica import sort_keys
 from bitdust.storage.pieces.local_copies import Copies
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
@@ -38,52 +38,6 @@ class HomeWorld(StorageWorld, Protocol):
 
     @property
     def home(self) -> Path: ...
-
-
-class Task:
-    """An upload or download that somebody started: who waits for its end may go, the work goes on."""
-
-    log = Logger()
-
-    def __init__(self, job: Any) -> None:
-        self._job = job
-        self._result: Any = None
-        self._ended = False
-        self._waiting: list[Deferred[Any]] = []
-        job.done.addBoth(self._end)
-
-    def describe(self) -> Row:
-        """Its row."""
-        row: Row = self._job.describe()
-        return row
-
-    @property
-    def automat(self) -> Row:
-        """Index and id of the machine that does it."""
-        machine = self._job.machine
-        return {"index": machine.index, "id": machine.id}
-
-    @property
-    def done(self) -> "Deferred[Any]":
-        """Fires with the result."""
-        waiting: Deferred[Any] = Deferred(self._forget)
-        if self._ended:
-            waiting.callback(self._result)
-        else:
-            self._waiting.append(waiting)
-        return waiting
-
-    def _forget(self, waiting: "Deferred[Any]") -> None:
-        if waiting in self._waiting:
-            self._waiting.remove(waiting)
-
-    def _end(self, result: Any) -> None:
-        self._result, self._ended = result, True
-        waiting, self._waiting = self._waiting, []
-        if isinstance(result, Failure):
-            self.log.info("{error}", error=result.value)
-        for one in waiting:
-            one.callback(result)
 
 
 class Storage:
@@ -390,7 +344,7 @@ class Storage:
 
     # uploads and downloads
 
-    async def upload(self, local_path: str, remote_path: str) -> Task:
+    async def upload(self, local_path: str, remote_path: str) -> Job:
         """Begin an upload of a local file or folder as a new version of an item."""
         try:
             item, version = self._item(remote_path)
@@ -402,12 +356,12 @@ class Storage:
             raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")
         return await self.begin_upload(item, os.fsencode(local_path))
 
-    async def begin_upload(self, item: Item, source: bytes) -> Task:
+    async def begin_upload(self, item: Item, source: bytes) -> Job:
         """Begin an upload to an item that was found already."""
         self.need_suppliers()
         if not os.path.lexists(source):
             raise BitDustError("no-such-file", f"{shown(source)!r} does not exist on the machine of this node")
-        return Task(await self.core.uploads.start(item, source))
+        return await self.core.uploads.start(item, source)
 
     def need_suppliers(self) -> None:
         """Raises `BitDustError` ``too-few-suppliers`` where nothing could be uploaded now."""
@@ -419,13 +373,13 @@ class Storage:
             text = f"{online} suppliers can be reached, at least {least} are needed; see: bitdust supplier list"
             raise BitDustError("too-few-suppliers", text)
 
-    async def download(self, remote_path: str, destination: str, policy: str) -> Task:
+    async def download(self, remote_path: str, destination: str, policy: str) -> Job:
         """Begin to bring an item, a version of it, or all of a key's catalog back into a local folder."""
         return await self.begin_download(self.find(remote_path), os.fsencode(destination), policy)
 
-    async def begin_download(self, target: Target, destination: bytes, policy: str) -> Task:
+    async def begin_download(self, target: Target, destination: bytes, policy: str) -> Job:
         """Begin a download of what was found already."""
-        return Task(await self.core.downloads.start(target, destination, policy))
+        return await self.core.downloads.start(target, destination, policy)
 
     def uploads(self) -> Jobs:
         """Running and pending uploads."""
@@ -478,8 +432,8 @@ class Storage:
             idurl, global_id = self._ports.names(supplier)
             outgoing = [
                 {"packet_id": _piece(flight.piece.pack, flight.piece.index), "bytes_sent": flight.sent,
-                 "total_size": flight.size, "state": flight.machine.state, "since": flight.started}
-                for flight in core.motion.outgoing(supplier)
+                 "total_size": flight.size, "state": flight.state, "since": flight.since}
+                for flight in core.queues.outgoing(supplier)
             ]  # fmt: skip
             incoming = [
                 {"packet_id": _piece(one.piece.pack, one.piece.index), "bytes_received": one.received,

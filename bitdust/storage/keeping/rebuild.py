@@ -1,4 +1,4 @@
-"""Missing pieces are made anew: k others are fetched, the pack is decoded and coded again.
+"""Missing pieces are made again: k others are fetched, the pack is decoded and coded again.
 
 No key is needed for it. Which pieces are missing: those that a supplier has lost, and those of a place that has changed
 hands. The latter are copied from whoever leaves the place while it is there, and it keeps them meanwhile.
@@ -11,18 +11,15 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from bitdust.batching import ThreadQueue
 from bitdust.outcome import outcome
-from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.pieces.bad_pieces import count_kept
 from bitdust.storage.pieces.fetch import Fetcher
-from bitdust.storage.pieces.locations import Sources
-from bitdust.storage.pieces.queues import Motion
-from bitdust.storage.pieces.spool import Spool
+from bitdust.storage.pieces.locations import PackSource, PackSources
+from bitdust.storage.pieces.pack_store import PackStore
+from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.ports import Ports
-from bitdust.storage.restore.restore import PackSource
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord
 
@@ -40,20 +37,13 @@ class Rebuilder:
     log = Logger()
 
     def __init__(
-        self,
-        catalog: Catalog,
-        spool: Spool,
-        coding: ThreadQueue,
-        fetcher: Fetcher,
-        motion: Motion,
-        sources: Sources,
-        ports: Ports,
+        self, store: PackStore, fetcher: Fetcher, queues: SupplierQueues, sources: PackSources, ports: Ports
     ) -> None:
-        self._catalog = catalog
-        self._spool = spool
-        self._coding = coding
+        self._store = store
+        self._catalog = store.catalog
+        self._spool = store.spool
         self._fetcher = fetcher
-        self._motion = motion
+        self._queues = queues
         self._sources = sources
         self._ports = ports
         self._coders = Coders()
@@ -68,11 +58,11 @@ class Rebuilder:
 
     async def _are_taken(self) -> bool:
         """Wait until few pieces wait on this disk; False when suppliers do not take them."""
-        clock = self._motion.world.clock
+        clock = self._queues.clock
         until = clock.seconds() + PATIENCE
-        query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state=? LIMIT ?)"
+        query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state<>1 AND state=? LIMIT ?)"
         while self._catalog.read.execute(query, (PieceState.WAITING, MOST_WAITING)).fetchone()[0] >= MOST_WAITING:
-            if clock.seconds() > until or not self._motion.has_work():
+            if clock.seconds() > until or not self._queues.is_working:
                 return False
             await deferLater(clock, LOOK_AGAIN)
         return True
@@ -83,7 +73,7 @@ class Rebuilder:
             return 0
         online = [who if who is not None and self._ports.is_online(who) else None for who in family.suppliers]
         mended = 0
-        for pack, missing in broken_packs(self._catalog.read, family.suppliers, online):
+        for pack, missing in await self._store.run_in_coding_thread(self._broken, family.suppliers, online):
             try:
                 await self._mend(pack, missing, family.departing)
                 mended += 1
@@ -93,6 +83,15 @@ class Rebuilder:
                     break
         self.rebuilt += mended
         return mended
+
+    def _broken(
+        self, suppliers: Sequence[bytes | None], online: Sequence[bytes | None]
+    ) -> list[tuple[bytes, list[int]]]:
+        database = self._catalog.another_reader()
+        try:
+            return broken_packs(database, suppliers, online)
+        finally:
+            database.close()
 
     async def _mend(self, pack: bytes, missing: list[int], departing: Sequence[bytes]) -> None:
         source: PackSource = await self._sources.of(pack)
@@ -104,13 +103,13 @@ class Rebuilder:
         if len(there) == len(missing):
             copied = (await outcome(self._fetcher.fetch(source.record, there, len(missing)))).value or {}
         if copied:
-            size = await self._coding.submit(self._copy, source.record, copied)
+            size = await self._store.run_in_coding_thread(self._copy, source.record, copied)
         else:
             pieces = await self._fetcher.fetch(source.record, places)
-            size = await self._coding.submit(self._make, source.record, pieces, missing)
+            size = await self._store.run_in_coding_thread(self._make, source.record, pieces, missing)
         await self._catalog.change(lambda database: self._note(database, source.record, missing, size))
         for index in missing:
-            self._motion.add(pack, index, size)
+            self._queues.add(pack, index, size)
 
     def _copy(self, record: PackRecord, pieces: dict[int, bytes]) -> int:
         for index, piece in pieces.items():
@@ -140,7 +139,10 @@ class Rebuilder:
 def broken_packs(
     database: sqlite3.Connection, suppliers: Sequence[bytes | None], online: Sequence[bytes | None]
 ) -> list[tuple[bytes, list[int]]]:
-    """Living packs with pieces that are missing at suppliers which can take them now, a bounded number."""
+    """Living packs with pieces that are missing at suppliers which can take them now, a bounded number.
+
+    Reads as many rows as there are packs; for a thread.
+    """
     found: dict[bytes, list[int]] = {}
     for position, supplier in enumerate(online):
         if supplier is None:

@@ -5,6 +5,7 @@ bounded, and many small uploads at once end up in the same pack instead of in on
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 
 from attrs import define, field, frozen
@@ -41,8 +42,8 @@ class Packer:
         self._open: dict[str, OpenPackage] = {}
         self._index_keys: dict[bytes, bytes] = {}
         self._placed: dict[bytes, tuple[bytes, int]] = {}
-        self.full: list[OpenPackage] = []
-        self.unsealed: set[bytes] = set()
+        self._started: deque[OpenPackage] = deque()
+        self._full: deque[OpenPackage] = deque()
 
     def name(self, key: StorageKey, chunk: Buffer) -> bytes:
         """The chunk's name in the index."""
@@ -69,29 +70,39 @@ class Packer:
     def _start(self, key: StorageKey) -> OpenPackage:
         self._close(key.alias)
         package = self._open[key.alias] = OpenPackage(key, self._entropy(16), PackBuilder(key.alias))
-        self.unsealed.add(package.pack)
+        self._started.append(package)
         return package
 
     def _close(self, alias: str) -> None:
         package = self._open.pop(alias, None)
         if package is not None:
-            self.full.append(package)
+            self._full.append(package)
 
     def close_all(self) -> None:
         """What is there is a pack, full or not."""
         for alias in list(self._open):
             self._close(alias)
 
+    def take_started(self) -> list[OpenPackage]:
+        """Packs that were begun since the last time; for the reactor, while the reading thread works."""
+        return _emptied(self._started)
+
     def take_full(self) -> list[OpenPackage]:
-        """Packs that are to be sealed."""
-        full, self.full = self.full, []
-        return full
+        """Packs that are to be sealed; after `take_started`."""
+        return _emptied(self._full)
 
     def recorded(self, package: OpenPackage) -> None:
         """The pack's chunks are in the catalog's index from now on, or, when it was given up, nowhere."""
         for chunk in package.builder.chunks:
             self._placed.pop(chunk.name, None)
-        self.unsealed.discard(package.pack)
+
+
+def _emptied(packages: deque[OpenPackage]) -> list[OpenPackage]:
+    """One by one: another thread may be adding to it."""
+    found = []
+    while packages:
+        found.append(packages.popleft())
+    return found
 
 
 def stored_place(database: sqlite3.Connection, name: bytes) -> tuple[bytes, int] | None:

@@ -37,11 +37,11 @@ class Copies:
         self._spool = spool
         self._wanted = wanted
 
-    def of_living(self) -> Pieces:
-        """Those that a start leaves where they are; none where they are not wanted any more."""
+    def of_living(self, database: sqlite3.Connection) -> Pieces:
+        """Those that a start leaves where they are; none where they are not wanted any more. For a thread."""
         if not self._wanted():
             return set()
-        rows = self._catalog.read.execute(
+        rows = database.execute(
             "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.state=? AND p.state<=?",
             (PieceState.KEPT, PackState.HELD),
         )

@@ -3,25 +3,36 @@
 import sqlite3
 from collections.abc import Sequence
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import CatalogError, PieceState
 from bitdust.storage.pieces.local_copies import Copies
-from bitdust.storage.pieces.queues import Motion
+from bitdust.storage.pieces.waiting import WaitingPieces
 from bitdust.storage.ports import Ports
-from bitdust.storage.restore.restore import PackSource
 from bitdust.wire.records import PackRecord, PieceRef
 
 
-class Sources:
+@frozen
+class PackSource:
+    """Where a pack's pieces are: suppliers by index, and pieces that are still on this disk."""
+
+    record: PackRecord
+    key: str
+    epoch: int
+    places: dict[int, bytes]
+    local: dict[int, bytes]
+
+
+class PackSources:
     """I look packs up."""
 
-    def __init__(self, catalog: Catalog, ports: Ports, motion: Motion, copies: Copies) -> None:
+    def __init__(self, catalog: Catalog, ports: Ports, pieces: WaitingPieces, copies: Copies) -> None:
         self._catalog = catalog
         self._ports = ports
-        self._motion = motion
+        self._waiting = pieces
         self._copies = copies
 
     def of(self, pack: bytes) -> "Deferred[PackSource]":
@@ -46,7 +57,7 @@ class Sources:
         found: dict[int, bytes] = {}
         for index, (state, _) in states.items():
             if state == PieceState.WAITING and len(found) < record.scheme.k:
-                loading = Deferred.fromCoroutine(self._motion.load(PieceRef(record.pack, index), check=True))
+                loading = Deferred.fromCoroutine(self._waiting.load(PieceRef(record.pack, index), check=True))
                 loaded = await outcome(loading)
                 if loaded.error is None:
                     found[index] = loaded.value[1]

@@ -8,11 +8,11 @@ growing file already are recognised by the names of their chunks and are not fet
 import os
 import sqlite3
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
@@ -21,18 +21,19 @@ from bitdust.batching import ThreadQueue
 from bitdust.budget import Budget
 from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.local_paths import source_of
 from bitdust.storage.catalog.paths import Target
+from bitdust.storage.jobs import Job, Row
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import unseal
 from bitdust.storage.pieces.fetch import Fetcher
+from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.ports import StorageWorld
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
 from bitdust.storage.restore.plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
 from bitdust.storage.restore.tree import Blocked, Tree, part_name, stays_inside
-from bitdust.storage.upload.mirror import source_of
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
-from bitdust.wire.records import PackRecord
 
 GIVE_UP_AFTER = 3
 IN_PLACE = "in-place"
@@ -40,7 +41,7 @@ IN_PLACE = "in-place"
 
 
 @frozen
-class RestoreJob:
+class RestoreOrder:
     """What was asked for: ``names`` are the fields that every answer about it has."""
 
     number: int
@@ -48,56 +49,55 @@ class RestoreJob:
     destination: bytes
     policy: str
     created: float
-    names: dict[str, Any]
+    names: Row
+
+
+class KeyOwner(Protocol):
+    """Whose packs they are."""
+
+    def ecc_map(self) -> str:
+        """How pieces are made now."""
+
+    def secret(self, alias: str, epoch: int, /) -> bytes:
+        """The storage secret under which a pack was sealed."""
 
 
 @frozen
-class PackSource:
-    """Where a pack's pieces are: suppliers by index, and pieces that still lie here."""
-
-    record: PackRecord
-    key: str
-    epoch: int
-    places: dict[int, bytes]
-    local: dict[int, bytes]
-
-
-class RestoreShop(Protocol):
-    """What downloads share; `bitdust.storage.core.Core` is it."""
+class RestoreParts:
+    """What downloads share."""
 
     world: StorageWorld
     registry: Registry
     catalog: Catalog
     fetcher: Fetcher
+    sources: PackSources
     coding: ThreadQueue
     reserve: Reserve
     budget: Budget
 
-    def ecc_map(self) -> str: ...
 
-    def pack_source(self, pack: bytes) -> "Deferred[PackSource]": ...
+class Restore(Job):
+    """One download: the port of a `restore_worker` machine; ``ended`` is called at its end."""
 
-    def secret(self, alias: str, epoch: int) -> bytes: ...
+    what = "downloading"
 
-    def restore_ended(self, restore: "Restore") -> None: ...
-
-
-class Restore:
-    """One job. ``done`` fires with what the API answers, or fails with a `BitDustError`."""
-
-    log = Logger()
-
-    def __init__(self, shop: RestoreShop, job: RestoreJob) -> None:
-        self._shop = shop
-        self.job = job
-        self._tree = Tree(job.destination)
-        self._writer = FilesWriter(self._tree, job.policy, shop.reserve)
+    def __init__(
+        self, parts: RestoreParts, owner: KeyOwner, order: RestoreOrder, ended: "Callable[[Restore], None]"
+    ) -> None:
+        super().__init__(order.number, order.created, order.names)
+        self._parts = parts
+        self._owner = owner
+        self._ended = ended
+        self.target = order.target
+        self.destination = order.destination
+        self._policy = order.policy
+        self._tree = Tree(order.destination)
+        self._writer = FilesWriter(self._tree, order.policy, parts.reserve)
         self._coders = Coders()
         self.plan = RestorePlan()
         self.processed = 0
         self.blocks = 0
-        self.done: Deferred[dict[str, Any]] = Deferred()
-        self._suspended = False
+        self.reason: BaseException | None = None
         self._bad: set[FileWork] = set()
         self._lost: list[str] = []
         self._failures = 0
@@ -105,56 +105,39 @@ class Restore:
         self._needs: dict[bytes, list[tuple[FileWork, Run]]] = {}
         self._running: dict[bytes, tuple[Deferred[Any], int]] = {}
         self._fetched: Deferred[None] = Deferred()
-        self.machine = RestoreWorker(shop.registry, f"{job.names['path_id']}/{job.number}", self)
+        self.machine = RestoreWorker(parts.registry, f"{order.names['path_id']}/{order.number}", self)
 
     def start(self) -> None:
-        """Begin."""
         self.machine.send("start")
 
-    def stop(self, reason: BaseException | None = None) -> None:
-        """Give it up."""
-        self.machine.send("stop", reason or BitDustError("stopped", f"downloading {self._shown} was stopped"))
+    def abort(self, reason: BitDustError) -> None:
+        self.machine.send("stop", reason)
 
-    def suspend(self) -> None:
-        """The node stops: what has grown stays, the next start goes on."""
-        self._suspended = True
-        self.stop(BitDustError("stopping", "the storage stops; the download goes on when it is back"))
-
-    @property
-    def suspended(self) -> bool:
-        """Whether it goes on at the next start."""
-        return self._suspended
-
-    def describe(self) -> dict[str, Any]:
-        """What the API tells of the job."""
-        return {**self.job.names, "downloaded": False, "backup_id": self._backup_id}
+    def describe(self) -> Row:
+        return {**self.names, "downloaded": False, "backup_id": self._backup_id}
 
     @property
     def _backup_id(self) -> str:
-        version = self.job.target.version or self.plan.version
-        return f"{self.job.names['path_id']}/{version}" if version else str(self.job.names["path_id"])
-
-    @property
-    def _shown(self) -> str:
-        return str(self.job.names["remote_path"])
+        version = self.target.version or self.plan.version
+        return f"{self.names['path_id']}/{version}" if version else str(self.names["path_id"])
 
     # plan
 
     def make_plan(self) -> "Deferred[Any]":
-        return self._shop.world.run_in_thread(self._plan).addCallback(self._planned)
+        return self._parts.world.run_in_thread(self._plan).addCallback(self._planned)
 
     def _plan(self) -> tuple[RestorePlan, list[Problem]]:
-        database = self._shop.catalog.another_reader()
+        database = self._parts.catalog.another_reader()
         try:
-            plan = Planner(database).make(self.job.target, self._name_there(database))
+            plan = Planner(database).make(self.target, self._name_there(database))
             self._tree.prepare()
-            return plan, self._writer.survey(plan.files, database, self._shop.secret)
+            return plan, self._writer.survey(plan.files, database, self._owner.secret)
         finally:
             database.close()
 
     def _name_there(self, database: sqlite3.Connection) -> bytes | None:
-        item = self.job.target.item
-        source = source_of(database, item.path) if item is not None and self.job.policy == IN_PLACE else None
+        item = self.target.item
+        source = source_of(database, item.path) if item is not None and self._policy == IN_PLACE else None
         return os.path.basename(source) or None if source is not None else None
 
     def _planned(self, found: tuple[RestorePlan, list[Problem]]) -> None:
@@ -178,7 +161,7 @@ class Restore:
         fetched: Deferred[None] = Deferred(lambda _: self._cancel())
         self._fetched = fetched
         whole = [file for file in self.plan.files if not file.left and file not in self._bad]
-        finishing = self._shop.coding.submit(self._writer.finish, whole).addCallback(self._note)
+        finishing = self._parts.coding.submit(self._writer.finish, whole).addCallback(self._note)
         finishing.addCallback(lambda _: self._pump())
         finishing.addErrback(self._end_fetching)
         return fetched
@@ -191,7 +174,9 @@ class Restore:
     def _pump(self) -> None:
         """Keep as many packs on their way as memory allows."""
         while (
-            self._packs and not self._fetched.called and (not self._running or self._load < self._shop.budget.restoring)
+            self._packs
+            and not self._fetched.called
+            and (not self._running or self._load < self._parts.budget.restoring)
         ):
             pack = self._packs.popleft()
             running = Deferred.fromCoroutine(self._pack(pack))
@@ -206,28 +191,28 @@ class Restore:
         return sum(size for _, size in self._running.values())
 
     def _size(self, pack: bytes) -> int:
-        row = self._shop.catalog.read.execute("SELECT size FROM packs WHERE pack=?", (pack,)).fetchone()
+        row = self._parts.catalog.read.execute("SELECT size FROM packs WHERE pack=?", (pack,)).fetchone()
         return int(row[0]) if row is not None else 0
 
     async def _pack(self, pack: bytes) -> None:
         works = [(file, run) for file, run in self._needs.pop(pack) if file not in self._bad]
         if not works:
             return
-        source = await self._shop.pack_source(pack)
+        source = await self._parts.sources.of(pack)
         pieces = dict(source.local)
         if len(pieces) < source.record.scheme.k:
-            pieces = await self._shop.fetcher.fetch(source.record, source.places)
-        written = await self._shop.coding.submit(self._open_and_write, source, pieces, works)
+            pieces = await self._parts.fetcher.fetch(source.record, source.places)
+        written = await self._parts.coding.submit(self._open_and_write, source, pieces, works)
         self.blocks += 1
         whole = self._count(written)
         if whole:
-            self._note(await self._shop.coding.submit(self._writer.finish, whole))
+            self._note(await self._parts.coding.submit(self._writer.finish, whole))
 
     def _open_and_write(
         self, source: PackSource, pieces: dict[int, bytes], works: list[tuple[FileWork, Run]]
     ) -> list[Written]:
         record = source.record
-        secret = self._shop.secret(source.key, source.epoch)
+        secret = self._owner.secret(source.key, source.epoch)
         return self._writer.write(unseal(pieces, record, secret, self._coders.of(record.scheme)), works)
 
     def _count(self, written: list[Written]) -> list[FileWork]:
@@ -272,7 +257,7 @@ class Restore:
     # links and folders
 
     def finish_folders(self) -> "Deferred[Any]":
-        return self._shop.world.run_in_thread(self._finish_folders)
+        return self._parts.world.run_in_thread(self._finish_folders)
 
     def _finish_folders(self) -> None:
         for link in self.plan.links:
@@ -281,7 +266,7 @@ class Restore:
             except Blocked as blocked:
                 self.plan.problems.append({"path": link.place.text, "reason": str(blocked)})
         for folder in sorted(self.plan.folders, key=lambda one: -len(one.parts)):
-            version = folder.version if self.job.policy != "keep" else None
+            version = folder.version if self._policy != "keep" else None
             try:
                 self._tree.finish_folder(
                     folder.parts, version.mode if version else None, version.mtime if version else 0
@@ -293,7 +278,7 @@ class Restore:
     def _make_link(self, link: LinkWork) -> None:
         target = link.version.target or b""
         kind = self._tree.kind(link.place)
-        if kind is not None and self.job.policy == "keep":
+        if kind is not None and self._policy == "keep":
             raise Blocked("it exists and was kept")
         if not stays_inside(target, link.depth):
             raise Blocked(f"a link to {shown(target)!r}, which leads out of its folder")
@@ -303,59 +288,61 @@ class Restore:
     # the end
 
     def done_safely(self) -> None:
-        alone = self.job.target.item is not None and self.job.target.item.kind != "folder"
-        if self._lost or (alone and self.plan.problems and self.job.policy != "keep"):
+        alone = self.target.item is not None and self.target.item.kind != "folder"
+        if self._lost or (alone and self.plan.problems and self._policy != "keep"):
             reason = self._lost[0] if self._lost else self.plan.problems[0]["reason"]
             self._fail(BitDustError("incomplete", reason))
             return
-        self._shop.restore_ended(self)
-        self.done.callback(self.finished())
+        self._finish(self.finished())
 
-    def finished(self) -> dict[str, Any]:
+    def finished(self) -> Row:
         """What the API answers when everything is back."""
         counts = {"files": len(self.plan.files) - len(self._bad), "total_size": self.plan.total}
         return {**self.describe(), "downloaded": True, **counts, "problems": self.plan.problems}
 
+    def _finish(self, result: Row | BitDustError) -> None:
+        self.reason = result if isinstance(result, BitDustError) else None
+        self._ended(self)
+        self.end(result)
+
     def failed(self, reason: Any) -> None:
         error = getattr(reason, "value", reason)
         if not isinstance(error, BitDustError):
-            self.log.error("downloading {path} failed: {reason!r}", path=self._shown, reason=error)
+            self.log.error("downloading {path} failed: {reason!r}", path=self.shown, reason=error)
         self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         """The phrases are those that existing clients look for."""
         code = getattr(error, "code", "failed")
         if code == "disk-full":
-            self._shop.world.run_in_thread(self._writer.remove_parts, self._growing())
-        self._shop.restore_ended(self)
+            self._parts.world.run_in_thread(self._writer.remove_parts, self._growing())
         lost = len(self._bad)
         more = f" ({lost} of {len(self.plan.files)} files did not come back)" if lost else ""
-        text = f"downloading {self._shown} failed: {error}{more}"
-        self.done.errback(BitDustError(code, text, problems=self.plan.problems[:100]))
+        text = f"downloading {self.shown} failed: {error}{more}"
+        self._finish(BitDustError(code, text, problems=self.plan.problems[:100]))
 
     def _growing(self) -> list[FileWork]:
         return [file for file in self.plan.files if file.left]
 
     def aborted(self, reason: Any) -> None:
-        if not self._suspended:
-            self._shop.world.run_in_thread(self._writer.remove_parts, self._growing())
-        self._shop.restore_ended(self)
+        if not self.is_suspended:
+            self._parts.world.run_in_thread(self._writer.remove_parts, self._growing())
         error = getattr(reason, "value", reason)
-        self.done.errback(error if isinstance(error, BitDustError) else BitDustError("stopped", str(error)))
+        self._finish(error if isinstance(error, BitDustError) else BitDustError("stopped", str(error)))
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> Row:
         """As `files_downloads` shows a running job."""
         share = self.processed / self.plan.total if self.plan.total else 0.0
         return {
             **self.describe(),
-            "version": self.job.target.version or self.plan.version,
-            "local_path": shown(self.job.destination),
+            "version": self.target.version or self.plan.version,
+            "local_path": shown(self.destination),
             "state": self.machine.state,
             "block_number": self.blocks,
-            "eccmap": self._shop.ecc_map(),
+            "eccmap": self._owner.ecc_map(),
             "bytes_processed": self.processed,
             "total_size": self.plan.total,
-            "created": self.job.created,
+            "created": self.created,
             "aborted": False,
             "done": False,
             "progress": f"{100.0 * share:.0f}%",

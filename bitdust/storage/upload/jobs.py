@@ -2,83 +2,87 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import deferLater
 
+from bitdust.signal import Signal
 from bitdust.storage.catalog.database import CatalogError
+from bitdust.storage.catalog.local_paths import remember
 from bitdust.storage.catalog.paths import Item, by_id, fresh_version
+from bitdust.storage.jobs import Jobs, Row
 from bitdust.storage.ports import Events
-from bitdust.storage.upload.mirror import remember
-from bitdust.storage.upload.upload import Job, Upload, Workshop
+from bitdust.storage.upload.upload import Customer, Upload, UploadOrder, UploadParts
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
 MOST_RUNNING = 16
+COMPANY = 0.01
 
 
-class UploadsShop(Workshop, Protocol):
-    """What the manager needs besides."""
+class Uploads(Jobs[Upload]):
+    """I start them, a bounded number at a time; ``quiet`` is emitted when the last one has ended."""
 
-    events: Events
+    table = "uploads"
 
-    def names_of(self, item: Item) -> dict[str, Any]: ...
-
-
-class Uploads:
-    """I keep a row for each job until it ends; ``on_quiet`` is told when the last one has ended."""
-
-    log = Logger()
-
-    def __init__(self, shop: UploadsShop) -> None:
-        self._shop = shop
-        self._running: dict[int, Upload] = {}
-        self._waiting: deque[Upload] = deque()
+    def __init__(self, parts: UploadParts, customer: Customer, events: Events, names_of: Callable[[Item], Row]) -> None:
+        super().__init__(parts.catalog)
+        self._parts = parts
+        self._customer = customer
+        self._events = events
+        self._names_of = names_of
+        self._pending: deque[Upload] = deque()
         self._preparing = 0
-        self._closed = False
-        self.on_quiet: Callable[[], None] = lambda: None
+        self._is_closed = False
+        self.quiet: Signal[[]] = Signal()
 
     def resume(self) -> None:
         """Take up what was interrupted. May follow a `suspend`."""
-        self._closed = False
-        rows = self._shop.catalog.read.execute("SELECT id, path, source, version, created FROM uploads").fetchall()
+        self._is_closed = False
+        database = self._parts.catalog.read
+        rows = database.execute("SELECT id, path, source, version, created FROM uploads").fetchall()
         for number, path, source, version, created in rows:
-            item = by_id(self._shop.catalog.read, path)
+            item = by_id(database, path)
             if item is None:
                 self._forget(number)
                 continue
-            upload = self._enqueue(Job(number, item, bytes(source), version, created, self._shop.names_of(item)))
-            upload.done.addErrback(self._resumed_in_vain, upload)
+            self._enqueue(UploadOrder(number, item, bytes(source), version, created, self._names_of(item)))
         self._next()
-
-    def _resumed_in_vain(self, failure: Any, upload: Upload) -> None:
-        self.log.warn("{path}: {error}", path=upload.names["remote_path"], error=failure.value)
 
     def suspend(self) -> None:
         """The node stops."""
-        self._closed = True
-        waiting, self._waiting = self._waiting, deque()
-        for upload in [*self._running.values(), *waiting]:
-            upload.done.addErrback(lambda failure: None)
+        self._is_closed = True
+        pending, self._pending = self._pending, deque()
+        super().suspend()
+        for upload in pending:
             upload.suspend()
 
-    @property
-    def running(self) -> int:
-        """How many jobs are at work."""
-        return len(self._running)
+    def check(self) -> None:
+        """What is to be expected of suppliers has changed, or they hold more of the log."""
+        for upload in self.running:
+            upload.check()
 
     @property
     def is_quiet(self) -> bool:
         """Whether no upload could be building on a pack."""
-        return not (self._running or self._waiting or self._preparing)
+        return not (self._running or self._pending or self._preparing)
+
+    def wait_for_company(self) -> "Deferred[None]":
+        """Before an unfilled pack is closed: where other uploads run, a moment in which theirs may end up in it too."""
+        if len(self._running) <= 1:
+            return succeed(None)
+        return deferLater(self._parts.world.clock, COMPANY)
+
+    def close_open_packs(self) -> None:
+        """Packs that wait for more for long are sealed as they are."""
+        closing = self._parts.reading.run(lambda database: self._parts.packer.close_all())
+        closing.addCallbacks(lambda _: self._parts.packs.collect(), lambda failure: None)
 
     async def start(self, item: Item, source: bytes) -> Upload:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
         self._refuse_second(item)
-        shop = self._shop
-        created, device = shop.world.wall(), shop.device_number()
+        created, device = self._parts.world.wall(), self._customer.device_number()
 
         def insert(database: sqlite3.Connection) -> tuple[int, str]:
             if by_id(database, item.path) is None:
@@ -93,87 +97,79 @@ class Uploads:
 
         self._preparing += 1
         try:
-            number, version = await shop.catalog.change(insert)
+            number, version = await self._parts.catalog.change(insert)
         finally:
             self._preparing -= 1
-        upload = self._enqueue(Job(number, item, source, version, created, shop.names_of(item)))
+        upload = self._enqueue(UploadOrder(number, item, source, version, created, self._names_of(item)))
         self._next()
         return upload
 
-    def _refuse_second(self, item: Item) -> None:
-        for upload in [*self._running.values(), *self._waiting]:
-            if upload.item.path == item.path:
-                raise BitDustError("already-scheduled", f"uploading {upload.names['remote_path']} is already scheduled")
+    def _every(self) -> list[Upload]:
+        return [*self.running, *self._pending]
 
-    def _enqueue(self, job: Job) -> Upload:
-        upload = Upload(self._shop, job)
-        self._waiting.append(upload)
-        self._shop.events.send("backup-task-created", {"path_id": job.item.path, "version": job.version})
+    def _refuse_second(self, item: Item) -> None:
+        for upload in self._every():
+            if upload.item.path == item.path:
+                raise BitDustError("already-scheduled", f"uploading {upload.shown} is already scheduled")
+
+    def _enqueue(self, order: UploadOrder) -> Upload:
+        upload = Upload(self._parts, self._customer, self, order)
+        self._pending.append(upload)
+        self._events.send("backup-task-created", {"path_id": order.item.path, "version": order.version})
         return upload
 
     def _next(self) -> None:
-        while self._waiting and len(self._running) < MOST_RUNNING and not self._closed:
-            upload = self._waiting.popleft()
-            self._running[upload.job.number] = upload
+        while self._pending and len(self._running) < MOST_RUNNING and not self._is_closed:
+            upload = self._pending.popleft()
+            self._running[upload.number] = upload
             backup_id = f"{upload.item.path}/{upload.version}"
             data = {"backup_id": backup_id, "source_path": shown(upload.source)}
-            self._shop.events.send("backup-started", data)
+            self._events.send("backup-started", data)
             upload.start()
 
     def ended(self, upload: Upload) -> None:
-        """A job is over, well or not."""
-        self._running.pop(upload.job.number, None)
-        if upload in self._waiting:
-            self._waiting.remove(upload)
-        if not upload.suspended:
-            self._forget(upload.job.number)
-            self._tell(upload)
+        if upload in self._pending:
+            self._pending.remove(upload)
+        super().ended(upload)
+        if not upload.is_suspended:
+            self._report(upload)
         self._next()
-        if self.is_quiet and not self._closed:
-            self.on_quiet()
+        if self.is_quiet and not self._is_closed:
+            self.quiet.emit()
 
-    def _tell(self, upload: Upload) -> None:
+    def _report(self, upload: Upload) -> None:
         backup_id = f"{upload.item.path}/{upload.version}"
-        data: dict[str, Any] = {"backup_id": backup_id, "source_path": shown(upload.source)}
-        task = {**upload.names, "number": upload.job.number, "created": upload.job.created, **data}
+        data: Row = {"backup_id": backup_id, "source_path": shown(upload.source)}
+        task = {**upload.names, "number": upload.number, "created": upload.created, **data}
         if upload.reason is None:
-            self._shop.events.send("backup-done", data)
-            self._shop.events.send("backup-task-finished", {**task, "local_path": data["source_path"], "message": ""})
+            self._events.send("backup-done", data)
+            self._events.send("backup-task-finished", {**task, "local_path": data["source_path"], "message": ""})
         else:
-            self._shop.events.send("backup-aborted", {**data, "reason": str(upload.reason)})
+            self._events.send("backup-aborted", {**data, "reason": str(upload.reason)})
             failed = {"path_id": upload.item.path, "message": str(upload.reason)}
-            self._shop.events.send("backup-task-failed", failed)
+            self._events.send("backup-task-failed", failed)
 
-    def _forget(self, number: int) -> None:
-        forgetting: Deferred[Any] = self._shop.catalog.change(
-            lambda database: database.execute("DELETE FROM uploads WHERE id=?", (number,))
-        )
-        forgetting.addErrback(lambda failure: self.log.failure("a job could not be forgotten", failure))
-
-    def stop(self, path: str) -> list[dict[str, Any]]:
+    def stop(self, path: str) -> list[Row]:
         """Give up jobs of an item and of everything below it; what was stopped."""
-        every = [*self._running.values(), *self._waiting]
-        return self._stop([one for one in every if one.item.path == path or one.item.path.startswith(f"{path}/")])
+        return self._given_up(
+            one for one in self._every() if one.item.path == path or one.item.path.startswith(f"{path}/")
+        )
 
-    def stop_waiting(self, path: str) -> list[dict[str, Any]]:
+    def stop_waiting(self, path: str) -> list[Row]:
         """Give up a job of an item that has not begun; what was stopped."""
-        return self._stop([one for one in self._waiting if one.item.path == path])
+        return self._given_up(one for one in self._pending if one.item.path == path)
 
-    def stop_running(self, path: str, version: str | None) -> list[dict[str, Any]]:
+    def stop_running(self, path: str, version: str | None) -> list[Row]:
         """Give up the running job of an item, with a version only the one that makes it; what was stopped."""
-        mine = [one for one in self._running.values() if one.item.path == path]
-        return self._stop([one for one in mine if version in (None, one.version)])
+        mine = (one for one in self.running if one.item.path == path)
+        return self._given_up(one for one in mine if version in (None, one.version))
 
-    def _stop(self, chosen: list[Upload]) -> list[dict[str, Any]]:
-        for upload in chosen:
-            upload.done.addErrback(lambda failure: None)
-            upload.stop()
-        return [upload.describe() for upload in chosen]
+    def _given_up(self, chosen: Iterable[Upload]) -> list[Row]:
+        return [upload.describe() for upload in self._stop(chosen)]
 
-    def rows(self) -> dict[str, list[dict[str, Any]]]:
+    def rows(self) -> dict[str, list[Row]]:
         """Running and pending jobs."""
         pending = [
-            {**upload.describe(), "task_id": upload.job.number, "created": upload.job.created}
-            for upload in self._waiting
+            {**upload.describe(), "task_id": upload.number, "created": upload.created} for upload in self._pending
         ]
-        return {"running": [upload.row() for upload in self._running.values()], "pending": pending}
+        return {"running": [upload.row() for upload in self.running], "pending": pending}

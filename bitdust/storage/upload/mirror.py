@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.formats.operations import Op
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.local_paths import remember, source_of
 from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import MASTER, Item, by_id, by_path, named
 from bitdust.storage.log.writer import LogWriter
@@ -146,32 +147,6 @@ def _mirrored_place(source: Path) -> str:
     if not place:
         raise BitDustError("bad-path", "the whole machine cannot be mirrored; name a file or a folder in it")
     return place
-
-
-def remember(database: sqlite3.Connection, path: str, source: bytes) -> None:
-    """Inside a transaction: where an item lies."""
-    database.execute("INSERT OR REPLACE INTO local_paths VALUES(?, ?)", (path, source))
-
-
-def own_source(database: sqlite3.Connection, path: str) -> bytes | None:
-    """What an item's own row says."""
-    known = database.execute("SELECT source FROM local_paths WHERE path=?", (path,)).fetchone()
-    return bytes(known[0]) if known is not None else None
-
-
-def source_of(database: sqlite3.Connection, path: str) -> bytes | None:
-    """Where an item lies, by its own row or by that of the nearest folder above it that has one."""
-    names: list[bytes] = []
-    while path:
-        known = own_source(database, path)
-        if known is not None:
-            return os.path.join(known, *reversed(names))
-        row = database.execute("SELECT parent, name FROM items WHERE path=?", (path,)).fetchone()
-        if row is None:
-            return None
-        path, name = row
-        names.append(bytes(name))
-    return None
 
 
 def _items_at(database: sqlite3.Connection, source: bytes) -> list[Item]:

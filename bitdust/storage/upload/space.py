@@ -1,13 +1,13 @@
 """Room for my own data: what is stored, what may be, and what an upload would add."""
 
 import sqlite3
-from typing import Any
+from typing import Protocol
 
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.packs.chunks import chunks_of
 from bitdust.storage.packs.packer import Packer, StorageKey, stored_place
-from bitdust.storage.upload.reader import READ_WINDOW, Whole
+from bitdust.storage.upload.reader import READ_WINDOW, ReadingThread, Whole
 from bitdust.storage.upload.scan import Found
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Scheme
@@ -27,17 +27,37 @@ def piece_bytes(catalog: Catalog) -> int:
     return sum(Scheme.for_family(n).piece_size(size) * count for size, n, count in rows)
 
 
-async def check_space(shop: Any, alias: str, rough: int, found: Found) -> None:
+class SpaceOwner(Protocol):
+    """Who has so much room."""
+
+    def space_left(self) -> int | None:
+        """Bytes that may still be stored; None while that is not known."""
+
+    def storage_key(self, alias: str, /) -> StorageKey:
+        """The newest storage secret of a key."""
+
+
+class Readers(Protocol):
+    """What reads files, and knows what is stored."""
+
+    @property
+    def packer(self) -> Packer: ...
+
+    @property
+    def reading(self) -> ReadingThread: ...
+
+
+async def check_space(parts: Readers, owner: SpaceOwner, alias: str, rough: int, found: Found) -> None:
     """Refuse what cannot fit, with the numbers. Raises `BitDustError` ``no-space``.
 
     Only where the size of the files is more than there is room for, the files are read once to see how much of them is
     stored already.
     """
-    left = shop.space_left()
+    left = owner.space_left()
     if left is None or rough <= left:
         return
-    key = shop.storage_key(alias)
-    needed: int = await shop.reading.run(lambda database: new_bytes(shop.packer, key, found, database))
+    key = owner.storage_key(alias)
+    needed: int = await parts.reading.run(lambda database: new_bytes(parts.packer, key, found, database))
     if needed > left:
         text = (
             f"the upload needs {in_words(needed)} more, but only {in_words(max(0, left))} are left;"

@@ -3,19 +3,16 @@
 from bitdust.automats.backup import Backup, BackupPort
 from tests.unit.automats.kit import RowTests
 
-STEPS = (
-    ("SCAN", "scan_source", None),
-    ("READ", "read_more", False),
-    ("RAID", "finish_packs", None),
-    ("SENDING", "wait_until_safe", None),
-)
+STEPS = (("SCAN", "scan_source", None), ("READ", "read_more", False), ("RAID", "finish_packs", None))
+DONE = ("done_safely",)
 
 
 class BackupTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(BackupPort)
+        self.port = self.record(BackupPort, is_safe=False)
         self.machine = Backup(self.registry, "1", self.port)
+        self.addCleanup(self.machine.send, "stop")
 
     def go_to(self, state: str) -> str:
         """Let every step before this state succeed; what is waited for there."""
@@ -25,12 +22,22 @@ class BackupTests(RowTests):
             if reached == state:
                 return asked
             self.port.succeed(asked, result)
-        raise AssertionError(state)
+        self.asked("SENDING")
+        return ""
 
     def test_safe(self) -> None:
-        """A version that enough suppliers have acknowledged is reported safe."""
-        self.port.succeed(self.go_to("SENDING"))
-        self.asked("DONE", ("done_safely",))
+        """A version ends the upload when enough suppliers have acknowledged it, not before."""
+        self.go_to("SENDING")
+        self.drive("progress", None, "SENDING")
+        self.port.answers["is_safe"] = True
+        self.ends("progress", "DONE", DONE)
+
+    def test_safe_at_once(self) -> None:
+        """A version that is safe when its last entry is written waits for nobody."""
+        self.go_to("RAID")
+        self.port.answers["is_safe"] = True
+        self.port.succeed("finish_packs")
+        self.asked("DONE", DONE)
 
     def test_reads_until_the_end(self) -> None:
         """It reads one window after the other until there is no more."""
@@ -52,8 +59,13 @@ class BackupTests(RowTests):
             self.asked("ABORTED", ("aborted", call[1]))
             self.machine = Backup(self.registry, "1", self.port)
 
+    def test_a_lost_pack(self) -> None:
+        """A pack that is lost before enough suppliers have it aborts the upload."""
+        self.go_to("SENDING")
+        self.drive("fail", "lost", "ABORTED", ("aborted", "lost"))
+
     def test_stopped(self) -> None:
         """Whoever stops it gives the reason, and the step under way is cancelled."""
-        asked = self.go_to("SENDING")
+        asked = self.go_to("RAID")
         self.drive("stop", "enough", "ABORTED", ("aborted", "enough"))
         self.assertEqual(self.port.cancelled, {asked: 1})

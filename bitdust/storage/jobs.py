@@ -1,0 +1,135 @@
+"""Jobs: uploads and downloads that somebody started, each a row of the catalog until it ends."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.automats.kernel import Machine
+from bitdust.wire.errors import BitDustError
+
+Row = dict[str, Any]
+
+
+class Job:
+    """One job and its machine. Whoever waits for its end may go; the work goes on."""
+
+    log = Logger()
+    what = "the job"
+    """As it is called when it is stopped."""
+    machine: Machine
+
+    def __init__(self, number: int, created: float, names: Row) -> None:
+        self.number = number
+        self.created = created
+        self.names = names
+        self.is_suspended = False
+        self._result: Any = None
+        self._has_ended = False
+        self._waiting: list[Deferred[Any]] = []
+
+    @property
+    def done(self) -> "Deferred[Any]":
+        """Fires with what the API answers, or fails with a `BitDustError`."""
+        waiting: Deferred[Any] = Deferred(self._forget)
+        if self._has_ended:
+            waiting.callback(self._result)
+        else:
+            self._waiting.append(waiting)
+        return waiting
+
+    def _forget(self, waiting: "Deferred[Any]") -> None:
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+
+    def end(self, result: Any) -> None:
+        """It is over, with a result or with the error that is the reason."""
+        self._result = Failure(result) if isinstance(result, BaseException) else result
+        self._has_ended = True
+        if isinstance(result, BaseException):
+            self.log.info("{path}: {error}", path=self.shown, error=result)
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(self._result)
+
+    @property
+    def shown(self) -> str:
+        """The remote path."""
+        return str(self.names["remote_path"])
+
+    @property
+    def automat(self) -> Row:
+        """Index and id of the machine that does it."""
+        return {"index": self.machine.index, "id": self.machine.id}
+
+    def start(self) -> None:
+        """Begin."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Give it up."""
+        self.abort(BitDustError("stopped", f"{self.what} {self.shown} was stopped"))
+
+    def suspend(self) -> None:
+        """The node stops: nothing is taken back, the next start goes on."""
+        self.is_suspended = True
+        text = f"the storage stops; {self.what} {self.shown} goes on when it is back"
+        self.abort(BitDustError("stopping", text))
+
+    def abort(self, reason: BitDustError) -> None:
+        """Give it up for a reason."""
+        raise NotImplementedError
+
+    def describe(self) -> Row:
+        """What the API tells of the job."""
+        raise NotImplementedError
+
+
+J = TypeVar("J", bound=Job)
+
+
+class ChangesCatalog(Protocol):
+    """The part of the catalog that keeps rows of jobs."""
+
+    def change(self, call: Callable[[sqlite3.Connection], Any], /) -> "Deferred[Any]": ...
+
+
+class Jobs(Generic[J]):
+    """Jobs of one kind that run; ``table`` has a row for each until it ends."""
+
+    log = Logger()
+    table = ""
+
+    def __init__(self, catalog: ChangesCatalog) -> None:
+        self._catalog = catalog
+        self._running: dict[int, J] = {}
+
+    @property
+    def running(self) -> list[J]:
+        """Those that are at work."""
+        return list(self._running.values())
+
+    def suspend(self) -> None:
+        """The node stops."""
+        for job in self.running:
+            job.suspend()
+
+    def ended(self, job: J) -> None:
+        """A job is over, well or not; what is suspended goes on at the next start."""
+        self._running.pop(job.number, None)
+        if not job.is_suspended:
+            self._forget(job.number)
+
+    def _forget(self, number: int) -> None:
+        query = f"DELETE FROM {self.table} WHERE id=?"
+        forgetting = self._catalog.change(lambda database: database.execute(query, (number,)))
+        forgetting.addErrback(lambda failure: self.log.failure("a job could not be forgotten", failure))
+
+    def _stop(self, chosen: Iterable[J]) -> list[J]:
+        stopped = list(chosen)
+        for job in stopped:
+            job.stop()
+        return stopped

@@ -1,0 +1,110 @@
+"""What is written of a pack on this disk: its pieces, its row, and how safe they are."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.batching import ThreadQueue
+from bitdust.storage.catalog.apply import give_up_pack, insert_pack
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.packs.erasure import Coders
+from bitdust.storage.packs.pack import SealedPack, seal
+from bitdust.storage.packs.packer import OpenPackage
+from bitdust.storage.pieces.pack_progress import PackShape
+from bitdust.storage.pieces.spool import SMALL, Spool
+from bitdust.storage.ports import StorageWorld
+from bitdust.wire.records import PieceRef, Scheme
+
+
+class PackStore:
+    """I seal packs, one at a time, and keep their pieces: small ones in ``catalog.db``, others in the spool."""
+
+    log = Logger()
+
+    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool, coding: ThreadQueue) -> None:
+        self._world = world
+        self.catalog = catalog
+        self.spool = spool
+        self._coding = coding
+        self._coders = Coders()
+
+    @property
+    def run_in_thread(self) -> "Callable[..., Deferred[Any]]":
+        """Where blocking work belongs."""
+        return self._world.run_in_thread
+
+    def run_in_coding_thread(self, call: Callable[..., Any], *arguments: Any) -> "Deferred[Any]":
+        """After all packs that wait to be sealed or opened, one call at a time."""
+        return self._coding.submit(call, *arguments)
+
+    async def seal(self, package: OpenPackage, scheme: Scheme, owner: bytes) -> PackShape:
+        """Seal, code, keep and record a pack."""
+        sealed: SealedPack = await self._coding.submit(self._seal, package, scheme, owner)
+        size = sealed.record.piece_size
+        now = int(self._world.wall())
+        await self.catalog.change(lambda database: _record(database, package, sealed, size <= SMALL, now))
+        return PackShape(scheme, size, size <= SMALL)
+
+    def _seal(self, package: OpenPackage, scheme: Scheme, owner: bytes) -> SealedPack:
+        sealed = seal(package.builder.plain(), owner, package.pack, package.key.secret, scheme, self._coders.of(scheme))
+        package.builder.forget_data()
+        self.spool.need_room(sealed.record.piece_size * scheme.n)
+        if sealed.record.piece_size > SMALL:
+            self.spool.write(package.pack, sealed.pieces)
+            return SealedPack(sealed.record, [])
+        return sealed
+
+    def sync(self, pack: bytes, indexes: list[int]) -> "Deferred[Any]":
+        """Bring pieces to the disk for good. Fails with `SpoolError`."""
+        return self._world.run_in_thread(self.spool.sync, pack, indexes)
+
+    def note_held(self, pack: bytes) -> "Deferred[None]":
+        """The pack survives a power cut; fires when that is written down."""
+        query, values = "UPDATE packs SET state=? WHERE pack=? AND state=?", (PackState.HELD, pack, PackState.NEW)
+        return self._note(lambda database: database.execute(query, values))
+
+    def note_lost(self, pack: bytes) -> None:
+        """The pack is given up: its bytes get a new one."""
+        self._note(lambda database: give_up_pack(database, pack))
+
+    def note_missing(self, piece: PieceRef) -> None:
+        """This disk has lost a piece that its supplier does not have: the next round makes it again."""
+        self._note(lambda database: mark_missing(database, piece))
+
+    def _note(self, change: Callable[[sqlite3.Connection], Any]) -> "Deferred[None]":
+        noting = self.catalog.change(change)
+        return noting.addErrback(lambda failure: self.log.failure("a pack could not be noted", failure))
+
+
+def _record(database: sqlite3.Connection, package: OpenPackage, sealed: SealedPack, small: bool, now: int) -> None:
+    record, chunks = sealed.record, package.builder.chunks
+    insert_pack(
+        database, package.pack, package.key.alias, package.key.epoch, record.to_body(),
+        b"".join(chunk.name for chunk in chunks), [chunk.length for chunk in chunks], record.size, record.scheme.n,
+        PackState.HELD if small else PackState.NEW, 0, now,
+    )  # fmt: skip
+    database.executemany(
+        "INSERT INTO pieces VALUES(?, ?, ?, ?, NULL, ?)",
+        (
+            (package.pack, index, record.piece_size, PieceState.WAITING, sealed.pieces[index] if small else None)
+            for index in range(record.scheme.n)
+        ),
+    )
+
+
+def mark_missing(database: sqlite3.Connection, piece: PieceRef) -> None:
+    """Inside a transaction: a piece that waited is neither here nor there."""
+    database.execute(
+        "UPDATE pieces SET state=?, data=NULL WHERE pack=? AND number=? AND state=?",
+        (PieceState.MISSING, piece.pack, piece.index, PieceState.WAITING),
+    )
+
+
+def piece_numbers(database: sqlite3.Connection, pack: bytes, state: PieceState) -> set[int]:
+    """Which pieces of a pack are in a state."""
+    rows: Iterable[Any] = database.execute("SELECT number FROM pieces WHERE pack=? AND state=?", (pack, state))
+    return {row[0] for row in rows}

@@ -1,0 +1,131 @@
+"""Pieces that wait on this disk for their suppliers, and what suppliers have acknowledged of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.signal import Signal
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PieceState
+from bitdust.storage.pieces.bad_pieces import forget_bad
+from bitdust.storage.pieces.spool import Spool, SpoolError
+from bitdust.storage.ports import StorageWorld
+from bitdust.wire.records import PackRecord, PieceRef
+
+WRITE_AFTER = 0.05
+Acknowledged = list[tuple[PieceRef, bytes]]
+
+
+class WaitingPieces:
+    """I read them: in ``catalog.db`` where they are small, in the spool where they are not."""
+
+    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._spool = spool
+
+    async def load(self, piece: PieceRef, check: bool = False) -> tuple[PackRecord, bytes]:
+        """The record and the bytes of a piece that waits; ``check`` tells whether its root still fits.
+
+        Raises `SpoolError` ``piece-lost``.
+        """
+        row = self._catalog.read.execute(
+            "SELECT p.record, s.data FROM packs p JOIN pieces s ON s.pack=p.pack WHERE p.pack=? AND s.number=?"
+            " AND s.state=?",
+            (piece.pack, piece.index, PieceState.WAITING),
+        ).fetchone()
+        if row is None:
+            raise SpoolError("piece-lost", "nothing is known of this piece any more")
+        record = PackRecord.from_body(bytes(row[0]))
+        if row[1] is not None:
+            return record, bytes(row[1])
+        expected = record.roots[piece.index] if check else None
+        data: bytes = await self._world.run_in_thread(self._spool.load, piece.pack, piece.index, expected)
+        return record, data
+
+    def oldest(self, position: int, most: int) -> list[tuple[bytes, int]]:
+        """Packs and sizes of the pieces that wait for the supplier of a position, so many of them."""
+        rows = self._catalog.read.execute(
+            "SELECT pack, size FROM pieces WHERE state<>1 AND state=? AND number=? LIMIT ?",
+            (PieceState.WAITING, position, most),
+        )
+        return [(bytes(pack), size) for pack, size in rows]
+
+
+class Acknowledgements:
+    """I write them down, many at a time: a crash before that costs pieces that are sent again.
+
+    ``came`` is emitted at once for each of them, ``written`` when some are in the catalog.
+    """
+
+    log = Logger()
+
+    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool, keeps_local: Callable[[], bool]) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._spool = spool
+        self._keeps_local = keeps_local
+        self._new: Acknowledged = []
+        self._unwritten: dict[bytes, set[int]] = {}
+        self._call: Any = None
+        self.came: Signal[[PieceRef, bytes]] = Signal()
+        self.written: Signal[[Acknowledged]] = Signal()
+
+    def add(self, piece: PieceRef, supplier: bytes) -> None:
+        """A supplier has a piece on its disk."""
+        self._new.append((piece, supplier))
+        self._unwritten.setdefault(piece.pack, set()).add(piece.index)
+        if self._call is None:
+            self._call = self._world.clock.callLater(WRITE_AFTER, self.write)
+        self.came.emit(piece, supplier)
+
+    def unwritten(self, pack: bytes) -> set[int]:
+        """Pieces of a pack that suppliers have, and of which the catalog does not say so yet."""
+        return self._unwritten.get(pack, set())
+
+    def write(self) -> "Deferred[None]":
+        """Write down what came since the last time, then let go of it here."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+        new, self._new = self._new, []
+        writing: Deferred[None] = Deferred.fromCoroutine(self._write(new))
+        return writing.addErrback(lambda failure: self.log.failure("acknowledgements could not be written", failure))
+
+    async def _write(self, new: Acknowledged) -> None:
+        if not new:
+            return
+        keep_data = self._keeps_local()
+
+        def note(database: Any) -> None:
+            for piece, supplier in new:
+                mark_kept(database, piece, supplier, keep_data)
+
+        await self._catalog.change(note)
+        for piece, _ in new:
+            left = self._unwritten.get(piece.pack, set())
+            left.discard(piece.index)
+            if not left:
+                self._unwritten.pop(piece.pack, None)
+        self.written.emit(new)
+        if not keep_data:
+            await self._world.run_in_thread(self._remove, [piece for piece, _ in new])
+
+    def _remove(self, pieces: list[PieceRef]) -> None:
+        for piece in pieces:
+            self._spool.remove(piece.pack, piece.index)
+
+
+def mark_kept(database: Any, piece: PieceRef, supplier: bytes, keep_data: bool) -> bool:
+    """Inside a transaction: a supplier has acknowledged a piece; True when that was news."""
+    data = "" if keep_data else ", data=NULL"
+    news = database.execute(
+        f"UPDATE pieces SET state=?, supplier=?{data} WHERE pack=? AND number=? AND state<>?",
+        (PieceState.KEPT, supplier, piece.pack, piece.index, PieceState.KEPT),
+    ).rowcount
+    if news:
+        database.execute("UPDATE packs SET acked=acked+1 WHERE pack=?", (piece.pack,))
+        forget_bad(database, piece, supplier)
+    return bool(news)
