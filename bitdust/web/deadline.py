@@ -16,14 +16,21 @@ class Deadline:
         self._overdue = overdue
         self._due: float | None = None
         self._timer: IDelayedCall | None = None
+        self._fires = 0.0
 
     def set(self, seconds: float) -> None:
         """Due in so many seconds from now."""
-        self._due = self._clock.seconds() + seconds
+        self._due = due = self._clock.seconds() + seconds
         if self._timer is None:
-            self._timer = self._clock.callLater(min(seconds, ROUND), self._check)
-        elif self._timer.getTime() > self._due:
+            self._start(seconds)
+        elif self._fires > due:
             self._timer.reset(seconds)
+            self._fires = due
+
+    def _start(self, seconds: float) -> None:
+        left = min(seconds, ROUND)
+        self._fires = self._clock.seconds() + left
+        self._timer = self._clock.callLater(left, self._check)
 
     def clear(self) -> None:
         """Not due at all until it is set again."""
@@ -42,7 +49,7 @@ class Deadline:
             return
         left = self._due - self._clock.seconds()
         if left > 0:
-            self._timer = self._clock.callLater(min(left, ROUND), self._check)
+            self._start(left)
         else:
             self._due = None
             self._overdue()

@@ -7,7 +7,7 @@ progress.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
@@ -53,8 +53,7 @@ class Head:
         return values[0] if len(values) == 1 else b"\0several"
 
 
-@frozen
-class Reply:
+class Reply(NamedTuple):
     """An answer. ``headers`` are whole lines; the engine adds length and connection.
 
     A ``body`` that is an asynchronous iterator is asked for its next piece when the client has read what was sent

@@ -1,6 +1,5 @@
 """One HTTP request and its answer, between the connection that it came over and the dialect that it is in."""
 
-from functools import cached_property
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -42,6 +41,7 @@ class HttpExchange:
         self.channel: ApiChannel | None = channel
         self.requestHeaders = Headers()
         self.head: Head
+        self._headers: dict[bytes, list[bytes]] | None = None
         self._port = port
         self._started = port.clock.seconds()
         self._dialect: Dialect
@@ -55,10 +55,12 @@ class HttpExchange:
         self._answered = False
         self._sending: Sending | None = None
 
-    @cached_property
+    @property
     def headers(self) -> dict[bytes, list[bytes]]:
-        """All headers by name in the usual spelling."""
-        return dict(self.requestHeaders.getAllRawHeaders())  # type: ignore[arg-type]
+        """All headers, once they are here, by name in the usual spelling."""
+        if self._headers is None:
+            self._headers = dict(self.requestHeaders.getAllRawHeaders())  # type: ignore[arg-type]
+        return self._headers
 
     @property
     def in_work(self) -> bool:
@@ -85,7 +87,8 @@ class HttpExchange:
         self.head = head = Head(verb, path, query, version, self.headers, length, self._started)
         self._dialect = dialect = self._port.dialect_of(path)
         self._limit = limit = dialect.limits.body
-        channel.body_begins(dialect.limits)
+        if length != 0:
+            channel.body_begins(dialect.limits)
         if limit is not None and length is not None and length > limit:
             self._turn_away(dialect.refusal(too_large(limit), head))
             return

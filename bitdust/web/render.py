@@ -20,24 +20,22 @@ def is_long(envelope: Mapping[str, Any]) -> bool:
 
 def pretty(envelope: Mapping[str, Any]) -> bytes:
     """As REST shows it: two spaces, sorted keys, a line end."""
-    return b"".join(_parts(envelope))
-
-
-def _parts(envelope: Mapping[str, Any]) -> Iterator[bytes]:
-    """A long list comes in parts, so that its text is not there several times over."""
-    yield b"{\n"
+    parts = [b"{\n"]
     before = ""
     for key in sorted(envelope):
-        yield f"{before}  {encode_basestring_ascii(key)}: ".encode()
-        yield from _value(envelope[key])
+        value, start = envelope[key], f"{before}  {encode_basestring_ascii(key)}: "
+        if isinstance(value, list) and len(value) > LONG_LIST:
+            parts.append(start.encode())
+            parts.extend(_rows(value))
+        else:
+            parts.append((start + _laid_out(value, "  ")).encode())
         before = ",\n"
-    yield b"\n}\n"
+    parts.append(b"\n}\n")
+    return b"".join(parts)
 
 
-def _value(value: Any) -> Iterator[bytes]:
-    if not (isinstance(value, list) and len(value) > LONG_LIST):
-        yield _laid_out(value, "  ").encode()
-        return
+def _rows(value: list[Any]) -> Iterator[bytes]:
+    """A long list comes in parts, so that its text is not there several times over."""
     before = "[\n    "
     for start in range(0, len(value), LONG_LIST):
         yield (before + ",\n    ".join(map(_ONE_LINE.encode, value[start : start + LONG_LIST]))).encode()
