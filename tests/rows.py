@@ -2,10 +2,11 @@
 
     python -m tests.rows [machine …]
 
-These changes are made, one at a time: the row is taken away; it leads elsewhere; its actions are dropped; one of its
-guards is dropped; its timer fires in three times the time. For each the module tests/unit/automats/test_<machine>.py is
-run, in this process and only where it follows or tries that row. When it passes all the same, the row, or that part of
-it, is not needed: either a test is missing, or the row is. The end is 1 when there is one.
+These changes are made, one at a time: the row is taken away; it leads elsewhere; its actions are dropped, all of them
+and each; one of its guards is dropped; its timer fires in three times the time. For each the module of the machine's
+tests, tests/unit/automats/test_<machine>.py, is run in this process, as far as it follows or tries that row. When it
+passes all the same, the row, or that part of it, is not needed: either a test is missing, or the row is. The end is 1
+when there is one.
 """
 
 import importlib
@@ -74,6 +75,10 @@ def changes(definition: Definition) -> Iterator[Change]:
             yield Change(row, f"leads to {other}", _with(definition, number, evolve(row, next=other)))
         if row.actions:
             yield Change(row, "actions dropped", _with(definition, number, evolve(row, actions=())))
+        if len(row.actions) > 1:
+            for action in row.actions:
+                left = tuple(other for other in row.actions if other != action)
+                yield Change(row, f"action {action} dropped", _with(definition, number, evolve(row, actions=left)))
         for guard in row.guards:
             left = tuple(other for other in row.guards if other != guard)
             yield Change(row, f"guard {guard} dropped", _with(definition, number, evolve(row, guards=left)))

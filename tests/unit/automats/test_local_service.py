@@ -120,9 +120,10 @@ class LocalServiceTests(RowTests):
     # stopping
 
     def test_stop(self) -> None:
-        """Dependents stop first, then the service, and that is reported."""
+        """Dependents stop first, then the service, and that is reported; the reason stays to be read."""
         self.work()
-        self.drive("stop", None, "INFLUENCE", DEPENDENTS)
+        self.drive("stop", "enough", "INFLUENCE", DEPENDENTS)
+        self.assertEqual(self.machine.reason, "enough")
         self.stop()
         self.port.succeed("stop")
         self.asked("OFF", outcome("stopped"))

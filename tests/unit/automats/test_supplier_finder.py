@@ -58,16 +58,18 @@ class SupplierFinderTests(RowTests):
         self.assertEqual(self.port.cancelled, {"candidate": 1})
 
     def test_one_that_cannot_be_reached(self) -> None:
-        """Another one is looked up."""
+        """Another one is looked up; the reason is noted meanwhile."""
         self.meet()
-        self.port.fail("ping")
+        self.port.fail("ping", OSError("nobody is there"))
         self.asked("RANDOM_USER", ("candidate",))
+        self.assertEqual(self.machine.reason, "nobody is there")
         self.request("carol")
 
     def test_one_that_does_not_answer_a_ping(self) -> None:
         """After ten seconds another one is looked up."""
         self.meet()
         self.passes(10, "RANDOM_USER", ("candidate",))
+        self.assertIn("did not answer", self.machine.reason)
         self.request("carol")
 
     def test_one_that_refuses(self) -> None:
@@ -81,6 +83,7 @@ class SupplierFinderTests(RowTests):
         """After 30 seconds another one is looked up."""
         self.request()
         self.passes(30, "RANDOM_USER", ("candidate",))
+        self.assertIn("did not answer", self.machine.reason)
         self.request("carol")
         self.assertEqual(self.port.cancelled, {"request": 1})
 
