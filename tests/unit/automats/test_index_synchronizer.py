@@ -130,6 +130,13 @@ class IndexSynchronizerTests(RowTests):
         self.asked("CLOSED")
         self.assertEqual(len(self.registry), 0)
 
+    def test_an_outdated_catalog_that_is_safe(self) -> None:
+        """One whose own entries are safe already is built again at once."""
+        self.port.is_safe = True
+        self.begin()
+        self.port.succeed("pull", OUTDATED)
+        self.asked("STARTING_OVER", ("place",), ("start_over",))
+
     def test_suppliers_help_an_outdated_catalog(self) -> None:
         """Each of these moments looks whether all is safe by now."""
         self.come_to_outdated()
