@@ -13,6 +13,7 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.row_reader import RowReader
 from bitdust.storage.keeping.cleaning import Cleaner
+from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Listing
 from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.rebuild import Rebuilder
@@ -83,16 +84,18 @@ class Core:
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
         self.log_replicas = LogReplicas(world, registry, self.log_writer, me, events, ports)
         self.key_ring_replicas = KeyRingReplicas(world, registry, me, events, ports)
-        self.listing = Listing(registry, self.catalog, events, ports)
+        self.listing = Listing(world.run_in_thread, registry, self.catalog, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
         sources = PackSources(self.catalog, ports, pieces, self.copies)
-        self.cleaner = Cleaner(world, settings, self.catalog, self.log_writer, self.log_replicas, self.spool, me, ports)
         rebuilder = Rebuilder(store, self.fetcher, self.queues, sources, ports)
-        self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner)
         upload_parts = UploadParts(
             world, registry, self.catalog, self.packer, self.packs, self.reading, self.log_writer
         )  # fmt: skip
         self.uploads = Uploads(upload_parts, self, events, self.names_of)
+        self.cleaner = Cleaner(world, settings, self.log_writer, self.log_replicas, me, self.uploads)
+        disposal = Disposal(world.run_in_thread, self.catalog, self.spool)
+        orders = DeleteOrders(world, self.catalog, self.log_replicas, me, ports)
+        self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner, disposal, orders)
         restore_parts = RestoreParts(
             world, registry, self.catalog, self.fetcher, sources, self.coding, self.reserve, budget
         )  # fmt: skip
@@ -108,9 +111,7 @@ class Core:
         self.packs.overdue.connect(self.uploads.close_open_packs)
         self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
         self.log_replicas.acknowledged.connect(self.uploads.check)
-        self.log_replicas.acknowledged.connect(self.cleaner.acked)
         self.compactor = Compactor(self.world, self.registry, self.log_writer, self.me, self.log_replicas)
-        self.cleaner.is_quiet = lambda: self.uploads.is_quiet
         self.uploads.quiet.connect(self.monitor.deleted)
 
     def block_size(self) -> int:

@@ -7,7 +7,7 @@ something else is not there because it lists it.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, frozen
@@ -52,7 +52,11 @@ class Listing:
 
     log = Logger()
 
-    def __init__(self, registry: Registry, catalog: Catalog, events: Events, ports: Ports) -> None:
+    def __init__(
+        self, run_in_thread: "Callable[..., Deferred[Any]]", registry: Registry, catalog: Catalog, events: Events,
+        ports: Ports,
+    ) -> None:  # fmt: skip
+        self._run_in_thread = run_in_thread
         self._catalog = catalog
         self._events = events
         self._ports = ports
@@ -94,13 +98,20 @@ class Listing:
                 self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
 
     async def _one(self, supplier: bytes) -> Comparison:
-        before = kept_by(self._catalog.read, supplier)
+        before: Held = await self._run_in_thread(self._kept_by, supplier)
         held = await self._list(supplier)
         place = self._place(supplier)
         found, lost = await self._catalog.change(lambda database: compare(database, supplier, place, before, held))
         if lost:
             self.log.warn("supplier {s} has lost {count} pieces", s=supplier.hex()[:16], count=lost)
         return Comparison(len(found), lost)
+
+    def _kept_by(self, supplier: bytes) -> Held:
+        database = self._catalog.another_reader()
+        try:
+            return kept_by(database, supplier)
+        finally:
+            database.close()
 
     def _place(self, supplier: bytes) -> Place | None:
         family = self._ports.family()

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.backup_monitor import BackupMonitor
 from bitdust.automats.kernel import Registry
 from bitdust.storage.keeping.cleaning import Cleaner
+from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Listing
 from bitdust.storage.keeping.rebuild import Rebuilder
 
@@ -14,10 +15,20 @@ from bitdust.storage.keeping.rebuild import Rebuilder
 class Monitor:
     """I am the port of `BackupMonitor`."""
 
-    def __init__(self, registry: Registry, listing: Listing, rebuilder: Rebuilder, cleaner: Cleaner) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        listing: Listing,
+        rebuilder: Rebuilder,
+        cleaner: Cleaner,
+        disposal: Disposal,
+        orders: DeleteOrders,
+    ) -> None:
         self._listing = listing
         self._rebuilder = rebuilder
         self._cleaner = cleaner
+        self._disposal = disposal
+        self._orders = orders
         self._registry = registry
         self.machine = BackupMonitor(registry, self)
 
@@ -57,4 +68,9 @@ class Monitor:
         return Deferred.fromCoroutine(self._rebuilder.rebuild())
 
     def clean(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self._cleaner.clean())
+        return Deferred.fromCoroutine(self._clean())
+
+    async def _clean(self) -> None:
+        await self._cleaner.clean()
+        await self._disposal.drop()
+        await self._orders.send()

@@ -1,0 +1,161 @@
+"""What becomes of pieces that nobody needs: dropped here, and ordered to be deleted at suppliers.
+
+Pieces are deleted at suppliers only after enough of them hold the tombstone of their pack. Where other devices of mine
+may be building on it unheard, pieces stay for 30 days more.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
+from bitdust.outcome import outcome
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.log.replicas import LogReplicas
+from bitdust.storage.pieces.local_copies import drop_data
+from bitdust.storage.pieces.spool import Spool
+from bitdust.storage.ports import Me, Ports, StorageWorld, is_alone
+from bitdust.wire.encoding import encode
+from bitdust.wire.packet import Command
+
+SILENCE = 15.0
+AT_ONCE = 5000
+OTHERS_DELAY = 30 * 86_400_000
+LIVING = (
+    "EXISTS (SELECT 1 FROM version_packs v JOIN versions w ON w.path=v.path AND w.version=v.version"
+    " WHERE v.pack=p.pack AND w.dead=0)"
+)
+T = TypeVar("T")
+
+
+class Disposal:
+    """I drop what this disk keeps of dead packs."""
+
+    def __init__(self, run_in_thread: "Callable[..., Deferred[Any]]", catalog: Catalog, spool: Spool) -> None:
+        self._run_in_thread = run_in_thread
+        self._catalog = catalog
+        self._spool = spool
+
+    async def drop(self) -> None:
+        """Drop pieces that wait for suppliers, and copies of those that suppliers have."""
+        await self._drop_waiting()
+        await self._drop_copies()
+
+    async def _drop_waiting(self) -> None:
+        """Pieces that wait here for suppliers are not wanted any more either."""
+        query = (
+            "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack"
+            f" WHERE s.state<>? AND p.state>=? AND NOT {LIVING} LIMIT ?"
+        )
+        rows = self._catalog.read.execute(query, (PieceState.KEPT, PackState.DEAD, AT_ONCE)).fetchall()
+        if not rows:
+            return
+
+        def drop(database: sqlite3.Connection) -> None:
+            database.executemany(
+                "DELETE FROM pieces WHERE pack=? AND number=? AND state<>?", ((*row, PieceState.KEPT) for row in rows)
+            )
+
+        await self._catalog.change(drop)
+        await self._run_in_thread(self._remove, rows)
+
+    async def _drop_copies(self) -> None:
+        """Nor are copies of pieces that a supplier has still to forget."""
+        rows = self._catalog.read.execute(
+            "SELECT s.pack, s.number FROM packs p CROSS JOIN pieces s ON s.pack=p.pack"
+            f" WHERE p.state>=? AND s.state=? AND NOT {LIVING} LIMIT ?",
+            (PackState.DEAD, PieceState.KEPT, AT_ONCE),
+        ).fetchall()
+        if rows:
+            await self._catalog.change(lambda database: drop_data(database, rows))
+            await self._run_in_thread(self._remove, rows)
+
+    def _remove(self, rows: Iterable[Any]) -> None:
+        for pack, number in rows:
+            self._spool.remove(bytes(pack), number)
+
+
+class DeleteOrders:
+    """I tell suppliers which packs to delete."""
+
+    log = Logger()
+
+    def __init__(self, world: StorageWorld, catalog: Catalog, replicas: LogReplicas, me: Me, ports: Ports) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._replicas = replicas
+        self._me = me
+        self._ports = ports
+        self._last_order = 0
+
+    async def send(self) -> None:
+        """Send what is due to everybody who is connected."""
+        for supplier in self._online():
+            await self._order(supplier)
+
+    def _online(self) -> list[bytes]:
+        return [who for who in suppliers_of_pieces(self._catalog.read) if self._ports.is_online(who)]
+
+    async def _order(self, supplier: bytes) -> None:
+        """Tell one supplier which packs to forget."""
+        for packs in parts(self._due(supplier), MOST_PACKS):
+            now = max(int(self._world.wall() * 1000), self._last_order + 1)
+            self._last_order = now
+            body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
+            signed = self._me.sign(DELETE_KIND, body).to_bytes()
+            sent = await outcome(self._ports.outbox.send(supplier, Command.DELETE_FILE, {}, signed, deadline=SILENCE))
+            if sent.error is not None:
+                self.log.info("supplier {s} deletes nothing now: {e}", s=supplier.hex()[:16], e=sent.error)
+                return
+            await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
+
+    def _due(self, supplier: bytes) -> list[bytes]:
+        rows = self._catalog.read.execute(
+            "SELECT DISTINCT s.pack, t.key, t.device, t.sequence, t.time FROM packs p CROSS JOIN pieces s"
+            " ON s.pack=p.pack LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"
+            f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {LIVING} ORDER BY s.pack LIMIT ?",
+            (supplier, PieceState.KEPT, PackState.DEAD, AT_ONCE),
+        )
+        wait = 0 if is_alone(self._me.document) else OTHERS_DELAY
+        latest = int(self._world.wall() * 1000) - wait
+        return [
+            bytes(pack)
+            for pack, key, device, sequence, time in rows
+            if self._is_due(key, device, sequence, time, latest)
+        ]
+
+    def _is_due(self, key: str | None, device: bytes, sequence: int, time: int, latest: int) -> bool:
+        """A pack without a tombstone was given up before anybody else heard of it."""
+        if key is None:
+            return True
+        return time <= latest and sequence <= self._replicas.safe_sequence(key, bytes(device))
+
+
+def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -> None:
+    rows = [(pack, supplier) for pack in packs]
+    database.executemany("DELETE FROM pieces WHERE pack=? AND supplier=?", rows)
+    database.executemany("DELETE FROM bad_pieces WHERE pack=? AND supplier=?", rows)
+
+
+def suppliers_of_pieces(database: sqlite3.Connection) -> Iterator[bytes]:
+    """Everybody who has acknowledged a piece; found by one step each, not by reading all pieces."""
+    query, supplier = "SELECT min(supplier) FROM pieces WHERE supplier>?", b""
+    while (found := database.execute(query, (supplier,)).fetchone()[0]) is not None:
+        supplier = bytes(found)
+        yield supplier
+
+
+def parts(names: Iterable[T], size: int = AT_ONCE) -> Iterator[list[T]]:
+    """Lists of at most so many."""
+    part: list[T] = []
+    for name in names:
+        part.append(name)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
