@@ -43,11 +43,11 @@ class PackPort(Protocol):
     def note_held(self) -> None:
         """It survives a power cut: write that down; versions may build on it."""
 
-    def give_up(self) -> None:
+    def give_up(self, reason: Any) -> None:
         """Its bytes need a new pack: write that down, and tell who builds on it."""
 
     def report_failed(self, reason: Any) -> None:
-        """It could not be kept: tell who builds on it."""
+        """It could not be made: tell who builds on it."""
 
     def report_slow(self) -> None:
         """A thread has not come back for long."""
@@ -79,7 +79,7 @@ class Pack(Machine):
       SYNCING  acknowledged  is_safe         SAFE        note_held
       SYNCING  lost          is_beyond_help  LOST        give_up
       SYNCING  synced        -               HELD        note_held
-      SYNCING  fail          -               FAILED      report_failed
+      SYNCING  fail          -               FAILED      give_up
       SYNCING  timer-10min   -               =           report_slow
       HELD     acknowledged  is_safe         SAFE        -
       HELD     lost          is_beyond_help  LOST        give_up
@@ -144,7 +144,7 @@ class Pack(Machine):
         self._port.note_held()
 
     def give_up(self, payload: Any) -> None:
-        self._port.give_up()
+        self._port.give_up(payload)
 
     def report_failed(self, payload: Any) -> None:
         self._port.report_failed(payload)

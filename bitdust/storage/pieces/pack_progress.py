@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.pack import Pack
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Scheme
 
 
@@ -143,8 +144,10 @@ class PackProgress:
         self._work.note_held(self.pack)
         self._work.report_held(self.pack)
 
-    def give_up(self) -> None:
+    def give_up(self, reason: Any) -> None:
+        lost = BitDustError("piece-lost", "pieces of a pack were lost before suppliers had them")
         self._work.note_lost(self.pack)
+        self.report_failed(reason or lost)
 
     def report_failed(self, reason: Any) -> None:
         self._work.report_failed(self.pack, getattr(reason, "value", reason))

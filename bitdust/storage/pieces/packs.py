@@ -175,7 +175,6 @@ class Packs:
 
     def note_lost(self, pack: bytes) -> None:
         self._store.note_lost(pack)
-        self.report_failed(pack, BitDustError("piece-lost", "pieces of a pack were lost before suppliers had them"))
 
     def moved(self, progress: PackProgress) -> None:
         (self._few.add if progress.has_few() else self._few.discard)(progress.pack)

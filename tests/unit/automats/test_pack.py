@@ -4,7 +4,7 @@ from bitdust.automats.pack import Pack, PackPort
 from tests.unit.automats.kit import RowTests
 
 SEAL, QUEUE, SYNC, HELD, NOTE = ("seal",), ("queue_pieces",), ("sync",), ("report_held",), ("note_held",)
-FINISH, GIVE_UP, SLOW, CLOSE = ("finish",), ("give_up",), ("report_slow",), ("close",)
+FINISH, GIVE_UP, SLOW, CLOSE = ("finish",), ("give_up", None), ("report_slow",), ("close",)
 
 
 class PackTests(RowTests):
@@ -41,12 +41,12 @@ class PackTests(RowTests):
         self.set(is_safe=True)
         self.drive("acknowledged", None, "SAFE")
 
-    def failed(self, name: str) -> None:
+    def failed(self, name: str, expected: str) -> None:
         error = RuntimeError("the disk is full")
         self.port.fail(name, error)
         self.assertEqual(self.machine.state, "FAILED")
         ((called, reason),) = self.calls
-        self.assertEqual((called, reason.value), ("report_failed", error))
+        self.assertEqual((called, reason.value), (expected, error))
         self.calls.clear()
 
     def test_filling(self) -> None:
@@ -64,7 +64,7 @@ class PackTests(RowTests):
     def test_it_cannot_be_sealed(self) -> None:
         """A pack that cannot be made or written fails, with the reason."""
         self.sealing()
-        self.failed("seal")
+        self.failed("seal", "report_failed")
 
     def test_a_thread_that_does_not_come_back(self) -> None:
         """Every ten minutes it is reported that a pack waits for a thread."""
@@ -93,7 +93,7 @@ class PackTests(RowTests):
     def test_a_failed_sync_is_no_held_pack(self) -> None:
         """Nothing builds on a pack whose pieces the disk did not take."""
         self.syncing()
-        self.failed("sync")
+        self.failed("sync", "give_up")
 
     def test_few_suppliers(self) -> None:
         """While suppliers alone could not give it back, its pieces are queued again every ten seconds."""
