@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: quickstart demo test quick check unit types lint layers automats rows diagrams docs api-docs bench clean
+.PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
@@ -57,6 +57,10 @@ docs: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats --check
 	$(BIN)/python -m bitdust.api.pages docs/api --check
 	$(BIN)/python -m bitdust.cli.manual docs/man --check
+	$(BIN)/python -m bitdust.assembly.packets docs/packets.md --check
+
+packets: $(READY)
+	$(BIN)/python -m bitdust.assembly.packets docs/packets.md
 
 diagrams: $(READY)
 	$(BIN)/python -m bitdust.automats.kernel.diagrams docs/automats

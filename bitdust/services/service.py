@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred
 
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.table import Row
 
 
 class Unhealthy(BitDustError):
@@ -40,6 +41,10 @@ class Service:
     def health(self) -> "Deferred[Any] | None":
         """Raise (or fail with) `Unhealthy` when the duty is not done; must be able to fail."""
         raise Unhealthy(f"service {self.name} has no health check")
+
+    def packet_rows(self) -> list[Row]:
+        """Rows of the packet table that the service adds while it is ON."""
+        return []
 
     def waits_for(self) -> str:
         """While it starts: what it waits for, in words; empty where that takes no time worth a word."""

@@ -24,6 +24,9 @@ class CustomerService(Service):
         fields = Struct({"kind": Choice((KIND,)), "contract": Bytes(16), "until": Int()})
         self._row = Row(Command.CANCEL_SERVICE, KIND, fields, 0, Who.SUPPLIER, "service_customer", self._notice)
 
+    def packet_rows(self) -> list[Row]:
+        return [self._row]
+
     def start(self) -> None:
         self._suppliers.open()
         self._gateway.inbox.add(self._row)

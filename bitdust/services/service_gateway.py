@@ -22,6 +22,9 @@ class GatewayService(Service):
         self._settings = rooms.around.settings
         self._ping = Row(Command.IDENTITY, None, NO_FIELDS, 0, Who.ANYONE, "service_gateway", lambda request: ack())
 
+    def packet_rows(self) -> list[Row]:
+        return [self._ping]
+
     def start(self) -> None:
         self._gateway.log_packets(self._settings.get("logs/packet-enabled"))
         self._gateway.inbox.add(self._ping)

@@ -24,13 +24,16 @@ class SupplierService(Service):
         self._rows: list[Row] = []
         self._disconnects: list[Disconnect] = []
 
+    def packet_rows(self) -> list[Row]:
+        return self._rooms.customers.rows.rows()
+
     def start(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
         customers, gateway = self._rooms.customers, self._rooms.gateway
         await customers.start()
-        self._rows = customers.rows.rows()
+        self._rows = self.packet_rows()
         for row in self._rows:
             gateway.inbox.add(row)
         self._disconnects = [

@@ -1,10 +1,22 @@
-"""The packet's header with a capability, and the commands that wait for their rooms."""
+"""The packet's header with a capability, the rows of a node, and the page that shows them."""
+
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+import bitdust
+from bitdust.assembly.packets import all_rows, main, page
+from bitdust.automats.kernel.check import all_machines, package_root
+from bitdust.automats.kernel.table import is_timer
+from bitdust.peers.relations import Relations
+from bitdust.transport.inbox import Inbox
 from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import MAX_CAPABILITY, Command, Packet
+from bitdust.wire.schema import Choice, Int, Optional, Struct
 from bitdust.wire.table import NO_FIELDS, Row, Who, ack, fail
 
 PACKET = Packet(Command.RETRIEVE, b"i" * 16, b"c" * 32, b"o" * 32, b"t" * 32, 1, {"kind": "piece"})
@@ -45,3 +57,49 @@ class RowTests(SynchronousTestCase):
         self.assertRaises(
             ValueError, Row, *row, Who.OWNER, "test", lambda request: ack(), authorise=lambda request: None
         )
+
+
+class PageTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.rows = all_rows(folder)
+
+    def test_machines_and_events_exist(self) -> None:
+        """Whatever a packet becomes is an event that stands in the table of that machine, and no timer."""
+        known = {kind.name: kind.definition().events for kind in all_machines(package_root())}
+        named = [row.becomes for row in self.rows if row.becomes is not None]
+        self.assertIn(("family_member", "refresh"), named)
+        for machine, event in named:
+            self.assertIn(machine, known)
+            self.assertIn(event, known[machine], machine)
+            self.assertFalse(is_timer(event), machine)
+
+    def test_every_row_is_there_once(self) -> None:
+        """The services of a node want each command and kind once, and only those of people are left for later."""
+        names = [(row.command, row.kind) for row in self.rows]
+        self.assertEqual(len(names), len(set(names)))
+        inbox = Inbox(SimpleNamespace(world=None, registry=None, me=None), Relations(), lambda *_: False)
+        for row in self.rows:
+            inbox.add(row)
+        self.assertEqual(len(inbox.rows()), len(self.rows))
+
+    def test_the_page_is_fresh(self) -> None:
+        """docs/packets.md shows the table as it is; ``--check`` says so, and names a page that is stale."""
+        document = Path(bitdust.__file__).parent.parent / "docs" / "packets.md"
+        self.assertEqual(document.read_text(), page(self.rows), "run: make packets")
+        stale, said = Path(self.mktemp()), io.StringIO()
+        self.patch(sys, "stderr", said)
+        self.assertEqual(main([str(stale), "--check"]), 1)
+        self.assertEqual((main([str(stale)]), main([str(stale), "--check"])), (0, 0))
+        self.assertEqual(main(["a", "b"]), 2)
+        self.assertIn("is stale", said.getvalue())
+
+    def test_a_line(self) -> None:
+        """A row shows its fields, the optional ones marked, its limit, its senders, and what it becomes."""
+        fields = Struct({"kind": Choice(("talk",)), "after": Optional(Int())})
+        who = Who.FRIEND | Who.MEMBER
+        row = Row(Command.MESSAGE, "talk", fields, 2048, who, "test", lambda _: ack(), becomes=("talk", "heard"))
+        line = page([row]).splitlines()[-1]
+        becomes = "`heard` of [talk](automats/talk.md)"
+        self.assertEqual(line, f"| Message | talk | `kind`, `after?` | 2 KB | FRIEND, MEMBER | {becomes} | test |")
