@@ -114,7 +114,8 @@ class CustomerHost(Host):
             self.world, self.settings, self.events, self.registry, None, self.me, self.cache, self.gateway,
             self.gateway.outbox,
         )  # fmt: skip
-        self.room = room = SuppliersRoom(around, Presence(around), lambda family, signed: succeed(None))
+        self.presence = Presence(around)
+        self.room = room = SuppliersRoom(around, self.presence, lambda family, signed: succeed(None))
         self.family, self.book, self.hiring = room.family, room.book, room.hiring
         room.hiring.candidates = room.hiring.records = self
         room.hiring.pieces = room.replacements.pieces = self
@@ -139,6 +140,7 @@ class CustomerHost(Host):
 
     async def stop(self) -> None:
         self.room.close()
+        self.presence.stop()
         await super().stop()
 
 
