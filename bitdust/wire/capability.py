@@ -13,7 +13,7 @@ from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import MAX_CAPABILITY
 from bitdust.wire.records import Record
 from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Text
-from bitdust.wire.signed import message
+from bitdust.wire.signed import Signed, message
 
 VERSION = 1
 MOST_DAYS = 366
@@ -94,6 +94,11 @@ class ShownCapability:
     body: bytes
     device: bytes
     signature: bytes
+
+    @classmethod
+    def of(cls, signed: Signed) -> "ShownCapability":
+        """A capability that a device of the owner has signed."""
+        return cls(signed.body, signed.device, signed.signature)
 
     def to_bytes(self) -> bytes:
         """Canonical CBOR list of kind, body, device and signature."""

@@ -101,7 +101,7 @@ class Person:
         """A capability of this person's, signed by its device."""
         values = {"id": b"c" * 16, "owner": self.fingerprint, "holder": holder, "quota": MIB, "ends": START + DAY}
         body = Capability(**{**values, "rights": rights or tuple(Right), **changes}).to_body()
-        return ShownCapability(body, self.device.id, self.device.sign_record("capability", body).signature).to_bytes()
+        return ShownCapability.of(self.device.sign_record(Capability.KIND, body)).to_bytes()
 
     def revocation(self, capability: bytes = b"c" * 16):
         return self.sign(Revocation(self.fingerprint, capability))

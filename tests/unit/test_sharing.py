@@ -96,8 +96,7 @@ class SharingTests(SynchronousTestCase):
         body = Capability(
             b"c" * 16, me.fingerprint, self.reader.fingerprint, rights, quota, int(START) + 86_400, SHARE
         ).to_body()
-        signed = me.sign(Capability.KIND, body)
-        shown = ShownCapability(body, signed.device, signed.signature)
+        shown = ShownCapability.of(me.sign(Capability.KIND, body))
         return {"owner": me.fingerprint, "capability": shown.to_bytes()}
 
     def pack(self, signer: Person, number: int, scope: bytes | None):

@@ -7,10 +7,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.device import certify, check_certificate, check_record, device_id
+from bitdust.crypt.device import certify, check_certificate, check_record, device_id, verify
 from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.merkle import root
+from bitdust.crypt.scope import scope_of
 from bitdust.crypt.sealing import chunk_name, index_key, open_pack, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
@@ -19,6 +20,7 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.storage.packs.erasure import Coder
 from bitdust.storage.packs.pack import OpenPack
 from bitdust.transport.hello import Hello
+from bitdust.wire.capability import Capability, Revocation, ShownCapability
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Packet
 from bitdust.wire.records import Contract, DeviceAddresses, DeviceCertificate, Family, Head, PackRecord
@@ -169,6 +171,21 @@ class Wire(VectorCase):
         self.signed("family record", Family)
         self.assertIs(self.signed("family record without addresses", Family).addresses, None)
         self.signed("contract record", Contract)
+
+    def test_capability(self) -> None:
+        """A capability holds under its device's or its owner's signature, for the scope that its key makes."""
+        tag, row = self.row("scope")
+        self.assertEqual(scope_of(raw(row["secret"]), row["value"]["key id"]), tag)
+        for name in ("capability", "capability by the RSA key"):
+            data, row = self.row(name)
+            read = ShownCapability.from_bytes(data)
+            grant = Capability.from_body(read.body)
+            self.assertEqual((shown(grant), grant.scope, read.to_bytes()), (row["value"], tag, data))
+            if read.device:
+                self.assertTrue(verify(raw(row["device"]), read.signature, read.message()))
+            else:
+                self.assertTrue(master().public.verify(read.signature, read.message()))
+        self.signed("revocation record", Revocation)
 
 
 class Storage(VectorCase):

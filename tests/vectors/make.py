@@ -20,6 +20,7 @@ from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
 from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
 from bitdust.crypt.merkle import root
+from bitdust.crypt.scope import scope_of
 from bitdust.crypt.sealing import chunk_name, index_key, seal_entry, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import DHTRecord, Owner, make_record
@@ -28,6 +29,7 @@ from bitdust.formats.operations import item_op, pack_op, version_ops
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.storage.packs.erasure import Coder
 from bitdust.transport.hello import Hello
+from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import encode
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command, Packet
@@ -159,6 +161,20 @@ def record_vectors() -> Iterator[Vector]:
     for record in (family, evolve(family, addresses=None), contract):
         short = " without addresses" if record == evolve(family, addresses=None) else ""
         yield vector(f"{record.KIND} record{short}", signed(record).to_bytes(), record, device=device().public)
+    yield from capability_vectors(owner, supplier)
+
+
+def capability_vectors(owner: bytes, holder: bytes) -> Iterator[Vector]:
+    tag = scope_of(SECRET, "share_1")
+    yield vector("scope", tag, {"key id": "share_1"}, secret=SECRET)
+    grant = Capability(b"g" * 16, owner, holder, (Right.READ, Right.WRITE), 2**20, WALL + 86_400, tag)
+    shown_by_device = ShownCapability.of(signed(grant))
+    yield vector("capability", shown_by_device.to_bytes(), grant, device=device().public)
+    unsigned = ShownCapability(grant.to_body(), b"", b"")
+    by_master = evolve(unsigned, signature=pss_sign(master(), unsigned.message()))
+    yield vector("capability by the RSA key", by_master.to_bytes(), grant, owner=master().public.spki)
+    revocation = Revocation(owner, grant.id)
+    yield vector("revocation record", signed(revocation).to_bytes(), revocation, device=device().public)
 
 
 def storage_vectors() -> Iterator[Vector]:
