@@ -274,7 +274,7 @@ class Contracts:
         if account is None or account.state != ContractState.REJECTED:
             return []
         pieces = self._take_pieces(database, customer)
-        database.execute("UPDATE customers SET used=0, log_bytes=0 WHERE fingerprint=?", (customer,))
+        database.execute("UPDATE customers SET used=0, pieces=0, log_bytes=0 WHERE fingerprint=?", (customer,))
         return pieces
 
     def announce(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:

@@ -3,7 +3,7 @@
 ===========  ===================================================================================================
 table        one row is
 ===========  ===================================================================================================
-customers    a fingerprint with the names it showed, bytes of pieces (``used``) and of its catalog log
+customers    a fingerprint with the names it showed, bytes (``used``) and number of pieces, bytes of its logs
 contracts    the promise to one customer; never more than one a customer
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
              ``scope`` as in `bitdust.crypt.scope`, and the capability under which somebody else brought it
@@ -12,7 +12,7 @@ log, heads   entries of the catalog log of a scope and device, and the newest si
 records      newest signed key ring and family record, by kind
 deletes      the newest delete order of each device, so that an old one does nothing
 garbage      a piece's file that was ordered to go and may still be there
-grants       bytes that are kept under a capability of the customer
+grants       bytes, and number of pieces and entries, that are kept under a capability of the customer
 revocations  capabilities that the customer has revoked, with its signed word
 ===========  ===================================================================================================
 """
@@ -23,10 +23,11 @@ from pathlib import Path
 
 from bitdust.wire.errors import BitDustError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
-    used INTEGER NOT NULL DEFAULT 0, log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    used INTEGER NOT NULL DEFAULT 0, pieces INTEGER NOT NULL DEFAULT 0,
+    log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE contracts(customer BLOB PRIMARY KEY, contract BLOB NOT NULL, room INTEGER NOT NULL,
     position INTEGER NOT NULL, n INTEGER NOT NULL, since INTEGER NOT NULL, term INTEGER NOT NULL,
     grace INTEGER NOT NULL, state TEXT NOT NULL, announced INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -49,7 +50,7 @@ CREATE TABLE deletes(customer BLOB NOT NULL, device BLOB NOT NULL, time INTEGER 
     PRIMARY KEY(customer, device)) WITHOUT ROWID;
 CREATE TABLE garbage(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY(customer, pack, number)) WITHOUT ROWID;
-CREATE TABLE grants(customer BLOB NOT NULL, capability BLOB NOT NULL, used INTEGER NOT NULL,
+CREATE TABLE grants(customer BLOB NOT NULL, capability BLOB NOT NULL, used INTEGER NOT NULL, items INTEGER NOT NULL,
     PRIMARY KEY(customer, capability)) WITHOUT ROWID;
 CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, received INTEGER NOT NULL,
     signed BLOB NOT NULL, PRIMARY KEY(customer, capability)) WITHOUT ROWID;

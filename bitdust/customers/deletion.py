@@ -69,7 +69,7 @@ def take_out(database: sqlite3.Connection, names: Sequence[tuple[PieceName, int]
         ).fetchone()
         if capability is not None:
             discharge(database, name.customer, capability, size)
-        count(database, name.customer, -size)
+        count(database, name.customer, -size, -1)
 
 
 def obey(database: sqlite3.Connection, order: DeleteOrder) -> list[tuple[PieceName, int]]:

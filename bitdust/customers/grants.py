@@ -6,24 +6,31 @@ owner comes back as a customer. It goes when no capability can be as old (`MOST_
 
 import sqlite3
 
+from bitdust.customers.quota import ROOM_OF_A_PIECE
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 
 MOST_REVOKED = 10_000
 """Revocations kept of one customer."""
+FREE_ITEMS = 64
+"""Pieces and entries that are allowed under any capability, besides one for each KiB of its quota."""
 KEPT_SECONDS = (MOST_DAYS + 34) * 86_400
 
 
-def stored_under(database: sqlite3.Connection, owner: bytes, capability: bytes) -> int:
-    """Bytes that are kept under a capability."""
-    row = database.execute("SELECT used FROM grants WHERE customer=? AND capability=?", (owner, capability)).fetchone()
-    return row[0] if row is not None else 0
+def stored_under(database: sqlite3.Connection, owner: bytes, capability: bytes) -> tuple[int, int]:
+    """Bytes that are kept under a capability, and of how many pieces and entries."""
+    row = database.execute(
+        "SELECT used, items FROM grants WHERE customer=? AND capability=?", (owner, capability)
+    ).fetchone()
+    return (row[0], row[1]) if row is not None else (0, 0)
 
 
 def need_quota(database: sqlite3.Connection, grant: Capability, size: int) -> None:
     """Raises ``not-allowed`` for a revoked capability, ``no-space`` where ``size`` bytes exceed its quota."""
     need_valid(database, grant)
-    used = stored_under(database, grant.owner, grant.id)
+    used, items = stored_under(database, grant.owner, grant.id)
+    if items >= FREE_ITEMS + grant.quota // ROOM_OF_A_PIECE:
+        raise BitDustError("no-space", f"{items} pieces and entries are as many as the capability allows")
     if used + size > grant.quota:
         text = f"{size} bytes do not fit: {used} of {grant.quota} bytes of the capability are used"
         raise BitDustError("no-space", text)
@@ -32,15 +39,19 @@ def need_quota(database: sqlite3.Connection, grant: Capability, size: int) -> No
 def charge(database: sqlite3.Connection, grant: Capability, size: int) -> None:
     """Count what somebody else brings under a capability. Raises what `need_quota` raises."""
     need_quota(database, grant, size)
-    discharge(database, grant.owner, grant.id, -size)
+    _count(database, grant.owner, grant.id, size, 1)
 
 
 def discharge(database: sqlite3.Connection, owner: bytes, capability: bytes, size: int) -> None:
-    """Bytes under a capability are free again."""
+    """A piece that was brought under a capability is gone."""
+    _count(database, owner, capability, -size, -1)
+
+
+def _count(database: sqlite3.Connection, owner: bytes, capability: bytes, size: int, items: int) -> None:
     database.execute(
-        "INSERT INTO grants VALUES(?1, ?2, max(0, -?3)) ON CONFLICT(customer, capability)"
-        " DO UPDATE SET used = max(0, used - ?3)",
-        (owner, capability, size),
+        "INSERT INTO grants VALUES(?1, ?2, max(0, ?3), max(0, ?4)) ON CONFLICT(customer, capability)"
+        " DO UPDATE SET used = max(0, used + ?3), items = max(0, items + ?4)",
+        (owner, capability, size, items),
     )
 
 

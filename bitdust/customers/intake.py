@@ -15,7 +15,7 @@ from bitdust.crypt.merkle import MerkleHasher
 from bitdust.customers.database import NO_SCOPE, PieceCondition
 from bitdust.customers.grants import charge, discharge, need_valid
 from bitdust.customers.names import PieceName
-from bitdust.customers.quota import Usage, count, no_room, usage
+from bitdust.customers.quota import Usage, count, usage
 from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk, disk_error
 from bitdust.wire.capability import Capability
@@ -150,7 +150,7 @@ class StorePiece(Job):
             mark_piece(database, piece.name, self._before)
             return
         database.execute("DELETE FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key)
-        count(database, piece.name.customer, -piece.size)
+        count(database, piece.name.customer, -piece.size, -1)
         if piece.grant is not None:
             discharge(database, piece.name.customer, piece.grant.id, piece.size)
 
@@ -220,8 +220,7 @@ def keep_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondi
             need_valid(database, piece.grant)
         mark_piece(database, piece.name, PieceCondition.KEPT)
         return PieceCondition(row[0])
-    if before.used + piece.size > before.room:
-        raise no_room(before, piece.size)
+    before.need_room(piece.size)
     capability = None
     if piece.grant is not None:
         charge(database, piece.grant, piece.size)
@@ -231,7 +230,7 @@ def keep_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondi
         "INSERT INTO pieces VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         (*piece.name.key, piece.size, PieceCondition.KEPT, piece.signed, piece.scope, capability),
     )
-    count(database, piece.name.customer, piece.size)
+    count(database, piece.name.customer, piece.size, 1)
     return None
 
 

@@ -15,7 +15,7 @@ from bitdust.customers.database import NO_SCOPE, PieceCondition
 from bitdust.customers.grants import need_quota
 from bitdust.customers.intake import IncomingPiece, PieceIntake, PieceWriter, RunInThread, Shelf, mark_piece
 from bitdust.customers.names import PieceName, record_of
-from bitdust.customers.quota import no_room, usage
+from bitdust.customers.quota import usage
 from bitdust.customers.scan import piece_is_whole
 from bitdust.customers.small import SmallIntake, StoreLog, StoreSmall, small_bytes
 from bitdust.disk.disk import Disk, disk_error
@@ -103,8 +103,9 @@ class Pieces:
         known = self._known(database, name, record)
         if name.key in self._coming:
             raise BitDustError("busy", "this piece is already on its way over another stream")
-        if known is None and now.used + self.reserved(name.customer) + size > now.room:
-            raise no_room(now, size)
+        if known is None:
+            coming = [reserved for key, reserved in self._coming.items() if key[0] == name.customer]
+            now.need_room(size, sum(coming), len(coming))
         if known is None and piece.grant is not None:
             need_quota(database, piece.grant, size)
         self._need_turn()

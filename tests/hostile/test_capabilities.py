@@ -54,7 +54,7 @@ class CapabilityCase(TestCase):
         return self.shop.ask(who, Command.CANCEL_SERVICE, "capability", word)
 
     def stored(self) -> int:
-        return stored_under(self.shop.store._read, ALICE.fingerprint, b"c" * 16)
+        return stored_under(self.shop.store._read, ALICE.fingerprint, b"c" * 16)[0]
 
 
 class ReadTests(CapabilityCase):
@@ -282,6 +282,18 @@ class WriteTests(CapabilityCase):
         self.assertEqual(self.stored(), SIZE)
         self.assertIsNone(self.shop.put(BOB, self.written(11), **under).code)
         self.assertEqual(len(files(self.folder)), 5)
+
+    def test_many_tiny_pieces(self) -> None:
+        """Rows cost more than a byte: 64 pieces and entries are free, more need a KiB of quota each."""
+        tiny = [self.written(20 + number, size=1) for number in range(67)]
+        for pack in tiny[:66]:
+            self.assertIsNone(self.shop.put(BOB, pack, **self.under(quota=2 * 1024)).code)
+        self.assertEqual(self.shop.put(BOB, tiny[66], **self.under(quota=2 * 1024)).code, "no-space")
+        entry = BOB.log(1, owner=ALICE.fingerprint, scope=SHARE)[0]
+        self.assertEqual(self.shop.log(BOB, entry, **self.under(quota=2 * 1024)).code, "no-space")
+        order = ALICE.order(tiny[0].id).to_bytes()
+        self.shop.ask(ALICE, Command.DELETE_FILE, None, order)
+        self.assertIsNone(self.shop.put(BOB, tiny[66], **self.under(quota=2 * 1024)).code)
 
     def test_the_owners_room_is_the_limit_too(self) -> None:
         """A large quota gives no more than Alice's contract has."""

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.customers.database import PieceCondition
 from bitdust.customers.names import PieceName
+from bitdust.customers.quota import most_pieces
 from bitdust.wire.packet import Command
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, files, now
 from tests.unit.test_supplier_store import ALICE, ShopCase
@@ -272,6 +273,35 @@ class BoundaryTests(ShopCase):
         self.shop.ask(ALICE, Command.DELETE_FILE, None, order)
         self.shop.hire(ALICE, 999)
         self.assertEqual(self.shop.put(ALICE, OTHER).code, "no-space")
+
+    def test_the_number_of_pieces_is_limited(self) -> None:
+        """4,096 pieces and one for each KiB of room are kept; deleting, replacing and refusals count rightly."""
+        self.shop.hire(ALICE, 2048)
+        self.set_pieces(most_pieces(2048) - 2)
+        tiny = [Pack(ALICE, 10 + number, 1) for number in range(4)]
+        for pack in (tiny[0], tiny[0], tiny[1]):
+            self.assertEqual(self.shop.put(ALICE, pack).command, Command.ACK)
+        said = self.shop.put(ALICE, tiny[2])
+        self.assertEqual((said.code, most_pieces(2048)), ("no-space", 4098))
+        self.assertIn("4098 pieces", said.fields["text"])
+        self.shop.ask(ALICE, Command.DELETE_FILE, None, ALICE.order(tiny[0].id).to_bytes())
+        self.shop.disk.rename, rename = self.broken, self.shop.disk.rename
+        self.assertEqual(self.shop.put(ALICE, tiny[2]).code, "internal")
+        self.shop.disk.rename = rename
+        name = PieceName(ALICE.fingerprint, tiny[3].id, 0)
+        intake = self.shop.store.receive(name, tiny[3].record, tiny[3].signed.to_bytes())
+        self.assertEqual(self.shop.put(ALICE, tiny[2]).code, "no-space")
+        now(intake.abort())
+        self.assertEqual(self.shop.put(ALICE, tiny[2]).command, Command.ACK)
+        self.shop.end(ALICE)
+        self.shop.hire(ALICE, 2048)
+        self.assertEqual(self.shop.put(ALICE, tiny[2]).fields["used"], 1)
+
+    def set_pieces(self, number: int) -> None:
+        self.shop.store._write_connection().execute("UPDATE customers SET pieces=?", (number,))
+
+    def broken(self, old: Path, new: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
 
     def test_the_room_is_checked_again_at_the_write(self) -> None:
         """Two pieces that were both let in when there was room: the second does not fit when it is written."""
