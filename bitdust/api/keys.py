@@ -21,6 +21,8 @@ KEY_ID = Param(
 )
 INCLUDE_PRIVATE = Param("include_private", Kind.FLAG, False, help="show the private key as well")
 KEY = "{key_id, alias, creator, public, private, size, is_public, label, active}"
+PUSHED = [("keys_synchronizer", "keys-changed")]
+"""Suppliers get the new key ring."""
 
 
 @method(
@@ -61,6 +63,7 @@ def keys_list(context: Context, sort: bool, include_private: bool) -> Envelope:
     service="keys_registry",
     returns=KEY,
     errors=("key-exists", "bad-key-id"),
+    becomes=PUSHED,
 )
 async def key_create(
     context: Context, key_alias: str, key_size: int | None, label: str, active: bool, include_private: bool
@@ -92,6 +95,7 @@ def _bits(wish: int) -> int:
     params=(KEY_ID, Param("label", help="at most 200 characters", example="Holiday on the lake")),
     service="keys_registry",
     errors=("key-not-found",),
+    becomes=PUSHED,
 )
 def key_label(context: Context, key_id: str, label: str) -> Envelope:
     """Give a key another label."""
@@ -107,11 +111,13 @@ def key_label(context: Context, key_id: str, label: str) -> Envelope:
     params=(KEY_ID, Param("active", Kind.FLAG, help="whether the key is in use", example=True)),
     service="keys_registry",
     errors=("key-not-found", "not-allowed"),
+    becomes=PUSHED,
 )
 def key_state(context: Context, key_id: str, active: bool) -> Envelope:
     """Mark a key as active or not. The master key is always active."""
     context.me.key_ring.mark(ring_name(context, key_id), active)
     context.me.save_key_ring()
+    context.events.send("key-state-changed", {"key_id": key_id, "active": active})
     return ok(message=f"key {key_id} is {'active' if active else 'not active any more'}")
 
 
@@ -120,6 +126,7 @@ def key_state(context: Context, key_id: str, active: bool) -> Envelope:
     params=(KEY_ID,),
     service="keys_registry",
     errors=("key-not-found", "not-allowed"),
+    becomes=PUSHED,
 )
 def key_erase(context: Context, key_id: str) -> Envelope:
     """Forget a key pair. The master key cannot be erased; storage secrets stay, for versions stored under them."""

@@ -9,7 +9,7 @@ from bitdust.crypt.keyring import MASTER
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
-CHANGES = ("key-generated", "key-registered", "key-renamed", "key-labelled", "key-erased")
+CHANGES = ("key-generated", "key-registered", "key-renamed", "key-labelled", "key-state-changed", "key-erased")
 
 
 class KeysStorageService(Service):

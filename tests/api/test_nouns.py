@@ -23,6 +23,7 @@ from bitdust.identity.client import parse_servers
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
+from bitdust.services.service_keys_storage import CHANGES
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -297,6 +298,26 @@ class KeyTests(NounCase):
         self.assertFalse(self.result("key_get", key_id="pictures")["active"])
         self.call("key_erase", key_id="pictures")
         self.assertEqual(self.code("key_get", key_id="pictures"), "key-not-found")
+
+    def test_suppliers_get_every_change(self) -> None:
+        """Each method that changes the ring on this disk sends an event on which suppliers get the new one."""
+        self.make(key_alias="pictures")
+        seen: list[str] = []
+        self.clock.advance(1)
+        self.addCleanup(self.context.events.subscribe(lambda event: seen.append(event.id)))
+        for name, arguments in (
+            ("key_label", {"key_id": "pictures", "label": "Dogs"}),
+            ("key_state", {"key_id": "pictures", "active": 0}),
+            ("key_erase", {"key_id": "pictures"}),
+            ("key_create", {"key_alias": "other", "key_size": 2048}),
+        ):
+            seen.clear()
+            ring = self.context.me.key_ring.to_bytes()
+            self.result(name, **arguments)
+            self.clock.advance(1)
+            self.assertNotEqual(self.context.me.key_ring.to_bytes(), ring, name)
+            self.assertEqual((len(seen), set(seen) - set(CHANGES)), (1, set()), name)
+            self.assertEqual(TABLE.named(name).becomes, (("keys_synchronizer", "keys-changed"),))
 
     def test_survives(self) -> None:
         """Keys are in the ring on disk when the method has answered."""
