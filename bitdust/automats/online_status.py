@@ -47,13 +47,13 @@ class OnlineStatus(Machine):
 
     def __init__(self, registry: Registry, ident: str, port: OnlineStatusPort) -> None:
         self._port = port
-        self._told = False
+        self._reported = False
         super().__init__(registry, ident)
 
     @property
     def online(self) -> bool:
-        """What was told last: a peer that is being asked counts as what it was."""
-        return self._told
+        """What was reported last: a peer that is being asked counts as what it was."""
+        return self._reported
 
     def has_session(self, payload: Any) -> bool:
         return self._port.has_session()
@@ -63,6 +63,6 @@ class OnlineStatus(Machine):
 
     def report(self, payload: Any) -> None:
         online = self.state == "CONNECTED"
-        if online is not self._told:
-            self._told = online
+        if online is not self._reported:
+            self._reported = online
             self._port.changed(online)

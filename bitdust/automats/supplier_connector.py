@@ -1,4 +1,4 @@
-"""My relation with one supplier: asks for the service, keeps the contract, and comes back when the line breaks."""
+"""My relation with one supplier: asks for the service, holds the contract, and reconnects when the line breaks."""
 
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ LONGEST_PAUSE = 300.0
 
 
 class Refused(Exception):
-    """The supplier said no, as opposed to not being heard; ``code`` is its Fail code."""
+    """The supplier said no, as opposed to no answer; ``code`` is its Fail code."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)

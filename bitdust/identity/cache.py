@@ -1,7 +1,7 @@
 """Identity documents of others: the newest one of each fingerprint, on disk, never replaced by anything older.
 
 Anybody may write any name into a document of his own and show it. So a name leads to a key only when its document was
-fetched from the place that the name tells; ``names`` in the folder keeps which those are.
+fetched from the place that the name says; ``names`` in the folder keeps which those are.
 """
 
 from typing import Any, Protocol
@@ -58,7 +58,7 @@ class IdentityCache:
             pairs = [line.split(" ") for line in lines[:MAX_CACHED]]
             self._names = {IDURL.parse(url): bytes.fromhex(fingerprint) for url, fingerprint in pairs}
         except (BadName, OSError, ValueError) as error:
-            self.log.warn("{path} is damaged, names are fetched anew: {error}", path=path.name, error=error)
+            self.log.warn("{path} is damaged, names are fetched again: {error}", path=path.name, error=error)
 
     def accept(self, document: IdentityDocument, fetched_from: IDURL | None = None) -> str:
         """``new``, ``newer``, ``refresh``, ``stale`` or ``conflict``; only the first two change what is kept.
@@ -99,7 +99,7 @@ class IdentityCache:
         return self._documents.get(fingerprint)
 
     def by_idurl(self, idurl: IDURL) -> IdentityDocument | None:
-        """The document of the key that this name was proven to mean, while it still tells that place as its source."""
+        """The document of the key that this name was proven to mean, while it still names that place as its source."""
         document = self._documents.get(self._names.get(idurl, b""))
         return document if document is not None and idurl in document.sources else None
 

@@ -54,7 +54,7 @@ class Me:
         self._mark: BackupMark | None = None
         self._locked_key = ""
         self.locked_because = ""
-        """Why the passphrase that the node was told for its start did not open the keys."""
+        """Why the passphrase that the node was given for its start did not open the keys."""
         self._keeps_locked = False
         self.changed: Signal[[]] = Signal()
 
@@ -324,7 +324,7 @@ class Me:
         number = max(device.number for device in devices) + 1
         document = self.revise(devices=(*devices[-7:], Device(number, revision, new.public)))
         certificate = certify(self.master, new.public, number)
-        # Both keys are there until the document tells which of them counts: a crash at any moment leaves a whole home.
+        # Both keys are there until the document says which of them counts: a crash at any moment leaves a whole home.
         write_safely(self._folder / NEXT_DEVICE, self._kept_device(new))
         write_safely(self._folder / "localidentity", document.xml)
         write_safely(self._folder / "devicekey", self._kept_device(new))

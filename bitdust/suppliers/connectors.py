@@ -1,6 +1,6 @@
 """Connections with suppliers: one `supplier_connector` each, for the family, for who leaves it, and for candidates.
 
-Whoever is in the family record keeps a connector that comes back by itself; a candidate has one while it is asked.
+A member of the family has a connector that reconnects by itself; a candidate has one while it is asked.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Connectors:
         return bool(self._removers)
 
     def open(self) -> None:
-        """Connect everybody who holds something of mine, and keep hold of them."""
+        """Connect everybody who holds something of mine, and reconnect whoever is lost."""
         if self._removers:
             return
         self._removers = [
@@ -209,7 +209,7 @@ class Connectors:
         return evolve(wish, least=0) if contract is None else wish
 
     def report_leaving(self, supplier: bytes, leaves: object) -> None:
-        """A supplier told with its contract until when it answers, 0 when it stays. One that leaves is not hired."""
+        """A supplier says with its contract until when it answers, 0 when it stays. One that leaves is not hired."""
         if isinstance(leaves, int) and supplier in self._family.holders:
             self.leaving.emit(supplier, leaves)
         elif leaves:

@@ -1,4 +1,4 @@
-"""My family record: who keeps my pieces. Every change is a new revision, signed, and on the disk before it is reported.
+"""My family record: who holds my pieces. Every change is a new revision, signed, and on the disk before it is reported.
 
 Another device of mine may write a record as well: the newer one counts, and two of one revision are joined.
 """
@@ -55,7 +55,7 @@ class MyFamily:
 
     @property
     def inherited(self) -> bool:
-        """True while nobody knows whether pieces lie at these suppliers."""
+        """True while nobody knows whether pieces are stored at these suppliers."""
         return self._marker.exists()
 
     def settle(self) -> None:

@@ -1,5 +1,5 @@
 """Two devices of mine changed the family at the same time: one record of both, in which nobody who may hold pieces is
-forgotten without need. Both devices come to the same one, whichever hears of the other first.
+forgotten without need. Both devices come to the same one, whichever learns of the other first.
 """
 
 from attrs import frozen

@@ -40,7 +40,7 @@ class FamilyRecords(Protocol):
 
 
 class Hiring:
-    """I complete my family from `start` to `stop`, while `Connectors` keep hold of it."""
+    """I complete my family from `start` to `stop`, while `Connectors` stay in touch with it."""
 
     candidates = Wire(Candidates)
     records = Wire(FamilyRecords)

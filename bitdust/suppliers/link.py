@@ -25,11 +25,11 @@ REJECTED = "not-allowed"
 NOW = 1
 """A moment that is over: such a supplier has left already."""
 ENDED = frozenset(("no-contract", "not-allowed"))
-"""Codes of a supplier that knows nothing of me any more: it heard me, and its answer was lost."""
+"""Codes of a supplier that knows nothing of me any more: it got my word, and its answer was lost."""
 
 
 class Terms(Protocol):
-    """What suppliers are asked for, and who hears what they say; `bitdust.suppliers.connectors`."""
+    """What suppliers are asked for, and where their answers go; `bitdust.suppliers.connectors`."""
 
     def wish_for(self, supplier: bytes, /) -> Wish:
         """What this supplier is asked for now."""

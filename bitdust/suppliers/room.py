@@ -47,7 +47,7 @@ class SuppliersRoom:
         self.family.load()
 
     def open(self) -> None:
-        """Connect the family that is hired already, keep hold of it, and go on with replacements."""
+        """Connect the family that is hired already, and go on with replacements."""
         self._forget = self.family.changed.connect(self._watch_holders)
         self._watch_holders()
         self.publication.start()

@@ -31,8 +31,9 @@ class Events:
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict]] = []
 
-    def send(self, event, data=None) -> None:
+    def send(self, event, data=None) -> int:
         self.sent.append((event, data or {}))
+        return len(self.sent)
 
     def names(self) -> list[str]:
         return [event for event, _ in self.sent]

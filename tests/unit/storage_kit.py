@@ -20,6 +20,7 @@ from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
 from bitdust.wire.schema import Struct
+from tests.unit.kit import Reply
 from tests.unit.supplier_kit import START, Shop
 
 ROOM = 90 * 1024 * 1024
@@ -31,12 +32,6 @@ def master_key() -> MasterKey:
     if not _MASTERS:
         _MASTERS.append(MasterKey.generate(2048))
     return _MASTERS[0]
-
-
-class Reply:
-    def __init__(self, fields: dict, payload: bytes) -> None:
-        self.fields = fields
-        self.payload = payload
 
 
 class PeerFailed(BitDustError):

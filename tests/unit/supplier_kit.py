@@ -24,6 +24,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import ContractEnd, Family, Head, PackRecord, Scheme
 from bitdust.wire.table import Answer
+from tests.unit.kit import Settings
 
 START = 1_800_000_000
 DAY = 86_400
@@ -216,20 +217,12 @@ class BrokenDisk(Disk):
         return self.space
 
 
-class Settings:
-    def __init__(self) -> None:
-        self.values = {
-            "services/supplier/donated-space": 100 * MIB,
-            "services/supplier/enabled": True,
-            "services/customer-patrol/customer-idle-days": 0,
-            "paths/disk-reserve-percent": 0,
-        }
-
-    def get(self, key):
-        return self.values[key]
-
-    def set(self, key, value) -> None:
-        self.values[key] = value
+SETTINGS = {
+    "services/supplier/donated-space": 100 * MIB,
+    "services/supplier/enabled": True,
+    "services/customer-patrol/customer-idle-days": 0,
+    "paths/disk-reserve-percent": 0,
+}
 
 
 class Sent(list):
@@ -263,7 +256,7 @@ class Shop:
             entropy=lambda length: hashlib.shake_128(str(next(numbers)).encode()).digest(length),
             run_in_thread=self.in_thread,
         )
-        self.settings = Settings()
+        self.settings = Settings(SETTINGS)
         self.settings.values["paths/disk-reserve-percent"] = reserve
         self.budget = SimpleNamespace(pieces=pieces)
         self.me = Supplier("supplier")

@@ -21,6 +21,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL, idurl_of
 from bitdust.wire.records import DeviceAddresses
 from bitdust.world import World
+from tests.unit.kit import Events
 from tests.vectors.keys import device, master
 
 START = 1_800_000_000.0
@@ -35,20 +36,6 @@ def made(revision: int = 3, **changes: Any) -> IdentityDocument:
 
 
 GOOD = made()
-
-
-class Events:
-    """Keeps what was announced."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, Any]] = []
-
-    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
-        self.sent.append((event_id, data))
-        return len(self.sent)
-
-    def names(self) -> list[str]:
-        return [name for name, _ in self.sent]
 
 
 def code_of(case: SynchronousTestCase, call: Any, *args: Any) -> str:

@@ -32,6 +32,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.schema import Bytes, Optional, Struct, Text
 from bitdust.wire.table import Answer, Row, Who, ack
 from bitdust.world import ReactorNetwork, World
+from tests.unit.kit import Settings
 from tests.vectors.keys import master
 
 SETTINGS = {
@@ -49,14 +50,6 @@ def third() -> MasterKey:
     return MasterKey.generate(2048)
 
 
-class Settings:
-    def __init__(self) -> None:
-        self.values = dict(SETTINGS)
-
-    def get(self, key):
-        return self.values[key]
-
-
 class Person:
     """One device with a gateway; ``served`` are the packets that it answered."""
 
@@ -71,7 +64,7 @@ class Person:
         source = IDURL.parse(f"http://id.example/{name}.xml")
         document = IdentityDocument.create(master_key, (source,), 1, (Device(0, 1, device.public),), START)
         self.me.adopt(document, master_key, device)
-        self.settings = Settings()
+        self.settings = Settings(SETTINGS)
         self.cache = IdentityCache(world, events)
         self.around = Surroundings(world, self.settings, events, self.registry, Budget(), self.me, self.cache)
         self.gateway = Gateway(self.around, transports)
