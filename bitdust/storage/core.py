@@ -31,6 +31,7 @@ from bitdust.storage.pieces.locations import PackSources
 from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.packs import Packs
 from bitdust.storage.pieces.queues import SupplierQueues
+from bitdust.storage.pieces.sender import PieceSender
 from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.pieces.waiting import Acknowledgements, WaitingPieces
 from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
@@ -71,18 +72,21 @@ class Core:
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.coding = ThreadQueue(world.run_in_thread)
         self.packer = Packer(world.entropy, self.block_size)
+        self.log_writer = LogWriter(world, self.catalog, OwnLogs(me))
+        self.log_replicas = LogReplicas(world, registry, self.log_writer, me, events, ports)
         pieces = WaitingPieces(world, self.catalog, self.spool)
+        sender = PieceSender(me, ports, self.log_replicas.riders)
         self.acknowledgements = Acknowledgements(world, self.catalog, self.spool, self._keeps_local)
-        self.queues = SupplierQueues(registry, me, ports, pieces, self.acknowledgements, self._most_at_once)
+        self.queues = SupplierQueues(
+            registry, ports, pieces, sender, self.acknowledgements, self._most_at_once
+        )  # fmt: skip
         store = PackStore(world, self.catalog, self.spool, self.coding)
         self.packs = Packs(registry, self.packer, store, self.queues, me, ports)
         self.bad_pieces = BadPieces(world, self.catalog, events, ports)
         self.fetcher = Fetcher(world, registry, ports, self.bad_pieces)
         self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
-        self.log_writer = LogWriter(world, self.catalog, OwnLogs(me))
         self.rows = RowReader(world, self.catalog)
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
-        self.log_replicas = LogReplicas(world, registry, self.log_writer, me, events, ports)
         self.key_ring_replicas = KeyRingReplicas(world, registry, me, events, ports)
         self.listing = Listing(world.run_in_thread, registry, self.catalog, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)

@@ -11,12 +11,10 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.kernel import Registry
 from bitdust.signal import Signal
 from bitdust.storage.pieces.queue import PieceTransfer, Progress, SupplierQueue
+from bitdust.storage.pieces.sender import PieceSender
 from bitdust.storage.pieces.waiting import Acknowledged, Acknowledgements, WaitingPieces
-from bitdust.storage.ports import Me, Ports
-from bitdust.wire.packet import Command
+from bitdust.storage.ports import Ports
 from bitdust.wire.records import PieceRef
-
-SILENCE = 30.0
 
 
 class SupplierQueues:
@@ -27,14 +25,15 @@ class SupplierQueues:
     """
 
     def __init__(
-        self, registry: Registry, me: Me, ports: Ports, pieces: WaitingPieces, acknowledgements: Acknowledgements,
+        self, registry: Registry, ports: Ports, pieces: WaitingPieces, sender: PieceSender,
+        acknowledgements: Acknowledgements,
         most_at_once: Callable[[], int] = lambda: 32,
     ) -> None:  # fmt: skip
         self.clock = registry.clock
         self.wall = registry.wall
         self.most_at_once = most_at_once
         self._registry = registry
-        self._me = me
+        self._sender = sender
         self._ports = ports
         self._pieces = pieces
         self._acknowledgements = acknowledgements
@@ -114,9 +113,7 @@ class SupplierQueues:
 
     async def _deliver(self, supplier: bytes, piece: PieceRef, check: bool, progress: Progress) -> None:
         record, data = await self._pieces.load(piece, check)
-        signed = self._me.sign(record.KIND, record.to_body()).to_bytes()
-        fields = {"kind": "piece", "index": piece.index, "record": signed}
-        await self._ports.outbox.send(supplier, Command.DATA, fields, data, deadline=SILENCE, progress=progress)
+        await self._sender.send(supplier, record, piece.index, data, progress)
 
     def delivered(self, supplier: bytes, piece: PieceRef) -> None:
         self._acknowledgements.add(piece, supplier)
