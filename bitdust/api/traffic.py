@@ -59,18 +59,20 @@ def connections_list(context: Context, protocols: list[str]) -> Envelope:
 def streams_list(context: Context, protocols: list[str]) -> Envelope:
     """Payloads that are on their way now, with how far they are."""
     going = [
-        _stream(row["packet_id"], "out", item["bytes_sent"], item["size"])
+        _stream(item["proto"], row["packet_id"], "out", (item["bytes_sent"], item["size"]))
         for row in context.gateway.outbox.packets()
         for item in row["items"]
     ]
     coming = [
-        _stream(row["packet_id"], "in", row["bytes_received"], row["size"]) for row in context.gateway.inbox.packets()
+        _stream(row["proto"], row["packet_id"], "in", (row["bytes_received"], row["size"]))
+        for row in context.gateway.inbox.packets()
     ]
-    wanted = not protocols or "tcp" in protocols
-    return listed([stream for stream in (*going, *coming) if wanted and stream["bytes_total"]])
+    shown = [stream for stream in (*going, *coming) if not protocols or stream["proto"] in protocols]
+    return listed([stream for stream in shown if stream["bytes_total"]])
 
 
-def _stream(ident: str, way: str, current: int, total: int) -> dict[str, Any]:
+def _stream(proto: str, ident: str, way: str, done: tuple[int, int]) -> dict[str, Any]:
+    current, total = done
     progress = f"{100.0 * current / total:.0f}%" if total else "100%"
-    row = {"proto": "tcp", "stream_id": ident, "type": way, "bytes_current": current, "bytes_total": total}
+    row = {"proto": proto, "stream_id": ident, "type": way, "bytes_current": current, "bytes_total": total}
     return row | {"progress": progress}

@@ -93,7 +93,7 @@ class Answers:
         return {"nodes": self._nodes(query["key"], query, address)}
 
     def _nodes(self, target: bytes, query: Message, address: Address) -> bytes:
-        return self._peers.to_tell(number(target), query["l"], query["n"], address[0])
+        return self._peers.contacts_for(number(target), query["l"], query["n"], address[0])
 
     def _store(self, query: Message, address: Address, shown: bool) -> dict[str, Any]:
         if not shown:

@@ -131,7 +131,7 @@ def believable(host: str, port: int, teller: str) -> bool:
     return port > 0 and reach(host) >= max(1, reach(teller))
 
 
-def tellable(contact: Contact, asker: str) -> bool:
+def usable_by(contact: Contact, asker: str) -> bool:
     """Whether the asker could use, and may know, that contact's address."""
     return reach(contact.host) >= reach(asker)
 

@@ -122,7 +122,7 @@ class Joining:
 def greet(peers: Peers, contact: Contact, reply: Message) -> None:
     """Prove those of the told contacts for whom there is a place where there are few."""
     try:
-        told = peers.told(reply, contact)
+        told = peers.contacts_in(reply, contact)
     except WireError:
         return
     for other in told:

@@ -180,7 +180,7 @@ class Lookup:
 
     def _take(self, contact: Contact, reply: Message, candidate: Candidate) -> None:
         try:
-            for told in self._peers.told(reply, contact):
+            for told in self._peers.contacts_in(reply, contact):
                 self._learn(told)
         except WireError:
             candidate.state = State.FAILED

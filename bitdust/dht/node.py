@@ -56,7 +56,7 @@ class DHTNode:
         self._datagrams: Datagrams | None = None
         self._stack: Stack | None = None
         self._seeds: list[Seed] = []
-        self._told_layers: set[int] = set()
+        self._reported_layers: set[int] = set()
         self._device = device
         self._own = Contact(device.public, "", 0)
         self._owner: Owner | None = None
@@ -153,7 +153,7 @@ class DHTNode:
         self._datagrams = None
         if stack is not None:
             stack.close()
-            self._told_layers.clear()
+            self._reported_layers.clear()
 
     def join(self) -> "Deferred[int]":
         """Of the machine: one attempt to come in."""
@@ -178,7 +178,7 @@ class DHTNode:
     def report(self, state: str) -> None:
         """Of the machine: the state of the whole thing."""
         if state == "CONNECTED" and self._stack is not None:
-            self._tell_layer(0)
+            self._report_layer(0)
             self._stack.save_contacts()
             self._layers_changed()
 
@@ -194,7 +194,7 @@ class DHTNode:
     def detach(self, layer: int) -> None:
         """Take part no more; others learn of it with the next message."""
         self._own.layers &= ~(1 << layer)
-        self._told_layers.discard(layer)
+        self._reported_layers.discard(layer)
         self._layers_changed()
 
     def _layers_changed(self) -> None:
@@ -206,9 +206,9 @@ class DHTNode:
         """Layers that this node takes part in; always 0."""
         return tuple(layer for layer in range(MAX_LAYER + 1) if self._own.attached(layer))
 
-    def _tell_layer(self, layer: int) -> None:
-        if layer not in self._told_layers:
-            self._told_layers.add(layer)
+    def _report_layer(self, layer: int) -> None:
+        if layer not in self._reported_layers:
+            self._reported_layers.add(layer)
             self._events.send("dht-layer-connected", {"layer_id": layer})
 
     # records
@@ -306,7 +306,7 @@ class DHTNode:
     def _explore(self, ident: bytes, layer: int) -> None:
         def met(contacts: list[Contact]) -> None:
             if contacts:
-                self._tell_layer(layer)
+                self._report_layer(layer)
 
         exploring = self.find_node(ident, layer)
         exploring.addCallback(met)

@@ -13,7 +13,7 @@ from attrs import define
 from twisted.internet.interfaces import IReactorTime
 
 from bitdust.crypt.device import verify
-from bitdust.dht.contact import Contact, believable, nearest, tellable, unpack
+from bitdust.dht.contact import Contact, believable, nearest, unpack, usable_by
 from bitdust.dht.ids import MAX_LAYER
 from bitdust.dht.messages import MAX_NODES, NONCE_BYTES, Message, pong_message
 from bitdust.dht.rpc import Rpc
@@ -70,12 +70,12 @@ class Peers:
         table = self.tables.get(layer)
         return table.nearest(target, most) if table else []
 
-    def to_tell(self, target: int, layer: int, asker: bytes, host: str) -> bytes:
+    def contacts_for(self, target: int, layer: int, asker: bytes, host: str) -> bytes:
         """What an asker may hear of a layer's contacts, in compact form."""
         table = self.tables.get(layer)
         if table is None:
             return b""
-        fit = (contact for contact in table.contacts() if contact.id != asker and tellable(contact, host))
+        fit = (contact for contact in table.contacts() if contact.id != asker and usable_by(contact, host))
         return b"".join(contact.packed() for contact in nearest(fit, target, MAX_NODES))
 
     def contact(self, key: bytes, host: str, port: int, layers: int = 0) -> Contact:
@@ -94,7 +94,7 @@ class Peers:
         if any(contact.number in table for table in self.tables.values()):
             self._book[key] = contact
 
-    def told(self, reply: Message, teller: Contact) -> list[Contact]:
+    def contacts_in(self, reply: Message, teller: Contact) -> list[Contact]:
         """The believable contacts in a reply; raises `WireError` for nonsense."""
         contacts = []
         for key, layers, host, port in unpack(reply.get("nodes", b""), MAX_NODES):

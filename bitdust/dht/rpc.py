@@ -209,9 +209,9 @@ class Rpc:
             if self._timer.getTime() <= when:
                 return
             self._timer.cancel()
-        self._timer = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._look_at_clock)
+        self._timer = self._clock.callLater(max(0.0, when - self._clock.seconds()), self._due_now)
 
-    def _look_at_clock(self) -> None:
+    def _due_now(self) -> None:
         now = self._clock.seconds()
         while self._due and self._due[0][0] <= now + 1e-6:
             _, message_id = heapq.heappop(self._due)
@@ -313,7 +313,7 @@ class Rpc:
         query = read(whole)
         if "q" not in query:
             return
-        self.traffic.took(query["l"])
+        self.traffic.queried(query["l"])
         shown = self._tokens.holds(query.get("token"), address, now)
         fields = self.listener.serve(query, address, shown)
         if fields is not None:

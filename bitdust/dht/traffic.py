@@ -30,7 +30,7 @@ class Traffic:
         self.packets_out += datagrams
         self.sent_by_layer[layer] += datagrams
 
-    def took(self, layer: int) -> None:
+    def queried(self, layer: int) -> None:
         """A query was read."""
         self.received_by_layer[layer] += 1
 

@@ -1,5 +1,6 @@
 """Frames inside a session: eight bytes of head, then a body (``docs/formats.md``, section 4). No I/O here."""
 
+import struct
 from enum import IntEnum
 from typing import Protocol
 
@@ -25,6 +26,8 @@ class Kind(IntEnum):
     GOODBYE = 8
 
 
+_HEAD = struct.Struct(">BIBH")
+_KINDS = {int(kind): kind for kind in Kind}
 _LIMITS = {
     Kind.HELLO: MAX_HELLO,
     Kind.OPEN: MAX_OPEN,
@@ -66,31 +69,33 @@ class FrameReader:
         self._data_left = 0
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes; calls the handler for what is complete."""
-        view = memoryview(data)
-        while view:
+        """Read the next bytes; calls the handler for what is complete. What has come in one piece is copied once."""
+        view, at, end = memoryview(data), 0, len(data)
+        while at < end:
             if self._data_left:
-                view = self._pass_data(view)
-                continue
-            missing = self._needed - len(self._buffer)
-            self._buffer += view[:missing]
-            view = view[missing:]
-            if len(self._buffer) == self._needed:
-                self._complete()
+                size = min(self._data_left, end - at)
+                self._pass_data(view[at : at + size])
+            elif not self._buffer and end - at >= self._needed:
+                size = self._needed
+                self._complete(data[at : at + size])
+            else:
+                size = min(self._needed - len(self._buffer), end - at)
+                self._buffer += view[at : at + size]
+                if len(self._buffer) == self._needed:
+                    body = bytes(self._buffer)
+                    self._buffer.clear()
+                    self._complete(body)
+            at += size
 
-    def _pass_data(self, view: memoryview) -> memoryview:
+    def _pass_data(self, part: memoryview) -> None:
         assert self._frame is not None
-        part = view[: self._data_left]
         self._data_left -= len(part)
         _, stream, _, last = self._frame
         if not self._data_left:
             self._frame = None
         self._handler.data_received(stream, part, last and not self._data_left)
-        return view[len(part) :]
 
-    def _complete(self) -> None:
-        body = bytes(self._buffer)
-        self._buffer.clear()
+    def _complete(self, body: bytes) -> None:
         if self._frame is not None:
             kind, stream, _, last = self._frame
             self._frame, self._needed = None, HEAD
@@ -113,11 +118,11 @@ class FrameReader:
 
 
 def _parse_head(head_bytes: bytes) -> tuple[Kind, int, int, bool]:
-    try:
-        kind = Kind(head_bytes[0] & ~LAST)
-    except ValueError as error:
-        raise WireError("malformed", f"frame type {head_bytes[0]} does not exist") from error
-    length = int.from_bytes(head_bytes[5:8], "big")
+    flags, stream, high, low = _HEAD.unpack(head_bytes)
+    kind = _KINDS.get(flags & ~LAST)
+    if kind is None:
+        raise WireError("malformed", f"frame type {flags} does not exist")
+    length = high << 16 | low
     if length > _LIMITS[kind]:
         raise WireError("too-large", f"a {kind.name} frame of {length} bytes; at most {_LIMITS[kind]} are allowed")
-    return kind, int.from_bytes(head_bytes[1:5], "big"), length, bool(head_bytes[0] & LAST)
+    return kind, stream, length, bool(flags & LAST)

@@ -10,7 +10,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.testing.network import BUFFER, SEGMENT, WINDOW, MemoryNetwork
+from bitdust.testing.network import MemoryNetwork
+from bitdust.testing.streams import BUFFER, SEGMENT, WINDOW
 from bitdust.web.channel import AT_ONCE, BODY_TIMEOUT, ENDLESS_BODY, HEADERS_TIMEOUT, IDLE_TIMEOUT, STALLED_TIMEOUT
 from bitdust.web.connections import LAST_WORDS
 from bitdust.web.dialect import BodySink, Exchange, Limits, Reply

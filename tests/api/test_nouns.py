@@ -577,9 +577,9 @@ class TreeTests(NounCase):
 
     def test_streams(self) -> None:
         """Payloads under way are listed both ways with how far they are; packets without payload are none."""
-        going = [{"packet_id": "aa", "items": [{"size": 100, "bytes_sent": 25}]}]
-        going.append({"packet_id": "bb", "items": [{"size": 0, "bytes_sent": 0}]})
-        coming = [{"packet_id": "cc", "size": 10, "bytes_received": 10}]
+        going = [{"packet_id": "aa", "items": [{"size": 100, "bytes_sent": 25, "proto": "tcp"}]}]
+        going.append({"packet_id": "bb", "items": [{"size": 0, "bytes_sent": 0, "proto": "tcp"}]})
+        coming = [{"packet_id": "cc", "size": 10, "bytes_received": 10, "proto": "pipe"}]
         self.context.gateway = Anything(outbox=Anything(packets=lambda: going), inbox=Anything(packets=lambda: coming))
         rows = self.result("streams_list")
         self.assertEqual(
@@ -587,6 +587,7 @@ class TreeTests(NounCase):
             [("aa", "out", "25%"), ("cc", "in", "100%")],
         )
         self.assertEqual(self.result("streams_list", protocols="udp"), [])
+        self.assertEqual([row["proto"] for row in self.result("streams_list", protocols="pipe,udp")], ["pipe"])
 
 
 class NetworkTests(NounCase):

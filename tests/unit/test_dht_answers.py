@@ -37,7 +37,7 @@ class FakePeers:
         """A contact was silent."""
         self.seen.append(("silent", contact))
 
-    def to_tell(self, target: int, layer: int, asker: bytes, host: str) -> bytes:
+    def contacts_for(self, target: int, layer: int, asker: bytes, host: str) -> bytes:
         """The node that is known."""
         return b"nodes"
 

@@ -48,7 +48,7 @@ class Crowd:
         """Whether it was silent a moment ago."""
         return contact.number in self.silent
 
-    def told(self, reply: Mapping[str, Any], teller: Contact) -> Iterable[Contact]:
+    def contacts_in(self, reply: Mapping[str, Any], teller: Contact) -> Iterable[Contact]:
         """The contacts in a reply."""
         if reply.get("nodes") == "nonsense":
             raise WireError("bad-field", "nodes: not a list of compact contacts")

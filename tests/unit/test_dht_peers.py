@@ -197,11 +197,11 @@ class PeersTests(SynchronousTestCase):
         for number in range(MAX_NODES + 4):
             self.admitted(self.device(), host=f"8.8.8.{number + 2}")
         private = self.admitted(self.device(), host="10.0.0.1")
-        heard = unpack(self.peers.to_tell(asker.number, 0, asker.id, "8.8.8.1"), MAX_NODES)
+        heard = unpack(self.peers.contacts_for(asker.number, 0, asker.id, "8.8.8.1"), MAX_NODES)
         keys = {key for key, *_ in heard}
         self.assertEqual(len(heard), MAX_NODES)
         self.assertFalse(keys & {asker.key, private.key})
-        self.assertEqual(self.peers.to_tell(asker.number, 5, asker.id, "8.8.8.1"), b"")
+        self.assertEqual(self.peers.contacts_for(asker.number, 5, asker.id, "8.8.8.1"), b"")
 
     # silence
 
@@ -265,9 +265,9 @@ class PeersTests(SynchronousTestCase):
         near = Contact(self.device().public, "127.0.0.1", 5)
         far = Contact(self.device().public, "198.51.100.7", 5)
         nodes = near.packed() + far.packed() + self.own.packed()
-        self.assertEqual([found.key for found in self.peers.told({"nodes": nodes}, teller)], [far.key])
-        self.assertEqual(self.peers.told({}, teller), [])
-        self.assertRaises(WireError, self.peers.told, {"nodes": nodes[:-1]}, teller)
+        self.assertEqual([found.key for found in self.peers.contacts_in({"nodes": nodes}, teller)], [far.key])
+        self.assertEqual(self.peers.contacts_in({}, teller), [])
+        self.assertRaises(WireError, self.peers.contacts_in, {"nodes": nodes[:-1]}, teller)
 
 
 class TableTests(SynchronousTestCase):

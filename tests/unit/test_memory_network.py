@@ -15,7 +15,8 @@ from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.testing.network import BUFFER, RETRIES, WINDOW, MemoryNetwork
+from bitdust.testing.network import MemoryNetwork
+from bitdust.testing.streams import BUFFER, RETRIES, WINDOW
 from bitdust.testing.world import START, fake_world
 
 SERVER, CLIENT = "10.0.0.1", "10.0.0.2"
