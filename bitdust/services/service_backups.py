@@ -27,8 +27,6 @@ class BackupsService(Service):
             core.monitor.stop()
 
     def health(self) -> None:
-        if not self._rooms.storage.is_open or self._rooms.storage.core.monitor.machine.state in (
-            "AT_STARTUP",
-            "CLOSED",
-        ):
-            raise Unhealthy("the backup monitor does not run")
+        problem = self._rooms.storage.core.monitor.problem()
+        if problem:
+            raise Unhealthy(problem)

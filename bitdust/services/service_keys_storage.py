@@ -23,6 +23,7 @@ class KeysStorageService(Service):
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._path = rooms.around.world.home / "metadata" / "keyring"
         self._removers: list[Callable[[], None]] = []
         self._waiting: Deferred[Any] | None = None
 
@@ -63,3 +64,5 @@ class KeysStorageService(Service):
     def health(self) -> None:
         if not self._has_secret():
             raise Unhealthy(f"my key ring has not come back yet: {self._rooms.storage.core.key_ring_replicas.reason}")
+        if not self._path.is_file():
+            raise Unhealthy(f"{self._path}, where my key ring is stored, is gone")

@@ -3,6 +3,9 @@
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
+LONGEST_PAUSE = 7200.0
+"""Seconds. The round asks every ten minutes, and rebuilding within it takes an hour at most."""
+
 
 class ListFilesService(Service):
     """Compares what suppliers hold with what the catalog believes, as often as the monitor asks for it."""
@@ -19,5 +22,6 @@ class ListFilesService(Service):
         self._rooms.storage.core.listing.refresh()
 
     def health(self) -> None:
-        if not self._rooms.storage.is_open or self._rooms.storage.core.listing.machine.state == "CLOSED":
-            raise Unhealthy("nobody is asked")
+        idle = self._rooms.storage.core.listing.idle_for()
+        if idle > LONGEST_PAUSE:
+            raise Unhealthy(f"no supplier was asked what it holds for {idle / 60:.0f} minutes")

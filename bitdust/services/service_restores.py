@@ -3,6 +3,9 @@
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
+LONGEST_FETCH = 7200.0
+"""Seconds in which a pack comes or is given up, over however slow a line."""
+
 
 class RestoresService(Service):
     """Takes up what a crash interrupted."""
@@ -23,5 +26,6 @@ class RestoresService(Service):
             self._rooms.storage.core.downloads.suspend()
 
     def health(self) -> None:
-        if not self._rooms.storage.is_open or not self._rooms.storage.core.fetcher.is_open:
-            raise Unhealthy("no piece can be fetched")
+        fetcher = self._rooms.storage.core.fetcher
+        if fetcher.longest() > LONGEST_FETCH:
+            raise Unhealthy(f"a pack is being fetched for {fetcher.longest() / 60:.0f} minutes")

@@ -1,17 +1,22 @@
 """Health checks fail when the duty is not done: in a whole node one thing is broken, and one check says so."""
 
+import os
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust import services
 from bitdust.dht.node import DHTOff
 from bitdust.services.service import Unhealthy
 from bitdust.storage.packs.erasure import Coder
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.records import PackRecord
 from tests.grid.test_main_job import GridCase
 
 PAIR = {"services/customer/suppliers-number": 2}
@@ -224,3 +229,71 @@ class CustomerHealthTests(HealthCase):
         spool = self.node.rooms.storage.core.spool.folder
         spool.rename(spool.with_name("gone"))
         self.unhealthy("data_motion", "is gone")
+
+    def test_keys_storage(self) -> None:
+        """A key ring that is gone from the disk can be brought to nobody."""
+        (self.node.home / "metadata" / "keyring").unlink()
+        self.unhealthy("keys_storage", "where my key ring is stored, is gone")
+
+    def test_backup_db(self) -> None:
+        """A catalog that cannot be read is no catalog."""
+        core = self.node.rooms.storage.core
+        core.catalog.read.close()
+        self.broken("backup_db", "closed database")
+
+    def broken(self, service: str, words: str) -> None:
+        """The check fails with an error that is not its own."""
+        failure = self.failureResultOf(maybeDeferred(self.node.node.driver.health, service))
+        self.assertIn(words, failure.getErrorMessage())
+
+    def test_list_files(self) -> None:
+        """Suppliers that nobody has asked for two hours may have lost anything."""
+        self.node.rooms.storage.core.monitor.machine.stop_timers()
+        self.healthy("list_files")
+        self.grid.run(7200 - 60, 5.0)
+        self.grid.until(lambda: not self.node.is_on("list_files"), 300, "the end of the service")
+        self.assertIn("no supplier was asked what it holds", self.node.reason("list_files"))
+
+    def test_backups(self) -> None:
+        """A part of the round that fails three times in a row keeps files from being whole, until it works again."""
+        core = self.node.rooms.storage.core
+        with mock.patch.object(type(core.monitor._rebuilder), "rebuild", side_effect=OSError(5, "I/O error")):
+            for number in range(3):
+                self.assertEqual(core.monitor.problem(), "", number)
+                core.monitor.sync()
+                self.grid.run(5, 0.1)
+            self.unhealthy("backups", "rebuilding failed 3 times in a row")
+        core.monitor.sync()
+        self.grid.run(5, 0.1)
+        self.healthy("backups")
+
+    def test_restores(self) -> None:
+        """A pack that is still being fetched after two hours shows that downloads do not come to their ends."""
+        local = self.base / "file"
+        local.write_bytes(os.urandom(300_000))
+        self.upload(self.node, local, "file")
+        core = self.node.rooms.storage.core
+        (body,) = core.catalog.read.execute("SELECT record FROM packs LIMIT 1").fetchone()
+        places = dict(enumerate(self.node.rooms.suppliers.family.members))
+        for supplier in self.suppliers:
+            supplier.kill()
+        fetching = core.fetcher.fetch(PackRecord.from_body(bytes(body)), places)
+        fetching.addErrback(lambda _: None)
+        for machine in self.node.node.registry:
+            if machine.name in ("pack_fetch", "packet_out"):
+                machine.stop_timers()
+        self.healthy("restores")
+        core.fetcher._fetches = dict.fromkeys(core.fetcher._fetches, self.grid.clock.seconds() - 7201)
+        self.unhealthy("restores", "a pack is being fetched for 120 minutes")
+        fetching.cancel()
+
+
+class EveryServiceTests(SynchronousTestCase):
+    def test_every_check_is_seen_failing(self) -> None:
+        """Each service has a test here, named for it, that sees its check fail."""
+        folder = Path(services.__file__).parent
+        names = {path.stem.removeprefix("service_") for path in folder.glob("service_*.py")}
+        tested = {
+            name.removeprefix("test_") for case in (SupplierHealthTests, CustomerHealthTests) for name in dir(case)
+        }
+        self.assertEqual(names - tested, set())

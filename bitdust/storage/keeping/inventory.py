@@ -60,6 +60,8 @@ class Listing:
         self._catalog = catalog
         self._events = events
         self._ports = ports
+        self._clock = registry.clock
+        self._asked_at = self._clock.seconds()
         self._heard: dict[bytes, Comparison] = {}
         self.machine = ListFilesOrator(registry, self)
 
@@ -69,8 +71,13 @@ class Listing:
 
     def refresh(self) -> "Deferred[str]":
         """Ask all suppliers now; fires when they have answered or are given up."""
+        self._asked_at = self._clock.seconds()
         self.machine.send("need")
         return self.machine.when("SAW_FILES", "NO_FILES", "CLOSED")
+
+    def idle_for(self) -> float:
+        """Seconds since suppliers were asked last."""
+        return self._clock.seconds() - self._asked_at
 
     def heard_any(self) -> bool:
         return bool(self._heard)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from bitdust.automats.backup_monitor import BackupMonitor
 from bitdust.automats.kernel import Registry
@@ -10,6 +11,9 @@ from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Listing
 from bitdust.storage.keeping.rebuild import Rebuilder
+
+MOST_FAILURES = 3
+"""Of one part, in a row."""
 
 
 class Monitor:
@@ -30,12 +34,14 @@ class Monitor:
         self._disposal = disposal
         self._orders = orders
         self._registry = registry
+        self._failures: dict[str, list[str]] = {}
         self.machine = BackupMonitor(registry, self)
 
     def start(self) -> None:
         """Make the first round soon. May follow a `stop`."""
         if self.machine.state == "CLOSED":
             self.machine = BackupMonitor(self._registry, self)
+        self._failures.clear()
         self.machine.send("init")
         self.machine.send("suppliers-changed")
 
@@ -59,18 +65,39 @@ class Monitor:
         """A piece was found to be bad."""
         self.machine.send("damaged")
 
+    def problem(self) -> str:
+        """Which part of the round has failed several times in a row, in words; empty when all is well."""
+        for part, reasons in self._failures.items():
+            if len(reasons) >= MOST_FAILURES:
+                return f"{part} failed {len(reasons)} times in a row: {reasons[-1]}"
+        return ""
+
     # the machine's port
 
     def list_files(self) -> "Deferred[Any]":
-        return self._listing.refresh()
+        return self._noted("listing", self._listing.refresh())
 
     def rebuild(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self._rebuilder.rebuild())
+        return self._noted("rebuilding", Deferred.fromCoroutine(self._rebuilder.rebuild()))
 
     def clean(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self._clean())
+        return self._noted("cleaning", Deferred.fromCoroutine(self._clean()))
 
     async def _clean(self) -> None:
         await self._cleaner.clean()
         await self._disposal.drop()
         await self._orders.send()
+
+    def _noted(self, part: str, running: "Deferred[Any]") -> "Deferred[Any]":
+        """The same, with its end noted: a part that works again is no problem any more."""
+
+        def ended(result: Any) -> Any:
+            self._failures.pop(part, None)
+            return result
+
+        def failed(failure: Failure) -> Failure:
+            if not failure.check(CancelledError):
+                self._failures.setdefault(part, []).append(failure.getErrorMessage())
+            return failure
+
+        return running.addCallbacks(ended, failed)

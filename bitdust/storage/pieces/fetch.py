@@ -33,7 +33,7 @@ class Fetcher:
         self._ports = ports
         self._bad_pieces = bad_pieces
         self._paces: dict[bytes, Pace] = {}
-        self._fetches: list[PackFetch] = []
+        self._fetches: dict[PackFetch, float] = {}
         self.is_open = True
 
     def fetch(
@@ -41,7 +41,7 @@ class Fetcher:
     ) -> "Deferred[dict[int, bytes]]":
         """k checked pieces, or another number; ``places`` says who has which. Fails ``not-enough-pieces``."""
         fetch = PackFetch(self._registry, self, record, places, most or record.scheme.k)
-        self._fetches.append(fetch)
+        self._fetches[fetch] = self.clock.seconds()
         fetch.start()
         return fetch.done
 
@@ -54,6 +54,10 @@ class Fetcher:
     def incoming(self, supplier: bytes) -> list[PieceRequest]:
         """Pieces that one supplier was asked for."""
         return [one for fetch in self._fetches for one in fetch.requests() if one.supplier == supplier]
+
+    def longest(self) -> float:
+        """For how many seconds the oldest pack is being fetched; 0 while there is none."""
+        return self.clock.seconds() - min(self._fetches.values()) if self._fetches else 0.0
 
     # what each fetch asks
 
@@ -82,5 +86,4 @@ class Fetcher:
         self._bad_pieces.note(supplier, piece)
 
     def ended(self, fetch: PackFetch) -> None:
-        if fetch in self._fetches:
-            self._fetches.remove(fetch)
+        self._fetches.pop(fetch, None)
