@@ -10,6 +10,7 @@ from bitdust.automats.kernel import Registry
 from bitdust.identity.client import Outcome, SettingsPort
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.identity.publication import Publication
 from bitdust.wire.names import IDURL
 from bitdust.wiring import Wire
 
@@ -23,23 +24,16 @@ class Directory(Protocol):
         """Bring a document to the DHT; fails when no node keeps it."""
 
 
-class Publisher(Protocol):
-    """Where documents are found by name."""
-
-    def publish(self) -> "Deferred[dict[IDURL, Outcome]]":
-        """Push my document to every source; never fails."""
-
-
 class Propagation:
     """I publish my document from `start` to `stop`."""
 
     directory = Wire(Directory)
 
-    def __init__(self, registry: Registry, settings: SettingsPort, me: Me, publisher: Publisher) -> None:
+    def __init__(self, registry: Registry, settings: SettingsPort, me: Me, publication: Publication) -> None:
         self._registry = registry
         self._settings = settings
         self._me = me
-        self._publisher = publisher
+        self._publication = publication
         self._disconnect: Callable[[], None] = lambda: None
         self.machine = IdentityPropagator(registry, self)
 
@@ -70,7 +64,7 @@ class Propagation:
         return self.directory.put_identity(self._me.document)
 
     def push(self) -> "Deferred[str]":
-        return self._publisher.publish().addCallback(_why_unknown)
+        return self._publication.publish().addCallback(_why_unknown)
 
     def interval(self) -> float:
         return float(self._settings.get(INTERVAL))

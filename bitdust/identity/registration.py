@@ -10,7 +10,7 @@ from bitdust.automats.id_registrator import IdRegistrator
 from bitdust.automats.id_restorer import IdRestorer
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.keyfile import Hints, KeyFile
-from bitdust.identity.client import NETWORK_ERROR, IdentityClient, Outcome, SettingsPort, parse_servers
+from bitdust.identity.client import NETWORK_ERROR, IdentityClient, SettingsPort, parse_servers
 from bitdust.identity.creation import Creation
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
@@ -47,7 +47,7 @@ class Registration:
         self._registry = registry
         self._me = me
         self._client = client
-        self._publication = Publication(me, client)
+        self.publication = Publication(me, client)
         self._busy = False
         self.hints = Hints()
 
@@ -80,7 +80,7 @@ class Registration:
         self.sources.use_seeds(key_file.hints.seeds)
         # Services ask for the hints as soon as there is an identity, which is before the machine has come to its end.
         self.hints = key_file.hints
-        recovery = Recovery(self._world, self._me, self._client, self.sources, self._publication, key_file)
+        recovery = Recovery(self._world, self._me, self._client, self.sources, self.publication, key_file)
         try:
             await self._run(IdRestorer(self._registry, recovery))
         finally:
@@ -105,10 +105,6 @@ class Registration:
             self._busy = False
         if state == "FAILED":
             raise machine.reason or BitDustError("network-connection-error", NETWORK_ERROR)
-
-    def publish(self) -> "Deferred[dict[IDURL, Outcome]]":
-        """Bring my document to every source; see `Publication`."""
-        return self._publication.publish()
 
     # the key file
 

@@ -23,7 +23,7 @@ class IdentityRoom:
         self.home_lock = HomeLock(world, self.me)
         self.server = IdentityServer(world, settings)
         self.registration = Registration(world, settings, registry, self.me, self.client)
-        self.propagation = Propagation(registry, settings, self.me, self.registration)
+        self.propagation = Propagation(registry, settings, self.me, self.registration.publication)
 
     def load(self) -> None:
         """Read both from the home; raises `BitDustError` that names a damaged file."""

@@ -65,12 +65,6 @@ class Presence:
         if self.has_session(fingerprint):
             machine.send("session-up")
 
-    def forget(self, fingerprint: bytes) -> None:
-        """This peer is no contact any more."""
-        machine = self._contacts.pop(fingerprint, None)
-        if machine is not None:
-            machine.send("shutdown")
-
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether the peer is there, as far as is known."""
         machine = self._contacts.get(fingerprint)

@@ -22,7 +22,10 @@ class CustomerService(Service):
         self._gateway = rooms.gateway
         self._no_supplier: Disconnect = lambda: None
         fields = Struct({"kind": Choice((KIND,)), "contract": Bytes(16), "until": Int()})
-        self._row = Row(Command.CANCEL_SERVICE, KIND, fields, 0, Who.SUPPLIER, "service_customer", self._notice)
+        self._row = Row(
+            Command.CANCEL_SERVICE, KIND, fields, 0, Who.SUPPLIER, "service_customer", self._notice,
+            becomes=("supplier_replacement", "check"),
+        )  # fmt: skip
 
     def packet_rows(self) -> list[Row]:
         return [self._row]

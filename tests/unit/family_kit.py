@@ -64,6 +64,7 @@ class Supplier:
     family: Family | None = None
     family_signed: Signed | None = None
     wished: dict | None = None
+    leaves: int = 0
 
     @property
     def fingerprint(self) -> bytes:
@@ -76,6 +77,8 @@ class Supplier:
             return succeed(Reply({}))
         if command == Command.REQUEST_SERVICE:
             return self.contract(me, fields)
+        if command == Command.CANCEL_SERVICE and self.mood == "broken":
+            return fail(BitDustError("no-answer", "the line broke"))
         if command == Command.CANCEL_SERVICE:
             self.cancelled += 1
             self.ended += "end" in fields
@@ -91,6 +94,10 @@ class Supplier:
         self.wished = dict(fields)
         if self.mood == "full" or fields["room"] > self.room:
             return fail(BitDustError("no-space", "there is no room"))
+        if self.mood == "rejecting":
+            return fail(BitDustError("not-allowed", "you were rejected"))
+        if self.mood == "wordless":
+            return succeed(Reply({}))
         if self.mood == "starting":
             return fail(BitDustError("unknown-command", "no service of this node answers"))
         if self.mood == "broken":
@@ -105,7 +112,7 @@ class Supplier:
             since=START,
         )
         signer = Person("mallory") if self.mood == "forger" else self.person
-        return succeed(Reply({"contract": signer.sign(promised).to_bytes()}))
+        return succeed(Reply({"contract": signer.sign(promised).to_bytes(), "leaves": self.leaves}))
 
     def keep(self, signed: Signed):
         family = Family.from_body(signed.body)

@@ -347,6 +347,25 @@ class RecoveryTests(RegistrationCase):
         self.assertEqual(self.refused(self.recover()).code, "identity-not-found")
         self.assertFalse(self.me.present)
 
+    def test_a_key_file_without_names(self) -> None:
+        """Suppliers cannot be shown who asks; the DHT is asked all the same."""
+        self.text = KeyFile((), master(), self.in_file).write()
+        self.dht, self.supplier = made(3).xml, made(5).xml
+        self.assertEqual(self.successResultOf(self.recover()).revision, 4)
+
+    def test_hints_that_are_damaged(self) -> None:
+        """The key is good without them."""
+        begin = self.text.index("HINTS")
+        self.text = self.text[:begin] + self.text[begin:].replace("\n", "\nAAAA", 1)
+        self.dht = made(3).xml
+        self.assertEqual(self.successResultOf(self.recover()).revision, 4)
+        self.assertEqual(self.registration.hints, Hints())
+
+    def test_a_home_that_is_locked(self) -> None:
+        """It has an identity, which waits for its passphrase: no other one is made beside it."""
+        self.me._locked_key = "locked"
+        self.assertEqual(self.refused(self.recover()).code, "locked")
+
     def test_an_idurl_that_is_typed(self) -> None:
         """It is asked before those of the key file."""
         known = IDURL.parse("http://moved.example/alice.xml")
