@@ -2,6 +2,8 @@
 
 import importlib
 import pkgutil
+import re
+import tomllib
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,7 +59,6 @@ class ManualPageTests(SynchronousTestCase):
 class LinksTests(SynchronousTestCase):
     def test_links_lead_somewhere(self) -> None:
         """Every relative link in README and docs leads to a file that exists."""
-        import re
 
         for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
             for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
@@ -71,3 +72,37 @@ class LinesTests(SynchronousTestCase):
         for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]:
             for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
                 self.assertTrue(len(line) <= 120 or line.startswith("|"), f"{page.name}:{number} is too long")
+
+
+class ArchitectureTests(SynchronousTestCase):
+    """docs/architecture.md names what there is."""
+
+    def setUp(self) -> None:
+        self.text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+    def test_rooms_are_those_of_the_layers(self) -> None:
+        """The table of rooms has the layers of pyproject.toml, from the ground up, and no others."""
+        layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+        rows = [row.split("|")[1] for row in self.text.splitlines() if row.startswith("| `")]
+        told = [re.findall(r"`([a-z_]+)(?:/|\.py)`", row) for row in rows]
+        expected = [[name.strip().removeprefix("bitdust.") for name in layer.split("|")] for layer in reversed(layers)]
+        self.assertEqual([sorted(names) for names in told], [sorted(names) for names in expected])
+
+    def test_files_and_machines_exist(self) -> None:
+        """Each file that is named exists, in the package or in the room that its sentence is about."""
+        for name in re.findall(r"`((?:bitdust/)?[a-z_/]+\.py)`", self.text):
+            path = ROOT / "bitdust" / name.removeprefix("bitdust/")
+            self.assertTrue(path.is_file(), name)
+        for name in ("backup", "pack", "supplier_queue", "pack_fetch", "replica", "packet_in", "packet_out", "dialler"):
+            self.assertIn(f"`{name}`", self.text)
+            self.assertTrue((ROOT / "bitdust" / "automats" / f"{name}.py").is_file(), name)
+
+
+class DecisionsTests(SynchronousTestCase):
+    def test_every_decision_is_in_the_index(self) -> None:
+        """The index at the top has one row for each decision, and its links lead to their headings."""
+        text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+        titles = re.findall(r"^## (.+)$", text, re.M)
+        slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+        rows = re.findall(r"^\| \[(.+)\]\(#(.+)\) \|$", text, re.M)
+        self.assertEqual(sorted(rows), sorted(zip(titles, slugs, strict=True)))
