@@ -12,6 +12,7 @@ from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.customers.store import SupplierStore
 from bitdust.space import MeasuredFolders, Space
+from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.device_fork import take_back
 from bitdust.storage.upload import jobs as uploads
 from bitdust.transport.outbox import NoAnswer
@@ -401,10 +402,9 @@ class DeviceTests(ClassicCase):
         """When a copied home makes this node say things again as another device, local paths follow."""
         self.call("backup_file_add", filepath=str(self.home / "Documents" / "large.bin"))
         catalog, me = self.node.storage.core.catalog, self.node.me
-        secret = me.key_ring.secret
 
         def again(database: Any) -> None:
-            take_back(database, me.device.id, 0, 7, lambda epoch: secret("master", epoch))
+            take_back(database, OwnLogs(me), me.device.id, {}, 7)
 
         self.node.wait(catalog.change(again))
         moved = catalog.read.execute("SELECT path FROM local_paths").fetchall()

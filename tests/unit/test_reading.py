@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -13,8 +14,23 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.storage.upload import reader as reader_module
 from bitdust.storage.upload import scan as scan_module
 from bitdust.storage.upload.reader import FilesReader, ReadingThread, Step, Whole, Work
-from bitdust.storage.upload.scan import Found, scan, total_size
+from bitdust.storage.upload.scan import Skipped, find, total_size, walk
 from bitdust.wire.errors import BitDustError
+
+
+def scan(path: bytes) -> tuple[SimpleNamespace, list[Skipped]]:
+    """A path and everything below it as one tree."""
+    root, report = find(path), []
+    nodes = {root.path: SimpleNamespace(found=root, name=root.name, kind=root.kind, target=root.target, children=[])}
+    for listing in walk(root) if root.kind == "folder" else ():
+        report += listing.skipped
+        nodes[listing.folder.path].complete = listing.folder.complete
+        for entry in listing.entries:
+            node = SimpleNamespace(name=entry.name, kind=entry.kind, target=entry.target, children=[], found=entry)
+            nodes[listing.folder.path].children.append(node)
+            nodes[entry.path] = node
+    return nodes[root.path], report
+
 
 BROKEN = OSError(errno.EIO, "Input/output error")
 
@@ -44,7 +60,7 @@ class FolderCase(SynchronousTestCase):
 
 
 class ScanTests(FolderCase):
-    def scan(self) -> tuple[Found, dict[str, str]]:
+    def scan(self) -> tuple[SimpleNamespace, dict[str, str]]:
         """What is found, and what was left out: reasons by the names of files."""
         found, report = scan(self.path)
         return found, {os.path.basename(row["path"]): row["reason"] for row in report}
@@ -64,7 +80,7 @@ class ScanTests(FolderCase):
                          [(b"a", "file"), (b"b", "folder"), (b"c", "link")])  # fmt: skip
         self.assertEqual([child.name for child in found.children[1].children], [b"inner"])
         self.assertEqual((found.children[2].target, found.children[2].children), (b"b", []))
-        self.assertEqual((total_size(found), left_out), (8, {}))
+        self.assertEqual((total_size(found.found), left_out), (8, {}))
 
     def test_what_is_no_file(self) -> None:
         """Pipes and the like are reported and left out; alone they are nothing to store."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.storage.upload import upload as upload_module
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import network, random_file
 
@@ -352,6 +353,24 @@ class UploadTests(SynchronousTestCase):
         listed = poor.shop.store.listing(self.node.me.fingerprint, b"", 10).pieces
         self.assertEqual(len(listed), 1)
         self.assertEqual(self.node.info("file")["versions"][0]["delivered"], "100%")
+
+    def test_a_folder_in_several_helpings(self) -> None:
+        """A folder that is planned a few entries at a time is stored whole, and what is gone from it later is gone."""
+        self.patch(upload_module, "HELPING", 2)
+        source = self.base / "many"
+        for name in ("a/1", "a/2", "b/c/3", "b/4", "5", "6"):
+            random_file(source / name, 100)
+        self.node.upload(source, "many")
+        paths = sorted(row["remote_path"].partition(":")[2] for row in self.node.rows("many"))
+        expected = ["a", "a/1", "a/2", "b", "b/c", "b/c/3", "b/4", "5", "6"]
+        self.assertEqual([path for path in paths if path != "many"], sorted(f"many/{name}" for name in expected))
+        (source / "b" / "c" / "3").unlink()
+        random_file(source / "b" / "7", 100)
+        self.node.upload(source, "many")
+        self.node.download("many", self.base / "back")
+        back = self.base / "back" / "many"
+        found = sorted(str(path.relative_to(back)) for path in back.rglob("*"))
+        self.assertEqual(found, sorted(["a", "a/1", "a/2", "b", "b/4", "b/7", "b/c", "5", "6"]))
 
 
 class ManySuppliersTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ folders above it and every item that was uploaded have rows; what lies below fol
 import os
 import sqlite3
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from bitdust.storage.catalog.paths import MASTER, Item, by_id, by_path, named
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Me, StorageWorld
 from bitdust.storage.upload.plan import Planner
-from bitdust.storage.upload.scan import Found, scan, unreadable
+from bitdust.storage.upload.scan import HELPING, Found, find, take, unreadable, walk
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
@@ -78,27 +79,32 @@ class Mirror:
     async def add_tree(self, source: Path, alias: str) -> Mirrored:
         """Items for a local folder and all that is in it; what is there already stays as it is."""
         local = os.fsencode(source)
-        found, _ = await self._world.run_in_thread(scan, local)
-        if found.kind != "folder":
+        root: Found = await self._world.run_in_thread(find, local)
+        if root.kind != "folder":
             raise BitDustError("wrong-type", f"{shown(local)} is not a folder")
+        listings = walk(root)
+        helping = await self._world.run_in_thread(take, listings, HELPING)
         maker = self._maker(alias)
-        place = _mirrored_place(source)
-        made: list[Op] = []
+        place, made = _mirrored_place(source), 0
 
         def make(database: sqlite3.Connection) -> list[Op]:
-            made[:] = [*maker.make(database, place, "folder", True), *self._below(database, maker, alias, found)]
-            return made
+            nonlocal made
+            ops = maker.make(database, place, "folder", True)
+            made += len(ops)
+            return ops
 
         await self._writer.write(make, lambda database: self._remember(database, maker, local, True))
-        return Mirrored(maker.path, "folder", len(made))
+        now = int(self._world.wall() * 1000)
+        planner = Planner("", self._me.device_number, now)
+        item = Item(maker.path, maker.path.rpartition("/")[0], root.name, "folder", alias, now)
+        await self._writer.write(lambda database: planner.visit_root(database, root, item))
+        while helping:
+            await self._writer.write(partial(planner.visit, listings=helping))
+            helping = await self._world.run_in_thread(take, listings, HELPING)
+        return Mirrored(maker.path, "folder", made + len(planner.plan.made))
 
     def _maker(self, alias: str) -> Maker:
         return Maker(alias, self._me.device_number, int(self._world.wall() * 1000), None)
-
-    def _below(self, database: sqlite3.Connection, maker: Maker, alias: str, found: Found) -> list[Op]:
-        now = int(self._world.wall() * 1000)
-        root = Item(maker.path, maker.path.rpartition("/")[0], found.name, "folder", alias, now)
-        return Planner(database, "", self._me.device_number, now).make(root, found).items
 
     def _remember(self, database: sqlite3.Connection, maker: Maker, local: bytes, is_mirror: bool) -> None:
         """The folders above keep what was known of them: one of them may have been mapped to another place."""

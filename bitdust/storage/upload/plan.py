@@ -1,6 +1,7 @@
 """What an upload has to do: which files are new or changed, which items are missing, and what is gone."""
 
 import sqlite3
+from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
@@ -8,94 +9,110 @@ from bitdust.formats.operations import Op, gone_op, item_op, version_ops
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.paths import Item, below, children, next_path_id, version_at
 from bitdust.storage.upload.reader import Work
-from bitdust.storage.upload.scan import Found
+from bitdust.storage.upload.scan import Found, Listing
 
 
 @define
 class Plan:
-    """``items`` are logged at once, ``final`` after all files: the folder's own version comes last of all."""
+    """What is to be done; `last` is logged after all files, the version of the root last of all."""
 
     works: list[Work] = field(factory=list)
-    items: list[Op] = field(factory=list)
-    final: list[Op] = field(factory=list)
+    others: list[Op] = field(factory=list)
+    folders: list[list[Op]] = field(factory=list)
     unchanged: int = 0
     total: int = 0
     made: list[str] = field(factory=list)
 
+    def last(self) -> list[Op]:
+        """Links and what is gone, then the versions of folders, each after those inside it."""
+        return [*self.others, *(op for ops in reversed(self.folders) for op in ops)]
+
 
 class Planner:
-    """I compare what was found with the catalog, inside one transaction."""
+    """I compare what was found with the catalog: helpings of listings, one transaction each.
 
-    def __init__(self, database: sqlite3.Connection, version: str, device_number: int, now: int) -> None:
-        self._database = database
+    Between them I remember the folders whose listings are still to come.
+    """
+
+    def __init__(self, version: str, device_number: int, now: int) -> None:
         self._version = version
         self._device_number = device_number
         self._now = now
+        self._places: dict[bytes, Item] = {}
+        self._root: Item | None = None
         self.plan = Plan()
 
-    def make(self, item: Item, found: Found) -> Plan:
-        """The plan for an item of the catalog and what lies at its local path."""
-        self._visit(found, item, root=True)
-        return self.plan
+    def visit_root(self, database: sqlite3.Connection, root: Found, item: Item) -> list[Op]:
+        """The file, folder or link itself; what is inside a folder comes with `visit`."""
+        self._root = item
+        self._visit(database, root, item)
+        return []
 
-    def _visit(self, found: Found, item: Item, root: bool = False) -> None:
-        if found.kind == "folder":
-            self._visit_folder(found, item, root)
-        elif found.kind == "link":
-            self._visit_link(found, item)
-        else:
-            self._visit_file(found, item)
+    def visit(self, database: sqlite3.Connection, listings: Iterable[Listing]) -> list[Op]:
+        """Folders in the order of `walk`; the items that are missing in the catalog, to be logged at once."""
+        return [op for listing in listings for op in self._visit_listing(database, listing)]
 
-    def _visit_folder(self, found: Found, item: Item, root: bool) -> None:
+    def _visit_listing(self, database: sqlite3.Connection, listing: Listing) -> Iterator[Op]:
+        folder, item = listing.folder, self._places.pop(listing.folder.path)
         known: dict[tuple[bytes, bool], Item] = {}
-        for child in children(self._database, item.path):
+        for child in children(database, item.path):
             known.setdefault((child.name, child.kind == "folder"), child)
-        for entry in found.children:
+        for entry in listing.entries:
             place = known.pop((entry.name, entry.kind == "folder"), None)
-            self._visit(entry, place or self._new(entry, item))
-        if found.complete:
+            if place is None:
+                place = self._new(database, entry, item)
+                yield item_op(place.path, item.path, entry.name, entry.kind, item.key, self._now)
+            self._visit(database, entry, place)
+        if folder.complete:
             for child in known.values():
-                self._leave(child)
-        latest = version_at(self._database, item.path, None)
-        if root or latest is None or (latest.mode, latest.mtime) != (found.mode, found.look.mtime):
-            self.plan.final += version_ops(item.path, self._version, 0, found.mode, found.look.mtime)
+                self._leave(database, child)
+        latest = version_at(database, item.path, None)
+        if item == self._root or latest is None or (latest.mode, latest.mtime) != (folder.mode, folder.look.mtime):
+            self.plan.folders.append(version_ops(item.path, self._version, 0, folder.mode, folder.look.mtime))
 
-    def _new(self, found: Found, parent: Item) -> Item:
-        path = next_path_id(self._database, parent.path, self._device_number)
-        self.plan.items.append(item_op(path, parent.path, found.name, found.kind, parent.key, self._now))
+    def _new(self, database: sqlite3.Connection, found: Found, parent: Item) -> Item:
+        path = next_path_id(database, parent.path, self._device_number)
         self.plan.made.append(path)
         return Item(path, parent.path, found.name, found.kind, parent.key, self._now)
 
-    def _leave(self, item: Item) -> None:
+    def _visit(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
+        if found.kind == "folder":
+            self._places[found.path] = item
+        elif found.kind == "link":
+            self._visit_link(database, found, item)
+        else:
+            self._visit_file(database, found, item)
+
+    def _leave(self, database: sqlite3.Connection, item: Item) -> None:
         """The item is no longer in its source; its history stays."""
-        for lost in below(self._database, item):
-            if version_at(self._database, lost.path, None) is not None:
-                self.plan.final.insert(0, gone_op(lost.path, self._version))
+        for lost in below(database, item):
+            if version_at(database, lost.path, None) is not None:
+                self.plan.others.append(gone_op(lost.path, self._version))
 
-    def _visit_link(self, found: Found, item: Item) -> None:
-        latest = version_at(self._database, item.path, None)
+    def _visit_link(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
+        latest = version_at(database, item.path, None)
         if latest is None or (latest.target, latest.mtime) != (found.target, found.look.mtime):
-            ops = version_ops(item.path, self._version, 0, found.mode, found.look.mtime, target=found.target)
-            self.plan.final[0:0] = ops
+            mtime = found.look.mtime
+            self.plan.others += version_ops(item.path, self._version, 0, found.mode, mtime, target=found.target)
 
-    def _visit_file(self, found: Found, item: Item) -> None:
+    def _visit_file(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
         self.plan.total += found.look.size
-        if self._is_unchanged(found, item):
+        if self._is_unchanged(database, found, item):
             self.plan.unchanged += found.look.size
         else:
             self.plan.works.append(Work(item.path, found.path, found.look.size))
 
-    def _is_unchanged(self, found: Found, item: Item) -> bool:
+    def _is_unchanged(self, database: sqlite3.Connection, found: Found, item: Item) -> bool:
         """Whether the file looks as it did when its newest version was read, and that version can be had."""
         look = found.look
-        row = self._database.execute(
+        row = database.execute(
             "SELECT version FROM seen WHERE path=? AND size=? AND mtime=? AND inode=? AND ctime=? AND volume=?",
             (item.path, look.size, look.mtime, look.inode, look.ctime, look.volume),
         ).fetchone()
-        latest = version_at(self._database, item.path, None)
+        latest = version_at(database, item.path, None)
         if row is None or latest is None or latest.version != row[0]:
             return False
-        lost = self._database.execute(
+        lost = database.execute(
             "SELECT 1 FROM version_packs v JOIN packs p ON p.pack=v.pack WHERE v.path=? AND v.version=? AND p.state>=?",
             (item.path, latest.version, PackState.DEAD),
         )

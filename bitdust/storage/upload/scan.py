@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import MAX_PATH_DEPTH, shown
@@ -41,10 +41,11 @@ class Found:
     mode: int
     look: Look
     target: bytes | None = None
-    children: list["Found"] = field(factory=list)
     complete: bool = True
 
 
+HELPING = 2000
+"""Entries that are planned in one transaction."""
 Skipped = dict[str, str]
 
 
@@ -109,17 +110,6 @@ def files(root: Found) -> Iterator[Found]:
         yield root
 
 
-def scan(path: bytes) -> tuple[Found, list[Skipped]]:
-    """A path and everything below it as one tree. Raises `BitDustError` when there is nothing to read at all."""
-    root = find(path)
-    report: list[Skipped] = []
-    if root.kind == "folder":
-        for listing in walk(root):
-            listing.folder.children = listing.entries
-            report += listing.skipped
-    return root, report
-
-
 def unreadable(path: bytes, error: OSError) -> BitDustError:
     """A clear error about a local path."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
@@ -180,11 +170,9 @@ def _add(listing: Listing, name: bytes) -> None:
         listing.entries.append(found)
 
 
-def total_size(found: Found) -> int:
-    """Bytes of all files."""
-    if found.kind == "folder":
-        return sum(total_size(child) for child in found.children)
-    return found.look.size if found.kind == "file" else 0
+def total_size(root: Found) -> int:
+    """Bytes of all files; walks over them."""
+    return sum(found.look.size for found in files(root))
 
 
 def as_row(path: str, version: str, look: Look) -> tuple[Any, ...]:

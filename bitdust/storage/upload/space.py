@@ -8,7 +8,7 @@ from bitdust.storage.catalog.database import PackState
 from bitdust.storage.packs.chunks import chunks_of
 from bitdust.storage.packs.packer import Packer, StorageKey, stored_place
 from bitdust.storage.upload.reader import READ_WINDOW, ReadingThread, Whole
-from bitdust.storage.upload.scan import Found
+from bitdust.storage.upload.scan import Found, files
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Scheme
 from bitdust.wire.sizes import in_words
@@ -69,13 +69,7 @@ async def check_space(parts: Readers, owner: SpaceOwner, alias: str, rough: int,
 def new_bytes(packer: Packer, key: StorageKey, found: Found, database: sqlite3.Connection) -> int:
     """Bytes of chunks that are stored nowhere yet; reads everything, in a thread."""
     seen: set[bytes] = set()
-    return sum(_of_file(packer, key, file, database, seen) for file in _files(found))
-
-
-def _files(found: Found) -> list[Found]:
-    if found.kind == "folder":
-        return [file for child in found.children for file in _files(child)]
-    return [found] if found.kind == "file" else []
+    return sum(_of_file(packer, key, file, database, seen) for file in files(found))
 
 
 def _of_file(packer: Packer, key: StorageKey, file: Found, database: sqlite3.Connection, seen: set[bytes]) -> int:

@@ -5,6 +5,8 @@ look unchanged then, chunks of the others are found in the index, and acknowledg
 """
 
 import sqlite3
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -24,7 +26,7 @@ from bitdust.storage.ports import StorageWorld
 from bitdust.storage.upload.plan import Plan, Planner
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
-from bitdust.storage.upload.scan import Found, Skipped, as_row, scan, total_size
+from bitdust.storage.upload.scan import HELPING, Found, Skipped, as_row, find, take, total_size, walk
 from bitdust.storage.upload.space import check_space
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -147,21 +149,29 @@ class Upload(Job):
 
     async def _scan(self) -> None:
         parts = self._parts
-        found, self.skipped = await parts.world.run_in_thread(scan, self.source)
-        self._fits(found)
-        now = int(parts.world.wall() * 1000)
-        number = self._customer.device_number()
-
-        def plan(database: sqlite3.Connection) -> list[Op]:
-            if by_id(database, self.item.path) is None:
-                raise CatalogError("not-found", "the item was deleted meanwhile")
-            self._plan = Planner(database, self.version, number, now).make(self.item, found)
-            return self._plan.items
-
-        await check_space(parts, self._customer, self.item.key, total_size(found), found)
-        self._sequence = await parts.log_writer.write(plan)
+        root: Found = await parts.world.run_in_thread(find, self.source)
+        self._fits(root)
+        size: int = await parts.world.run_in_thread(total_size, root)
+        await check_space(parts, self._customer, self.item.key, size, root)
+        planner = Planner(self.version, self._customer.device_number(), int(parts.world.wall() * 1000))
+        self._plan = planner.plan
+        await self._write_items(lambda database: planner.visit_root(database, root, self.item))
+        listings = walk(root) if root.kind == "folder" else iter(())
+        while helping := await parts.world.run_in_thread(take, listings, HELPING):
+            self.skipped += [line for listing in helping for line in listing.skipped]
+            await self._write_items(partial(planner.visit, listings=helping))
         self.total, self.processed = self._plan.total, self._plan.unchanged
         self._reader = FilesReader(parts.packer, self._customer.storage_key(self.item.key), self._plan.works)
+
+    async def _write_items(self, plan: Callable[[sqlite3.Connection], list[Op]]) -> None:
+        """Log the items that are missing for some of what was found, in a transaction with looking for them."""
+
+        def write(database: sqlite3.Connection) -> list[Op]:
+            if by_id(database, self.item.path) is None:
+                raise CatalogError("not-found", "the item was deleted meanwhile")
+            return plan(database)
+
+        self._sequence = max(self._sequence, await self._parts.log_writer.write(write))
 
     def _fits(self, found: Found) -> None:
         is_folder = self.item.kind == "folder"
@@ -199,7 +209,7 @@ class Upload(Job):
             self._all_logged = Deferred()
             await self._all_logged
         self._nothing_at_all()
-        await self._write(self._plan.final, [])
+        await self._write(self._plan.last(), [])
 
     @property
     def _is_all_logged(self) -> bool:
