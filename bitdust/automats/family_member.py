@@ -22,7 +22,7 @@ class FamilyMemberPort(Protocol):
     def is_lost(self, record: Any) -> bool:
         """True when the DHT has less than what is remembered here."""
 
-    def keep(self, record: Any) -> None:
+    def remember(self, record: Any) -> None:
         """Remember what the DHT has, when it is newer than what is remembered."""
 
     def write(self) -> "Deferred[Any]":
@@ -44,7 +44,7 @@ class FamilyMember(Machine):
       DISCONNECTED   timer-5min      away       DHT_READ      read_record
       DHT_READ       record-read     lost       DHT_WRITE     write_record
       DHT_READ       record-read     nothing    DISCONNECTED  -
-      DHT_READ       record-read     -          CONNECTED     keep_record
+      DHT_READ       record-read     -          CONNECTED     remember_record
       DHT_READ       read-failed     -          DISCONNECTED  note_failed
       DHT_READ       timer-1min      -          DISCONNECTED  note_failed
       DHT_WRITE      record-written  -          CONNECTED     note_written
@@ -79,8 +79,8 @@ class FamilyMember(Machine):
     def read_record(self, payload: Any) -> None:
         self.watch(self._port.read(), "record-read", "read-failed")
 
-    def keep_record(self, payload: Any) -> None:
-        self._port.keep(payload)
+    def remember_record(self, payload: Any) -> None:
+        self._port.remember(payload)
 
     def write_record(self, payload: Any) -> None:
         self.watch(self._port.write(), "record-written", "write-failed")

@@ -87,7 +87,7 @@ class ContractCommands:
         family = Family.from_body(signed.body)
         if family.customer != request.peer.fingerprint:
             raise BitDustError("not-allowed", "a family record is accepted only from its customer")
-        revision = await self._keep(request, FAMILY, family.revision, signed)
+        revision = await self._store_record(request, FAMILY, family.revision, signed)
         self.family_stored.emit(family.customer)
         return ack(revision=revision)
 
@@ -97,12 +97,12 @@ class ContractCommands:
         """Keep the customer's newest sealed key ring."""
         signed = await read_signed(request, KEYRING)
         revision = ring_revision(signed.body, request.peer.fingerprint)
-        return ack(revision=await self._keep(request, KEYRING, revision, signed))
+        return ack(revision=await self._store_record(request, KEYRING, revision, signed))
 
-    async def _keep(self, request: Request, kind: str, revision: int, signed: Signed) -> int:
+    async def _store_record(self, request: Request, kind: str, revision: int, signed: Signed) -> int:
         self._admission.signer(request.peer, signed)
         try:
-            return await self._store.keep_record(request.peer.fingerprint, kind, revision, signed.to_bytes())
+            return await self._store.store_record(request.peer.fingerprint, kind, revision, signed.to_bytes())
         except BitDustError as error:
             if error.code == "conflict":
                 self._events.send("customer-record-conflict", {"idurl": str(request.peer.document.idurl), "kind": kind})

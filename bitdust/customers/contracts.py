@@ -273,7 +273,7 @@ class Contracts:
         account = self.of(database, customer)
         if account is None or account.state != ContractState.REJECTED:
             return []
-        pieces = self._take_pieces(database, customer)
+        pieces = self._remove_pieces(database, customer)
         database.execute("UPDATE customers SET used=0, pieces=0, log_bytes=0 WHERE fingerprint=?", (customer,))
         return pieces
 
@@ -303,12 +303,12 @@ class Contracts:
         return self._forget(database, customer)
 
     def _forget(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
-        pieces = self._take_pieces(database, customer)
+        pieces = self._remove_pieces(database, customer)
         database.execute("DELETE FROM contracts WHERE customer=?", (customer,))
         database.execute("DELETE FROM customers WHERE fingerprint=?", (customer,))
         return pieces
 
-    def _take_pieces(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
+    def _remove_pieces(self, database: sqlite3.Connection, customer: bytes) -> list[tuple[bytes, int, int]]:
         pieces = database.execute("SELECT pack, number, size FROM pieces WHERE customer=?", (customer,)).fetchall()
         database.execute(
             "INSERT OR IGNORE INTO garbage SELECT customer, pack, number FROM pieces p"

@@ -56,7 +56,7 @@ class RemovePieces(Job):
         return shelves
 
 
-def take_out(database: sqlite3.Connection, names: Sequence[tuple[PieceName, int]]) -> None:
+def remove_rows(database: sqlite3.Connection, names: Sequence[tuple[PieceName, int]]) -> None:
     """Delete rows and remember their files."""
     for name, size in names:
         database.execute(
@@ -90,7 +90,7 @@ def obey(database: sqlite3.Connection, order: DeleteOrder) -> list[tuple[PieceNa
             "SELECT number, size FROM pieces WHERE customer=? AND pack=?", (order.owner, pack)
         ).fetchall()
         chosen += [(PieceName(order.owner, pack, number), size) for number, size in rows]
-    take_out(database, chosen)
+    remove_rows(database, chosen)
     return chosen
 
 

@@ -59,7 +59,7 @@ class _Member:
     def is_lost(self, record: FamilyInDHT | None) -> bool:
         return self.remembered > (record.revision if record is not None else 0)
 
-    def keep(self, record: FamilyInDHT) -> None:
+    def remember(self, record: FamilyInDHT) -> None:
         self.failing_since = None
         if record.revision > self.remembered:
             self.remembered = record.revision
@@ -144,18 +144,20 @@ class CustomerFamilies:
 
     def remember(self, customer: bytes, found: FamilyInDHT) -> None:
         """Keep the DHT's bytes and, where it is newer and truly the customer's, the family inside."""
-        keeping = Deferred.fromCoroutine(self._remember(customer, found))
-        keeping.addErrback(lambda failure: self.log.warn("a customer's family was not kept: {why}", why=failure.value))
+        storing = Deferred.fromCoroutine(self._remember(customer, found))
+        storing.addErrback(
+            lambda failure: self.log.warn("a customer's family was not stored: {why}", why=failure.value)
+        )
 
     async def _remember(self, customer: bytes, found: FamilyInDHT) -> None:
         try:
-            await self.store.keep_record(customer, DHT_COPY, found.revision, found.raw)
+            await self.store.store_record(customer, DHT_COPY, found.revision, found.raw)
             known = self.family_of(customer)
             if known is None or known.revision < found.revision:
                 self._verify(customer, found)
-                await self.store.keep_record(customer, Family.KIND, found.revision, found.signed)
+                await self.store.store_record(customer, Family.KIND, found.revision, found.signed)
         except BitDustError as error:
-            self.log.info("a customer's family from the DHT is not kept: {error}", error=error)
+            self.log.info("a customer's family from the DHT is not stored: {error}", error=error)
 
     def _verify(self, customer: bytes, found: FamilyInDHT) -> None:
         signed = Signed.from_bytes(found.signed, Family.KIND)

@@ -138,7 +138,7 @@ class StorePiece(Job):
             self._writer.seal()
 
     def apply(self, database: sqlite3.Connection) -> Usage:
-        self._before = keep_piece(database, self._piece)
+        self._before = store_piece(database, self._piece)
         return usage(database, self._piece.name.customer)
 
     def finish(self) -> None:
@@ -206,7 +206,7 @@ class PieceIntake:
             return  # the scan at the next start removes what could not be removed now
 
 
-def keep_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
+def store_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
     """Make a piece known and count it, inside a transaction; what it was before, where it was known.
 
     Raises no-contract, no-service, no-space, not-allowed, before anything of the piece is written.

@@ -166,7 +166,7 @@ def heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None = None
     return [signed for (signed,) in rows]
 
 
-def keep_record(database: sqlite3.Connection, owner: bytes, kind: str, revision: int, signed: bytes) -> int:
+def store_record(database: sqlite3.Connection, owner: bytes, kind: str, revision: int, signed: bytes) -> int:
     """Keep the highest revision of a record; the result is the revision kept.
 
     Raises `BitDustError` ``stale`` with the kept ``revision``, ``conflict`` for other bytes under the same one.

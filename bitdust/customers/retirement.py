@@ -112,7 +112,7 @@ class Retirement:
     async def _retire(self, days: float) -> None:
         now = int(self._wall())
         since = self._notice.since if self._notice is not None else now
-        self._keep(Notice(since, now + int(days * DAY)))
+        self._write(Notice(since, now + int(days * DAY)))
         self._events.send("supplier-retiring", {"until": self.until})
         await self._follow()
 
@@ -135,7 +135,7 @@ class Retirement:
         machine.send("retire" if self.is_retiring else "stay")
         self.changed.emit()
 
-    def _keep(self, notice: Notice) -> None:
+    def _write(self, notice: Notice) -> None:
         text = json.dumps({"since": notice.since, "until": notice.until, "over": notice.over})
         write_safely(self._path, text.encode())
         self._notice = notice
@@ -181,7 +181,7 @@ class Retirement:
         if notice is None:
             return
         left = self._remaining()
-        self._keep(Notice(notice.since, notice.until, over=True))
+        self._write(Notice(notice.since, notice.until, over=True))
         data = {"customers": [one.global_id for one in left], "remaining_bytes": sum(one.used for one in left)}
         self._events.send("supplier-retired", data)
         self._settings.set(ENABLED, False)

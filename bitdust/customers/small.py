@@ -12,7 +12,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.merkle import root
-from bitdust.customers.intake import IncomingPiece, Shelf, keep_piece, shielded
+from bitdust.customers.intake import IncomingPiece, Shelf, shielded, store_piece
 from bitdust.customers.logs import ReceivedEntry, append
 from bitdust.customers.names import PieceName
 from bitdust.customers.quota import Usage, usage
@@ -42,8 +42,8 @@ class StoreSmall(Job):
             raise BitDustError("bad-piece", "the piece does not fit the root in its record")
 
     def apply(self, database: sqlite3.Connection) -> Usage:
-        """Raises what `keep_piece` raises."""
-        keep_piece(database, self.piece)
+        """Raises what `store_piece` raises."""
+        store_piece(database, self.piece)
         database.execute("INSERT OR REPLACE INTO small VALUES(?, ?, ?, ?)", (*self.piece.name.key, self.data))
         return usage(database, self.piece.name.customer)
 
@@ -113,7 +113,7 @@ class StoreLog(Job):
         return StoredLog(sequence, usage(database, self.head.owner, after_notice=True), self.refused)
 
     def _keeps(self, piece: StoreSmall, step: Callable[[], object]) -> bool:
-        """`keep_piece` refuses before it writes anything, so that a refusal needs no roll-back."""
+        """`store_piece` refuses before it writes anything, so that a refusal needs no roll-back."""
         try:
             step()
         except BitDustError as error:

@@ -18,7 +18,7 @@ from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
-from bitdust.customers.logs import ReceivedEntry, entries, heads, keep_record, record
+from bitdust.customers.logs import ReceivedEntry, entries, heads, record, store_record
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
 from bitdust.customers.quota import Usage
@@ -317,9 +317,9 @@ class SupplierStore:
         """The newest signed head of each log, or of those of one scope."""
         return heads(self._read, customer, scope)
 
-    def keep_record(self, customer: bytes, kind: str, revision: int, signed: bytes) -> "Deferred[int]":
+    def store_record(self, customer: bytes, kind: str, revision: int, signed: bytes) -> "Deferred[int]":
         """Keep a key ring or family; fires with the revision kept; fails stale, conflict, no-contract."""
-        return self._commits.change(lambda database: keep_record(database, customer, kind, revision, signed))
+        return self._commits.change(lambda database: store_record(database, customer, kind, revision, signed))
 
     def record(self, customer: bytes, kind: str) -> bytes | None:
         """The newest signed record of a kind."""

@@ -189,7 +189,7 @@ class PacketTests(SmallTests):
     def test_killed_at_the_commit(self) -> None:
         """Killed before the commit nothing is there; killed after it everything is."""
         log, pieces = ALICE.log(2), (rider(PACKS[0]), rider(PACKS[1]))
-        step = mock.patch.object(small, "keep_piece", side_effect=[mock.DEFAULT, Killed])
+        step = mock.patch.object(small, "store_piece", side_effect=[mock.DEFAULT, Killed])
         with step, self.assertRaises(Killed):
             self.shop.log_packet(ALICE, log, *pieces)
         self.restart()

@@ -25,7 +25,7 @@ class FamilyMemberTests(RowTests):
     def connected(self) -> None:
         self.reading()
         self.port.succeed("read", "record")
-        self.asked("CONNECTED", ("keep", "record"))
+        self.asked("CONNECTED", ("remember", "record"))
 
     def test_what_the_dht_has_is_kept(self) -> None:
         """A record that is not older is kept; an hour later the DHT is asked again."""
