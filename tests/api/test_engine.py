@@ -316,6 +316,20 @@ class EndTests(EngineCase):
             self.assertEqual(wire.data.count(b"HTTP/1.1"), 1)
             self.assertTrue(wire.ended)
 
+    def test_rubbish_behind_an_early_answer(self) -> None:
+        """When a sink answers in the middle of chunks, what came with them in one read is neither taken nor judged."""
+
+        def begin(exchange: Exchange) -> BodySink:
+            sink = Taking(self.house, exchange)
+            self.patch(self.house, "_raise", lambda where: exchange.answer(Reply(507, PLAIN, b"full\n")))
+            return sink
+
+        self.use(begin)
+        chunks = b"2\r\nab\r\n2\r\ncd\r\nno chunk\r\n"
+        wire = self.ask(b"POST", b"/goods", b"Transfer-Encoding: chunked", body=chunks)
+        self.assertEqual((wire.data.count(b"HTTP/1.1"), self.house.taken), (1, 2))
+        self.assertTrue(wire.data.endswith(b"\r\n\r\nfull\n"))
+
     def test_answer_while_the_sink_is_busy(self) -> None:
         """A sink may answer a whole request before it has room again; the next request is read all the same."""
         exchanges: list[Exchange] = []

@@ -19,11 +19,13 @@ from bitdust.web.documents import MAX_BODY
 from bitdust.web.guard import Guard
 from bitdust.web.listening import Models, SocketListener
 from bitdust.web.render import compact
+from bitdust.web.rest import MAX_QUERY_FIELDS
 from bitdust.web.secret import api_secret
 from bitdust.web.server import ApiServer
 from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext
 from tests.api.test_rest import RestCase
+from tests.hostile.test_api_arguments import Client
 
 
 def head(method: bytes = b"GET", **headers: bytes) -> Head:
@@ -268,6 +270,67 @@ class DocumentTests(RestCase):
         status, _, answer = await self.ask("GET", "/service/health/network/v1")
         self.assertEqual((status, answer["code"]), (200, "internal"))
         self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+
+    async def test_unwritable_answer_that_is_there_at_once(self) -> None:
+        """The same for a method that needs no waiting."""
+        self.context.registry = Broken()
+        status, _, answer = await self.ask("GET", "/automat/list/v1")
+        self.assertEqual((status, answer["code"]), (200, "internal"))
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+
+    async def test_odd_queries(self) -> None:
+        """A path that is no text, and a query of too many arguments, are bad arguments of a method that exists."""
+        many = "&".join(f"a{number}=1" for number in range(MAX_QUERY_FIELDS + 1))
+        for target in ("/config/get/%ff/v1", f"/p/h?{many}"):
+            status, _, answer = await self.ask("GET", target)
+            self.assertEqual((status, answer["code"]), (200, "bad-argument"), target[:30])
+
+
+class Broken:
+    """A registry whose machines cannot be shown."""
+
+    def __iter__(self) -> Any:
+        return iter((object(),))
+
+    def describe(self, machine: object) -> dict[Any, Any]:
+        return {(1, 2): 3}
+
+
+class MessageTests(SynchronousTestCase):
+    """A WebSocket without its handshake and frames."""
+
+    def setUp(self) -> None:
+        self.context = FakeContext(Clock(), self.mktemp())
+        client = Client(self.context, self.context.world.clock)
+        self.addCleanup(self.context.events.stop)
+        self.socket = client.socket()
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        self.socket.tell(json.dumps(message))
+        payload: dict[str, Any] = self.socket.sent.pop()["payload"]
+        return payload
+
+    def test_resume_from_nowhere(self) -> None:
+        """A client that wants to go on must say behind which event, and of which run."""
+        odd = ({"after": 3}, {"after": 3, "run": ""}, {"after": True, "run": "x"}, {"after": -1, "run": "x"})
+        for message in ({}, *odd):
+            payload = self.ask(command="resume", call_id=1, **message)
+            self.assertEqual((payload["call_id"], payload["response"]["code"]), (1, "bad-argument"), message)
+
+    def test_unwritable_answer(self) -> None:
+        """An answer that JSON cannot tell is told as a failure, and goes to the log."""
+        self.socket._asked.registry = Broken()
+        payload = self.ask(command="api_call", method="automats_list", call_id="x")
+        self.assertEqual((payload["call_id"], payload["response"]["code"]), ("x", "internal"))
+        self.flushLoggedErrors(TypeError)
+
+    def test_end_before_the_handshake(self) -> None:
+        """A socket that never opened is closed without a frame."""
+        self.socket._opened, self.socket.state = False, self.socket.STATE_CONNECTING
+        self.socket.end(1001, "the node stops")
+        self.assertTrue(self.socket.transport.disconnecting)
+        self.assertEqual(self.socket.transport.value(), b"")
 
 
 class PortTests(RestCase):
