@@ -50,8 +50,6 @@ class Sending:
     def start(self) -> None:
         """Send the head, then the stream."""
         reply, channel = self._reply, self._channel
-        if reply.length is None and not self._chunked:
-            channel.persistent = False
         lines = [b"%s %d %s\r\n" % (self._head.version, reply.status, RESPONSES.get(reply.status, b"")), reply.headers]
         if not channel.persistent:
             lines.append(b"Connection: close\r\n")
