@@ -184,7 +184,8 @@ class DHTGrid:
     def start(self, node: DHTNode, seeds: list[tuple[str, int]]) -> None:
         """Open a port for a node, and let it join."""
         node.datagrams = DatagramPort(node.around.world.network)
-        node.datagrams.open(14441)
+        host = node.around.world.network.host
+        node.datagrams.open(14441, host if ":" in host else "")
         node.start(node.datagrams, seeds)
 
     def build(self, count: int, apart: float = 0.05) -> None:

@@ -12,6 +12,7 @@ from bitdust.dht.records import DHTRecord
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import DeviceAddresses, Family
+from tests import dht_kit
 from tests.dht_kit import START, DHTGrid
 from tests.unit.storage_kit import master_key
 
@@ -202,6 +203,34 @@ class NodesTests(DHTCase):
         self.grid.nodes[-1] = again
         self.grid.run(10)
         self.assertGreater(len(self.grid.wait(again.find_node(b"\7" * 20))), 10)
+
+    def test_six(self) -> None:
+        """Nodes with IPv6 addresses find each other and each other's records, and show addresses with brackets."""
+        self.patch(dht_kit, "host_of", lambda number: f"2600:1:2::{number:x}")
+        grid = DHTGrid()
+        self.addCleanup(grid.stop)
+        grid.build(12)
+        grid.run(2)
+        written = grid.wait(grid.nodes[2].debug.put("key", 7))
+        self.assertEqual(written["write"], "success")
+        self.assertEqual(grid.wait(grid.nodes[9].debug.get("key"))["value"], 7)
+        contacts = grid.nodes[5].status()["layers"][0]["contacts"]
+        self.assertIn("[2600:1:2::1]:14441", contacts)
+        self.assertGreater(len(contacts), 5)
+
+    def test_two_families(self) -> None:
+        """A seed that cannot be reached over this node's family keeps no other from letting it in."""
+        self.patch(dht_kit, "host_of", lambda number: "2600:1:2::1" if number == 1 else f"8.0.0.{number}")
+        grid = DHTGrid()
+        self.addCleanup(grid.stop)
+        grid.add()
+        grid.add([("2600:1:2::1", 14441)])
+        for _ in range(4):
+            grid.add([("2600:1:2::1", 14441), ("8.0.0.2", 14441)])
+        grid.run(5)
+        self.assertEqual(grid.nodes[0].connector.state, "ALONE")
+        for node in grid.nodes[1:]:
+            self.assertEqual((node.connector.state, node.knows_others()), ("CONNECTED", True))
 
     def test_another_device_key(self) -> None:
         """A node that gets another device key closes, and comes back under the new id with its layers and records."""
