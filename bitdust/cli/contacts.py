@@ -107,7 +107,7 @@ def end_contracts(session: Session, which: str | None, everybody: bool, yes: boo
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def retire(session: Session, days: float, cancel: bool, status: bool, yes: bool) -> None:
-    """Stop keeping pieces for others: customers are told and get time to move, then the service stops."""
+    """Stop storing pieces for others: customers are notified and get time to move, then the service stops."""
     if cancel and status:
         raise click.UsageError("--cancel and --status exclude each other")
     if cancel:

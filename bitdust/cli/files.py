@@ -27,7 +27,7 @@ def file() -> None:
 
 @file.command("list")
 @click.argument("path", required=False)
-@click.option("--flat", is_flag=True, help="Only what lies directly in PATH.")
+@click.option("--flat", is_flag=True, help="Only what is directly in PATH.")
 @click.pass_obj
 def listing(session: Session, path: str | None = None, flat: bool = False) -> None:
     """What is in the catalog, or in the folder PATH of it."""

@@ -106,7 +106,7 @@ identity.add_command(unlock)
 @PASSPHRASE_FILE
 @click.pass_obj
 def recover(session: Session, file: Path, idurl: str | None, passphrase_file: str | None) -> None:
-    """Become who you were: FILE is a key file, IDURL where your identity lies if the file does not tell."""
+    """Recover your identity: FILE is a key file, IDURL where your identity is if the file does not name it."""
     source = read_key_file(file)
     locked = "ENCRYPTED" in source
     word = secret(passphrase_file, "Passphrase of the key file", twice=False) if locked else ""

@@ -89,10 +89,10 @@ def init(
     home_passphrase_file: str | None,
     **wishes: Any,
 ) -> None:
-    """Set this node up: settings, daemon, identity, and a backup that is checked.
+    """Set this node up: settings, daemon, identity, and a verified backup.
 
-    Asks what the options do not tell. Where nobody can be asked (a script), whatever is missing ends it with exit code
-    2 and is named. Started again, it goes on where it stopped.
+    Asks for what the options leave open. In a script, where nobody can be asked, it names what is missing and exits
+    with code 2. Run again, it continues where it stopped.
     """
     if give is not None and no_give:
         raise click.UsageError("an option and its opposite are given")

@@ -75,7 +75,7 @@ def state_info(session: Session, which: str) -> None:
 @click.option("--count", type=int, default=None, help="Stop after so many moves.")
 @click.pass_obj
 def follow(session: Session, name: str, count: int | None = None) -> None:
-    """Print every move of every state machine, until Ctrl-C; goes on when the node is started again."""
+    """Print every move of every state machine, until Ctrl-C; continues when the node is started again."""
     client = ApiClient(session.home, timeout=POLL_SECONDS + 30)
     client.call("process_health")
     shown = 0
