@@ -16,6 +16,7 @@ from bitdust.crypt.sealing import chunk_name, index_key, open_pack, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
 from bitdust.formats.log_entry import NOTHING_BEFORE, Entry, LogName, check_chain, hash_of
+from bitdust.formats.log_packet import LogPacket
 from bitdust.identity.document import IdentityDocument
 from bitdust.storage.packs.erasure import Coder
 from bitdust.storage.packs.pack import OpenPack
@@ -235,6 +236,10 @@ class Storage(VectorCase):
             self.assertEqual(entry.to_bytes(), data)
             self.assertEqual(hash_of(data), raw(row["hash"]))
             self.refused_when_changed(data, lambda given, secret=secret: Entry.parse(given).open(secret), 60)
+        data, row = self.row("log packet")
+        packet = LogPacket.parse(data)
+        self.assertEqual(shown(packet), row["value"])
+        self.assertEqual((packet.entries, packet.to_bytes()), (tuple(data for data, _ in rows), data))
         head = self.signed("head", Head)
         self.assertEqual((head.sequence, head.hash), (2, hash_of(rows[1][0])))
         self.assertEqual(self.signed("head after a compaction", Head).first, 2)

@@ -25,6 +25,7 @@ from bitdust.crypt.sealing import chunk_name, index_key, seal_entry, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import DHTRecord, Owner, make_record
 from bitdust.formats.log_entry import NOTHING_BEFORE, Content, Entry, hash_of
+from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.formats.operations import item_op, pack_op, version_ops
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.storage.packs.erasure import Coder
@@ -203,6 +204,7 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
         Content(1, WALL * 1000, [pack, item_op("0", "", b"docs", "folder", "master", WALL * 1000)]),
         Content(2, WALL * 1000 + 1, [item_op("0/1", "0", b"a.txt", "file", "master", WALL * 1000), *version]),
     )
+    made: list[bytes] = []
     for sequence, content in enumerate(contents, 1):
         bare = Entry(owner, device().id, sequence, previous, 1, b"")
         packed = frame(encode({"lamport": content.lamport, "time": content.time, "ops": content.ops}))
@@ -210,6 +212,10 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
         data = evolve(bare, sealed=sealed).to_bytes()
         previous = hash_of(data)
         yield vector(f"log entry {sequence}", data, content, secret=SECRET, hash=previous)
+        made.append(data)
+    rider = SmallPiece(1, b"a signed pack record", b"the bytes of a small piece")
+    packet = LogPacket(tuple(made), (rider,))
+    yield vector("log packet", packet.to_bytes(), packet)
     head = Head(owner, device().id, len(contents), previous, WALL)
     yield vector("head", signed(head).to_bytes(), head, device=device().public)
     begun = evolve(head, first=2, covers=[{"device": b"another1", "sequence": 7}])
