@@ -1,6 +1,6 @@
 """What storage needs of the rest of the node, as small protocols; the services fill them in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.master import MasterKey
-from bitdust.wire.packet import Command
+from bitdust.ports import Outbox
 from bitdust.wire.records import Family, Head
 from bitdust.wire.signed import Signed
 
@@ -106,33 +106,6 @@ class Me(Protocol):
     def ensure_master_secret(self) -> bool: ...
 
     def sign(self, kind: str, body: bytes, /) -> Signed: ...
-
-
-class Reply(Protocol):
-    """An answer that is not Fail."""
-
-    @property
-    def fields(self) -> Mapping[str, Any]: ...
-
-    @property
-    def payload(self) -> bytes: ...
-
-
-class Outbox(Protocol):
-    """Sends a packet. A Fail answer fails with an error that has ``code`` and ``fields``; so do silence and loss."""
-
-    def send(
-        self,
-        to: bytes,
-        command: Command,
-        fields: Mapping[str, Any],
-        payload: bytes | None = None,
-        /,
-        *,
-        deadline: float,
-        max_answer: int = ...,
-        progress: Callable[[int, int], None] | None = ...,
-    ) -> "Deferred[Any]": ...
 
 
 class Ports(Protocol):

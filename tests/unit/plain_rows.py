@@ -11,7 +11,6 @@ from bitdust.storage.catalog.paths import (
     Target,
     Version,
     children,
-    has_children,
     names_below,
     path_above,
     version_at,
@@ -22,6 +21,11 @@ from bitdust.storage.upload.mirror import own_source, source_of
 from bitdust.wire.names import shown
 
 _COUNTS = "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked) FROM packs"
+
+
+def has_children(database: sqlite3.Connection, parent: str) -> bool:
+    """Whether anything living lies directly in a folder."""
+    return database.execute("SELECT 1 FROM items WHERE parent=? AND dead=0 LIMIT 1", (parent,)).fetchone() is not None
 
 
 @frozen

@@ -33,11 +33,15 @@ class Item:
 
 @frozen
 class Target:
-    """What a remote path names: an item, or with ``item`` None all of a key's catalog; perhaps one version of it."""
+    """What a remote path names: an item, or with ``item`` None all of a key's catalog; perhaps one version of it.
+
+    ``owner`` is the global id of the catalog's owner where that is somebody else.
+    """
 
     key: str
     item: Item | None
     version: str | None = None
+    owner: str = ""
 
 
 def key_alias(remote: RemotePath, my_names: Collection[str]) -> str:
@@ -129,11 +133,6 @@ def children(database: sqlite3.Connection, parent: str, key: str | None = None) 
         f"SELECT {_ITEM} FROM items WHERE parent=? AND dead=0 ORDER BY name, lamport, device", (parent,)
     )
     return [item for item in (Item(*row) for row in rows) if key is None or item.key == key]
-
-
-def has_children(database: sqlite3.Connection, parent: str) -> bool:
-    """Whether anything living lies directly in a folder."""
-    return database.execute("SELECT 1 FROM items WHERE parent=? AND dead=0 LIMIT 1", (parent,)).fetchone() is not None
 
 
 def below(database: sqlite3.Connection, item: Item) -> Iterator[Item]:

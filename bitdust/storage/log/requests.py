@@ -1,13 +1,14 @@
 """Questions to suppliers about logs: which heads they hold, and which entries."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_entry import LogName
+from bitdust.ports import Outbox
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead, read_head
-from bitdust.storage.ports import Ports
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 
@@ -17,19 +18,33 @@ MAX_ANSWER = 9 * 1024 * 1024
 MAX_HEADS = 1024 * 1024
 
 
-class LogRequests:
-    """I ask for heads and entries of one owner's logs."""
+class HasOutbox(Protocol):
+    """Whoever has the way out."""
 
-    def __init__(self, access: LogAccess, ports: Ports) -> None:
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+class LogRequests:
+    """I ask for heads and entries of one owner's logs; for another owner's under a ``capability`` that was given."""
+
+    def __init__(self, access: LogAccess, ports: HasOutbox, capability: bytes | None = None) -> None:
         self._access = access
         self._ports = ports
+        self._capability = capability
+
+    def _ask(self, supplier: bytes, fields: Mapping[str, Any], most: int) -> "Deferred[Any]":
+        outbox = self._ports.outbox
+        if self._capability is None:
+            return outbox.send(supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=most)
+        owner, shown = self._access.owner, self._capability
+        return outbox.send(
+            supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=most, owner=owner, capability=shown
+        )
 
     async def heads(self, supplier: bytes) -> list[SeenHead]:
         """Heads of all logs that may be read there; what is no head of the owner's is left out."""
-        fields = {"kind": "heads"}
-        reply = await self._ports.outbox.send(
-            supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=MAX_HEADS
-        )
+        reply = await self._ask(supplier, {"kind": "heads"}, MAX_HEADS)
         listed = _list_of_bytes(reply, MAX_HEADS, "the heads of a supplier are no list")
         found = [read_head(data, self._access, supplier) for data in listed]
         return [seen for seen in found if seen is not None]
@@ -39,7 +54,7 @@ class LogRequests:
         fields: dict[str, Any] = {"kind": "log", "device": log.device, "first": first, "most": MOST_FETCHED}
         if log.scope is not None:
             fields["scope"] = log.scope
-        asking = self._ports.outbox.send(supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=MAX_ANSWER)
+        asking = self._ask(supplier, fields, MAX_ANSWER)
         return asking.addCallback(_list_of_bytes, MAX_ANSWER, "the log of a supplier is no list of entries")
 
 
