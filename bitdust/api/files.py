@@ -128,12 +128,12 @@ async def file_create(
     service="backups",
     returns="{path_id, path, remote_path, global_id, customer}",
     errors=("bad-name", "not-found"),
-    becomes=[("backup_monitor", "deleted")],
+    becomes=[("file_deletion", "start")],
 )
 async def file_delete(context: Context, remote_path: str) -> Envelope:
     """Take a file or folder out of the catalog, and its pieces off the suppliers."""
     deleted = await settled(context.storage.delete(paths.remote_path(remote_path)))
-    return ok(deleted, automat=addressed(context, "backup_monitor"))
+    return ok(deleted, automat=deleted.pop("automat", None))
 
 
 @method(

@@ -61,9 +61,7 @@ class Assembly:
         peers = PeersRoom(around, gateway.addresses, directory.put_addresses)
         suppliers = SuppliersRoom(around, peers.presence, directory.put_family)
         self._storing = StorageJoint(around, identity, suppliers, directory, self._device.renew)
-        storage = Storage(
-            around.world, around.settings, around.events, around.registry, around.me, self._storing, around.budget
-        )  # fmt: skip
+        storage = Storage(around, self._storing)
         customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory))
         return Rooms(
             around=around,

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from bitdust.customers.families import FamilyInDHT
 from bitdust.dht.directory import Directory
 from bitdust.identity.room import IdentityRoom
-from bitdust.ports import Outbox, ServiceStarter
+from bitdust.ports import ServiceStarter
 from bitdust.storage.log.access import OwnLogs
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
@@ -72,18 +72,9 @@ class StorageJoint:
         self._directory = directory
         self._renew_device = renew_device
 
-    @property
-    def outbox(self) -> Outbox:
-        """The only way out."""
-        return self._around.outbox
-
     def family(self) -> Family | None:
         """My newest family record."""
         return self._suppliers.family.current
-
-    def is_online(self, fingerprint: bytes) -> bool:
-        """Whether there is a session with a supplier."""
-        return self._around.sessions.connected(fingerprint)
 
     def room(self) -> int | None:
         """Bytes of my own data that fit the smallest contract of my family; None while nothing is known of them."""
@@ -91,15 +82,6 @@ class StorageJoint:
         contracts = [self._suppliers.book.of(who) for who in (family.suppliers if family else ()) if who]
         rooms = [contract.room for contract in contracts if contract is not None]
         return min(rooms) * family.k if rooms and family else None
-
-    def names(self, fingerprint: bytes) -> tuple[str, str]:
-        """IDURL and global id of a supplier."""
-        document = self._around.identities.get(fingerprint)
-        return (str(document.idurl), document.global_id) if document else ("", "")
-
-    def my_names(self) -> list[str]:
-        """My global ids, one of each source."""
-        return [source.global_id for source in self._around.me.document.sources]
 
     def publish_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
         """Bring a head to the DHT."""

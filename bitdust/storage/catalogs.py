@@ -6,7 +6,6 @@ read alone: what changes something is refused.
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
@@ -20,9 +19,9 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
 from bitdust.storage.log.requests import LogRequests
-from bitdust.storage.ports import StorageWorld
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath
+from bitdust.world import World
 
 FOLDER = "catalogs"
 
@@ -50,7 +49,7 @@ class SharedCatalog:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, folder: Path, shared: Shared) -> None:
+    def __init__(self, world: World, folder: Path, shared: Shared) -> None:
         self._shared = shared
         self.catalog = Catalog(world, folder / FOLDER / f"{shared.access.owner.hex()}.db")
         self.view = CatalogView(world, self.catalog, shared, shared.global_id)
@@ -134,10 +133,7 @@ class Catalogs:
         return shared.view
 
 
-def need_mine(where: CatalogView | Target, what: Any) -> None:
-    """Raises `BitDustError` ``not-allowed`` for another owner's catalog, in which nothing can be changed here."""
-    owner = where.foreign if isinstance(where, CatalogView) else where.owner
-    if owner:
-        raise BitDustError(
-            "not-allowed", f"{what} is in the catalog of {owner}, which can be read here and not changed"
-        )
+def need_mine(foreign: str, what: str) -> None:
+    """Raises `BitDustError` ``not-allowed`` for what is in the catalog of a ``foreign`` owner: it is only read here."""
+    if foreign:
+        raise BitDustError("not-allowed", f"{what!r} is in the catalog of {foreign}, which is only read here")

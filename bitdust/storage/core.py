@@ -5,13 +5,13 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from bitdust.automats.kernel import Registry
 from bitdust.batching import ThreadQueue
-from bitdust.budget import Budget
 from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Item, names_of
-from bitdust.storage.catalog.row_reader import RowReader
+from bitdust.storage.catalog.rows import Owner
+from bitdust.storage.catalog.view import CatalogView
+from bitdust.storage.deletions import Deletions
 from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Listing
@@ -34,7 +34,7 @@ from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.pieces.sender import PieceSender
 from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.pieces.waiting import Acknowledgements, WaitingPieces
-from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
+from bitdust.storage.ports import Ports
 from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.restore import RestoreParts
 from bitdust.storage.upload.jobs import Uploads
@@ -42,6 +42,7 @@ from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.reader import ReadingThread
 from bitdust.storage.upload.space import used_bytes
 from bitdust.storage.upload.upload import UploadParts
+from bitdust.surroundings import Connected
 
 
 class Core:
@@ -49,22 +50,11 @@ class Core:
 
     log = Logger()
 
-    def __init__(
-        self,
-        world: StorageWorld,
-        home: Path,
-        settings: Settings,
-        events: Events,
-        registry: Registry,
-        me: Me,
-        ports: Ports,
-        budget: Budget,
-    ) -> None:
-        self.budget = budget
+    def __init__(self, around: Connected, ports: Ports) -> None:
+        world, settings, events = around.world, around.settings, around.events
+        registry, me, home = around.registry, around.me, around.world.home
         self.world = world
         self.settings = settings
-        self.events = events
-        self.registry = registry
         self.me = me
         self.ports = ports
         self.catalog = Catalog(world, home / "catalog.db", prepare=start_over)
@@ -73,7 +63,7 @@ class Core:
         self.coding = ThreadQueue(world.run_in_thread)
         self.packer = Packer(world.entropy, self.block_size)
         self.log_writer = LogWriter(world, self.catalog, OwnLogs(me))
-        self.log_replicas = LogReplicas(world, registry, self.log_writer, me, events, ports)
+        self.log_replicas = LogReplicas(around, self.log_writer, ports)
         pieces = WaitingPieces(world, self.catalog, self.spool)
         sender = PieceSender(me, ports, self.log_replicas.riders)
         self.acknowledgements = Acknowledgements(world, self.catalog, self.spool, self._keeps_local)
@@ -85,9 +75,10 @@ class Core:
         self.bad_pieces = BadPieces(world, self.catalog, events, ports)
         self.fetcher = Fetcher(world, registry, ports, self.bad_pieces)
         self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
-        self.rows = RowReader(world, self.catalog)
+        self.view = CatalogView(world, self.catalog, self)
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
-        self.key_ring_replicas = KeyRingReplicas(world, registry, me, events, ports)
+        self.compactor = Compactor(around, self.log_writer, self.log_replicas)
+        self.key_ring_replicas = KeyRingReplicas(around, ports)
         self.listing = Listing(world.run_in_thread, registry, self.catalog, events, ports)
         self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
         sources = PackSources(self.catalog, ports, pieces, self.copies)
@@ -100,8 +91,9 @@ class Core:
         disposal = Disposal(world.run_in_thread, self.catalog, self.spool)
         orders = DeleteOrders(world, self.catalog, self.log_replicas, me, ports)
         self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner, disposal, orders)
+        self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
         restore_parts = RestoreParts(
-            world, registry, self.catalog, self.fetcher, sources, self.coding, self.reserve, budget
+            world, registry, self.catalog, self.fetcher, sources, self.coding, self.reserve, around.budget
         )  # fmt: skip
         self.downloads = Downloads(restore_parts, self, events, self)
         self._online: frozenset[bytes] = frozenset()
@@ -115,7 +107,6 @@ class Core:
         self.packs.overdue.connect(self.uploads.close_open_packs)
         self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
         self.log_replicas.acknowledged.connect(self.uploads.check)
-        self.compactor = Compactor(self.world, self.registry, self.log_writer, self.me, self.log_replicas)
         self.uploads.quiet.connect(self.monitor.deleted)
 
     def block_size(self) -> int:
@@ -139,6 +130,7 @@ class Core:
     async def close(self) -> None:
         """Stop everything; what is acknowledged is on the disk, what is not goes on at the next start."""
         for part in (
+            self.deletions,
             self.monitor,
             self.listing,
             self.key_ring_replicas,
@@ -207,6 +199,18 @@ class Core:
     def is_logged(self, mark: int) -> bool:
         """Whether enough suppliers hold all that was written to my logs up to a mark of the writer."""
         return self.log_replicas.is_logged(mark)
+
+    # whose catalog it is
+
+    def names(self) -> list[str]:
+        """My global ids."""
+        return self.ports.my_names()
+
+    def owner(self) -> Owner:
+        """What rows say of me."""
+        family, document = self.ports.family(), self.me.document
+        suppliers = family.n if family is not None else 0
+        return Owner(document.global_id, str(document.idurl), suppliers, self.log_replicas.holders)
 
     def names_of(self, item: Item) -> dict[str, Any]:
         """Fields that every answer about an item has."""

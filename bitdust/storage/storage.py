@@ -3,28 +3,30 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from bitdust.automats.kernel import Registry
-from bitdust.budget import Budget
+from bitdust.replication import members
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.catalog import revision_of
 from bitdust.storage.catalog.changes import Changes
-from bitdust.storage.catalog.database import CatalogError, PackState, PieceState
+from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.new_items import Maker
-from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
-from bitdust.storage.catalog.rows import Owner, Part, Row
+from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, key_alias
+from bitdust.storage.catalog.rows import Part, Row
+from bitdust.storage.catalog.view import CatalogView
+from bitdust.storage.catalogs import Catalogs, need_mine
 from bitdust.storage.core import Core
 from bitdust.storage.jobs import Job
 from bitdust.storage.log.replica import sort_keys
 from bitdust.storage.pieces.local_copies import Copies
-from bitdust.storage.ports import Events, Me, Ports, Settings, StorageWorld
+from bitdust.storage.ports import NodePorts, Ports
+from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.space import piece_bytes, used_bytes
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
 from bitdust.wire.records import Head
@@ -33,37 +35,20 @@ Listed = list[Row]
 Jobs = dict[str, list[Row]]
 
 
-class HomeWorld(StorageWorld, Protocol):
-    """The world with the folder of this node."""
-
-    @property
-    def home(self) -> Path: ...
-
-
 class Storage:
-    """The storage of a customer. `core` is there while the service ``data_motion`` runs."""
+    """The storage of a customer. `core` is there while the service ``data_motion`` runs.
+
+    `catalogs` are my own and those of other owners that are open; what changes something belongs to mine.
+    """
 
     log = Logger()
 
-    def __init__(
-        self,
-        world: HomeWorld,
-        settings: Settings,
-        events: Events,
-        registry: Registry,
-        me: Me,
-        ports: Ports,
-        budget: Budget | None = None,
-    ) -> None:
-        self._budget = budget or Budget()
-        self._world = world
-        self._settings = settings
-        self._events = events
-        self._registry = registry
-        self._me = me
-        self._ports = ports
+    def __init__(self, around: Connected, node: NodePorts) -> None:
+        self._around = around
+        self._ports = Ports(around, node)
         self._core: Core | None = None
-        self.changes = Changes(world.clock)
+        self.changes = Changes(around.world.clock)
+        self.catalogs = Catalogs(lambda: self.core.view)
         self._had_data: bool | None = None
         self._counted: tuple[int, Row] | None = None
 
@@ -71,10 +56,7 @@ class Storage:
 
     async def open(self) -> Core:
         """Build and open everything. Fails with `CatalogError` ``damaged-catalog``."""
-        home = self._world.home
-        core = Core(
-            self._world, home, self._settings, self._events, self._registry, self._me, self._ports, self._budget
-        )
+        core = Core(self._around, self._ports)
         try:
             await core.open()
         except BaseException:
@@ -86,6 +68,7 @@ class Storage:
 
     async def close(self) -> None:
         """Stop everything."""
+        await self.catalogs.close()
         if self._core is not None:
             self._had_data = self.has_data()
             core, self._core = self._core, None
@@ -128,11 +111,8 @@ class Storage:
         """Whether pieces of mine may lie at suppliers; unknown counts as yes."""
         if self._core is None or not self._core.catalog.is_open:
             known = self._had_data
-            return known if known is not None else (self._world.home / "catalog.db").exists()
-        query = "SELECT 1 FROM packs WHERE state<=? LIMIT 1"
-        return (
-            not self._core.log_replicas.recovered or self._read.execute(query, (PackState.HELD,)).fetchone() is not None
-        )
+            return known if known is not None else (self._around.world.home / "catalog.db").exists()
+        return not self._core.log_replicas.recovered or figures.has_packs(self._read)
 
     def has_moved(self, position: int, supplier: bytes) -> bool:
         """Whether a supplier holds all that belongs to a place: its piece of every pack, the logs, the key ring."""
@@ -142,18 +122,13 @@ class Storage:
         logs, ring = core.log_replicas, core.key_ring_replicas
         if not logs.recovered or not logs.is_held_by(supplier) or not ring.is_held_by(supplier):
             return False
-        elsewhere = (
-            "SELECT 1 FROM packs p WHERE p.state<=? AND p.n>? AND NOT EXISTS (SELECT 1 FROM pieces s"
-            " WHERE s.pack=p.pack AND s.number=? AND s.state=? AND s.supplier=?) LIMIT 1"
-        )
-        values = (PackState.HELD, position, position, PieceState.KEPT, supplier)
-        return self._read.execute(elsewhere, values).fetchone() is None
+        return figures.is_complete_at(self._read, position, supplier)
 
     def heads(self) -> list[Head]:
         """How far the logs of my devices have come, as far as this node knows."""
         if self._core is None or not self._core.catalog.is_open:
             return []
-        catalog, logs, owner = self._core.catalog, self._core.log_writer.logs, self._me.fingerprint
+        catalog, logs, owner = self._core.catalog, self._core.log_writer.logs, self._around.me.fingerprint
         return [
             Head(owner, device, end.sequence, end.hash, 0, scope=logs.scope(key))
             for key in sort_keys(catalog.known_keys())
@@ -166,23 +141,8 @@ class Storage:
         if self._core is None:
             return {"items": 0, "files": 0, "folders": 0, "files_size": 0, "folders_size": 0, "used": 0}
         if self._counted is None or self._counted[0] != self._core.catalog.revision:
-            self._counted = (self._core.catalog.revision, self._count())
+            self._counted = (self._core.catalog.revision, {**figures.count(self._read), "used": self.used()})
         return dict(self._counted[1])
-
-    def _count(self) -> Row:
-        """Reads the whole catalog."""
-        folders, items = self._read.execute(
-            "SELECT coalesce(sum(type='folder'), 0), count(*) FROM items WHERE dead=0"
-        ).fetchone()
-        size = self._read.execute(
-            "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions WHERE dead=0 GROUP BY path)"
-        ).fetchone()[0]
-        inside = self._read.execute(
-            "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions"
-            " WHERE dead=0 AND path LIKE '%/%' GROUP BY path)"
-        ).fetchone()[0]
-        sizes = {"files_size": size, "folders_size": inside, "used": self.used()}
-        return {"items": items, "files": items - folders, "folders": folders, **sizes}
 
     @property
     def mirror(self) -> Mirror:
@@ -202,83 +162,65 @@ class Storage:
         """Pieces that stay here although suppliers have them."""
         return self.core.copies
 
-    # the catalog
+    def pieces_by_supplier(self) -> dict[bytes, int]:
+        """How many pieces each supplier has acknowledged."""
+        return figures.pieces_by_supplier(self._read)
+
+    # catalogs
 
     def find(self, remote_path: str) -> Target:
         """The item, and perhaps the version, that a path or path id names. Raises `BitDustError` ``not-found``."""
-        return find(self._read, remote_path, self._ports.my_names())
+        return self.catalogs.at(remote_path).find(remote_path)
 
     def find_id(self, text: str) -> Target:
         """The item, and perhaps the version, that a path id names. Raises `BitDustError` ``not-found``."""
-        return find_id(self._read, text)
+        return self.catalogs.at(text).find_id(text)
 
     def versions(self, target: Target) -> Sequence[str]:
         """Versions of an item itself, the oldest first."""
-        path = target.item.path if target.item is not None else ""
-        return [version.version for version in versions(self._read, path)]
+        return self.catalogs.of_target(target).versions(target)
 
-    def pieces_by_supplier(self) -> dict[bytes, int]:
-        """How many pieces each supplier has acknowledged."""
-        rows = self._read.execute(
-            "SELECT supplier, count(*) FROM pieces WHERE supplier IS NOT NULL AND state=? GROUP BY supplier",
-            (PieceState.KEPT,),
-        )
-        return {bytes(supplier): count for supplier, count in rows}
-
-    def _item(self, remote_path: str) -> tuple[Item, str | None]:
-        target = self.find(remote_path)
-        if target.item is None:
-            raise BitDustError("bad-name", f"{remote_path!r} names the whole catalog; name a file or a folder in it")
-        return target.item, target.version
-
-    def _owner(self) -> Owner:
-        family = self._ports.family()
-        document = self._me.document
-        suppliers = family.n if family is not None else 0
-        return Owner(document.global_id, str(document.idurl), suppliers, self.core.log_replicas.holders)
+    def _mine(self, remote_path: str) -> CatalogView:
+        """My catalog, for a path in which something is to change. Raises ``not-allowed`` for another owner's."""
+        view = self.catalogs.at(remote_path)
+        need_mine(view.foreign, remote_path)
+        return view
 
     async def create(self, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None) -> Row:
         """A new item, with the folders above it. Raises `BitDustError` ``exists``, ``bad-name``, ``key-not-found``."""
-        core = self.core
+        core, view = self.core, self._mine(remote_path)
         remote = RemotePath.parse(remote_path)
-        alias = key_alias(remote, self._ports.my_names())
+        alias = key_alias(remote, view.names())
         if not remote.path:
             raise BitDustError("bad-name", "the path is empty; name a file or a folder")
         core.storage_key(alias)
-        maker = Maker(alias, self._me.device_number, int(self._world.wall() * 1000), force_path_id)
+        maker = Maker(alias, core.me.device_number, int(core.world.wall() * 1000), force_path_id)
         kind = "folder" if as_folder else "file"
         await core.log_writer.write(lambda database: maker.make(database, remote.path, kind, exist_ok))
         item = by_id(self._read, maker.path)
         if item is None:
             raise CatalogError("not-found", f"{remote_path!r} was deleted meanwhile")
-        row = self.core.rows.here(self._owner()).one(item)
+        row = view.row(item)
         shown = ("path_id", "key_id", "path", "remote_path", "global_id", "customer", "created", "type")
         return {name: row[name] for name in shown}
 
     def exists(self, remote_path: str) -> str | None:
         """The path id of the item, or None."""
-        try:
-            return self._item(remote_path)[0].path
-        except CatalogError as error:
-            if error.code != "not-found":
-                raise
-            return None
+        return self.catalogs.at(remote_path).exists(remote_path)
 
     def info(self, remote_path: str, include_uploads: bool, include_downloads: bool) -> Row:
         """The row of one item."""
-        item, _ = self._item(remote_path)
-        return self._with_jobs([self.core.rows.here(self._owner()).one(item)], include_uploads, include_downloads)[0]
+        view = self.catalogs.at(remote_path)
+        item, _ = view.item(remote_path)
+        return self._with_jobs(view, [view.row(item)], include_uploads, include_downloads)[0]
 
     def living(self, path_id: str) -> Row | None:
-        """The row of an item as lists show it, None for one that is gone."""
-        item = by_id(self._read, path_id)
-        rows = self.core.rows.here(self._owner())
-        return rows.one(item) if item is not None and rows.is_here(item) else None
+        """The row of an item of mine as lists show it, None for one that is gone."""
+        return self.core.view.living(path_id)
 
     def key_of(self, path_id: str) -> str:
-        """The key id of an item that may have been deleted."""
-        row = self._read.execute("SELECT key FROM items WHERE path=?", (path_id,)).fetchone()
-        return f"{row[0] if row is not None else MASTER}${self._me.document.global_id}"
+        """The key id of an item of mine that may have been deleted."""
+        return self.core.view.key_of(path_id)
 
     async def list(
         self,
@@ -291,33 +233,31 @@ class Storage:
         limit: int | None = None,
     ) -> Listed:
         """Rows of items, all of them or ``limit`` after ``offset``."""
-        alias = self.alias_of(key_id) if key_id else None
-        target = self.find(remote_path) if remote_path else Target(alias or "", None)
-        rows = await self.core.rows.listed(self._owner(), target, recursive, Part(alias, offset, limit))
-        return self._with_jobs(rows, include_uploads, include_downloads)
+        view = self.catalogs.at(remote_path) if remote_path else self._of_key(key_id)
+        alias = view.alias_of(key_id) if key_id else None
+        target = view.find(remote_path) if remote_path else Target(alias or "", None)
+        rows = await view.listed(target, recursive, Part(alias, offset, limit))
+        return self._with_jobs(view, rows, include_uploads, include_downloads)
+
+    def _of_key(self, key_id: str | None) -> CatalogView:
+        return self.catalogs.of(KeyId.parse(key_id) if key_id and "$" in key_id else None)
 
     async def gather(self, shape: Callable[[Row], Iterable[Any]]) -> Listed:
-        """What a function makes of the row of each item of the whole catalog."""
-        return await self.core.rows.gather(self._owner(), shape)
+        """What a function makes of the row of each item of my whole catalog."""
+        return await self.core.view.gather(shape)
 
     def use_key(self, key_id: str | None) -> str:
         """The alias of a key that new items belong to, ``master`` for none. Raises ``key-not-found``."""
-        alias = self.alias_of(key_id) if key_id else MASTER
+        alias = self.core.view.alias_of(key_id) if key_id else MASTER
         self.core.storage_key(alias)
         return alias
 
-    def alias_of(self, key_id: str) -> str:
-        """The alias of a key of mine, of its alias or key id. Raises `CatalogError` ``not-found``."""
-        if "$" not in key_id:
-            return key_id
-        key = KeyId.parse(key_id)
-        return key_alias(RemotePath(key, ""), self._ports.my_names())
-
-    def _with_jobs(self, rows: Listed, uploads: bool, downloads: bool) -> Listed:
+    def _with_jobs(self, view: CatalogView, rows: Listed, uploads: bool, downloads: bool) -> Listed:
+        """Jobs are all of my own catalog."""
         found = self.core.uploads.rows() if uploads else {}
         restores = self.core.downloads.rows() if downloads else []
         for row in rows:
-            mine = row["path_id"]
+            mine = row["path_id"] if not view.foreign else None
             if uploads:
                 row["uploads"] = {name: [job for job in jobs if job["path_id"] == mine] for name, jobs in found.items()}
             if downloads:
@@ -325,7 +265,7 @@ class Storage:
         return rows
 
     async def delete(self, remote_path: str) -> Row:
-        """Take an item, or one version of it, out of the catalog and off the suppliers; its row."""
+        """Take an item, or one version of it, out of the catalog and off the suppliers; its row, and the machine."""
         return await self.remove(self.find(remote_path))
 
     async def remove(self, target: Target) -> Row:
@@ -333,21 +273,21 @@ class Storage:
         core = self.core
         if target.item is None:
             raise BitDustError("bad-name", "this names the whole catalog; name a file or a folder in it")
-        row = self.core.rows.here(self._owner()).one(target.item)
+        need_mine(target.owner, target.item.text)
+        row = core.view.row(target.item)
         if target.version is None:
             core.uploads.stop(target.item.path)
-        await core.cleaner.delete(target)
-        if target.version is None:
-            await core.mirror.forget(target.item)
-        core.monitor.deleted()
-        return {name: row[name] for name in ("path_id", "path", "remote_path", "global_id", "customer")}
+        machine, written = core.deletions.delete(target.item, target)
+        await written
+        shown = {name: row[name] for name in ("path_id", "path", "remote_path", "global_id", "customer")}
+        return {**shown, "automat": {"index": machine.index, "id": machine.id}}
 
     # uploads and downloads
 
     async def upload(self, local_path: str, remote_path: str) -> Job:
         """Begin an upload of a local file or folder as a new version of an item."""
         try:
-            item, version = self._item(remote_path)
+            item, version = self._mine(remote_path).item(remote_path)
         except CatalogError as error:
             if error.code == "not-found":
                 raise CatalogError("not-found", f"{error}; make a place for it first, with file_create") from error
@@ -366,8 +306,7 @@ class Storage:
     def need_suppliers(self) -> None:
         """Raises `BitDustError` ``too-few-suppliers`` where nothing could be uploaded now."""
         family = self._ports.family()
-        members = [who for who in family.suppliers if who is not None] if family is not None else []
-        online = sum(1 for who in members if self._ports.is_online(who))
+        online = sum(1 for who in members(family) if self._ports.is_online(who))
         if family is None or online < family.k:
             least = family.k if family is not None else 1
             text = f"{online} suppliers can be reached, at least {least} are needed; see: bitdust supplier list"
@@ -379,6 +318,7 @@ class Storage:
 
     async def begin_download(self, target: Target, destination: bytes, policy: str) -> Job:
         """Begin a download of what was found already."""
+        need_mine(target.owner, target.item.text if target.item is not None else "this")
         return await self.core.downloads.start(target, destination, policy)
 
     def uploads(self) -> Jobs:
@@ -391,7 +331,7 @@ class Storage:
 
     def stop_upload(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""
-        item, _ = self._item(remote_path)
+        item, _ = self._mine(remote_path).item(remote_path)
         stopped = self.core.uploads.stop(item.path)
         if not stopped:
             raise BitDustError("not-found", f"no upload of {remote_path!r} runs or waits")
@@ -424,25 +364,4 @@ class Storage:
 
     def transfers(self) -> Listed:
         """By supplier: pieces on their way to it and from it."""
-        core, family = self.core, self._ports.family()
-        rows = []
-        for supplier in family.suppliers if family is not None else ():
-            if supplier is None:
-                continue
-            idurl, global_id = self._ports.names(supplier)
-            outgoing = [
-                {"packet_id": _piece(flight.piece.pack, flight.piece.index), "bytes_sent": flight.sent,
-                 "total_size": flight.size, "state": flight.state, "since": flight.since}
-                for flight in core.queues.outgoing(supplier)
-            ]  # fmt: skip
-            incoming = [
-                {"packet_id": _piece(one.piece.pack, one.piece.index), "bytes_received": one.received,
-                 "total_size": one.size, "state": one.state, "since": one.since}
-                for one in core.fetcher.incoming(supplier)
-            ]  # fmt: skip
-            rows.append({"idurl": idurl, "global_id": global_id, "outgoing": outgoing, "incoming": incoming})
-        return rows
-
-
-def _piece(pack: bytes, index: int) -> str:
-    return f"{pack.hex()}.{index}"
+        return transfers(self.core)

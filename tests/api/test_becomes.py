@@ -27,6 +27,7 @@ from tests.api.fakes import Anything, FakeContext
 LONG_LIVED = {
     "file_upload_start": "backup",
     "file_download_start": "restore_worker",
+    "file_delete": "file_deletion",
     "supplier_change": "supplier_replacement",
     "identity_recover": "id_restorer",
     "identity_create": "id_registrator",

@@ -84,4 +84,4 @@ class AddressTests(JobCase):
         """A deletion names the machine that takes the pieces off the suppliers."""
         self.call("file_create", remote_path="large.bin")
         answer = self.ask("file_delete", remote_path="large.bin")
-        self.assertEqual(answer["automat"]["id"], "backup_monitor")
+        self.assertTrue(answer["automat"]["id"].startswith("file_deletion("), answer)

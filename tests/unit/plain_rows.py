@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from bitdust.storage.catalog.local_paths import own_source, source_of
 from bitdust.storage.catalog.paths import (
     Item,
     Target,
@@ -17,7 +18,6 @@ from bitdust.storage.catalog.paths import (
     versions,
 )
 from bitdust.storage.catalog.rows import HALF, Owner, Row, percent
-from bitdust.storage.upload.mirror import own_source, source_of
 from bitdust.wire.names import shown
 
 _COUNTS = "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked) FROM packs"

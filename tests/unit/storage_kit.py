@@ -9,12 +9,14 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.storage.storage import Storage
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
@@ -129,7 +131,12 @@ class Node:
             self._become(before)
         self.taken = self.outdated = 0
         self.space: int | None = ROOM * around.k
-        self.storage = Storage(self.world, self.settings, self, self.registry, self.me, self)
+        sessions = SimpleNamespace(connected=self.is_online)
+        identities = SimpleNamespace(get=lambda fingerprint: None)
+        self.connected = Connected(
+            self.world, self.settings, self, self.registry, Budget(), self.me, identities, sessions, self
+        )
+        self.storage = Storage(self.connected, self)
         self.sent = 0
         self.cut_after: int | None = None
 
@@ -236,10 +243,6 @@ class Node:
         supplier = next(one for one in self.around.suppliers if one.fingerprint == to)
         return supplier.ask(self, command, fields, rest[0] if rest else None, options["deadline"])
 
-    @property
-    def outbox(self):
-        return self
-
     def family(self) -> Family:
         return self.around.family(self.me.fingerprint)
 
@@ -248,12 +251,6 @@ class Node:
 
     def room(self) -> int | None:
         return self.space
-
-    def names(self, fingerprint: bytes) -> tuple[str, str]:
-        return ("", "")
-
-    def my_names(self) -> list[str]:
-        return [self.me.document.global_id]
 
     def publish_head(self, head, signed):
         self.around.heads.append(head)

@@ -34,7 +34,7 @@ class ScopeTests(SynchronousTestCase):
 
     def local(self, remote: str) -> Path:
         path = self.base / remote.rpartition(":")[2]
-        random_file(path, 3000)
+        random_file(path, 300_000)
         return path
 
     def store(self, number: int = 0):

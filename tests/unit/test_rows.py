@@ -8,11 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.formats.operations import Op, item_op, pack_op, version_ops
 from bitdust.storage.catalog.apply import Stamp, apply_all
 from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.catalog.local_paths import remember
 from bitdust.storage.catalog.paths import Target, by_id
 from bitdust.storage.catalog.row_facts import FolderFigures
 from bitdust.storage.catalog.rows import PAGE, Owner, Part, Rows
 from bitdust.storage.log.routing import Router
-from bitdust.storage.upload.mirror import remember
 from bitdust.wire.records import PackRecord, Scheme
 from tests.unit.plain_rows import PlainRows
 

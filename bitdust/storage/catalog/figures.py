@@ -44,3 +44,39 @@ def safety(database: sqlite3.Connection) -> dict[str, Any]:
     (files,) = database.execute("SELECT count(DISTINCT path) FROM versions WHERE dead=0").fetchone()
     found = pieces(database)
     return {"files": files, "reliable": newest_whole(database), "waiting": found["waiting"] + found["missing"]}
+
+
+def count(database: sqlite3.Connection) -> dict[str, int]:
+    """How many items there are, and bytes of their newest versions; reads the whole catalog."""
+    folders, items = database.execute(
+        "SELECT coalesce(sum(type='folder'), 0), count(*) FROM items WHERE dead=0"
+    ).fetchone()
+    newest = "SELECT coalesce(sum(size), 0) FROM (SELECT size, max(version) FROM versions WHERE dead=0{} GROUP BY path)"
+    (size,) = database.execute(newest.format("")).fetchone()
+    (inside,) = database.execute(newest.format(" AND path LIKE '%/%'")).fetchone()
+    return {"items": items, "files": items - folders, "folders": folders, "files_size": size, "folders_size": inside}
+
+
+def pieces_by_supplier(database: sqlite3.Connection) -> dict[bytes, int]:
+    """How many pieces each supplier has acknowledged."""
+    rows = database.execute(
+        "SELECT supplier, count(*) FROM pieces WHERE supplier IS NOT NULL AND state=? GROUP BY supplier",
+        (PieceState.KEPT,),
+    )
+    return {bytes(supplier): number for supplier, number in rows}
+
+
+def has_packs(database: sqlite3.Connection) -> bool:
+    """Whether anything is stored that is still wanted."""
+    query = "SELECT 1 FROM packs WHERE state<=? LIMIT 1"
+    return database.execute(query, (PackState.HELD,)).fetchone() is not None
+
+
+def is_complete_at(database: sqlite3.Connection, position: int, supplier: bytes) -> bool:
+    """Whether a supplier has acknowledged the piece of every pack that belongs to its place."""
+    elsewhere = (
+        "SELECT 1 FROM packs p WHERE p.state<=? AND p.n>? AND NOT EXISTS (SELECT 1 FROM pieces s"
+        " WHERE s.pack=p.pack AND s.number=? AND s.state=? AND s.supplier=?) LIMIT 1"
+    )
+    values = (PackState.HELD, position, position, PieceState.KEPT, supplier)
+    return database.execute(elsewhere, values).fetchone() is None

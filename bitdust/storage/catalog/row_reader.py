@@ -8,7 +8,7 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.catalog.row_facts import FolderFigures
 from bitdust.storage.catalog.rows import Owner, Part, Row, Rows
-from bitdust.storage.ports import StorageWorld
+from bitdust.world import World
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 class RowReader:
     """I read rows of one catalog; what I added up for folders is good until the catalog changes."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog) -> None:
+    def __init__(self, world: World, catalog: Catalog) -> None:
         self._world = world
         self._catalog = catalog
         self._added_up = (catalog.revision, FolderFigures())

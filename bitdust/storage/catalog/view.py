@@ -11,9 +11,9 @@ from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, find, find_id, key_alias, versions
 from bitdust.storage.catalog.row_reader import RowReader
 from bitdust.storage.catalog.rows import Owner, Part, Row
-from bitdust.storage.ports import StorageWorld
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath
+from bitdust.world import World
 
 
 class Whose(Protocol):
@@ -29,7 +29,7 @@ class Whose(Protocol):
 class CatalogView:
     """I read one catalog. ``foreign`` is the owner's global id where that is somebody else, and empty for mine."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, whose: Whose, foreign: str = "") -> None:
+    def __init__(self, world: World, catalog: Catalog, whose: Whose, foreign: str = "") -> None:
         self.catalog = catalog
         self.foreign = foreign
         self._whose = whose

@@ -9,13 +9,16 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from bitdust.config.settings import Settings
 from bitdust.formats.operations import Op, tombstone_op
+from bitdust.identity.me import Me
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.paths import Item, Target, below, order_of, version_at, versions
 from bitdust.storage.keeping.disposal import LIVING, parts
+from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me, Settings, StorageWorld, is_alone
+from bitdust.world import World
 
 AT_ONCE = 5000
 ORPHAN_AGE = 86_400
@@ -34,7 +37,7 @@ class Cleaner:
 
     def __init__(
         self,
-        world: StorageWorld,
+        world: World,
         settings: Settings,
         writer: LogWriter,
         replicas: LogReplicas,

@@ -12,15 +12,18 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
+from bitdust.identity.me import Me
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.pieces.local_copies import drop_data
 from bitdust.storage.pieces.spool import Spool
-from bitdust.storage.ports import Me, Ports, StorageWorld, is_alone
+from bitdust.storage.ports import Ports
 from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
+from bitdust.world import World
 
 SILENCE = 15.0
 AT_ONCE = 5000
@@ -84,7 +87,7 @@ class DeleteOrders:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, replicas: LogReplicas, me: Me, ports: Ports) -> None:
+    def __init__(self, world: World, catalog: Catalog, replicas: LogReplicas, me: Me, ports: Ports) -> None:
         self._world = world
         self._catalog = catalog
         self._replicas = replicas

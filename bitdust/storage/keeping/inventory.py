@@ -16,11 +16,12 @@ from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.list_files_orator import ListFilesOrator
+from bitdust.events import Events
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.pieces.bad_pieces import count_kept, is_bad
-from bitdust.storage.ports import Events, Ports
+from bitdust.storage.ports import Ports
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PieceRef

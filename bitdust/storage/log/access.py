@@ -8,9 +8,15 @@ from attrs import field, frozen
 from bitdust.crypt.keyring import MASTER
 from bitdust.crypt.scope import scope_of
 from bitdust.formats.log_entry import LogName
+from bitdust.identity.document import IdentityDocument
+from bitdust.identity.me import Me
 from bitdust.storage.catalog.catalog import LogKeys
-from bitdust.storage.ports import Document, Me
 from bitdust.wire.errors import BitDustError
+
+
+def is_alone(document: IdentityDocument) -> bool:
+    """Whether one device of the owner counts and no other."""
+    return sum(1 for device in document.devices if device.revoked is None) <= 1
 
 
 class LogAccess(Protocol):
@@ -21,7 +27,7 @@ class LogAccess(Protocol):
         """The fingerprint of the owner."""
 
     @property
-    def document(self) -> Document:
+    def document(self) -> IdentityDocument:
         """The owner's identity, whose devices write the logs."""
 
     def readable_keys(self) -> list[str]:
@@ -46,7 +52,7 @@ class OwnLogs:
         return self._me.fingerprint
 
     @property
-    def document(self) -> Document:
+    def document(self) -> IdentityDocument:
         """My document."""
         return self._me.document
 
@@ -88,7 +94,7 @@ class OwnLogs:
 class SharedLogs:
     """Logs of another owner, opened with what was given of some of its keys: tags by key, secrets by key and epoch."""
 
-    document: Document
+    document: IdentityDocument
     owner: bytes
     scopes: Mapping[str, bytes | None]
     secrets: Mapping[str, Mapping[int, bytes]] = field(repr=False)

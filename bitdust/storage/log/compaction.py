@@ -14,14 +14,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.compaction import Compaction
-from bitdust.automats.kernel import Registry
 from bitdust.formats.log_entry import Begin
 from bitdust.storage.catalog.catalog import Catalog, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.snapshot import write_snapshot
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me, StorageWorld, is_alone
+from bitdust.surroundings import Connected
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 
@@ -39,13 +39,13 @@ class LogCompaction:
     log = Logger()
 
     def __init__(
-        self, world: StorageWorld, key: str, writer: LogWriter, me: Me, replicas: LogReplicas, least: Callable[[], int]
+        self, around: Connected, key: str, writer: LogWriter, replicas: LogReplicas, least: Callable[[], int]
     ) -> None:
-        self._world = world
+        self._world = around.world
         self._key = key
         self._catalog: Catalog = writer.catalog
         self._logs = writer.logs
-        self._me = me
+        self._me = around.me
         self._replicas = replicas
         self._least = least
 
@@ -100,13 +100,9 @@ class LogCompaction:
 class Compactor:
     """I have a `Compaction` for each key, and report to them what is safe."""
 
-    def __init__(
-        self, world: StorageWorld, registry: Registry, writer: LogWriter, me: Me, replicas: LogReplicas
-    ) -> None:
-        self._world = world
-        self._registry = registry
+    def __init__(self, around: Connected, writer: LogWriter, replicas: LogReplicas) -> None:
+        self._around = around
         self._writer = writer
-        self._me = me
         self._replicas = replicas
         self._machines: dict[str, Compaction] = {}
         self.least_log = LEAST_LOG
@@ -122,8 +118,8 @@ class Compactor:
     def _machine(self, key: str) -> Compaction:
         machine = self._machines.get(key)
         if machine is None:
-            port = LogCompaction(self._world, key, self._writer, self._me, self._replicas, lambda: self.least_log)
-            machine = self._machines[key] = Compaction(self._registry, port, key)
+            port = LogCompaction(self._around, key, self._writer, self._replicas, lambda: self.least_log)
+            machine = self._machines[key] = Compaction(self._around.registry, port, key)
             machine.send("start")
         return machine
 

@@ -13,11 +13,11 @@ from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import Op
+from bitdust.identity.me import Me
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.catalog.paths import next_path_id
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me
 from bitdust.wire.encoding import decode, encode
 
 FORKED = "device-forked"

@@ -6,7 +6,8 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from bitdust.storage.log.replica import KeyLog
-from bitdust.storage.ports import Me, Ports, StorageWorld
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.records import Head
 
 EVERY = 600.0
@@ -24,9 +25,9 @@ class HeadPublisher:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, me: Me, ports: Ports) -> None:
-        self._world = world
-        self._me = me
+    def __init__(self, around: Connected, ports: Ports) -> None:
+        self._world = around.world
+        self._me = around.me
         self._ports = ports
         self._published: dict[tuple[str, bytes], _Published] = {}
 

@@ -10,7 +10,6 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing
@@ -18,7 +17,8 @@ from bitdust.formats.orders import MAX_RING, RING
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, members, places_heard
 from bitdust.signal import Signal
-from bitdust.storage.ports import Events, Me, Ports, StorageWorld
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import parse
@@ -47,17 +47,16 @@ class KeyRingReplicas:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, registry: Registry, me: Me, events: Events, ports: Ports) -> None:
-        self._world = world
-        self._me = me
-        self._events = events
+    def __init__(self, around: Connected, ports: Ports) -> None:
+        self._me = around.me
+        self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
         self._holds: dict[bytes, int] = {}
-        self._replicas = Replicas(registry, KIND, self, ports.is_online)
+        self._replicas = Replicas(around.registry, KIND, self, ports.is_online)
         self.reason = "suppliers were not asked yet"
         self.state_changed: Signal[[]] = Signal()
-        self.machine = KeysSynchronizer(registry, self)
+        self.machine = KeysSynchronizer(around.registry, self)
         self._replicas.acknowledged.connect(lambda supplier: self.machine.send("acked"))
 
     def start(self) -> None:

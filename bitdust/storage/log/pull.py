@@ -17,7 +17,8 @@ from bitdust.storage.log.recovery import LogRecovery, Missing, SeenHead, check_c
 from bitdust.storage.log.replica import KeyLog, note_holdings
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me, Ports, StorageWorld
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 
 
 class Pulled(Enum):
@@ -56,11 +57,11 @@ class LogPull:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, writer: LogWriter, me: Me, ports: Ports) -> None:
-        self._world = world
+    def __init__(self, around: Connected, writer: LogWriter, ports: Ports) -> None:
+        self._world = around.world
         self._catalog = writer.catalog
         self._writer = writer
-        self._me = me
+        self._me = around.me
         self._ports = ports
         self._requests = LogRequests(writer.logs, ports)
 

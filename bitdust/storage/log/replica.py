@@ -16,6 +16,7 @@ from bitdust.crypt.keyring import MASTER
 from bitdust.formats.log_entry import Begin, check_chain, hash_of, head_of
 from bitdust.formats.log_packet import MOST_ENTRIES, fill
 from bitdust.outcome import Outcome, outcome
+from bitdust.ports import Reply
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
 from bitdust.storage.log.access import log_name
@@ -23,7 +24,8 @@ from bitdust.storage.log.recovery import SeenHead
 from bitdust.storage.log.requests import SILENCE, LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me, Ports, Reply, StorageWorld
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
@@ -105,12 +107,12 @@ class KeyLog:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, key: str, writer: LogWriter, me: Me, ports: Ports, riders: Riders) -> None:
-        self._world = world
+    def __init__(self, around: Connected, key: str, writer: LogWriter, ports: Ports, riders: Riders) -> None:
+        self._world = around.world
         self._riders = riders
         self._catalog = writer.catalog
         self._logs = writer.logs
-        self._me = me
+        self._me = around.me
         self._ports = ports
         self.key = key
         self.holdings = Holdings(key, writer.catalog)

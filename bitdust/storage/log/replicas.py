@@ -6,7 +6,6 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
-from bitdust.automats.kernel import Registry
 from bitdust.replication import Replicas, members, needed
 from bitdust.signal import Signal
 from bitdust.storage.log.device_fork import DeviceFork
@@ -16,7 +15,8 @@ from bitdust.storage.log.pull import LogPull, Pulled, is_recovered
 from bitdust.storage.log.replica import KeyLog, sort_keys
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Events, Me, Ports, StorageWorld
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 
 
 class LogReplicas:
@@ -28,27 +28,23 @@ class LogReplicas:
 
     log = Logger()
 
-    def __init__(
-        self, world: StorageWorld, registry: Registry, writer: LogWriter, me: Me, events: Events, ports: Ports
-    ) -> None:
-        self._world = world
-        self._registry = registry
+    def __init__(self, around: Connected, writer: LogWriter, ports: Ports) -> None:
+        self._around = around
         self._writer = writer
         self._catalog = writer.catalog
-        self._me = me
-        self._events = events
+        self._me = around.me
         self._ports = ports
-        self.riders = Riders(world.clock)
+        self.riders = Riders(around.world.clock)
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
-        self._pull = LogPull(world, writer, me, ports)
-        self._heads = HeadPublisher(world, me, ports)
-        self._fork = DeviceFork(me, writer, ports.device_is_taken)
+        self._pull = LogPull(around, writer, ports)
+        self._heads = HeadPublisher(around, ports)
+        self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
         self.reason = ""
         self.acknowledged: Signal[[]] = Signal()
         self.merged: Signal[[]] = Signal()
         writer.written.connect(self.new_entry)
-        self.machine = IndexSynchronizer(registry, self)
+        self.machine = IndexSynchronizer(around.registry, self)
 
     def start(self) -> None:
         """Pull and push for the first time."""
@@ -72,10 +68,10 @@ class LogReplicas:
         return [self._logs[key] for key in sort_keys(self._logs)]
 
     def _add(self, key: str) -> None:
-        one = KeyLog(self._world, key, self._writer, self._me, self._ports, self.riders)
+        one = KeyLog(self._around, key, self._writer, self._ports, self.riders)
         one.holdings.load()
         one.forked.connect(self._forked)
-        replicas = Replicas(self._registry, f"log {key}", one, self._ports.is_online)
+        replicas = Replicas(self._around.registry, f"log {key}", one, self._ports.is_online)
         replicas.acknowledged.connect(self._acknowledged)
         self._logs[key], self._replicas[key] = one, replicas
 
@@ -113,7 +109,7 @@ class LogReplicas:
         text = str(getattr(reason, "value", reason) or "")
         self.reason = "" if synchronized else text or Pulled.TOO_FEW_HEARD.value
         name = "my-backup-index-synchronized" if synchronized else "my-backup-index-out-of-sync"
-        self._events.send(name, {} if synchronized else {"reason": self.reason})
+        self._around.events.send(name, {} if synchronized else {"reason": self.reason})
         self.acknowledged.emit()
 
     # what is safe

@@ -14,8 +14,8 @@ from bitdust.storage.catalog.catalog import Catalog, append_ops
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.routing import Router
-from bitdust.storage.ports import StorageWorld
 from bitdust.wire.errors import BitDustError
+from bitdust.world import World
 
 Ops = Sequence[Op] | Callable[[sqlite3.Connection], Sequence[Op]]
 Also = Callable[[sqlite3.Connection], Any]
@@ -58,7 +58,7 @@ class Marks:
 class LogWriter:
     """I collect operations while entries are being written; ``written`` says that a log of mine has a new end."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, logs: OwnLogs) -> None:
+    def __init__(self, world: World, catalog: Catalog, logs: OwnLogs) -> None:
         self._world = world
         self.catalog = catalog
         self.logs = logs

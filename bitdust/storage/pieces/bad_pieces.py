@@ -10,11 +10,13 @@ import sqlite3
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.events import Events
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PieceState
-from bitdust.storage.ports import Events, Ports, StorageWorld
+from bitdust.storage.ports import Ports
 from bitdust.wire.records import PieceRef
+from bitdust.world import World
 
 
 class BadPieces:
@@ -22,7 +24,7 @@ class BadPieces:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, events: Events, ports: Ports) -> None:
+    def __init__(self, world: World, catalog: Catalog, events: Events, ports: Ports) -> None:
         self._world = world
         self._catalog = catalog
         self._events = events

@@ -15,9 +15,10 @@ from bitdust.crypt.merkle import root
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.pace import Pace
 from bitdust.storage.pieces.pack_fetch import PackFetch, PieceRequest
-from bitdust.storage.ports import Ports, StorageWorld
+from bitdust.storage.ports import Ports
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, PieceRef
+from bitdust.world import World
 
 SILENCE = 30.0
 
@@ -25,7 +26,7 @@ SILENCE = 30.0
 class Fetcher:
     """I know every supplier's pace and all packs that are being fetched."""
 
-    def __init__(self, world: StorageWorld, registry: Registry, ports: Ports, bad_pieces: BadPieces) -> None:
+    def __init__(self, world: World, registry: Registry, ports: Ports, bad_pieces: BadPieces) -> None:
         self.clock = world.clock
         self.wall = world.wall
         self._run_in_thread = world.run_in_thread

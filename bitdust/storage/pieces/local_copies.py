@@ -13,8 +13,8 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.catalog.paths import Item
 from bitdust.storage.pieces.spool import Spool, SpoolError
-from bitdust.storage.ports import StorageWorld
 from bitdust.wire.records import PackRecord
+from bitdust.world import World
 
 Pieces = set[tuple[bytes, int]]
 
@@ -31,7 +31,7 @@ class Removed:
 class Copies:
     """I find and remove them. ``wanted`` is what the setting says now."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool, wanted: Callable[[], bool]) -> None:
+    def __init__(self, world: World, catalog: Catalog, spool: Spool, wanted: Callable[[], bool]) -> None:
         self._world = world
         self._catalog = catalog
         self._spool = spool

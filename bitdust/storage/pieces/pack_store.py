@@ -16,8 +16,8 @@ from bitdust.storage.packs.pack import SealedPack, seal
 from bitdust.storage.packs.packer import OpenPackage
 from bitdust.storage.pieces.pack_progress import PackShape
 from bitdust.storage.pieces.spool import SMALL, Spool
-from bitdust.storage.ports import StorageWorld
 from bitdust.wire.records import PieceRef, Scheme
+from bitdust.world import World
 
 
 class PackStore:
@@ -25,7 +25,7 @@ class PackStore:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool, coding: ThreadQueue) -> None:
+    def __init__(self, world: World, catalog: Catalog, spool: Spool, coding: ThreadQueue) -> None:
         self._world = world
         self.catalog = catalog
         self.spool = spool

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from bitdust.automats.kernel import Registry
+from bitdust.identity.me import Me
 from bitdust.signal import Signal
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.packs.packer import OpenPackage, Packer
@@ -17,7 +18,7 @@ from bitdust.storage.pieces.local_copies import Copies
 from bitdust.storage.pieces.pack_progress import PackProgress, PackShape, enough
 from bitdust.storage.pieces.pack_store import PackStore, piece_numbers
 from bitdust.storage.pieces.queues import SupplierQueues
-from bitdust.storage.ports import Me, Ports
+from bitdust.storage.ports import Ports
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PieceRef, Scheme
 

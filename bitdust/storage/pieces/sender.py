@@ -5,9 +5,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_packet import SmallPiece
+from bitdust.identity.me import Me
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.pieces.queue import Progress
-from bitdust.storage.ports import Me, Ports
+from bitdust.storage.ports import Ports
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord
 

@@ -11,8 +11,8 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PieceState
 from bitdust.storage.pieces.bad_pieces import forget_bad
 from bitdust.storage.pieces.spool import Spool, SpoolError
-from bitdust.storage.ports import StorageWorld
 from bitdust.wire.records import PackRecord, PieceRef
+from bitdust.world import World
 
 WRITE_AFTER = 0.05
 Acknowledged = list[tuple[PieceRef, bytes]]
@@ -21,7 +21,7 @@ Acknowledged = list[tuple[PieceRef, bytes]]
 class WaitingPieces:
     """I read them: in ``catalog.db`` where they are small, in the spool where they are not."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool) -> None:
+    def __init__(self, world: World, catalog: Catalog, spool: Spool) -> None:
         self._world = world
         self._catalog = catalog
         self._spool = spool
@@ -62,7 +62,7 @@ class Acknowledgements:
 
     log = Logger()
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, spool: Spool, keeps_local: Callable[[], bool]) -> None:
+    def __init__(self, world: World, catalog: Catalog, spool: Spool, keeps_local: Callable[[], bool]) -> None:
         self._world = world
         self._catalog = catalog
         self._spool = spool

@@ -3,9 +3,9 @@
 import sqlite3
 from typing import Protocol
 
+from bitdust.events import Events
 from bitdust.storage.catalog.paths import Item, Target, by_id
 from bitdust.storage.jobs import Jobs, Row
-from bitdust.storage.ports import Events
 from bitdust.storage.restore.restore import KeyOwner, Restore, RestoreOrder, RestoreParts
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown

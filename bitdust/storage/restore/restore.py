@@ -28,12 +28,12 @@ from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import unseal
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.locations import PackSource, PackSources
-from bitdust.storage.ports import StorageWorld
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
 from bitdust.storage.restore.plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
 from bitdust.storage.restore.tree import Blocked, Tree, part_name, stays_inside
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
+from bitdust.world import World
 
 GIVE_UP_AFTER = 3
 IN_PLACE = "in-place"
@@ -66,7 +66,7 @@ class KeyOwner(Protocol):
 class RestoreParts:
     """What downloads share."""
 
-    world: StorageWorld
+    world: World
     registry: Registry
     catalog: Catalog
     fetcher: Fetcher

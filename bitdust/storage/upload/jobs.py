@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 
+from bitdust.events import Events
 from bitdust.signal import Signal
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.local_paths import remember
 from bitdust.storage.catalog.paths import Item, by_id, fresh_version
 from bitdust.storage.jobs import Jobs, Row
-from bitdust.storage.ports import Events
 from bitdust.storage.upload.upload import Customer, Upload, UploadOrder, UploadParts
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown

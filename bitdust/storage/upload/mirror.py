@@ -17,16 +17,17 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.operations import Op
+from bitdust.identity.me import Me
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.local_paths import remember, source_of
 from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import MASTER, Item, by_id, by_path, named
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Me, StorageWorld
 from bitdust.storage.upload.plan import Planner
 from bitdust.storage.upload.scan import HELPING, Found, find, take, unreadable, walk
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
+from bitdust.world import World
 
 
 @frozen
@@ -41,7 +42,7 @@ class Mirrored:
 class Mirror:
     """I make items for local paths and find items by them."""
 
-    def __init__(self, world: StorageWorld, catalog: Catalog, writer: LogWriter, me: Me) -> None:
+    def __init__(self, world: World, catalog: Catalog, writer: LogWriter, me: Me) -> None:
         self._world = world
         self._catalog = catalog
         self._writer = writer

@@ -22,7 +22,6 @@ from bitdust.storage.jobs import Job, Row
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.packs import Packs
-from bitdust.storage.ports import StorageWorld
 from bitdust.storage.upload.plan import Plan, Planner
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
@@ -30,6 +29,7 @@ from bitdust.storage.upload.scan import HELPING, Found, Skipped, as_row, find, t
 from bitdust.storage.upload.space import check_space
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
+from bitdust.world import World
 
 
 class Customer(Protocol):
@@ -64,7 +64,7 @@ class Customer(Protocol):
 class UploadParts:
     """What uploads share."""
 
-    world: StorageWorld
+    world: World
     registry: Registry
     catalog: Catalog
     packer: Packer

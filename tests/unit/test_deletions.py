@@ -1,0 +1,91 @@
+"""Deletions from the catalog to the suppliers, and what whoever asked is answered."""
+
+import sqlite3
+
+from twisted.internet.defer import Deferred, fail
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.automats.file_deletion import FileDeletion
+from bitdust.wire.errors import BitDustError
+from tests.unit.storage_kit import network, random_file
+
+
+class DeletionTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        random_file(self.base / "file", 300_000)
+        self.node.upload(self.base / "file", "file")
+        self.node.pass_time(1)
+
+    def machine(self, row: dict) -> FileDeletion:
+        return self.node.registry.by_index(row["automat"]["index"])
+
+    def pieces(self) -> list[int]:
+        return [supplier.pieces() for supplier in self.around.suppliers]
+
+    def set_modes(self, mode: str) -> None:
+        for supplier in self.around.suppliers:
+            supplier.mode = mode
+
+    def test_pieces_go_and_the_machine_ends(self) -> None:
+        """The answer names the machine, which is done when suppliers have deleted the pieces."""
+        states: list[str] = []
+        row = self.node.delete("file")
+        machine = self.machine(row)
+        self.assertEqual(machine.id, row["automat"]["id"])
+        machine.when("DONE").addCallback(states.append)
+        self.assertEqual(self.node.rows(), [])
+        self.node.pass_time(60)
+        self.assertEqual((states, self.pieces()), (["DONE"], [0, 0, 0, 0]))
+
+    def test_suppliers_that_are_away(self) -> None:
+        """It is deleted here at once, and followed until they are back; nothing goes before the tombstone is safe."""
+        self.set_modes("away")
+        self.node.storage.core.suppliers_changed()
+        machine = self.machine(self.node.delete("file"))
+        self.assertEqual((machine.state, self.node.rows()), ("REPLICATING", []))
+        self.node.pass_time(60)
+        self.assertEqual((machine.state, self.pieces()), ("REPLICATING", [1, 1, 1, 1]))
+        self.set_modes("fine")
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(60)
+        self.assertEqual((machine.state, self.pieces()), ("DONE", [0, 0, 0, 0]))
+
+    def test_what_cannot_be_written(self) -> None:
+        """The disk's reason is the answer, and the item stays."""
+        core = self.node.storage.core
+        error = BitDustError("disk-full", "the disk is full")
+        before, core.cleaner.delete = core.cleaner.delete, lambda target: fail(error)
+        with self.assertRaises(BitDustError) as caught:
+            self.node.delete("file")
+        self.assertEqual(caught.exception.code, "disk-full")
+        core.cleaner.delete = before
+        self.assertEqual([row["path"] for row in self.node.rows()], ["file"])
+
+    def test_a_disk_that_hangs(self) -> None:
+        """Whoever asked is answered after ten minutes."""
+        core = self.node.storage.core
+        core.cleaner.delete = lambda target: Deferred()
+        deleting = Deferred.fromCoroutine(self.node.storage.delete("file"))
+        self.node.pass_time(601, 5)
+        self.assertIn("did not answer", str(self.failureResultOf(deleting, BitDustError).value))
+
+    def test_a_killed_node_goes_on_without_the_machine(self) -> None:
+        """What is in the log is seen to by the rounds of the next start."""
+        self.set_modes("away")
+        self.node.delete("file")
+        self.node.stop()
+        self.set_modes("fine")
+        self.node.start()
+        self.node.pass_time(60)
+        self.assertEqual((self.node.rows(), self.pieces()), ([], [0, 0, 0, 0]))
+
+
+class ForgettingTests(SynchronousTestCase):
+    def test_rows_of_the_tables(self) -> None:
+        """Every table of a catalog whose rows follow from logs says under which key they stand."""
+        _, _, node = network(self)
+        database: sqlite3.Connection = node.storage.core.catalog.read
+        for table in ("items", "versions", "gone", "labels", "tombstones", "packs", "entries", "bases", "log_acks"):
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            self.assertIn("key", columns, table)
