@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from typing import Any
 
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
@@ -267,12 +268,12 @@ def _refuse_second(context: Context) -> None:
 async def _joined(context: Context, join_network: bool) -> Envelope:
     if join_network and not context.driver.is_on("network"):
         await context.driver.start("network")
-    return _mine(context, True)
+    return _mine(context, True, automat=context.registration.automat)
 
 
-def _mine(context: Context, with_xml: bool) -> Envelope:
+def _mine(context: Context, with_xml: bool, **extra: Any) -> Envelope:
     shown = context.me.document.as_json(context.me.addresses, with_xml)
-    return ok(shown | {"backup_checked": context.me.backup_checked})
+    return ok(shown | {"backup_checked": context.me.backup_checked}, **extra)
 
 
 @method(

@@ -1,6 +1,6 @@
 """The beginning of the local identity, new or recovered, and the key file that makes the next recovery possible."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -49,6 +49,7 @@ class Registration:
         self._client = client
         self.publication = Publication(me, client)
         self._busy = False
+        self._machine: IdRegistrator | IdRestorer | None = None
         self.hints = Hints()
 
     def create(self, username: str, preferred_servers: list[str]) -> "Deferred[IdentityDocument]":
@@ -97,7 +98,7 @@ class Registration:
             raise BitDustError("busy", "an identity is being created or recovered already")
 
     async def _run(self, machine: IdRegistrator | IdRestorer) -> None:
-        self._busy = True
+        self._busy, self._machine = True, machine
         try:
             machine.send("start")
             state = await machine.when(*machine.final)
@@ -105,6 +106,11 @@ class Registration:
             self._busy = False
         if state == "FAILED":
             raise machine.reason or BitDustError("network-connection-error", NETWORK_ERROR)
+
+    @property
+    def automat(self) -> dict[str, Any] | None:
+        """Index and id of the machine that makes, or made last, the identity; None before the first one."""
+        return {"index": self._machine.index, "id": self._machine.id} if self._machine is not None else None
 
     # the key file
 

@@ -201,15 +201,16 @@ class IdentityTests(NounCase):
             self.become_alice()
             return succeed(None)
 
-        self.context.registration = Anything(create=create)
-        found = self.result("identity_create", username="alice", preferred_servers="a.example:80", join_network=1)
-        self.assertEqual((found["name"], asked), ("alice", [("alice", ["a.example:80"])]))
+        self.context.registration = Anything(create=create, automat={"index": 3, "id": "id_registrator"})
+        answer = self.call("identity_create", username="alice", preferred_servers="a.example:80", join_network=1)
+        self.assertEqual((answer["result"]["name"], asked), ("alice", [("alice", ["a.example:80"])]))
+        self.assertEqual(answer["automat"], {"index": 3, "id": "id_registrator"})
         self.assertEqual(self.code("identity_create", username="other"), "identity-exists")
 
     def test_waiting_may_end_the_work_goes_on(self) -> None:
         """A client that goes away while its identity is made does not stop the making."""
         work: Deferred[None] = Deferred()
-        self.context.registration = Anything(create=lambda name, servers: work)
+        self.context.registration = Anything(create=lambda name, servers: work, automat=None)
         calling = perform(self.context, TABLE.named("identity_create"), {"username": "alice"})
         calling.cancel()
         self.assertEqual(self.successResultOf(calling)["code"], "cancelled")

@@ -216,11 +216,13 @@ class CreationTests(RegistrationCase):
         return self.registration.create(name, list(servers))
 
     def test_a_new_identity(self) -> None:
-        """Two of three servers keep it, the preferred one first, and then it is mine."""
+        """Two of three servers keep it, the preferred one first, and then it is mine; its machine is known."""
+        self.assertIsNone(self.registration.automat)
         document = self.successResultOf(self.create(servers=("c.example",)))
         self.assertEqual([source.host for source in document.sources], ["c.example", "a.example"])
         self.assertEqual(self.client.kept[document.idurl], document)
         self.assertEqual((self.me.document, document.revision, len(document.devices)), (document, 1, 1))
+        self.assertEqual(self.registration.automat["id"], "id_registrator")
         self.assertEqual(self.refused(self.create()).code, "identity-exists")
 
     def test_a_bad_name(self) -> None:
