@@ -39,13 +39,14 @@ def supplier() -> None:
 def list_suppliers(session: Session, customer: str | None = None) -> None:
     """Your suppliers, by position."""
     arguments = {"customer_id": customer} if customer else {}
-    columns = ["position", "global_id", "supplier_state", "contact_state", "address", "replaces", "notice", "idurl"]
+    optional = ("replaces", "replacement", "notice")
+    columns = ["position", "global_id", "supplier_state", "contact_state", "address", *optional, "idurl"]
     rows = session.call("suppliers_list", **arguments) or []
     if session.as_json:
         show_json(rows)
         return
     shown = [{**row, "notice": _in_words(row.get("notice"))} for row in rows]
-    hidden = {name for name in ("replaces", "notice") if not any(row.get(name) for row in shown)}
+    hidden = {name for name in optional if not any(row.get(name) for row in shown)}
     columns = [column for column in columns if column not in hidden]
     show_table(shown, columns, "you have no suppliers yet; bitdust services tells why")
 

@@ -69,6 +69,14 @@ class SupplierTests(NodeCase):
         self.prints_json("supplier list", [self.row()])
         self.asks(f"supplier list --customer {ALICE}", ("suppliers_list", {"customer_id": ALICE}))
 
+    def test_a_replacement(self) -> None:
+        """While a place changes hands the list shows how far that has come."""
+        rows = [self.row(), self.row(1, replaces="bob@id.example", replacement="MOVING")]
+        self.answers["suppliers_list"] = {"result": rows}
+        output = self.cli("supplier").output
+        for text in ("replacement", "MOVING", "bob@id.example"):
+            self.assertIn(text, output)
+
     def test_notices(self) -> None:
         """Why a supplier is to be replaced is said in words."""
         notices = [{"why": "away"}, {"why": "asked"}, {"why": "leaves", "until": DAY}]
