@@ -14,7 +14,7 @@ class BackupMonitorPort(Protocol):
         """Ask suppliers what they hold, and compare."""
 
     def rebuild(self) -> "Deferred[Any]":
-        """Make missing pieces anew."""
+        """Make missing pieces again."""
 
     def clean(self) -> "Deferred[Any]":
         """Let go of old versions and of packs that nothing refers to."""

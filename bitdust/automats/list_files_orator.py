@@ -8,12 +8,12 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class ListFilesOratorPort(Protocol):
-    """What the machine acts on; `bitdust.storage.keeping.inventory.Listing` implements it."""
+    """What the machine acts on; `bitdust.storage.keeping.inventory.Inventory` implements it."""
 
     def ask_suppliers(self) -> "Deferred[Any]":
         """Ask every supplier that can be reached, and compare with the catalog."""
 
-    def heard_any(self) -> bool:
+    def has_answers(self) -> bool:
         """Whether a supplier has answered."""
 
     def report(self, seen: bool) -> None:
@@ -24,14 +24,14 @@ class ListFilesOrator(Machine):
     """One round at a time."""
 
     table = """
-      # state       event        guard      next          actions
-      NO_FILES      need         -          REMOTE_FILES  ask_suppliers
-      REMOTE_FILES  answered     heard_any  SAW_FILES     report_seen
-      REMOTE_FILES  answered     -          NO_FILES      report_nothing
-      REMOTE_FILES  failed       -          NO_FILES      report_nothing
-      REMOTE_FILES  timer-30min  -          NO_FILES      report_nothing
-      SAW_FILES     need         -          REMOTE_FILES  ask_suppliers
-      *             shutdown     -          CLOSED        -
+      # state       event        guard        next          actions
+      NO_FILES      need         -            REMOTE_FILES  ask_suppliers
+      REMOTE_FILES  answered     has_answers  SAW_FILES     report_seen
+      REMOTE_FILES  answered     -            NO_FILES      report_nothing
+      REMOTE_FILES  failed       -            NO_FILES      report_nothing
+      REMOTE_FILES  timer-30min  -            NO_FILES      report_nothing
+      SAW_FILES     need         -            REMOTE_FILES  ask_suppliers
+      *             shutdown     -            CLOSED        -
     """
     ignore = """
       NO_FILES      answered failed
@@ -46,8 +46,8 @@ class ListFilesOrator(Machine):
         self._port = port
         super().__init__(registry)
 
-    def heard_any(self, payload: Any) -> bool:
-        return self._port.heard_any()
+    def has_answers(self, payload: Any) -> bool:
+        return self._port.has_answers()
 
     def ask_suppliers(self, payload: Any) -> None:
         self.watch(self._port.ask_suppliers(), "answered", "failed")

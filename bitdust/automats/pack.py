@@ -1,4 +1,4 @@
-"""One pack, from its first chunk until every supplier has its piece: whoever asks what becomes of a pack asks this."""
+"""The owner of one pack, from its first chunk until every supplier has its piece."""
 
 from typing import Any, Protocol
 
@@ -44,10 +44,10 @@ class PackPort(Protocol):
         """It survives a power cut: write that down; versions may build on it."""
 
     def give_up(self, reason: Any) -> None:
-        """Its bytes need a new pack: write that down, and tell who builds on it."""
+        """Its bytes need a new pack: write that down, and report it to who builds on it."""
 
     def report_failed(self, reason: Any) -> None:
-        """It could not be made: tell who builds on it."""
+        """It could not be made: report it to who builds on it."""
 
     def report_slow(self) -> None:
         """A thread has not come back for long."""

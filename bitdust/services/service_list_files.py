@@ -19,9 +19,9 @@ class ListFilesService(Service):
         self._rooms = rooms
 
     def start(self) -> None:
-        self._rooms.storage.core.listing.refresh()
+        self._rooms.storage.core.inventory.refresh()
 
     def health(self) -> None:
-        idle = self._rooms.storage.core.listing.idle_for()
+        idle = self._rooms.storage.core.inventory.idle_for()
         if idle > LONGEST_PAUSE:
             raise Unhealthy(f"no supplier was asked what it holds for {idle / 60:.0f} minutes")

@@ -14,7 +14,7 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.deletions import Deletions
 from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
-from bitdust.storage.keeping.inventory import Listing
+from bitdust.storage.keeping.inventory import Inventory
 from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.rebuild import Rebuilder
 from bitdust.storage.log.access import OwnLogs
@@ -26,7 +26,7 @@ from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.fetch import Fetcher
-from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.locations import PackSources
 from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.packs import Packs
@@ -79,8 +79,8 @@ class Core:
         self.mirror = Mirror(world, self.catalog, self.log_writer, me)
         self.compactor = Compactor(around, self.log_writer, self.log_replicas)
         self.key_ring_replicas = KeyRingReplicas(around, ports)
-        self.listing = Listing(world.run_in_thread, registry, self.catalog, events, ports)
-        self.copies = Copies(world, self.catalog, self.spool, self._keeps_local)
+        self.inventory = Inventory(world.run_in_thread, registry, self.catalog, events, ports)
+        self.copies = LocalCopies(world, self.catalog, self.spool, self._keeps_local)
         sources = PackSources(self.catalog, ports, pieces, self.copies)
         rebuilder = Rebuilder(store, self.fetcher, self.queues, sources, ports)
         upload_parts = UploadParts(
@@ -90,7 +90,7 @@ class Core:
         self.cleaner = Cleaner(world, settings, self.log_writer, self.log_replicas, me, self.uploads)
         disposal = Disposal(world.run_in_thread, self.catalog, self.spool)
         orders = DeleteOrders(world, self.catalog, self.log_replicas, me, ports)
-        self.monitor = Monitor(registry, self.listing, rebuilder, self.cleaner, disposal, orders)
+        self.monitor = Monitor(registry, self.inventory, rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
         restore_parts = RestoreParts(
             world, registry, self.catalog, self.fetcher, sources, self.coding, self.reserve, around.budget
@@ -132,7 +132,7 @@ class Core:
         for part in (
             self.deletions,
             self.monitor,
-            self.listing,
+            self.inventory,
             self.key_ring_replicas,
             self.log_replicas,
             self.compactor,

@@ -84,7 +84,7 @@ class Job:
         raise NotImplementedError
 
     def describe(self) -> Row:
-        """What the API tells of the job."""
+        """The fields of the job in every answer."""
         raise NotImplementedError
 
 

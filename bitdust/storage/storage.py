@@ -21,7 +21,7 @@ from bitdust.storage.catalogs import Catalogs, need_mine
 from bitdust.storage.core import Core
 from bitdust.storage.jobs import Job
 from bitdust.storage.log.replica import sort_keys
-from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.ports import NodePorts, Ports
 from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
@@ -158,7 +158,7 @@ class Storage:
         return self.core.reading.run(figures.safety)
 
     @property
-    def copies(self) -> Copies:
+    def copies(self) -> LocalCopies:
         """Pieces that stay here although suppliers have them."""
         return self.core.copies
 

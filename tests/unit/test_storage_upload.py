@@ -49,6 +49,21 @@ class UploadTests(SynchronousTestCase):
                 if path.is_file():
                     self.assertNotIn(b"secret", path.read_bytes())
 
+    def test_a_small_file_is_one_packet_to_each_supplier(self) -> None:
+        """The pieces of a small file go with the entry of the log that names it, and are as safe as others."""
+        self.node.create("file")
+        self.node.pass_time(1)
+        before = [len(supplier.asked) for supplier in self.around.suppliers]
+        data = random_file(self.base / "file", 1_000)
+        self.node.upload(self.base / "file", "file")
+        asked = [supplier.asked[start:] for supplier, start in zip(self.around.suppliers, before, strict=True)]
+        self.assertEqual([kind for packets in asked for _, kind in packets if kind == "piece"], [])
+        self.assertLessEqual(max(map(len, asked)), 2)
+        self.node.pass_time(1)
+        self.assertEqual(self.node.info("file")["versions"][0]["reliable"], "100%")
+        self.node.download("file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+
     def test_equal_content_moves_once(self) -> None:
         """The same bytes under another name move no piece, and are stored once."""
         data = random_file(self.base / "one", 600_000)

@@ -80,7 +80,7 @@ class SupplierQueueTests(SynchronousTestCase):
         """The supplier acknowledges what came first, and that is written down."""
         pack = next(iter(self.courier.moving))
         self.courier.moving.pop(pack).callback(None)
-        self.queue.forget(pack)
+        self.queue.written(pack)
 
     def refuse(self, code: str) -> None:
         pack = next(iter(self.courier.moving))

@@ -1,6 +1,6 @@
-"""Where items lie on this machine (table ``local_paths``): known to this node alone, never sent to anybody.
+"""Where items are on this machine (table ``local_paths``): known to this node alone, never sent to anybody.
 
-Only the item that was named, the folders above it and every item that was uploaded have rows; what lies below follows
+Only the item that was named, the folders above it and every item that was uploaded have rows; what is below follows
 from the names.
 """
 
@@ -9,7 +9,7 @@ import sqlite3
 
 
 def remember(database: sqlite3.Connection, path: str, source: bytes) -> None:
-    """Inside a transaction: where an item lies."""
+    """Inside a transaction: where an item is."""
     database.execute("INSERT OR REPLACE INTO local_paths VALUES(?, ?)", (path, source))
 
 
@@ -20,7 +20,7 @@ def own_source(database: sqlite3.Connection, path: str) -> bytes | None:
 
 
 def source_of(database: sqlite3.Connection, path: str) -> bytes | None:
-    """Where an item lies, by its own row or by that of the nearest folder above it that has one."""
+    """Where an item is, by its own row or by that of the nearest folder above it that has one."""
     names: list[bytes] = []
     while path:
         known = own_source(database, path)

@@ -67,7 +67,7 @@ class Disposal:
         await self._run_in_thread(self._remove, rows)
 
     async def _drop_copies(self) -> None:
-        """Nor are copies of pieces that a supplier has still to forget."""
+        """Nor are copies of pieces that a supplier has still to delete."""
         rows = self._catalog.read.execute(
             "SELECT s.pack, s.number FROM packs p CROSS JOIN pieces s ON s.pack=p.pack"
             f" WHERE p.state>=? AND s.state=? AND NOT {LIVING} LIMIT ?",
@@ -83,7 +83,7 @@ class Disposal:
 
 
 class DeleteOrders:
-    """I tell suppliers which packs to delete."""
+    """I order suppliers to delete packs."""
 
     log = Logger()
 
@@ -104,7 +104,7 @@ class DeleteOrders:
         return [who for who in suppliers_of_pieces(self._catalog.read) if self._ports.is_online(who)]
 
     async def _order(self, supplier: bytes) -> None:
-        """Tell one supplier which packs to forget."""
+        """Order one supplier to delete what is due."""
         for packs in parts(self._due(supplier), MOST_PACKS):
             now = max(int(self._world.wall() * 1000), self._last_order + 1)
             self._last_order = now
@@ -132,7 +132,7 @@ class DeleteOrders:
         ]
 
     def _is_due(self, key: str | None, device: bytes, sequence: int, time: int, latest: int) -> bool:
-        """A pack without a tombstone was given up before anybody else heard of it."""
+        """A pack without a tombstone was given up before it was in the log."""
         if key is None:
             return True
         return time <= latest and sequence <= self._replicas.safe_sequence(key, bytes(device))

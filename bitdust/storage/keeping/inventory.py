@@ -48,7 +48,7 @@ class Place:
     leaves: bool = False
 
 
-class Listing:
+class Inventory:
     """I am the port of `ListFilesOrator`."""
 
     log = Logger()
@@ -63,7 +63,7 @@ class Listing:
         self._ports = ports
         self._clock = registry.clock
         self._asked_at = self._clock.seconds()
-        self._heard: dict[bytes, Comparison] = {}
+        self._answers: dict[bytes, Comparison] = {}
         self.machine = ListFilesOrator(registry, self)
 
     def stop(self) -> None:
@@ -80,20 +80,22 @@ class Listing:
         """Seconds since suppliers were asked last."""
         return self._clock.seconds() - self._asked_at
 
-    def heard_any(self) -> bool:
-        return bool(self._heard)
+    def has_answers(self) -> bool:
+        return bool(self._answers)
 
     def report(self, seen: bool) -> None:
         if seen:
-            found = sum(one.found for one in self._heard.values())
-            lost = sum(one.lost for one in self._heard.values())
-            self._events.send("my-list-files-refreshed", {"suppliers": len(self._heard), "found": found, "lost": lost})
+            found = sum(one.found for one in self._answers.values())
+            lost = sum(one.lost for one in self._answers.values())
+            self._events.send(
+                "my-list-files-refreshed", {"suppliers": len(self._answers), "found": found, "lost": lost}
+            )
 
     def ask_suppliers(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._ask_all())
 
     async def _ask_all(self) -> None:
-        self._heard = {}
+        self._answers = {}
         family = self._ports.family()
         holders = family.holders if family is not None else []
         online = [supplier for supplier in holders if self._ports.is_online(supplier)]
@@ -101,7 +103,7 @@ class Listing:
         answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         for supplier, (_, answer) in zip(online, answers, strict=True):
             if answer.error is None:
-                self._heard[supplier] = answer.value
+                self._answers[supplier] = answer.value
             else:
                 self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
 

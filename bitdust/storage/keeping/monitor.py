@@ -9,7 +9,7 @@ from bitdust.automats.backup_monitor import BackupMonitor
 from bitdust.automats.kernel import Registry
 from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
-from bitdust.storage.keeping.inventory import Listing
+from bitdust.storage.keeping.inventory import Inventory
 from bitdust.storage.keeping.rebuild import Rebuilder
 
 MOST_FAILURES = 3
@@ -22,13 +22,13 @@ class Monitor:
     def __init__(
         self,
         registry: Registry,
-        listing: Listing,
+        inventory: Inventory,
         rebuilder: Rebuilder,
         cleaner: Cleaner,
         disposal: Disposal,
         orders: DeleteOrders,
     ) -> None:
-        self._listing = listing
+        self._listing = inventory
         self._rebuilder = rebuilder
         self._cleaner = cleaner
         self._disposal = disposal
@@ -75,7 +75,7 @@ class Monitor:
     # the machine's port
 
     def list_files(self) -> "Deferred[Any]":
-        return self._noted("listing", self._listing.refresh())
+        return self._noted("inventory", self._listing.refresh())
 
     def rebuild(self) -> "Deferred[Any]":
         return self._noted("rebuilding", Deferred.fromCoroutine(self._rebuilder.rebuild()))

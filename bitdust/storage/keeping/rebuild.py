@@ -1,7 +1,7 @@
 """Missing pieces are made again: k others are fetched, the pack is decoded and coded again.
 
 No key is needed for it. Which pieces are missing: those that a supplier has lost, and those of a place that has changed
-hands. The latter are copied from whoever leaves the place while it is there, and it keeps them meanwhile.
+hands. The latter are copied from the supplier that leaves the place while it is there, and it keeps them meanwhile.
 """
 
 import sqlite3

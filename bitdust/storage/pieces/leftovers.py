@@ -18,7 +18,7 @@ from attrs import define, field
 
 from bitdust.storage.catalog.apply import give_up_pack
 from bitdust.storage.catalog.database import PackState, PieceState
-from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.pack_store import PackStore, mark_missing, piece_numbers
 from bitdust.storage.pieces.spool import Spool, SpoolError
 from bitdust.wire.records import PackRecord, PieceRef, Scheme
@@ -104,7 +104,7 @@ class _Search:
         return True
 
 
-def find_leftovers(connect: Callable[[], sqlite3.Connection], spool: Spool, copies: Copies) -> Leftovers:
+def find_leftovers(connect: Callable[[], sqlite3.Connection], spool: Spool, copies: LocalCopies) -> Leftovers:
     """Look what is there; blocks, for a thread."""
     spool.open()
     database = connect()

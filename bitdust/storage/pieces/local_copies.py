@@ -1,7 +1,7 @@
 """Pieces that stay on my disk after their suppliers have taken them (``services/backups/keep-local-copies-enabled``).
 
-They lie where pieces wait for their suppliers, in the spool or in ``catalog.db``, and their rows say that they are kept
-at a supplier. With k of them here a pack comes back without asking anybody. Losing them loses nothing.
+They stay where pieces wait for their suppliers, in the spool or in ``catalog.db``, and their rows say that a supplier
+has them. With k of them here a pack comes back without asking anybody. Losing them loses nothing.
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ class Removed:
     waiting: int
 
 
-class Copies:
+class LocalCopies:
     """I find and remove them. ``wanted`` is what the setting says now."""
 
     def __init__(self, world: World, catalog: Catalog, spool: Spool, wanted: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ class Copies:
         return {(bytes(pack), number) for pack, number in rows}
 
     async def of(self, record: PackRecord) -> dict[int, bytes]:
-        """k pieces of a pack, those in the spool checked against their roots; none where fewer lie here."""
+        """k pieces of a pack, those in the spool checked against their roots; none where fewer are here."""
         if not self._wanted():
             return {}
         rows = self._catalog.read.execute(
@@ -81,7 +81,7 @@ class Copies:
         return Removed(len(sizes), sum(sizes), sum(1 for row in rows if row[2] == PieceState.WAITING))
 
     def _pieces(self, item: Item, version: str | None) -> list[tuple[bytes, int, int, int | None]]:
-        """Pack, number, state, and the size of what lies in the catalog's own file."""
+        """Pack, number, state, and the size of what is stored in the catalog itself."""
         where = "(v.path=? OR (v.path>? AND v.path<?))" + (" AND v.version=?" if version else "")
         values = (item.path, f"{item.path}/", f"{item.path}0", *((version,) if version else ()))
         database = self._catalog.another_reader()
@@ -103,6 +103,6 @@ class Copies:
 
 
 def drop_data(database: sqlite3.Connection, pieces: Iterable[tuple[bytes, int]]) -> None:
-    """Inside a transaction: forget the bytes of pieces that suppliers have."""
+    """Inside a transaction: drop the bytes of pieces that suppliers have."""
     rows = [(pack, number, PieceState.KEPT) for pack, number in pieces]
     database.executemany("UPDATE pieces SET data=NULL WHERE pack=? AND number=? AND state=? AND data IS NOT NULL", rows)

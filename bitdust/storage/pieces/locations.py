@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import CatalogError, PieceState
-from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.waiting import WaitingPieces
 from bitdust.storage.ports import Ports
 from bitdust.wire.records import PackRecord, PieceRef
@@ -27,9 +27,9 @@ class PackSource:
 
 
 class PackSources:
-    """I look packs up."""
+    """I find the pieces of packs."""
 
-    def __init__(self, catalog: Catalog, ports: Ports, pieces: WaitingPieces, copies: Copies) -> None:
+    def __init__(self, catalog: Catalog, ports: Ports, pieces: WaitingPieces, copies: LocalCopies) -> None:
         self._catalog = catalog
         self._ports = ports
         self._waiting = pieces
@@ -53,7 +53,7 @@ class PackSources:
         return PackSource(record, row[1], row[2], places, local)
 
     async def _spooled(self, record: PackRecord, states: dict[int, tuple[int, bytes | None]]) -> dict[int, bytes]:
-        """A pack on its way out that fewer than k suppliers have: what lies here gives it back."""
+        """A pack on its way out that fewer than k suppliers have: the pieces here give it back."""
         found: dict[int, bytes] = {}
         for index, (state, _) in states.items():
             if state == PieceState.WAITING and len(found) < record.scheme.k:

@@ -14,7 +14,7 @@ from bitdust.signal import Signal
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.packs.packer import OpenPackage, Packer
 from bitdust.storage.pieces.leftovers import Leftovers, find_leftovers, settle
-from bitdust.storage.pieces.local_copies import Copies
+from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.pack_progress import PackProgress, PackShape, enough
 from bitdust.storage.pieces.pack_store import PackStore, piece_numbers
 from bitdust.storage.pieces.queues import SupplierQueues
@@ -201,7 +201,7 @@ class Packs:
 
     # start and stop
 
-    async def open(self, copies: Copies) -> None:
+    async def open(self, copies: LocalCopies) -> None:
         """Find what a crash has left: finish what is whole, give up what is not."""
         store = self._store
         left: Leftovers = await store.run_in_thread(find_leftovers, store.catalog.another_reader, store.spool, copies)

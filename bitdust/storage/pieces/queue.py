@@ -94,7 +94,7 @@ class SupplierQueue:
             self._known.add(pack)
             self._waiting.append((pack, size))
 
-    def forget(self, pack: bytes) -> None:
+    def written(self, pack: bytes) -> None:
         """The acknowledgement of a piece is written down."""
         self._known.discard(pack)
         if self._has_more and not self._waiting:

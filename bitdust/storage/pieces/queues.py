@@ -71,7 +71,7 @@ class SupplierQueues:
     def _written(self, acknowledged: Acknowledged) -> None:
         for piece, supplier in acknowledged:
             if supplier in self._queues:
-                self._queues[supplier].forget(piece.pack)
+                self._queues[supplier].written(piece.pack)
 
     def is_absent(self, supplier: bytes | None) -> bool:
         """Whether nothing is to be expected of a supplier now: away, refusing, or silent for a while."""

@@ -6,7 +6,7 @@ whose pieces stay for longer is synced (`Spool.sync`), and only then, or once en
 deduplication build on it. After a power cut every piece that was not synced is checked against its root
 (`Spool.load` is given it) before anything is built on it.
 
-Pieces up to `SMALL` bytes lie in ``catalog.db`` instead, where one commit makes many of them durable.
+Pieces up to `SMALL` bytes are stored in ``catalog.db`` instead, where one commit makes many of them durable.
 """
 
 import contextlib
@@ -108,19 +108,19 @@ class Spool:
         return data
 
     def remove(self, pack: bytes, index: int) -> None:
-        """Forget a piece."""
+        """Remove a piece."""
         with contextlib.suppress(OSError):
             os.unlink(self._path(pack, index))
 
     def size(self, pack: bytes, index: int) -> int | None:
-        """Bytes of a piece that lies here, or None."""
+        """Bytes of a piece that is stored here, or None."""
         try:
             return self._path(pack, index).stat().st_size
         except OSError:
             return None
 
     def names(self) -> set[tuple[bytes, int]]:
-        """What lies here; files of other names are left alone."""
+        """Pieces that are stored here; files of other names are left alone."""
         found: set[tuple[bytes, int]] = set()
         for entry in os.scandir(self.folder):
             pack, dot, index = entry.name.partition(".")

@@ -27,7 +27,7 @@ class WaitingPieces:
         self._spool = spool
 
     async def load(self, piece: PieceRef, check: bool = False) -> tuple[PackRecord, bytes]:
-        """The record and the bytes of a piece that waits; ``check`` tells whether its root still fits.
+        """The record and the bytes of a piece that waits; ``check`` compares it with its root.
 
         Raises `SpoolError` ``piece-lost``.
         """

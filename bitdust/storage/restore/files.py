@@ -47,7 +47,7 @@ class FilesWriter:
     def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secret: Secret) -> list[Problem]:
         """Before anything is fetched: what lies in the way, and runs that an earlier try has brought already.
 
-        Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is told as a problem.
+        Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is reported as a problem.
         Raises `BitDustError` ``disk-full`` when the rest does not fit.
         """
         problems: list[Problem] = []
@@ -150,7 +150,7 @@ def write_all(descriptor: int, chunks: "list[bytes | bytearray | memoryview]", p
 
 
 class PartChecker:
-    """I tell which runs a growing file holds, by the names of their chunks: no note about it could be wrong."""
+    """I find which runs a growing file holds, by the names of their chunks: no note about it could be wrong."""
 
     def __init__(self, database: sqlite3.Connection, secret: Secret) -> None:
         self._database = database

@@ -51,7 +51,7 @@ def part_name(path_id: str, version: str) -> bytes:
 
 
 def stays_inside(target: bytes, depth: int) -> bool:
-    """Whether a link that lies ``depth`` folders deep in its tree leads nowhere else.
+    """Whether a link that is ``depth`` folders deep in its tree leads nowhere else.
 
     ``..`` counts only at the beginning: after a name it would lead out of wherever that name, perhaps a link, leads.
     """
@@ -90,7 +90,7 @@ class Tree:
 
     @contextlib.contextmanager
     def folder(self, parts: Parts, make: bool = True) -> Iterator[int]:
-        """A descriptor of a folder below. Raises `Blocked` when something else lies there."""
+        """A descriptor of a folder below. Raises `Blocked` when something else is there."""
         descriptor = self._open_root()
         try:
             for part in parts:
@@ -115,7 +115,7 @@ class Tree:
             raise
 
     def kind(self, place: Place) -> str | None:
-        """What lies there: ``file``, ``folder``, ``link``, ``other``, None for nothing. Raises `Blocked`."""
+        """What is there: ``file``, ``folder``, ``link``, ``other``, None for nothing. Raises `Blocked`."""
         try:
             with self.folder(place.folders, make=False) as descriptor:
                 mode = os.stat(place.name, dir_fd=descriptor, follow_symlinks=False).st_mode

@@ -1,9 +1,8 @@
 """The catalog as a mirror of local paths: which item stands for which file or folder of this machine.
 
 `/home/v/Documents/a.txt` is mirrored as the item ``home/v/Documents/a.txt``, with a folder for each part of its path;
-or it is mapped to a place of another name. Where an item lies is known to this node alone (table ``local_paths``, never
-sent to anybody): another device of mine may have other files at the same path. Only the item that was named, the
-folders above it and every item that was uploaded have rows; what lies below follows from the names.
+or it is mapped to a place of another name. Where an item is on this machine is known to this node alone (table
+``local_paths``, never sent to anybody): another device of mine may have other files at the same path.
 """
 
 import os
@@ -118,13 +117,13 @@ class Mirror:
     # items to local paths
 
     def local_path(self, path_id: str) -> bytes | None:
-        """Where an item lies on this machine, as far as is known here."""
+        """Where an item is on this machine, as far as is known here."""
         return source_of(self._catalog.read, path_id)
 
     def locate(self, source: Path) -> Item | None:
-        """The item for a local path: one that was added or uploaded from there, or what lies below such a one.
+        """The item for a local path: one that was added or uploaded from there, or what is below such a one.
 
-        On a node that does not know where its items lie, because it was recovered, a mirrored path tells it.
+        On a node that does not know where its items are, because it was recovered, a mirrored path says it.
         """
         database, local = self._catalog.read, os.fsencode(source)
         here, below = local, list[bytes]()

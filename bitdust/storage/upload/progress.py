@@ -16,7 +16,7 @@ from bitdust.wire.records import PieceRef
 
 
 class PackNews(Protocol):
-    """What is asked and heard of packs; `bitdust.storage.pieces.packs.Packs` is it."""
+    """What is asked and reported of packs; `bitdust.storage.pieces.packs.Packs` is it."""
 
     held: Signal[[bytes]]
     failed: Signal[[bytes, BaseException]]
@@ -45,6 +45,7 @@ class UploadProgress:
         self._by_position: list[int] = []
         self._unready = 0
         self._pieces = self._followed = 0
+        self._complete = b""
         self.ready: list[FileRead] = []
         self.changed: Signal[[]] = Signal()
         self.failed: Signal[[BaseException]] = Signal()
@@ -65,7 +66,7 @@ class UploadProgress:
         for file in files:
             unready = _Unready(file, 0)
             for pack in file.packs:
-                if pack not in self._waiting and pack not in self._unheld:
+                if pack != self._complete and pack not in self._waiting and pack not in self._unheld:
                     self._follow(pack)
                 if pack in self._unheld:
                     self._unheld[pack].append(unready)
@@ -82,7 +83,9 @@ class UploadProgress:
             return
         if standing.lacking:
             self._unsafe[pack] = standing.lacking
-        if standing.waiting:
+        if not standing.waiting:
+            self._complete = pack
+        else:
             self._waiting[pack] = sum(1 << index for index in standing.waiting)
         for index in standing.waiting:
             self._count(index, 1)
@@ -94,7 +97,7 @@ class UploadProgress:
         self._by_position[index] += change
         self._pieces += change
 
-    # what is heard of packs
+    # what is reported of packs
 
     def _held(self, pack: bytes) -> None:
         if pack not in self._unheld:

@@ -9,7 +9,7 @@ ASK, NOTHING = ("ask_suppliers",), ("report", False)
 class ListFilesOratorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(ListFilesOratorPort, heard_any=True)
+        self.port = self.record(ListFilesOratorPort, has_answers=True)
         self.machine = ListFilesOrator(self.registry, self.port)
         self.drive("need", None, "REMOTE_FILES", ASK)
 
@@ -21,7 +21,7 @@ class ListFilesOratorTests(RowTests):
 
     def test_nobody_answers(self) -> None:
         """A round in which no supplier answered has seen nothing."""
-        self.port.answers["heard_any"] = False
+        self.port.answers["has_answers"] = False
         self.port.succeed("ask_suppliers")
         self.asked("NO_FILES", NOTHING)
 
