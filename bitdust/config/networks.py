@@ -18,6 +18,8 @@ from bitdust.config.home import FORMAT, write_number
 from bitdust.config.settings import Settings
 from bitdust.config.types import SettingError
 from bitdust.crypt.files import TEMPORARY, make_private_folder, remove_safely, sync_folder, write_safely
+from bitdust.wire.addresses import join_host, one_host
+from bitdust.wire.encoding import WireError
 
 DEFAULT = "default"
 FOLDER = "networks"
@@ -31,7 +33,7 @@ KNOWN_SERVERS = "services/identity-propagate/known-servers"
 CARRIED = "interface/api/"
 """Settings that a new network's home takes over, so that clients find the node where it was."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[A-Fa-f0-9:.]{2,45}|\[[A-Fa-f0-9:.]{2,45}\]")
 
 
 @frozen
@@ -97,11 +99,22 @@ def _host(entry: Any, where: str, ports: tuple[str, ...], default: int) -> str:
         raise _bad(f"each of {where} must be an object with 'host' and {ports[0]!r}")
     host = entry.get("host")
     port = next((entry[name] for name in ports if name in entry), default)
-    if not isinstance(host, str) or not _HOST.fullmatch(host):
+    name = _known_host(host)
+    if name is None:
         raise _bad(f"{str(host)[:80]!r} in {where} is no host")
     if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
         raise _bad(f"{str(port)[:80]!r} in {where} is no port")
-    return f"{host}:{port}"
+    return join_host(name, port)
+
+
+def _known_host(host: Any) -> str | None:
+    """The one spelling of a name or address, IPv6 with or without its brackets; None for anything else."""
+    if not isinstance(host, str) or not _HOST.fullmatch(host):
+        return None
+    try:
+        return one_host(host[1:-1] if host.startswith("[") and ":" in host else host)
+    except WireError:
+        return None
 
 
 def base_of(home: Path) -> Path:

@@ -272,6 +272,14 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(found), ["warn"])
         self.assertIn("services/network/interface", found[0].hint)
 
+    def test_reachability_over_six(self) -> None:
+        """An IPv6 address is judged as one: loopback, private or of the world."""
+        hints = {"[::1]": "services/network/interface", "[fd00::5]": "forward TCP port 7771", "[2606:4700::1]": "ping"}
+        for host, hint in hints.items():
+            found = judging.reachability(Reached([f"tcp://{host}:7771"], 0))
+            self.assertEqual(self.verdicts(found), ["warn"])
+            self.assertIn(hint, found[0].hint)
+
     def test_dht(self) -> None:
         """Silent first nodes or a value that does not come back are bad; no first nodes at all is a warning."""
         self.assertEqual(self.verdicts(judging.dht(5, 1, "", 0.1)), ["ok"])

@@ -33,6 +33,15 @@ class DefinitionTests(SynchronousTestCase):
         self.assertEqual(found.known_nodes, ("seed.example:14441",))
         self.assertEqual(found.known_servers, ("id.example:8084", "b.example:80"))
 
+    def test_six(self) -> None:
+        """An IPv6 host may be written with brackets and without; with its port it gets them."""
+        nodes = [{"host": "2001:DB8::1", "udp_port": 9}, {"host": "[::1]"}]
+        found = parse_definition(written(service_entangled_dht={"known_nodes": nodes}))
+        self.assertEqual(found.known_nodes, ("[2001:db8::1]:9", "[::1]:14441"))
+        for host in ("1:2", "[1:2", "[name]", "::1]", "fe80::1%eth0", "[]", "a..b"):
+            with self.assertRaises(SettingError, msg=host):
+                parse_definition(written(service_entangled_dht={"known_nodes": [{"host": host}]}))
+
     def test_bad(self) -> None:
         """Whatever is wrong gets the one code and a sentence that names it."""
         wrong = [
