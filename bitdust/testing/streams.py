@@ -43,7 +43,7 @@ class Ether(Protocol):
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 class MemoryTransport:
-    """One end of a connection. ``on_way`` bytes of it are sent and not read yet, at most a window."""
+    """One end of a connection. ``in_transit`` bytes of it are sent and not read yet, at most a window."""
 
     disconnecting = False
     disconnected = False
@@ -55,7 +55,7 @@ class MemoryTransport:
         self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
         self._unread: deque[bytes | None] = deque()
-        self.on_way = 0
+        self.in_transit = 0
         self._reading = True
         self._producer: Any = None
         self._streaming = False
@@ -88,13 +88,13 @@ class MemoryTransport:
         self.write(b"".join(data))
 
     def _send(self) -> None:
-        while self._waiting and self.on_way < WINDOW:
-            part = self._waiting[0][: min(SEGMENT, WINDOW - self.on_way)]
+        while self._waiting and self.in_transit < WINDOW:
+            part = self._waiting[0][: min(SEGMENT, WINDOW - self.in_transit)]
             self._waiting[0] = self._waiting[0][len(part) :]
             if not self._waiting[0]:
                 self._waiting.popleft()
             self._waiting_bytes -= len(part)
-            self.on_way += len(part)
+            self.in_transit += len(part)
             self._put_on_way(bytes(part))
         producing = self._producer is not None and (self._producer_paused or not self._streaming)
         if self.disconnecting and not self._waiting and not producing and not self._ending:
@@ -198,7 +198,7 @@ class MemoryTransport:
 
     def taken(self, size: int) -> None:
         """The other end has read; there is room for more."""
-        self.on_way -= size
+        self.in_transit -= size
         if not self.disconnected:
             self._send()
             self._mind_producer()

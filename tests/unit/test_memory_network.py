@@ -224,7 +224,7 @@ class BackPressureTests(Sockets):
         there.transport.pauseProducing()
         here.transport.write(bytes(20 * WINDOW))
         self.run_for(2)
-        self.assertEqual(here.transport.on_way, WINDOW)
+        self.assertEqual(here.transport.in_transit, WINDOW)
         self.assertEqual(bytes(there.received), b"")
         there.transport.resumeProducing()
         self.run_for(5)
