@@ -11,7 +11,7 @@ class BackupPort(Protocol):
     """What the machine acts on; `bitdust.storage.upload.upload.Upload` implements it for each upload."""
 
     def scan_source(self) -> "Deferred[Any]":
-        """Look at the local path, and make places for what is new in it."""
+        """Read the local path, and make items for what is new in it."""
 
     def read_more(self) -> "Deferred[bool]":
         """Read a window of bytes into packs; fires with whether there is more, when there is room for it."""
@@ -26,7 +26,7 @@ class BackupPort(Protocol):
         """The version is safe."""
 
     def aborted(self, reason: Any) -> None:
-        """Tell why there is no version; leave nothing half-made behind."""
+        """Report why there is no version; leave nothing half-made behind."""
 
 
 class Backup(Machine):

@@ -23,7 +23,7 @@ class DHTPort(Protocol):
         """Whether there is anybody to ask: seeds, or contacts of the last time."""
 
     def report(self, state: str) -> None:
-        """Tell the rest of the program."""
+        """Report the state to the rest of the program."""
 
     def jitter(self, seconds: float) -> float:
         """Seconds, a little more or less, so that not all nodes come at the same moment."""

@@ -17,7 +17,7 @@ class ListFilesOratorPort(Protocol):
         """Whether a supplier has answered."""
 
     def report(self, seen: bool) -> None:
-        """Tell how it went."""
+        """Report how it went."""
 
 
 class ListFilesOrator(Machine):

@@ -11,7 +11,7 @@ class RestoreWorkerPort(Protocol):
     """What the machine acts on; `bitdust.storage.restore.restore.Restore` implements it for each download."""
 
     def make_plan(self) -> "Deferred[Any]":
-        """Look what is to come back, what is there already, and what lies in the way."""
+        """Find out what is to come back, what is there already, and what is in the way."""
 
     def fetch_packs(self) -> "Deferred[Any]":
         """Fetch packs and write their bytes into growing files; fires when every file has its name."""
@@ -23,7 +23,7 @@ class RestoreWorkerPort(Protocol):
         """Everything that could come back is on the disk."""
 
     def failed(self, reason: Any) -> None:
-        """Tell why not; what has grown stays for another try."""
+        """Report why not; what has grown stays for another try."""
 
     def aborted(self, reason: Any) -> None:
         """The user gave it up: growing files go."""

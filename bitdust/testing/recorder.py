@@ -133,7 +133,7 @@ _CONTROLS = _STATE | {name for name in vars(Recorder) if not name.startswith("__
 
 
 def _words(annotation: Any) -> str:
-    """An annotation as it is written in the source; nothing is told from what has none."""
+    """An annotation as it is written in the source; what has none gives nothing."""
     if annotation is None or annotation is inspect.Signature.empty:
         return "None"
     return str(annotation)

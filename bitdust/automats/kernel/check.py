@@ -143,7 +143,7 @@ def _check_ignored(definition: Definition) -> Iterator[str]:
         if is_timer(event) and (state, event) not in definition.cells:
             yield f"{state} ignores {event}, which does not run there"
         elif state in definition.final:
-            yield f"{state} is final; it ignores {event} without being told to"
+            yield f"{state} is final; it need not ignore {event}"
         elif (state, event) not in definition.cells and definition.rows_for(state, event) and state != ANY:
             yield f"{state} ignores {event} in vain: the row of {ANY} takes it"
         elif state != ANY and (ANY, event) in definition.ignored:
@@ -214,7 +214,7 @@ def ports(found: ast.ClassDef, source: Source) -> Iterator[tuple[str, ast.ClassD
 
 
 def _check_watches(kind: Kind, found: ast.ClassDef) -> Iterator[str]:
-    """The end of what an action waits for must be heard in the state the action leaves the machine in.
+    """The end of what an action waits for must have a row in the state the action leaves the machine in.
 
     A row that stays where it is does not wait; it may ignore that all is well.
     """
@@ -260,22 +260,22 @@ def check_limits(kind: Kind, source: Source) -> list[str]:
 def check_events(kinds: Iterable[Kind], sources: dict[str, Source]) -> list[Finding]:
     """Each event of a table is sent to its machine somewhere; each event that is sent is in somebody's table."""
     kinds = list(kinds)
-    told = [sent for source in sources.values() if not _is_kernel(source.module) for sent in source.sends()]
+    found = [sent for source in sources.values() if not _is_kernel(source.module) for sent in source.sends()]
     findings = [
         Finding(f"{unread.module}:{unread.line}", f"which event this sends cannot be read: {unread.text}")
-        for unread in told
+        for unread in found
         if isinstance(unread, Unreadable)
     ]
-    sent = [found for found in told if isinstance(found, Sent)]
+    sent = [one for one in found if isinstance(one, Sent)]
     near = {kind: holders(kind, sources) for kind in kinds}
     for kind in kinds:
-        heard = {found.event for found in sent if _is_for(kind, found, near[kind])} | {kind.failure}
+        received = {one.event for one in sent if _is_for(kind, one, near[kind])} | {kind.failure}
         for event in kind.definition().events:
-            if event not in heard and not is_timer(event):
+            if event not in received and not is_timer(event):
                 findings.append(Finding(kind.name, f"nobody sends {event}"))
-    for found in sent:
-        if not any(found.event in kind.definition().events and _is_for(kind, found, near[kind]) for kind in kinds):
-            findings.append(Finding(f"{found.module}:{found.line}", f"no machine within reach knows {found.event}"))
+    for one in sent:
+        if not any(one.event in kind.definition().events and _is_for(kind, one, near[kind]) for kind in kinds):
+            findings.append(Finding(f"{one.module}:{one.line}", f"no machine within reach knows {one.event}"))
     return findings
 
 

@@ -47,7 +47,7 @@ def index(kinds: list[Kind]) -> str:
             "# The machines",
             "",
             f"{len(kinds)} state machines run a BitDust node. Each page is drawn from the table that the program runs "
-            "(`make diagrams`); `make docs` fails when one is stale. How to read a table, and what a move does, tells "
+            "(`make diagrams`); `make docs` fails when one is stale. How to read a table, and what a move does, is in "
             "[the kernel](../../bitdust/automats/kernel/README.md).",
             "",
             "| machine | states | events | what it is for |",
@@ -142,9 +142,9 @@ def _timers(kind: Kind) -> Iterator[str]:
     if not lines:
         return
     yield "## Timers"
-    told = inspect.getdoc(kind.timer_seconds)
+    text = inspect.getdoc(kind.timer_seconds)
     if "timer_seconds" in kind.__dict__:
-        lines.append("* intervals are adjusted while it runs" + (f": {' '.join(told.split())}" if told else "."))
+        lines.append("* intervals are adjusted while it runs" + (f": {' '.join(text.split())}" if text else "."))
     yield "\n".join(lines)
 
 
@@ -154,8 +154,8 @@ def _port(kind: Kind) -> Iterator[str]:
         yield f"## What it asks of the program: {_code(port.name)}"
         lines = []
         for method in methods(port):
-            told = " ".join((ast.get_docstring(method) or "").split())
-            lines.append(f"* `{method.name}({_arguments(method)})`" + (f": {told}" if told else ""))
+            text = " ".join((ast.get_docstring(method) or "").split())
+            lines.append(f"* `{method.name}({_arguments(method)})`" + (f": {text}" if text else ""))
         yield "\n".join(lines)
 
 
@@ -164,13 +164,13 @@ def _arguments(method: ast.FunctionDef) -> str:
 
 
 def _about(kind: Kind) -> str:
-    told = inspect.cleandoc(kind.__doc__ or "")
-    return " ".join(told.split())
+    text = inspect.cleandoc(kind.__doc__ or "")
+    return " ".join(text.split())
 
 
 def _module_line(kind: Kind) -> str:
-    told = inspect.getdoc(sys.modules[kind.__module__]) or _about(kind)
-    return " ".join(told.partition("\n\n")[0].split())
+    text = inspect.getdoc(sys.modules[kind.__module__]) or _about(kind)
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _path(kind: Kind) -> str:

@@ -173,9 +173,9 @@ class Machine:
             for action in actions:
                 action(payload)
         finally:
-            self._tell(old, row.event)
+            self._record(old, row.event)
 
-    def _tell(self, old: str, event: str) -> None:
+    def _record(self, old: str, event: str) -> None:
         if self._registry.trace_transitions or self._registry.traces(self):
             self.log.info(
                 "{machine}: {old} -> {new} on {event}",
@@ -290,6 +290,6 @@ class Machine:
                 self._waiters.append((states, waiting))
 
     def on_transition(self, observer: Observer) -> Callable[[], None]:
-        """Be told of every move of this machine, in a later turn; gives a remover."""
+        """Observe every move of this machine, in a later turn; gives a remover."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer) if observer in self._observers else None

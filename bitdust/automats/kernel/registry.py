@@ -1,4 +1,4 @@
-"""The registry: every living machine by number and name, the clock they share, and who is told of their moves."""
+"""The registry: every living machine by number and name, the clock they share, and who observes their moves."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -47,8 +47,8 @@ class Registry:
         self._sequence = 0
         self._observers: list[Observer] = []
         self._stay_observers: list[Observer] = []
-        self._told: deque[tuple[Transition, tuple[Observer, ...]]] = deque()
-        self._telling: Any = None
+        self._queued: deque[tuple[Transition, tuple[Observer, ...]]] = deque()
+        self._delivery: Any = None
 
     def __iter__(self) -> Iterator["Machine"]:
         return iter(list(self._machines.values()))
@@ -84,12 +84,12 @@ class Registry:
         return bool(self._traced) and (machine.id in self._traced or machine.name in self._traced)
 
     def on_transition(self, observer: Observer) -> Callable[[], None]:
-        """Be told of every move, in a later turn; gives a remover."""
+        """Observe every move, in a later turn; gives a remover."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer) if observer in self._observers else None
 
     def on_stay(self, observer: Observer) -> Callable[[], None]:
-        """Be told of every event that moved nothing, as a move from a state to itself; gives a remover."""
+        """Observe every event that moved nothing, as a move from a state to itself; gives a remover."""
         self._stay_observers.append(observer)
         return lambda: self._stay_observers.remove(observer) if observer in self._stay_observers else None
 
@@ -112,18 +112,18 @@ class Registry:
         return transition
 
     def _queue(self, transition: Transition, observers: tuple[Observer, ...]) -> None:
-        self._told.append((transition, observers))
-        if self._telling is None:
-            self._telling = self.clock.callLater(0, self._tell)
+        self._queued.append((transition, observers))
+        if self._delivery is None:
+            self._delivery = self.clock.callLater(0, self._deliver)
 
-    def _tell(self) -> None:
-        self._telling = None
-        while self._told:
-            transition, observers = self._told.popleft()
+    def _deliver(self) -> None:
+        self._delivery = None
+        while self._queued:
+            transition, observers = self._queued.popleft()
             for observer in observers:
                 try:
                     observer(transition)
-                except Exception:  # noqa: BLE001 - one observer must not keep the others from being told
+                except Exception:  # noqa: BLE001 - one observer must not keep a move from the others
                     self.log.failure("an observer of {id} failed", id=transition.id)
 
     def describe(self, machine: "Machine", long: bool = False) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Registry:
         """Stop every timer; machines stay as they are."""
         for machine in self:
             machine.stop_timers()
-        if self._telling is not None and self._telling.active():
-            self._telling.cancel()
-        self._telling = None
-        self._told.clear()
+        if self._delivery is not None and self._delivery.active():
+            self._delivery.cancel()
+        self._delivery = None
+        self._queued.clear()

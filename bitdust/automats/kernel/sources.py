@@ -1,4 +1,4 @@
-"""What the source tells of machines: which events are sent, by whom, and what each machine's module holds.
+"""What the source shows of machines: which events are sent, by whom, and what each machine's module holds.
 
 Nothing is run; modules are read as syntax trees. `bitdust.automats.kernel.check` compares this with the tables.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import define, frozen
 
-EVENT_STREAM = ("events", "_events")  # bitdust.events.Events has a `send` of its own, which no machine hears
+EVENT_STREAM = ("events", "_events")  # bitdust.events.Events has a `send` of its own, which no machine gets
 _ASYNC_NAMES = ("inlineCallbacks", "fromCoroutine", "ensureDeferred", "asyncio", "reactor", "deferToThread")
 
 
@@ -108,11 +108,11 @@ class Source:
         return None
 
     def _enumerated(self, method: str) -> tuple[str, ...] | None:
-        """Values of the enumeration that a method of this module's port says it gives."""
+        """Values of the enumeration that a method of this module's port is annotated with."""
         for found in self._methods_of_module(method):
-            told = self.classes.get(last_name(found.returns)) if found.returns is not None else None
-            if told is not None and any(last_name(base) == "StrEnum" for base in told.bases):
-                values = (node.value for node in told.body if isinstance(node, ast.Assign))
+            kind = self.classes.get(last_name(found.returns)) if found.returns is not None else None
+            if kind is not None and any(last_name(base) == "StrEnum" for base in kind.bases):
+                values = (node.value for node in kind.body if isinstance(node, ast.Assign))
                 return tuple(str(value.value) for value in values if isinstance(value, ast.Constant))
         return None
 

@@ -82,7 +82,7 @@ def is_timer(event: str) -> bool:
 
 
 def timer_seconds(event: str) -> float:
-    """The interval that a timer's name tells, in seconds."""
+    """The interval in a timer's name, in seconds."""
     match = _TIMER.fullmatch(event)
     if match is None:
         raise TableError(f"{event!r} is not a timer such as timer-30sec, timer-5min, timer-1hour, timer-0.1sec")
