@@ -5,7 +5,7 @@ hands. The latter are copied from the supplier that leaves the place while it is
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -27,6 +27,7 @@ AT_A_TIME = 50
 MOST_WAITING = 100
 """Rebuilt pieces on this disk, at most, before more are made."""
 LOOK_AGAIN = 0.2
+A_MOMENT = 1.0
 PATIENCE = 60.0
 """Seconds in which suppliers take what was rebuilt; after that the next round goes on."""
 
@@ -47,49 +48,53 @@ class Rebuilder:
         self._sources = sources
         self._ports = ports
         self._coders = Coders()
+        self._left_out: set[bytes] = set()
         self.rebuilt = 0
 
     async def rebuild(self) -> int:
         """Mend all that can be mended now, as fast as suppliers take it; the number of packs."""
-        mended = 0
-        while (some := await self._some()) and await self._are_taken():
-            mended += some
-        return mended + some
+        before, self._left_out = self.rebuilt, set()
+        while await self._some() and await self._are_taken():
+            pass
+        return self.rebuilt - before
 
     async def _are_taken(self) -> bool:
-        """Wait until few pieces wait on this disk; False when suppliers do not take them."""
+        """Wait until few pieces wait on this disk; False when suppliers take none for a moment, or too few."""
         clock = self._queues.clock
-        until = clock.seconds() + PATIENCE
+        until, idle = clock.seconds() + PATIENCE, 0.0
         query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state<>1 AND state=? LIMIT ?)"
         while self._catalog.read.execute(query, (PieceState.WAITING, MOST_WAITING)).fetchone()[0] >= MOST_WAITING:
-            if clock.seconds() > until or not self._queues.is_working:
+            # What a supplier has just taken waits in the catalog until the next commit.
+            idle = 0.0 if self._queues.is_working else idle + LOOK_AGAIN
+            if clock.seconds() > until or idle > A_MOMENT:
                 return False
             await deferLater(clock, LOOK_AGAIN)
         return True
 
-    async def _some(self) -> int:
+    async def _some(self) -> bool:
+        """Try a few packs; whether there were any, and room for them. A pack that cannot be mended is left out."""
         family = self._ports.family()
         if family is None:
-            return 0
+            return False
         online = [who if who is not None and self._ports.is_online(who) else None for who in family.suppliers]
-        mended = 0
-        for pack, missing in await self._store.run_in_coding_thread(self._broken, family.suppliers, online):
+        packs = await self._store.run_in_coding_thread(self._broken, family.suppliers, online, self._left_out)
+        for pack, missing in packs:
             try:
                 await self._mend(pack, missing, family.departing)
-                mended += 1
+                self.rebuilt += 1
             except BitDustError as error:
                 self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
-                if error.code in ("disk-full", "not-enough-pieces"):
-                    break
-        self.rebuilt += mended
-        return mended
+                if error.code == "disk-full":
+                    return False
+                self._left_out.add(pack)
+        return bool(packs)
 
     def _broken(
-        self, suppliers: Sequence[bytes | None], online: Sequence[bytes | None]
+        self, suppliers: Sequence[bytes | None], online: Sequence[bytes | None], left_out: Collection[bytes]
     ) -> list[tuple[bytes, list[int]]]:
         database = self._catalog.another_reader()
         try:
-            return broken_packs(database, suppliers, online)
+            return broken_packs(database, suppliers, online, left_out)
         finally:
             database.close()
 
@@ -105,11 +110,22 @@ class Rebuilder:
         if copied:
             size = await self._store.run_in_coding_thread(self._copy, source.record, copied)
         else:
-            pieces = await self._fetcher.fetch(source.record, places)
+            pieces = await self._enough(source, places)
             size = await self._store.run_in_coding_thread(self._make, source.record, pieces, missing)
         await self._catalog.change(lambda database: self._note(database, source.record, missing, size))
         for index in missing:
             self._queues.add(pack, index, size)
+
+    async def _enough(self, source: PackSource, places: dict[int, bytes]) -> dict[int, bytes]:
+        """k pieces, from this disk or from suppliers who can be asked now."""
+        needed = source.record.scheme.k
+        if len(source.local) >= needed:
+            return source.local
+        there = sum(self._ports.is_online(who) for who in places.values())
+        if there < needed:
+            raise BitDustError("not-enough-pieces", f"{there} suppliers have a piece of it where {needed} are needed")
+        found: dict[int, bytes] = await self._fetcher.fetch(source.record, places)
+        return found
 
     def _copy(self, record: PackRecord, pieces: dict[int, bytes]) -> int:
         for index, piece in pieces.items():
@@ -137,7 +153,10 @@ class Rebuilder:
 
 
 def broken_packs(
-    database: sqlite3.Connection, suppliers: Sequence[bytes | None], online: Sequence[bytes | None]
+    database: sqlite3.Connection,
+    suppliers: Sequence[bytes | None],
+    online: Sequence[bytes | None],
+    left_out: Collection[bytes] = (),
 ) -> list[tuple[bytes, list[int]]]:
     """Living packs with pieces that are missing at suppliers which can take them now, a bounded number.
 
@@ -150,8 +169,9 @@ def broken_packs(
         rows: list[Any] = database.execute(
             "SELECT s.pack FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.number=? AND p.state=? AND p.logged=1"
             " AND (s.state=? OR (s.state=? AND s.supplier IS NOT NULL AND s.supplier<>?)) LIMIT ?",
-            (position, PackState.HELD, PieceState.MISSING, PieceState.KEPT, supplier, AT_A_TIME),
+            (position, PackState.HELD, PieceState.MISSING, PieceState.KEPT, supplier, AT_A_TIME + len(left_out)),
         ).fetchall()
         for (pack,) in rows:
-            found.setdefault(bytes(pack), []).append(position)
+            if bytes(pack) not in left_out:
+                found.setdefault(bytes(pack), []).append(position)
     return sorted(found.items())[:AT_A_TIME]

@@ -1,0 +1,111 @@
+"""Missing pieces are made again as fast as suppliers take them; what cannot be mended holds up nothing else."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.storage.keeping import rebuild as rebuild_module
+from tests.unit.storage_kit import Supplier, network, random_file
+
+SIZE = 200_000
+
+
+class RebuildTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        self.data: dict[str, bytes] = {}
+
+    def upload(self, *names: str) -> None:
+        """Each file in a pack of its own."""
+        for name in names:
+            self.data[name] = random_file(self.base / name, SIZE)
+            self.node.upload(self.base / name, name)
+            self.node.pass_time(2)
+
+    def packs(self, supplier: Supplier) -> list[bytes]:
+        """In the order in which they came."""
+        rows = supplier.shop.store._read.execute("SELECT pack FROM pieces ORDER BY rowid").fetchall()
+        return [bytes(pack) for (pack,) in rows]
+
+    def lose(self, supplier: Supplier, packs: list[bytes]) -> None:
+        """The supplier has lost these pieces, and does not know it."""
+        rows = [(pack,) for pack in packs]
+        supplier.shop.store._commits.change(
+            lambda database: database.executemany("DELETE FROM pieces WHERE pack=?", rows)
+        )
+
+    def listed(self, supplier: Supplier) -> int:
+        return len(supplier.shop.store.listing(self.node.me.fingerprint, b"", 100).pieces)
+
+    def round(self, seconds: float = 20) -> None:
+        self.node.storage.sync()
+        self.node.pass_time(seconds)
+
+    def restored(self, name: str) -> None:
+        self.node.download(name, self.base / "back")
+        self.assertEqual((self.base / "back" / name).read_bytes(), self.data[name])
+
+    def test_in_parts(self) -> None:
+        """Many packs are mended a few at a time, while the supplier takes what was made before."""
+        self.patch(rebuild_module, "AT_A_TIME", 2)
+        self.patch(rebuild_module, "MOST_WAITING", 1)
+        self.upload("a", "b", "c", "d", "e")
+        poor = self.around.suppliers[3]
+        self.lose(poor, self.packs(poor))
+        self.round(60)
+        self.assertEqual((self.listed(poor), self.node.storage.pieces()["missing"]), (5, 0))
+        for supplier in self.around.suppliers[:2]:
+            supplier.mode = "away"
+        self.node.storage.core.suppliers_changed()
+        self.restored("e")
+
+    def test_supplier_that_takes_nothing(self) -> None:
+        """While the supplier takes nothing few pieces are made, and the round goes on; later all is mended."""
+        self.patch(rebuild_module, "AT_A_TIME", 2)
+        self.patch(rebuild_module, "MOST_WAITING", 1)
+        self.upload("a", "b", "c", "d", "e")
+        poor = self.around.suppliers[3]
+        self.lose(poor, self.packs(poor))
+        poor.mode = "full"
+        self.round(120)
+        self.assertEqual(self.node.storage.core.monitor.machine.state, "READY")
+        figures = self.node.storage.pieces()
+        self.assertEqual((figures["waiting"], figures["missing"]), (2, 3))
+        poor.mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.round(900)
+        self.assertEqual(self.listed(poor), 5)
+
+    def test_pack_beyond_help(self) -> None:
+        """A pack of which too few pieces are left is reported, and the others are mended."""
+        self.upload("lost", "kept")
+        lost, kept = self.packs(self.around.suppliers[0])
+        for supplier in self.around.suppliers[1:]:
+            self.lose(supplier, [lost])
+        self.lose(self.around.suppliers[1], [kept])
+        self.round(60)
+        self.assertEqual([self.listed(supplier) for supplier in self.around.suppliers], [2, 1, 1, 1])
+        self.restored("kept")
+        self.assertEqual(self.node.info("lost")["versions"][0]["reliable"], "25%")
+
+    def test_disk_without_room(self) -> None:
+        """Without room on this disk nothing is made; once there is room, everything is."""
+        self.upload("a", "b")
+        poor = self.around.suppliers[2]
+        self.lose(poor, self.packs(poor))
+        self.node.settings.set("paths/disk-reserve-percent", 90)
+        self.round()
+        self.assertEqual(self.listed(poor), 0)
+        self.node.settings.set("paths/disk-reserve-percent", 0)
+        self.round()
+        self.assertEqual(self.listed(poor), 2)
+
+    def test_supplier_that_is_away(self) -> None:
+        """What an absent supplier has lost is made again when it is back."""
+        self.upload("a")
+        poor = self.around.suppliers[1]
+        self.lose(poor, self.packs(poor))
+        poor.mode = "away"
+        self.round()
+        poor.mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.round()
+        self.assertEqual(self.listed(poor), 1)
