@@ -55,7 +55,7 @@ class Backup(Machine):
     final = ("DONE", "ABORTED")
     failure = "fail"
     # A tree may be large, a disk slow and suppliers absent for weeks; its user sees the progress, and may stop it.
-    patient = ("SCAN", "READ", "RAID", "SENDING")
+    patient = ("SCAN", "READ", "RAID")
 
     def __init__(self, registry: Registry, ident: str, port: BackupPort) -> None:
         self._port = port

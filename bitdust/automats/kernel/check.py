@@ -312,7 +312,7 @@ def check(root: Path) -> list[Finding]:
             findings.append(Finding(module, f"one machine a module, and this has {len(found)}"))
         for kind in found:
             kinds.append(kind)
-            what = [*check_table(kind), *check_class(kind, sources[module])]
+            what = [*check_table(kind), *check_class(kind, sources[module]), *check_limits(kind, sources[module])]
             findings.extend(Finding(kind.name, text) for text in what)
     for module, source in sources.items():
         if module.startswith(AUTOMATS):
