@@ -11,7 +11,7 @@ class DHTPort(Protocol):
     """What the machine acts on; `bitdust.dht.node.DHTNode` implements it."""
 
     def join(self) -> "Deferred[int]":
-        """Look for other nodes; fires with the number of contacts."""
+        """Find other nodes; fires with the number of contacts."""
 
     def leave(self) -> None:
         """Close the socket and forget who was there."""
@@ -19,7 +19,7 @@ class DHTPort(Protocol):
     def knows_others(self) -> bool:
         """Whether any other node is known to live."""
 
-    def has_doors(self) -> bool:
+    def knows_entry(self) -> bool:
         """Whether there is anybody to ask: seeds, or contacts of the last time."""
 
     def report(self, state: str) -> None:
@@ -34,16 +34,16 @@ class DHTConnector(Machine):
 
     table = """
       # state    event             guard          next       actions
-      OFFLINE    start             -              BOOTSTRAP  look_for_others
+      OFFLINE    start             -              BOOTSTRAP  join
       BOOTSTRAP  joined            knows_others   CONNECTED  report_connected
       BOOTSTRAP  joined            -              ALONE      report_alone
       BOOTSTRAP  join-failed       -              ALONE      report_alone
       BOOTSTRAP  timer-1min        -              ALONE      report_alone
       BOOTSTRAP  stop              -              OFFLINE    leave report_offline
       ALONE      contacts-changed  knows_others   CONNECTED  report_connected
-      ALONE      timer-15sec       has_doors      BOOTSTRAP  look_for_others
+      ALONE      timer-15sec       knows_entry    BOOTSTRAP  join
       ALONE      stop              -              OFFLINE    leave report_offline
-      CONNECTED  contacts-changed  !knows_others  BOOTSTRAP  look_for_others
+      CONNECTED  contacts-changed  !knows_others  BOOTSTRAP  join
       CONNECTED  stop              -              OFFLINE    leave report_offline
       *          shutdown          -              CLOSED     leave
     """
@@ -62,18 +62,18 @@ class DHTConnector(Machine):
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
-        """With jitter, lest a whole network knocks at its seeds in one moment."""
+        """With jitter, so that a whole network does not ask its seeds in one moment."""
         return self.port.jitter(super().timer_seconds(event))
 
     def knows_others(self, payload: Any) -> bool:
         """Somebody answers."""
         return self.port.knows_others()
 
-    def has_doors(self, payload: Any) -> bool:
+    def knows_entry(self, payload: Any) -> bool:
         """There is somebody to ask."""
-        return self.port.has_doors()
+        return self.port.knows_entry()
 
-    def look_for_others(self, payload: Any) -> None:
+    def join(self, payload: Any) -> None:
         """Join."""
         self.watch(self.port.join(), "joined", "join-failed")
 

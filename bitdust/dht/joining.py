@@ -30,14 +30,14 @@ class Joining:
         peers: Peers,
         rpc: Rpc,
         own: Contact,
-        doors: list[Contact],
+        entries: list[Contact],
     ) -> None:
         self._clock = clock
         self._entropy = entropy
         self._peers = peers
         self._rpc = rpc
         self._own = own
-        self._doors = doors
+        self._entries = entries
         self._silent = 0
         self._is_over = False
         self._calls: list[Any] = []
@@ -45,11 +45,11 @@ class Joining:
         self.done: Deferred[int] = Deferred(lambda _: self.stop())
 
     def start(self) -> None:
-        """Knock at every door."""
-        if not self._doors:
+        """Ask every node that is known to be asked first."""
+        if not self._entries:
             self._calls.append(self._clock.callLater(0, self._end))
-        for door in self._doors:
-            self._knock(door, TRIES)
+        for entry in self._entries:
+            self._prove(entry, TRIES)
 
     def stop(self) -> None:
         """Give up without a word."""
@@ -60,7 +60,7 @@ class Joining:
             if call.active():
                 call.cancel()
 
-    def _knock(self, door: Contact, tries: int) -> None:
+    def _prove(self, entry: Contact, tries: int) -> None:
         settled: list[bool] = []
 
         def answer(_contact: Contact, proven: bool) -> None:
@@ -71,19 +71,19 @@ class Joining:
             if proven:
                 self._look_for_self()
             elif tries > 1 and first:
-                self._calls.append(self._clock.callLater(AGAIN, self._knock_again, door, tries - 1))
+                self._calls.append(self._clock.callLater(AGAIN, self._prove_again, entry, tries - 1))
             elif first:
-                self._shut()
+                self._note_silence()
 
-        self._peers.prove(door, answer)
+        self._peers.prove(entry, answer)
 
-    def _knock_again(self, door: Contact, tries: int) -> None:
+    def _prove_again(self, entry: Contact, tries: int) -> None:
         if not self._is_over and self._lookup is None:
-            self._knock(door, tries)
+            self._prove(entry, tries)
 
-    def _shut(self) -> None:
+    def _note_silence(self) -> None:
         self._silent += 1
-        if self._silent == len(self._doors) and self._lookup is None:
+        if self._silent == len(self._entries) and self._lookup is None:
             self._end()
 
     def _look_for_self(self) -> None:

@@ -171,7 +171,7 @@ class DHTNode:
         heard = [contact.heard for contact in self._stack.peers.everyone()] if self._stack is not None else []
         return self._world.clock.seconds() - max(heard) if heard else 0.0
 
-    def has_doors(self) -> bool:
+    def knows_entry(self) -> bool:
         """Whether there is somebody to ask."""
         return bool(self._seeds) or (self._stack is not None and bool(self._stack.store.contacts()))
 

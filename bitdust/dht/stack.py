@@ -24,7 +24,7 @@ from bitdust.dht.upkeep import Upkeep, UpkeepPort
 from bitdust.world import World
 
 QUERIES = (300.0, 2000.0)
-MAX_DOORS = 48
+MAX_ENTRIES = 48
 MAX_SAVED = 200
 
 
@@ -83,11 +83,11 @@ class Stack:
 
     def join(self, seeds: Iterable[Contact]) -> "Deferred[int]":
         """One attempt to come in, through seeds and whoever was met before."""
-        doors = list(seeds)[:MAX_DOORS]
-        met = {contact.address for contact in doors}
+        entries = list(seeds)[:MAX_ENTRIES]
+        met = {contact.address for contact in entries}
         saved = [contact for contact in self.store.contacts() if contact.address not in met]
-        doors += saved[: MAX_DOORS - len(doors)]
-        joining = Joining(self.world.clock, self.world.entropy, self.peers, self.rpc, self.own, doors)
+        entries += saved[: MAX_ENTRIES - len(entries)]
+        joining = Joining(self.world.clock, self.world.entropy, self.peers, self.rpc, self.own, entries)
         joining.start()
         return joining.done
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.pieces.spool import SpoolError
+from bitdust.storage.pieces.spool import Spool, SpoolError
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
 
@@ -91,6 +91,18 @@ class PowerCutTests(PowerCutCase):
         self.restart()
         self.node.pass_time(60)
         self.assertEqual(self.states(), [PackState.HELD])
+        self.comes_back(data)
+
+    def test_what_survived_is_brought_to_the_disk(self) -> None:
+        """Pieces that were found whole may not survive the next power cut: they are synced before the pack is held."""
+        data = self.begin("frozen", "frozen", "frozen", "frozen")
+        self.cut(1)
+        synced: list[list[int]] = []
+        real = Spool.sync
+        self.patch(Spool, "sync", lambda spool, pack, indexes: (synced.append(indexes), real(spool, pack, indexes))[1])
+        self.restart()
+        self.assertEqual((synced[:1], self.states()), ([[0, 2, 3]], [PackState.HELD]))
+        self.node.pass_time(60)
         self.comes_back(data)
 
     def test_a_synced_pack_is_not_read_again(self) -> None:

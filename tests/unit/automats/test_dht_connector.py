@@ -13,7 +13,7 @@ def report(state: str) -> tuple[str, str]:
 class DHTConnectorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(DHTPort, jitter=lambda seconds: 2 * seconds, knows_others=True, has_doors=True)
+        self.port = self.record(DHTPort, jitter=lambda seconds: 2 * seconds, knows_others=True, knows_entry=True)
         self.machine = DHTConnector(self.registry, self.port)
 
     def join(self) -> None:
@@ -36,7 +36,7 @@ class DHTConnectorTests(RowTests):
         self.drive("stop", None, "OFFLINE", LEAVE, report("OFFLINE"))
 
     def test_alone(self) -> None:
-        """A node that finds nobody knocks again after a pause with jitter, and leaves when it is stopped."""
+        """A node that finds nobody tries again after a pause with jitter, and leaves when it is stopped."""
         self.be_alone()
         self.passes(30, "BOOTSTRAP", JOIN)
         self.port.succeed("join", 0)
@@ -45,7 +45,7 @@ class DHTConnectorTests(RowTests):
 
     def test_nobody_to_ask(self) -> None:
         """A node that knows nobody to ask waits until somebody comes."""
-        self.port.answers["has_doors"] = False
+        self.port.answers["knows_entry"] = False
         self.be_alone()
         self.passes(30, "ALONE")
         self.drive("contacts-changed", None, "ALONE")
@@ -53,7 +53,7 @@ class DHTConnectorTests(RowTests):
         self.drive("contacts-changed", None, "CONNECTED", report("CONNECTED"))
 
     def test_joining_that_fails(self) -> None:
-        """A failure leaves the node alone, and it knocks again."""
+        """A failure leaves the node alone, and it tries again."""
         self.join()
         self.port.fail("join")
         self.asked("ALONE", report("ALONE"))
