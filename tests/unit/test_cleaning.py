@@ -98,6 +98,28 @@ class CleaningTests(TestCase):
         self.round()
         self.assertEqual(self.pieces(), [0, 0, 0, 0])
 
+    def dead_packs(self) -> list[str]:
+        """Packs that the log says are not needed any more."""
+        packs = {row[0] for row in self.node.storage.core.catalog.read.execute("SELECT lower(hex(pack)) FROM packs")}
+        names = self.node.storage.core.catalog.read.execute("SELECT name FROM tombstones")
+        return [name for (name,) in names if name in packs]
+
+    def test_nothing_goes_while_something_is_stored(self) -> None:
+        """While an upload runs, which may be building on it, no pack is given up."""
+        for supplier in self.around.suppliers[2:]:
+            supplier.mode = "frozen"
+        random_file(self.base / "other", SMALL)
+        task = self.node.begin_upload(self.base / "other", "other")
+        self.node.delete("file")
+        self.node.pass_time(60)
+        self.assertEqual((task.done.called, self.dead_packs()), (False, []))
+        for supplier in self.around.suppliers:
+            supplier.mode = "fine"
+        self.node.wait(task.done, 300)
+        self.round()
+        self.assertEqual(len(self.dead_packs()), 1)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+
     def test_deleted_and_stored_again(self) -> None:
         """A file that is stored again before its pieces went is there."""
         self.second()
