@@ -71,15 +71,15 @@ class Core:
             registry, ports, pieces, sender, self.acknowledgements, self._most_at_once
         )  # fmt: skip
         store = PackStore(world, self.catalog, self.spool, self.coding)
-        self.packs = Packs(registry, self.packer, store, self.queues, me, ports)
-        self.bad_pieces = BadPieces(world, self.catalog, events, ports)
-        self.fetcher = Fetcher(world, registry, ports, self.bad_pieces)
+        self.packs = Packs(around, self.packer, store, self.queues, ports)
+        self.bad_pieces = BadPieces(around, self.catalog, ports)
+        self.fetcher = Fetcher(around, ports, self.bad_pieces)
         self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
         self.view = CatalogView(world, self.catalog, self)
-        self.mirror = Mirror(world, self.catalog, self.log_writer, me)
+        self.mirror = Mirror(around, self.catalog, self.log_writer)
         self.compactor = Compactor(around, self.log_writer, self.log_replicas)
         self.key_ring_replicas = KeyRingReplicas(around, ports)
-        self.inventory = Inventory(world.run_in_thread, registry, self.catalog, events, ports)
+        self.inventory = Inventory(around, self.catalog, ports)
         self.copies = LocalCopies(world, self.catalog, self.spool, self._keeps_local)
         sources = PackSources(self.catalog, ports, pieces, self.copies)
         rebuilder = Rebuilder(store, self.fetcher, self.queues, sources, ports)
@@ -87,9 +87,9 @@ class Core:
             world, registry, self.catalog, self.packer, self.packs, self.reading, self.log_writer
         )  # fmt: skip
         self.uploads = Uploads(upload_parts, self, events, self.names_of)
-        self.cleaner = Cleaner(world, settings, self.log_writer, self.log_replicas, me, self.uploads)
+        self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads)
         disposal = Disposal(world.run_in_thread, self.catalog, self.spool)
-        orders = DeleteOrders(world, self.catalog, self.log_replicas, me, ports)
+        orders = DeleteOrders(around, self.catalog, self.log_replicas, ports)
         self.monitor = Monitor(registry, self.inventory, rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
         restore_parts = RestoreParts(

@@ -80,7 +80,8 @@ def packs_over(database: sqlite3.Connection, queues: Queues | None = None) -> Pa
     store.note_lost = store.lost.append
     store.note_missing = store.missing.append
     packer = SimpleNamespace(take_started=list, take_full=list)
-    packs = Packs(Registry(clock), packer, store, queues or Queues(), SimpleNamespace(), SimpleNamespace(world=world))
+    around = SimpleNamespace(world=world, registry=Registry(clock), me=SimpleNamespace())
+    packs = Packs(around, packer, store, queues or Queues(), SimpleNamespace())
     packs.store = store
     return packs
 

@@ -9,16 +9,14 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.config.settings import Settings
 from bitdust.formats.operations import Op, tombstone_op
-from bitdust.identity.me import Me
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.paths import Item, Target, below, order_of, version_at, versions
 from bitdust.storage.keeping.disposal import LIVING, parts
 from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
-from bitdust.world import World
+from bitdust.surroundings import Connected
 
 AT_ONCE = 5000
 ORPHAN_AGE = 86_400
@@ -35,20 +33,12 @@ class Builders(Protocol):
 class Cleaner:
     """I decide what goes, and say so in the log."""
 
-    def __init__(
-        self,
-        world: World,
-        settings: Settings,
-        writer: LogWriter,
-        replicas: LogReplicas,
-        me: Me,
-        builders: Builders,
-    ) -> None:
-        self._world = world
-        self._settings = settings
+    def __init__(self, around: Connected, writer: LogWriter, replicas: LogReplicas, builders: Builders) -> None:
+        self._world = around.world
+        self._settings = around.settings
         self._writer = writer
         self._replicas = replicas
-        self._me = me
+        self._me = around.me
         self._builders = builders
         self._awaited: tuple[int, Deferred[None]] | None = None
         replicas.acknowledged.connect(self._acknowledged)

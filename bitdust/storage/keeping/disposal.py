@@ -12,7 +12,6 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
-from bitdust.identity.me import Me
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
@@ -21,9 +20,9 @@ from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.pieces.local_copies import drop_data
 from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
-from bitdust.world import World
 
 SILENCE = 15.0
 AT_ONCE = 5000
@@ -87,11 +86,11 @@ class DeleteOrders:
 
     log = Logger()
 
-    def __init__(self, world: World, catalog: Catalog, replicas: LogReplicas, me: Me, ports: Ports) -> None:
-        self._world = world
+    def __init__(self, around: Connected, catalog: Catalog, replicas: LogReplicas, ports: Ports) -> None:
+        self._world = around.world
         self._catalog = catalog
         self._replicas = replicas
-        self._me = me
+        self._me = around.me
         self._ports = ports
         self._last_order = 0
 

@@ -7,21 +7,20 @@ something else is not there because it lists it.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.list_files_orator import ListFilesOrator
-from bitdust.events import Events
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.pieces.bad_pieces import count_kept, is_bad
 from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PieceRef
@@ -53,18 +52,15 @@ class Inventory:
 
     log = Logger()
 
-    def __init__(
-        self, run_in_thread: "Callable[..., Deferred[Any]]", registry: Registry, catalog: Catalog, events: Events,
-        ports: Ports,
-    ) -> None:  # fmt: skip
-        self._run_in_thread = run_in_thread
+    def __init__(self, around: Connected, catalog: Catalog, ports: Ports) -> None:
+        self._run_in_thread = around.world.run_in_thread
         self._catalog = catalog
-        self._events = events
+        self._events = around.events
         self._ports = ports
-        self._clock = registry.clock
+        self._clock = around.registry.clock
         self._asked_at = self._clock.seconds()
         self._answers: dict[bytes, Comparison] = {}
-        self.machine = ListFilesOrator(registry, self)
+        self.machine = ListFilesOrator(around.registry, self)
 
     def stop(self) -> None:
         """Ask nobody any more."""

@@ -10,13 +10,12 @@ import sqlite3
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.events import Events
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PieceState
 from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.records import PieceRef
-from bitdust.world import World
 
 
 class BadPieces:
@@ -24,10 +23,10 @@ class BadPieces:
 
     log = Logger()
 
-    def __init__(self, world: World, catalog: Catalog, events: Events, ports: Ports) -> None:
-        self._world = world
+    def __init__(self, around: Connected, catalog: Catalog, ports: Ports) -> None:
+        self._world = around.world
         self._catalog = catalog
-        self._events = events
+        self._events = around.events
         self._ports = ports
         self._counts: dict[bytes, int] = {}
         self.found: Signal[[PieceRef]] = Signal()

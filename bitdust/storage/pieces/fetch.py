@@ -10,15 +10,14 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
 
-from bitdust.automats.kernel import Registry
 from bitdust.crypt.merkle import root
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.pace import Pace
 from bitdust.storage.pieces.pack_fetch import PackFetch, PieceRequest
 from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, PieceRef
-from bitdust.world import World
 
 SILENCE = 30.0
 
@@ -26,11 +25,11 @@ SILENCE = 30.0
 class Fetcher:
     """I know every supplier's pace and all packs that are being fetched."""
 
-    def __init__(self, world: World, registry: Registry, ports: Ports, bad_pieces: BadPieces) -> None:
-        self.clock = world.clock
-        self.wall = world.wall
-        self._run_in_thread = world.run_in_thread
-        self._registry = registry
+    def __init__(self, around: Connected, ports: Ports, bad_pieces: BadPieces) -> None:
+        self.clock = around.world.clock
+        self.wall = around.world.wall
+        self._run_in_thread = around.world.run_in_thread
+        self._registry = around.registry
         self._ports = ports
         self._bad_pieces = bad_pieces
         self._paces: dict[bytes, Pace] = {}

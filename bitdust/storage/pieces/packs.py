@@ -8,8 +8,6 @@ from typing import Any
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
-from bitdust.automats.kernel import Registry
-from bitdust.identity.me import Me
 from bitdust.signal import Signal
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.packs.packer import OpenPackage, Packer
@@ -19,6 +17,7 @@ from bitdust.storage.pieces.pack_progress import PackProgress, PackShape, enough
 from bitdust.storage.pieces.pack_store import PackStore, piece_numbers
 from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PieceRef, Scheme
 
@@ -47,13 +46,13 @@ class Packs:
     ``acknowledged`` and ``lost`` for pieces of any pack; ``overdue`` when open packs wait for their end for long."""
 
     def __init__(
-        self, registry: Registry, packer: Packer, store: PackStore, queues: SupplierQueues, me: Me, ports: Ports
+        self, around: Connected, packer: Packer, store: PackStore, queues: SupplierQueues, ports: Ports
     ) -> None:
-        self._registry = registry
+        self._registry = around.registry
         self._packer = packer
         self._store = store
         self._queues = queues
-        self._me = me
+        self._me = around.me
         self._ports = ports
         self._packages: dict[bytes, OpenPackage] = {}
         self._progress: dict[bytes, PackProgress] = {}

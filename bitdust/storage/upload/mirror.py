@@ -16,7 +16,6 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.operations import Op
-from bitdust.identity.me import Me
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.local_paths import remember, source_of
 from bitdust.storage.catalog.new_items import Maker
@@ -24,9 +23,9 @@ from bitdust.storage.catalog.paths import MASTER, Item, by_id, by_path, named
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.upload.plan import Planner
 from bitdust.storage.upload.scan import HELPING, Found, find, take, unreadable, walk
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
-from bitdust.world import World
 
 
 @frozen
@@ -41,11 +40,11 @@ class Mirrored:
 class Mirror:
     """I make items for local paths and find items by them."""
 
-    def __init__(self, world: World, catalog: Catalog, writer: LogWriter, me: Me) -> None:
-        self._world = world
+    def __init__(self, around: Connected, catalog: Catalog, writer: LogWriter) -> None:
+        self._world = around.world
         self._catalog = catalog
         self._writer = writer
-        self._me = me
+        self._me = around.me
 
     # local paths to items
 
