@@ -13,7 +13,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Contract, PackRecord
 from bitdust.wire.signed import Signed
-from tests.unit.supplier_kit import DAY, MIB, START, BrokenDisk, Killed, Pack, Person, Shop, files, now
+from tests.unit.supplier_kit import DAY, MIB, START, BrokenDisk, FakeDevice, Killed, Pack, Person, Shop, files, now
 
 ALICE = Person("alice")
 BOB = Person("bob")
@@ -267,6 +267,18 @@ class PieceTests(ShopCase):
         done, call, arguments = begun.pop()
         done.callback(call(*arguments))
         self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
+
+    def test_a_record_of_a_former_device(self) -> None:
+        """Pieces of a pack that a revoked device has signed are taken from the owner: packs outlive devices."""
+        alice, second = Person("alice"), Person("alice's second device")
+        alice.document.devices[alice.device.id] = FakeDevice(alice.device.public, revoked=2, sequence=9)
+        alice.document.devices[second.device.id] = FakeDevice(second.device.public)
+        pack = Pack(ALICE, 1)
+        self.assertEqual(self.shop.put(alice, pack).command, Command.ACK)
+        self.shop.documents[ALICE.fingerprint] = alice.document
+        self.assertEqual(self.shop.put(alice, Pack(ALICE, 2)).command, Command.ACK)
+        forged = Pack(ALICE, 3, signer=BOB)
+        self.assertEqual(self.shop.put(alice, forged).code, "bad-signature")
 
     def test_lists_page_by_page(self) -> None:
         """ListFiles gives pack, index and bytes in order; a pack is never split over two pages."""
