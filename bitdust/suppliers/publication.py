@@ -62,11 +62,6 @@ class FamilyPublication:
             self._record.send("changed")
             self._replicas.place_at(self._family.holders)
 
-    @property
-    def known_by(self) -> int:
-        """How many suppliers hold the newest revision."""
-        return sum(1 for supplier in self._held if self.is_held_by(supplier))
-
     def is_safe(self) -> bool:
         """Whether so many suppliers hold the newest revision that any k which come back later include one of them."""
         return is_safe(self._family.current, self.is_held_by)

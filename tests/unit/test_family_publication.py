@@ -60,7 +60,6 @@ class PublicationTests(TownCase):
         self.town.connect(self.town.supplier(2).fingerprint)
         self.pass_time(5)
         self.assertEqual((self.holders(), self.publication.is_safe()), ([0, 1, 2], True))
-        self.assertEqual(self.publication.known_by, 3)
 
     def test_a_refusal_is_tried_again(self) -> None:
         """Whoever refuses for a reason of its own gets it later, with pauses that grow; the others have it."""
