@@ -196,6 +196,10 @@ class Core:
         supplier = family.suppliers[position] if family is not None and position < family.n else None
         return self.queues.is_absent(supplier)
 
+    def bring_log(self) -> None:
+        """Bring what was written to my logs to suppliers now."""
+        self.log_replicas.deliver_now()
+
     def is_logged(self, mark: int) -> bool:
         """Whether enough suppliers hold all that was written to my logs up to a mark of the writer."""
         return self.log_replicas.is_logged(mark)

@@ -7,8 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.storage.log import replica as replica_module
+from bitdust.storage.log.replicas import GATHER
 from bitdust.wire.packet import Command
-from tests.unit.storage_kit import network
+from tests.unit.storage_kit import network, random_file
 from tests.unit.supplier_kit import Pack, Person
 
 LOG = (Command.DATA, "log")
@@ -80,6 +81,16 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual([len(packet.entries) for packet in self.packets], [2, 1])
         self.assertTrue(replica.synchronized)
 
+    def test_entries_gather(self) -> None:
+        """What is written within a moment is one packet; an upload that waits for it does not wait that long."""
+        self.write(3)
+        self.node.pass_time(1)
+        self.assertEqual(sum(len(packet.entries) for packet in self.packets), 3)
+        self.packets.clear()
+        random_file(self.base / "file", 1000)
+        self.node.upload(self.base / "file", "file")
+        self.assertEqual([(len(packet.entries), len(packet.pieces)) for packet in self.packets], [(2, 1)])
+
     def test_small_pieces_go_along(self) -> None:
         """A piece that waits for the supplier is in the packet; it has landed when the entry has."""
         pack, landed = self.mine(1), []
@@ -109,6 +120,7 @@ class DeliveryTests(SynchronousTestCase):
         piece = SmallPiece(0, b"record", pack.pieces[0])
         self.riders.offer(self.late.fingerprint, pack.id, piece, lambda: alone.append("sent") or Deferred())
         self.write(1)
+        self.node.pass_time(GATHER, GATHER)
         self.assertEqual((len(self.packets), alone), (1, []))
         self.node.pass_time(20)
         self.assertEqual(alone, ["sent"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
@@ -17,6 +18,9 @@ from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+
+GATHER = 0.05
+"""Seconds in which entries gather for one packet: making an item and uploading it are two entries."""
 
 
 class LogReplicas:
@@ -41,6 +45,7 @@ class LogReplicas:
         self._heads = HeadPublisher(around, ports)
         self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
         self.reason = ""
+        self._gathering: IDelayedCall | None = None
         self.acknowledged: Signal[[]] = Signal()
         self.merged: Signal[[]] = Signal()
         writer.written.connect(self.new_entry)
@@ -56,6 +61,9 @@ class LogReplicas:
     def stop(self) -> None:
         """Send nothing any more."""
         self.machine.send("shutdown")
+        gathering, self._gathering = self._gathering, None
+        if gathering is not None:
+            gathering.cancel()
         for replicas in self._replicas.values():
             replicas.stop()
         self.riders.close()
@@ -157,6 +165,17 @@ class LogReplicas:
         self._heads.publish(self._logs.values())
 
     def push(self) -> None:
+        """A moment later, with what else is written until then, unless somebody waits for it (`deliver_now`)."""
+        if self._gathering is None:
+            self._gathering = self._world.clock.callLater(GATHER, self.deliver_now)
+
+    def deliver_now(self) -> None:
+        """Bring suppliers what was written."""
+        gathering, self._gathering = self._gathering, None
+        if gathering is None:
+            return
+        if gathering.active():
+            gathering.cancel()
         known = set(self._logs)
         self._follow_keys()
         for key, replicas in list(self._replicas.items()):

@@ -56,6 +56,9 @@ class Customer(Protocol):
     def is_absent_position(self, position: int, /) -> bool:
         """Whether nothing is to be expected now of the supplier at a position."""
 
+    def bring_log(self) -> None:
+        """Bring my log to suppliers now: somebody waits for it."""
+
     def is_logged(self, sequence: int, /) -> bool:
         """Whether enough suppliers hold my log up to an entry."""
 
@@ -210,6 +213,7 @@ class Upload(Job):
             await self._all_logged
         self._nothing_at_all()
         await self._write(self._plan.last(), [])
+        self._customer.bring_log()
 
     @property
     def _is_all_logged(self) -> bool:
