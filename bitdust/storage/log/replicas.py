@@ -167,7 +167,7 @@ class LogReplicas:
     def push(self) -> None:
         """A moment later, with what else is written until then, unless somebody waits for it (`deliver_now`)."""
         if self._gathering is None:
-            self._gathering = self._world.clock.callLater(GATHER, self.deliver_now)
+            self._gathering = self._around.world.clock.callLater(GATHER, self.deliver_now)
 
     def deliver_now(self) -> None:
         """Bring suppliers what was written."""
