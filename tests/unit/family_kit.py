@@ -64,7 +64,7 @@ class Supplier:
     family: Family | None = None
     family_signed: Signed | None = None
     wished: dict | None = None
-    leaves: int = 0
+    leaves: int | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -112,7 +112,8 @@ class Supplier:
             since=START,
         )
         signer = Person("mallory") if self.mood == "forger" else self.person
-        return succeed(Reply({"contract": signer.sign(promised).to_bytes(), "leaves": self.leaves}))
+        leaves = {"leaves": self.leaves} if self.leaves is not None else {}
+        return succeed(Reply({"contract": signer.sign(promised).to_bytes(), **leaves}))
 
     def keep(self, signed: Signed):
         family = Family.from_body(signed.body)
