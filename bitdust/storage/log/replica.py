@@ -210,7 +210,7 @@ class KeyLog:
         if device != self._me.device.id or not await self._is_shown(supplier, device, held, conflict.hash):
             return False
         self.forked.emit(device)
-        return True
+        return False  # Until the fork is over there is nothing to bring: the comparison behind it goes on.
 
     def _is_ours(self, conflict: LogConflict) -> bool:
         query = "SELECT hash FROM entries WHERE key=? AND device=? AND sequence=?"

@@ -1,0 +1,302 @@
+"""Logs and key rings at suppliers that are behind, that contradict, or that change; and writing while keys are away."""
+
+import shutil
+from types import SimpleNamespace
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.automats.kernel import Registry
+from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
+from bitdust.formats.operations import item_op
+from bitdust.replication import Replicas, is_safe, members
+from bitdust.storage.log.writer import Marks
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
+from tests.unit.storage_kit import Node, PeerFailed, network, stop_quietly
+from tests.unit.supplier_kit import START
+
+FOUR = [bytes([number]) * 32 for number in range(4)]
+
+
+class LogCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        for name in ("one", "two", "three"):
+            self.node.create(name)
+
+    @property
+    def core(self):
+        return self.node.storage.core
+
+    def held_by(self, number: int, device: bytes | None = None) -> list[int]:
+        """Sequences of a device's log that one supplier holds."""
+        database = self.around.suppliers[number].shop.store._writer
+        query = "SELECT sequence FROM log WHERE device=? ORDER BY sequence"
+        return [row[0] for row in database.execute(query, (device or self.node.me.device.id,))]
+
+    def states(self, key: str = MASTER) -> list[str]:
+        """Of the replicas of a key's log, in order of suppliers."""
+        found = self.core.log_replicas._replicas[key].states()
+        return [found[supplier.fingerprint] for supplier in self.around.suppliers]
+
+
+class BehindTests(LogCase):
+    def test_a_supplier_that_lost_the_end_of_the_log(self) -> None:
+        """A supplier that was set back to an older copy is brought everything behind it; my device key stays."""
+        database = self.around.suppliers[2].shop.store._writer
+        database.execute("DELETE FROM log WHERE sequence>1")
+        database.execute("DELETE FROM heads")
+        self.node.create("four")
+        self.node.pass_time(5)
+        self.assertEqual(self.held_by(2), self.held_by(0))
+        self.assertEqual((self.node.taken, self.states()), (0, ["CURRENT"] * 4))
+
+    def test_a_supplier_that_contradicts_is_not_argued_with(self) -> None:
+        """It is asked again once a minute; the log is safe by the others, and becomes whole when it comes to reason."""
+        supplier = self.around.suppliers[3]
+        sent: list[Command] = []
+        original = supplier.ask
+
+        def contradict(me, command, fields, payload, deadline):
+            if (command, fields.get("kind")) != (Command.DATA, "log"):
+                return original(me, command, fields, payload, deadline)
+            sent.append(command)
+            return fail(PeerFailed({"code": "conflict", "text": "no", "sequence": 99, "hash": bytes(32)}))
+
+        supplier.ask = contradict
+        self.node.create("four")
+        self.node.pass_time(30)
+        self.assertEqual((self.states()[3], len(sent), self.core.log_replicas.synchronized), ("DISAGREES", 1, True))
+        supplier.ask = original
+        self.node.pass_time(60)
+        self.assertEqual((self.states()[3], self.held_by(3)), ("CURRENT", self.held_by(0)))
+
+    def test_silence(self) -> None:
+        """Pauses after a silent supplier grow, so that it is not asked all the time."""
+        supplier = self.around.suppliers[3]
+        original, asked = supplier.ask, []
+
+        def silent(me, command, fields, payload, deadline):
+            if (command, fields.get("kind")) != (Command.DATA, "log"):
+                return original(me, command, fields, payload, deadline)
+            asked.append(self.node.clock.seconds())
+            return fail(BitDustError("no-answer", "nothing was said"))
+
+        supplier.ask = silent
+        self.node.create("four")
+        self.node.pass_time(64)
+        pauses = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        self.assertEqual([round(pause) for pause in pauses], [2, 4, 8, 16, 32])
+
+
+class KeyRingTests(LogCase):
+    def test_a_ring_that_is_contradicted(self) -> None:
+        """A supplier that holds another ring of the same revision makes me compare, and both become the next one."""
+        supplier, original = self.around.suppliers[0], self.around.suppliers[0].ask
+        refused: list[Command] = []
+
+        def once(me, command, fields, payload, deadline):
+            if (command, fields.get("kind")) != (Command.DATA, "keyring") or refused:
+                return original(me, command, fields, payload, deadline)
+            refused.append(command)
+            return fail(PeerFailed({"code": "conflict", "text": "another keyring is kept"}))
+
+        supplier.ask = once
+        self.node.me.key_ring.add(RingKey("photos"))
+        self.core.key_ring_replicas.keys_changed()
+        self.node.pass_time(5)
+        self.assertEqual((len(refused), self.core.key_ring_replicas.synchronized), (1, True))
+        self.assertTrue(all(self.core.key_ring_replicas.is_held_by(one.fingerprint) for one in self.around.suppliers))
+
+    def test_two_devices_unite_their_rings(self) -> None:
+        """What another device has added meanwhile is in the ring that I bring, and comes back to it."""
+        second = Node(self.base / "second", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, second)
+        second.start()
+        self.node.me.replace_document(second.me.document)
+        for node, name in ((second, "theirs"), (self.node, "mine")):
+            node.me.key_ring.add(RingKey(name))
+            node.storage.core.key_ring_replicas.keys_changed()
+            node.pass_time(5)
+        self.assertIn("theirs", self.node.me.key_ring)
+        second.storage.core.key_ring_replicas.keys_changed()
+        second.pass_time(5)
+        self.assertIn("mine", second.me.key_ring)
+
+    def test_garbage_is_nobody_heard(self) -> None:
+        """Suppliers that give something else in place of my ring do not count as heard."""
+        replicas = self.core.key_ring_replicas
+        for supplier in self.around.suppliers[:3]:
+            supplier.shop.store._writer.execute("UPDATE records SET signed=x'00' WHERE kind='keyring'")
+        replicas.keys_changed()
+        self.assertEqual((replicas.machine.state, replicas.synchronized), ("NO_INFO", False))
+        self.assertIn("too few suppliers", replicas.reason)
+
+
+class ForkTests(LogCase):
+    def copied(self) -> tuple[Node, Node]:
+        """This home and a copy of it, both running; the original has written more."""
+        self.node.stop()
+        shutil.copytree(self.node.home, self.base / "copy")
+        original, copy = (
+            Node(home, self.around, self.node.clock).start() for home in (self.node.home, self.base / "copy")
+        )
+        for node in (original, copy):
+            self.addCleanup(stop_quietly, node)
+        original.create("four")
+        original.pass_time(1)
+        return original, copy
+
+    def assert_all_is_there(self, original: Node, copy: Node) -> None:
+        self.assertNotEqual(copy.me.device.id, original.me.device.id)
+        original.me.replace_document(copy.me.document)
+        original.storage.sync()
+        original.pass_time(10)
+        names = ["five", "four", "one", "three", "two"]
+        self.assertEqual([row["path"] for row in original.rows()], names)
+        self.assertTrue(copy.storage.core.log_replicas.synchronized)
+
+    def test_killed_before_the_new_key(self) -> None:
+        """Killed when the fork is only written down, the copy takes its own key at its next start; nothing is lost."""
+        original, copy = self.copied()
+        copy.storage.core.log_replicas._fork.resume = Deferred
+        copy.create("five")
+        copy.pass_time(5)
+        self.assertTrue(copy.storage.core.log_replicas._fork.is_open)
+        self.assertEqual(copy.taken, 0)
+        copy.kill()
+        copy = Node(copy.home, self.around, self.node.clock).start()
+        self.addCleanup(stop_quietly, copy)
+        copy.pass_time(100)
+        self.assertFalse(copy.storage.core.log_replicas._fork.is_open)
+        self.assertEqual(copy.taken, 1)
+        self.assert_all_is_there(original, copy)
+
+    def test_killed_behind_the_new_key(self) -> None:
+        """Killed with a new key and nothing said under it, the copy says it at its next start, and takes no third."""
+        original, copy = self.copied()
+        fork = copy.storage.core.log_replicas._fork
+        writer = fork._writer
+        fork._writer = SimpleNamespace(catalog=writer.catalog, logs=writer.logs, write=lambda *_: Deferred())
+        copy.create("five")
+        copy.pass_time(5)
+        self.assertEqual((copy.taken, fork.is_open), (1, True))
+        copy.kill()
+        copy = Node(copy.home, self.around, self.node.clock).start()
+        self.addCleanup(stop_quietly, copy)
+        copy.pass_time(100)
+        self.assertEqual(copy.taken, 0)
+        self.assert_all_is_there(original, copy)
+
+
+class WriterTests(LogCase):
+    def test_keys_that_are_not_back(self) -> None:
+        """Before the key ring has come back every write is refused with its code; later ones are written."""
+        writer, me = self.core.log_writer, self.node.me
+        ring, me._ring = me.key_ring, KeyRing()
+        op = item_op("9", "", b"late", "file", MASTER, 0)
+        waiting = [writer.write([op]), writer.write(lambda database: [op])]
+        for one in waiting:
+            self.assertEqual(self.failureResultOf(one, BitDustError).value.code, "keys-not-ready")
+        me._ring = ring
+        self.assertGreater(self.successResultOf(writer.write([op])), 0)
+        self.assertIn("late", [row["path"] for row in self.node.rows()])
+
+    def test_a_refused_write_does_not_disturb_the_others(self) -> None:
+        """Of writes that share a transaction each has its own end; nothing to say is no entry."""
+        writer = self.core.log_writer
+        held: list = []
+        change = writer.catalog.change
+        writer.catalog.change = lambda call: held.append((call, Deferred())) or held[-1][1]
+
+        def refuse(database):
+            raise BitDustError("exists", "it exists already")
+
+        first = writer.write([item_op("8", "", b"first", "file", MASTER, 0)])
+        bad, good = writer.write(refuse), writer.write([item_op("9", "", b"good", "file", MASTER, 0)])
+        writer.catalog.change = change
+        call, done = held[0]
+        change(call).chainDeferred(done)
+        self.assertEqual(self.failureResultOf(bad, BitDustError).value.code, "exists")
+        self.assertGreater(self.successResultOf(good), self.successResultOf(first))
+        self.assertEqual(self.successResultOf(writer.write([])), 0)
+
+    def test_a_catalog_that_is_closed(self) -> None:
+        """Whoever writes behind the end is told so."""
+        self.core.catalog.drop()
+        failed = self.core.log_writer.write([item_op("9", "", b"late", "file", MASTER, 0)])
+        self.assertEqual(self.failureResultOf(failed, BitDustError).value.code, "catalog-closed")
+
+
+class MarkTests(SynchronousTestCase):
+    def test_in_order(self) -> None:
+        """A mark is safe when everything up to it is, whichever logs it went to."""
+        marks, safe = Marks(), {"a": 0, "b": 0}
+        first, second = marks.add({"a": 3}), marks.add({"a": 4, "b": 1})
+        self.assertEqual((marks.add({}), first < second), (0, True))
+
+        def states() -> list[bool]:
+            return [marks.is_safe(mark, safe.__getitem__) for mark in (0, first, second)]
+
+        self.assertEqual(states(), [True, False, False])
+        safe["a"] = 4
+        self.assertEqual(states(), [True, True, False])
+        safe["b"] = 1
+        self.assertEqual(states(), [True, True, True])
+
+
+class Notebook:
+    """A record whose suppliers are given to it by the test."""
+
+    def __init__(self) -> None:
+        self.held: set[bytes] = set()
+        self.asked: list[bytes] = []
+
+    def is_held_by(self, supplier: bytes) -> bool:
+        return supplier in self.held
+
+    def deliver(self, supplier: bytes) -> Deferred:
+        self.asked.append(supplier)
+        return Deferred()
+
+    def compare(self, supplier: bytes, error: BaseException) -> Deferred:
+        return succeed(False)
+
+
+class ReplicasTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.record = Notebook()
+        self.online = set(FOUR)
+        self.replicas = Replicas(Registry(Clock(), lambda: 0.0), "note", self.record, self.online.__contains__)
+        self.addCleanup(self.replicas.stop)
+
+    def test_those_who_leave_are_left_alone(self) -> None:
+        """A supplier that is no longer to hold the record has no machine any more; the others go on."""
+        self.replicas.place_at(FOUR)
+        self.replicas.place_at(FOUR[1:])
+        self.assertEqual(self.replicas.states(), dict.fromkeys(FOUR[1:], "SENDING"))
+        self.assertEqual(self.record.asked, FOUR)
+
+    def test_only_what_can_be_reached_is_asked(self) -> None:
+        """Who is away waits, and is asked when it comes; who holds the record is not asked."""
+        self.online.discard(FOUR[0])
+        self.record.held.add(FOUR[1])
+        self.replicas.place_at(FOUR[:2])
+        self.assertEqual((self.record.asked, list(self.replicas.states().values())), ([], ["BEHIND", "CURRENT"]))
+        self.online.add(FOUR[0])
+        self.replicas.place_at(FOUR[:2])
+        self.record.held.discard(FOUR[1])
+        self.replicas.update()
+        self.assertEqual(self.record.asked, FOUR[:2])
+
+    def test_how_many_are_enough(self) -> None:
+        """Any k suppliers that come back include one that holds a safe record."""
+        family = Family(b"c" * 32, 1, 2, 4, START, [*FOUR[:3], None])
+        self.assertEqual(members(family), FOUR[:3])
+        self.assertEqual(members(None), [])
+        for count, safe in ((2, False), (3, True)):
+            self.assertIs(is_safe(family, FOUR[:count].__contains__), safe)
+        self.assertFalse(is_safe(None, FOUR.__contains__))
