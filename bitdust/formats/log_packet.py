@@ -28,7 +28,7 @@ _PACKET = Struct(
     }
 )
 REFUSED = ListOf(Struct({"pack": Bytes(16), "index": Int(0, MAX_SUPPLIERS - 1), "code": Text(40)}), MOST_PIECES)
-"""The field ``refused`` of the answer."""
+"""The field ``refused`` of the answer, as a customer checks it."""
 
 
 @frozen

@@ -9,6 +9,7 @@ from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.storage.log import replica as replica_module
 from bitdust.storage.log.replicas import GATHER
 from bitdust.wire.packet import Command
+from tests.unit.kit import Reply
 from tests.unit.storage_kit import network, random_file
 from tests.unit.supplier_kit import Pack, Person
 
@@ -51,8 +52,10 @@ class DeliveryTests(SynchronousTestCase):
 
     def offer(self, pack: Pack) -> "Deferred[Any]":
         """A small piece for the supplier that comes late; nothing is sent alone here."""
-        piece = SmallPiece(0, self.node.me.sign("pack", pack.record.to_body()).to_bytes(), pack.pieces[0])
-        return self.riders.offer(self.late.fingerprint, pack.id, piece, Deferred)
+        return self.riders.offer(self.late.fingerprint, pack.id, self.signed(pack), Deferred)
+
+    def signed(self, pack: Pack) -> SmallPiece:
+        return SmallPiece(0, self.node.me.sign("pack", pack.record.to_body()).to_bytes(), pack.pieces[0])
 
     def mine(self, number: int) -> Pack:
         person = Person("nobody")
@@ -111,6 +114,29 @@ class DeliveryTests(SynchronousTestCase):
         self.node.pass_time(1)
         self.assertEqual([failure.value.code for failure in refused], ["no-space"])
         self.assertTrue(self.node.storage.core.log_replicas.synchronized)
+
+    def test_an_answer_that_cannot_be_read(self) -> None:
+        """When the answer names refused pieces in no readable way, the packet's pieces are sent alone."""
+        send, spoilt = self.node.send, [{"refused": [1]}, {"refused": [{"pack": b"short", "index": 0, "code": "x"}]}]
+
+        def spoil(reply: Reply) -> Reply:
+            return Reply({**reply.fields, **spoilt.pop()}, reply.payload) if spoilt else reply
+
+        def answer(*arguments: Any, **options: Any) -> Any:
+            sending = send(*arguments, **options)
+            is_log = len(arguments) > 2 and (arguments[0], arguments[1]) == (self.late.fingerprint, Command.DATA)
+            return sending.addCallback(spoil) if is_log else sending
+
+        self.node.send = answer
+        alone: list[str] = []
+        pack = self.mine(1)
+        sending = lambda: alone.append("sent") or Deferred()  # noqa: E731
+        self.riders.offer(self.late.fingerprint, pack.id, self.signed(pack), sending)
+        self.write(1)
+        self.node.pass_time(1)
+        self.assertEqual((len(self.packets), alone), (1, ["sent"]))
+        self.node.pass_time(20)
+        self.assertEqual((spoilt, self.node.storage.core.log_replicas.synchronized), ([], True))
 
     def test_a_supplier_that_is_silent(self) -> None:
         """When the packet is not answered its pieces are sent alone."""

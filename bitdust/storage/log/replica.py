@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.formats.log_entry import Begin, check_chain, hash_of, head_of
-from bitdust.formats.log_packet import MOST_ENTRIES, fill
+from bitdust.formats.log_packet import MOST_ENTRIES, REFUSED, fill
 from bitdust.outcome import Outcome, outcome
 from bitdust.ports import Reply
 from bitdust.signal import Signal
@@ -171,8 +171,12 @@ class KeyLog:
         fields = {"kind": "log", "head": self._signed_head(found.device, found.end)}
         sending = self._ports.outbox.send(supplier, Command.DATA, fields, packet.to_bytes(), deadline=SILENCE)
 
+        def check(reply: Reply) -> Reply:
+            REFUSED.check(reply.fields.get("refused", []), "refused")
+            return reply
+
         def acknowledged(reply: Reply) -> None:
-            self._riders.landed(taken, reply.fields.get("refused", ()))
+            self._riders.landed(taken, reply.fields.get("refused", []))
             self.holdings.set(supplier, found.device, found.sequence + len(packet.entries) - 1)
 
         def refused(failure: Failure) -> Failure:
@@ -180,7 +184,7 @@ class KeyLog:
             is_conflict = Outcome(error=failure.value).code == "conflict"
             return Failure(LogConflict(found, failure.value)) if is_conflict else failure
 
-        return sending.addCallbacks(acknowledged, refused)
+        return sending.addCallback(check).addCallbacks(acknowledged, refused)
 
     def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
         if device != self._me.device.id:
