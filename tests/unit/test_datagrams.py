@@ -5,7 +5,9 @@ import socket
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
+from twisted.internet.error import MessageLengthError
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust.testing.network import MemoryNetwork
@@ -88,6 +90,29 @@ class PortTests(PortCase):
         error = self.assertRaises(BitDustError, DatagramPort(self.network.host(HERE)).open, 7)
         self.assertEqual(error.code, "port-taken")
         self.assertIn("7", str(error))
+
+    def test_a_datagram_that_the_system_refuses(self) -> None:
+        """A datagram that the system does not take is logged and lost; the next one goes out."""
+        got: list = []
+        self.there.add((1,), lambda data, address: got.append(data))
+        write, errors = self.here._four.write, [OSError(101, "no route"), MessageLengthError("1501 bytes")]
+
+        def refuse(data: bytes, address: tuple[str, int]) -> None:
+            if errors:
+                raise errors.pop(0)
+            write(data, address)
+
+        self.patch(self.here._four, "write", refuse)
+        with capturedLogs() as logged:
+            for data in (b"\x01first", b"\x01second", b"\x01third"):
+                self.here.send(data, (THERE, 7))
+        self.run_for(1)
+        self.assertEqual(got, [b"\x01third"])
+        shown = [formatEvent(event) for event in logged if event["log_namespace"].endswith("DatagramPort")]
+        [first, second] = shown
+        self.assertIn("no route", first)
+        self.assertIn("1501 bytes", second)
+        self.assertTrue(all(THERE in text for text in shown), shown)
 
     def test_six(self) -> None:
         """Between hosts with IPv6 datagrams come with such an address; to another family there is no way."""
