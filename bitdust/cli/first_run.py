@@ -24,7 +24,6 @@ SUPPLIERS = "services/customer/suppliers-number"
 SERVERS = "services/identity-propagate/known-servers"
 SEEDS = "services/entangled-dht/known-nodes"
 MB = 1024 * 1024
-LEAST_GIVEN = 64 * MB
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]{1,253})((:[0-9]{1,5}){1,2})")
 
 

@@ -11,8 +11,6 @@ class Traffic:
 
     bytes_in: int = 0
     bytes_out: int = 0
-    packets_in: int = 0
-    packets_out: int = 0
     refused: int = 0
     sent_by_layer: Counter[int] = field(factory=Counter)
     received_by_layer: Counter[int] = field(factory=Counter)
@@ -22,12 +20,10 @@ class Traffic:
     def came(self, size: int) -> None:
         """A datagram, whatever it may hold."""
         self.bytes_in += size
-        self.packets_in += 1
 
     def sent(self, layer: int, datagrams: int, size: int) -> None:
         """A message went out."""
         self.bytes_out += size
-        self.packets_out += datagrams
         self.sent_by_layer[layer] += datagrams
 
     def queried(self, layer: int) -> None:

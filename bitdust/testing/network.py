@@ -43,7 +43,6 @@ class MemoryNetwork:
         self.cut: Callable[[str, str], bool] = lambda one, other: False
         self.hosts: dict[str, MemoryHost] = {}
         self.datagrams = 0
-        self.stream_bytes = 0
 
     def host(self, address: str) -> "MemoryHost":
         """The host with this address; it is made when it is first named."""

@@ -32,7 +32,6 @@ class Ether(Protocol):
     clock: IReactorTime
     latency: float
     bandwidth: float
-    stream_bytes: int
 
     def hears(self, one: str, other: str) -> bool:
         """Whether bytes get from one host to the other."""
@@ -191,7 +190,6 @@ class MemoryTransport:
             if part is None:
                 self._lost(error.ConnectionDone())
                 return
-            self._network.stream_bytes += len(part)
             self._other.taken(len(part))
             if not self.disconnecting:
                 self._protocol.dataReceived(part)

@@ -86,7 +86,6 @@ class _Outgoing:
         self.sent = self.received = 0
         self.started = self.moved = outbox.world.clock.seconds()
         self.answer_stream: int | None = None
-        self._payload: Payload | None = None
         self.done: Deferred[Reply] = Deferred(self._cancelled)
         self.machine = PacketOut(outbox.registry, packet.id.hex()[:8], self)
 
@@ -123,7 +122,7 @@ class _Outgoing:
     def answer(self, packet: Packet, payload: Payload, stream: int) -> None:
         """The answer's header has come; its payload may still be on the way."""
         self.moved = self._outbox.world.clock.seconds()
-        self.answer_stream, self._payload = stream, payload
+        self.answer_stream = stream
         try:
             whole = payload.read_all(self._max_answer, self._received_part)
         except WireError as error:

@@ -172,8 +172,3 @@ class Payload:
         elif self._ended or self.size == 0:
             self._done = None
             done.callback(self.size)
-
-
-def empty_payload() -> Payload:
-    """The payload of a packet without one."""
-    return Payload(0, lambda size: None)

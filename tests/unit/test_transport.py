@@ -20,7 +20,7 @@ from bitdust.transport.frames import Kind, head
 from bitdust.transport.inbox import MAX_AT_ONCE
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, PeerFailed
-from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset, empty_payload
+from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -736,7 +736,7 @@ class OutboxTests(TwoPeople):
         answer = self.bob.gateway.inbox.reply_packet(outgoing.packet, ack(), 0)
         other = SimpleNamespace(peer=self.session().peer)
         self.assertEqual(answer.answers, ident)
-        self.assertFalse(self.alice.gateway.outbox.answer_arrived(other, answer, empty_payload(), 2))
+        self.assertFalse(self.alice.gateway.outbox.answer_arrived(other, answer, Payload(0, print), 2))
         self.refused(asking, NoAnswer)
 
     def test_a_session_with_somebody_else(self) -> None:
