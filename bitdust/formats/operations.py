@@ -50,6 +50,7 @@ _PACK = {
     "epoch": Int(1, 2**31),
     "names": Bytes(0, 1600 * 1024),
     "lengths": ListOf(Int(0, 256 * 1024), 100_000),
+    "scope": PackRecord.FIELDS["scope"],
 }
 _HEAD = Struct({"device": Bytes(8), "sequence": Int(1), "hash": Bytes(32)})
 _PLAIN: dict[str, dict[str, Schema]] = {
@@ -95,7 +96,7 @@ OPS = ListOf(OP, 200_000)
 
 def pack_op(record: PackRecord, key: str, epoch: int, names: bytes, lengths: list[int]) -> Op:
     """A pack that was sealed; the owner is the entry's."""
-    return {
+    op: Op = {
         "op": "pack",
         "pack": record.pack,
         "size": record.size,
@@ -106,13 +107,14 @@ def pack_op(record: PackRecord, key: str, epoch: int, names: bytes, lengths: lis
         "names": names,
         "lengths": lengths,
     }
+    return op if record.scope is None else op | {"scope": record.scope}
 
 
 def record_of(op: Op, owner: bytes) -> PackRecord:
     """The pack record that a ``pack`` operation tells. Raises `WireError` when its lists do not fit together."""
     if len(op["names"]) != 16 * len(op["lengths"]) or len(op["roots"]) != op["scheme"]["n"]:
         raise WireError("bad-field", "a pack operation whose lists have different lengths")
-    return PackRecord(owner, op["pack"], op["size"], Scheme(**op["scheme"]), list(op["roots"]))
+    return PackRecord(owner, op["pack"], op["size"], Scheme(**op["scheme"]), list(op["roots"]), op.get("scope"))
 
 
 def pack_op_of_row(record: bytes, key: str, epoch: int, names: bytes, lengths: bytes) -> Op:
