@@ -101,12 +101,12 @@ class Events:
             event = self._waiting.popleft()
             for subscription, (wanted, callback) in list(self._subscribers.items()):
                 if wanted in (None, event.id) and subscription in self._subscribers:
-                    self._tell(callback, event)
+                    self._deliver_to(callback, event)
         self._forget()
         if self._waiting and self._call is None and not self._stopped:
             self._call = self._clock.callLater(0, self._deliver)
 
-    def _tell(self, callback: Callback, event: Event) -> None:
+    def _deliver_to(self, callback: Callback, event: Event) -> None:
         try:
             callback(event)
         except Exception:  # noqa: BLE001 - one subscriber must not keep the others from being told

@@ -177,7 +177,7 @@ async def file_upload_start(
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path)))
     if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began", automat=task.automat)
-    return ok(await task.done, message="the upload is done", automat=task.automat)
+    return ok(await task.completion, message="the upload is done", automat=task.automat)
 
 
 @method(
@@ -236,7 +236,7 @@ async def file_download_start(
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy))
     if not wait_result:
         return ok(task.describe(), message="the download began", automat=task.automat)
-    return ok(await task.done, message="the download is done", automat=task.automat)
+    return ok(await task.completion, message="the download is done", automat=task.automat)
 
 
 def default_folder(context: Context) -> Path:

@@ -142,7 +142,7 @@ class _Watcher:
     waiting: "Deferred[Moves] | None" = None
     call: Any = None
 
-    def take(self) -> Moves:
+    def drain(self) -> Moves:
         moves, missed = list(self.kept), self.missed
         self.kept.clear()
         self.missed = 0
@@ -174,7 +174,7 @@ class Watching:
         known.seen = now
         self._answer(known)
         if known.kept:
-            return succeed(known.take())
+            return succeed(known.drain())
         known.waiting = Deferred(lambda _: self._left(known))
         return known.waiting
 
@@ -206,7 +206,7 @@ class Watching:
         waiting, watcher.waiting = watcher.waiting, None
         if waiting is not None:
             watcher.seen = self._registry.clock.seconds()
-            waiting.callback(watcher.take())
+            waiting.callback(watcher.drain())
 
     def _drop_late(self, now: float) -> None:
         for name, watcher in list(self._watchers.items()):

@@ -17,7 +17,7 @@ LIMIT = 10.0
 _log = Logger()
 
 
-def look(clock: IReactorTime, checks: Mapping[str, Check], limit: float = LIMIT) -> "Deferred[list[Finding]]":
+def run_checks(clock: IReactorTime, checks: Mapping[str, Check], limit: float = LIMIT) -> "Deferred[list[Finding]]":
     """All findings in the order of ``checks``; never fails. A check gives findings or a Deferred of them."""
     looking = [_one(clock, name, check, limit) for name, check in checks.items()]
     return gatherResults(looking).addCallback(lambda found: [finding for findings in found for finding in findings])

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Protocol as Connection
 from bitdust.checkup import home, judging, libraries, ports
 from bitdust.checkup.finding import Finding
 from bitdust.checkup.judging import Copy, Reached, Seen
-from bitdust.checkup.rounds import Check, look
+from bitdust.checkup.rounds import Check, run_checks
 from bitdust.config.settings import Settings
 from bitdust.dht.node import DHTNode
 from bitdust.dht.seeds import SEEDS, parse_seeds
@@ -91,7 +91,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
 
 def look_at(node: Patient) -> "Deferred[list[Finding]]":
     """Look at everything; never fails."""
-    return look(node.world.clock, checks(node))
+    return run_checks(node.world.clock, checks(node))
 
 
 def _identity(me: Me) -> list[Finding]:

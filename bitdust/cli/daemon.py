@@ -113,7 +113,7 @@ def start(session: Session, detached: bool) -> None:
     """Start the node in the foreground, until Ctrl-C or `bitdust stop`."""
     refuse_newer_home(session.home)
     try:
-        lock = ProcessLock.take(session.home)
+        lock = ProcessLock.acquire(session.home)
     except AlreadyRunning as error:
         raise ApiError("already-running", str(error)) from None
     run_node = load_node()

@@ -127,7 +127,7 @@ class FirstRun:
 
     def _settle(self, question: Question) -> None:
         if question.wish is not None:
-            self._take(question, question.wish)
+            self._answer(question, question.wish)
         elif not somebody_is_there() or (self.wishes.yes and question.offer is not None):
             question.store(question.offer or "")
         else:
@@ -135,7 +135,7 @@ class FirstRun:
             ask(question.flag, question.text, self._checked(question.store), offer)
         self.note.add(question.flag)
 
-    def _take(self, question: Question, wish: str) -> None:
+    def _answer(self, question: Question, wish: str) -> None:
         try:
             self._checked(question.store)(wish)
         except ValueError as error:

@@ -21,7 +21,7 @@ class ProcessLock:
         self._path = path
 
     @classmethod
-    def take(cls, home: Path) -> "ProcessLock":
+    def acquire(cls, home: Path) -> "ProcessLock":
         """Raises `AlreadyRunning` when another process has it."""
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = home / "processid"

@@ -155,7 +155,7 @@ class Tail:
                 return
             yield from self._rest()
             if self._part:
-                yield self._take()
+                yield self._next_line()
             self._move_on()
 
     def _open(self) -> BinaryIO | None:
@@ -171,9 +171,9 @@ class Tail:
         for chunk in stream if stream is not None else ():
             self._part += chunk
             if self._part.endswith(b"\n"):
-                yield self._take()
+                yield self._next_line()
 
-    def _take(self) -> str:
+    def _next_line(self) -> str:
         part, self._part = self._part, b""
         return part.decode(errors="replace")
 

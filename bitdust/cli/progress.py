@@ -65,13 +65,13 @@ def _draw(session: Session, way: str, remote_path: str, waiting: Waiting) -> Non
         task = bar.add_task(f"{way} {printable(remote_path)}", total=None)
         while waiting.is_alive():
             waiting.join(LOOK_EVERY)
-            row = _look(session, way, remote_path)
+            row = _row_of(session, way, remote_path)
             if row is not None:
                 done, total = row.get("bytes_processed"), row.get("total_size")
                 bar.update(task, completed=done or 0, total=total or None)
 
 
-def _look(session: Session, way: str, remote_path: str) -> dict[str, Any] | None:
+def _row_of(session: Session, way: str, remote_path: str) -> dict[str, Any] | None:
     """The row of this transfer, if the node has one now."""
     try:
         found = session.call("files_uploads" if way == "upload" else "files_downloads")

@@ -159,7 +159,7 @@ def _take_unit_away(unit: Path) -> None:
 def erase(session: Session, home: Path) -> None:
     """Remove the home of a node that does not run. First it goes out of the way at once, whole."""
     try:
-        lock = ProcessLock.take(home)
+        lock = ProcessLock.acquire(home)
     except AlreadyRunning as error:
         raise ApiError("already-running", str(error)) from None
     doomed = home.with_name(f"{home.name}.erased-{os.getpid()}")

@@ -26,7 +26,7 @@ class Settings:
         self._watchers: dict[object, tuple[str, Watcher]] = {}
         self._stored: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
-        self._take(self._file.read())
+        self._replace(self._file.read())
         for key in self.unknown():
             log.warning("%s holds %.200s, which this version does not know; it is kept", self._file.path, key)
 
@@ -111,7 +111,7 @@ class Settings:
         """Keys of a folder of settings, however deep."""
         return [key for key in self._schema if key.startswith(folder.strip("/") + "/")]
 
-    def _take(self, contents: Contents) -> None:
+    def _replace(self, contents: Contents) -> None:
         """Parse all before anything is taken over, so that a broken file changes nothing."""
         values = {key: self._parsed(key, contents) for key in contents.values if key in self._schema}
         self._stored, self._values = contents.values, values
@@ -125,12 +125,12 @@ class Settings:
     def _adopt(self, contents: Contents) -> None:
         """Take over a newer state of the file; each setting that differs is told once."""
         before = {key: self.get(key) for key in self._schema}
-        self._take(contents)
+        self._replace(contents)
         changes = [(key, old, self.get(key)) for key, old in before.items() if self.get(key) != old]
         for key, old, new in changes:
-            self._tell(key, old, new)
+            self._report(key, old, new)
 
-    def _tell(self, key: str, old: Any, new: Any) -> None:
+    def _report(self, key: str, old: Any, new: Any) -> None:
         for watch, (prefix, watcher) in list(self._watchers.items()):
             if key.startswith(prefix) and watch in self._watchers:
                 try:

@@ -163,7 +163,7 @@ class Lookup:
             candidate.state = State.ANSWERED
             candidate.helper = not contact.attached(self._layer)
             if not self.done:
-                self._take(contact, reply, candidate)
+                self._handle_reply(contact, reply, candidate)
 
         def failed(_contact: Contact) -> None:
             self._set_back(candidate, State.FAILED)
@@ -178,7 +178,7 @@ class Lookup:
         if not self.done:
             self._go_on()
 
-    def _take(self, contact: Contact, reply: Message, candidate: Candidate) -> None:
+    def _handle_reply(self, contact: Contact, reply: Message, candidate: Candidate) -> None:
         try:
             for told in self._peers.contacts_in(reply, contact):
                 self._learn(told)

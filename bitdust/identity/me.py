@@ -290,9 +290,9 @@ class Me:
         if document.fingerprint != self.fingerprint or compare(document, self.document) != "newer":
             raise WireError("stale", "only a newer document of the same key replaces mine")
         write_safely(self._folder / "localidentity", document.xml)
-        self._take(document)
+        self._adopt(document)
 
-    def _take(self, document: IdentityDocument) -> None:
+    def _adopt(self, document: IdentityDocument) -> None:
         old, self._document = self.document, document
         self._events.send("local-identity-modified", {"old": old.revision, "new": document.revision})
         self.changed.emit()
@@ -330,7 +330,7 @@ class Me:
         write_safely(self._folder / "devicekey", self._kept_device(new))
         remove_safely(self._folder / NEXT_DEVICE)
         self._device, self._certificate = new, certificate
-        self._take(document)
+        self._adopt(document)
         return document
 
     def __repr__(self) -> str:

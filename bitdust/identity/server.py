@@ -218,7 +218,7 @@ class _Root(Resource):
         return b"BitDust ID server\n"
 
     def render_POST(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
-        return _take(self._server, request)
+        return _answer(self._server, request)
 
 
 class _Document(Resource):
@@ -238,10 +238,10 @@ class _Document(Resource):
         return data
 
     def render_PUT(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
-        return _take(self._server, request)
+        return _answer(self._server, request)
 
 
-def _take(server: IdentityServer, request: Request) -> bytes:
+def _answer(server: IdentityServer, request: Request) -> bytes:
     data = request.content.read(MAX_SIZE + 1) if request.content is not None else b""
     client = request.getClientAddress()
     try:

@@ -25,7 +25,7 @@ class BackupDBService(Service):
 
     def start(self) -> "Deferred[Any]":
         index = self._rooms.storage.core.log_replicas
-        self._disconnect = index.merged.connect(self._look)
+        self._disconnect = index.merged.connect(self._check)
         index.start()
         if index.recovered:
             self._rooms.suppliers.family.settle()
@@ -33,7 +33,7 @@ class BackupDBService(Service):
         self._waiting = Deferred()
         return self._waiting
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         waiting, self._waiting = self._waiting, None
         if self._rooms.storage.core.log_replicas.recovered and waiting is not None:
             self._rooms.suppliers.family.settle()

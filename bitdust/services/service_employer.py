@@ -25,14 +25,14 @@ class EmployerService(Service):
     def start(self) -> "Deferred[Any]":
         complete: Deferred[Any] = Deferred(lambda _: self._forget())
 
-        def look(*_: object) -> None:
+        def check(*_: object) -> None:
             if self._rooms.suppliers.hiring.complete and not complete.called:
                 self._forget()
                 complete.callback(None)
 
-        self._remove = self._rooms.suppliers.family.changed.connect(look)
+        self._remove = self._rooms.suppliers.family.changed.connect(check)
         self._rooms.suppliers.hiring.start()
-        look()
+        check()
         return complete
 
     def _forget(self) -> None:

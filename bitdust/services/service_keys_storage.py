@@ -31,19 +31,19 @@ class KeysStorageService(Service):
         ring = self._rooms.storage.core.key_ring_replicas
         for event in CHANGES:
             self._removers.append(self._rooms.around.events.subscribe(lambda _: ring.keys_changed(), event))
-        self._removers.append(ring.state_changed.connect(self._look))
+        self._removers.append(ring.state_changed.connect(self._check))
         ring.start()
         if self._has_secret():
             return succeed(None)
         self._waiting = Deferred()
-        self._look()
+        self._check()
         return self._waiting
 
     def _has_secret(self) -> bool:
         ring = self._rooms.identity.me.key_ring
         return MASTER in ring and bool(ring.get(MASTER).secrets)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         waiting = self._waiting
         if waiting is not None and self._rooms.storage.core.key_ring_replicas.ready:
             self._waiting = None

@@ -32,7 +32,7 @@ class Job:
         self._waiting: list[Deferred[Any]] = []
 
     @property
-    def done(self) -> "Deferred[Any]":
+    def completion(self) -> "Deferred[Any]":
         """Fires with what the API answers, or fails with a `BitDustError`."""
         waiting: Deferred[Any] = Deferred(self._forget)
         if self._has_ended:

@@ -176,7 +176,7 @@ class HttpExchange:
             except Exception:  # noqa: BLE001
                 self._fail(Failure())
         if self._answered and self._sending is None:
-            self._done()
+            self._finished()
 
     # the answer
 
@@ -210,7 +210,7 @@ class HttpExchange:
         close = b"" if channel.persistent else b"Connection: close\r\n"
         length = b"Content-Length: %d\r\n\r\n" % len(body) if reply.status != NO_CONTENT else b"\r\n"
         channel.write(first + reply.headers + close + length + (b"" if self.head.method == b"HEAD" else body))
-        self._done()
+        self._finished()
 
     def _stream_ended(self, failure: Failure | None) -> None:
         """The last piece of a reply is written, or there will be none: then only a broken connection says so."""
@@ -222,13 +222,13 @@ class HttpExchange:
         if failure is not None:
             self.channel.break_off()
         elif self._whole and not self._busy:
-            self._done()
+            self._finished()
         elif not self._whole:
             channel, self.channel = self.channel, None
             self._sink, self._held = None, []
             channel.swallow()
 
-    def _done(self) -> None:
+    def _finished(self) -> None:
         channel, self.channel = self.channel, None
         if channel is None:
             return

@@ -39,7 +39,7 @@ class FakeTask:
     automat: ClassVar = {"index": 1, "id": "backup"}
 
     def __init__(self, result: Any) -> None:
-        self.done = succeed(result)
+        self.completion = succeed(result)
 
     def describe(self) -> dict[str, Any]:
         return {"path_id": "0"}
@@ -94,7 +94,7 @@ class OnlineCase(TestCase):
         for name in ("backup_db", "backups", "restores"):
             self.context.driver.states[name] = ("ON", "")
         self.home = str(self.context.world.home)
-        self.lock = ProcessLock.take(Path(self.home))
+        self.lock = ProcessLock.acquire(Path(self.home))
         self.server = ApiServer(self.context, TABLE)
         await self.server.start()
 

@@ -52,7 +52,7 @@ class WaitingTests(JobCase):
         for supplier in self.around.suppliers:
             supplier.mode = "frozen"
         task = self.node.wait(Deferred.fromCoroutine(self.context.storage.upload(*self.upload_arguments.values())))
-        gone, stays = task.done, task.done
+        gone, stays = task.completion, task.completion
         gone.cancel()
         self.failureResultOf(gone, CancelledError)
         self.assertNoResult(stays)

@@ -50,11 +50,11 @@ class GridCase(SynchronousTestCase):
         storage = node.rooms.storage
         self.run_now(storage.create(remote, local.is_dir(), True, None))
         task = self.run_now(storage.upload(str(local.absolute()), remote))
-        self.grid.wait(task.done, 600)
+        self.grid.wait(task.completion, 600)
 
     def download(self, node: GridNode, remote: str, target: Path) -> None:
         task = self.run_now(node.rooms.storage.download(remote, str(target.absolute()), "replace"))
-        self.grid.wait(task.done, 600)
+        self.grid.wait(task.completion, 600)
 
     def run_now(self, coroutine):
         return self.grid.wait(Deferred.fromCoroutine(coroutine))

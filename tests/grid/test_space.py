@@ -73,7 +73,7 @@ class FigureTests(LeavingCase):
         victim = self.suppliers[0]
         self.grid.until(lambda: list((victim.home / "customers").rglob("*.part")), 60, "a piece on its way")
         self.suppliers[0] = self.restart(victim)
-        self.grid.wait(task.done, 600)
+        self.grid.wait(task.completion, 600)
         self.grid.run(70)
         self.compare([alice, bob])
         host = next(one for one in self.suppliers if self.kept_at(one, bob))

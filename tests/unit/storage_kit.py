@@ -214,13 +214,13 @@ class Node:
         return self.wait(Deferred.fromCoroutine(self.storage.upload(str(local), remote)))
 
     def upload(self, local: Path, remote: str):
-        return self.wait(self.begin_upload(local, remote).done)
+        return self.wait(self.begin_upload(local, remote).completion)
 
     def begin_download(self, remote: str, target: Path, policy: str = "replace"):
         return self.wait(Deferred.fromCoroutine(self.storage.download(remote, str(target), policy)))
 
     def download(self, remote: str, target: Path, policy: str = "replace"):
-        return self.wait(self.begin_download(remote, target, policy).done, 120)
+        return self.wait(self.begin_download(remote, target, policy).completion, 120)
 
     def delete(self, remote: str):
         return self.wait(Deferred.fromCoroutine(self.storage.delete(remote)))

@@ -45,7 +45,7 @@ class BoastingTests(SynchronousTestCase):
         for supplier in self.around.suppliers:
             supplier.mode = "fine"
         self.node.pass_time(120)
-        self.node.wait(task.done)
+        self.node.wait(task.completion)
         self.around.suppliers[0].mode = self.around.suppliers[1].mode = "away"
         self.node.download("file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.checkup import home, judging, libraries, ports, running, stopped
 from bitdust.checkup.finding import Finding, bad, lasting, ok, warn, worst
 from bitdust.checkup.judging import Copy, Reached, Seen
-from bitdust.checkup.rounds import look
+from bitdust.checkup.rounds import run_checks
 from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.backup_mark import write_mark
@@ -53,8 +53,9 @@ class RoundTests(CheckupCase):
         """Checks run at once; one that hangs or breaks is bad and keeps nobody else from being heard."""
         clock = Clock()
         slow: Deferred[list[Finding]] = Deferred()
-        looking = look(clock, {"slow": lambda: slow, "broken": lambda: 1 / 0, "failed": lambda: fail(OSError("gone")),
-                               "well": lambda: [ok("well", "fine")]}, 5.0)
+        checks = {"slow": lambda: slow, "broken": lambda: 1 / 0, "failed": lambda: fail(OSError("gone")),
+                  "well": lambda: [ok("well", "fine")]}  # fmt: skip
+        looking = run_checks(clock, checks, 5.0)
         self.assertNoResult(looking)
         clock.advance(5.0)
         found = self.successResultOf(looking)

@@ -198,19 +198,19 @@ class LockTests(SynchronousTestCase):
     def test_one_process_a_home(self) -> None:
         """A second process on the same home is refused with what to do; the number is readable meanwhile."""
         home = Path(self.mktemp())
-        lock = ProcessLock.take(home)
+        lock = ProcessLock.acquire(home)
         self.assertEqual(running_pid(home), os.getpid())
-        error = self.assertRaises(AlreadyRunning, ProcessLock.take, home)
+        error = self.assertRaises(AlreadyRunning, ProcessLock.acquire, home)
         self.assertIn("bitdust stop", str(error))
         lock.release()
         self.assertIsNone(running_pid(home))
-        ProcessLock.take(home).release()
+        ProcessLock.acquire(home).release()
 
     def test_no_number_yet(self) -> None:
         """A process that has the home and has not told its number yet is waited for a moment; number 0, which to the
         system is a whole process group, is never sent a signal."""
         home = Path(self.mktemp())
-        lock = ProcessLock.take(home)
+        lock = ProcessLock.acquire(home)
         self.addCleanup(lock.release)
         (home / "processid").write_text("")
         self.patch(lock_module.time, "sleep", lambda seconds: (home / "processid").write_text(str(os.getpid())))
@@ -233,7 +233,7 @@ class LockTests(SynchronousTestCase):
     def test_second_start(self) -> None:
         """`start` and `daemon` on a home that is in use say so."""
         home = self.mktemp()
-        lock = ProcessLock.take(Path(home))
+        lock = ProcessLock.acquire(Path(home))
         result = run(home, "start")
         self.assertEqual(result.exit_code, 1)
         self.assertIn("main BitDust process already started", result.output)

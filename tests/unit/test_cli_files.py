@@ -136,12 +136,12 @@ class FilesTests(NodeCase):
         rows = [{"remote_path": "alice:docs/a", "bytes_processed": 5, "total_size": 10}, {"remote_path": "b"}]
         self.answers["files_uploads"] = {"running": rows}
         session = Session(self.home, False)
-        self.assertEqual(progress_module._look(session, "upload", "docs/a"), rows[0])
-        self.assertIsNone(progress_module._look(session, "upload", "none"))
+        self.assertEqual(progress_module._row_of(session, "upload", "docs/a"), rows[0])
+        self.assertIsNone(progress_module._row_of(session, "upload", "none"))
         self.answers["files_downloads"] = {"result": rows[1:]}
-        self.assertEqual(progress_module._look(session, "download", "none"), rows[1])
+        self.assertEqual(progress_module._row_of(session, "download", "none"), rows[1])
         self.answers["files_downloads"] = ApiError("timeout", "the node did not answer")
-        self.assertIsNone(progress_module._look(session, "download", "b"))
+        self.assertIsNone(progress_module._row_of(session, "download", "b"))
         self.answers["file_upload_start"] = {"problems": []}
         found = progress_module.follow(session, "upload", "file_upload_start", {"remote_path": "docs/a"})
         self.assertEqual(found, {"problems": []})

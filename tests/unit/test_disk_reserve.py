@@ -161,9 +161,9 @@ class CustomerTests(SynchronousTestCase):
         random_file(self.base / "file", MB)
         task = self.node.begin_upload(self.base / "file", "file")
         self.node.pass_time(5)
-        self.assertFalse(task.done.called)
+        self.assertFalse(task.completion.called)
         for supplier in self.around.suppliers:
             supplier.mode = "fine"
-        done: Deferred = task.done
+        done: Deferred = task.completion
         self.assertEqual(self.node.wait(done, 120)["problems"], [])
         self.assertEqual([supplier.pieces() for supplier in self.around.suppliers], [1, 1, 1, 1])

@@ -152,7 +152,7 @@ class FailingDiskTests(PowerCutCase):
         spool.sync = sync
         self.begin("frozen", "frozen", "frozen", "frozen")
         (task,) = self.node.storage.core.uploads.running
-        ended = task.done
+        ended = task.completion
         self.node.pass_time(3)
         error = self.failureResultOf(ended, BitDustError).value
         self.assertEqual((error.code, self.node.info("file")["versions"]), ("disk-error", []))
@@ -191,7 +191,7 @@ class FailingDiskTests(PowerCutCase):
         """When pieces are lost before enough suppliers have theirs, the upload fails, and the next one reads again."""
         self.begin("full", "full", "full", "full", seconds=3)
         (task,) = self.node.storage.core.uploads.running
-        ended = task.done
+        ended = task.completion
         for path in self.spooled()[:3]:
             path.unlink()
         self.set_modes("fine", "fine", "fine", "full")

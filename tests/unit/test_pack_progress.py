@@ -14,12 +14,12 @@ from bitdust.storage.pieces.packs import Packs, PackStanding
 from bitdust.storage.pieces.waiting import WaitingPieces
 from bitdust.storage.upload.progress import UploadProgress
 from bitdust.storage.upload.reader import FileRead
-from bitdust.storage.upload.scan import Look
+from bitdust.storage.upload.scan import FileStatus
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PieceRef
 
 N = 4
-LOOK = Look(1, 1, 1, 1, 1)
+STATUS = FileStatus(1, 1, 1, 1, 1)
 
 
 class Counted:
@@ -87,7 +87,7 @@ def packs_over(database: sqlite3.Connection, queues: Queues | None = None) -> Pa
 
 
 def read(*packs: bytes) -> FileRead:
-    return FileRead("0/1", b"/file", LOOK, 0o600, packs=set(packs))
+    return FileRead("0/1", b"/file", STATUS, 0o600, packs=set(packs))
 
 
 class ConstantWorkTests(SynchronousTestCase):

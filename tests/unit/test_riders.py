@@ -41,8 +41,8 @@ class RidersTests(SynchronousTestCase):
     def test_with_a_packet(self) -> None:
         """A piece that goes with a packet is not sent alone; it has landed when the packet is acknowledged."""
         self.offer()
-        taken = self.riders.take(BOB)
-        self.assertEqual((len(taken), self.riders.take(BOB)), (1, []))
+        taken = self.riders.dequeue(BOB)
+        self.assertEqual((len(taken), self.riders.dequeue(BOB)), (1, []))
         self.clock.advance(2 * WAIT)
         self.assertEqual((self.alone, self.ended), ([], []))
         self.riders.landed(taken, [])
@@ -53,7 +53,7 @@ class RidersTests(SynchronousTestCase):
         self.offer(0)
         self.offer(1)
         self.clock.advance(WAIT)
-        self.assertEqual((len(self.alone), self.riders.take(BOB)), (2, []))
+        self.assertEqual((len(self.alone), self.riders.dequeue(BOB)), (2, []))
         self.alone[0].callback("answer")
         self.assertEqual(self.ended, ["answer"])
         self.alone[1].errback(BitDustError("no-space", "full"))
@@ -63,14 +63,14 @@ class RidersTests(SynchronousTestCase):
         """A piece that the supplier names in its answer fails with that code; the others have landed."""
         for number in range(3):
             self.offer(number)
-        taken = self.riders.take(BOB)
+        taken = self.riders.dequeue(BOB)
         self.riders.landed(taken, [self.refusal(taken[1], "no-space")])
         self.assertEqual([one if one is None else one.value.code for one in self.ended], [None, "no-space", None])
 
     def test_a_packet_that_fails(self) -> None:
         """When the packet is not acknowledged its pieces are sent alone at once."""
         self.offer()
-        self.riders.left_behind(self.riders.take(BOB))
+        self.riders.left_behind(self.riders.dequeue(BOB))
         self.assertEqual(len(self.alone), 1)
         self.alone[0].callback(None)
         self.assertEqual(self.ended, [None])
@@ -79,19 +79,19 @@ class RidersTests(SynchronousTestCase):
         """A packet takes the pieces of its own supplier."""
         self.offer(0, BOB)
         self.offer(1, CAROL)
-        self.assertEqual([rider.pack for rider in self.riders.take(CAROL)], [b"pack1"])
+        self.assertEqual([rider.pack for rider in self.riders.dequeue(CAROL)], [b"pack1"])
         self.riders.close()
 
     def test_no_more_than_a_packet_takes(self) -> None:
         """A packet gets as many as it may carry; the others wait for the next one."""
         for number in range(MOST_PIECES + 2):
             self.offer(number)
-        self.assertEqual([len(self.riders.take(BOB)) for _ in range(3)], [MOST_PIECES, 2, 0])
+        self.assertEqual([len(self.riders.dequeue(BOB)) for _ in range(3)], [MOST_PIECES, 2, 0])
 
     def test_a_large_piece(self) -> None:
         """A piece that no packet of the log may carry is sent alone without waiting."""
         self.offer(size=SMALL + 1)
-        self.assertEqual((len(self.alone), self.riders.take(BOB)), (1, []))
+        self.assertEqual((len(self.alone), self.riders.dequeue(BOB)), (1, []))
 
     def test_taken_back(self) -> None:
         """A piece that is taken back is sent by nobody, wherever it was; what still comes of it means nothing."""
@@ -99,7 +99,7 @@ class RidersTests(SynchronousTestCase):
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         in_packet = self.riders.offer(BOB, b"p", SmallPiece(0, b"r", b"d"), self.send_alone)
-        taken = self.riders.take(BOB)
+        taken = self.riders.dequeue(BOB)
         in_packet.cancel()
         self.failureResultOf(in_packet, CancelledError)
         self.riders.landed(taken, [self.refusal(taken[0], "no-space")])

@@ -9,7 +9,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.upload import scan as scan_module
-from bitdust.storage.upload.scan import Found, Listing, files, find, take, walk
+from bitdust.storage.upload.scan import Found, Listing, files, find, next_listings, walk
 from bitdust.wire.errors import BitDustError
 
 
@@ -119,7 +119,7 @@ class ScanTests(SynchronousTestCase):
     def test_taking_some(self) -> None:
         """Listings come in helpings of about so many entries, and then no more."""
         walking = walk(find(self.root))
-        sizes = [len(take(walking, 5)) for _ in range(4)]
+        sizes = [len(next_listings(walking, 5)) for _ in range(4)]
         self.assertEqual(sizes, [1, 2, 2, 0])
 
     def test_files(self) -> None:

@@ -56,14 +56,14 @@ class JobTests(SynchronousTestCase):
 
     def test_everybody_hears_of_the_end(self) -> None:
         """Several may wait for one job, before its end and after it; all get the same result."""
-        first, second = self.one.done, self.one.done
+        first, second = self.one.completion, self.one.completion
         self.one.end({"downloaded": True})
-        results = [self.successResultOf(done) for done in (first, second, self.one.done)]
+        results = [self.successResultOf(done) for done in (first, second, self.one.completion)]
         self.assertEqual(results, [{"downloaded": True}] * 3)
 
     def test_who_gives_up_disturbs_nobody(self) -> None:
         """Whoever stops waiting stops neither the job nor the others who wait."""
-        first, second = self.one.done, self.one.done
+        first, second = self.one.completion, self.one.completion
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.assertEqual(self.one.reasons, [])
@@ -73,7 +73,7 @@ class JobTests(SynchronousTestCase):
     def test_a_failure_that_nobody_waits_for(self) -> None:
         """A job that fails while nobody waits leaves no error behind; who asks later gets its reason."""
         self.one.end(BitDustError("incomplete", "a piece is missing"))
-        self.assertEqual(self.failureResultOf(self.one.done, BitDustError).value.code, "incomplete")
+        self.assertEqual(self.failureResultOf(self.one.completion, BitDustError).value.code, "incomplete")
 
     def test_stopped(self) -> None:
         """A job that is stopped says so in the words that clients know, and its row goes."""

@@ -123,7 +123,7 @@ class PlaceTests(RestoreCase):
         self.node.pass_time(3)
         self.assertEqual((self.target / "file").read_bytes(), b"old")
         self.set_modes("fine", "fine", "fine", "fine")
-        self.node.wait(task.done, 120)
+        self.node.wait(task.completion, 120)
         self.assertEqual((self.target / "file").read_bytes(), data)
         self.assertEqual(self.parts(), [])
 
@@ -189,7 +189,7 @@ class PlaceTests(RestoreCase):
         task = self.node.begin_download("file", self.target)
         modes = {stat.S_IMODE(path.stat().st_mode) for path in self.parts()}
         self.assertLessEqual(modes, {0o600})
-        self.node.wait(task.done, 120)
+        self.node.wait(task.completion, 120)
 
     def test_where_links_lead(self) -> None:
         """Only leading dots count, as many as the tree is deep; everything else stays where it is."""
@@ -290,7 +290,7 @@ class SuppliersTests(RestoreCase):
         task = self.node.begin_download("file", self.target)
         self.assertEqual((len(slow), refusals), (1, [3]))
         slow[0].callback(None)
-        self.node.wait(task.done, 10)
+        self.node.wait(task.completion, 10)
         self.assertEqual((self.target / "file").read_bytes(), data)
 
     def test_lists_are_not_empty_in_the_middle(self) -> None:
@@ -356,7 +356,7 @@ class ResumeTests(RestoreCase):
         self.node.pass_time(1)
         (stopped,) = self.node.storage.stop_download("file")
         self.assertTrue(stopped["aborted"])
-        self.fails("stopped", self.node.wait, task.done)
+        self.fails("stopped", self.node.wait, task.completion)
         self.assertEqual(self.parts(), [])
         self.assertEqual(self.node.storage.downloads(), [])
 

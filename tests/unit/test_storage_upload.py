@@ -190,7 +190,7 @@ class UploadTests(SynchronousTestCase):
         (self.base / "dir").mkdir()
         self.node.create("dir", folder=True)
         task = self.node.wait(self._upload_to("dir"))
-        self.fails("wrong-type", self.node.wait, task.done)
+        self.fails("wrong-type", self.node.wait, task.completion)
 
     def _upload_to(self, remote: str):
         from twisted.internet.defer import Deferred
@@ -271,7 +271,7 @@ class UploadTests(SynchronousTestCase):
         self.assertEqual(len(self.node.storage.uploads()["running"]), 1)
         stopped = self.node.storage.stop_upload("folder")
         self.assertEqual(len(stopped), 1)
-        self.fails("stopped", self.node.wait, task.done)
+        self.fails("stopped", self.node.wait, task.completion)
         self.assertEqual(self.node.storage.uploads(), {"running": [], "pending": []})
         self.fails("not-found", self.node.storage.stop_upload, "folder")
 

@@ -205,7 +205,7 @@ class UninstallTests(PlacesCase):
     def test_held_home(self) -> None:
         """A home that another process holds is not erased."""
         self.patch(uninstall, "running_pid", lambda home: None)
-        lock = ProcessLock.take(self.home)
+        lock = ProcessLock.acquire(self.home)
         self.bitdust("uninstall", "--yes", "--erase-home", self.name, code=1)
         self.assertTrue((self.home / "metadata" / "mykeyfile").exists())
         lock.release()

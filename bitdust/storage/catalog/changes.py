@@ -107,7 +107,7 @@ class Changes:
         if self._catalog is None or not self._watchers:
             return
         self._collecting, self._more = True, False
-        collecting = self._catalog.change_quietly(_take)
+        collecting = self._catalog.change_quietly(_drain)
         collecting.addCallbacks(self._collected, self._failed)
 
     def _collected(self, found: list[Touched]) -> None:
@@ -135,7 +135,7 @@ def _remove(database: sqlite3.Connection) -> None:
     database.execute("DROP TABLE IF EXISTS temp.touched")
 
 
-def _take(database: sqlite3.Connection) -> list[Touched]:
+def _drain(database: sqlite3.Connection) -> list[Touched]:
     rows = database.execute("SELECT rowid, path, version FROM touched ORDER BY rowid LIMIT ?", (AT_ONCE,)).fetchall()
     database.executemany("DELETE FROM touched WHERE rowid=?", [(row[0],) for row in rows])
     return [Touched(path, version) for _, path, version in rows]

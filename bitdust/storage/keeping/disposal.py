@@ -104,7 +104,7 @@ class DeleteOrders:
 
     async def _order(self, supplier: bytes) -> None:
         """Order one supplier to delete what is due."""
-        for packs in parts(self._due(supplier), MOST_PACKS):
+        for packs in parts(self._deletable(supplier), MOST_PACKS):
             now = max(int(self._world.wall() * 1000), self._last_order + 1)
             self._last_order = now
             body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
@@ -115,7 +115,7 @@ class DeleteOrders:
                 return
             await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
 
-    def _due(self, supplier: bytes) -> list[bytes]:
+    def _deletable(self, supplier: bytes) -> list[bytes]:
         rows = self._catalog.read.execute(
             "SELECT DISTINCT s.pack, t.key, t.device, t.sequence, t.time FROM packs p CROSS JOIN pieces s"
             " ON s.pack=p.pack LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"

@@ -164,7 +164,7 @@ class KeyLog:
         entries = self._catalog.entries(self.key, found.device, found.sequence, last) if found is not None else []
         if found is None or not entries:
             return succeed(None)
-        riders = self._riders.take(supplier)
+        riders = self._riders.dequeue(supplier)
         packet = fill(entries, [rider.piece for rider in riders], MOST_SENT)
         taken, left = riders[: len(packet.pieces)], riders[len(packet.pieces) :]
         self._riders.left_behind(left)

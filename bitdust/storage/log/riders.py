@@ -77,7 +77,7 @@ class Riders:
             rider.sending = rider.alone()
             rider.sending.addBoth(lambda result: None if rider.done.called else rider.done.callback(result))
 
-    def take(self, supplier: bytes) -> list[Rider]:
+    def dequeue(self, supplier: bytes) -> list[Rider]:
         """Those who go with a packet that leaves now; each must come back by `landed` or `left_behind`."""
         taken = self._waiting.get(supplier, [])[:MOST_PIECES]
         for rider in taken:

@@ -54,7 +54,7 @@ class FilesWriter:
         checker = PartChecker(database, secret)
         for file in files:
             try:
-                self._look(file)
+                self._check_place(file)
                 self._take_up(file, checker)
             except Blocked as blocked:
                 problems.append(Problem(file, str(blocked)))
@@ -65,7 +65,7 @@ class FilesWriter:
     def _need_room(self, size: int) -> None:
         self._reserve.check(self._place, size, "the download does not fit")
 
-    def _look(self, file: FileWork) -> None:
+    def _check_place(self, file: FileWork) -> None:
         kind = self.tree.kind(file.place)
         if kind is not None and self.policy == "keep":
             raise Blocked("it exists and was kept")

@@ -22,7 +22,7 @@ from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import MASTER, Item, by_id, by_path, named
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.upload.plan import Planner
-from bitdust.storage.upload.scan import HELPING, Found, find, take, unreadable, walk
+from bitdust.storage.upload.scan import HELPING, Found, find, next_listings, unreadable, walk
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -82,7 +82,7 @@ class Mirror:
         if root.kind != "folder":
             raise BitDustError("wrong-type", f"{shown(local)} is not a folder")
         listings = walk(root)
-        helping = await self._world.run_in_thread(take, listings, HELPING)
+        helping = await self._world.run_in_thread(next_listings, listings, HELPING)
         maker = self._maker(alias)
         place, made = _mirrored_place(source), 0
 
@@ -99,7 +99,7 @@ class Mirror:
         await self._writer.write(lambda database: planner.visit_root(database, root, item))
         while helping:
             await self._writer.write(partial(planner.visit, listings=helping))
-            helping = await self._world.run_in_thread(take, listings, HELPING)
+            helping = await self._world.run_in_thread(next_listings, listings, HELPING)
         return Mirrored(maker.path, "folder", made + len(planner.plan.made))
 
     def _maker(self, alias: str) -> Maker:

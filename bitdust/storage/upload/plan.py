@@ -67,8 +67,8 @@ class Planner:
             for child in known.values():
                 self._leave(database, child)
         latest = version_at(database, item.path, None)
-        if item == self._root or latest is None or (latest.mode, latest.mtime) != (folder.mode, folder.look.mtime):
-            self.plan.folders.append(version_ops(item.path, self._version, 0, folder.mode, folder.look.mtime))
+        if item == self._root or latest is None or (latest.mode, latest.mtime) != (folder.mode, folder.status.mtime):
+            self.plan.folders.append(version_ops(item.path, self._version, 0, folder.mode, folder.status.mtime))
 
     def _new(self, database: sqlite3.Connection, found: Found, parent: Item) -> Item:
         path = next_path_id(database, parent.path, self._device_number)
@@ -91,23 +91,23 @@ class Planner:
 
     def _visit_link(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
         latest = version_at(database, item.path, None)
-        if latest is None or (latest.target, latest.mtime) != (found.target, found.look.mtime):
-            mtime = found.look.mtime
+        if latest is None or (latest.target, latest.mtime) != (found.target, found.status.mtime):
+            mtime = found.status.mtime
             self.plan.others += version_ops(item.path, self._version, 0, found.mode, mtime, target=found.target)
 
     def _visit_file(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
-        self.plan.total += found.look.size
+        self.plan.total += found.status.size
         if self._is_unchanged(database, found, item):
-            self.plan.unchanged += found.look.size
+            self.plan.unchanged += found.status.size
         else:
-            self.plan.works.append(Work(item.path, found.path, found.look.size))
+            self.plan.works.append(Work(item.path, found.path, found.status.size))
 
     def _is_unchanged(self, database: sqlite3.Connection, found: Found, item: Item) -> bool:
         """Whether the file looks as it did when its newest version was read, and that version can be had."""
-        look = found.look
+        status = found.status
         row = database.execute(
             "SELECT version FROM seen WHERE path=? AND size=? AND mtime=? AND inode=? AND ctime=? AND volume=?",
-            (item.path, look.size, look.mtime, look.inode, look.ctime, look.volume),
+            (item.path, status.size, status.mtime, status.inode, status.ctime, status.volume),
         ).fetchone()
         latest = version_at(database, item.path, None)
         if row is None or latest is None or latest.version != row[0]:

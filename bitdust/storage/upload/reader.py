@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from bitdust.batching import ThreadQueue
 from bitdust.storage.packs.chunks import chunks_of
 from bitdust.storage.packs.packer import Packer, StorageKey
-from bitdust.storage.upload.scan import Look, Skipped, skipped
+from bitdust.storage.upload.scan import FileStatus, Skipped, skipped
 
 STEP_BYTES = 4 * 1024 * 1024
 READ_WINDOW = 2 * 1024 * 1024
@@ -65,7 +65,7 @@ class FileRead:
 
     path: str
     source: bytes
-    look: Look
+    status: FileStatus
     mode: int
     size: int = 0
     extents: list[list[Any]] = field(factory=list)
@@ -156,14 +156,14 @@ class FilesReader:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 return None
-            file = FileRead(work.path, work.source, Look.of(before), stat.S_IMODE(before.st_mode))
+            file = FileRead(work.path, work.source, FileStatus.of(before), stat.S_IMODE(before.st_mode))
             for chunk in chunks_of(Whole(raw), min(READ_WINDOW, max(before.st_size + 1, 4096))):
                 pack, number, new = self._packer.place(self._key, chunk, database)
                 file.add(pack, number, len(chunk))
                 self._step.new += len(chunk) if new else 0
                 yield len(chunk)
             after = os.fstat(descriptor)
-            file.changed = Look.of(after) != file.look or file.size != before.st_size
+            file.changed = FileStatus.of(after) != file.status or file.size != before.st_size
             if not file.changed:
                 os.lstat(work.source)
             return file

@@ -17,8 +17,8 @@ from bitdust.wire.names import MAX_PATH_DEPTH, shown
 
 
 @frozen
-class Look:
-    """How a file looked when it was read: equal looks mean that it need not be read again."""
+class FileStatus:
+    """How a file looked when it was read: equal statuses mean that it need not be read again."""
 
     size: int
     mtime: int
@@ -27,7 +27,7 @@ class Look:
     volume: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> "Look":
+    def of(cls, status: os.stat_result) -> "FileStatus":
         return cls(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns, status.st_dev)
 
 
@@ -39,7 +39,7 @@ class Found:
     name: bytes
     kind: str
     mode: int
-    look: Look
+    status: FileStatus
     target: bytes | None = None
     complete: bool = True
 
@@ -66,7 +66,7 @@ class Listing:
 def find(path: bytes) -> Found:
     """A file, folder or link by itself. Raises `BitDustError` when it is nothing that can be stored, or not there."""
     try:
-        found = _look(path, os.path.basename(path), os.lstat(path))
+        found = _entry(path, os.path.basename(path), os.lstat(path))
     except OSError as error:
         raise unreadable(path, error) from error
     if found is None:
@@ -89,7 +89,7 @@ def walk(root: Found) -> Iterator[Listing]:
         waiting += [(entry, depth + 1) for entry in reversed(listing.entries) if entry.kind == "folder"]
 
 
-def take(listings: Iterator[Listing], entries: int) -> list[Listing]:
+def next_listings(listings: Iterator[Listing], entries: int) -> list[Listing]:
     """The next listings, until they have so many entries; nothing at the end."""
     found: list[Listing] = []
     while entries > 0:
@@ -121,12 +121,12 @@ def _shown(path: bytes) -> str:
     return skipped(path, "")["path"]
 
 
-def _look(path: bytes, name: bytes, status: os.stat_result) -> Found | None:
+def _entry(path: bytes, name: bytes, status: os.stat_result) -> Found | None:
     kind = _kind(status.st_mode)
     if kind is None:
         return None
     target = os.readlink(path) if kind == "link" else None
-    return Found(path, name, kind, stat.S_IMODE(status.st_mode), Look.of(status), target)
+    return Found(path, name, kind, stat.S_IMODE(status.st_mode), FileStatus.of(status), target)
 
 
 def _kind(mode: int) -> str | None:
@@ -157,7 +157,7 @@ def _list(folder: Found, depth: int) -> Listing:
 def _add(listing: Listing, name: bytes) -> None:
     path = os.path.join(listing.folder.path, name)
     try:
-        found = _look(path, name, os.lstat(path))
+        found = _entry(path, name, os.lstat(path))
     except FileNotFoundError:
         return
     except OSError as error:
@@ -172,9 +172,9 @@ def _add(listing: Listing, name: bytes) -> None:
 
 def total_size(root: Found) -> int:
     """Bytes of all files; walks over them."""
-    return sum(found.look.size for found in files(root))
+    return sum(found.status.size for found in files(root))
 
 
-def as_row(path: str, version: str, look: Look) -> tuple[Any, ...]:
+def as_row(path: str, version: str, status: FileStatus) -> tuple[Any, ...]:
     """The row of the table ``seen``."""
-    return (path, version, look.size, look.mtime, look.inode, look.ctime, look.volume)
+    return (path, version, status.size, status.mtime, status.inode, status.ctime, status.volume)

@@ -25,7 +25,7 @@ from bitdust.storage.pieces.packs import Packs
 from bitdust.storage.upload.plan import Plan, Planner
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
-from bitdust.storage.upload.scan import HELPING, Found, Skipped, as_row, find, take, total_size, walk
+from bitdust.storage.upload.scan import HELPING, Found, Skipped, as_row, find, next_listings, total_size, walk
 from bitdust.storage.upload.space import check_space
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -160,7 +160,7 @@ class Upload(Job):
         self._plan = planner.plan
         await self._write_items(lambda database: planner.visit_root(database, root, self.item))
         listings = walk(root) if root.kind == "folder" else iter(())
-        while helping := await parts.world.run_in_thread(take, listings, HELPING):
+        while helping := await parts.world.run_in_thread(next_listings, listings, HELPING):
             self.skipped += [line for listing in helping for line in listing.skipped]
             await self._write_items(partial(planner.visit, listings=helping))
         self.total, self.processed = self._plan.total, self._plan.unchanged
@@ -245,7 +245,7 @@ class Upload(Job):
         self._is_logging = True
         ops: list[Op] = []
         for file in files:
-            ops += version_ops(file.path, self.version, file.size, file.mode, file.look.mtime, file.extents)
+            ops += version_ops(file.path, self.version, file.size, file.mode, file.status.mtime, file.extents)
         writing = Deferred.fromCoroutine(self._write(ops, files))
         writing.addCallbacks(self._logged, lambda failure: self.machine.send("fail", failure))
 
@@ -257,7 +257,7 @@ class Upload(Job):
             waiting.callback(None)
 
     async def _write(self, ops: list[Op], files: list[FileRead]) -> None:
-        rows = [as_row(file.path, self.version, file.look) for file in files if not file.changed]
+        rows = [as_row(file.path, self.version, file.status) for file in files if not file.changed]
 
         def note(database: sqlite3.Connection) -> None:
             database.executemany("INSERT OR REPLACE INTO seen VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
