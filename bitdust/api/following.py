@@ -6,12 +6,13 @@ how many were left out.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.automats.kernel import Machine, Registry, Transition
+from bitdust.events import Events
 from bitdust.wire.errors import BitDustError
 
 EVENT_ID = "state-changed"
@@ -26,13 +27,6 @@ GATHERING = 0.05
 """Seconds that a waiting long poll is held back after the first move, so that one answer brings many."""
 
 Ident = int | str
-
-
-class EventsPort(Protocol):
-    """The node's stream of events."""
-
-    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
-        """Send one event."""
 
 
 def kinds() -> Iterator[str]:
@@ -62,7 +56,7 @@ def show(move: Transition) -> dict[str, Any]:
 class Following:
     """I send an event ``state-changed`` for every move of the machines that somebody follows, 100 a second at most."""
 
-    def __init__(self, registry: Registry, events: EventsPort) -> None:
+    def __init__(self, registry: Registry, events: Events) -> None:
         self._registry = registry
         self._events = events
         self._followed: dict[Ident, bool] = {}

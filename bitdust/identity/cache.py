@@ -4,11 +4,10 @@ Anybody may write any name into a document of his own and show it. So a name lea
 fetched from the place that the name says; ``names`` in the folder keeps which those are.
 """
 
-from typing import Any, Protocol
-
 from twisted.logger import Logger
 
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
+from bitdust.events import Events
 from bitdust.identity.document import IdentityDocument, compare
 from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL, BadName
@@ -19,19 +18,12 @@ NAMES = "names"
 MAX_CACHED = 10_000
 
 
-class EventsPort(Protocol):
-    """Where news are announced."""
-
-    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
-        """Send one event."""
-
-
 class IdentityCache:
     """Knows a document by fingerprint and by proven names."""
 
     log = Logger()
 
-    def __init__(self, world: World, events: EventsPort) -> None:
+    def __init__(self, world: World, events: Events) -> None:
         self._folder = world.home / FOLDER
         self._events = events
         self._documents: dict[bytes, IdentityDocument] = {}

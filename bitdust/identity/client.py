@@ -8,7 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from attrs import frozen
 from twisted.internet import defer
@@ -25,6 +25,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from bitdust.config.settings import Settings
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.identity.proxy import Proxy, ProxyError, is_loopback, request_by, wrong_password
 from bitdust.wire.encoding import WireError
@@ -36,13 +37,6 @@ TIMEOUT = 10.0
 _PORT = re.compile(r"[0-9]{1,5}")
 NETWORK_ERROR = "network connection error"
 """Exactly this text while no ID server answers: existing clients wait for it and try again."""
-
-
-class SettingsPort(Protocol):
-    """The settings that are read here."""
-
-    def get(self, key: str) -> Any:
-        """The typed value."""
 
 
 @frozen
@@ -141,7 +135,7 @@ class _Endpoints:
 class IdentityClient:
     """Fetches, publishes and probes; fetches happen only for the local user's wish or a configured server."""
 
-    def __init__(self, world: World, settings: SettingsPort) -> None:
+    def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
         self._settings = settings
         pool = HTTPConnectionPool(cast(Any, world.clock), persistent=False)

@@ -5,9 +5,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
+from bitdust.config.settings import Settings
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
-from bitdust.identity.client import NETWORK_ERROR, IdentityClient, Outcome, Server, SettingsPort
+from bitdust.identity.client import NETWORK_ERROR, IdentityClient, Outcome, Server
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.proxy import ProxyError
@@ -30,7 +31,7 @@ class Creation:
     """I register one name at those of ``servers`` that answer."""
 
     def __init__(
-        self, world: World, settings: SettingsPort, me: Me, client: IdentityClient, name: str, servers: list[Server]
+        self, world: World, settings: Settings, me: Me, client: IdentityClient, name: str, servers: list[Server]
     ) -> None:
         self._world = world
         self._settings = settings

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -11,6 +11,7 @@ from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
+from bitdust.events import Events
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.document import Device, IdentityDocument, compare
 from bitdust.signal import Signal
@@ -28,20 +29,13 @@ SEALED = b"sealed "
 LOCKED = "locked: run bitdust unlock"
 
 
-class EventsPort(Protocol):
-    """Where changes are announced."""
-
-    def send(self, event_id: str, data: dict[str, Any] | None = None) -> int:
-        """Send one event."""
-
-
 class Me:
     """The local identity; absent until it is created or recovered. Files are private and written safely.
 
     ``changed`` reports a change of the identity, its document, or this device's addresses.
     """
 
-    def __init__(self, world: World, events: EventsPort) -> None:
+    def __init__(self, world: World, events: Events) -> None:
         self._world = world
         self._events = events
         self._folder = world.home / "metadata"

@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.identity_propagator import IdentityPropagator
 from bitdust.automats.kernel import Registry
-from bitdust.identity.client import Outcome, SettingsPort
+from bitdust.config.settings import Settings
+from bitdust.identity.client import Outcome
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import Publication
@@ -29,7 +30,7 @@ class Propagation:
 
     directory = Wire(Directory)
 
-    def __init__(self, registry: Registry, settings: SettingsPort, me: Me, publication: Publication) -> None:
+    def __init__(self, registry: Registry, settings: Settings, me: Me, publication: Publication) -> None:
         self._registry = registry
         self._settings = settings
         self._me = me

@@ -6,7 +6,7 @@ HTTP, and need a network that lets them through.
 
 import base64
 import ipaddress
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -21,19 +21,13 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from bitdust.config.settings import Settings
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
 
 SETTINGS = "services/network/proxy/"
 MAX_ANSWER = 16 * 1024
 """Bytes of head with which a proxy may answer CONNECT."""
-
-
-class SettingsPort(Protocol):
-    """The settings that are read here."""
-
-    def get(self, key: str) -> Any:
-        """The typed value."""
 
 
 class ProxyError(BitDustError):
@@ -51,7 +45,7 @@ class Proxy:
     password: str = field(default="", repr=False)
 
     @classmethod
-    def of(cls, settings: SettingsPort) -> "Proxy | None":
+    def of(cls, settings: Settings) -> "Proxy | None":
         """What the settings say, None when there is none. Raises `ProxyError` ``bad-proxy``."""
         if not settings.get(SETTINGS + "enabled"):
             return None

@@ -9,8 +9,9 @@ from twisted.logger import Logger
 from bitdust.automats.id_registrator import IdRegistrator
 from bitdust.automats.id_restorer import IdRestorer
 from bitdust.automats.kernel import Registry
+from bitdust.config.settings import Settings
 from bitdust.crypt.keyfile import Hints, KeyFile
-from bitdust.identity.client import NETWORK_ERROR, IdentityClient, SettingsPort, parse_servers
+from bitdust.identity.client import NETWORK_ERROR, IdentityClient, parse_servers
 from bitdust.identity.creation import Creation
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
@@ -39,9 +40,7 @@ class Registration:
     sources = Wire(Sources)
     current_hints = Wire(CurrentHints)
 
-    def __init__(
-        self, world: World, settings: SettingsPort, registry: Registry, me: Me, client: IdentityClient
-    ) -> None:
+    def __init__(self, world: World, settings: Settings, registry: Registry, me: Me, client: IdentityClient) -> None:
         self._world = world
         self._settings = settings
         self._registry = registry

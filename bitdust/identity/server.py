@@ -1,7 +1,7 @@
 """The ID server: keeps identity documents for others at ``http://host:port/<name>.xml`` (formats, section 2)."""
 
 from collections import deque
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, ITransport
@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
+from bitdust.config.settings import Settings
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.identity.document import MAX_SIZE, IdentityDocument, compare
 from bitdust.wire.encoding import WireError
@@ -25,13 +26,6 @@ MAX_IDENTITIES = 100_000
 MAX_CONNECTIONS = 256
 LONGEST = 60.0
 """Seconds that a connection may take, from its first byte to the last, however slowly it comes."""
-
-
-class SettingsPort(Protocol):
-    """The settings that are read here."""
-
-    def get(self, key: str) -> Any:
-        """The typed value."""
 
 
 class Refused(BitDustError):
@@ -48,7 +42,7 @@ class IdentityServer:
 
     log = Logger()
 
-    def __init__(self, world: World, settings: SettingsPort) -> None:
+    def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
         self._settings = settings
         self._folder = world.home / FOLDER
