@@ -60,7 +60,7 @@ class Record(Protocol):
 
 
 @frozen
-class Place:
+class RecordCopy:
     """I am the port of one `Replica`: one record at one supplier."""
 
     supplier: bytes
@@ -120,7 +120,7 @@ class Replicas:
             machine.send("changed")
 
     def _new(self, supplier: bytes) -> Replica:
-        place = Place(supplier, self._record, self._reachable, self.acknowledged)
+        place = RecordCopy(supplier, self._record, self._reachable, self.acknowledged)
         return Replica(self._registry, place, f"{self._name} {supplier.hex()[:8]}")
 
     def update(self) -> None:

@@ -10,7 +10,7 @@ LONGEST_PAUSE = 60.0
 
 
 class ReplicaPort(Protocol):
-    """What the machine acts on; `bitdust.replication.Place` implements it."""
+    """What the machine acts on; `bitdust.replication.RecordCopy` implements it."""
 
     def is_current(self) -> bool:
         """Whether the supplier holds everything that could be brought to it."""

@@ -61,7 +61,7 @@ def take_apart(data: bytes) -> Datagram:
 
 
 @define
-class Assembly:
+class Reassembly:
     """The parts of one message that have come."""
 
     count: int
@@ -82,7 +82,7 @@ class Unfinished:
     """Queries of several datagrams, as far as they have come: few per host, few in all, none for long."""
 
     def __init__(self) -> None:
-        self._assemblies: OrderedDict[tuple[Address, bytes], Assembly] = OrderedDict()
+        self._assemblies: OrderedDict[tuple[Address, bytes], Reassembly] = OrderedDict()
         self._hosts: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Unfinished:
             crowded = self._hosts.get(address[0], 0) >= MAX_UNFINISHED_PER_HOST and reach(address[0]) != 1
             if crowded or len(self._assemblies) >= MAX_UNFINISHED:
                 return None
-            assembly = self._assemblies[key] = Assembly(datagram.fragments, now)
+            assembly = self._assemblies[key] = Reassembly(datagram.fragments, now)
             self._hosts[address[0]] = self._hosts.get(address[0], 0) + 1
         message = assembly.add(datagram, datagram.part[TOKEN_BYTES:])
         if message is not None:

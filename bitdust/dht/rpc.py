@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from bitdust.dht.contact import UNKNOWN_TIMEOUT, Contact
-from bitdust.dht.datagrams import FIRST_BYTE, PART, Address, Assembly, Datagram, Unfinished, cut, take_apart
+from bitdust.dht.datagrams import FIRST_BYTE, PART, Address, Datagram, Reassembly, Unfinished, cut, take_apart
 from bitdust.dht.limits import Rates, Tokens
 from bitdust.dht.messages import TOKEN_BYTES, Message, build, read
 from bitdust.dht.traffic import Traffic
@@ -74,7 +74,7 @@ class Question:
     again: bool
     token: bytes | None
     stage: Stage = Stage.FRESH
-    assembly: Assembly | None = None
+    assembly: Reassembly | None = None
 
 
 class Datagrams(Protocol):
@@ -266,7 +266,7 @@ class Rpc:
         whole: bytes | None = parts.part
         if parts.fragments > 1:
             if question.assembly is None:
-                question.assembly = Assembly(parts.fragments, question.sent)
+                question.assembly = Reassembly(parts.fragments, question.sent)
             whole = question.assembly.add(parts, parts.part)
         if whole is None:
             return

@@ -25,7 +25,7 @@ AT_ONCE = 100
 TOO_SLOW = 4008
 
 
-class Wire(Protocol):
+class Socket(Protocol):
     """The socket below."""
 
     def write(self, data: bytes) -> None:
@@ -67,10 +67,10 @@ def model_gap_message(model: str, reason: str) -> bytes:
 class Outflow:
     """I send what a client is to get, as fast as it reads."""
 
-    def __init__(self, clock: IReactorTime, events: Events, wire: Wire) -> None:
+    def __init__(self, clock: IReactorTime, events: Events, socket: Socket) -> None:
         self._clock = clock
         self._events = events
-        self._wire = wire
+        self._socket = socket
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._paused = False
@@ -96,7 +96,7 @@ class Outflow:
         if self._paused or self._queue:
             self._enqueue(_Waiting(data))
         else:
-            self._wire.write(data)
+            self._socket.write(data)
 
     def put_snapshot(self, model: str, data: bytes) -> None:
         """A snapshot that may be left out, with a notice, where too much waits already."""
@@ -128,7 +128,7 @@ class Outflow:
             return
         self._seen = event.seq
         if self.wants(event.id):
-            self._wire.write(data)
+            self._socket.write(data)
 
     def resume(self, run: str, after: int) -> int:
         """Go on behind event ``after`` of a run; how many events since then are gone for good, as far as is known.
@@ -157,7 +157,7 @@ class Outflow:
     def pause(self) -> None:
         """The transport is full: nothing more goes out, and nothing more is read from who does not read."""
         self._paused = True
-        self._wire.read_on(False)
+        self._socket.read_on(False)
         if self._stalled is None and not self._ended:
             self._stalled = self._clock.callLater(STALLED, self._give_up, f"nothing was read for {STALLED:.0f} seconds")
 
@@ -187,13 +187,13 @@ class Outflow:
         if not self._queue and not self._paused and not self._ended:
             missed, self._missed_models = self._missed_models, {}
             for model in missed:
-                self._wire.write(model_gap_message(model, "too slow"))
+                self._socket.write(model_gap_message(model, "too slow"))
         if self._paused or self._ended:
             return
         if self._queue or self._seen < self._events.last:
             self._pump_later()
         if not self._queue:
-            self._wire.read_on(True)
+            self._socket.read_on(True)
 
     def _next_message(self) -> None:
         waiting = self._queue[0]
@@ -202,26 +202,26 @@ class Outflow:
             self._queue.popleft()
             self._bytes -= len(waiting.data)
         if data is not None:
-            self._wire.write(data)
+            self._socket.write(data)
 
     def _next_events(self) -> None:
         events = self._events
         self._skip()
         gaps, self._gaps = self._gaps, []
         for gap in gaps:
-            self._wire.write(gap)
+            self._socket.write(gap)
         for event in events.since(self._seen, AT_ONCE):
             if self._paused or self._ended:
                 return
             self._seen = event.seq
             if self.wants(event.id):
-                self._wire.write(event_message(event, events.run))
+                self._socket.write(event_message(event, events.run))
 
     # the end
 
     def _give_up(self, reason: str) -> None:
         self.stop()
-        self._wire.end(TOO_SLOW, f"too slow: {reason}")
+        self._socket.end(TOO_SLOW, f"too slow: {reason}")
 
     def _stop_waiting(self) -> None:
         if self._stalled is not None and self._stalled.active():

@@ -208,6 +208,12 @@ class ClassTests(SynchronousTestCase):
         self.assertEqual(check_limits(in_vain, watching), ["B is `patient` in vain"])
         self.assertEqual(check_limits(lamp(patient=("A",)), source(MODULE)), ["A is `patient` in vain"])
 
+    def test_limits_of_the_machines(self) -> None:
+        """The check of all machines looks for limits too."""
+        self.patch(RestoreWorker, "patient", ("PLAN", "REQUESTED"))
+        [found] = check(package_root())
+        self.assertIn("FINISHING waits without a limit", str(found))
+
 
 class SourceTests(SynchronousTestCase):
     def sent(self, text: str) -> list[tuple[str, bool] | str]:

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.dht import datagrams, limits
-from bitdust.dht.datagrams import MAX_DATAGRAM, PART, Assembly, Unfinished, cut, take_apart
+from bitdust.dht.datagrams import MAX_DATAGRAM, PART, Reassembly, Unfinished, cut, take_apart
 from bitdust.dht.limits import ROTATION, Rates, Tokens
 from bitdust.dht.messages import MAX_MESSAGE, TOKEN_BYTES
 from bitdust.dht.records import DEBUG, DHTRecord
@@ -74,7 +74,7 @@ class DatagramTests(SynchronousTestCase):
             self.assertLessEqual(len(data), MAX_DATAGRAM)
             datagram = take_apart(data)
             self.assertEqual(datagram.message_id, MESSAGE_ID)
-            assembly = assembly or Assembly(datagram.fragments, 0.0)
+            assembly = assembly or Reassembly(datagram.fragments, 0.0)
             skip = len(token) if token and datagram.fragments > 1 else 0
             found = assembly.add(datagram, datagram.part[skip:])
         assert found is not None
@@ -100,7 +100,7 @@ class DatagramTests(SynchronousTestCase):
     def test_contradicting_parts(self) -> None:
         """A part that was sent twice counts once, the first; one of another count is ignored."""
         first, second = (take_apart(data) for data in cut(bytes(PART) + b"end", MESSAGE_ID))
-        assembly = Assembly(2, 0.0)
+        assembly = Reassembly(2, 0.0)
         self.assertIsNone(assembly.add(second, b"end"))
         self.assertIsNone(assembly.add(second, b"lie"))
         self.assertIsNone(assembly.add(take_apart(cut(b"x", MESSAGE_ID)[0]), b"x"))

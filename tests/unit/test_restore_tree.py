@@ -14,7 +14,7 @@ from bitdust.storage.catalog.paths import Item, Version
 from bitdust.storage.restore import files as files_module
 from bitdust.storage.restore.files import FilesWriter, write_all
 from bitdust.storage.restore.plan import FileWork, Run
-from bitdust.storage.restore.tree import Blocked, Place, Tree
+from bitdust.storage.restore.tree import Blocked, Destination, Tree
 from bitdust.wire.errors import BitDustError
 
 MTIME = 1_700_000_000_123_456_789
@@ -85,16 +85,16 @@ class TreeTests(DiskCase):
         (self.root / "folder").mkdir()
         (self.root / "link").symlink_to("nowhere")
         os.mkfifo(self.root / "pipe")
-        kinds = [self.tree.kind(Place((), name)) for name in (b"file", b"folder", b"link", b"pipe", b"none")]
+        kinds = [self.tree.kind(Destination((), name)) for name in (b"file", b"folder", b"link", b"pipe", b"none")]
         self.assertEqual(kinds, ["file", "folder", "link", "other", None])
-        self.assertIsNone(self.tree.kind(Place((b"none", b"below"), b"none")))
-        self.refused("blocked", self.tree.kind, Place((b"file",), b"below"))
-        self.refused("blocked", self.tree.kind, Place((), b"n" * 300))
+        self.assertIsNone(self.tree.kind(Destination((b"none", b"below"), b"none")))
+        self.refused("blocked", self.tree.kind, Destination((b"file",), b"below"))
+        self.refused("blocked", self.tree.kind, Destination((), b"n" * 300))
 
     def test_links_are_not_followed(self) -> None:
         """A link on the way leads nothing out of the tree, and is named."""
         (self.root / "way").symlink_to(self.outside)
-        place = Place((b"way",), b"name")
+        place = Destination((b"way",), b"name")
         for call, arguments in (
             (self.tree.open_part, ((b"way",), b"part")),
             (self.tree.make_folder, ((b"way", b"below"),)),
@@ -125,7 +125,7 @@ class TreeTests(DiskCase):
         for name in ("fsync", "rename"):
             real = getattr(os, name)
             self.patch(os, name, lambda *a, _n=name, _r=real, **o: (steps.append(_n), _r(*a, **o))[1])
-        self.tree.give_name(Place((), b"name"), b"part", self.grow(), 0o640, MTIME)
+        self.tree.give_name(Destination((), b"name"), b"part", self.grow(), 0o640, MTIME)
         status = (self.root / "name").stat()
         self.assertEqual((stat.S_IMODE(status.st_mode), status.st_mtime_ns), (0o640, MTIME))
         self.assertEqual((steps, self.names()), (["fsync", "rename"], ["name"]))
@@ -134,7 +134,7 @@ class TreeTests(DiskCase):
     def test_older_file_stays(self) -> None:
         """When the disk refuses the new file the older one stays; a full disk ends the whole restore."""
         (self.root / "name").write_bytes(b"old")
-        place, part = Place((), b"name"), self.grow()
+        place, part = Destination((), b"name"), self.grow()
         failures = (("fsync", BROKEN, "blocked"), ("fsync", FULL, "disk-full"), ("rename", BROKEN, "blocked"))
         for step, error, code in failures:
             self.fails(step, error)
@@ -144,7 +144,7 @@ class TreeTests(DiskCase):
     def test_folder_in_the_way(self) -> None:
         """A folder is never replaced by a file or a link."""
         (self.root / "name").mkdir()
-        place = Place((), b"name")
+        place = Destination((), b"name")
         text = self.refused("blocked", self.tree.give_name, place, b"part", self.grow(), 0o640, MTIME)
         self.assertIn("a folder of this name", text)
         self.refused("blocked", self.tree.make_link, place, b"target", MTIME, b"other")
@@ -152,7 +152,7 @@ class TreeTests(DiskCase):
 
     def test_links(self) -> None:
         """A link is made as text and replaces an older one; a disk that refuses leaves nothing half-made."""
-        place = Place((b"folder",), b"link")
+        place = Destination((b"folder",), b"link")
         for target in (b"../one", b"../two"):
             self.tree.make_link(place, target, MTIME, b"part")
             self.assertEqual(os.readlink(self.root / "folder" / "link"), os.fsdecode(target))
@@ -209,7 +209,7 @@ class FilesTests(DiskCase):
     def work(self, name: bytes, chunks: int = 3) -> FileWork:
         item = Item(name.decode(), "", name, "file", "master", 0)
         version = Version(name.decode(), "F1", 10 * chunks, 0o644, MTIME, None)
-        return FileWork(item, version, Place((), name), [Run(b"pack", 0, (10,) * chunks, 0)])
+        return FileWork(item, version, Destination((), name), [Run(b"pack", 0, (10,) * chunks, 0)])
 
     def write(self, *works: FileWork) -> list[tuple[int, str]]:
         done = self.writer.write(FakePack(), [(work, run) for work in works for run in work.runs])

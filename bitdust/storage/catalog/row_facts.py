@@ -60,7 +60,7 @@ class FolderFigures:
 
 
 @frozen
-class Place:
+class FolderLocation:
     """The names above the items of a folder, and where the folder lies on this machine if that is known."""
 
     above: str
@@ -73,7 +73,7 @@ class Facts:
     def __init__(self, database: sqlite3.Connection, figures: FolderFigures) -> None:
         self._database = database
         self._figures = figures
-        self._places = {"": Place("", None)}
+        self._places = {"": FolderLocation("", None)}
         self._orders: dict[str, tuple[float, str]] = {}
         self._pieces: dict[bytes, tuple[int, int]] = {}
 
@@ -130,13 +130,13 @@ class Facts:
 
     # of folders
 
-    def place(self, path: str) -> Place:
+    def place(self, path: str) -> FolderLocation:
         """Of what lies in a folder; the folders above it are read once."""
         unknown: list[tuple[str, bytes]] = []
         while path not in self._places:
             row = self._database.execute("SELECT parent, name FROM items WHERE path=?", (path,)).fetchone()
             if row is None:
-                self._places[path] = Place("", self.sources([path]).get(path))
+                self._places[path] = FolderLocation("", self.sources([path]).get(path))
                 break
             unknown.append((path, row[1]))
             path = row[0]
@@ -146,7 +146,7 @@ class Facts:
             source = known.get(one)
             if source is None and place.source is not None:
                 source = os.path.join(place.source, name)
-            place = self._places[one] = Place(f"{place.above}{shown(name)}/", source)
+            place = self._places[one] = FolderLocation(f"{place.above}{shown(name)}/", source)
         return place
 
     def below(self, path: str, until: str) -> Below:

@@ -9,7 +9,7 @@ from cbor2 import loads
 from bitdust.storage.catalog.apply import extents_of
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at
-from bitdust.storage.restore.tree import Parts, Place, part_name
+from bitdust.storage.restore.tree import Destination, Parts, part_name
 
 
 @frozen
@@ -32,7 +32,7 @@ class FileWork:
 
     item: Item
     version: Version
-    place: Place
+    place: Destination
     runs: list[Run]
     left: int = 0
 
@@ -48,7 +48,7 @@ class LinkWork:
 
     item: Item
     version: Version
-    place: Place
+    place: Destination
     depth: int
 
 
@@ -86,14 +86,14 @@ class Planner:
         Raises `CatalogError` ``not-found`` when there is nothing to bring back."""
         tops = [target.item] if target.item is not None else children(self._database, "", target.key)
         for item, own_name in _names(tops):
-            self._visit(item, Place((), name or own_name), target.version, 0)
+            self._visit(item, Destination((), name or own_name), target.version, 0)
         plan = self.plan
         if not (plan.files or plan.links or any(folder.version for folder in plan.folders)):
             shown = path_of(self._database, target.item) if target.item is not None else "the catalog"
             raise CatalogError("not-found", f"{shown!r} was not found in the catalog with any version: upload it first")
         return plan
 
-    def _visit(self, item: Item, place: Place, version: str | None, depth: int) -> None:
+    def _visit(self, item: Item, place: Destination, version: str | None, depth: int) -> None:
         found = version_at(self._database, item.path, version)
         if found is not None and (version is None or not self.plan.version):
             self.plan.version = max(self.plan.version, found.version)
@@ -101,13 +101,13 @@ class Planner:
             parts = (*place.folders, place.name)
             self.plan.folders.append(FolderWork(parts, found))
             for child, name in _names(children(self._database, item.path)):
-                self._visit(child, Place(parts, name), version, depth + 1)
+                self._visit(child, Destination(parts, name), version, depth + 1)
         elif found is not None and found.target is not None:
             self.plan.links.append(LinkWork(item, found, place, max(0, depth - 1)))
         elif found is not None:
             self._file(item, found, place)
 
-    def _file(self, item: Item, version: Version, place: Place) -> None:
+    def _file(self, item: Item, version: Version, place: Destination) -> None:
         runs = list(self._runs(version))
         self.plan.files.append(FileWork(item, version, place, runs, len(runs)))
         self.plan.total += version.size

@@ -30,7 +30,7 @@ class Blocked(BitDustError):
 
 
 @frozen
-class Place:
+class Destination:
     """Where an entry goes: the folders below the destination, and its name."""
 
     folders: Parts
@@ -114,7 +114,7 @@ class Tree:
                 raise Blocked(f"{name} lies in the way: it is a file or a link, not a folder") from error
             raise
 
-    def kind(self, place: Place) -> str | None:
+    def kind(self, place: Destination) -> str | None:
         """What is there: ``file``, ``folder``, ``link``, ``other``, None for nothing. Raises `Blocked`."""
         try:
             with self.folder(place.folders, make=False) as descriptor:
@@ -146,7 +146,7 @@ class Tree:
         with contextlib.suppress(OSError, Blocked), self.folder(folders, make=False) as descriptor:
             os.unlink(name, dir_fd=descriptor)
 
-    def give_name(self, place: Place, part: bytes, descriptor: int, mode: int, mtime: int) -> None:
+    def give_name(self, place: Destination, part: bytes, descriptor: int, mode: int, mtime: int) -> None:
         """The file is whole: mode and time, onto the disk, then its name. Raises `BitDustError`."""
         try:
             os.fchmod(descriptor, mode)
@@ -159,7 +159,7 @@ class Tree:
         except OSError as error:
             raise trouble(error, place.text) from error
 
-    def make_link(self, place: Place, target: bytes, mtime: int, part: bytes) -> None:
+    def make_link(self, place: Destination, target: bytes, mtime: int, part: bytes) -> None:
         """A link as text. Raises `BitDustError`."""
         self.remove_part(place.folders, part)
         try:
