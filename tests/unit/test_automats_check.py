@@ -23,6 +23,7 @@ from bitdust.automats.kernel.check import (
 )
 from bitdust.automats.kernel.diagrams import main, page, pages, stale, write
 from bitdust.automats.kernel.sources import Sent, Source, Unreadable
+from bitdust.automats.restore_worker import RestoreWorker
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = """
