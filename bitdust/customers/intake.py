@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from bitdust.crypt.merkle import MerkleHasher
 from bitdust.customers.database import NO_SCOPE, PieceCondition
 from bitdust.customers.grants import charge, discharge, need_valid
-from bitdust.customers.names import PieceName
+from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.quota import Usage, count, usage
 from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk, disk_error
@@ -149,7 +149,9 @@ class StorePiece(Job):
         if self._before is not None:
             mark_piece(database, piece.name, self._before)
             return
-        database.execute("DELETE FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key)
+        gone = database.execute("DELETE FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key)
+        if not gone.rowcount:
+            return  # an order of the same batch has deleted it, and counted it
         count(database, piece.name.customer, -piece.size, -1)
         if piece.grant is not None:
             discharge(database, piece.name.customer, piece.grant.id, piece.size)
@@ -181,7 +183,7 @@ class PieceIntake:
         except (OSError, sqlite3.Error) as error:
             await self._discard(writer)
             raise disk_error(error) from error
-        except BitDustError:
+        except Exception:
             await self._discard(writer)
             raise
         finally:
@@ -209,9 +211,10 @@ class PieceIntake:
 def store_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
     """Make a piece known and count it, inside a transaction; what it was before, where it was known.
 
-    Raises no-contract, no-service, no-space, not-allowed, before anything of the piece is written.
+    Raises no-contract, no-service, no-space, not-allowed, conflict, before anything of the piece is written.
     """
     before = usage(database, piece.name.customer)
+    need_same_pack(database, piece)
     row = database.execute(
         "SELECT state FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key
     ).fetchone()
@@ -232,6 +235,15 @@ def store_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCond
     )
     count(database, piece.name.customer, piece.size, 1)
     return None
+
+
+def need_same_pack(database: sqlite3.Connection, piece: IncomingPiece) -> None:
+    """A pack is sealed once: raises ``conflict`` where another record is kept under its id."""
+    row = database.execute(
+        "SELECT record FROM pieces WHERE customer=? AND pack=? LIMIT 1", (piece.name.customer, piece.name.pack)
+    ).fetchone()
+    if row is not None and row[0] != piece.signed and record_of(row[0]) != record_of(piece.signed):
+        raise BitDustError("conflict", "another record is kept for this pack; a pack is sealed once")
 
 
 def mark_piece(database: sqlite3.Connection, name: PieceName, condition: PieceCondition) -> None:

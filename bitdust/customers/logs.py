@@ -12,7 +12,7 @@ from attrs import frozen
 from bitdust.customers.database import NO_SCOPE
 from bitdust.customers.grants import charge
 from bitdust.customers.quota import usage
-from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, NOTHING_BEFORE, hash_of
+from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, MAX_HEADS, NOTHING_BEFORE, hash_of
 from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
@@ -20,6 +20,8 @@ from bitdust.wire.schema import parse
 
 MOST_LOG = 8 * 1024 * 1024
 """Bytes of entries in one answer, at most."""
+HEAD_OVERHEAD = 5
+"""Bytes of CBOR before each head of a list, at most."""
 LOG_ALLOWANCE = 64 * 1024 * 1024
 """Bytes of log a customer may keep beside its room, and a 32nd of the room more."""
 
@@ -115,10 +117,21 @@ def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head
         "SELECT sequence FROM heads WHERE customer=? AND scope=? AND device=?", entry.chain
     ).fetchone()
     if row is None or row[0] < head.sequence:
+        _need_room_for_head(database, entry, signed_head)
         database.execute(
             "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*entry.chain, head.sequence, signed_head)
         )
         _forget_covered(database, entry, head)
+
+
+def _need_room_for_head(database: sqlite3.Connection, entry: ReceivedEntry, signed_head: bytes) -> None:
+    """Every scope has logs of its own, and its heads are listed in one answer: raises ``no-space`` when it is full."""
+    (others,) = database.execute(
+        "SELECT coalesce(sum(length(signed) + ?2), 0) FROM heads WHERE customer=?1 AND NOT (scope=?3 AND device=?4)",
+        (entry.owner, HEAD_OVERHEAD, entry.scope, entry.device),
+    ).fetchone()
+    if others + len(signed_head) + 2 * HEAD_OVERHEAD > MAX_HEADS:
+        raise BitDustError("no-space", f"the heads of your logs take {others} bytes of {MAX_HEADS} already")
 
 
 def _forget_covered(database: sqlite3.Connection, entry: ReceivedEntry, head: Head) -> None:

@@ -13,7 +13,15 @@ from twisted.internet.defer import Deferred, succeed
 from bitdust.crypt.merkle import root
 from bitdust.customers.database import NO_SCOPE, PieceCondition
 from bitdust.customers.grants import need_quota
-from bitdust.customers.intake import IncomingPiece, PieceIntake, PieceWriter, RunInThread, Shelf, mark_piece
+from bitdust.customers.intake import (
+    IncomingPiece,
+    PieceIntake,
+    PieceWriter,
+    RunInThread,
+    Shelf,
+    mark_piece,
+    need_same_pack,
+)
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.quota import usage
 from bitdust.customers.scan import piece_is_whole
@@ -89,18 +97,18 @@ class Pieces:
         was lost, or because what came back was not what was stored.
         """
         name, size = piece.name, piece.size
-        known = self.admit(database, piece, record)
+        known = self.admit(database, piece)
         self._coming[name.key] = 0 if known is not None else size
         if size <= self._small:
             return SmallIntake(self._shelf, piece, record.roots[name.number], lambda: self._coming.pop(name.key, None))
         writer = PieceWriter(self._shelf, name.partial(self._shelf.folder), size, record.roots[name.number])
         return PieceIntake(self._shelf, piece, writer, lambda: self._coming.pop(name.key, None))
 
-    def admit(self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord) -> PieceCondition | None:
+    def admit(self, database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
         """What is known of a piece that may come now; raises as `receive` does."""
         name, size = piece.name, piece.size
         now = usage(database, name.customer)
-        known = self._known(database, name, record)
+        known = self._known(database, piece)
         if name.key in self._coming:
             raise BitDustError("busy", "this piece is already on its way over another stream")
         if known is None:
@@ -119,7 +127,7 @@ class Pieces:
         name = PieceName(record.owner, record.pack, piece.index)
         coming = incoming(name, record, piece.record, packet.grant)
         try:
-            self.admit(database, coming, record)
+            self.admit(database, coming)
         except BitDustError as error:
             packet.refused.append((name, error))
         else:
@@ -140,14 +148,12 @@ class Pieces:
         if size > left:
             raise BitDustError("no-space", f"the supplier's disk is nearly full; {size} bytes would take its reserve")
 
-    def _known(self, database: sqlite3.Connection, name: PieceName, record: PackRecord) -> PieceCondition | None:
-        """A pack is sealed once: another record under a pack's id is refused."""
-        rows = database.execute(
-            "SELECT number, state, record FROM pieces WHERE customer=? AND pack=?", (name.customer, name.pack)
-        ).fetchall()
-        if rows and record_of(rows[0][2]) != record:
-            raise BitDustError("conflict", "another record is kept for this pack; a pack is sealed once")
-        return next((PieceCondition(state) for number, state, _ in rows if number == name.number), None)
+    def _known(self, database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
+        need_same_pack(database, piece)
+        row = database.execute(
+            "SELECT state FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key
+        ).fetchone()
+        return PieceCondition(row[0]) if row is not None else None
 
     def find(
         self, database: sqlite3.Connection, name: PieceName, offset: int, length: int, scope: bytes | None

@@ -21,7 +21,6 @@ from twisted.internet.defer import Deferred
 
 from bitdust.batching import Batcher
 from bitdust.disk.disk import Disk, disk_error
-from bitdust.wire.errors import BitDustError
 
 MAX_BATCH = 256
 
@@ -59,17 +58,18 @@ class Change(Job):
 class _Outcome:
     job: Job
     result: Any = None
-    error: BitDustError | None = None
+    error: Exception | None = None
 
     def attempt(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Run one step unless an earlier one failed; a failure of the disk becomes this job's error."""
+        """Run one step unless an earlier one failed. Whatever goes wrong becomes this job's error: a mistake that one
+        peer's request brings to light must not end what others wait for."""
         if self.error is not None:
             return None
         try:
             return call(*arguments)
         except (OSError, sqlite3.Error) as error:
             self.error = disk_error(error)
-        except BitDustError as error:
+        except Exception as error:  # noqa: BLE001
             self.error = error
         return None
 

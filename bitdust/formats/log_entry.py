@@ -20,6 +20,8 @@ from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
 VERSION = 2
 MAX_ENTRY = 1024 * 1024
+MAX_HEADS = 1024 * 1024
+"""Bytes of the list of all heads that a supplier keeps of one owner, so that one answer holds it."""
 MAX_PLAIN = 4 * 1024 * 1024
 NOTHING_BEFORE = bytes(32)
 _INFO = b"BitDust log 2"

@@ -29,7 +29,7 @@ class DeleteOrder:
         """Raises `WireError`."""
         value = parse(body, _ORDER, 32 * 1024, "delete", max_items=MOST_PACKS + 16)
         digest = hashlib.sha256(body).digest()
-        return cls(value["owner"], device, tuple(value["packs"]), value["time"], digest)
+        return cls(value["owner"], device, tuple(dict.fromkeys(value["packs"])), value["time"], digest)
 
 
 def ring_revision(body: bytes, owner: bytes) -> int:

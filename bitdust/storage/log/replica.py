@@ -29,9 +29,14 @@ from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
+from bitdust.wire.schema import Bytes, Int, Struct
 
 MOST_SENT = 256 * 1024
 """Bytes of one packet, unless a single entry is larger: a slow uplink needs time for each."""
+
+
+HELD = Struct({"sequence": Int(), "hash": Bytes(32)})
+"""What a supplier says in a conflict besides code and text."""
 
 
 class Holdings:
@@ -92,14 +97,19 @@ class Next:
 
 
 class LogConflict(BitDustError):
-    """A supplier refused an entry because it holds something else of that log: sequence and hash of its last entry."""
+    """A supplier refused an entry because it holds something else of that log: sequence and hash of its last entry.
+
+    Raises `WireError` where it does not say so properly.
+    """
 
     def __init__(self, asked: Next, error: Any) -> None:
         super().__init__("conflict", str(error))
-        told = Outcome(error=error).fields
+        held = HELD.fields
+        told = {name: value for name, value in Outcome(error=error).fields.items() if name in held}
+        HELD.check(told, "what a supplier holds")
         self.asked = asked
-        self.sequence = int(told.get("sequence", 0))
-        self.hash = bytes(told.get("hash", b""))
+        self.sequence: int = told["sequence"]
+        self.hash: bytes = told["hash"]
 
 
 class KeyLog:

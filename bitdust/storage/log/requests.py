@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.formats.log_entry import LogName
+from bitdust.formats.log_entry import MAX_HEADS, LogName
 from bitdust.ports import Outbox
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead, read_head
@@ -15,7 +15,6 @@ from bitdust.wire.packet import Command
 SILENCE = 15.0
 MOST_FETCHED = 4 * 1024 * 1024
 MAX_ANSWER = 9 * 1024 * 1024
-MAX_HEADS = 1024 * 1024
 
 
 class HasOutbox(Protocol):
