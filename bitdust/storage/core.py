@@ -51,53 +51,74 @@ class Core:
     log = Logger()
 
     def __init__(self, around: Connected, ports: Ports) -> None:
-        world, settings, events = around.world, around.settings, around.events
-        registry, me, home = around.registry, around.me, around.world.home
+        world, settings, home = around.world, around.settings, around.world.home
         self.world = world
         self.settings = settings
-        self.me = me
+        self.me = around.me
         self.ports = ports
+        self._around = around
         self.catalog = Catalog(world, home / "catalog.db", prepare=start_over)
         self.reserve = Reserve(lambda: int(settings.get(SETTING)))
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.coding = ThreadQueue(world.run_in_thread)
-        self.packer = Packer(world.entropy, self.block_size)
-        self.log_writer = LogWriter(world, self.catalog, OwnLogs(me))
+        self._online: frozenset[bytes] = frozenset()
+        self._build_log()
+        self._build_pieces()
+        self._build_uploads()
+        self._build_keeping()
+        self._build_downloads()
+        self._join()
+
+    def _build_log(self) -> None:
+        around, ports = self._around, self.ports
+        self.log_writer = LogWriter(self.world, self.catalog, OwnLogs(self.me))
         self.log_replicas = LogReplicas(around, self.log_writer, ports)
-        pieces = WaitingPieces(world, self.catalog, self.spool)
-        sender = PieceSender(me, ports, self.log_replicas.riders)
-        self.acknowledgements = Acknowledgements(world, self.catalog, self.spool, self._keeps_local)
-        self.queues = SupplierQueues(
-            registry, ports, pieces, sender, self.acknowledgements, self._most_at_once
-        )  # fmt: skip
-        store = PackStore(world, self.catalog, self.spool, self.coding)
-        self.packs = Packs(around, self.packer, store, self.queues, ports)
-        self.bad_pieces = BadPieces(around, self.catalog, ports)
-        self.fetcher = Fetcher(around, ports, self.bad_pieces)
-        self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
-        self.view = CatalogView(world, self.catalog, self)
-        self.mirror = Mirror(around, self.catalog, self.log_writer)
         self.compactor = Compactor(around, self.log_writer, self.log_replicas)
         self.key_ring_replicas = KeyRingReplicas(around, ports)
-        self.inventory = Inventory(around, self.catalog, ports)
+        self.view = CatalogView(self.world, self.catalog, self)
+
+    def _build_pieces(self) -> None:
+        around, world, ports = self._around, self.world, self.ports
+        waiting = WaitingPieces(world, self.catalog, self.spool)
+        sender = PieceSender(self.me, ports, self.log_replicas.riders)
+        self.acknowledgements = Acknowledgements(world, self.catalog, self.spool, self._keeps_local)
+        self.queues = SupplierQueues(
+            around.registry, ports, waiting, sender, self.acknowledgements, self._most_at_once
+        )  # fmt: skip
+        self._pack_store = PackStore(world, self.catalog, self.spool, self.coding)
+        self.packer = Packer(world.entropy, self.block_size)
+        self.packs = Packs(around, self.packer, self._pack_store, self.queues, ports)
+        self.bad_pieces = BadPieces(around, self.catalog, ports)
+        self.fetcher = Fetcher(around, ports, self.bad_pieces)
         self.copies = LocalCopies(world, self.catalog, self.spool, self._keeps_local)
-        sources = PackSources(self.catalog, ports, pieces, self.copies)
-        rebuilder = Rebuilder(store, self.fetcher, self.queues, sources, ports)
-        upload_parts = UploadParts(
+        self.pack_sources = PackSources(self.catalog, ports, waiting, self.copies)
+
+    def _build_uploads(self) -> None:
+        world, events, registry = self.world, self._around.events, self._around.registry
+        self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
+        self.mirror = Mirror(self._around, self.catalog, self.log_writer)
+        parts = UploadParts(
             world, registry, self.catalog, self.packer, self.packs, self.reading, self.log_writer
         )  # fmt: skip
-        self.uploads = Uploads(upload_parts, self, events, self.names_of)
+        self.uploads = Uploads(parts, self, events, self.names_of)
+
+    def _build_keeping(self) -> None:
+        around, ports, registry = self._around, self.ports, self._around.registry
+        self.inventory = Inventory(around, self.catalog, ports)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads)
-        disposal = Disposal(world.run_in_thread, self.catalog, self.spool)
+        rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports)
+        disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool)
         orders = DeleteOrders(around, self.catalog, self.log_replicas, ports)
         self.monitor = Monitor(registry, self.inventory, rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
-        restore_parts = RestoreParts(
-            world, registry, self.catalog, self.fetcher, sources, self.coding, self.reserve, around.budget
+
+    def _build_downloads(self) -> None:
+        around, catalog = self._around, self.catalog
+        parts = RestoreParts(
+            self.world, around.registry, catalog, self.fetcher, self.pack_sources, self.coding, self.reserve,
+            around.budget,
         )  # fmt: skip
-        self.downloads = Downloads(restore_parts, self, events, self)
-        self._online: frozenset[bytes] = frozenset()
-        self._join()
+        self.downloads = Downloads(parts, self, around.events, self)
 
     def _join(self) -> None:
         """Who tells whom."""

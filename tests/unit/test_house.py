@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = sorted((ROOT / "bitdust").rglob("*.py"))
 MOST_ARGUMENTS = 6
 MOST_LINES = 400
+LONGEST_FUNCTION = 60
 MOST_SHARED = 10
 TESTS_TO_SOURCE = 0.75
 
@@ -71,6 +72,17 @@ class HouseTests(TestCase):
             for path in PRODUCT
             for name, init in constructors(path)
             if (count := len(init.args.args) + len(init.args.kwonlyargs) - 1) > MOST_ARGUMENTS
+        }
+        self.assertEqual(found, {})
+
+    def test_functions_are_short(self) -> None:
+        """No function has more than sixty lines."""
+        found = {
+            f"{path.relative_to(ROOT)}: {one.name}": count
+            for path in PRODUCT
+            for one in ast.walk(tree(path))
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (count := (one.end_lineno or one.lineno) - one.lineno + 1) > LONGEST_FUNCTION
         }
         self.assertEqual(found, {})
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from bitdust.signal import Disconnect, Signal
 from bitdust.storage.catalog.catalog import Catalog
 
 GATHERING = 0.1
@@ -46,30 +47,30 @@ Watcher = Callable[[list[Touched]], None]
 
 
 class Changes:
-    """I tell my watchers what was touched, some dozens at a time."""
+    """I report what was touched, some dozens at a time."""
 
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._catalog: Catalog | None = None
-        self._watchers: list[Watcher] = []
+        self._touched: Signal[[list[Touched]]] = Signal()
         self._disconnect: Callable[[], None] = lambda: None
         self._call: Any = None
         self._collecting = False
         self._more = False
 
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Be told from now on; gives a remover."""
-        self._watchers.append(watcher)
-        if len(self._watchers) == 1:
+    def watch(self, watcher: Watcher) -> Disconnect:
+        """Call ``watcher`` from now on; the answer ends that. Nothing is noted while nobody watches."""
+        if not self._touched.connected:
             self._write(_install)
+        disconnect = self._touched.connect(watcher)
 
         def forget() -> None:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
-                if not self._watchers:
-                    self._write(_remove)
+            watched = self._touched.connected
+            disconnect()
+            if watched and not self._touched.connected:
+                self._write(_remove)
 
         return forget
 
@@ -77,7 +78,7 @@ class Changes:
         """The catalog is open."""
         self._catalog = catalog
         self._disconnect = catalog.changed.connect(self.changed)
-        if self._watchers:
+        if self._touched.connected:
             self._write(_install)
 
     def detach(self) -> None:
@@ -90,7 +91,7 @@ class Changes:
 
     def changed(self) -> None:
         """Something was written."""
-        if not self._watchers or self._catalog is None:
+        if not self._touched.connected or self._catalog is None:
             return
         if self._collecting:
             self._more = True
@@ -104,7 +105,7 @@ class Changes:
 
     def _collect(self) -> None:
         self._call = None
-        if self._catalog is None or not self._watchers:
+        if self._catalog is None or not self._touched.connected:
             return
         self._collecting, self._more = True, False
         collecting = self._catalog.change_quietly(_drain)
@@ -113,8 +114,7 @@ class Changes:
     def _collected(self, found: list[Touched]) -> None:
         self._collecting = False
         if found and self._catalog is not None:
-            for watcher in list(self._watchers):
-                watcher(found)
+            self._touched.emit(found)
         if self._more or len(found) == AT_ONCE:
             self.changed()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.storage.log.replica import KeyLog
 from bitdust.storage.ports import Ports
@@ -43,12 +44,13 @@ class HeadPublisher:
             before is not None and (now - before.moment < EVERY or before.sequence == end.sequence)
         ):
             return
-        self._published[one.key, device] = _Published(now, end.sequence)
+        published = self._published[one.key, device] = _Published(now, end.sequence)
         head = one.head(end, brief=True)
         putting = self._ports.publish_head(head, self._me.sign(Head.KIND, head.to_body()))
-        putting.addErrback(self._failed, one.key, device)
+        putting.addErrback(self._failed, one.key, device, published)
 
-    def _failed(self, failure: object, key: str, device: bytes) -> None:
-        """The next entry, or the next comparison, tries again."""
-        self._published.pop((key, device), None)
-        self.log.info("the head of a log is not in the DHT: {error}", error=getattr(failure, "value", failure))
+    def _failed(self, failure: Failure, key: str, device: bytes, published: _Published) -> None:
+        """The next entry, or the next comparison, tries again, unless a newer head is there already."""
+        if self._published.get((key, device)) is published:
+            del self._published[key, device]
+        self.log.info("the head of a log is not in the DHT: {error}", error=failure.value)

@@ -1,0 +1,93 @@
+"""Heads of logs in the DHT: brought when a log has grown, rarely, and again where that failed."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.storage.log.heads import EVERY, HeadPublisher
+from bitdust.wire.records import Head
+
+OWNER, DEVICE = bytes(32), bytes(8)
+
+
+class OneLog:
+    """The log of one key."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.sequence = 0
+
+    def end(self, device: bytes) -> Any:
+        return SimpleNamespace(sequence=self.sequence)
+
+    def head(self, end: Any, brief: bool) -> Head:
+        return Head(OWNER, DEVICE, end.sequence, bytes(32), 1)
+
+
+class HeadPublisherTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.put: list[tuple[int, Deferred[Any]]] = []
+        me = SimpleNamespace(device=SimpleNamespace(id=DEVICE), sign=lambda kind, body: (kind, body))
+        around = SimpleNamespace(world=SimpleNamespace(clock=self.clock), me=me)
+        self.heads = HeadPublisher(around, self)  # type: ignore[arg-type]
+        self.master = OneLog("master")
+
+    def publish_head(self, head: Head, signed: Any) -> "Deferred[Any]":
+        putting: Deferred[Any] = Deferred()
+        self.put.append((head.sequence, putting))
+        return putting
+
+    def publish(self, *logs: OneLog) -> list[int]:
+        """The sequences that are brought to the DHT by this."""
+        before = len(self.put)
+        self.heads.publish(logs or (self.master,))
+        return [sequence for sequence, _ in self.put[before:]]
+
+    def test_nothing_to_bring(self) -> None:
+        """A log without an entry has no head."""
+        self.assertEqual(self.publish(), [])
+
+    def test_once_in_a_while(self) -> None:
+        """The first entry is brought at once, later ones at most every ten minutes, and nothing without a new one."""
+        self.master.sequence = 1
+        self.assertEqual(self.publish(), [1])
+        self.put[0][1].callback(None)
+        self.master.sequence = 5
+        self.clock.advance(EVERY - 1)
+        self.assertEqual(self.publish(), [])
+        self.clock.advance(1)
+        self.assertEqual(self.publish(), [5])
+        self.clock.advance(EVERY)
+        self.assertEqual(self.publish(), [])
+
+    def test_again_after_a_failure(self) -> None:
+        """What did not get there is brought at the next occasion, however soon that is."""
+        self.master.sequence = 1
+        self.publish()
+        self.put[0][1].errback(RuntimeError("the DHT is off"))
+        self.assertEqual(self.publish(), [1])
+        self.assertEqual(self.publish(), [])
+
+    def test_an_old_failure(self) -> None:
+        """A head that fails after a newer one got there takes nothing back."""
+        self.master.sequence = 1
+        self.publish()
+        self.clock.advance(EVERY)
+        self.master.sequence = 2
+        self.publish()
+        self.put[1][1].callback(None)
+        self.put[0][1].errback(RuntimeError("late"))
+        self.assertEqual(self.publish(), [])
+
+    def test_each_log_by_itself(self) -> None:
+        """Logs of several keys have heads of their own."""
+        photos = OneLog("photos")
+        self.master.sequence, photos.sequence = 1, 7
+        self.assertEqual(self.publish(self.master, photos), [1, 7])
+        photos.sequence = 8
+        self.clock.advance(EVERY)
+        self.assertEqual(self.publish(self.master, photos), [8])
