@@ -224,8 +224,7 @@ class Node:
         def traced(key: str, old: Any, new: Any) -> None:
             self.registry.trace_transitions = self.settings.get("logs/automat-transitions-enabled")
             self.registry.trace_events = self.settings.get("logs/automat-events-enabled")
-            packets = self.settings.get("logs/packet-enabled")
-            self.rooms.gateway.inbox.log_packets = self.rooms.gateway.outbox.log_packets = packets
+            self.rooms.gateway.log_packets(self.settings.get("logs/packet-enabled"))
 
         self.settings.on_change("logs/", traced)
         traced("", None, None)

@@ -7,7 +7,7 @@ a file that was ordered to go                   removed
 a row whose file has (also) its temporary name  checked against the root, given its name when it fits
 any other temporary file                        removed: it was never acknowledged
 a row without file, or with one of wrong size   marked and reported; its owner may bring the piece again
-a row of a small piece                          left to the audit: its bytes come and go with the row
+a row of a small piece                          left to scrubbing: its bytes come and go with the row
 a file without row                              reported and left alone; its owner may bring the piece again
 ==============================================  ==============================================================
 """
