@@ -101,7 +101,7 @@ class Recovery:
     def use_seeds(self, seeds: Iterable[str]) -> None:
         """Join the hash table by the nodes that the key file names."""
         try:
-            self._dht.more_seeds = parse_seeds(",".join(seeds))
+            self._dht.use_more_seeds(parse_seeds(",".join(seeds)))
         except BitDustError as error:
             self.log.warn("the seeds of the key file are of no use: {error}", error=error)
         if self._dht.node.running and self._dht.more_seeds:

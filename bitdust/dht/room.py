@@ -19,8 +19,16 @@ class DHTRoom:
         self.node = DHTNode(around, self._passing, world.home / "dht.db")
         self.node.my_info(lambda: me.addresses_record() if me.present and me.addresses else None)
         self.directory = Directory(self.node, me, around.identities)
-        self.more_seeds: list[Seed] = []
+        self._more_seeds: list[Seed] = []
+
+    @property
+    def more_seeds(self) -> list[Seed]:
         """Nodes that a key file names, beside those of the settings."""
+        return list(self._more_seeds)
+
+    def use_more_seeds(self, seeds: list[Seed]) -> None:
+        """Join by these nodes too, from the next start."""
+        self._more_seeds = seeds
 
     def use_my_device(self) -> "Deferred[None]":
         """Be the node of my device; without an identity that of a passing key, to look things up."""

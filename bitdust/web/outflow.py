@@ -80,7 +80,11 @@ class Outflow:
         self._seen = events.last
         self._gaps: list[bytes] = []
         self._missed_models: dict[str, None] = {}
-        self.wants: Callable[[str], bool] = lambda event_id: True
+        self._wants: Callable[[str], bool] = lambda event_id: True
+
+    def choose(self, wants: Callable[[str], bool]) -> None:
+        """Send only these events from now on."""
+        self._wants = wants
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -127,7 +131,7 @@ class Outflow:
             self._pump_later()
             return
         self._seen = event.seq
-        if self.wants(event.id):
+        if self._wants(event.id):
             self._socket.write(data)
 
     def resume(self, run: str, after: int) -> int:
@@ -214,7 +218,7 @@ class Outflow:
             if self._paused or self._ended:
                 return
             self._seen = event.seq
-            if self.wants(event.id):
+            if self._wants(event.id):
                 self._socket.write(event_message(event, events.run))
 
     # the end

@@ -134,7 +134,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self.transport.registerProducer(self, True)
         self.outflow = Outflow(self._clock, self._context.events, self)
         if self._wishes is not None:
-            self.outflow.wants = chosen(self._wishes.events)
+            self.outflow.choose(chosen(self._wishes.events))
             if self._wishes.after is not None:
                 self.outflow.resume(self._wishes.run, self._wishes.after)
         self._context.events.send("web-socket-connected", {"peer": self.peer})
@@ -252,7 +252,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             self._call(message, call_id)
         elif command == "subscribe":
             wants, place = chosen(message.get("events")), self._place(message)
-            self.outflow.wants = wants
+            self.outflow.choose(wants)
             self._resume(place, call_id)
         elif command == "resume":
             place = self._place(message)

@@ -18,7 +18,7 @@ class FakeSocket:
         self.case = case
         self.sent: list[dict[str, Any]] = []
         self.outflow = Outflow(node.node.world.clock, node.node.events, self)
-        self.outflow.wants = lambda event_id: False
+        self.outflow.choose(lambda event_id: False)
         self.listener = SocketListener(models, lambda: self.outflow)
         self.context: Any = node.node.context.heard_by(self.listener)
 

@@ -215,7 +215,7 @@ class ResumeTests(OutflowTestCase):
         self.send(2, "a")
         self.send(2, "b")
         client = self.client()
-        client.outflow.wants = chosen(["b"])
+        client.outflow.choose(chosen(["b"]))
         client.outflow.resume("now", 0)
         self.send(1, "a")
         self.assertEqual(self.numbers(client), [3, 4])
