@@ -76,4 +76,4 @@ def _failed(failure: Failure, name: str) -> Envelope:
     if isinstance(failure.value, OSError):
         return failed("os-error", f"{failure.value.filename or name}: {failure.value.strerror or failure.value}")
     _log.failure("API method {name} failed", failure=failure, name=name)
-    return failed("internal", f"{name} failed inside the node; logs/stdout.log tells more")
+    return failed("internal", f"{name} failed inside the node; logs/stdout.log says more")

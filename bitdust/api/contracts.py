@@ -110,7 +110,7 @@ async def contracts_end(context: Context, position: int | None, supplier_id: str
     names = {row["fingerprint"]: row["global_id"] or row["fingerprint"][:16] for row in rows}
     ended = [names[one.hex()] for one in who]
     later = [names[one.hex()] for one in missed]
-    text = f"{len(ended)} contracts ended" + (f"; {', '.join(later)} will hear of it when connected" if later else "")
+    text = f"{len(ended)} contracts ended" + (f"; {', '.join(later)} will be notified when connected" if later else "")
     if everybody:
         text += f"; this node hires nobody until {EMPLOYER} is true"
     return ok({"ended": ended, "not_told": later}, message=text, automat=addressed(context, "fire_hire"))

@@ -19,7 +19,7 @@ IDENTITY = "{name, idurl, global_id, fingerprint, sources, contacts, date, versi
 PASSPHRASE = Param("passphrase", default=None, help="of the private key", secret=True)
 JOIN = Param("join_network", Kind.FLAG, False, help="start the network services as well")
 LOCK_ERRORS = ("wrong-passphrase", "too-many-tries", "not-locked", "broken-identity")
-IN_HOME = "this copy lies in the home itself and is lost with it: keep another one elsewhere"
+IN_HOME = "this copy is in the home itself and is lost with it: keep another one elsewhere"
 WARNING = "keep this file elsewhere: without it nothing can be brought back"
 
 

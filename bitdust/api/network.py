@@ -165,7 +165,7 @@ def network_reconnect(context: Context) -> Envelope:
         machine.send("reconnect")
     for machine in context.registry.find("p2p_connector"):
         machine.send("check-synchronize")
-    text = f"reconnecting; {len(sessions)} sessions are built anew"
+    text = f"reconnecting; {len(sessions)} sessions are built again"
     return ok(message=text, automat=addressed(context, "p2p_connector"))
 
 

@@ -42,7 +42,7 @@ def disk(
     system = statvfs(home)
     free = system.f_bavail * system.f_frsize
     if system.f_flag & os.ST_RDONLY:
-        return [bad("disk", f"{home} lies on a read-only file system", "mount it for writing, or use another --appdir")]
+        return [bad("disk", f"{home} is on a read-only file system", "mount it for writing, or use another --appdir")]
     kept = system.f_blocks * system.f_frsize * reserve // 100
     findings = [*_write(home), *_room(home, free, kept, promised), *_kind(home, mounts)]
     return findings or [ok("disk", f"{in_words(free)} are free on the disk of {home}")]
@@ -77,10 +77,10 @@ def _kind(home: Path, mounts: Path) -> Iterator[Finding]:
     kind = file_system(home, mounts)
     if kind in ON_NETWORK:
         hint = "move the home to a local disk: locks and fsync of SQLite cannot be trusted over a network"
-        yield warn("disk", f"{home} lies on a network file system ({kind})", hint)
+        yield warn("disk", f"{home} is on a network file system ({kind})", hint)
     elif kind in FLEETING:
         hint = "move the home to a disk; keys and catalog are lost when this machine stops"
-        yield warn("disk", f"{home} lies in memory ({kind})", hint)
+        yield warn("disk", f"{home} is in memory ({kind})", hint)
 
 
 def file_system(home: Path, mounts: Path = MOUNTS) -> str:

@@ -29,7 +29,7 @@ class Seen:
 def clock(differences: Sequence[float]) -> list[Finding]:
     """Seconds that others' clocks are ahead of this one; the middle one counts, because one of them may be wrong."""
     if not differences:
-        hint = "with an ID server that answers this can be told; meanwhile see: timedatectl"
+        hint = "an ID server that answers is needed to compare it; meanwhile see: timedatectl"
         return [warn("clock", "nobody answered whose clock this one could be compared with", hint)]
     middle = sorted(differences)[len(differences) // 2]
     hint = "let the clock be set: timedatectl set-ntp true"
@@ -85,7 +85,7 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
     findings = []
     if foreign:
         hint = "the name belongs to another key there: take that server out of the settings, and keep your key file"
-        findings.append(bad("my identity", f"somebody else's document lies at {few(foreign)}", hint))
+        findings.append(bad("my identity", f"somebody else's document is at {few(foreign)}", hint))
     if missing:
         verdict = bad if len(missing) == len(copies) else warn
         findings.append(verdict("my identity", f"not found: {few(missing)}", again))
@@ -93,10 +93,10 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
     older = [f"{copy.idurl} (revision {copy.revision})" for copy in other if (copy.revision or 0) < revision]
     if newer:
         hint = "another copy of this home may be running: stop one of them, and restart this node"
-        findings.append(warn("my identity", f"a newer one than revision {revision} lies at {few(newer)}", hint))
+        findings.append(warn("my identity", f"a newer one than revision {revision} is at {few(newer)}", hint))
     if older:
         findings.append(warn("my identity", f"revision {revision} has not come to {few(older)}", again))
-    return findings or [ok("my identity", f"revision {revision} lies at {len(copies)} sources")]
+    return findings or [ok("my identity", f"revision {revision} is at {len(copies)} sources")]
 
 
 def key_backup(checked: float | None, now: float) -> list[Finding]:
@@ -191,7 +191,7 @@ def reachability(seen: Reached) -> list[Finding]:
     ports = sorted({address.rpartition(":")[2] for address in seen.addresses})
     if not hosts:
         hint = "see: bitdust service info tcp_connections, and bitdust network status"
-        return [bad("reachability", "this node has no address that peers could be told", hint)]
+        return [bad("reachability", "this node has no address that peers could be given", hint)]
     if seen.visitors:
         return [ok("reachability", f"{seen.visitors} peers have come to {few(list(seen.addresses))}")]
     if not seen.own_port_open:

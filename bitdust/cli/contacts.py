@@ -48,7 +48,7 @@ def list_suppliers(session: Session, customer: str | None = None) -> None:
     shown = [{**row, "notice": _in_words(row.get("notice"))} for row in rows]
     hidden = {name for name in optional if not any(row.get(name) for row in shown)}
     columns = [column for column in columns if column not in hidden]
-    show_table(shown, columns, "you have no suppliers yet; bitdust services tells why")
+    show_table(shown, columns, "you have no suppliers yet; bitdust services says why")
 
 
 def _in_words(notice: dict[str, Any] | None) -> str:
@@ -83,7 +83,7 @@ def ping_suppliers(session: Session) -> None:
 @click.argument("which", metavar="POSITION|ID", required=False)
 @click.option("--all", "everybody", is_flag=True, help="All of them: stop being a customer.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--yes-lose-data", is_flag=True, help="Even while files of yours lie there.")
+@click.option("--yes-lose-data", is_flag=True, help="Even while files of yours are stored there.")
 @click.pass_obj
 def end_contracts(session: Session, which: str | None, everybody: bool, yes: bool, yes_lose_data: bool) -> None:
     """End the contract with a supplier, or with all; it erases what it keeps of yours.
@@ -92,7 +92,7 @@ def end_contracts(session: Session, which: str | None, everybody: bool, yes: boo
     """
     if (which is None) is not everybody:
         raise click.UsageError("name one supplier, or say --all")
-    lost = "all your stored files are lost" if everybody else "its pieces must be made anew from the others"
+    lost = "all your stored files are lost" if everybody else "its pieces must be rebuilt from the others"
     what = "all contracts" if everybody else f"the contract with {which}"
     if not (yes or yes_lose_data):
         click.confirm(f"End {what}? Where files are stored, {lost}.", abort=True)

@@ -33,7 +33,7 @@ _SERVICES = {
     "backups": "uploads files",
     "restores": "downloads files",
     "keys-storage": "keeps my key ring at my suppliers",
-    "my-data": "tells that my storage is ready",
+    "my-data": "reports that my storage is ready",
 }
 
 
@@ -152,7 +152,7 @@ _OPTIONS = (
         86400,
         "seconds",
     ),
-    Option("services/network/interface", "str", "", "address", "The address to listen on and to tell; empty: all."),
+    Option("services/network/interface", "str", "", "address", "The address to listen on and to announce; empty: all."),
     _bool("services/network/proxy/enabled", False, "HTTP proxy", "Reach ID servers by way of an HTTP proxy."),
     Option("services/network/proxy/host", "str", "", "host of the proxy", "Its name or address."),
     Option("services/network/proxy/port", "port", 0, "TCP port of the proxy", "0: none is set.", 0, 65535),

@@ -18,7 +18,7 @@ class MyDataService(Service):
     name = "my_data"
     needs = ("backups", "restores")
     needs_identity = True
-    duty = "tells that my storage is ready"
+    duty = "reports that my storage is ready"
     start_timeout = None
 
     def __init__(self, rooms: Rooms) -> None:

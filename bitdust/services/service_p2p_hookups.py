@@ -10,7 +10,7 @@ class P2PHookupsService(Service):
     name = "p2p_hookups"
     needs = ("tcp_transport", "identity_propagate")
     needs_identity = True
-    duty = "knows which contacts are online, and tells others where this node is"
+    duty = "knows which contacts are online, and announces where this node is"
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
@@ -25,4 +25,4 @@ class P2PHookupsService(Service):
 
     def health(self) -> None:
         if not self._rooms.peers.reach.is_listening():
-            raise Unhealthy("nobody can connect to this node: no address to tell")
+            raise Unhealthy("nobody can connect to this node: it has no address to announce")

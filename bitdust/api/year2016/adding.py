@@ -53,7 +53,7 @@ async def backup_start_id(context: Context, pathID: str) -> Envelope:
     item = item_of(target, pathID)
     source = context.storage.mirror.local_path(item.path)
     if source is None:
-        text = f"where {item.path} lies on this machine is not known here; upload it with backup_start_path"
+        text = f"where {item.path} is on this machine is not known; upload it with backup_start_path"
         raise BitDustError("no-local-path", text)
     await settled(context.storage.begin_upload(item, source))
     return said(f"uploading {item.path} started, local path is: {as_folder(shown(source), item.kind)}")

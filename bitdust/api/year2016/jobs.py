@@ -108,7 +108,7 @@ async def backup_abort_running(context: Context, backup_id: str) -> Envelope:
             "destinationPath",
             default=None,
             aliases=("destination_path",),
-            help="absolute folder; the one in which the item lies, or paths/restore where that is not known",
+            help="absolute folder; the one that holds the item, or paths/restore where that is not known",
         ),
     ),
     service="restores",

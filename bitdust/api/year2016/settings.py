@@ -41,7 +41,7 @@ def config_get(context: Context, key: str, default: Any) -> Envelope:
     params=(
         KEY,
         Param("value", Kind.SCALAR, example="10"),
-        Param("typ", default=None, help="checked where it is given: the type that config_list tells of this setting"),
+        Param("typ", default=None, help="checked where it is given: the type that config_list shows for this setting"),
     ),
     returns="[{key, value, old_value, type}]",
     errors=("unknown-setting", "bad-value", "read-only"),
