@@ -92,6 +92,31 @@ class BehindTests(LogCase):
         self.assertEqual([round(pause) for pause in pauses], [2, 4, 8, 16, 32])
 
 
+class ComingTests(LogCase):
+    def test_suppliers_that_come_one_by_one(self) -> None:
+        """After a start suppliers come one after the other; those who come while the first is asked count at once."""
+        first, *others = self.around.suppliers
+        self.node.stop()
+        for supplier in self.around.suppliers:
+            supplier.mode = "away"
+        self.node.start()
+        self.node.pass_time(1)
+        self.assertEqual(self.core.log_replicas.machine.state, "NO_INFO")
+        original = first.ask
+
+        def come(me, command, fields, payload, deadline):
+            answer = original(me, command, fields, payload, deadline)
+            for supplier in others:
+                supplier.mode = "fine"
+            return answer
+
+        first.mode, first.ask = "fine", come
+        self.core.suppliers_changed()
+        self.node.pass_time(1)
+        self.assertTrue(self.core.log_replicas.synchronized)
+        self.assertTrue(self.core.key_ring_replicas.synchronized)
+
+
 class KeyRingTests(LogCase):
     def test_a_ring_that_is_contradicted(self) -> None:
         """A supplier that holds another ring of the same revision makes me compare, and both become the next one."""

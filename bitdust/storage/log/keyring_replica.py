@@ -7,16 +7,16 @@ devices merge by union: neither can lose a key of the other.
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing
 from bitdust.formats.orders import MAX_RING, RING
-from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, members, places_heard
 from bitdust.signal import Signal
+from bitdust.storage.log.requests import ask_online
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, encode
@@ -107,13 +107,11 @@ class KeyRingReplicas:
         return Deferred.fromCoroutine(self._pull())
 
     async def _pull(self) -> bool:
+        answers = await ask_online(self._ports, self._ask)
         family = self._ports.family()
-        online = [who for who in (family.holders if family is not None else ()) if self._ports.is_online(who)]
-        asking = [outcome(Deferred.fromCoroutine(self._ask(supplier))) for supplier in online]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
         found: dict[bytes, KeptRing] = {}
         without: set[bytes] = set()
-        for supplier, (_, answer) in zip(online, answers, strict=True):
+        for supplier, answer in answers.items():
             if answer.error is None:
                 found[supplier] = answer.value
             elif answer.code == "not-found":

@@ -6,16 +6,15 @@ from enum import Enum
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import outcome
 from bitdust.replication import places_heard
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.log.outdated import come_back, covered, is_outdated, places_of_unheard
 from bitdust.storage.log.recovery import LogRecovery, Missing, SeenHead, check_complete, highest
 from bitdust.storage.log.replica import KeyLog, note_holdings
-from bitdust.storage.log.requests import LogRequests
+from bitdust.storage.log.requests import LogRequests, ask_online
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
@@ -88,12 +87,9 @@ class LogPull:
         return Pulled.MERGED
 
     async def _ask(self, logs: Sequence[KeyLog]) -> _Heard:
-        family = self._ports.family()
-        online = [who for who in (family.holders if family is not None else ()) if self._ports.is_online(who)]
-        asking = [outcome(Deferred.fromCoroutine(self._requests.heads(supplier))) for supplier in online]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
+        answers = await ask_online(self._ports, self._requests.heads)
         heard, by_scope = _Heard(heads={one.key: [] for one in logs}), self._by_scope(logs)
-        for supplier, (_, answer) in zip(online, answers, strict=True):
+        for supplier, answer in answers.items():
             if answer.error is not None:
                 continue
             heard.suppliers.add(supplier)

@@ -1,20 +1,39 @@
 """Questions to suppliers about logs: which heads they hold, and which entries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 
 from bitdust.formats.log_entry import MAX_HEADS, LogName
+from bitdust.outcome import Outcome, outcome
 from bitdust.ports import Outbox
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead, read_head
+from bitdust.storage.ports import Ports
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
 
 SILENCE = 15.0
 MOST_FETCHED = 4 * 1024 * 1024
 MAX_ANSWER = 9 * 1024 * 1024
+
+
+async def ask_online(ports: Ports, ask: Callable[[bytes], Coroutine[Any, Any, Any]]) -> dict[bytes, Outcome]:
+    """Ask each supplier that is online, once, and those too that come while the others answer.
+
+    After a start suppliers come one by one: whoever judged by the first of them alone would hear too few.
+    """
+    answers: dict[bytes, Outcome] = {}
+    while True:
+        family = ports.family()
+        holders = family.holders if family is not None else ()
+        online = [who for who in holders if who not in answers and ports.is_online(who)]
+        if not online:
+            return answers
+        asking = [outcome(Deferred.fromCoroutine(ask(supplier))) for supplier in online]
+        found: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
+        answers.update((supplier, answer) for supplier, (_, answer) in zip(online, found, strict=True))
 
 
 class HasOutbox(Protocol):
