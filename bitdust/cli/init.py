@@ -127,7 +127,8 @@ class Setup:
         questions.run()
         self._start()
         who = self._identity(questions)
-        if who.get("backup_checked") is None:
+        target = self.secrets.target
+        if who.get("backup_checked") is None or (target is not None and not target.exists()):
             self._back_up(who)
         self._lock()
         self._farewell(who)

@@ -154,6 +154,21 @@ class PromptTests(InitCase):
         self.init("--known-servers", "id.example:8084", lines=[""])
         self.assertEqual(self.settings()[4], "id.example:8084")
 
+    def test_another_backup(self) -> None:
+        """A file that --backup names and that is not there is written although a copy was checked; one is kept."""
+        words = ["--yes", "--name", "alice", "--no-give", "--need", "1 GB", "--suppliers", "4"]
+        words += ["--known-servers", ANSWERS[4], "--seeds", ANSWERS[5], "--no-passphrase", "--backup"]
+        self.somebody(False)
+        self.init(*words, str(self.target))
+        first = self.target.read_text()
+        second = Path(self.mktemp()).absolute()
+        self.init(*words, str(second))
+        self.assertEqual(second.read_text(), first)
+        self.assertIn("cannot be written", self.init(*words, "/no/such/folder/file", code=1).output)
+        self.node.calls.clear()
+        self.init(*words, str(self.target))
+        self.assertNotIn("identity_backup", self.methods())
+
     def test_backup_later(self) -> None:
         """Without a backup the next run asks for it again, and a checked one is not asked for."""
         self.somebody()
