@@ -51,8 +51,13 @@ class Param:
         except (ValueError, TypeError):
             raise BadArgument(f"argument {self.name!r} must be {_expected(self.kind, value)}") from None
         if (self.low is not None and typed < self.low) or (self.high is not None and typed > self.high):
-            raise BadArgument(f"argument {self.name!r} must be from {self.low} to {self.high}")
+            raise BadArgument(f"argument {self.name!r} must be {self._range()}")
         return typed
+
+    def _range(self) -> str:
+        if self.high is None:
+            return f"{self.low} or more"
+        return f"at most {self.high}" if self.low is None else f"from {self.low} to {self.high}"
 
 
 def _expected(kind: Kind, value: Any) -> str:

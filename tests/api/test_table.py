@@ -68,6 +68,12 @@ class ArgumentTests(SynchronousTestCase):
             self.assertIn(words, str(error))
             self.assertEqual(error.code, "bad-argument")
 
+    def test_open_ends(self) -> None:
+        """A range without an end is said without it."""
+        for low, high, value, words in ((1, None, 0, "must be 1 or more"), (None, 9, 10, "must be at most 9")):
+            param = Param("x", Kind.INTEGER, low=low, high=high)
+            self.assertIn(words, str(self.assertRaises(BadArgument, param.read, value)))
+
     @given(st.sampled_from(list(Kind)), JSON)
     def test_nothing_but_value_errors(self, kind: Kind, value: object) -> None:
         """Whatever JSON a caller sends, it is converted or refused; nothing else is ever raised."""
