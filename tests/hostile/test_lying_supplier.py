@@ -1,13 +1,21 @@
 """A supplier that answers packets of the log with lies, or with nonsense: the customer believes only what it says."""
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.keyring import MASTER
+from bitdust.formats.log_entry import LogName
+from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.records import Head
 from tests.unit.kit import Reply
 from tests.unit.storage_kit import PeerFailed, network, random_file
+from tests.unit.supplier_kit import START, now
+from tests.unit.test_catalog import open_catalog
 
 NONSENSE: tuple[Any, ...] = (
     5,
@@ -88,3 +96,44 @@ class LogAnswerTests(SynchronousTestCase):
         self.node.pass_time(120)
         self.assertTrue(self.node.storage.core.log_replicas.is_held_by(self.liar.fingerprint))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class RecoveryTests(SynchronousTestCase):
+    """A catalog comes back from suppliers of which one lies."""
+
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        for number in range(3):
+            self.node.create(f"folder-{number}", True)
+        self.node.pass_time(2)
+        self.calls = 0
+
+    def recover(self, answer: Callable[[int], list[bytes]], first: int) -> Merged:
+        """Merge the log of a compaction that begins with entry ``first``; no lie is asked for without end."""
+        logs, me = self.node.storage.core.log_writer.logs, self.node.me
+        end = self.node.storage.core.catalog.end(MASTER, me.device.id)
+        head = Head(me.fingerprint, me.device.id, end.sequence, end.hash, START, first)
+
+        def fetch(supplier: bytes, log: LogName, wanted: int) -> "Deferred[list[bytes]]":
+            self.calls += 1
+            return succeed(answer(wanted)) if self.calls < 50 else fail(BitDustError("no-answer", "enough"))
+
+        recovery = LogRecovery(open_catalog(self), logs, MASTER, fetch)
+        return now(Deferred.fromCoroutine(recovery.recover([SeenHead(head, b"liar", True)])))
+
+    def entries(self, first: int) -> list[bytes]:
+        """My entries as a supplier holds them."""
+        store = self.around.suppliers[0].shop.store
+        return store.entries(self.node.me.fingerprint, self.node.me.device.id, first, 10**9)
+
+    def test_old_entries_again_and_again(self) -> None:
+        """Who gives the first entry whatever is asked for is given up, and what lacks is named."""
+        self.assertGreater(len(self.entries(1)), 2)
+        merged = self.recover(lambda wanted: self.entries(1)[:1], 3)
+        self.assertLess(self.calls, 10)
+        self.assertEqual(len(merged.missing), 1)
+
+    def test_entries_one_by_one(self) -> None:
+        """Who gives one entry at a time is asked until all are there."""
+        merged = self.recover(lambda wanted: self.entries(wanted)[:1], 1)
+        self.assertEqual((merged.missing, self.calls), ([], len(self.entries(1))))

@@ -116,6 +116,7 @@ class LogRecovery:
             try:
                 after = (end.sequence, end.hash) if end.sequence and first == end.sequence + 1 else None
                 entries = check_chain(got.value, log, after)
+                _check_wanted(entries[0], first)
                 opened = [(entry, entry.open(self._access.secret(self._key, entry.epoch))) for entry in entries]
                 if after is None:
                     self._check_start(opened[0])
@@ -133,6 +134,12 @@ class LogRecovery:
             return
         if not any(op["op"] == "snapshot" for op in content.ops):
             raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
+
+
+def _check_wanted(entry: Entry, first: int) -> None:
+    """A supplier that gives what is known already would be asked for ever."""
+    if entry.sequence < first:
+        raise WireError("broken-chain", f"entry {entry.sequence} in place of entry {first}")
 
 
 def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]]) -> None:
