@@ -6,7 +6,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class PackFetchPort(Protocol):
-    """What the machine acts on; `bitdust.storage.pieces.pack_fetch.PackFetch` implements it for each pack."""
+    """What the machine acts on; `bitdust.storage.pieces.pack_fetch.Fetch` implements it for each pack."""
 
     def is_whole(self) -> bool:
         """Whether enough good pieces are here."""

@@ -6,7 +6,7 @@ from bitdust.automats.kernel import Machine, Registry
 
 
 class SupplierQueuePort(Protocol):
-    """What the machine acts on; `bitdust.storage.pieces.queue.SupplierQueue` implements it for each supplier."""
+    """What the machine acts on; `bitdust.storage.pieces.queue.PieceQueue` implements it for each supplier."""
 
     def is_online(self) -> bool:
         """Whether there is a session with the supplier."""

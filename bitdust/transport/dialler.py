@@ -33,7 +33,7 @@ class DialPort(Protocol):
         """How people call a peer."""
 
 
-class Dialler:
+class Dials:
     """I ask the peer's own addresses first, then every resolver that was added, side by side."""
 
     def __init__(self, registry: Registry, port: DialPort) -> None:
@@ -97,9 +97,9 @@ class Dialler:
 
 
 class _Way:
-    """The way to one peer: the port of its `Dialler` machine."""
+    """The way to one peer: the port of its `dialler` machine."""
 
-    def __init__(self, dialler: Dialler, registry: Registry, fingerprint: bytes) -> None:
+    def __init__(self, dialler: Dials, registry: Registry, fingerprint: bytes) -> None:
         self._dialler = dialler
         self._fingerprint = fingerprint
         self._open = list(dict.fromkeys(dialler.port.known_addresses(fingerprint)))[:MOST_ADDRESSES]

@@ -18,7 +18,7 @@ from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
 from bitdust.transport import listener
 from bitdust.transport.datagrams import DatagramPort
-from bitdust.transport.dialler import Dialler, Resolver
+from bitdust.transport.dialler import Dials, Resolver
 from bitdust.transport.hello import Hello
 from bitdust.transport.inbox import Inbox
 from bitdust.transport.limits import TokenBucket, Turns
@@ -55,7 +55,7 @@ class Gateway:
         self._welcome = Welcome(me, around.identities)
         self._sessions = Sessions(me)
         self._listener = listener.Listener(around, self._sessions, self._incoming)
-        self._dialler = Dialler(registry, self)
+        self._dialler = Dials(registry, self)
         self._sessions.changed.connect(self._dialler.session_up)
         self.outbox = Outbox(around, self)
         self.inbox = Inbox(around, self.relations, self.outbox.answer_arrived)

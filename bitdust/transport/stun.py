@@ -6,13 +6,12 @@ bytes longer than its question, and there are at most `MOST_ANSWERS` a second, s
 
 import ipaddress
 from collections.abc import Callable
-from typing import Protocol
 
 from attrs import define
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from bitdust.signal import Disconnect
+from bitdust.transport.datagrams import Address, DatagramPort
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 
@@ -26,17 +25,6 @@ MOST_ANSWERS = 50
 MOST_ASKED = 64
 TRIES = (0.5, 1.0, 2.0)
 """Seconds after each sending before the request is sent again, and at last given up."""
-Address = tuple[str, int]
-
-
-class Datagrams(Protocol):
-    """The UDP port."""
-
-    def add(self, first_bytes: range, receive: Callable[[bytes, Address], None]) -> Disconnect:
-        """Hand datagrams with these first bytes over."""
-
-    def send(self, data: bytes, address: Address) -> None:
-        """Send one."""
 
 
 @define(eq=False)
@@ -51,7 +39,7 @@ class _Question:
 class Stun:
     """I answer and ask over the node's own UDP port, so what I learn is true for the DHT and whatever shares it."""
 
-    def __init__(self, clock: IReactorTime, entropy: Callable[[int], bytes], datagrams: Datagrams) -> None:
+    def __init__(self, clock: IReactorTime, entropy: Callable[[int], bytes], datagrams: DatagramPort) -> None:
         self._clock = clock
         self._entropy = entropy
         self._datagrams = datagrams

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
-from bitdust.storage.pieces.queue import MOST_BYTES, MOST_QUEUED, SupplierQueue
+from bitdust.storage.pieces.queue import MOST_BYTES, MOST_QUEUED, PieceQueue
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PieceRef
 
@@ -68,7 +68,7 @@ class SupplierQueueTests(SynchronousTestCase):
         self.registry = Registry(self.clock)
         self.addCleanup(self.registry.shutdown)
         self.courier = FakeCourier(self.clock)
-        self.queue = SupplierQueue(self.registry, self.courier, b"s" * 32, 2)
+        self.queue = PieceQueue(self.registry, self.courier, b"s" * 32, 2)
 
     def keep(self, count: int, size: int = SIZE) -> None:
         self.courier.on_disk |= {name(number): size for number in range(count)}

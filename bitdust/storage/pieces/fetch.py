@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.merkle import root
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.pace import Pace
-from bitdust.storage.pieces.pack_fetch import PackFetch, PieceRequest
+from bitdust.storage.pieces.pack_fetch import Fetch, PieceRequest
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.packet import Command
@@ -33,14 +33,14 @@ class Fetcher:
         self._ports = ports
         self._bad_pieces = bad_pieces
         self._paces: dict[bytes, Pace] = {}
-        self._fetches: dict[PackFetch, float] = {}
+        self._fetches: dict[Fetch, float] = {}
         self.is_open = True
 
     def fetch(
         self, record: PackRecord, places: dict[int, bytes], most: int | None = None
     ) -> "Deferred[dict[int, bytes]]":
         """k checked pieces, or another number; ``places`` says who has which. Fails ``not-enough-pieces``."""
-        fetch = PackFetch(self._registry, self, record, places, most or record.scheme.k)
+        fetch = Fetch(self._registry, self, record, places, most or record.scheme.k)
         self._fetches[fetch] = self.clock.seconds()
         fetch.start()
         return fetch.done
@@ -85,5 +85,5 @@ class Fetcher:
     def note_bad(self, supplier: bytes, piece: PieceRef) -> None:
         self._bad_pieces.note(supplier, piece)
 
-    def ended(self, fetch: PackFetch) -> None:
+    def ended(self, fetch: Fetch) -> None:
         self._fetches.pop(fetch, None)

@@ -41,7 +41,7 @@ class Suppliers(Protocol):
     def note_bad(self, supplier: bytes, piece: PieceRef, /) -> None:
         """A supplier gave a piece that does not fit its root."""
 
-    def ended(self, fetch: "PackFetch", /) -> None:
+    def ended(self, fetch: "Fetch", /) -> None:
         """It is over."""
 
 
@@ -101,7 +101,7 @@ class PieceRequest:
             self.pace.suspect = suspect
 
 
-class PackFetch:
+class Fetch:
     """I am the port of a `pack_fetch` machine. ``done`` fires with good pieces by index; cancelling it ends the fetch.
 
     A request counts as running until its piece was checked.

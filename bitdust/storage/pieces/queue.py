@@ -63,7 +63,7 @@ class PieceTransfer:
         self.work: Deferred[None] | None = None
 
 
-class SupplierQueue:
+class PieceQueue:
     """I am the port of a `supplier_queue` machine.
 
     A supplier has as many pieces on their way as it takes to hide its answer time, bounded by bytes.

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Registry
 from bitdust.signal import Signal
-from bitdust.storage.pieces.queue import PieceTransfer, Progress, SupplierQueue
+from bitdust.storage.pieces.queue import PieceQueue, PieceTransfer, Progress
 from bitdust.storage.pieces.sender import PieceSender
 from bitdust.storage.pieces.waiting import Acknowledged, Acknowledgements, WaitingPieces
 from bitdust.storage.ports import Ports
@@ -37,7 +37,7 @@ class SupplierQueues:
         self._ports = ports
         self._pieces = pieces
         self._acknowledgements = acknowledgements
-        self._queues: dict[bytes, SupplierQueue] = {}
+        self._queues: dict[bytes, PieceQueue] = {}
         self.piece_lost: Signal[[PieceRef]] = Signal()
         self.changed: Signal[[]] = Signal()
         acknowledgements.written.connect(self._written)
@@ -56,8 +56,8 @@ class SupplierQueues:
             queue = self._queues.get(supplier) or self._new_queue(supplier, position)
             queue.machine.send("online" if self.is_online(supplier) else "offline")
 
-    def _new_queue(self, supplier: bytes, position: int) -> SupplierQueue:
-        queue = self._queues[supplier] = SupplierQueue(self._registry, self, supplier, position)
+    def _new_queue(self, supplier: bytes, position: int) -> PieceQueue:
+        queue = self._queues[supplier] = PieceQueue(self._registry, self, supplier, position)
         return queue
 
     def add(self, pack: bytes, index: int, size: int) -> None:
