@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from bitdust.wire.errors import BitDustError
@@ -65,7 +65,7 @@ class Events:
         self._counts: Counter[str] = Counter()
         self._subscribers: dict[object, tuple[str | None, Callback]] = {}
         self._waiting: deque[Event] = deque()
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
         self._seq = 0
         self._stopped = False
 

@@ -18,7 +18,7 @@ from bitdust.budget import Budget
 from bitdust.config.following import SettingsFollower
 from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
-from bitdust.events import Events
+from bitdust.events import Event, Events
 from bitdust.identity_erasure import IdentityErasure
 from bitdust.services.driver import RESTING
 from bitdust.signal import Signal
@@ -186,17 +186,17 @@ class Node:
             self.events.send("backup-reminder", {"global_id": me.global_id, "text": REMINDER})
 
     def _watch_identity(self) -> None:
-        def appeared(event: Any) -> None:
+        def appeared(event: Event) -> None:
             restarting = (
                 self.driver.restart("entangled_dht") if self.driver.is_enabled("entangled_dht") else succeed(None)
             )
             restarting.addBoth(lambda _: self.driver.wake_all())
 
-        def accepted(event: Any) -> None:
+        def accepted(event: Event) -> None:
             for kept in self.rooms.customers.store.customers():
                 self.rooms.peers.presence.watch(kept.contract.customer)
 
-        def unlocked(event: Any) -> None:
+        def unlocked(event: Event) -> None:
             self._remind()
             if self.driver.running:
                 appeared(event)

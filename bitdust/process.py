@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
+from twisted.python.failure import Failure
 
 from bitdust.budget import measure
 from bitdust.identity.home_lock import find_passphrase
@@ -48,7 +49,7 @@ def main(home: Path, foreground: bool) -> int:
     for warning in measured.warnings():
         Node.log.warn("{warning}", warning=warning)
 
-    def failed(failure: Any) -> None:
+    def failed(failure: Failure) -> None:
         print(f"BitDust cannot start: {failure.getErrorMessage()}", file=sys.stderr)
         Node.log.failure("the node could not start", failure)
         node.exit_code = 1

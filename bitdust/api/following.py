@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
 
 from bitdust.automats.kernel import Machine, Registry, Transition
 from bitdust.events import Events
@@ -134,7 +135,7 @@ class _Watcher:
     kept: deque[Transition] = field(factory=lambda: deque(maxlen=MOST_KEPT))
     missed: int = 0
     waiting: "Deferred[Moves] | None" = None
-    call: Any = None
+    call: IDelayedCall | None = None
 
     def drain(self) -> Moves:
         moves, missed = list(self.kept), self.missed

@@ -1,7 +1,7 @@
 """The models: what a snapshot of each holds, and when one has changed."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import frozen
 
@@ -11,6 +11,7 @@ from bitdust.api.people import document_of, settled
 from bitdust.automats.kernel import Transition
 from bitdust.automats.local_service import LocalService
 from bitdust.automats.online_status import OnlineStatus
+from bitdust.events import Event
 from bitdust.storage.catalog.changes import Touched
 
 MOST_UNSETTLED = 1_000
@@ -111,7 +112,7 @@ class Keys:
         self._known = self._rows()
         hints = ("key-", "my-keys-", "local-identity-", "identity-", "my-identity-")
 
-        def happened(event: Any) -> None:
+        def happened(event: Event) -> None:
             if event.id.startswith(hints):
                 self._compare(changed)
 
@@ -239,7 +240,7 @@ class Versions(Files):
         """How safe a version is depends on the log as well, whose acknowledgements come a little later."""
         forget_items = super().watch(changed)
 
-        def settled_more(event: Any) -> None:
+        def settled_more(event: Event) -> None:
             if event.id == "backup-done":
                 path, _, version = str(event.data.get("backup_id")).rpartition("/")
                 self.touched(Touched(path, version), changed)

@@ -1,10 +1,9 @@
 """Reading a record: the highest revision among the nearest nodes, without waiting for the slow ones."""
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
@@ -55,7 +54,7 @@ class Fetching:
         self._on_done = on_done
         self._givers: list[Contact] = []
         self._seen: dict[bytes, DHTRecord] = {}
-        self._grace: Any = None
+        self._grace: IDelayedCall | None = None
         self._done = False
         self._key, self._layer = sought.key, sought.layer
         self._lookup = Lookup(peers, rpc, Goal.value(number(sought.key)), self._finish, on_reply=self._check_reply)

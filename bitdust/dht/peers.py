@@ -7,10 +7,9 @@ known node is attached to has a table of its own, so that I can show newcomers t
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from attrs import define
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.crypt.device import verify
 from bitdust.dht.contact import Contact, believable, nearest, unpack, usable_by
@@ -51,7 +50,7 @@ class Peers:
         self._waiting: deque[Contact] = deque()
         self._asked: dict[int, float] = {}
         self._proofs: OrderedDict[tuple[bytes, Address], bool] = OrderedDict()
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self.changed = Signal[[]]()
         """Whether anybody is known may be another now."""
 

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from attrs import define
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from bitdust.dht.contact import UNKNOWN_TIMEOUT, Contact
@@ -118,7 +118,7 @@ class Rpc:
         self._unfinished = Unfinished()
         self._pending: dict[bytes, Question] = {}
         self._due: list[tuple[float, bytes]] = []
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._typical: float | None = None
         self._remove: Disconnect = lambda: None
         self.traffic = Traffic()

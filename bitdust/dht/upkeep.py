@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.dht.store import RecordStore
 
@@ -48,7 +48,7 @@ class Upkeep:
         self._queue: list[tuple[bytes, int]] = []
         self._running = 0
         self._refresh_due = 0.0
-        self._tick: Any = None
+        self._tick: IDelayedCall | None = None
         self._early: list[Any] = []
 
     def start(self) -> None:

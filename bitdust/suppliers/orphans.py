@@ -4,9 +4,8 @@ Those that I have released get my signed word, on which they erase what they kee
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.family import MyFamily
@@ -22,7 +21,7 @@ class Orphans:
         self._book = book
         self._family = family
         self._end = end
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
 
     def start(self) -> None:
         """End those that are released, now and until they have answered."""

@@ -1,7 +1,6 @@
 """Models over WebSockets: who listens to which, and what is pushed to whom."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -9,6 +8,7 @@ from twisted.logger import Logger
 
 from bitdust.api.context import Context, Row
 from bitdust.api.snapshots import SOURCES, Snapshot, Source
+from bitdust.events import Event
 from bitdust.web.outflow import Outflow, model_gap_message
 from bitdust.web.render import compact
 from bitdust.wire.errors import BitDustError
@@ -74,7 +74,7 @@ class Models:
         """Push all of it when its service has started."""
         self._postponed[listener, model] = None
 
-    def _started(self, event: Any) -> None:
+    def _started(self, event: Event) -> None:
         for listener, model in list(self._postponed):
             if event.data.get("name") == f"service_{self._sources[model].service}":
                 del self._postponed[listener, model]

@@ -9,10 +9,10 @@ closed when it takes nothing at all for a minute.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import define
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.events import Event, Events
 from bitdust.web.render import compact
@@ -75,8 +75,8 @@ class Outflow:
         self._bytes = 0
         self._paused = False
         self._ended = False
-        self._pumping: Any = None
-        self._stalled: Any = None
+        self._pumping: IDelayedCall | None = None
+        self._stalled: IDelayedCall | None = None
         self._seen = events.last
         self._gaps: list[bytes] = []
         self._missed_models: dict[str, None] = {}

@@ -19,7 +19,7 @@ from attrs import frozen
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from txaio import tx
 from zope.interface import implementer
 
@@ -82,7 +82,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._calls: dict[Deferred[Any], str | None] = {}
         self._opened = False
         self._wishes: Subscription | None = None
-        self._late: Any = None
+        self._late: IDelayedCall | None = None
         self.outflow = Outflow(self._clock, api.context.events, self)
         self._listener = SocketListener(api.models, lambda: self.outflow)
         self._asked = api.context.heard_by(self._listener)

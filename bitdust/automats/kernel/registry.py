@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Registry:
         self._observers: list[Observer] = []
         self._stay_observers: list[Observer] = []
         self._queued: deque[tuple[Transition, tuple[Observer, ...]]] = deque()
-        self._delivery: Any = None
+        self._delivery: IDelayedCall | None = None
 
     def __iter__(self) -> Iterator["Machine"]:
         return iter(list(self._machines.values()))

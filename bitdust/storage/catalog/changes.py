@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.signal import Disconnect, Signal
 from bitdust.storage.catalog.catalog import Catalog
@@ -56,7 +57,7 @@ class Changes:
         self._catalog: Catalog | None = None
         self._touched: Signal[[list[Touched]]] = Signal()
         self._disconnect: Callable[[], None] = lambda: None
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
         self._collecting = False
         self._more = False
 
@@ -118,7 +119,7 @@ class Changes:
         if self._more or len(found) == AT_ONCE:
             self.changed()
 
-    def _failed(self, failure: Any) -> None:
+    def _failed(self, failure: Failure) -> None:
         self._collecting = False
         self.log.failure("changes could not be read", failure)
 

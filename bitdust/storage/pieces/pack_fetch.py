@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from bitdust.automats import pack_fetch
 from bitdust.automats.kernel import Registry
@@ -84,7 +85,7 @@ class PieceRequest:
         self.pace.learn(self._suppliers.clock.seconds() - self._started, self.size, self._queued)
         return data
 
-    def _failed(self, failure: Any) -> Any:
+    def _failed(self, failure: Failure) -> Any:
         self._release()
         self.pace.suspect = True
         return failure
@@ -204,7 +205,7 @@ class Fetch:
             self._good[index] = data
             self.machine.send("ended")
 
-    def _failed(self, failure: Any, request: PieceRequest) -> None:
+    def _failed(self, failure: Failure, request: PieceRequest) -> None:
         if self._running.pop(request.piece.index, None) is not None:
             self._errors.append(str(failure.value))
             self.machine.send("ended")

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from bitdust.automats import supplier_queue
 from bitdust.automats.kernel import Registry
@@ -190,7 +191,7 @@ class PieceQueue:
             self._courier.delivered(self.supplier, transfer.piece)
             self.machine.send("landed")
 
-    def _refused(self, failure: Any, transfer: PieceTransfer) -> None:
+    def _refused(self, failure: Failure, transfer: PieceTransfer) -> None:
         if not self._is_over(transfer):
             return
         error = failure.value

@@ -1,9 +1,10 @@
 """Pieces that wait on this disk for their suppliers, and what suppliers have acknowledged of them."""
 
+import sqlite3
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.signal import Signal
@@ -69,7 +70,7 @@ class Acknowledgements:
         self._keeps_local = keeps_local
         self._new: Acknowledged = []
         self._unwritten: dict[bytes, set[int]] = {}
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
         self.came: Signal[[PieceRef, bytes]] = Signal()
         self.written: Signal[[Acknowledged]] = Signal()
 
@@ -99,7 +100,7 @@ class Acknowledgements:
             return
         keep_data = self._keeps_local()
 
-        def note(database: Any) -> None:
+        def note(database: sqlite3.Connection) -> None:
             for piece, supplier in new:
                 mark_kept(database, piece, supplier, keep_data)
 
@@ -118,7 +119,7 @@ class Acknowledgements:
             self._spool.remove(piece.pack, piece.index)
 
 
-def mark_kept(database: Any, piece: PieceRef, supplier: bytes, keep_data: bool) -> bool:
+def mark_kept(database: sqlite3.Connection, piece: PieceRef, supplier: bytes, keep_data: bool) -> bool:
     """Inside a transaction: a supplier has acknowledged a piece; True when that was news."""
     data = "" if keep_data else ", data=NULL"
     news = database.execute(
