@@ -8,6 +8,9 @@ from bitdust.suppliers.replacement import Replacements
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
+LATEST = 253_402_300_799
+"""The end of the year 9999: whoever says a later time is taken to say this one, which can be shown."""
+
 
 class ReplacementRequests:
     """I note why a place is to change hands, before anything is done about it; `Replacements` does it."""
@@ -29,6 +32,7 @@ class ReplacementRequests:
             return
         if supplier not in self._family.holders:
             raise BitDustError("not-allowed", "you are none of my suppliers")
+        until = max(1, min(int(until), LATEST))
         known = self._departures.of(supplier)
         successor = known.successor if known is not None else None
         if self._departures.note(supplier, Departure(Why.NOTICE, until, successor)):

@@ -1,7 +1,10 @@
 """What suppliers say to a customer, beside yes: that they leave, that they know it no more, or nothing of use."""
 
+import time
+
 from bitdust.suppliers.absences import Absences
 from bitdust.suppliers.contracts import ContractBook
+from bitdust.suppliers.requests import LATEST
 from bitdust.wire.records import Contract, Family
 from tests.unit.family_kit import Supplier
 from tests.unit.supplier_kit import START, FakeDevice, Person
@@ -44,6 +47,16 @@ class LeavingTests(FamilyCase):
         self.reconnect(leaving)
         self.assertEqual((self.names(), self.town.departures.suppliers()), (self.first, []))
         self.assertIn("supplier-took-notice-back", self.town.events.names())
+
+    def test_a_time_that_no_calendar_has(self) -> None:
+        """Of a time that cannot be shown as a date the nearest one that can is kept."""
+        leaving = self.town.supplier(1)
+        self.town.unmoved = {(1, self.town.supplier(4).fingerprint)}
+        for until, kept in ((2**63 - 1, LATEST), (-(2**63), 1)):
+            leaving.leaves = until
+            self.reconnect(leaving)
+            known = self.town.departures.of(leaving.fingerprint).until
+            self.assertEqual((known, bool(time.localtime(known))), (kept, True))
 
     def test_a_candidate_that_leaves_is_not_hired(self) -> None:
         """However willing it is."""
