@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.keyring import MASTER
 from bitdust.formats.log_entry import LogName
 from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
+from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
@@ -96,6 +97,31 @@ class LogAnswerTests(SynchronousTestCase):
         self.node.pass_time(120)
         self.assertTrue(self.node.storage.core.log_replicas.is_held_by(self.liar.fingerprint))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class ListTests(SynchronousTestCase):
+    def test_a_list_without_end(self) -> None:
+        """Of a list of pieces that nobody has, whatever its length, nothing is kept but what the catalog knows."""
+        base, around, node = network(self)
+        random_file(base / "file", 1000)
+        node.upload(base / "file", "file")
+        node.pass_time(2)
+        liar, send, pages = around.suppliers[0], node.send, 5
+        [(pack,)] = node.storage.core.catalog.read.execute("SELECT pack FROM packs").fetchall()
+        sizes: list[int] = []
+
+        def lie(*arguments: Any, **options: Any) -> Any:
+            if arguments[:2] != (liar.fingerprint, Command.LIST_FILES):
+                return send(*arguments, **options)
+            page = len(sizes)
+            sizes.append(page)
+            rows = [[bytes([page]) + number.to_bytes(15, "big"), 0, 10] for number in range(100)]
+            rows = [[pack, number, 10] for number in (0, 2**40, -1) if not page] + rows
+            return succeed(Reply({"more": page < pages - 1}, encode(rows)))
+
+        node.send = lie
+        held = now(Deferred.fromCoroutine(node.storage.core.inventory._list(liar.fingerprint)))
+        self.assertEqual((len(sizes), held), (pages, {(pack, 0)}))
 
 
 class RecoveryTests(SynchronousTestCase):

@@ -7,7 +7,6 @@ something else is not there because it lists it.
 """
 
 import sqlite3
-from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, frozen
@@ -23,7 +22,7 @@ from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
-from bitdust.wire.records import PieceRef
+from bitdust.wire.records import MAX_SUPPLIERS, PieceRef
 
 SILENCE = 15.0
 PAGE = 5000
@@ -127,26 +126,40 @@ class Inventory:
         return Place(((family.leaving or []) if leaves else family.suppliers).index(supplier), leaves)
 
     async def _list(self, supplier: bytes) -> Held:
+        """What it says it holds of packs that are known here: a list without end fills no memory."""
         held: Held = set()
         after, more = b"", True
         while more:
             reply = await self._ports.outbox.send(
                 supplier, Command.LIST_FILES, {"after": after, "most": PAGE}, deadline=SILENCE, max_answer=MAX_PAGE
             )
-            rows = decode(bytes(reply.payload), MAX_PAGE)
-            held.update(_checked(rows, after))
+            rows = _checked(decode(bytes(reply.payload), MAX_PAGE), after)
+            held |= await self._run_in_thread(self._known, rows)
             more = bool(reply.fields.get("more")) and bool(rows)
             after = rows[-1][0] if rows else after
         return held
 
+    def _known(self, rows: list[tuple[bytes, int]]) -> Held:
+        database = self._catalog.another_reader()
+        try:
+            return {row for row in rows if is_known(database, *row)}
+        finally:
+            database.close()
 
-def _checked(rows: Any, after: bytes) -> Iterable[tuple[bytes, int]]:
+
+def is_known(database: sqlite3.Connection, pack: bytes, number: int) -> bool:
+    """Whether a pack, living or dead, is in the catalog, and may have a piece of this number."""
+    query = "SELECT 1 FROM packs WHERE pack=:pack UNION ALL SELECT 1 FROM pieces WHERE pack=:pack LIMIT 1"
+    return 0 <= number < MAX_SUPPLIERS and database.execute(query, {"pack": pack}).fetchone() is not None
+
+
+def _checked(rows: Any, after: bytes) -> list[tuple[bytes, int]]:
     if type(rows) is not list:
         raise WireError("malformed", "a list of pieces is no list")
     for row in rows:
         if type(row) is not list or [type(part) for part in row] != [bytes, int, int] or row[0] <= after:
             raise WireError("malformed", "a row of a list of pieces is pack, number, size, in order of packs")
-        yield row[0], row[1]
+    return [(pack, number) for pack, number, _ in rows]
 
 
 def kept_by(database: sqlite3.Connection, supplier: bytes) -> Held:
