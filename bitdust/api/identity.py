@@ -294,7 +294,7 @@ async def identity_erase(context: Context, erase_private_key: bool) -> Envelope:
     automat = erased.pop("automat", None)
     text = "the identity and its keys are erased; only a backup of the key file brings it back"
     if erased["former"] is not None:
-        text = f"the identity is erased; its keys and catalog lie in {erased['former']}"
+        text = f"the identity is erased; its keys and catalog are in {erased['former']}"
     return ok(erased, message=text, automat=automat)
 
 

@@ -68,7 +68,7 @@ def _named(name: str, error: str) -> str:
 
 @frozen
 class Copy:
-    """What lies at one source of my identity: its revision, or why there is none."""
+    """What is at one source of my identity: its revision, or why there is none."""
 
     idurl: str
     revision: int | None = None
@@ -77,7 +77,7 @@ class Copy:
 
 
 def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
-    """At each source lies my newest document."""
+    """At each source is my newest document."""
     foreign = [copy.idurl for copy in copies if copy.revision is not None and not copy.mine]
     missing = [_named(copy.idurl, copy.error) for copy in copies if copy.revision is None]
     other = [copy for copy in copies if copy.mine and copy.revision not in (None, revision)]

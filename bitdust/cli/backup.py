@@ -1,4 +1,4 @@
-"""The key file from the command line: written, read back, compared, and warned about where it lies badly."""
+"""The key file from the command line: written, read back, compared, and warned about where it is kept badly."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def check(session: Session, file: Path, passphrase: str) -> dict[str, Any]:
 
 
 def warnings(home: Path, file: Path, counts: bool) -> list[str]:
-    """What is wrong with where the copy lies."""
+    """What is wrong with where the copy is."""
     found = []
     if not counts:
         found.append(f"{file} lies in the home folder {home} and is lost with it: keep another copy elsewhere")

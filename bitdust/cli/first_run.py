@@ -218,7 +218,7 @@ class FirstRun:
 
 
 def free_space(home: Path, customers: str) -> int:
-    """Bytes that this user may still write where customers' pieces will lie."""
+    """Bytes that this user may still write where customers' pieces will be."""
     place = Path(customers) if customers else home
     while not place.exists():
         place = place.parent

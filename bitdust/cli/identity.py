@@ -169,7 +169,7 @@ def global_id(session: Session) -> None:
 @click.command()
 @click.pass_obj
 def idurl(session: Session) -> None:
-    """Print where your identity document lies."""
+    """Print where your identity document is."""
     _one(session, "idurl")
 
 

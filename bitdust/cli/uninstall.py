@@ -55,7 +55,7 @@ def uninstall(session: Session, yes: bool, erase_home: str | None, abandon_custo
     """Stop the node and take away what was installed around it; says what goes and what stays.
 
     Without --yes it asks; where nobody can be asked it only shows. The home folder with your keys stays unless
-    --erase-home names it. While others' pieces lie here it refuses: leave them first with `bitdust supplier retire`.
+    --erase-home names it. While others' pieces are here it refuses: leave them first with `bitdust supplier retire`.
     """
     home = session.home
     refuse_newer_home(home)

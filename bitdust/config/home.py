@@ -97,7 +97,7 @@ def _keep(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _mine(home: Path) -> Iterator[Path]:
-    """The home, what lies directly in it, and all of its private folders. Links are left alone, and so is what lies
+    """The home, what is directly in it, and all of its private folders. Links are left alone, and so is what is
     behind them."""
     yield home
     for folder in (home, home / "metadata", home / "config"):

@@ -1,4 +1,4 @@
-"""The key file: the one thing a person keeps. Where the identity lies, the RSA key, and hints that hold no secret.
+"""The key file: the one thing a person keeps. Where the identity is, the RSA key, and hints that hold no secret.
 
 The format is fixed in ``docs/formats.md``, section 3. The reader needs only a key; IDURLs and hints speed recovery up.
 """

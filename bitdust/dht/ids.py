@@ -18,7 +18,7 @@ def node_id(device_key: bytes) -> bytes:
 
 
 def record_key(kind: str, subject: bytes | str, layer: int) -> bytes:
-    """Where a record lies: kind, subject and layer (one byte) decide."""
+    """Where a record is: kind, subject and layer (one byte) decide."""
     raw = subject.encode() if isinstance(subject, str) else subject
     return hashlib.sha256(_KEY + kind.encode() + b"\0" + raw + b"\0" + bytes((layer,))).digest()[:ID_BYTES]
 

@@ -101,7 +101,7 @@ class DHTRecord:
         return data
 
     def key(self, layer: int) -> bytes:
-        """Where it lies."""
+        """Where it is."""
         return record_key(self.type, self.subject, layer)
 
     @property

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS contacts (
 
 @frozen
 class Kept:
-    """A record as it lies here."""
+    """A record as it is here."""
 
     key: bytes
     layer: int

@@ -75,11 +75,11 @@ class Disk:
             os.close(descriptor)
 
     def free(self, path: Path) -> int:
-        """Bytes that can still be written where ``path`` lies."""
+        """Bytes that can still be written where ``path`` is."""
         return shutil.disk_usage(path).free
 
     def total(self, path: Path) -> int:
-        """Bytes of the whole disk where ``path`` lies."""
+        """Bytes of the whole disk where ``path`` is."""
         return shutil.disk_usage(path).total
 
 

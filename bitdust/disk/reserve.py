@@ -38,7 +38,7 @@ class Reserve:
         self.usage = usage
 
     def left(self, path: Path) -> int:
-        """Bytes that may be written where ``path`` lies or will lie, 0 when there are none."""
+        """Bytes that may be written where ``path`` is or will be, 0 when there are none."""
         while not path.exists() and path != path.parent:
             path = path.parent
         found = self.usage(path)

@@ -47,7 +47,7 @@ class Server:
     port: int
 
     def url(self, name: str) -> IDURL:
-        """Where a user's document lies on it."""
+        """Where a user's document is on it."""
         scheme = "https" if self.port == 443 else "http"
         return IDURL.parse(f"{scheme}://{self.host}:{self.port}/{name}.xml")
 

@@ -1,4 +1,4 @@
-"""The identity document: who a user is, where the document lies, and which devices may speak for the user.
+"""The identity document: who a user is, where the document is, and which devices may speak for the user.
 
 The format is fixed in ``docs/formats.md``, section 2. The signature covers canonical bytes, never the XML text.
 """

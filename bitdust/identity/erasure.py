@@ -43,7 +43,7 @@ DOCUMENT = "metadata/localidentity"
 
 @frozen
 class Erased:
-    """What became of it: paths that are gone, the folder where the rest lies now (None when nothing was kept)."""
+    """What became of it: paths that are gone, the folder where the rest is now (None when nothing was kept)."""
 
     removed: tuple[str, ...]
     former: str | None

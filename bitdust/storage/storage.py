@@ -108,7 +108,7 @@ class Storage:
         return (used_bytes(self._core.catalog), piece_bytes(self._core.catalog)) if self._core is not None else (0, 0)
 
     def has_data(self) -> bool:
-        """Whether pieces of mine may lie at suppliers; unknown counts as yes."""
+        """Whether pieces of mine may be at suppliers; unknown counts as yes."""
         if self._core is None or not self._core.catalog.is_open:
             known = self._had_data
             return known if known is not None else (self._around.world.home / "catalog.db").exists()

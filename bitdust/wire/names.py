@@ -1,7 +1,7 @@
 """Names that people and programs type, and their parts.
 
 ==================  ==========================================  =====================================
-IDURL               ``http://host:8084/alice.xml``              where the identity document lies
+IDURL               ``http://host:8084/alice.xml``              where the identity document is
 global id           ``alice@host_8084``                         the same, short
 key id              ``master$alice@host_8084``                  one key of that user
 remote path         ``master$alice@host_8084:docs/a.txt``       a place in the catalog of that key
@@ -42,7 +42,7 @@ class BadName(WireError):
 
 @frozen
 class IDURL:
-    """Where an identity document lies: ``http(s)://host[:port]/name.xml``."""
+    """Where an identity document is: ``http(s)://host[:port]/name.xml``."""
 
     scheme: str
     host: str

@@ -46,7 +46,7 @@ def _words(kind: str) -> str:
     errors=("bad-name", "not-found", "no-local-path", "no-such-file", *CANNOT_START),
 )
 async def backup_start_id(context: Context, pathID: str) -> Envelope:
-    """Upload an item of the catalog again, or for the first time, from where it lies on this machine."""
+    """Upload an item of the catalog again, or for the first time, from where it is on this machine."""
     target = context.storage.find_id(pathID)
     if target.version is not None:
         raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")

@@ -76,7 +76,7 @@ def _uploaded(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
     errors=("bad-name", "not-found"),
 )
 async def backup_delete_local(context: Context, backupID: str) -> Envelope:
-    """Remove pieces of a version that lie on this machine although suppliers have them. What suppliers hold stays, and
+    """Remove pieces of a version that are on this machine although suppliers have them. What suppliers hold stays, and
     so does a piece that is still to be sent."""
     target = context.storage.find_id(backupID)
     if target.version is None:

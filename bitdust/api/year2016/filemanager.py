@@ -60,7 +60,7 @@ def filemanager_stats(context: Context) -> Envelope:
     errors=("bad-name", "not-found"),
 )
 async def filemanager_list(context: Context, path: str) -> Envelope:
-    """What lies directly in a folder of the catalog."""
+    """What is directly in a folder of the catalog."""
     folder = path.strip("/") or None
     return listed([_row(row) for row in await settled(context.storage.list(folder, None, False, False, False))])
 

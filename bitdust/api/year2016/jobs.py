@@ -120,7 +120,7 @@ async def restore_single(
     pathID_or_backupID_or_localPath: str,
     destinationPath: str | None,
 ) -> Envelope:
-    """Bring an item or one version of it back to where it lies, or into a folder under its name in the catalog. Files
+    """Bring an item or one version of it back to where it is, or into a folder under its name in the catalog. Files
     that exist there are replaced, each when the new one is whole."""
     text = pathID_or_backupID_or_localPath
     target = by_id_or_local_path(context, text, "pathID_or_backupID_or_localPath")

@@ -35,6 +35,6 @@ def show(context: Context) -> Envelope:
 
 @method_2016(service="network", returns="'reconnected'")
 def reconnect(context: Context) -> Envelope:
-    """Look at the network again and build all sessions anew."""
+    """Look at the network again and build all sessions afresh."""
     network.network_reconnect.call(context)
     return said("reconnected")

@@ -189,7 +189,7 @@ def _note_tombstone(database: sqlite3.Connection, name: str, time: int, stamp: S
 
 
 def _bury_pack(database: sqlite3.Connection, pack: bytes) -> None:
-    """A dead pack's chunks are stored anew when they are met again; a living version that needs it keeps it."""
+    """A dead pack's chunks are stored again when they are met again; a living version that needs it keeps it."""
     database.execute("UPDATE packs SET state=? WHERE pack=? AND state<>?", (PackState.DEAD, pack, PackState.LOST))
     _forget_chunks(database, pack)
 

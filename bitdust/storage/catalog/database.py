@@ -78,7 +78,7 @@ class PackState(IntEnum):
 
 
 class PieceState(IntEnum):
-    """WAITING lies here for its supplier, KEPT was acknowledged, MISSING is neither here nor there."""
+    """WAITING is here for its supplier, KEPT was acknowledged, MISSING is neither here nor there."""
 
     WAITING = 0
     KEPT = 1

@@ -61,7 +61,7 @@ class FolderFigures:
 
 @frozen
 class FolderLocation:
-    """The names above the items of a folder, and where the folder lies on this machine if that is known."""
+    """The names above the items of a folder, and where the folder is on this machine if that is known."""
 
     above: str
     source: bytes | None
@@ -99,14 +99,14 @@ class Facts:
         return order
 
     def sources(self, paths: Sequence[str]) -> dict[str, bytes]:
-        """Where items lie on this machine, of those that have a row of their own for it."""
+        """Where items are on this machine, of those that have a row of their own for it."""
         rows = self._database.execute(
             f"SELECT path, source FROM local_paths WHERE path IN {_PATHS}", (json.dumps(paths),)
         )
         return {path: bytes(source) for path, source in rows}
 
     def with_children(self, paths: Sequence[str]) -> set[str]:
-        """Those in which something living lies."""
+        """Those that hold something living."""
         rows = self._database.execute(
             "SELECT value FROM json_each(?) WHERE EXISTS(SELECT 1 FROM items WHERE parent=value AND dead=0)",
             (json.dumps(paths),),
@@ -131,7 +131,7 @@ class Facts:
     # of folders
 
     def place(self, path: str) -> FolderLocation:
-        """Of what lies in a folder; the folders above it are read once."""
+        """Of what is in a folder; the folders above it are read once."""
         unknown: list[tuple[str, bytes]] = []
         while path not in self._places:
             row = self._database.execute("SELECT parent, name FROM items WHERE path=?", (path,)).fetchone()

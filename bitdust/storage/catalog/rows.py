@@ -133,7 +133,7 @@ class Rows:
         }
 
     def listed(self, target: Target, recursive: bool, part: Part | None = None) -> list[Row]:
-        """What lies in a folder, or one file; all of a key's catalog for no item."""
+        """What is in a folder, or one file; all of a key's catalog for no item."""
         return [row for page in self.pages(target, recursive, part) for row in page]
 
     def pages(self, target: Target, recursive: bool, part: Part | None = None) -> Iterator[list[Row]]:

@@ -64,7 +64,7 @@ def note_outdated(database: sqlite3.Connection) -> None:
 
 
 def start_over(database: sqlite3.Connection) -> None:
-    """Forget what follows from the logs, if that was noted; jobs, and pieces that lie here, stay."""
+    """Forget what follows from the logs, if that was noted; jobs, and pieces that are here, stay."""
     if meta(database, OUTDATED) is None:
         return
     database.execute("BEGIN IMMEDIATE")

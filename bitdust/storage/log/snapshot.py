@@ -34,7 +34,7 @@ Placed = tuple[tuple[int, bytes, int], Op]
 
 
 def write_snapshot(database: sqlite3.Connection, keys: LogKeys, dead_before: int, wall: float) -> tuple[int, int]:
-    """Inside a transaction: forget what has been dead since ``dead_before`` (milliseconds), and say all the rest anew.
+    """Inside a transaction: forget what has been dead since ``dead_before`` (milliseconds), and say all the rest again.
 
     Sequences of the first and the last entry of it. What they say is in the tables already, so it is not applied.
     """

@@ -45,7 +45,7 @@ class FilesWriter:
         self._place = Path(os.fsdecode(tree.destination))
 
     def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secret: Secret) -> list[Problem]:
-        """Before anything is fetched: what lies in the way, and runs that an earlier try has brought already.
+        """Before anything is fetched: what is in the way, and runs that an earlier try has brought already.
 
         Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is reported as a problem.
         Raises `BitDustError` ``disk-full`` when the rest does not fit.

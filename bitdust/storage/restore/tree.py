@@ -1,4 +1,4 @@
-"""Writing what comes back: below one folder of the user, and never through a link that lies in the way.
+"""Writing what comes back: below one folder of the user, and never through a link that is in the way.
 
 Every step below the destination goes by descriptor and without following links (``openat`` with ``O_NOFOLLOW``), so a
 link that somebody put there cannot lead a restore out of its tree. A file grows under a name of its own and takes the
