@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -506,14 +507,21 @@ class RegistryTests(Case):
         self.assertNotIn("past", self.registry.describe(door))
 
     def test_tracing(self) -> None:
-        """Tracing one machine or kind can be switched on and off while it runs."""
-        door, other = self.door("a"), self.door("b")
-        self.assertFalse(self.registry.traces(door))
-        self.registry.trace("door(a)")
-        self.assertEqual((self.registry.traces(door), self.registry.traces(other)), (True, False))
-        self.registry.trace("door(a)", on=False)
-        self.registry.trace("door")
-        self.assertTrue(self.registry.traces(other))
+        """Moves and events are logged while that is switched on, each by its own switch."""
+        door = self.door("a")
+
+        def logged() -> list[str]:
+            with capturedLogs() as found:
+                door.send("demolish" if door.key.called else "look")
+            return [str(formatEvent(event)) for event in found]
+
+        self.assertEqual(logged(), [])
+        self.registry.trace_events = True
+        self.assertEqual(logged(), ["door(a) in CLOSED gets look"])
+        self.registry.trace_events, self.registry.trace_transitions = False, True
+        self.assertEqual(logged(), [])
+        door.key.callback(None)
+        self.assertEqual(logged(), ["door(a): CLOSED -> GONE on demolish"])
 
     def test_one_script_one_order(self) -> None:
         """The same script gives the same moves, whatever the hashes of the run."""

@@ -125,7 +125,7 @@ class Machine:
     def _handle(self, event: str, payload: Any) -> None:
         if self._state in self._final:
             return
-        if self._registry.trace_events or self._registry.traces(self):
+        if self._registry.trace_events:
             self.log.info(
                 "{machine} in {state} gets {event}", paper=PAPER, machine=self.id, state=self._state, event=event
             )
@@ -176,7 +176,7 @@ class Machine:
             self._record(old, row.event)
 
     def _record(self, old: str, event: str) -> None:
-        if self._registry.trace_transitions or self._registry.traces(self):
+        if self._registry.trace_transitions:
             self.log.info(
                 "{machine}: {old} -> {new} on {event}",
                 paper=PAPER,

@@ -41,7 +41,6 @@ class Registry:
         self.wall = wall
         self.trace_transitions = False
         self.trace_events = False
-        self._traced: set[str] = set()
         self._machines: dict[int, Machine] = {}
         self._next_index = 1
         self._sequence = 0
@@ -74,14 +73,6 @@ class Registry:
     def find(self, ident: str) -> "list[Machine]":
         """Living machines whose id or name is ``ident``, in the order of their birth."""
         return [machine for machine in self if ident in (machine.id, machine.name)]
-
-    def trace(self, ident: str, on: bool = True) -> None:
-        """Switch the log of moves and events of one machine or kind of machine."""
-        (self._traced.add if on else self._traced.discard)(ident)
-
-    def traces(self, machine: "Machine") -> bool:
-        """Whether somebody wants to read of this one."""
-        return bool(self._traced) and (machine.id in self._traced or machine.name in self._traced)
 
     def on_transition(self, observer: Observer) -> Callable[[], None]:
         """Observe every move, in a later turn; gives a remover."""
