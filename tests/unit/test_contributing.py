@@ -51,6 +51,7 @@ class ContributingTests(TwoPeople):
         service_module = self.modules["bitdust/services/service_greetings.py"]
         service = service_module.GreetingsService(SimpleNamespace(gateway=self.bob.gateway, greetings=greetings))
         self.assertRaises(Unhealthy, service.health)
+        self.assertEqual([row.kind for row in service.packet_rows()], ["greeting"])
         service.start()
         service.health()
         return service
@@ -101,10 +102,16 @@ class ContributingTests(TwoPeople):
         """The method is found by its route, checks its argument, and answers with the machine's number."""
         table = Table([self.modules["bitdust/api/greetings.py"].greeting_send])
         row = table.find("POST", "/greeting/send/v1").row
-        context = SimpleNamespace(greetings=SimpleNamespace(send=lambda who, text: SimpleNamespace(name=text, index=7)))
+        machine = SimpleNamespace(id="greeting(00000000)", index=7)
+        context = SimpleNamespace(greetings=SimpleNamespace(send=lambda who, text: machine))
         answer = row.call(context, **row.arguments(row.example_arguments()))
-        self.assertEqual(answer["result"], {"automat": "good morning", "automat_index": 7})
-        self.assertRaises(BitDustError, row.call, context, "short", "hello")
+        self.assertEqual(answer["automat"], {"index": 7, "id": "greeting(00000000)"})
+        for wrong in ("short", "z" * 64):
+            self.assertRaises(BitDustError, row.call, context, wrong, "hello")
+        service = self.modules["bitdust/services/service_greetings.py"].GreetingsService
+        kind = self.modules["bitdust/automats/greeting.py"].Greeting
+        self.assertEqual((row.service, row.becomes[0].machine), (service.name, "greeting"))
+        self.assertIn(f" {row.becomes[0].event} ", kind.table)
 
     def test_the_dialect(self) -> None:
         """The page is read with GET, everything else gets the dialect's own refusal, other paths are not its."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import services
+from bitdust.api.methods import TABLE
 from bitdust.cli import manual
 from bitdust.services.graph import boot_order
 from bitdust.services.service import Service
@@ -32,7 +33,8 @@ class ServicesDocumentTests(SynchronousTestCase):
         text = (ROOT / "docs" / "services.md").read_text(encoding="utf-8")
         for name, kind in service_classes().items():
             needs = ", ".join(kind.needs) or "–"
-            self.assertIn(f"| {name} | {needs} | {kind.duty} |", text)
+            line = f"| {name} | {needs} | {kind.duty} |"
+            self.assertTrue(line in text, f"a line is missing in docs/services.md: {line}")
 
     def test_each_service_has_its_setting_and_file(self) -> None:
         """A service lies in the file of its name and can be switched by its setting."""
@@ -41,7 +43,13 @@ class ServicesDocumentTests(SynchronousTestCase):
         schema = default_schema()
         for name, kind in service_classes().items():
             self.assertEqual(kind.__module__, f"bitdust.services.service_{name}")
-            self.assertIn(f"services/{name.replace('_', '-')}/enabled", schema)
+            setting = f"services/{name.replace('_', '-')}/enabled"
+            self.assertTrue(setting in schema, f"there is no setting {setting}: name its duty in config/schema.py")
+
+    def test_methods_need_services_that_exist(self) -> None:
+        """The service that a method of the API needs is one of them, by its short name."""
+        unknown = {row.name: row.service for row in TABLE if row.service not in (None, *service_classes())}
+        self.assertEqual(unknown, {})
 
     def test_needs_make_a_boot_order(self) -> None:
         """The needs of all services exist and form no circle."""
