@@ -96,7 +96,7 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
         findings.append(warn("my identity", f"a newer one than revision {revision} is at {few(newer)}", hint))
     if older:
         findings.append(warn("my identity", f"revision {revision} has not come to {few(older)}", again))
-    return findings or [ok("my identity", f"revision {revision} is at {len(copies)} sources")]
+    return findings or [ok("my identity", f"revision {revision} is at {len(copies)} source{'s' * (len(copies) != 1)}")]
 
 
 def key_backup(checked: float | None, now: float) -> list[Finding]:

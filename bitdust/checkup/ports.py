@@ -26,8 +26,8 @@ class Port:
 
 
 PORTS = (
-    Port("REST API", "tcp", "interface/api/rest-http-port", "interface/api/rest-http-enabled"),
-    Port("WebSocket API", "tcp", "interface/api/web-socket-port", "interface/api/web-socket-enabled"),
+    Port("REST API", "tcp", "interface/api/rest-http-port", "interface/api/rest-http-enabled", True),
+    Port("WebSocket API", "tcp", "interface/api/web-socket-port", "interface/api/web-socket-enabled", True),
     Port("peers", "tcp", "services/tcp-connections/tcp-port", "services/tcp-connections/enabled", True),
     Port("DHT", "udp", "services/entangled-dht/udp-port", "services/entangled-dht/enabled", True),
     Port("ID server", "tcp", "services/identity-server/web-port", "services/identity-server/enabled"),

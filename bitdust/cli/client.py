@@ -26,8 +26,15 @@ class ApiError(Exception):
 class NotRunning(ApiError):
     """There is no node to ask."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__("not-running", f"BitDust is not running in {home}; start it with: bitdust daemon")
+    def __init__(self, home: Path, starting: bool = False) -> None:
+        """``starting``: a process has the home, and has not opened its API yet."""
+        text = f"BitDust is not running in {home}; start it with: bitdust daemon"
+        if starting:
+            text = (
+                f"BitDust is not running in {home} yet: its process has not opened its API. Wait a moment, or see why: "
+                "bitdust log -n 20. Where it has ended, start it with: bitdust daemon"
+            )
+        super().__init__("not-running", text)
 
 
 class ApiClient:
@@ -50,7 +57,7 @@ class ApiClient:
         try:
             ports: dict[str, int] = json.loads((self._home / "metadata" / "apiports").read_text())
         except (FileNotFoundError, NotADirectoryError, ValueError):
-            raise NotRunning(self._home) from None
+            raise NotRunning(self._home, starting=True) from None
         if "rest" not in ports:
             raise ApiError(
                 "no-rest", "the REST API of the node is off; bitdust set interface/api/rest-http-enabled true"

@@ -179,6 +179,14 @@ class PortTests(CheckupCase):
         self.assertEqual(self.verdicts(found), ["bad"])
         self.assertIn(f"process {os.getpid()} (", found[0].found)
 
+    def test_default_ports_give_way(self) -> None:
+        """With default numbers the node takes free ports instead of those that somebody has: that is no fault."""
+        self.patch(ports, "is_free", lambda *place: False)
+        self.patch(ports, "holder", lambda *place: "process 1 (other)")
+        found = ports.closed_node(Settings(self.folder()))
+        self.assertEqual(self.verdicts(found), ["warn"] * 4)
+        self.assertTrue(all("the node will take a free one" in finding.found for finding in found))
+
     def test_running(self) -> None:
         """A port that is not open is bad; another one than the wanted is a warning; what is disabled is left out."""
         rest = "interface/api/rest-http-port"

@@ -194,6 +194,16 @@ class NotRunningTests(SynchronousTestCase):
         self.assertRaises(NotRunning, ApiClient(home).call, "process_health")
 
 
+    def test_a_node_that_starts(self) -> None:
+        """A process that has the home and no API yet is waited for, not started a second time."""
+        home = Path(self.mktemp())
+        lock = ProcessLock.acquire(home)
+        self.addCleanup(lock.release)
+        error = self.assertRaises(NotRunning, ApiClient(home).call, "process_health")
+        self.assertEqual(error.code, "not-running")
+        self.assertIn("has not opened its API", str(error))
+
+
 class LockTests(SynchronousTestCase):
     def test_one_process_a_home(self) -> None:
         """A second process on the same home is refused with what to do; the number is readable meanwhile."""
