@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench clean
+.PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
@@ -75,6 +75,11 @@ api-docs: $(READY)
 
 unit: $(READY)
 	$(BIN)/python -m tests --jobs=$(JOBS) --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$
+
+# Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 ARGS=-v
+SEEDS ?= 1-20
+chaos: $(READY)
+	$(BIN)/python -m tests.grid.chaos $(subst -, ,$(SEEDS)) $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)

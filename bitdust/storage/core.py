@@ -163,6 +163,7 @@ class Core:
             self.coding,
         ):
             part.stop()
+        self.log_replicas.riders.close()
         await self.acknowledgements.write()
         await self.reading.close()
         await self.catalog.close()

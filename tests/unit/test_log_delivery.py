@@ -5,6 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.keyring import RingKey
 from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.storage.log import replica as replica_module
 from bitdust.storage.log.replicas import GATHER
@@ -149,4 +150,45 @@ class DeliveryTests(SynchronousTestCase):
         self.node.pass_time(GATHER, GATHER)
         self.assertEqual((len(self.packets), alone), (1, []))
         self.node.pass_time(20)
+        self.assertEqual(alone, ["sent"])
+
+
+class StoppedAndStartedTests(SynchronousTestCase):
+    """Services may be restarted one by one, while data goes on to move."""
+
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        self.node.pass_time(2)
+        self.core = self.node.storage.core
+
+    def test_the_log_goes_on(self) -> None:
+        """What is written while the log rests reaches every supplier after it has been started again."""
+        self.core.log_replicas.stop()
+        self.node.create("folder", True)
+        self.node.pass_time(10)
+        suppliers = [one.fingerprint for one in self.around.suppliers]
+        self.assertFalse(any(self.core.log_replicas.is_held_by(one) for one in suppliers))
+        self.core.log_replicas.start()
+        self.node.pass_time(10)
+        self.assertTrue(all(self.core.log_replicas.is_held_by(one) for one in suppliers))
+        self.assertTrue(self.core.log_replicas.synchronized)
+
+    def test_the_key_ring_goes_on(self) -> None:
+        """A change of the key ring reaches suppliers after it has been started again."""
+        ring = self.core.key_ring_replicas
+        ring.stop()
+        self.node.me.key_ring.add(RingKey("photos", "my photos"))
+        self.node.me.save_key_ring()
+        ring.start()
+        self.node.pass_time(10)
+        self.assertTrue(ring.synchronized)
+        self.assertTrue(all(ring.is_held_by(one.fingerprint) for one in self.around.suppliers))
+
+    def test_small_pieces_do_not_wait_for_it(self) -> None:
+        """A small piece that waits for a packet of the log goes alone when the log is stopped before."""
+        alone: list[str] = []
+        riders, piece = self.core.log_replicas.riders, SmallPiece(0, b"record", b"data")
+        riders.offer(self.around.suppliers[0].fingerprint, b"pack", piece, lambda: alone.append("sent") or Deferred())
+        self.core.log_replicas.stop()
+        self.node.pass_time(2)
         self.assertEqual(alone, ["sent"])

@@ -48,6 +48,7 @@ class KeyRingReplicas:
     log = Logger()
 
     def __init__(self, around: Connected, ports: Ports) -> None:
+        self._registry = around.registry
         self._me = around.me
         self._events = around.events
         self._ports = ports
@@ -60,7 +61,9 @@ class KeyRingReplicas:
         self._replicas.acknowledged.connect(lambda supplier: self.machine.send("acked"))
 
     def start(self) -> None:
-        """Pull and push for the first time."""
+        """Pull and push for the first time. May follow a `stop`."""
+        if self.machine.state == "CLOSED":
+            self.machine = KeysSynchronizer(self._registry, self)
         self.machine.send("start")
 
     def stop(self) -> None:

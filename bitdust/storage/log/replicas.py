@@ -52,21 +52,22 @@ class LogReplicas:
         self.machine = IndexSynchronizer(around.registry, self)
 
     def start(self) -> None:
-        """Pull and push for the first time."""
+        """Pull and push for the first time. May follow a `stop`."""
+        if self.machine.state == "CLOSED":
+            self.machine = IndexSynchronizer(self._around.registry, self)
         self._follow_keys()
         if self._fork.is_open:
             self._fork.resume().addBoth(self._parted)
         self.machine.send("start")
 
     def stop(self) -> None:
-        """Send nothing any more."""
+        """Send nothing any more; small pieces that wait for a packet go alone."""
         self.machine.send("shutdown")
         gathering, self._gathering = self._gathering, None
         if gathering is not None:
             gathering.cancel()
         for replicas in self._replicas.values():
             replicas.stop()
-        self.riders.close()
 
     def _follow_keys(self) -> list[KeyLog]:
         """The logs of all keys that this node can open."""
