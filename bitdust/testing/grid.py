@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 
 from bitdust.node import Node
 from bitdust.rooms import Rooms
+from bitdust.testing.clock import GridClock
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import fake_world
 
@@ -78,7 +78,7 @@ class Grid:
 
     def __init__(self, base: Path, seed: int = 1) -> None:
         self.base = base
-        self.clock = Clock()
+        self.clock = GridClock()
         self.network = MemoryNetwork(self.clock, seed)
         self.nodes: list[GridNode] = []
 

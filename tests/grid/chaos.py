@@ -23,6 +23,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -81,6 +82,7 @@ class LifeClock:
             if not self.is_dead:
                 call(*args, **named)
 
+        run.__qualname__ = f"{getattr(call, '__qualname__', call)}"
         later: IDelayedCall = self._clock.callLater(delay, run)
         if not self.is_dead:
             self._calls.add(later)
@@ -179,8 +181,8 @@ class Run:
         while clock.seconds() < end:
             if until():
                 return True
-            times = [call.getTime() for call in clock.getDelayedCalls()]
-            upcoming = min(times, default=end)
+            upcoming = clock.next_call()
+            upcoming = end if upcoming is None else upcoming
             clock.advance(min(max(upcoming - clock.seconds(), 0.002), end - clock.seconds() + 0.001))
         return bool(until())
 
@@ -428,7 +430,7 @@ class Run:
             if where and not isinstance(result, Failure):
                 self.uploads[remote] = known[where[0] :]
 
-        job.done.addBoth(ended)
+        job.completion.addBoth(ended)
 
     def attach(self) -> None:
         """Follow uploads that go on after a restart; a file has one upload at a time, the last one."""
@@ -470,7 +472,7 @@ class Run:
         allowed = list(self.uploads[remote])
         try:
             job = self.wait(node.rooms.storage.download(remote, str(target), "replace"))
-            self.wait(job.done, 900, f"the download of {remote}")
+            self.wait(job.completion, 900, f"the download of {remote}")
         except BitDustError as error:
             if strict:
                 raise Finding(f"the download of {remote} failed: {error}") from error
@@ -665,6 +667,15 @@ class Run:
         return None
 
 
+@cache
+def kept_key(path: Path, bits: int) -> MasterKey:
+    """One of them."""
+    if not path.exists():
+        KEYS.mkdir(parents=True, exist_ok=True)
+        path.write_text(REAL_GENERATE(bits).to_pem())
+    return MasterKey.from_pem(path.read_text())
+
+
 def kept_keys() -> Callable[..., MasterKey]:
     """Makes master keys, each run the same ones in the same order: they are kept for the runs to come.
 
@@ -673,11 +684,7 @@ def kept_keys() -> Callable[..., MasterKey]:
     numbers = iter(range(1000))
 
     def generate(bits: int = 2048) -> MasterKey:
-        path = KEYS / f"{next(numbers)}.pem"
-        if not path.exists():
-            KEYS.mkdir(parents=True, exist_ok=True)
-            path.write_text(REAL_GENERATE(bits).to_pem())
-        return MasterKey.from_pem(path.read_text())
+        return kept_key(KEYS / f"{next(numbers)}.pem", bits)
 
     return generate
 
