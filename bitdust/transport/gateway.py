@@ -35,6 +35,8 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Packet
 from bitdust.wire.table import Who
 
+STOPPED = "this node stops"
+
 
 class Gateway:
     """Sessions last; nothing is polled. ``transports`` are those of the links that this node speaks, TCP by default."""
@@ -54,6 +56,7 @@ class Gateway:
         self.relations.add(Who.DEVICE, lambda fingerprint: me.present and fingerprint == me.fingerprint)
         self._welcome = Welcome(me, around.identities)
         self._sessions = Sessions(me)
+        self._is_stopped = False
         self._listener = listener.Listener(around, self._sessions, self._incoming)
         self._dialler = Dials(registry, self)
         self._sessions.changed.connect(self._dialler.session_up)
@@ -69,6 +72,7 @@ class Gateway:
 
     def listen(self, port: int, scheme: str | None = None) -> "Deferred[int]":
         """Open the port of the first transport, or of another one, for peers; fails with ``port-taken``."""
+        self._is_stopped = False
         self.follow_limits()
         return self._listener.listen(self._transport(scheme), port)
 
@@ -101,11 +105,13 @@ class Gateway:
         return listener.addresses(self.transports)
 
     def stop(self) -> "Deferred[None]":
-        """Close the ports and every session, with a word to the peers."""
+        """Close the ports and every session, with a word to the peers; nobody is dialled until `listen` is called."""
+        # Who loses a session or a dial may want another one at once.
+        self._is_stopped = True
         closed = listener.stop(self.transports)
         self._dialler.stop()
         for session in self._sessions.all():
-            session.close("stopping", "this node stops")
+            session.close("stopping", STOPPED)
         return closed
 
     def _incoming(self, address: Address) -> Session:
@@ -169,7 +175,7 @@ class Gateway:
 
     def session_to(self, fingerprint: bytes) -> "Deferred[Session]":
         """The session with a peer, dialled when there is none; fails with `NoAnswer` when no address answers."""
-        return self._dialler.session_to(fingerprint)
+        return fail(NoAnswer(STOPPED)) if self._is_stopped else self._dialler.session_to(fingerprint)
 
     def dial(
         self,
@@ -182,6 +188,8 @@ class Gateway:
 
         With ``claim`` and ``device`` a recovering node shows a claim instead of its document.
         """
+        if self._is_stopped:
+            return fail(NoAnswer(STOPPED))
         key = self._me.device if device is None else device
         try:
             where = Address.parse(address)

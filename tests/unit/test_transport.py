@@ -130,6 +130,7 @@ class ListeningTests(TwoPeople):
     def test_a_dial_ends_with_the_gateway(self) -> None:
         """A dial that is under way when the node stops fails, and no session comes of it."""
         for seconds in (0, 0.02, 0.03):
+            self.wait(self.alice.gateway.listen(0))
             dialling = self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint)
             outcome: list = []
             dialling.addBoth(outcome.append)
@@ -262,6 +263,20 @@ class DiallingTests(TwoPeople):
         waiting = self.alice.gateway.session_to(self.bob.fingerprint)
         self.wait(self.alice.gateway.stop())
         self.failureResultOf(waiting, NoAnswer)
+
+    def test_a_gateway_that_has_stopped_dials_nobody(self) -> None:
+        """Who tries again when a dial is given up by the stop is told so again, and nothing stays on the clock."""
+        self.alice.resolve(lambda _: Deferred())
+        waiting = self.alice.gateway.session_to(self.bob.fingerprint)
+        waiting.addErrback(lambda _: self.alice.gateway.session_to(self.bob.fingerprint))
+        waiting.addErrback(lambda _: self.alice.gateway.dial(self.address(self.bob), None))
+        self.wait(self.alice.gateway.stop())
+        self.failureResultOf(waiting, NoAnswer)
+        self.run_for(1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.find([self.address(self.bob)])
+        self.wait(self.alice.gateway.listen(0))
+        self.session()
 
     def test_too_many_addresses(self) -> None:
         """Of somebody with very many addresses only so many are dialled."""
