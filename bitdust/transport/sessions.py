@@ -14,6 +14,8 @@ class Sessions:
         self._me = me
         self._proven: dict[bytes, dict[bytes, Session]] = {}
         self._unproven: dict[Session, None] = {}
+        self._claims: dict[Session, None] = {}
+        """Those on which I show a claim: for whoever dialled them alone, beside the session with the same device."""
         self.bytes_sent = self.bytes_received = 0
         """Of sessions that are over."""
         self.changed = Signal[[Session, bool]]()
@@ -28,9 +30,12 @@ class Sessions:
     def up(self, session: Session) -> None:
         """Keep one session a device: of two that were dialled at the same time both ends keep the same one."""
         assert session.peer is not None
+        if session.claim is not None:
+            self._claims[session] = None
+            return
         devices = self._proven.setdefault(session.peer.fingerprint, {})
         other = devices.get(session.peer.device)
-        if other is not None and other.ended is None and session.claim is None:
+        if other is not None and other.ended is None:
             loser = other if self._keeps_new(session, other) else session
             loser.close("replaced", "another session with you is kept")
             if loser is session:
@@ -48,6 +53,7 @@ class Sessions:
     def down(self, session: Session) -> None:
         """A proven session is over."""
         assert session.peer is not None
+        self._claims.pop(session, None)
         self.bytes_sent += session.bytes_sent
         self.bytes_received += session.bytes_received
         devices = self._proven.get(session.peer.fingerprint, {})
@@ -69,16 +75,17 @@ class Sessions:
 
     def all(self) -> list[Session]:
         """Proven or not, dialled or not."""
-        return [*self.proven(), *self._unproven]
+        return [*self.proven(), *self._claims, *self._unproven]
 
     def unproven_since(self, time: float) -> list[Session]:
         """Those that came about before a time (seconds since the epoch) and have proved nothing yet."""
         return [session for session in self._unproven if session.started < time]
 
     def with_peer(self, fingerprint: bytes) -> Session | None:
-        """The session with a peer that is up, the newest one of several devices."""
+        """The session with a peer that is up: the newest one of several devices, but none that shows an old document or
+        a claim while there is another."""
         living = [session for session in self._proven.get(fingerprint, {}).values() if session.ended is None]
-        return max(living, key=lambda session: session.started, default=None)
+        return max(living, key=lambda session: (not session.stale, session.started), default=None)
 
     # what is shown
 

@@ -230,6 +230,32 @@ class DiallingTests(TwoPeople):
             (session,) = person.gateway.sessions()
             self.assertEqual((session.peer.device, session.stale), (device.id, True))
 
+    def test_a_claim_beside_a_session(self) -> None:
+        """A claim to a peer with whom there is a session leaves that one alone, at both ends, and after its end."""
+        mine = self.session()
+        device = DeviceKey.from_seed(b"c" * 32)
+        source = IDURL.parse("http://id.example/claim.xml")
+        claim = IdentityDocument.create(self.alice.me.master, (source,), 0, (Device(0, 0, device.public),), START)
+        dial = self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint, claim, device)
+        claiming = self.wait(dial)
+        self.run_for(0.5)
+        self.assertEqual(len(self.bob.gateway.sessions()), 2)
+        self.assertFalse(self.bob.gateway.session_with(self.alice.fingerprint).stale)
+        self.assertIs(self.alice.gateway.session_with(self.bob.fingerprint), mine)
+        claiming.close("stopping", "that was all")
+        self.run_for(0.5)
+        self.assertIs(self.alice.gateway.session_with(self.bob.fingerprint), mine)
+        self.assertEqual(len(self.bob.gateway.sessions()), 1)
+
+    def test_a_claim_ends_with_the_gateway(self) -> None:
+        """A session with a claim is closed when the node stops."""
+        device = DeviceKey.from_seed(b"c" * 32)
+        source = IDURL.parse("http://id.example/claim.xml")
+        claim = IdentityDocument.create(self.alice.me.master, (source,), 0, (Device(0, 0, device.public),), START)
+        claiming = self.wait(self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint, claim, device))
+        self.wait(self.alice.gateway.stop())
+        self.assertIsNotNone(claiming.ended)
+
     def test_an_unknown_scheme(self) -> None:
         """An address of a link that this node does not speak is refused, as is one that is none."""
         for address in ("quic://host.example:7", "nonsense", "tcp://host"):
