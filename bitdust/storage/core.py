@@ -94,13 +94,10 @@ class Core:
         self.pack_sources = PackSources(self.catalog, ports, waiting, self.copies)
 
     def _build_uploads(self) -> None:
-        world, events, registry = self.world, self._around.events, self._around.registry
-        self.reading = ReadingThread(world.run_in_thread, self.catalog.another_reader)
+        self.reading = ReadingThread(self.world.run_in_thread, self.catalog.another_reader)
         self.mirror = Mirror(self._around, self.catalog, self.log_writer)
-        parts = UploadParts(
-            world, registry, self.catalog, self.packer, self.packs, self.reading, self.log_writer
-        )  # fmt: skip
-        self.uploads = Uploads(parts, self, events, self.names_of)
+        parts = UploadParts(self._around, self.catalog, self.packer, self.packs, self.reading, self.log_writer)
+        self.uploads = Uploads(parts, self, self.names_of)
 
     def _build_keeping(self) -> None:
         around, ports, registry = self._around, self.ports, self._around.registry
@@ -113,12 +110,8 @@ class Core:
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
 
     def _build_downloads(self) -> None:
-        around, catalog = self._around, self.catalog
-        parts = RestoreParts(
-            self.world, around.registry, catalog, self.fetcher, self.pack_sources, self.coding, self.reserve,
-            around.budget,
-        )  # fmt: skip
-        self.downloads = Downloads(parts, self, around.events, self)
+        parts = RestoreParts(self._around, self.catalog, self.fetcher, self.pack_sources, self.coding, self.reserve)
+        self.downloads = Downloads(parts, self, self)
 
     def _join(self) -> None:
         """Who tells whom."""

@@ -3,7 +3,6 @@
 import sqlite3
 from typing import Protocol
 
-from bitdust.events import Events
 from bitdust.storage.catalog.paths import Item, Target, by_id
 from bitdust.storage.jobs import Jobs, Row
 from bitdust.storage.restore.restore import KeyOwner, Restore, RestoreOrder, RestoreParts
@@ -24,11 +23,11 @@ class Downloads(Jobs[Restore]):
 
     table = "downloads"
 
-    def __init__(self, parts: RestoreParts, owner: KeyOwner, events: Events, namer: Namer) -> None:
+    def __init__(self, parts: RestoreParts, owner: KeyOwner, namer: Namer) -> None:
         super().__init__(parts.catalog)
         self._parts = parts
         self._owner = owner
-        self._events = events
+        self._events = parts.around.events
         self._namer = namer
 
     def resume(self) -> None:
@@ -47,7 +46,7 @@ class Downloads(Jobs[Restore]):
         for restore in self.running:
             if restore.target == target and restore.destination == destination:
                 raise BitDustError("already-scheduled", f"downloading {restore.shown} is already scheduled")
-        created = self._parts.world.wall()
+        created = self._parts.around.world.wall()
         row = (target.key, target.item.path if target.item else "", target.version or "", destination, policy, created)
 
         def insert(database: sqlite3.Connection) -> int:

@@ -15,10 +15,8 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from bitdust.automats.kernel import Registry
 from bitdust.automats.restore_worker import RestoreWorker
 from bitdust.batching import ThreadQueue
-from bitdust.budget import Budget
 from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.local_paths import source_of
@@ -31,9 +29,9 @@ from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
 from bitdust.storage.restore.plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
 from bitdust.storage.restore.tree import Blocked, Tree, part_name, stays_inside
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
-from bitdust.world import World
 
 GIVE_UP_AFTER = 3
 IN_PLACE = "in-place"
@@ -66,14 +64,12 @@ class KeyOwner(Protocol):
 class RestoreParts:
     """What downloads share."""
 
-    world: World
-    registry: Registry
+    around: Connected
     catalog: Catalog
     fetcher: Fetcher
     sources: PackSources
     coding: ThreadQueue
     reserve: Reserve
-    budget: Budget
 
 
 class Restore(Job):
@@ -105,7 +101,7 @@ class Restore(Job):
         self._needs: dict[bytes, list[tuple[FileWork, Run]]] = {}
         self._running: dict[bytes, tuple[Deferred[Any], int]] = {}
         self._fetched: Deferred[None] = Deferred()
-        self.machine = RestoreWorker(parts.registry, f"{order.names['path_id']}/{order.number}", self)
+        self.machine = RestoreWorker(parts.around.registry, f"{order.names['path_id']}/{order.number}", self)
 
     def start(self) -> None:
         self.machine.send("start")
@@ -124,7 +120,7 @@ class Restore(Job):
     # plan
 
     def make_plan(self) -> "Deferred[Any]":
-        return self._parts.world.run_in_thread(self._plan).addCallback(self._planned)
+        return self._parts.around.world.run_in_thread(self._plan).addCallback(self._planned)
 
     def _plan(self) -> tuple[RestorePlan, list[Problem]]:
         database = self._parts.catalog.another_reader()
@@ -176,7 +172,7 @@ class Restore(Job):
         while (
             self._packs
             and not self._fetched.called
-            and (not self._running or self._load < self._parts.budget.restoring)
+            and (not self._running or self._load < self._parts.around.budget.restoring)
         ):
             pack = self._packs.popleft()
             running = Deferred.fromCoroutine(self._pack(pack))
@@ -257,7 +253,7 @@ class Restore(Job):
     # links and folders
 
     def finish_folders(self) -> "Deferred[Any]":
-        return self._parts.world.run_in_thread(self._finish_folders)
+        return self._parts.around.world.run_in_thread(self._finish_folders)
 
     def _finish_folders(self) -> None:
         for link in self.plan.links:
@@ -315,7 +311,7 @@ class Restore(Job):
         """The phrases are those that existing clients look for."""
         code = getattr(error, "code", "failed")
         if code == "disk-full":
-            self._parts.world.run_in_thread(self._writer.remove_parts, self._growing())
+            self._parts.around.world.run_in_thread(self._writer.remove_parts, self._growing())
         lost = len(self._bad)
         more = f" ({lost} of {len(self.plan.files)} files did not come back)" if lost else ""
         text = f"downloading {self.shown} failed: {error}{more}"
@@ -326,7 +322,7 @@ class Restore(Job):
 
     def aborted(self, reason: Any) -> None:
         if not self.is_suspended:
-            self._parts.world.run_in_thread(self._writer.remove_parts, self._growing())
+            self._parts.around.world.run_in_thread(self._writer.remove_parts, self._growing())
         error = getattr(reason, "value", reason)
         self._finish(error if isinstance(error, BitDustError) else BitDustError("stopped", str(error)))
 

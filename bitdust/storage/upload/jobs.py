@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 
-from bitdust.events import Events
 from bitdust.signal import Signal
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.local_paths import remember
@@ -26,11 +25,11 @@ class Uploads(Jobs[Upload]):
 
     table = "uploads"
 
-    def __init__(self, parts: UploadParts, customer: Customer, events: Events, names_of: Callable[[Item], Row]) -> None:
+    def __init__(self, parts: UploadParts, customer: Customer, names_of: Callable[[Item], Row]) -> None:
         super().__init__(parts.catalog)
         self._parts = parts
         self._customer = customer
-        self._events = events
+        self._events = parts.around.events
         self._names_of = names_of
         self._pending: deque[Upload] = deque()
         self._preparing = 0
@@ -72,7 +71,7 @@ class Uploads(Jobs[Upload]):
         """Before an unfilled pack is closed: where other uploads run, a moment in which theirs may end up in it too."""
         if len(self._running) <= 1:
             return succeed(None)
-        return deferLater(self._parts.world.clock, COMPANY)
+        return deferLater(self._parts.around.world.clock, COMPANY)
 
     def close_open_packs(self) -> None:
         """Packs that wait for more for long are sealed as they are."""
@@ -82,7 +81,7 @@ class Uploads(Jobs[Upload]):
     async def start(self, item: Item, source: bytes) -> Upload:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
         self._refuse_second(item)
-        created, device = self._parts.world.wall(), self._customer.device_number()
+        created, device = self._parts.around.world.wall(), self._customer.device_number()
 
         def insert(database: sqlite3.Connection) -> tuple[int, str]:
             if by_id(database, item.path) is None:

@@ -13,7 +13,6 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.backup import Backup
-from bitdust.automats.kernel import Registry
 from bitdust.formats.operations import Op, tombstone_op, version_ops
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import CatalogError
@@ -27,9 +26,9 @@ from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
 from bitdust.storage.upload.scan import HELPING, Found, Skipped, as_row, find, next_listings, total_size, walk
 from bitdust.storage.upload.space import check_space
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
-from bitdust.world import World
 
 
 class Customer(Protocol):
@@ -67,8 +66,7 @@ class Customer(Protocol):
 class UploadParts:
     """What uploads share."""
 
-    world: World
-    registry: Registry
+    around: Connected
     catalog: Catalog
     packer: Packer
     packs: Packs
@@ -122,7 +120,7 @@ class Upload(Job):
         self._progress = UploadProgress(parts.packs)
         self._progress.changed.connect(self._got_further)
         self._progress.failed.connect(self._pack_failed)
-        self.machine = Backup(parts.registry, f"{order.item.path}/{order.version}", self)
+        self.machine = Backup(parts.around.registry, f"{order.item.path}/{order.version}", self)
 
     def start(self) -> None:
         self.machine.send("start")
@@ -152,15 +150,15 @@ class Upload(Job):
 
     async def _scan(self) -> None:
         parts = self._parts
-        root: Found = await parts.world.run_in_thread(find, self.source)
+        root: Found = await parts.around.world.run_in_thread(find, self.source)
         self._fits(root)
-        size: int = await parts.world.run_in_thread(total_size, root)
+        size: int = await parts.around.world.run_in_thread(total_size, root)
         await check_space(parts, self._customer, self.item.key, size, root)
-        planner = Planner(self.version, self._customer.device_number(), int(parts.world.wall() * 1000))
+        planner = Planner(self.version, self._customer.device_number(), int(parts.around.world.wall() * 1000))
         self._plan = planner.plan
         await self._write_items(lambda database: planner.visit_root(database, root, self.item))
         listings = walk(root) if root.kind == "folder" else iter(())
-        while helping := await parts.world.run_in_thread(next_listings, listings, HELPING):
+        while helping := await parts.around.world.run_in_thread(next_listings, listings, HELPING):
             self.skipped += [line for listing in helping for line in listing.skipped]
             await self._write_items(partial(planner.visit, listings=helping))
         self.total, self.processed = self._plan.total, self._plan.unchanged
@@ -279,7 +277,7 @@ class Upload(Job):
     def _take_back(self, database: sqlite3.Connection) -> list[Op]:
         """Items that this job made and that got no version go again."""
         empty = [path for path in self._plan.made if not _has_anything(database, path)]
-        return [tombstone_op(empty, [], int(self._parts.world.wall() * 1000))] if empty else []
+        return [tombstone_op(empty, [], int(self._parts.around.world.wall() * 1000))] if empty else []
 
     def _finished(self) -> None:
         self._progress.stop()
