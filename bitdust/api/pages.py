@@ -45,7 +45,7 @@ A method that was found answers with HTTP status 200 and an envelope, also when 
 {{"status": "ERROR", "errors": ["a sentence that says what to do"], "code": "stable-word", "execution": "seconds"}}
 ```
 A method that begins what lasts (an upload, a recovery, the restart of a service) adds `automat` with index and id of
-the state machine that does it: `automat_info` shows it, `automats_follow` its moves.
+the state machine that does it: `automat_info` shows it until it ends, `automats_follow` its moves.
 
 Besides the codes of each method, any may answer `bad-argument`, `service-off` (the service that it needs is not ON),
 `os-error`, `timeout`, `cancelled`, or `internal` (a mistake in the node; its log has more).
