@@ -96,7 +96,9 @@ class Core:
     def _build_uploads(self) -> None:
         self.reading = ReadingThread(self.world.run_in_thread, self.catalog.another_reader)
         self.mirror = Mirror(self._around, self.catalog, self.log_writer)
-        parts = UploadParts(self._around, self.catalog, self.packer, self.packs, self.reading, self.log_writer)
+        parts = UploadParts(
+            self._around, self.catalog, self.packer, self.packs, self.acknowledgements, self.reading, self.log_writer
+        )  # fmt: skip
         self.uploads = Uploads(parts, self, self.names_of)
 
     def _build_keeping(self) -> None:

@@ -731,7 +731,7 @@ class FileTests(NounCase):
 
     def test_either_name_for_waiting(self) -> None:
         """An upload is waited for when wait_result or wait_finish says so, also where a client gives both."""
-        began = lambda: Anything(done=succeed({"version": "F"}), describe=lambda: {"began": True}, automat={})  # noqa: E731
+        began = lambda: Anything(completion=succeed({"version": "F"}), describe=lambda: {"began": True}, automat={})  # noqa: E731
         self.context.storage = Anything(upload=lambda local, remote: began())
         upload = {"local_path": "/x", "remote_path": "a"}
         for wait, finish, waited in ((1, 0, True), (0, "true", True), ("1", True, True), (0, 0, False)):
@@ -744,7 +744,7 @@ class FileTests(NounCase):
 
         def download(remote: str, folder: str, policy: str) -> Any:
             folders.append(folder)
-            return Anything(done=succeed({}), describe=dict, automat={})
+            return Anything(completion=succeed({}), describe=dict, automat={})
 
         self.context.storage = Anything(download=download)
         self.call("file_download_start", remote_path="a")

@@ -112,10 +112,10 @@ class CleaningTests(TestCase):
         task = self.node.begin_upload(self.base / "other", "other")
         self.node.delete("file")
         self.node.pass_time(60)
-        self.assertEqual((task.done.called, self.dead_packs()), (False, []))
+        self.assertEqual((task.completion.called, self.dead_packs()), (False, []))
         for supplier in self.around.suppliers:
             supplier.mode = "fine"
-        self.node.wait(task.done, 300)
+        self.node.wait(task.completion, 300)
         self.round()
         self.assertEqual(len(self.dead_packs()), 1)
         self.assertEqual(self.pieces(), [1, 1, 1, 1])

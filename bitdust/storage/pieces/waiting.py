@@ -87,7 +87,7 @@ class Acknowledgements:
         return self._unwritten.get(pack, set())
 
     def write(self) -> "Deferred[None]":
-        """Write down what came since the last time, then let go of it here."""
+        """Write down what came since the last time, then let go of it here; fires when all that came is written."""
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
@@ -97,6 +97,8 @@ class Acknowledgements:
 
     async def _write(self, new: Acknowledged) -> None:
         if not new:
+            if self._unwritten:  # what is being written is committed before this
+                await self._catalog.change(lambda database: None)
             return
         keep_data = self._keeps_local()
 

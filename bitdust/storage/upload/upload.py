@@ -21,6 +21,7 @@ from bitdust.storage.jobs import Job, Row
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.packs import Packs
+from bitdust.storage.pieces.waiting import Acknowledgements
 from bitdust.storage.upload.plan import Plan, Planner
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
@@ -70,6 +71,7 @@ class UploadParts:
     catalog: Catalog
     packer: Packer
     packs: Packs
+    acknowledgements: Acknowledgements
     reading: ReadingThread
     log_writer: LogWriter
 
@@ -293,7 +295,8 @@ class Upload(Job):
     def done_safely(self) -> None:
         """The version is safe."""
         self._finished()
-        self.end(self.finished())
+        written = self._parts.acknowledgements.write()  # or lists that follow at once would say that nothing is safe
+        written.addCallback(lambda _: self.end(self.finished()))
 
     def row(self) -> Row:
         """As `files_uploads` shows a running job."""
