@@ -65,7 +65,7 @@ def one_host(host: str, text: str | None = None) -> str:
         fits = 0 < len(host.encode("idna")) < 256 and "/" not in host
     except UnicodeError:
         fits = False
-    if not fits or any(mark in host for mark in "[]%@") or host != host.strip():
+    if not fits or any(mark in host for mark in "[]%@ ") or not host.isprintable():
         raise _bad(text or host, "host:7771")
     return host.lower()
 

@@ -40,7 +40,8 @@ class AddressTests(SynchronousTestCase):
     def test_no_addresses(self) -> None:
         """IPv6 without brackets, zones, brackets around names, and all that has no port or scheme are refused."""
         for text in ("::1:7771", "[::1]7771", "[::1]", "[::1:7771", "[fe80::1%eth0]:7", "[example.org]:7", "a b:0",
-                     "[192.0.2.1]:7", " a:7", "a@b:7", "host:0", "host:65536", "host:07", "[]:7", "[:]:7"):  # fmt: skip
+                     "[192.0.2.1]:7", " a:7", "a b:7", "a\0b:7", "a\nb:7", "\x7f:7",
+                     "a@b:7", "host:0", "host:65536", "host:07", "[]:7", "[:]:7"):  # fmt: skip
             self.assertEqual(self.assertRaises(WireError, split_host, text).code, "bad-address", text)
         for text in ("", "tcp://", "tcp://host", "tcp://host:", "tcp://:77", "tcp://host:0", "tcp://host:65536",
                      "host:77", "tcp://host:-1", "tcp://host:7x", "tcp://host:²", "tcp://host:٣", "://host:7",
