@@ -1,6 +1,7 @@
 """Jobs: uploads and downloads that somebody started, each a row of the catalog until it ends."""
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,7 +15,7 @@ from bitdust.wire.errors import BitDustError
 Row = dict[str, Any]
 
 
-class Job:
+class Job(ABC):
     """One job and its machine. Whoever waits for its end may go; the work goes on."""
 
     log = Logger()
@@ -65,9 +66,9 @@ class Job:
         """Index and id of the machine that does it."""
         return {"index": self.machine.index, "id": self.machine.id}
 
+    @abstractmethod
     def start(self) -> None:
         """Begin."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Give it up."""
@@ -79,13 +80,13 @@ class Job:
         text = f"the storage stops; {self.what} {self.shown} goes on when it is back"
         self.abort(BitDustError("stopping", text))
 
+    @abstractmethod
     def abort(self, reason: BitDustError) -> None:
         """Give it up for a reason."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self) -> Row:
         """The fields of the job in every answer."""
-        raise NotImplementedError
 
 
 J = TypeVar("J", bound=Job)
