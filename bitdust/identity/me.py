@@ -12,6 +12,7 @@ from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
+from bitdust.identity.awaited import ALL, KEY_RING, read_awaited, write_awaited
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.document import Device, IdentityDocument, compare
 from bitdust.signal import Signal
@@ -46,6 +47,7 @@ class Me:
         self._addresses: list[str] = []
         self._ring = KeyRing()
         self._mark: BackupMark | None = None
+        self._awaited: frozenset[str] = frozenset()
         self._locked_key = ""
         self.locked_because = ""
         """Why the passphrase that the node was given for its start did not open the keys."""
@@ -75,6 +77,7 @@ class Me:
             text = f"the keys in {self._folder} do not belong to its identity; recover from your key file"
             raise BitDustError("broken-identity", text)
         self._master, self._device, self._document, self._ring = master, device, document, ring
+        self._awaited = read_awaited(self._folder)
         self._certificate = certify(master, device.public, self.device_number)
         self._keeps_locked, self._locked_key = bool(self._locked_key), ""
 
@@ -143,6 +146,29 @@ class Me:
         """A copy of my key file was just read back and is good."""
         write_mark(self._folder, self.fingerprint, self._world.wall())
         self._mark = None
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether this identity came from a key file, and its family or its key ring has not come back yet."""
+        return bool(self._awaited)
+
+    def awaits(self, part: str) -> bool:
+        """Whether ``part`` (`awaited.FAMILY`, `awaited.KEY_RING`) has not come back yet, so that none may be made."""
+        return part in self._awaited
+
+    def came_back(self, part: str) -> None:
+        """That part is known from the suppliers, all that was safe of it."""
+        self._wait_for(self._awaited - {part})
+
+    def start_over(self) -> None:
+        """The person says that nothing will come back: from now on family and secrets may be made."""
+        self._wait_for(frozenset())
+
+    def _wait_for(self, awaited: frozenset[str]) -> None:
+        if awaited != self._awaited:
+            write_awaited(self._folder, awaited)
+            self._awaited = awaited
+            self.changed.emit()
 
     @property
     def present(self) -> bool:
@@ -251,6 +277,8 @@ class Me:
         else:
             write_mark(self._folder, master.fingerprint, self._world.wall())
         self._mark = None
+        self._awaited = frozenset() if fresh else ALL
+        write_awaited(self._folder, self._awaited)
         write_safely(self._folder / "username", document.name.encode())
         self._master, self._device, self._document = master, device, document
         self._certificate = certify(master, device.public, known.number)
@@ -271,7 +299,12 @@ class Me:
         self.changed.emit()
 
     def ensure_master_secret(self) -> bool:
-        """Give the master key its first storage secret, in a ring that was saved; True when there was none."""
+        """Give the master key its first storage secret, in a ring that was saved; True when there was none.
+
+        Never where a ring with the true ones is still to come back.
+        """
+        if self.awaits(KEY_RING):
+            return False
         if MASTER not in self._ring:
             self._ring.add(RingKey(MASTER, "my master key"))
         made = self._ring.ensure_secret(MASTER, self._world.entropy)

@@ -13,6 +13,7 @@ from bitdust.crypt.device import check_certificate, check_record
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import cache as cache_module
 from bitdust.identity import me as me_module
+from bitdust.identity.awaited import FAMILY, KEY_RING
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import MAX_SIZE, Device, IdentityDocument, compare
 from bitdust.identity.me import Me
@@ -342,12 +343,31 @@ class Mine(HomeCase):
         self.assertEqual(record, DeviceAddresses(GOOD.fingerprint, device().id, self.me.addresses, int(START * 1000)))
 
     def test_recovered_ring(self):
-        """A recovered identity makes no key ring of its own: it waits for the one that its suppliers keep."""
+        """A recovered identity makes no secret of its own, not after a restart either, until the person says so."""
         self.me.adopt(GOOD, master(), device(), fresh=False)
         self.assertNotIn(MASTER, self.me.key_ring)
         self.assertFalse((self.folder / "keyring").exists())
-        self.assertTrue(self.me.ensure_master_secret())
-        self.assertFalse(self.me.ensure_master_secret())
+        for me in (self.me, self.again()):
+            self.assertTrue(me.is_recovering)
+            self.assertFalse(me.ensure_master_secret())
+        self.me.start_over()
+        me = self.again()
+        self.assertFalse(me.is_recovering)
+        self.assertTrue(me.ensure_master_secret())
+        self.assertFalse(me.ensure_master_secret())
+
+    def test_what_a_recovered_identity_waits_for(self):
+        """Family and key ring come back one after the other; a mark that cannot be read stands for both."""
+        self.me.adopt(GOOD, master(), device(), fresh=False)
+        self.me.came_back(FAMILY)
+        me = self.again()
+        self.assertEqual((me.awaits(FAMILY), me.awaits(KEY_RING)), (False, True))
+        me.came_back(KEY_RING)
+        self.assertFalse(self.again().is_recovering)
+        for damage in (b"", b"\xff", b"nonsense"):
+            (self.folder / "recovering").write_bytes(damage)
+            me = self.again()
+            self.assertTrue(me.awaits(FAMILY) and me.awaits(KEY_RING))
 
 
 class Others(HomeCase):

@@ -14,6 +14,7 @@ from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing
 from bitdust.formats.orders import MAX_RING, RING
+from bitdust.identity.awaited import KEY_RING
 from bitdust.replication import Replicas, is_safe, members, places_heard
 from bitdust.signal import Signal
 from bitdust.storage.log.requests import ask_online
@@ -122,11 +123,9 @@ class KeyRingReplicas:
             elif isinstance(answer.error, WireError):
                 self.log.warn("a supplier gave a key ring that is not mine: {error}", error=answer.error)
         self._holds.update((supplier, kept.revision) for supplier, kept in found.items())
-        is_new = not (MASTER in self._me.key_ring and self._me.key_ring.get(MASTER).secrets)
-        if family is None or places_heard(family, {*found, *without}, is_new) < family.k:
+        if family is None or places_heard(family, {*found, *without}, not self._has_secret()) < family.k:
             return False
-        self._merge(list(found.values()))
-        return True
+        return self._merge(list(found.values()))
 
     async def _ask(self, supplier: bytes) -> KeptRing:
         reply = await self._ports.outbox.send(
@@ -143,8 +142,11 @@ class KeyRingReplicas:
         check_record(signed, device.key)
         return KeptRing(value["revision"], data, KeyRing.from_bytes(self._me.master.unseal(value["sealed"])))
 
-    def _merge(self, found: list[KeptRing]) -> None:
-        """Take over what the suppliers have; what they lack becomes the next revision."""
+    def _merge(self, found: list[KeptRing]) -> bool:
+        """Take over what the suppliers have; what they lack becomes the next revision.
+
+        False on a recovered node whom nobody gave a secret: none may be made in place of the true one.
+        """
         mine = self._me.key_ring
         changed = False
         for kept in found:
@@ -152,12 +154,19 @@ class KeyRingReplicas:
         fresh = self._me.ensure_master_secret()
         if changed and not fresh:
             self._me.save_key_ring()
+        if not self._has_secret():
+            return False
+        self._me.came_back(KEY_RING)
         known = [*found, *([self._current] if self._current is not None else [])]
         newest = max(known, key=lambda kept: kept.revision, default=None)
         if newest is None or newest.ring.to_bytes() != mine.to_bytes():
             newest = self._sign(newest.revision + 1 if newest is not None else 1)
         self._current = newest
         self.state_changed.emit()
+        return True
+
+    def _has_secret(self) -> bool:
+        return MASTER in self._me.key_ring and bool(self._me.key_ring.get(MASTER).secrets)
 
     def _sign(self, revision: int) -> KeptRing:
         sealed = self._me.sealed_key_ring()
