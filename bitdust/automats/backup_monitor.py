@@ -16,12 +16,17 @@ class BackupMonitorPort(Protocol):
     def rebuild(self) -> "Deferred[Any]":
         """Make missing pieces again."""
 
+    def cut_short(self) -> None:
+        """Let the rebuilding end when it is done with what it has begun."""
+
     def clean(self) -> "Deferred[Any]":
         """Let go of old versions and of packs that nothing refers to."""
 
 
 class BackupMonitor(Machine):
     """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks.
+
+    Who comes or goes in the middle of a round cuts its rebuilding short, and the next round follows at once.
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
     was found to be bad is made again at once. A part of the round that fails or takes too long does not keep the next
@@ -45,15 +50,21 @@ class BackupMonitor(Machine):
       LIST_FILES   listed             -      REBUILDING  rebuild
       LIST_FILES   failed             -      REBUILDING  rebuild
       LIST_FILES   timer-10min        -      REBUILDING  rebuild
+      LIST_FILES   suppliers-changed  -      =           remember
       REBUILDING   rebuilt            -      CLEANING    clean
       REBUILDING   sync               -      LIST_FILES  list_files
       REBUILDING   failed             -      CLEANING    clean
       REBUILDING   timer-1hour        -      CLEANING    clean
+      REBUILDING   suppliers-changed  -      =           remember cut_short
+      CLEANING     cleaned            moved  PAUSE       -
       CLEANING     cleaned            -      READY       -
       CLEANING     sync               -      LIST_FILES  list_files
       CLEANING     deleted            -      SETTLING    -
       CLEANING     damaged            -      REBUILDING  rebuild
+      CLEANING     suppliers-changed  -      =           remember
+      CLEANING     timer-1min         moved  PAUSE       -
       CLEANING     timer-1min         -      READY       -
+      CLEANING     failed             moved  PAUSE       -
       CLEANING     failed             -      READY       -
       *            shutdown           -      CLOSED      -
     """
@@ -62,9 +73,9 @@ class BackupMonitor(Machine):
       READY       init listed rebuilt cleaned failed
       PAUSE       init suppliers-changed deleted damaged listed rebuilt cleaned failed
       SETTLING    init deleted listed rebuilt cleaned failed
-      LIST_FILES  init sync suppliers-changed deleted damaged rebuilt cleaned
-      REBUILDING  init suppliers-changed deleted damaged listed cleaned
-      CLEANING    init suppliers-changed listed rebuilt
+      LIST_FILES  init sync deleted damaged rebuilt cleaned
+      REBUILDING  init deleted damaged listed cleaned
+      CLEANING    init listed rebuilt
     """
     initial = "AT_STARTUP"
     final = ("CLOSED",)
@@ -72,9 +83,21 @@ class BackupMonitor(Machine):
 
     def __init__(self, registry: Registry, port: BackupMonitorPort) -> None:
         self._port = port
+        self._suppliers_moved = False
         super().__init__(registry)
 
+    def moved(self, payload: Any) -> bool:
+        """Whether suppliers came or went after this round had begun."""
+        return self._suppliers_moved
+
+    def remember(self, payload: Any) -> None:
+        self._suppliers_moved = True
+
+    def cut_short(self, payload: Any) -> None:
+        self._port.cut_short()
+
     def list_files(self, payload: Any) -> None:
+        self._suppliers_moved = False
         self.watch(self._port.list_files(), "listed", "failed")
 
     def rebuild(self, payload: Any) -> None:

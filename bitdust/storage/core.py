@@ -17,6 +17,7 @@ from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Inventory
 from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.rebuild import Rebuilder
+from bitdust.storage.keeping.stuck import StuckFiles
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
 from bitdust.storage.log.keyring_replica import KeyRingReplicas
@@ -105,10 +106,11 @@ class Core:
         around, ports, registry = self._around, self.ports, self._around.registry
         self.inventory = Inventory(around, self.catalog, ports)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads)
-        rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports)
+        self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports)
+        self._stuck_files = StuckFiles(self._around, self.reading)
         disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool)
         orders = DeleteOrders(around, self.catalog, self.log_replicas, ports)
-        self.monitor = Monitor(registry, self.inventory, rebuilder, self.cleaner, disposal, orders)
+        self.monitor = Monitor(registry, self.inventory, self.rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
 
     def _build_downloads(self) -> None:
@@ -122,6 +124,8 @@ class Core:
         self.queues.changed.connect(self.uploads.check)
         self.packs.overdue.connect(self.uploads.close_open_packs)
         self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
+        self.rebuilder.can_go_on.connect(self.monitor.damaged)
+        self.rebuilder.stuck_changed.connect(lambda packs: self._stuck_files.report(self.rebuilder.stuck))
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
 

@@ -1,11 +1,13 @@
-"""The clock of a grid: a `task.Clock` for thousands of calls at once."""
+"""The clock of a grid, a `task.Clock` for thousands of calls at once, and those of the processes that live by it."""
 
 from bisect import insort
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.base import DelayedCall
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 
 def _time(call: DelayedCall) -> float:
@@ -46,3 +48,43 @@ class GridClock(Clock):
             call = self.calls.pop(0)
             call.called = 1
             call.func(*call.args, **call.kw)
+
+
+@implementer(IReactorTime)
+class LifeClock:
+    """The clock of one process: when that is killed, nothing more happens in it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._calls: set[IDelayedCall] = set()
+        self.is_dead = False
+
+    def seconds(self) -> float:
+        """Virtual time."""
+        return self._clock.seconds()
+
+    def callLater(  # noqa: N802 - the interface's name
+        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> IDelayedCall:
+        """See `IReactorTime`."""
+
+        def run() -> None:
+            self._calls.discard(later)
+            if not self.is_dead:
+                callable(*args, **kwargs)
+
+        run.__qualname__ = f"{getattr(callable, '__qualname__', callable)}"
+        later: IDelayedCall = self._clock.callLater(delay, run)
+        if not self.is_dead:
+            self._calls.add(later)
+        return later
+
+    def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802
+        """Those of this process that are still to come."""
+        return [call for call in self._calls if call.active()]
+
+    def die(self) -> None:
+        """The process is gone."""
+        self.is_dead = True
+        for call in self.getDelayedCalls():
+            call.cancel()

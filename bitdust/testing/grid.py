@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from bitdust.node import Node
 from bitdust.rooms import Rooms
-from bitdust.testing.clock import GridClock
+from bitdust.testing.clock import GridClock, LifeClock
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import fake_world
 
@@ -31,7 +32,9 @@ class GridNode:
 
     def _build(self) -> Node:
         self.home.mkdir(parents=True, exist_ok=True)
-        node = Node(fake_world(self.grid.network, self.grid.clock, self.address, self.home, self.name))
+        world = fake_world(self.grid.network, self.grid.clock, self.address, self.home, self.name)
+        self.clock = LifeClock(self.grid.clock)
+        node = Node(evolve(world, clock=self.clock))
         # Other programs may have filled this machine's disk; what that does to a node is told to it by the test.
         for key, value in ({"paths/disk-reserve-percent": 0} | self.settings).items():
             node.settings.set(key, value)
@@ -67,6 +70,20 @@ class GridNode:
     def kill(self) -> None:
         """The host is gone without a word; its home stays."""
         self.grid.network.host(self.address).die()
+
+    def crash(self) -> None:
+        """The process is gone, and the host with it; its home stays."""
+        self.clock.die()
+        self.kill()
+
+    def again(self, address: str) -> "GridNode":
+        """The next process over the home of one that crashed, on a host of its own; it is started, not waited for."""
+        born = GridNode(self.grid, self.name, address, self.settings)
+        self.grid.network.host(address).alive = True
+        self.grid.nodes[self.grid.nodes.index(self)] = born
+        born.node.load_home()
+        born.node.driver.start_all()
+        return born
 
     def stop(self) -> None:
         """Stop in order; one whose host is gone tells nobody."""

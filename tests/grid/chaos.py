@@ -30,8 +30,6 @@ from unittest import mock
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
@@ -40,6 +38,7 @@ from bitdust.disk.disk import Disk
 from bitdust.node import Node
 from bitdust.replication import members
 from bitdust.storage.pieces.spool import Spool, disk_trouble
+from bitdust.testing.clock import LifeClock
 from bitdust.testing.grid import SEED_HOST, Grid, GridNode
 from bitdust.testing.world import fake_world
 from bitdust.wire.errors import BitDustError
@@ -60,43 +59,6 @@ Content = bytes | dict[str, bytes] | None
 
 class Finding(AssertionError):
     """Something that must not be."""
-
-
-class LifeClock:
-    """The clock of one process: when that is killed, nothing more happens in it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._calls: set[IDelayedCall] = set()
-        self.is_dead = False
-
-    def seconds(self) -> float:
-        """Virtual time."""
-        return self._clock.seconds()
-
-    def callLater(self, delay: float, call: Callable[..., Any], *args: Any, **named: Any) -> IDelayedCall:  # noqa: N802
-        """As `IReactorTime` has it."""
-
-        def run() -> None:
-            self._calls.discard(later)
-            if not self.is_dead:
-                call(*args, **named)
-
-        run.__qualname__ = f"{getattr(call, '__qualname__', call)}"
-        later: IDelayedCall = self._clock.callLater(delay, run)
-        if not self.is_dead:
-            self._calls.add(later)
-        return later
-
-    def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802
-        """Those of this process that are still to come."""
-        return [call for call in self._calls if call.active()]
-
-    def die(self) -> None:
-        """The process is gone."""
-        self.is_dead = True
-        for call in self.getDelayedCalls():
-            call.cancel()
 
 
 class ChaosNode(GridNode):

@@ -3,6 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.keeping import rebuild as rebuild_module
+from bitdust.storage.keeping.rebuild import Rebuilder
+from bitdust.storage.pieces.queue import LONGEST_PAUSE
 from tests.unit.storage_kit import Supplier, network, random_file
 
 SIZE = 200_000
@@ -58,7 +60,7 @@ class RebuildTests(SynchronousTestCase):
         self.restored("e")
 
     def test_supplier_that_takes_nothing(self) -> None:
-        """While the supplier takes nothing few pieces are made, and the round goes on; later all is mended."""
+        """While the supplier takes nothing few pieces are made, and the round goes on; when it takes, all is mended."""
         self.patch(rebuild_module, "AT_A_TIME", 2)
         self.patch(rebuild_module, "MOST_WAITING", 1)
         self.upload("a", "b", "c", "d", "e")
@@ -68,10 +70,9 @@ class RebuildTests(SynchronousTestCase):
         self.round(120)
         self.assertEqual(self.node.storage.core.monitor.machine.state, "READY")
         figures = self.node.storage.pieces()
-        self.assertEqual((figures["waiting"], figures["missing"]), (2, 3))
+        self.assertEqual((figures["waiting"], figures["missing"]), (1, 4))
         poor.mode = "fine"
-        self.node.storage.core.suppliers_changed()
-        self.round(900)
+        self.node.pass_time(LONGEST_PAUSE + 20)
         self.assertEqual(self.listed(poor), 5)
 
     def test_pack_beyond_help(self) -> None:
@@ -85,6 +86,81 @@ class RebuildTests(SynchronousTestCase):
         self.assertEqual([self.listed(supplier) for supplier in self.around.suppliers], [2, 1, 1, 1])
         self.restored("kept")
         self.assertEqual(self.node.info("lost")["versions"][0]["reliable"], "25%")
+        self.assertEqual(self.node.storage.core.rebuilder.stuck, {lost})
+        self.assertEqual(self.told(), [{"packs": 1, "remote_paths": [self.path_of("lost")]}])
+
+    def told(self) -> list[dict]:
+        return [data for name, data in self.node.events if name == "rebuilding-stuck"]
+
+    def path_of(self, name: str) -> str:
+        return str(self.node.info(name)["remote_path"])
+
+    def test_more_packs_are_beyond_help_than_are_read_at_once(self) -> None:
+        """However many packs cannot be mended, those behind them are."""
+        self.patch(rebuild_module, "AT_A_TIME", 2)
+        names = [f"lost{number}" for number in range(5)]
+        self.upload(*names, "kept")
+        *lost, kept = self.packs(self.around.suppliers[0])
+        for supplier in self.around.suppliers[1:]:
+            self.lose(supplier, lost)
+        self.lose(self.around.suppliers[1], [kept])
+        self.round(60)
+        self.restored("kept")
+        self.assertEqual([self.listed(supplier) for supplier in self.around.suppliers], [6, 1, 1, 1])
+        self.assertEqual(self.told()[-1], {"packs": 5, "remote_paths": [self.path_of(name) for name in names]})
+
+    def test_beyond_help_no_more(self) -> None:
+        """When those come back who have the pieces, the pack is mended, and nothing is beyond help any more."""
+        self.upload("a")
+        pack = self.packs(self.around.suppliers[0])
+        for supplier in self.around.suppliers[1:3]:
+            supplier.mode = "away"
+        self.lose(self.around.suppliers[3], pack)
+        self.node.storage.core.suppliers_changed()
+        self.round()
+        self.assertEqual(self.node.storage.core.rebuilder.stuck, set(pack))
+        for supplier in self.around.suppliers[1:3]:
+            supplier.mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(20)
+        self.assertEqual(self.node.storage.core.rebuilder.stuck, set())
+        self.assertEqual([data["packs"] for data in self.told()], [1, 0])
+        self.assertEqual(self.listed(self.around.suppliers[3]), 1)
+
+    def test_the_weakest_first(self) -> None:
+        """Of packs that lack pieces those are mended first that can lose the fewest more."""
+        self.upload("strong", "weak", "weaker")
+        strong, weak, weaker = self.packs(self.around.suppliers[3])
+        self.lose(self.around.suppliers[3], [strong, weak, weaker])
+        self.lose(self.around.suppliers[2], [weak, weaker])
+        mended: list[bytes] = []
+        mend = Rebuilder._mend
+
+        def noted(rebuilder: Rebuilder, pack: bytes, *rest: object):
+            mended.append(pack)
+            return mend(rebuilder, pack, *rest)
+
+        self.patch(Rebuilder, "_mend", noted)
+        self.round()
+        self.assertEqual((set(mended[:2]), mended[2:]), ({weak, weaker}, [strong]))
+
+    def test_who_comes_cuts_it_short(self) -> None:
+        """A supplier that comes while packs are rebuilt is asked what it holds as soon as one pack is done."""
+        self.patch(rebuild_module, "MOST_WAITING", 1)
+        self.upload("a", "b", "c")
+        poor, back = self.around.suppliers[2:]
+        self.lose(poor, self.packs(poor))
+        self.lose(back, self.packs(back)[:1])
+        back.mode = "away"
+        poor.mode = "full"
+        self.node.storage.core.suppliers_changed()
+        self.node.storage.sync()
+        self.node.pass_time(0.3)
+        self.assertEqual(self.node.storage.core.monitor.machine.state, "REBUILDING")
+        back.mode = poor.mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(12)
+        self.assertEqual([self.listed(poor), self.listed(back)], [3, 3])
 
     def test_disk_without_room(self) -> None:
         """Without room on this disk nothing is made; once there is room, everything is."""

@@ -80,6 +80,9 @@ class Monitor:
     def rebuild(self) -> "Deferred[Any]":
         return self._noted("rebuilding", Deferred.fromCoroutine(self._rebuilder.rebuild()))
 
+    def cut_short(self) -> None:
+        self._rebuilder.cut_short()
+
     def clean(self) -> "Deferred[Any]":
         return self._noted("cleaning", Deferred.fromCoroutine(self._clean()))
 

@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.outcome import outcome
+from bitdust.signal import Signal
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.pieces.bad_pieces import count_kept
@@ -23,17 +24,22 @@ from bitdust.storage.ports import Ports
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord
 
-AT_A_TIME = 50
+AT_A_TIME = 500
+"""Packs that one look into the catalog finds."""
 MOST_WAITING = 100
 """Rebuilt pieces on this disk, at most, before more are made."""
-LOOK_AGAIN = 0.2
 A_MOMENT = 1.0
 PATIENCE = 60.0
-"""Seconds in which suppliers take what was rebuilt; after that the next round goes on."""
+"""Seconds in which suppliers take at least one piece of what was rebuilt; after that the round goes on without them."""
+TOO_FEW = "not-enough-pieces"
 
 
 class Rebuilder:
-    """I mend packs one after the other."""
+    """I mend packs one after the other, those with the fewest pieces first.
+
+    ``stuck`` names packs of which too few pieces could be had when they were tried last, ``stuck_changed`` reports that
+    their number is another one, ``can_go_on`` that suppliers have taken what rebuilding had to wait for.
+    """
 
     log = Logger()
 
@@ -49,44 +55,81 @@ class Rebuilder:
         self._ports = ports
         self._coders = Coders()
         self._left_out: set[bytes] = set()
+        self._is_cut_short = self._is_held_up = False
+        self._taken: Deferred[bool] | None = None
         self.rebuilt = 0
+        self.stuck: set[bytes] = set()
+        self.stuck_changed: Signal[[int]] = Signal()
+        self.can_go_on: Signal[[]] = Signal()
+        queues.taken.connect(self._note_taken)
 
     async def rebuild(self) -> int:
         """Mend all that can be mended now, as fast as suppliers take it; the number of packs."""
-        before, self._left_out = self.rebuilt, set()
-        while await self._some() and await self._are_taken():
-            pass
+        before, stuck, self._left_out = self.rebuilt, self.stuck, set()
+        self.stuck, self._is_cut_short, self._is_held_up = set(), False, False
+        try:
+            while not self._is_cut_short and await self._some():
+                pass
+        finally:
+            # What was not tried this time is as it was.
+            self.stuck |= stuck if self._is_cut_short or self._is_held_up else set()
+            if len(self.stuck) != len(stuck):
+                self.stuck_changed.emit(len(self.stuck))
         return self.rebuilt - before
 
+    def cut_short(self) -> None:
+        """End with the pack that is being mended; what is left is mended in the next round."""
+        self._is_cut_short = True
+        self._note_taken()
+
     async def _are_taken(self) -> bool:
-        """Wait until few pieces wait on this disk; False when suppliers take none for a moment, or too few."""
-        clock = self._queues.clock
-        until, idle = clock.seconds() + PATIENCE, 0.0
-        query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state<>1 AND state=? LIMIT ?)"
-        while self._catalog.read.execute(query, (PieceState.WAITING, MOST_WAITING)).fetchone()[0] >= MOST_WAITING:
+        """Wait until few pieces wait on this disk; False when suppliers take none for a while."""
+        while self._waiting() >= MOST_WAITING and not self._is_cut_short:
             # What a supplier has just taken waits in the catalog until the next commit.
-            idle = 0.0 if self._queues.is_working else idle + LOOK_AGAIN
-            if clock.seconds() > until or idle > A_MOMENT:
+            if not await self._next_taken(PATIENCE if self._queues.is_working else A_MOMENT):
+                self._is_held_up = True
                 return False
-            await deferLater(clock, LOOK_AGAIN)
         return True
 
+    def _waiting(self) -> int:
+        query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state<>1 AND state=? LIMIT ?)"
+        (count,) = self._catalog.read.execute(query, (PieceState.WAITING, MOST_WAITING)).fetchone()
+        return int(count)
+
+    def _next_taken(self, seconds: float) -> "Deferred[bool]":
+        """Fires with True when the catalog knows of a piece that was taken, with False after so many seconds."""
+        self._taken = Deferred()
+        return self._taken.addTimeout(seconds, self._queues.clock, lambda result, seconds: False)
+
+    def _note_taken(self) -> None:
+        taken, self._taken = self._taken, None
+        if taken is not None and not taken.called:
+            taken.callback(True)
+        elif self._is_held_up and self._waiting() < MOST_WAITING:
+            self._is_held_up = False
+            self.can_go_on.emit()
+
     async def _some(self) -> bool:
-        """Try a few packs; whether there were any, and room for them. A pack that cannot be mended is left out."""
+        """Try some packs; whether there were any, and room for them. A pack that cannot be mended is left out."""
         family = self._ports.family()
         if family is None:
             return False
         online = [who if who is not None and self._ports.is_online(who) else None for who in family.suppliers]
         packs = await self._store.run_in_coding_thread(self._broken, family.suppliers, online, self._left_out)
         for pack, missing in packs:
+            if not await self._are_taken() or self._is_cut_short:
+                return False
             try:
                 await self._mend(pack, missing, family.departing)
                 self.rebuilt += 1
             except BitDustError as error:
-                self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
                 if error.code == "disk-full":
+                    self.log.warn("nothing can be mended now: {error}", error=error)
                     return False
+                self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
                 self._left_out.add(pack)
+                if error.code == TOO_FEW:
+                    self.stuck.add(pack)
         return bool(packs)
 
     def _broken(
@@ -123,7 +166,7 @@ class Rebuilder:
             return source.local
         there = sum(self._ports.is_online(who) for who in places.values())
         if there < needed:
-            raise BitDustError("not-enough-pieces", f"{there} suppliers have a piece of it where {needed} are needed")
+            raise BitDustError(TOO_FEW, f"{there} suppliers have a piece of it where {needed} are needed")
         found: dict[int, bytes] = await self._fetcher.fetch(source.record, places)
         return found
 
@@ -160,18 +203,20 @@ def broken_packs(
 ) -> list[tuple[bytes, list[int]]]:
     """Living packs with pieces that are missing at suppliers which can take them now, a bounded number.
 
-    Reads as many rows as there are packs; for a thread.
+    Those of which the fewest pieces are left come first. Reads as many rows as there are packs; for a thread.
     """
-    found: dict[bytes, list[int]] = {}
+    found: dict[bytes, tuple[int, list[int]]] = {}
     for position, supplier in enumerate(online):
         if supplier is None:
             continue
         rows: list[Any] = database.execute(
-            "SELECT s.pack FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.number=? AND p.state=? AND p.logged=1"
-            " AND (s.state=? OR (s.state=? AND s.supplier IS NOT NULL AND s.supplier<>?)) LIMIT ?",
+            "SELECT s.pack, p.acked-(p.n+1)/2 FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.number=?"
+            " AND p.state=? AND p.logged=1 AND (s.state=? OR (s.state=? AND s.supplier IS NOT NULL AND s.supplier<>?))"
+            " ORDER BY p.acked-(p.n+1)/2, s.pack LIMIT ?",
             (position, PackState.HELD, PieceState.MISSING, PieceState.KEPT, supplier, AT_A_TIME + len(left_out)),
         ).fetchall()
-        for (pack,) in rows:
+        for pack, spare in rows:
             if bytes(pack) not in left_out:
-                found.setdefault(bytes(pack), []).append(position)
-    return sorted(found.items())[:AT_A_TIME]
+                found.setdefault(bytes(pack), (spare, []))[1].append(position)
+    weakest = sorted(found.items(), key=lambda item: (item[1][0], item[0]))
+    return [(pack, positions) for pack, (_, positions) in weakest[:AT_A_TIME]]

@@ -21,7 +21,7 @@ class SupplierQueues:
     """I own the queues, one for each place of the family that has a supplier.
 
     ``piece_lost`` is emitted when this disk turns out to have lost a piece; ``changed`` when a supplier is to be waited
-    for from now on, or no longer.
+    for from now on, or no longer, ``taken`` when the catalog knows of pieces that suppliers have taken.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class SupplierQueues:
         self._queues: dict[bytes, PieceQueue] = {}
         self.piece_lost: Signal[[PieceRef]] = Signal()
         self.changed: Signal[[]] = Signal()
+        self.taken: Signal[[]] = Signal()
         acknowledgements.written.connect(self._written)
 
     def suppliers_changed(self) -> None:
@@ -72,6 +73,7 @@ class SupplierQueues:
         for piece, supplier in acknowledged:
             if supplier in self._queues:
                 self._queues[supplier].written(piece.pack)
+        self.taken.emit()
 
     def is_absent(self, supplier: bytes | None) -> bool:
         """Whether nothing is to be expected of a supplier now: away, refusing, or silent for a while."""

@@ -66,6 +66,43 @@ class BackupMonitorTests(RowTests):
         self.drive("suppliers-changed", None, "PAUSE")
         self.passes(5, "LIST_FILES", LIST)
 
+    def test_suppliers_that_come_while_a_round_runs(self) -> None:
+        """Whoever comes or goes after suppliers were asked leads to another round as soon as this one is over."""
+        for end in ("succeed", "fail"):
+            self.cleaning() if end == "succeed" else self.cleaning_again()
+            self.drive("suppliers-changed", None, "CLEANING")
+            getattr(self.port, end)("clean")
+            self.asked("PAUSE")
+            self.passes(5, "LIST_FILES", LIST)
+        self.port.succeed("list_files")
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", REBUILD, CLEAN)
+        self.port.succeed("clean")
+        self.asked("READY")
+
+    def cleaning_again(self) -> None:
+        self.port.succeed("list_files")
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", REBUILD, CLEAN)
+
+    def test_suppliers_that_come_while_others_list(self) -> None:
+        """It is remembered until the end of the round, however that comes."""
+        self.listing()
+        self.drive("suppliers-changed", None, "LIST_FILES")
+        self.port.succeed("list_files")
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", REBUILD, CLEAN)
+        self.passes(60, "PAUSE")
+
+    def test_suppliers_that_come_while_packs_are_rebuilt(self) -> None:
+        """Rebuilding ends with what it has begun, so that a new list does not wait for hours of it."""
+        self.rebuilding()
+        self.drive("suppliers-changed", None, "REBUILDING", ("cut_short",))
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", CLEAN)
+        self.port.succeed("clean")
+        self.asked("PAUSE")
+
     def test_what_was_deleted_settles(self) -> None:
         """Three seconds after a deletion there is a cleaning."""
         self.settling()
