@@ -83,11 +83,26 @@ def root(data: Buffer) -> bytes:
 
 def proof(data: Buffer, leaf: int) -> list[bytes]:
     """The audit path (RFC 6962, section 2.1.1) of one leaf, from the leaf to the root."""
+    return rooted_proof(data, leaf)[1]
+
+
+def rooted_proof(data: Buffer, leaf: int) -> tuple[bytes, list[bytes]]:
+    """The root of a piece and the audit path of one leaf: each byte is hashed once for both."""
     view = memoryview(data)
     leaves = [_leaf(view[start : start + LEAF_SIZE]) for start in range(0, len(view), LEAF_SIZE)]
     if not 0 <= leaf < len(leaves):
         raise IndexError(f"there is no leaf {leaf} among {len(leaves)}")
-    return _path(leaf, leaves)
+    return _tree(leaves), _path(leaf, leaves)
+
+
+def leaves_of(size: int) -> int:
+    """How many leaves a piece of so many bytes has."""
+    return max(1, -(-size // LEAF_SIZE))
+
+
+def leaf_size(size: int, leaf: int) -> int:
+    """Bytes of one leaf of a piece of ``size`` bytes."""
+    return max(0, min(LEAF_SIZE, size - leaf * LEAF_SIZE))
 
 
 def _split(count: int) -> int:

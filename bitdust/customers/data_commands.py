@@ -1,5 +1,6 @@
 """Commands about pieces and catalog logs: of the owner itself, or under a capability that it gave (`access`)."""
 
+from bitdust.crypt.possession import LeafChain
 from bitdust.customers.access import Access, Admission
 from bitdust.customers.contract_commands import read_signed
 from bitdust.customers.logs import ReceivedEntry
@@ -7,6 +8,7 @@ from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
 from bitdust.formats.log_packet import MAX_PACKET, LogPacket, SmallPiece
 from bitdust.formats.orders import DELETE_KIND, DeleteOrder
+from bitdust.formats.proof import to_bytes
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
@@ -101,6 +103,14 @@ class DataCommands:
         found = await self._store.find(name, fields["offset"], fields["length"], access.scope)
         answer = {"kind": "piece", "record": found.signed, "offset": fields["offset"]}
         return Answer(Command.DATA, answer, found.source)
+
+    async def retrieve_proof(self, request: Request) -> Answer:
+        """A leaf of each piece that is named, with its Merkle path: which leaf, the chain says."""
+        access, fields = self._admission.access(request), request.fields
+        names = [PieceName(access.owner, one["pack"], one["index"]) for one in fields["pieces"]]
+        chain = LeafChain(fields["nonce"], request.peer.fingerprint, request.packet.to)
+        proven = await self._store.prove(names, chain, access.scope)
+        return Answer(Command.DATA, {"kind": "proof", "chain": proven.chain}, to_bytes(proven.proofs))
 
     async def retrieve_log(self, request: Request) -> Answer:
         """Entries of one device's log, in order."""

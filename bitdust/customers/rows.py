@@ -19,6 +19,7 @@ from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import disk_error
 from bitdust.formats.log_packet import MAX_PACKET
 from bitdust.formats.orders import MAX_RING
+from bitdust.formats.proof import QUESTION
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import WireError
@@ -101,6 +102,7 @@ class SupplierRows:
             Spec(keep, "log", _kind("log", {"head": Bytes(1, 4096)}), MAX_PACKET, data.data_log, right=Right.LOG),
             Spec(keep, KEYRING, _kind(KEYRING), ring, mine.data_keyring),
             Spec(give, "piece", _kind("piece", _PART), 0, data.retrieve_piece, right=read),
+            Spec(give, "proof", _kind("proof", QUESTION), 0, data.retrieve_proof, right=read),
             Spec(give, "log", _kind("log", _LOG), 0, data.retrieve_log, right=read),
             Spec(give, "heads", _kind("heads"), 0, data.retrieve_heads, right=read),
             Spec(give, KEYRING, _kind(KEYRING), 0, mine.retrieve_record),

@@ -13,6 +13,7 @@ from pathlib import Path
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.crypt.possession import LeafChain
 from bitdust.customers.contracts import DAY, RENEW_AFTER, Account, Contracts, ContractState, Customer, Wish
 from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
@@ -21,6 +22,7 @@ from bitdust.customers.intake import PieceIntake, Shelf
 from bitdust.customers.logs import ReceivedEntry, entries, heads, record, store_record
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
+from bitdust.customers.proofs import Proofs, Proven
 from bitdust.customers.quota import Usage
 from bitdust.customers.scan import ScanReport, scan
 from bitdust.customers.small import SmallIntake, StoredLog, StoreLog
@@ -68,6 +70,7 @@ class SupplierStore:
         self._commits = GroupCommit(self._world.run_in_thread, self._disk, self._write_connection)
         shelf = Shelf(folder, self._disk, self._world.run_in_thread, self._commits)
         self.pieces = Pieces(shelf, self.disk_free, around.budget.pieces, small)
+        self._proofs = Proofs(shelf)
         self.contracts = Contracts(around, self.donated, self.disk_free)
         self._renewed: dict[bytes, float] = {}
 
@@ -246,6 +249,10 @@ class SupplierStore:
         Raises not-found, bad-field, busy; also fails with not-found.
         """
         return self.pieces.find(self._read, name, offset, length, scope)
+
+    def prove(self, names: Sequence[PieceName], chain: LeafChain, scope: bytes | None) -> "Deferred[Proven]":
+        """Prove that pieces of one customer are here; see `bitdust.customers.proofs`."""
+        return Deferred.fromCoroutine(self._proofs.prove(self._read, names, chain, scope))
 
     def usage(self, customer: bytes) -> Usage:
         """Bytes used and promised. Raises no-contract."""

@@ -65,6 +65,7 @@ class StrangerTests(HostileCase):
             (Command.DATA, "log"): {"head": head.to_bytes(), "payload": entry},
             (Command.DATA, "keyring"): {"payload": ALICE.ring(9).to_bytes()},
             (Command.RETRIEVE, "piece"): {"pack": PACK.id, "index": 0, "offset": 0, "length": 0},
+            (Command.RETRIEVE, "proof"): {"nonce": bytes(32), "pieces": [{"pack": PACK.id, "index": 0}]},
             (Command.RETRIEVE, "log"): {"device": ALICE.device.id, "first": 1, "most": 99},
             (Command.RETRIEVE, "heads"): {},
             (Command.RETRIEVE, "keyring"): {},

@@ -311,7 +311,7 @@ class Shop:
         request = SimpleNamespace(
             peer=SimpleNamespace(fingerprint=person.fingerprint, document=person.document, device=person.device.id),
             packet=SimpleNamespace(
-                size=len(payload), owner=owner or person.fingerprint, capability=capability
+                size=len(payload), owner=owner or person.fingerprint, capability=capability, to=self.me.fingerprint
             ),
             fields=fields,
             payload=Bytes(payload),
