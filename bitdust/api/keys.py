@@ -77,7 +77,7 @@ async def key_create(
     pair: MasterKey = await context.world.run_in_thread(MasterKey.generate, bits)
     ring = context.me.key_ring
     ring.add(RingKey(key_alias, label, active, private=pair.to_pem(), public=pair.public.to_pem()))
-    ring.ensure_secret(key_alias, context.world.entropy)
+    ring.ensure_secret(key_alias, context.world.entropy, context.me.device_number)
     context.me.save_key_ring()
     row = key_row(context, ring.get(key_alias), include_private)
     context.events.send("key-generated", {name: row[name] for name in ("key_id", "label", "size")})

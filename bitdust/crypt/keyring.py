@@ -1,10 +1,12 @@
-"""The key ring: every key of a user with its label, and the storage secrets of each by epoch.
+"""The key ring: every key of a user with its label, and the storage secrets of each by name.
 
 It is sealed to the master RSA key and held by every supplier (``docs/formats.md``, section 7). Rings of several devices
-merge by union, so no device can lose another's key.
+merge by union: nothing in a ring is ever overwritten or dropped. A secret's name is the number of the device that made
+it and a counter of that device (`secret_name`), so that two devices give no name twice. Where two secrets have one name
+all the same, both are kept, and whoever opens something tries both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -20,8 +22,16 @@ SEAL_ROOM = 8 * 1024
 """Left free for the seal, the signature, and storage secrets that are still to come."""
 MAX_KEYS = 500
 MAX_LABEL = 200
+MAX_SECRETS = 1000
+"""Of one key."""
 _PEM = Text(10 * 1024)
-_SECRET = Struct({"epoch": Int(1, 2**31), "secret": Bytes(32)})
+_COUNTER_BITS = 32
+_COUNTER = 2**_COUNTER_BITS - 1
+MAX_NAME = 2**48 - 1
+"""Of a storage secret: the device number has 16 bits, the counter 32."""
+VERSION = 2
+"""1 had each name once, and no secret that is only for reading."""
+_SECRET = Struct({"epoch": Int(1, MAX_NAME), "secret": Bytes(32), "retired": Optional(Flag())})
 _KEY = Struct(
     {
         "key_id": Text(300),
@@ -30,10 +40,10 @@ _KEY = Struct(
         "erased": Optional(Flag()),
         "private": Optional(_PEM),
         "public": Optional(_PEM),
-        "secrets": ListOf(_SECRET, 1000),
+        "secrets": ListOf(_SECRET, MAX_SECRETS),
     }
 )
-_RING = Struct({"version": Int(1, 1), "keys": ListOf(_KEY, MAX_KEYS)})
+_RING = Struct({"version": Int(1, VERSION), "keys": ListOf(_KEY, MAX_KEYS)})
 
 
 @frozen
@@ -41,7 +51,8 @@ class RingKey:
     """One key; ``key_id`` is the alias alone for my own keys, ``alias$user@host`` for somebody else's.
 
     An erased key stays as a mark without its PEM, so that a merge does not bring it back; its storage secrets stay,
-    because versions that were stored under it may still be wanted.
+    because versions that were stored under it may still be wanted. ``secrets`` has for each name all that have it, in
+    order; those that are ``retired`` open what was sealed under them, and nothing new is sealed.
     """
 
     key_id: str
@@ -50,7 +61,23 @@ class RingKey:
     erased: bool = False
     private: str | None = field(default=None, repr=False)
     public: str | None = None
-    secrets: dict[int, bytes] = field(factory=dict, repr=False)
+    secrets: dict[int, tuple[bytes, ...]] = field(factory=dict, repr=False)
+    retired: frozenset[bytes] = field(default=frozenset(), repr=False)
+
+    @property
+    def named(self) -> list[tuple[int, bytes]]:
+        """Every secret with its name, in order of the names."""
+        return [(name, secret) for name in sorted(self.secrets) for secret in sorted(self.secrets[name])]
+
+    @property
+    def usable(self) -> list[tuple[int, bytes]]:
+        """Those under which something new may be sealed."""
+        return [one for one in self.named if one[1] not in self.retired]
+
+    @property
+    def first(self) -> bytes:
+        """The secret that stays the first whatever others come; one that is not retired goes before."""
+        return min(self.named, key=lambda one: (one[0], one[1] in self.retired, one[1]))[1]
 
     def as_map(self) -> dict[str, Any]:
         """The stored form."""
@@ -58,13 +85,17 @@ class RingKey:
             "key_id": self.key_id,
             "label": self.label,
             "active": self.active,
-            "secrets": [{"epoch": epoch, "secret": secret} for epoch, secret in sorted(self.secrets.items())],
+            "secrets": [self._secret_map(name, secret) for name, secret in self.named],
         }
         optional = {"erased": self.erased or None, "private": self.private, "public": self.public}
         return shown | {name: value for name, value in optional.items() if value is not None}
 
+    def _secret_map(self, name: int, secret: bytes) -> dict[str, Any]:
+        kept: dict[str, Any] = {"epoch": name, "secret": secret}
+        return kept | {"retired": True} if secret in self.retired else kept
+
     def merged(self, other: "RingKey") -> "RingKey":
-        """Both keys' secrets; what one of them lacks comes from the other; erased wins."""
+        """Both keys' secrets; what one of them lacks comes from the other; erased and retired win."""
         erased = self.erased or other.erased
         return RingKey(
             self.key_id,
@@ -73,8 +104,19 @@ class RingKey:
             erased,
             None if erased else self.private or other.private,
             None if erased else self.public or other.public,
-            other.secrets | self.secrets,
+            united(self.secrets, other.secrets),
+            self.retired | other.retired,
         )
+
+    def with_old(self, other: "RingKey") -> "RingKey":
+        """The same key, which opens what the other one opens, and is otherwise as it was."""
+        secrets = united(self.secrets, other.secrets)
+        news = {secret for _, secret in other.named} - {secret for _, secret in self.named}
+        return evolve(self, secrets=secrets, retired=self.retired | news)
+
+    def all_retired(self) -> "RingKey":
+        """The same key, under which nothing new is sealed."""
+        return evolve(self, retired=frozenset(secret for _, secret in self.named))
 
 
 @define
@@ -111,7 +153,9 @@ class KeyRing:
             raise BitDustError("too-many-keys", f"a key ring holds at most {MAX_KEYS} keys")
         _KEY.check(key.as_map(), "key")
         marked = self.keys.get(key.key_id)
-        added = evolve(key, secrets=marked.secrets | key.secrets) if marked else key
+        added = key
+        if marked is not None:
+            added = evolve(key, secrets=united(marked.secrets, key.secrets), retired=marked.retired | key.retired)
         if len(KeyRing(self.keys | {key.key_id: added}).to_bytes()) > MAX_RING - SEAL_ROOM:
             raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
         self.keys[key.key_id] = added
@@ -134,51 +178,87 @@ class KeyRing:
             raise BitDustError("not-allowed", "the master key cannot be erased; erase the identity instead")
         self.keys[key_id] = evolve(self.get(key_id), erased=True, active=False, private=None, public=None)
 
-    def ensure_secret(self, key_id: str, entropy: Callable[[int], bytes]) -> bool:
-        """Give a key its first storage secret; True when one was made."""
+    def ensure_secret(self, key_id: str, entropy: Callable[[int], bytes], device: int) -> bool:
+        """Give a key a storage secret of this device's where it has none to seal with; True when one was made."""
         key = self.get(key_id)
-        if key.secrets:
+        if key.usable:
             return False
-        self.keys[key_id] = evolve(key, secrets={1: entropy(32)})
+        counters = [name & _COUNTER for name in key.secrets if name >> _COUNTER_BITS == device]
+        made = {secret_name(device, max(counters, default=0) + 1): (entropy(32),)}
+        self.keys[key_id] = evolve(key, secrets=united(key.secrets, made))
         return True
 
+    def has_secret(self, key_id: str) -> bool:
+        """Whether something can be sealed under a key."""
+        return key_id in self and bool(self.keys[key_id].usable)
+
     def current(self, key_id: str) -> tuple[int, bytes]:
-        """The newest epoch and its storage secret (32 bytes)."""
-        secrets = self.get(key_id).secrets
-        if not secrets:
+        """The storage secret (32 bytes) for what is new, with its name: the same on all devices that have one ring."""
+        usable = self.get(key_id).usable
+        if not usable:
             raise BitDustError("key-without-secret", f"key {key_id!r} has no storage secret yet")
-        epoch = max(secrets)
-        return epoch, secrets[epoch]
+        return max(usable)
 
-    def secret(self, key_id: str, epoch: int) -> bytes:
-        """The storage secret of an epoch, of erased keys too; raises `BitDustError` ``key-not-found``."""
+    def secrets(self, key_id: str, name: int) -> tuple[bytes, ...]:
+        """All storage secrets of a name, of erased keys too; raises `BitDustError` ``key-not-found``."""
         key = self.keys.get(key_id)
-        if key is None or epoch not in key.secrets:
-            raise BitDustError("key-not-found", f"the storage secret {epoch} of key {key_id!r} is not in the key ring")
-        return key.secrets[epoch]
+        if key is None or name not in key.secrets:
+            raise BitDustError("key-not-found", f"the storage secret {name} of key {key_id!r} is not in the key ring")
+        return key.secrets[name]
 
-    def merge(self, other: "KeyRing") -> bool:
-        """Take over what the other ring has; True when this one changed."""
-        before = self.to_bytes()
+    def merge(self, other: "KeyRing", counts: bool = True) -> bool:
+        """Take over what the other ring has; True when this one changed.
+
+        Of a ring that does not count, as a revoked device may have written it, only what opens something is taken:
+        nothing is erased by it, and nothing new is sealed under what it brings. Raises ``too-many-keys``, and changes
+        nothing, where both together could not be read back.
+        """
+        merged = dict(self.keys)
         for key_id, key in other.keys.items():
-            mine = self.keys.get(key_id)
-            self.keys[key_id] = mine.merged(key) if mine else key
-        return self.to_bytes() != before
+            mine = merged.get(key_id)
+            if counts:
+                merged[key_id] = mine.merged(key) if mine else key
+            else:
+                merged[key_id] = mine.with_old(key) if mine else key.all_retired()
+        both = KeyRing(merged).to_bytes()
+        most = max((len(key.named) for key in merged.values()), default=0)
+        if len(both) > MAX_RING - SEAL_ROOM or len(merged) > MAX_KEYS or most > MAX_SECRETS:
+            raise BitDustError("too-many-keys", f"two key rings have more than {MAX_RING - SEAL_ROOM} bytes together")
+        changed = both != self.to_bytes()
+        self.keys = merged
+        return changed
 
     def to_bytes(self) -> bytes:
         """The plain form; it is only ever written sealed."""
-        return encode({"version": 1, "keys": [self.keys[name].as_map() for name in sorted(self.keys)]})
+        return encode({"version": VERSION, "keys": [self.keys[name].as_map() for name in sorted(self.keys)]})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "KeyRing":
-        """Raises `WireError`."""
+        """Raises `WireError`. A ring of version 1 is read too."""
         ring = cls()
-        for stored in parse(data, _RING, MAX_RING, "key ring")["keys"]:
-            stored_secrets = stored.pop("secrets")
-            secrets = {item["epoch"]: item["secret"] for item in stored_secrets}
-            if len(secrets) != len(stored_secrets):
-                raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} has an epoch twice")
+        value = parse(data, _RING, MAX_RING, "key ring")
+        for stored in value["keys"]:
+            kept = stored.pop("secrets")
+            named = {(item["epoch"], item["secret"]) for item in kept}
+            if len(named) != len(kept) or (value["version"] == 1 and len({name for name, _ in named}) != len(kept)):
+                raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} has a secret twice")
             if stored["key_id"] in ring.keys:
                 raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} stands there twice")
-            ring.keys[stored["key_id"]] = RingKey(**stored, secrets=secrets)
+            secrets = united({}, *({name: (secret,)} for name, secret in named))
+            retired = frozenset(item["secret"] for item in kept if item.get("retired"))
+            ring.keys[stored["key_id"]] = RingKey(**stored, secrets=secrets, retired=retired)
         return ring
+
+
+def secret_name(device: int, counter: int) -> int:
+    """The name of a storage secret: whose it is among the owner's devices, and which one of that device's."""
+    return device << _COUNTER_BITS | counter
+
+
+def united(*secrets: Mapping[int, tuple[bytes, ...]]) -> dict[int, tuple[bytes, ...]]:
+    """All secrets by name: where two have one name, both."""
+    found: dict[int, set[bytes]] = {}
+    for some in secrets:
+        for name, ones in some.items():
+            found.setdefault(name, set()).update(ones)
+    return {name: tuple(sorted(ones)) for name, ones in found.items()}

@@ -3,6 +3,8 @@
 A pack's key is its own, so segment numbers serve as nonces; a pack is sealed once and never again under the same id.
 """
 
+from collections.abc import Callable, Sequence
+
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -79,6 +81,17 @@ def open_entry(secret: bytes, info: bytes, number: int, aad: bytes, sealed: byte
         return AESGCM(hkdf(secret, info)).decrypt(_nonce(number), sealed, aad)
     except (InvalidTag, ValueError) as error:
         raise WireError("bad-seal", "the log entry was changed or sealed under another key") from error
+
+
+def open_with_any(secrets: Sequence[bytes], opens: Callable[[bytes], bytes]) -> bytes:
+    """What ``opens`` gives for the first secret that fits: two of one name may be kept. Raises as ``opens`` does."""
+    for secret in secrets[:-1]:
+        try:
+            return opens(secret)
+        except WireError as error:
+            if error.code != "bad-seal":
+                raise
+    return opens(secrets[-1])
 
 
 def _nonce(number: int) -> bytes:

@@ -7,12 +7,14 @@ sequence and size of an entry, and that each names the hash of the one before; w
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import zstandard
 from attrs import evolve, frozen
 
-from bitdust.crypt.sealing import open_entry, seal_entry
+from bitdust.crypt.keyring import MAX_NAME
+from bitdust.crypt.sealing import open_entry, open_with_any, seal_entry
 from bitdust.formats.operations import OPS, Op
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
@@ -32,7 +34,7 @@ ENTRY = Struct(
         "device": Bytes(8),
         "sequence": Int(1),
         "previous": Bytes(32),
-        "epoch": Int(1, 2**31),
+        "epoch": Int(1, MAX_NAME),
         "sealed": Bytes(0, MAX_ENTRY),
         "scope": Optional(Bytes(16)),
     }
@@ -92,9 +94,10 @@ class Entry:
         """Canonical bytes; their hash names the entry."""
         return encode(self._open_fields() | {"sealed": self.sealed})
 
-    def open(self, secret: bytes) -> Content:
-        """The content under the key's storage secret of `epoch`. Raises `WireError`."""
-        packed = open_entry(secret, self.info, self.sequence, self.aad(), self.sealed)
+    def open(self, secrets: Sequence[bytes]) -> Content:
+        """The content under one of the key's storage secrets of the name `epoch`. Raises `WireError`."""
+        number, info, aad = self.sequence, self.info, self.aad()
+        packed = open_with_any(secrets, lambda secret: open_entry(secret, info, number, aad, self.sealed))
         value = parse(_unpack(packed), _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
         return Content(**value)
 

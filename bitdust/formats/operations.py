@@ -9,6 +9,7 @@ from typing import Any
 from attrs import asdict
 from cbor2 import loads
 
+from bitdust.crypt.keyring import MAX_NAME
 from bitdust.wire.encoding import Value, WireError, encode
 from bitdust.wire.names import is_path_id, is_version, split_version
 from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
@@ -47,7 +48,7 @@ _PACK = {
     "scheme": PackRecord.FIELDS["scheme"],
     "roots": PackRecord.FIELDS["roots"],
     "key": _KEY,
-    "epoch": Int(1, 2**31),
+    "epoch": Int(1, MAX_NAME),
     "names": Bytes(0, 1600 * 1024),
     "lengths": ListOf(Int(0, 256 * 1024), 100_000),
     "scope": PackRecord.FIELDS["scope"],

@@ -307,7 +307,7 @@ class Me:
             return False
         if MASTER not in self._ring:
             self._ring.add(RingKey(MASTER, "my master key"))
-        made = self._ring.ensure_secret(MASTER, self._world.entropy)
+        made = self._ring.ensure_secret(MASTER, self._world.entropy, self.device_number)
         if made:
             self.save_key_ring()
         return made

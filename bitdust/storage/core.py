@@ -181,17 +181,17 @@ class Core:
     # what uploads and downloads share
 
     def storage_key(self, alias: str) -> StorageKey:
-        """The newest storage secret of a key; its first one is made and saved on the way."""
+        """The storage secret of a key for what is new; its first one is made and saved on the way."""
         ring = self.me.key_ring
-        if ring.ensure_secret(alias, self.world.entropy):
+        if ring.ensure_secret(alias, self.world.entropy, self.me.device_number):
             self.me.save_key_ring()
             self.key_ring_replicas.keys_changed()
         epoch, secret = ring.current(alias)
         return StorageKey(alias, epoch, secret)
 
-    def secret(self, alias: str, epoch: int) -> bytes:
-        """The storage secret under which a pack was sealed."""
-        return self.me.key_ring.secret(alias, epoch)
+    def secrets(self, alias: str, epoch: int) -> tuple[bytes, ...]:
+        """The storage secrets of a name: under one of them a pack was sealed."""
+        return self.me.key_ring.secrets(alias, epoch)
 
     def device_number(self) -> int:
         """This device's number, the last part of versions and path ids that it makes."""

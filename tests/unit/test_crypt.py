@@ -191,7 +191,7 @@ class Master(SynchronousTestCase):
         self.assertNotIn(device().seed.hex(), repr(device()))
         self.assertNotIn(repr(device().seed), repr(device()))
         self.assertNotIn("PRIVATE", repr(master()) + repr(KeyFile((), master())))
-        self.assertNotIn("secret", repr(RingKey("a", private="secret", secrets={1: b"secret"})))
+        self.assertNotIn("secret", repr(RingKey("a", private="secret", secrets={1: (b"secret",)})))
 
 
 class Device(SynchronousTestCase):

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt import keyfile
 from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
-from bitdust.crypt.keyring import MASTER, MAX_RING, KeyRing, RingKey
+from bitdust.crypt.keyring import MASTER, MAX_RING, KeyRing, RingKey, secret_name
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -47,7 +47,7 @@ class Rings(SynchronousTestCase):
     def test_round_trip(self):
         """A ring comes back from its bytes, erased keys and all epochs too."""
         ring = self.ring(
-            RingKey(MASTER, secrets={1: SECRET, 2: PACK * 2}), RingKey("docs", "\u00e9", private="P", public="Q")
+            RingKey(MASTER, secrets={1: (SECRET,), 2: (PACK * 2,)}), RingKey("docs", "\u00e9", private="P", public="Q")
         )
         ring.erase("docs")
         self.assertEqual(KeyRing.from_bytes(ring.to_bytes()), ring)
@@ -56,11 +56,11 @@ class Rings(SynchronousTestCase):
 
     def test_every_field(self):
         """A ring with a field that is missing, odd, unknown or twice is refused."""
-        ring = self.ring(RingKey(MASTER, "label", secrets={1: SECRET}, private="P", public="Q"))
+        ring = self.ring(RingKey(MASTER, "label", secrets={1: (SECRET,)}, private="P", public="Q"))
         value = decode(ring.to_bytes(), MAX_RING)
         key = value["keys"][0]
         bad = [
-            value | {"version": 2},
+            value | {"version": 3},
             value | {"x": 1},
             {"keys": []},
             value | {"keys": [key, key]},
@@ -85,24 +85,25 @@ class Rings(SynchronousTestCase):
 
     def test_an_existing_key_is_never_replaced(self):
         """Weakness 13: adding or merging a key of a known name leaves the known one."""
-        ring = self.ring(RingKey("docs", "mine", private="MINE", secrets={1: SECRET}))
-        theirs = self.ring(RingKey("docs", "theirs", private="THEIRS", secrets={1: bytes(32), 2: PACK * 2}))
+        ring = self.ring(RingKey("docs", "mine", private="MINE", secrets={1: (SECRET,)}))
+        theirs = self.ring(RingKey("docs", "theirs", private="THEIRS", secrets={1: (bytes(32),), 2: (PACK * 2,)}))
         self.assertEqual(code_of(self, ring.add, RingKey("docs", private="THEIRS")), "key-exists")
         self.assertTrue(ring.merge(theirs))
-        self.assertEqual((ring.get("docs").private, ring.get("docs").secrets), ("MINE", {1: SECRET, 2: PACK * 2}))
+        self.assertEqual(ring.get("docs").private, "MINE")
+        self.assertEqual(ring.get("docs").secrets, {1: (bytes(32), SECRET), 2: (PACK * 2,)})
         self.assertFalse(ring.merge(theirs))
 
     def test_what_was_erased(self):
         """An erased key does not come back by a merge; its storage secrets stay readable; the master stays."""
-        ring = self.ring(RingKey(MASTER), RingKey("docs", private="P", secrets={1: SECRET}))
+        ring = self.ring(RingKey(MASTER), RingKey("docs", private="P", secrets={1: (SECRET,)}))
         other = KeyRing.from_bytes(ring.to_bytes())
         ring.erase("docs")
         ring.merge(other)
         self.assertNotIn("docs", ring)
         self.assertIs(ring.keys["docs"].private, None)
         self.assertEqual(code_of(self, ring.get, "docs"), "key-not-found")
-        self.assertEqual(ring.secret("docs", 1), SECRET)
-        self.assertEqual(code_of(self, ring.secret, "docs", 2), "key-not-found")
+        self.assertEqual(ring.secrets("docs", 1), (SECRET,))
+        self.assertEqual(code_of(self, ring.secrets, "docs", 2), "key-not-found")
         self.assertEqual(code_of(self, ring.erase, MASTER), "not-allowed")
 
     def test_a_ring_stays_readable(self):
@@ -111,7 +112,7 @@ class Rings(SynchronousTestCase):
             (RingKey("a$" + "x" * 400), "bad-field"),
             (RingKey("a", "l" * 900), "bad-field"),
             (RingKey("a", private="x" * 20_000), "bad-field"),
-            (RingKey("a", secrets={1: b"short"}), "bad-field"),
+            (RingKey("a", secrets={1: (b"short",)}), "bad-field"),
             (RingKey("../a"), "bad-key-id"),
             (RingKey(""), "bad-key-id"),
         )
@@ -131,9 +132,64 @@ class Rings(SynchronousTestCase):
         """A key gets its first storage secret once."""
         ring = self.ring(RingKey("docs"))
         self.assertEqual(code_of(self, ring.current, "docs"), "key-without-secret")
-        self.assertTrue(ring.ensure_secret("docs", lambda size: b"\1" * size))
-        self.assertFalse(ring.ensure_secret("docs", lambda size: b"\2" * size))
-        self.assertEqual(ring.current("docs"), (1, b"\1" * 32))
+        self.assertTrue(ring.ensure_secret("docs", lambda size: b"\1" * size, 3))
+        self.assertFalse(ring.ensure_secret("docs", lambda size: b"\2" * size, 4))
+        self.assertEqual(ring.current("docs"), (3 << 32 | 1, b"\1" * 32))
+
+
+    def test_nothing_is_ever_dropped(self):
+        """Two secrets of one name are both kept, in whichever order rings meet, and one of them is for what is new."""
+        mine, theirs = (self.ring(RingKey(MASTER, secrets={1: (one,)})) for one in (SECRET, bytes(32)))
+        before = [KeyRing.from_bytes(ring.to_bytes()) for ring in (mine, theirs)]
+        mine.merge(before[1])
+        theirs.merge(before[0])
+        self.assertEqual(mine, theirs)
+        self.assertEqual(mine.secrets(MASTER, 1), (bytes(32), SECRET))
+        self.assertEqual(mine.current(MASTER), (1, SECRET))
+        self.assertEqual(KeyRing.from_bytes(mine.to_bytes()), mine)
+
+    def test_names_of_several_devices(self):
+        """A secret is named after the device that made it, and each device counts its own."""
+        ring = self.ring(RingKey("docs", secrets={secret_name(2, 7): (SECRET,)}))
+        self.assertFalse(ring.ensure_secret("docs", bytes, 2))
+        ring.keys["docs"] = ring.get("docs").all_retired()
+        self.assertTrue(ring.ensure_secret("docs", bytes, 2))
+        self.assertEqual(sorted(ring.get("docs").secrets), [2 << 32 | 7, 2 << 32 | 8])
+        self.assertEqual(ring.current("docs"), (2 << 32 | 8, bytes(32)))
+
+    def test_a_ring_that_does_not_count(self):
+        """What a revoked device may have written opens what it opens, and changes nothing else."""
+        ring = self.ring(RingKey(MASTER, secrets={1: (SECRET,)}), RingKey("docs", private="P"))
+        theirs = self.ring(RingKey(MASTER, secrets={1: (bytes(32),), 2**48 - 1: (PACK * 2,)}), RingKey("docs"),
+                           RingKey("new", private="Q", secrets={1: (SECRET,)}))  # fmt: skip
+        theirs.erase("docs")
+        self.assertTrue(ring.merge(theirs, counts=False))
+        self.assertEqual((ring.current(MASTER), ring.get(MASTER).first), ((1, SECRET), SECRET))
+        self.assertEqual(ring.secrets(MASTER, 2**48 - 1), (PACK * 2,))
+        self.assertEqual(ring.get("docs").private, "P")
+        self.assertEqual(code_of(self, ring.current, "new"), "key-without-secret")
+        self.assertEqual(KeyRing.from_bytes(ring.to_bytes()), ring)
+        other = self.ring(RingKey(MASTER, secrets={2**48 - 1: (PACK * 2,)}))
+        other.merge(ring)
+        self.assertEqual(other.current(MASTER), (1, SECRET))
+
+    def test_rings_that_are_too_large_together(self):
+        """A merge that could not be read back changes nothing."""
+        mine, theirs = (
+            self.ring(*(RingKey(f"{who}{number}", private="x" * 10_000) for number in range(15))) for who in "ab"
+        )
+        before = mine.to_bytes()
+        self.assertEqual(code_of(self, mine.merge, theirs), "too-many-keys")
+        self.assertEqual(mine.to_bytes(), before)
+
+    def test_the_former_format(self):
+        """A ring of version 1 is read, and written as version 2; it has no name twice."""
+        key = {"key_id": MASTER, "label": "", "active": True, "secrets": [{"epoch": 3, "secret": SECRET}]}
+        ring = KeyRing.from_bytes(encode({"version": 1, "keys": [key]}))
+        self.assertEqual(ring.current(MASTER), (3, SECRET))
+        self.assertEqual(decode(ring.to_bytes(), MAX_RING)["version"], 2)
+        twice = key | {"secrets": [*key["secrets"], {"epoch": 3, "secret": bytes(32)}]}
+        self.assertEqual(code_of(self, KeyRing.from_bytes, encode({"version": 1, "keys": [twice]})), "bad-field")
 
 
 class KeyFiles(SynchronousTestCase):

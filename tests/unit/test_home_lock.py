@@ -54,7 +54,7 @@ class LockTests(LockCase):
     def test_there_and_back(self) -> None:
         """Locked keys wait for their passphrase, then are all there; without the lock they come by themselves again."""
         me, lock = self.again()
-        secret = me.key_ring.secret(MASTER, 1)
+        secret = me.key_ring.secrets(MASTER, 1)
         self.do(lock.lock(WORD))
         self.assertTrue(me.present and me.keeps_locked)
         me, lock = self.again()
@@ -65,7 +65,7 @@ class LockTests(LockCase):
         self.do(lock.unlock(WORD))
         self.assertEqual(changes, [True])
         self.assertEqual(self.events.names()[-1], "local-identity-unlocked")
-        self.assertEqual((me.document, me.device.seed, me.key_ring.secret(MASTER, 1)), (GOOD, device().seed, secret))
+        self.assertEqual((me.document, me.device.seed, me.key_ring.secrets(MASTER, 1)), (GOOD, device().seed, secret))
         self.assertEqual(self.refused(lock.unlock(WORD)), "not-locked")
         self.assertEqual(self.refused(lock.remove("wrong word")), "wrong-passphrase")
         self.clock.advance(1)
@@ -86,7 +86,7 @@ class LockTests(LockCase):
         self.do(lock.lock(WORD))
         me.renew_device()
         secrets = [me.device.seed.hex().encode(), device().seed.hex().encode(), b"BEGIN RSA", me.device.seed,
-                   me.key_ring.secret(MASTER, 1)]
+                   *me.key_ring.secrets(MASTER, 1)]
         for path in self.folder.iterdir():
             for secret in secrets:
                 self.assertNotIn(secret, path.read_bytes(), path.name)

@@ -56,7 +56,7 @@ class ScopeTests(SynchronousTestCase):
 
     def test_each_key_has_its_log(self) -> None:
         """Operations about a share's items are in the share's log alone, at every supplier."""
-        secrets = {key: self.node.me.key_ring.secret(key, 1) for key in (MASTER, SHARE)}
+        secrets = {key: self.node.me.key_ring.secrets(key, 1) for key in (MASTER, SHARE)}
         for number in range(4):
             for key, name, other in ((MASTER, b"secret plans", b"cake"), (SHARE, b"cake", b"secret plans")):
                 said = [op for data in self.log_of(key, number) for op in Entry.parse(data).open(secrets[key]).ops]
@@ -68,7 +68,7 @@ class ScopeTests(SynchronousTestCase):
 
     def test_a_guest_cannot_open_the_others(self) -> None:
         """The secret of a share opens no entry of another key, not even one that is passed off as the share's."""
-        secret = self.node.me.key_ring.secret(SHARE, 1)
+        secret = self.node.me.key_ring.secrets(SHARE, 1)
         owner, device = self.node.me.fingerprint, self.node.me.device.id
         for data in self.log_of(MASTER):
             self.assertNotIn(b"secret plans", data)
@@ -76,7 +76,7 @@ class ScopeTests(SynchronousTestCase):
             with self.assertRaises(WireError):
                 check_chain([data], LogName(owner, self.scope(SHARE), device), None)
         for data in self.log_of(SHARE):
-            self.assertRaises(WireError, Entry.parse(data).open, self.node.me.key_ring.secret(MASTER, 1))
+            self.assertRaises(WireError, Entry.parse(data).open, self.node.me.key_ring.secrets(MASTER, 1))
 
     def test_a_guest_reads_the_share(self) -> None:
         """From suppliers' answers and the share's secret alone comes a catalog with the share's items and no others."""
@@ -93,17 +93,17 @@ class ScopeTests(SynchronousTestCase):
         self.assertEqual([row[2] for row in rows(catalog)["items"]], [b"cake"])
         self.assertEqual(len(rows(catalog)["versions"]), 1)
         self.assertEqual(catalog.known_keys(), [SHARE])
-        self.assertRaises(BitDustError, logs.secret, MASTER, 1)
+        self.assertRaises(BitDustError, logs.secrets, MASTER, 1)
 
     def test_tags_say_nothing(self) -> None:
         """The master key has no tag, and that of another key cannot be made without the owner's first secret."""
         self.assertIsNone(self.scope(MASTER))
         ring = self.node.me.key_ring
         before = self.scope(SHARE)
-        ring.keys[SHARE].secrets[2] = b"2" * 32
-        ring.keys[MASTER].secrets[2] = b"3" * 32
+        ring.keys[SHARE].secrets[2] = (b"2" * 32,)
+        ring.keys[MASTER].secrets[2] = (b"3" * 32,)
         self.assertEqual(self.scope(SHARE), before)
-        ring.keys[MASTER].secrets[1] = b"4" * 32
+        ring.keys[MASTER].secrets[1] = (b"4" * 32,)
         self.assertNotEqual(self.scope(SHARE), before)
         self.assertRaises(BitDustError, self.shared().scope, "other")
 
@@ -137,7 +137,7 @@ class ScopeTests(SynchronousTestCase):
         self.node.pass_time(60)
         self.assertEqual([row["path"] for row in self.node.rows()], ["secret plans"])
         said = [op for data in self.log_of(SHARE) for op in
-                Entry.parse(data).open(self.node.me.key_ring.secret(SHARE, 1)).ops]  # fmt: skip
+                Entry.parse(data).open(self.node.me.key_ring.secrets(SHARE, 1)).ops]  # fmt: skip
         self.assertIn("tombstone", [op["op"] for op in said])
         self.assertEqual([supplier.pieces() for supplier in self.around.suppliers], [1, 1, 1, 1])
 

@@ -99,12 +99,12 @@ class PackTests(SynchronousTestCase):
         self.assertEqual(sealed.record.roots, [root(piece) for piece in sealed.pieces])
         for chosen in combinations(range(4), 2):
             pieces = {index: sealed.pieces[index] for index in chosen}
-            self.assertEqual(bytes(unseal(pieces, sealed.record, SECRET, coder).chunk(0)), data)
+            self.assertEqual(bytes(unseal(pieces, sealed.record, [bytes(32), SECRET], coder).chunk(0)), data)
         pieces = {1: sealed.pieces[1], 3: sealed.pieces[3]}
-        self.assertRaises(BitDustError, unseal, pieces, sealed.record, b"x" * 32, coder)
+        self.assertRaises(BitDustError, unseal, pieces, sealed.record, [b"x" * 32], coder)
         damaged = bytearray(sealed.pieces[1])
         damaged[7] ^= 1
-        self.assertRaises(BitDustError, unseal, pieces | {1: bytes(damaged)}, sealed.record, SECRET, coder)
+        self.assertRaises(BitDustError, unseal, pieces | {1: bytes(damaged)}, sealed.record, [SECRET], coder)
 
 
 class CoderTests(SynchronousTestCase):

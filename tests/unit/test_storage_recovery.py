@@ -5,7 +5,7 @@ from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.keyring import RingKey
+from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
@@ -79,6 +79,24 @@ class NewMachineTests(RecoveryCase):
         self.assertIn("photos", node.me.key_ring)
         node.download(f"{key_id}:picture", self.base / "back")
         self.assertEqual((self.base / "back" / "picture").read_bytes(), data)
+
+    def test_two_secrets_of_one_name(self) -> None:
+        """Packs and log entries of either of two secrets that have one name are opened."""
+        stored = {"one": self.stored("one", 3000)}
+        self.node.create("before")
+        key = self.node.me.key_ring.keys[MASTER]
+        (first,) = key.secrets[1]
+        key.secrets[1] = (first, b"\xff" * 32)
+        self.node.me.save_key_ring()
+        self.node.storage.core.key_ring_replicas.keys_changed()
+        self.node.pass_time(1)
+        self.assertNotEqual(self.node.me.key_ring.current(MASTER)[1], first)
+        stored["two"] = self.stored("two", 3000)
+        self.node.kill()
+        node = self.again()
+        for name, data in stored.items():
+            node.download(name, self.base / "back")
+            self.assertEqual((self.base / "back" / name).read_bytes(), data)
 
     def test_suppliers_that_hold_entries_back_are_found_out(self) -> None:
         """When heads promise entries that nobody gives, the node says which are missing instead of going on."""

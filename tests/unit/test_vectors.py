@@ -232,10 +232,10 @@ class Storage(VectorCase):
         entries = check_chain([data for data, _ in rows], log, (0, NOTHING_BEFORE))
         for entry, (data, row) in zip(entries, rows, strict=True):
             secret = raw(row["secret"])
-            self.assertEqual(shown(entry.open(secret)), row["value"])
+            self.assertEqual(shown(entry.open([bytes(32), secret])), row["value"])
             self.assertEqual(entry.to_bytes(), data)
             self.assertEqual(hash_of(data), raw(row["hash"]))
-            self.refused_when_changed(data, lambda given, secret=secret: Entry.parse(given).open(secret), 60)
+            self.refused_when_changed(data, lambda given, secret=secret: Entry.parse(given).open([secret]), 60)
         data, row = self.row("log packet")
         packet = LogPacket.parse(data)
         self.assertEqual(shown(packet), row["value"])

@@ -231,8 +231,9 @@ def key_vectors() -> Iterator[Vector]:
     yield vector("key file", file.write().encode(), value)
     yield vector("key file encrypted", file.write(PASSPHRASE).encode(), value, passphrase=PASSPHRASE.decode())
     ring = KeyRing()
-    ring.add(RingKey("master", "my master key", secrets={1: SECRET}))
-    ring.add(RingKey("docs", "for friends", private="a PEM", public="a PEM", secrets={1: SECRET, 2: bytes(32)}))
+    ring.add(RingKey("master", "my master key", secrets={1: (SECRET,)}))
+    two, old = {1: (SECRET, bytes(32)), 2: (bytes(32),)}, frozenset((bytes(32),))
+    ring.add(RingKey("docs", "for friends", private="a PEM", public="a PEM", secrets=two, retired=old))
     yield vector("key ring", ring.to_bytes(), [key.as_map() for key in ring.keys.values()])
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from bitdust.crypt.keyring import MASTER
+from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.scope import scope_of
 from bitdust.formats.log_entry import LogName
 from bitdust.identity.document import IdentityDocument
@@ -36,8 +36,8 @@ class LogAccess(Protocol):
     def scope(self, key: str, /) -> bytes | None:
         """The tag under which others know a key's logs; None for the master key."""
 
-    def secret(self, key: str, epoch: int, /) -> bytes:
-        """The storage secret of a key. Raises `BitDustError` ``key-not-found``."""
+    def secrets(self, key: str, epoch: int, /) -> tuple[bytes, ...]:
+        """The storage secrets of a key under one name. Raises `BitDustError` ``key-not-found``."""
 
 
 class OwnLogs:
@@ -66,24 +66,24 @@ class OwnLogs:
         """Made with the first secret of the master key. Raises `BitDustError` ``keys-not-ready``."""
         if key == MASTER:
             return None
-        secrets = self._secrets(MASTER)
-        return scope_of(secrets[min(secrets)], key)
+        return scope_of(self._key(MASTER).first, key)
 
-    def secret(self, key: str, epoch: int) -> bytes:
-        """A secret of my ring."""
-        return self._me.key_ring.secret(key, epoch)
+    def secrets(self, key: str, epoch: int) -> tuple[bytes, ...]:
+        """Secrets of my ring."""
+        return self._me.key_ring.secrets(key, epoch)
 
     def writing(self, key: str) -> LogKeys:
         """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``."""
-        secrets = self._secrets(key)
-        epoch = max(secrets)
-        return LogKeys(self.owner, key, self.scope(key), self._me.device.id, epoch, secrets[epoch])
+        usable = self._key(key).usable
+        if not usable:
+            raise BitDustError("keys-not-ready", f"key {key!r} has no storage secret for anything new yet")
+        return LogKeys(self.owner, key, self.scope(key), self._me.device.id, *max(usable))
 
-    def _secrets(self, key: str) -> dict[int, bytes]:
+    def _key(self, key: str) -> RingKey:
         known = self._me.key_ring.keys.get(key)
         if known is None or not known.secrets:
             raise BitDustError("keys-not-ready", "the key ring has not come back from the suppliers yet")
-        return known.secrets
+        return known
 
     def check_ready(self) -> None:
         """Raises `BitDustError` ``keys-not-ready`` while there is no secret of the master key."""
@@ -97,11 +97,11 @@ class SharedLogs:
     document: IdentityDocument
     owner: bytes
     scopes: Mapping[str, bytes | None]
-    secrets: Mapping[str, Mapping[int, bytes]] = field(repr=False)
+    given: Mapping[str, Mapping[int, tuple[bytes, ...]]] = field(repr=False)
 
     def readable_keys(self) -> list[str]:
         """Keys whose secrets were given."""
-        return list(self.secrets)
+        return list(self.given)
 
     def scope(self, key: str) -> bytes | None:
         """The tag that was given. Raises `BitDustError` ``key-not-found``."""
@@ -109,10 +109,10 @@ class SharedLogs:
             raise BitDustError("key-not-found", f"nothing of key {key!r} was given to this node")
         return self.scopes[key]
 
-    def secret(self, key: str, epoch: int) -> bytes:
-        """A secret that was given."""
+    def secrets(self, key: str, epoch: int) -> tuple[bytes, ...]:
+        """Secrets that were given."""
         try:
-            return self.secrets[key][epoch]
+            return self.given[key][epoch]
         except KeyError:
             text = f"the storage secret {epoch} of key {key!r} was not given to this node"
             raise BitDustError("key-not-found", text) from None

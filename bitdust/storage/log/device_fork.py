@@ -71,7 +71,7 @@ def take_back(
         database.execute("DELETE FROM entries WHERE key=? AND device=? AND sequence>?", behind)
         for (data,) in rows:
             entry = Entry.parse(bytes(data))
-            content = entry.open(access.secret(key, entry.epoch))
+            content = entry.open(access.secrets(key, entry.epoch))
             ops += (op for op in content.ops if op["op"] not in _NOTHING_NEW)
     names = _new_names(database, ops, number)
     return [_renamed(op, names) for op in ops]

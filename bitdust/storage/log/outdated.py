@@ -42,7 +42,7 @@ def places_of_unheard(database: sqlite3.Connection, access: LogAccess, key: str,
     """Living items that a device's entries behind ``after`` write to, and all folders above them, said as before."""
     rows = database.execute("SELECT entry FROM entries WHERE key=? AND device=? AND sequence>?", (key, device, after))
     entries = [Entry.parse(bytes(data)) for (data,) in rows.fetchall()]
-    ops = [op for entry in entries for op in entry.open(access.secret(key, entry.epoch)).ops]
+    ops = [op for entry in entries for op in entry.open(access.secrets(key, entry.epoch)).ops]
     waiting = {op["path"] for op in ops if op["op"] in ("item", "version")}
     found: dict[str, Op] = {}
     while waiting:

@@ -117,7 +117,7 @@ class LogRecovery:
                 after = (end.sequence, end.hash) if end.sequence and first == end.sequence + 1 else None
                 entries = check_chain(got.value, log, after)
                 _check_wanted(entries[0], first)
-                opened = [(entry, entry.open(self._access.secret(self._key, entry.epoch))) for entry in entries]
+                opened = [(entry, entry.open(self._access.secrets(self._key, entry.epoch))) for entry in entries]
                 if after is None:
                     self._check_start(opened[0])
             except BitDustError as error:

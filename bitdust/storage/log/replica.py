@@ -236,7 +236,7 @@ class KeyLog:
         got = await outcome(self._requests.entries(supplier, log_name(self._logs, self.key, device), sequence))
         try:
             entries = check_chain(got.value[:1] if got.value else [], log_name(self._logs, self.key, device), None)
-            opened = [one for one in entries if one.open(self._logs.secret(self.key, one.epoch))]
+            opened = [one for one in entries if one.open(self._logs.secrets(self.key, one.epoch))]
         except BitDustError as error:
             self.log.warn("what a supplier shows is no entry of mine: {error}", error=error)
             return False

@@ -1,12 +1,12 @@
 """Packs: chunks put together, sealed once, and cut into pieces (``docs/formats.md``, section 6)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import zstandard
 from attrs import frozen
 
 from bitdust.crypt.merkle import root
-from bitdust.crypt.sealing import open_pack, seal_pack
+from bitdust.crypt.sealing import open_pack, open_with_any, seal_pack
 from bitdust.storage.packs.erasure import Coder
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.records import PackRecord, Scheme
@@ -136,7 +136,7 @@ def seal(plain: bytes, owner: bytes, pack: bytes, secret: bytes, scheme: Scheme,
     return SealedPack(PackRecord(owner, pack, len(sealed), scheme, [root(piece) for piece in pieces]), pieces)
 
 
-def unseal(pieces: dict[int, bytes], record: PackRecord, secret: bytes, coder: Coder) -> OpenPack:
-    """Decode and open; the pieces were checked against their roots. Pure work that belongs into a thread."""
+def unseal(pieces: dict[int, bytes], record: PackRecord, secrets: Sequence[bytes], coder: Coder) -> OpenPack:
+    """Decode and open with one of the secrets; the pieces were checked against their roots. Pure work for a thread."""
     sealed = coder.decode(pieces, record.size, record.scheme.segment)
-    return OpenPack(open_pack(sealed, secret, record.pack))
+    return OpenPack(open_with_any(secrets, lambda secret: open_pack(sealed, secret, record.pack)))

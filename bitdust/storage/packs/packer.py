@@ -17,7 +17,7 @@ from bitdust.storage.packs.pack import Buffer, PackBuilder
 
 @frozen
 class StorageKey:
-    """The key of a path: its alias, the newest epoch and that epoch's storage secret."""
+    """The key of a path: its alias, and the storage secret for what is new, with its name."""
 
     alias: str
     epoch: int

@@ -15,7 +15,7 @@ from bitdust.storage.restore.tree import Blocked, Tree, trouble
 from bitdust.wire.errors import BitDustError
 
 MOST_VECTORS = 512
-Secret = Callable[[str, int], bytes]
+Secrets = Callable[[str, int], Sequence[bytes]]
 
 
 @frozen
@@ -44,14 +44,14 @@ class FilesWriter:
         self._reserve = reserve or no_reserve()
         self._place = Path(os.fsdecode(tree.destination))
 
-    def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secret: Secret) -> list[Problem]:
+    def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secrets: Secrets) -> list[Problem]:
         """Before anything is fetched: what is in the way, and runs that an earlier try has brought already.
 
         Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is reported as a problem.
         Raises `BitDustError` ``disk-full`` when the rest does not fit.
         """
         problems: list[Problem] = []
-        checker = PartChecker(database, secret)
+        checker = PartChecker(database, secrets)
         for file in files:
             try:
                 self._check_place(file)
@@ -152,26 +152,28 @@ def write_all(descriptor: int, chunks: "list[bytes | bytearray | memoryview]", p
 class PartChecker:
     """I find which runs a growing file holds, by the names of their chunks: no note about it could be wrong."""
 
-    def __init__(self, database: sqlite3.Connection, secret: Secret) -> None:
+    def __init__(self, database: sqlite3.Connection, secrets: Secrets) -> None:
         self._database = database
-        self._secret = secret
-        self._known: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+        self._secrets = secrets
+        self._known: tuple[bytes, list[bytes], bytes] = (b"", [], b"")
 
     def has(self, descriptor: int, run: Run) -> bool:
         """Whether every chunk of the run is where it belongs."""
-        key, names = self._of(run.pack)
+        keys, names = self._of(run.pack)
         offset = run.offset
         for number, length in enumerate(run.lengths, run.first):
             data = os.pread(descriptor, length, offset)
-            if len(data) != length or chunk_name(key, data) != names[16 * number : 16 * number + 16]:
+            name = names[16 * number : 16 * number + 16]
+            if len(data) != length or all(chunk_name(key, data) != name for key in keys):
                 return False
             offset += length
         return True
 
-    def _of(self, pack: bytes) -> tuple[bytes, bytes]:
+    def _of(self, pack: bytes) -> tuple[list[bytes], bytes]:
         if self._known[0] != pack:
             row = self._database.execute("SELECT key, epoch, names FROM packs WHERE pack=?", (pack,)).fetchone()
             if row is None:
                 raise BitDustError("damaged-catalog", "a version names an unknown pack")
-            self._known = (pack, index_key(self._secret(row[0], row[1])), bytes(row[2]))
+            keys = [index_key(secret) for secret in self._secrets(row[0], row[1])]
+            self._known = (pack, keys, bytes(row[2]))
         return self._known[1], self._known[2]

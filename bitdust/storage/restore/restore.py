@@ -56,8 +56,8 @@ class KeyOwner(Protocol):
     def ecc_map(self) -> str:
         """How pieces are made now."""
 
-    def secret(self, alias: str, epoch: int, /) -> bytes:
-        """The storage secret under which a pack was sealed."""
+    def secrets(self, alias: str, epoch: int, /) -> tuple[bytes, ...]:
+        """The storage secrets of a name: under one of them a pack was sealed."""
 
 
 @frozen
@@ -127,7 +127,7 @@ class Restore(Job):
         try:
             plan = Planner(database).make(self.target, self._name_there(database))
             self._tree.prepare()
-            return plan, self._writer.survey(plan.files, database, self._owner.secret)
+            return plan, self._writer.survey(plan.files, database, self._owner.secrets)
         finally:
             database.close()
 
@@ -208,8 +208,8 @@ class Restore(Job):
         self, source: PackSource, pieces: dict[int, bytes], works: list[tuple[FileWork, Run]]
     ) -> list[Written]:
         record = source.record
-        secret = self._owner.secret(source.key, source.epoch)
-        return self._writer.write(unseal(pieces, record, secret, self._coders.of(record.scheme)), works)
+        secrets = self._owner.secrets(source.key, source.epoch)
+        return self._writer.write(unseal(pieces, record, secrets, self._coders.of(record.scheme)), works)
 
     def _count(self, written: list[Written]) -> list[FileWork]:
         whole = []
