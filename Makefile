@@ -76,10 +76,11 @@ api-docs: $(READY)
 unit: $(READY)
 	$(BIN)/python -m tests --jobs=$(JOBS) --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$
 
-# Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 ARGS=-v
+# Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 MODE=safety ARGS=-v
 SEEDS ?= 1-20
+MODE ?= safety
 chaos: $(READY)
-	$(BIN)/python -m tests.grid.chaos $(subst -, ,$(SEEDS)) $(ARGS)
+	$(BIN)/python -m tests.grid.chaos $(subst -, ,$(SEEDS)) --mode $(MODE) $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,0 +1,206 @@
+"""Durable writes that fail, stop half-way, or are the last that a process did.
+
+While `FaultyDisks.installed` holds, every call by which the program changes a disk is asked about first: opening for
+writing, writing, syncing, renaming, removing, and the COMMIT of a SQLite transaction. It sees them in `os` and
+`sqlite3`, so that no code of the program needs to know. Folders are watched one by one: each belongs to one process,
+and what happens to one does not touch the others.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from attrs import define, field, frozen
+
+CREATE, WRITE, SYNC, RENAME, REMOVE, COMMIT = "create", "write", "sync", "rename", "remove", "commit"
+CHANGES = (CREATE, WRITE, SYNC, RENAME, REMOVE, COMMIT)
+
+
+@frozen
+class Change:
+    """One thing that is about to be done to a disk: which of `CHANGES`, to what, and with how many bytes."""
+
+    kind: str
+    path: Path
+    size: int = 0
+
+
+@frozen
+class Fault:
+    """What comes of a change: ``done`` is the share of its bytes that reach the disk before ``error`` is raised."""
+
+    error: BaseException
+    done: float = 0.0
+
+
+class Crash(BaseException):
+    """The process ends here. Nothing that runs afterwards reaches the disk."""
+
+
+Judge = Callable[[Change], Fault | None]
+
+
+def refuse(change: Change) -> Fault:
+    """The judge of a disk whose process is gone."""
+    return Fault(Crash(f"{change.kind} of {change.path} by a process that is gone"))
+
+
+@define(eq=False)
+class _Watched:
+    judge: Judge
+    connections: "list[FaultyConnection]" = field(factory=list)
+
+
+class FaultyDisks:
+    """I decide over the disks of many processes in this one."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, _Watched] = {}
+        self._descriptors: dict[int, str] = {}
+        self._real: dict[str, Callable[..., Any]] = {}
+
+    def watch(self, folder: Path, judge: Judge) -> None:
+        """From now on ask about every change below a folder."""
+        before = self._folders.get(str(folder))
+        self._folders[str(folder)] = _Watched(judge, before.connections if before is not None else [])
+
+    def leave(self, folder: Path) -> None:
+        """The process of a folder is gone: what it had not committed is undone, its databases are let go."""
+        watched = self._folders.get(str(folder))
+        if watched is not None:
+            self._folders[str(folder)] = _Watched(refuse)
+            for connection in watched.connections:
+                connection.let_go()
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Whatever is done within comes from somewhere else: no disk is asked."""
+        folders, self._folders = self._folders, {}
+        try:
+            yield
+        finally:
+            self._folders = folders
+
+    def _of(self, path: str) -> _Watched | None:
+        return next((one for folder, one in self._folders.items() if path.startswith(f"{folder}/")), None)
+
+    def _ask(self, kind: str, path: str, size: int = 0) -> Fault | None:
+        watched = self._of(path)
+        return watched.judge(Change(kind, Path(path), size)) if watched is not None else None
+
+    def _meet(self, kind: str, path: object) -> None:
+        name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+        fault = self._ask(kind, str(name))
+        if fault is not None:
+            raise fault.error
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """While this holds, the disks can fail."""
+        names = ("open", "write", "close", "fsync", "rename", "replace", "unlink")
+        self._real = {name: getattr(os, name) for name in names}
+        with contextlib.ExitStack() as stack:
+            for name in names:
+                stack.enter_context(mock.patch.object(os, name, getattr(self, f"_{name}")))
+            connect = sqlite3.connect
+            stack.enter_context(mock.patch.object(sqlite3, "connect", self._connecting(connect)))
+            yield
+
+    # os
+
+    def _open(self, path: Any, flags: int, *args: Any, **named: Any) -> int:
+        changes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        if changes and named.get("dir_fd") is None:
+            self._meet(CREATE, path)
+        descriptor: int = self._real["open"](path, flags, *args, **named)
+        if changes and isinstance(path, str | os.PathLike) and self._of(str(path)) is not None:
+            self._descriptors[descriptor] = str(path)
+        else:
+            self._descriptors.pop(descriptor, None)
+        return descriptor
+
+    def _close(self, descriptor: int) -> None:
+        self._descriptors.pop(descriptor, None)
+        self._real["close"](descriptor)
+
+    def _write(self, descriptor: int, data: Any) -> int:
+        path = self._descriptors.get(descriptor)
+        fault = self._ask(WRITE, path, len(data)) if path is not None else None
+        if fault is not None:
+            self._real["write"](descriptor, bytes(data)[: int(len(data) * fault.done)])
+            raise fault.error
+        return int(self._real["write"](descriptor, data))
+
+    def _fsync(self, descriptor: int) -> None:
+        path = self._descriptors.get(descriptor)
+        if path is not None:
+            self._meet(SYNC, path)
+        # Nothing survives a test that is not in the system's cache: the wait for the disk is spared.
+
+    def _rename(self, old: Any, new: Any, **named: Any) -> None:
+        if not named:
+            self._meet(RENAME, new)
+        self._real["rename"](old, new, **named)
+
+    def _replace(self, old: Any, new: Any, **named: Any) -> None:
+        if not named:
+            self._meet(RENAME, new)
+        self._real["replace"](old, new, **named)
+
+    def _unlink(self, path: Any, **named: Any) -> None:
+        if not named:
+            self._meet(REMOVE, path)
+        self._real["unlink"](path, **named)
+
+    # sqlite3
+
+    def _connecting(self, connect: Callable[..., Any]) -> Callable[..., Any]:
+        def connecting(path: Any, *args: Any, **named: Any) -> Any:
+            watched = self._of(str(path))
+            if watched is None:
+                return connect(path, *args, **named)
+            connection = connect(path, *args, **{**named, "factory": FaultyConnection})
+            connection.watched(self, str(path))
+            watched.connections.append(connection)
+            return connection
+
+        return connecting
+
+    def meet_commit(self, path: str) -> None:
+        """A transaction is about to be committed."""
+        self._meet(COMMIT, path)
+
+
+class FaultyConnection(sqlite3.Connection):
+    """A connection whose COMMIT may fail."""
+
+    _disks: FaultyDisks | None = None
+    _path = ""
+
+    def watched(self, disks: FaultyDisks, path: str) -> None:
+        """Ask before each COMMIT."""
+        self._disks, self._path = disks, path
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        """See `sqlite3.Connection`."""
+        if self._disks is not None and sql.lstrip()[:6].upper() == COMMIT.upper():
+            self._disks.meet_commit(self._path)
+        return super().execute(sql, *args)
+
+    def let_go(self) -> None:
+        """As the system does it for a process that is gone."""
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+            self.close()
+
+
+def sqlite_error(code: int) -> sqlite3.OperationalError:
+    """What SQLite raises on a full disk (`sqlite3.SQLITE_FULL`), or on one that fails (`sqlite3.SQLITE_IOERR`)."""
+    texts = {sqlite3.SQLITE_FULL: "database or disk is full", sqlite3.SQLITE_IOERR: "disk I/O error"}
+    error = sqlite3.OperationalError(texts[code])
+    error.sqlite_errorcode = code
+    return error

@@ -1,0 +1,123 @@
+"""Nodes that can be killed as a process is, whose disk can fail, and whose wall clock can be set."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import Clock
+
+from bitdust.node import Node
+from bitdust.testing.faulty_disk import COMMIT, Change, Fault, sqlite_error
+from bitdust.testing.grid import GridNode
+from bitdust.testing.world import fake_world
+
+if TYPE_CHECKING:
+    from tests.grid.chaos.field import Field
+
+
+SQLITE = {errno.ENOSPC: sqlite3.SQLITE_FULL, errno.EIO: sqlite3.SQLITE_IOERR}
+
+
+def takes_pieces(home: Path, change: Change) -> bool:
+    """Whether a change is one of those by which a disk fills: pieces, and the databases beside them."""
+    return change.path.relative_to(home).parts[0] in ("customers", "spool")
+
+
+class LifeClock:
+    """The clock of one process: when that is killed, nothing more happens in it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._calls: set[IDelayedCall] = set()
+        self.is_dead = False
+
+    def seconds(self) -> float:
+        """Virtual time."""
+        return self._clock.seconds()
+
+    def callLater(self, delay: float, call: Callable[..., Any], *args: Any, **named: Any) -> IDelayedCall:  # noqa: N802
+        """As `IReactorTime` has it."""
+
+        def run() -> None:
+            self._calls.discard(later)
+            if not self.is_dead:
+                call(*args, **named)
+
+        run.__qualname__ = f"{getattr(call, '__qualname__', call)}"
+        later: IDelayedCall = self._clock.callLater(delay, run)
+        if not self.is_dead:
+            self._calls.add(later)
+        return later
+
+    def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802
+        """Those of this process that are still to come."""
+        return [call for call in self._calls if call.active()]
+
+    def die(self) -> None:
+        """The process is gone."""
+        self.is_dead = True
+        for call in self.getDelayedCalls():
+            call.cancel()
+
+
+class ChaosNode(GridNode):
+    """One process over a home; `again` makes the next one over the same home."""
+
+    def __init__(self, field: "Field", name: str, address: str, settings: dict[str, Any], life: int = 0) -> None:
+        self.field = field
+        self.life = life
+        self.offset = 0.0
+        self.is_up = False
+        self.disk_error = 0
+        field.disks.watch(field.grid.base / name, self.judge)
+        super().__init__(field.grid, name, address, settings)
+
+    def _build(self) -> Node:
+        self.home.mkdir(parents=True, exist_ok=True)
+        # A process that starts again draws other random numbers than the one before.
+        source = f"{self.field.seed} {self.name} {self.life}"
+        world = fake_world(self.grid.network, self.grid.clock, self.address, self.home, source)
+        self.clock = LifeClock(self.grid.clock)
+        wall = world.wall
+        world = evolve(world, clock=self.clock, wall=lambda: wall() + self.offset)
+        node = Node(world)
+        for key, value in ({"paths/disk-reserve-percent": 0} | self.settings).items():
+            node.settings.set(key, value)
+        return node
+
+    def start(self) -> None:
+        self.is_up = True
+        super().start()
+
+    def start_soon(self) -> None:
+        """Start the process, without waiting until everything is up."""
+        self.node.load_home()
+        self.is_up = True
+        self.node.driver.start_all().addErrback(lambda failure: self.field.error(f"start: {failure.value}"))
+
+    def judge(self, change: Change) -> Fault | None:
+        """What this node's disk makes of a change."""
+        if not self.disk_error or not takes_pieces(self.home, change):
+            return None
+        if change.kind == COMMIT:
+            return Fault(sqlite_error(SQLITE[self.disk_error]))
+        return Fault(OSError(self.disk_error, os.strerror(self.disk_error)), 0.5)
+
+    def kill(self) -> None:
+        """The process ends at once, and the host with it; what it did to its disk before stays."""
+        self.is_up = False
+        self.clock.die()
+        self.field.disks.leave(self.home)
+        super().kill()
+
+    def again(self) -> "ChaosNode":
+        """The next process over the same home, on another address."""
+        address = f"10.{self.life + 1}.{self.address.split('.', 2)[2]}"
+        born = ChaosNode(self.field, self.name, address, self.settings, self.life + 1)
+        born.offset = self.offset
+        return born
