@@ -3,15 +3,13 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import Clock
 
 from bitdust.node import Node
+from bitdust.testing.clock import LifeClock
 from bitdust.testing.faulty_disk import COMMIT, Change, Fault, sqlite_error
 from bitdust.testing.grid import GridNode
 from bitdust.testing.world import fake_world
@@ -26,43 +24,6 @@ SQLITE = {errno.ENOSPC: sqlite3.SQLITE_FULL, errno.EIO: sqlite3.SQLITE_IOERR}
 def takes_pieces(home: Path, change: Change) -> bool:
     """Whether a change is one of those by which a disk fills: pieces, and the databases beside them."""
     return change.path.relative_to(home).parts[0] in ("customers", "spool")
-
-
-class LifeClock:
-    """The clock of one process: when that is killed, nothing more happens in it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._calls: set[IDelayedCall] = set()
-        self.is_dead = False
-
-    def seconds(self) -> float:
-        """Virtual time."""
-        return self._clock.seconds()
-
-    def callLater(self, delay: float, call: Callable[..., Any], *args: Any, **named: Any) -> IDelayedCall:  # noqa: N802
-        """As `IReactorTime` has it."""
-
-        def run() -> None:
-            self._calls.discard(later)
-            if not self.is_dead:
-                call(*args, **named)
-
-        run.__qualname__ = f"{getattr(call, '__qualname__', call)}"
-        later: IDelayedCall = self._clock.callLater(delay, run)
-        if not self.is_dead:
-            self._calls.add(later)
-        return later
-
-    def getDelayedCalls(self) -> list[IDelayedCall]:  # noqa: N802
-        """Those of this process that are still to come."""
-        return [call for call in self._calls if call.active()]
-
-    def die(self) -> None:
-        """The process is gone."""
-        self.is_dead = True
-        for call in self.getDelayedCalls():
-            call.cancel()
 
 
 class ChaosNode(GridNode):
