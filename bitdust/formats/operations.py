@@ -81,6 +81,7 @@ _PLAIN: dict[str, dict[str, Schema]] = {
         "time": Int(),
     },
     "label": {"path": _PATH, "label": Text(800)},
+    "move": {"pack": Bytes(16), "to": Bytes(16)},
 }
 _EARLIER: dict[str, Schema] = {
     "lamport": Int(1),
@@ -158,6 +159,11 @@ def gone_op(path: str, version: str) -> Op:
 def tombstone_op(names: list[str], packs: list[bytes], time: int) -> Op:
     """Path ids, or ``path id/version``, and packs that are no longer wanted; ``time`` in milliseconds."""
     return {"op": "tombstone", "names": names, "packs": packs, "time": time}
+
+
+def move_op(pack: bytes, to: bytes) -> Op:
+    """Another pack, which was said before, holds the same chunks in the same order and takes the place of one."""
+    return {"op": "move", "pack": pack, "to": to}
 
 
 def earlier_op(lamport: int, device: bytes, sequence: int, ops: list[Op]) -> Op:

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from bitdust.formats.operations import Op, record_of
 from bitdust.storage.catalog.database import PackState, set_base
+from bitdust.storage.catalog.moves import is_moved, link_packs, note_move
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.names import split_version
 
@@ -58,7 +59,8 @@ def _apply_pack(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         record.scheme.n, PackState.HELD, stamp.sequence, 0,
     )  # fmt: skip
     database.execute("UPDATE packs SET logged=1 WHERE pack=? AND key=?", (record.pack, stamp.key))
-    if database.execute("SELECT 1 FROM tombstones WHERE name=?", (record.pack.hex(),)).fetchone():
+    is_buried = database.execute("SELECT 1 FROM tombstones WHERE name=?", (record.pack.hex(),)).fetchone()
+    if is_buried or is_moved(database, record.pack):
         _bury_pack(database, record.pack)
 
 
@@ -134,9 +136,7 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
             (path, version, stamp.key, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents),
              stamp.lamport, stamp.device, stamp.sequence, dead),
         )  # fmt: skip
-    database.executemany(
-        "INSERT OR IGNORE INTO version_packs VALUES(?, ?, ?)", ((extent[0], path, version) for extent in extents)
-    )
+    link_packs(database, path, version, extents)
     _refresh(database, path)
 
 
@@ -201,6 +201,25 @@ def _forget_chunks(database: sqlite3.Connection, pack: bytes) -> None:
         "DELETE FROM chunks WHERE name=? AND pack=?",
         ((names[start : start + 16], pack) for start in range(0, len(names), 16)),
     )
+
+
+def _apply_move(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """Another pack takes the place of one, for all versions that name it, known already or not."""
+    old, new = op["pack"], op["to"]
+    rows = database.execute("SELECT 1 FROM packs WHERE pack IN (?, ?) AND key<>?", (old, new, stamp.key))
+    place = (stamp.lamport, stamp.device, stamp.sequence)
+    before = None if rows.fetchone() else note_move(database, old, new, stamp.key, place)
+    if before is None:
+        return
+    versions = database.execute(
+        "SELECT v.path, v.version, v.extents FROM version_packs x JOIN versions v ON v.path=x.path"
+        " AND v.version=x.version WHERE x.pack=?",
+        (before,),
+    ).fetchall()
+    database.execute("DELETE FROM version_packs WHERE pack=?", (before,))
+    for path, version, extents in versions:
+        link_packs(database, path, version, extents_of(extents))
+    _bury_pack(database, old)
 
 
 def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:
@@ -268,4 +287,5 @@ _APPLY = {
     "snapshot": _apply_snapshot,
     "earlier": _apply_earlier,
     "label": _apply_label,
+    "move": _apply_move,
 }

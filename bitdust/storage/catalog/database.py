@@ -12,7 +12,9 @@ from pathlib import Path
 from bitdust.crypt.files import make_private_folder
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 2
+FORMAT = 3
+UPGRADED = (2,)
+"""Formats whose catalogs only lack tables that are made when they are opened."""
 REBUILD = "move it away, and the catalog is rebuilt from your suppliers"
 RECOVERING = "recovering"
 """Set in a new catalog until suppliers were heard: they may know of entries that this node has forgotten."""
@@ -41,6 +43,9 @@ CREATE TABLE IF NOT EXISTS chunks(name BLOB PRIMARY KEY, pack BLOB NOT NULL, num
 CREATE TABLE IF NOT EXISTS version_packs(pack BLOB, path TEXT, version TEXT, PRIMARY KEY(pack, path, version))
   WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS version_packs_by_version ON version_packs(path, version);
+CREATE TABLE IF NOT EXISTS moves(old BLOB PRIMARY KEY, new BLOB NOT NULL, key TEXT NOT NULL, lamport INT NOT NULL,
+  device BLOB NOT NULL, sequence INT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS moves_by_new ON moves(new);
 
 CREATE TABLE IF NOT EXISTS entries(key TEXT, device BLOB, sequence INT, hash BLOB NOT NULL,
   lamport INT NOT NULL, entry BLOB NOT NULL, PRIMARY KEY(key, device, sequence)) WITHOUT ROWID;
@@ -64,6 +69,7 @@ CREATE TABLE IF NOT EXISTS downloads(id INTEGER PRIMARY KEY AUTOINCREMENT, key T
   version TEXT NOT NULL, destination BLOB NOT NULL, policy TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS bad_pieces(pack BLOB, number INT, supplier BLOB, PRIMARY KEY(pack, number, supplier))
   WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recodings(pack BLOB PRIMARY KEY, new BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS distrust(supplier BLOB PRIMARY KEY, count INT NOT NULL, time INT NOT NULL) WITHOUT ROWID;
 """
 
@@ -104,7 +110,7 @@ def open_catalog(path: Path) -> sqlite3.Connection:
     try:
         connection = connect(path)
         (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found not in (0, FORMAT):
+        if found not in (0, FORMAT, *UPGRADED):
             text = f"{path} has format {found}; this program knows {FORMAT}"
             raise CatalogError("damaged-catalog", text if found > FORMAT else f"{text}; {REBUILD}")
         connection.executescript(_SCHEMA)

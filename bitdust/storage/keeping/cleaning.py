@@ -128,7 +128,8 @@ def unused_packs(database: sqlite3.Connection, orphans_before: float | None) -> 
     """Packs whose versions are all dead; and, with a moment, older ones that no version ever came to need."""
     query = (
         f"SELECT p.pack FROM packs p WHERE p.state=? AND p.logged=1 AND NOT {LIVING}"
-        " AND (EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack) OR (p.time>0 AND p.time<?)) LIMIT ?"
+        " AND (EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack) OR (p.time>0 AND p.time<?)"
+        " OR EXISTS (SELECT 1 FROM moves m WHERE m.new=p.pack)) LIMIT ?"
     )
     rows = database.execute(query, (PackState.HELD, orphans_before or 0, AT_ONCE))
     return [bytes(row[0]) for row in rows]

@@ -27,6 +27,8 @@ from bitdust.wire.packet import Command
 SILENCE = 15.0
 AT_ONCE = 5000
 OTHERS_DELAY = 30 * 86_400_000
+OTHERS_HEAR = 3_600_000
+"""Milliseconds in which other devices hear that a pack was moved; what they build on it meanwhile moves with it."""
 LIVING = (
     "EXISTS (SELECT 1 FROM version_packs v JOIN versions w ON w.path=v.path AND w.version=v.version"
     " WHERE v.pack=p.pack AND w.dead=0)"
@@ -117,10 +119,11 @@ class DeleteOrders:
 
     def _deletable(self, supplier: bytes) -> list[bytes]:
         rows = self._catalog.read.execute(
-            "SELECT DISTINCT s.pack, t.key, t.device, t.sequence, t.time FROM packs p CROSS JOIN pieces s"
+            "SELECT DISTINCT s.pack, t.key, t.device, t.sequence,"
+            " t.time - EXISTS (SELECT 1 FROM moves m WHERE m.old=s.pack) * ? FROM packs p CROSS JOIN pieces s"
             " ON s.pack=p.pack LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"
             f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {LIVING} ORDER BY s.pack LIMIT ?",
-            (supplier, PieceState.KEPT, PackState.DEAD, AT_ONCE),
+            (OTHERS_DELAY - OTHERS_HEAR, supplier, PieceState.KEPT, PackState.DEAD, AT_ONCE),
         )
         wait = 0 if is_alone(self._me.document) else OTHERS_DELAY
         latest = int(self._world.wall() * 1000) - wait

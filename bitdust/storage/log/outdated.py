@@ -16,7 +16,8 @@ from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead
 
 _FROM_THE_LOG = (
-    "items", "versions", "gone", "labels", "tombstones", "version_packs", "chunks", "entries", "bases", "log_acks"
+    "items", "versions", "gone", "labels", "tombstones", "version_packs", "chunks", "entries", "bases", "log_acks",
+    "moves"
 )  # fmt: skip
 
 

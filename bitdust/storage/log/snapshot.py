@@ -16,6 +16,7 @@ from bitdust.formats.operations import (
     earlier_op,
     gone_op,
     item_op,
+    move_op,
     pack_op_of_row,
     snapshot_op,
     tombstone_op,
@@ -24,6 +25,7 @@ from bitdust.formats.operations import (
 from bitdust.storage.catalog.apply import extents_of
 from bitdust.storage.catalog.catalog import LogKeys, keep_entry, log_end, next_entry
 from bitdust.storage.catalog.database import PackState, set_base
+from bitdust.storage.catalog.moves import forget_moves
 from bitdust.wire.names import split_version
 
 MOST_TOGETHER = 256 * 1024
@@ -91,6 +93,7 @@ def _forget_packs(database: sqlite3.Connection, key: str, before: int) -> None:
         (PackState.DEAD, key, before),
     ).fetchall()
     database.executemany("DELETE FROM packs WHERE pack=?", rows)
+    forget_moves(database, (bytes(pack) for (pack,) in rows))
 
 
 def _is_known(database: sqlite3.Connection, name: str) -> bool:
@@ -114,7 +117,8 @@ def snapshot_ops(database: sqlite3.Connection, key: str) -> Iterator[Op]:
     yield from _packs(database, key)
     for path, version in database.execute("SELECT path, version FROM gone WHERE key=? ORDER BY path, version", (key,)):
         yield gone_op(path, version)
-    for rows in (_items(database, key), _versions(database, key), _tombstones(database, key), _labels(database, key)):
+    placed = (_items, _versions, _moves, _tombstones, _labels)
+    for rows in (read(database, key) for read in placed):
         for (lamport, device, sequence), group in groupby(rows, key=itemgetter(0)):
             for part in batches((op for _, op in group), MOST_TOGETHER):
                 yield earlier_op(lamport, device, sequence, part)
@@ -147,6 +151,15 @@ def _versions(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
         link = None if target is None else bytes(target)
         for op in version_ops(path, version, size, mode, mtime, None if link else extents_of(extents), link):
             yield (lamport, bytes(device), sequence), op
+
+
+def _moves(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
+    rows = database.execute(
+        "SELECT old, new, lamport, device, sequence FROM moves WHERE key=? ORDER BY lamport, device, sequence, old",
+        (key,),
+    )
+    for old, new, lamport, device, sequence in rows:
+        yield (lamport, bytes(device), sequence), move_op(bytes(old), bytes(new))
 
 
 def _tombstones(database: sqlite3.Connection, key: str) -> Iterator[Placed]:

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import CatalogError, PieceState
+from bitdust.storage.catalog.moves import current
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.waiting import WaitingPieces
 from bitdust.storage.ports import Ports
@@ -40,6 +41,7 @@ class PackSources:
         return Deferred.fromCoroutine(self._of(pack))
 
     async def _of(self, pack: bytes) -> PackSource:
+        pack = current(self._catalog.read, pack)
         row = self._catalog.read.execute("SELECT record, key, epoch FROM packs WHERE pack=?", (pack,)).fetchone()
         if row is None:
             raise CatalogError("not-found", "the catalog knows nothing of a pack that a version needs")

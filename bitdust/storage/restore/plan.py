@@ -8,6 +8,7 @@ from cbor2 import loads
 
 from bitdust.storage.catalog.apply import extents_of
 from bitdust.storage.catalog.database import CatalogError
+from bitdust.storage.catalog.moves import current
 from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at
 from bitdust.storage.restore.tree import Destination, Parts, part_name
 
@@ -78,6 +79,7 @@ class Planner:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._lengths: dict[bytes, list[int]] = {}
+        self._current: dict[bytes, bytes] = {}
         self.plan = RestorePlan()
 
     def make(self, target: Target, name: bytes | None = None) -> RestorePlan:
@@ -117,7 +119,8 @@ class Planner:
             "SELECT extents FROM versions WHERE path=? AND version=?", (version.path, version.version)
         ).fetchone()
         offset = 0
-        for pack, first, count in extents_of(row[0]):
+        for named, first, count in extents_of(row[0]):
+            pack = self._current.get(named) or self._current.setdefault(named, current(self._database, named))
             run = Run(pack, first, tuple(self._of(pack)[first : first + count]), offset)
             if len(run.lengths) != count:
                 raise CatalogError("damaged-catalog", f"version {version.path}/{version.version} names unknown chunks")
