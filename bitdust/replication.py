@@ -29,6 +29,11 @@ def members(family: Family | None) -> list[bytes]:
     return [supplier for supplier in family.suppliers if supplier is not None] if family is not None else []
 
 
+def keepers(family: Family | None) -> list[bytes]:
+    """The members of a family, and those beyond it: of a larger family that is to come, or that was."""
+    return [supplier for supplier in family.seats if supplier is not None] if family is not None else []
+
+
 def is_safe(family: Family | None, is_held_by: Callable[[bytes], bool]) -> bool:
     """Whether so many members of a family hold a record that any k which come back later include one of them."""
     return family is not None and sum(1 for supplier in members(family) if is_held_by(supplier)) >= needed(family)

@@ -7,6 +7,7 @@ from twisted.logger import Logger
 
 from bitdust.batching import ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
+from bitdust.replication import keepers
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.rows import Owner
@@ -170,7 +171,7 @@ class Core:
     def suppliers_changed(self) -> None:
         """Suppliers came, went or changed: everybody who waits for one looks again."""
         family = self.ports.family()
-        members = [who for who in family.suppliers if who is not None] if family is not None else []
+        members = keepers(family)
         self._online = frozenset(who for who in members if self.ports.is_online(who))
         self.queues.suppliers_changed()
         self.key_ring_replicas.suppliers_changed()
@@ -214,7 +215,8 @@ class Core:
     def is_absent_position(self, position: int) -> bool:
         """Whether nothing is to be expected now of the supplier at a position."""
         family = self.ports.family()
-        supplier = family.suppliers[position] if family is not None and position < family.n else None
+        seats = family.seats if family is not None else ()
+        supplier = seats[position] if position < len(seats) else None
         return self.queues.is_absent(supplier)
 
     def bring_log(self) -> None:

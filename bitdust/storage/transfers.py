@@ -8,7 +8,7 @@ def transfers(core: Core) -> list[Row]:
     """A row for each supplier of my family: pieces on their way to it and from it."""
     rows: list[Row] = []
     family = core.ports.family()
-    for supplier in family.suppliers if family is not None else ():
+    for supplier in family.seats if family is not None else ():
         if supplier is None:
             continue
         idurl, global_id = core.ports.names(supplier)

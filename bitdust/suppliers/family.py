@@ -12,7 +12,7 @@ from bitdust.crypt.device import check_record
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.document import Device
 from bitdust.signal import Signal
-from bitdust.suppliers.family_merge import Places, merged
+from bitdust.suppliers.family_merge import Places, SizeChange, merged
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -67,12 +67,17 @@ class MyFamily:
         suppliers: Sequence[bytes | None],
         addresses: Sequence[str | None],
         leaving: Sequence[bytes | None] | None = None,
+        change: SizeChange | None = None,
     ) -> Family:
-        """The next revision, signed and saved. Without ``leaving`` those who leave a place go on leaving it."""
-        n = len(suppliers)
-        if leaving is None:
-            before = self.current
-            leaving = before.leaving if before is not None and before.n == n else None
+        """The next revision, signed and saved.
+
+        Without ``leaving`` those who leave a place go on leaving it, and so does a ``change`` of size.
+        """
+        n, before = len(suppliers), self.current
+        if before is not None and before.n == n:
+            leaving = before.leaving if leaving is None else leaving
+            change = SizeChange.of(before) if change is None else change
+        change = change or SizeChange()
         family = Family(
             customer=self._me.fingerprint,
             revision=self.current.revision + 1 if self.current is not None else 1,
@@ -82,6 +87,9 @@ class MyFamily:
             suppliers=list(suppliers),
             addresses=list(addresses),
             leaving=list(leaving) if leaving is not None and any(leaving) else None,
+            wanted=change.wanted,
+            beyond=list(change.beyond) or None,
+            former=change.former,
         )
         if len(family.to_body()) > MAX_BODY:
             family = evolve(family, addresses=None)
@@ -128,7 +136,7 @@ class MyFamily:
         """
         theirs, device = self._checked(signed)
         mine = self.current
-        if mine is None or self.signed is None or theirs.revision != mine.revision or theirs.n != mine.n:
+        if mine is None or self.signed is None or theirs.revision != mine.revision:
             return False
         if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
             return False
@@ -137,7 +145,7 @@ class MyFamily:
         if Places.of(theirs).says_the_same(places) and signed.to_bytes() < self.signed.to_bytes():
             self._keep(theirs, signed)
         else:
-            self.write(places.suppliers, places.addresses, places.leaving)
+            self.write(places.suppliers, places.addresses, places.leaving, places.change)
         return True
 
     def _checked(self, signed: Signed) -> tuple[Family, Device]:

@@ -6,43 +6,78 @@ from attrs import frozen
 
 from bitdust.wire.records import Family
 
+Seats = list[bytes | None]
+
+
+@frozen
+class SizeChange:
+    """What a family record says of another size: how many places it is to have, who has those beyond it, and the size
+    of the smallest family whose packs may be left."""
+
+    wanted: int | None = None
+    beyond: tuple[bytes | None, ...] = ()
+    former: int | None = None
+
+    @classmethod
+    def of(cls, family: Family) -> "SizeChange":
+        """That of a record."""
+        return cls(family.wanted, tuple(family.beyond or ()), family.former)
+
 
 @frozen
 class Places:
     """What a family record says of its places."""
 
-    suppliers: list[bytes | None]
+    suppliers: Seats
     addresses: list[str | None]
-    leaving: list[bytes | None]
+    leaving: Seats
+    change: SizeChange = SizeChange()
 
     @classmethod
     def of(cls, family: Family) -> "Places":
         """Those of a record, with lists where it leaves them out."""
         none = [None] * family.n
-        return cls(list(family.suppliers), list(family.addresses or none), list(family.leaving or none))
+        addresses, leaving = list(family.addresses or none), list(family.leaving or none)
+        return cls(list(family.suppliers), addresses, leaving, SizeChange.of(family))
 
     def says_the_same(self, other: "Places") -> bool:
-        """Whether the same suppliers have and leave the same places."""
-        return (self.suppliers, self.leaving) == (other.suppliers, other.leaving)
+        """Whether the same suppliers have and leave the same places, and the same size is wanted."""
+        return (self.suppliers, self.leaving, self.change) == (other.suppliers, other.leaving, other.change)
+
+    def seats(self, number: int) -> tuple[Seats, Seats]:
+        """Who has and who leaves so many places, in the family and beyond it."""
+        suppliers, nobody = [*self.suppliers, *self.change.beyond], [None] * number
+        return (suppliers + nobody)[:number], (self.leaving + nobody)[:number]
 
 
 def merged(one: Family, other: Family) -> Places:
-    """The places of two records of one size.
+    """The places of two records.
 
     A place that one record has moved on from, where the other still names who leaves, goes to the successor; otherwise
-    one of two suppliers has it, and the other one leaves it and keeps what it has.
+    one of two suppliers has it, and the other one leaves it and keeps what it has. Of two sizes the larger one counts:
+    what is to be smaller gets there in its time.
     """
     ours, theirs = Places.of(one), Places.of(other)
     addresses = dict(zip([*theirs.suppliers, *ours.suppliers], [*theirs.addresses, *ours.addresses], strict=True))
-    suppliers: list[bytes | None] = []
-    leaving: list[bytes | None] = []
-    for mine, left, yours, gone in zip(ours.suppliers, ours.leaving, theirs.suppliers, theirs.leaving, strict=True):
+    suppliers: Seats = []
+    leaving: Seats = []
+    number = max(len(one.seats), len(other.seats))
+    for mine, left, yours, gone in zip(*ours.seats(number), *theirs.seats(number), strict=True):
         who = next((best for best in _in_order(mine, left, yours, gone) if best not in suppliers), None)
         suppliers.append(who)
         holders = [holder for holder in (*_sorted(left, gone), *_sorted(mine, yours)) if holder != who]
         leaving.append(holders[0] if holders else None)
-    leaving = [None if who in suppliers else who for who in leaving]
-    return Places(suppliers, [addresses.get(who) for who in suppliers], leaving)
+    n = max(one.n, other.n)
+    leaving = [None if who in suppliers else who for who in leaving[:n]]
+    change = _change(one, other, n, suppliers[n:])
+    return Places(suppliers[:n], [addresses.get(who) for who in suppliers[:n]], leaving, change)
+
+
+def _change(one: Family, other: Family, n: int, beyond: Seats) -> SizeChange:
+    wanted = max(one.size_to_come, other.size_to_come)
+    formers = [size for size in (one.former, other.former) if size is not None]
+    formers += [min(one.n, other.n)] if one.n != other.n else []
+    return SizeChange(wanted if wanted != n else None, tuple(beyond), min(formers, default=None))
 
 
 def _in_order(mine: bytes | None, left: bytes | None, yours: bytes | None, gone: bytes | None) -> list[bytes]:

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection
 
+from attrs import evolve
+
 from bitdust.events import Events
 from bitdust.peers.shown import show_idurl
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.family_merge import SizeChange
 from bitdust.surroundings import Surroundings
 from bitdust.wire.records import Family
 
@@ -25,22 +28,56 @@ class Membership:
         """A record of ``n`` places without some suppliers; where ``n`` changes, those who stay move together."""
         seats = self._seats_without(without)
         if len(seats) == n:
-            self._write(seats, self._former())
+            self._write(seats, self._former(), SizeChange())
             return
         stay = [seat for seat in seats if seat != VACANT]
-        self._write((stay + [VACANT] * n)[:n], [])
+        self._write((stay + [VACANT] * n)[:n], [], SizeChange())
 
     def remove(self, suppliers: Collection[bytes]) -> None:
         """Leave the places of these suppliers empty; those of them who had a place before do not stay beside it."""
         former = [None if who in suppliers else who for who in self._former()]
-        self._write(self._seats_without(suppliers), former)
+        change = self._change()
+        beyond = tuple(None if who in suppliers else who for who in change.beyond)
+        self._write(self._seats_without(suppliers), former, evolve(change, beyond=beyond))
 
     def give(self, position: int, supplier: bytes, address: str | None) -> None:
-        """Give a place to a new supplier. Whoever had it first stays beside it."""
+        """Give a place to a new supplier. Whoever had it first stays beside it; beyond the family nobody does."""
         seats, former = self._seats_without(()), self._former()
+        if position >= len(seats):
+            self._give_beyond(position - len(seats), supplier)
+            return
         former[position] = former[position] or seats[position][0]
         seats[position] = (supplier, address)
         self._write(seats, former)
+
+    def _give_beyond(self, number: int, supplier: bytes) -> None:
+        change = self._change()
+        beyond = [*change.beyond, *[None] * (number + 1 - len(change.beyond))]
+        beyond[number] = supplier
+        self._write(self._seats_without(()), self._former(), evolve(change, beyond=tuple(beyond)))
+
+    def want(self, n: int) -> None:
+        """The family is to get another size, once that can be."""
+        seats = self._seats_without(())
+        self._write(seats, self._former(), evolve(self._change(), wanted=n if n != len(seats) else None))
+
+    def resize(self, n: int) -> None:
+        """The family has ``n`` places from now on, each of them where it was; the others are beyond it."""
+        family = self._family.current
+        if family is None:
+            return
+        seats: list[Seat] = [*self._seats_without(()), *((who, None) for who in family.beyond or ())]
+        former = min(family.n, family.former or family.n)
+        beyond = tuple(who for who, _ in seats[n:])
+        self._write((seats + [VACANT] * n)[:n], (self._former() + [None] * n)[:n], SizeChange(None, beyond, former))
+
+    def end_change(self) -> None:
+        """No pack of another size is left: who is beyond the family, and not to come, is needed no more."""
+        family = self._family.current
+        if family is None:
+            return
+        beyond = tuple((family.beyond or [])[: max(0, family.size_to_come - family.n)])
+        self._write(self._seats_without(()), self._former(), SizeChange(family.wanted, beyond, None))
 
     def dismiss_former(self, position: int) -> None:
         """Whoever had a place before is needed no more."""
@@ -59,9 +96,13 @@ class Membership:
         family = self._family.current
         return list(family.leaving or [None] * family.n) if family is not None else []
 
-    def _write(self, seats: list[Seat], former: list[bytes | None]) -> None:
+    def _change(self) -> SizeChange:
+        family = self._family.current
+        return SizeChange.of(family) if family is not None else SizeChange()
+
+    def _write(self, seats: list[Seat], former: list[bytes | None], change: SizeChange | None = None) -> None:
         before = list(self._family.current.suppliers) if self._family.current is not None else []
-        family = self._family.write([who for who, _ in seats], [address for _, address in seats], former)
+        family = self._family.write([who for who, _ in seats], [address for _, address in seats], former, change)
         before = (before + [None] * family.n)[: family.n]
         for position, (old, new) in enumerate(zip(before, family.suppliers, strict=True)):
             if old != new:

@@ -190,6 +190,11 @@ class Family(Record):
     ``suppliers`` holds ``n`` fingerprints by position, None for an empty place; ``addresses`` is a hint of one
     ``tcp://host:port`` each, left out where the record would outgrow a DHT record. ``leaving`` names by position who
     had the place before and still holds its pieces until the new supplier has them; it is left out where nobody is.
+
+    A family that changes its size has further optional fields: ``wanted`` is the size that it is to have, ``beyond``
+    who has the places from ``n`` on, of a larger family to come or of a former one whose packs are not moved yet, and
+    ``former`` the size of the smallest family whose packs may be left. A place is the same in all of these sizes, so
+    piece number i of any pack belongs to place i.
     """
 
     KIND: ClassVar[str] = "family"
@@ -202,6 +207,9 @@ class Family(Record):
         "suppliers": ListOf(Optional(Bytes(32)), MAX_SUPPLIERS, MIN_SUPPLIERS),
         "addresses": Optional(ListOf(Optional(ADDRESS), MAX_SUPPLIERS)),
         "leaving": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
+        "wanted": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
+        "beyond": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
+        "former": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
     }
 
     customer: bytes
@@ -212,6 +220,9 @@ class Family(Record):
     suppliers: list[bytes | None]
     addresses: list[str | None] | None = None
     leaving: list[bytes | None] | None = None
+    wanted: int | None = None
+    beyond: list[bytes | None] | None = None
+    former: int | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Family":
@@ -223,6 +234,8 @@ class Family(Record):
             raise WireError("bad-field", f"family: {len(family.addresses)} addresses where n is {family.n}")
         if family.leaving is not None and len(family.leaving) != family.n:
             raise WireError("bad-field", f"family: {len(family.leaving)} who leave where n is {family.n}")
+        if family.n + len(family.beyond or ()) > MAX_SUPPLIERS:
+            raise WireError("bad-field", f"family: more than {MAX_SUPPLIERS} places")
         if family.k >= family.n:
             raise WireError("bad-field", f"family: {family.k} of {family.n} is no scheme")
         return family
@@ -243,9 +256,25 @@ class Family(Record):
         return [who for who in self.leaving or () if who is not None and who not in self.suppliers]
 
     @property
+    def seats(self) -> list[bytes | None]:
+        """Who has which place, in the family and beyond it."""
+        return [*self.suppliers, *(self.beyond or ())]
+
+    @property
+    def size_to_come(self) -> int:
+        """How many places the family has when it is as it is wanted."""
+        return self.wanted or self.n
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether another size is wanted, or packs of another size may be left."""
+        return self.wanted is not None or self.former is not None or bool(self.beyond)
+
+    @property
     def holders(self) -> list[bytes]:
-        """Everybody who may hold pieces: suppliers by position, then those who leave."""
-        return [who for who in self.suppliers if who is not None] + self.departing
+        """Everybody who may hold pieces: suppliers by position, those beyond the family, then those who leave."""
+        there = [who for who in self.seats if who is not None]
+        return there + [who for who in self.departing if who not in there]
 
 
 @frozen

@@ -90,7 +90,7 @@ class MoveTests(SynchronousTestCase):
 
     def opened(self, data: bytes, device: Device):
         entry = Entry.parse(data)
-        return entry, entry.open(SECRET)
+        return entry, entry.open([SECRET])
 
     def test_deduplication_follows(self) -> None:
         """A chunk of a pack that was moved is found in the new one."""

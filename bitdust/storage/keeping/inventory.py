@@ -122,8 +122,8 @@ class Inventory:
         family = self._ports.family()
         if family is None or supplier not in family.holders:
             return None
-        leaves = supplier not in family.suppliers
-        return Place(((family.leaving or []) if leaves else family.suppliers).index(supplier), leaves)
+        leaves = supplier not in family.seats
+        return Place(((family.leaving or []) if leaves else family.seats).index(supplier), leaves)
 
     async def _list(self, supplier: bytes) -> Held:
         """What it says it holds of packs that are known here: a list without end fills no memory."""

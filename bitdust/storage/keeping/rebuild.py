@@ -114,8 +114,8 @@ class Rebuilder:
         family = self._ports.family()
         if family is None:
             return False
-        online = [who if who is not None and self._ports.is_online(who) else None for who in family.suppliers]
-        packs = await self._store.run_in_coding_thread(self._broken, family.suppliers, online, self._left_out)
+        online = [who if who is not None and self._ports.is_online(who) else None for who in family.seats]
+        packs = await self._store.run_in_coding_thread(self._broken, family.seats, online, self._left_out)
         for pack, missing in packs:
             if not await self._are_taken() or self._is_cut_short:
                 return False

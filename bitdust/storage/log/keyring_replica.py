@@ -15,7 +15,7 @@ from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
-from bitdust.replication import Replicas, is_safe, members, places_heard
+from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
 from bitdust.storage.log.requests import ask_online
 from bitdust.storage.ports import Ports
@@ -184,7 +184,7 @@ class KeyRingReplicas:
         return is_safe(self._ports.family(), self.is_held_by)
 
     def push(self) -> None:
-        self._replicas.place_at(members(self._ports.family()))
+        self._replicas.place_at(keepers(self._ports.family()))
 
     def deliver(self, supplier: bytes) -> "Deferred[Any]":
         """Bring a supplier my ring as it is."""

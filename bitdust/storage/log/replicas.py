@@ -7,7 +7,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
-from bitdust.replication import Replicas, members, needed
+from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Signal
 from bitdust.storage.log.device_fork import DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
@@ -159,7 +159,7 @@ class LogReplicas:
     # push and pull
 
     def place(self) -> None:
-        suppliers = members(self._ports.family())
+        suppliers = keepers(self._ports.family())
         self._follow_keys()
         for replicas in list(self._replicas.values()):
             replicas.place_at(suppliers)
@@ -183,7 +183,7 @@ class LogReplicas:
             if key in known:
                 replicas.update()
             else:
-                replicas.place_at(members(self._ports.family()))
+                replicas.place_at(keepers(self._ports.family()))
         self._heads.publish(self._logs.values())
 
     def pull(self, accept_loss: bool) -> "Deferred[Pulled]":

@@ -35,6 +35,8 @@ class Router:
             inner.add(op["ops"])
             for key, ops in inner.found.items():
                 yield key, earlier_op(op["lamport"], op["device"], op["sequence"], ops)
+        elif op["op"] == "move":
+            yield self._key_of_pack(op["pack"]), op
         elif "key" in op:
             if op["op"] == "item":
                 self._made[op["path"]] = op["key"]

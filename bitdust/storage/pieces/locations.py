@@ -48,7 +48,7 @@ class PackSources:
         record = PackRecord.from_body(bytes(row[0]))
         family = self._ports.family()
         states = piece_states(self._catalog.read, pack)
-        places = places_of(record, states, family.suppliers if family is not None else ())
+        places = places_of(record, states, family.seats if family is not None else ())
         local = await self._copies.of(record)
         if not local and len(places) < record.scheme.k:
             local = await self._spooled(record, states)

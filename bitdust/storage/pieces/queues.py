@@ -48,7 +48,7 @@ class SupplierQueues:
         family = self._ports.family()
         members: dict[bytes, int] = {}
         if family is not None:
-            members = {who: index for index, who in enumerate(family.suppliers) if who is not None}
+            members = {who: index for index, who in enumerate(family.seats) if who is not None}
         for supplier, queue in list(self._queues.items()):
             if members.get(supplier) != queue.position:
                 del self._queues[supplier]
@@ -64,7 +64,8 @@ class SupplierQueues:
     def add(self, pack: bytes, index: int, size: int) -> None:
         """A new piece waits on this disk."""
         family = self._ports.family()
-        supplier = family.suppliers[index] if family is not None and index < family.n else None
+        seats = family.seats if family is not None else ()
+        supplier = seats[index] if index < len(seats) else None
         queue = self._queues.get(supplier) if supplier is not None else None
         if queue is not None and queue.position == index:
             queue.add(pack, size)
