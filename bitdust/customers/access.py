@@ -109,9 +109,21 @@ class Admission:
 
     def signer(self, peer: Peer, signed: Signed, *, revoked: bool = False) -> Device:
         """The peer's device that signed a record; a revoked one counts only where asked. Raises ``bad-signature``."""
+        return _signer(self._newest(peer), signed, revoked)
+
+    def counting(self, peer: Peer) -> Callable[[bytes], bool]:
+        """By the id of a device, whether it is one of the peer's that counts now."""
+        document = self._newest(peer)
+
+        def counts(ident: bytes) -> bool:
+            device = document.device(ident)
+            return device is not None and device.revoked is None
+
+        return counts
+
+    def _newest(self, peer: Peer) -> Document:
         known = self._documents(peer.fingerprint)
-        newest = known if known is not None and known.revision > peer.document.revision else peer.document
-        return _signer(newest, signed, revoked)
+        return known if known is not None and known.revision > peer.document.revision else peer.document
 
     def pack_signer(self, request: Request, access: Access, signed: Signed) -> Device:
         """Who signed a pack record: a device of the owner, or of the holder of a capability."""

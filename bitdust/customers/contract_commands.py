@@ -102,18 +102,20 @@ class ContractCommands:
     async def _store_record(self, request: Request, kind: str, revision: int, signed: Signed) -> int:
         self._admission.signer(request.peer, signed)
         try:
-            return await self._store.store_record(request.peer.fingerprint, kind, revision, signed.to_bytes())
+            counts = self._admission.counting(request.peer)
+            return await self._store.store_signed(request.peer.fingerprint, revision, signed, counts)
         except BitDustError as error:
             if error.code == "conflict":
                 self._events.send("customer-record-conflict", {"idurl": str(request.peer.document.idurl), "kind": kind})
             raise
 
     async def retrieve_record(self, request: Request) -> Answer:
-        """The newest key ring or family record."""
-        kind = request.fields["kind"]
-        signed = self._store.record(request.peer.fingerprint, kind)
+        """The newest key ring or family record, or one of those before it."""
+        kind, back = request.fields["kind"], request.fields.get("back", 0)
+        signed = self._store.record(request.peer.fingerprint, kind, back)
         if signed is None:
-            raise BitDustError("not-found", f"no {kind} of yours is kept here")
+            older = f" but {back}" if back else ""
+            raise BitDustError("not-found", f"no {kind} of yours is kept here{older}")
         return Answer(Command.DATA, {"kind": kind}, signed)
 
     async def retrieve_identity(self, request: Request) -> Answer:

@@ -9,7 +9,7 @@ pieces       a piece: where it belongs, its bytes, its signed pack record; ``sta
              ``scope`` as in `bitdust.crypt.scope`, and the capability under which somebody else brought it
 small        the bytes of a piece of at most `SMALL` bytes; they go with the row of the piece, and have no file
 log, heads   entries of the catalog log of a scope and device, and the newest signed head that they reach
-records      newest signed key ring and family record, by kind
+records      the newest signed key rings and families, by kind; the newest has the highest id
 deletes      the newest delete order of each device, so that an old one does nothing
 garbage      a piece's file that was ordered to go and may still be there
 grants       bytes, and number of pieces and entries, that are kept under a capability of the customer
@@ -21,9 +21,11 @@ import sqlite3
 from enum import IntEnum
 from pathlib import Path
 
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, pieces INTEGER NOT NULL DEFAULT 0,
@@ -44,8 +46,9 @@ CREATE TABLE log(customer BLOB NOT NULL, scope BLOB NOT NULL, device BLOB NOT NU
 CREATE UNIQUE INDEX log_by_sequence ON log(customer, scope, device, sequence);
 CREATE TABLE heads(customer BLOB NOT NULL, scope BLOB NOT NULL, device BLOB NOT NULL, sequence INTEGER NOT NULL,
     signed BLOB NOT NULL, PRIMARY KEY(customer, scope, device)) WITHOUT ROWID;
-CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, signed BLOB NOT NULL);
-CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);
+CREATE TABLE records(id INTEGER PRIMARY KEY AUTOINCREMENT, customer BLOB NOT NULL, kind TEXT NOT NULL,
+    revision INTEGER NOT NULL, device BLOB NOT NULL, signed BLOB NOT NULL);
+CREATE INDEX records_by_kind ON records(customer, kind, id);
 CREATE TABLE deletes(customer BLOB NOT NULL, device BLOB NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL,
     PRIMARY KEY(customer, device)) WITHOUT ROWID;
 CREATE TABLE garbage(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL,
@@ -55,6 +58,19 @@ CREATE TABLE grants(customer BLOB NOT NULL, capability BLOB NOT NULL, used INTEG
 CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, received INTEGER NOT NULL,
     signed BLOB NOT NULL, PRIMARY KEY(customer, capability)) WITHOUT ROWID;
 """
+STEPS = {
+    4: """
+ALTER TABLE records RENAME TO former_records;
+DROP INDEX records_by_kind;
+CREATE TABLE records(id INTEGER PRIMARY KEY AUTOINCREMENT, customer BLOB NOT NULL, kind TEXT NOT NULL,
+    revision INTEGER NOT NULL, device BLOB NOT NULL, signed BLOB NOT NULL);
+CREATE INDEX records_by_kind ON records(customer, kind, id);
+INSERT INTO records(customer, kind, revision, device, signed)
+    SELECT customer, kind, revision, signed_device(kind, signed), signed FROM former_records;
+DROP TABLE former_records;
+"""
+}
+"""By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"
 """Of a row ``p`` of the table of pieces: its bytes are in a file, not beside it."""
 NO_SCOPE = b""
@@ -86,9 +102,25 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         version = writer.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             writer.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
-        elif version != SCHEMA_VERSION:
+        while version in STEPS:
+            version = _take_step(writer, version)
+        if version not in (0, SCHEMA_VERSION):
             raise BitDustError("damaged-store", f"{path} has version {version}; this program reads {SCHEMA_VERSION}")
         return writer, connect(path)
     except sqlite3.Error as error:
         text = f"{path} cannot be read ({error}); bring it back from a copy, pieces beside it are untouched"
         raise BitDustError("damaged-store", text) from error
+
+
+def _take_step(writer: sqlite3.Connection, version: int) -> int:
+    writer.create_function("signed_device", 2, _signed_device, deterministic=True)
+    writer.executescript(f"BEGIN;{STEPS[version]}PRAGMA user_version={version + 1};COMMIT;")
+    return version + 1
+
+
+def _signed_device(kind: str, signed: bytes) -> bytes:
+    """The device that signed a record; nobody for what is no signed record."""
+    try:
+        return Signed.from_bytes(signed, kind, 512 * 1024).device
+    except WireError:
+        return b""

@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from bitdust.automats.family_member import FamilyMember
 from bitdust.crypt.device import check_record
+from bitdust.customers.records import Counts
 from bitdust.customers.store import SupplierStore
 from bitdust.peers.presence import Presence
 from bitdust.surroundings import Surroundings
@@ -154,12 +155,22 @@ class CustomerFamilies:
             await self.store.store_record(customer, DHT_COPY, found.revision, found.raw)
             known = self.family_of(customer)
             if known is None or known.revision < found.revision:
-                self._verify(customer, found)
-                await self.store.store_record(customer, Family.KIND, found.revision, found.signed)
+                signed = self._verify(customer, found)
+                counts = self._counting(customer)
+                await self.store.store_signed(customer, found.revision, signed, counts)
         except BitDustError as error:
             self.log.info("a customer's family from the DHT is not stored: {error}", error=error)
 
-    def _verify(self, customer: bytes, found: FamilyInDHT) -> None:
+    def _counting(self, customer: bytes) -> Counts:
+        document = self._identities.get(customer)
+
+        def counts(ident: bytes) -> bool:
+            device = document.device(ident) if document is not None else None
+            return device is not None and device.revoked is None
+
+        return counts
+
+    def _verify(self, customer: bytes, found: FamilyInDHT) -> Signed:
         signed = Signed.from_bytes(found.signed, Family.KIND)
         family = Family.from_body(signed.body)
         document = self._identities.get(customer)
@@ -169,3 +180,4 @@ class CustomerFamilies:
         if family.revision != found.revision:
             raise BitDustError("bad-field", "the record and the family inside differ in their revision")
         check_record(signed, device.key)
+        return signed

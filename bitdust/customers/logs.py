@@ -1,4 +1,4 @@
-"""A customer's catalog logs, heads, key ring and family record, as a supplier keeps them.
+"""A customer's catalog logs and their heads, as a supplier keeps them.
 
 There is one log for each scope and device (`bitdust.crypt.scope`; an empty scope is the owner's own), and each is a
 chain of its own. The supplier reads no catalog: it checks that each entry's ``previous`` is the hash of the entry
@@ -177,25 +177,3 @@ def heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None = None
         "SELECT signed FROM heads WHERE customer=? AND scope=coalesce(?, scope) ORDER BY scope, device", (owner, scope)
     )
     return [signed for (signed,) in rows]
-
-
-def store_record(database: sqlite3.Connection, owner: bytes, kind: str, revision: int, signed: bytes) -> int:
-    """Keep the highest revision of a record; the result is the revision kept.
-
-    Raises `BitDustError` ``stale`` with the kept ``revision``, ``conflict`` for other bytes under the same one.
-    """
-    usage(database, owner, after_notice=True)
-    row = database.execute("SELECT revision, signed FROM records WHERE customer=? AND kind=?", (owner, kind)).fetchone()
-    if row is not None and revision < row[0]:
-        raise BitDustError("stale", f"revision {row[0]} is kept already", revision=row[0])
-    if row is not None and revision == row[0] and signed != row[1]:
-        raise BitDustError("conflict", f"another {kind} with revision {revision} is kept", revision=revision)
-    if row is None or revision > row[0]:
-        database.execute("INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?)", (owner, kind, revision, signed))
-    return revision
-
-
-def record(database: sqlite3.Connection, owner: bytes, kind: str) -> bytes | None:
-    """The signed record that is kept."""
-    row = database.execute("SELECT signed FROM records WHERE customer=? AND kind=?", (owner, kind)).fetchone()
-    return row[0] if row is not None else None

@@ -15,6 +15,7 @@ from bitdust.customers.access import Admission
 from bitdust.customers.contract_commands import FAMILY, KEYRING, ContractCommands
 from bitdust.customers.data_commands import DataCommands
 from bitdust.customers.notices import Notices
+from bitdust.customers.records import MOST_KEPT
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import disk_error
 from bitdust.formats.log_packet import MAX_PACKET
@@ -45,6 +46,7 @@ _PART: Fields = {"pack": Bytes(16), "index": _INDEX, "offset": Int(), "length": 
 _LOG: Fields = {"device": Bytes(8), "first": Int(1), "most": Int(1), "scope": Optional(Bytes(16))}
 _CANCEL: Fields = {"service": Choice((SERVICE,)), "contract": Bytes(16), "end": Optional(Bytes(1, 4096))}
 _FAMILY: Fields = {"space": Choice((FAMILY,))}
+_BACK: Fields = {"back": Optional(Int(0, MOST_KEPT - 1))}
 _WISH: Fields = {
     "service": Choice((SERVICE,)),
     "room": Int(0, 2**60),
@@ -105,8 +107,8 @@ class SupplierRows:
             Spec(give, "proof", _kind("proof", QUESTION), 0, data.retrieve_proof, right=read),
             Spec(give, "log", _kind("log", _LOG), 0, data.retrieve_log, right=read),
             Spec(give, "heads", _kind("heads"), 0, data.retrieve_heads, right=read),
-            Spec(give, KEYRING, _kind(KEYRING), 0, mine.retrieve_record),
-            Spec(give, FAMILY, _kind(FAMILY), 0, mine.retrieve_record),
+            Spec(give, KEYRING, _kind(KEYRING, _BACK), 0, mine.retrieve_record),
+            Spec(give, FAMILY, _kind(FAMILY, _BACK), 0, mine.retrieve_record),
             Spec(give, "identity", _kind("identity"), 0, mine.retrieve_identity),
             Spec(Command.LIST_FILES, None, _PAGE, 0, data.list_files, right=Right.LIST),
             Spec(Command.DELETE_FILE, None, {}, 64 * 1024, data.delete_file),

@@ -19,11 +19,12 @@ from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
-from bitdust.customers.logs import ReceivedEntry, entries, heads, record, store_record
+from bitdust.customers.logs import ReceivedEntry, entries, heads
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
 from bitdust.customers.proofs import Proofs, Proven
 from bitdust.customers.quota import Usage
+from bitdust.customers.records import Counts, record, store_record
 from bitdust.customers.scan import ScanReport, scan
 from bitdust.customers.small import SmallIntake, StoredLog, StoreLog
 from bitdust.disk.commit import GroupCommit
@@ -37,6 +38,7 @@ from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_global_id
 from bitdust.wire.records import Head, PackRecord
+from bitdust.wire.signed import Signed
 
 DONATED = "services/supplier/donated-space"
 
@@ -325,12 +327,19 @@ class SupplierStore:
         return heads(self._read, customer, scope)
 
     def store_record(self, customer: bytes, kind: str, revision: int, signed: bytes) -> "Deferred[int]":
-        """Keep a key ring or family; fires with the revision kept; fails stale, conflict, no-contract."""
+        """Keep some record; fires with the revision kept; fails stale, conflict, bad-field, no-contract."""
         return self._commits.change(lambda database: store_record(database, customer, kind, revision, signed))
 
-    def record(self, customer: bytes, kind: str) -> bytes | None:
-        """The newest signed record of a kind."""
-        return record(self._read, customer, kind)
+    def store_signed(self, customer: bytes, revision: int, signed: Signed, counts: Counts) -> "Deferred[int]":
+        """Keep a key ring or family, with which devices of the customer count now; see `store_record`."""
+        data, device = signed.to_bytes(), signed.device
+        return self._commits.change(
+            lambda database: store_record(database, customer, signed.kind, revision, data, device, counts)
+        )
+
+    def record(self, customer: bytes, kind: str, back: int = 0) -> bytes | None:
+        """The newest signed record of a kind, or the one that was the newest ``back`` records before."""
+        return record(self._read, customer, kind, back)
 
     # looking after it all
 

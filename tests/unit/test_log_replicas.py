@@ -1,5 +1,6 @@
 """Logs and key rings at suppliers that are behind, that contradict, or that change; and writing while keys are away."""
 
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -8,13 +9,17 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
+from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.operations import item_op
+from bitdust.identity.document import Device
 from bitdust.replication import Replicas, is_safe, members
 from bitdust.storage.log.writer import Marks
+from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import Node, PeerFailed, network, stop_quietly
 from tests.unit.supplier_kit import START
 
@@ -150,6 +155,104 @@ class KeyRingTests(LogCase):
         second.storage.core.key_ring_replicas.keys_changed()
         second.pass_time(5)
         self.assertIn("mine", second.me.key_ring)
+
+    def signed_ring(self, device: DeviceKey, revision: int, **secrets: bytes) -> bytes:
+        """A ring of this identity's that some device signed; secrets of the master key by name, as ``n7``."""
+        ring = KeyRing()
+        ring.add(RingKey(MASTER, secrets={int(name[1:]): (secret,) for name, secret in secrets.items()}))
+        sealed = self.node.me.master.public.seal(ring.to_bytes())
+        body = encode({"owner": self.node.me.fingerprint, "revision": revision, "sealed": sealed})
+        return device.sign_record("keyring", body).to_bytes()
+
+    def rings_at(self, number: int) -> list[KeyRing]:
+        """What a supplier keeps, the newest first."""
+        store, me = self.around.suppliers[number].shop.store, self.node.me
+        kept = [store.record(me.fingerprint, "keyring", back) for back in range(12)]
+        return [
+            KeyRing.from_bytes(me.master.unseal(decode(Signed.from_bytes(data, "keyring").body, 2**20)["sealed"]))
+            for data in kept
+            if data is not None
+        ]
+
+    def test_strangers_have_no_ring(self) -> None:
+        """A recovered node that hears of no ring makes none and writes none, says so, and goes on when it is there."""
+        true = self.node.me.key_ring.current(MASTER)
+        self.node.kill()
+        rows = []
+        for supplier in self.around.suppliers:
+            writer = supplier.shop.store._writer
+            rows.append(writer.execute("SELECT * FROM records").fetchall())
+            writer.execute("DELETE FROM records")
+        again = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, again)
+        replicas = again.start().storage.core.key_ring_replicas
+        again.pass_time(60)
+        self.assertEqual((replicas.ready, again.me.key_ring.keys), (False, {}))
+        self.assertIn("start over", replicas.reason)
+        self.assertEqual([self.rings_at(number) for number in range(4)], [[]] * 4)
+        one = self.around.suppliers[2].shop.store._writer
+        one.executemany("INSERT INTO records VALUES(?, ?, ?, ?, ?, ?)", rows[2])
+        again.pass_time(30)
+        self.assertEqual(again.me.key_ring.current(MASTER), true)
+        self.assertTrue(replicas.synchronized)
+        self.assertEqual([self.rings_at(number)[0] for number in range(4)], [again.me.key_ring] * 4)
+
+    def test_starting_over(self) -> None:
+        """On the person's word a recovered node makes secrets of its own; a true ring that comes later is united."""
+        true = self.node.me.key_ring.current(MASTER)
+        self.node.kill()
+        for supplier in self.around.suppliers[:3]:
+            supplier.shop.store._writer.execute("DELETE FROM records")
+        self.around.suppliers[3].mode = "away"
+        again = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, again)
+        replicas = again.start().storage.core.key_ring_replicas
+        again.me.start_over()
+        again.pass_time(30)
+        mine = again.me.key_ring.current(MASTER)
+        self.assertTrue(replicas.synchronized)
+        self.around.suppliers[3].mode = "fine"
+        replicas.suppliers_changed()
+        replicas.keys_changed()
+        again.pass_time(30)
+        self.assertEqual(dict(again.me.key_ring.get(MASTER).named), dict((true, mine)))
+        self.assertEqual([self.rings_at(number)[0] for number in range(4)], [again.me.key_ring] * 4)
+
+    def test_all_rings_are_united(self) -> None:
+        """A recovering node takes in every ring that a supplier keeps, also those before the newest."""
+        device, (name, secret) = self.node.me.device, self.node.me.key_ring.current(MASTER)
+        self.node.kill()
+        store = self.around.suppliers[1].shop
+        for revision, more in ((11, {"n7": b"7" * 32}), (12, {"n1": b"8" * 32})):
+            said = store.ask(self.node.person(), Command.DATA, "keyring", self.signed_ring(device, revision, **more))
+            self.assertEqual(said.command, Command.ACK)
+        again = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, again)
+        again.start()
+        again.pass_time(5)
+        ring = again.me.key_ring
+        self.assertEqual(ring.secrets(MASTER, 7), (b"7" * 32,))
+        self.assertEqual(ring.secrets(MASTER, name), tuple(sorted((secret, b"8" * 32))))
+        self.assertEqual([self.rings_at(number)[0] for number in range(4)], [ring] * 4)
+
+    def test_a_ring_of_a_revoked_device(self) -> None:
+        """What a revoked device's ring brings opens old things, seals nothing new, and is replaced by mine."""
+        before, me = self.node.me.key_ring.current(MASTER), self.node.me
+        stolen = DeviceKey.generate(os.urandom)
+        revision = me.document.revision + 1
+        devices = (*me.document.devices, Device(9, revision, stolen.public, revoked=revision, sequence=0))
+        for supplier in self.around.suppliers:
+            supplier.shop.store._writer.execute(
+                "INSERT INTO records(customer, kind, revision, device, signed) VALUES(?, 'keyring', ?, ?, ?)",
+                (me.fingerprint, 2**62, stolen.id, self.signed_ring(stolen, 2**62, n999999=b"t" * 32)),
+            )
+        me.replace_document(me.revise(devices=devices))
+        self.core.key_ring_replicas.keys_changed()
+        self.node.pass_time(5)
+        self.assertTrue(self.core.key_ring_replicas.synchronized)
+        self.assertEqual(me.key_ring.secrets(MASTER, 999999), (b"t" * 32,))
+        self.assertEqual(me.key_ring.current(MASTER), before)
+        self.assertEqual([self.rings_at(number)[0] for number in range(4)], [me.key_ring] * 4)
 
     def test_garbage_is_nobody_heard(self) -> None:
         """Suppliers that give something else in place of my ring do not count as heard."""

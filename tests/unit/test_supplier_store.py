@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from bitdust.customers.database import PieceCondition
+from bitdust.customers.database import PieceCondition, connect
 from bitdust.customers.names import PieceName
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
@@ -419,6 +419,63 @@ class LogTests(ShopCase):
         if kind == "family":
             return self.shop.ask(ALICE, Command.CONTACTS, "family", signed.to_bytes(), space="family")
         return self.shop.ask(ALICE, Command.DATA, "keyring", signed.to_bytes())
+
+    def test_former_records_are_kept(self) -> None:
+        """The last three key rings and families are kept and given, and the newest one of each device besides."""
+        second = Person("alice's second device")
+        ALICE.document.devices[second.device.id] = FakeDevice(second.device.public)
+        self.addCleanup(ALICE.document.devices.pop, second.device.id)
+        for kind, make in (("keyring", ALICE.ring), ("family", ALICE.family)):
+            body = make(1).body
+            first = second.device.sign_record(kind, body)
+            for signed in (first, *map(make, range(2, 7))):
+                self.assertEqual(self.record(kind, signed).command, Command.ACK)
+            given = [self.shop.ask(ALICE, Command.RETRIEVE, kind, back=back) for back in range(5)]
+            self.assertEqual([said.bytes for said in given[:4]],
+                             [signed.to_bytes() for signed in (make(6), make(5), make(4), first)])  # fmt: skip
+            self.assertEqual(given[4].code, "not-found")
+
+    def test_a_revision_out_of_reach(self) -> None:
+        """Nobody takes the last revision there is, after which nothing could be written any more."""
+        for kind, make in (("keyring", ALICE.ring), ("family", ALICE.family)):
+            self.record(kind, make(5))
+            self.assertEqual(self.record(kind, make(1006)).code, "bad-field")
+            self.assertEqual(self.record(kind, make(1005)).fields, {"revision": 1005})
+
+    def test_what_a_revoked_device_wrote(self) -> None:
+        """A record of a device that counts replaces one of a revoked device, however high its revision."""
+        stolen = Person("alice's stolen device")
+        ALICE.document.devices[stolen.device.id] = FakeDevice(stolen.device.public)
+        self.addCleanup(ALICE.document.devices.pop, stolen.device.id)
+        for kind, make in (("keyring", ALICE.ring), ("family", ALICE.family)):
+            self.record(kind, stolen.device.sign_record(kind, make(2**62).body))
+            self.assertEqual(self.record(kind, make(7)).code, "stale")
+        ALICE.document.devices[stolen.device.id] = FakeDevice(stolen.device.public, revoked=2)
+        for kind, make in (("keyring", ALICE.ring), ("family", ALICE.family)):
+            self.assertEqual(self.record(kind, make(7)).fields, {"revision": 7})
+            self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, kind).bytes, make(7).to_bytes())
+            self.assertEqual(self.record(kind, stolen.device.sign_record(kind, make(8).body)).code, "bad-signature")
+
+    def test_a_store_of_the_former_format(self) -> None:
+        """A store of version 4 keeps its records, with the device that signed each, and goes on from there."""
+        self.record("keyring", ALICE.ring(3))
+        self.shop.close()
+        database = connect(self.shop.folder.parent / "customers.db")
+        database.executescript(
+            "DELETE FROM records; DROP TABLE records;"
+            "CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL,"
+            " signed BLOB NOT NULL); CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);"
+            "PRAGMA user_version=4;"
+        )
+        database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",
+                         (ALICE.fingerprint, "keyring", 3, ALICE.ring(3).to_bytes()))  # fmt: skip
+        database.execute("INSERT INTO records VALUES(?, ?, ?, ?)", (ALICE.fingerprint, "family-dht", 3, b"raw"))
+        database.close()
+        self.shop.open()
+        self.assertEqual(self.record("keyring", ALICE.ring(2)).code, "stale")
+        self.assertEqual(self.record("keyring", ALICE.ring(4)).fields, {"revision": 4})
+        self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "keyring", back=1).bytes, ALICE.ring(3).to_bytes())
+        self.assertEqual(self.shop.store.record(ALICE.fingerprint, "family-dht"), b"raw")
 
     def test_a_family_is_told_to_whom_it_may_concern(self) -> None:
         """The family machine hears of every record that was kept."""

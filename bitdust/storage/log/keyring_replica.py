@@ -12,15 +12,17 @@ from twisted.logger import Logger
 
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.crypt.device import check_record
-from bitdust.crypt.keyring import MASTER, KeyRing
+from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
+from bitdust.outcome import outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
 from bitdust.storage.log.requests import ask_online
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import parse
 from bitdust.wire.signed import Signed
@@ -28,16 +30,23 @@ from bitdust.wire.signed import Signed
 KIND = "keyring"
 SILENCE = 15.0
 MAX_ANSWER = MAX_RING + 2048
+MOST_ASKED = 12
+"""Rings of one supplier that a recovering node reads."""
 TOO_FEW_HEARD = "too few suppliers were heard"
+NOBODY_HAS_IT = (
+    "none of the suppliers that answered keeps a key ring of mine; it waits for the others, and makes no other one in "
+    "its place unless you start over"
+)
 
 
 @frozen
 class KeptRing:
-    """A ring as a supplier keeps it: its revision, its signed bytes, what is in it."""
+    """A ring as a supplier keeps it: its revision, its signed bytes, what is in it, whether its device counts."""
 
     revision: int
     signed: bytes
     ring: KeyRing
+    counts: bool = True
 
 
 class KeyRingReplicas:
@@ -54,7 +63,7 @@ class KeyRingReplicas:
         self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
-        self._holds: dict[bytes, int] = {}
+        self._holds: dict[bytes, bytes] = {}
         self._replicas = Replicas(around.registry, KIND, self, ports.is_online)
         self.reason = "suppliers were not asked yet"
         self.state_changed: Signal[[]] = Signal()
@@ -113,25 +122,41 @@ class KeyRingReplicas:
     async def _pull(self) -> bool:
         answers = await ask_online(self._ports, self._ask)
         family = self._ports.family()
-        found: dict[bytes, KeptRing] = {}
-        without: set[bytes] = set()
+        heard: dict[bytes, list[KeptRing]] = {}
         for supplier, answer in answers.items():
             if answer.error is None:
-                found[supplier] = answer.value
-            elif answer.code == "not-found":
-                without.add(supplier)
+                heard[supplier] = answer.value
             elif isinstance(answer.error, WireError):
-                self.log.warn("a supplier gave a key ring that is not mine: {error}", error=answer.error)
-        self._holds.update((supplier, kept.revision) for supplier, kept in found.items())
-        if family is None or places_heard(family, {*found, *without}, not self._has_secret()) < family.k:
+                self.log.warn("a supplier gave key rings of which none is mine: {error}", error=answer.error)
+        self._holds |= {supplier: rings[0].signed if rings else b"" for supplier, rings in heard.items()}
+        if family is None or places_heard(family, heard, self._me.awaits(KEY_RING)) < family.k:
             return False
-        return self._merge(list(found.values()))
+        self._merge([rings for rings in heard.values() if rings])
+        return True
 
-    async def _ask(self, supplier: bytes) -> KeptRing:
-        reply = await self._ports.outbox.send(
-            supplier, Command.RETRIEVE, {"kind": KIND}, deadline=SILENCE, max_answer=MAX_ANSWER
-        )
-        return self._read(bytes(reply.payload))
+    async def _ask(self, supplier: bytes) -> list[KeptRing]:
+        """The rings that a supplier keeps, the newest first; fails with `WireError` where none of several is mine."""
+        found: list[KeptRing] = []
+        refused: WireError | None = None
+        for back in range(MOST_ASKED):
+            fields: dict[str, Any] = {"kind": KIND, "back": back} if back else {"kind": KIND}
+            sending = self._ports.outbox.send(
+                supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=MAX_ANSWER
+            )
+            reply = await outcome(sending)
+            if reply.error is not None:
+                if reply.code != "not-found" and not found:
+                    raise reply.error
+                break
+            try:
+                found.append(self._read(bytes(reply.value.payload)))
+            except WireError as error:
+                refused = error
+            if not self._me.awaits(KEY_RING) and found:
+                break
+        if refused is not None and not found:
+            raise refused
+        return found
 
     def _read(self, data: bytes) -> KeptRing:
         signed = Signed.from_bytes(data, KIND, MAX_ANSWER)
@@ -140,33 +165,45 @@ class KeyRingReplicas:
         if value["owner"] != self._me.fingerprint or device is None:
             raise WireError("bad-signature", "the key ring is not signed by a device of mine")
         check_record(signed, device.key)
-        return KeptRing(value["revision"], data, KeyRing.from_bytes(self._me.master.unseal(value["sealed"])))
+        ring = KeyRing.from_bytes(self._me.master.unseal(value["sealed"]))
+        return KeptRing(value["revision"], data, ring, device.revoked is None)
 
-    def _merge(self, found: list[KeptRing]) -> bool:
+    def _merge(self, found: list[list[KeptRing]]) -> None:
         """Take over what the suppliers have; what they lack becomes the next revision.
 
-        False on a recovered node whom nobody gave a secret: none may be made in place of the true one.
+        Raises `BitDustError` on a recovered node whom nobody gave a secret: none may be made in place of the true one.
         """
-        mine = self._me.key_ring
-        changed = False
-        for kept in found:
-            changed = mine.merge(kept.ring) or changed
-        fresh = self._me.ensure_master_secret()
-        if changed and not fresh:
+        recovering = self._me.awaits(KEY_RING)
+        changed = self._unite([kept for rings in found for kept in rings])
+        if recovering and not self._me.key_ring.keys.get(MASTER, RingKey(MASTER)).secrets:
+            raise BitDustError("keys-not-ready", NOBODY_HAS_IT)
+        if changed:
             self._me.save_key_ring()
-        if not self._has_secret():
-            return False
         self._me.came_back(KEY_RING)
-        known = [*found, *([self._current] if self._current is not None else [])]
-        newest = max(known, key=lambda kept: kept.revision, default=None)
-        if newest is None or newest.ring.to_bytes() != mine.to_bytes():
-            newest = self._sign(newest.revision + 1 if newest is not None else 1)
-        self._current = newest
+        self._me.ensure_master_secret()
+        self._current = self._newest([rings[0] for rings in found], recovering)
         self.state_changed.emit()
-        return True
 
-    def _has_secret(self) -> bool:
-        return MASTER in self._me.key_ring and bool(self._me.key_ring.get(MASTER).secrets)
+    def _unite(self, found: list[KeptRing]) -> bool:
+        """All of them and mine; those of devices that do not count come last. True when mine changed."""
+        changed = False
+        for kept in sorted(found, key=lambda kept: not kept.counts):
+            try:
+                changed = self._me.key_ring.merge(kept.ring, kept.counts) or changed
+            except BitDustError as error:
+                self.log.warn("a key ring of a supplier is left out: {error}", error=error)
+        return changed
+
+    def _newest(self, kept: list[KeptRing], recovering: bool) -> KeptRing:
+        """What suppliers are to hold: what they hold already, where it says all that I know and a device of mine that
+        counts has signed it; else a new revision. After a recovery this device signs: others may be gone tomorrow."""
+        known = [one for one in (*kept, self._current) if one is not None and one.counts]
+        highest = max((one.revision for one in known), default=0)
+        same = {one.signed: one for one in known if one.revision == highest}
+        mine = self._me.key_ring.to_bytes()
+        if recovering or len(same) != 1 or next(iter(same.values())).ring.to_bytes() != mine:
+            return self._sign(highest + 1)
+        return next(iter(same.values()))
 
     def _sign(self, revision: int) -> KeptRing:
         sealed = self._me.sealed_key_ring()
@@ -178,7 +215,7 @@ class KeyRingReplicas:
 
     def is_held_by(self, supplier: bytes) -> bool:
         """Whether one supplier holds my ring as it is."""
-        return self._current is not None and self._holds.get(supplier, 0) >= self._current.revision
+        return self._current is not None and self._holds.get(supplier) == self._current.signed
 
     def is_safe(self) -> bool:
         return is_safe(self._ports.family(), self.is_held_by)
@@ -194,7 +231,7 @@ class KeyRingReplicas:
         sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
 
         def held(_: object) -> None:
-            self._holds[supplier] = max(self._holds.get(supplier, 0), current.revision)
+            self._holds[supplier] = current.signed
 
         return sending.addCallback(held)
 
