@@ -10,6 +10,7 @@ from bitdust.api.jobs import addressed
 from bitdust.api.people import settled
 from bitdust.api.table import Param, Route, method
 from bitdust.desktop import NoDesktop
+from bitdust.storage.upload.options import UploadOptions
 from bitdust.wire.errors import BitDustError
 
 REMOTE = Param("remote_path", help="key id:path, path, path id, or either with /version", example="documents")
@@ -18,6 +19,8 @@ WAIT = Param(
 )
 WAIT_UPLOAD = Param("wait_result", Kind.FLAG, False, help=WAIT.help, example=True)
 WAIT_FINISH = Param("wait_finish", Kind.FLAG, False, help="the same as wait_result; either of them counts")
+ALLOW_EMPTY = Param("allow_empty", Kind.FLAG, False, help="an empty source is meant to be empty")
+ALLOW_DROP = Param("allow_drop", Kind.FLAG, False, help="most of the folder is meant to be gone")
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
@@ -98,7 +101,9 @@ async def file_exists(context: Context, remote_path: str) -> Envelope:
     errors=("bad-name", "not-found"),
 )
 async def file_info(context: Context, remote_path: str, include_uploads: bool, include_downloads: bool) -> Envelope:
-    """One file or folder, with its versions."""
+    """One file or folder, with its versions. ``kept`` of a version says why it stays: ``current``; ``undo``, it was
+    current within the days that can be undone; ``last``, ``daily``, ``weekly``, ``monthly``, it is the newest of one of
+    those; ``all``. ``kept_until`` is when it may go where only time decides."""
     row = await settled(context.storage.info(paths.remote_path(remote_path), include_uploads, include_downloads))
     return ok(row, revision=context.storage.revision)
 
@@ -161,20 +166,42 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         REMOTE,
         WAIT_UPLOAD,
         WAIT_FINISH,
+        ALLOW_EMPTY,
+        ALLOW_DROP,
         PUBLISH,
         OPEN_SHARE,
     ),
     service="backups",
-    returns="{remote_path, key_id, source_path, path_id, version?}",
-    errors=("bad-path", "bad-name", "not-found", "no-space", "disk-full", "too-few-suppliers"),
+    returns="{remote_path, key_id, source_path, path_id, version?, problems?}",
+    errors=(
+        "bad-path",
+        "bad-name",
+        "not-found",
+        "no-space",
+        "disk-full",
+        "too-few-suppliers",
+        "empty-source",
+        "would-drop",
+    ),  # fmt: skip
     becomes=[("backup", "start")],
 )
 async def file_upload_start(
-    context: Context, local_path: str, remote_path: str, wait_result: bool, wait_finish: bool
+    context: Context,
+    local_path: str,
+    remote_path: str,
+    wait_result: bool,
+    wait_finish: bool,
+    allow_empty: bool,
+    allow_drop: bool,
 ) -> Envelope:
-    """Upload a file or a whole folder as a new version of a place in the catalog."""
+    """Upload a file or a whole folder as a new version of a place in the catalog.
+
+    A source that is empty although something was stored from it, and a folder of which more than half (files or bytes)
+    is gone, are refused with the figures ``dropped``, ``dropped_bytes``, ``known`` and ``known_bytes``: the disk may
+    not be mounted. What is left out or changed is in ``problems``."""
     source = paths.local_path(local_path, "local_path")
-    task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path)))
+    options = UploadOptions(allow_empty, allow_drop)
+    task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path), options))
     if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began", automat=task.automat)
     return ok(await task.completion, message="the upload is done", automat=task.automat)

@@ -2,8 +2,8 @@
 
 import os
 import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -11,13 +11,10 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import printable, show_json, show_table, size
-from bitdust.cli.progress import follow
+from bitdust.cli.transfer import DOWNLOAD_CODES, UPLOAD_CODES, transfer
 
 ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
 ALIASES |= {"restore": "download", "mkdir": "create", "new": "create", "show": "info", "abort": "cancel"}
-
-
-TRANSFER_CODES = "Exit codes: 0 done, 1 error, 2 wrong usage, 130 Ctrl-C: the transfer goes on in the node."
 
 
 @click.group(cls=Aliased, aliases=ALIASES, default="list")
@@ -52,6 +49,25 @@ def info(session: Session, path: str) -> None:
     show_json(session.call("file_info", remote_path=path))
 
 
+@file.command("versions")
+@click.argument("path")
+@click.pass_obj
+def versions(session: Session, path: str) -> None:
+    """Versions of one file or folder: why each is kept, and when it goes.
+
+    current: as it is now. undo: it was current within the days that can be undone (services/backups/undo-days). last,
+    daily, weekly, monthly: the newest of one of those (services/backups/max-copies, daily-copies and so on).
+    """
+    rows = session.call("file_info", remote_path=path)["versions"]
+    if session.as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        until = row.get("kept_until")
+        row["bytes"], row["goes"] = size(row["size"]), time.strftime("%Y-%m-%d", time.gmtime(until)) if until else None
+    show_table(rows, ["version", "bytes", "reliable", "kept", "goes"], "nothing was uploaded yet")
+
+
 @file.command("create")
 @click.argument("path")
 @click.option("--folder", is_flag=True, help="A folder instead of a file.")
@@ -67,15 +83,18 @@ def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
         click.echo(f"created {row.get('type', 'item')} {where} ({row.get('path_id')})")
 
 
-@file.command("upload", epilog=TRANSFER_CODES)
+@file.command("upload", epilog=UPLOAD_CODES)
 @click.argument("local", type=click.Path())
 @click.argument("remote", required=False)
 @click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
+@click.option("--allow-empty", is_flag=True, help="LOCAL is meant to be empty, although something was stored from it.")
+@click.option("--allow-drop", is_flag=True, help="More than half of the folder is meant to be gone.")
 @click.pass_obj
-def upload(session: Session, local: str, remote: str | None, no_wait: bool) -> None:
+def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, **allowed: bool) -> None:
     """Encrypt LOCAL, a file or a whole folder, and give its pieces to your suppliers as a new version of REMOTE.
 
-    REMOTE is made if it is not in the catalog yet; it is LOCAL's own name if you leave it out.
+    REMOTE is made if it is not in the catalog yet; it is LOCAL's own name if you leave it out. Where LOCAL is empty,
+    or more than half of it is gone since the last time, you are asked first: a disk may be missing.
     """
     source = os.path.abspath(os.path.expanduser(local))
     if not os.path.lexists(source):
@@ -85,10 +104,10 @@ def upload(session: Session, local: str, remote: str | None, no_wait: bool) -> N
         is_folder = os.path.isdir(source) and not os.path.islink(source)
         session.call("file_create", remote_path=remote, as_folder=is_folder, exist_ok=True)
     arguments = {"local_path": source, "remote_path": remote}
-    _transfer(session, "upload", arguments, no_wait)
+    transfer(session, "upload", arguments | {name: True for name, is_set in allowed.items() if is_set}, no_wait)
 
 
-@file.command("download", epilog=TRANSFER_CODES)
+@file.command("download", epilog=DOWNLOAD_CODES)
 @click.argument("remote")
 @click.argument("local", type=click.Path(), default=".")
 @click.option("--overwrite", "policy", flag_value="replace", help="Replace files that exist.")
@@ -101,7 +120,7 @@ def download(session: Session, remote: str, local: str, policy: str | None, no_w
     if policy is None:
         policy = _ask_about(session, remote, folder)
     arguments = {"remote_path": remote, "destination_path": folder, "policy": policy}
-    _transfer(session, "download", arguments, no_wait)
+    transfer(session, "download", arguments, no_wait)
 
 
 def _ask_about(session: Session, remote: str, folder: str) -> str:
@@ -121,28 +140,6 @@ def _ask_about(session: Session, remote: str, folder: str) -> str:
     if answer == "stop":
         raise click.Abort
     return "replace" if answer == "overwrite" else "keep"
-
-
-def _transfer(session: Session, way: str, arguments: dict[str, Any], no_wait: bool) -> None:
-    method = f"file_{way}_start"
-    if no_wait:
-        result = session.call(method, **arguments)
-    else:
-        result = follow(session, way, method, arguments)
-    if session.as_json:
-        show_json(result)
-        return
-    word = "began" if no_wait else "done"
-    click.echo(f"{way} {word}: {printable(arguments['remote_path'])}")
-    for problem in result.get("problems", ()):
-        click.echo(f"  not included: {text_of(problem)}", err=True)
-
-
-def text_of(problem: Any) -> str:
-    """One line about something that was left out."""
-    if isinstance(problem, dict):
-        return printable(f"{problem.get('path', '')}: {problem.get('reason', problem.get('text', ''))}")
-    return printable(str(problem))
 
 
 @file.command("delete")

@@ -215,9 +215,14 @@ def main() -> None:
 
 
 def _error(code: str, words: str) -> str:
+    given = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    return error_line(code, words, "--json" in given)
+
+
+def error_line(code: str, words: str, as_json: bool) -> str:
+    """An error as it is printed for a person or a program."""
     from bitdust.cli.output import sentences
 
-    given = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
-    if "--json" not in given:
+    if not as_json:
         return f"error: {sentences(words)}"
     return json.dumps({"status": "ERROR", "code": code, "errors": [words]})

@@ -118,7 +118,21 @@ _OPTIONS = (
         16 * MB,
     ),
     _size("services/backups/max-block-size", 16 * MB, "largest pack", "No pack is larger than this.", 64 * KB, 32 * MB),
-    _number("services/backups/max-copies", 2, "versions to keep", "Older versions are removed; 0 keeps all.", 0, 1000),
+    _number(
+        "services/backups/max-copies", 2, "newest versions to keep", "So many of an item stay; 0 keeps all.", 0, 1000
+    ),
+    _number("services/backups/daily-copies", 7, "daily versions to keep", "The newest of so many days.", 0, 3660),
+    _number("services/backups/weekly-copies", 8, "weekly versions to keep", "The newest of so many weeks.", 0, 520),
+    _number("services/backups/monthly-copies", 12, "monthly versions to keep", "The newest of so many months.", 0, 600),
+    _number(
+        "services/backups/undo-days",
+        30,
+        "days to undo",
+        "What was current so lately is never thinned.",
+        0,
+        3660,
+        "days",
+    ),
     _bool("services/backups/keep-local-copies-enabled", False, "keep local pieces", "Keep pieces here after delivery."),
     _bool("services/backups/wait-suppliers-enabled", True, "wait for suppliers", "An upload ends when it is safe."),
     _size("services/customer/needed-space", 4 * GB, "space I need", "Room for my own data at my suppliers.", 32 * MB),

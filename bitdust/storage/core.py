@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from bitdust.batching import ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.replication import keepers
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.rows import Owner
@@ -60,6 +61,7 @@ class Core:
         self.ports = ports
         self._around = around
         self.catalog = Catalog(world, home / "catalog.db", prepare=start_over)
+        self.calendar = Calendar(world)
         self.reserve = Reserve(lambda: int(settings.get(SETTING)))
         self.spool = Spool(Path(settings.get("paths/backups") or home / "spool"), self.reserve)
         self.coding = ThreadQueue(world.run_in_thread)
@@ -75,7 +77,7 @@ class Core:
         around, ports = self._around, self.ports
         self.log_writer = LogWriter(self.world, self.catalog, OwnLogs(self.me))
         self.log_replicas = LogReplicas(around, self.log_writer, ports)
-        self.compactor = Compactor(around, self.log_writer, self.log_replicas)
+        self.compactor = Compactor(around, self.log_writer, self.log_replicas, self.calendar)
         self.key_ring_replicas = KeyRingReplicas(around, ports)
         self.view = CatalogView(self.world, self.catalog, self)
 
@@ -99,18 +101,19 @@ class Core:
         self.reading = ReadingThread(self.world.run_in_thread, self.catalog.another_reader)
         self.mirror = Mirror(self._around, self.catalog, self.log_writer)
         parts = UploadParts(
-            self._around, self.catalog, self.packer, self.packs, self.acknowledgements, self.reading, self.log_writer
+            self._around, self.catalog, self.packer, self.packs, self.acknowledgements, self.reading, self.log_writer,
+            self.calendar,
         )  # fmt: skip
         self.uploads = Uploads(parts, self, self.names_of)
 
     def _build_keeping(self) -> None:
         around, ports, registry = self._around, self.ports, self._around.registry
         self.inventory = Inventory(around, self.catalog, ports)
-        self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads)
+        self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
         self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports)
         self._stuck_files = StuckFiles(self._around, self.reading)
         disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool)
-        orders = DeleteOrders(around, self.catalog, self.log_replicas, ports)
+        orders = DeleteOrders(around, self.catalog, self.log_replicas, ports, self.calendar)
         self.monitor = Monitor(registry, self.inventory, self.rebuilder, self.cleaner, disposal, orders)
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
 
@@ -144,6 +147,7 @@ class Core:
     async def open(self) -> None:
         """Open the catalog and look what a crash has left."""
         await self.catalog.open()
+        self.calendar.load(self.catalog.read)
         self.bad_pieces.open()
         await self.packs.open(self.copies)
         self.suppliers_changed()

@@ -99,10 +99,10 @@ class ChangesCatalog(Protocol):
 
 
 class Jobs(Generic[J]):
-    """Jobs of one kind that run; ``table`` has a row for each until it ends."""
+    """Jobs of one kind that run; each has rows in these tables until it ends."""
 
     log = Logger()
-    table = ""
+    tables: tuple[str, ...] = ()
 
     def __init__(self, catalog: ChangesCatalog) -> None:
         self._catalog = catalog
@@ -125,8 +125,11 @@ class Jobs(Generic[J]):
             self._forget(job.number)
 
     def _forget(self, number: int) -> None:
-        query = f"DELETE FROM {self.table} WHERE id=?"
-        forgetting = self._catalog.change(lambda database: database.execute(query, (number,)))
+        def forget(database: sqlite3.Connection) -> None:
+            for table in self.tables:
+                database.execute(f"DELETE FROM {table} WHERE id=?", (number,))
+
+        forgetting = self._catalog.change(forget)
         forgetting.addErrback(lambda failure: self.log.failure("a job could not be forgotten", failure))
 
     def _stop(self, chosen: Iterable[J]) -> list[J]:

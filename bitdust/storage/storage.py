@@ -20,11 +20,13 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.catalogs import Catalogs, need_mine
 from bitdust.storage.core import Core
 from bitdust.storage.jobs import Job
+from bitdust.storage.keeping.old_versions import as_fields
 from bitdust.storage.log.replica import sort_keys
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.ports import NodePorts, Ports
 from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
+from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.space import piece_bytes, used_bytes
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -212,7 +214,11 @@ class Storage:
         """The row of one item."""
         view = self.catalogs.at(remote_path)
         item, _ = view.item(remote_path)
-        return self._with_jobs(view, [view.row(item)], include_uploads, include_downloads)[0]
+        row = view.row(item)
+        if not view.foreign:
+            reasons = self.core.cleaner.explain(item)
+            row["versions"] = [one | as_fields(reasons.get(one["version"])) for one in row["versions"]]
+        return self._with_jobs(view, [row], include_uploads, include_downloads)[0]
 
     def living(self, path_id: str) -> Row | None:
         """The row of an item of mine as lists show it, None for one that is gone."""
@@ -284,7 +290,7 @@ class Storage:
 
     # uploads and downloads
 
-    async def upload(self, local_path: str, remote_path: str) -> Job:
+    async def upload(self, local_path: str, remote_path: str, options: UploadOptions = USUAL) -> Job:
         """Begin an upload of a local file or folder as a new version of an item."""
         try:
             item, version = self._mine(remote_path).item(remote_path)
@@ -294,14 +300,14 @@ class Storage:
             raise
         if version is not None:
             raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")
-        return await self.begin_upload(item, os.fsencode(local_path))
+        return await self.begin_upload(item, os.fsencode(local_path), options)
 
-    async def begin_upload(self, item: Item, source: bytes) -> Job:
+    async def begin_upload(self, item: Item, source: bytes, options: UploadOptions = USUAL) -> Job:
         """Begin an upload to an item that was found already."""
         self.need_suppliers()
         if not os.path.lexists(source):
             raise BitDustError("no-such-file", f"{shown(source)!r} does not exist on the machine of this node")
-        return await self.core.uploads.start(item, source)
+        return await self.core.uploads.start(item, source, options)
 
     def need_suppliers(self) -> None:
         """Raises `BitDustError` ``too-few-suppliers`` where nothing could be uploaded now."""

@@ -16,6 +16,7 @@ from bitdust.crypt.master import MasterKey
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.storage.storage import Storage
+from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -209,9 +210,9 @@ class Node:
     def create(self, path: str, folder: bool = False):
         return self.wait(Deferred.fromCoroutine(self.storage.create(path, folder, True, None)))
 
-    def begin_upload(self, local: Path, remote: str):
+    def begin_upload(self, local: Path, remote: str, options: UploadOptions = USUAL):
         self.create(remote, local.is_dir() and not local.is_symlink())
-        return self.wait(Deferred.fromCoroutine(self.storage.upload(str(local), remote)))
+        return self.wait(Deferred.fromCoroutine(self.storage.upload(str(local), remote, options)))
 
     def upload(self, local: Path, remote: str):
         return self.wait(self.begin_upload(local, remote).completion)

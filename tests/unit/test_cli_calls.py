@@ -19,7 +19,7 @@ DAY = 1_800_000_000.0
 
 
 class NodeCase(SynchronousTestCase):
-    """A node that answers as the test says, by method; an exception is raised."""
+    """A node that answers as the test says, by method; an exception is raised, a function gets the arguments."""
 
     def setUp(self) -> None:
         self.home = Path(self.mktemp()).absolute()
@@ -32,6 +32,7 @@ class NodeCase(SynchronousTestCase):
         method = path.removeprefix("/api/")
         self.asked.append((method, arguments))
         answer = self.answers.get(method, {"result": {}})
+        answer = answer(arguments) if callable(answer) else answer
         if isinstance(answer, Exception):
             raise answer
         answer = deepcopy(answer)

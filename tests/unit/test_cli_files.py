@@ -16,6 +16,7 @@ from bitdust.cli import client as client_module
 from bitdust.cli import doctor as doctor_module
 from bitdust.cli import files as files_module
 from bitdust.cli import progress as progress_module
+from bitdust.cli import transfer as transfer_module
 from bitdust.cli.client import ApiClient, ApiError, NotRunning
 from bitdust.cli.main import Session
 from tests.unit.test_cli_calls import NodeCase
@@ -48,12 +49,12 @@ class FilesTests(NodeCase):
         self.asks("file info docs", ("file_info", {"remote_path": "docs"}))
         self.prints_json("file info docs", {"name": "docs"})
 
-    def upload(self, words: str, **expected: Any) -> str:
+    def upload(self, words: str, code: int = 0, **expected: Any) -> str:
         source, remote = self.home / "letter", expected["remote_path"]
         source.write_text("dear")
         started = {"local_path": str(source), "remote_path": remote} | expected["how"]
         calls = (("file_exists", {"remote_path": remote}), *expected.get("made", ()), ("file_upload_start", started))
-        return self.asks(f"file upload {source}{words}", *calls)
+        return self.asks(f"file upload {source}{words}", *calls, code=code)
 
     def test_upload(self) -> None:
         """What is uploaded gets a place first if it has none, and what was left out is said."""
@@ -62,13 +63,53 @@ class FilesTests(NodeCase):
             "file_upload_start": {"problems": [{"path": "x", "reason": "cannot be read"}, "y: too deep"]},
         }
         created = ("file_create", {"remote_path": "letter", "as_folder": False, "exist_ok": True})
-        output = self.upload("", remote_path="letter", made=[created], how={"wait_result": True})
+        output = self.upload("", code=3, remote_path="letter", made=[created], how={"wait_result": True})
         for part in ("upload done: letter", "x: cannot be read", "y: too deep"):
             self.assertIn(part, output)
         self.answers["file_exists"] = {"exist": True}
         self.answers["file_upload_start"] = {}
         self.assertIn("upload began", self.upload(" docs/a --no-wait", remote_path="docs/a", how={}))
         self.refuses("file upload /no/such/file", "does not exist")
+
+    def test_what_looks_like_a_mistake(self) -> None:
+        """Where much would be dropped a person is asked, and goes on or not; a program is refused with a code of its
+        own unless it says the word."""
+        refused = ApiError("would-drop", "3 of 4 files are gone")
+        self.answers |= {"file_exists": {"exist": True}, "file_upload_start": refused}
+        words = f"file upload {self.home} docs"
+        self.refuses(words, "3 of 4 files are gone", 4)
+        self.assertIn("would-drop", self.cli("--json", *words.split(), code=4).output)
+        self.cli(*words.split(), "--allow-drop", "--allow-empty", "--no-wait", code=4)
+        self.assertEqual(self.asked[-1][1].keys() - {"local_path", "remote_path"}, {"allow_drop", "allow_empty"})
+        self.patch(transfer_module, "somebody_is_there", lambda: True)
+        for answer, calls in ((False, 1), (True, 2)):
+            self.patch(transfer_module.click, "confirm", lambda *_, _a=answer, **__: _a)
+            self.asked.clear()
+            if answer:
+                self.answers["file_upload_start"] = lambda given: refused if "allow_drop" not in given else {}
+            self.cli(*words.split(), code=0 if answer else 4)
+            self.assertEqual([method for method, _ in self.asked].count("file_upload_start"), calls)
+
+    def test_versions(self) -> None:
+        """Each version says why it is kept, and when it goes."""
+        row = {"version": "F1", "size": 5 << 20, "reliable": "100%", "kept": ["undo"], "kept_until": 1_800_000_000.0}
+        rows = [row, row | {"version": "F2", "kept": ["current", "last"], "kept_until": None}]
+        self.answers["file_info"] = {"versions": rows}
+        output = self.asks("file versions docs", ("file_info", {"remote_path": "docs"}))
+        for part in ("undo", "2027-01-15", "current, last"):
+            self.assertIn(part, output)
+        self.prints_json("file versions docs", rows)
+
+    def test_what_was_left_out(self) -> None:
+        """Exit code 3 for a download that left something out; a file that was to be kept does not count."""
+        kept = {"path": "a", "reason": "it exists and was kept", "code": "kept"}
+        changed = {"path": "b", "reason": "its owner could not be set", "code": "changed"}
+        self.answers |= {"file_info": {"name": "letter"}, "file_download_start": {"problems": [kept]}}
+        words = f"file download docs/letter {self.home} --keep"
+        self.assertIn("a: it exists", self.cli(*words.split()).output)
+        self.answers["file_download_start"] = {"problems": [kept, changed]}
+        self.assertIn("changed: b: its owner", self.cli(*words.split(), code=3).output)
+        self.cli("--json", *words.split(), code=3)
 
     def test_upload_of_a_link(self) -> None:
         """A link to a folder is a link, not a folder."""

@@ -3,20 +3,26 @@
 A pack is named in a tombstone only while no upload could build on it.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.operations import Op, tombstone_op
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.catalog.paths import Item, Target, below, order_of, version_at, versions
+from bitdust.storage.catalog.paths import Item, Target, below, versions
 from bitdust.storage.keeping.disposal import LIVING, parts
+from bitdust.storage.keeping.old_versions import explained, old_names, rules_of, suspects
+from bitdust.storage.keeping.retention import Judged
 from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
 from bitdust.surroundings import Connected
+from bitdust.wire.names import split_version
 
 AT_ONCE = 5000
 ORPHAN_AGE = 86_400
@@ -33,19 +39,23 @@ class Builders(Protocol):
 class Cleaner:
     """I decide what goes, and say so in the log."""
 
-    def __init__(self, around: Connected, writer: LogWriter, replicas: LogReplicas, builders: Builders) -> None:
+    def __init__(
+        self, around: Connected, writer: LogWriter, replicas: LogReplicas, builders: Builders, calendar: Calendar
+    ) -> None:
         self._world = around.world
         self._settings = around.settings
         self._writer = writer
         self._replicas = replicas
         self._me = around.me
         self._builders = builders
+        self._calendar = calendar
+        self._looked: tuple[int, int] | None = None
         self._awaited: tuple[int, Deferred[None]] | None = None
         replicas.acknowledged.connect(self._acknowledged)
 
     def delete(self, target: Target) -> "Deferred[int]":
         """Take an item, or one version of it, out of the catalog; fires when that is on this disk."""
-        now = int(self._world.wall() * 1000)
+        now = int(self._calendar.stamp() * 1000)
 
         def ops(database: sqlite3.Connection) -> list[Op]:
             if target.item is None:
@@ -60,11 +70,34 @@ class Cleaner:
     async def clean(self) -> None:
         """Old versions, and packs without use, are named in tombstones."""
         if self._replicas.recovered and self._builders.is_quiet:
-            await self._write(self._old)
+            await self._writer.catalog.change_quietly(self._calendar.note)
+            await self._clean_versions()
             await self._until_safe(await self._write(self._unused))
 
+    async def _clean_versions(self) -> None:
+        """Where nothing was written since, an hour must pass before I look again."""
+        catalog, rules = self._writer.catalog, rules_of(self._settings)
+        looked = (catalog.revision, int(self._calendar.now() / 3600))
+        if not rules.last or looked == self._looked:
+            return
+
+        def look() -> list[str]:
+            with contextlib.closing(catalog.another_reader()) as database:
+                return list(islice(old_names(database, suspects(database, rules), rules, now), AT_ONCE))
+
+        now = self._calendar.now()
+        found: list[str] = await self._world.run_in_thread(look)
+        paths = list(dict.fromkeys(split_version(name)[0] for name in found))
+        if found:
+            await self._write(lambda database: (list(old_names(database, paths, rules, now)), []))
+        self._looked = None if len(found) == AT_ONCE else looked
+
+    def explain(self, item: Item) -> dict[str, Judged]:
+        """By version of an item: why it stays."""
+        return explained(self._writer.catalog.read, item, rules_of(self._settings), self._calendar.now())
+
     def _write(self, choose: "Callable[[sqlite3.Connection], tuple[list[str], list[bytes]]]") -> "Deferred[int]":
-        now = int(self._world.wall() * 1000)
+        now = int(self._calendar.stamp() * 1000)
 
         def ops(database: sqlite3.Connection) -> list[Op]:
             names, packs = choose(database) if self._builders.is_quiet else ([], [])
@@ -72,12 +105,8 @@ class Cleaner:
 
         return self._writer.write(ops)
 
-    def _old(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
-        copies = int(self._settings.get("services/backups/max-copies"))
-        return (old_names(database, copies) if copies else []), []
-
     def _unused(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
-        return [], unused_packs(database, self._world.wall() - ORPHAN_AGE if is_alone(self._me.document) else None)
+        return [], unused_packs(database, self._calendar.now() - ORPHAN_AGE if is_alone(self._me.document) else None)
 
     def _until_safe(self, mark: int) -> "Deferred[None]":
         """Fires when enough suppliers hold my logs up to a mark; may be cancelled."""
@@ -98,30 +127,6 @@ def _versions_below(database: sqlite3.Connection, item: Item, version: str) -> I
     for one in below(database, item):
         if any(known.version == version for known in versions(database, one.path)):
             yield f"{one.path}/{version}"
-
-
-def old_names(database: sqlite3.Connection, copies: int) -> list[str]:
-    """Versions beyond the newest ``copies`` of their item, and items that left their source before any that is kept."""
-    rows = database.execute(
-        "SELECT path FROM versions WHERE dead=0 GROUP BY path HAVING count(*)>? LIMIT ?", (copies, AT_ONCE)
-    ).fetchall()
-    old: list[str] = []
-    for (path,) in rows:
-        old += [f"{path}/{found.version}" for found in versions(database, path)[:-copies]]
-    gone = database.execute(
-        "SELECT g.path, max(g.version) FROM gone g JOIN items i ON i.path=g.path WHERE i.dead=0"
-        " GROUP BY g.path LIMIT ?",
-        (AT_ONCE,),
-    ).fetchall()
-    old += [path for path, version in gone if _left_long_ago(database, path, version, copies)]
-    return old[:AT_ONCE]
-
-
-def _left_long_ago(database: sqlite3.Connection, path: str, version: str, copies: int) -> bool:
-    if version_at(database, path, None) is not None:
-        return False
-    kept = versions(database, path.partition("/")[0])[-copies:]
-    return len(kept) == copies and order_of(version) <= kept[0].order
 
 
 def unused_packs(database: sqlite3.Connection, orphans_before: float | None) -> list[bytes]:

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
 from bitdust.outcome import outcome
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.log.access import is_alone
@@ -88,8 +89,11 @@ class DeleteOrders:
 
     log = Logger()
 
-    def __init__(self, around: Connected, catalog: Catalog, replicas: LogReplicas, ports: Ports) -> None:
+    def __init__(
+        self, around: Connected, catalog: Catalog, replicas: LogReplicas, ports: Ports, calendar: Calendar
+    ) -> None:
         self._world = around.world
+        self._calendar = calendar
         self._catalog = catalog
         self._replicas = replicas
         self._me = around.me
@@ -125,19 +129,19 @@ class DeleteOrders:
             f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {LIVING} ORDER BY s.pack LIMIT ?",
             (OTHERS_DELAY - OTHERS_HEAR, supplier, PieceState.KEPT, PackState.DEAD, AT_ONCE),
         )
-        wait = 0 if is_alone(self._me.document) else OTHERS_DELAY
-        latest = int(self._world.wall() * 1000) - wait
+        alone = is_alone(self._me.document)
+        latest = None if alone else int(self._calendar.now() * 1000) - OTHERS_DELAY
         return [
             bytes(pack)
             for pack, key, device, sequence, time in rows
             if self._is_due(key, device, sequence, time, latest)
         ]
 
-    def _is_due(self, key: str | None, device: bytes, sequence: int, time: int, latest: int) -> bool:
+    def _is_due(self, key: str | None, device: bytes, sequence: int, time: int, latest: int | None) -> bool:
         """A pack without a tombstone was given up before it was in the log."""
         if key is None:
             return True
-        return time <= latest and sequence <= self._replicas.safe_sequence(key, bytes(device))
+        return (latest is None or time <= latest) and sequence <= self._replicas.safe_sequence(key, bytes(device))
 
 
 def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -> None:

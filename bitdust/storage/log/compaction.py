@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.compaction import Compaction
 from bitdust.formats.log_entry import Begin
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.access import is_alone
@@ -39,9 +40,11 @@ class LogCompaction:
     log = Logger()
 
     def __init__(
-        self, around: Connected, key: str, writer: LogWriter, replicas: LogReplicas, least: Callable[[], int]
-    ) -> None:
+        self, around: Connected, key: str, writer: LogWriter, replicas: LogReplicas, calendar: Calendar,
+        least: Callable[[], int],
+    ) -> None:  # fmt: skip
         self._world = around.world
+        self._calendar = calendar
         self._key = key
         self._catalog: Catalog = writer.catalog
         self._logs = writer.logs
@@ -77,8 +80,9 @@ class LogCompaction:
     def write_now(self, database: sqlite3.Connection) -> None:
         """Inside a transaction: a snapshot, and the note that it is pending."""
         keys, wall = self._logs.writing(self._key), self._world.wall()
-        remembered = 0 if is_alone(self._me.document) else DEAD_FOR
-        first, last = write_snapshot(database, keys, int(wall * 1000) - remembered, wall)
+        alone = is_alone(self._me.document)
+        dead_before = int(wall * 1000) if alone else int(self._calendar.now() * 1000) - DEAD_FOR
+        first, last = write_snapshot(database, keys, dead_before, wall)
         set_meta(database, SIZE + self._key, b"%d" % log_bytes(database, self._key, keys.device, first))
         set_meta(database, PENDING + self._key, encode([keys.device, first, last]))
 
@@ -100,8 +104,9 @@ class LogCompaction:
 class Compactor:
     """I have a `Compaction` for each key, and report to them what is safe."""
 
-    def __init__(self, around: Connected, writer: LogWriter, replicas: LogReplicas) -> None:
+    def __init__(self, around: Connected, writer: LogWriter, replicas: LogReplicas, calendar: Calendar) -> None:
         self._around = around
+        self._calendar = calendar
         self._writer = writer
         self._replicas = replicas
         self._machines: dict[str, Compaction] = {}
@@ -118,7 +123,9 @@ class Compactor:
     def _machine(self, key: str) -> Compaction:
         machine = self._machines.get(key)
         if machine is None:
-            port = LogCompaction(self._around, key, self._writer, self._replicas, lambda: self.least_log)
+            port = LogCompaction(
+                self._around, key, self._writer, self._replicas, self._calendar, lambda: self.least_log
+            )
             machine = self._machines[key] = Compaction(self._around.registry, port, key)
             machine.send("start")
         return machine

@@ -21,7 +21,7 @@ class Namer(Protocol):
 class Downloads(Jobs[Restore]):
     """I start them at once."""
 
-    table = "downloads"
+    tables = ("downloads",)
 
     def __init__(self, parts: RestoreParts, owner: KeyOwner, namer: Namer) -> None:
         super().__init__(parts.catalog)

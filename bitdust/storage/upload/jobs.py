@@ -12,6 +12,7 @@ from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.local_paths import remember
 from bitdust.storage.catalog.paths import Item, by_id, fresh_version
 from bitdust.storage.jobs import Jobs, Row
+from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.upload import Customer, Upload, UploadOrder, UploadParts
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -23,7 +24,7 @@ COMPANY = 0.01
 class Uploads(Jobs[Upload]):
     """I start them, a bounded number at a time; ``quiet`` is emitted when the last one has ended."""
 
-    table = "uploads"
+    tables = ("uploads", "upload_options")
 
     def __init__(self, parts: UploadParts, customer: Customer, names_of: Callable[[Item], Row]) -> None:
         super().__init__(parts.catalog)
@@ -40,13 +41,20 @@ class Uploads(Jobs[Upload]):
         """Take up what was interrupted. May follow a `suspend`."""
         self._is_closed = False
         database = self._parts.catalog.read
-        rows = database.execute("SELECT id, path, source, version, created FROM uploads").fetchall()
-        for number, path, source, version, created in rows:
+        rows = database.execute(
+            "SELECT u.id, path, source, version, created, coalesce(o.options, '') FROM uploads u"
+            " LEFT JOIN upload_options o ON o.id=u.id"
+        ).fetchall()
+        for number, path, source, version, created, options in rows:
             item = by_id(database, path)
             if item is None:
                 self._forget(number)
                 continue
-            self._enqueue(UploadOrder(number, item, bytes(source), version, created, self._names_of(item)))
+            self._enqueue(
+                UploadOrder(
+                    number, item, bytes(source), version, created, self._names_of(item), UploadOptions.of_text(options)
+                )
+            )
         self._next()
 
     def suspend(self) -> None:
@@ -78,7 +86,7 @@ class Uploads(Jobs[Upload]):
         closing = self._parts.reading.run(lambda database: self._parts.packer.close_all())
         closing.addCallbacks(lambda _: self._parts.packs.collect(), lambda failure: None)
 
-    async def start(self, item: Item, source: bytes) -> Upload:
+    async def start(self, item: Item, source: bytes, options: UploadOptions = USUAL) -> Upload:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
         self._refuse_second(item)
         created, device = self._parts.around.world.wall(), self._customer.device_number()
@@ -87,19 +95,22 @@ class Uploads(Jobs[Upload]):
             if by_id(database, item.path) is None:
                 raise CatalogError("not-found", "the item was deleted meanwhile")
             remember(database, item.path, source)
-            version = fresh_version(database, created, device)
+            version = fresh_version(database, self._parts.calendar.stamp(), device)
             cursor = database.execute(
                 "INSERT INTO uploads(path, source, version, created) VALUES(?, ?, ?, ?)",
                 (item.path, source, version, created),
             )
-            return int(cursor.lastrowid or 0), version
+            number = int(cursor.lastrowid or 0)
+            if options.to_text():
+                database.execute("INSERT INTO upload_options VALUES(?, ?)", (number, options.to_text()))
+            return number, version
 
         self._preparing += 1
         try:
             number, version = await self._parts.catalog.change(insert)
         finally:
             self._preparing -= 1
-        upload = self._enqueue(UploadOrder(number, item, source, version, created, self._names_of(item)))
+        upload = self._enqueue(UploadOrder(number, item, source, version, created, self._names_of(item), options))
         self._next()
         return upload
 

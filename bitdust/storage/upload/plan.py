@@ -7,7 +7,8 @@ from attrs import define, field
 
 from bitdust.formats.operations import Op, gone_op, item_op, version_ops
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.catalog.paths import Item, below, children, next_path_id, version_at
+from bitdust.storage.catalog.paths import Item, Version, below, children, next_path_id, version_at
+from bitdust.storage.upload.losses import Losses
 from bitdust.storage.upload.reader import Work
 from bitdust.storage.upload.scan import Found, Listing
 
@@ -22,6 +23,7 @@ class Plan:
     unchanged: int = 0
     total: int = 0
     made: list[str] = field(factory=list)
+    losses: Losses = field(factory=Losses)
 
     def last(self) -> list[Op]:
         """Links and what is gone, then the versions of folders, each after those inside it."""
@@ -86,34 +88,38 @@ class Planner:
     def _leave(self, database: sqlite3.Connection, item: Item) -> None:
         """The item is no longer in its source; its history stays."""
         for lost in below(database, item):
-            if version_at(database, lost.path, None) is not None:
+            latest = version_at(database, lost.path, None)
+            if latest is not None:
+                self.plan.losses.drop(lost, latest)
                 self.plan.others.append(gone_op(lost.path, self._version))
 
     def _visit_link(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
         latest = version_at(database, item.path, None)
+        self.plan.losses.add(found, latest)
         if latest is None or (latest.target, latest.mtime) != (found.target, found.status.mtime):
             mtime = found.status.mtime
             self.plan.others += version_ops(item.path, self._version, 0, found.mode, mtime, target=found.target)
 
     def _visit_file(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
         self.plan.total += found.status.size
-        if self._is_unchanged(database, found, item):
+        latest = version_at(database, item.path, None)
+        self.plan.losses.add(found, latest)
+        if latest is not None and self._is_unchanged(database, found, latest):
             self.plan.unchanged += found.status.size
         else:
             self.plan.works.append(Work(item.path, found.path, found.status.size))
 
-    def _is_unchanged(self, database: sqlite3.Connection, found: Found, item: Item) -> bool:
+    def _is_unchanged(self, database: sqlite3.Connection, found: Found, latest: Version) -> bool:
         """Whether the file looks as it did when its newest version was read, and that version can be had."""
         status = found.status
         row = database.execute(
             "SELECT version FROM seen WHERE path=? AND size=? AND mtime=? AND inode=? AND ctime=? AND volume=?",
-            (item.path, status.size, status.mtime, status.inode, status.ctime, status.volume),
+            (latest.path, status.size, status.mtime, status.inode, status.ctime, status.volume),
         ).fetchone()
-        latest = version_at(database, item.path, None)
-        if row is None or latest is None or latest.version != row[0]:
+        if row is None or latest.version != row[0]:
             return False
         lost = database.execute(
             "SELECT 1 FROM version_packs v JOIN packs p ON p.pack=v.pack WHERE v.path=? AND v.version=? AND p.state>=?",
-            (item.path, latest.version, PackState.DEAD),
+            (latest.path, latest.version, PackState.DEAD),
         )
         return lost.fetchone() is None

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.backup import Backup
 from bitdust.formats.operations import Op, tombstone_op, version_ops
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.paths import Item, by_id, version_at
@@ -22,6 +23,8 @@ from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.pieces.packs import Packs
 from bitdust.storage.pieces.waiting import Acknowledgements
+from bitdust.storage.upload.losses import empty
+from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.plan import Plan, Planner
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
@@ -74,6 +77,7 @@ class UploadParts:
     acknowledgements: Acknowledgements
     reading: ReadingThread
     log_writer: LogWriter
+    calendar: Calendar
 
 
 class Manager(Protocol):
@@ -96,6 +100,7 @@ class UploadOrder:
     version: str
     created: float
     names: Row
+    options: UploadOptions = USUAL
 
 
 class Upload(Job):
@@ -111,6 +116,7 @@ class Upload(Job):
         self.item = order.item
         self.source = order.source
         self.version = order.version
+        self._options = order.options
         self.skipped: list[Skipped] = []
         self.total = self.processed = self.new_bytes = self.blocks = 0
         self.reason: BaseException | None = None
@@ -163,8 +169,17 @@ class Upload(Job):
         while helping := await parts.around.world.run_in_thread(next_listings, listings, HELPING):
             self.skipped += [line for listing in helping for line in listing.skipped]
             await self._write_items(partial(planner.visit, listings=helping))
+        await self._check_losses(root)
         self.total, self.processed = self._plan.total, self._plan.unchanged
         self._reader = FilesReader(parts.packer, self._customer.storage_key(self.item.key), self._plan.works)
+
+    async def _check_losses(self, root: Found) -> None:
+        """Raises `BitDustError` ``empty-source`` or ``would-drop`` where nobody has allowed it."""
+        latest = version_at(self._parts.catalog.read, self.item.path, None) if root.kind == "file" else None
+        if latest is not None and latest.size and not root.status.size and not self._options.allow_empty:
+            raise empty(self.source, 1, latest.size)
+        losses, source, options = self._plan.losses, self.source, self._options
+        await self._parts.reading.run(lambda database: losses.check(database, source, options))
 
     async def _write_items(self, plan: Callable[[sqlite3.Connection], list[Op]]) -> None:
         """Log the items that are missing for some of what was found, in a transaction with looking for them."""
