@@ -38,7 +38,7 @@ def read_again(case, entries: list[Entry]) -> Catalog:
     """A catalog that has read nothing but a snapshot."""
     catalog = open_catalog(case)
     for entry in entries:
-        now(catalog.change(lambda database, e=entry: insert_entry(database, "master", e, e.open(SECRET))))
+        now(catalog.change(lambda database, e=entry: insert_entry(database, "master", e, e.open([SECRET]))))
     return catalog
 
 
@@ -81,7 +81,7 @@ class SnapshotTests(SynchronousTestCase):
             before = rows(catalog)
             source = filled(self, a_life(seed))
             for entry in compacted(source, -1):
-                now(catalog.change(lambda database, e=entry: insert_entry(database, "master", e, e.open(SECRET))))
+                now(catalog.change(lambda database, e=entry: insert_entry(database, "master", e, e.open([SECRET]))))
             self.assertEqual(rows(catalog), before, f"seed {seed}")
             for one in (source, catalog):
                 one.drop()
@@ -97,7 +97,7 @@ class SnapshotTests(SynchronousTestCase):
             ])  # fmt: skip
         entries = compacted(filled(self, [device]), ALL)
         self.assertGreater(len(entries), 2)
-        opening = entries[0].open(SECRET).ops[0]
+        opening = entries[0].open([SECRET]).ops[0]
         self.assertEqual([(head["device"], head["sequence"]) for head in opening["heads"]], [(device.id, 29)])
 
 
