@@ -14,6 +14,7 @@ from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.rows import Owner
 from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.deletions import Deletions
+from bitdust.storage.keeping.audits import Audits
 from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Inventory
@@ -108,7 +109,8 @@ class Core:
 
     def _build_keeping(self) -> None:
         around, ports, registry = self._around, self.ports, self._around.registry
-        self.inventory = Inventory(around, self.catalog, ports)
+        self.audits = Audits(around, self.catalog, ports, self.bad_pieces)
+        self.inventory = Inventory(around, self.catalog, ports, self.audits.prover, self.bad_pieces)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
         self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports)
         self._stuck_files = StuckFiles(self._around, self.reading)
@@ -149,6 +151,7 @@ class Core:
         await self.catalog.open()
         self.calendar.load(self.catalog.read)
         self.bad_pieces.open()
+        self.audits.open()
         await self.packs.open(self.copies)
         self.suppliers_changed()
 
@@ -157,6 +160,7 @@ class Core:
         for part in (
             self.deletions,
             self.monitor,
+            self.audits,
             self.inventory,
             self.key_ring_replicas,
             self.log_replicas,
@@ -181,6 +185,7 @@ class Core:
         self.key_ring_replicas.suppliers_changed()
         self.log_replicas.suppliers_changed()
         self.monitor.suppliers_changed()
+        self.audits.suppliers_changed()
         self.uploads.check()
 
     # what uploads and downloads share

@@ -1,15 +1,16 @@
 """What suppliers say that they hold, compared with what the catalog believes.
 
-A supplier's word can only make the node more careful or save it work: a piece that it lists is checked against its
-root when it is fetched, and a piece that it does not list counts as missing from then on. It speaks for the pieces of
-its own place alone; what waits here goes on waiting until it was acknowledged, and what this supplier gave back as
-something else is not there because it lists it.
+A list is a hint: a piece that is not in it counts as missing from then on, but a piece that is in it counts only when
+it was acknowledged, or when the supplier has proved it. Of what a list names besides (after a recovery that is all)
+some pieces are chosen at random, and leaves of them are asked for; all of it counts when all of those are proved, and
+else nothing but them. A supplier speaks for the pieces of its own place alone; what waits here goes on waiting until it
+was acknowledged, and what this supplier gave back as something else is not there because it lists it.
 """
 
 import sqlite3
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
@@ -17,14 +18,18 @@ from bitdust.automats.list_files_orator import ListFilesOrator
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
-from bitdust.storage.pieces.bad_pieces import count_kept, is_bad
+from bitdust.storage.keeping.audit import chosen_of
+from bitdust.storage.keeping.prover import Prover, Sought, is_refusal
+from bitdust.storage.pieces.bad_pieces import BadPieces, count_kept, is_bad
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
-from bitdust.wire.records import MAX_SUPPLIERS, PieceRef
+from bitdust.wire.records import MAX_SUPPLIERS, PieceRef, Scheme
 
 SILENCE = 15.0
+SAMPLE = 64
+"""Pieces that a supplier has to prove before a list of its counts."""
 PAGE = 5000
 MAX_PAGE = 256 * 1024
 Held = set[tuple[bytes, int]]
@@ -46,12 +51,47 @@ class Place:
     leaves: bool = False
 
 
+@frozen
+class Word:
+    """Pieces that a list names and that do not count: ``refused`` were not proved, of ``unknown`` nothing was heard."""
+
+    refused: Held = field(factory=set)
+    unknown: Held = field(factory=set)
+
+
+@frozen
+class Listed:
+    """What a supplier had acknowledged before it was asked, what it lists, and how far its word counts.
+
+    What it acknowledged meanwhile may be missing in its answer, and is not lost.
+    """
+
+    before: Held
+    held: Held
+    word: Word = field(factory=Word)
+
+    @property
+    def lost(self) -> Held:
+        """Acknowledged once, and not listed any more."""
+        return self.before - self.held
+
+    @property
+    def found(self) -> Held:
+        """Listed, not known to be there, and to be believed."""
+        return self.held - self.before - self.word.refused - self.word.unknown
+
+
 class Inventory:
     """I am the port of `ListFilesOrator`."""
 
     log = Logger()
 
-    def __init__(self, around: Connected, catalog: Catalog, ports: Ports) -> None:
+    def __init__(
+        self, around: Connected, catalog: Catalog, ports: Ports, prover: Prover, bad_pieces: BadPieces
+    ) -> None:
+        self._prover = prover
+        self._bad_pieces = bad_pieces
+        self._entropy = around.world.entropy
         self._run_in_thread = around.world.run_in_thread
         self._catalog = catalog
         self._events = around.events
@@ -106,10 +146,43 @@ class Inventory:
         before: Held = await self._run_in_thread(self._kept_by, supplier)
         held = await self._list(supplier)
         place = self._place(supplier)
-        found, lost = await self._catalog.change(lambda database: compare(database, supplier, place, before, held))
+        claims: list[Sought] = await self._run_in_thread(self._claims, supplier, place, held - before)
+        word = await self._believed(supplier, claims)
+        found, lost = await self._catalog.change(
+            lambda database: compare(database, supplier, place, Listed(before, held, word))
+        )
         if lost:
             self.log.warn("supplier {s} has lost {count} pieces", s=supplier.hex()[:16], count=lost)
         return Comparison(len(found), lost)
+
+    async def _believed(self, supplier: bytes, claims: list[Sought]) -> Word:
+        """How far a list counts of which these pieces were not known to be there."""
+        if not claims:
+            return Word()
+        chosen = chosen_of(claims, SAMPLE, self._entropy)
+        asking = outcome(Deferred.fromCoroutine(self._prover.prove(supplier, chosen)))
+        answer: Outcome = await asking
+        if answer.error is not None and not is_refusal(answer.error):
+            return Word(unknown={(one.piece.pack, one.piece.index) for one in claims})
+        failed = answer.value if answer.error is None else {one.piece: answer.code for one in chosen}
+        if not failed:
+            return Word()
+        self.log.warn("supplier {s} lists pieces that it does not prove", s=supplier.hex()[:16])
+        await self._bad_pieces.note_all(supplier, list(failed))
+        proved = {one.piece for one in chosen} - set(failed)
+        good = {(piece.pack, piece.index) for piece in proved}
+        return Word(refused={(one.piece.pack, one.piece.index) for one in claims} - good)
+
+    def _claims(self, supplier: bytes, place: Place | None, held: Held) -> list[Sought]:
+        database = self._catalog.another_reader()
+        try:
+            return [
+                Sought(PieceRef(pack, number), size)
+                for pack, number in held
+                if (size := claimed_size(database, pack, number, supplier, place))
+            ]
+        finally:
+            database.close()
 
     def _kept_by(self, supplier: bytes) -> Held:
         database = self._catalog.another_reader()
@@ -169,25 +242,21 @@ def kept_by(database: sqlite3.Connection, supplier: bytes) -> Held:
 
 
 def compare(
-    database: sqlite3.Connection, supplier: bytes, place: Place | None, before: Held, held: Held
+    database: sqlite3.Connection, supplier: bytes, place: Place | None, listed: Listed
 ) -> tuple[list[PieceRef], int]:
-    """Inside a transaction: note what a supplier holds; pieces that it has after all, and how many it has lost.
-
-    ``before`` is what it had acknowledged before it was asked: what it acknowledged meanwhile may be missing in its
-    answer, and is not lost.
-    """
-    lost = before - held
+    """Inside a transaction: note what a supplier holds; pieces that it has after all, and how many it has lost."""
+    lost = listed.lost
     database.executemany(
         "UPDATE pieces SET state=?, supplier=NULL WHERE pack=? AND number=? AND supplier=?",
         ((PieceState.MISSING, pack, number, supplier) for pack, number in lost),
     )
     found: list[PieceRef] = []
-    for pack, number in held - before:
+    for pack, number in listed.found:
         if _note_held(database, pack, number, supplier, place):
             found.append(PieceRef(pack, number))
     for pack in {pack for pack, _ in lost} | {piece.pack for piece in found}:
         count_kept(database, pack)
-    if place is not None and not place.leaves:
+    if place is not None and not place.leaves and not listed.word.unknown:
         _note_absent(database, place.position)
     return found, len(lost)
 
@@ -201,21 +270,30 @@ def _note_absent(database: sqlite3.Connection, position: int) -> None:
     )
 
 
-def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> bool:
-    """True when the piece is one of a living pack and was not known to be there; of a dead one, it is to go."""
-    row = database.execute("SELECT n, state FROM packs WHERE pack=?", (pack,)).fetchone()
-    if row is None or not 0 <= number < row[0]:
-        return False
-    if row[1] <= PackState.HELD and (place is None or number != place.position):
-        return False
+def claimed_size(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> int:
+    """Bytes of a piece of a living pack that a supplier lists and that was not known to be there; else 0."""
+    row = database.execute("SELECT n, state, size FROM packs WHERE pack=?", (pack,)).fetchone()
+    if row is None or row[1] > PackState.HELD or not 0 <= number < row[0]:
+        return 0
+    if place is None or number != place.position:
+        return 0
     known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
     if known is not None and known[0] in (PieceState.KEPT, PieceState.WAITING):
-        return False
-    if is_bad(database, pack, number, supplier):
+        return 0
+    return 0 if is_bad(database, pack, number, supplier) else Scheme.for_family(row[0]).piece_size(row[2])
+
+
+def _note_held(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes, place: Place | None) -> bool:
+    """True when the piece is one of a living pack and was not known to be there; of a dead one, it is to go."""
+    claimed = claimed_size(database, pack, number, supplier, place)
+    row = database.execute("SELECT n, state FROM packs WHERE pack=?", (pack,)).fetchone()
+    known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
+    is_dead = row is not None and row[1] > PackState.HELD and 0 <= number < row[0]
+    if not claimed and (not is_dead or (known is not None and known[0] in (PieceState.KEPT, PieceState.WAITING))):
         return False
     size = "coalesce((SELECT size FROM pieces WHERE pack=? AND number=?), 0)"
     database.execute(
         f"INSERT OR REPLACE INTO pieces VALUES(?, ?, {size}, ?, ?, NULL)",
         (pack, number, pack, number, PieceState.KEPT, supplier),
     )
-    return bool(row[1] <= PackState.HELD)
+    return bool(claimed)

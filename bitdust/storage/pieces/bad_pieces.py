@@ -6,6 +6,7 @@ nothing. How many bad pieces a supplier has given is remembered for good: others
 """
 
 import sqlite3
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,7 +20,7 @@ from bitdust.wire.records import PieceRef
 
 
 class BadPieces:
-    """I note them. ``found`` is emitted when one has become missing in the catalog."""
+    """I note them. ``found`` is emitted when one, or the first of several, has become missing in the catalog."""
 
     log = Logger()
 
@@ -49,6 +50,20 @@ class BadPieces:
         noting = self._catalog.change(lambda database: mark_bad(database, piece, supplier, now))
         noting.addCallback(self._noted, supplier, piece)
         return noting.addErrback(lambda failure: self.log.failure("a bad piece could not be noted", failure))
+
+    def note_all(self, supplier: bytes, pieces: Sequence[PieceRef]) -> "Deferred[None]":
+        """A supplier did not prove that it has these; fires when that is written down, and fails when it cannot be."""
+        self._counts[supplier] = self.count(supplier) + len(pieces)
+        now = int(self._world.wall())
+
+        def mark(database: sqlite3.Connection) -> list[PieceRef]:
+            return [piece for piece in pieces if mark_bad(database, piece, supplier, now)]
+
+        return self._catalog.change(mark).addCallback(self._noted_all)
+
+    def _noted_all(self, missing: Sequence[PieceRef]) -> None:
+        for piece in missing[:1]:
+            self.found.emit(piece)
 
     def _noted(self, is_missing: bool, supplier: bytes, piece: PieceRef) -> None:
         idurl, global_id = self._ports.names(supplier)

@@ -1,0 +1,192 @@
+"""One supplier's audits: which pieces are asked for, and what came of a round."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Registry
+from bitdust.automats.supplier_audit import SupplierAudit
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.keeping.audit_book import AuditBook
+from bitdust.storage.keeping.prover import Asked, Prover, Sought, is_refusal, take_batch
+from bitdust.wire.records import PieceRef, Scheme
+
+LEAST_PAUSE = 20.0
+LONGEST_PAUSE = 600.0
+"""Seconds between two looks whether it is time: a clock may be set."""
+SOON = 300.0
+"""Seconds until the next try after the supplier was busy or went away."""
+MOST = 1024
+"""Pieces of one round, where more and more of them are not proved."""
+MORE = 16
+WINDOW = 64
+"""Pieces behind a random place of which one is chosen: a supplier cannot tell which ones are chosen less often."""
+_CHOOSE = (
+    "SELECT s.pack, s.number, p.size, p.n FROM pieces s JOIN packs p ON p.pack=s.pack"
+    " WHERE s.supplier=? AND s.state=? AND p.state<=? AND s.pack>=? ORDER BY s.pack LIMIT ?"
+)
+Entropy = Callable[[int], bytes]
+
+
+class AuditWork(Protocol):
+    """What an audit works with; `bitdust.storage.keeping.audits.Audits` is it."""
+
+    book: AuditBook
+    prover: Prover
+    entropy: Entropy
+
+    def pieces(self) -> int:
+        """How many pieces a round asks for."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+
+    def is_online(self, supplier: bytes, /) -> bool:
+        """Whether a supplier can be asked."""
+
+    def sample(self, supplier: bytes, count: int, /) -> "Deferred[list[Sought]]":
+        """Pieces that a supplier should have, by chance."""
+
+    def note_failed(self, supplier: bytes, pieces: list[PieceRef], /) -> "Deferred[None]":
+        """Write down what was not proved."""
+
+    def ended(self, supplier: bytes, found: "Round", /) -> None:
+        """A round is over; ``found`` says how."""
+
+
+@define
+class Round:
+    """One round: what is still to be asked, how many pieces were, and what each failed with."""
+
+    waiting: list[Sought] = field(factory=list)
+    asked: int = 0
+    failed: dict[PieceRef, str] = field(factory=dict)
+    reason: str = ""
+    """Why there was no answer at all."""
+    is_late: bool = False
+
+
+class Audit:
+    """I am the port of one `supplier_audit` machine."""
+
+    def __init__(self, registry: Registry, work: AuditWork, supplier: bytes) -> None:
+        self._work = work
+        self.supplier = supplier
+        self._round = Round()
+        self._seen: set[PieceRef] = set()
+        self._not_before = 0.0
+        self._chance = self._roll()
+        self.machine = SupplierAudit(registry, supplier.hex()[:8], self)
+
+    def _roll(self) -> float:
+        return int.from_bytes(self._work.entropy(4), "big") / 2**32
+
+    @property
+    def due(self) -> float:
+        """When the next round is due, in seconds since the epoch."""
+        return max(self._work.book.due(self.supplier, self._chance), self._not_before)
+
+    # the machine's port
+
+    def pause(self) -> float:
+        least = LEAST_PAUSE * (1.0 + self._chance)
+        return min(max(least, self.due - self._work.wall()), LONGEST_PAUSE)
+
+    def is_due(self) -> bool:
+        return self.is_online() and self.due <= self._work.wall()
+
+    def is_online(self) -> bool:
+        return bool(self._work.book.period) and self._work.is_online(self.supplier)
+
+    def choose(self) -> "Deferred[None]":
+        self._round, self._seen = Round(), set()
+        return self._work.sample(self.supplier, self._work.pieces()).addCallback(self._chosen)
+
+    def _chosen(self, found: list[Sought]) -> None:
+        new = [one for one in found if one.piece not in self._seen]
+        self._seen.update(one.piece for one in new)
+        self._round.waiting += new
+
+    def has_more(self) -> bool:
+        return bool(self._round.waiting) and not self._round.is_late
+
+    def measure(self) -> "Deferred[float]":
+        return self._work.prover.measure(self.supplier)
+
+    def ask(self) -> "Deferred[Asked]":
+        return self._work.prover.ask(self.supplier, take_batch(self._round.waiting))
+
+    def check(self, answer: Asked) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._check(answer))
+
+    async def _check(self, answer: Asked) -> None:
+        found = self._round
+        failed = await self._work.prover.check(answer)
+        found.asked += len(answer.pieces)
+        found.is_late = answer.is_late
+        if not failed:
+            return
+        found.failed |= failed
+        await self._work.note_failed(self.supplier, list(failed))
+        if len(self._seen) < MOST:  # who lost some may have lost more
+            self._chosen(await self._work.sample(self.supplier, MORE))
+
+    def is_refusal(self, reason: Any) -> bool:
+        return is_refusal(reason.value)
+
+    def finish(self) -> None:
+        found, book = self._round, self._work.book
+        if not found.failed and found.is_late and book.late(self.supplier):
+            found.reason = "its answers come too late"
+        if found.failed or found.reason:
+            book.failed(self.supplier)
+        elif not found.is_late:
+            book.passed(self.supplier)
+        self._end()
+
+    def refused(self, reason: Any) -> None:
+        self._round.reason = str(reason.value)
+        self.finish()
+
+    def late(self) -> None:
+        self._round.is_late = True
+        self.finish()
+
+    def postpone(self) -> None:
+        if self._round.failed:  # going away in time does not save who has failed already
+            self.finish()
+            return
+        self._not_before = self._work.wall() + SOON * (1.0 + self._chance)
+
+    def _end(self) -> None:
+        self._chance = self._roll()
+        self._work.ended(self.supplier, self._round)
+
+
+def sample(database: sqlite3.Connection, supplier: bytes, count: int, entropy: Entropy) -> list[Sought]:
+    """So many different pieces that a supplier should have, at random; all of them where there are not more."""
+    found: dict[PieceRef, Sought] = {}
+    if len(few := list(_rows(database, supplier, b"", count + 1))) <= count:
+        return chosen_of(few, count, entropy)
+    for _ in range(4 * count):
+        rows = list(_rows(database, supplier, entropy(16), WINDOW))
+        rows += _rows(database, supplier, b"", WINDOW - len(rows)) if len(rows) < WINDOW else []
+        one = rows[int.from_bytes(entropy(4), "big") % len(rows)]
+        found[one.piece] = one
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def chosen_of(pieces: list[Sought], count: int, entropy: Entropy) -> list[Sought]:
+    """So many of them at random."""
+    return sorted(pieces, key=lambda one: entropy(8))[:count]
+
+
+def _rows(database: sqlite3.Connection, supplier: bytes, place: bytes, most: int) -> Iterator[Sought]:
+    values = (supplier, PieceState.KEPT, PackState.HELD, place, most)
+    for pack, number, size, n in database.execute(_CHOOSE, values):
+        yield Sought(PieceRef(bytes(pack), number), Scheme.for_family(n).piece_size(size))

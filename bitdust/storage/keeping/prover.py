@@ -1,0 +1,178 @@
+"""Asking a supplier to prove that it has pieces, and checking what it answers against the roots that I have signed."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.crypt.merkle import check_proof, leaf_size, leaves_of
+from bitdust.crypt.possession import NONCE, NOTHING, LeafChain
+from bitdust.formats.proof import ANSWER, MAX_ANSWER, MISSING, MOST_PIECES, MOST_READ, LeafProof, parse_proofs, question
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import PackRecord, PieceRef
+
+SILENCE = 15.0
+PATIENCE = 1.5
+EACH = 0.05
+READING = 20e6
+"""Bytes a second that a slow and busy disk reads."""
+LONGEST_WAY = 1.0
+"""Seconds of the way there and back that a supplier is allowed at most: what it says of itself may be made up."""
+WRONG = "wrong"
+REFUSALS = frozenset(
+    ("no-contract", "not-allowed", "not-found", "internal", "too-large", "malformed", "bad-field", "wrong")
+)
+"""Codes of an error that a supplier is to blame for. Everything else is absence, or another time."""
+
+
+@frozen
+class Sought:
+    """A piece to be proved, and how many bytes it has."""
+
+    piece: PieceRef
+    size: int
+
+
+@define
+class Asked:
+    """A question on its way, and what came back. ``begun`` is when the first bytes of the answer were here."""
+
+    supplier: bytes
+    nonce: bytes
+    pieces: list[PieceRef]
+    limit: float
+    sent: float
+    begun: float | None = None
+    fields: Mapping[str, Any] = field(factory=dict)
+    payload: bytes = b""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the whole chain cannot have been at hand when it was asked for."""
+        return self.begun is None or self.begun - self.sent > self.limit
+
+
+def take_batch(waiting: list[Sought]) -> list[Sought]:
+    """Take as many from the front as one question may name, one at least."""
+    batch: list[Sought] = []
+    size = 0
+    while waiting and len(batch) < MOST_PIECES and (not batch or size + waiting[0].size <= MOST_READ):
+        size += waiting[0].size
+        batch.append(waiting.pop(0))
+    return batch
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a supplier was there and gave no proof, as opposed to being away or busy."""
+    return getattr(error, "code", "") in REFUSALS
+
+
+class Prover:
+    """I ask and check."""
+
+    def __init__(self, around: Connected, catalog: Catalog, ports: Ports) -> None:
+        self._world = around.world
+        self._me = around.me
+        self._catalog = catalog
+        self._ports = ports
+        self._ways: dict[bytes, float] = {}
+
+    def measure(self, supplier: bytes) -> "Deferred[float]":
+        """Seconds there and back, now."""
+        sent = self._world.clock.seconds()
+
+        def came(asked: Asked) -> float:
+            way = self._ways[supplier] = min(LONGEST_WAY, self._world.clock.seconds() - sent)
+            return way
+
+        return self.ask(supplier, []).addCallback(came)
+
+    def limit(self, supplier: bytes, sought: Sequence[Sought]) -> float:
+        """Seconds in which the first byte of an answer has to come: the header before it commits to all leaves."""
+        reading = EACH * len(sought) + sum(one.size for one in sought) / READING
+        return PATIENCE + 3 * self._ways.get(supplier, LONGEST_WAY) + reading
+
+    def ask(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
+        """Ask for proofs of at most as many pieces as one question may name."""
+        clock, pieces = self._world.clock, [one.piece for one in sought]
+        nonce = self._world.entropy(NONCE)
+        asked = Asked(supplier, nonce, pieces, self.limit(supplier, sought), clock.seconds())
+
+        def progress(done: int, total: int) -> None:
+            asked.begun = clock.seconds() if asked.begun is None else asked.begun
+
+        def answered(reply: Any) -> Asked:
+            progress(0, 0)
+            asked.fields, asked.payload = reply.fields, bytes(reply.payload)
+            return asked
+
+        sending = self._ports.outbox.send(
+            supplier, Command.RETRIEVE, question(nonce, pieces), deadline=SILENCE, max_answer=MAX_ANSWER,
+            progress=progress,
+        )  # fmt: skip
+        return sending.addCallback(answered)
+
+    def check(self, asked: Asked) -> "Deferred[dict[PieceRef, str]]":
+        """What was not proved, with a word each; in a thread. A whole answer that makes no sense proves nothing."""
+        return self._world.run_in_thread(self._check, asked)
+
+    def _check(self, asked: Asked) -> dict[PieceRef, str]:
+        database = self._catalog.another_reader()
+        try:
+            records = {piece.pack: record_of(database, piece.pack) for piece in asked.pieces}
+        finally:
+            database.close()
+        try:
+            ANSWER.check(dict(asked.fields), "answer")
+            proofs = parse_proofs(asked.payload)
+        except WireError:
+            proofs = []
+        chain = LeafChain(asked.nonce, self._me.fingerprint, asked.supplier)
+        known = [(piece, records[piece.pack]) for piece in asked.pieces]
+        if len(proofs) != len(known):
+            return {piece: WRONG for piece, record in known if record is not None}
+        failed = {}
+        for (piece, record), proof in zip(known, proofs, strict=True):
+            wrong = _wrong(piece, record, proof, chain) if record is not None else ""
+            chain.take(proof.leaf or NOTHING)
+            if wrong:
+                failed[piece] = wrong
+        if asked.fields["chain"] != chain.value:
+            return {piece: failed.get(piece, WRONG) for piece, record in known if record is not None}
+        return failed
+
+    async def prove(self, supplier: bytes, sought: Iterable[Sought]) -> dict[PieceRef, str]:
+        """What a supplier does not prove of these, one question after the other, however long each takes.
+
+        Raises what asking raises.
+        """
+        waiting = list(sought)
+        failed: dict[PieceRef, str] = {}
+        while waiting:
+            asked = await self.ask(supplier, take_batch(waiting))
+            failed |= await self.check(asked)
+        return failed
+
+
+def record_of(database: sqlite3.Connection, pack: bytes) -> PackRecord | None:
+    """The record of a pack in my catalog."""
+    row = database.execute("SELECT record FROM packs WHERE pack=?", (pack,)).fetchone()
+    return PackRecord.from_body(bytes(row[0])) if row is not None else None
+
+
+def _wrong(piece: PieceRef, record: PackRecord, proof: LeafProof, chain: LeafChain) -> str:
+    """Why a proof is none, empty for a good one."""
+    if proof.code or not 0 <= piece.index < len(record.roots):
+        return proof.code or MISSING
+    leaves = leaves_of(record.piece_size)
+    leaf = chain.leaf(leaves)
+    if len(proof.leaf) != leaf_size(record.piece_size, leaf):
+        return WRONG
+    good = check_proof(proof.leaf, leaf, leaves, list(proof.path), record.roots[piece.index])
+    return "" if good else WRONG
