@@ -76,6 +76,11 @@ class StorageJoint:
         """My newest family record."""
         return self._suppliers.family.current
 
+    def is_family_mine(self) -> bool:
+        """Whether this device wrote the family record."""
+        signed = self._suppliers.family.signed
+        return signed is not None and signed.device == self._around.me.device.id
+
     def room(self) -> int | None:
         """Bytes of my own data that fit the smallest contract of my family; None while nothing is known of them."""
         family = self._suppliers.family.current

@@ -148,6 +148,7 @@ _OPTIONS = (
     _size("services/customer/needed-space", 4 * GB, "space I need", "Room for my own data at my suppliers.", 32 * MB),
     _number("services/customer/suppliers-number", 4, "suppliers", "Any half of them gives everything back.", 2, 64),
     _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),
+    _number("services/data-motion/moving-limit", 0, "limit of moves", "0: none.", 0, 10**12, "bytes a second"),
     _number("services/data-motion/supplier-sending-queue-size", 32, "sendings at once", "Per supplier.", 2, 64),
     _port("services/entangled-dht/udp-port", 14441, "UDP port of this node"),
     _text("services/entangled-dht/known-nodes", "first nodes", "host:port,host:port of nodes to ask first."),

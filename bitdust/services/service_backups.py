@@ -19,12 +19,14 @@ class BackupsService(Service):
         core = self._rooms.storage.core
         core.uploads.resume()
         core.monitor.start()
+        core.reencoder.start()
 
     def stop(self) -> None:
         if self._rooms.storage.is_open:
             core = self._rooms.storage.core
             core.uploads.suspend()
             core.monitor.stop()
+            core.reencoder.stop()
 
     def health(self) -> None:
         problem = self._rooms.storage.core.monitor.problem()

@@ -19,7 +19,9 @@ from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
 from bitdust.storage.keeping.inventory import Inventory
 from bitdust.storage.keeping.monitor import Monitor
+from bitdust.storage.keeping.moving_pace import MOVING_LIMIT, MovingPace
 from bitdust.storage.keeping.rebuild import Rebuilder
+from bitdust.storage.keeping.reencode import Reencoder
 from bitdust.storage.keeping.stuck import StuckFiles
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
@@ -112,7 +114,9 @@ class Core:
         self.audits = Audits(around, self.catalog, ports, self.bad_pieces)
         self.inventory = Inventory(around, self.catalog, ports, self.audits.prover, self.bad_pieces)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
-        self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports)
+        self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))
+        self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports, self.pace)
+        self.reencoder = Reencoder(around, self._pack_store, self.queues, ports, self)
         self._stuck_files = StuckFiles(self._around, self.reading)
         disposal = Disposal(self.world.run_in_thread, self.catalog, self.spool)
         orders = DeleteOrders(around, self.catalog, self.log_replicas, ports, self.calendar)
@@ -132,6 +136,7 @@ class Core:
         self.bad_pieces.found.connect(lambda piece: self.monitor.damaged())
         self.rebuilder.can_go_on.connect(self.monitor.damaged)
         self.rebuilder.stuck_changed.connect(lambda packs: self._stuck_files.report(self.rebuilder.stuck))
+        self.reencoder.moved.connect(self.monitor.deleted)
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
 
@@ -139,6 +144,10 @@ class Core:
         """Bytes of a pack that is full."""
         size, largest = (self.settings.get(f"services/backups/{name}") for name in ("block-size", "max-block-size"))
         return int(min(size, largest))
+
+    def is_busy(self) -> bool:
+        """Whether files go up or come down."""
+        return bool(self.uploads.running or self.downloads.running)
 
     def _most_at_once(self) -> int:
         return int(self.settings.get("services/data-motion/supplier-sending-queue-size"))
@@ -159,6 +168,7 @@ class Core:
         """Stop everything; what is acknowledged is on the disk, what is not goes on at the next start."""
         for part in (
             self.deletions,
+            self.reencoder,
             self.monitor,
             self.audits,
             self.inventory,
@@ -186,6 +196,7 @@ class Core:
         self.log_replicas.suppliers_changed()
         self.monitor.suppliers_changed()
         self.audits.suppliers_changed()
+        self.reencoder.look()
         self.uploads.check()
 
     # what uploads and downloads share

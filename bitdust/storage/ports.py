@@ -16,6 +16,9 @@ class SupplierFamily(Protocol):
     def family(self) -> Family | None:
         """My newest family record."""
 
+    def is_family_mine(self) -> bool:
+        """Whether this device wrote the family record, and not another one of mine."""
+
     def room(self) -> int | None:
         """Bytes of my own data for which my contracts have room; None while nothing is known of them."""
 
@@ -72,6 +75,10 @@ class Ports:
     def family(self) -> Family | None:
         """My newest family record."""
         return self._node.family()
+
+    def is_family_mine(self) -> bool:
+        """Whether this device wrote the family record."""
+        return self._node.is_family_mine()
 
     def room(self) -> int | None:
         """Bytes of my own data for which my contracts have room."""

@@ -172,6 +172,7 @@ class Node:
         core.uploads.resume()
         core.downloads.resume()
         core.monitor.start()
+        core.reencoder.start()
         return self
 
     def stop(self) -> None:
@@ -251,6 +252,9 @@ class Node:
 
     def is_online(self, fingerprint: bytes) -> bool:
         return next(one for one in self.around.suppliers if one.fingerprint == fingerprint).mode != "away"
+
+    def is_family_mine(self) -> bool:
+        return True
 
     def room(self) -> int | None:
         return self.space

@@ -14,9 +14,10 @@ from twisted.logger import Logger
 from bitdust.outcome import outcome
 from bitdust.signal import Signal
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.keeping.moving_pace import MovingPace, bytes_of
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.pieces.bad_pieces import count_kept
-from bitdust.storage.pieces.fetch import Fetcher
+from bitdust.storage.pieces.fetch import TOO_FEW, Fetcher
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.queues import SupplierQueues
@@ -31,7 +32,6 @@ MOST_WAITING = 100
 A_MOMENT = 1.0
 PATIENCE = 60.0
 """Seconds in which suppliers take at least one piece of what was rebuilt; after that the round goes on without them."""
-TOO_FEW = "not-enough-pieces"
 
 
 class Rebuilder:
@@ -44,7 +44,13 @@ class Rebuilder:
     log = Logger()
 
     def __init__(
-        self, store: PackStore, fetcher: Fetcher, queues: SupplierQueues, sources: PackSources, ports: Ports
+        self,
+        store: PackStore,
+        fetcher: Fetcher,
+        queues: SupplierQueues,
+        sources: PackSources,
+        ports: Ports,
+        pace: MovingPace,
     ) -> None:
         self._store = store
         self._catalog = store.catalog
@@ -53,6 +59,7 @@ class Rebuilder:
         self._queues = queues
         self._sources = sources
         self._ports = ports
+        self._pace = pace
         self._coders = Coders()
         self._left_out: set[bytes] = set()
         self._is_cut_short = self._is_held_up = False
@@ -142,7 +149,9 @@ class Rebuilder:
             database.close()
 
     async def _mend(self, pack: bytes, missing: list[int], departing: Sequence[bytes]) -> None:
+        await self._pace.turn()
         source: PackSource = await self._sources.of(pack)
+        self._pace.spend(bytes_of(source.record, source.record.scheme, len(missing)))
         places = {
             index: who for index, who in source.places.items() if index not in missing or who in departing
         }  # fmt: skip
@@ -153,22 +162,11 @@ class Rebuilder:
         if copied:
             size = await self._store.run_in_coding_thread(self._copy, source.record, copied)
         else:
-            pieces = await self._enough(source, places)
+            pieces = await self._fetcher.enough(source, places)
             size = await self._store.run_in_coding_thread(self._make, source.record, pieces, missing)
         await self._catalog.change(lambda database: self._note(database, source.record, missing, size))
         for index in missing:
             self._queues.add(pack, index, size)
-
-    async def _enough(self, source: PackSource, places: dict[int, bytes]) -> dict[int, bytes]:
-        """k pieces, from this disk or from suppliers who can be asked now."""
-        needed = source.record.scheme.k
-        if len(source.local) >= needed:
-            return source.local
-        there = sum(self._ports.is_online(who) for who in places.values())
-        if there < needed:
-            raise BitDustError(TOO_FEW, f"{there} suppliers have a piece of it where {needed} are needed")
-        found: dict[int, bytes] = await self._fetcher.fetch(source.record, places)
-        return found
 
     def _copy(self, record: PackRecord, pieces: dict[int, bytes]) -> int:
         for index, piece in pieces.items():

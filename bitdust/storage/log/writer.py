@@ -116,8 +116,10 @@ def append_by_key(database: sqlite3.Connection, logs: OwnLogs, ops: Mapping[str,
 
 
 def unlogged_packs(database: sqlite3.Connection) -> list[Op]:
-    """Operations for packs that are held here and were not logged yet."""
+    """Operations for packs that are held here and were not logged yet; one that takes the place of another waits."""
     rows = database.execute(
-        "SELECT record, key, epoch, names, lengths FROM packs WHERE logged=0 AND state=?", (PackState.HELD,)
+        "SELECT record, key, epoch, names, lengths FROM packs WHERE logged=0 AND state=?"
+        " AND pack NOT IN (SELECT new FROM recodings)",
+        (PackState.HELD,),
     ).fetchall()
     return [pack_op_of_row(*row) for row in rows]

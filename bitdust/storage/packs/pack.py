@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import zstandard
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bitdust.crypt.merkle import root
 from bitdust.crypt.sealing import open_pack, open_with_any, seal_pack
@@ -134,6 +134,27 @@ def seal(plain: bytes, owner: bytes, pack: bytes, secret: bytes, scheme: Scheme,
     sealed = seal_pack(plain, secret, pack)
     pieces = coder.encode(memoryview(sealed), scheme.segment)
     return SealedPack(PackRecord(owner, pack, len(sealed), scheme, [root(piece) for piece in pieces]), pieces)
+
+
+def reseal(
+    pieces: dict[int, bytes], record: PackRecord, secrets: Sequence[bytes], pack: bytes, coders: tuple[Coder, Coder]
+) -> SealedPack:
+    """The same chunks in the same order, sealed as another pack under the same secret and coded by another scheme.
+
+    ``coders`` are that of the old scheme and that of the new one. Pure work for a thread.
+    """
+    before, after = coders
+    sealed = before.decode(pieces, record.size, record.scheme.segment)
+    found: list[bytes] = []
+
+    def opens(secret: bytes) -> bytes:
+        plain = open_pack(sealed, secret, record.pack)
+        found.append(secret)
+        return plain
+
+    plain = open_with_any(secrets, opens)
+    made = seal(plain, record.owner, pack, found[-1], Scheme(after.k, after.n, record.scheme.segment), after)
+    return SealedPack(evolve(made.record, scope=record.scope), made.pieces)
 
 
 def unseal(pieces: dict[int, bytes], record: PackRecord, secrets: Sequence[bytes], coder: Coder) -> OpenPack:

@@ -12,14 +12,17 @@ from twisted.internet.defer import Deferred
 
 from bitdust.crypt.merkle import root
 from bitdust.storage.pieces.bad_pieces import BadPieces
+from bitdust.storage.pieces.locations import PackSource
 from bitdust.storage.pieces.pace import Pace
 from bitdust.storage.pieces.pack_fetch import Fetch, PieceRequest
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, PieceRef
 
 SILENCE = 30.0
+TOO_FEW = "not-enough-pieces"
 
 
 class Fetcher:
@@ -44,6 +47,17 @@ class Fetcher:
         self._fetches[fetch] = self.clock.seconds()
         fetch.start()
         return fetch.done
+
+    async def enough(self, source: PackSource, places: dict[int, bytes] | None = None) -> dict[int, bytes]:
+        """k pieces, from this disk or from suppliers who can be asked now. Raises ``not-enough-pieces``."""
+        needed, places = source.record.scheme.k, source.places if places is None else places
+        if len(source.local) >= needed:
+            return source.local
+        there = sum(self.is_online(who) for who in places.values())
+        if there < needed:
+            raise BitDustError(TOO_FEW, f"{there} suppliers have a piece of it where {needed} are needed")
+        found: dict[int, bytes] = await self.fetch(source.record, places)
+        return found
 
     def stop(self) -> None:
         """Ask for nothing any more."""

@@ -1,0 +1,353 @@
+"""Packs that were coded for a family of another size move to the scheme of the present one, in the background.
+
+A pack is brought here from any suppliers that have enough of it, or taken from this disk, sealed again as a new pack
+with the same chunks, and coded for the present family. Only when every supplier has its new piece, one entry of the log
+says that the new pack takes the place of the old one; the old pieces go when enough suppliers hold that entry. So at
+every moment each version names a pack of which enough suppliers have enough. Which packs are on their way is in the
+catalog: a killed node goes on where it was.
+
+The weakest packs go first, few at a time, at the pace of the setting, and slowly while files go up or come down.
+"""
+
+import sqlite3
+from collections import deque
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from bitdust.automats.reencoding import Reencoding
+from bitdust.formats.operations import Op, move_op, pack_op_of_row, tombstone_op
+from bitdust.signal import Signal
+from bitdust.storage.catalog.apply import give_up_pack
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.moves import current
+from bitdust.storage.keeping.moving_pace import MovingPace, bytes_of
+from bitdust.storage.keeping.reencode_rows import (
+    Found,
+    Left,
+    find_packs,
+    half_way,
+    is_delivered,
+    is_unwanted,
+    record_new,
+)
+from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.packs.erasure import Coders
+from bitdust.storage.packs.pack import SealedPack, reseal
+from bitdust.storage.pieces.fetch import Fetcher
+from bitdust.storage.pieces.locations import PackSource, PackSources
+from bitdust.storage.pieces.pack_store import PackStore
+from bitdust.storage.pieces.queues import SupplierQueues
+from bitdust.storage.pieces.spool import SMALL
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Family, Scheme
+
+LOOK = 1.0
+"""Seconds between two looks at what is to be done."""
+MOST_MOVING = 4
+BUSY_PAUSE = 30.0
+"""Seconds between two packs while files go up or come down."""
+TRY_AGAIN = 60.0
+"""Seconds after which a pack that could not be had is tried again."""
+TAKE_OVER = 86_400.0
+"""Seconds without progress after which another device than the one that changed the family moves packs."""
+REPORT = 5.0
+"""Seconds between two reports of progress."""
+CLEAN = 20.0
+"""Seconds between two orders to delete what has moved."""
+
+
+class Mover(Protocol):
+    """What moving packs needs of the whole storage; `bitdust.storage.core.Core` is it."""
+
+    @property
+    def log_writer(self) -> LogWriter: ...
+
+    @property
+    def pace(self) -> MovingPace: ...
+
+    @property
+    def pack_sources(self) -> PackSources: ...
+
+    @property
+    def fetcher(self) -> Fetcher: ...
+
+    def secrets(self, alias: str, epoch: int, /) -> tuple[bytes, ...]:
+        """The storage secrets of a name."""
+
+    def is_busy(self) -> bool:
+        """Whether files go up or come down."""
+
+
+@frozen
+class PackMove:
+    """The port of one `reencoding` machine: ``pack`` moves to ``new``."""
+
+    reencoder: "Reencoder"
+    pack: bytes
+    new: bytes
+
+    def make(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self.reencoder.make(self))
+
+    def is_unwanted(self) -> bool:
+        return self.reencoder.is_unwanted(self)
+
+    def is_delivered(self) -> bool:
+        return self.reencoder.is_delivered(self)
+
+    def log_move(self) -> "Deferred[Any]":
+        return self.reencoder.log_move(self)
+
+    def drop(self) -> "Deferred[Any]":
+        return self.reencoder.drop(self)
+
+    def note_failure(self, reason: Any) -> None:
+        self.reencoder.note_failure(self, reason)
+
+    def report(self) -> None:
+        self.reencoder.ended(self)
+
+
+class Reencoder:
+    """I own the machines. ``moved`` is emitted when old pieces may be deleted."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, store: PackStore, queues: SupplierQueues, ports: Ports, mover: Mover) -> None:
+        self._world = around.world
+        self._clock = around.world.clock
+        self._registry = around.registry
+        self._events = around.events
+        self._store = store
+        self._catalog = store.catalog
+        self._queues = queues
+        self._ports = ports
+        self._mover = mover
+        self._coders = Coders()
+        self._moving: dict[bytes, Reencoding] = {}
+        self._waiting: deque[bytes] = deque()
+        self._failed: dict[bytes, float] = {}
+        self._call: IDelayedCall | None = None
+        self._is_open = self._is_looking = self._was_changing = False
+        self._last_begun = self._reported_at = self._cleaned_at = self._fewer_at = -TAKE_OVER
+        self.left = Left(0, 0)
+        self.moved_packs = 0
+        self.reason = ""
+        self.moved: Signal[[]] = Signal()
+        queues.taken.connect(self._check)
+
+    # life
+
+    def start(self) -> None:
+        """Go on with what a former run has left, and with what is to be moved. May follow a `stop`."""
+        self._is_open = True
+        self._fewer_at = self._clock.seconds()
+        self._was_changing = True
+        self.look()
+
+    def stop(self) -> None:
+        """Begin nothing any more; what is half-way goes on at the next start."""
+        self._is_open = False
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+        self._waiting.clear()
+        moving, self._moving = self._moving, {}
+        for machine in moving.values():
+            machine.send("shutdown")
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a pack is on its way."""
+        return bool(self._moving)
+
+    def look(self) -> None:
+        """Begin what may begin now."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+        family = self._ports.family()
+        if not self._is_open or family is None or not (family.is_changing or self._moving or self._was_changing):
+            return
+        self._call = self._clock.callLater(LOOK, self.look)
+        if self._is_looking:
+            return
+        self._is_looking = True
+        looking: Deferred[None] = Deferred.fromCoroutine(self._look_at(family))
+        looking.addErrback(lambda failure: self.log.failure("packs of another size cannot be moved", failure))
+        looking.addBoth(lambda _: self._looked())
+
+    def _looked(self) -> None:
+        self._is_looking = False
+
+    async def _look_at(self, family: Family) -> None:
+        for pack, new in half_way(self._catalog.read):
+            if pack not in self._moving:
+                self._new(pack, new).send("resume")
+        if not self._waiting:
+            await self._find(family)
+        self._was_changing = family.is_changing or bool(self.left.packs)
+        while self._waiting and self._may_begin(family):
+            pack = self._waiting.popleft()
+            if pack not in self._moving:
+                self._last_begun = self._clock.seconds()
+                self._new(pack, self._world.entropy(16)).send("start")
+        self._report(family)
+
+    async def _find(self, family: Family) -> None:
+        now = self._clock.seconds()
+        self._failed = {pack: since for pack, since in self._failed.items() if now - since < TRY_AGAIN}
+        found: Found = await self._store.run_in_coding_thread(self._find_now, family.n)
+        if found.left.packs < self.left.packs:
+            self._fewer_at = now
+        self.left = found.left
+        self._waiting.extend(pack for pack in found.packs if pack not in self._failed and pack not in self._moving)
+
+    def _find_now(self, n: int) -> Found:
+        database = self._catalog.another_reader()
+        try:
+            return find_packs(database, n)
+        finally:
+            database.close()
+
+    def _may_begin(self, family: Family) -> bool:
+        now = self._clock.seconds()
+        if not self._is_open or len(self._moving) >= MOST_MOVING or self._mover.pace.wait > 0 or not family.complete:
+            return False
+        if self._mover.is_busy() and now - self._last_begun < BUSY_PAUSE:
+            return False
+        return self._ports.is_family_mine() or now - self._fewer_at >= TAKE_OVER
+
+    def _new(self, pack: bytes, new: bytes) -> Reencoding:
+        machine = self._moving[pack] = Reencoding(self._registry, pack.hex()[:8], PackMove(self, pack, new))
+        return machine
+
+    def _check(self) -> None:
+        """The catalog knows of more acknowledgements."""
+        for machine in list(self._moving.values()):
+            machine.send("check")
+
+    # one pack
+
+    async def make(self, move: PackMove) -> None:
+        """Raises `BitDustError` ``not-enough-pieces``, ``disk-full`` and others."""
+        family = self._ports.family()
+        if family is None:
+            raise BitDustError("not-enough-suppliers", "there is no family of suppliers any more")
+        scheme = Scheme(family.k, family.n)
+        source = await self._mover.pack_sources.of(move.pack)
+        if source.record.pack != move.pack:
+            raise BitDustError("not-found", "the pack was moved meanwhile")
+        self._mover.pace.spend(bytes_of(source.record, scheme, scheme.n))
+        pieces = await self._mover.fetcher.enough(source)
+        made: SealedPack = await self._store.run_in_coding_thread(self._make, source, pieces, move.new, scheme)
+        small, time = made.record.piece_size <= SMALL, int(self._world.wall())
+        recorded = await self._catalog.change(lambda database: record_new(database, move.pack, made, small, time))
+        if not recorded:
+            raise BitDustError("not-found", "the pack is wanted no more")
+        for index in range(scheme.n):
+            self._queues.add(move.new, index, made.record.piece_size)
+
+    def _make(self, source: PackSource, pieces: dict[int, bytes], new: bytes, scheme: Scheme) -> SealedPack:
+        record = source.record
+        secrets = self._mover.secrets(source.key, source.epoch)
+        coders = (self._coders.of(record.scheme), self._coders.of(scheme))
+        made = reseal(pieces, record, secrets, new, coders)
+        spool = self._store.spool
+        spool.need_room(made.record.piece_size * scheme.n)
+        if made.record.piece_size > SMALL:
+            spool.write(new, made.pieces)
+            spool.sync(new, range(scheme.n))
+        return made
+
+    def is_unwanted(self, move: PackMove) -> bool:
+        """Whether the new pack is of no use any more."""
+        family = self._ports.family()
+        return family is not None and is_unwanted(self._catalog.read, move.pack, move.new, family.n)
+
+    def is_delivered(self, move: PackMove) -> bool:
+        """Whether every supplier has its new piece."""
+        return is_delivered(self._catalog.read, move.new)
+
+    def log_move(self, move: PackMove) -> "Deferred[Any]":
+        """One entry: the new pack, that it takes the old one's place, and that the old one may go."""
+        now = int(self._world.wall() * 1000)
+
+        def ops(database: sqlite3.Connection) -> list[Op]:
+            wanted = "SELECT 1 FROM packs WHERE pack=? AND state=?"
+            if database.execute(wanted, (move.pack, PackState.HELD)).fetchone() is None:
+                return []
+            row = database.execute(
+                "SELECT record, key, epoch, names, lengths FROM packs WHERE pack=?", (move.new,)
+            ).fetchone()
+            return [pack_op_of_row(*row), move_op(move.pack, move.new), tombstone_op([], [move.pack], now)]
+
+        def also(database: sqlite3.Connection) -> None:
+            if current(database, move.pack) != move.new:
+                give_up_pack(database, move.new)
+            database.execute("DELETE FROM recodings WHERE pack=?", (move.pack,))
+
+        return self._mover.log_writer.write(ops, also)
+
+    def drop(self, move: PackMove) -> "Deferred[Any]":
+        """Let go of the new pack; its pieces are cleaned away like those of any other that was given up."""
+
+        def dropped(database: sqlite3.Connection) -> None:
+            give_up_pack(database, move.new)
+            database.execute("DELETE FROM recodings WHERE pack=? AND new=?", (move.pack, move.new))
+
+        return self._catalog.change(dropped)
+
+    def note_failure(self, move: PackMove, reason: Any) -> None:
+        """It is tried again later."""
+        self._failed[move.pack] = self._clock.seconds()
+        error = getattr(reason, "value", reason)
+        self.reason = str(error or "a supplier does not answer")
+        self.log.warn("pack {pack} cannot be moved now: {e}", pack=move.pack.hex()[:16], e=self.reason)
+
+    def ended(self, move: PackMove) -> None:
+        """A machine has come to its end."""
+        machine = self._moving.pop(move.pack, None)
+        if machine is not None and machine.state == "DONE":
+            self.moved_packs += 1
+            self.reason = ""
+            self.left = Left(max(0, self.left.packs - 1), self.left.bytes)
+            self._fewer_at = self._clock.seconds()
+        self.look()
+
+    # progress
+
+    def waits_for(self) -> list[bytes]:
+        """Suppliers that have not taken their new pieces yet, and of which nothing is to be expected now."""
+        family = self._ports.family()
+        if family is None or not self._moving:
+            return []
+        rows = self._catalog.read.execute(
+            "SELECT DISTINCT s.number FROM recodings r JOIN pieces s ON s.pack=r.new WHERE s.state=?",
+            (PieceState.WAITING,),
+        )
+        seats = family.seats
+        waiting = [seats[number] for (number,) in rows if number < len(seats)]
+        return [who for who in waiting if who is not None and self._queues.is_absent(who)]
+
+    def _report(self, family: Family) -> None:
+        now = self._clock.seconds()
+        is_over = not self.left.packs and not self._moving
+        if self.moved_packs and now - self._cleaned_at >= CLEAN:
+            self._cleaned_at = now
+            self.moved.emit()
+        if not (self.moved_packs or self.left.packs) or (now - self._reported_at < REPORT and not is_over):
+            return
+        self._reported_at = now
+        data = {"suppliers": family.n, "moved": self.moved_packs, "left": self.left.packs, "bytes": self.left.bytes}
+        self._events.send("reencoding-progress", data)
+        if is_over:
+            self._events.send("reencoding-finished", {"suppliers": family.n, "moved": self.moved_packs})
+            self.moved_packs = 0
+            self.moved.emit()

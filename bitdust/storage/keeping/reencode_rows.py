@@ -1,0 +1,88 @@
+"""What the catalog says of packs that move to another scheme."""
+
+import sqlite3
+
+from attrs import frozen
+
+from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.packs.pack import SealedPack
+
+AT_A_TIME = 200
+
+
+@frozen
+class Left:
+    """Packs of another scheme, and the bytes in them."""
+
+    packs: int
+    bytes: int
+
+
+@frozen
+class Found:
+    """How much is ``left`` to be moved, and which ``packs`` to begin with."""
+
+    left: Left
+    packs: list[bytes]
+
+
+def find_packs(database: sqlite3.Connection, n: int) -> Found:
+    """Packs that are coded for another number of suppliers than ``n``, those with the fewest pieces to spare first.
+
+    Reads as many rows as there are packs; for a thread.
+    """
+    other = "FROM packs p WHERE p.state=? AND p.logged=1 AND p.n<>?"
+    packs, size = database.execute(f"SELECT count(*), coalesce(sum(p.size), 0) {other}", (PackState.HELD, n)).fetchone()
+    if not packs:
+        return Found(Left(0, 0), [])
+    rows = database.execute(
+        f"SELECT p.pack {other} AND p.pack NOT IN (SELECT pack FROM recodings)"
+        " ORDER BY p.acked-(p.n+1)/2, p.pack LIMIT ?",
+        (PackState.HELD, n, AT_A_TIME),
+    )
+    return Found(Left(packs, size), [bytes(pack) for (pack,) in rows])
+
+
+def half_way(database: sqlite3.Connection) -> list[tuple[bytes, bytes]]:
+    """Packs that were on their way when the node stopped, each with its new pack."""
+    return [(bytes(pack), bytes(new)) for pack, new in database.execute("SELECT pack, new FROM recodings").fetchall()]
+
+
+def record_new(database: sqlite3.Connection, pack: bytes, made: SealedPack, small: bool, time: int) -> bool:
+    """Inside a transaction: the new pieces wait here for their suppliers; False when the old pack is wanted no more.
+
+    Nothing is deduplicated with the new pack before it is in the log.
+    """
+    record, n = made.record, made.record.scheme.n
+    known = database.execute(
+        "INSERT INTO packs SELECT ?, key, epoch, ?, ?, names, lengths, state, 0, ?, 0, ? FROM packs"
+        " WHERE pack=? AND state=? AND pack NOT IN (SELECT pack FROM recodings)",
+        (record.pack, record.size, record.to_body(), n, time, pack, PackState.HELD),
+    )
+    if known.rowcount < 1:
+        return False
+    database.execute("INSERT INTO recodings VALUES(?, ?)", (pack, record.pack))
+    database.executemany(
+        "INSERT INTO pieces VALUES(?, ?, ?, ?, NULL, ?)",
+        (
+            (record.pack, index, record.piece_size, PieceState.WAITING, made.pieces[index] if small else None)
+            for index in range(n)
+        ),
+    )
+    return True
+
+
+def is_delivered(database: sqlite3.Connection, new: bytes) -> bool:
+    """Whether every supplier has acknowledged its piece of a new pack."""
+    row = database.execute("SELECT acked, n FROM packs WHERE pack=?", (new,)).fetchone()
+    return row is not None and row[0] >= row[1]
+
+
+def is_unwanted(database: sqlite3.Connection, pack: bytes, new: bytes, n: int) -> bool:
+    """Whether a new pack is of no use: it lost a piece, is for another number of suppliers, or the old one is gone."""
+    living = "SELECT n FROM packs WHERE pack=? AND state=?"
+    made = database.execute(living, (new, PackState.HELD)).fetchone()
+    if made is None or made[0] != n or database.execute(living, (pack, PackState.HELD)).fetchone() is None:
+        return True
+    lost = "SELECT 1 FROM pieces WHERE pack=? AND state=? LIMIT 1"
+    return database.execute(lost, (new, PieceState.MISSING)).fetchone() is not None

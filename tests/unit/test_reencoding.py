@@ -1,0 +1,279 @@
+"""Packs of a family of another size move to the present one; every file comes back at every moment, byte for byte."""
+
+from itertools import combinations
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.storage.catalog.database import PackState
+from bitdust.storage.keeping import reencode as reencode_module
+from bitdust.storage.keeping.moving_pace import MOVING_LIMIT
+from bitdust.wire.records import Family, Scheme
+from tests.unit.storage_kit import Neighbours, Node, random_file, stop_quietly
+from tests.unit.supplier_kit import START
+
+
+class Street(Neighbours):
+    """Neighbours of whom only the first ``n`` are the family now; the others are beyond it."""
+
+    def __init__(self, folder: Path, houses: int, n: int) -> None:
+        super().__init__(folder, houses)
+        self.n = n
+        self.former: int | None = None
+        self.revision = 1
+
+    def family(self, customer: bytes) -> Family:
+        seats = [one.fingerprint for one in self.suppliers]
+        return Family(
+            customer, self.revision, Scheme.for_family(self.n).k, self.n, START, seats[: self.n],
+            beyond=seats[self.n :] or None, former=self.former,
+        )  # fmt: skip
+
+
+class ReencodingCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp())
+        self.around = Street(self.base, 7, 2)
+        self.addCleanup(self.around.close)
+        self.node = Node(self.base / "home", self.around)
+        self.node.hire()
+        self.node.start()
+        self.addCleanup(lambda: stop_quietly(self.node))
+        self.data: dict[str, bytes] = {}
+
+    def upload(self, *names: str, size: int = 300_000) -> None:
+        for name in names:
+            self.data[name] = random_file(self.base / name, size)
+            self.node.upload(self.base / name, name)
+
+    def resize(self, n: int) -> None:
+        self.around.former, self.around.n = self.around.n, n
+        self.around.revision += 1
+        self.node.storage.core.suppliers_changed()
+
+    def schemes(self) -> set[int]:
+        """Numbers of suppliers for which living packs are coded."""
+        rows = self.node.storage.core.catalog.read.execute("SELECT n FROM packs WHERE state=?", (PackState.HELD,))
+        return {n for (n,) in rows}
+
+    def until_moved(self, n: int, seconds: float = 200.0) -> None:
+        end = self.node.clock.seconds() + seconds
+        core = self.node.storage.core
+        while self.schemes() != {n} or core.reencoder.is_moving:
+            self.assertLess(self.node.clock.seconds(), end, (self.schemes(), core.reencoder.reason))
+            self.node.pass_time(1.0)
+
+    def restored(self, *names: str) -> None:
+        for name in names or tuple(self.data):
+            target = self.base / f"back-{self.node.clock.seconds()}"
+            self.node.download(name, target)
+            self.assertEqual((target / name).read_bytes(), self.data[name])
+
+    def with_only(self, *there: int) -> None:
+        """Everything comes back while all other suppliers are away."""
+        before = [one.mode for one in self.around.suppliers]
+        for number, one in enumerate(self.around.suppliers):
+            one.mode = one.mode if number in there else "away"
+        self.restored()
+        for one, mode in zip(self.around.suppliers, before, strict=True):
+            one.mode = mode
+
+    def progress(self) -> list[dict]:
+        return self.node.events_of("reencoding-progress")
+
+
+class StepsTests(ReencodingCase):
+    def test_two_four_seven_two(self) -> None:
+        """After each step any k of the suppliers give every file back, and nobody keeps pieces of the former packs."""
+        self.upload("a", "b", size=200_000)
+        self.upload("small", size=500)
+        for n in (4, 7, 2):
+            self.resize(n)
+            self.until_moved(n)
+            self.node.pass_time(60)
+            k = Scheme.for_family(n).k
+            for there in [*combinations(range(n), k)][:: 1 + n]:
+                self.with_only(*there)
+            packs = len(self.node.storage.core.catalog.read.execute("SELECT 1 FROM packs WHERE state=1").fetchall())
+            held = [one.pieces() for one in self.around.suppliers]
+            self.assertEqual(held, [packs] * n + [0] * (7 - n), n)
+        self.assertEqual(self.node.events_of("reencoding-finished")[-1]["suppliers"], 2)
+        self.assertEqual(self.progress()[-1]["left"], 0)
+
+    def test_another_step_before_the_former_one_is_over(self) -> None:
+        """The number changes in the middle, and back again: packs of three schemes come to one."""
+        self.upload("a", "b", "c")
+        self.around.suppliers[3].mode = "full"
+        self.resize(4)
+        self.node.pass_time(20)
+        self.assertEqual(self.schemes(), {2, 4})
+        self.with_only(0)
+        self.resize(7)
+        self.node.pass_time(20)
+        self.with_only(1)
+        self.around.suppliers[3].mode = "fine"
+        self.resize(2)
+        self.until_moved(2)
+        self.node.pass_time(60)
+        self.with_only(0)
+        self.with_only(1)
+        self.assertEqual([one.pieces() for one in self.around.suppliers], [3, 3, 0, 0, 0, 0, 0])
+
+    def test_the_file_of_before_is_there_until_the_new_one_is(self) -> None:
+        """While one new supplier takes nothing the former pieces stay; when it takes, they go."""
+        self.upload("a")
+        self.around.suppliers[2].mode = "frozen"
+        self.resize(4)
+        self.node.pass_time(300)
+        core = self.node.storage.core
+        self.assertEqual(core.reencoder.waits_for(), [self.around.suppliers[2].fingerprint])
+        self.with_only(0)
+        self.with_only(1)
+        self.around.suppliers[2].mode = "fine"
+        self.until_moved(4)
+        self.with_only(2, 3)
+
+    def test_what_is_built_on_a_pack_meanwhile(self) -> None:
+        """A file that is deduplicated with a pack on its way, before and after it has moved, comes back."""
+        self.upload("a")
+        self.around.suppliers[3].mode = "full"
+        self.resize(4)
+        self.node.pass_time(20)
+        for name in ("copy", "later"):
+            self.data[name] = self.data["a"]
+            (self.base / name).write_bytes(self.data["a"])
+            self.node.upload(self.base / name, name)
+            self.around.suppliers[3].mode = "fine"
+            self.until_moved(4)
+        self.node.delete("a")
+        del self.data["a"]
+        self.node.pass_time(60)
+        self.with_only(2, 3)
+
+    def test_a_file_that_is_deleted_meanwhile(self) -> None:
+        """Its pack moves nowhere any more, and nobody keeps pieces of the old or of the new one."""
+        self.upload("a", "b")
+        self.around.suppliers[3].mode = "full"
+        self.resize(4)
+        self.node.pass_time(20)
+        self.node.delete("a")
+        del self.data["a"]
+        self.node.pass_time(30)
+        self.around.suppliers[3].mode = "fine"
+        self.until_moved(4)
+        self.node.pass_time(90)
+        self.assertEqual([one.pieces() for one in self.around.suppliers], [1, 1, 1, 1, 0, 0, 0])
+        self.with_only(1, 2)
+
+
+class CrashTests(ReencodingCase):
+    def again(self) -> None:
+        self.node = Node(self.node.home, self.around, self.node.clock)
+        self.node.start()
+
+    def test_killed_after_every_packet(self) -> None:
+        """A node that is killed after any number of packets goes on, and every file is there at every start."""
+        self.upload("a", "b", size=150_000)
+        self.resize(4)
+        for packets in range(0, 36, 5):
+            self.node.sent, self.node.cut_after = 0, packets
+            self.node.pass_time(15)
+            self.node.kill()
+            self.again()
+            self.restored()
+        self.until_moved(4)
+        self.node.pass_time(60)
+        self.with_only(2, 3)
+        self.assertEqual([one.pieces() for one in self.around.suppliers], [2, 2, 2, 2, 0, 0, 0])
+
+    def test_pieces_that_a_crash_has_taken(self) -> None:
+        """New pieces whose files are gone at the next start are not missed: the pack is made again from the old one."""
+        self.upload("a")
+        for one in self.around.suppliers[1:4]:
+            one.mode = "full"
+        self.resize(4)
+        self.node.pass_time(20)
+        spool = self.node.storage.core.spool
+        self.node.kill()
+        for pack, index in spool.names():
+            spool.remove(pack, index)
+        for one in self.around.suppliers:
+            one.mode = "fine"
+        self.again()
+        self.until_moved(4)
+        self.with_only(1, 3)
+
+    def test_a_recovery_in_the_middle(self) -> None:
+        """With home and catalog gone, another device finds packs of both schemes, and goes on after a day alone."""
+        self.upload("a", "b")
+        self.patch(reencode_module, "MOST_MOVING", 1)
+        self.node.settings.set(MOVING_LIMIT, 2000)
+        self.resize(4)
+        while self.schemes() != {2, 4} or len(self.progress()) < 2:
+            self.node.pass_time(5)
+        self.node.kill()
+        again = Node(self.base / "again", self.around, self.node.clock, before=self.node)
+        self.node = again
+        again.start()
+        again.pass_time(30)
+        self.assertEqual(again.storage.core.log_replicas.recovered, True)
+        self.restored()
+
+
+class PaceTests(ReencodingCase):
+    def test_the_limit(self) -> None:
+        """Moves take as long as the setting says, and a changed setting counts at once."""
+        self.upload("a", "b", "c", size=400_000)
+        self.node.settings.set(MOVING_LIMIT, 20_000)
+        self.resize(4)
+        self.node.pass_time(50)
+        self.assertEqual(self.schemes(), {2, 4})
+        moved = self.node.storage.core.pace.moved
+        self.assertLess(moved, 20_000 * 50 + 1_300_000)
+        self.node.settings.set(MOVING_LIMIT, 0)
+        self.until_moved(4, 60)
+
+    def test_a_supplier_without_a_disk_is_mended_at_the_same_pace(self) -> None:
+        """Rebuilding counts as well: two packs of one supplier take twice as long as the limit says of one."""
+        self.upload("a", "b", size=200_000)
+        core, poor = self.node.storage.core, self.around.suppliers[1]
+        poor.shop.store._commits.change(lambda database: database.execute("DELETE FROM pieces"))
+        self.node.settings.set(MOVING_LIMIT, 20_000)
+        self.node.storage.sync()
+        self.node.pass_time(10)
+        listed = lambda: len(poor.shop.store.listing(self.node.me.fingerprint, b"", 100).pieces)  # noqa: E731
+        self.assertEqual((core.rebuilder.rebuilt, listed()), (1, 1))
+        self.node.pass_time(20)
+        self.assertEqual((core.rebuilder.rebuilt, listed()), (2, 2))
+
+    def test_real_work_goes_first(self) -> None:
+        """While a file comes down packs move slowly."""
+        self.upload("a", "b", "c")
+        core = self.node.storage.core
+        self.patch(core.__class__, "is_busy", lambda core: True)
+        self.patch(reencode_module, "MOST_MOVING", 1)
+        self.resize(4)
+        self.node.pass_time(25)
+        self.assertEqual(core.reencoder.moved_packs, 1)
+        self.node.pass_time(30)
+        self.assertEqual(core.reencoder.moved_packs, 2)
+
+    def test_the_weakest_first(self) -> None:
+        """A pack that has lost a piece moves before one that has all of them."""
+        self.upload("a", "b", "c")
+        database = self.node.storage.core.catalog
+        weak = database.read.execute("SELECT max(pack) FROM packs WHERE state=1").fetchone()[0]
+        database.change(lambda rows: rows.execute("UPDATE packs SET acked=1 WHERE pack=?", (weak,)))
+        found = reencode_module.find_packs(database.read, 4)
+        self.assertEqual((found.packs[0], found.left.packs), (weak, 3))
+
+    def test_another_device_waits(self) -> None:
+        """A device that has not changed the family leaves the work to the one that has, until that rests for long."""
+        self.upload("a")
+        self.patch(reencode_module, "TAKE_OVER", 60.0)
+        self.patch(Node, "is_family_mine", lambda node: False)
+        self.resize(4)
+        self.node.pass_time(50)
+        self.assertEqual(self.schemes(), {2})
+        self.node.pass_time(20)
+        self.until_moved(4)
