@@ -1,5 +1,7 @@
 """Suppliers, who keep my pieces, and customers, whose pieces I keep."""
 
+from typing import Any
+
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
@@ -15,7 +17,7 @@ CUSTOMER = Param(
 )
 SUPPLIER = (
     "{position, idurl, global_id, supplier_state, connected, contact_state, address, reason, contract, notice,"
-    " replaces, replacement}"
+    " replaces, replacement, audit: {standing, last, last_passed, passed, failed, failed_in_a_row, next, bad_pieces}}"
 )
 
 
@@ -27,10 +29,16 @@ SUPPLIER = (
     errors=NO_PERSON,
 )
 async def suppliers_list(context: Context, customer_id: str | None, verbose: bool) -> Envelope:
-    """My suppliers by position; an empty place has no IDURL."""
+    """My suppliers by position; an empty place has no IDURL. ``audit`` says how the supplier's audits stand: proven,
+    overdue, failed or off; it is null while no data moves."""
     if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
         raise BitDustError("not-found", "this node knows only its own suppliers; suppliers_list_dht asks the DHT")
-    return listed(context.suppliers.list())
+    return listed([row | {"audit": _audit(context, row["fingerprint"])} for row in context.suppliers.list()])
+
+
+def _audit(context: Context, fingerprint: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = context.storage.audit_of(bytes.fromhex(fingerprint)) if fingerprint else None
+    return found
 
 
 @method(

@@ -176,6 +176,31 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return [ok("suppliers", f"all {places} are online")]
 
 
+def audits(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Suppliers that hold files prove again and again that they do; ``audit`` of each row says how that stands."""
+    known = [row for row in rows if row["audit"] is not None and row["audit"]["standing"] != "off"]
+    failed = [row for row in known if row["audit"]["standing"] == "failed"]
+    overdue = [row for row in known if row["audit"]["standing"] == "overdue"]
+    findings = []
+    if failed:
+        shown = [f"{_supplier(row)} ({row['audit']['failed_in_a_row']} times in a row)" for row in failed]
+        text = f"{len(failed)} of {len(rows)} suppliers did not prove that they have your pieces: {few(shown)}"
+        hint = "what they lost is made again by itself; to replace one: bitdust api supplier_change position=N"
+        findings.append(bad("audits", text, hint))
+    if overdue:
+        names = few([_supplier(row) for row in overdue])
+        text = f"{len(overdue)} of {len(rows)} suppliers have proved nothing for long: {names}"
+        hint = "their pieces do not count as reliable until they are back; see: bitdust supplier list"
+        findings.append(warn("audits", text, hint))
+    if not known:
+        return []
+    return findings or [ok("audits", f"{len(known)} suppliers have proved that they have your pieces, or are new")]
+
+
+def _supplier(row: Mapping[str, Any]) -> str:
+    return str(row["global_id"] or row["idurl"] or row["fingerprint"][:16])
+
+
 @frozen
 class Reached:
     """``addresses`` of mine as ``tcp://host:port``; peers that came by themselves; whether I reach my own port."""

@@ -81,6 +81,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "my identity": lambda: Deferred.fromCoroutine(_my_identity(node)),
         "DHT": lambda: Deferred.fromCoroutine(_dht(node)),
         "suppliers": lambda: _suppliers(node),
+        "audits": lambda: _audits(node),
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
         "key size": lambda: libraries.key_size(node.me.master.public.bits if node.me.present else None),
@@ -203,6 +204,13 @@ async def _dht(node: Patient) -> list[Finding]:
 
 def _suppliers(node: Patient) -> list[Finding]:
     return judging.suppliers(node.suppliers.list()) if node.driver.is_on("customer") else []
+
+
+def _audits(node: Patient) -> list[Finding]:
+    if not node.storage.is_open:
+        return []
+    hired = [row for row in node.suppliers.list() if row["fingerprint"]]
+    return judging.audits([row | {"audit": node.storage.audit_of(bytes.fromhex(row["fingerprint"]))} for row in hired])
 
 
 async def _last_backup(node: Patient) -> list[Finding]:

@@ -40,15 +40,24 @@ def list_suppliers(session: Session, customer: str | None = None) -> None:
     """Your suppliers, by position."""
     arguments = {"customer_id": customer} if customer else {}
     optional = ("replaces", "replacement", "notice")
-    columns = ["position", "global_id", "supplier_state", "contact_state", "address", *optional, "idurl"]
+    columns = ["position", "global_id", "supplier_state", "contact_state", "audits", "address", *optional, "idurl"]
     rows = session.call("suppliers_list", **arguments) or []
     if session.as_json:
         show_json(rows)
         return
-    shown = [{**row, "notice": _in_words(row.get("notice"))} for row in rows]
+    words = [{"notice": _in_words(row.get("notice")), "audits": _audits_in_words(row.get("audit"))} for row in rows]
+    shown = [{**row, **more} for row, more in zip(rows, words, strict=True)]
     hidden = {name for name in optional if not any(row.get(name) for row in shown)}
     columns = [column for column in columns if column not in hidden]
     show_table(shown, columns, "you have no suppliers yet; bitdust services says why")
+
+
+def _audits_in_words(audit: dict[str, Any] | None) -> str:
+    """``proven``, ``failed 2 times in a row``."""
+    if audit is None or audit["standing"] != "failed":
+        return audit["standing"] if audit is not None else ""
+    times = audit["failed_in_a_row"]
+    return "failed" if times == 1 else f"failed {times} times in a row"
 
 
 def _in_words(notice: dict[str, Any] | None) -> str:

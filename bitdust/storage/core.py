@@ -257,7 +257,8 @@ class Core:
         """What rows say of me."""
         family, document = self.ports.family(), self.me.document
         suppliers = family.n if family is not None else 0
-        return Owner(document.global_id, str(document.idurl), suppliers, self.log_replicas.holders)
+        doubted = self.audits.doubted()
+        return Owner(document.global_id, str(document.idurl), suppliers, self.log_replicas.holders, doubted)
 
     def names_of(self, item: Item) -> dict[str, Any]:
         """Fields that every answer about an item has."""

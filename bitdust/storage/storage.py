@@ -157,7 +157,16 @@ class Storage:
 
     def safety(self) -> "Deferred[Row]":
         """How many files there are, when the newest whole version was made, and what waits; read in a thread."""
-        return self.core.reading.run(figures.safety)
+        failed = self.core.audits.failed()
+        return self.core.reading.run(lambda database: figures.safety(database, failed))
+
+    def audit_of(self, supplier: bytes) -> Row | None:
+        """How a supplier's audits stand, as `suppliers_list` shows them; None while nothing is open."""
+        return self._core.audits.row(supplier) if self._core is not None else None
+
+    def audit_figures(self) -> Row:
+        """How many suppliers stand how, and rounds that were passed and failed; empty while nothing is open."""
+        return self._core.audits.figures() if self._core is not None else {}
 
     @property
     def copies(self) -> LocalCopies:

@@ -111,6 +111,7 @@ class _Collector:
             yield self._gauge(
                 "spool_bytes", "Bytes that wait for suppliers", {(): file["pieces"].get("spool_bytes", 0)}
             )
+            yield from self._audits(file["audits"])
         if self._context.driver.is_on("customer"):
             mine = self._context.space.consumed()
             space = {("needed",): mine["needed"], ("used",): mine["used"]}
@@ -119,6 +120,12 @@ class _Collector:
             given = self._context.space.donated()
             kinds = {(kind,): given[kind] for kind in ("donated", "consumed", "used")}
             yield self._gauge("donated_bytes", "Room for customers' data on this disk", kinds, ("kind",))
+
+    def _audits(self, audits: Mapping[str, Any]) -> Iterable[Any]:
+        standings = {(name,): audits.get(name, 0) for name in ("proven", "overdue", "failed", "off")}
+        yield self._gauge("audited_suppliers", "Suppliers by how their audits stand", standings, ("standing",))
+        rounds = {(name,): audits.get(f"rounds_{name}", 0) for name in ("passed", "failed")}
+        yield self._gauge("audit_rounds", "Audits of those suppliers since they were hired", rounds, ("result",))
 
     def _contacts(self, info: Mapping[str, Any]) -> Iterable[Any]:
         contact = info.get("contact", {})

@@ -10,6 +10,7 @@ from twisted.logger import globalLogPublisher
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
+from bitdust.testing.grid import Grid
 from bitdust.web import metrics
 from tests.grid.test_main_job import GridCase
 
@@ -31,11 +32,16 @@ FIELDS = {
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? [0-9.e+-]+( [0-9.]+)?')
 
 
+def call(grid: Grid, node: Any, method: str, **arguments: Any) -> Any:
+    """What a method of a node answers."""
+    envelope = grid.wait(perform(node.node.context, TABLE.named(method), arguments))
+    assert envelope["status"] == "OK", envelope
+    return envelope["result"]
+
+
 class FiguresCase(GridCase):
     def call(self, node: Any, method: str, **arguments: Any) -> Any:
-        envelope = self.grid.wait(perform(node.node.context, TABLE.named(method), arguments))
-        self.assertEqual(envelope["status"], "OK", envelope)
-        return envelope["result"]
+        return call(self.grid, node, method, **arguments)
 
     def setUp(self) -> None:
         super().setUp()
@@ -123,7 +129,7 @@ class DoctorTests(FiguresCase):
         """Of a healthy node every check comes to an end; when half of its suppliers die, they are missed."""
         found = {row["check"]: row["verdict"] for row in self.call(self.alice, "process_checkup")["findings"]}
         well = ("identity", "services", "settings", "permissions", "ID servers", "my identity", "DHT", "suppliers",
-                "last backup", "key size", "libraries")
+                "audits", "last backup", "key size", "libraries")
         self.assertEqual({name: found[name] for name in well}, dict.fromkeys(well, "ok"))
         self.assertEqual((found["key backup"], found["clock"]), ("bad", "ok"), "peers outvote the server's real clock")
         for supplier in self.suppliers:

@@ -116,6 +116,7 @@ class PlainRows:
             "weak_block": safety.fewest,
             "delivered": percent(delivered),
             "reliable": percent(reliable),
+            "doubted": 0,
             "state": "READY" if reliable >= 1.0 else "SENDING",
         }
 

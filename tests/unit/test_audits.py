@@ -6,6 +6,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.checkup import judging
 from bitdust.formats.proof import LeafProof, parse_proofs, to_bytes
 from bitdust.storage.keeping.audit import sample
 from bitdust.wire.errors import BitDustError
@@ -316,3 +317,77 @@ class ListTests(AuditCase):
         self.node.storage.core.monitor.sync()
         self.node.pass_time(10)
         self.assertEqual(self.kept_by(2), packs)
+
+
+class ReliableTests(AuditCase):
+    """What the catalog's rows and figures say of pieces whose suppliers prove nothing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        random_file(self.base / "folder" / "inside", SIZE)
+        self.node.upload(self.base / "folder", "folder")
+        self.node.pass_time(1)
+        self.round()
+
+    def version(self, path: str) -> dict:
+        return self.node.info(path)["versions"][-1]
+
+    def strike(self, *numbers: int) -> None:
+        for number in numbers:
+            self.audits.book.failed(self.around.suppliers[number].fingerprint)
+
+    def newest(self):
+        return self.node.wait(self.node.storage.safety())["reliable"]
+
+    def test_pieces_of_who_failed_do_not_count(self) -> None:
+        """Of files and folders alike: they are delivered, and not reliable; the share follows each supplier."""
+        packs = self.version("folder/inside")["blocks"]
+        for failed, reliable in ((0, "75%"), (1, "50%"), (2, "25%")):
+            self.strike(failed)
+            for path in ("file", "folder", "folder/inside"):
+                version = self.version(path)
+                found = (version["delivered"], version["reliable"], version["state"])
+                self.assertEqual(found, ("100%", reliable, "READY"))
+            self.assertEqual(self.version("folder/inside")["doubted"], packs * (failed + 1))
+            self.assertEqual(self.version("file")["weak_block"], 3 - failed)
+            (row,) = [row for row in self.node.rows() if row["path"] == "file"]
+            self.assertEqual(row["versions"][-1]["reliable"], reliable)
+
+    def test_the_newest_whole_version(self) -> None:
+        """For the doctor nothing is whole at suppliers of which one has failed; one that is away changes nothing."""
+        self.assertIsNotNone(self.newest())
+        self.around.suppliers[0].mode = "away"
+        self.node.clock.advance(80 * HOUR)
+        self.assertEqual((self.row(0)["standing"], self.version("file")["reliable"]), ("overdue", "75%"))
+        self.assertIsNotNone(self.newest())
+        self.strike(1)
+        self.assertIsNone(self.newest())
+
+    def test_a_proof_makes_it_good(self) -> None:
+        """Once a supplier has passed again, its pieces count again."""
+        self.strike(1)
+        self.assertEqual(self.version("folder")["reliable"], "75%")
+        self.round()
+        self.assertEqual((self.version("folder")["reliable"], self.version("folder")["doubted"]), ("100%", 0))
+
+    def test_a_clock_that_jumps(self) -> None:
+        """A clock set a year ahead or back makes everybody due at once, and nobody guilty."""
+        wall = self.node.world.wall
+        for years in (1, -1):
+            self.node.world.wall = self.audits.book._wall = self.audits.wall = lambda years=years: wall() + years * 3e7
+            self.assertEqual(self.row(0)["standing"], "overdue")
+            self.node.pass_time(700, 5)
+            self.assertEqual((self.row(0)["standing"], self.row(0)["failed"]), ("proven", 0))
+
+    def test_the_doctor(self) -> None:
+        """It names who failed and how often, warns of who is overdue, and says nothing where there are no audits."""
+        def row(name: str, standing: str, times: int = 0) -> dict:
+            return {"global_id": name, "idurl": "", "fingerprint": "00" * 32,
+                    "audit": {"standing": standing, "failed_in_a_row": times}}  # fmt: skip
+
+        found = judging.audits([row("a", "proven"), row("b", "failed", 2), row("c", "overdue")])
+        self.assertEqual([finding.verdict for finding in found], ["bad", "warn"])
+        self.assertIn("b (2 times in a row)", found[0].found)
+        self.assertIn("c", found[1].found)
+        self.assertEqual([finding.verdict for finding in judging.audits([row("a", "proven")])], ["ok"])
+        self.assertEqual(judging.audits([row("a", "off"), row("b", "off") | {"audit": None}]), [])

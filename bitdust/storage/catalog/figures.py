@@ -4,10 +4,15 @@ import sqlite3
 from typing import Any
 
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.row_facts import doubts_of
 from bitdust.wire.names import version_time
 
 NEWEST = 2_000
 """So many of the newest versions are looked through for one that is whole: the answer must not take seconds."""
+
+
+_OF_FILES = "dead=0 AND NOT EXISTS (SELECT 1 FROM items WHERE items.path=versions.path AND type='folder')"
+"""Of living versions: a folder has no bytes of its own, and would always be whole."""
 
 
 def pieces(database: sqlite3.Connection) -> dict[str, int]:
@@ -28,22 +33,27 @@ def pieces(database: sqlite3.Connection) -> dict[str, int]:
     }
 
 
-def newest_whole(database: sqlite3.Connection) -> float | None:
-    """When the newest version was made of which every piece was acknowledged, in seconds since 1970."""
+def newest_whole(database: sqlite3.Connection, failed: frozenset[bytes] = frozenset()) -> float | None:
+    """When the newest version of a file was made of which every piece was acknowledged, in seconds since 1970.
+
+    Versions with pieces at suppliers that ``failed`` their last audit are not whole.
+    """
+    suppliers = tuple(sorted(failed))
     row = database.execute(
-        "SELECT version FROM (SELECT path, version FROM versions WHERE dead=0 ORDER BY version DESC LIMIT ?) v"
-        " WHERE NOT EXISTS (SELECT 1 FROM version_packs x JOIN packs p ON p.pack=x.pack"
-        " WHERE x.path=v.path AND x.version=v.version AND p.acked<p.n) ORDER BY version DESC LIMIT 1",
-        (NEWEST,),
+        f"SELECT version FROM (SELECT path, version FROM versions WHERE {_OF_FILES} ORDER BY version DESC LIMIT ?) v"
+        " WHERE NOT EXISTS (SELECT 1 FROM version_packs x JOIN packs ON packs.pack=x.pack"
+        f" WHERE x.path=v.path AND x.version=v.version AND packs.acked-{doubts_of(len(suppliers))}<packs.n)"
+        " ORDER BY version DESC LIMIT 1",
+        (NEWEST, *suppliers),
     ).fetchone()
     return version_time(row[0]) if row is not None else None
 
 
-def safety(database: sqlite3.Connection) -> dict[str, Any]:
+def safety(database: sqlite3.Connection, failed: frozenset[bytes] = frozenset()) -> dict[str, Any]:
     """``files`` with a version, when the newest ``reliable`` one was made, and pieces ``waiting`` or missing."""
-    (files,) = database.execute("SELECT count(DISTINCT path) FROM versions WHERE dead=0").fetchone()
+    (files,) = database.execute(f"SELECT count(DISTINCT path) FROM versions WHERE {_OF_FILES}").fetchone()
     found = pieces(database)
-    return {"files": files, "reliable": newest_whole(database), "waiting": found["waiting"] + found["missing"]}
+    return {"files": files, "reliable": newest_whole(database, failed), "waiting": found["waiting"] + found["missing"]}
 
 
 def count(database: sqlite3.Connection) -> dict[str, int]:

@@ -39,16 +39,22 @@ class Below:
 
 @frozen
 class Safety:
-    """Of all pieces of a version: how many are acknowledged, and how it stands with the weakest of its packs."""
+    """Of all pieces of a version: how many are acknowledged, and how it stands with the weakest of its packs.
+
+    ``surest`` and ``fewest`` are the share and number of pieces that count there, without those of suppliers that are
+    doubted; ``doubted`` is how many those are in all packs.
+    """
 
     packs: int
     acked: int
     due: int
     weakest: float
+    surest: float
     fewest: int
+    doubted: int = 0
 
 
-NO_PACKS = Safety(0, 0, 0, 1.0, 0)
+NO_PACKS = Safety(0, 0, 0, 1.0, 1.0, 0)
 
 
 @define
@@ -68,14 +74,19 @@ class FolderLocation:
 
 
 class Facts:
-    """I read from one connection; what many rows share is read once."""
+    """I read from one connection; what many rows share is read once. Pieces of ``doubted`` suppliers do not count as
+    sure; while there is no such supplier, nothing is read of single pieces."""
 
-    def __init__(self, database: sqlite3.Connection, figures: FolderFigures) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, figures: FolderFigures, doubted: frozenset[bytes] = frozenset()
+    ) -> None:
         self._database = database
         self._figures = figures
         self._places = {"": FolderLocation("", None)}
         self._orders: dict[str, tuple[float, str]] = {}
-        self._pieces: dict[bytes, tuple[int, int]] = {}
+        self._pieces: dict[bytes, tuple[int, int, int]] = {}
+        self._doubted = tuple(sorted(doubted))
+        self._doubts = doubts_of(len(self._doubted))
 
     # of many items
 
@@ -167,12 +178,14 @@ class Facts:
         """Of all packs that hold anything in a folder."""
         found = self._figures.safeties.get(path)
         if found is None:
-            count, acked, due, weakest, fewest = self._database.execute(
-                "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), min(acked * 1.0 / n), min(acked)"
-                " FROM packs WHERE pack IN (SELECT DISTINCT pack FROM version_packs WHERE path>? AND path<?)",
-                (f"{path}/", f"{path}0"),
+            count, acked, due, weakest, surest, fewest, doubted = self._database.execute(
+                "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), coalesce(min(acked * 1.0 / n), 1.0),"
+                " coalesce(min((acked - doubts) * 1.0 / n), 1.0), coalesce(min(acked - doubts), 0),"
+                f" coalesce(sum(doubts), 0) FROM (SELECT acked, n, {self._doubts} AS doubts FROM packs"
+                " WHERE pack IN (SELECT DISTINCT pack FROM version_packs WHERE path>? AND path<?))",
+                (*self._doubted, f"{path}/", f"{path}0"),
             ).fetchone()
-            found = Safety(count, acked, due, 1.0 if weakest is None else weakest, fewest or 0)
+            found = Safety(count, acked, due, weakest, surest, fewest, doubted)
             if len(self._figures.safeties) < MOST_KEPT:
                 self._figures.safeties[path] = found
         return found
@@ -184,16 +197,26 @@ class Facts:
         known = [found for found in map(self._pack, packs) if found is not None]
         if not known:
             return NO_PACKS
-        acked = [one for one, _ in known]
-        weakest = min(one / n for one, n in known)
-        return Safety(len(known), sum(acked), sum(n for _, n in known), weakest, min(acked))
+        acked, sure = sum(one for one, _, _ in known), [one - doubts for one, doubts, _ in known]
+        weakest = min(one / n for one, _, n in known)
+        surest = min((one - doubts) / n for one, doubts, n in known)
+        return Safety(len(known), acked, sum(n for _, _, n in known), weakest, surest, min(sure), acked - sum(sure))
 
-    def _pack(self, pack: bytes) -> tuple[int, int] | None:
+    def _pack(self, pack: bytes) -> tuple[int, int, int] | None:
         found = self._pieces.get(pack)
         if found is None:
             if len(self._pieces) >= MOST_KEPT:
                 self._pieces.clear()
-            found = self._database.execute("SELECT acked, n FROM packs WHERE pack=?", (pack,)).fetchone()
+            query = f"SELECT acked, {self._doubts}, n FROM packs WHERE pack=?"
+            found = self._database.execute(query, (*self._doubted, pack)).fetchone()
             if found is not None:
                 self._pieces[pack] = found
         return found
+
+
+def doubts_of(doubted: int) -> str:
+    """SQL: how many pieces of a row of ``packs`` were acknowledged by suppliers that are doubted, given so many."""
+    if not doubted:
+        return "0"
+    names = ", ".join("?" * doubted)
+    return f"(SELECT count(*) FROM pieces s WHERE s.pack=packs.pack AND s.state=1 AND s.supplier IN ({names}))"

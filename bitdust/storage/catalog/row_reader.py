@@ -14,16 +14,18 @@ T = TypeVar("T")
 
 
 class RowReader:
-    """I read rows of one catalog; what I added up for folders is good until the catalog changes."""
+    """I read rows of one catalog; what I added up for folders is good until the catalog changes,
+    or suppliers are doubted that were not."""
 
     def __init__(self, world: World, catalog: Catalog) -> None:
         self._world = world
         self._catalog = catalog
-        self._added_up = (catalog.revision, FolderFigures())
+        self._added_up: tuple[tuple[int, frozenset[bytes]], FolderFigures]
+        self._added_up = ((catalog.revision, frozenset()), FolderFigures())
 
     def here(self, owner: Owner) -> Rows:
         """For single rows, at once."""
-        return Rows(self._catalog.read, owner, self._figures())
+        return Rows(self._catalog.read, owner, self._figures(owner))
 
     async def listed(self, owner: Owner, target: Target, recursive: bool, part: Part) -> list[Row]:
         """Rows of a folder, or one file."""
@@ -39,7 +41,7 @@ class RowReader:
         return await self._in_thread(owner, read)
 
     async def _in_thread(self, owner: Owner, read: Callable[[Rows], list[T]]) -> list[T]:
-        figures = self._figures()
+        figures = self._figures(owner)
 
         def over_a_connection_of_its_own() -> list[T]:
             with contextlib.closing(self._catalog.another_reader()) as database:
@@ -48,8 +50,9 @@ class RowReader:
         found: list[T] = await self._world.run_in_thread(over_a_connection_of_its_own)
         return found
 
-    def _figures(self) -> FolderFigures:
+    def _figures(self, owner: Owner) -> FolderFigures:
         """A list that is still being read when the catalog changes goes on with figures that nobody else gets."""
-        if self._added_up[0] != self._catalog.revision:
-            self._added_up = (self._catalog.revision, FolderFigures())
+        state = (self._catalog.revision, owner.doubted)
+        if self._added_up[0] != state:
+            self._added_up = (state, FolderFigures())
         return self._added_up[1]

@@ -22,12 +22,14 @@ PacksOf = Mapping[tuple[str, str], tuple[bytes, ...]]
 
 @frozen
 class Owner:
-    """Whose catalog it is, and how many suppliers keep it; ``holders`` tells how many hold a log entry."""
+    """Whose catalog it is, and how many suppliers keep it; ``holders`` tells how many hold a log entry, ``doubted``
+    who has not proved lately that it has what it acknowledged."""
 
     global_id: str
     idurl: str
     suppliers: int
     holders: HoldersOf
+    doubted: frozenset[bytes] = frozenset()
 
 
 @frozen
@@ -45,7 +47,7 @@ class Rows:
     def __init__(self, database: sqlite3.Connection, owner: Owner, figures: FolderFigures | None = None) -> None:
         self._database = database
         self._owner = owner
-        self._facts = Facts(database, figures or FolderFigures())
+        self._facts = Facts(database, figures or FolderFigures(), owner.doubted)
         self._standings: dict[tuple[Safety, int], Row] = {}
         self._held: dict[tuple[str, bytes, int], int] = {}
 
@@ -120,7 +122,7 @@ class Rows:
 
     def _judge(self, safety: Safety, held: int) -> Row:
         delivered = safety.acked / safety.due if safety.due else 1.0
-        reliable = min(safety.weakest, held / max(1, self._owner.suppliers))
+        logged = held / max(1, self._owner.suppliers)
         return {
             "uploaded": safety.weakest >= HALF,
             "blocks": safety.packs,
@@ -128,8 +130,9 @@ class Rows:
             "fragments": safety.acked,
             "weak_block": safety.fewest,
             "delivered": percent(delivered),
-            "reliable": percent(reliable),
-            "state": "READY" if reliable >= 1.0 else "SENDING",
+            "reliable": percent(min(safety.surest, logged)),
+            "doubted": safety.doubted,
+            "state": "READY" if min(safety.weakest, logged) >= 1.0 else "SENDING",
         }
 
     def listed(self, target: Target, recursive: bool, part: Part | None = None) -> list[Row]:

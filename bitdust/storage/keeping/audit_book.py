@@ -92,7 +92,9 @@ class AuditBook:
 
     def due(self, supplier: bytes, chance: float) -> float:
         """When the next round is due, in seconds since the epoch; ``chance`` from 0 to 1 spreads it."""
-        record = self._records.get(supplier) or AuditRecord(int(self._wall()))
+        record, now = self._known(supplier), self._wall()
+        if max(record.since, record.ended) > now + 60:  # the clock was set back
+            return now
         if record.strikes:
             return record.ended + RETRIES[min(record.strikes, len(RETRIES)) - 1] * (1.0 + 0.5 * chance)
         if record.late:
@@ -106,7 +108,8 @@ class AuditBook:
     def passed(self, supplier: bytes) -> None:
         """Everything that was asked for was proved."""
         record, now = self._known(supplier), int(self._wall())
-        self._write(supplier, evolve(record, passed=now, ended=now, passes=record.passes + 1, strikes=0, late=0))
+        since, passes = min(record.since, now), record.passes + 1
+        self._write(supplier, evolve(record, since=since, passed=now, ended=now, passes=passes, strikes=0, late=0))
 
     def failed(self, supplier: bytes) -> int:
         """Something was not proved; how many times in a row now."""

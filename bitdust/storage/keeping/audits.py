@@ -83,6 +83,10 @@ class Audits:
         """Suppliers whose pieces do not count as reliable now: their audits are overdue, or the last one failed."""
         return self.book.with_standing(Standing.OVERDUE, Standing.FAILED)
 
+    def failed(self) -> frozenset[bytes]:
+        """Suppliers that failed their last audit."""
+        return self.book.with_standing(Standing.FAILED)
+
     def row(self, supplier: bytes) -> dict[str, Any]:
         """As `suppliers_list` shows it, times in seconds since the epoch, None where there is none."""
         record, audit = self.book.of(supplier), self._audits.get(supplier)

@@ -1,0 +1,80 @@
+"""Suppliers that threw everything away while they say that they have it: whole nodes find out, say so, and mend it."""
+
+from pathlib import Path
+
+from bitdust.testing.grid import GridNode
+from bitdust.web import metrics
+from tests.grid.test_figures import call
+from tests.grid.test_main_job import GridCase
+
+SIX = {"services/customer/suppliers-number": 6}
+
+
+def files_of(node: GridNode) -> list[Path]:
+    """The files of a supplier's pieces."""
+    return [path for path in (node.home / "customers").rglob("*") if path.is_file() and len(path.name) > 32]
+
+
+class AuditTests(GridCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(6)
+        self.alice = self.add_customer(**SIX, **{"services/backups/block-size": 256 * 1024})
+        self.path, self.data = self.file("file", 1_000_000)
+        self.upload(self.alice, self.path, "file")
+        self.grid.until(lambda: self.version()["reliable"] == "100%", 60, "the last piece")
+
+    def version(self) -> dict:
+        return self.alice.rooms.storage.info("file", False, False)["versions"][-1]
+
+    def share(self) -> int:
+        return int(self.version()["reliable"].rstrip("%"))
+
+    def doctor(self) -> dict[str, str]:
+        found = call(self.grid, self.alice, "process_checkup")["findings"]
+        return {row["check"]: row["verdict"] for row in found}
+
+    def test_three_of_six_unlink_every_piece(self) -> None:
+        """Within one round reliable falls, events and the doctor name them, and all is made again while k hold."""
+        self.assertEqual(self.doctor()["audits"], "ok")
+        liars = self.suppliers[:3]
+        before = [len(files_of(liar)) for liar in liars]
+        for liar in liars:
+            for path in files_of(liar):
+                path.unlink()
+        self.assertEqual(self.share(), 100)
+        audits = self.alice.rooms.storage.core.audits
+        audits.now()
+        self.grid.until(lambda: self.share() <= 50, 20, "the truth")
+        events = self.alice.node.events
+        self.grid.until(lambda: events.counts().get("supplier-audit-failed") == 3, 20, "events")
+        said = self.doctor()
+        self.assertEqual((said["audits"], said["last backup"]), ("bad", "bad"))
+        rows = call(self.grid, self.alice, "suppliers_list")
+        standings = {row["global_id"].partition("@")[0]: row["audit"]["standing"] for row in rows}
+        self.assertEqual(standings, {one.name: "failed" if one in liars else "proven" for one in self.suppliers})
+        page = metrics.page(self.alice.node.context).decode()
+        self.assertIn('bitdust_audited_suppliers{standing="failed"} 3.0', page)
+        self.assertIn('bitdust_audit_rounds{result="failed"} 3.0', page)
+        self.grid.until(lambda: [len(files_of(liar)) for liar in liars] == before, 120, "pieces that are made again")
+        self.grid.run(30)
+        audits.now()
+        self.grid.until(lambda: self.share() == 100, 60, "proofs")
+        self.assertEqual(self.doctor()["audits"], "ok")
+        for honest in self.suppliers[3:]:
+            honest.kill()
+        self.download(self.alice, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), self.data)
+
+    def test_who_stays_away_is_doubted(self) -> None:
+        """A supplier that has proved nothing for a whole period counts no longer, until it is back and proves it."""
+        self.alice.node.settings.set("services/customer/audit-hours", 1)
+        self.alice.node.settings.set("services/employer/replace-critically-offline-enabled", False)
+        away = self.suppliers[0]
+        self.grid.network.cut = lambda one, other: away.address in (one, other)
+        self.grid.run(3900, 1.0)
+        self.assertEqual((self.version()["delivered"], self.version()["doubted"] > 0), ("100%", True))
+        self.assertEqual((self.share(), self.doctor()["audits"]), (83, "warn"))
+        self.assertEqual(self.alice.rooms.storage.audit_of(away.fingerprint)["failed"], 0)
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: self.share() == 100, 600, "the proof")
