@@ -183,10 +183,14 @@ class MemoryClient:
 
         def knock() -> None:
             nonlocal call
-            if not self._hears():
-                call = clock.callLater(self._timeout, connected.errback, error.TimeoutError())
-                return
-            self._open(protocolFactory, connected)
+            if self._hears():
+                self._open(protocolFactory, connected)
+            else:
+                call = clock.callLater(self._timeout, give_up)
+
+        def give_up() -> None:
+            if self._host.alive:  # a host that died hears of nothing
+                connected.errback(error.TimeoutError())
 
         call = clock.callLater(2 * self._host.network.latency, knock)
         return connected

@@ -257,6 +257,8 @@ class MemoryTransport:
         self._waiting.clear()
         self._waiting_bytes = 0
         producer, self._producer = self._producer, None
+        if not self._network.lives(self._mine.host):
+            return  # nobody is here who could be told
         if producer is not None:
             producer.stopProducing()
         self._protocol.connectionLost(Failure(reason))

@@ -13,6 +13,7 @@ from bitdust.testing.clock import LifeClock
 from bitdust.testing.faulty_disk import COMMIT, Change, Fault, sqlite_error
 from bitdust.testing.grid import GridNode
 from bitdust.testing.world import fake_world
+from tests.grid.chaos import lies
 
 if TYPE_CHECKING:
     from tests.grid.chaos.field import Field
@@ -35,6 +36,7 @@ class ChaosNode(GridNode):
         self.offset = 0.0
         self.is_up = False
         self.disk_error = 0
+        self.lie = ""
         field.disks.watch(field.grid.base / name, self.judge)
         super().__init__(field.grid, name, address, settings)
 
@@ -61,6 +63,11 @@ class ChaosNode(GridNode):
         self.is_up = True
         self.node.driver.start_all().addErrback(lambda failure: self.field.error(f"start: {failure.value}"))
 
+    @property
+    def has_identity(self) -> bool:
+        """Whether it is anybody."""
+        return bool(self.rooms.identity.me.present)
+
     def judge(self, change: Change) -> Fault | None:
         """What this node's disk makes of a change."""
         if not self.disk_error or not takes_pieces(self.home, change):
@@ -81,4 +88,6 @@ class ChaosNode(GridNode):
         address = f"10.{self.life + 1}.{self.address.split('.', 2)[2]}"
         born = ChaosNode(self.field, self.name, address, self.settings, self.life + 1)
         born.offset = self.offset
+        if self.lie:
+            lies.begin(born, self.lie)
         return born

@@ -11,11 +11,15 @@ After the last step everything is mended, and then:
 from collections.abc import Callable
 
 from bitdust.replication import members
+from tests.grid.chaos.damage import Damage
 from tests.grid.chaos.faults import Faults
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.owners import Owner
+from tests.grid.chaos.truth import Truth
 
 SPARES = 2
+HEAL = 3600.0
+"""Seconds in which what disks have lost is noticed and brought again."""
 PAUSES = (0, 0.05, 0.5, 3, 20)
 
 
@@ -45,6 +49,8 @@ class Safety:
         owner = Owner(self.field, "alice", n, **{"services/backups/block-size": block})
         owner.join()
         self.owners = [owner]
+        self.truth = Truth(self.field)
+        self.damage = Damage(self.field, self.owners, self.truth)
         self.faults = Faults(self.field, min(owner.n - owner.k for owner in self.owners))
         self.field.note(f"{n} suppliers, packs of {block}")
 
@@ -63,6 +69,9 @@ class Safety:
             (owner.die, 2),
             (owner.replace, 2),
             (self.rest, 2),
+            (self.damage.rot, 2),
+            (self.damage.lose, 2),
+            (self.damage.lie, 1),
             (faults.kill, 3),
             (faults.partition, 2),
             (faults.disk, 2),
@@ -80,14 +89,37 @@ class Safety:
     def end(self) -> None:
         """Mend everything, and see what is there."""
         self.faults.mend_all()
+        self.damage.end_lies()
         for owner in self.owners:
             owner.settle(owner.device)
+        self.heal()
         for owner in self.owners:
             owner.check_all(owner.device)
         for owner in self.owners:
             self.recover(owner)
         self.field.stop()
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
+
+    def heal(self) -> None:
+        """Every supplier's disk holds what it should."""
+        last = -60.0
+
+        def healed() -> bool:
+            nonlocal last
+            if self.field.now < last + 60:
+                return False
+            last = self.field.now
+            self.damage.review()
+            return not self.damage.dishonest
+
+        if not self.field.pass_time(HEAL, healed):
+            lack = {
+                name: [self.truth.lacking(owner.device, self.field.suppliers[name])[:3] for owner in self.owners]
+                for name in self.damage.dishonest
+            }
+            raise Finding(f"not healed: {self.damage.dishonest} {lack}")
+        for owner in self.owners:
+            self.truth.check_acknowledged(owner.device, set())
 
     def recover(self, owner: Owner) -> None:
         """A new home with the key file alone has it all, with as many suppliers off as may be."""
