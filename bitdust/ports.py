@@ -33,6 +33,7 @@ class Outbox(Protocol):
         max_answer: int = ...,
         progress: Callable[[int, int], None] | None = ...,
         owner: bytes | None = ...,
+        session: Any = ...,
         capability: bytes | None = ...,
     ) -> "Deferred[Any]": ...
 
@@ -71,6 +72,9 @@ class Sessions(Protocol):
 
     def dial(self, address: str, /, expect: bytes | None) -> "Deferred[Any]":
         """A session with whoever answers at an address; ``expect`` refuses everybody else."""
+
+    def judge(self, document: Any, /) -> list[Any]:
+        """Judge the sessions of its owner by an identity document that counts; those that go on."""
 
     def known_addresses(self, fingerprint: bytes, /) -> list[str]:
         """Addresses at which a peer was reached, or which it named."""

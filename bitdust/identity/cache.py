@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.events import Events
 from bitdust.identity.document import IdentityDocument, compare
+from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL, BadName
 from bitdust.world import World
@@ -28,6 +29,8 @@ class IdentityCache:
         self._events = events
         self._documents: dict[bytes, IdentityDocument] = {}
         self._names: dict[IDURL, bytes] = {}
+        self.changed: Signal[[IdentityDocument]] = Signal()
+        """A document that is new here, or newer than what was known."""
 
     def load(self) -> None:
         """Read what earlier runs kept; a file that is not whole is reported and left alone."""
@@ -55,6 +58,8 @@ class IdentityCache:
     def accept(self, document: IdentityDocument, fetched_from: IDURL | None = None) -> str:
         """``new``, ``newer``, ``refresh``, ``stale`` or ``conflict``; only the first two change what is kept.
 
+        Of two of one revision the one that goes before the other is kept, and counts as newer where it came later.
+
         ``fetched_from`` is the source that gave the document; from then on that name means this key.
         """
         word = self._accept(document)
@@ -76,6 +81,7 @@ class IdentityCache:
         word = compare(document, known) if known else "new"
         if word == "conflict":
             self._events.send("identity-conflict", {"idurl": str(document.idurl), "revision": document.revision})
+            word = "newer" if known and document.goes_before(known) else word
         if word not in ("new", "newer") or (word == "new" and len(self._documents) >= MAX_CACHED):
             return word
         make_private_folder(self._folder)
@@ -84,6 +90,7 @@ class IdentityCache:
         if known and known.idurl != document.idurl:
             urls = {"old_idurl": str(known.idurl), "new_idurl": str(document.idurl)}
             self._events.send("identity-url-changed", urls | {"new_revision": document.revision})
+        self.changed.emit(document)
         return word
 
     def get(self, fingerprint: bytes) -> IdentityDocument | None:

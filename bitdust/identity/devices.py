@@ -27,24 +27,37 @@ def _with_room(devices: Devices, kept: bytes) -> Devices:
 
 
 def union(mine: Devices, other: Devices, this: bytes) -> Devices:
-    """The devices of two documents of one identity that were changed at the same time.
+    """The devices of two documents of one identity that were changed at the same time; the same from both sides.
 
-    A device that is revoked in one of them is revoked. Of two new devices with one number mine takes the next free one.
+    A device that is revoked in one of them is revoked. Of two new devices with one number one takes the next free one.
     Of more than eight those go that `with_new_device` would let go, but never ``this``, the key of this very device.
     """
-    found = {device.key: device for device in other}
-    for device in mine:
+    found: dict[bytes, Device] = {}
+    for device in (*mine, *other):
         known = found.get(device.key)
-        if known is None:
-            found[device.key] = _numbered(device, found.values())
-        elif device.revoked is not None and known.revoked is None:
-            found[device.key] = evolve(known, revoked=device.revoked, sequence=device.sequence)
-    devices = tuple(sorted(found.values(), key=lambda device: device.number))
+        found[device.key] = device if known is None else _joined(known, device)
+    devices = _numbered(found.values())
     while len(devices) > MAX_DEVICES:
         devices = _with_room(devices, this)
     return devices
 
 
-def _numbered(device: Device, others: Iterable[Device]) -> Device:
-    taken = {other.number for other in others}
-    return device if device.number not in taken else evolve(device, number=max(taken) + 1)
+def _joined(one: Device, other: Device) -> Device:
+    ends = [(device.revoked, device.sequence or 0) for device in (one, other) if device.revoked is not None]
+    revoked, sequence = min(ends) if ends else (None, None)
+    return Device(min(one.number, other.number), min(one.since, other.since), one.key, revoked, sequence)
+
+
+def _numbered(devices: Iterable[Device]) -> Devices:
+    """In order of their numbers; of those with one number the first keeps it."""
+    kept: dict[int, Device] = {}
+    others: list[Device] = []
+    for device in sorted(devices, key=lambda device: (device.number, device.since, device.key)):
+        if device.number in kept:
+            others.append(device)
+        else:
+            kept[device.number] = device
+    for device in others:
+        number = max(kept) + 1
+        kept[number] = evolve(device, number=number)
+    return tuple(kept[number] for number in sorted(kept))

@@ -137,6 +137,10 @@ class IdentityDocument:
         """``alice@host_8084``, of the first source."""
         return self.idurl.global_id
 
+    def goes_before(self, other: "IdentityDocument") -> bool:
+        """Whether it is this one of two of a fingerprint that counts: the higher revision, then the lower bytes."""
+        return (self.revision, other.canonical) > (other.revision, self.canonical)
+
     @property
     def is_claim(self) -> bool:
         """Revision 0: a recovering device's word, never stored."""

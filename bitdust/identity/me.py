@@ -14,7 +14,7 @@ from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
 from bitdust.identity.awaited import ALL, KEY_RING, read_awaited, write_awaited
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
-from bitdust.identity.document import Device, IdentityDocument, compare
+from bitdust.identity.document import Device, IdentityDocument
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -313,14 +313,17 @@ class Me:
         return made
 
     def replace_document(self, document: IdentityDocument) -> None:
-        """Take a newer document of mine."""
-        if document.fingerprint != self.fingerprint or compare(document, self.document) != "newer":
+        """Take a newer document of mine, or one of the same revision that goes before mine."""
+        if document.fingerprint != self.fingerprint or not document.goes_before(self.document):
             raise WireError("stale", "only a newer document of the same key replaces mine")
         write_safely(self._folder / "localidentity", document.xml)
         self._adopt(document)
 
     def _adopt(self, document: IdentityDocument) -> None:
-        old, self._document = self.document, document
+        old, number = self.document, self.device_number
+        self._document = document
+        if self.device_number != number:
+            self._certificate = certify(self.master, self.device.public, self.device_number)
         self._events.send("local-identity-modified", {"old": old.revision, "new": document.revision})
         self.changed.emit()
 

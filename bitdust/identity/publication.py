@@ -3,8 +3,7 @@
 from twisted.internet.defer import Deferred
 
 from bitdust.identity.client import IdentityClient, Outcome
-from bitdust.identity.devices import union
-from bitdust.identity.document import IdentityDocument, compare
+from bitdust.identity.joining import join
 from bitdust.identity.me import Me
 from bitdust.wire.names import IDURL
 
@@ -27,26 +26,7 @@ class Publication:
         for _ in range(PUSHES):
             outcomes = await self._client.publish(self._me.document)
             newer = [outcome.document for outcome in outcomes.values() if outcome.document is not None]
-            joined = [self._join(document) for document in newer]
+            joined = [join(self._me, document) for document in newer]
             if not any(joined):
                 break
         return outcomes
-
-    def _join(self, other: IdentityDocument) -> bool:
-        """Take over another device's changes; True when there is something new to publish.
-
-        A newer document that has all of my devices is taken as it is: two devices that both wrote a next revision over
-        the other's would go on with that for ever.
-        """
-        mine = self._me.document
-        order = compare(other, mine)
-        if other.fingerprint != mine.fingerprint or order == "refresh":
-            return False
-        devices = union(mine.devices, other.devices, self._me.device.public)
-        if devices == mine.devices and order == "stale":  # joined a moment ago: several servers had the same document
-            return False
-        if devices == other.devices and order == "newer":
-            self._me.replace_document(other)
-            return False
-        self._me.replace_document(self._me.revise(devices=devices, revision=max(mine.revision, other.revision) + 1))
-        return True

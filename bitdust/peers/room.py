@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bitdust.peers.documents import Documents
 from bitdust.peers.presence import Presence
 from bitdust.peers.reach import Reach
 from bitdust.surroundings import Connected
@@ -17,5 +18,6 @@ class PeersRoom:
     def __init__(
         self, around: Connected, listening: Callable[[], list[str]], publish: "Callable[[Signed], Deferred[Any]]"
     ) -> None:
+        self.documents = Documents(around)
         self.presence = Presence(around)
         self.reach = Reach(around, listening, publish)

@@ -10,7 +10,7 @@ PATIENCE = 60.0
 
 
 class GatewayService(Service):
-    """Opens the packet table with the one row that everybody may ask: a ping."""
+    """Opens the packet table with the rows that everybody may ask: a ping, and newest identity documents."""
 
     name = "gateway"
     needs = ("network",)
@@ -21,16 +21,22 @@ class GatewayService(Service):
         self._gateway = rooms.gateway
         self._settings = rooms.around.settings
         self._ping = Row(Command.IDENTITY, None, NO_FIELDS, 0, Who.ANYONE, "service_gateway", lambda request: ack())
+        self._documents = rooms.peers.documents
+        self._rows = [self._ping, self._documents.row()]
 
     def packet_rows(self) -> list[Row]:
-        return [self._ping]
+        return list(self._rows)
 
     def start(self) -> None:
         self._gateway.log_packets(self._settings.get("logs/packet-enabled"))
-        self._gateway.inbox.add(self._ping)
+        for row in self._rows:
+            self._gateway.inbox.add(row)
+        self._documents.start()
 
     def stop(self) -> None:
-        self._gateway.inbox.remove(self._ping)
+        self._documents.stop()
+        for row in self._rows:
+            self._gateway.inbox.remove(row)
 
     def health(self) -> None:
         if self._ping not in self._gateway.inbox.rows():

@@ -161,6 +161,10 @@ class Gateway:
         """Whether a session with this peer is up."""
         return self._sessions.with_peer(fingerprint) is not None
 
+    def judge(self, document: IdentityDocument) -> list[Session]:
+        """Judge the sessions of its owner by a document that counts; those that go on."""
+        return self._sessions.judge(document)
+
     def session_with(self, fingerprint: bytes) -> Session | None:
         """The session with a peer that is up, the newest one of several devices."""
         return self._sessions.with_peer(fingerprint)

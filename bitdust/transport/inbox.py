@@ -27,7 +27,7 @@ from bitdust.wire.table import Answer, Request, Row, Who, fail
 MAX_AT_ONCE = 64
 STALLED = 600.0
 """Seconds without a byte of a packet or its answer after which its work is given up."""
-STALE_ALLOWED = (Command.RETRIEVE, "identity")
+STALE_ALLOWED = ((Command.RETRIEVE, "identity"), (Command.IDENTITY, "document"))
 KINDS = ("kind", "space", "service")
 TakeAnswer = Callable[[Session, Packet, Payload, int], bool]
 """The outbox: whether somebody waits for an answer that has come."""
@@ -188,7 +188,7 @@ class Inbox:
             raise WireError("busy", f"more than {MAX_AT_ONCE} requests at once")
         kind = next((packet.fields[name] for name in KINDS if name in packet.fields), None)
         key = (packet.command, kind) if isinstance(kind, str) else (packet.command, None)
-        if session.stale and key != STALE_ALLOWED:
+        if session.stale and key not in STALE_ALLOWED:
             raise WireError("stale", "a newer revision of your identity is known here: retrieve it first")
         row = self._rows.get(key)
         if row is None:

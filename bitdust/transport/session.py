@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -125,6 +125,10 @@ class Session:
         self.link: Link | None = None
         self.peer: Peer | None = None
         self.stale = False
+        self.shown: IdentityDocument | None = None
+        """The newest document that the peer has shown; ``peer`` has the one by which it is judged."""
+        self.told = b""
+        """The document that was shown to the peer in Hello."""
         self.started = owner.world.wall()
         self.ahead: float | None = None
         """Seconds that the peer's clock is ahead of mine, as its last answer told."""
@@ -178,6 +182,19 @@ class Session:
             self._reader = None
             self.close(error.code, str(error))
 
+    def judge(self, document: IdentityDocument) -> None:
+        """The newest document of the peer's owner: does its device count there, and does it know that document?"""
+        peer = self.peer
+        device = document.device(peer.device) if peer is not None else None
+        if peer is None or peer.document.is_claim:
+            return
+        if device is not None and device.revoked is not None:
+            self.close("revoked", "this device was revoked by its owner")
+        elif device is not None:
+            self.peer, self.stale = evolve(peer, document=document), False
+        else:
+            self.stale = document.goes_before(peer.document)
+
     @property
     def held(self) -> bool:
         """Whether our own bandwidth limits keep it waiting now."""
@@ -192,7 +209,9 @@ class Session:
     # actions of the machine
 
     def send_hello(self) -> None:
-        self.write(Kind.HELLO, 0, self._owner.my_hello(self).to_bytes())
+        hello = self._owner.my_hello(self)
+        self.told = hello.identity
+        self.write(Kind.HELLO, 0, hello.to_bytes())
 
     def announce(self) -> None:
         self._owner.session_up(self)
@@ -272,7 +291,7 @@ class Session:
             raise WireError("bad-hello", "a second HELLO")
         assert self.link is not None
         admission = self._owner.admit(self, Hello.from_bytes(body), self.link.device_key())
-        self.peer, self.stale = admission.peer, admission.stale
+        self.peer, self.stale, self.shown = admission.peer, admission.stale, admission.peer.document
         self.machine.send("hello-valid")
 
     def _open(self, stream: int, body: bytes, last: bool) -> None:

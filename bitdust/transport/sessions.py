@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.signal import Signal
 from bitdust.transport.session import Session
@@ -86,6 +87,13 @@ class Sessions:
         a claim while there is another."""
         living = [session for session in self._proven.get(fingerprint, {}).values() if session.ended is None]
         return max(living, key=lambda session: (not session.stale, session.started), default=None)
+
+    def judge(self, document: IdentityDocument) -> list[Session]:
+        """Judge the sessions of its owner by a document that counts; those that go on."""
+        sessions = list(self._proven.get(document.fingerprint, {}).values())
+        for session in sessions:
+            session.judge(document)
+        return [session for session in sessions if session.ended is None]
 
     # what is shown
 

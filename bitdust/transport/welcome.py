@@ -3,7 +3,7 @@
 from bitdust import __version__
 from bitdust.crypt.device import check_record, device_id
 from bitdust.identity.cache import IdentityCache
-from bitdust.identity.document import IdentityDocument, compare
+from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.transport.hello import Hello
 from bitdust.transport.session import MAX_STREAMS, Admission, Peer, Session
@@ -48,7 +48,7 @@ class Welcome:
         return Admission(Peer(document.fingerprint, hello.device, document, tuple(addresses)), stale)
 
     def _judge(self, document: IdentityDocument, device_key: bytes) -> bool:
-        """Whether a newer document is known here. Raises `WireError` ``revoked`` or ``conflict``."""
+        """Whether another document is known here that goes before this one. Raises `WireError` ``revoked``."""
         known = self._identities.get(document.fingerprint)
         if self._me.present and document.fingerprint == self._me.fingerprint:
             known = self._me.document
@@ -58,10 +58,9 @@ class Welcome:
             device = known.device(device_id(device_key))
             if device is not None and device.revoked is not None:
                 raise WireError("revoked", "this device was revoked by its owner")
-            if compare(document, known) == "stale":
+            if known.goes_before(document):
                 return True
-        if self._identities.accept(document) == "conflict":
-            raise WireError("conflict", "another document of the same revision is known here")
+        self._identities.accept(document)
         return False
 
     def _remember(self, fingerprint: bytes, addresses: list[str]) -> None:

@@ -164,16 +164,18 @@ class SessionContract:
         bob.gateway.my_hello = lambda session: evolve(real(session), identity=document.xml)
         await alice.gateway.dial(self.address(bob), bob.fingerprint)
 
-    async def check_two_documents_of_one_revision_are_refused(self) -> None:
-        """Another document of a revision that is known here is refused: somebody has the key who should not."""
+    async def check_two_documents_of_one_revision(self) -> None:
+        """Of two documents of one revision one goes before the other; who shows that one may ask for anything."""
         alice, bob = await self.two()
         await alice.gateway.dial(self.address(bob), bob.fingerprint)
         await self.until(bob.gateway.sessions)
         twin = self.network.person("other", "twin")
         self.people.append(twin)
         await twin.gateway.listen(0)
-        error = await self.fails(BitDustError, alice.gateway.dial(self.address(twin), bob.fingerprint))
-        self.assertEqual((error.code, len(alice.gateway.sessions())), ("conflict", 1))
+        session = await alice.gateway.dial(self.address(twin), bob.fingerprint)
+        self.assertEqual(session.stale, bob.me.document.goes_before(twin.me.document))
+        kept = min(bob.me.document, twin.me.document, key=lambda document: document.canonical)
+        self.assertEqual(alice.cache.get(bob.fingerprint), kept)
 
     async def check_a_client_of_another_key_is_refused(self) -> None:
         """Somebody who dials Bob with Alice's document and a key of his own gets no session."""

@@ -55,7 +55,10 @@ class DevicesTests(SynchronousTestCase):
     def test_new_devices_of_both_are_kept(self) -> None:
         """Two devices that were added at the same time are both there, under numbers of their own."""
         mine, other = (EIGHT[0], Device(1, 2, b"m" * 32)), (EIGHT[0], Device(1, 2, b"o" * 32))
-        self.assertEqual(union(mine, other, THIS), (EIGHT[0], Device(1, 2, b"o" * 32), Device(2, 2, b"m" * 32)))
+        both = (EIGHT[0], Device(1, 2, b"m" * 32), Device(2, 2, b"o" * 32))
+        self.assertEqual(union(mine, other, THIS), both)
+        self.assertEqual(union(other, mine, THIS), both)
+        self.assertEqual(union(both, other, THIS), both)
 
     def test_revoked_in_one_is_revoked(self) -> None:
         """Whichever of the two documents says so, and with the last number that counts."""
