@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.disk import syncing
 from bitdust.storage.restore.tree import PART_PREFIX
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import network, random_file
@@ -70,7 +71,7 @@ class FailingDiskTests(SynchronousTestCase):
 
     def test_nothing_can_be_synced(self) -> None:
         """Where the disk takes nothing for good, no file gets a name: half of it could be gone after a power cut."""
-        with patch("os.fsync", side_effect=EIO):
+        with patch.object(syncing, "_SYNCFS", None), patch("os.fsync", side_effect=EIO):
             error = self.assertRaises(BitDustError, self.node.download, "folder", self.target)
         self.assertIn("3 of 3 files did not come back", str(error))
         self.assertEqual(self.back(), ["link"])

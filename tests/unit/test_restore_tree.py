@@ -9,9 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.disk import syncing
 from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.paths import Item, Version
 from bitdust.storage.restore import files as files_module
+from bitdust.storage.restore import tree as tree_module
 from bitdust.storage.restore.files import FilesWriter, write_all
 from bitdust.storage.restore.plan import FileWork, Run
 from bitdust.storage.restore.tree import Blocked, Destination, Tree
@@ -118,37 +120,42 @@ class TreeTests(DiskCase):
             self.refused("blocked", self.tree.open_part, (), name)
         self.assertFalse((self.outside / "new").exists())
 
-    def test_name(self) -> None:
-        """A whole file gets mode and time, is brought to the disk, and only then takes the place of the older one."""
-        (self.root / "name").write_bytes(b"old")
-        steps: list[str] = []
-        for name in ("fsync", "rename"):
-            real = getattr(os, name)
-            self.patch(os, name, lambda *a, _n=name, _r=real, **o: (steps.append(_n), _r(*a, **o))[1])
-        self.tree.give_name(Destination((), b"name"), b"part", self.grow(), 0o640, MTIME)
-        status = (self.root / "name").stat()
-        self.assertEqual((stat.S_IMODE(status.st_mode), status.st_mtime_ns), (0o640, MTIME))
-        self.assertEqual((steps, self.names()), (["fsync", "rename"], ["name"]))
-        self.assertEqual((self.root / "name").read_bytes(), b"new")
-
     def test_older_file_stays(self) -> None:
-        """When the disk refuses the new file the older one stays; a full disk ends the whole restore."""
+        """When the disk refuses the new name the older file stays."""
         (self.root / "name").write_bytes(b"old")
-        place, part = Destination((), b"name"), self.grow()
-        failures = (("fsync", BROKEN, "blocked"), ("fsync", FULL, "disk-full"), ("rename", BROKEN, "blocked"))
-        for step, error, code in failures:
-            self.fails(step, error)
-            self.refused(code, self.tree.give_name, place, b"part", part, 0o640, MTIME)
-            self.assertEqual((self.root / "name").read_bytes(), b"old")
+        place = Destination((), b"name")
+        self.grow()
+        self.fails("rename", BROKEN)
+        self.refused("blocked", self.tree.give_name, place, b"part")
+        self.assertEqual((self.root / "name").read_bytes(), b"old")
+        self.tree.give_name(place, b"part")
+        self.assertEqual((self.root / "name").read_bytes(), b"new")
 
     def test_folder_in_the_way(self) -> None:
         """A folder is never replaced by a file or a link."""
         (self.root / "name").mkdir()
         place = Destination((), b"name")
-        text = self.refused("blocked", self.tree.give_name, place, b"part", self.grow(), 0o640, MTIME)
-        self.assertIn("a folder of this name", text)
+        self.grow()
+        self.assertIn("a folder of this name", self.refused("blocked", self.tree.give_name, place, b"part"))
         self.refused("blocked", self.tree.make_link, place, b"target", MTIME, b"other")
         self.assertEqual(self.names(), ["name", "part"])
+
+    def test_folders_that_are_kept_open(self) -> None:
+        """Folders that are kept open are walked to once, whatever takes their place, and closed at the end."""
+        self.patch(tree_module, "MOST_OPEN", 3)
+        with self.tree.keeping():
+            os.close(self.tree.open_part((b"a", b"b"), b"one"))
+            (self.root / "a").rename(self.root / "moved")
+            (self.root / "a").symlink_to(self.outside)
+            os.close(self.tree.open_part((b"a", b"b"), b"two"))
+            with self.tree.folder((b"a", b"b")) as first, self.tree.folder((b"a", b"b", b"c")) as second:
+                self.assertNotEqual(first, second)
+            for name in (b"1", b"2", b"3", b"4"):
+                self.tree.make_folder((name,))
+            self.refused("blocked", self.tree.open_part, (b"a", b"b"), b"three")
+        self.assertEqual(self.descriptors(), self.open_before)
+        self.assertEqual(list(self.outside.iterdir()), [])
+        self.assertEqual(sorted(os.listdir(self.root / "moved" / "b")), ["c", "one", "two"])
 
     def test_links(self) -> None:
         """A link is made as text and replaces an older one; a disk that refuses leaves nothing half-made."""
@@ -179,8 +186,10 @@ class TreeTests(DiskCase):
         """A folder that the disk refuses is an error with its name."""
         self.fails("mkdir", FULL)
         self.assertIn("at a/b", self.refused("disk-full", self.tree.make_folder, (b"a", b"b")))
-        self.fails("fsync", BROKEN)
+        self.fails("fchmod", BROKEN)
         self.refused("blocked", self.tree.finish_folder, (b"a",), 0o755, MTIME)
+        self.fails("fsync", BROKEN)
+        self.refused("blocked", self.tree.sync_folder, (b"a",))
 
     def test_removing_is_quiet(self) -> None:
         """A growing file that is not there, or in no folder, needs no removing."""
@@ -223,6 +232,65 @@ class FilesTests(DiskCase):
         data = (self.root / "a").read_bytes()
         self.assertEqual(data, b"".join(FakePack().run(0, files_module.MOST_VECTORS + 3)))
 
+    def test_one_sync_for_many(self) -> None:
+        """Files have mode and time and are on the disk, by one sync for all of them, before any of them gets a name."""
+        works = [self.work(b"%d" % number) for number in range(6)]
+        for work in works:
+            (self.root / work.place.text).write_bytes(b"old")
+        self.write(*works)
+        steps = self.watched("fsync", "rename", "fchmod")
+        self.patch(self.tree, "sync", lambda: (steps.append("sync"), True)[1])
+        self.assertEqual(self.writer.finish(works), [])
+        self.assertEqual(steps, ["fchmod"] * 6 + ["sync"] + ["rename"] * 6)
+        status = (self.root / "0").stat()
+        self.assertEqual((stat.S_IMODE(status.st_mode), status.st_mtime_ns), (0o644, MTIME))
+        self.assertEqual(len(self.names()), 6)
+
+    def watched(self, *names: str) -> list[str]:
+        """Calls of the system, in order."""
+        steps: list[str] = []
+        for name in names:
+            real = getattr(os, name)
+            self.patch(os, name, lambda *a, _n=name, _r=real, **o: (steps.append(_n), _r(*a, **o))[1])
+        return steps
+
+    def test_few_files_and_a_system_that_cannot(self) -> None:
+        """A few files, and all of them where the one sync is not there or fails, are synced one by one."""
+        self.patch(self.tree, "sync", lambda: False)
+        for count in (1, 6):
+            works = [self.work(b"%d of %d" % (number, count)) for number in range(count)]
+            self.write(*works)
+            steps = self.watched("fsync", "rename")
+            self.assertEqual(self.writer.finish(works), [])
+            self.assertEqual(steps, ["fsync"] * count + ["rename"] * count)
+
+    def test_a_file_that_did_not_reach_the_disk(self) -> None:
+        """When the one sync fails, each file is asked, and the one that could not be written keeps its older state."""
+        self.patch(syncing, "_SYNCFS", lambda descriptor: -1)
+        works = [self.work(b"%d" % number) for number in range(6)]
+        (self.root / "0").write_bytes(b"old")
+        self.write(*works)
+        self.fails("fsync", BROKEN)
+        (problem,) = self.writer.finish(works)
+        self.assertEqual(problem.file, works[0])
+        self.assertEqual((self.root / "0").read_bytes(), b"old")
+        self.assertEqual([work.is_named for work in works], [False] + [True] * 5)
+
+    def test_a_part_that_cannot_be_written_any_more(self) -> None:
+        """A growing file that got a read-only mode before a crash is brought again."""
+        work = self.work(b"a")
+        self.write(work)
+        real = os.open
+
+        def refuse(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+            if path == work.part:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return real(path, flags, *rest, **more)
+
+        self.patch(os, "open", refuse)
+        self.assertEqual(self.writer.survey([work], None, None), [])  # type: ignore[arg-type]
+        self.assertEqual((len(work.runs), self.names()), (1, []))
+
     def test_older_try_was_longer(self) -> None:
         """What an earlier try left behind the end is cut off."""
         work = self.work(b"a")
@@ -248,6 +316,7 @@ class FilesTests(DiskCase):
         """A file that cannot be cut to its size or get its name is a problem of its own."""
         first, second = self.work(b"a"), self.work(b"b")
         self.write(first, second)
+        (self.root / os.fsdecode(first.part)).write_bytes(b"x" * 100)
         self.fails("ftruncate", BROKEN)
         (problem,) = self.writer.finish([first, second])
         self.assertEqual((problem.file, problem.reason), (first, "Input/output error"))

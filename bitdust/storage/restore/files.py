@@ -1,8 +1,9 @@
 """Bytes of opened packs into growing files, and what an earlier try has left of them."""
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -15,6 +16,8 @@ from bitdust.storage.restore.tree import Blocked, Tree, trouble
 from bitdust.wire.errors import BitDustError
 
 MOST_VECTORS = 512
+WORTH_A_SYNC = 4
+"""Files; fewer are synced one by one, so that nothing else on the file system is waited for."""
 Secrets = Callable[[str, int], Sequence[bytes]]
 
 
@@ -52,12 +55,13 @@ class FilesWriter:
         """
         problems: list[Problem] = []
         checker = PartChecker(database, secrets)
-        for file in files:
-            try:
-                self._check_place(file)
-                self._take_up(file, checker)
-            except Blocked as blocked:
-                problems.append(Problem(file, str(blocked)))
+        with self.tree.keeping():
+            for file in files:
+                try:
+                    self._check_place(file)
+                    self._take_up(file, checker)
+                except Blocked as blocked:
+                    problems.append(Problem(file, str(blocked)))
         bad = {problem.file for problem in problems}
         self._need_room(sum(run.size for file in files if file not in bad for run in file.runs))
         return problems
@@ -75,7 +79,10 @@ class FilesWriter:
     def _take_up(self, file: FileWork, checker: "PartChecker") -> None:
         try:
             with self.tree.folder(file.place.folders, make=False) as folder:
-                part = os.open(file.part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                part = os.open(file.part, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        except PermissionError:
+            self.tree.remove_part(file.place.folders, file.part)  # it had its mode already, and could not be written
+            return
         except OSError:
             return
         try:
@@ -90,43 +97,71 @@ class FilesWriter:
         """The runs of one pack. Raises `BitDustError` ``disk-full``."""
         self._need_room(sum(run.size for _, run in works))
         done: list[Written] = []
-        for file, run in works:
-            try:
-                self._write_run(pack, file, run)
-            except Blocked as blocked:
-                done.append(Written(file, 0, str(blocked)))
-            else:
-                done.append(Written(file, run.size))
+        with self.tree.keeping():
+            for file, run in works:
+                try:
+                    self._write_run(pack, file, run)
+                except Blocked as blocked:
+                    done.append(Written(file, 0, str(blocked)))
+                else:
+                    done.append(Written(file, run.size))
         return done
 
     def _write_run(self, pack: OpenPack, file: FileWork, run: Run) -> None:
-        descriptor = self.tree.open_part(file.place.folders, file.part)
-        try:
+        with self._part(file) as descriptor:
             position, number = run.offset, run.first
             while number < run.first + len(run.lengths):
                 count = min(MOST_VECTORS, run.first + len(run.lengths) - number)
                 position += write_all(descriptor, list(pack.run(number, count)), position)
                 number += count
-        except OSError as error:
-            raise trouble(error, file.place.text) from error
-        finally:
-            os.close(descriptor)
 
     def finish(self, files: Sequence[FileWork]) -> list[Problem]:
-        """Files that are whole get their names. Raises `BitDustError` ``disk-full``."""
-        problems = []
-        for file in files:
-            try:
-                self._finish(file)
-            except Blocked as blocked:
-                problems.append(Problem(file, str(blocked)))
+        """Files that are whole come to the disk, with one sync for all, and then get their names.
+
+        Raises `BitDustError` ``disk-full``.
+        """
+        problems: list[Problem] = []
+        with self.tree.keeping():
+            complete = self._each(files, self._complete, problems)
+            if len(complete) < WORTH_A_SYNC or not self.tree.sync():
+                complete = self._each(complete, self._sync_one, problems)
+            self._each(complete, self._name, problems)
         return problems
 
-    def _finish(self, file: FileWork) -> None:
-        descriptor = self.tree.open_part(file.place.folders, file.part)
+    def _each(
+        self, files: Sequence[FileWork], step: Callable[[FileWork], None], problems: list[Problem]
+    ) -> list[FileWork]:
+        """Those with which a step went well."""
+        well = []
+        for file in files:
+            try:
+                step(file)
+            except Blocked as blocked:
+                problems.append(Problem(file, str(blocked)))
+            else:
+                well.append(file)
+        return well
+
+    def _complete(self, file: FileWork) -> None:
+        with self._part(file) as descriptor:
+            if os.fstat(descriptor).st_size != file.version.size:
+                os.ftruncate(descriptor, file.version.size)
+            os.fchmod(descriptor, file.version.mode)
+            os.utime(descriptor, ns=(file.version.mtime, file.version.mtime))
+
+    def _sync_one(self, file: FileWork) -> None:
+        with self._part(file, os.O_RDONLY) as descriptor:
+            os.fsync(descriptor)
+
+    def _name(self, file: FileWork) -> None:
+        self.tree.give_name(file.place, file.part)
+        file.is_named = True
+
+    @contextlib.contextmanager
+    def _part(self, file: FileWork, access: int = os.O_RDWR) -> Iterator[int]:
+        descriptor = self.tree.open_part(file.place.folders, file.part, access)
         try:
-            os.ftruncate(descriptor, file.version.size)
-            self.tree.give_name(file.place, file.part, descriptor, file.version.mode, file.version.mtime)
+            yield descriptor
         except OSError as error:
             raise trouble(error, file.place.text) from error
         finally:
@@ -134,8 +169,9 @@ class FilesWriter:
 
     def remove_parts(self, files: Sequence[FileWork]) -> None:
         """Take all growing files away."""
-        for file in files:
-            self.tree.remove_part(file.place.folders, file.part)
+        with self.tree.keeping():
+            for file in files:
+                self.tree.remove_part(file.place.folders, file.part)
 
 
 def write_all(descriptor: int, chunks: "list[bytes | bytearray | memoryview]", position: int) -> int:

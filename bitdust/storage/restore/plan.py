@@ -29,13 +29,14 @@ class Run:
 
 @define(eq=False)
 class FileWork:
-    """One file: ``left`` counts the runs that are not in it yet."""
+    """One file: ``left`` counts the runs that are not in it yet; ``is_named``: it is whole, and where it belongs."""
 
     item: Item
     version: Version
     place: Destination
     runs: list[Run]
     left: int = 0
+    is_named: bool = False
 
     @property
     def part(self) -> bytes:

@@ -27,13 +27,15 @@ from bitdust.storage.packs.pack import unseal
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
-from bitdust.storage.restore.plan import FileWork, LinkWork, Planner, RestorePlan, Run, pack_order
-from bitdust.storage.restore.tree import Blocked, Tree, part_name, stays_inside
+from bitdust.storage.restore.plan import FileWork, FolderWork, LinkWork, Planner, RestorePlan, Run, pack_order
+from bitdust.storage.restore.tree import Blocked, Parts, Tree, part_name, stays_inside
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
 GIVE_UP_AFTER = 3
+MOST_TOGETHER, MOST_BYTES = 4096, 64 * 1024 * 1024
+"""Files that are whole, and their bytes, before they get their names: one sync brings them all to the disk."""
 IN_PLACE = "in-place"
 """The policy that replaces what is there, as ``replace``, and gives the item the name that it has on this machine."""
 
@@ -101,6 +103,8 @@ class Restore(Job):
         self._needs: dict[bytes, list[tuple[FileWork, Run]]] = {}
         self._running: dict[bytes, tuple[Deferred[Any], int]] = {}
         self._fetched: Deferred[None] = Deferred()
+        self._whole: list[FileWork] = []
+        self._is_ending = False
         self.machine = RestoreWorker(parts.around.registry, f"{order.names['path_id']}/{order.number}", self)
 
     def start(self) -> None:
@@ -156,10 +160,8 @@ class Restore(Job):
     def fetch_packs(self) -> "Deferred[Any]":
         fetched: Deferred[None] = Deferred(lambda _: self._cancel())
         self._fetched = fetched
-        whole = [file for file in self.plan.files if not file.left and file not in self._bad]
-        finishing = self._parts.coding.submit(self._writer.finish, whole).addCallback(self._note)
-        finishing.addCallback(lambda _: self._pump())
-        finishing.addErrback(self._end_fetching)
+        self._whole = [file for file in self.plan.files if not file.left and file not in self._bad]
+        self._pump()
         return fetched
 
     def _cancel(self) -> None:
@@ -172,6 +174,7 @@ class Restore(Job):
         while (
             self._packs
             and not self._fetched.called
+            and not self._is_ending
             and (not self._running or self._load < self._parts.around.budget.restoring)
         ):
             pack = self._packs.popleft()
@@ -179,8 +182,17 @@ class Restore(Job):
             self._running[pack] = (running, self._size(pack))
             running.addCallback(self._packed, pack)
             running.addErrback(self._broken, pack)
-        if not self._packs and not self._running and not self._fetched.called:
+        if not self._packs and not self._running and not self._fetched.called and not self._is_ending:
+            Deferred.fromCoroutine(self._name_whole()).addCallbacks(self._all_fetched, self._end_fetching)
+
+    def _all_fetched(self, _: object) -> None:
+        if not self._fetched.called:
             self._fetched.callback(None)
+
+    async def _name_whole(self) -> None:
+        whole, self._whole = self._whole, []
+        if whole:
+            self._note(await self._parts.coding.submit(self._writer.finish, whole))
 
     @property
     def _load(self) -> int:
@@ -200,9 +212,9 @@ class Restore(Job):
             pieces = await self._parts.fetcher.fetch(source.record, source.places)
         written = await self._parts.coding.submit(self._open_and_write, source, pieces, works)
         self.blocks += 1
-        whole = self._count(written)
-        if whole:
-            self._note(await self._parts.coding.submit(self._writer.finish, whole))
+        self._whole += self._count(written)
+        if len(self._whole) >= MOST_TOGETHER or sum(file.version.size for file in self._whole) >= MOST_BYTES:
+            await self._name_whole()
 
     def _open_and_write(
         self, source: PackSource, pieces: dict[int, bytes], works: list[tuple[FileWork, Run]]
@@ -231,7 +243,7 @@ class Restore(Job):
     def _broken(self, failure: Failure, pack: bytes) -> None:
         """One pack that cannot be had costs its files only; several in a row mean that suppliers are away."""
         self._running.pop(pack, None)
-        if self._fetched.called:
+        if self._fetched.called or self._is_ending:
             return
         if not failure.check(BitDustError) or getattr(failure.value, "code", "") == "disk-full":
             self._end_fetching(failure)
@@ -246,7 +258,14 @@ class Restore(Job):
         self._pump()
 
     def _end_fetching(self, failure: Failure) -> None:
+        """What is whole by now comes back all the same."""
         self._cancel()
+        if not self._is_ending:
+            self._is_ending = True
+            naming = Deferred.fromCoroutine(self._name_whole())
+            naming.addErrback(lambda _: None).addCallback(lambda _: self._failed_fetching(failure))
+
+    def _failed_fetching(self, failure: Failure) -> None:
         if not self._fetched.called:
             self._fetched.errback(failure)
 
@@ -256,20 +275,29 @@ class Restore(Job):
         return self._parts.around.world.run_in_thread(self._finish_folders)
 
     def _finish_folders(self) -> None:
-        for link in self.plan.links:
-            try:
-                self._make_link(link)
-            except Blocked as blocked:
-                self.plan.problems.append({"path": link.place.text, "reason": str(blocked)})
-        for folder in sorted(self.plan.folders, key=lambda one: -len(one.parts)):
-            version = folder.version if self._policy != "keep" else None
-            try:
-                self._tree.finish_folder(
-                    folder.parts, version.mode if version else None, version.mtime if version else 0
-                )
-            except Blocked as blocked:
-                self.plan.problems.append({"path": shown(b"/".join(folder.parts)), "reason": str(blocked)})
-        self._tree.finish_folder((), None, 0)
+        with self._tree.keeping():
+            for link in self.plan.links:
+                try:
+                    self._make_link(link)
+                except Blocked as blocked:
+                    self.plan.problems.append({"path": link.place.text, "reason": str(blocked)})
+            folders = sorted(self.plan.folders, key=lambda one: -len(one.parts))
+            for folder in folders:
+                self._at_folder(folder.parts, lambda folder=folder: self._finish_folder(folder))  # type: ignore[misc]
+            if not self._tree.sync():
+                for folder in folders:
+                    self._at_folder(folder.parts, lambda folder=folder: self._tree.sync_folder(folder.parts))  # type: ignore[misc]
+                self._tree.sync_folder(())
+
+    def _at_folder(self, parts: Parts, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Blocked as blocked:
+            self.plan.problems.append({"path": shown(b"/".join(parts)), "reason": str(blocked)})
+
+    def _finish_folder(self, folder: FolderWork) -> None:
+        version = folder.version if self._policy != "keep" else None
+        self._tree.finish_folder(folder.parts, version.mode if version else None, version.mtime if version else 0)
 
     def _make_link(self, link: LinkWork) -> None:
         target = link.version.target or b""
@@ -318,7 +346,7 @@ class Restore(Job):
         self._finish(BitDustError(code, text, problems=self.plan.problems[:100]))
 
     def _growing(self) -> list[FileWork]:
-        return [file for file in self.plan.files if file.left]
+        return [file for file in self.plan.files if not file.is_named]
 
     def aborted(self, reason: Any) -> None:
         if not self.is_suspended:

@@ -2,7 +2,7 @@
 
 Every step below the destination goes by descriptor and without following links (``openat`` with ``O_NOFOLLOW``), so a
 link that somebody put there cannot lead a restore out of its tree. A file grows under a name of its own and takes the
-place of an older one only when it is whole, checked and on the disk.
+place of an older one only when it is whole, checked and on the disk. Many files are brought to the disk by one sync.
 """
 
 import contextlib
@@ -10,15 +10,19 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 
-from attrs import frozen
+from attrs import define, field, frozen
 
+from bitdust.disk.syncing import sync_file_system
 from bitdust.storage.pieces.spool import FULL
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
 PART_PREFIX = b".bitdust-"
+MOST_OPEN = 32
+"""Folders that are kept open while many files are written."""
 Parts = tuple[bytes, ...]
 
 
@@ -69,11 +73,44 @@ def trouble(error: OSError, what: str) -> BitDustError:
     return Blocked(error.strerror or str(error))
 
 
+@define
+class _Kept:
+    """Folders that are open; ``busy`` counts those in use."""
+
+    descriptors: dict[Parts, int] = field(factory=dict)
+    busy: int = 0
+
+    def close(self) -> None:
+        """All of them."""
+        while self.descriptors:
+            os.close(self.descriptors.popitem()[1])
+
+
 class Tree:
     """I am the folder that things are restored into. All methods block and belong into a thread."""
 
     def __init__(self, destination: bytes) -> None:
         self.destination = destination
+        self._local = threading.local()
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Meanwhile folders that this thread has opened stay open: what is found in them is found in the same ones."""
+        kept = self._local.kept = _Kept()
+        try:
+            yield
+        finally:
+            self._local.kept = None
+            kept.close()
+
+    def sync(self) -> bool:
+        """Return when all that was written is on the disk; False where each file has to be asked for that by itself:
+        where the system cannot do it, or could not write something, which then says of which file it is."""
+        try:
+            with self.folder(()) as descriptor:
+                return sync_file_system(descriptor)
+        except OSError:
+            return False
 
     def prepare(self) -> None:
         """Make the destination. Raises `BitDustError` ``bad-path``."""
@@ -91,18 +128,40 @@ class Tree:
     @contextlib.contextmanager
     def folder(self, parts: Parts, make: bool = True) -> Iterator[int]:
         """A descriptor of a folder below. Raises `Blocked` when something else is there."""
-        descriptor = self._open_root()
+        kept: _Kept | None = getattr(self._local, "kept", None)
+        if kept is None:
+            descriptor = self._walk(parts, make, _Kept())
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
+            return
+        if not kept.busy and len(kept.descriptors) >= MOST_OPEN:
+            kept.close()
+        if parts not in kept.descriptors:
+            kept.descriptors[parts] = self._walk(parts, make, kept)
+        kept.busy += 1
         try:
-            for part in parts:
+            yield kept.descriptors[parts]
+        finally:
+            kept.busy -= 1
+
+    def _walk(self, parts: Parts, make: bool, kept: _Kept) -> int:
+        """Step by step, from the nearest folder that is open."""
+        known = next((parts[:end] for end in range(len(parts), 0, -1) if parts[:end] in kept.descriptors), ())
+        descriptor = os.dup(kept.descriptors[known]) if known else self._open_root()
+        try:
+            for part in parts[len(known) :]:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, 0o700, dir_fd=descriptor)
                 inner = self._step(descriptor, part)
                 os.close(descriptor)
                 descriptor = inner
-            yield descriptor
-        finally:
+        except BaseException:
             os.close(descriptor)
+            raise
+        return descriptor
 
     def _step(self, descriptor: int, part: bytes) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -128,9 +187,9 @@ class Tree:
                 return kind
         return "other"
 
-    def open_part(self, folders: Parts, name: bytes) -> int:
+    def open_part(self, folders: Parts, name: bytes, access: int = os.O_RDWR) -> int:
         """The growing file, with what an earlier try left in it. Raises `BitDustError`."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = access | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             with self.folder(folders) as descriptor:
                 part = os.open(name, flags, 0o600, dir_fd=descriptor)
@@ -146,12 +205,9 @@ class Tree:
         with contextlib.suppress(OSError, Blocked), self.folder(folders, make=False) as descriptor:
             os.unlink(name, dir_fd=descriptor)
 
-    def give_name(self, place: Destination, part: bytes, descriptor: int, mode: int, mtime: int) -> None:
-        """The file is whole: mode and time, onto the disk, then its name. Raises `BitDustError`."""
+    def give_name(self, place: Destination, part: bytes) -> None:
+        """The file is whole and on the disk. Raises `BitDustError`."""
         try:
-            os.fchmod(descriptor, mode)
-            os.utime(descriptor, ns=(mtime, mtime))
-            os.fsync(descriptor)
             with self.folder(place.folders) as folder:
                 os.rename(part, place.name, src_dir_fd=folder, dst_dir_fd=folder)
         except IsADirectoryError as error:
@@ -179,15 +235,18 @@ class Tree:
         self._at(parts, lambda descriptor: None)
 
     def finish_folder(self, parts: Parts, mode: int | None, mtime: int) -> None:
-        """All is in it: onto the disk, with its mode and time. Raises `BitDustError`."""
+        """All is in it: its mode and time. Raises `BitDustError`."""
 
         def finish(descriptor: int) -> None:
-            os.fsync(descriptor)
             if mode is not None:
                 os.fchmod(descriptor, mode)
                 os.utime(descriptor, ns=(mtime, mtime))
 
         self._at(parts, finish)
+
+    def sync_folder(self, parts: Parts) -> None:
+        """Its names, onto the disk. Raises `BitDustError`."""
+        self._at(parts, os.fsync)
 
     def _at(self, parts: Parts, call: Callable[[int], None]) -> None:
         try:
