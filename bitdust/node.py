@@ -212,6 +212,7 @@ class Node:
 
     async def _shutdown(self) -> None:
         self._settings_follower.stop()
+        self.rooms.identity.registration.stop()
         await self.driver.shutdown()
         self.rooms.consumers.stop()
         self.context.watching.stop()

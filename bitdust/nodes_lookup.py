@@ -5,13 +5,13 @@ from typing import TypeVar
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from bitdust.dht.ids import SUPPLIERS_LAYER
 from bitdust.dht.room import DHTRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.suppliers.search import Candidate
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import idurl_of
 
-SUPPLIERS_LAYER = 3
 MOST_FAILURES = 5
 """In a row; one alone may be the other side's."""
 Found = TypeVar("Found")

@@ -1,34 +1,55 @@
 """Where a node that has lost everything but its key file asks, and what its next key file will name."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.logger import Logger
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import HeadHint, Hints, SupplierHint
+from bitdust.dht.ids import SUPPLIERS_LAYER
 from bitdust.dht.room import DHTRoom
 from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.registration import Registration
+from bitdust.outcome import outcome
 from bitdust.ports import ServiceStarter
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.finding import Answer
 from bitdust.surroundings import Connected
 from bitdust.transport.gateway import Gateway
+from bitdust.transport.session import Session
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Family
-from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
 HINT_SECONDS = 5.0
+DHT_SECONDS = 10.0
+"""In which the DHT must be joined, or it counts as silent in this round."""
 MOST_SEEDS = 16
+AT_ONCE = 16
+"""Suppliers that are asked side by side."""
+AT_LARGE, LANES = 24, 6
+"""Nodes of the suppliers' layer that are asked in one round, and how many of them side by side."""
+STRANGERS = ("not-allowed", "no-contract", "unknown-command")
+"""Codes of a node that has never had anything of mine."""
+Take = Callable[[Answer], None]
+
+
+@frozen
+class Shown:
+    """A claim of a node that has no identity yet: it proves who asks."""
+
+    claim: IdentityDocument
+    device: DeviceKey
 
 
 class Recovery:
-    """I ask the hash table and every supplier that the key file names, whatever of them answers."""
+    """I ask the hash table, every supplier that the key file names, and suppliers at large, all side by side."""
 
     log = Logger()
     services = Wire(ServiceStarter)
@@ -38,65 +59,153 @@ class Recovery:
         self._gateway = gateway
         self._dht = dht
         self._registration = registration
+        self._strangers: set[bytes] = set()
 
-    def find_family(self) -> "Deferred[list[Signed]]":
-        """My family records, not checked yet."""
-        return Deferred.fromCoroutine(self._find_family())
+    # the family
 
-    async def _find_family(self) -> list[Signed]:
-        found: list[Signed] = []
-        record = await self._dht.directory.family_record(self._around.me.fingerprint)
-        if record is not None:
-            found.append(Signed.from_bytes(record.value, Family.KIND))
-        for hint in self._registration.hints.suppliers:
-            try:
-                found.append(Signed.from_bytes(await self._ask(hint, {"kind": "family"}), Family.KIND))
-            except Exception as error:  # noqa: BLE001 - whatever a hinted supplier does, others may have the record
-                self.log.debug("no family record from a hinted supplier: {error}", error=error)
-        return found
+    @property
+    def hinted_revision(self) -> int:
+        """The revision of my family when the key file was written."""
+        return self._registration.hints.family
+
+    def ask_for_family(self, suppliers: Iterable[bytes], at_large: bool, take: Take) -> "Deferred[None]":
+        """See `bitdust.suppliers.finding.FamilySources`."""
+        hints = {hint.fingerprint: hint for hint in self._registration.hints.suppliers}
+        for who in suppliers:
+            hints.setdefault(who, SupplierHint(who))
+        return _all([self._family_in_dht(take), *self._each(hints.values(), at_large, take)])
+
+    def _each(self, hints: Iterable[SupplierHint], at_large: bool, take: Take) -> "Iterator[Awaitable[None]]":
+        at_once = DeferredSemaphore(AT_ONCE)
+        for hint in hints:
+            yield at_once.run(self._family_at, hint, take)
+        if at_large:
+            yield self._family_at_large(take)
+
+    async def _family_in_dht(self, take: Take) -> None:
+        found = await outcome(self._family_record())
+        take(Answer(None, found.value or b"", str(found.error or "")))
+
+    def _family_record(self) -> "Deferred[bytes | None]":
+        async def ask() -> bytes | None:
+            await self._joined()
+            return await self._dht.directory.my_family()
+
+        return Deferred.fromCoroutine(ask())
+
+    async def _joined(self) -> None:
+        """The DHT is joined a moment after its port is open. Raises `BitDustError` ``dht-off``."""
+        joined = self._dht.node.connector.when("CONNECTED")
+        joined.addTimeout(DHT_SECONDS, self._around.world.clock)
+        try:
+            await joined
+        except TookTooLong:
+            raise BitDustError("dht-off", "no node of the DHT answers") from None
+
+    def _family_at(self, hint: SupplierHint, take: Take) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._ask_one(hint, take))
+
+    async def _ask_one(self, hint: SupplierHint, take: Take) -> None:
+        found = await outcome(Deferred.fromCoroutine(self._ask(hint, {"kind": "family"})))
+        if found.code in ("not-found", *STRANGERS):
+            take(Answer(hint.fingerprint))
+        else:
+            take(Answer(hint.fingerprint, found.value or b"", str(found.error or "")))
 
     async def _ask(self, hint: SupplierHint, fields: dict[str, Any]) -> bytes:
-        for address in hint.addresses:
-            if self._gateway.connected(hint.fingerprint):
-                break
-            try:
-                await self._gateway.dial(address, hint.fingerprint)
-            except Exception as error:  # noqa: BLE001 - the next address may answer
-                self.log.debug("{address} does not answer: {error}", address=address, error=error)
+        if not self._gateway.connected(hint.fingerprint):
+            dials = [self._gateway.dial(address, hint.fingerprint) for address in hint.addresses]
+            await _first([*dials, self._gateway.session_to(hint.fingerprint)])
         reply = await self._gateway.outbox.send(hint.fingerprint, Command.RETRIEVE, fields, deadline=HINT_SECONDS)
         return bytes(reply.payload)
 
+    async def _family_at_large(self, take: Take) -> None:
+        """Suppliers that nothing names: one that keeps something of mine has the family too."""
+
+        async def ask(hint: SupplierHint) -> bool:
+            found = await outcome(Deferred.fromCoroutine(self._ask(hint, {"kind": "family"})))
+            if found.error is None:
+                take(Answer(hint.fingerprint, found.value))
+            return found.error is None
+
+        await self._at_large(ask)
+
+    async def _at_large(self, ask: Callable[[SupplierHint], Awaitable[bool]]) -> bool:
+        """Ask nodes of the suppliers' layer, in an order of chance, until one has it; whether no more are known.
+
+        The next round goes on with those that were not asked yet, and begins again when there are none.
+        """
+        await self._joined()
+        await _all(self._lane(ask) for _ in range(LANES))
+        everybody = await self._dht.node.random_node(SUPPLIERS_LAYER, frozenset(self._strangers)) is None
+        if everybody:
+            self._strangers.clear()
+        return everybody
+
+    async def _lane(self, ask: Callable[[SupplierHint], Awaitable[bool]]) -> None:
+        for _ in range(AT_LARGE // LANES):
+            node = await self._dht.node.random_node(SUPPLIERS_LAYER, frozenset(self._strangers))
+            if node is None:
+                return
+            self._strangers.add(node.fingerprint)
+            if await ask(SupplierHint(node.fingerprint, node.addresses)):
+                return
+
+    # the identity
+
     def identity_from_dht(self, fingerprint: bytes) -> "Deferred[bytes | None]":
         """The newest document of a fingerprint, as the hash table has it."""
-        return self._dht.directory.identity_of(fingerprint)
+
+        async def ask() -> bytes | None:
+            await self._joined()
+            return await self._dht.directory.identity_of(fingerprint)
+
+        return Deferred.fromCoroutine(ask())
 
     def identity_from_supplier(
         self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey
     ) -> "Deferred[bytes | None]":
         """My own newest document, of a supplier that the key file names; shown is a claim signed by my RSA key."""
-        return Deferred.fromCoroutine(self._claim(hint, claim, device))
+        return Deferred.fromCoroutine(self._claim(hint, Shown(claim, device)))
 
-    async def _claim(self, hint: SupplierHint, claim: IdentityDocument, device: DeviceKey) -> bytes | None:
-        for address in hint.addresses:
-            try:
-                session = await self._gateway.dial(address, hint.fingerprint, claim, device)
-            except Exception as error:  # noqa: BLE001 - the next address may answer
-                self.log.debug("{address} does not answer: {error}", address=address, error=error)
-                continue
-            try:
-                reply = await self._gateway.outbox.send(
-                    hint.fingerprint,
-                    Command.RETRIEVE,
-                    {"kind": "identity"},
-                    deadline=HINT_SECONDS,
-                    session=session,
-                    owner=claim.fingerprint,
-                    creator=claim.fingerprint,
-                )
-                return bytes(reply.payload)
-            finally:
-                session.close("stopping", "that was all")
-        return None
+    def identity_at_large(self, claim: IdentityDocument, device: DeviceKey) -> "Deferred[bytes | None]":
+        """The same of any node that offers to be a supplier; None where all of them have said that they have none."""
+        return Deferred.fromCoroutine(self._identity_at_large(Shown(claim, device)))
+
+    async def _identity_at_large(self, shown: Shown) -> bytes | None:
+        found: list[bytes] = []
+        silent: list[bytes] = []
+
+        async def ask(hint: SupplierHint) -> bool:
+            answer = await outcome(Deferred.fromCoroutine(self._claim(hint, shown)))
+            (silent if answer.error is not None else found if answer.value else []).append(answer.value or b"")
+            return bool(answer.value)
+
+        everybody = await self._at_large(ask)
+        if not found and (silent or not everybody):
+            raise BitDustError("no-answer", "there are more suppliers to ask")
+        return found[0] if found else None
+
+    async def _claim(self, hint: SupplierHint, shown: Shown) -> bytes | None:
+        dials = [self._gateway.dial(address, hint.fingerprint, shown.claim, shown.device) for address in hint.addresses]
+        session = await _first(dials)
+        try:
+            reply = await self._gateway.outbox.send(
+                hint.fingerprint,
+                Command.RETRIEVE,
+                {"kind": "identity"},
+                deadline=HINT_SECONDS,
+                session=session,
+                owner=shown.claim.fingerprint,
+                creator=shown.claim.fingerprint,
+            )
+            return bytes(reply.payload)
+        except BitDustError as error:
+            if error.code in ("not-found", *STRANGERS):
+                return None
+            raise
+        finally:
+            session.close("stopping", "that was all")
 
     def use_seeds(self, seeds: Iterable[str]) -> None:
         """Join the hash table by the nodes that the key file names."""
@@ -131,4 +240,39 @@ class KeyFileHints:
         heads = [HeadHint(head.device, head.sequence, head.hash, head.scope) for head in self._storage.heads()]
         seeds = [text.strip() for text in known if ":" in text]
         named = tuple(dict.fromkeys([*seeds, *nodes]))[:MOST_SEEDS]
-        return Hints(seeds=named, suppliers=tuple(suppliers), heads=tuple(heads))
+        revision = family.revision if family is not None else 0
+        return Hints(seeds=named, suppliers=tuple(suppliers), heads=tuple(heads), family=revision)
+
+
+def _all(asked: "Iterable[Awaitable[None]]") -> "Deferred[None]":
+    """Fires when all have ended, whichever way. To cancel it cancels them."""
+    waiting = [one if isinstance(one, Deferred) else Deferred.fromCoroutine(one) for one in asked]  # type: ignore[arg-type]
+    return DeferredList(waiting, consumeErrors=True).addCallback(lambda _: None)
+
+
+async def _first(dials: "list[Deferred[Session]]") -> Session:
+    """The session of the address that answers first. Raises what the last one failed with."""
+    if not dials:
+        raise BitDustError("no-answer", "no address of it is known")
+    errors: list[BaseException] = []
+    found: Deferred[Session] = Deferred(lambda _: _give_up(dials))
+
+    def up(session: Session) -> None:
+        if not found.called:
+            found.callback(session)
+            _give_up(dials)
+
+    def failed(failure: Any) -> None:
+        errors.append(failure.value)
+        if not found.called and len(errors) == len(dials):
+            found.errback(failure)
+
+    for dial in list(dials):
+        dial.addCallbacks(up, failed)
+    return await found
+
+
+def _give_up(dials: "list[Deferred[Session]]") -> None:
+    """Wait for them no more; one that shows a claim is closed, whenever it comes."""
+    for dial in dials:
+        dial.cancel()

@@ -2,7 +2,9 @@
 
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred
 
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
@@ -15,6 +17,8 @@ from bitdust.crypt.keyfile import KeyFile, is_locked
 from bitdust.wire.errors import BitDustError
 
 MAX_KEY_FILE = 100_000
+SEARCH_SECONDS = 120.0
+"""After which a call answers that the search goes on."""
 IDENTITY = "{name, idurl, global_id, fingerprint, sources, contacts, date, version, revision, publickey, devices, …}"
 PASSPHRASE = Param("passphrase", default=None, help="of the private key", secret=True)
 JOIN = Param("join_network", Kind.FLAG, False, help="start the network services as well")
@@ -217,10 +221,19 @@ def _may_replace(context: Context, path: Path) -> bool:
         Param("known_idurl", default=None, help="where the identity is published, if the key file does not say"),
         JOIN,
         PASSPHRASE,
+        Param(
+            "start_over",
+            Kind.FLAG,
+            False,
+            help="wait no longer for what has not come back: go on with what is known, begin anew where nothing is",
+        ),
     ),
     returns=IDENTITY,
     errors=(
         "identity-exists",
+        "identity-not-found",
+        "still-searching",
+        "not-recovering",
         "locked",
         "passphrase-needed",
         "wrong-passphrase",
@@ -239,15 +252,44 @@ async def identity_recover(
     known_idurl: str | None,
     join_network: bool,
     passphrase: str | None,
+    start_over: bool,
 ) -> Envelope:
-    """Become who you were, from a key file alone: identity, suppliers, keys and catalog come back."""
+    """Become who you were, from a key file alone: identity, suppliers, keys and catalog come back.
+
+    The node asks everybody who may know something, for as long as it takes; after two minutes this call answers
+    ``still-searching``, and the search goes on. Nothing is written before the newest family is known, and nobody is
+    hired in place of the suppliers that there were, unless you say ``start_over``: with a key file, or later without
+    one.
+    """
+    if start_over and context.me.present and not (private_key_source or private_key_local_file):
+        return _started_over(context)
     if (private_key_source is None) == (private_key_local_file is None):
         raise BadArgument("give either 'private_key_source' or 'private_key_local_file'")
     _refuse_second(context)
     text = private_key_source or _read_key_file(private_key_local_file or "", "private_key_local_file")
     secret = _secret(passphrase)
-    await following(context.registration.recover(text, secret, known_idurl))
+    searching = context.registration.recover(text, secret, known_idurl)
+    if start_over:
+        searching.addCallback(lambda _: context.me.start_over())
+    recovering = following(searching)
+    recovering.addTimeout(SEARCH_SECONDS, context.world.clock, lambda *_: _still_searching(context, searching))
+    await recovering
     return await _joined(context, join_network)
+
+
+def _still_searching(context: Context, searching: "Deferred[Any]") -> NoReturn:
+    """Nobody waits for its end any more, whichever it is."""
+    searching.addErrback(lambda _: None)
+    reason = context.me.searched_because or "your identity is searched for"
+    raise BitDustError("still-searching", f"{reason}; the search goes on in the node")
+
+
+def _started_over(context: Context) -> Envelope:
+    """The person waits no longer."""
+    if not context.me.is_recovering:
+        raise BitDustError("not-recovering", "nothing is waited for: family and keys of this identity are known")
+    context.me.start_over()
+    return _mine(context, False)
 
 
 def _read_key_file(name: str, parameter: str) -> str:

@@ -97,7 +97,7 @@ class Assembly:
         identity.registration.current_hints = rooms.key_file_hints
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = rooms.nodes_lookup
-        suppliers.hiring.records = rooms.recovery
+        suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage
         rooms.recovery.services = self.driver
         self._storing.services = self.driver

@@ -1,8 +1,9 @@
 """Keeps my family of suppliers complete: hires for every vacancy at once, dismisses whom no place needs.
 
 Whatever changes, the family is compared with what is wanted, and the next thing to do follows from that. Nothing is
-ever destroyed: with data placed, another number of suppliers is refused with the reason, and a supplier that is to be
-replaced stays until its `supplier_replacement` has come to its end.
+ever destroyed: a recovered node searches for the family that it had and hires nobody before. With data placed, another
+number of suppliers is refused with the reason, and a supplier that is to be replaced stays until its
+`supplier_replacement` has come to its end.
 """
 
 from typing import Any, Protocol
@@ -19,6 +20,13 @@ IDLE_PAUSE = 60.0
 
 class FireHirePort(Protocol):
     """What the machine acts on; `bitdust.suppliers.hiring` implements it."""
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether there is a family somewhere that this node does not know for certain."""
+
+    def search_family(self) -> None:
+        """Search for it; "family-known" follows."""
 
     def connect(self) -> "Deferred[Any]":
         """Connect the suppliers of the family; fires when each has answered or failed."""
@@ -53,7 +61,9 @@ class FireHire(Machine):
 
     table = """
       # state       event            guard        next        actions
+      AT_STARTUP    start            is_recovering  FAMILY?   search_family
       AT_STARTUP    start            -            SUPPLIERS?  connect_suppliers
+      FAMILY?       family-known     -            SUPPLIERS?  connect_suppliers
       SUPPLIERS?    suppliers-ready  -            DECISION?   compare
       SUPPLIERS?    timer-25sec      -            DECISION?   compare
       DECISION?     compared         has_surplus  FIRE_MANY   fire_suppliers
@@ -73,7 +83,9 @@ class FireHire(Machine):
       *             shutdown         -            CLOSED      -
     """
     ignore = """
+      *             family-known
       AT_STARTUP    suppliers-ready restart compared fired hired hire-failed
+      FAMILY?       start suppliers-ready restart compared fired hired hire-failed
       SUPPLIERS?    start restart compared fired hired hire-failed
       DECISION?     start restart suppliers-ready fired hired hire-failed
       FIRE_MANY     start restart suppliers-ready compared hired hire-failed
@@ -98,6 +110,12 @@ class FireHire(Machine):
         longest = LONGEST_PAUSE_WITH_DATA if self._port.is_urgent() else LONGEST_PAUSE
         pause = min(longest, FIRST_PAUSE * 2.0 ** min(self.failures - 1, 10))
         return pause * (0.5 + self._port.jitter())
+
+    def is_recovering(self, payload: Any) -> bool:
+        return self._port.is_recovering
+
+    def search_family(self, payload: Any) -> None:
+        self._port.search_family()
 
     def has_surplus(self, payload: Any) -> bool:
         return self._port.has_surplus()

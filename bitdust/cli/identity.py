@@ -101,18 +101,36 @@ identity.add_command(unlock)
 
 
 @identity.command("recover")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @click.argument("idurl", required=False)
 @PASSPHRASE_FILE
+@click.option("--start-over", is_flag=True, help="Wait no longer for what has not come back; see below.")
 @click.pass_obj
-def recover(session: Session, file: Path, idurl: str | None, passphrase_file: str | None) -> None:
-    """Recover your identity: FILE is a key file, IDURL where your identity is if the file does not name it."""
+def recover(
+    session: Session, file: Path | None, idurl: str | None, passphrase_file: str | None, start_over: bool
+) -> None:
+    """Recover your identity: FILE is a key file, IDURL where your identity is if the file does not name it.
+
+    Your suppliers are found again, and with them your files. Until the node is sure that it knows the newest state it
+    reads and writes nothing; it hires nobody new in place of the suppliers that you had. With --start-over, also later
+    and without a FILE, you say that you wait no longer: it goes on with what it knows, and begins anew where it knows
+    nothing. What was stored at suppliers that it does not know may be lost by that.
+    """
+    if file is None:
+        if not start_over:
+            raise click.UsageError("give the key file: bitdust identity recover FILE")
+        _show(session, session.call("identity_recover", start_over=True))
+        return
+    if not session.as_json:
+        click.echo("searching for your identity wherever it may be known", err=True)
     source = read_key_file(file)
     locked = "ENCRYPTED" in source
     word = secret(passphrase_file, "Passphrase of the key file", twice=False) if locked else ""
     arguments: dict[str, object] = {"passphrase": word} if word else {}
     if idurl:
         arguments["known_idurl"] = idurl
+    if start_over:
+        arguments["start_over"] = True
     _show(session, session.call("identity_recover", private_key_source=source, join_network=True, **arguments))
 
 

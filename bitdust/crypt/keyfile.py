@@ -8,7 +8,7 @@ import binascii
 import os
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -21,6 +21,7 @@ from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Struct, Text, pars
 
 MAX_KEY_FILE = 16 * 1024
 MAX_HINTS = 13 * 512
+HINTS_VERSION = 3
 MAX_SEEDS, MAX_HINTED, MAX_HEADS = 16, 64, 8
 _BYTE_ORDER_MARK = "\ufeff"
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1}
@@ -29,8 +30,9 @@ _HINTS = "BITDUST HINTS"
 _BOX = Struct({"version": Int(1, 1), "salt": Bytes(16), "nonce": Bytes(12), "box": Bytes(64, 12 * 1024)})
 _HINTS_FIELDS = Struct(
     {
-        "version": Int(2, 2),
+        "version": Int(HINTS_VERSION, HINTS_VERSION),
         "revision": Int(0, 2**31),
+        "family": Int(0, 2**31),
         "seeds": ListOf(Text(300), MAX_SEEDS),
         "suppliers": ListOf(Struct({"fingerprint": Bytes(32), "addresses": ListOf(ADDRESS, 4)}), MAX_HINTED),
         "heads": ListOf(
@@ -65,12 +67,16 @@ class HeadHint:
 
 @frozen
 class Hints:
-    """What makes a recovery possible when no ID server answers; ``seeds`` are ``host:port`` of DHT nodes."""
+    """What makes a recovery possible when no ID server answers; ``seeds`` are ``host:port`` of DHT nodes.
+
+    ``revision`` is that of the identity document, ``family`` that of the family, 0 where there was none.
+    """
 
     revision: int = 0
     seeds: tuple[str, ...] = ()
     suppliers: tuple[SupplierHint, ...] = ()
     heads: tuple[HeadHint, ...] = ()
+    family: int = 0
 
     def to_bytes(self) -> bytes:
         """At most 5 kB: suppliers' addresses go first when there are too many, the seeds last."""
@@ -78,12 +84,13 @@ class Hints:
             data = encode(self._as_map(addresses))
             if len(data) <= MAX_HINTS * 3 // 4:
                 return data
-        return encode(Hints(self.revision, self.seeds, (), self.heads)._as_map(0))
+        return encode(evolve(self, suppliers=())._as_map(0))
 
     def _as_map(self, addresses: int) -> dict[str, Any]:
         return {
-            "version": 2,
+            "version": HINTS_VERSION,
             "revision": self.revision,
+            "family": self.family,
             "seeds": list(self.seeds[:MAX_SEEDS]),
             "suppliers": [
                 {"fingerprint": hint.fingerprint, "addresses": list(hint.addresses[:addresses])}
@@ -98,7 +105,7 @@ class Hints:
         value = parse(data, _HINTS_FIELDS, MAX_HINTS, "hints")
         suppliers = (SupplierHint(item["fingerprint"], tuple(item["addresses"])) for item in value["suppliers"])
         heads = (HeadHint(**item) for item in value["heads"])
-        return cls(value["revision"], tuple(value["seeds"]), tuple(suppliers), tuple(heads))
+        return cls(value["revision"], tuple(value["seeds"]), tuple(suppliers), tuple(heads), value["family"])
 
 
 @frozen

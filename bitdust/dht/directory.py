@@ -16,13 +16,15 @@ from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.wire.encoding import WireError
-from bitdust.wire.records import DeviceAddresses, Family, Head
+from bitdust.wire.records import DeviceAddresses, Family, Head, SealedFamily
 from bitdust.wire.signed import Signed
 
 DAY = 86_400
 IDENTITY = "identity"
 ADDRESSES_DAYS = 2
 DAYS = 30
+CONTRACT_DAYS = 458
+"""How long what a recovery needs is found, as long as suppliers keep their promises."""
 
 
 class Directory:
@@ -41,7 +43,7 @@ class Directory:
         """The newest document of a fingerprint, not checked beyond its record."""
         if not self._node.running:
             return succeed(None)
-        found = self._node.get(IDENTITY, fingerprint)
+        found = self._node.get(IDENTITY, fingerprint, thorough=True)
         return found.addCallback(lambda record: record.value if record is not None else None)
 
     def put_identity(self, document: IdentityDocument) -> "Deferred[Any]":
@@ -83,8 +85,18 @@ class Directory:
     # families
 
     def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
-        """My family record."""
-        return self._node.put(Family.KIND, family.customer, family.revision, signed.to_bytes(), DAYS * DAY)
+        """My family record, sealed to my RSA key: nobody else need know who keeps my pieces."""
+        sealed = SealedFamily(family.customer, family.revision, self._me.master.public.seal(signed.to_bytes()))
+        mine = self._me.sign(SealedFamily.KIND, sealed.to_body())
+        return self._node.put(Family.KIND, family.customer, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
+
+    async def my_family(self) -> bytes | None:
+        """My newest signed family record, opened; None where the DHT has none."""
+        record = await self._node.get(Family.KIND, self._me.fingerprint, thorough=True)
+        if record is None:
+            return None
+        body = Signed.from_bytes(record.value, SealedFamily.KIND).body
+        return self._me.master.unseal(SealedFamily.from_body(body).sealed)
 
     def family_record(self, customer: bytes) -> "Deferred[Any]":
         """A customer's whole record with the family inside, or None: for who keeps it alive."""
@@ -98,14 +110,15 @@ class Directory:
 
     def put_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
         """How far a log of mine has come."""
-        return self._node.put(Head.KIND, head.subject, head.sequence, signed.to_bytes(), DAYS * DAY)
+        return self._node.put(Head.KIND, head.subject, head.sequence, signed.to_bytes(), CONTRACT_DAYS * DAY)
 
     async def heads_of(self, scopes: Iterable[bytes]) -> list[Head]:
         """Heads of the logs that my devices write in these scopes, those that can be read."""
         heads: list[Head] = []
         for scope, device in product(scopes, self._me.document.devices):
             try:
-                record = await self._node.get(Head.KIND, self._me.fingerprint + scope + device.id)
+                subject = self._me.fingerprint + scope + device.id
+                record = await self._node.get(Head.KIND, subject, thorough=True)
                 if record is not None:
                     heads.append(Head.from_body(Signed.from_bytes(record.value, Head.KIND).body))
             except WireError as error:

@@ -29,11 +29,15 @@ class Found:
 
 @frozen
 class Sought:
-    """A record that is looked for: its key, its layer, and what this node has of it."""
+    """A record that is looked for: its key, its layer, and what this node has of it.
+
+    ``thorough`` ends with the lookup alone: of the nearest nodes all that answer are heard.
+    """
 
     key: bytes
     layer: int
     local: DHTRecord | None
+    thorough: bool = False
 
 
 class Fetching:
@@ -56,7 +60,7 @@ class Fetching:
         self._seen: dict[bytes, DHTRecord] = {}
         self._grace: IDelayedCall | None = None
         self._done = False
-        self._key, self._layer = sought.key, sought.layer
+        self._key, self._layer, self._thorough = sought.key, sought.layer, sought.thorough
         self._lookup = Lookup(peers, rpc, Goal.value(number(sought.key)), self._finish, on_reply=self._check_reply)
 
     def start(self) -> None:
@@ -81,6 +85,8 @@ class Fetching:
         if self._best is None or record.revision > self._best.revision:
             self._best = record
         self._givers.append(contact)
+        if self._thorough:
+            return
         if len(self._givers) >= QUORUM:
             self._finish(self._lookup)
         elif self._grace is None:

@@ -249,15 +249,20 @@ class DHTNode:
             raise DHTOff()
         return self._stack
 
-    def get(self, kind: str, subject: bytes | str, layer: int = 0) -> "Deferred[DHTRecord | None]":
-        """The newest record of that subject that can be found, proven; None when there is none."""
-        return self.search(kind, subject, layer).addCallback(lambda found: found.record)
+    def get(
+        self, kind: str, subject: bytes | str, layer: int = 0, thorough: bool = False
+    ) -> "Deferred[DHTRecord | None]":
+        """The newest record of that subject that can be found, proven; None when there is none.
 
-    def search(self, kind: str, subject: bytes | str, layer: int = 0) -> "Deferred[Found]":
+        ``thorough`` hears all of the nearest nodes that answer: a few that are fast cannot bring an old one back.
+        """
+        return self.search(kind, subject, layer, thorough).addCallback(lambda found: found.record)
+
+    def search(self, kind: str, subject: bytes | str, layer: int = 0, thorough: bool = False) -> "Deferred[Found]":
         """As `get`, with the nodes that were asked."""
         if self._stack is None:
             return fail(DHTOff())
-        return self._stack.search(record_key(kind, subject, layer), layer)
+        return self._stack.search(record_key(kind, subject, layer), layer, thorough)
 
     def revision(self, key: bytes) -> int | None:
         """The revision of the record that is kept here under a key."""

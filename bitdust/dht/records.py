@@ -4,7 +4,7 @@
 type               subject                         value                                 revision
 =================  ==============================  ====================================  =========================
 identity           fingerprint                     the XML, signed by its RSA key        the document's
-family             fingerprint                     signed record ``family``              the family's
+family             fingerprint                     signed record ``sealed-family``       the family's
 head               fingerprint, scope, device id   signed record ``head``                its sequence
 addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
@@ -25,7 +25,7 @@ from bitdust.dht.ids import record_key
 from bitdust.dht.messages import MAX_RECORD
 from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError, encode
-from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Family, Head
+from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head, SealedFamily
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, parse
 from bitdust.wire.signed import Signed
 
@@ -36,6 +36,12 @@ MAX_SUBJECT = 256
 DAY = 86_400
 MAX_TTL = 31 * DAY
 MAX_DEBUG_TTL = DAY
+CONTRACT_TTL = 460 * DAY
+"""As long as a supplier keeps what it has: a contract's term, its grace, and a few days."""
+TTLS = {"family": CONTRACT_TTL, "head": CONTRACT_TTL, DEBUG: MAX_DEBUG_TTL}
+"""The longest life of a type that is not `MAX_TTL`."""
+SIGNED = {"family": SealedFamily.KIND}
+"""The kind of the signed value of a type, where the two names differ."""
 SLACK = 600
 _DOMAIN = b"BitDust DHT record 1\0"
 _CERTIFICATES_KEPT = 1024
@@ -179,7 +185,7 @@ class Checker:
             raise WireError("bad-subject", f"this {record.type} record is about somebody else than its owner")
         if not verify(certificate.key, record.signature, record.message()):
             raise WireError("bad-signature", "the record is not signed by its owner's device")
-        signed = Signed.from_bytes(record.value, record.type, MAX_RECORD)
+        signed = Signed.from_bytes(record.value, SIGNED.get(record.type, record.type), MAX_RECORD)
         check_record(signed, certificate.key)
         if _meaning(record.type, signed.body) != (record.subject, record.revision):
             raise WireError("bad-subject", "the record's subject or revision is not that of its value")
@@ -188,7 +194,7 @@ class Checker:
 def _meaning(kind: str, body: bytes) -> tuple[bytes, int]:
     """Subject and revision that a signed value has by itself."""
     if kind == "family":
-        family = Family.from_body(body)
+        family = SealedFamily.from_body(body)
         return family.customer, family.revision
     if kind == "head":
         head = Head.from_body(body)
@@ -198,7 +204,7 @@ def _meaning(kind: str, body: bytes) -> tuple[bytes, int]:
 
 
 def _check_expiry(record: DHTRecord, wall: float) -> None:
-    most = MAX_DEBUG_TTL if record.type == DEBUG else MAX_TTL
+    most = TTLS.get(record.type, MAX_TTL)
     if record.expires <= wall:
         raise WireError("expired", "the record has expired")
     if record.expires > wall + most + SLACK:

@@ -104,11 +104,11 @@ class Stack:
         Publishing(self.peers, self.rpc, self.own, where, keep, lambda stored: self._end(done, stored)).start()
         return done
 
-    def search(self, key: bytes, layer: int) -> "Deferred[Found]":
-        """The newest record under a key."""
+    def search(self, key: bytes, layer: int, thorough: bool = False) -> "Deferred[Found]":
+        """The newest record under a key; ``thorough`` waits for every near node that answers."""
         wall = self.world.wall
         data = self.store.get(key, wall())
-        sought = Sought(key, layer, DHTRecord.from_bytes(data) if data is not None else None)
+        sought = Sought(key, layer, DHTRecord.from_bytes(data) if data is not None else None, thorough)
 
         def stop() -> None:
             fetching.stop()

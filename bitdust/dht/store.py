@@ -19,6 +19,8 @@ MAX_RECORDS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PER_OWNER = 64
 DEBUG_SHARE = 100
+RESEALED = ("family",)
+"""Types whose owner seals the same value again whenever it writes it: of one revision the longest-lived one counts."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     key BLOB PRIMARY KEY, layer INTEGER NOT NULL, type TEXT NOT NULL, owner BLOB, revision INTEGER NOT NULL,
@@ -124,7 +126,7 @@ class RecordStore:
                 raise WireError("stale", "a newer revision of this record is here already")
             return True
         row = self._database.execute("SELECT data FROM records WHERE key = ?", (key,)).fetchone()
-        if DHTRecord.from_bytes(bytes(row[0])).value != record.value:
+        if record.type not in RESEALED and DHTRecord.from_bytes(bytes(row[0])).value != record.value:
             raise WireError("conflict", "another value of the same revision is here already")
         return record.expires > old.expires
 

@@ -49,6 +49,8 @@ class Me:
         self._mark: BackupMark | None = None
         self._awaited: frozenset[str] = frozenset()
         self._locked_key = ""
+        self.searched_because = ""
+        """What a recovery waits for, in words; empty while there is none."""
         self.locked_because = ""
         """Why the passphrase that the node was given for its start did not open the keys."""
         self._keeps_locked = False
@@ -160,6 +162,16 @@ class Me:
         """That part is known from the suppliers, all that was safe of it."""
         self._wait_for(self._awaited - {part})
 
+    def lost(self, part: str) -> None:
+        """That part was here and is gone: it is awaited as on a recovered node."""
+        self._wait_for(self._awaited | {part})
+
+    def search(self, reason: str) -> None:
+        """A recovery goes on, and waits for what the reason says; an empty one ends that."""
+        if reason != self.searched_because and reason:
+            self._events.send("my-identity-awaited", {"reason": reason})
+        self.searched_because = reason
+
     def start_over(self) -> None:
         """The person says that nothing will come back: from now on family and secrets may be made."""
         self._wait_for(frozenset())
@@ -179,7 +191,7 @@ class Me:
         """Why there is no identity to work with."""
         if self._locked_key:
             return BitDustError("locked", LOCKED + (f" ({self.locked_because})" if self.locked_because else ""))
-        return BitDustError("no-identity", "there is no identity yet: create or recover one")
+        return BitDustError("no-identity", self.searched_because or "there is no identity yet: create or recover one")
 
     def _need(self, value: Any) -> Any:
         if value is None:

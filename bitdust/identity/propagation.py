@@ -39,12 +39,15 @@ class Propagation:
         self.machine = IdentityPropagator(registry, self)
 
     def start(self) -> "Deferred[str]":
-        """Publish now, at every change, and regularly; fires when the first round is over. May follow a `stop`."""
+        """Publish now, at every change, and regularly; fires when the DHT has it, or does not take it.
+
+        ID servers may be silent for long, and nobody need wait for them. May follow a `stop`.
+        """
         if self.machine.state == "CLOSED":
             self.machine = IdentityPropagator(self._registry, self)
         self._disconnect = self._me.changed.connect(lambda: self.machine.send("document-changed"))
         self.machine.send("start")
-        return self.machine.when("KNOWN", "UNKNOWN", "CLOSED")
+        return self.machine.when("ID_SERVERS?", "KNOWN", "UNKNOWN", "CLOSED")
 
     def stop(self) -> None:
         """Publish no more; what was stored expires by itself."""

@@ -66,12 +66,17 @@ class Registration:
         return self._me.document
 
     def recover(self, key_file: str, passphrase: bytes | None, known_idurl: str | None) -> "Deferred[IdentityDocument]":
-        """Recover from the text of a key file; fails with `BitDustError` that says what was tried."""
+        """Recover from the text of a key file; fails with `BitDustError` that says what was tried.
+
+        It goes on for as long as somebody who may know is silent, or until another recovery takes its place.
+        """
         return Deferred.fromCoroutine(self._recover(key_file, passphrase, known_idurl))
 
     async def _recover(self, text: str, passphrase: bytes | None, known_idurl: str | None) -> IdentityDocument:
-        self._refuse_second()
+        self._refuse_another()
         key_file = KeyFile.read(text, passphrase)
+        self._give_up_search()
+        self._refuse_second()
         if known_idurl:
             idurl = IDURL.parse(known_idurl)
             key_file = evolve(key_file, idurls=tuple(dict.fromkeys([idurl, *key_file.idurls]))[:6])
@@ -84,15 +89,29 @@ class Registration:
         try:
             await self._run(IdRestorer(self._registry, recovery))
         finally:
+            self._me.search("")
             if not self._me.present:
                 self.hints = Hints()
         return self._me.document
 
-    def _refuse_second(self) -> None:
+    def stop(self) -> None:
+        """The node ends: nothing is searched for or published any more."""
+        self._give_up_search()
+
+    def _give_up_search(self) -> None:
+        """A recovery that still searches makes room: the person has another key file, or more to say."""
+        machine = self._machine
+        if isinstance(machine, IdRestorer):
+            machine.send("give-up")
+
+    def _refuse_another(self) -> None:
         if self._me.present:
             raise BitDustError("identity-exists", f"this node is already {self._me.global_id}")
         if self._me.locked_key:
             raise self._me.absence()
+
+    def _refuse_second(self) -> None:
+        self._refuse_another()
         if self._busy:
             raise BitDustError("busy", "an identity is being created or recovered already")
 

@@ -10,7 +10,10 @@ from bitdust.services.service import Service, Unhealthy
 
 
 class EmployerService(Service):
-    """Starts with a complete family; afterwards one vacancy stops nobody's storage, fewer than k suppliers do."""
+    """Starts with a complete family; afterwards one vacancy stops nobody's storage, fewer than k suppliers do.
+
+    On a recovered node it starts with the first proven record that names k suppliers: from them all can be read.
+    """
 
     name = "employer"
     needs = ("customer", "nodes_lookup")
@@ -26,7 +29,8 @@ class EmployerService(Service):
         complete: Deferred[Any] = Deferred(lambda _: self._forget())
 
         def check(*_: object) -> None:
-            if self._rooms.suppliers.hiring.complete and not complete.called:
+            hiring = self._rooms.suppliers.hiring
+            if (hiring.complete or (hiring.is_recovering and hiring.readable)) and not complete.called:
                 self._forget()
                 complete.callback(None)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.nodes_lookup import SUPPLIERS_LAYER
+from bitdust.dht.ids import SUPPLIERS_LAYER
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.signal import Disconnect

@@ -10,6 +10,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.automats.supplier_connector import Refused, SupplierConnector
+from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import show_idurl
 from bitdust.ports import Session
 from bitdust.signal import Signal
@@ -140,7 +141,8 @@ class Connectors:
             self.asked.pop(supplier, None)
             connector, contract = self.of(supplier), self._book.of(supplier)
             wish = self.wish_for(supplier)
-            if contract is not None and (contract.position, contract.n) != (wish.position, wish.n):
+            moved = contract is not None and (contract.position, contract.n) != (wish.position, wish.n)
+            if moved or (self._around.me.awaits(FAMILY) and connector.state == "DISCONNECTED"):
                 connector.send("connect")
         for supplier in [one for one in self._connectors if one not in members and one not in self.asked]:
             self._connectors.pop(supplier).send("disconnect")

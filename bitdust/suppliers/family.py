@@ -10,6 +10,7 @@ from attrs import evolve
 
 from bitdust.crypt.device import check_record
 from bitdust.crypt.files import remove_safely, write_safely
+from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import Device
 from bitdust.signal import Signal
 from bitdust.suppliers.family_merge import Places, SizeChange, merged
@@ -73,6 +74,7 @@ class MyFamily:
 
         Without ``leaving`` those who leave a place go on leaving it, and so does a ``change`` of size.
         """
+        self._check_known()
         n, before = len(suppliers), self.current
         if before is not None and before.n == n:
             leaving = before.leaving if leaving is None else leaving
@@ -96,38 +98,37 @@ class MyFamily:
         self._keep(family, self._me.sign(Family.KIND, family.to_body()))
         return family
 
+    def _check_known(self) -> None:
+        if self._me.awaits(FAMILY):
+            text = "the newest family of this recovered node is not known yet; nothing is changed until it is"
+            raise BitDustError("recovering", text)
+
     def adopt(self, signed: Signed) -> bool:
         """Take a newer revision that a device of mine signed, from the DHT or a supplier; True when it was newer.
 
-        A record of a device that was revoked since is taken where nothing else is known, and signed again; it replaces
-        none of a device that counts, however high its revision: whoever stole that device could write it.
+        A record of a device that was revoked since is taken where nothing else is known; it replaces none of a device
+        that counts, however high its revision: whoever stole that device could write it. Any such one replaces it.
         """
         family, device = self._checked(signed)
-        if self.current is not None and (family.revision <= self.current.revision or device.revoked is not None):
+        if self.current is not None and device.revoked is not None:
+            return False
+        if self.current is not None and family.revision <= self.current.revision and not self._is_of_revoked_device():
             return False
         write_safely(self._marker, b"")
         self._keep(family, signed)
-        if device.revoked is not None:
-            self.write(family.suppliers, family.addresses or [None] * family.n)
+        if not self._me.awaits(FAMILY):
+            self.confirm()
         return True
 
-    def adopt_best(self, found: Sequence[Signed]) -> bool:
-        """Take the newest of several records, those of devices that count before any other; True when it was newer.
+    def confirm(self) -> None:
+        """The record that is here is the newest one: sign it again where the device that did so was revoked since."""
+        family = self.current
+        if family is not None and self._is_of_revoked_device():
+            self.write(family.suppliers, family.addresses or [None] * family.n)
 
-        What cannot be proven is passed over. Raises `WireError` when nothing else was found: better to ask again than
-        to begin a second family.
-        """
-        proven: list[tuple[bool, int, Signed]] = []
-        refused: WireError | None = None
-        for signed in found:
-            try:
-                family, device = self._checked(signed)
-                proven.append((device.revoked is None, family.revision, signed))
-            except WireError as error:
-                refused = error
-        if not proven and refused is not None:
-            raise refused
-        return bool(proven) and self.adopt(max(proven, key=lambda row: row[:2])[2])
+    def _is_of_revoked_device(self) -> bool:
+        device = self._me.document.device(self.signed.device) if self.signed is not None else None
+        return device is not None and device.revoked is not None
 
     def reconcile(self, signed: Signed) -> bool:
         """Join a record of the same revision that another device of mine wrote; True when something changed.
@@ -137,6 +138,8 @@ class MyFamily:
         theirs, device = self._checked(signed)
         mine = self.current
         if mine is None or self.signed is None or theirs.revision != mine.revision:
+            return False
+        if self._me.awaits(FAMILY):
             return False
         if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
             return False

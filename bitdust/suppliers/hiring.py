@@ -5,16 +5,18 @@ them. A hired supplier is in the saved record before anything is sent to it.
 """
 
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from bitdust.automats.fire_hire import FireHire
-from bitdust.outcome import outcome
+from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import show_name
 from bitdust.suppliers.connectors import SUPPLIERS, Connectors
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.finding import FamilyFinding
 from bitdust.suppliers.lost import LostSuppliers
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
@@ -22,7 +24,6 @@ from bitdust.suppliers.search import CANDIDATES, Candidate, Candidates, Searches
 from bitdust.suppliers.spread import Spread
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Contract, Family
-from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
 REPLACE = "services/employer/replace-critically-offline-enabled"
@@ -32,18 +33,18 @@ LEAVE_AFTER_ALONE = 600.0
 """The same while no supplier at all can be reached: it may be this node that is away."""
 
 
-class FamilyRecords(Protocol):
-    """Where my family record may be when this home does not have it."""
+@frozen
+class AbsentParts:
+    """What is looked for before anybody new is hired: the family itself, and suppliers that were away for long."""
 
-    def find_family(self) -> "Deferred[list[Signed]]":
-        """Records of my family, not checked yet."""
+    family: FamilyFinding
+    suppliers: LostSuppliers
 
 
 class Hiring:
     """I complete my family from `start` to `stop`, while `Connectors` stay in touch with it."""
 
     candidates = Wire(Candidates)
-    records = Wire(FamilyRecords)
     pieces = Wire(StoredPieces)
 
     def __init__(
@@ -53,7 +54,7 @@ class Hiring:
         book: ContractBook,
         connectors: Connectors,
         replacements: Replacements,
-        lost: LostSuppliers,
+        absent: AbsentParts,
     ) -> None:
         self._around = around
         self._settings = around.settings
@@ -61,7 +62,8 @@ class Hiring:
         self._book = book
         self._connectors = connectors
         self._replacements = replacements
-        self._lost = lost
+        self._lost = absent.suppliers
+        self._finding = absent.family
         self._membership = Membership(around, family)
         self._spread = Spread(around, family)
         self._refusal = ""
@@ -72,6 +74,7 @@ class Hiring:
         self.machine = FireHire(around.registry, self)
         connectors.refused.connect(lambda supplier: self.restart())
         replacements.searching.connect(self._search)
+        self._finding.known.connect(self._family_is_known)
 
     # life
 
@@ -80,6 +83,8 @@ class Hiring:
         if self.machine.state == "CLOSED":
             self.machine = FireHire(self._around.registry, self)
         self._was_complete = None
+        if self._family.current is None and self._book.suppliers():
+            self._around.me.lost(FAMILY)
         if not self._removers:
             self._removers = [
                 self._settings.on_change("services/customer/", lambda key, old, new: self.restart()),
@@ -90,6 +95,7 @@ class Hiring:
     def stop(self) -> None:
         """Hire nobody any more; those who are hired stay connected."""
         self.machine.send("shutdown")
+        self._finding.stop()
         self.searches.stop()
         removers, self._removers = self._removers, []
         for remove in removers:
@@ -111,9 +117,20 @@ class Hiring:
         return self._family.current is not None and self._family.current.complete
 
     @property
+    def readable(self) -> bool:
+        """Whether so many suppliers are known that everything may come back from them."""
+        return self._family.current is not None and len(self._family.members) >= self._family.current.k
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether the family is searched for still: nobody is hired or dismissed until it is known."""
+        return self._around.me.awaits(FAMILY)
+
+    @property
     def reason(self) -> str:
         """Why the family is not as the settings want it; empty when it is."""
-        return self._refusal or (self._search_problem if self.has_vacancy() or not self.complete else "")
+        waiting = self._finding.reason or self._refusal
+        return waiting or (self._search_problem if self.has_vacancy() or not self.complete else "")
 
     def has_data(self) -> bool:
         """Whether pieces are stored at my suppliers, as far as anybody knows: an inherited family may hold some."""
@@ -137,15 +154,20 @@ class Hiring:
 
     # the port of fire_hire
 
+    def search_family(self) -> None:
+        """Find the newest record; whoever is in one that is found is connected at once."""
+        self._finding.start()
+
+    def _family_is_known(self) -> None:
+        if self._family.current is not None:
+            self._settings.set(SUPPLIERS, self._family.current.n)
+        self.machine.send("family-known")
+
     def connect(self) -> "Deferred[Any]":
-        """Find my record where there is none, and bring every connector to an answer."""
+        """Bring every connector to an answer."""
         return Deferred.fromCoroutine(self._connect())
 
     async def _connect(self) -> None:
-        if self._family.current is None:
-            found = await outcome(self.records.find_family())
-            if found.value and self._family.adopt_best(found.value) and self._family.current is not None:
-                self._settings.set(SUPPLIERS, self._family.current.n)
         self._connectors.follow_family()
         self._connectors.end_orphans()
         settled = [self._connectors.settled(supplier) for supplier in self._family.members]

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.dht_record import DHTRecord
+from bitdust.identity.awaited import FAMILY
 from bitdust.outcome import outcome
 from bitdust.replication import Replicas, is_safe
 from bitdust.signal import Disconnect
@@ -32,6 +33,7 @@ class FamilyPublication:
 
     def __init__(self, around: Connected, family: MyFamily, to_dht: ToDHT) -> None:
         self._registry = around.registry
+        self._me = around.me
         self._outbox = around.outbox
         self._family = family
         self._to_dht = to_dht
@@ -107,14 +109,16 @@ class FamilyPublication:
             changed = True
         mine = self._family.signed
         if mine is not None and found.to_bytes() == mine.to_bytes():
-            self._held[supplier] = self.revision()
+            self._held[supplier] = Family.from_body(mine.body).revision
             return True
         return changed
 
     # the port of dht_record
 
     def revision(self) -> int:
-        return self._family.current.revision if self._family.current is not None else 0
+        """0 on a recovered node that may have found an older one."""
+        known = self._family.current is not None and not self._me.awaits(FAMILY)
+        return self._family.current.revision if known and self._family.current is not None else 0
 
     def store(self) -> "Deferred[Any]":
         assert self._family.current is not None and self._family.signed is not None

@@ -16,6 +16,7 @@ from typing import Protocol
 from attrs import frozen
 
 from bitdust.automats.supplier_replacement import SupplierReplacement
+from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import Names, show_name
 from bitdust.signal import Signal
 from bitdust.suppliers.contracts import ContractBook
@@ -85,6 +86,7 @@ class Replacements:
         self._registry = around.registry
         self._events = around.events
         self._identities = around.identities
+        self._me = around.me
         self._family = family
         self._departures = departures
         self._book = book
@@ -111,7 +113,7 @@ class Replacements:
 
     def update(self) -> None:
         """The record, a departure, or what others know has changed."""
-        if not self._is_open:
+        if not self._is_open or self._me.awaits(FAMILY):
             return
         self._forget_the_gone()
         family = self._family.current

@@ -7,7 +7,8 @@ from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departures
 from bitdust.suppliers.family import MyFamily
-from bitdust.suppliers.hiring import Hiring
+from bitdust.suppliers.finding import FamilyFinding
+from bitdust.suppliers.hiring import AbsentParts, Hiring
 from bitdust.suppliers.lost import LostSuppliers
 from bitdust.suppliers.publication import FamilyPublication, ToDHT
 from bitdust.suppliers.replacement import Replacements
@@ -32,9 +33,13 @@ class SuppliersRoom:
         self.replacements = Replacements(around, self.family, self.departures, self.book, self.publication)
         self.requests = ReplacementRequests(around, self.family, self.departures, self.replacements)
         lost = LostSuppliers(around, self.family, self.absences, self.departures, self.replacements)
-        self.hiring = Hiring(around, self.family, self.book, self.connectors, self.replacements, lost)
+        self.finding = FamilyFinding(around, self.family)
+        absent = AbsentParts(self.finding, lost)
+        self.hiring = Hiring(around, self.family, self.book, self.connectors, self.replacements, absent)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
         self.view = SuppliersView(around, self.roster, presence, self.book)
+        self.finding.known.connect(self.publication.update)
+        self.finding.known.connect(self.replacements.update)
         self.connectors.accepted.connect(lambda supplier: self.publication.update())
         self.connectors.leaving.connect(self.requests.receive_notice)
         self._forget: Disconnect = lambda: None

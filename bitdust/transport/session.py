@@ -134,7 +134,7 @@ class Session:
         """Seconds that the peer's clock is ahead of mine, as its last answer told."""
         self.bytes_sent = self.bytes_received = 0
         self.ended: StreamReset | None = None
-        self.proven: Deferred[Session] = Deferred()
+        self.proven: Deferred[Session] = Deferred(lambda _: self._given_up())
         if not call.dialled:
             self.proven.addErrback(lambda _: None)
         self._reader: FrameReader | None = FrameReader(self)
@@ -147,6 +147,11 @@ class Session:
         self._handlers = self._frame_handlers()
         self.reading = ReadingPause(owner.world.clock)
         self.machine = TCPConnection(owner.registry, self.address, self)
+
+    def _given_up(self) -> None:
+        """Nobody waits for it any more: of no use to anybody is one that shows a claim."""
+        if self.claim is not None:
+            self.close("stopping", "it is not needed any more")
 
     # the link
 

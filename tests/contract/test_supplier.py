@@ -117,7 +117,7 @@ class CustomerHost(Host):
         self.presence = Presence(around)
         self.room = room = SuppliersRoom(around, self.presence, lambda family, signed: succeed(None))
         self.family, self.book, self.hiring = room.family, room.book, room.hiring
-        room.hiring.candidates = room.hiring.records = self
+        room.hiring.candidates = room.finding.sources = self
         room.hiring.pieces = room.replacements.pieces = self
         room.open()
         room.hiring.start()
@@ -129,7 +129,9 @@ class CustomerHost(Host):
     def identify(self, idurl):
         return fail(BitDustError("not-found", idurl))
 
-    def find_family(self):
+    hinted_revision = 0
+
+    def ask_for_family(self, suppliers, at_large, take):
         return succeed([])
 
     def has_data(self) -> bool:

@@ -9,7 +9,10 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
+from bitdust.identity.awaited import FAMILY
 from bitdust.peers.presence import Presence
+from bitdust.signal import Signal
+from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.suppliers.roster import SupplierShown
 from bitdust.suppliers.search import Candidate
@@ -44,7 +47,25 @@ class Settings(kit.Settings):
 
 
 class Me(Person):
-    """The local identity."""
+    """The local identity; ``awaited`` is what a recovered one waits for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.awaited: set[str] = set()
+        self.changed: Signal[[]] = Signal()
+
+    def awaits(self, part: str) -> bool:
+        return part in self.awaited
+
+    def lost(self, part: str) -> None:
+        self.awaited.add(part)
+
+    def came_back(self, part: str) -> None:
+        self.awaited.discard(part)
+        self.changed.emit()
+
+    def start_over(self) -> None:
+        self.came_back(FAMILY)
 
     def sign(self, kind, body=None):
         return super().sign(kind) if body is None else self.device.sign_record(kind, body)
@@ -146,7 +167,8 @@ class Town:
         self.addresses: dict[bytes, str] = {}
         self.unmoved: set[tuple[int, bytes]] = set()
         self.sent: list[tuple] = []
-        self.found: list[Signed] = []
+        self.answers: list[Answer] = []
+        self.asked_for_family: list[tuple] = []
         self.living()
 
     def living(self) -> None:
@@ -165,7 +187,7 @@ class Town:
         )  # fmt: skip
         self.presence = Presence(self.around)
         room = self.room = SuppliersRoom(self.around, self.presence, self.to_dht)
-        room.hiring.candidates, room.hiring.records = self, self
+        room.hiring.candidates = room.finding.sources = self
         room.hiring.pieces = room.replacements.pieces = self
         check_wires(vars(room).values())
         room.load()
@@ -205,8 +227,13 @@ class Town:
         person = self.people.get(fingerprint)
         return person.document if person is not None else None
 
-    def find_family(self):
-        return succeed(self.found)
+    hinted_revision = 0
+
+    def ask_for_family(self, suppliers, at_large, take):
+        self.asked_for_family.append((sorted(suppliers), at_large))
+        for answer in self.answers:
+            take(answer)
+        return succeed(None)
 
     def has_data(self) -> bool:
         return self.data

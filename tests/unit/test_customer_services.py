@@ -12,7 +12,7 @@ from bitdust.customers.patrol import Patrol
 from bitdust.customers.room import CustomersRoom
 from bitdust.customers.scrubber import Scrubber
 from bitdust.customers.upkeep import Upkeep
-from bitdust.nodes_lookup import SUPPLIERS_LAYER
+from bitdust.dht.ids import SUPPLIERS_LAYER
 from bitdust.services.service import Unhealthy
 from bitdust.services.service_customer_family import CustomerFamilyService
 from bitdust.services.service_customer_patrol import CustomerPatrolService

@@ -7,11 +7,13 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey, certify
+from bitdust.dht.ids import record_key
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DHTRecord
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import DeviceAddresses, Family
+from bitdust.wire.records import DeviceAddresses, SealedFamily
+from bitdust.wire.signed import Signed
 from tests import dht_kit
 from tests.dht_kit import START, DHTGrid
 from tests.unit.storage_kit import master_key
@@ -45,9 +47,9 @@ class DHTCase(SynchronousTestCase):
 
     def family(self, node: DHTNode, revision: int, suppliers: int = 4):
         owner = self.own(node)
-        names = [hashlib.sha256(b"%d" % number).digest() for number in range(suppliers)]
-        record = Family(owner, revision, (suppliers + 1) // 2, suppliers, int(START), names)
-        return owner, node._device.sign_record(Family.KIND, record.to_body()).to_bytes()
+        names = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(suppliers))
+        record = SealedFamily(owner, revision, names)
+        return owner, node._device.sign_record(record.KIND, record.to_body()).to_bytes()
 
     def put_family(self, node: DHTNode, revision: int, suppliers: int = 4):
         owner, value = self.family(node, revision, suppliers)
@@ -77,9 +79,37 @@ class RecordsTests(DHTCase):
     def test_two_values_of_one_revision_are_refused(self) -> None:
         """Another value under the same revision changes nothing and is told as a conflict."""
         node = self.grid.nodes[3]
+
+        def put(port: int) -> None:
+            record = DeviceAddresses(self.own(node), node._device.id, [f"tcp://10.0.0.1:{port}"], 1000)
+            value = node._device.sign_record(record.KIND, record.to_body()).to_bytes()
+            self.grid.wait(node.put(record.KIND, record.owner + record.device, 1000, value, DAY))
+
+        put(1)
+        self.assertEqual(self.assertRaises(BitDustError, put, 2).code, "conflict")
+
+    def test_a_family_that_is_sealed_again(self) -> None:
+        """A seal is another one each time: of one revision the value that lives longest is kept everywhere."""
+        node = self.grid.nodes[3]
         self.put_family(node, 1)
-        error = self.assertRaises(BitDustError, self.put_family, node, 1, 6)
-        self.assertEqual(error.code, "conflict")
+        self.grid.run(60, 1)
+        self.put_family(node, 1, 6)
+        value = self.get_family(self.grid.nodes[9]).value
+        self.assertEqual(len(SealedFamily.from_body(Signed.from_bytes(value, SealedFamily.KIND).body).sealed), 6 * 32)
+
+    def test_a_few_fast_nodes_bring_nothing_old_back(self) -> None:
+        """A thorough reader hears all of the nearest nodes: six of them that give an old record do not count."""
+        self.put_family(self.grid.nodes[3], 1)
+        key = record_key("family", master_key().fingerprint, 0)
+        stores = [node._stack.store for node in self.grid.nodes if node._stack.store.revision(key) == 1][:6]
+        old = stores[0].get(key, self.grid.wall())
+        self.put_family(self.grid.nodes[3], 2)
+        for store in stores:
+            store.get = lambda key, wall: old
+        for node in self.grid.nodes[::9]:
+            if node._stack.store not in stores:
+                read = node.get("family", master_key().fingerprint, thorough=True)
+                self.assertEqual(self.grid.wait(read).revision, 2)
 
     def test_records_outlive_a_third_of_the_nodes(self) -> None:
         """With a third of the nodes gone at once a record is still found from every node that lives."""

@@ -14,7 +14,7 @@ from bitdust.dht.records import DAY, DEBUG, MAX_DEBUG_VALUE, MAX_TTL, SLACK, Che
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL
-from bitdust.wire.records import DeviceAddresses, Family
+from bitdust.wire.records import DeviceAddresses, SealedFamily
 from tests.unit.storage_kit import master_key
 
 NOW = 1_800_000_000
@@ -57,11 +57,20 @@ class OwnedTests(RecordCase):
 
     def test_family(self) -> None:
         """A family is about its customer as a whole, not about one device."""
-        family = Family(self.master.fingerprint, 3, 1, 2, NOW, [None, None])
+        family = SealedFamily(self.master.fingerprint, 3, b"sealed")
         value = self.device.sign_record(family.KIND, family.to_body()).to_bytes()
         good = self.made("family", self.master.fingerprint, revision=3, value=value)
         self.assertEqual(self.checker.check(good.to_bytes(), NOW).revision, 3)
         self.refused("bad-subject", self.made("family", self.subject, revision=3, value=value))
+
+    def test_as_long_as_a_contract(self) -> None:
+        """What a recovery needs lives as long as suppliers keep what they have; addresses a month at most."""
+        value = self.device.sign_record("sealed-family", SealedFamily(self.master.fingerprint, 3, b"x").to_body())
+        fields = {"revision": 3, "value": value.to_bytes(), "expires": NOW + 460 * DAY}
+        lasting = self.made("family", self.master.fingerprint, **fields)
+        self.checker.check(lasting.to_bytes(), NOW)
+        self.refused("bad-expiry", evolve(lasting, expires=NOW + 462 * DAY))
+        self.refused("bad-expiry", self.made(expires=NOW + 32 * DAY))
 
     def test_without_an_identity(self) -> None:
         """Who has no identity yet can make no record of one."""

@@ -5,7 +5,9 @@ from pathlib import Path
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import TestCase
 
+from bitdust.identity.awaited import FAMILY
 from bitdust.suppliers.contracts import Wish, verify_contract
+from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.search import candidates_of
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -253,14 +255,14 @@ class RestartTests(TownCase):
         self.assertEqual(orphan.cancelled, 1)
 
     def test_the_record_of_a_recovered_node_is_found(self) -> None:
-        """A node without a record takes the one that is found before it hires anybody."""
+        """A node whose record is gone takes the one that is found before it hires anybody."""
         self.start()
         known = self.town.family.signed
         self.town.stop()
         (self.town.folder / "metadata" / "family").unlink()
         self.town.living()
         self.assertIsNone(self.town.family.current)
-        self.town.found = [known]
+        self.town.answers = [Answer(None, known.to_bytes())]
         self.start()
         self.assertEqual(self.town.family.signed, known)
         self.assertEqual(self.town.online(), 4)
@@ -275,7 +277,7 @@ class RestartTests(TownCase):
         self.town.settings.values[NUMBER] = 4
         self.town.kill(self.town.supplier(0))
         self.town.living()
-        self.town.found = [known]
+        self.town.answers = [Answer(None, known.to_bytes())]
         self.start()
         self.pass_time(300)
         self.assertEqual(self.names(), ["supplier-0", "supplier-1", "supplier-2"])
@@ -455,22 +457,15 @@ class FamilyTests(TownCase):
         self.assertRaises(WireError, self.town.family.adopt, forged)
         self.assertEqual(self.town.family.current.revision, 5)
 
-    def test_the_best_of_what_was_found(self) -> None:
-        """Records that are no record of mine are passed over; where there is nothing else, that is an error."""
-        me, mallory = self.town.me, Person("mallory")
-        forged = mallory.device.sign_record("family", me.family(9).body)
-        self.assertRaises(WireError, self.town.family.adopt_best, [forged, mallory.family(7)])
-        self.assertFalse(self.town.family.adopt_best([]))
-        self.assertTrue(self.town.family.adopt_best([forged, me.family(4), me.family(5), mallory.family(7)]))
-        self.assertEqual(self.town.family.current.revision, 5)
-
     def test_a_stolen_device_rewrites_no_family(self) -> None:
-        """A record of a revoked device replaces none that is known, and is the last choice of a recovered node."""
+        """A record of a revoked device replaces none that is known, and any other one replaces it."""
         me, thief = self.town.me, Person("thief").device
         known = me.family(5)
         stolen = thief.sign_record("family", me.family(9).body)
         me.document.devices[thief.id] = FakeDevice(thief.public, revoked=2)
-        self.assertTrue(self.town.family.adopt_best([stolen, known]))
+        me.lost(FAMILY)
+        self.assertTrue(self.town.family.adopt(stolen))
+        self.assertTrue(self.town.family.adopt(known))
         self.assertEqual(self.town.family.current.revision, 5)
         self.assertFalse(self.town.family.adopt(stolen))
         self.assertEqual(self.town.family.signed, known)

@@ -15,6 +15,7 @@ from bitdust.identity.document import MAX_DEVICES, Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import PUSHES, Publication
 from bitdust.identity.registration import Registration
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from tests.unit.test_identity import GOOD, START, HomeCase
@@ -283,6 +284,8 @@ class RecoveryTests(RegistrationCase):
         self.text = KeyFile(GOOD.sources, master(), self.in_file).write()
         self.dht: object = None
         self.supplier: object = None
+        self.at_large: object = None
+        self.claims: list[IdentityDocument] = []
         self.seeds: list[str] = []
         self.registration.sources = self.registration.current_hints = self
 
@@ -291,6 +294,10 @@ class RecoveryTests(RegistrationCase):
 
     def identity_from_supplier(self, hint: SupplierHint, claim: IdentityDocument, key: DeviceKey) -> Deferred:
         return self.answer(self.supplier)
+
+    def identity_at_large(self, claim: IdentityDocument, key: DeviceKey) -> Deferred:
+        self.claims.append(claim)
+        return self.answer(self.at_large)
 
     def use_seeds(self, seeds: tuple[str, ...]) -> None:
         self.seeds.extend(seeds)
@@ -329,22 +336,64 @@ class RecoveryTests(RegistrationCase):
         self.assertEqual(self.client.kept, {})
 
     def test_a_silent_source_holds_up_nothing_for_long(self) -> None:
-        """After fifteen seconds the answers of the others count."""
+        """Two seconds after a document as new as the key file knows, the answers so far count."""
         self.client.silent = {GOOD.sources[0].host}
         self.dht = made(3).xml
         work = self.recover()
+        self.clock.advance(1.9)
         self.assertNoResult(work)
-        self.clock.advance(15)
+        self.clock.advance(0.1)
         self.assertEqual(self.successResultOf(work).revision, 4)
+
+    def test_an_old_document_waits_for_a_newer_one(self) -> None:
+        """One that is older than the key file counts after six seconds; one that is as new ends that wait sooner."""
+        self.text = KeyFile(GOOD.sources, master(), evolve(self.in_file, revision=5)).write()
+        self.supplier, self.dht = Deferred(), made(3).xml
+        work = self.recover()
+        self.clock.advance(3)
+        self.assertNoResult(work)
+        self.supplier.callback(made(5).xml)
+        self.clock.advance(2)
+        self.assertEqual(self.successResultOf(work).revision, 6)
 
     def test_nobody_has_it(self) -> None:
         """The message names every source and what came of it; the hints are of no use to anybody else."""
-        self.supplier = fail(BitDustError("no-answer", "nobody is there"))
         error = self.refused(self.recover())
         self.assertEqual(error.code, "identity-not-found")
-        for text in ("id.example/alice.xml does not exist", "the DHT has none", "supplier 73737373: nobody is there"):
+        for text in ("id.example/alice.xml does not exist", "the DHT has none", "supplier 73737373 has none"):
             self.assertIn(text, str(error))
         self.assertEqual(self.registration.hints, Hints())
+
+    def test_somebody_was_not_reached(self) -> None:
+        """Then it is searched for until somebody has it, and whoever asks why there is no identity is told."""
+        self.supplier = fail(BitDustError("no-answer", "nobody is there"))
+        work = self.recover()
+        self.assertNoResult(work)
+        self.assertIn("no answer yet from supplier 73737373", str(self.me.absence()))
+        self.assertIn("my-identity-awaited", [event for event, _ in self.events.sent])
+        self.supplier = made(3).xml
+        self.clock.advance(2)
+        self.assertEqual(self.successResultOf(work).revision, 4)
+        self.assertEqual(self.me.searched_because, "")
+
+    def test_another_key_file(self) -> None:
+        """It takes the place of one that is searched for still; what is no key file does not."""
+        self.supplier = fail(BitDustError("no-answer", "nobody is there"))
+        first = self.recover()
+        self.failureResultOf(self.registration.recover("nothing", None, None), WireError)
+        self.assertNoResult(first)
+        self.dht = made(3).xml
+        second = self.recover()
+        self.assertEqual(self.failureResultOf(first, BitDustError).value.code, "identity-not-found")
+        self.clock.advance(2)
+        self.assertEqual(self.successResultOf(second).revision, 4)
+
+    def test_a_supplier_that_nothing_names(self) -> None:
+        """One of the suppliers at large has it, for whoever shows that the RSA key is in its hands."""
+        self.text = KeyFile((), master()).write()
+        self.at_large = made(3).xml
+        self.assertEqual(self.successResultOf(self.recover()).revision, 4)
+        self.assertEqual((self.claims[0].revision, self.claims[0].fingerprint), (0, GOOD.fingerprint))
 
     def test_what_is_somebody_elses(self) -> None:
         """A document of another key does not count, whoever gives it; nor does rubbish."""
@@ -353,10 +402,10 @@ class RecoveryTests(RegistrationCase):
         self.assertFalse(self.me.present)
 
     def test_a_key_file_without_names(self) -> None:
-        """Suppliers cannot be shown who asks; the DHT is asked all the same."""
+        """DHT and suppliers are asked all the same."""
         self.text = KeyFile((), master(), self.in_file).write()
         self.dht, self.supplier = made(3).xml, made(5).xml
-        self.assertEqual(self.successResultOf(self.recover()).revision, 4)
+        self.assertEqual(self.successResultOf(self.recover()).revision, 6)
 
     def test_hints_that_are_damaged(self) -> None:
         """The key is good without them."""

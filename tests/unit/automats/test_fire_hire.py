@@ -7,7 +7,9 @@ from tests.unit.automats.kit import RowTests
 class FireHireTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(FireHirePort, has_surplus=False, has_vacancy=False, is_urgent=False, jitter=0.5)
+        self.port = self.record(
+            FireHirePort, is_recovering=False, has_surplus=False, has_vacancy=False, is_urgent=False, jitter=0.5
+        )
         self.machine = FireHire(self.registry, self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -25,6 +27,17 @@ class FireHireTests(RowTests):
         """A family as it is wanted is left alone, and compared again every minute."""
         self.start("READY", ("report",))
         self.passes(60, "READY", ("compare",), ("report",))
+
+    def test_a_recovered_node(self) -> None:
+        """Nobody is hired, dismissed or asked before the family that it had is known, however long that takes."""
+        self.port.is_recovering = True
+        self.drive("start", None, "FAMILY?", ("search_family",))
+        self.clock.advance(86_400)
+        self.drive("restart", None, "FAMILY?")
+        self.drive("family-known", None, "SUPPLIERS?", ("connect",))
+        self.port.succeed("connect")
+        self.asked("READY", ("compare",), ("report",))
+        self.drive("family-known", None, "READY")
 
     def test_suppliers_that_do_not_answer(self) -> None:
         """Neither a failure nor 25 seconds of silence keep the family from being compared."""

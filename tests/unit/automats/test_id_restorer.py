@@ -7,7 +7,7 @@ from tests.unit.automats.kit import RowTests
 class IdRestorerTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(IdRestorerPort)
+        self.port = self.record(IdRestorerPort, is_hopeless=True)
         self.machine = IdRestorer(self.registry, self.port)
 
     def find(self) -> None:
@@ -33,11 +33,37 @@ class IdRestorerTests(RowTests):
         self.asked("FAILED", ("find_document",))
         self.assertIsInstance(self.machine.reason, KeyError)
 
-    def test_nobody_answers(self) -> None:
-        """Sources that do not answer for two minutes end the recovery without a reason."""
+    def test_somebody_is_silent(self) -> None:
+        """As long as somebody who may have it cannot be reached it is asked again, with pauses up to a minute."""
+        self.port.is_hopeless = False
         self.drive("start", None, "MY_ID", ("find_document",))
-        self.passes(120, "FAILED")
-        self.assertEqual((self.machine.reason, self.port.cancelled), (None, {"find_document": 1}))
+        for pause in (2, 4, 8, 16, 32, 60, 60):
+            self.port.fail("find_document", KeyError("nobody"))
+            self.asked("PAUSE", ("report_waiting",))
+            self.passes(pause, "MY_ID", ("find_document",))
+        self.port.succeed("find_document", "document")
+        self.asked("VERIFY", ("add_device", "document"))
+
+    def test_a_round_without_end(self) -> None:
+        """Sources that do not answer for a minute are asked again."""
+        self.drive("start", None, "MY_ID", ("find_document",))
+        self.passes(60, "PAUSE", ("report_waiting",))
+        self.assertEqual(self.port.cancelled, {"find_document": 1})
+
+    def test_given_up(self) -> None:
+        """Another recovery takes the place of one that still searches, whether it asks or waits."""
+        self.port.is_hopeless = False
+        self.drive("start", None, "MY_ID", ("find_document",))
+        self.port.fail("find_document", KeyError("nobody"))
+        self.asked("PAUSE", ("report_waiting",))
+        self.ends("give-up", "FAILED")
+        self.assertIsInstance(self.machine.reason, KeyError)
+        self.machine = IdRestorer(self.registry, self.port)
+        self.drive("start", None, "MY_ID", ("find_document",))
+        self.ends("give-up", "FAILED")
+        self.machine = IdRestorer(self.registry, self.port)
+        self.save()
+        self.ends("give-up", "RESTORED!")
 
     def test_document_that_takes_no_device(self) -> None:
         """A document into which no device can be written ends the recovery."""

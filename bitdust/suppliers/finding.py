@@ -1,0 +1,196 @@
+"""The family of a recovered node: everybody who may know it is asked side by side, until the newest record is here.
+
+The first record that a device of mine has signed is taken, and its suppliers are connected: so reading begins. Newer
+ones replace it. Whether a still newer one may be somewhere is answered by
+
+* N−k+1 places of the family itself, none of which knows a newer one: every record that was in force is at one of them;
+* or the DHT, where it has a record, and neither that one nor the key file's hint is newer;
+* or the person, who wants to wait no longer (`Me.start_over`).
+
+Until then nothing is written: `MyFamily.write` refuses.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.automats.family_search import FamilySearch
+from bitdust.identity.awaited import FAMILY
+from bitdust.peers.shown import show_name
+from bitdust.replication import needed, places_heard
+from bitdust.signal import Signal
+from bitdust.suppliers.family import MAX_RECORD, MyFamily
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
+from bitdust.wiring import Wire
+
+MOST_NAMED = 4
+"""Sources that a sentence names; of more it says how many they are."""
+
+
+@frozen
+class Answer:
+    """What one source knows of my family: a record, none (``record`` empty), or it did not answer (``error``).
+
+    ``supplier`` is None where the DHT has answered.
+    """
+
+    supplier: bytes | None
+    record: bytes = b""
+    error: str = ""
+
+
+class FamilySources(Protocol):
+    """Who may know my family when this home does not."""
+
+    @property
+    def hinted_revision(self) -> int:
+        """That of the family when the key file was written; 0 where it does not say."""
+
+    def ask_for_family(
+        self, suppliers: Iterable[bytes], at_large: bool, take: Callable[[Answer], None], /
+    ) -> "Deferred[None]":
+        """Ask the DHT, suppliers that the key file names, and ``suppliers``; ``at_large`` asks strangers too.
+
+        ``take`` gets each answer when it comes. Fires when all have answered or failed; a cancel ends it.
+        """
+
+
+class FamilyFinding:
+    """I am the port of one `family_search` at a time; ``known`` says that the search has come to its end."""
+
+    log = Logger()
+    sources = Wire(FamilySources)
+
+    def __init__(self, around: Connected, family: MyFamily) -> None:
+        self._around = around
+        self._me = around.me
+        self._family = family
+        self._heard: dict[bytes, int] = {}
+        self._in_dht: int | None = None
+        self._silent: dict[bytes | None, str] = {}
+        self._machine: FamilySearch | None = None
+        self._forget: list[Callable[[], None]] = []
+        self.known: Signal[[]] = Signal()
+
+    def start(self) -> None:
+        """Search, unless that is done already."""
+        if self._machine is not None:
+            return
+        self._heard, self._silent, self._in_dht = {}, {}, None
+        self._machine = FamilySearch(self._around.registry, self)
+        self._forget = [
+            self._around.sessions.on_session(lambda session, up: self._met(session.peer.fingerprint, up)),
+            self._me.changed.connect(self._check),
+            self._family.changed.connect(self._check),
+        ]
+        self._machine.send("start")
+
+    def stop(self) -> None:
+        """Search no more; what was found stays."""
+        if self._machine is not None:
+            self._machine.send("shutdown")
+        self._end()
+
+    def _end(self) -> None:
+        forget, self._forget = self._forget, []
+        for one in forget:
+            one()
+        self._machine = None
+
+    def _check(self) -> None:
+        """Something is known that was not known before."""
+        if self._machine is not None:
+            self._machine.send("heard")
+
+    def _met(self, peer: bytes, up: bool) -> None:
+        """Somebody who may know has come into reach."""
+        if self._machine is not None and up and peer in self._family.holders and peer not in self._heard:
+            self._machine.send("hurry")
+
+    @property
+    def reason(self) -> str:
+        """What the search waits for, in words; empty while there is none."""
+        if self._machine is None:
+            return ""
+        family = self._family.current
+        if family is None:
+            return f"the family of this identity is searched for; {self._asked()}"
+        heard, wanted = self._places(family), needed(family)
+        return (
+            f"family {family.revision} is found and can be read, but a newer one may exist: {heard} of {wanted}"
+            f" suppliers were heard; {self._asked()}; nothing is written until then"
+        )
+
+    def _asked(self) -> str:
+        names = [self._name(who) for who in self._silent]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        silent = f"; no answer yet from {', '.join(names[:MOST_NAMED])}{more}" if names else ""
+        return f"the DHT, {self._counted()} were asked{silent}"
+
+    def _counted(self) -> str:
+        asked = len({*self._heard, *(who for who in self._silent if who is not None)})
+        return f"{asked} suppliers" if asked != 1 else "one supplier"
+
+    def _name(self, who: bytes | None) -> str:
+        return "the DHT" if who is None else show_name(self._around.identities, who)
+
+    # the port of family_search
+
+    def ask(self) -> "Deferred[None]":
+        return self.sources.ask_for_family(self._family.holders, self._family.current is None, self._take)
+
+    def _take(self, answer: Answer) -> None:
+        who = answer.supplier
+        if answer.error:
+            self._silent[who] = answer.error
+            return
+        self._silent.pop(who, None)
+        try:
+            self._note(who, self._read(answer.record) if answer.record else 0)
+        except BitDustError as problem:
+            self._silent[who] = str(problem)
+            self.log.warn("{who} has a family record that is no use: {why}", who=self._name(who), why=problem)
+        self._check()
+
+    def _read(self, record: bytes) -> int:
+        """Take a record that is newer than mine; its revision."""
+        signed = Signed.from_bytes(record, Family.KIND, MAX_RECORD)
+        self._family.adopt(signed)
+        return Family.from_body(signed.body).revision
+
+    def _note(self, who: bytes | None, revision: int) -> None:
+        if who is not None:
+            self._heard[who] = revision
+        elif revision:
+            self._in_dht = revision
+
+    def is_known(self) -> bool:
+        family = self._family.current
+        if not self._me.awaits(FAMILY):
+            return True
+        if family is None:
+            return False
+        if self._places(family) >= needed(family):
+            return True
+        hinted = max(self.sources.hinted_revision, self._in_dht or 0)
+        return self._in_dht is not None and family.revision >= hinted
+
+    def _places(self, family: Family) -> int:
+        return places_heard(family, self._heard, True)
+
+    def report_waiting(self) -> None:
+        self._around.events.send("my-family-awaited", {"reason": self.reason})
+
+    def report_known(self) -> None:
+        self._end()
+        self._me.came_back(FAMILY)
+        self._family.confirm()
+        family = self._family.current
+        self._around.events.send("my-family-found", {"revision": family.revision if family is not None else 0})
+        self.known.emit()
