@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
+from bitdust.api.identity import SEARCH_SECONDS
 from bitdust.api.methods import TABLE
 from bitdust.api.table import Method
 from bitdust.crypt.device import DeviceKey
@@ -67,9 +68,9 @@ class NounCase(SynchronousTestCase):
         self.bob = document("bob", DeviceKey.from_seed(b"b" * 32))
         self.context.cache.accept(self.bob, self.bob.idurl)
 
-    def become_alice(self) -> None:
+    def become_alice(self, fresh: bool = True) -> None:
         device = DeviceKey.from_seed(b"a" * 32)
-        self.context.me.adopt(document("alice", device), master("alice"), device)
+        self.context.me.adopt(document("alice", device), master("alice"), device, fresh)
 
     def call(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """The envelope of a method."""
@@ -237,6 +238,28 @@ class IdentityTests(NounCase):
         self.assertEqual(self.code("identity_recover", private_key_local_file="alice.key"), "bad-path")
         self.assertEqual(self.code("identity_recover", private_key_local_file="/no/such/file"), "os-error")
         self.assertEqual(self.code("identity_recover", private_key_local_file=str(path.parent)), "bad-key")
+
+    def test_recover_waits_for_nobody_too_long(self) -> None:
+        """After two minutes the call says what is waited for; the search goes on, and with it the person's word."""
+        searching: Deferred[None] = Deferred()
+        self.context.registration = Anything(recover=lambda *_: searching)
+        self.context.me.searched_because = "no answer yet from the DHT"
+        row = TABLE.named("identity_recover")
+        asked = perform(self.context, row, {"private_key_source": KEY_FILE, "start_over": True})
+        self.context.world.clock.advance(SEARCH_SECONDS)
+        envelope = self.successResultOf(asked)
+        self.assertEqual(envelope["code"], "still-searching")
+        self.assertIn("no answer yet from the DHT; the search goes on", envelope["errors"][0])
+        self.become_alice(fresh=False)
+        searching.callback(None)
+        self.assertFalse(self.context.me.is_recovering)
+
+    def test_start_over(self) -> None:
+        """The person's word ends the wait of a recovered node, once; without one there is nothing to end."""
+        self.become_alice(fresh=False)
+        self.assertEqual(self.result("identity_recover", start_over=True)["name"], "alice")
+        self.assertFalse(self.context.me.is_recovering)
+        self.assertEqual(self.code("identity_recover", start_over=True), "not-recovering")
 
     def test_backup(self) -> None:
         """The key file is private, an older copy is replaced, anything else is left alone."""

@@ -75,6 +75,9 @@ class IdentityTests(NodeCase):
         self.assertIn(ALICE, self.asks(f"identity recover {source}", ("identity_recover", expected)))
         idurl = str(self.document["idurl"])
         self.asks(f"identity restore {source} {idurl}", ("identity_recover", expected | {"known_idurl": idurl}))
+        self.asks(f"identity recover {source} --start-over", ("identity_recover", expected | {"start_over": True}))
+        self.asks("identity recover --start-over", ("identity_recover", {"start_over": True}))
+        self.refuses("identity recover", "give the key file", 2)
         source.write_bytes(b"x" * 100_001)
         self.refuses(f"identity recover {source}", "it is no key file")
 
