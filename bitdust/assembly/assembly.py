@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bitdust import services
-from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, StorageJoint
+from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, PieceMaking, StorageJoint
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.config.settings import Settings
@@ -96,9 +96,10 @@ class Assembly:
         identity.registration.sources = rooms.recovery
         identity.registration.current_hints = rooms.key_file_hints
         identity.propagation.directory = rooms.dht.directory
-        suppliers.hiring.candidates = rooms.nodes_lookup
+        suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage
+        rooms.customers.healing.rebuilds.maker = PieceMaking()
         rooms.recovery.services = self.driver
         self._storing.services = self.driver
         self._device.services = self.driver
@@ -109,6 +110,7 @@ class Assembly:
         for room in vars_of(self.rooms):
             yield room
             yield from vars_of(room)
+        yield from vars_of(self.rooms.customers.healing)
 
 
 def vars_of(part: object) -> list[object]:

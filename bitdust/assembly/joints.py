@@ -1,6 +1,6 @@
 """Joints: small objects that answer one room's port with what other rooms know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -11,9 +11,10 @@ from bitdust.dht.directory import Directory
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import ServiceStarter
 from bitdust.storage.log.access import OwnLogs
+from bitdust.storage.packs.erasure import Coders
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
-from bitdust.wire.records import Family, Head
+from bitdust.wire.records import Family, Head, PackRecord
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
@@ -35,6 +36,18 @@ class FamiliesInDHT:
     def write(self, raw: bytes) -> "Deferred[Any]":
         """Store a record again, byte for byte."""
         return self._directory.put_again(raw)
+
+
+class PieceMaking:
+    """How a spare of this node makes a piece out of others."""
+
+    def __init__(self) -> None:
+        self._coders = Coders()
+
+    def make(self, record: PackRecord, pieces: Mapping[int, bytes], index: int) -> bytes:
+        """One piece out of k others; for a thread."""
+        coder = self._coders.of(record.scheme)
+        return coder.encode(coder.decode(pieces, record.size, record.scheme.segment), record.scheme.segment)[index]
 
 
 class DeviceRenewal:

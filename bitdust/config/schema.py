@@ -149,6 +149,13 @@ _OPTIONS = (
     _number("services/customer/suppliers-number", 4, "suppliers", "Any half of them gives everything back.", 2, 64),
     _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),
     _number("services/data-motion/moving-limit", 0, "limit of moves", "0: none.", 0, 10**12, "bytes a second"),
+    _size(
+        "services/customer-family/healing-rate",
+        8 * MB,
+        "bytes a second for spares",
+        "So much is given to those who make lost pieces of customers again.",
+        64 * KB,
+    ),
     _number("services/data-motion/supplier-sending-queue-size", 32, "sendings at once", "Per supplier.", 2, 64),
     _port("services/entangled-dht/udp-port", 14441, "UDP port of this node"),
     _text("services/entangled-dht/known-nodes", "first nodes", "host:port,host:port of nodes to ask first."),
@@ -159,6 +166,8 @@ _OPTIONS = (
     _bool("services/employer/spread-enabled", True, "spread suppliers", "Never too many suppliers in one network."),
     _bool("services/employer/spread-private-enabled", False, "spread in private", "Count private addresses as well."),
     _text("services/employer/candidates", "candidates", "Identity URLs of nodes to hire before others."),
+    _number("services/employer/healing-after-days", 7, "heal after", "Days without you and it.", 0, 365, "days"),
+    _number("services/employer/healing-spares", 0, "spares", "Who may stand in; 0: as many as may be lost.", 0, 16),
     _number("services/gateway/p2p-timeout", 15, "patience with peers", "Seconds without progress.", 1, 600, "seconds"),
     Option(
         "services/identity-server/host", "str", "", "host of the ID server", "The name or address others use for it."

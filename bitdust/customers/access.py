@@ -11,6 +11,8 @@ the owner has no contract here              ``no-contract``
 ended, revoked, or valid for too long       ``not-allowed``
 the command needs another right             ``not-allowed``
 ==========================================  ==================
+
+The spare of a place shows a claim instead, which `bitdust.customers.healing.claims` judges.
 """
 
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from bitdust.customers.store import SupplierStore
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.healing import SpareClaim
 from bitdust.wire.signed import Signed
 from bitdust.wire.table import Device, Document, Peer, Request
 
@@ -38,6 +41,13 @@ class OwnerDocument(Document, Protocol):
 
 Documents = Callable[[bytes], OwnerDocument | None]
 """The newest identity document of a fingerprint that is known here."""
+
+
+class Claims(Protocol):
+    """Who judges what spares ask."""
+
+    def authorise(self, request: Request, claim: SpareClaim, right: Right, /) -> None:
+        """Raises `BitDustError` where a request is not covered."""
 
 
 @frozen
@@ -70,20 +80,28 @@ class Access:
 class Admission:
     """I decide who may ask for whose things, and whose signature counts."""
 
-    def __init__(self, store: SupplierStore, documents: Documents) -> None:
+    def __init__(self, store: SupplierStore, documents: Documents, claims: Claims | None = None) -> None:
         self._store = store
         self._documents = documents
+        self._claims = claims
 
     def access(self, request: Request) -> Access:
         """What a request that was let in may touch."""
         shown = request.packet.capability
         if shown is None:
             return Access(request.peer.fingerprint)
+        claim = SpareClaim.find(shown)
+        if claim is not None:
+            return Access(claim.customer)
         grant = Capability.from_body(ShownCapability.from_bytes(shown).body)
         return Access(grant.owner, grant)
 
     def authorise(self, request: Request, right: Right) -> None:
         """Check the capability that a packet shows; see the module's text. Raises `BitDustError`, `WireError`."""
+        claim = SpareClaim.find(request.packet.capability)
+        if claim is not None and self._claims is not None:
+            self._claims.authorise(request, claim, right)
+            return
         shown = ShownCapability.from_bytes(request.packet.capability or b"")
         grant = Capability.from_body(shown.body)
         if grant.owner != request.packet.owner:

@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, FamilyDHT
+from bitdust.customers.healing.room import Healing
 from bitdust.customers.notices import Notices
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.retirement import Retirement
@@ -31,15 +32,19 @@ class CustomersRoom:
         self.patrol = Patrol(around, self.store)
         self.scrubber = Scrubber(around, self.store)
         self.upkeep = Upkeep(around, self.patrol, self.scrubber)
-        self.rows = SupplierRows(around, self.store, self.notices)
+        self.healing = Healing(around, self.store, presence)
+        self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
         self._connect()
 
     def _connect(self) -> None:
         self.retirement.notices_due.connect(self.notices.deliver_all)
         self.patrol.noticed.connect(self.notices.deliver)
-        self.patrol.removed.connect(self.families.forget)
-        self.rows.family_stored.connect(self.families.refresh)
-        self.rows.customer_left.connect(self.families.forget)
+        for gone in (self.patrol.removed, self.rows.customer_left):
+            gone.connect(self.families.forget)
+            gone.connect(self.healing.forget)
+        for known in (self.rows.family_stored, self.healing.rows.changed):
+            known.connect(self.families.refresh)
+        self.rows.family_stored.connect(self.healing.refresh)
         self.rows.customer_left.connect(lambda customer: self.retirement.customer_left())
 
     def start(self) -> "Deferred[None]":

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from bitdust.customers.access import Admission
+from bitdust.customers.access import Admission, Claims
 from bitdust.customers.contract_commands import FAMILY, KEYRING, ContractCommands
 from bitdust.customers.data_commands import DataCommands
 from bitdust.customers.notices import Notices
@@ -82,9 +82,9 @@ def _kind(kind: str, more: Fields | None = None) -> Fields:
 class SupplierRows:
     """I answer the supplier's commands from the store. The signals are those of `ContractCommands`."""
 
-    def __init__(self, around: Connected, store: SupplierStore, notices: Notices) -> None:
+    def __init__(self, around: Connected, store: SupplierStore, notices: Notices, claims: Claims | None = None) -> None:
         self._store = store
-        self._admission = Admission(store, around.identities.get)
+        self._admission = Admission(store, around.identities.get, claims)
         self._contract = ContractCommands(around, store, notices, self._admission)
         self._data = DataCommands(store, self._admission)
         self.family_stored = self._contract.family_stored

@@ -256,6 +256,12 @@ class SupplierStore:
         """Prove that pieces of one customer are here; see `bitdust.customers.proofs`."""
         return Deferred.fromCoroutine(self._proofs.prove(self._read, names, chain, scope))
 
+    def size(self, name: PieceName) -> int:
+        """Bytes of a piece that is known here, 0 for any other."""
+        query = "SELECT size FROM pieces WHERE customer=? AND pack=? AND number=?"
+        row = self._read.execute(query, name.key).fetchone()
+        return int(row[0]) if row is not None else 0
+
     def usage(self, customer: bytes) -> Usage:
         """Bytes used and promised. Raises no-contract."""
         account = self.contract_of(customer)

@@ -36,6 +36,7 @@ class EmployerService(Service):
 
         self._remove = self._rooms.suppliers.family.changed.connect(check)
         self._rooms.suppliers.hiring.start()
+        self._rooms.suppliers.mandates.start()
         check()
         return complete
 
@@ -49,6 +50,7 @@ class EmployerService(Service):
 
     def stop(self) -> None:
         self._forget()
+        self._rooms.suppliers.mandates.stop()
         self._rooms.suppliers.hiring.stop()
 
     def health(self) -> None:

@@ -17,6 +17,7 @@ from bitdust.suppliers.family_merge import Places, SizeChange, merged
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import Family, Scheme
 from bitdust.wire.signed import Signed
 
@@ -92,11 +93,22 @@ class MyFamily:
             wanted=change.wanted,
             beyond=list(change.beyond) or None,
             former=change.former,
+            mandate=before.mandate if before is not None and before.n == n else None,
         )
+        self._sign(family)
+        assert self.current is not None
+        return self.current
+
+    def entrust(self, mandate: Mandate | None) -> None:
+        """The next revision, with another mandate and nothing else changed."""
+        if self.current is not None and self.current.mandate != mandate:
+            revision, now = self.current.revision + 1, int(self._wall())
+            self._sign(evolve(self.current, revision=revision, time=now, mandate=mandate))
+
+    def _sign(self, family: Family) -> None:
         if len(family.to_body()) > MAX_BODY:
             family = evolve(family, addresses=None)
         self._keep(family, self._me.sign(Family.KIND, family.to_body()))
-        return family
 
     def _check_known(self) -> None:
         if self._me.awaits(FAMILY):

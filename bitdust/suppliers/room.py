@@ -10,6 +10,7 @@ from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import FamilyFinding
 from bitdust.suppliers.hiring import AbsentParts, Hiring
 from bitdust.suppliers.lost import LostSuppliers
+from bitdust.suppliers.mandates import Mandates
 from bitdust.suppliers.publication import FamilyPublication, ToDHT
 from bitdust.suppliers.replacement import Replacements
 from bitdust.suppliers.requests import ReplacementRequests
@@ -36,6 +37,7 @@ class SuppliersRoom:
         self.finding = FamilyFinding(around, self.family)
         absent = AbsentParts(self.finding, lost)
         self.hiring = Hiring(around, self.family, self.book, self.connectors, self.replacements, absent)
+        self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
         self.view = SuppliersView(around, self.roster, presence, self.book)
         self.finding.known.connect(self.publication.update)

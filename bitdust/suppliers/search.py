@@ -1,6 +1,7 @@
 """Searching for suppliers: candidates of the settings first, of the DHT after them, several searches at once."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -24,6 +25,10 @@ class Candidate:
 
     fingerprint: bytes
     addresses: tuple[str, ...] = ()
+
+
+Meet = Callable[[Candidate], "Deferred[Any]"]
+"""Gives a session with a candidate."""
 
 
 class Candidates(Protocol):

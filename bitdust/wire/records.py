@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from attrs import asdict, frozen
 
 from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.mandate import FIELDS as MANDATE
+from bitdust.wire.mandate import Mandate
 from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Struct, Text, parse
 
 MAX_SUPPLIERS = 64
@@ -195,6 +197,7 @@ class Family(Record):
     who has the places from ``n`` on, of a larger family to come or of a former one whose packs are not moved yet, and
     ``former`` the size of the smallest family whose packs may be left. A place is the same in all of these sizes, so
     piece number i of any pack belongs to place i.
+    ``mandate`` is what its members may do while the customer is away.
     """
 
     KIND: ClassVar[str] = "family"
@@ -210,6 +213,7 @@ class Family(Record):
         "wanted": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
         "beyond": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
         "former": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
+        "mandate": Optional(Struct(MANDATE)),
     }
 
     customer: bytes
@@ -223,11 +227,15 @@ class Family(Record):
     wanted: int | None = None
     beyond: list[bytes | None] | None = None
     former: int | None = None
+    mandate: Mandate | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Family":
         """Raises `WireError`."""
-        family = cls(**cls.parse_fields(data))
+        value = cls.parse_fields(data)
+        if value.get("mandate") is not None:
+            value["mandate"] = Mandate.checked(value["mandate"], value["n"])
+        family = cls(**value)
         if len(family.suppliers) != family.n:
             raise WireError("bad-field", f"family: {len(family.suppliers)} suppliers where n is {family.n}")
         if family.addresses is not None and len(family.addresses) != family.n:

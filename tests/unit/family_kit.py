@@ -34,6 +34,8 @@ SETTINGS = {
     "services/employer/candidates": "",
     "services/employer/spread-enabled": True,
     "services/employer/spread-private-enabled": False,
+    "services/employer/healing-after-days": 7,
+    "services/employer/healing-spares": 0,
     "services/customer-patrol/customer-idle-days": 0,
     "services/supplier/donated-space": 8 * GB,
 }
@@ -187,7 +189,7 @@ class Town:
         )  # fmt: skip
         self.presence = Presence(self.around)
         room = self.room = SuppliersRoom(self.around, self.presence, self.to_dht)
-        room.hiring.candidates = room.finding.sources = self
+        room.hiring.candidates = room.finding.sources = room.mandates.candidates = self
         room.hiring.pieces = room.replacements.pieces = self
         check_wires(vars(room).values())
         room.load()

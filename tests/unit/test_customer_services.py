@@ -131,7 +131,10 @@ class FamilyServiceTests(ServiceCase):
         self.written: list[bytes] = []
         presence = SimpleNamespace(is_online=lambda customer: self.online)
         self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
-        self.service = CustomerFamilyService(SimpleNamespace(customers=SimpleNamespace(families=self.families)))
+        rows = SimpleNamespace(rows=list)
+        healing = SimpleNamespace(start=lambda: None, stop=lambda: None, rows=rows)
+        customers = SimpleNamespace(families=self.families, healing=healing)
+        self.service = CustomerFamilyService(SimpleNamespace(customers=customers, gateway=SimpleNamespace(inbox=None)))
         self.service.start()
         self.addCleanup(self.service.stop)
 

@@ -1,0 +1,154 @@
+"""Whether votes and certificates of a family count. Everybody who has the same records comes to the same answer.
+
+==========================================================  ==================
+what is wrong                                               it is refused with
+==========================================================  ==================
+another family, or one without a mandate that counts        ``not-allowed``
+an older revision than the newest that is known             ``stale``
+a spare that the mandate does not name, or that is there    ``not-allowed``
+somebody who is not in the place, or no place at all        ``not-allowed``
+a vote of who is gone, of who has no seat, twice a seat     ``not-allowed``
+votes of half of the family or fewer                        ``not-allowed``
+a device that is unknown or revoked, other bytes            ``bad-signature``
+over, or reaching too far into the future                   ``stale``
+another spare has the place                                 ``conflict``
+as many places as the mandate allows have spares            ``no-space``
+==========================================================  ==================
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+from attrs import frozen
+
+from bitdust.crypt.device import check_record
+from bitdust.wire.encoding import WireError
+from bitdust.wire.healing import SpareCertificate, SpareVote, Terms
+from bitdust.wire.mandate import Mandate
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
+from bitdust.wire.table import Document
+
+SKEW = 3600
+"""Seconds by which clocks may differ."""
+Documents = Callable[[bytes], Document | None]
+"""The newest identity document of a fingerprint that is known."""
+
+
+@frozen
+class Bench:
+    """A family and the certificates of its places that count: who may vote, and for whom.
+
+    ``now`` is None for who only wants to know where pieces are: then certificates that are over count too.
+    """
+
+    family: Family
+    documents: Documents
+    now: float | None
+    certificates: tuple[SpareCertificate, ...] = ()
+
+    @property
+    def mandate(self) -> Mandate:
+        """What the owner allows. Raises `WireError` where it allows nothing, or no more."""
+        mandate = self.family.mandate
+        if mandate is None or (self.now is not None and mandate.ends <= self.now):
+            raise WireError("not-allowed", "the owner of this family has given no mandate that counts")
+        return mandate
+
+    def spare_at(self, place: int) -> bytes | None:
+        """Who stands in at a place."""
+        return next((one.terms.spare for one in self.certificates if one.terms.place == place), None)
+
+    def sitting(self, seat: int) -> list[bytes]:
+        """Who may vote for a place: its supplier, and who stands in for it."""
+        supplier = self.family.suppliers[seat] if seat < self.family.n else None
+        return [who for who in (supplier, self.spare_at(seat)) if who is not None]
+
+    def seats(self) -> dict[bytes, int]:
+        """Everybody who may vote, and for which place."""
+        return {who: seat for seat in range(self.family.n) for who in self.sitting(seat)}
+
+    def need_terms(self, terms: Terms) -> None:
+        """Raises `WireError` where nobody may vote for this; see the module's text."""
+        family = self.family
+        if terms.customer != family.customer:
+            raise WireError("not-allowed", "this is about another family")
+        if terms.revision != family.revision:
+            raise WireError("stale", "this is about another revision of the family", revision=family.revision)
+        mandate = self.mandate
+        if terms.spare not in mandate.spares or terms.spare in family.holders:
+            raise WireError("not-allowed", "the owner's mandate does not name this spare")
+        if terms.place >= family.n or family.suppliers[terms.place] != terms.gone:
+            raise WireError("not-allowed", "who is called gone does not have this place")
+        others = [one.terms for one in self.certificates if one.terms.place != terms.place]
+        if terms.spare in [other.spare for other in others]:
+            raise WireError("conflict", "this spare has another place already")
+        if self.spare_at(terms.place) not in (None, terms.spare):
+            raise WireError("conflict", "another spare has this place")
+        if len(others) >= mandate.most:
+            raise WireError("no-space", f"the mandate allows {mandate.most} spares, and so many there are")
+
+    def need_vote(self, vote: SpareVote, signed: Signed) -> None:
+        """Raises `WireError` for a vote that does not count, whatever it is about."""
+        if vote.seat == vote.place or vote.voter not in self.sitting(vote.seat):
+            raise WireError("not-allowed", "the voter has no seat that may vote for this")
+        if self.now is not None:
+            self._need_time(vote, self.now)
+        document = self.documents(vote.voter)
+        device = document.device(signed.device) if document is not None else None
+        if device is None or device.revoked is not None:
+            raise WireError("bad-signature", "no device of the voter that counts has signed this vote")
+        check_record(signed, device.key)
+
+    def _need_time(self, vote: SpareVote, now: float) -> None:
+        if vote.ends <= now:
+            raise WireError("stale", "this vote is over")
+        if vote.time > now + SKEW or vote.ends > min(now + self.mandate.after + SKEW, self.mandate.ends):
+            raise WireError("stale", "this vote reaches too far into the future")
+
+    def with_certificate(self, certificate: SpareCertificate) -> "Bench":
+        """The same with one more certificate, which replaces an older one of its place. Raises `WireError`."""
+        self.need_terms(certificate.terms)
+        if len({vote.seat for vote in certificate.votes}) != len(certificate.votes):
+            raise WireError("not-allowed", "a seat has voted twice")
+        if not is_majority(self.family, len(certificate.votes)):
+            text = f"{len(certificate.votes)} votes are no majority of {self.family.n}"
+            raise WireError("not-allowed", text)
+        for vote, signed in zip(certificate.votes, certificate.signed, strict=True):
+            self.need_vote(vote, signed)
+        others = [one for one in self.certificates if one.terms.place != certificate.terms.place]
+        return Bench(self.family, self.documents, self.now, (*others, certificate))
+
+    def with_all(self, certificates: Iterable[SpareCertificate]) -> "Bench":
+        """The same with those of these that count. A spare votes as well: one certificate may need another."""
+        bench, left = self, sorted(certificates, key=lambda one: (-one.ends, one.to_bytes()))
+        while True:
+            unused = []
+            for certificate in left:
+                try:
+                    bench = bench.with_newer(certificate)
+                except WireError:
+                    unused.append(certificate)
+            if len(unused) == len(left):
+                return bench
+            left = unused
+
+    def with_newer(self, certificate: SpareCertificate) -> "Bench":
+        """The same with a certificate, unless one of the same place and spare counts for longer. Raises `WireError`."""
+        known = next((one for one in self.certificates if one.terms == certificate.terms), None)
+        joined = self.with_certificate(certificate)
+        return self if known is not None and known.ends >= certificate.ends else joined
+
+
+def is_majority(family: Family, votes: int) -> bool:
+    """Whether so many votes are more than half of the whole family."""
+    return 2 * votes > family.n
+
+
+def spares_in_order(mandate: Mandate, place: int) -> list[bytes]:
+    """The spares of a mandate, in the order in which they are asked for one place: nobody chooses it."""
+
+    def key(spare: bytes) -> bytes:
+        return hashlib.sha256(mandate.nonce + place.to_bytes(2, "big") + spare).digest()
+
+    return sorted(mandate.spares, key=key)

@@ -1,0 +1,1 @@
+"""Healing the families of customers that are away: watching, voting, standing in."""

@@ -1,0 +1,246 @@
+"""What this node knows of the families that it belongs to, and its own word in them.
+
+A family record, certificates and identity documents come from anybody, each proves itself, and nothing older replaces
+anything newer. A vote is given only for what this node has seen itself.
+"""
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.crypt.device import check_record
+from bitdust.crypt.spare_votes import Bench
+from bitdust.customers.healing.book import CaseFile, HealingBook, Sighting
+from bitdust.customers.records import Counts
+from bitdust.customers.store import SupplierStore
+from bitdust.identity.document import IdentityDocument
+from bitdust.peers.presence import Presence
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.healing import Dossier, SpareCertificate, SpareVote, Terms
+from bitdust.wire.mandate import Mandate
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
+
+STEPS = 28
+"""A member is looked for so often in the time after which it counts as gone."""
+SURE = 7
+"""While the owner was in touch within this part of that time, nobody is looked for at all."""
+
+
+@frozen
+class Shown:
+    """A family record that its customer signed."""
+
+    family: Family
+    signed: Signed
+
+
+class Councils:
+    """I keep what is known of each family in the book and the store, and judge by it."""
+
+    def __init__(self, around: Connected, store: SupplierStore, book: HealingBook, presence: Presence) -> None:
+        self._me = around.me
+        self._identities = around.identities
+        self._wall = around.world.wall
+        self._clock = around.world.clock
+        self._store = store
+        self._presence = presence
+        self._looked: dict[tuple[bytes, bytes], float] = {}
+        self.book = book
+
+    # what is known
+
+    def family(self, customer: bytes) -> Family | None:
+        """The newest family record of a customer of mine."""
+        data = self._store.record(customer, Family.KIND)
+        return Family.from_body(Signed.from_bytes(data, Family.KIND).body) if data is not None else None
+
+    def bench(self, customer: bytes) -> Bench | None:
+        """Who counts in a family now; None for no customer of mine, or one whose family is not known."""
+        family = self.family(customer)
+        return self._bench(family) if family is not None else None
+
+    def _bench(self, family: Family) -> Bench:
+        known = self.book.of(family.customer).certificates
+        return Bench(family, self._identities.get, self._wall()).with_all(known)
+
+    def need_bench(self, customer: bytes) -> Bench:
+        """Raises ``no-contract`` where this node does not belong to the family."""
+        bench = self.bench(customer) if self._store.is_open else None
+        if bench is None:
+            raise BitDustError("no-contract", "this node knows nothing of such a family")
+        return bench
+
+    def mandate(self, customer: bytes) -> Mandate | None:
+        """What the owner allows now."""
+        bench = self.bench(customer)
+        mandate = bench.family.mandate if bench is not None else None
+        return mandate if mandate is not None and mandate.ends > self._wall() else None
+
+    def dossier(self, customer: bytes) -> Dossier:
+        """All that others need to judge. Raises ``no-contract``."""
+        bench, signed = self.need_bench(customer), self._store.record(customer, Family.KIND)
+        documents = [self._identities.get(who) for who in (customer, *bench.seats())]
+        certificates = [one.to_bytes() for one in bench.certificates]
+        return Dossier(signed or b"", [one.xml for one in documents if one is not None], certificates)
+
+    # what comes
+
+    def read(self, dossier: Dossier) -> Shown:
+        """The family of a dossier, proven; documents of those whom it names are known from then on.
+
+        Raises `WireError`.
+        """
+        signed = Signed.from_bytes(dossier.family, Family.KIND)
+        family = Family.from_body(signed.body)
+        named = {family.customer, *family.holders, *(family.mandate.spares if family.mandate is not None else ())}
+        for xml in dossier.identities:
+            document = IdentityDocument.parse(xml)
+            if document.fingerprint in named:
+                self._identities.accept(document)
+        owner = self._identities.get(family.customer)
+        device = owner.device(signed.device) if owner is not None else None
+        if device is None or device.revoked is not None:
+            raise WireError("bad-signature", "no device of the customer that counts has signed its family")
+        check_record(signed, device.key)
+        return Shown(family, signed)
+
+    async def take(self, dossier: Dossier) -> Bench:
+        """Take over whatever is newer; who counts in the family from now on. Raises `BitDustError`."""
+        shown = self.read(dossier)
+        customer = shown.family.customer
+        known = self.need_bench(customer).family
+        if shown.family.revision < known.revision:
+            raise BitDustError("stale", f"revision {known.revision} of the family is known", revision=known.revision)
+        await self.keep(shown)
+        return self.note(shown.family, [SpareCertificate.from_bytes(one) for one in dossier.certificates])
+
+    def keep(self, shown: Shown) -> "Deferred[int]":
+        """Keep a family record as its customer's newest; fails ``stale``, ``conflict``, ``no-contract``."""
+        customer = shown.family.customer
+        return self._store.store_signed(customer, shown.family.revision, shown.signed, self.counting(customer))
+
+    def counting(self, customer: bytes) -> Counts:
+        """By the id of a device, whether it is one of the customer's that counts now."""
+        document = self._identities.get(customer)
+
+        def counts(ident: bytes) -> bool:
+            device = document.device(ident) if document is not None else None
+            return device is not None and device.revoked is None
+
+        return counts
+
+    def note(self, family: Family, certificates: list[SpareCertificate]) -> Bench:
+        """Keep those certificates that count; who counts in the family from now on."""
+        before = self._bench(family)
+        after = before.with_all(certificates)
+        if after.certificates != before.certificates:
+            self.book.of(family.customer).certificates = list(after.certificates)
+            self.book.save(family.customer)
+        return after
+
+    # who is there
+
+    def owner_away(self, customer: bytes) -> float:
+        """For how many seconds the customer was not in touch."""
+        account = self._store.contract_of(customer)
+        if account is None or self._presence.is_online(customer):
+            return 0.0
+        seen = max(account.contract.since, self.book.of(customer).owner_seen)
+        return max(0.0, self._wall() - seen)
+
+    def note_owner(self, customer: bytes) -> None:
+        """The customer has come or gone just now."""
+        if self._store.is_open and self._store.contract_of(customer) is not None:
+            self.book.of(customer).owner_seen = int(self._wall())
+            self.book.save(customer)
+
+    def note_there(self, customer: bytes, who: bytes) -> None:
+        """A member has answered."""
+        self._looked[customer, who] = self._clock.seconds()
+        self.book.of(customer).seen[who] = Sighting(int(self._wall()))
+        self.book.save(customer)
+
+    def note_silent(self, customer: bytes, who: bytes, after: float) -> None:
+        """A member has not answered. What passed since it was looked for counts, unless it is me who is cut off."""
+        now, wall = self._clock.seconds(), int(self._wall())
+        before = self._looked.get((customer, who), now)
+        self._looked[customer, who] = now
+        passed = int(min(now - before, 3 * after / STEPS)) if self._meets_majority(customer, after) else 0
+        known = self.book.of(customer).seen.get(who, Sighting(wall))
+        self.book.of(customer).seen[who] = Sighting(min(known.seen, wall), known.watched + passed)
+        self.book.save(customer)
+
+    def _meets_majority(self, customer: bytes, after: float) -> bool:
+        """Whether I was in touch with so many members lately that we are more than half of the family."""
+        bench, file = self.bench(customer), self.book.of(customer)
+        if bench is None:
+            return False
+        late = self._wall() - 4 * after / STEPS
+        seats = {
+            seat
+            for who, seat in bench.seats().items()
+            if who == self._me.fingerprint or ((seen := file.seen.get(who)) is not None and seen.seen >= late)
+        }
+        return 2 * len(seats) > bench.family.n
+
+    def is_gone(self, customer: bytes, who: bytes) -> bool:
+        """Whether I watched a member being away for as long as the mandate says.
+
+        Where a majority has found so already it is enough that I do not meet it either.
+        """
+        bench, seen = self.bench(customer), self.book.of(customer).seen.get(who)
+        if bench is None or bench.family.mandate is None or seen is None:
+            return False
+        certified = any(one.terms.gone == who for one in bench.certificates)
+        return seen.watched >= bench.family.mandate.after or (certified and seen.watched > 0)
+
+    def place_of_spare(self, customer: bytes) -> int | None:
+        """At which place this node stands in for a member."""
+        bench = self.bench(customer) if self._store.is_open else None
+        mine = self._me.fingerprint
+        places = [one.terms.place for one in bench.certificates if one.terms.spare == mine] if bench is not None else []
+        return places[0] if places else None
+
+    # my word
+
+    def seat(self, bench: Bench) -> int | None:
+        """My own place in a family."""
+        return bench.seats().get(self._me.fingerprint)
+
+    def vote(self, bench: Bench, terms: Terms) -> bytes:
+        """My signed vote, on the disk before it is given. Raises `BitDustError` where I do not vote for it."""
+        bench.need_terms(terms)
+        customer, after, now = terms.customer, bench.mandate.after, int(self._wall())
+        file, seat = self.book.of(customer), self.seat(bench)
+        if seat is None or seat == terms.place:
+            raise BitDustError("not-allowed", "this node has no seat that may vote for this")
+        if self.owner_away(customer) < after:
+            raise BitDustError("not-allowed", "the owner was in touch a short while ago, and decides itself")
+        if not self.is_gone(customer, terms.gone):
+            raise BitDustError("not-allowed", "this node has met the member that is called gone")
+        last = file.vote(terms.place)
+        if last is not None and last.terms.spare != terms.spare and last.ends > now:
+            raise BitDustError("conflict", "this node has voted for another spare of this place")
+        self._need_few(bench, file, terms, now)
+        since = file.seen[terms.gone].seen
+        ends = min(now + after, bench.mandate.ends)
+        vote = SpareVote(
+            terms.customer, terms.revision, terms.place, terms.gone, terms.spare,
+            self._me.fingerprint, seat, since, now, ends,
+        )  # fmt: skip
+        data = self._me.sign(SpareVote.KIND, vote.to_body()).to_bytes()
+        file.votes[terms.place] = data
+        self.book.save(customer)
+        return data
+
+    def _need_few(self, bench: Bench, file: CaseFile, terms: Terms, now: int) -> None:
+        """My votes in force name no spare twice, and no more places than the mandate allows."""
+        others = [vote for place in file.votes if place != terms.place and (vote := file.vote(place)) is not None]
+        standing = [vote for vote in others if vote.ends > now and vote.revision == bench.family.revision]
+        if terms.spare in [vote.spare for vote in standing]:
+            raise BitDustError("conflict", "this node has voted for this spare at another place")
+        places = {vote.place for vote in standing} | {one.terms.place for one in bench.certificates}
+        if len(places - {terms.place}) >= bench.mandate.most:
+            raise BitDustError("no-space", "this node has voted for as many spares as the mandate allows")

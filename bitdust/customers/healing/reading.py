@@ -1,0 +1,163 @@
+"""Reading from members under a certificate."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredList
+
+from bitdust.crypt.device import check_record
+from bitdust.customers.healing.councils import Councils
+from bitdust.customers.logs import MOST_LOG, ReceivedEntry
+from bitdust.formats.log_entry import MAX_ENTRY, MAX_HEADS
+from bitdust.formats.orders import MAX_RING
+from bitdust.outcome import Outcome, outcome
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError, decode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.healing import SpareClaim
+from bitdust.wire.packet import MAX_PAYLOAD, Command
+from bitdust.wire.records import Head, PackRecord
+from bitdust.wire.schema import Bytes, Int, ListOf
+from bitdust.wire.signed import Signed
+
+SILENCE = 30.0
+ENTRIES = 1024 * 1024
+MAX_PAGE = 1024 * 1024
+MAX_RINGS = 3 * (MAX_RING + 4096)
+
+
+@frozen
+class SignedPack:
+    """A pack record that the owner signed, with the bytes in which it did."""
+
+    record: PackRecord
+    data: bytes
+
+
+@frozen
+class SignedHead:
+    """A head that the owner signed, with the bytes in which it did."""
+
+    head: Head
+    data: bytes
+
+
+class MemberReader:
+    """I ask the members of one family for what the spare of one place may read. Raises ``not-allowed`` for no spare."""
+
+    def __init__(self, around: Connected, councils: Councils, customer: bytes) -> None:
+        bench, place = councils.need_bench(customer), councils.place_of_spare(customer)
+        owner = around.identities.get(customer)
+        if place is None or owner is None:
+            raise BitDustError("not-allowed", "this node stands in for nobody in this family")
+        self._outbox = around.outbox
+        self._owner = owner
+        self._claim = SpareClaim(customer, place).to_bytes()
+        self.counts = councils.counting(customer)
+        self.customer = customer
+        self.family = bench.family
+        self.place = place
+        self.members = [who for who, seat in bench.seats().items() if seat != place]
+
+    def signed_by_owner(self, signed: Signed, *, revoked: bool = True) -> bool:
+        """Whether a device of the owner signed this; a revoked one counts for what it signed before it went."""
+        device = self._owner.device(signed.device)
+        if device is None or (device.revoked is not None and not revoked):
+            return False
+        try:
+            check_record(signed, device.key)
+        except WireError:
+            return False
+        return True
+
+    async def of_all(self, ask: "Callable[[bytes], Awaitable[Any]]") -> dict[bytes, Any]:
+        """What each member answers, of those that do."""
+        asking = [outcome(Deferred.fromCoroutine(ask(who))) for who in self.members]  # type: ignore[arg-type]
+        ended: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
+        return {who: one.value for who, (_, one) in zip(self.members, ended, strict=True) if one.error is None}
+
+    async def _ask(self, member: bytes, command: Command, fields: dict[str, Any], most: int) -> Any:
+        return await self._outbox.send(
+            member, command, fields, deadline=SILENCE, max_answer=most, owner=self.customer, capability=self._claim
+        )
+
+    async def page(self, after: bytes, most: int) -> tuple[dict[bytes, dict[int, bytes]], bytes, bool]:
+        """Packs behind ``after`` with who has which piece, up to where all members have listed; whether more follow.
+
+        Raises `BitDustError` where fewer than k members answer.
+        """
+        pages = await self.of_all(lambda who: self._list(who, after, most))
+        if len(pages) < self.family.k:
+            raise BitDustError("no-answer", f"{len(pages)} members list what they have, {self.family.k} are needed")
+        ends = [rows[-1][0] for rows, more in pages.values() if more]
+        end = min(ends) if ends else b"\xff" * 16
+        packs: dict[bytes, dict[int, bytes]] = {}
+        for who, (rows, _) in pages.items():
+            for pack, number, _ in rows:
+                if pack <= end and number != self.place:
+                    packs.setdefault(pack, {}).setdefault(number, who)
+        self._leave_out_inventors(packs, most)
+        return {pack: holders for pack, holders in packs.items() if len(holders) >= self.family.k}, end, bool(ends)
+
+    def _leave_out_inventors(self, packs: dict[bytes, dict[int, bytes]], most: int) -> None:
+        """Ask a member no more that fills a page with packs which nobody else has: its list might have no end."""
+        alone = Counter(next(iter(holders.values())) for holders in packs.values() if len(holders) == 1)
+        self.members = [who for who in self.members if alone[who] <= most // 2]
+
+    async def _list(self, member: bytes, after: bytes, most: int) -> tuple[list[list[Any]], bool]:
+        reply = await self._ask(member, Command.LIST_FILES, {"after": after, "most": most}, MAX_PAGE)
+        rows = decode(bytes(reply.payload), MAX_PAGE)
+        if type(rows) is not list or len(rows) > most + 64:
+            raise WireError("malformed", "a list of pieces is no list")
+        last = after
+        for row in rows:
+            if type(row) is not list or [type(part) for part in row] != [bytes, int, int] or row[0] < last:
+                raise WireError("malformed", "a row of a list of pieces is pack, number, size, in order of packs")
+            Bytes(16).check(row[0], "pack")
+            Int(0, 63).check(row[1], "number")
+            last = row[0]
+        more = bool(reply.fields.get("more"))
+        if more and len(rows) < most:
+            raise WireError("malformed", "a page that more follows is not full")
+        return rows, more
+
+    async def piece(self, member: bytes, pack: bytes, number: int) -> tuple[SignedPack, bytes]:
+        """A piece with the record that the owner signed; not compared with it yet. Raises `BitDustError`."""
+        fields = {"kind": "piece", "pack": pack, "index": number, "offset": 0, "length": 0}
+        reply = await self._ask(member, Command.RETRIEVE, fields, MAX_PAYLOAD)
+        data = reply.fields.get("record")
+        signed = Signed.from_bytes(data if isinstance(data, bytes) else b"", PackRecord.KIND)
+        record = PackRecord.from_body(signed.body)
+        if (record.owner, record.pack) != (self.customer, pack) or not self.signed_by_owner(signed):
+            raise WireError("bad-signature", "the owner has not signed this pack")
+        return SignedPack(record, data), bytes(reply.payload)
+
+    async def heads(self, member: bytes) -> list[SignedHead]:
+        """The heads of the owner's logs that a member has."""
+        reply = await self._ask(member, Command.RETRIEVE, {"kind": "heads"}, MAX_HEADS + 1024)
+        value = decode(bytes(reply.payload), MAX_HEADS + 1024)
+        ListOf(Bytes(1, 4096), 100_000).check(value, "heads")
+        read = [(Signed.from_bytes(data, Head.KIND), data) for data in value]
+        return [SignedHead(Head.from_body(one.body), data) for one, data in read if self.signed_by_owner(one)]
+
+    async def entries(self, member: bytes, head: Head, first: int) -> list[ReceivedEntry]:
+        """Entries of a log from ``first`` on, as many as come in one answer."""
+        scope = {"scope": head.scope} if head.scope is not None else {}
+        fields = {"kind": "log", "device": head.device, "first": first, "most": ENTRIES, **scope}
+        reply = await self._ask(member, Command.RETRIEVE, fields, MOST_LOG + 1024 * 1024)
+        value = decode(bytes(reply.payload), MOST_LOG + 1024 * 1024)
+        ListOf(Bytes(1, MAX_ENTRY), 100_000).check(value, "entries")
+        return [ReceivedEntry.parse(data) for data in value]
+
+    async def key_rings(self, member: bytes) -> list[Signed]:
+        """The last sealed key rings that a member has."""
+        fields = {"kind": "spare-records", "customer": self.customer}
+        reply = await self._outbox.send(
+            member, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=MAX_RINGS
+        )  # fmt: skip
+        value = decode(bytes(reply.payload), MAX_RINGS)
+        ListOf(Bytes(1, MAX_RING + 2048), 3).check(value, "records")
+        signed = [Signed.from_bytes(data, "keyring", MAX_RING + 2048) for data in value]
+        return [one for one in signed if self.signed_by_owner(one)]

@@ -1,0 +1,107 @@
+"""This node as a spare: customers whose place it takes because a certificate says so, one `spare_rebuild` each."""
+
+from typing import Any
+
+from bitdust.automats.spare_rebuild import SpareRebuild
+from bitdust.crypt.spare_votes import Bench
+from bitdust.customers.contracts import MAX_TERM_DAYS, Customer, Wish
+from bitdust.customers.healing.councils import Councils
+from bitdust.customers.healing.rebuild import Rebuilds, SpareWork
+from bitdust.customers.store import SupplierStore
+from bitdust.peers.shown import Names
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.healing import Dossier, SpareCertificate
+
+
+class StandIns:
+    """I accept places by the rules of this node, and have the machines while I am started."""
+
+    def __init__(self, around: Connected, store: SupplierStore, councils: Councils, rebuilds: Rebuilds) -> None:
+        self._me = around.me
+        self._registry = around.registry
+        self._events = around.events
+        self._identities = around.identities
+        self._wall = around.world.wall
+        self._store = store
+        self._councils = councils
+        self._rebuilds = rebuilds
+        self._machines: dict[bytes, tuple[SpareRebuild, SpareWork]] = {}
+        self._is_open = False
+
+    def start(self) -> None:
+        """Go on with every place that this node has, wherever it was when the node stopped."""
+        self._is_open = True
+        for customer in self._councils.book.customers():
+            self.refresh(customer)
+
+    def stop(self) -> None:
+        """Make no more pieces; what is stored stays."""
+        self._is_open = False
+        machines, self._machines = self._machines, {}
+        for machine, _ in machines.values():
+            machine.send("shutdown")
+
+    def forget(self, customer: bytes) -> None:
+        """This customer is one no more."""
+        machine, _ = self._machines.pop(customer, (None, None))
+        if machine is not None:
+            machine.send("shutdown")
+
+    def refresh(self, customer: bytes) -> None:
+        """A certificate may have come, or has been renewed."""
+        if not self._is_open or self._councils.place_of_spare(customer) is None:
+            return
+        if customer not in self._machines:
+            work = SpareWork(self._rebuilds, customer)
+            self._machines[customer] = (SpareRebuild(self._registry, customer.hex()[:8], work), work)
+        self._machines[customer][0].send("check")
+
+    # accepting
+
+    def need_room(self, customer: bytes, room: int) -> None:
+        """Raises `BitDustError` where this node would not stand in for a place of so many bytes."""
+        if not self._store.is_open or self._store.contracts.is_closed or customer == self._me.fingerprint:
+            raise BitDustError("no-service", "this node takes no new customers now")
+        known = self._store.contract_of(customer)
+        if known is not None:
+            raise BitDustError("conflict", "this node is a supplier of that customer already")
+        free = self._store.donated() - sum(account.allotted for account in self._store.customers())
+        if room > min(free, self._store.disk_free()):
+            raise BitDustError("no-space", f"{room} bytes were asked for and {max(0, free)} are free")
+
+    async def begin(self, dossier: Dossier) -> Bench:
+        """Become a supplier of a customer by a certificate that names this node. Raises `BitDustError`."""
+        shown = self._councils.read(dossier)
+        family, owner = shown.family, self._identities.get(shown.family.customer)
+        certificates = [SpareCertificate.from_bytes(one) for one in dossier.certificates]
+        bench = Bench(family, self._identities.get, self._wall()).with_all(certificates)
+        place = next((one.terms.place for one in bench.certificates if one.terms.spare == self._me.fingerprint), None)
+        if place is None or owner is None:
+            raise BitDustError("not-allowed", "no certificate that counts makes this node a spare")
+        room = bench.mandate.room
+        self.need_room(family.customer, room)
+        customer = Customer(family.customer, str(owner.idurl), owner.global_id)
+        await self._store.request(customer, Wish(room, family.n, place, MAX_TERM_DAYS))
+        await self._councils.keep(shown)
+        idurl = Names.of(self._identities, family.customer).idurl
+        self._events.send("customer-spare-accepted", {"idurl": idurl, "position": place, "room": room})
+        return self._councils.note(family, certificates)
+
+    def status(self, customer: bytes) -> dict[str, Any]:
+        """How far this node has come. Raises ``no-contract``."""
+        account, place = self._store.contract_of(customer), self._councils.place_of_spare(customer)
+        if account is None:
+            raise BitDustError("no-contract", "this node keeps nothing of that customer")
+        machine, work = self._machines.get(customer, (None, None))
+        return {
+            "state": machine.state if machine is not None else "",
+            "place": place if place is not None else account.contract.position,
+            "contract": account.contract.contract,
+            "used": account.used,
+            "made": work.made if work is not None else 0,
+        }
+
+    def states(self) -> list[tuple[bytes, str]]:
+        """Customers for whom this node stands in, and the state of each machine."""
+        return [(customer, machine.state) for customer, (machine, _) in sorted(self._machines.items())]

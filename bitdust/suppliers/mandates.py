@@ -1,0 +1,182 @@
+"""My mandate: what members of my family may do for me while I am away, and with whom.
+
+Spares are chosen by me alone, as suppliers are: nodes of the DHT that say that they have room. They are in my family
+record before anything happens, so that nobody can push another one in, whatever a majority of my suppliers says.
+"""
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.mandate_keeper import MandateKeeper
+from bitdust.outcome import outcome
+from bitdust.signal import Disconnect
+from bitdust.suppliers.connectors import Connectors
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.search import Candidate, Candidates, Meet
+from bitdust.surroundings import Connected
+from bitdust.wire.mandate import LEAST_FAMILY, MOST_LISTED, Mandate
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family, Scheme
+from bitdust.wiring import Wire
+
+AFTER = "services/employer/healing-after-days"
+SPARES = "services/employer/healing-spares"
+NEEDED = "services/customer/needed-space"
+DAY = 86_400
+ENDS_DAYS = 730
+LEAST_DAYS = 366
+"""A mandate is written again while it lasts this long at least: as long as a contract without me."""
+ASK_SECONDS = 15.0
+SHORT_PAUSE, LONG_PAUSE = 3600.0, 24 * 3600.0
+MOST_MISSED = 7
+"""Searches, one a day, in which a spare may be silent before another one takes its name."""
+LOOKUPS = 8
+
+
+class Mandates:
+    """I keep the mandate from `start` to `stop`. ``day`` is a day in seconds; tests have shorter ones."""
+
+    candidates = Wire(Candidates)
+
+    def __init__(self, around: Connected, family: MyFamily, connectors: Connectors, meet: Meet) -> None:
+        self._me = around.me
+        self._registry = around.registry
+        self._settings = around.settings
+        self._outbox = around.outbox
+        self._wall = around.world.wall
+        self._clock = around.world.clock
+        self._entropy = around.world.entropy
+        self._family = family
+        self._connectors = connectors
+        self._meet = meet
+        self._machine: MandateKeeper | None = None
+        self._removers: list[Disconnect] = []
+        self._searched: float | None = None
+        self._missed: dict[bytes, int] = {}
+        self._known: list[bytes] | None = None
+        self.day = DAY
+
+    def start(self) -> None:
+        """See to it that the record says what the settings say."""
+        self._machine = MandateKeeper(self._registry, self)
+        self._removers = [
+            self._family.changed.connect(self.check),
+            self._settings.on_change("services/employer/healing", lambda key, old, new: self.check()),
+        ]
+        self.check()
+
+    def stop(self) -> None:
+        """Leave the record as it is."""
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        machine, self._machine = self._machine, None
+        if machine is not None:
+            machine.send("shutdown")
+
+    def check(self) -> None:
+        """The family or a setting has changed."""
+        if self._machine is not None:
+            self._machine.send("check")
+
+    # what is wanted
+
+    def _complete(self) -> Family | None:
+        family = self._family.current
+        return family if family is not None and family.complete and not self._family.inherited else None
+
+    @property
+    def problem(self) -> str:
+        """Why the family does not heal while I am away, in words; empty where it does, or is not to."""
+        family = self._family.current
+        if family is None or not int(self._settings.get(AFTER)):
+            return ""
+        if family.n < LEAST_FAMILY:
+            return f"a family of {family.n} does not heal by itself while you are away; {LEAST_FAMILY} or more do"
+        if family.mandate is None or not family.mandate.spares:
+            return "no node is known that would stand in for a supplier while you are away"
+        return ""
+
+    def _wanted(self, family: Family) -> int:
+        """How many spares are to be named; 0 where the family is not to heal by itself."""
+        if family.n < LEAST_FAMILY or not int(self._settings.get(AFTER)):
+            return 0
+        return min(int(self._settings.get(SPARES)) or family.n - family.k, MOST_LISTED)
+
+    def _named(self, family: Family) -> list[bytes]:
+        """Spares that are known and have no place themselves."""
+        known = self._known
+        if known is None:
+            known = list(family.mandate.spares) if family.mandate is not None else []
+        return [spare for spare in known if spare not in family.holders]
+
+    # the port of mandate_keeper
+
+    def needs_spares(self) -> bool:
+        family = self._complete()
+        if family is None or not self._wanted(family):
+            return False
+        is_short = len(self._named(family)) < self._wanted(family)
+        pause = SHORT_PAUSE if is_short else LONG_PAUSE
+        return self._searched is None or self._clock.seconds() - self._searched >= pause
+
+    def search(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._search())
+
+    async def _search(self) -> None:
+        family = self._complete()
+        if family is None:
+            return
+        self._searched = self._clock.seconds()
+        wanted, found = self._wanted(family), list[bytes]()
+        for spare in self._named(family):
+            if await self._accepts(Candidate(spare)):
+                self._missed.pop(spare, None)
+            else:
+                self._missed[spare] = self._missed.get(spare, 0) + 1
+            if self._missed.get(spare, 0) < MOST_MISSED:
+                found.append(spare)
+        asked = set(found)
+        for _ in range(LOOKUPS):
+            if len(found) >= wanted:
+                break
+            exclude = frozenset({self._me.fingerprint, *family.holders, *asked})
+            candidate = await self.candidates.random_supplier(exclude)
+            if candidate is None:
+                break
+            asked.add(candidate.fingerprint)
+            if candidate.fingerprint not in exclude and await self._accepts(candidate):
+                found.append(candidate.fingerprint)
+        self._known = found[:wanted]
+
+    async def _accepts(self, candidate: Candidate) -> bool:
+        met = await outcome(self._meet(candidate))
+        if met.error is not None:
+            return False
+        fields = {"kind": "spare-offer", "customer": self._me.fingerprint, "room": self._room()}
+        asked = await outcome(
+            self._outbox.send(candidate.fingerprint, Command.EVENT, fields, deadline=ASK_SECONDS)
+        )  # fmt: skip
+        return asked.error is None or asked.code == "conflict"
+
+    def _room(self) -> int:
+        return -(-int(self._settings.get(NEEDED)) // Scheme.for_family(self._connectors.size()).k)
+
+    def write(self) -> None:
+        family = self._complete()
+        if family is not None:
+            self._family.entrust(self._mandate(family))
+
+    def _mandate(self, family: Family) -> Mandate | None:
+        wanted, before, now = self._wanted(family), family.mandate, int(self._wall())
+        spares = self._named(family)[:wanted]
+        if not spares:
+            return None
+        lasts = before is not None and before.ends >= now + LEAST_DAYS * DAY
+        return Mandate(
+            after=int(self._settings.get(AFTER)) * self.day,
+            spares=spares,
+            most=wanted,
+            room=self._room(),
+            nonce=before.nonce if before is not None else self._entropy(16),
+            ends=before.ends if before is not None and lasts else now + ENDS_DAYS * DAY,
+        )

@@ -1,0 +1,92 @@
+"""Families that heal while their owner is away: whole nodes in memory, a mandate of minutes in the place of days."""
+
+import sqlite3
+
+from bitdust.testing.grid import GridNode
+from tests.grid.test_main_job import GridCase
+
+DAY = 20
+AFTER = 7 * DAY
+
+
+class HealingCase(GridCase):
+    def family_of(self, count: int, spares: int, **settings) -> GridNode:
+        """A customer with so many suppliers and spares, whose mandate lets members act after a few minutes."""
+        self.add_suppliers(count)
+        settings = {"services/customer/suppliers-number": count, "services/employer/healing-spares": spares} | settings
+        node = self.add_customer(**settings)
+        node.rooms.suppliers.mandates.day = DAY
+        self.add_suppliers(spares)
+        mandates = node.rooms.suppliers.mandates
+        mandates._searched = None
+        mandates.check()
+        self.grid.until(lambda: self.spares_of(node) == spares, 60, "the mandate")
+        self.grid.run(5)
+        return node
+
+    def spares_of(self, node: GridNode) -> int:
+        mandate = node.rooms.suppliers.family.current.mandate
+        return len(mandate.spares) if mandate is not None else 0
+
+    def node_of(self, fingerprint: bytes) -> GridNode:
+        return next(one for one in self.suppliers if one.fingerprint == fingerprint)
+
+    def at(self, customer: GridNode, place: int) -> GridNode:
+        return self.node_of(customer.rooms.suppliers.family.current.suppliers[place])
+
+    def pieces(self, node: GridNode, customer: bytes, place: int) -> dict[bytes, bytes]:
+        """Every piece of a place that a node has on its disk, by pack."""
+        database = sqlite3.connect(node.home / "customers.db")
+        self.addCleanup(database.close)
+        rows = database.execute(
+            "SELECT p.pack, s.data FROM pieces p LEFT JOIN small s ON (p.customer, p.pack, p.number) ="
+            " (s.customer, s.pack, s.number) WHERE p.customer=? AND p.number=?",
+            (customer, place),
+        ).fetchall()
+        folder = node.home / "customers" / customer.hex()
+        return {
+            pack: data if data is not None else (folder / pack.hex()[:2] / f"{pack.hex()}.{place}").read_bytes()
+            for pack, data in rows
+        }
+
+    def spare_at(self, customer: bytes, place: int, asked: GridNode) -> GridNode | None:
+        """Who stands in at a place, as another node knows it."""
+        bench = asked.rooms.customers.healing.councils.bench(customer)
+        spare = bench.spare_at(place) if bench is not None else None
+        return self.node_of(spare) if spare is not None else None
+
+    def is_whole(self, customer: bytes, place: int, asked: GridNode) -> bool:
+        spare = self.spare_at(customer, place, asked)
+        states = dict(spare.rooms.customers.healing.stand_ins.states()) if spare is not None else {}
+        return states.get(customer) == "WHOLE"
+
+    def heal(self, customer: bytes, place: int, asked: GridNode) -> GridNode:
+        """Let time pass until a spare has made everything of a place."""
+        self.later(lambda: self.is_whole(customer, place, asked), 4 * AFTER)
+        return self.spare_at(customer, place, asked)
+
+
+    def later(self, condition, seconds: float) -> None:
+        """Let so much time pass at most, in larger steps, until something holds."""
+        end = self.grid.clock.seconds() + seconds
+        while not condition():
+            self.assertLess(self.grid.clock.seconds(), end, "it has not come to that")
+            self.grid.run(2, 0.1)
+
+
+class HealingTests(HealingCase):
+    def test_a_member_that_never_comes_back(self) -> None:
+        """With the owner off a spare makes every piece of the dead member's place, byte for byte."""
+        alice = self.family_of(6, 3)
+        for number in range(3):
+            path, data = self.file(f"file-{number}", 400_000)
+            self.upload(alice, path, f"file-{number}")
+        self.grid.run(5)
+        mine, dead = alice.fingerprint, self.at(alice, 2)
+        other = self.at(alice, 0)
+        alice.kill()
+        dead.kill()
+        self.grid.run(AFTER / 2)
+        self.assertIsNone(self.spare_at(mine, 2, other))
+        spare = self.heal(mine, 2, other)
+        self.assertEqual(self.pieces(spare, mine, 2), self.pieces(dead, mine, 2))

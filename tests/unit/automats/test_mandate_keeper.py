@@ -1,0 +1,43 @@
+"""Rows of mandate_keeper."""
+
+from bitdust.automats.mandate_keeper import MandateKeeper, MandateKeeperPort
+from tests.unit.automats.kit import RowTests
+
+
+class MandateKeeperTests(RowTests):
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.record(MandateKeeperPort, needs_spares=True)
+        self.machine = MandateKeeper(self.registry, self.port)
+        self.addCleanup(self.machine.send, "shutdown")
+
+    def search(self) -> None:
+        self.drive("check", None, "SEARCHING", ("search",))
+
+    def test_spares_are_searched(self) -> None:
+        """What was found is written; nothing is searched twice at a time."""
+        self.search()
+        self.drive("check", None, "SEARCHING")
+        self.port.succeed("search")
+        self.asked("RESTING", ("write",))
+
+    def test_nothing_is_missing(self) -> None:
+        """Then only what the settings say is written; it is looked at again every hour."""
+        self.port.needs_spares = False
+        self.drive("check", None, "RESTING", ("write",))
+        self.passes(3600, "RESTING")
+        self.port.needs_spares = True
+        self.passes(3600, "SEARCHING", ("search",))
+
+    def test_a_search_that_fails(self) -> None:
+        """It fails or takes too long: the next one comes within the hour."""
+        self.search()
+        self.port.fail("search")
+        self.asked("RESTING")
+        self.passes(3600, "SEARCHING", ("search",))
+        self.passes(600, "RESTING")
+        self.passes(3600, "SEARCHING", ("search",))
+
+    def test_end(self) -> None:
+        """Shutdown ends it wherever it is."""
+        self.ends("shutdown")
