@@ -97,6 +97,8 @@ class Assembly:
         identity.registration.current_hints = rooms.key_file_hints
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
+        rooms.dht.use_hosts(rooms.gateway.hosts)
+        rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage
         rooms.customers.healing.rebuilds.maker = PieceMaking()

@@ -41,7 +41,7 @@ class DHTConnector(Machine):
       BOOTSTRAP  timer-1min        -              ALONE      report_alone
       BOOTSTRAP  stop              -              OFFLINE    leave report_offline
       ALONE      contacts-changed  knows_others   CONNECTED  report_connected
-      ALONE      timer-15sec       knows_entry    BOOTSTRAP  join
+      ALONE      timer-4sec        knows_entry    BOOTSTRAP  join
       ALONE      stop              -              OFFLINE    leave report_offline
       CONNECTED  contacts-changed  !knows_others  BOOTSTRAP  join
       CONNECTED  stop              -              OFFLINE    leave report_offline
@@ -50,7 +50,7 @@ class DHTConnector(Machine):
     ignore = """
       OFFLINE     contacts-changed joined join-failed stop
       BOOTSTRAP   contacts-changed start
-      ALONE       contacts-changed timer-15sec start joined join-failed
+      ALONE       contacts-changed timer-4sec start joined join-failed
       CONNECTED   contacts-changed start joined join-failed
     """
     initial = "OFFLINE"

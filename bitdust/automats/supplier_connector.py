@@ -7,7 +7,13 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.kernel import Machine, Registry
 
 FIRST_PAUSE = 1.0
+SHORT_PAUSE = 4.0
+"""Seconds between two tries, at most, while the supplier was there within the last hour."""
 LONGEST_PAUSE = 300.0
+SHARE = 1 / 1000
+"""Of the time for which a supplier has been away: so long a pause adds nothing that anybody notices."""
+FIRST_REFUSAL = 60.0
+LONGEST_REFUSAL = 600.0
 
 
 class Refused(Exception):
@@ -36,12 +42,18 @@ class SupplierConnectorPort(Protocol):
     def changed(self, state: str) -> None:
         """CONNECTED, DISCONNECTED or NO_SERVICE."""
 
+    def absence(self) -> float:
+        """Seconds since the supplier was connected, or since this node has tried."""
+
     def jitter(self) -> float:
         """A random number from 0 to 1."""
 
 
 class SupplierConnector(Machine):
-    """Holds one contract. Every connection begins with a request, which renews the contract; so does each day of it."""
+    """Holds one contract. Every connection begins with a request, which renews the contract; so does each day of it.
+
+    Nobody waits for the end of a pause when the supplier comes by itself, or `connect` says that it may be there.
+    """
 
     table = """
       # state         event             guard    next          actions
@@ -58,7 +70,7 @@ class SupplierConnector(Machine):
       CONNECTED       timer-24hour      -        REQUEST       request_service
       NO_SERVICE      connect           -        REQUEST       request_service
       NO_SERVICE      supplier-online   -        REQUEST       request_service
-      NO_SERVICE      timer-1hour       -        REQUEST       request_service
+      NO_SERVICE      timer-1min        -        REQUEST       request_service
       REFUSE          cancelled         -        CLOSED        -
       REFUSE          cancel-failed     -        CLOSED        -
       REFUSE          timer-10sec       -        CLOSED        -
@@ -83,11 +95,14 @@ class SupplierConnector(Machine):
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
-        """The pause before the next try doubles with each failure up to five minutes, half of it by chance."""
-        if event != "timer-1sec":
-            return super().timer_seconds(event)
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self.failures, 10))
-        return pause * (0.5 + self._port.jitter())
+        """Pauses double, half of them by chance: up to ten minutes after refusals, else to a share of the absence."""
+        growth = 2.0 ** min(self.failures, 10)
+        if event == "timer-1sec":
+            longest = min(LONGEST_PAUSE, max(SHORT_PAUSE, SHARE * self._port.absence()))
+            return min(longest, FIRST_PAUSE * growth) * (0.5 + self._port.jitter())
+        if event == "timer-1min":
+            return min(LONGEST_REFUSAL, FIRST_REFUSAL * growth) * (0.5 + self._port.jitter())
+        return super().timer_seconds(event)
 
     def refused(self, payload: Any) -> bool:
         return isinstance(payload.value, Refused)

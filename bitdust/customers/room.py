@@ -4,6 +4,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
+from bitdust.customers.calls import Calls
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, FamilyDHT
 from bitdust.customers.healing.room import Healing
@@ -29,6 +30,7 @@ class CustomersRoom:
         self.notices = Notices(around, self.store, lambda: self.retirement.until)
         self.families = CustomerFamilies(around, self.store, dht, presence)
         self.view = Customers(around, self.store, presence)
+        self.calls = Calls(around, self.store, presence)
         self.patrol = Patrol(around, self.store)
         self.scrubber = Scrubber(around, self.store)
         self.upkeep = Upkeep(around, self.patrol, self.scrubber)
@@ -56,9 +58,11 @@ class CustomersRoom:
         await self.retirement.start()
         self.view.start()
         self.notices.start()
+        self.calls.start()
 
     def stop(self) -> "Deferred[None]":
         """Fires when the store is closed."""
+        self.calls.stop()
         self.view.stop()
         self.notices.stop()
         self.retirement.stop()

@@ -21,6 +21,7 @@ from bitdust.dht.rpc import Datagrams
 from bitdust.dht.seeds import Seed, seed_contacts
 from bitdust.dht.stack import Identity, Stack, jitter
 from bitdust.dht.store import RecordStore
+from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -53,6 +54,7 @@ class DHTNode:
         self._checker = Checker()
         self._known = Acquaintances(self._checker)
         self._provider: Callable[[], Signed | None] = lambda: None
+        self._entries: Callable[[], list[Seed]] = list
         self._datagrams: Datagrams | None = None
         self._stack: Stack | None = None
         self._seeds: list[Seed] = []
@@ -61,6 +63,8 @@ class DHTNode:
         self._own = Contact(device.public, "", 0)
         self._owner: Owner | None = None
         self.jitter = jitter(world.entropy)
+        self.connected: Signal[[]] = Signal()
+        """Others are there, after nobody was."""
         self.debug = DebugRecords(world.wall, self)
         self.connector = DHTConnector(around.registry, self)
 
@@ -86,6 +90,10 @@ class DHTNode:
             self._own = Contact(device.public, "", 0, self._own.layers)
         self.set_owner(spki, certificate)
         return closed
+
+    def entries_from(self, provider: Callable[[], list[Seed]]) -> None:
+        """Who gives more addresses at which other nodes may be, asked at every attempt to join."""
+        self._entries = provider
 
     def set_owner(self, spki: bytes | None, certificate: DeviceCertificate | None) -> None:
         """Whose device this is (RSA public key, DER); None takes it back. Raises `WireError` ``bad-key``."""
@@ -157,7 +165,7 @@ class DHTNode:
 
     def join(self) -> "Deferred[int]":
         """Of the machine: one attempt to come in."""
-        return seed_contacts(self._seeds, self._world.run_in_thread).addCallback(self._join)
+        return seed_contacts([*self._seeds, *self._entries()], self._world.run_in_thread).addCallback(self._join)
 
     def _join(self, seeds: list[Contact]) -> "int | Deferred[int]":
         return self._stack.join(seeds) if self._stack is not None else 0
@@ -173,14 +181,16 @@ class DHTNode:
 
     def knows_entry(self) -> bool:
         """Whether there is somebody to ask."""
-        return bool(self._seeds) or (self._stack is not None and bool(self._stack.store.contacts()))
+        return bool(self._seeds or self._entries()) or (self._stack is not None and bool(self._stack.store.contacts()))
 
     def report(self, state: str) -> None:
         """Of the machine: the state of the whole thing."""
         if state == "CONNECTED" and self._stack is not None:
             self._report_layer(0)
             self._stack.save_contacts()
-            self._layers_changed()
+            self._stack.upkeep.show_soon()
+            self.show_layers()
+            self.connected.emit()
 
     # layers
 
@@ -301,6 +311,11 @@ class DHTNode:
         self._explore(self._world.entropy(ID_BYTES), 0)
         self.show_layers()
         self._stack.save_contacts()
+
+    def knock(self) -> None:
+        """Of upkeep: ask a few of those who were met before and are away."""
+        if self._stack is not None:
+            self._stack.knock()
 
     def show_layers(self) -> None:
         """Of upkeep: look up the neighbours in every layer; so others learn that this node is there."""

@@ -53,6 +53,8 @@ class Peers:
         self._timer: IDelayedCall | None = None
         self.changed = Signal[[]]()
         """Whether anybody is known may be another now."""
+        self.met = Signal[[]]()
+        """Somebody new is known, or a known node at another address."""
 
     # what others ask
 
@@ -233,7 +235,7 @@ class Peers:
 
     def admit(self, contact: Contact) -> None:
         """A proven contact takes its places; a proof from a new address moves the node there."""
-        contact.proven = True
+        is_new, contact.proven = not contact.proven, True
         known = self._book.get(contact.key)
         if known is not None and known is not contact:
             for table in self.tables.values():
@@ -241,6 +243,8 @@ class Peers:
         self._book[contact.key] = contact
         self._aside.pop(contact.number, None)
         self._seat(contact)
+        if is_new or known is not contact:
+            self.met.emit()
 
     def _seat(self, contact: Contact) -> None:
         before = len(self)

@@ -1,5 +1,7 @@
 """The room of the hash table: this machine's node of it, and what is kept there."""
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import DeviceKey
@@ -7,6 +9,9 @@ from bitdust.dht.directory import Directory
 from bitdust.dht.node import DHTNode
 from bitdust.dht.seeds import Seed
 from bitdust.surroundings import Surroundings
+
+PORT = "services/entangled-dht/udp-port"
+MOST_HOSTS = 16
 
 
 class DHTRoom:
@@ -29,6 +34,11 @@ class DHTRoom:
     def use_more_seeds(self, seeds: list[Seed]) -> None:
         """Join by these nodes too, from the next start."""
         self._more_seeds = seeds
+
+    def use_hosts(self, hosts: Callable[[], list[str]]) -> None:
+        """Join by those, too, with whom sessions stand: most nodes have the same UDP port."""
+        port = int(self._around.settings.option(PORT).default)
+        self.node.entries_from(lambda: [(host, port) for host in hosts()[:MOST_HOSTS]])
 
     def use_my_device(self) -> "Deferred[None]":
         """Be the node of my device; without an identity that of a passing key, to look things up."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.answers import Answers, Kit
@@ -19,13 +20,15 @@ from bitdust.dht.publishing import Publishing, Stored
 from bitdust.dht.records import Checker, DHTRecord
 from bitdust.dht.roaming import Acquaintances, NodeInfo, RandomPick, Wanted
 from bitdust.dht.rpc import Datagrams, Rpc
-from bitdust.dht.store import RecordStore
+from bitdust.dht.store import MAX_MET, RecordStore
 from bitdust.dht.upkeep import Upkeep, UpkeepPort
 from bitdust.world import World
 
 QUERIES = (300.0, 2000.0)
 MAX_ENTRIES = 48
-MAX_SAVED = 200
+KNOCKS = 4
+SAVE_SOON = 5.0
+"""Seconds after which somebody who was met is remembered on the disk: who is met together is saved together."""
 
 
 @frozen
@@ -50,6 +53,8 @@ class Stack:
     peers: Peers
     rpc: Rpc
     _running: "set[Deferred[Any]]" = field(factory=set)
+    _knocked: int = 0
+    _saving: IDelayedCall | None = None
 
     @classmethod
     def build(
@@ -63,27 +68,45 @@ class Stack:
         kit = Kit(clock, world.wall, who.device, store, checker, who.info, upkeep.stored)
         answers = Answers(kit, own, peers)
         rpc.listener = answers
-        return cls(world, own, checker, store, upkeep, answers, peers, rpc)
+        stack = cls(world, own, checker, store, upkeep, answers, peers, rpc)
+        peers.met.connect(stack.save_soon)
+        return stack
 
     def close(self) -> None:
         """Cancel what runs, remember who was met, and let go of everything."""
         for task in list(self._running):
             task.cancel()
         self.save_contacts()
+        if self._saving is not None and self._saving.active():
+            self._saving.cancel()
         self.upkeep.stop()
         self.peers.stop()
         self.rpc.close()
         self.store.close()
 
+    def save_soon(self) -> None:
+        """Somebody was met: remember that, so that a node that is killed finds the way back."""
+        if self._saving is None or not self._saving.active():
+            self._saving = self.world.clock.callLater(SAVE_SOON, self.save_contacts)
+
     def save_contacts(self) -> None:
         """Remember the contacts that were heard of last, for the next start."""
         if len(self.peers):
             best = sorted(self.peers.everyone(), key=lambda contact: -contact.heard)
-            self.store.save_contacts(best[:MAX_SAVED])
+            self.store.save_contacts(best[:MAX_MET], self.world.wall())
+
+    def knock(self) -> None:
+        """Ask a few of those who were met before and are not known now, in turn: a network that fell apart may be one
+        again, and neither half would know."""
+        known = {contact.number for contact in self.peers.everyone()}
+        absent = [contact for contact in self.store.contacts() if contact.number not in known]
+        for contact in absent[self._knocked :][:KNOCKS]:
+            self.peers.prove(contact)
+        self._knocked = self._knocked + KNOCKS if self._knocked + KNOCKS < len(absent) else 0
 
     def join(self, seeds: Iterable[Contact]) -> "Deferred[int]":
         """One attempt to come in, through seeds and whoever was met before."""
-        entries = list(seeds)[:MAX_ENTRIES]
+        entries = list({contact.address: contact for contact in seeds}.values())[:MAX_ENTRIES]
         met = {contact.address for contact in entries}
         saved = [contact for contact in self.store.contacts() if contact.address not in met]
         entries += saved[: MAX_ENTRIES - len(entries)]

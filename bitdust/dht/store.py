@@ -21,13 +21,17 @@ MAX_PER_OWNER = 64
 DEBUG_SHARE = 100
 RESEALED = ("family",)
 """Types whose owner seals the same value again whenever it writes it: of one revision the longest-lived one counts."""
+MAX_MET = 200
+MET_DAYS = 30
+"""A node that was not heard for longer is forgotten."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     key BLOB PRIMARY KEY, layer INTEGER NOT NULL, type TEXT NOT NULL, owner BLOB, revision INTEGER NOT NULL,
     expires INTEGER NOT NULL, mine INTEGER NOT NULL, data BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS contacts (
-    key BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, layers INTEGER NOT NULL
+DROP TABLE IF EXISTS contacts;
+CREATE TABLE IF NOT EXISTS met (
+    key BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, layers INTEGER NOT NULL, heard INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -204,15 +208,21 @@ class RecordStore:
         for key, layer, mine, data in self._database.execute("SELECT key, layer, mine, data FROM records"):
             yield Kept(bytes(key), layer, bool(mine), bytes(data))
 
-    def save_contacts(self, contacts: Iterable[Contact]) -> None:
-        """Replace the contacts for the next start."""
-        rows = [(contact.key, contact.host, contact.port, contact.layers) for contact in contacts]
+    def save_contacts(self, contacts: Iterable[Contact], wall: float) -> None:
+        """Remember contacts that live now; of more than 200, and of those not heard for 30 days, the others go.
+
+        Who is away keeps its place meanwhile: after a partition it is the way back to the other half.
+        """
+        rows = [(contact.key, contact.host, contact.port, contact.layers, int(wall)) for contact in contacts]
         self._database.execute("BEGIN")
-        self._database.execute("DELETE FROM contacts")
-        self._database.executemany("INSERT INTO contacts VALUES (?, ?, ?, ?)", rows)
+        self._database.executemany("INSERT OR REPLACE INTO met VALUES (?, ?, ?, ?, ?)", rows)
+        self._database.execute("DELETE FROM met WHERE heard < ?", (int(wall) - MET_DAYS * 86_400,))
+        self._database.execute(
+            "DELETE FROM met WHERE key NOT IN (SELECT key FROM met ORDER BY heard DESC, key LIMIT ?)", (MAX_MET,)
+        )
         self._database.execute("COMMIT")
 
     def contacts(self) -> list[Contact]:
-        """Contacts of the last time; none of them is proven now."""
-        rows = self._database.execute("SELECT key, host, port, layers FROM contacts")
+        """Contacts of before, those that were heard last first; none of them is proven now."""
+        rows = self._database.execute("SELECT key, host, port, layers FROM met ORDER BY heard DESC, key")
         return [Contact(bytes(key), host, port, layers) for key, host, port, layers in rows]

@@ -24,6 +24,9 @@ class UpkeepPort(Protocol):
     def refresh(self) -> None:
         """Look around, and save who was met."""
 
+    def knock(self) -> None:
+        """Ask a few of those who were met before and are away."""
+
     def show_layers(self) -> None:
         """Look around in the layers that the node is attached to."""
 
@@ -85,6 +88,7 @@ class Upkeep:
         self._tick = self._clock.callLater(self._jitter(TICK), self._work)
         now = self._clock.seconds()
         self._store.expire(self._wall())
+        self._port.knock()
         if now >= self._refresh_due:
             self._refresh_due = now + self._jitter(REFRESH)
             self._port.refresh()

@@ -33,7 +33,10 @@ class Contact:
 
 
 class Presence:
-    """I know which of my contacts are online, once I `watch` them; ``changed`` reports who comes (True) and goes."""
+    """I know which of my contacts are online, once I `watch` them; ``changed`` reports who comes (True) and goes.
+
+    ``chance`` is emitted when peers that could not be reached a moment ago may be reached now.
+    """
 
     def __init__(self, around: Connected) -> None:
         self._registry = around.registry
@@ -44,6 +47,7 @@ class Presence:
         self._contacts: dict[bytes, OnlineStatus] = {}
         self._disconnect: Callable[[], None] = lambda: None
         self.changed: Signal[[bytes, bool]] = Signal()
+        self.chance: Signal[[]] = Signal()
 
     def start(self) -> None:
         """Follow sessions from now on."""

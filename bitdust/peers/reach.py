@@ -29,6 +29,7 @@ class Reach:
         self._listening = listening
         self._publish = publish
         self._disconnect: Callable[[], None] = lambda: None
+        self._is_started = False
         self.machine = P2PConnector(around.registry, self)
 
     def start(self) -> None:
@@ -36,16 +37,19 @@ class Reach:
         if self.machine.state == "CLOSED":
             self.machine = P2PConnector(self._registry, self)
         self._disconnect = self._sessions.on_session(self._session)
+        self._is_started = True
         self.machine.send("start")
 
     def stop(self) -> None:
         """Care no more; records expire by themselves."""
+        self._is_started = False
         self._disconnect()
         self.machine.send("shutdown")
 
     def check(self) -> None:
         """The network changed, or somebody wants to know: check again, and publish again."""
-        self.machine.send("check-synchronize")
+        if self._is_started:
+            self.machine.send("check-synchronize")
 
     def is_listening(self) -> bool:
         return bool(self._listening())

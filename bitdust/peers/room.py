@@ -21,3 +21,8 @@ class PeersRoom:
         self.documents = Documents(around)
         self.presence = Presence(around)
         self.reach = Reach(around, listening, publish)
+
+    def network_is_back(self) -> None:
+        """The network, or others in it, can be reached again: be found, and find who was lost."""
+        self.reach.check()
+        self.presence.chance.emit()

@@ -1,15 +1,11 @@
 """My identity, known to ID servers and the DHT."""
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
-
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
 
 class IdentityPropagateService(Service):
-    """Publishes my document; healthy while the DHT or any ID server has its newest revision."""
+    """Publishes my document in the background; healthy while the DHT or any ID server has its newest revision."""
 
     name = "identity_propagate"
     needs = ("entangled_dht", "gateway")
@@ -19,8 +15,8 @@ class IdentityPropagateService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._propagation = rooms.identity.propagation
 
-    def start(self) -> "Deferred[Any]":
-        return self._propagation.start()
+    def start(self) -> None:
+        self._propagation.start()
 
     def stop(self) -> None:
         self._propagation.stop()

@@ -43,5 +43,5 @@ class NetworkService(Service):
     def changed(self, addresses: list[str]) -> None:
         """Tell the DHT and connected peers where this node is now."""
         self._rooms.around.events.send("network-changed", {"addresses": addresses})
-        if self._rooms.gateway.listening:
-            self._rooms.peers.reach.check()
+        if addresses:
+            self._rooms.peers.network_is_back()

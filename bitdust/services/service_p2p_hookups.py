@@ -8,7 +8,7 @@ class P2PHookupsService(Service):
     """Knows who is online and keeps this node findable."""
 
     name = "p2p_hookups"
-    needs = ("tcp_transport", "identity_propagate")
+    needs = ("tcp_transport", "entangled_dht")
     needs_identity = True
     duty = "knows which contacts are online, and announces where this node is"
 

@@ -80,6 +80,13 @@ class Connectors:
         for supplier in self._family.holders:
             self.of(supplier).send("connect")
 
+    def try_again(self) -> None:
+        """Suppliers that could not be reached a moment ago may be reached now: nobody waits for the end of a pause."""
+        for connector in list(self._connectors.values()) if self._is_open else ():
+            if connector.state in ("DISCONNECTED", "NO_SERVICE"):
+                connector.failures = 0
+                connector.send("connect")
+
     def close(self) -> None:
         """Connect nobody any more; contracts stay."""
         self._orphans.stop()

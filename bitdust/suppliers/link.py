@@ -40,6 +40,9 @@ class Terms(Protocol):
     def report_state(self, supplier: bytes, state: str, /) -> None:
         """Its connector came to CONNECTED, DISCONNECTED or NO_SERVICE."""
 
+    def absent_for(self, supplier: bytes, /) -> float:
+        """For how many seconds it has not been connected in this run."""
+
     def jitter(self) -> float:
         """A random number from 0 to 1."""
 
@@ -130,6 +133,9 @@ class SupplierLink:
 
     def changed(self, state: str) -> None:
         self._terms.report_state(self._supplier, state)
+
+    def absence(self) -> float:
+        return self._terms.absent_for(self._supplier)
 
     def jitter(self) -> float:
         return self._terms.jitter()

@@ -43,6 +43,7 @@ class SuppliersRoom:
         self.finding.known.connect(self.publication.update)
         self.finding.known.connect(self.replacements.update)
         self.connectors.accepted.connect(lambda supplier: self.publication.update())
+        presence.chance.connect(self.connectors.try_again)
         self.connectors.leaving.connect(self.requests.receive_notice)
         self._forget: Disconnect = lambda: None
 

@@ -78,8 +78,8 @@ class GridNode:
 
     def again(self, address: str) -> "GridNode":
         """The next process over the home of one that crashed, on a host of its own; it is started, not waited for."""
+        self.grid.network.start_again(address)
         born = GridNode(self.grid, self.name, address, self.settings)
-        self.grid.network.host(address).alive = True
         self.grid.nodes[self.grid.nodes.index(self)] = born
         born.node.load_home()
         born.node.driver.start_all()
@@ -122,6 +122,15 @@ class Grid:
         end = self.clock.seconds() + seconds
         while self.clock.seconds() < end:
             self.clock.advance(step)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let much time pass, from call to call."""
+        clock = self.clock
+        end = clock.seconds() + seconds
+        while clock.seconds() < end:
+            following = clock.next_call()
+            wait = end if following is None else following
+            clock.advance(min(max(wait - clock.seconds(), STEP), end - clock.seconds() + 0.001))
 
     def until(self, condition: Callable[[], Any], seconds: float = 120.0, what: str = "it") -> None:
         """Let time pass until something holds. Raises `AssertionError`."""

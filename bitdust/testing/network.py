@@ -29,6 +29,8 @@ from bitdust.testing.datagrams import MemoryUDPPort
 from bitdust.testing.streams import MemoryTransport
 
 FIRST_EPHEMERAL = 40_000
+FIRST_KNOCK = 1.0
+"""Seconds before a connection that nobody has answered is tried again."""
 
 
 class MemoryNetwork:
@@ -42,6 +44,7 @@ class MemoryNetwork:
         self.loss = 0.0
         self.cut: Callable[[str, str], bool] = lambda one, other: False
         self.hosts: dict[str, MemoryHost] = {}
+        self._starts: dict[str, int] = {}
         self.datagrams = 0
 
     def host(self, address: str) -> "MemoryHost":
@@ -49,6 +52,15 @@ class MemoryNetwork:
         if address not in self.hosts:
             self.hosts[address] = MemoryHost(self, address)
         return self.hosts[address]
+
+    def start_again(self, address: str) -> None:
+        """A host that died is there again, without anything that it knew; it may be a new one as well."""
+        self.hosts.pop(address, None)
+        self._starts[address] = self.life(address) + 1
+
+    def life(self, address: str) -> int:
+        """How often a host has started again."""
+        return self._starts.get(address, 0)
 
     def hears(self, one: str, other: str) -> bool:
         """Whether bytes get from one host to the other."""
@@ -167,7 +179,10 @@ class MemoryServer:
 
 @implementer(IStreamClientEndpoint)
 class MemoryClient:
-    """Connects to a port of another host: refused at once where nobody listens, timed out where nobody hears."""
+    """Connects to a port of another host: refused at once where nobody listens, timed out where nobody hears.
+
+    Who is not heard knocks again, as TCP does, after pauses that double (RFC 6298, section 2).
+    """
 
     def __init__(self, host: MemoryHost, target: str, port: int, timeout: float) -> None:
         self._host = host
@@ -177,26 +192,28 @@ class MemoryClient:
 
     def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":  # noqa: N803
         """Fires with the protocol."""
-        clock = self._host.network.clock
+        clock, latency = self._host.network.clock, self._host.network.latency
         call: Any = None
         connected: Deferred[IProtocol] = Deferred(lambda _: call.cancel())
 
-        def knock() -> None:
+        def knock(waited: float, pause: float) -> None:
             nonlocal call
             if self._hears():
                 self._open(protocolFactory, connected)
+            elif waited + pause < self._timeout:
+                call = clock.callLater(pause, knock, waited + pause, 2 * pause)
             else:
-                call = clock.callLater(self._timeout, give_up)
+                call = clock.callLater(self._timeout - waited, give_up)
 
         def give_up() -> None:
             if self._host.alive:  # a host that died hears of nothing
                 connected.errback(error.TimeoutError())
 
-        call = clock.callLater(2 * self._host.network.latency, knock)
+        call = clock.callLater(2 * latency, knock, 0.0, FIRST_KNOCK)
         return connected
 
     def _hears(self) -> bool:
-        return self._host.network.hears(self._host.address, self._target)
+        return self._host.alive and self._host.network.hears(self._host.address, self._target)
 
     def _open(self, factory: IProtocolFactory, connected: "Deferred[IProtocol]") -> None:
         port = self._host.network.hosts[self._target].listening.get(self._port)

@@ -39,6 +39,9 @@ class Ether(Protocol):
     def lives(self, address: str) -> bool:
         """Whether a host is there at all."""
 
+    def life(self, address: str) -> int:
+        """How often a host has started again."""
+
 
 @implementer(ITCPTransport, IConsumer, IPushProducer)
 class MemoryTransport:
@@ -51,6 +54,7 @@ class MemoryTransport:
         self._network = network
         self._mine = mine
         self._theirs = theirs
+        self._life = network.life(mine.host)
         self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
         self._unread: deque[bytes | None] = deque()
@@ -70,6 +74,11 @@ class MemoryTransport:
         """Know the other end, and who reads here."""
         self._other = other
         self._protocol = protocol
+
+    @property
+    def _is_forgotten(self) -> bool:
+        """Whether this end's host has started again since."""
+        return self._network.life(self._mine.host) != self._life
 
     # writing
 
@@ -116,12 +125,16 @@ class MemoryTransport:
             self._timer = self._network.clock.callLater(pause, self._land)
 
     def _land(self) -> None:
-        if not self._network.hears(self._mine.host, self._theirs.host):
+        if self._is_forgotten:
+            self._flight.clear()
+        elif not self._network.hears(self._mine.host, self._theirs.host):
             self._timer = None
             self._try_again()
             return
         self._tries = 0
-        now = max(self._flight[0][0], self._network.clock.seconds())
+        now = self._network.clock.seconds()
+        if self._flight:
+            now = max(self._flight[0][0], now)
         while self._flight and self._flight[0][0] <= now:
             self._other.arrive(self._flight.popleft()[1])
         self._timer = None
@@ -177,8 +190,8 @@ class MemoryTransport:
     # reading
 
     def arrive(self, part: bytes | None) -> None:
-        """Bytes of the other end are here, or its end."""
-        if not self.disconnected:
+        """Bytes of the other end are here, or its end; a host that has started again knows nothing of it."""
+        if not self.disconnected and not self._is_forgotten:
             self._unread.append(part)
             self._read()
         elif part is not None:
@@ -241,7 +254,7 @@ class MemoryTransport:
 
     def broken(self) -> None:
         """The other end has aborted, or is not there any more."""
-        if self._network.hears(self._theirs.host, self._mine.host):
+        if self._network.hears(self._theirs.host, self._mine.host) and not self._is_forgotten:
             self._forget_flight()
             self._lost(error.ConnectionLost())
 

@@ -153,6 +153,10 @@ class Gateway:
         """Every session with a proven peer."""
         return self._sessions.proven()
 
+    def hosts(self) -> list[str]:
+        """Hosts from which, or at which, peers are connected now."""
+        return list(dict.fromkeys(session.call.address.host for session in self._sessions.proven()))
+
     def stuck(self, seconds: float) -> list[Session]:
         """Connections that have neither proved themselves within so many seconds nor been closed."""
         return self._sessions.unproven_since(self.world.wall() - seconds)

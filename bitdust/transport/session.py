@@ -130,6 +130,7 @@ class Session:
         self.told = b""
         """The document that was shown to the peer in Hello."""
         self.started = owner.world.wall()
+        self.begun = self.proven_at = owner.world.clock.seconds()
         self.ahead: float | None = None
         """Seconds that the peer's clock is ahead of mine, as its last answer told."""
         self.bytes_sent = self.bytes_received = 0
@@ -219,6 +220,7 @@ class Session:
         self.write(Kind.HELLO, 0, hello.to_bytes())
 
     def announce(self) -> None:
+        self.proven_at = self._owner.world.clock.seconds()
         self._owner.session_up(self)
         if not self.proven.called:
             self.proven.callback(self)

@@ -7,6 +7,10 @@ from bitdust.identity.me import Me
 from bitdust.signal import Signal
 from bitdust.transport.session import Session
 
+CROSSING = 3.0
+"""Seconds after which a connection that begins beside a proven one did not cross it on its way: the other end has lost
+that one, or never knew of it."""
+
 
 class Sessions:
     """I keep them and show them; `changed` reports each proven one that comes (True) and goes (False)."""
@@ -45,7 +49,7 @@ class Sessions:
         self.changed.emit(session, True)
 
     def _keeps_new(self, new: Session, old: Session) -> bool:
-        if new.dialled == old.dialled:
+        if new.dialled == old.dialled or new.begun - old.proven_at > CROSSING:
             return True
         assert new.peer is not None
         i_am_smaller = self._me.device.id < new.peer.device

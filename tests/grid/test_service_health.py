@@ -157,6 +157,7 @@ class SupplierHealthTests(HealthCase):
     def test_entangled_dht(self) -> None:
         """A hash table whose port is closed answers nobody, and one that heard nobody for an hour keeps no contact."""
         node = self.node.rooms.dht.node
+        self.grid.run(30)
         self.healthy("entangled_dht")
         heard = node.silence()
         self.assertLess(heard, 60)

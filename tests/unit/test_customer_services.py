@@ -201,7 +201,9 @@ class SupplierServiceTests(TestCase):
         self.shop.world.home = self.shop.folder.parent
         (self.shop.world.home / "metadata").mkdir(parents=True)
         self.shop.settings.values["paths/customers"] = ""
-        presence = SimpleNamespace(is_online=lambda who: False, watch=lambda who: None, changed=Signal())
+        presence = SimpleNamespace(
+            is_online=lambda who: False, watch=lambda who: None, changed=Signal(), chance=Signal()
+        )  # fmt: skip
         self.customers = CustomersRoom(self.shop, presence, SimpleNamespace())
         self.rows: list = []
         self.roles: list = []

@@ -163,6 +163,9 @@ class Work:
         """Count."""
         self.shown += 1
 
+    def knock(self) -> None:
+        """Nobody is away."""
+
 
 class UpkeepTests(SynchronousTestCase):
     def setUp(self) -> None:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
 from bitdust.dht.records import DEBUG, DHTRecord
-from bitdust.dht.store import DEBUG_SHARE, MAX_PER_OWNER, RecordStore
+from bitdust.dht.store import DEBUG_SHARE, MAX_MET, MAX_PER_OWNER, RecordStore
 from bitdust.wire.encoding import WireError
 
 NOW = 1000.0
@@ -168,8 +168,28 @@ class StoreTests(SynchronousTestCase):
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
 
     def test_contacts(self) -> None:
-        """Contacts are kept for the next start, each time in place of the former ones, and come back unproven."""
-        for keys in (b"ab", b"c"):
-            self.store.save_contacts(Contact(bytes((key,)) * 32, "192.0.2.1", key, 6, proven=True) for key in keys)
-        (kept,) = self.store.contacts()
+        """Contacts are kept for the next start, those heard last first, and come back unproven; who is away stays."""
+        self.meet(b"ab", NOW)
+        self.meet(b"c", NOW + 1)
+        kept, *away = self.store.contacts()
         self.assertEqual((kept.key, kept.address, kept.layers, kept.proven), (b"c" * 32, ("192.0.2.1", 99), 6, False))
+        self.assertEqual([contact.key[:1] for contact in away], [b"a", b"b"])
+
+    def meet(self, keys: bytes, wall: float, host: str = "192.0.2.1") -> None:
+        contacts = [Contact(bytes((key,)) * 32, host, key, 6, proven=True) for key in keys]
+        self.store.save_contacts(contacts, wall)
+
+    def test_a_contact_that_moves(self) -> None:
+        """One node has one address: that at which it was heard last."""
+        self.meet(b"a", NOW)
+        self.meet(b"a", NOW + 1, "192.0.2.2")
+        self.assertEqual([contact.host for contact in self.store.contacts()], ["192.0.2.2"])
+
+    def test_contacts_are_bounded(self) -> None:
+        """Of more than there is room for those stay that were heard last; after 30 days nobody stays unheard."""
+        self.meet(bytes(range(1, 151)), NOW)
+        self.meet(bytes(range(101, 251)), NOW + 1)
+        kept = [contact.key[0] for contact in self.store.contacts()]
+        self.assertEqual((len(kept), sorted(kept)[50:]), (MAX_MET, list(range(101, 251))))
+        self.meet(b"a", NOW + 30 * 86_400 + 2)
+        self.assertEqual([contact.key[:1] for contact in self.store.contacts()], [b"a"])

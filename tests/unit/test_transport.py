@@ -347,6 +347,19 @@ class DiallingTests(TwoPeople):
         held[1][1].callback(ack())
         self.wait(asking)
 
+    def test_a_peer_that_has_lost_the_session(self) -> None:
+        """It is believed when it dials, whoever dialled before: it started again, or the line broke for it alone."""
+        self.wait(self.alice.gateway.listen(0))
+        for here, there in ((self.alice, self.bob), (self.bob, self.alice)):
+            self.wait(here.gateway.dial(self.address(there), there.fingerprint))
+            self.run_for(5)
+            (old,) = here.gateway.sessions()
+            self.wait(there.gateway.dial(self.address(here), here.fingerprint))
+            self.run_for(1)
+            (kept,) = here.gateway.sessions()
+            self.assertEqual((kept is old, old.ended.code, kept.dialled), (False, "replaced", False))
+            self.assertEqual(len(there.gateway.sessions()), 1)
+
     def test_too_many_sessions(self) -> None:
         """With the greatest number of sessions up, one more peer is refused, and let in when there is room."""
         self.patch(listener, "MAX_SESSIONS", 1)

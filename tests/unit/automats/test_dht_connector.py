@@ -38,7 +38,7 @@ class DHTConnectorTests(RowTests):
     def test_alone(self) -> None:
         """A node that finds nobody tries again after a pause with jitter, and leaves when it is stopped."""
         self.be_alone()
-        self.passes(30, "BOOTSTRAP", JOIN)
+        self.passes(8, "BOOTSTRAP", JOIN)
         self.port.succeed("join", 0)
         self.asked("ALONE", report("ALONE"))
         self.drive("stop", None, "OFFLINE", LEAVE, report("OFFLINE"))
@@ -57,14 +57,14 @@ class DHTConnectorTests(RowTests):
         self.join()
         self.port.fail("join")
         self.asked("ALONE", report("ALONE"))
-        self.passes(30, "BOOTSTRAP", JOIN)
+        self.passes(8, "BOOTSTRAP", JOIN)
 
     def test_joining_that_takes_long(self) -> None:
         """Joining is given up in time, and tried again."""
         self.join()
         self.passes(120, "ALONE", report("ALONE"))
         self.assertEqual(self.port.cancelled, {"join": 1})
-        self.passes(30, "BOOTSTRAP", JOIN)
+        self.passes(8, "BOOTSTRAP", JOIN)
 
     def test_everybody_goes(self) -> None:
         """A node joins again when the last of the others is gone, and not before."""

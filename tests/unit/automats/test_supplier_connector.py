@@ -7,7 +7,7 @@ from tests.unit.automats.kit import RowTests
 class SupplierConnectorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(SupplierConnectorPort, has_session=True, jitter=0.5)
+        self.port = self.record(SupplierConnectorPort, has_session=True, absence=0.0, jitter=0.5)
         self.machine = SupplierConnector(self.registry, "bob", self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -50,10 +50,13 @@ class SupplierConnectorTests(RowTests):
         self.assertEqual(self.machine.failures, 1)
 
     def test_pauses(self) -> None:
-        """Tries grow rarer with each failure, up to five minutes; half of a pause is chance."""
-        for pause in (1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
+        """Tries grow rarer with each failure, up to a thousandth of the absence; half of a pause is chance."""
+        pauses = (1, 1, 2, 4, 4, 4, 32, 64, 86.4, 256, 300)
+        for pause, absence in zip(pauses, (0, 2, 5, 9, 3600, *3 * (86_400,), *3 * (1e6,)), strict=True):
+            self.port.absence = absence
             self.passes(pause, "REQUEST", ("request",))
             self.lose()
+        self.port.absence = 1e6
         self.port.jitter = 0.0
         self.ask()
         self.lose()
@@ -80,12 +83,13 @@ class SupplierConnectorTests(RowTests):
         self.passes(86_400, "REQUEST", ("request",))
 
     def test_a_supplier_that_refused_is_asked_again(self) -> None:
-        """Every hour, when something else is wanted, and whenever it comes by itself."""
+        """After pauses of up to ten minutes, when something else is wanted, and whenever it comes by itself."""
         self.ask()
         self.refuse()
         self.assertEqual((self.machine.failures, self.machine.reason), (1, "there is no room"))
-        self.passes(3600, "REQUEST", ("request",))
-        self.refuse()
+        for pause in (60, 120, 240, 480, 600, 600):
+            self.passes(pause, "REQUEST", ("request",))
+            self.refuse()
         self.ask()
         self.refuse()
         self.drive("supplier-online", None, "REQUEST", ("request",))
