@@ -14,17 +14,17 @@ class LocalTesterPort(Protocol):
         """Whether there is a piece behind the last one of this walk."""
 
     def test_next(self) -> "Deferred[Any]":
-        """Read the next piece again; fires with what was found."""
+        """Read the next portion of pieces again; fires with what was found."""
 
     def report(self, tested: Any) -> None:
-        """Report a piece that is damaged or gone."""
+        """Report pieces that are damaged or gone."""
 
     def rewind(self) -> None:
         """Begin the next walk with the first piece."""
 
 
 class LocalTester(Machine):
-    """One piece every 20 seconds, and two hours of rest after a walk over all of them."""
+    """A portion of pieces every 20 seconds, and two hours of rest after a walk over all of them."""
 
     table = """
       # state   event         guard    next     actions
@@ -55,7 +55,7 @@ class LocalTester(Machine):
         return self._port.has_next()
 
     def damaged(self, payload: Any) -> bool:
-        return payload is not None and not payload.is_whole
+        return not payload.is_whole
 
     def test_piece(self, payload: Any) -> None:
         self.watch(self._port.test_next(), "tested", "test-failed")

@@ -147,6 +147,13 @@ _OPTIONS = (
     _number("services/customer/audit-pieces", 32, "pieces of an audit", "A supplier proves so many a round.", 1, 1000),
     _size("services/customer/needed-space", 4 * GB, "space I need", "Room for my own data at my suppliers.", 32 * MB),
     _number("services/customer/suppliers-number", 4, "suppliers", "Any half of them gives everything back.", 2, 64),
+    _size(
+        "services/customer-patrol/scrub-rate",
+        512 * KB,
+        "scrubbing",
+        "Bytes a second of customers' pieces that are read again to find damage; at 512 KB 1 TB takes 25 days.",
+        4 * KB,
+    ),
     _number("services/customer-patrol/customer-idle-days", 0, "idle days", "0: the contract decides.", 0, 3660, "days"),
     _number("services/data-motion/moving-limit", 0, "limit of moves", "0: none.", 0, 10**12, "bytes a second"),
     _size(

@@ -60,10 +60,12 @@ class FoundPiece:
 
 @frozen
 class TestedPiece:
-    """One piece that was read again."""
+    """One piece that was read again; ``is_news`` when its condition is another one than before."""
 
     name: PieceName
     condition: PieceCondition
+    size: int = 0
+    is_news: bool = True
 
     @property
     def is_whole(self) -> bool:
@@ -199,7 +201,7 @@ class Pieces:
         now = await self._condition(name, size, expected, data)
         if now != before:
             await self.mark(name, now)
-        return TestedPiece(name, now)
+        return TestedPiece(name, now, size, now != before)
 
     async def _condition(self, name: PieceName, size: int, expected: bytes, data: bytes | None) -> PieceCondition:
         shelf = self._shelf

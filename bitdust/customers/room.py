@@ -8,6 +8,7 @@ from bitdust.customers.calls import Calls
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, FamilyDHT
 from bitdust.customers.healing.room import Healing
+from bitdust.customers.losses import Losses
 from bitdust.customers.notices import Notices
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.retirement import Retirement
@@ -32,7 +33,8 @@ class CustomersRoom:
         self.view = Customers(around, self.store, presence)
         self.calls = Calls(around, self.store, presence)
         self.patrol = Patrol(around, self.store)
-        self.scrubber = Scrubber(around, self.store)
+        self.scrubber = Scrubber(around, self.store, home / "metadata" / "scrubbed")
+        self.losses = Losses(around)
         self.upkeep = Upkeep(around, self.patrol, self.scrubber)
         self.healing = Healing(around, self.store, presence)
         self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
@@ -47,6 +49,7 @@ class CustomersRoom:
         for known in (self.rows.family_stored, self.healing.rows.changed):
             known.connect(self.families.refresh)
         self.rows.family_stored.connect(self.healing.refresh)
+        self.scrubber.lost.connect(self.losses.report)
         self.rows.customer_left.connect(lambda customer: self.retirement.customer_left())
 
     def start(self) -> "Deferred[None]":

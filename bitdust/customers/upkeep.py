@@ -29,6 +29,8 @@ class Upkeep:
         machines, self._machines = self._machines or (), None
         for machine in machines:
             machine.send("shutdown")
+        if machines:
+            self._scrubber.stop()
 
     def problem(self) -> str:
         """What has not been done for hours, in words; empty when all is well."""

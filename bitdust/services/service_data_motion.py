@@ -5,8 +5,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bitdust.customers.losses import FIELDS, KIND
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
+from bitdust.wire.packet import Command
+from bitdust.wire.records import PieceRef
+from bitdust.wire.schema import Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 
 class DataMotionService(Service):
@@ -20,6 +25,19 @@ class DataMotionService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._removers: list[Callable[[], None]] = []
+        self._row = Row(
+            Command.DATA, KIND, Struct(FIELDS), 0, Who.SUPPLIER, "service_data_motion", self._lost,
+            becomes=("backup_monitor", "damaged"),
+        )  # fmt: skip
+
+    def packet_rows(self) -> list[Row]:
+        return [self._row]
+
+    def _lost(self, request: Request) -> Answer:
+        """A supplier of mine has lost pieces."""
+        pieces = [PieceRef(one["pack"], one["index"]) for one in request.fields["pieces"]]
+        self._rooms.storage.core.bad_pieces.admitted(request.peer.fingerprint, pieces)
+        return ack()
 
     def start(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._start())
@@ -30,6 +48,7 @@ class DataMotionService(Service):
             self._rooms.peers.presence.changed.connect(self._came_or_went),
             self._rooms.suppliers.family.changed.connect(self._rooms.storage.core.suppliers_changed),
         ]
+        self._rooms.gateway.inbox.add(self._row)
         self._rooms.storage.core.suppliers_changed()
 
     def _came_or_went(self, fingerprint: bytes, online: bool) -> None:
@@ -37,6 +56,7 @@ class DataMotionService(Service):
             self._rooms.storage.core.suppliers_changed()
 
     def stop(self) -> "Deferred[Any]":
+        self._rooms.gateway.inbox.remove(self._row)
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()

@@ -78,3 +78,17 @@ class AuditTests(GridCase):
         self.assertEqual(self.alice.rooms.storage.audit_of(away.fingerprint)["failed"], 0)
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: self.share() == 100, 600, "the proof")
+
+    def test_a_supplier_reports_its_own_rot(self) -> None:
+        """A piece that rots on a supplier's disk is reported by its own walk, and made again before anybody reads."""
+        rotten = self.suppliers[2]
+        path = files_of(rotten)[0]
+        path.write_bytes(b"?" + path.read_bytes()[1:])
+        counts = self.alice.node.events.counts
+        self.grid.until(lambda: counts().get("pieces-lost"), 120, "the report")
+        self.grid.until(lambda: self.share() == 100, 60, "the piece")
+        self.assertEqual(self.alice.rooms.storage.audit_of(rotten.fingerprint)["standing"], "proven")
+        self.grid.run(5)
+        rotten.rooms.customers.scrubber.rewind()
+        self.grid.run(90)
+        self.assertEqual((counts()["pieces-lost"], self.share()), (1, 100))

@@ -221,6 +221,7 @@ SETTINGS = {
     "services/supplier/donated-space": 100 * MIB,
     "services/supplier/enabled": True,
     "services/customer-patrol/customer-idle-days": 0,
+    "services/customer-patrol/scrub-rate": 512 * 1024,
     "paths/disk-reserve-percent": 0,
 }
 

@@ -199,13 +199,13 @@ class PatrolTests(ShopCase):
         self.assertEqual(self.events.names(), ["customer-grace-started"])
 
     def test_damage_is_found_and_told(self) -> None:
-        """The slow walk reads one piece after the other, tells of a damaged one, rests, and begins again."""
+        """The slow walk reads a portion after the other, tells of a damaged piece, rests, and begins again."""
         for number in range(2, 5):
             self.shop.put(ALICE, Pack(ALICE, number))
         path = self.shop.folder / files(self.shop.folder)[2]
         path.write_bytes(b"x" * 500)
         self.events.clear()
-        scrubber = Scrubber(self.shop, self.shop.store)
+        scrubber = Scrubber(self.shop, self.shop.store, self.shop.folder.parent / "scrubbed")
         machine = LocalTester(self.registry, scrubber)
         self.clock.pump([60, 20, 20, 20, 20])
         self.assertEqual((scrubber.tested, scrubber.damaged, machine.state), (4, 1, "RESTING"))
@@ -215,7 +215,7 @@ class PatrolTests(ShopCase):
         self.clock.advance(7199)
         self.assertEqual(scrubber.tested, 4)
         self.clock.pump([1, 60])
-        self.assertEqual((scrubber.tested, machine.state), (5, "PAUSED"))
+        self.assertEqual((scrubber.tested, machine.state), (8, "PAUSED"))
 
 
 class ListTests(TestCase):

@@ -45,7 +45,8 @@ class ServiceCase(TestCase):
 class PatrolServiceTests(ServiceCase):
     def setUp(self) -> None:
         super().setUp()
-        patrol, self.scrubber = Patrol(self.shop, self.shop.store), Scrubber(self.shop, self.shop.store)
+        patrol = Patrol(self.shop, self.shop.store)
+        self.scrubber = Scrubber(self.shop, self.shop.store, self.shop.folder.parent / "scrubbed")
         self.upkeep = Upkeep(self.shop, patrol, self.scrubber)
         self.service = CustomerPatrolService(SimpleNamespace(customers=SimpleNamespace(upkeep=self.upkeep)))
         self.service.start()

@@ -51,6 +51,21 @@ class BadPieces:
         noting.addCallback(self._noted, supplier, piece)
         return noting.addErrback(lambda failure: self.log.failure("a bad piece could not be noted", failure))
 
+    def admitted(self, supplier: bytes, pieces: Sequence[PieceRef]) -> "Deferred[None]":
+        """A supplier says that it has lost these, of its own accord or when it was asked: they are missing."""
+
+        def mark(database: sqlite3.Connection) -> list[PieceRef]:
+            return [piece for piece in pieces if mark_lost(database, piece, supplier)]
+
+        noting = self._catalog.change(mark).addCallback(self._noted_loss, supplier)
+        return noting.addErrback(lambda failure: self.log.failure("lost pieces could not be noted", failure))
+
+    def _noted_loss(self, missing: Sequence[PieceRef], supplier: bytes) -> None:
+        if missing:
+            idurl, global_id = self._ports.names(supplier)
+            self._events.send("pieces-lost", {"pieces": len(missing), "idurl": idurl, "global_id": global_id})
+        self._noted_all(missing)
+
     def note_all(self, supplier: bytes, pieces: Sequence[PieceRef]) -> "Deferred[None]":
         """A supplier did not prove that it has these; fires when that is written down, and fails when it cannot be."""
         self._counts[supplier] = self.count(supplier) + len(pieces)
@@ -84,6 +99,18 @@ def mark_bad(database: sqlite3.Connection, piece: PieceRef, supplier: bytes, now
         "INSERT INTO pieces VALUES(?, ?, 0, ?, NULL, NULL) ON CONFLICT(pack, number) DO UPDATE"
         " SET state=excluded.state, supplier=NULL, data=NULL WHERE state=? AND (supplier=? OR supplier IS NULL)",
         (piece.pack, piece.index, PieceState.MISSING, PieceState.KEPT, supplier),
+    ).rowcount
+    if changed > 0:
+        count_kept(database, piece.pack)
+    return changed > 0
+
+
+def mark_lost(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) -> bool:
+    """Inside a transaction: what a supplier has acknowledged is missing; False where it has not."""
+    values = (PieceState.MISSING, piece.pack, piece.index, PieceState.KEPT, supplier)
+    changed = database.execute(
+        "UPDATE pieces SET state=?, supplier=NULL, data=NULL WHERE pack=? AND number=? AND state=? AND supplier=?",
+        values,
     ).rowcount
     if changed > 0:
         count_kept(database, piece.pack)

@@ -99,5 +99,8 @@ class Fetcher:
     def note_bad(self, supplier: bytes, piece: PieceRef) -> None:
         self._bad_pieces.note(supplier, piece)
 
+    def note_missing(self, supplier: bytes, piece: PieceRef) -> None:
+        self._bad_pieces.admitted(supplier, [piece])
+
     def ended(self, fetch: Fetch) -> None:
         self._fetches.pop(fetch, None)

@@ -42,6 +42,9 @@ class Suppliers(Protocol):
     def note_bad(self, supplier: bytes, piece: PieceRef, /) -> None:
         """A supplier gave a piece that does not fit its root."""
 
+    def note_missing(self, supplier: bytes, piece: PieceRef, /) -> None:
+        """A supplier says that it has not got a piece."""
+
     def ended(self, fetch: "Fetch", /) -> None:
         """It is over."""
 
@@ -207,6 +210,8 @@ class Fetch:
 
     def _failed(self, failure: Failure, request: PieceRequest) -> None:
         if self._running.pop(request.piece.index, None) is not None:
+            if getattr(failure.value, "code", "") == "not-found":
+                self._suppliers.note_missing(request.supplier, request.piece)
             self._errors.append(str(failure.value))
             self.machine.send("ended")
 

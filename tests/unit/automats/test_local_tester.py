@@ -22,7 +22,7 @@ class LocalTesterTests(RowTests):
     def test_one_piece_after_the_other(self) -> None:
         """A minute after the start the first piece is read, and 20 seconds after each the next."""
         self.testing()
-        for found in (WHOLE, None, WHOLE):
+        for found in (WHOLE, WHOLE, WHOLE):
             self.port.succeed("test_next", found)
             self.asked("PAUSED")
             self.passes(20, "TESTING", TEST)
