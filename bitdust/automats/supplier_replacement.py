@@ -18,7 +18,10 @@ class SupplierReplacementPort(Protocol):
         """Whether somebody who had the place before stands beside its supplier."""
 
     def has_moved(self) -> bool:
-        """Whether the supplier that has the place now holds everything that belongs there."""
+        """Whether the supplier that has the place now holds everything that belongs there and can be had."""
+
+    def is_needed(self) -> bool:
+        """Whether who had the place before has what its supplier has not."""
 
     def is_known(self) -> bool:
         """Whether the record that names it would be found again if this node were lost, and it knows it itself."""
@@ -34,7 +37,11 @@ class SupplierReplacementPort(Protocol):
 
 
 class SupplierReplacement(Machine):
-    """SEARCHING for a successor, MOVING to it, CONFIRMING that others know it; CANCELLED when the supplier stays."""
+    """SEARCHING for a successor, MOVING to it, CONFIRMING that others know it; CANCELLED when the supplier stays.
+
+    KEPT: all has moved that can, and the former supplier stays beside the new one with what only it has. When that
+    comes within reach it moves too.
+    """
 
     table = """
       # state       event        guard                    next        actions
@@ -54,13 +61,20 @@ class SupplierReplacement(Machine):
       CONFIRMING    check        is_wanted                SEARCHING   ask_everybody
       CONFIRMING    check        !has_former              CANCELLED   -
       CONFIRMING    check        !has_moved               MOVING      -
+      CONFIRMING    check        is_needed                KEPT        -
       CONFIRMING    check        is_known                 DONE        dismiss_former
       CONFIRMING    timer-10sec  -                        =           publish check
+      KEPT          check        is_wanted                SEARCHING   ask_everybody
+      KEPT          check        !has_former              CANCELLED   -
+      KEPT          check        !has_moved               MOVING      -
+      KEPT          check        !is_needed               CONFIRMING  publish check
+      KEPT          timer-1min   -                        =           check
       *             shutdown     -                        CLOSED      -
     """
     ignore = """
       MOVING        replace check
       CONFIRMING    replace check
+      KEPT          replace check
     """
     initial = "AT_STARTUP"
     final = ("DONE", "CANCELLED", "CLOSED")
@@ -77,6 +91,9 @@ class SupplierReplacement(Machine):
 
     def has_moved(self, payload: Any) -> bool:
         return self._port.has_moved()
+
+    def is_needed(self, payload: Any) -> bool:
+        return self._port.is_needed()
 
     def is_known(self, payload: Any) -> bool:
         return self._port.is_known()

@@ -56,12 +56,12 @@ class LostSuppliers:
 
     def _is_troubled(self, place: int, supplier: bytes | None) -> bool:
         leaves = supplier is None or self._departures.of(supplier) is not None
-        return leaves or self._replacements.former(place) is not None
+        return leaves or self._replacements.is_moving(place)
 
     def _is_noted(self, place: int, supplier: bytes) -> bool:
         """Whether its place is to change hands already; a new supplier that is lost in the middle is noted again."""
         known = self._departures.of(supplier)
-        return known is not None and (known.why is Why.AWAY or self._replacements.former(place) is None)
+        return known is not None and (known.why is Why.AWAY or not self._replacements.is_moving(place))
 
     def _may_touch_one_more(self, family: Family, troubled: Collection[int]) -> bool:
         return len(troubled) < family.n - family.k

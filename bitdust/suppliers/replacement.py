@@ -35,7 +35,10 @@ class StoredPieces(Protocol):
         """Whether pieces of mine may be stored at suppliers; unknown counts as yes."""
 
     def has_moved(self, position: int, supplier: bytes, /) -> bool:
-        """Whether a supplier holds everything that belongs to a place."""
+        """Whether a supplier holds everything that belongs to a place and can be had from anybody."""
+
+    def is_needed(self, position: int, supplier: bytes, former: bytes, /) -> bool:
+        """Whether a former supplier has pieces of a place that its supplier has not."""
 
 
 @frozen
@@ -53,6 +56,9 @@ class Replacement:
 
     def has_moved(self) -> bool:
         return self.replacements.has_moved(self.position)
+
+    def is_needed(self) -> bool:
+        return self.replacements.is_needed(self.position)
 
     def is_known(self) -> bool:
         return self.replacements.is_known(self.position)
@@ -157,9 +163,13 @@ class Replacements:
         return [position for position in range(family.n if family is not None else 0) if self.is_wanted(position)]
 
     def is_wanted(self, position: int) -> bool:
-        """Where a place changes hands already only a new supplier that is lost is to be replaced again."""
+        """While things move to a new supplier it is to be replaced again only where it is lost."""
         known = self._departures.of(self._supplier(position))
-        return known is not None and (self.former(position) is None or known.why is Why.AWAY)
+        return known is not None and (not self.is_moving(position) or known.why is Why.AWAY)
+
+    def is_moving(self, position: int) -> bool:
+        """Whether a place changes hands now. It does not where all has moved that can, and the former one stays."""
+        return self.former(position) is not None and self.state(position) not in ("KEPT", "SEARCHING")
 
     def successor(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""
@@ -189,6 +199,11 @@ class Replacements:
         """Whether everything that belongs to a place is at its supplier."""
         supplier = self._supplier(position)
         return supplier is not None and self.pieces.has_moved(position, supplier)
+
+    def is_needed(self, position: int) -> bool:
+        """Whether who had a place before still has what its supplier has not."""
+        supplier, former = self._supplier(position), self.former(position)
+        return supplier is not None and former is not None and self.pieces.is_needed(position, supplier, former)
 
     def is_known(self, position: int) -> bool:
         """Whether enough others know who has the place, its supplier among them."""

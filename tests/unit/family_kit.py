@@ -168,6 +168,7 @@ class Town:
         self.data = False
         self.addresses: dict[bytes, str] = {}
         self.unmoved: set[tuple[int, bytes]] = set()
+        self.needed: set[tuple[int, bytes]] = set()
         self.sent: list[tuple] = []
         self.answers: list[Answer] = []
         self.asked_for_family: list[tuple] = []
@@ -242,6 +243,9 @@ class Town:
 
     def has_moved(self, position, supplier) -> bool:
         return (position, supplier) not in self.unmoved
+
+    def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
+        return (position, former) in self.needed
 
     def random_supplier(self, exclude):
         self.asked_dht.append(exclude)

@@ -86,6 +86,25 @@ class ReplacingTests(TownCase):
         self.assertEqual(self.town.supplier(1).ended, 1)
         self.assertFalse([machine for machine in self.town.registry if machine.name == "supplier_replacement"])
 
+    def test_what_only_the_former_has(self) -> None:
+        """A former supplier with pieces that cannot move stays, and its successor may be replaced all the same."""
+        old, new = self.town.supplier(1), self.town.supplier(4)
+        self.town.needed.add((1, old.fingerprint))
+        self.notice(1)
+        self.pass_time(300)
+        self.assertEqual(self.town.room.replacements.state(1), "KEPT")
+        self.assertEqual(self.town.family.current.leaving, [None, old.fingerprint, None, None])
+        self.assertIsNotNone(self.town.book.of(old.fingerprint))
+        self.notice(4)
+        self.pass_time(300)
+        self.assertEqual(self.names()[1], "supplier-5")
+        self.assertEqual(self.town.family.current.leaving, [None, old.fingerprint, None, None])
+        self.town.needed.clear()
+        self.pass_time(300)
+        self.assertIsNone(self.town.family.current.leaving)
+        self.assertEqual((old.ended, self.town.room.replacements.state(1)), (1, ""))
+        self.assertNotIn(new.fingerprint, self.town.family.holders)
+
     def test_who_leaves_is_not_hired_again(self) -> None:
         """A supplier that gave notice is no candidate, even where no other is left."""
         self.town.supplier(4).up = self.town.supplier(5).up = False

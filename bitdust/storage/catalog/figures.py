@@ -1,6 +1,7 @@
 """Figures of the catalog for people and monitoring: how much there is, how much of it is safe, since when."""
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 from bitdust.storage.catalog.database import PackState, PieceState
@@ -82,11 +83,36 @@ def has_packs(database: sqlite3.Connection) -> bool:
     return database.execute(query, (PackState.HELD,)).fetchone() is not None
 
 
-def is_complete_at(database: sqlite3.Connection, position: int, supplier: bytes) -> bool:
-    """Whether a supplier has acknowledged the piece of every pack that belongs to its place."""
+def is_complete_at(
+    database: sqlite3.Connection, position: int, supplier: bytes, sources: Collection[bytes] | None = None
+) -> bool:
+    """Whether a supplier has acknowledged the piece of every pack that belongs to its place.
+
+    With ``sources``, of every pack that can be had from these suppliers, or whose piece they or this disk have.
+    """
     elsewhere = (
         "SELECT 1 FROM packs p WHERE p.state<=? AND p.n>? AND NOT EXISTS (SELECT 1 FROM pieces s"
-        " WHERE s.pack=p.pack AND s.number=? AND s.state=? AND s.supplier=?) LIMIT 1"
+        " WHERE s.pack=p.pack AND s.number=? AND s.state=? AND s.supplier=?)"
     )
-    values = (PackState.HELD, position, position, PieceState.KEPT, supplier)
-    return database.execute(elsewhere, values).fetchone() is None
+    values: list[Any] = [PackState.HELD, position, position, PieceState.KEPT, supplier]
+    if sources is not None:
+        who = ",".join("?" * len(sources))
+        elsewhere += (
+            " AND (EXISTS (SELECT 1 FROM pieces s WHERE s.pack=p.pack AND s.number=?"
+            f" AND (s.state=? OR (s.state=? AND s.supplier IN ({who}))))"
+            " OR p.n-(SELECT count(*) FROM pieces s WHERE s.pack=p.pack AND (s.state=?"
+            f" OR (s.state=? AND s.supplier IS NOT NULL AND s.supplier NOT IN ({who}))))>=(p.n+1)/2)"
+        )
+        values += [position, PieceState.WAITING, PieceState.KEPT, *sources]
+        values += [PieceState.MISSING, PieceState.KEPT, *sources]
+    return database.execute(f"{elsewhere} LIMIT 1", values).fetchone() is None
+
+
+def holds_what_lacks(database: sqlite3.Connection, position: int, supplier: bytes, former: bytes) -> bool:
+    """Whether a former supplier has acknowledged the piece of a place that its supplier has not."""
+    query = (
+        "SELECT 1 FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.supplier=? AND s.number=? AND s.state=?"
+        " AND p.state<=? LIMIT 1"
+    )
+    values = (former, position, PieceState.KEPT, PackState.HELD)
+    return former != supplier and database.execute(query, values).fetchone() is not None

@@ -137,6 +137,9 @@ class Rebuilder:
                 self._left_out.add(pack)
                 if error.code == TOO_FEW:
                     self.stuck.add(pack)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one pack must not stop those behind it
+                self.log.failure("pack {pack} cannot be mended", pack=pack.hex()[:16])
+                self._left_out.add(pack)
         return bool(packs)
 
     def _broken(

@@ -8,7 +8,8 @@ class SupplierReplacementTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
         self.port = self.record(
-            SupplierReplacementPort, is_wanted=True, has_former=False, has_moved=False, is_known=False
+            SupplierReplacementPort,
+            is_wanted=True, has_former=False, has_moved=False, is_needed=False, is_known=False,
         )
         self.machine = SupplierReplacement(self.registry, "2", self.port)
         self.addCleanup(self.machine.send, "shutdown")
@@ -107,6 +108,34 @@ class SupplierReplacementTests(RowTests):
         self.drive("check", None, "MOVING")
         self.port.has_moved = True
         self.drive("check", None, "DONE", ("publish",), ("dismiss_former",))
+
+    def keep(self) -> None:
+        """All has moved that can, and the former one has something that nobody else has."""
+        self.port.has_moved = False
+        self.move()
+        self.port.has_moved = self.port.is_needed = self.port.is_known = True
+        self.passes(10, "KEPT", ("publish",))
+
+    def test_what_only_the_former_has(self) -> None:
+        """It stays beside its successor, whatever others know, until that can move, or is not needed any more."""
+        self.keep()
+        self.drive("replace", None, "KEPT")
+        self.passes(60, "KEPT")
+        self.port.has_moved = False
+        self.drive("check", None, "MOVING")
+        self.port.has_moved = True
+        self.passes(10, "KEPT", ("publish",))
+        self.port.is_needed = False
+        self.passes(60, "DONE", ("publish",), ("dismiss_former",))
+
+    def test_another_change_of_a_place_with_something_kept(self) -> None:
+        """The successor may be replaced, or another device has ended it."""
+        self.keep()
+        self.port.is_wanted = True
+        self.drive("check", None, "SEARCHING", ("search", True))
+        self.keep()
+        self.port.has_former = self.port.is_needed = False
+        self.drive("check", None, "CANCELLED")
 
     def test_a_successor_that_is_lost(self) -> None:
         """Somebody else is searched, while things move and when all has moved."""

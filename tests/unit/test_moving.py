@@ -1,0 +1,76 @@
+"""When a place has moved: its new supplier has all that can be had, and what only the former one has is kept."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.storage.catalog.database import PackState, PieceState, open_catalog
+from bitdust.storage.catalog.figures import holds_what_lacks, is_complete_at
+
+NEW, OLD, A, B, C = (bytes([number]) * 32 for number in range(5))
+PLACE = 1
+
+
+class MovingTests(SynchronousTestCase):
+    """Packs of four pieces, of which two are enough; place 1 goes from OLD to NEW, A, B and C have the others."""
+
+    def setUp(self) -> None:
+        self.database = open_catalog(Path(self.mktemp()).absolute() / "catalog.db")
+        self.addCleanup(self.database.close)
+        self.packs = 0
+
+    def pack(self, *keepers: bytes | PieceState | None) -> None:
+        """Who keeps its pieces; or their state; None where nothing is known."""
+        self.packs += 1
+        name = bytes([self.packs]) * 20
+        self.database.execute(
+            "INSERT INTO packs VALUES(?, 'master', 1, 4, x'', x'', x'', ?, 0, 4, 1, 0)", (name, PackState.HELD)
+        )
+        for number, keeper in enumerate(keepers):
+            if keeper is not None:
+                kept = isinstance(keeper, bytes)
+                values = (name, number, PieceState.KEPT if kept else keeper, keeper if kept else None)
+                self.database.execute("INSERT INTO pieces VALUES(?, ?, 1, ?, ?, NULL)", values)
+
+    def moved(self, *online: bytes) -> tuple[bool, bool]:
+        """Whether all has moved that can, and whether OLD is needed still, while those who leave are online."""
+        return (
+            is_complete_at(self.database, PLACE, NEW, [A, B, C, NEW, *online]),
+            holds_what_lacks(self.database, PLACE, NEW, OLD),
+        )
+
+    def test_everything(self) -> None:
+        """Pieces are copied from OLD, or made from others: until that is done it has not moved."""
+        self.pack(A, NEW, B, C)
+        self.assertEqual(self.moved(), (True, False))
+        self.pack(A, OLD, B, C)
+        self.assertEqual(self.moved(), (False, True))
+        self.pack(A, PieceState.WAITING, B, C)
+        self.assertEqual(self.moved(OLD), (False, True))
+
+    def test_what_nobody_has(self) -> None:
+        """A pack of which too few pieces are left keeps nothing from its end, and nobody."""
+        self.pack(A, NEW, B, C)
+        self.pack(A, PieceState.MISSING, PieceState.MISSING, PieceState.MISSING)
+        self.assertEqual(self.moved(), (True, False))
+
+    def test_what_only_the_former_has(self) -> None:
+        """While OLD is away its piece cannot move, and OLD is needed; when it comes, the piece moves."""
+        self.pack(A, OLD, PieceState.MISSING, PieceState.MISSING)
+        self.assertEqual(self.moved(), (True, True))
+        self.assertEqual(self.moved(OLD), (False, True))
+
+    def test_what_is_on_its_way(self) -> None:
+        """A piece that waits here for NEW has not moved yet, however few others there are."""
+        self.pack(A, PieceState.WAITING, PieceState.MISSING, PieceState.MISSING)
+        self.assertEqual(self.moved(), (False, False))
+
+    def test_what_is_not_known(self) -> None:
+        """Nothing known of a piece means that its supplier may have it: suppliers that are away are waited for."""
+        self.pack(None, PieceState.MISSING, None, PieceState.MISSING)
+        self.assertEqual(self.moved(), (False, False))
+
+    def test_a_supplier_that_left_for_good(self) -> None:
+        """A piece of somebody who is no supplier any more is nobody's."""
+        self.pack(A, PieceState.MISSING, OLD, PieceState.MISSING)
+        self.assertEqual(self.moved(), (True, False))
