@@ -1,21 +1,35 @@
-"""Lists of devices in an identity document: eight at most, each key once, each number once."""
+"""Lists of devices in an identity document: eight at most, each key once, each number once; and who was let go."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from attrs import evolve
 
-from bitdust.identity.document import MAX_DEVICES, Device
+from bitdust.identity.document import MAX_DEVICES, WITHOUT_END, Device, IdentityDocument
 
 Devices = tuple[Device, ...]
 
 
-def with_new_device(devices: Devices, key: bytes, revision: int) -> Devices:
+def with_new_device(document: IdentityDocument, key: bytes, revision: int) -> Devices:
     """The list with one more device, which counts from ``revision``.
 
     Where all eight places are taken one goes: a revoked device before any other, the oldest of them first.
     """
-    number = max(device.number for device in devices) + 1
-    return (*_with_room(devices, b""), Device(number, revision, key))
+    number = max(device.number for device in (*document.devices, *document.former)) + 1
+    return (*_with_room(document.devices, b""), Device(number, revision, key))
+
+
+def former(devices: Devices, revision: int, *documents: IdentityDocument) -> Devices:
+    """Who is in some of these documents and has no place among ``devices`` any more, those that went last at the end.
+
+    Who was not revoked before counts to the end of what it wrote, and no more from ``revision`` on.
+    """
+    living = {device.key for device in devices}
+    found: dict[bytes, Device] = {}
+    for device in (one for document in documents for one in (*document.former, *document.devices)):
+        if device.key not in living and (device.key not in found or device.revoked is not None):
+            ended = device.revoked is not None
+            found[device.key] = device if ended else evolve(device, revoked=revision, sequence=WITHOUT_END)
+    return tuple(sorted(found.values(), key=lambda device: (device.revoked or 0, device.number, device.key)))
 
 
 def _with_room(devices: Devices, kept: bytes) -> Devices:
@@ -26,17 +40,19 @@ def _with_room(devices: Devices, kept: bytes) -> Devices:
     return tuple(device for device in devices if device is not goes)
 
 
-def union(mine: Devices, other: Devices, this: bytes) -> Devices:
+def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devices:
     """The devices of two documents of one identity that were changed at the same time; the same from both sides.
 
-    A device that is revoked in one of them is revoked. Of two new devices with one number one takes the next free one.
-    Of more than eight those go that `with_new_device` would let go, but never ``this``, the key of this very device.
+    A device that is revoked in one of them is revoked, and one that has no place any more in one of them gets none. Of
+    two new devices with one number one takes the next free one. Of more than eight those go that `with_new_device`
+    would let go, but never ``this``, the key of this very device.
     """
+    gone = {device.key for device in (*mine.former, *other.former)}
     found: dict[bytes, Device] = {}
-    for device in (*mine, *other):
+    for device in (one for one in (*mine.devices, *other.devices) if one.key not in gone):
         known = found.get(device.key)
         found[device.key] = device if known is None else _joined(known, device)
-    devices = _numbered(found.values())
+    devices = _numbered(found.values(), gone={device.number for device in (*mine.former, *other.former)})
     while len(devices) > MAX_DEVICES:
         devices = _with_room(devices, this)
     return devices
@@ -48,8 +64,8 @@ def _joined(one: Device, other: Device) -> Device:
     return Device(min(one.number, other.number), min(one.since, other.since), one.key, revoked, sequence)
 
 
-def _numbered(devices: Iterable[Device]) -> Devices:
-    """In order of their numbers; of those with one number the first keeps it."""
+def _numbered(devices: Iterable[Device], gone: Collection[int]) -> Devices:
+    """In order of their numbers; of those with one number the first keeps it, and none gets that of one who is gone."""
     kept: dict[int, Device] = {}
     others: list[Device] = []
     for device in sorted(devices, key=lambda device: (device.number, device.since, device.key)):
@@ -58,6 +74,6 @@ def _numbered(devices: Iterable[Device]) -> Devices:
         else:
             kept[device.number] = device
     for device in others:
-        number = max(kept) + 1
+        number = max((*kept, *gone)) + 1
         kept[number] = evolve(device, number=number)
     return tuple(kept[number] for number in sorted(kept))

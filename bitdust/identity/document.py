@@ -6,6 +6,7 @@ The format is fixed in ``docs/formats.md``, section 2. The signature covers cano
 import base64
 import binascii
 import re
+import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bitdust.crypt.device import device_id
 from bitdust.crypt.master import MasterKey, MasterPublic
@@ -21,14 +22,23 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.names import IDURL, USER_NAME, BadName
 
 VERSION = 1
+WITH_FORMER = 2
+"""The version of a document that names former devices too; without them it is of version 1."""
 MIN_SIZE = 200
 MAX_SIZE = 50_000
 MAX_SOURCES = 6
 MAX_DEVICES = 8
+MAX_FORMER = 200
+ROOM = 3600
+"""Bytes of a document that fit a record of the DHT: no former device is named at the price of not being found."""
+WITHOUT_END = 2**63 - 1
+"""The `Device.sequence` of one that was let go for a newer one, not revoked: all that it wrote counts."""
 MAX_REVISION = 2**31
 _DOMAIN = b"BitDust identity 1\0"
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NAMESPACE = re.compile(rb"\sxmlns\s*[:=]")
+_FORMER = struct.Struct(">HI32sIQ")
+"""A former device: number, since, key, revoked, sequence."""
 _PARTS = ("name", "sources", "revision", "date", "publickey", "devices", "signature")
 
 
@@ -50,6 +60,11 @@ class Device:
         """Eight bytes that name the key."""
         return device_id(self.key)
 
+    @property
+    def was_let_go(self) -> bool:
+        """Whether it went because there was no place for it any more: it does not count, and nothing is amiss."""
+        return self.revoked is not None and self.sequence == WITHOUT_END
+
     def as_map(self) -> dict[str, Any]:
         """The fields that are signed."""
         fields: dict[str, Any] = {"number": self.number, "since": self.since, "key": self.key}
@@ -69,17 +84,29 @@ class IdentityDocument:
     key: bytes
     devices: tuple[Device, ...]
     signature: bytes = field(repr=False)
+    former: tuple[Device, ...] = ()
+    """Devices that count no more, and have no place any more; what they signed before can still be read."""
 
     @classmethod
     def create(
-        cls, master: MasterKey, sources: tuple[IDURL, ...], revision: int, devices: tuple[Device, ...], wall: float
+        cls,
+        master: MasterKey,
+        sources: tuple[IDURL, ...],
+        revision: int,
+        devices: tuple[Device, ...],
+        wall: float,
+        former: tuple[Device, ...] = (),
     ) -> "IdentityDocument":
-        """A new document, signed; ``wall`` is the time in seconds since the epoch."""
+        """A new document, signed; ``wall`` is the time in seconds since the epoch. Of ``former`` as many as fit."""
         date = f"{datetime.fromtimestamp(wall, UTC):%Y-%m-%dT%H:%M:%SZ}"
         name = sources[0].name if sources else ""
-        unsigned = cls(name, sources, revision, date, master.public.spki, devices, b"")
+        blank = bytes((master.public.bits + 7) // 8)
+        unsigned = cls(name, sources, revision, date, master.public.spki, devices, blank, former[-MAX_FORMER:])
+        room = ROOM if len(evolve(unsigned, former=()).xml) <= ROOM else MAX_SIZE * 4 // 5
+        while unsigned.former and len(unsigned.xml) > room:
+            unsigned = evolve(unsigned, former=unsigned.former[1:])
         _check(unsigned)
-        return cls(name, sources, revision, date, master.public.spki, devices, master.sign(unsigned.canonical))
+        return evolve(unsigned, signature=master.sign(unsigned.canonical))
 
     @classmethod
     def parse(cls, xml: bytes) -> "IdentityDocument":
@@ -103,28 +130,33 @@ class IdentityDocument:
     @cached_property
     def canonical(self) -> bytes:
         """What the RSA key signs."""
-        return _DOMAIN + encode(
-            {
-                "version": VERSION,
-                "name": self.name,
-                "sources": [str(source) for source in self.sources],
-                "revision": self.revision,
-                "date": self.date,
-                "key": self.key,
-                "devices": [device.as_map() for device in self.devices],
-            }
-        )
+        fields: dict[str, Any] = {
+            "version": self.version,
+            "name": self.name,
+            "sources": [str(source) for source in self.sources],
+            "revision": self.revision,
+            "date": self.date,
+            "key": self.key,
+            "devices": [device.as_map() for device in self.devices],
+        }
+        return _DOMAIN + encode(fields | ({"former": _packed(self.former)} if self.former else {}))
+
+    @property
+    def version(self) -> int:
+        """The version of the format that it needs."""
+        return WITH_FORMER if self.former else VERSION
 
     @cached_property
     def xml(self) -> bytes:
         """The document as it is served."""
         sources = "".join(f"<source>{escape(str(source))}</source>" for source in self.sources)
         devices = "".join(_device_xml(device) for device in self.devices)
+        former = f"  <former>{_b64(_packed(self.former))}</former>\n" if self.former else ""
         return (
-            f'<?xml version="1.0" encoding="utf-8"?>\n<identity version="{VERSION}">\n'
+            f'<?xml version="1.0" encoding="utf-8"?>\n<identity version="{self.version}">\n'
             f"  <name>{self.name}</name>\n  <sources>{sources}</sources>\n  <revision>{self.revision}</revision>\n"
             f"  <date>{self.date}</date>\n  <publickey>{_b64(self.key)}</publickey>\n"
-            f"  <devices>{devices}</devices>\n  <signature>{_b64(self.signature)}</signature>\n</identity>\n"
+            f"  <devices>{devices}</devices>\n{former}  <signature>{_b64(self.signature)}</signature>\n</identity>\n"
         ).encode()
 
     @property
@@ -147,8 +179,8 @@ class IdentityDocument:
         return self.revision == 0
 
     def device(self, ident: bytes) -> Device | None:
-        """The device with this id, revoked or not."""
-        return next((device for device in self.devices if device.id == ident), None)
+        """The device with this id, revoked or former or not."""
+        return next((device for device in (*self.devices, *self.former) if device.id == ident), None)
 
     def valid_device(self, key: bytes) -> bool:
         """Whether this Ed25519 key may open sessions."""
@@ -167,7 +199,7 @@ class IdentityDocument:
             "scrubbers": [],
             "postage": "1",
             "date": self.date,
-            "version": str(VERSION),
+            "version": str(self.version),
             "revision": self.revision,
             "publickey": self.public.to_pem(),
             "devices": [
@@ -217,10 +249,12 @@ def _read(xml: bytes) -> IdentityDocument:
         root = ElementTree.fromstring(body)
     except (ElementTree.ParseError, ValueError) as error:
         raise _malformed(f"not XML: {error}") from error
-    if root.tag != "identity" or root.attrib != {"version": str(VERSION)}:
-        raise _malformed(f"not an identity of version {VERSION}")
-    if [child.tag for child in root] != list(_PARTS) or _is_stray(root):
-        raise _malformed("its elements are not " + ", ".join(_PARTS))
+    wanted = {str(VERSION): _PARTS, str(WITH_FORMER): (*_PARTS[:-1], "former", _PARTS[-1])}
+    names = wanted.get(root.attrib.get("version", ""))
+    if root.tag != "identity" or len(root.attrib) != 1 or names is None:
+        raise _malformed(f"not an identity of version {VERSION} or {WITH_FORMER}")
+    if [child.tag for child in root] != list(names) or _is_stray(root):
+        raise _malformed("its elements are not " + ", ".join(names))
     parts = {child.tag: child for child in root}
     return IdentityDocument(
         _text(parts["name"]),
@@ -230,7 +264,22 @@ def _read(xml: bytes) -> IdentityDocument:
         _bytes(_text(parts["publickey"])),
         tuple(_device(child) for child in _children(parts["devices"], "device", MAX_DEVICES)),
         _bytes(_text(parts["signature"])),
+        _former(_bytes(_text(parts["former"]))) if "former" in parts else (),
     )
+
+
+def _packed(devices: tuple[Device, ...]) -> bytes:
+    rows = [(one.number, one.since, one.key, one.revoked or 0, one.sequence or 0) for one in devices]
+    return b"".join(_FORMER.pack(*row) for row in rows)
+
+
+def _former(data: bytes) -> tuple[Device, ...]:
+    if not 0 < len(data) <= MAX_FORMER * _FORMER.size or len(data) % _FORMER.size:
+        raise _malformed(f"<former> holds 1 to {MAX_FORMER} devices of {_FORMER.size} bytes")
+    devices = tuple(Device(*row) for row in _FORMER.iter_unpack(data))
+    if any(one.since > MAX_REVISION or (one.revoked or 0) > MAX_REVISION for one in devices):
+        raise _malformed("a former device is of a revision out of range")
+    return devices
 
 
 def _text(element: ElementTree.Element) -> str:
@@ -289,13 +338,14 @@ def _bytes(text: str) -> bytes:
 
 
 def _check(document: IdentityDocument) -> None:
+    all_devices = (*document.devices, *document.former)
     rules: tuple[tuple[Callable[[], bool], str], ...] = (
         (lambda: USER_NAME.fullmatch(document.name) is not None, "the name is not 3 to 20 of a-z 0-9 - _"),
         (lambda: 1 <= len(document.sources) <= MAX_SOURCES, f"1 to {MAX_SOURCES} sources are allowed"),
         (lambda: len(set(document.sources)) == len(document.sources), "a source stands there twice"),
         (lambda: all(source.name == document.name for source in document.sources), "a source has another name"),
         (lambda: 1 <= len(document.devices) <= MAX_DEVICES, f"1 to {MAX_DEVICES} devices are allowed"),
-        (lambda: len({device.key for device in document.devices}) == len(document.devices), "a device twice"),
+        (lambda: len({device.key for device in all_devices}) == len(all_devices), "a device twice"),
         (lambda: len({d.number for d in document.devices}) == len(document.devices), "a device number twice"),
         (lambda: _DATE.fullmatch(document.date) is not None, "the date is not of the form 2026-11-21T03:41:59Z"),
         (lambda: 0 <= document.revision <= MAX_REVISION, "the revision is out of range"),

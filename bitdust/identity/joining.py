@@ -5,7 +5,7 @@ two that name the same devices one goes before the other (`IdentityDocument.goes
 everything of mine is taken as it is.
 """
 
-from bitdust.identity.devices import union
+from bitdust.identity.devices import former, union
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 
@@ -16,10 +16,11 @@ def join(me: Me, other: IdentityDocument) -> bool:
     if other.fingerprint != mine.fingerprint or other.is_claim or other.canonical == mine.canonical:
         return False
     newest = other if other.goes_before(mine) else mine
-    devices = union(mine.devices, other.devices, me.device.public)
+    devices = union(mine, other, me.device.public)
     if devices == newest.devices:
         if newest is other:
             me.replace_document(other)
         return False
-    me.replace_document(me.revise(newest.sources, devices, newest.revision + 1))
+    gone = former(devices, newest.revision + 1, mine, other)
+    me.replace_document(me.revise(newest.sources, devices, newest.revision + 1, gone))
     return True

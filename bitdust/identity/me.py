@@ -14,6 +14,7 @@ from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
 from bitdust.identity.awaited import ALL, KEY_RING, read_awaited, write_awaited
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
+from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
@@ -340,16 +341,18 @@ class Me:
         self.changed.emit()
 
     def revise(
-        self, sources: tuple[IDURL, ...] | None = None, devices: tuple[Device, ...] | None = None, revision: int = 0
+        self,
+        sources: tuple[IDURL, ...] | None = None,
+        devices: tuple[Device, ...] | None = None,
+        revision: int = 0,
+        gone: tuple[Device, ...] | None = None,
     ) -> IdentityDocument:
-        """The next revision, signed but not yet taken."""
-        return IdentityDocument.create(
-            self.master,
-            sources or self.document.sources,
-            max(revision, self.document.revision + 1),
-            devices or self.document.devices,
-            self._world.wall(),
-        )
+        """The next revision, signed but not yet taken. Devices that lose their places become former ones (``gone``)."""
+        document = self.document
+        revision, devices = max(revision, document.revision + 1), devices or document.devices
+        gone = former(devices, revision, document) if gone is None else gone
+        sources = sources or document.sources
+        return IdentityDocument.create(self.master, sources, revision, devices, self._world.wall(), gone)
 
     def renew_device(self, revoke: bool = True) -> IdentityDocument:
         """A new device key for this node; the new document.
@@ -363,9 +366,8 @@ class Me:
             evolve(device, revoked=revision, sequence=0) if revoke and device.id == mine else device
             for device in self.document.devices
         )
-        number = max(device.number for device in devices) + 1
-        document = self.revise(devices=(*devices[-7:], Device(number, revision, new.public)))
-        certificate = certify(self.master, new.public, number)
+        document = self.revise(devices=with_new_device(evolve(self.document, devices=devices), new.public, revision))
+        certificate = certify(self.master, new.public, document.devices[-1].number)
         # Both keys are there until the document says which of them counts: a crash at any moment leaves a whole home.
         write_safely(self._folder / NEXT_DEVICE, self._kept_device(new))
         write_safely(self._folder / "localidentity", document.xml)

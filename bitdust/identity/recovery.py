@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import KeyFile, SupplierHint
 from bitdust.identity.client import IdentityClient
-from bitdust.identity.devices import with_new_device
+from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import Publication
@@ -176,9 +176,14 @@ class Recovery:
 
     def add_device(self, document: IdentityDocument) -> "Deferred[IdentityDocument]":
         revision = document.revision + 1
-        devices = with_new_device(document.devices, self._device.public, revision)
+        devices = with_new_device(document, self._device.public, revision)
         self._document = IdentityDocument.create(
-            self._file.master, document.sources, revision, devices, self._world.wall()
+            self._file.master,
+            document.sources,
+            revision,
+            devices,
+            self._world.wall(),
+            former(devices, revision, document),
         )
         return succeed(self._document)
 

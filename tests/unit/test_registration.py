@@ -10,7 +10,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import Hints, KeyFile, SupplierHint
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.client import Outcome, Server
-from bitdust.identity.devices import union, with_new_device
+from bitdust.identity.devices import former, union, with_new_device
 from bitdust.identity.document import MAX_DEVICES, Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import PUSHES, Publication
@@ -39,40 +39,70 @@ def made(revision: int, devices=GOOD.devices, key: str = "master") -> IdentityDo
 class DevicesTests(SynchronousTestCase):
     def test_a_new_device_gets_the_next_number(self) -> None:
         """It counts from the revision that brings it."""
-        devices = with_new_device(EIGHT[2:5], b"n" * 32, 9)
+        devices = with_new_device(made(8, EIGHT[2:5]), b"n" * 32, 9)
         self.assertEqual(devices, (*EIGHT[2:5], Device(5, 9, b"n" * 32)))
 
     def test_of_eight_the_oldest_goes(self) -> None:
         """There are eight places; the newest device always has one."""
-        devices = with_new_device(EIGHT, b"n" * 32, 9)
+        devices = with_new_device(made(8, EIGHT), b"n" * 32, 9)
         self.assertEqual(devices, (*EIGHT[1:], Device(8, 9, b"n" * 32)))
 
     def test_of_eight_a_revoked_one_goes_first(self) -> None:
         """Whoever may still write is kept before one that may not."""
         revoked = (*EIGHT[:5], evolve(EIGHT[5], revoked=8, sequence=0), *EIGHT[6:])
-        kept = with_new_device(revoked, b"n" * 32, 9)
+        kept = with_new_device(made(8, revoked), b"n" * 32, 9)
         self.assertEqual([known.number for known in kept], [0, 1, 2, 3, 4, 6, 7, 8])
 
     def test_new_devices_of_both_are_kept(self) -> None:
         """Two devices that were added at the same time are both there, under numbers of their own."""
         mine, other = (EIGHT[0], Device(1, 2, b"m" * 32)), (EIGHT[0], Device(1, 2, b"o" * 32))
+        mine, other = made(2, mine), made(2, other)
         both = (EIGHT[0], Device(1, 2, b"m" * 32), Device(2, 2, b"o" * 32))
         self.assertEqual(union(mine, other, THIS), both)
         self.assertEqual(union(other, mine, THIS), both)
-        self.assertEqual(union(both, other, THIS), both)
+        self.assertEqual(union(made(3, both), other, THIS), both)
 
     def test_revoked_in_one_is_revoked(self) -> None:
         """Whichever of the two documents says so, and with the last number that counts."""
         revoked = evolve(EIGHT[1], revoked=5, sequence=17)
         for mine, other in ((EIGHT[1], revoked), (revoked, EIGHT[1])):
-            self.assertEqual(union((EIGHT[0], mine), (EIGHT[0], other), THIS), (EIGHT[0], revoked))
+            one, two = made(5, (EIGHT[0], mine)), made(5, (EIGHT[0], other))
+            self.assertEqual(union(one, two, THIS), (EIGHT[0], revoked))
 
     def test_more_than_eight(self) -> None:
         """The newest eight stay, and this very device whatever its age: a home without it could not be read."""
         more = tuple(Device(number, 9, bytes([number + 1]) * 32) for number in (8, 9))
-        self.assertEqual([known.number for known in union(EIGHT, EIGHT[2:] + more, THIS)], list(range(2, 10)))
-        kept = union(EIGHT, EIGHT[2:] + more, EIGHT[0].key)
+        mine, other = made(9, EIGHT), made(9, EIGHT[2:] + more)
+        self.assertEqual([known.number for known in union(mine, other, THIS)], list(range(2, 10)))
+        kept = union(mine, other, EIGHT[0].key)
         self.assertEqual([known.number for known in kept], [0, *range(3, 10)])
+
+
+    def test_who_was_let_go(self) -> None:
+        """Devices without a place are former ones, which come back to none, and whose numbers nobody gets."""
+        devices = with_new_device(made(8, EIGHT), b"n" * 32, 9)
+        gone = former(devices, 9, made(8, EIGHT))
+        self.assertEqual(gone, (evolve(EIGHT[0], revoked=9, sequence=2**63 - 1),))
+        self.assertTrue(gone[0].was_let_go)
+        newer = IdentityDocument.create(master(), GOOD.sources, 9, devices, START, gone)
+        self.assertEqual(IdentityDocument.parse(newer.xml), newer)
+        self.assertEqual(newer.device(EIGHT[0].id), gone[0])
+        self.assertFalse(newer.valid_device(EIGHT[0].key))
+        self.assertEqual(union(made(8, EIGHT), newer, EIGHT[0].key), devices)
+        last = made(9, (evolve(EIGHT[7], revoked=9, sequence=3),))
+        gone = former(EIGHT[:2], 10, last, newer)
+        self.assertEqual(gone[0], evolve(EIGHT[7], revoked=9, sequence=3))
+        later = IdentityDocument.create(master(), GOOD.sources, 10, EIGHT[:2], START, gone)
+        self.assertEqual(with_new_device(later, b"m" * 32, 11)[-1].number, 9)
+
+    def test_a_document_stays_small(self) -> None:
+        """Of the former devices as many are named, the newest, as leave the document room in a record of the DHT."""
+        many = tuple(Device(number, number, bytes([number, 1]) * 16, number, 0) for number in range(8, 208))
+        document = IdentityDocument.create(master(), GOOD.sources, 300, EIGHT, START, many)
+        self.assertLessEqual(len(document.xml), 3600)
+        self.assertGreater(len(document.former), 12)
+        self.assertEqual(document.former[-1], many[-1])
+        self.assertEqual(IdentityDocument.parse(document.xml), document)
 
 
 class Client:

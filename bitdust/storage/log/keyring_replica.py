@@ -41,12 +41,16 @@ NOBODY_HAS_IT = (
 
 @frozen
 class KeptRing:
-    """A ring as a supplier keeps it: its revision, its signed bytes, what is in it, whether its device counts."""
+    """A ring as a supplier keeps it: its revision, its signed bytes, what is in it, whether its device counts.
+
+    One that does not count is ``trusted`` all the same where its device was not revoked, but let go for a newer one.
+    """
 
     revision: int
     signed: bytes
     ring: KeyRing
     counts: bool = True
+    trusted: bool = True
 
 
 class KeyRingReplicas:
@@ -166,7 +170,8 @@ class KeyRingReplicas:
             raise WireError("bad-signature", "the key ring is not signed by a device of mine")
         check_record(signed, device.key)
         ring = KeyRing.from_bytes(self._me.master.unseal(value["sealed"]))
-        return KeptRing(value["revision"], data, ring, device.revoked is None)
+        counts = device.revoked is None
+        return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go)
 
     def _merge(self, found: list[list[KeptRing]]) -> None:
         """Take over what the suppliers have; what they lack becomes the next revision.
@@ -185,11 +190,11 @@ class KeyRingReplicas:
         self.state_changed.emit()
 
     def _unite(self, found: list[KeptRing]) -> bool:
-        """All of them and mine; those of devices that do not count come last. True when mine changed."""
+        """All of them and mine; those of revoked devices come last. True when mine changed."""
         changed = False
-        for kept in sorted(found, key=lambda kept: not kept.counts):
+        for kept in sorted(found, key=lambda kept: not kept.trusted):
             try:
-                changed = self._me.key_ring.merge(kept.ring, kept.counts) or changed
+                changed = self._me.key_ring.merge(kept.ring, kept.trusted) or changed
             except BitDustError as error:
                 self.log.warn("a key ring of a supplier is left out: {error}", error=error)
         return changed
