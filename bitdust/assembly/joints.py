@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from bitdust.customers.families import FamilyInDHT
+from bitdust.customers.families import FamilyInDHT, InDHT
 from bitdust.dht.directory import Directory
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import ServiceStarter
@@ -20,22 +20,29 @@ from bitdust.wiring import Wire
 
 
 class FamiliesInDHT:
-    """Family records of customers, for who keeps them alive."""
+    """Families and identities of customers, for who keeps them alive."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def read(self, customer: bytes) -> "Deferred[FamilyInDHT | None]":
-        """A customer's record."""
+    def read(self, customer: bytes) -> "Deferred[InDHT]":
+        """A customer's records."""
 
-        def found(record: Any) -> FamilyInDHT | None:
-            return FamilyInDHT(record.to_bytes(), record.value, record.revision) if record is not None else None
+        def found(records: list[Any]) -> InDHT:
+            family, identity = records
+            raw = FamilyInDHT(family.to_bytes(), family.revision, family.expires) if family is not None else None
+            return InDHT(raw, identity.revision, identity.expires) if identity is not None else InDHT(raw)
 
-        return self._directory.family_record(customer).addCallback(found)
+        asked = [self._directory.family_record(customer), self._directory.identity_record(customer)]
+        return gatherResults(asked, consumeErrors=True).addCallback(found)
 
-    def write(self, raw: bytes) -> "Deferred[Any]":
+    def write_family(self, raw: bytes) -> "Deferred[Any]":
         """Store a record again, byte for byte."""
         return self._directory.put_again(raw)
+
+    def write_identity(self, customer: bytes, revision: int, document: bytes) -> "Deferred[Any]":
+        """Store a document for another month."""
+        return self._directory.put_identity_of(customer, revision, document)
 
 
 class PieceMaking:

@@ -1,6 +1,6 @@
-"""The supplier's care for one customer's family record: while the owner is away, the DHT must not forget it.
+"""The supplier's care for one customer's family and identity: while the owner is away, the DHT must not forget them.
 
-A supplier makes no record of its own: it stores again, byte by byte, what the customer's device signed.
+A supplier makes no record of its own: it stores again, byte by byte, what the customer has signed.
 """
 
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ class FamilyMemberPort(Protocol):
         """True when the DHT has less than what is remembered here."""
 
     def remember(self, record: Any) -> None:
-        """Remember what the DHT has, when it is newer than what is remembered."""
+        """Remember what the DHT has, when it is newer than what is remembered; None where it has nothing."""
 
     def write(self) -> "Deferred[Any]":
         """Store the remembered record in the DHT again, verbatim."""
@@ -42,7 +42,7 @@ class FamilyMember(Machine):
       # state        event           guard      next          actions
       DISCONNECTED   refresh         -          DHT_READ      read_record
       DISCONNECTED   timer-5min      away       DHT_READ      read_record
-      DHT_READ       record-read     lost       DHT_WRITE     write_record
+      DHT_READ       record-read     lost       DHT_WRITE     remember_record write_record
       DHT_READ       record-read     nothing    DISCONNECTED  -
       DHT_READ       record-read     -          CONNECTED     remember_record
       DHT_READ       read-failed     -          DISCONNECTED  note_failed

@@ -4,6 +4,7 @@ from typing import Any
 
 from bitdust.customers.access import Admission
 from bitdust.customers.contracts import Account, Customer, Wish
+from bitdust.customers.keepsakes import IDENTITY
 from bitdust.customers.notices import Notices
 from bitdust.customers.store import SupplierStore
 from bitdust.formats.orders import MAX_RING, ring_revision
@@ -120,7 +121,10 @@ class ContractCommands:
 
     async def retrieve_identity(self, request: Request) -> Answer:
         """The customer's own newest identity document, for its recovery."""
-        document = self._identities.get(request.peer.fingerprint)
+        customer = request.peer.fingerprint
+        document, kept = self._identities.get(customer), self._store.keepsake(IDENTITY, customer)
+        if kept is not None and (document is None or document.revision < kept.revision):
+            return Answer(Command.DATA, {"kind": "identity"}, kept.data)
         if document is None or document.revision == 0:
             raise BitDustError("not-found", "no identity document of yours is kept here")
         return Answer(Command.DATA, {"kind": "identity"}, document.xml)
@@ -160,4 +164,5 @@ def accepted(account: Account) -> dict[str, Any]:
 
 
 def _customer(peer: Peer) -> Customer:
-    return Customer(peer.fingerprint, str(peer.document.idurl), peer.document.global_id)
+    document = peer.document
+    return Customer(peer.fingerprint, str(document.idurl), document.global_id, document.revision, document.xml)

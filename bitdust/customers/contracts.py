@@ -43,11 +43,13 @@ ENDING = frozenset((ContractState.RETIRING, ContractState.REJECTED))
 
 @frozen
 class Customer:
-    """Who asks: proven by the session; the names are those of its identity document."""
+    """Who asks: proven by the session; the names are those of its identity document, kept with the contract."""
 
     fingerprint: bytes
     idurl: str
     global_id: str
+    revision: int = 0
+    document: bytes = b""
 
 
 @frozen
@@ -315,7 +317,7 @@ class Contracts:
             f" WHERE customer=? AND {HAS_FILE}",
             (customer,),
         )
-        for table in ("pieces", "log", "heads", "records", "deletes", "grants"):
+        for table in ("pieces", "log", "heads", "records", "deletes", "grants", "keepsakes"):
             database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))
         return pieces
 

@@ -3,26 +3,35 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from bitdust.customers.contracts import Account
+from bitdust.customers.keepsakes import IDENTITY, Keepsake
 from bitdust.customers.store import SupplierStore
+from bitdust.identity.document import IdentityDocument
 from bitdust.peers.presence import Presence
 from bitdust.peers.shown import show_contract
 from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
+from bitdust.wire.encoding import WireError
 
 
 class Customers:
     """I know who my customers are, and renew the contract of one that comes."""
 
+    log = Logger()
+
     def __init__(self, around: Surroundings, store: SupplierStore, presence: Presence) -> None:
         self._store = store
         self._presence = presence
         self._events = around.events
+        self._identities = around.identities
         self._disconnect: Disconnect = lambda: None
 
     def start(self) -> None:
-        """Follow who of them comes."""
+        """Follow who of them comes, and know their newest documents, whatever else is known of identities."""
+        for document in self._store.keepsakes(IDENTITY):
+            self._know(document)
         for account in self._store.customers():
             self._presence.watch(account.contract.customer)
             self._renew(account.contract.customer, self._presence.is_online(account.contract.customer))
@@ -36,7 +45,27 @@ class Customers:
         """Whether something is promised to this peer."""
         return self._store.contract_of(fingerprint) is not None
 
+    def _know(self, kept: Keepsake) -> None:
+        try:
+            self._identities.keep(IdentityDocument.parse(kept.data))
+        except WireError as error:
+            self.log.warn("a customer's document cannot be read: {error}", error=error)
+
+    def _keep_document(self, fingerprint: bytes) -> None:
+        """A customer that comes may show a newer document than it had when it made its contract."""
+        document, kept = self._identities.get(fingerprint), self._store.keepsake(IDENTITY, fingerprint)
+        if (
+            document is not None
+            and self.is_customer(fingerprint)
+            and (kept is None or kept.revision < document.revision)
+        ):
+            new = Keepsake(fingerprint, document.revision, 0, document.xml)
+            keeping = self._store.keep(IDENTITY, new)
+            keeping.addErrback(lambda failure: self.log.warn("a document is not kept: {why}", why=failure.value))
+
     def _renew(self, fingerprint: bytes, online: bool) -> None:
+        if online:
+            self._keep_document(fingerprint)
         renewed = self._store.touch(fingerprint) if online else None
         if renewed is not None:
             renewed.addErrback(lambda failure: self._not_renewed(str(failure.value)))

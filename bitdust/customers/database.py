@@ -14,6 +14,7 @@ deletes      the newest delete order of each device, so that an old one does not
 garbage      a piece's file that was ordered to go and may still be there
 grants       bytes, and number of pieces and entries, that are kept under a capability of the customer
 revocations  capabilities that the customer has revoked, with its signed word
+keepsakes    its identity document, and its family record as the DHT has it: `bitdust.customers.keepsakes`
 ===========  ===================================================================================================
 """
 
@@ -25,8 +26,13 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 5
-SCHEMA = """
+SCHEMA_VERSION = 6
+_KEEPSAKES = """
+CREATE TABLE keepsakes(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY(customer, kind));
+"""
+SCHEMA = (
+    """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, pieces INTEGER NOT NULL DEFAULT 0,
     log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -58,6 +64,8 @@ CREATE TABLE grants(customer BLOB NOT NULL, capability BLOB NOT NULL, used INTEG
 CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, received INTEGER NOT NULL,
     signed BLOB NOT NULL, PRIMARY KEY(customer, capability)) WITHOUT ROWID;
 """
+    + _KEEPSAKES
+)
 STEPS = {
     4: """
 ALTER TABLE records RENAME TO former_records;
@@ -68,7 +76,8 @@ CREATE INDEX records_by_kind ON records(customer, kind, id);
 INSERT INTO records(customer, kind, revision, device, signed)
     SELECT customer, kind, revision, signed_device(kind, signed), signed FROM former_records;
 DROP TABLE former_records;
-"""
+""",
+    5: _KEEPSAKES + "DELETE FROM records WHERE kind='family-dht';",
 }
 """By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"

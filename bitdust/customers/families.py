@@ -1,44 +1,56 @@
-"""Families of my customers: I keep their newest record, and keep it in the DHT while they are away."""
+"""Families and identities of my customers: I keep the newest of each, and keep it in the DHT while they are away."""
 
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from bitdust.automats.family_member import FamilyMember
-from bitdust.crypt.device import check_record
-from bitdust.customers.records import Counts
+from bitdust.customers.keepsakes import FAMILY_IN_DHT, IDENTITY, Keepsake
 from bitdust.customers.store import SupplierStore
 from bitdust.peers.presence import Presence
 from bitdust.surroundings import Surroundings
-from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
-DHT_COPY = "family-dht"
-"""The kind under which the store remembers the DHT's own bytes of a record."""
 OVERDUE = 24 * 3600.0
-"""Seconds in which a record must have reached the DHT again; it lives there for 30 days."""
+"""Seconds in which a record must have reached the DHT again."""
+RENEW_BEFORE = 10 * 86_400
+"""Seconds before its end at which an identity document is brought to the DHT again."""
+LONGER = 86_400
+"""Seconds that a copy must live longer to be worth a place on the disk."""
 
 
 @frozen
 class FamilyInDHT:
-    """What the DHT has: its record byte by byte, for storing it again, and the signed family inside."""
+    """The DHT's record byte by byte, for storing it again: only its customer could read the family inside."""
 
     raw: bytes
-    signed: bytes
     revision: int
+    expires: int
 
 
-class FamilyDHT(Protocol):
+@frozen
+class InDHT:
+    """What the DHT has of a customer: its family, and which revision of its identity until when."""
+
+    family: FamilyInDHT | None
+    identity: int = 0
+    identity_expires: int = 0
+
+
+class CustomersInDHT(Protocol):
     """The port to the DHT."""
 
-    def read(self, customer: bytes, /) -> "Deferred[FamilyInDHT | None]":
-        """The customer's newest record, validated by the DHT."""
+    def read(self, customer: bytes, /) -> "Deferred[InDHT]":
+        """What is there, validated by the DHT."""
 
-    def write(self, raw: bytes, /) -> "Deferred[Any]":
-        """Store a record again, verbatim."""
+    def write_family(self, raw: bytes, /) -> "Deferred[Any]":
+        """Store a family record again, verbatim."""
+
+    def write_identity(self, customer: bytes, revision: int, document: bytes, /) -> "Deferred[Any]":
+        """Store an identity document, which proves itself, for another month."""
 
 
 @define
@@ -47,7 +59,8 @@ class _Member:
 
     families: "CustomerFamilies"
     customer: bytes
-    remembered: int = 0
+    family_lost: Keepsake | None = None
+    identity_lost: Keepsake | None = None
     failing_since: float | None = None
     machine: FamilyMember | None = field(default=None, repr=False)
 
@@ -55,20 +68,36 @@ class _Member:
         return not self.families.presence.is_online(self.customer)
 
     def read(self) -> "Deferred[Any]":
-        return self.families.dht.read(self.customer)
+        reading = self.families.dht.read(self.customer)
+        return reading.addCallback(lambda found: found if found.family is not None or found.identity else None)
 
-    def is_lost(self, record: FamilyInDHT | None) -> bool:
-        return self.remembered > (record.revision if record is not None else 0)
+    def is_lost(self, found: InDHT | None) -> bool:
+        """What there was is said by the disk, so that it is known after a restart too."""
+        there, now = found or InDHT(None), self.families.wall()
+        family = self.families.store.keepsake(FAMILY_IN_DHT, self.customer)
+        identity = self.families.store.keepsake(IDENTITY, self.customer)
+        self.family_lost = self.identity_lost = None
+        if family is not None and family.expires > now and family.revision > _revision(there.family):
+            self.family_lost = family
+        lives = there.identity_expires > now + RENEW_BEFORE
+        if identity is not None and (identity.revision > there.identity or not lives):
+            self.identity_lost = identity
+        return self.family_lost is not None or self.identity_lost is not None
 
-    def remember(self, record: FamilyInDHT) -> None:
-        self.failing_since = None
-        if record.revision > self.remembered:
-            self.remembered = record.revision
-            self.families.remember(self.customer, record)
+    def remember(self, found: InDHT | None) -> None:
+        if found is not None and found.family is not None:
+            self.families.remember(self.customer, found.family)
+        if self.family_lost is None and self.identity_lost is None:
+            self.failing_since = None
 
     def write(self) -> "Deferred[Any]":
-        raw = self.families.store.record(self.customer, DHT_COPY)
-        return self.families.dht.write(raw) if raw is not None else succeed(None)
+        writing: list[Deferred[Any]] = []
+        if self.family_lost is not None:
+            writing.append(self.families.dht.write_family(self.family_lost.data))
+        if self.identity_lost is not None:
+            lost = self.identity_lost
+            writing.append(self.families.dht.write_identity(self.customer, lost.revision, lost.data))
+        return gatherResults(writing, consumeErrors=True)
 
     def note_written(self) -> None:
         self.failing_since = None
@@ -78,16 +107,20 @@ class _Member:
             self.failing_since = self.families.uptime()
 
 
+def _revision(found: FamilyInDHT | None) -> int:
+    return found.revision if found is not None else 0
+
+
 class CustomerFamilies:
     """I have one `family_member` a customer while I am started."""
 
     log = Logger()
 
-    def __init__(self, around: Surroundings, store: SupplierStore, dht: FamilyDHT, presence: Presence) -> None:
+    def __init__(self, around: Surroundings, store: SupplierStore, dht: CustomersInDHT, presence: Presence) -> None:
         self._registry = around.registry
-        self._identities = around.identities
         self._members: dict[bytes, _Member] | None = None
         self.uptime = around.world.clock.seconds
+        self.wall = around.world.wall
         self.store = store
         self.dht = dht
         self.presence = presence
@@ -144,40 +177,11 @@ class CustomerFamilies:
         return Family.from_body(Signed.from_bytes(data, Family.KIND).body) if data is not None else None
 
     def remember(self, customer: bytes, found: FamilyInDHT) -> None:
-        """Keep the DHT's bytes and, where it is newer and truly the customer's, the family inside."""
-        storing = Deferred.fromCoroutine(self._remember(customer, found))
+        """Keep the DHT's bytes where they are newer, or live longer."""
+        before = self.store.keepsake(FAMILY_IN_DHT, customer)
+        if before is not None and before.revision >= found.revision and before.expires + LONGER > found.expires:
+            return
+        storing = self.store.keep(FAMILY_IN_DHT, Keepsake(customer, found.revision, found.expires, found.raw))
         storing.addErrback(
             lambda failure: self.log.warn("a customer's family was not stored: {why}", why=failure.value)
         )
-
-    async def _remember(self, customer: bytes, found: FamilyInDHT) -> None:
-        try:
-            await self.store.store_record(customer, DHT_COPY, found.revision, found.raw)
-            known = self.family_of(customer)
-            if known is None or known.revision < found.revision:
-                signed = self._verify(customer, found)
-                counts = self._counting(customer)
-                await self.store.store_signed(customer, found.revision, signed, counts)
-        except BitDustError as error:
-            self.log.info("a customer's family from the DHT is not stored: {error}", error=error)
-
-    def _counting(self, customer: bytes) -> Counts:
-        document = self._identities.get(customer)
-
-        def counts(ident: bytes) -> bool:
-            device = document.device(ident) if document is not None else None
-            return device is not None and device.revoked is None
-
-        return counts
-
-    def _verify(self, customer: bytes, found: FamilyInDHT) -> Signed:
-        signed = Signed.from_bytes(found.signed, Family.KIND)
-        family = Family.from_body(signed.body)
-        document = self._identities.get(customer)
-        device = document.device(signed.device) if document is not None else None
-        if device is None or device.revoked is not None or family.customer != customer:
-            raise BitDustError("bad-signature", "no device of the customer signed it")
-        if family.revision != found.revision:
-            raise BitDustError("bad-field", "the record and the family inside differ in their revision")
-        check_record(signed, device.key)
-        return signed

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.customers.calls import Calls
 from bitdust.customers.customers import Customers
-from bitdust.customers.families import CustomerFamilies, FamilyDHT
+from bitdust.customers.families import CustomerFamilies, CustomersInDHT
 from bitdust.customers.healing.room import Healing
 from bitdust.customers.losses import Losses
 from bitdust.customers.notices import Notices
@@ -21,9 +21,9 @@ from bitdust.surroundings import Connected
 
 
 class CustomersRoom:
-    """``dht`` keeps the family records of customers."""
+    """``dht`` keeps the families and identities of customers."""
 
-    def __init__(self, around: Connected, presence: Presence, dht: FamilyDHT) -> None:
+    def __init__(self, around: Connected, presence: Presence, dht: CustomersInDHT) -> None:
         home = around.world.home
         self.folder = Path(around.settings.get("paths/customers") or home / "customers")
         self.store = SupplierStore(around, self.folder, home / "customers.db")

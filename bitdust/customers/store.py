@@ -19,6 +19,7 @@ from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
+from bitdust.customers.keepsakes import IDENTITY, Keepsake, all_kept, keep, kept
 from bitdust.customers.logs import ReceivedEntry, entries, heads
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
@@ -132,9 +133,14 @@ class SupplierStore:
 
     async def _request(self, customer: Customer, wish: Wish) -> Account:
         now = self._now()
-        account: Account = await self._commits.change(
-            lambda database: self.contracts.request(database, customer, wish, now)
-        )
+
+        def request(database: sqlite3.Connection) -> Account:
+            account = self.contracts.request(database, customer, wish, now)
+            if customer.document:
+                keep(database, IDENTITY, Keepsake(customer.fingerprint, customer.revision, 0, customer.document))
+            return account
+
+        account: Account = await self._commits.change(request)
         self._renewed[customer.fingerprint] = now
         try:
             await self._world.run_in_thread(self._link, account)
@@ -342,6 +348,18 @@ class SupplierStore:
         return self._commits.change(
             lambda database: store_record(database, customer, signed.kind, revision, data, device, counts)
         )
+
+    def keep(self, kind: str, new: Keepsake) -> "Deferred[None]":
+        """Keep what a recovery of a customer needs, for as long as its contract."""
+        return self._commits.change(lambda database: keep(database, kind, new))
+
+    def keepsake(self, kind: str, customer: bytes) -> Keepsake | None:
+        """What is kept of a kind of one customer."""
+        return kept(self._read, kind, customer)
+
+    def keepsakes(self, kind: str) -> list[Keepsake]:
+        """What is kept of a kind, of everybody."""
+        return all_kept(self._read, kind)
 
     def record(self, customer: bytes, kind: str, back: int = 0) -> bytes | None:
         """The newest signed record of a kind, or the one that was the newest ``back`` records before."""

@@ -50,6 +50,14 @@ class Directory:
         """My document."""
         return self._node.put(IDENTITY, document.fingerprint, document.revision, document.xml, DAYS * DAY)
 
+    def identity_record(self, fingerprint: bytes) -> "Deferred[Any]":
+        """The whole record of somebody's document, or None: for who keeps it alive."""
+        return self._node.get(IDENTITY, fingerprint)
+
+    def put_identity_of(self, fingerprint: bytes, revision: int, document: bytes) -> "Deferred[Any]":
+        """The document of somebody who is away, which proves itself, for another month."""
+        return self._node.put_for(IDENTITY, fingerprint, revision, document, DAYS * DAY)
+
     # addresses
 
     def put_addresses(self, signed: Signed) -> "Deferred[Any]":

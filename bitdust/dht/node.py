@@ -245,6 +245,11 @@ class DHTNode:
         except BitDustError:
             return fail()
 
+    def put_for(self, kind: str, subject: bytes, revision: int, value: bytes, ttl: int) -> "Deferred[Stored]":
+        """Store a record that proves itself for somebody else; it is none of mine."""
+        expires = int(self._world.wall()) + ttl
+        return self.put_raw(DHTRecord(kind, subject, revision, expires, value).to_bytes())
+
     def _publish(self, data: bytes, layer: int, mine: bool) -> "Deferred[Stored]":
         stack = self._must_run()
         record = self._checker.check(data, self._world.wall())

@@ -29,6 +29,7 @@ class IdentityCache:
         self._events = events
         self._documents: dict[bytes, IdentityDocument] = {}
         self._names: dict[IDURL, bytes] = {}
+        self._promised: set[bytes] = set()
         self.changed: Signal[[IdentityDocument]] = Signal()
         """A document that is new here, or newer than what was known."""
 
@@ -67,6 +68,11 @@ class IdentityCache:
             self._prove(fetched_from, document.fingerprint)
         return word
 
+    def keep(self, document: IdentityDocument) -> None:
+        """Know it, and what replaces it, however many others are known: this node has promised to."""
+        self._promised.add(document.fingerprint)
+        self._accept(document)
+
     def _prove(self, name: IDURL, fingerprint: bytes) -> None:
         if self._names.get(name) != fingerprint:
             self._names.pop(name, None)
@@ -82,7 +88,8 @@ class IdentityCache:
         if word == "conflict":
             self._events.send("identity-conflict", {"idurl": str(document.idurl), "revision": document.revision})
             word = "newer" if known and document.goes_before(known) else word
-        if word not in ("new", "newer") or (word == "new" and len(self._documents) >= MAX_CACHED):
+        is_full = len(self._documents) >= MAX_CACHED and document.fingerprint not in self._promised
+        if word not in ("new", "newer") or (word == "new" and is_full):
             return word
         make_private_folder(self._folder)
         write_safely(self._folder / f"{document.fingerprint.hex()}.xml", document.xml)

@@ -3,8 +3,11 @@
 import shutil
 from pathlib import Path
 
+from twisted.internet.defer import succeed
+
+from bitdust.identity.awaited import FAMILY
 from bitdust.testing.grid import GridNode
-from tests.grid.test_main_job import GridCase
+from tests.grid.test_main_job import NO_SUPPLIER, GridCase
 
 QUICKLY = 10.0
 """Seconds from the key file to a storage that can be read, with half of the family switched off."""
@@ -65,3 +68,122 @@ class SwitchedOffTests(RecoveryCase):
 
     def test_three_of_seven(self) -> None:
         self.half(7, (0, 2, 5))
+
+
+class OldKeyFileTests(RecoveryCase):
+    def replaced(self, count: int) -> tuple[GridNode, Path, bytes]:
+        """A customer that has got other suppliers in so many places since it wrote its key file."""
+        alice, key_file, data = self.uploaded(4)
+        self.add_suppliers(count)
+        for place in range(count):
+            former = self.members(alice)[place]
+            alice.rooms.suppliers.replacements.replace(place)
+            self.grid.until(
+                lambda former=former: former.fingerprint not in alice.rooms.suppliers.family.holders, 900, "a successor"
+            )
+            former.kill()
+        self.grid.run(5)
+        return alice, key_file, data
+
+    def test_older_than_three_replacements(self) -> None:
+        """Neither the DHT nor one of the three former suppliers knows the family: suppliers at large do."""
+        alice, key_file, data = self.replaced(3)
+        family = alice.rooms.suppliers.family.current
+        self.lose(alice)
+        again = self.grid.add_stranger("alice-again")
+        again.rooms.dht.directory.my_family = lambda: succeed(None)
+        again.start()
+        self.grid.wait(again.rooms.identity.registration.recover(key_file.read_text(), None, None), 300)
+        self.grid.until(lambda: again.is_on("my_data"), 300, "the recovery")
+        self.comes_back(again, data)
+        found = again.rooms.suppliers.family.current
+        self.assertEqual((found.revision, found.suppliers), (family.revision, family.suppliers))
+
+    def test_nobody_is_there(self) -> None:
+        """With nobody in reach it hires nobody, says what it waits for, and goes on when they are back."""
+        alice, key_file, data = self.uploaded(4)
+        members = {one.address for one in self.suppliers}
+        self.add_suppliers(4)
+        self.lose(alice)
+        self.grid.network.cut = lambda one, other: (one in members) != (other in members)
+        again = self.begin(key_file)
+        again.rooms.dht.directory.my_family = lambda: succeed(None)
+        self.grid.run(600, 0.1)
+        me, hiring = again.rooms.identity.me, again.rooms.suppliers.hiring
+        self.assertTrue(me.awaits(FAMILY))
+        self.assertIsNone(again.rooms.suppliers.family.current)
+        self.assertIn("the family of this identity is searched for", hiring.reason)
+        self.assertEqual([one for one in self.suppliers if one.rooms.customers.store.contract_of(me.fingerprint)
+                          and one.address not in members], [])  # fmt: skip
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: again.is_on("my_data"), 400, "the recovery")
+        self.comes_back(again, data)
+
+    def test_the_person_waits_no_longer(self) -> None:
+        """On the person's word a family is hired and a secret is made, and files can be stored again."""
+        alice, key_file, _ = self.uploaded(4)
+        members = {one.address for one in self.suppliers}
+        self.add_suppliers(4)
+        self.lose(alice)
+        self.grid.network.cut = lambda one, other: (one in members) != (other in members)
+        again = self.begin(key_file)
+        again.rooms.dht.directory.my_family = lambda: succeed(None)
+        self.grid.run(60)
+        self.assertTrue(again.rooms.identity.me.is_recovering)
+        again.rooms.identity.me.start_over()
+        try:
+            self.grid.until(lambda: again.is_on("my_data"), 300, "a new storage")
+        except AssertionError:
+            print([(r["name"], r["state"], r["reason"]) for r in again.node.driver.list()])
+            print(again.rooms.suppliers.hiring.machine.state, again.rooms.suppliers.family.current)
+            raise
+        path, _ = self.file("new")
+        self.upload(again, path, "new")
+
+
+class AwayTests(RecoveryCase):
+    """The owner is away for long, its home is lost, and the key file was written before anybody was hired."""
+
+    def away(self, *days: int) -> None:
+        """All nodes are off so many days at a time, and on for some minutes between; the first one forgets all."""
+        self.add_suppliers(4)
+        alice = self.grid.add("alice", **NO_SUPPLIER)
+        alice.start()
+        alice.create_identity()
+        key_file = self.key_file(alice)
+        key_file.write_text(key_file.read_text().partition("-----BEGIN BITDUST HINTS")[0])
+        self.grid.until(lambda: alice.is_on("my_data"), 300, "the storage")
+        path, data = self.file("file", 300_000)
+        self.upload(alice, path, "file")
+        self.grid.run(5)
+        self.lose(alice)
+        for several in days:
+            self.sleep(several)
+        again = self.grid.add("alice-again")
+        again.start()
+        self.grid.wait(again.rooms.identity.registration.recover(key_file.read_text(), None, None), 300)
+        self.grid.until(lambda: again.is_on("my_data"), 300, "the recovery")
+        self.comes_back(again, data)
+        self.assertFalse(again.rooms.identity.me.is_recovering)
+
+    def sleep(self, days: int) -> None:
+        nodes = [self.seed, *self.suppliers]
+        for node in reversed(nodes):
+            node.stop()
+        self.grid.run(1)
+        self.grid.clock.rightNow += days * 86_400
+        shutil.rmtree(self.seed.home)
+        self.seed.settings |= {"services/identity-server/enabled": False}
+        for node in nodes:
+            node.node = node._build()
+            node.start()
+        self.grid.until(lambda: all(one.is_on("supplier") for one in self.suppliers), 300, "the suppliers")
+        self.grid.run(400, 0.1)
+
+    def test_forty_days(self) -> None:
+        """Suppliers bring family and identity to the DHT again after they were off, and all comes back."""
+        self.away(40)
+
+    def test_four_hundred_days(self) -> None:
+        """As long as the contracts run everything can be found, though nobody but the suppliers knows anything."""
+        self.away(100, 200, 100)

@@ -263,7 +263,7 @@ class Shop:
         self.me = Supplier("supplier")
         self.events = Sent()
         self.documents: dict[bytes, FakeDocument] = {}
-        self.identities = SimpleNamespace(get=self.document_of)
+        self.identities = SimpleNamespace(get=self.document_of, keep=lambda document: None)
         self.sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda watcher: lambda: None)
         self.outbox = None
         self.disk = disk or Disk()

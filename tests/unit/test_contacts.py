@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.automats.customers_rejector import CustomersRejector
 from bitdust.automats.local_tester import LocalTester
 from bitdust.customers.customers import Customers
-from bitdust.customers.families import CustomerFamilies, FamilyInDHT
+from bitdust.customers.families import CustomerFamilies, FamilyInDHT, InDHT
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.scrubber import Scrubber
 from bitdust.peers.relations import Relations
@@ -42,6 +42,8 @@ class FamilyMemberTests(ShopCase):
         super().setUp()
         self.shop.hire(ALICE)
         self.dht: FamilyInDHT | None = None
+        self.identity = self.identity_expires = 0
+        self.documents: list[tuple[int, bytes]] = []
         self.written: list[bytes] = []
         self.online = False
         self.reads = 0
@@ -51,27 +53,42 @@ class FamilyMemberTests(ShopCase):
 
     def read(self, customer: bytes):
         self.reads += 1
-        return succeed(self.dht)
+        return succeed(InDHT(self.dht, self.identity, self.identity_expires))
 
-    def write(self, raw: bytes):
+    def write_family(self, raw: bytes):
         self.written.append(raw)
         return succeed(None)
 
-    def found(self, revision: int, signed=None) -> FamilyInDHT:
-        data = (signed or ALICE.family(revision)).to_bytes()
-        return FamilyInDHT(b"raw %d" % revision, data, revision)
+    def write_identity(self, customer: bytes, revision: int, document: bytes):
+        self.documents.append((revision, document))
+        return succeed(None)
+
+    def found(self, revision: int, days: int = 400) -> FamilyInDHT:
+        return FamilyInDHT(b"raw %d for %d" % (revision, days), revision, START + days * DAY)
+
+    def restart(self) -> None:
+        """The supplier starts again: nothing is known but what is on the disk."""
+        self.families.stop()
+        self.families.start()
 
     def state(self) -> str:
         (machine,) = self.registry.find("family_member")
         return machine.state
 
     def test_the_newest_family_is_kept(self) -> None:
-        """What the DHT has is remembered byte by byte, and its family kept when it is newer than what was brought."""
-        self.dht = self.found(7)
+        """What the DHT has is remembered byte by byte; a newer one, or one that lives longer, takes its place."""
         self.families.start()
-        self.assertEqual(self.state(), "CONNECTED")
-        self.assertEqual(self.families.family_of(ALICE.fingerprint).revision, 7)
-        self.assertEqual(self.shop.store.record(ALICE.fingerprint, "family-dht"), b"raw 7")
+        for found in (self.found(7), self.found(7, 440), self.found(8)):
+            self.dht = found
+            self.families.refresh(ALICE.fingerprint)
+            self.assertEqual(self.state(), "CONNECTED")
+            self.assertEqual(self.kept(), found.raw)
+        for found in (self.found(7, 440), self.found(8, 399)):
+            self.families.remember(ALICE.fingerprint, found)
+            self.assertEqual(self.kept(), b"raw 8 for 400")
+
+    def kept(self) -> bytes:
+        return self.shop.store.keepsake("family-dht", ALICE.fingerprint).data
 
     def test_a_lost_record_is_stored_again_while_the_owner_is_away(self) -> None:
         """When the DHT has forgotten, or gone back, the remembered bytes are stored again, verbatim."""
@@ -81,7 +98,30 @@ class FamilyMemberTests(ShopCase):
             self.dht = now_there
             self.written.clear()
             self.clock.advance(3600)
-            self.assertEqual(self.written, [b"raw 7"])
+            self.assertEqual(self.written, [b"raw 7 for 400"])
+
+    def test_a_restart_forgets_nothing(self) -> None:
+        """A supplier that starts again brings back what the DHT has lost meanwhile, until the record itself ends."""
+        self.dht = self.found(7)
+        self.families.start()
+        self.dht = None
+        self.restart()
+        self.assertEqual(self.written, [b"raw 7 for 400"])
+        self.shop.now += 401 * DAY
+        self.restart()
+        self.assertEqual(self.written, [b"raw 7 for 400"])
+
+    def test_an_identity_is_kept_alive(self) -> None:
+        """The document that came with the contract is stored again where the DHT has none, an old one, or soon none."""
+        self.families.start()
+        document = (1, ALICE.document.xml)
+        self.assertEqual(self.documents, [document])
+        self.identity, self.identity_expires = 1, START + 30 * DAY
+        self.restart()
+        self.assertEqual(self.documents, [document])
+        self.shop.now += 21 * DAY
+        self.restart()
+        self.assertEqual(self.documents, [document] * 2)
 
     def test_nothing_is_done_while_the_owner_is_here(self) -> None:
         """An owner with a session refreshes its record itself."""
@@ -90,17 +130,6 @@ class FamilyMemberTests(ShopCase):
         self.online, self.dht, reads = True, None, self.reads
         self.clock.pump([3600] * 5)
         self.assertEqual((self.written, self.reads), ([], reads))
-
-    def test_a_forged_family_is_not_kept(self) -> None:
-        """A record that no device of the customer signed stays outside, whatever its revision says."""
-        forged = ALICE.family(9)
-        signed = BOB.device.sign_record("family", forged.body)
-        self.dht = self.found(9, signed)
-        self.families.start()
-        self.assertIsNone(self.families.family_of(ALICE.fingerprint))
-        self.dht = FamilyInDHT(b"raw 12", ALICE.family(3).to_bytes(), 12)
-        self.families.refresh(ALICE.fingerprint)
-        self.assertIsNone(self.families.family_of(ALICE.fingerprint))
 
     def test_an_unreachable_dht_is_tried_again(self) -> None:
         """A failed read leaves the machine waiting for the next time."""

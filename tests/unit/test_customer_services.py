@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import TestCase
 
-from bitdust.customers.families import CustomerFamilies, FamilyInDHT
+from bitdust.customers.families import CustomerFamilies, FamilyInDHT, InDHT
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.room import CustomersRoom
 from bitdust.customers.scrubber import Scrubber
@@ -128,7 +128,8 @@ class FamilyServiceTests(ServiceCase):
         super().setUp()
         self.online = False
         self.answer = lambda: succeed(self.record)
-        self.record: FamilyInDHT | None = FamilyInDHT(b"raw 3", ALICE.family(3).to_bytes(), 3)
+        self.shop.ask(ALICE, Command.CONTACTS, "family", ALICE.family(3).to_bytes(), space="family")
+        self.record: FamilyInDHT | None = FamilyInDHT(b"raw 3", 3, 2**40)
         self.written: list[bytes] = []
         presence = SimpleNamespace(is_online=lambda customer: self.online)
         self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
@@ -140,9 +141,9 @@ class FamilyServiceTests(ServiceCase):
         self.addCleanup(self.service.stop)
 
     def read(self, customer: bytes) -> Deferred:
-        return self.answer()
+        return self.answer().addCallback(lambda record: InDHT(record, 1, 2**40))
 
-    def write(self, raw: bytes) -> Deferred:
+    def write_family(self, raw: bytes) -> Deferred:
         self.written.append(raw)
         return self.answer()
 
@@ -167,7 +168,7 @@ class FamilyServiceTests(ServiceCase):
 
     def test_a_write_that_fails_for_a_day(self) -> None:
         """Reading alone keeps nothing alive: where the record is lost and cannot be written the service says so."""
-        self.write = lambda raw: fail(RuntimeError("nobody takes it"))
+        self.write_family = lambda raw: fail(RuntimeError("nobody takes it"))
         self.record = None
         self.passes(27)
         self.unwell(self.service)

@@ -449,3 +449,11 @@ class Others(HomeCase):
         self.cache.accept(made(1, master=master("other")))
         self.assertEqual(self.cache.accept(made(9)), "newer")
         self.assertEqual([one.revision for one in self.cache.all()], [9])
+
+    def test_a_promise_has_no_most(self):
+        """A customer's document is known beside any number of strangers', and so is each newer one."""
+        self.patch(cache_module, "MAX_CACHED", 1)
+        self.cache.accept(made(1, master=master("other")))
+        self.cache.keep(made(4))
+        self.assertEqual(self.cache.accept(made(5)), "newer")
+        self.assertEqual(self.cache.get(GOOD.fingerprint).revision, 5)

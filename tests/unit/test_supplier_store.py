@@ -3,10 +3,12 @@
 import errno
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from bitdust.customers.database import PieceCondition, connect
+from bitdust.customers.keepsakes import Keepsake
 from bitdust.customers.names import PieceName
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
@@ -465,7 +467,7 @@ class LogTests(ShopCase):
             "DELETE FROM records; DROP TABLE records;"
             "CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL,"
             " signed BLOB NOT NULL); CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);"
-            "PRAGMA user_version=4;"
+            "DROP TABLE keepsakes; PRAGMA user_version=4;"
         )
         database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",
                          (ALICE.fingerprint, "keyring", 3, ALICE.ring(3).to_bytes()))  # fmt: skip
@@ -475,7 +477,9 @@ class LogTests(ShopCase):
         self.assertEqual(self.record("keyring", ALICE.ring(2)).code, "stale")
         self.assertEqual(self.record("keyring", ALICE.ring(4)).fields, {"revision": 4})
         self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "keyring", back=1).bytes, ALICE.ring(3).to_bytes())
-        self.assertEqual(self.shop.store.record(ALICE.fingerprint, "family-dht"), b"raw")
+        self.assertIsNone(self.shop.store.record(ALICE.fingerprint, "family-dht"))
+        self.shop.hire(ALICE)
+        self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "identity").bytes, ALICE.document.xml)
 
     def test_a_family_is_told_to_whom_it_may_concern(self) -> None:
         """The family machine hears of every record that was kept."""
@@ -483,10 +487,20 @@ class LogTests(ShopCase):
         self.assertEqual(self.shop.families, [ALICE.fingerprint])
 
     def test_identity_comes_back_to_its_owner(self) -> None:
-        """Retrieve identity gives the owner's newest document as the supplier knows it."""
-        self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "identity").code, "not-found")
-        self.shop.documents[ALICE.fingerprint] = ALICE.document
+        """The document is kept with the contract, whatever else is known of identities; a newer one goes before it."""
+        self.assertEqual(self.shop.documents, {})
         self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "identity").bytes, ALICE.document.xml)
+        newer = evolve(ALICE.document, revision=2)
+        self.shop.documents[ALICE.fingerprint] = newer
+        self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "identity").bytes, newer.xml)
+
+    def test_keepsakes_go_with_the_contract(self) -> None:
+        """When a contract ends nothing of it stays, and an older document replaces none."""
+        store, older = self.shop.store, Keepsake(ALICE.fingerprint, 0, 0, b"older")
+        now(store.keep("identity", older))
+        self.assertEqual([kept.revision for kept in store.keepsakes("identity")], [1])
+        now(store.end(ALICE.fingerprint, store.contract_of(ALICE.fingerprint).contract.contract))
+        self.assertEqual(store.keepsakes("identity"), [])
 
 
 class DiskTests(ShopCase):

@@ -3,7 +3,7 @@
 from bitdust.automats.family_member import FamilyMember, FamilyMemberPort
 from tests.unit.automats.kit import RowTests
 
-READ, WRITE, FAILED = ("read",), ("write",), ("note_failed",)
+READ, WRITE, FAILED, OLDER = ("read",), ("write",), ("note_failed",), ("remember", "older")
 
 
 class FamilyMemberTests(RowTests):
@@ -19,8 +19,8 @@ class FamilyMemberTests(RowTests):
     def writing(self) -> None:
         self.port.answers["is_lost"] = True
         self.reading()
-        self.port.succeed("read")
-        self.asked("DHT_WRITE", WRITE)
+        self.port.succeed("read", "older")
+        self.asked("DHT_WRITE", OLDER, WRITE)
 
     def connected(self) -> None:
         self.reading()
@@ -52,9 +52,9 @@ class FamilyMemberTests(RowTests):
         self.asked("DISCONNECTED", FAILED)
         self.port.answers["is_lost"] = True
         self.passes(300, "DHT_READ", READ)
-        self.port.succeed("read")
+        self.port.succeed("read", "older")
         self.port.fail("write")
-        self.asked("DISCONNECTED", WRITE, FAILED)
+        self.asked("DISCONNECTED", OLDER, WRITE, FAILED)
         self.passes(300, "DHT_READ", READ)
 
     def test_a_dht_that_hangs(self) -> None:
@@ -79,8 +79,8 @@ class FamilyMemberTests(RowTests):
         self.reading()
         self.drive("refresh", None, "DHT_READ")
         self.port.answers["is_lost"] = True
-        self.port.succeed("read")
-        self.asked("DHT_WRITE", WRITE)
+        self.port.succeed("read", "older")
+        self.asked("DHT_WRITE", OLDER, WRITE)
         self.drive("refresh", None, "DHT_WRITE")
 
     def test_shutdown(self) -> None:
