@@ -77,7 +77,7 @@ class OldKeyFileTests(RecoveryCase):
         self.add_suppliers(count)
         for place in range(count):
             former = self.members(alice)[place]
-            alice.rooms.suppliers.replacements.replace(place)
+            alice.rooms.suppliers.requests.replace(former.fingerprint, None)
             self.grid.until(
                 lambda former=former: former.fingerprint not in alice.rooms.suppliers.family.holders, 900, "a successor"
             )
@@ -118,27 +118,6 @@ class OldKeyFileTests(RecoveryCase):
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: again.is_on("my_data"), 400, "the recovery")
         self.comes_back(again, data)
-
-    def test_the_person_waits_no_longer(self) -> None:
-        """On the person's word a family is hired and a secret is made, and files can be stored again."""
-        alice, key_file, _ = self.uploaded(4)
-        members = {one.address for one in self.suppliers}
-        self.add_suppliers(4)
-        self.lose(alice)
-        self.grid.network.cut = lambda one, other: (one in members) != (other in members)
-        again = self.begin(key_file)
-        again.rooms.dht.directory.my_family = lambda: succeed(None)
-        self.grid.run(60)
-        self.assertTrue(again.rooms.identity.me.is_recovering)
-        again.rooms.identity.me.start_over()
-        try:
-            self.grid.until(lambda: again.is_on("my_data"), 300, "a new storage")
-        except AssertionError:
-            print([(r["name"], r["state"], r["reason"]) for r in again.node.driver.list()])
-            print(again.rooms.suppliers.hiring.machine.state, again.rooms.suppliers.family.current)
-            raise
-        path, _ = self.file("new")
-        self.upload(again, path, "new")
 
 
 class AwayTests(RecoveryCase):
