@@ -10,6 +10,7 @@ from bitdust.api.jobs import addressed
 from bitdust.api.people import settled
 from bitdust.api.table import Param, Route, method
 from bitdust.desktop import NoDesktop
+from bitdust.storage.restore.options import RestoreOptions
 from bitdust.storage.upload.options import UploadOptions
 from bitdust.wire.errors import BitDustError
 
@@ -21,6 +22,8 @@ WAIT_UPLOAD = Param("wait_result", Kind.FLAG, False, help=WAIT.help, example=Tru
 WAIT_FINISH = Param("wait_finish", Kind.FLAG, False, help="the same as wait_result; either of them counts")
 ALLOW_EMPTY = Param("allow_empty", Kind.FLAG, False, help="an empty source is meant to be empty")
 ALLOW_DROP = Param("allow_drop", Kind.FLAG, False, help="most of the folder is meant to be gone")
+KEEP = "extended attributes and access control lists; the setting services/{0}/attributes-enabled if left out"
+OWN = "owners and groups where they are not this user; the setting services/{0}/owners-enabled if left out"
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
@@ -168,6 +171,8 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         WAIT_FINISH,
         ALLOW_EMPTY,
         ALLOW_DROP,
+        Param("attributes", Kind.FLAG, None, help=KEEP.format("backups")),
+        Param("owners", Kind.FLAG, None, help=OWN.format("backups")),
         PUBLISH,
         OPEN_SHARE,
     ),
@@ -193,6 +198,8 @@ async def file_upload_start(
     wait_finish: bool,
     allow_empty: bool,
     allow_drop: bool,
+    attributes: bool | None,
+    owners: bool | None,
 ) -> Envelope:
     """Upload a file or a whole folder as a new version of a place in the catalog.
 
@@ -200,7 +207,7 @@ async def file_upload_start(
     is gone, are refused with the figures ``dropped``, ``dropped_bytes``, ``known`` and ``known_bytes``: the disk may
     not be mounted. What is left out or changed is in ``problems``."""
     source = paths.local_path(local_path, "local_path")
-    options = UploadOptions(allow_empty, allow_drop)
+    options = UploadOptions(attributes, owners, allow_empty, allow_drop)
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path), options))
     if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began", automat=task.automat)
@@ -245,22 +252,34 @@ async def files_downloads(context: Context) -> Envelope:
         ),
         WAIT,
         Param("policy", default="replace", help="replace or keep files that exist"),
+        Param("attributes", Kind.FLAG, None, help=KEEP.format("restores")),
+        Param("owners", Kind.FLAG, None, help=OWN.format("restores")),
         PUBLISH,
         OPEN_SHARE,
     ),
     service="restores",
-    returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path}",
+    returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path, problems?}",
     errors=("bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers"),
     becomes=[("restore_worker", "start")],
 )
 async def file_download_start(
-    context: Context, remote_path: str, destination_path: str | None, wait_result: bool, policy: str
+    context: Context,
+    remote_path: str,
+    destination_path: str | None,
+    wait_result: bool,
+    policy: str,
+    attributes: bool | None,
+    owners: bool | None,
 ) -> Envelope:
-    """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole."""
+    """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole.
+
+    Each of ``problems`` has ``path``, ``reason`` and ``code``: ``left-out``, ``changed`` for what is there and not
+    quite as it was, ``kept`` for a file that was to be kept."""
     if policy not in POLICIES:
         raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
     folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)
-    task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy))
+    options = RestoreOptions(attributes, owners)
+    task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy, options))
     if not wait_result:
         return ok(task.describe(), message="the download began", automat=task.automat)
     return ok(await task.completion, message="the download is done", automat=task.automat)

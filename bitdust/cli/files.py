@@ -11,7 +11,7 @@ from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import printable, show_json, show_table, size
-from bitdust.cli.transfer import DOWNLOAD_CODES, UPLOAD_CODES, transfer
+from bitdust.cli.transfer import DOWNLOAD_CODES, UPLOAD_CODES, given, keeping, transfer
 
 ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
 ALIASES |= {"restore": "download", "mkdir": "create", "new": "create", "show": "info", "abort": "cancel"}
@@ -87,10 +87,11 @@ def create(session: Session, path: str, folder: bool, exist_ok: bool) -> None:
 @click.argument("local", type=click.Path())
 @click.argument("remote", required=False)
 @click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
+@keeping
 @click.option("--allow-empty", is_flag=True, help="LOCAL is meant to be empty, although something was stored from it.")
 @click.option("--allow-drop", is_flag=True, help="More than half of the folder is meant to be gone.")
 @click.pass_obj
-def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, **allowed: bool) -> None:
+def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, **options: bool | None) -> None:
     """Encrypt LOCAL, a file or a whole folder, and give its pieces to your suppliers as a new version of REMOTE.
 
     REMOTE is made if it is not in the catalog yet; it is LOCAL's own name if you leave it out. Where LOCAL is empty,
@@ -104,7 +105,7 @@ def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, *
         is_folder = os.path.isdir(source) and not os.path.islink(source)
         session.call("file_create", remote_path=remote, as_folder=is_folder, exist_ok=True)
     arguments = {"local_path": source, "remote_path": remote}
-    transfer(session, "upload", arguments | {name: True for name, is_set in allowed.items() if is_set}, no_wait)
+    transfer(session, "upload", arguments | given(options), no_wait)
 
 
 @file.command("download", epilog=DOWNLOAD_CODES)
@@ -113,14 +114,17 @@ def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, *
 @click.option("--overwrite", "policy", flag_value="replace", help="Replace files that exist.")
 @click.option("--keep", "policy", flag_value="keep", help="Leave files that exist as they are.")
 @click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
+@keeping
 @click.pass_obj
-def download(session: Session, remote: str, local: str, policy: str | None, no_wait: bool) -> None:
+def download(
+    session: Session, /, remote: str, local: str, policy: str | None, no_wait: bool, **options: bool | None
+) -> None:
     """Bring REMOTE (path, path id, or either with /version) back into the folder LOCAL."""
     folder = os.path.abspath(os.path.expanduser(local))
     if policy is None:
         policy = _ask_about(session, remote, folder)
     arguments = {"remote_path": remote, "destination_path": folder, "policy": policy}
-    transfer(session, "download", arguments, no_wait)
+    transfer(session, "download", arguments | given(options), no_wait)
 
 
 def _ask_about(session: Session, remote: str, folder: str) -> str:

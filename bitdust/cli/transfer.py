@@ -1,6 +1,7 @@
 """Uploads and downloads from the command line: followed to their end, asked about where they look like a mistake."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -24,6 +25,22 @@ MISTAKES = {
     "would-drop": ("allow_drop", "Go on, and keep them in the history only?"),
 }
 """Refusals that a person may overrule: the argument for it, and the question."""
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def keeping(command: Command) -> Command:
+    """Options of uploads and downloads alike; without them the settings decide."""
+    text = "extended attributes and access control lists"
+    command = click.option("--attributes/--no-attributes", default=None, help=f"With {text}, or without.")(command)
+    return click.option("--owners/--no-owners", default=None, help="With owners and groups, or without.")(command)
+
+
+def given(options: dict[str, bool | None]) -> dict[str, bool]:
+    """Options that say something."""
+    kept = ("attributes", "owners")
+    return {name: value for name, value in options.items() if value is not None and (value or name in kept)}
 
 
 def transfer(session: Session, way: str, arguments: dict[str, Any], no_wait: bool) -> None:

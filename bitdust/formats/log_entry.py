@@ -20,7 +20,8 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
-VERSION = 2
+VERSION, OLDEST = 3, 2
+"""3: a version may have ``extras``. Entries of 2 are read; what is unknown is refused."""
 MAX_ENTRY = 1024 * 1024
 MAX_HEADS = 1024 * 1024
 """Bytes of the list of all heads that a supplier keeps of one owner, so that one answer holds it."""
@@ -29,7 +30,7 @@ NOTHING_BEFORE = bytes(32)
 _INFO = b"BitDust log 2"
 ENTRY = Struct(
     {
-        "version": Int(VERSION, VERSION),
+        "version": Int(OLDEST, VERSION),
         "owner": Bytes(32),
         "device": Bytes(8),
         "sequence": Int(1),
@@ -62,17 +63,17 @@ class Entry:
     epoch: int
     sealed: bytes
     scope: bytes | None = None
+    version: int = VERSION
 
     @classmethod
     def parse(cls, data: bytes) -> "Entry":
         """Raises `WireError`."""
         value = parse(data, ENTRY, MAX_ENTRY, "log entry", max_items=32)
-        del value["version"]
         return cls(**value)
 
     def _open_fields(self) -> dict[str, Any]:
         fields = {
-            "version": VERSION,
+            "version": self.version,
             "owner": self.owner,
             "device": self.device,
             "sequence": self.sequence,

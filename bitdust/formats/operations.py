@@ -10,6 +10,7 @@ from attrs import asdict
 from cbor2 import loads
 
 from bitdust.crypt.keyring import MAX_NAME
+from bitdust.formats.extras import EXTRAS, NO_EXTRAS, Extras
 from bitdust.wire.encoding import Value, WireError, encode
 from bitdust.wire.names import is_path_id, is_version, split_version
 from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
@@ -73,6 +74,7 @@ _PLAIN: dict[str, dict[str, Schema]] = {
         "extents": Optional(ListOf(_Extent(), MAX_EXTENTS_PER_OP)),
         "start": Optional(Int(1, 2**31)),
         "target": Optional(Bytes(1, 4096)),
+        "extras": Optional(Struct(EXTRAS)),
     },
     "gone": {"path": _PATH, "version": _VERSION},
     "tombstone": {
@@ -137,9 +139,12 @@ def version_ops(
     mtime: int,
     extents: list[list[Any]] | None = None,
     target: bytes | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> list[Op]:
     """A version; a very long list of extents goes on in further operations, each with the ``start`` of its part."""
     head: Op = {"op": "version", "path": path, "version": version, "size": size, "mode": mode & 0o7777, "mtime": mtime}
+    if extras != NO_EXTRAS:
+        head["extras"] = extras.to_value()
     if target is not None:
         return [head | {"target": target}]
     if extents is None:
@@ -148,6 +153,7 @@ def version_ops(
     ops = [head | {"extents": part} for part in parts or [[]]]
     for number, op in enumerate(ops[1:], 1):
         op["start"] = number * MAX_EXTENTS_PER_OP
+        op.pop("extras", None)
     return ops
 
 

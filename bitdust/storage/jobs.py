@@ -13,6 +13,8 @@ from bitdust.automats.kernel import Machine
 from bitdust.wire.errors import BitDustError
 
 Row = dict[str, Any]
+MOST_TOLD = 100
+"""Problems in one event; the answer of the job has all."""
 
 
 class Job(ABC):

@@ -20,10 +20,10 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.catalogs import Catalogs, need_mine
 from bitdust.storage.core import Core
 from bitdust.storage.jobs import Job
-from bitdust.storage.keeping.old_versions import as_fields
 from bitdust.storage.log.replica import sort_keys
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.ports import NodePorts, Ports
+from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.options import USUAL, UploadOptions
@@ -242,8 +242,7 @@ class Storage:
         item, _ = view.item(remote_path)
         row = view.row(item)
         if not view.foreign:
-            reasons = self.core.cleaner.explain(item)
-            row["versions"] = [one | as_fields(reasons.get(one["version"])) for one in row["versions"]]
+            self.core.cleaner.explain(item, row["versions"])
         return self._with_jobs(view, [row], include_uploads, include_downloads)[0]
 
     def living(self, path_id: str) -> Row | None:
@@ -344,14 +343,16 @@ class Storage:
             text = f"{online} suppliers can be reached, at least {least} are needed; see: bitdust supplier list"
             raise BitDustError("too-few-suppliers", text)
 
-    async def download(self, remote_path: str, destination: str, policy: str) -> Job:
+    async def download(self, remote_path: str, destination: str, policy: str, options: RestoreOptions = AS_SET) -> Job:
         """Begin to bring an item, a version of it, or all of a key's catalog back into a local folder."""
-        return await self.begin_download(self.find(remote_path), os.fsencode(destination), policy)
+        return await self.begin_download(self.find(remote_path), os.fsencode(destination), policy, options)
 
-    async def begin_download(self, target: Target, destination: bytes, policy: str) -> Job:
+    async def begin_download(
+        self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET
+    ) -> Job:
         """Begin a download of what was found already."""
         need_mine(target.owner, target.item.text if target.item is not None else "this")
-        return await self.core.downloads.start(target, destination, policy)
+        return await self.core.downloads.start(target, destination, policy, options)
 
     def uploads(self) -> Jobs:
         """Running and pending uploads."""

@@ -206,6 +206,9 @@ class Node:
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
         self.clock.pump([step] * int(seconds / step))
 
+    def run(self, coroutine):
+        return self.wait(Deferred.fromCoroutine(coroutine))
+
     # in the user's words
 
     def create(self, path: str, folder: bool = False):

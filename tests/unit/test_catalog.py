@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of, seal
+from bitdust.formats.log_entry import OLDEST, VERSION, Content, Entry, LogName, check_chain, hash_of, seal
 from bitdust.formats.operations import OPS, batches, item_op, tombstone_op, version_ops
 from bitdust.storage.catalog.catalog import Catalog, LogKeys, append_ops, insert_entry
 from bitdust.storage.catalog.paths import by_path, fresh_version, next_path_id, version_at
@@ -138,7 +138,18 @@ class LogTests(SynchronousTestCase):
             check_chain(entries, LogName(hashlib.sha256(b"other").digest(), LOG.scope, LOG.device), None)
         broken = entries[1][:-1] + bytes([entries[1][-1] ^ 1])
         with self.assertRaises(WireError):
-            Entry.parse(broken).open(SECRET)
+            Entry.parse(broken).open([SECRET])
+
+    def test_versions_of_entries(self) -> None:
+        """An entry of the former version is read and stays as it is; one of a later version is refused."""
+        content = Content(1, START * 1000, [item_op("0", "", b"a", "file", "master", 0)])
+        for version in (OLDEST, VERSION):
+            sealed = seal(Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"", version=version), SECRET, content)
+            again = Entry.parse(sealed.to_bytes())
+            self.assertEqual((again.version, again.open([SECRET])), (version, content))
+            self.assertEqual(again.to_bytes(), sealed.to_bytes())
+        later = Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"", version=VERSION + 1).to_bytes()
+        self.assertIn("version", str(self.assertRaises(WireError, Entry.parse, later)))
 
     def test_nobody_reads_it_without_the_secret(self) -> None:
         """An entry opens under its own secret, device and sequence alone."""
@@ -146,7 +157,7 @@ class LogTests(SynchronousTestCase):
         data = self.catalog.entry("master", b"d" * 8, 1)
         self.assertNotIn(b"secret name", data)
         with self.assertRaises(WireError):
-            Entry.parse(data).open(b"t" * 32)
+            Entry.parse(data).open([b"t" * 32])
 
     def test_many_operations_become_many_entries(self) -> None:
         """Operations that do not fit one entry go on in the next; none is lost, each entry stays under 1 MiB."""

@@ -11,9 +11,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.storage.options import Wishes
 from bitdust.storage.upload import reader as reader_module
 from bitdust.storage.upload import scan as scan_module
-from bitdust.storage.upload.reader import FilesReader, ReadingThread, Step, Whole, Work
+from bitdust.storage.upload.attributes import Whole
+from bitdust.storage.upload.reader import FilesReader, ReadingThread, Step, Work
 from bitdust.storage.upload.scan import Skipped, find, total_size, walk
 from bitdust.wire.errors import BitDustError
 
@@ -182,7 +184,7 @@ class ReaderTests(FolderCase):
 
     def reader(self, *names: str) -> FilesReader:
         works = [Work(name, os.fsencode(self.root / name), 0) for name in names]
-        return FilesReader(self.packer, None, works)
+        return FilesReader(self.packer, None, works, Wishes())
 
     def read(self, *names: str) -> Step:
         step = self.reader(*names).step(None)

@@ -11,9 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.disk import syncing
 from bitdust.disk.reserve import Reserve
+from bitdust.formats.extras import NO_EXTRAS
 from bitdust.storage.catalog.paths import Item, Version
+from bitdust.storage.options import Wishes
 from bitdust.storage.restore import files as files_module
 from bitdust.storage.restore import tree as tree_module
+from bitdust.storage.restore.attributes import dress
 from bitdust.storage.restore.files import FilesWriter, write_all
 from bitdust.storage.restore.plan import FileWork, Run
 from bitdust.storage.restore.tree import Blocked, Destination, Tree
@@ -22,6 +25,11 @@ from bitdust.wire.errors import BitDustError
 MTIME = 1_700_000_000_123_456_789
 FULL = OSError(errno.ENOSPC, "No space left on device")
 BROKEN = OSError(errno.EIO, "Input/output error")
+
+
+def dressed(descriptor: int) -> None:
+    """What the folder of a version gets."""
+    dress(descriptor, Version("0", "F1", 0, 0o755, MTIME, None), NO_EXTRAS, Wishes())
 
 
 class DiskCase(SynchronousTestCase):
@@ -101,7 +109,7 @@ class TreeTests(DiskCase):
             (self.tree.open_part, ((b"way",), b"part")),
             (self.tree.make_folder, ((b"way", b"below"),)),
             (self.tree.make_link, (place, b"target", MTIME, b"part")),
-            (self.tree.finish_folder, ((b"way",), 0o755, MTIME)),
+            (self.tree.finish_folder, ((b"way",), dressed)),
             (self.tree.kind, (place,)),
         ):
             self.assertIn("way lies in the way", self.refused("blocked", call, *arguments))
@@ -176,10 +184,10 @@ class TreeTests(DiskCase):
         self.tree.make_folder((b"a", b"b"))
         self.tree.make_folder((b"a", b"b"))
         self.assertEqual(stat.S_IMODE((self.root / "a" / "b").stat().st_mode), 0o700)
-        self.tree.finish_folder((b"a", b"b"), 0o755, MTIME)
+        self.tree.finish_folder((b"a", b"b"), dressed)
         status = (self.root / "a" / "b").stat()
         self.assertEqual((stat.S_IMODE(status.st_mode), status.st_mtime_ns), (0o755, MTIME))
-        self.tree.finish_folder((b"a",), None, MTIME)
+        self.tree.finish_folder((b"a",), lambda descriptor: None)
         self.assertEqual(stat.S_IMODE((self.root / "a").stat().st_mode), 0o700)
 
     def test_folders_that_fail(self) -> None:
@@ -187,7 +195,7 @@ class TreeTests(DiskCase):
         self.fails("mkdir", FULL)
         self.assertIn("at a/b", self.refused("disk-full", self.tree.make_folder, (b"a", b"b")))
         self.fails("fchmod", BROKEN)
-        self.refused("blocked", self.tree.finish_folder, (b"a",), 0o755, MTIME)
+        self.refused("blocked", self.tree.finish_folder, (b"a",), dressed)
         self.fails("fsync", BROKEN)
         self.refused("blocked", self.tree.sync_folder, (b"a",))
 

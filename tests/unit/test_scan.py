@@ -79,7 +79,8 @@ class ScanTests(SynchronousTestCase):
         with mock.patch.object(scan_module.os, "listdir", listdir):
             listings = self.listings()
         found = {self.names(listing)[0]: (listing.folder.complete, listing.skipped) for listing in listings}
-        self.assertEqual(found["b"], (False, [{"path": str(self.base / "b"), "reason": "Permission denied"}]))
+        left_out = {"path": str(self.base / "b"), "reason": "Permission denied", "code": "left-out"}
+        self.assertEqual(found["b"], (False, [left_out]))
         self.assertEqual([name for name, (complete, _) in found.items() if complete], [".", "a", "z"])
 
     def test_an_entry_that_cannot_be_read(self) -> None:

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from bitdust.formats.operations import Op, record_of
 from bitdust.storage.catalog.database import PackState, set_base
+from bitdust.storage.catalog.extras import note_extras
 from bitdust.storage.catalog.moves import is_moved, link_packs, note_move
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.names import split_version
@@ -136,6 +137,8 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
             (path, version, stamp.key, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents),
              stamp.lamport, stamp.device, stamp.sequence, dead),
         )  # fmt: skip
+        if op.get("extras"):
+            note_extras(database, path, version, op["extras"])
     link_packs(database, path, version, extents)
     _refresh(database, path)
 

@@ -5,7 +5,7 @@ A pack is named in a tombstone only while no upload could build on it.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -15,9 +15,9 @@ from bitdust.formats.operations import Op, tombstone_op
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.paths import Item, Target, below, versions
+from bitdust.storage.catalog.rows import Row
 from bitdust.storage.keeping.disposal import LIVING, parts
-from bitdust.storage.keeping.old_versions import explained, old_names, rules_of, suspects
-from bitdust.storage.keeping.retention import Judged
+from bitdust.storage.keeping.old_versions import as_fields, explained, old_names, rules_of, suspects
 from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
@@ -92,9 +92,11 @@ class Cleaner:
             await self._write(lambda database: (list(old_names(database, paths, rules, now)), []))
         self._looked = None if len(found) == AT_ONCE else looked
 
-    def explain(self, item: Item) -> dict[str, Judged]:
-        """By version of an item: why it stays."""
-        return explained(self._writer.catalog.read, item, rules_of(self._settings), self._calendar.now())
+    def explain(self, item: Item, rows: Iterable[Row]) -> None:
+        """Say in the rows of an item's versions why each stays."""
+        judged = explained(self._writer.catalog.read, item, rules_of(self._settings), self._calendar.now())
+        for row in rows:
+            row.update(as_fields(judged.get(row["version"])))
 
     def _write(self, choose: "Callable[[sqlite3.Connection], tuple[list[str], list[bytes]]]") -> "Deferred[int]":
         now = int(self._calendar.stamp() * 1000)

@@ -25,6 +25,7 @@ from bitdust.formats.operations import (
 from bitdust.storage.catalog.apply import extents_of
 from bitdust.storage.catalog.catalog import LogKeys, keep_entry, log_end, next_entry
 from bitdust.storage.catalog.database import PackState, set_base
+from bitdust.storage.catalog.extras import extras_of, forget_extras
 from bitdust.storage.catalog.moves import forget_moves
 from bitdust.wire.names import split_version
 
@@ -78,6 +79,7 @@ def forget_the_dead(database: sqlite3.Connection, key: str, before: int) -> None
         "DELETE FROM version_packs WHERE NOT EXISTS (SELECT 1 FROM versions v"
         " WHERE v.path=version_packs.path AND v.version=version_packs.version)"
     )
+    forget_extras(database)
     _forget_packs(database, key, before)
     rows = database.execute(old, buried).fetchall()
     useless = [(name,) for (name,) in rows if not _is_known(database, name)]
@@ -149,7 +151,8 @@ def _versions(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
     )
     for path, version, size, mode, mtime, extents, target, lamport, device, sequence in rows:
         link = None if target is None else bytes(target)
-        for op in version_ops(path, version, size, mode, mtime, None if link else extents_of(extents), link):
+        extras = extras_of(database, path, version)
+        for op in version_ops(path, version, size, mode, mtime, None if link else extents_of(extents), link, extras):
             yield (lamport, bytes(device), sequence), op
 
 

@@ -4,18 +4,23 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from bitdust.crypt.sealing import chunk_name, index_key
 from bitdust.disk.reserve import Reserve, no_reserve
+from bitdust.storage.options import Wishes
 from bitdust.storage.packs.pack import OpenPack
-from bitdust.storage.restore.plan import FileWork, Run
-from bitdust.storage.restore.tree import Blocked, Tree, trouble
+from bitdust.storage.restore.attributes import dress, set_owner
+from bitdust.storage.restore.plan import FileWork, FolderWork, LinkWork, Run
+from bitdust.storage.restore.tree import CHANGED, KEPT, LEFT_OUT, Blocked, Tree, part_name, stays_inside, trouble
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import shown
 
 MOST_VECTORS = 512
+COPIED = 1024 * 1024
 WORTH_A_SYNC = 4
 """Files; fewer are synced one by one, so that nothing else on the file system is waited for."""
 Secrets = Callable[[str, int], Sequence[bytes]]
@@ -23,10 +28,16 @@ Secrets = Callable[[str, int], Sequence[bytes]]
 
 @frozen
 class Problem:
-    """Why one entry did not come back as it was."""
+    """Why one entry did not come back, or (``changed``) not as it was."""
 
     file: FileWork
     reason: str
+    what: str = LEFT_OUT
+
+    @classmethod
+    def of(cls, file: FileWork, blocked: Blocked) -> "Problem":
+        """What an error says of a file."""
+        return cls(file, str(blocked), blocked.what)
 
 
 @frozen
@@ -41,8 +52,9 @@ class Written:
 class FilesWriter:
     """I write below one tree. All methods block and belong into a thread."""
 
-    def __init__(self, tree: Tree, policy: str, reserve: Reserve | None = None) -> None:
+    def __init__(self, tree: Tree, policy: str, reserve: Reserve | None = None, wishes: Wishes | None = None) -> None:
         self.tree = tree
+        self._wishes = wishes or Wishes()
         self.policy = policy
         self._reserve = reserve or no_reserve()
         self._place = Path(os.fsdecode(tree.destination))
@@ -61,7 +73,7 @@ class FilesWriter:
                     self._check_place(file)
                     self._take_up(file, checker)
                 except Blocked as blocked:
-                    problems.append(Problem(file, str(blocked)))
+                    problems.append(Problem.of(file, blocked))
         bad = {problem.file for problem in problems}
         self._need_room(sum(run.size for file in files if file not in bad for run in file.runs))
         return problems
@@ -72,7 +84,7 @@ class FilesWriter:
     def _check_place(self, file: FileWork) -> None:
         kind = self.tree.kind(file.place)
         if kind is not None and self.policy == "keep":
-            raise Blocked("it exists and was kept")
+            raise Blocked("it exists and was kept", KEPT)
         if kind in ("folder", "other"):
             raise Blocked("a folder of this name lies in the way" if kind == "folder" else "something lies in the way")
 
@@ -122,7 +134,7 @@ class FilesWriter:
         """
         problems: list[Problem] = []
         with self.tree.keeping():
-            complete = self._each(files, self._complete, problems)
+            complete = self._each(files, lambda file: self._complete(file, problems), problems)
             if len(complete) < WORTH_A_SYNC or not self.tree.sync():
                 complete = self._each(complete, self._sync_one, problems)
             self._each(complete, self._name, problems)
@@ -137,17 +149,52 @@ class FilesWriter:
             try:
                 step(file)
             except Blocked as blocked:
-                problems.append(Problem(file, str(blocked)))
+                problems.append(Problem.of(file, blocked))
             else:
                 well.append(file)
         return well
 
-    def _complete(self, file: FileWork) -> None:
+    def _complete(self, file: FileWork, problems: list[Problem]) -> None:
         with self._part(file) as descriptor:
-            if os.fstat(descriptor).st_size != file.version.size:
+            status = os.fstat(descriptor)
+            if status.st_size != file.version.size:
                 os.ftruncate(descriptor, file.version.size)
-            os.fchmod(descriptor, file.version.mode)
-            os.utime(descriptor, ns=(file.version.mtime, file.version.mtime))
+            told = dress(descriptor, file.version, file.extras, self._wishes)
+            file.identity = status.st_dev, status.st_ino
+        problems += [Problem(file, reason, CHANGED) for reason in told]
+
+    def link(self, file: FileWork) -> list[Problem]:
+        """Another name of a file that is there; where the file system has no such names, a copy."""
+        leader = file.leader
+        if leader is None or not leader.is_named or leader.identity is None:
+            return [Problem(file, "the file of which it is another name did not come back")]
+        problems: list[Problem] = []
+        try:
+            self.tree.link(leader.place, leader.identity, file.place, file.part)
+            file.is_named = True
+        except Blocked as blocked:
+            return [Problem.of(file, blocked)]
+        except OSError as error:
+            text = f"it is a copy, and not another name of {leader.place.text}: {error.strerror}"
+            problems.append(Problem(file, text, CHANGED))
+            copied = self._each([file], lambda one: self._copy(one, leader), problems)
+            problems += self.finish(copied)
+        return problems
+
+    def _copy(self, file: FileWork, leader: FileWork) -> None:
+        try:
+            source = self.tree.open_named(leader.place, leader.identity or (0, 0))
+        except OSError as error:
+            raise trouble(error, leader.place.text) from error
+        try:
+            with self._part(file) as target:
+                position = 0
+                while data := os.pread(source, COPIED, position):
+                    if any(data):
+                        write_all(target, [data], position)
+                    position += len(data)
+        finally:
+            os.close(source)
 
     def _sync_one(self, file: FileWork) -> None:
         with self._part(file, os.O_RDONLY) as descriptor:
@@ -166,6 +213,34 @@ class FilesWriter:
             raise trouble(error, file.place.text) from error
         finally:
             os.close(descriptor)
+
+    def finish_folder(self, folder: FolderWork) -> list[str]:
+        """All is in it; what it could not be given, in words. Raises `BitDustError`."""
+        version, told = folder.version if self.policy != "keep" else None, list[str]()
+
+        def finish(descriptor: int) -> None:
+            if version is not None:
+                told.extend(dress(descriptor, version, folder.extras, self._wishes))
+
+        self.tree.finish_folder(folder.parts, finish)
+        return told
+
+    def make_link(self, link: LinkWork) -> list[str]:
+        """A link as text; what it could not be given, in words. Raises `BitDustError`."""
+        target = link.version.target or b""
+        kind = self.tree.kind(link.place)
+        if kind is not None and self.policy == "keep":
+            raise Blocked("it exists and was kept", KEPT)
+        if not stays_inside(target, link.depth):
+            raise Blocked(f"a link to {shown(target)!r}, which leads out of its folder")
+        part, owner, told = part_name(link.item.path, link.version.version), link.extras.owner, list[str]()
+
+        def own(folder: int) -> None:
+            if owner is not None and self._wishes.owners:
+                told.extend(set_owner(partial(os.chown, part, dir_fd=folder, follow_symlinks=False), owner))
+
+        self.tree.make_link(link.place, target, link.version.mtime, part, own)
+        return told
 
     def remove_parts(self, files: Sequence[FileWork]) -> None:
         """Take all growing files away."""

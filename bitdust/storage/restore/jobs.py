@@ -4,7 +4,9 @@ import sqlite3
 from typing import Protocol
 
 from bitdust.storage.catalog.paths import Item, Target, by_id
-from bitdust.storage.jobs import Jobs, Row
+from bitdust.storage.jobs import MOST_TOLD, Jobs, Row
+from bitdust.storage.options import of_text, to_text
+from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.restore.restore import KeyOwner, Restore, RestoreOrder, RestoreParts
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -21,7 +23,7 @@ class Namer(Protocol):
 class Downloads(Jobs[Restore]):
     """I start them at once."""
 
-    tables = ("downloads",)
+    tables = ("downloads", "download_options")
 
     def __init__(self, parts: RestoreParts, owner: KeyOwner, namer: Namer) -> None:
         super().__init__(parts.catalog)
@@ -33,15 +35,19 @@ class Downloads(Jobs[Restore]):
     def resume(self) -> None:
         """Take up what was interrupted."""
         database = self._parts.catalog.read
-        rows = database.execute("SELECT id, key, path, version, destination, policy, created FROM downloads").fetchall()
-        for number, key, path, version, destination, policy, created in rows:
+        rows = database.execute(
+            "SELECT d.id, key, path, version, destination, policy, created, coalesce(o.options, '') FROM downloads d"
+            " LEFT JOIN download_options o ON o.id=d.id"
+        ).fetchall()
+        for number, key, path, version, destination, policy, created, options in rows:
             item = by_id(database, path) if path else None
             if path and item is None:
                 self._forget(number)
                 continue
-            self._begin(number, Target(key, item, version or None), bytes(destination), policy, created)
+            target = Target(key, item, version or None)
+            self._begin(number, target, bytes(destination), policy, created, of_text(RestoreOptions, options))
 
-    async def start(self, target: Target, destination: bytes, policy: str) -> Restore:
+    async def start(self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET) -> Restore:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
         for restore in self.running:
             if restore.target == target and restore.destination == destination:
@@ -53,16 +59,21 @@ class Downloads(Jobs[Restore]):
             cursor = database.execute(
                 "INSERT INTO downloads(key, path, version, destination, policy, created) VALUES(?, ?, ?, ?, ?, ?)", row
             )
-            return int(cursor.lastrowid or 0)
+            number = int(cursor.lastrowid or 0)
+            if text := to_text(options):
+                database.execute("INSERT INTO download_options VALUES(?, ?)", (number, text))
+            return number
 
         number: int = await self._parts.catalog.change(insert)
-        return self._begin(number, target, destination, policy, created)
+        return self._begin(number, target, destination, policy, created, options)
 
-    def _begin(self, number: int, target: Target, destination: bytes, policy: str, created: float) -> Restore:
+    def _begin(
+        self, number: int, target: Target, destination: bytes, policy: str, created: float, options: RestoreOptions
+    ) -> Restore:
         namer = self._namer
         names = namer.names_of(target.item) if target.item is not None else namer.names_of_all(target.key)
         names["local_path"] = shown(destination)
-        order = RestoreOrder(number, target, destination, policy, created, names)
+        order = RestoreOrder(number, target, destination, policy, created, names, options)
         restore = self._running[number] = Restore(self._parts, self._owner, order, self.ended)
         self._events.send("restore-started", {"backup_id": restore.describe()["backup_id"]})
         restore.start()
@@ -73,7 +84,7 @@ class Downloads(Jobs[Restore]):
         row = restore.describe()
         data = {"backup_id": row["backup_id"], "output_location": row["local_path"]}
         if restore.reason is None:
-            self._events.send("restore-done", data)
+            self._events.send("restore-done", {**data, "problems": restore.plan.problems[:MOST_TOLD]})
         elif not restore.is_suspended:
             self._events.send("restore-failed", {**data, "reason": str(restore.reason)[:2000]})
 

@@ -1,16 +1,21 @@
 """What a restore brings back: the entries of one moment of the catalog, and which packs hold their bytes."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from attrs import define, field, frozen
 from cbor2 import loads
 
+from bitdust.formats.extras import NO_EXTRAS, Extras
 from bitdust.storage.catalog.apply import extents_of
 from bitdust.storage.catalog.database import CatalogError
+from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.moves import current
 from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at
-from bitdust.storage.restore.tree import Destination, Parts, part_name
+from bitdust.storage.restore.tree import CHANGED, LEFT_OUT, Destination, Parts, is_name, part_name
+from bitdust.wire.names import shown
 
 
 @frozen
@@ -29,7 +34,11 @@ class Run:
 
 @define(eq=False)
 class FileWork:
-    """One file: ``left`` counts the runs that are not in it yet; ``is_named``: it is whole, and where it belongs."""
+    """One file: ``left`` counts the runs that are not in it yet; ``is_named``: it is whole, and where it belongs.
+
+    Of files with equal ``twin``, which are names of one file, one is the ``leader`` of the others, whose names are
+    linked to it when it is there with its ``identity`` (device and inode).
+    """
 
     item: Item
     version: Version
@@ -37,6 +46,10 @@ class FileWork:
     runs: list[Run]
     left: int = 0
     is_named: bool = False
+    extras: Extras = NO_EXTRAS
+    twin: tuple[Any, ...] | None = None
+    leader: "FileWork | None" = None
+    identity: tuple[int, int] | None = None
 
     @property
     def part(self) -> bytes:
@@ -52,6 +65,7 @@ class LinkWork:
     version: Version
     place: Destination
     depth: int
+    extras: Extras = NO_EXTRAS
 
 
 @frozen
@@ -60,6 +74,12 @@ class FolderWork:
 
     parts: Parts
     version: Version | None
+    extras: Extras = NO_EXTRAS
+
+    @property
+    def text(self) -> str:
+        """Its path for people."""
+        return shown(b"/".join(self.parts))
 
 
 @define
@@ -88,13 +108,29 @@ class Planner:
 
         Raises `CatalogError` ``not-found`` when there is nothing to bring back."""
         tops = [target.item] if target.item is not None else children(self._database, "", target.key)
-        for item, own_name in _names(tops):
-            self._visit(item, Destination((), name or own_name), target.version, 0)
+        self._visit_all(tops, (), target.version, 0, name)
         plan = self.plan
         if not (plan.files or plan.links or any(folder.version for folder in plan.folders)):
             shown = path_of(self._database, target.item) if target.item is not None else "the catalog"
             raise CatalogError("not-found", f"{shown!r} was not found in the catalog with any version: upload it first")
         return plan
+
+    def _visit_all(
+        self, items: list[Item], parts: Parts, version: str | None, depth: int, name: bytes | None = None
+    ) -> None:
+        """Items of one folder. What cannot have its own name there is told."""
+        for item, own_name in _names(items):
+            place = Destination(parts, name or own_name)
+            if not is_name(place.name):
+                self._problem(Destination(parts, item.name), "its name leads elsewhere, and is not used", LEFT_OUT)
+                continue
+            if own_name != item.name and version_at(self._database, item.path, version) is not None:
+                text = f"there are two of this name; this one is restored as {shown(own_name)}"
+                self._problem(Destination(parts, item.name), text, CHANGED)
+            self._visit(item, place, version, depth)
+
+    def _problem(self, place: Destination, reason: str, code: str) -> None:
+        self.plan.problems.append({"path": place.text, "reason": reason, "code": code})
 
     def _visit(self, item: Item, place: Destination, version: str | None, depth: int) -> None:
         found = version_at(self._database, item.path, version)
@@ -102,20 +138,26 @@ class Planner:
             self.plan.version = max(self.plan.version, found.version)
         if item.kind == "folder":
             parts = (*place.folders, place.name)
-            self.plan.folders.append(FolderWork(parts, found))
-            for child, name in _names(children(self._database, item.path)):
-                self._visit(child, Destination(parts, name), version, depth + 1)
+            self.plan.folders.append(FolderWork(parts, found, self._extras(found)))
+            self._visit_all(children(self._database, item.path), parts, version, depth + 1)
         elif found is not None and found.target is not None:
-            self.plan.links.append(LinkWork(item, found, place, max(0, depth - 1)))
+            self.plan.links.append(LinkWork(item, found, place, max(0, depth - 1), self._extras(found)))
         elif found is not None:
             self._file(item, found, place)
 
+    def _extras(self, version: Version | None) -> Extras:
+        return extras_of(self._database, version.path, version.version) if version is not None else NO_EXTRAS
+
     def _file(self, item: Item, version: Version, place: Destination) -> None:
-        runs = list(self._runs(version))
-        self.plan.files.append(FileWork(item, version, place, runs, len(runs)))
+        extras = self._extras(version)
+        runs = list(self._runs(version, deque(extras.holes)))
+        work = FileWork(item, version, place, runs, len(runs), extras=extras)
+        if extras.links is not None:
+            work.twin = (extras.links, version.size, version.mode, version.mtime, hash(tuple(runs)))
+        self.plan.files.append(work)
         self.plan.total += version.size
 
-    def _runs(self, version: Version) -> Iterator[Run]:
+    def _runs(self, version: Version, holes: deque[tuple[int, int]]) -> Iterator[Run]:
         row = self._database.execute(
             "SELECT extents FROM versions WHERE path=? AND version=?", (version.path, version.version)
         ).fetchone()
@@ -125,8 +167,13 @@ class Planner:
             run = Run(pack, first, tuple(self._of(pack)[first : first + count]), offset)
             if len(run.lengths) != count:
                 raise CatalogError("damaged-catalog", f"version {version.path}/{version.version} names unknown chunks")
-            offset += run.size
-            yield run
+            if not holes:
+                yield run
+                offset += run.size
+                continue
+            for part in parted(run, holes):
+                yield part
+                offset = part.offset + part.size
 
     def _of(self, pack: bytes) -> list[int]:
         known = self._lengths.get(pack)
@@ -147,6 +194,41 @@ def _names(items: list[Item]) -> list[tuple[Item, bytes]]:
         taken.add(name)
         named.append((item, name))
     return named[::-1]
+
+
+def parted(run: Run, holes: deque[tuple[int, int]]) -> Iterator[Run]:
+    """A run as parts between holes, of which those before its offset were taken out; those inside are taken out."""
+    lengths: list[int] = []
+    first, start, position = run.first, run.offset, run.offset
+    for number, length in enumerate(run.lengths, run.first):
+        before = position
+        position = leap(position, holes)
+        if position != before:
+            if lengths:
+                yield Run(run.pack, first, tuple(lengths), start)
+            first, start, lengths = number, position, []
+        lengths.append(length)
+        position += length
+    yield Run(run.pack, first, tuple(lengths), start)
+
+
+def leap(position: int, holes: deque[tuple[int, int]]) -> int:
+    """Over the holes that begin here; no chunk reaches over one."""
+    while holes and holes[0][0] <= position:
+        offset, length = holes.popleft()
+        position = max(position, offset + length)
+    return position
+
+
+def pair(files: list[FileWork]) -> None:
+    """Of several names of one file the first is fetched, and leads the others, of which nothing is."""
+    leaders: dict[tuple[Any, ...], FileWork] = {}
+    for file in files:
+        if file.twin is None:
+            continue
+        leader = leaders.setdefault(file.twin, file)
+        if leader is not file:
+            file.leader, file.runs, file.left = leader, [], 0
 
 
 def pack_order(files: list[FileWork]) -> list[bytes]:

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -27,8 +28,9 @@ from bitdust.storage.packs.pack import unseal
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
-from bitdust.storage.restore.plan import FileWork, FolderWork, LinkWork, Planner, RestorePlan, Run, pack_order
-from bitdust.storage.restore.tree import Blocked, Parts, Tree, part_name, stays_inside
+from bitdust.storage.restore.options import AS_SET, RestoreOptions
+from bitdust.storage.restore.plan import FileWork, Planner, RestorePlan, Run, pack_order, pair
+from bitdust.storage.restore.tree import CHANGED, LEFT_OUT, Blocked, Tree
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
@@ -38,6 +40,7 @@ MOST_TOGETHER, MOST_BYTES = 4096, 64 * 1024 * 1024
 """Files that are whole, and their bytes, before they get their names: one sync brings them all to the disk."""
 IN_PLACE = "in-place"
 """The policy that replaces what is there, as ``replace``, and gives the item the name that it has on this machine."""
+KEEPING = ("services/restores/attributes-enabled", "services/restores/owners-enabled")
 
 
 @frozen
@@ -50,6 +53,7 @@ class RestoreOrder:
     policy: str
     created: float
     names: Row
+    options: RestoreOptions = AS_SET
 
 
 class KeyOwner(Protocol):
@@ -90,7 +94,8 @@ class Restore(Job):
         self.destination = order.destination
         self._policy = order.policy
         self._tree = Tree(order.destination)
-        self._writer = FilesWriter(self._tree, order.policy, parts.reserve)
+        self._wishes = order.options.wishes(parts.around.settings, *KEEPING)
+        self._writer = FilesWriter(self._tree, order.policy, parts.reserve, self._wishes)
         self._coders = Coders()
         self.plan = RestorePlan()
         self.processed = 0
@@ -104,6 +109,7 @@ class Restore(Job):
         self._running: dict[bytes, tuple[Deferred[Any], int]] = {}
         self._fetched: Deferred[None] = Deferred()
         self._whole: list[FileWork] = []
+        self._whole_bytes = 0
         self._is_ending = False
         self.machine = RestoreWorker(parts.around.registry, f"{order.names['path_id']}/{order.number}", self)
 
@@ -143,6 +149,7 @@ class Restore(Job):
     def _planned(self, found: tuple[RestorePlan, list[Problem]]) -> None:
         self.plan, problems = found
         self._note(problems)
+        pair([file for file in self.plan.files if file not in self._bad])
         for file in self.plan.files:
             self.processed += file.version.size - sum(run.size for run in file.runs)
             for run in file.runs if file not in self._bad else ():
@@ -152,15 +159,19 @@ class Restore(Job):
     def _note(self, problems: list[Problem]) -> None:
         for problem in problems:
             if problem.file not in self._bad:
-                self._bad.add(problem.file)
-                self.plan.problems.append({"path": problem.file.place.text, "reason": problem.reason})
+                if problem.what != CHANGED:
+                    self._bad.add(problem.file)
+                self._tell(problem.file.place.text, problem.reason, problem.what)
+
+    def _tell(self, path: str, reason: str, what: str) -> None:
+        self.plan.problems.append({"path": path, "reason": reason, "code": what})
 
     # packs
 
     def fetch_packs(self) -> "Deferred[Any]":
         fetched: Deferred[None] = Deferred(lambda _: self._cancel())
         self._fetched = fetched
-        self._whole = [file for file in self.plan.files if not file.left and file not in self._bad]
+        self._whole = [file for file in self.plan.files if not file.left and not file.leader and file not in self._bad]
         self._pump()
         return fetched
 
@@ -190,9 +201,9 @@ class Restore(Job):
             self._fetched.callback(None)
 
     async def _name_whole(self) -> None:
-        whole, self._whole = self._whole, []
+        whole, self._whole, self._whole_bytes = self._whole, [], 0
         if whole:
-            self._note(await self._parts.coding.submit(self._writer.finish, whole))
+            self._note(await self._parts.around.world.run_in_thread(self._writer.finish, whole))
 
     @property
     def _load(self) -> int:
@@ -212,8 +223,10 @@ class Restore(Job):
             pieces = await self._parts.fetcher.fetch(source.record, source.places)
         written = await self._parts.coding.submit(self._open_and_write, source, pieces, works)
         self.blocks += 1
-        self._whole += self._count(written)
-        if len(self._whole) >= MOST_TOGETHER or sum(file.version.size for file in self._whole) >= MOST_BYTES:
+        whole = self._count(written)
+        self._whole += whole
+        self._whole_bytes += sum(file.version.size for file in whole)
+        if len(self._whole) >= MOST_TOGETHER or self._whole_bytes >= MOST_BYTES:
             await self._name_whole()
 
     def _open_and_write(
@@ -276,45 +289,34 @@ class Restore(Job):
 
     def _finish_folders(self) -> None:
         with self._tree.keeping():
+            for file in self.plan.files:
+                if file.leader is not None:
+                    self._note(self._writer.link(file))
             for link in self.plan.links:
-                try:
-                    self._make_link(link)
-                except Blocked as blocked:
-                    self.plan.problems.append({"path": link.place.text, "reason": str(blocked)})
+                self._told(link.place.text, partial(self._writer.make_link, link))
             folders = sorted(self.plan.folders, key=lambda one: -len(one.parts))
             for folder in folders:
-                self._at_folder(folder.parts, lambda folder=folder: self._finish_folder(folder))  # type: ignore[misc]
+                self._told(folder.text, partial(self._writer.finish_folder, folder))
             if not self._tree.sync():
                 for folder in folders:
-                    self._at_folder(folder.parts, lambda folder=folder: self._tree.sync_folder(folder.parts))  # type: ignore[misc]
+                    self._told(folder.text, partial(self._tree.sync_folder, folder.parts))
                 self._tree.sync_folder(())
 
-    def _at_folder(self, parts: Parts, call: Callable[[], None]) -> None:
+    def _told(self, path: str, call: Callable[[], list[str] | None]) -> None:
+        """Report what is wrong with an entry."""
         try:
-            call()
+            for reason in call() or ():
+                self._tell(path, reason, CHANGED)
         except Blocked as blocked:
-            self.plan.problems.append({"path": shown(b"/".join(parts)), "reason": str(blocked)})
-
-    def _finish_folder(self, folder: FolderWork) -> None:
-        version = folder.version if self._policy != "keep" else None
-        self._tree.finish_folder(folder.parts, version.mode if version else None, version.mtime if version else 0)
-
-    def _make_link(self, link: LinkWork) -> None:
-        target = link.version.target or b""
-        kind = self._tree.kind(link.place)
-        if kind is not None and self._policy == "keep":
-            raise Blocked("it exists and was kept")
-        if not stays_inside(target, link.depth):
-            raise Blocked(f"a link to {shown(target)!r}, which leads out of its folder")
-        part = part_name(link.item.path, link.version.version)
-        self._tree.make_link(link.place, target, link.version.mtime, part)
+            self._tell(path, str(blocked), blocked.what)
 
     # the end
 
     def done_safely(self) -> None:
         alone = self.target.item is not None and self.target.item.kind != "folder"
-        if self._lost or (alone and self.plan.problems and self._policy != "keep"):
-            reason = self._lost[0] if self._lost else self.plan.problems[0]["reason"]
+        left_out = [problem for problem in self.plan.problems if problem["code"] == LEFT_OUT]
+        if self._lost or (alone and left_out):
+            reason = self._lost[0] if self._lost else left_out[0]["reason"]
             self._fail(BitDustError("incomplete", reason))
             return
         self._finish(self.finished())

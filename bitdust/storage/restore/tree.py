@@ -26,11 +26,16 @@ MOST_OPEN = 32
 Parts = tuple[bytes, ...]
 
 
+LEFT_OUT, CHANGED, KEPT = "left-out", "changed", "kept"
+"""What became of an entry with which something is wrong; what was there already is kept where that was wished."""
+
+
 class Blocked(BitDustError):
     """One entry cannot be restored where it belongs; the others can."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, what: str = LEFT_OUT) -> None:
         super().__init__("blocked", reason)
+        self.what = what
 
 
 @frozen
@@ -54,6 +59,11 @@ def part_name(path_id: str, version: str) -> bytes:
     return PART_PREFIX + hashlib.sha256(f"{path_id}/{version}".encode()).hexdigest()[:24].encode() + b".part"
 
 
+def is_name(name: bytes) -> bool:
+    """Whether this is the name of an entry and leads nowhere: a log is written by devices, of which one may lie."""
+    return name not in (b"", b".", b"..") and b"/" not in name and b"\0" not in name
+
+
 def stays_inside(target: bytes, depth: int) -> bool:
     """Whether a link that is ``depth`` folders deep in its tree leads nowhere else.
 
@@ -75,15 +85,20 @@ def trouble(error: OSError, what: str) -> BitDustError:
 
 @define
 class _Kept:
-    """Folders that are open; ``busy`` counts those in use."""
+    """Folders that are open, and those that were looked for in vain; ``busy`` counts those in use."""
 
     descriptors: dict[Parts, int] = field(factory=dict)
+    missing: set[Parts] = field(factory=set)
     busy: int = 0
 
     def close(self) -> None:
         """All of them."""
         while self.descriptors:
             os.close(self.descriptors.popitem()[1])
+
+
+def _nothing(folder: int) -> None:
+    """More is not to be done with a link."""
 
 
 class Tree:
@@ -139,12 +154,24 @@ class Tree:
         if not kept.busy and len(kept.descriptors) >= MOST_OPEN:
             kept.close()
         if parts not in kept.descriptors:
-            kept.descriptors[parts] = self._walk(parts, make, kept)
+            kept.descriptors[parts] = self._look(parts, make, kept)
         kept.busy += 1
         try:
             yield kept.descriptors[parts]
         finally:
             kept.busy -= 1
+
+    def _look(self, parts: Parts, make: bool, kept: _Kept) -> int:
+        """What is missing is looked for once, until something is made."""
+        if make:
+            kept.missing.clear()
+        elif parts in kept.missing:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        try:
+            return self._walk(parts, make, kept)
+        except FileNotFoundError:
+            kept.missing.add(parts)
+            raise
 
     def _walk(self, parts: Parts, make: bool, kept: _Kept) -> int:
         """Step by step, from the nearest folder that is open."""
@@ -215,12 +242,15 @@ class Tree:
         except OSError as error:
             raise trouble(error, place.text) from error
 
-    def make_link(self, place: Destination, target: bytes, mtime: int, part: bytes) -> None:
-        """A link as text. Raises `BitDustError`."""
+    def make_link(
+        self, place: Destination, target: bytes, mtime: int, part: bytes, owned: Callable[[int], None] = _nothing
+    ) -> None:
+        """A link as text; ``owned`` gets the folder before it has its name. Raises `BitDustError`."""
         self.remove_part(place.folders, part)
         try:
             with self.folder(place.folders) as folder:
                 os.symlink(target, part, dir_fd=folder)
+                owned(folder)
                 os.utime(part, ns=(mtime, mtime), dir_fd=folder, follow_symlinks=False)
                 os.rename(part, place.name, src_dir_fd=folder, dst_dir_fd=folder)
         except IsADirectoryError as error:
@@ -234,15 +264,32 @@ class Tree:
         """A folder, and those above it. Raises `BitDustError`."""
         self._at(parts, lambda descriptor: None)
 
-    def finish_folder(self, parts: Parts, mode: int | None, mtime: int) -> None:
-        """All is in it: its mode and time. Raises `BitDustError`."""
+    def link(self, leader: Destination, identity: tuple[int, int], place: Destination, part: bytes) -> None:
+        """Another name for a file that was restored before. Raises `OSError` where it cannot have one, and `Blocked`
+        where something else has taken the place of that file: it may be anything."""
+        self.remove_part(place.folders, part)
+        with self.folder(leader.folders, make=False) as there, self.folder(place.folders) as here:
+            os.link(leader.name, part, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
+            status = os.stat(part, dir_fd=here, follow_symlinks=False)
+            if (status.st_dev, status.st_ino) != identity:
+                os.unlink(part, dir_fd=here)
+                raise Blocked(f"{leader.text}, of which it is another name, has been replaced meanwhile")
+        self.give_name(place, part)
 
-        def finish(descriptor: int) -> None:
-            if mode is not None:
-                os.fchmod(descriptor, mode)
-                os.utime(descriptor, ns=(mtime, mtime))
+    def open_named(self, place: Destination, identity: tuple[int, int]) -> int:
+        """A file that was restored before, for reading. Raises `Blocked` where something else is there."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with self.folder(place.folders, make=False) as folder:
+            descriptor = os.open(place.name, flags, dir_fd=folder)
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != identity:
+            os.close(descriptor)
+            raise Blocked(f"{place.text} has been replaced meanwhile")
+        return descriptor
 
-        self._at(parts, finish)
+    def finish_folder(self, parts: Parts, dress: Callable[[int], None]) -> None:
+        """All is in it: its mode, time and the rest. Raises `BitDustError`."""
+        self._at(parts, dress)
 
     def sync_folder(self, parts: Parts) -> None:
         """Its names, onto the disk. Raises `BitDustError`."""

@@ -11,7 +11,8 @@ from bitdust.signal import Signal
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.local_paths import remember
 from bitdust.storage.catalog.paths import Item, by_id, fresh_version
-from bitdust.storage.jobs import Jobs, Row
+from bitdust.storage.jobs import MOST_TOLD, Jobs, Row
+from bitdust.storage.options import of_text, to_text
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.upload import Customer, Upload, UploadOrder, UploadParts
 from bitdust.wire.errors import BitDustError
@@ -52,7 +53,7 @@ class Uploads(Jobs[Upload]):
                 continue
             self._enqueue(
                 UploadOrder(
-                    number, item, bytes(source), version, created, self._names_of(item), UploadOptions.of_text(options)
+                    number, item, bytes(source), version, created, self._names_of(item), of_text(UploadOptions, options)
                 )
             )
         self._next()
@@ -101,8 +102,8 @@ class Uploads(Jobs[Upload]):
                 (item.path, source, version, created),
             )
             number = int(cursor.lastrowid or 0)
-            if options.to_text():
-                database.execute("INSERT INTO upload_options VALUES(?, ?)", (number, options.to_text()))
+            if text := to_text(options):
+                database.execute("INSERT INTO upload_options VALUES(?, ?)", (number, text))
             return number, version
 
         self._preparing += 1
@@ -152,8 +153,11 @@ class Uploads(Jobs[Upload]):
         data: Row = {"backup_id": backup_id, "source_path": shown(upload.source)}
         task = {**upload.names, "number": upload.number, "created": upload.created, **data}
         if upload.reason is None:
-            self._events.send("backup-done", data)
-            self._events.send("backup-task-finished", {**task, "local_path": data["source_path"], "message": ""})
+            told: Row = {"problems": upload.skipped[:MOST_TOLD]}
+            message = f"{len(upload.skipped)} things were left out or changed" if upload.skipped else ""
+            self._events.send("backup-done", data | told)
+            done = {"local_path": data["source_path"], "message": message}
+            self._events.send("backup-task-finished", task | done | told)
         else:
             self._events.send("backup-aborted", {**data, "reason": str(upload.reason)})
             failed = {"path_id": upload.item.path, "message": str(upload.reason)}

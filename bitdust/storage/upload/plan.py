@@ -7,6 +7,7 @@ from attrs import define, field
 
 from bitdust.formats.operations import Op, gone_op, item_op, version_ops
 from bitdust.storage.catalog.database import PackState
+from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.paths import Item, Version, below, children, next_path_id, version_at
 from bitdust.storage.upload.losses import Losses
 from bitdust.storage.upload.reader import Work
@@ -69,8 +70,14 @@ class Planner:
             for child in known.values():
                 self._leave(database, child)
         latest = version_at(database, item.path, None)
-        if item == self._root or latest is None or (latest.mode, latest.mtime) != (folder.mode, folder.status.mtime):
-            self.plan.folders.append(version_ops(item.path, self._version, 0, folder.mode, folder.status.mtime))
+        mode, mtime = folder.mode, folder.status.mtime
+        if (
+            item == self._root
+            or latest is None
+            or (latest.mode, latest.mtime) != (mode, mtime)
+            or extras_of(database, item.path, latest.version) != folder.extras
+        ):
+            self.plan.folders.append(version_ops(item.path, self._version, 0, mode, mtime, extras=folder.extras))
 
     def _new(self, database: sqlite3.Connection, found: Found, parent: Item) -> Item:
         path = next_path_id(database, parent.path, self._device_number)
@@ -96,9 +103,15 @@ class Planner:
     def _visit_link(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
         latest = version_at(database, item.path, None)
         self.plan.losses.add(found, latest)
-        if latest is None or (latest.target, latest.mtime) != (found.target, found.status.mtime):
-            mtime = found.status.mtime
-            self.plan.others += version_ops(item.path, self._version, 0, found.mode, mtime, target=found.target)
+        mtime, extras = found.status.mtime, found.extras
+        if (
+            latest is None
+            or (latest.target, latest.mtime) != (found.target, mtime)
+            or extras_of(database, item.path, latest.version) != extras
+        ):
+            self.plan.others += version_ops(
+                item.path, self._version, 0, found.mode, mtime, target=found.target, extras=extras
+            )
 
     def _visit_file(self, database: sqlite3.Connection, found: Found, item: Item) -> None:
         self.plan.total += found.status.size

@@ -6,13 +6,15 @@ import stat
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
 from bitdust.batching import ThreadQueue
-from bitdust.storage.packs.chunks import chunks_of
+from bitdust.formats.extras import NO_EXTRAS, Extras
+from bitdust.storage.options import Wishes
 from bitdust.storage.packs.packer import Packer, StorageKey
-from bitdust.storage.upload.scan import FileStatus, Skipped, skipped
+from bitdust.storage.upload.attributes import chunks_around, extras_at, holes_of, links_of
+from bitdust.storage.upload.scan import CHANGED, FileStatus, Skipped, skipped
 
 STEP_BYTES = 4 * 1024 * 1024
 READ_WINDOW = 2 * 1024 * 1024
@@ -71,6 +73,7 @@ class FileRead:
     extents: list[list[Any]] = field(factory=list)
     packs: set[bytes] = field(factory=set)
     changed: bool = False
+    extras: Extras = NO_EXTRAS
 
     def add(self, pack: bytes, number: int, length: int) -> None:
         """The next chunk."""
@@ -97,8 +100,10 @@ class Step:
 class FilesReader:
     """I read the files of one upload, step by step."""
 
-    def __init__(self, packer: Packer, key: StorageKey, works: list[Work]) -> None:
+    def __init__(self, packer: Packer, key: StorageKey, works: list[Work], wishes: Wishes) -> None:
         self._packer = packer
+        self._wishes = wishes
+        self._linked: dict[bytes, FileRead] = {}
         self._key = key
         self._works = works[::-1]
         self._current: Iterator[int] | None = None
@@ -133,7 +138,7 @@ class FilesReader:
     def _read(self, work: Work, database: sqlite3.Connection) -> Iterator[int]:
         for attempt in range(RETRIES + 1):
             try:
-                file = yield from self._read_once(work, database)
+                file = yield from self._read_once(work, database, attempt < RETRIES)
             except OSError as error:
                 gone = isinstance(error, FileNotFoundError)
                 reason = "it vanished while it was read" if gone else error.strerror or str(error)
@@ -145,43 +150,50 @@ class FilesReader:
             if file.changed and attempt < RETRIES:
                 continue
             if file.changed:
-                self._step.skipped.append(skipped(work.source, "it changed while it was read; stored as it was read"))
+                self._step.skipped.append(
+                    skipped(work.source, "it changed while it was read; stored as it was read", CHANGED)
+                )
             self._step.files.append(file)
             return
 
-    def _read_once(self, work: Work, database: sqlite3.Connection) -> Generator[int, None, FileRead | None]:
-        """Yields lengths of chunks; gives the `FileRead`, or None for something that is no plain file."""
+    def _read_once(self, work: Work, database: sqlite3.Connection, leap: bool) -> Generator[int, None, FileRead | None]:
+        """Yields lengths of chunks; gives the `FileRead`, or None for something that is no plain file.
+
+        ``leap`` over holes: not where they may move while it is read.
+        """
         descriptor = os.open(work.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb", buffering=0) as raw:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 return None
             file = FileRead(work.path, work.source, FileStatus.of(before), stat.S_IMODE(before.st_mode))
-            for chunk in chunks_of(Whole(raw), min(READ_WINDOW, max(before.st_size + 1, 4096))):
+            file.extras, left_out = self._extras(descriptor, before, leap)
+            known = self._linked.get(file.extras.links or b"")
+            if known is not None:
+                file.size, file.extents, file.packs = known.size, known.extents, known.packs
+                yield file.size
+                return file
+            window = min(READ_WINDOW, max(before.st_size + 1, 4096))
+            for chunk in chunks_around(raw, file.extras.holes, before.st_size, window):
                 pack, number, new = self._packer.place(self._key, chunk, database)
                 file.add(pack, number, len(chunk))
                 self._step.new += len(chunk) if new else 0
                 yield len(chunk)
+            leapt = sum(length for _, length in file.extras.holes)
+            file.size += leapt
+            yield leapt
             after = os.fstat(descriptor)
             file.changed = FileStatus.of(after) != file.status or file.size != before.st_size
             if not file.changed:
                 os.lstat(work.source)
+                self._step.skipped += [skipped(work.source, reason, CHANGED) for reason in left_out]
+                if file.extras.links is not None:
+                    self._linked[file.extras.links] = file
             return file
 
-
-class Whole:
-    """A raw file whose `read` gives fewer bytes than asked for only at the end."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-
-    def read(self, length: int) -> bytes:
-        """Up to ``length`` bytes."""
-        parts: list[bytes] = []
-        while length:
-            part = self._raw.read(length)
-            if not part:
-                break
-            parts.append(part)
-            length -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+    def _extras(self, descriptor: int, status: os.stat_result, leap: bool) -> tuple[Extras, list[str]]:
+        extras, left_out = extras_at(descriptor, status, self._wishes)
+        links, holes = links_of(status), holes_of(descriptor, status) if leap else ()
+        if links is None and not holes:
+            return extras, left_out
+        return evolve(extras, links=links, holes=holes), left_out

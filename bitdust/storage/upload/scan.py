@@ -12,6 +12,9 @@ from typing import Any
 
 from attrs import define, frozen
 
+from bitdust.formats.extras import NO_EXTRAS, Extras
+from bitdust.storage.options import Wishes
+from bitdust.storage.upload.attributes import extras_at
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import MAX_PATH_DEPTH, shown
 
@@ -42,16 +45,19 @@ class Found:
     status: FileStatus
     target: bytes | None = None
     complete: bool = True
+    extras: Extras = NO_EXTRAS
 
 
+NOTHING = Wishes(False, False)
 HELPING = 2000
 """Entries that are planned in one transaction."""
+CHANGED = "changed"
 Skipped = dict[str, str]
 
 
-def skipped(path: bytes, reason: str) -> Skipped:
-    """One line of a task's report."""
-    return {"path": shown(path), "reason": reason}
+def skipped(path: bytes, reason: str, code: str = "left-out") -> Skipped:
+    """One line of a task's report: something was left out, or is not as it was (``changed``)."""
+    return {"path": shown(path), "reason": reason, "code": code}
 
 
 @frozen
@@ -63,10 +69,10 @@ class Listing:
     skipped: list[Skipped]
 
 
-def find(path: bytes) -> Found:
+def find(path: bytes, wishes: Wishes = NOTHING) -> Found:
     """A file, folder or link by itself. Raises `BitDustError` when it is nothing that can be stored, or not there."""
     try:
-        found = _entry(path, os.path.basename(path), os.lstat(path))
+        found, _ = _entry(path, os.path.basename(path), os.lstat(path), wishes)
     except OSError as error:
         raise unreadable(path, error) from error
     if found is None:
@@ -76,13 +82,13 @@ def find(path: bytes) -> Found:
     return found
 
 
-def walk(root: Found) -> Iterator[Listing]:
+def walk(root: Found, wishes: Wishes = NOTHING) -> Iterator[Listing]:
     """A folder and every folder below it, each before those inside it. Raises `BitDustError` ``unreadable`` when the
     root itself cannot be listed; below it that is reported in the listing."""
     waiting = [(root, 1)]
     while waiting:
         folder, depth = waiting.pop()
-        listing = _list(folder, depth)
+        listing = _list(folder, depth, wishes)
         if folder is root and not folder.complete and not listing.entries:
             raise BitDustError("unreadable", f"{_shown(root.path)} cannot be listed: {listing.skipped[-1]['reason']}")
         yield listing
@@ -121,12 +127,17 @@ def _shown(path: bytes) -> str:
     return skipped(path, "")["path"]
 
 
-def _entry(path: bytes, name: bytes, status: os.stat_result) -> Found | None:
+def _entry(path: bytes, name: bytes, status: os.stat_result, wishes: Wishes) -> tuple[Found | None, list[str]]:
+    """With what is left out of it, in words. Attributes of files are read with their bytes."""
     kind = _kind(status.st_mode)
     if kind is None:
-        return None
+        return None, []
     target = os.readlink(path) if kind == "link" else None
-    return Found(path, name, kind, stat.S_IMODE(status.st_mode), FileStatus.of(status), target)
+    found = Found(path, name, kind, stat.S_IMODE(status.st_mode), FileStatus.of(status), target)
+    left_out: list[str] = []
+    if kind != "file":
+        found.extras, left_out = extras_at(path, status, wishes)
+    return found, left_out
 
 
 def _kind(mode: int) -> str | None:
@@ -137,7 +148,7 @@ def _kind(mode: int) -> str | None:
     return "link" if stat.S_ISLNK(mode) else None
 
 
-def _list(folder: Found, depth: int) -> Listing:
+def _list(folder: Found, depth: int, wishes: Wishes) -> Listing:
     listing = Listing(folder, [], [])
     try:
         names = sorted(os.listdir(folder.path))
@@ -150,20 +161,21 @@ def _list(folder: Found, depth: int) -> Listing:
         listing.skipped.append(skipped(folder.path, f"more than {MAX_PATH_DEPTH} folders deep"))
         return listing
     for name in names:
-        _add(listing, name)
+        _add(listing, name, wishes)
     return listing
 
 
-def _add(listing: Listing, name: bytes) -> None:
+def _add(listing: Listing, name: bytes, wishes: Wishes) -> None:
     path = os.path.join(listing.folder.path, name)
     try:
-        found = _entry(path, name, os.lstat(path))
+        found, left_out = _entry(path, name, os.lstat(path), wishes)
     except FileNotFoundError:
         return
     except OSError as error:
         listing.skipped.append(skipped(path, error.strerror or str(error)))
         listing.folder.complete = False
         return
+    listing.skipped.extend(skipped(path, reason, CHANGED) for reason in left_out)
     if found is None:
         listing.skipped.append(skipped(path, "neither a file nor a folder nor a link"))
     else:

@@ -1,13 +1,14 @@
 """Room for my own data: what is stored, what may be, and what an upload would add."""
 
+import os
 import sqlite3
 from typing import Protocol
 
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.packs.chunks import chunks_of
 from bitdust.storage.packs.packer import Packer, StorageKey, stored_place
-from bitdust.storage.upload.reader import READ_WINDOW, ReadingThread, Whole
+from bitdust.storage.upload.attributes import chunks_around, holes_of
+from bitdust.storage.upload.reader import READ_WINDOW, ReadingThread
 from bitdust.storage.upload.scan import Found, files
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Scheme
@@ -76,7 +77,8 @@ def _of_file(packer: Packer, key: StorageKey, file: Found, database: sqlite3.Con
     new = 0
     try:
         with open(file.path, "rb", buffering=0) as raw:
-            for chunk in chunks_of(Whole(raw), READ_WINDOW):
+            status = os.fstat(raw.fileno())
+            for chunk in chunks_around(raw, holes_of(raw.fileno(), status), status.st_size, READ_WINDOW):
                 name = packer.name(key, chunk)
                 if name not in seen and stored_place(database, name) is None:
                     seen.add(name)

@@ -34,6 +34,8 @@ from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
+KEEPING = ("services/backups/attributes-enabled", "services/backups/owners-enabled")
+
 
 class Customer(Protocol):
     """Whose upload it is: under which key, with how many suppliers, and what counts as safe."""
@@ -117,6 +119,7 @@ class Upload(Job):
         self.source = order.source
         self.version = order.version
         self._options = order.options
+        self._wishes = order.options.wishes(parts.around.settings, *KEEPING)
         self.skipped: list[Skipped] = []
         self.total = self.processed = self.new_bytes = self.blocks = 0
         self.reason: BaseException | None = None
@@ -158,20 +161,22 @@ class Upload(Job):
 
     async def _scan(self) -> None:
         parts = self._parts
-        root: Found = await parts.around.world.run_in_thread(find, self.source)
+        root: Found = await parts.around.world.run_in_thread(find, self.source, self._wishes)
         self._fits(root)
         size: int = await parts.around.world.run_in_thread(total_size, root)
         await check_space(parts, self._customer, self.item.key, size, root)
         planner = Planner(self.version, self._customer.device_number(), int(parts.around.world.wall() * 1000))
         self._plan = planner.plan
         await self._write_items(lambda database: planner.visit_root(database, root, self.item))
-        listings = walk(root) if root.kind == "folder" else iter(())
+        listings = walk(root, self._wishes) if root.kind == "folder" else iter(())
         while helping := await parts.around.world.run_in_thread(next_listings, listings, HELPING):
             self.skipped += [line for listing in helping for line in listing.skipped]
             await self._write_items(partial(planner.visit, listings=helping))
         await self._check_losses(root)
         self.total, self.processed = self._plan.total, self._plan.unchanged
-        self._reader = FilesReader(parts.packer, self._customer.storage_key(self.item.key), self._plan.works)
+        self._reader = FilesReader(
+            parts.packer, self._customer.storage_key(self.item.key), self._plan.works, self._wishes
+        )
 
     async def _check_losses(self, root: Found) -> None:
         """Raises `BitDustError` ``empty-source`` or ``would-drop`` where nobody has allowed it."""
@@ -260,7 +265,9 @@ class Upload(Job):
         self._is_logging = True
         ops: list[Op] = []
         for file in files:
-            ops += version_ops(file.path, self.version, file.size, file.mode, file.status.mtime, file.extents)
+            ops += version_ops(
+                file.path, self.version, file.size, file.mode, file.status.mtime, file.extents, extras=file.extras
+            )
         writing = Deferred.fromCoroutine(self._write(ops, files))
         writing.addCallbacks(self._logged, lambda failure: self.machine.send("fail", failure))
 
