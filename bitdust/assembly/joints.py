@@ -93,8 +93,8 @@ class StorageJoint:
         self._renew_device = renew_device
 
     def family(self) -> Family | None:
-        """My newest family record."""
-        return self._suppliers.family.current
+        """My newest family record, with spares in the places of those who are gone."""
+        return self._suppliers.spares.stand_in(self._suppliers.family.current)
 
     def is_family_mine(self) -> bool:
         """Whether this device wrote the family record."""

@@ -177,6 +177,7 @@ _OPTIONS = (
     _bool("services/employer/spread-enabled", True, "spread suppliers", "Never too many suppliers in one network."),
     _bool("services/employer/spread-private-enabled", False, "spread in private", "Count private addresses as well."),
     _text("services/employer/candidates", "candidates", "Identity URLs of nodes to hire before others."),
+    _bool("services/employer/confirm-spares-enabled", True, "confirm spares", "Keep who stood in for a lost supplier."),
     _number("services/employer/healing-after-days", 7, "heal after", "Days without you and it.", 0, 365, "days"),
     _number("services/employer/healing-spares", 0, "spares", "Who may stand in; 0: as many as may be lost.", 0, 16),
     _number("services/gateway/p2p-timeout", 15, "patience with peers", "Seconds without progress.", 1, 600, "seconds"),

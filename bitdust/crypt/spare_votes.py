@@ -29,6 +29,9 @@ from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 from bitdust.wire.table import Document
 
+LONGEST = 4
+"""A vote lasts so many times as long as the owner lets anybody wait: another member may be lost and be healed before a
+certificate is over that it has voted for."""
 SKEW = 3600
 """Seconds by which clocks may differ."""
 Documents = Callable[[bytes], Document | None]
@@ -103,7 +106,7 @@ class Bench:
     def _need_time(self, vote: SpareVote, now: float) -> None:
         if vote.ends <= now:
             raise WireError("stale", "this vote is over")
-        if vote.time > now + SKEW or vote.ends > min(now + self.mandate.after + SKEW, self.mandate.ends):
+        if vote.time > now + SKEW or vote.ends > min(now + LONGEST * self.mandate.after + SKEW, self.mandate.ends):
             raise WireError("stale", "this vote reaches too far into the future")
 
     def with_certificate(self, certificate: SpareCertificate) -> "Bench":

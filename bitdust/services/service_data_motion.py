@@ -47,12 +47,14 @@ class DataMotionService(Service):
         self._removers = [
             self._rooms.peers.presence.changed.connect(self._came_or_went),
             self._rooms.suppliers.family.changed.connect(self._rooms.storage.core.suppliers_changed),
+            self._rooms.suppliers.spares.changed.connect(self._rooms.storage.core.suppliers_changed),
         ]
         self._rooms.gateway.inbox.add(self._row)
         self._rooms.storage.core.suppliers_changed()
 
     def _came_or_went(self, fingerprint: bytes, online: bool) -> None:
-        if fingerprint in self._rooms.suppliers.family.holders:
+        suppliers = self._rooms.suppliers
+        if fingerprint in suppliers.family.holders or fingerprint in suppliers.spares.known():
             self._rooms.storage.core.suppliers_changed()
 
     def stop(self) -> "Deferred[Any]":

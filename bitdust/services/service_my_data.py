@@ -24,14 +24,18 @@ class MyDataService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._sessions = rooms.around.sessions
         self._events = rooms.around.events
-        self._family = rooms.suppliers.family
+        self._suppliers = rooms.suppliers
         self._presence = rooms.peers.presence
         self._ready: Deferred[None] | None = None
-        self._forget: Callable[[], None] = lambda: None
+        self._removers: list[Callable[[], None]] = []
 
     def start(self) -> "Deferred[Any]":
         self._ready = Deferred()
-        self._forget = self._presence.changed.connect(lambda *_: self._check())
+        self._removers = [
+            self._presence.changed.connect(lambda *_: self._check()),
+            self._suppliers.family.changed.connect(self._check),
+            self._suppliers.spares.changed.connect(self._check),
+        ]
         ready = self._ready
         self._check()
         return ready
@@ -44,9 +48,14 @@ class MyDataService(Service):
         self._events.send("my-storage-ready", {})
         ready.callback(None)
 
+    def _forget(self) -> None:
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+
     def _lacking(self) -> str:
         """What is missing for my files to come back, in words; empty when nothing is."""
-        family = self._family.current
+        family = self._suppliers.spares.stand_in(self._suppliers.family.current)
         if family is None:
             return "no supplier is hired yet"
         online = sum(1 for who in family.holders if self._sessions.connected(who))

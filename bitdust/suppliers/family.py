@@ -101,6 +101,7 @@ class MyFamily:
 
     def entrust(self, mandate: Mandate | None) -> None:
         """The next revision, with another mandate and nothing else changed."""
+        self._check_known()
         if self.current is not None and self.current.mandate != mandate:
             revision, now = self.current.revision + 1, int(self._wall())
             self._sign(evolve(self.current, revision=revision, time=now, mandate=mandate))

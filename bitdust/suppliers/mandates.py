@@ -7,6 +7,7 @@ record before anything happens, so that nobody can push another one in, whatever
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.mandate_keeper import MandateKeeper
+from bitdust.identity.awaited import FAMILY
 from bitdust.outcome import outcome
 from bitdust.signal import Disconnect
 from bitdust.suppliers.connectors import Connectors
@@ -33,7 +34,7 @@ LOOKUPS = 8
 
 
 class Mandates:
-    """I keep the mandate from `start` to `stop`. ``day`` is a day in seconds; tests have shorter ones."""
+    """I keep the mandate from `start` to `stop`."""
 
     candidates = Wire(Candidates)
 
@@ -53,7 +54,6 @@ class Mandates:
         self._searched: float | None = None
         self._missed: dict[bytes, int] = {}
         self._known: list[bytes] | None = None
-        self.day = DAY
 
     def start(self) -> None:
         """See to it that the record says what the settings say."""
@@ -73,6 +73,11 @@ class Mandates:
         if machine is not None:
             machine.send("shutdown")
 
+    def search_again(self) -> None:
+        """Look for spares now, whenever that was done last."""
+        self._searched = None
+        self.check()
+
     def check(self) -> None:
         """The family or a setting has changed."""
         if self._machine is not None:
@@ -82,7 +87,8 @@ class Mandates:
 
     def _complete(self) -> Family | None:
         family = self._family.current
-        return family if family is not None and family.complete and not self._family.inherited else None
+        is_known = not self._family.inherited and not self._me.awaits(FAMILY)
+        return family if family is not None and family.complete and is_known else None
 
     @property
     def problem(self) -> str:
@@ -173,7 +179,7 @@ class Mandates:
             return None
         lasts = before is not None and before.ends >= now + LEAST_DAYS * DAY
         return Mandate(
-            after=int(self._settings.get(AFTER)) * self.day,
+            after=int(self._settings.get(AFTER)) * DAY,
             spares=spares,
             most=wanted,
             room=self._room(),

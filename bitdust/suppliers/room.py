@@ -15,6 +15,7 @@ from bitdust.suppliers.publication import FamilyPublication, ToDHT
 from bitdust.suppliers.replacement import Replacements
 from bitdust.suppliers.requests import ReplacementRequests
 from bitdust.suppliers.roster import Roster
+from bitdust.suppliers.spares import OwnSpares
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.surroundings import Connected
 
@@ -38,12 +39,14 @@ class SuppliersRoom:
         absent = AbsentParts(self.finding, lost)
         self.hiring = Hiring(around, self.family, self.book, self.connectors, self.replacements, absent)
         self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
+        self.spares = OwnSpares(around, self.family, self.book, presence)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
         self.view = SuppliersView(around, self.roster, presence, self.book)
         self.finding.known.connect(self.publication.update)
         self.finding.known.connect(self.replacements.update)
         self.connectors.accepted.connect(lambda supplier: self.publication.update())
         presence.chance.connect(self.connectors.try_again)
+        self.connectors.accepted.connect(self.spares.supplier_connected)
         self.connectors.leaving.connect(self.requests.receive_notice)
         self._forget: Disconnect = lambda: None
 
@@ -59,6 +62,7 @@ class SuppliersRoom:
         self._forget = self.family.changed.connect(self._watch_holders)
         self._watch_holders()
         self.publication.start()
+        self.spares.start()
         self.connectors.open()
         self.replacements.start()
 
@@ -66,13 +70,15 @@ class SuppliersRoom:
         """Hire, connect and move nobody any more; contracts stay."""
         self._forget()
         self.hiring.stop()
+        self.spares.stop()
         self.replacements.stop()
         self.connectors.close()
         self.publication.stop()
 
     def is_supplier(self, fingerprint: bytes) -> bool:
         """Whether a peer has a place in my family, or a contract with me still."""
-        return fingerprint in self.family.holders or self.book.of(fingerprint) is not None
+        known = fingerprint in self.family.holders or fingerprint in self.spares.known()
+        return known or self.book.of(fingerprint) is not None
 
     def _watch_holders(self) -> None:
         for holder in self.family.holders:

@@ -1,7 +1,9 @@
 """Families that heal while their owner is away: whole nodes in memory, a mandate of minutes in the place of days."""
 
+import shutil
 import sqlite3
 
+from bitdust.suppliers import mandates
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import GridCase
 
@@ -12,14 +14,12 @@ AFTER = 7 * DAY
 class HealingCase(GridCase):
     def family_of(self, count: int, spares: int, **settings) -> GridNode:
         """A customer with so many suppliers and spares, whose mandate lets members act after a few minutes."""
+        self.patch(mandates, "DAY", DAY)
         self.add_suppliers(count)
         settings = {"services/customer/suppliers-number": count, "services/employer/healing-spares": spares} | settings
         node = self.add_customer(**settings)
-        node.rooms.suppliers.mandates.day = DAY
         self.add_suppliers(spares)
-        mandates = node.rooms.suppliers.mandates
-        mandates._searched = None
-        mandates.check()
+        node.rooms.suppliers.mandates.search_again()
         self.grid.until(lambda: self.spares_of(node) == spares, 60, "the mandate")
         self.grid.run(5)
         return node
@@ -90,3 +90,22 @@ class HealingTests(HealingCase):
         self.assertIsNone(self.spare_at(mine, 2, other))
         spare = self.heal(mine, 2, other)
         self.assertEqual(self.pieces(spare, mine, 2), self.pieces(dead, mine, 2))
+
+    def test_death_after_death(self) -> None:
+        """With healing between more die than could ever die at once, and a key file gives everything back."""
+        alice = self.family_of(4, 3, **{"services/backups/block-size": 65536})
+        path, data = self.file("file", 500_000)
+        self.upload(alice, path, "file")
+        self.grid.run(5)
+        mine, key_file = alice.fingerprint, self.key_file(alice)
+        members = [self.at(alice, place) for place in range(4)]
+        alice.kill()
+        shutil.rmtree(alice.home)
+        for place in (0, 1, 2):
+            members[place].kill()
+            spare = self.heal(mine, place, members[3])
+            self.assertEqual(self.pieces(spare, mine, place), self.pieces(members[place], mine, place))
+            self.grid.run(DAY, 0.1)
+        again = self.recover(key_file)
+        self.download(again, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), data)

@@ -34,6 +34,7 @@ SETTINGS = {
     "services/employer/candidates": "",
     "services/employer/spread-enabled": True,
     "services/employer/spread-private-enabled": False,
+    "services/employer/confirm-spares-enabled": True,
     "services/employer/healing-after-days": 7,
     "services/employer/healing-spares": 0,
     "services/customer-patrol/customer-idle-days": 0,

@@ -3,7 +3,7 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.spare_votes import SKEW, spares_in_order
+from bitdust.crypt.spare_votes import LONGEST, SKEW, spares_in_order
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.healing import Dossier, SpareCertificate, SpareClaim, SpareVote
 from bitdust.wire.mandate import Mandate
@@ -68,8 +68,9 @@ class CertificateTests(VotesCase):
         council = self.council
         good = council.majority()
         self.refused("stale", good, council.bench(START + AFTER))
+        self.assertTrue(council.bench().with_certificate(council.majority(ends=START + LONGEST * AFTER)))
         self.refused("stale", council.majority(time=START + SKEW + 1))
-        self.refused("stale", council.majority(ends=START + AFTER + SKEW + 1))
+        self.refused("stale", council.majority(ends=START + LONGEST * AFTER + SKEW + 1))
 
     def test_an_older_revision(self) -> None:
         """A certificate of a former family is of no use for any other: it cannot be played again."""

@@ -18,6 +18,7 @@ from bitdust.wire.healing import SpareClaim
 from bitdust.wire.table import Request
 
 RATE = "services/customer-family/healing-rate"
+READABLE = ("piece", "log", "heads")
 MOST_READS = 4
 """Times that one spare may read one piece."""
 MOST_PROOFS = 60
@@ -47,6 +48,8 @@ class SpareClaims:
             raise BitDustError("not-allowed", "this claim is for another owner's pieces")
         if right not in (Right.READ, Right.LIST):
             raise BitDustError("not-allowed", "a spare reads and lists, and nothing else")
+        if right is Right.READ and request.fields.get("kind") not in READABLE:
+            raise BitDustError("not-allowed", "a spare reads pieces, logs and heads, and nothing else")
         bench, peer = self._councils.need_bench(claim.customer), request.peer.fingerprint
         if bench.spare_at(claim.place) == peer:
             self._limit_reads(request, claim)

@@ -8,7 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import check_record
-from bitdust.crypt.spare_votes import Bench
+from bitdust.crypt.spare_votes import LONGEST, Bench
 from bitdust.customers.healing.book import CaseFile, HealingBook, Sighting
 from bitdust.customers.records import Counts
 from bitdust.customers.store import SupplierStore
@@ -22,6 +22,10 @@ from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
+FORMER_SECONDS = 366 * 86_400
+FIRST = 2
+"""How many times as long as the mandate says a first vote lasts: another member may be lost, and be replaced, before it
+is over, and a spare that does nothing is not kept for long."""
 STEPS = 28
 """A member is looked for so often in the time after which it counts as gone."""
 SURE = 7
@@ -78,11 +82,12 @@ class Councils:
         mandate = bench.family.mandate if bench is not None else None
         return mandate if mandate is not None and mandate.ends > self._wall() else None
 
-    def dossier(self, customer: bytes) -> Dossier:
-        """All that others need to judge. Raises ``no-contract``."""
+    def dossier(self, customer: bytes, for_owner: bool = False) -> Dossier:
+        """All that others need to judge, and for the owner what counted before. Raises ``no-contract``."""
         bench, signed = self.need_bench(customer), self._store.record(customer, Family.KIND)
         documents = [self._identities.get(who) for who in (customer, *bench.seats())]
-        certificates = [one.to_bytes() for one in bench.certificates]
+        former = self._former(bench.family, bench, self.book.of(customer)) if for_owner else []
+        certificates = [one.to_bytes() for one in (*bench.certificates, *former)]
         return Dossier(signed or b"", [one.xml for one in documents if one is not None], certificates)
 
     # what comes
@@ -136,9 +141,20 @@ class Councils:
         before = self._bench(family)
         after = before.with_all(certificates)
         if after.certificates != before.certificates:
-            self.book.of(family.customer).certificates = list(after.certificates)
+            file = self.book.of(family.customer)
+            file.certificates = [*after.certificates, *self._former(family, after, file)]
             self.book.save(family.customer)
         return after
+
+    def _former(self, family: Family, bench: Bench, file: CaseFile) -> list[SpareCertificate]:
+        """What counts no more and still tells the owner where pieces are: the newest of each place that it may mean."""
+        found: dict[int, SpareCertificate] = {}
+        for one in sorted(file.certificates, key=lambda one: one.ends):
+            place, spare = one.terms.place, one.terms.spare
+            means = place < family.n and family.suppliers[place] == one.terms.gone and spare not in family.holders
+            if means and bench.spare_at(place) is None and one.ends > self._wall() - FORMER_SECONDS:
+                found[place] = one
+        return list(found.values())
 
     # who is there
 
@@ -225,7 +241,7 @@ class Councils:
             raise BitDustError("conflict", "this node has voted for another spare of this place")
         self._need_few(bench, file, terms, now)
         since = file.seen[terms.gone].seen
-        ends = min(now + after, bench.mandate.ends)
+        ends = min(now + after * (LONGEST if self.was_certified(terms) else FIRST), bench.mandate.ends)
         vote = SpareVote(
             terms.customer, terms.revision, terms.place, terms.gone, terms.spare,
             self._me.fingerprint, seat, since, now, ends,
@@ -234,6 +250,10 @@ class Councils:
         file.votes[terms.place] = data
         self.book.save(customer)
         return data
+
+    def was_certified(self, terms: Terms) -> bool:
+        """Whether a certificate has said the same already."""
+        return any(one.terms == terms for one in self.book.of(terms.customer).certificates)
 
     def _need_few(self, bench: Bench, file: CaseFile, terms: Terms, now: int) -> None:
         """My votes in force name no spare twice, and no more places than the mandate allows."""

@@ -66,11 +66,10 @@ class Elections:
         return asked.error is None
 
     async def need_worthy(self, bench: Bench, place: int, spare: bytes) -> None:
-        """Raises `BitDustError` for a spare that had my vote for this place before and does nothing with it."""
-        last = self._councils.book.of(bench.family.customer).vote(place)
-        if last is None or last.terms != self.terms(bench, place, spare) or spare == self._me.fingerprint:
+        """Raises `BitDustError` for a spare that was certified for this place before and does nothing with it."""
+        if spare == self._me.fingerprint or not self._councils.was_certified(self.terms(bench, place, spare)):
             return
-        if self._wall() - last.time >= bench.mandate.after / 4 and not await self._proves(bench, place, spare):
+        if not await self._proves(bench, place, spare):
             raise BitDustError("not-allowed", "the spare has none of the pieces that it was asked for")
 
     def terms(self, bench: Bench, place: int, spare: bytes) -> Terms:

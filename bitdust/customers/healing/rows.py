@@ -137,7 +137,7 @@ class HealingRows:
         bench = self._councils.need_bench(customer)
         if peer not in (customer, *bench.family.holders, *bench.seats()):
             raise BitDustError("not-allowed", "you do not belong to this family")
-        return Answer(Command.DATA, {"kind": "spares"}, self._councils.dossier(customer).to_bytes())
+        return Answer(Command.DATA, {"kind": "spares"}, self._councils.dossier(customer, peer == customer).to_bytes())
 
     async def _records(self, request: Request) -> Answer:
         """What the owner sealed and signed beside its pieces, for a spare that stands in."""

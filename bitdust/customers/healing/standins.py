@@ -97,7 +97,7 @@ class StandIns:
         return {
             "state": machine.state if machine is not None else "",
             "place": place if place is not None else account.contract.position,
-            "contract": account.contract.contract,
+            "contract": self._me.sign(account.contract.KIND, account.contract.to_body()).to_bytes(),
             "used": account.used,
             "made": work.made if work is not None else 0,
         }

@@ -5,6 +5,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.family_watch import FamilyWatch
+from bitdust.crypt.spare_votes import LONGEST
 from bitdust.customers.healing.councils import STEPS, SURE, Councils
 from bitdust.customers.healing.election import Elections
 from bitdust.peers.shown import Names, show_name
@@ -172,7 +173,7 @@ class FamilyWatches:
         if not self._councils.is_gone(customer, holder) or self._councils.owner_away(customer) < mandate.after:
             return False
         ends = max((one.ends for one in bench.certificates if one.terms.place == place), default=0)
-        return ends - self._wall() < mandate.after / 2
+        return ends - self._wall() < (LONGEST - 1) * mandate.after
 
     def publish(self, customer: bytes, place: int) -> None:
         bench = self._councils.need_bench(customer)

@@ -277,9 +277,11 @@ def claimed_size(database: sqlite3.Connection, pack: bytes, number: int, supplie
         return 0
     if place is None or number != place.position:
         return 0
-    known = database.execute("SELECT state FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
-    if known is not None and known[0] in (PieceState.KEPT, PieceState.WAITING):
+    known = database.execute("SELECT state, supplier FROM pieces WHERE pack=? AND number=?", (pack, number)).fetchone()
+    if known is not None and (known[0] == PieceState.WAITING or (known[0] == PieceState.KEPT and place.leaves)):
         return 0
+    if known is not None and known[0] == PieceState.KEPT and known[1] in (None, supplier):
+        return 0  # kept elsewhere, it counts here: a spare has made it while its place was another's
     return 0 if is_bad(database, pack, number, supplier) else Scheme.for_family(row[0]).piece_size(row[2])
 
 
