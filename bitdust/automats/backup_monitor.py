@@ -62,8 +62,8 @@ class BackupMonitor(Machine):
       CLEANING     deleted            -      SETTLING    -
       CLEANING     damaged            -      REBUILDING  rebuild
       CLEANING     suppliers-changed  -      =           remember
-      CLEANING     timer-1min         moved  PAUSE       -
-      CLEANING     timer-1min         -      READY       -
+      CLEANING     timer-10min        moved  PAUSE       -
+      CLEANING     timer-10min        -      READY       -
       CLEANING     failed             moved  PAUSE       -
       CLEANING     failed             -      READY       -
       *            shutdown           -      CLOSED      -

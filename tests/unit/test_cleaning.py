@@ -4,6 +4,8 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from bitdust.identity.document import IdentityDocument
+from bitdust.storage.catalog.database import PackState, PieceState, open_catalog
+from bitdust.storage.keeping import disposal
 from tests.unit.storage_kit import START, Node, master_key, network, random_file, stop_quietly
 
 DAY = 86_400
@@ -84,6 +86,28 @@ class CleaningTests(TestCase):
         self.around.suppliers[0].mode = "fine"
         self.round()
         self.assertEqual(self.pieces(), [0, 0, 0, 0])
+
+    def test_nobody_waits_for_the_silent(self) -> None:
+        """Whoever does not answer, the others are told at the same time."""
+        first = min(self.around.suppliers, key=lambda supplier: supplier.fingerprint)
+        first.mode = "frozen"
+        self.node.delete("file")
+        self.node.pass_time(25)
+        self.assertEqual(sorted(self.pieces()), [0, 0, 0, 1])
+
+    def test_what_is_not_due_hides_nothing(self) -> None:
+        """However many packs wait for their tombstones to be safe, those whose are safe can go."""
+        self.patch(disposal, "AT_ONCE", 1)
+        database = open_catalog(self.base / "another" / "catalog.db")
+        self.addCleanup(database.close)
+        who, device = b"s" * 32, b"d" * 16
+        for number, sequence in ((1, 9), (2, 9), (3, 1)):
+            pack = bytes([number]) * 16
+            values = (pack, PackState.DEAD)
+            database.execute("INSERT INTO packs VALUES(?, 'master', 1, 4, x'', x'', x'', ?, 0, 4, 1, 0)", values)
+            database.execute("INSERT INTO pieces VALUES(?, 0, 1, ?, ?, NULL)", (pack, PieceState.KEPT, who))
+            database.execute("INSERT INTO tombstones VALUES(?, 'master', 1, ?, ?, 0)", (pack.hex(), device, sequence))
+        self.assertEqual(disposal.deletable(database, who, {("master", device): 5}, None), [bytes([3]) * 16])
 
     def test_nothing_goes_before_it_is_safe_to_say(self) -> None:
         """While too few suppliers hold the deletion, no piece goes: a lost device could not know of it."""

@@ -6,9 +6,11 @@ may be building on it unheard, pieces stay for 30 days more.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from itertools import islice
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
@@ -35,6 +37,8 @@ LIVING = (
     " WHERE v.pack=p.pack AND w.dead=0)"
 )
 T = TypeVar("T")
+Safe = dict[tuple[str, bytes], int]
+"""By key and device, up to which entry of a log enough suppliers hold it."""
 
 
 class Disposal:
@@ -101,47 +105,63 @@ class DeleteOrders:
         self._last_order = 0
 
     async def send(self) -> None:
-        """Send what is due to everybody who is connected."""
-        for supplier in self._online():
-            await self._order(supplier)
+        """Send what is due to everybody who is connected, side by side: who does not answer holds up nobody else."""
+        online = [who for who in suppliers_of_pieces(self._catalog.read) if self._ports.is_online(who)]
+        if online:
+            safe = await self._safe()
+            orders = [outcome(Deferred.fromCoroutine(self._order(who, safe))) for who in online]
+            await DeferredList(orders, consumeErrors=True)
 
-    def _online(self) -> list[bytes]:
-        return [who for who in suppliers_of_pieces(self._catalog.read) if self._ports.is_online(who)]
+    async def _order(self, supplier: bytes, safe: Safe) -> None:
+        """Order one supplier to delete what is due, until nothing is."""
+        latest = None if is_alone(self._me.document) else int(self._calendar.now() * 1000) - OTHERS_DELAY
+        while found := await self._in_thread(lambda database: deletable(database, supplier, safe, latest)):
+            for packs in parts(found, MOST_PACKS):
+                now = max(int(self._world.wall() * 1000), self._last_order + 1)
+                self._last_order = now
+                body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
+                signed = self._me.sign(DELETE_KIND, body).to_bytes()
+                send = self._ports.outbox.send
+                sent = await outcome(send(supplier, Command.DELETE_FILE, {}, signed, deadline=SILENCE))
+                if sent.error is not None:
+                    self.log.info("supplier {s} deletes nothing now: {e}", s=supplier.hex()[:16], e=sent.error)
+                    return
+                await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
 
-    async def _order(self, supplier: bytes) -> None:
-        """Order one supplier to delete what is due."""
-        for packs in parts(self._deletable(supplier), MOST_PACKS):
-            now = max(int(self._world.wall() * 1000), self._last_order + 1)
-            self._last_order = now
-            body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
-            signed = self._me.sign(DELETE_KIND, body).to_bytes()
-            sent = await outcome(self._ports.outbox.send(supplier, Command.DELETE_FILE, {}, signed, deadline=SILENCE))
-            if sent.error is not None:
-                self.log.info("supplier {s} deletes nothing now: {e}", s=supplier.hex()[:16], e=sent.error)
-                return
-            await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
-
-    def _deletable(self, supplier: bytes) -> list[bytes]:
-        rows = self._catalog.read.execute(
-            "SELECT DISTINCT s.pack, t.key, t.device, t.sequence,"
-            " t.time - EXISTS (SELECT 1 FROM moves m WHERE m.old=s.pack) * ? FROM packs p CROSS JOIN pieces s"
-            " ON s.pack=p.pack LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"
-            f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {LIVING} ORDER BY s.pack LIMIT ?",
-            (OTHERS_DELAY - OTHERS_HEAR, supplier, PieceState.KEPT, PackState.DEAD, AT_ONCE),
+    async def _safe(self) -> Safe:
+        """Up to which entry of each log enough suppliers hold the tombstones."""
+        logs: list[tuple[str, bytes]] = await self._in_thread(
+            lambda database: database.execute("SELECT DISTINCT key, device FROM tombstones").fetchall()
         )
-        alone = is_alone(self._me.document)
-        latest = None if alone else int(self._calendar.now() * 1000) - OTHERS_DELAY
-        return [
-            bytes(pack)
-            for pack, key, device, sequence, time in rows
-            if self._is_due(key, device, sequence, time, latest)
-        ]
+        return {(key, bytes(device)): self._replicas.safe_sequence(key, bytes(device)) for key, device in logs}
 
-    def _is_due(self, key: str | None, device: bytes, sequence: int, time: int, latest: int | None) -> bool:
-        """A pack without a tombstone was given up before it was in the log."""
-        if key is None:
-            return True
-        return (latest is None or time <= latest) and sequence <= self._replicas.safe_sequence(key, bytes(device))
+    def _in_thread(self, call: Callable[[sqlite3.Connection], Any]) -> "Deferred[Any]":
+        def read() -> Any:
+            with closing(self._catalog.another_reader()) as database:
+                return call(database)
+
+        return self._world.run_in_thread(read)
+
+
+def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest: int | None) -> list[bytes]:
+    """What is due at one supplier, a bounded number; what is not due yet is passed over. For a thread.
+
+    ``latest`` is the moment before which a tombstone must have been written, None where any will do.
+    """
+    rows = database.execute(
+        "SELECT DISTINCT s.pack, t.key, t.device, t.sequence,"
+        " t.time - EXISTS (SELECT 1 FROM moves m WHERE m.old=s.pack) * ? FROM packs p CROSS JOIN pieces s"
+        " ON s.pack=p.pack LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"
+        f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {LIVING} ORDER BY s.pack",
+        (OTHERS_DELAY - OTHERS_HEAR, supplier, PieceState.KEPT, PackState.DEAD),
+    )
+    due = (bytes(pack) for pack, *tombstone in rows if _is_due(safe, latest, *tombstone))
+    return list(islice(due, AT_ONCE))
+
+
+def _is_due(safe: Safe, latest: int | None, key: str | None, device: bytes, sequence: int, time: int) -> bool:
+    """A pack without a tombstone was given up before it was in the log."""
+    return key is None or ((latest is None or time <= latest) and sequence <= safe.get((key, bytes(device)), 0))
 
 
 def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -> None:

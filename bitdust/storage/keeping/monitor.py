@@ -87,6 +87,8 @@ class Monitor:
         return self._noted("cleaning", Deferred.fromCoroutine(self._clean()))
 
     async def _clean(self) -> None:
+        # New tombstones may wait for suppliers: what is due already does not wait for them.
+        await self._orders.send()
         await self._cleaner.clean()
         await self._disposal.drop()
         await self._orders.send()

@@ -53,11 +53,11 @@ class BackupMonitorTests(RowTests):
         self.passes(600, "LIST_FILES", LIST)
 
     def test_what_hangs_does_not_end_the_rounds(self) -> None:
-        """Listing for ten minutes, rebuilding for an hour and cleaning for a minute are given up."""
+        """Listing for ten minutes, rebuilding for an hour and cleaning for ten minutes are given up."""
         self.listing()
         self.passes(600, "REBUILDING", REBUILD)
         self.passes(3600, "CLEANING", CLEAN)
-        self.passes(60, "READY")
+        self.passes(600, "READY")
         self.assertEqual(self.port.waiting(), 0)
 
     def test_suppliers_that_come_and_go(self) -> None:
@@ -92,7 +92,7 @@ class BackupMonitorTests(RowTests):
         self.port.succeed("list_files")
         self.port.succeed("rebuild")
         self.asked("CLEANING", REBUILD, CLEAN)
-        self.passes(60, "PAUSE")
+        self.passes(600, "PAUSE")
 
     def test_suppliers_that_come_while_packs_are_rebuilt(self) -> None:
         """Rebuilding ends with what it has begun, so that a new list does not wait for hours of it."""
