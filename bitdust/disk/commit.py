@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.batching import Batcher
 from bitdust.disk.disk import Disk, disk_error
+from bitdust.wire.errors import BitDustError
 
 MAX_BATCH = 256
 
@@ -54,9 +55,14 @@ class Change(Job):
         return self.call(database)
 
 
+Describe = Callable[[OSError | sqlite3.Error], BitDustError]
+"""What those who wait are told about an error of the disk."""
+
+
 @define
 class _Outcome:
     job: Job
+    describe: Describe = disk_error
     result: Any = None
     error: Exception | None = None
 
@@ -68,7 +74,7 @@ class _Outcome:
         try:
             return call(*arguments)
         except (OSError, sqlite3.Error) as error:
-            self.error = disk_error(error)
+            self.error = self.describe(error)
         except Exception as error:  # noqa: BLE001
             self.error = error
         return None
@@ -78,11 +84,16 @@ class GroupCommit:
     """I queue jobs and write them in batches; `run` fires after the batch is on the disk."""
 
     def __init__(
-        self, run_in_thread: Callable[..., "Deferred[Any]"], disk: Disk, connect: Callable[[], sqlite3.Connection]
+        self,
+        run_in_thread: Callable[..., "Deferred[Any]"],
+        disk: Disk,
+        connect: Callable[[], sqlite3.Connection],
+        describe: Describe = disk_error,
     ) -> None:
         self._run_in_thread = run_in_thread
         self._disk = disk
         self._connect = connect
+        self._describe = describe
         self._jobs: Batcher[Job] = Batcher(self._write, MAX_BATCH)
 
     def run(self, job: Job) -> "Deferred[Any]":
@@ -98,16 +109,18 @@ class GroupCommit:
         return self._jobs.when_idle()
 
     def _write(self, jobs: list[Job]) -> "Deferred[list[Any]]":
-        return self._run_in_thread(write_batch, self._connect(), self._disk, jobs).addCallback(_results)
+        return self._run_in_thread(write_batch, self._connect(), self._disk, jobs, self._describe).addCallback(_results)
 
 
 def _results(outcomes: "Sequence[_Outcome]") -> list[Any]:
     return [outcome.result if outcome.error is None else outcome.error for outcome in outcomes]
 
 
-def write_batch(database: sqlite3.Connection, disk: Disk, jobs: Sequence[Job]) -> list[_Outcome]:
+def write_batch(
+    database: sqlite3.Connection, disk: Disk, jobs: Sequence[Job], describe: Describe = disk_error
+) -> list[_Outcome]:
     """Runs in a thread; see the module's text."""
-    outcomes = [_Outcome(job) for job in jobs]
+    outcomes = [_Outcome(job, describe) for job in jobs]
     for outcome in outcomes:
         outcome.attempt(outcome.job.prepare)
     _transaction(database, outcomes, _apply)
@@ -134,7 +147,7 @@ def _transaction(
     except sqlite3.Error as error:
         _roll_back(database)
         for outcome in outcomes:
-            outcome.error = outcome.error or disk_error(error)
+            outcome.error = outcome.error or outcome.describe(error)
     except BaseException:
         _roll_back(database)
         raise
@@ -165,4 +178,4 @@ def _sync_folders(disk: Disk, outcomes: Sequence[_Outcome]) -> None:
             disk.sync_folder(folder)
         except OSError as error:
             for outcome in touched:
-                outcome.error = disk_error(error)
+                outcome.error = outcome.describe(error)

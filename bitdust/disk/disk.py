@@ -10,6 +10,18 @@ from pathlib import Path
 from bitdust.wire.errors import BitDustError
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_DISK_CODES = frozenset(
+    (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_NOMEM,
+    )
+)
+"""SQLite's result codes that speak of the machine, not of what the file holds."""
 
 
 class Disk:
@@ -83,9 +95,29 @@ class Disk:
         return shutil.disk_usage(path).total
 
 
+def is_full(error: OSError | sqlite3.Error) -> bool:
+    """Whether a disk, or the quota of its user, has no room."""
+    full = isinstance(error, OSError) and error.errno in _FULL
+    return full or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def is_disk_trouble(error: sqlite3.Error) -> bool:
+    """Whether a database could not be had because of the disk; what it holds is as good as before."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_CODES
+
+
 def disk_error(error: OSError | sqlite3.Error) -> BitDustError:
     """What a customer is told about a failure of the disk: ``no-space`` when it is full, else ``internal``."""
-    full = isinstance(error, OSError) and error.errno in _FULL
-    if full or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+    if is_full(error):
         return BitDustError("no-space", "the supplier's disk is full; nothing of this was kept")
     return BitDustError("internal", "the supplier's disk failed; nothing of this was kept")
+
+
+def own_disk_error(error: OSError | sqlite3.Error, path: Path) -> BitDustError:
+    """What the person of this node is told: ``disk-full`` or ``disk-error``, where, and what to do."""
+    if is_full(error):
+        return BitDustError("disk-full", f"{path}: the disk is full; make room, and it goes on by itself")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_READONLY or getattr(error, "errno", 0) == errno.EROFS:
+        return BitDustError("disk-error", f"{path}: nothing can be written there; it is read-only")
+    return BitDustError("disk-error", f"{path}: the disk failed: {getattr(error, 'strerror', None) or error}")

@@ -121,9 +121,9 @@ class Jobs(Generic[J]):
             job.suspend()
 
     def ended(self, job: J) -> None:
-        """A job is over, well or not; what is suspended goes on at the next start."""
+        """A job is over, well or not; what is suspended goes on at the next start. Only numbers above 0 have a row."""
         self._running.pop(job.number, None)
-        if not job.is_suspended:
+        if not job.is_suspended and job.number > 0:
             self._forget(job.number)
 
     def _forget(self, number: int) -> None:

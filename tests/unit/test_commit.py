@@ -94,7 +94,7 @@ class CommitTests(SynchronousTestCase):
     def run_later(self, call: Callable[..., Any], *arguments: Any) -> "Deferred[Any]":
         """A thread that works when the test says so."""
         done: Deferred[Any] = Deferred()
-        self.batches.append(len(arguments[-1]))
+        self.batches.append(len(arguments[2]))
         self.thread.append(lambda: maybeDeferred(call, *arguments).chainDeferred(done))
         return done
 

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.disk.commit import GroupCommit
-from bitdust.disk.disk import Disk
+from bitdust.disk.disk import Disk, own_disk_error
 from bitdust.formats.log_entry import NOTHING_BEFORE, Begin, Content, Entry, hash_of, seal
 from bitdust.formats.operations import Op, batches
 from bitdust.signal import Signal
@@ -73,14 +73,16 @@ class Catalog:
         self._prepare = prepare
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
-        self._commits = GroupCommit(world.run_in_thread, disk or Disk(), self._write_connection)
+        self._commits = GroupCommit(
+            world.run_in_thread, disk or Disk(), self._write_connection, lambda error: own_disk_error(error, path)
+        )
         self.revision = 0
         self._ends: dict[tuple[str, bytes], LogEnd] = {}
         self.changed: Signal[[]] = Signal()
         """Something was written."""
 
     def open(self) -> "Deferred[None]":
-        """Fires when the tables are there; fails with `CatalogError` ``damaged-catalog``."""
+        """Fires when the tables are there; fails with ``damaged-catalog``, ``disk-full`` or ``disk-error``."""
         return self._world.run_in_thread(self._open)
 
     def _open(self) -> None:

@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from bitdust.crypt.files import make_private_folder
+from bitdust.disk.disk import is_disk_trouble, own_disk_error
 from bitdust.wire.errors import BitDustError
 
 FORMAT = 3
@@ -112,9 +113,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def open_catalog(path: Path) -> sqlite3.Connection:
-    """Make or check the tables. Raises `CatalogError` ``damaged-catalog`` for a file that is none of ours."""
-    make_private_folder(path.parent)
+    """Make or check the tables.
+
+    Raises ``damaged-catalog`` for a file that is none of ours, ``disk-full`` or ``disk-error`` for a disk that does not
+    take or give it: then the file is as good as before.
+    """
     try:
+        make_private_folder(path.parent)
         connection = connect(path)
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found not in (0, FORMAT, *UPGRADED):
@@ -124,7 +129,11 @@ def open_catalog(path: Path) -> sqlite3.Connection:
         if not found:
             set_meta(connection, RECOVERING, b"1")
         connection.execute(f"PRAGMA user_version={FORMAT}")
+    except OSError as error:
+        raise own_disk_error(error, path) from error
     except sqlite3.DatabaseError as error:
+        if is_disk_trouble(error):
+            raise own_disk_error(error, path) from error
         text = f"{path} cannot be read ({error}); {REBUILD}"
         raise CatalogError("damaged-catalog", text) from error
     path.chmod(0o600)

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Protocol
 
+from bitdust.outcome import outcome
 from bitdust.storage.catalog.paths import Item, Target, by_id
 from bitdust.storage.jobs import MOST_TOLD, Jobs, Row
 from bitdust.storage.options import of_text, to_text
@@ -64,7 +65,11 @@ class Downloads(Jobs[Restore]):
                 database.execute("INSERT INTO download_options VALUES(?, ?)", (number, text))
             return number
 
-        number: int = await self._parts.catalog.change(insert)
+        inserted = await outcome(self._parts.catalog.change(insert))
+        if inserted.error is not None and inserted.code not in ("disk-full", "disk-error"):
+            raise inserted.error
+        # What comes back may go to another disk: only a restart in the middle is then not survived.
+        number = inserted.value if inserted.error is None else min([0, *self._running]) - 1
         return self._begin(number, target, destination, policy, created, options)
 
     def _begin(
