@@ -15,7 +15,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
-from bitdust.wire.table import Answer, Request, ack
+from bitdust.wire.table import Answer, Device, Request, ack
 
 
 class DataCommands:
@@ -57,7 +57,7 @@ class DataCommands:
         access.need_owner(head.owner)
         access.need_scope(head.scope)
         for entry in entries:
-            if (head.owner, head.device, signed.device) != (entry.owner, entry.device, entry.device):
+            if (head.owner, head.device) != (entry.owner, entry.device):
                 raise BitDustError("bad-field", "head and entry are not of one device")
             if (head.scope or b"") != entry.scope:
                 raise BitDustError("bad-field", "head and entry are not of one log")
@@ -65,13 +65,18 @@ class DataCommands:
                 raise BitDustError("stale", "the head is older than the entry")
         if access.grant is not None and (head.first is not None or head.covers is not None):
             raise BitDustError("not-allowed", "under a capability a log only grows; its owner alone shortens it")
-        device = self._admission.log_signer(request, access, signed)
-        if device.revoked is not None and head.sequence > (device.sequence or 0):
-            raise BitDustError("bad-signature", "the device was revoked before it wrote this")
+        self._check_writer(head, signed, self._admission.log_signer(request, access, signed), access)
         pieces = [(self._record_of(request, access, piece), piece) for piece in packet.pieces]
         kept = await self._store.append(entries, head, request.fields["head"], pieces, access.grant)
         refused = [{"pack": name.pack, "index": name.number, "code": error.code[:40]} for name, error in kept.refused]
         return ack(sequence=kept.sequence, used=kept.usage.used, room=kept.usage.room, refused=refused)
+
+    def _check_writer(self, head: Head, signed: Signed, signer: Device, access: Access) -> None:
+        """A device signs its own heads; of the owner's, one that counts signs for another, which may count no more."""
+        if head.device != signed.device and (access.grant is not None or signer.revoked is not None):
+            raise BitDustError("bad-field", "head and entry are not of one device")
+        if signer.revoked is not None and head.sequence > (signer.sequence or 0):
+            raise BitDustError("bad-signature", "the device was revoked before it wrote this")
 
     def _record_of(self, request: Request, access: Access, piece: SmallPiece) -> PackRecord:
         """The verified pack record of a small piece. Raises not-allowed, bad-signature, bad-piece, bad-field."""

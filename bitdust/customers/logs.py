@@ -17,6 +17,7 @@ from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 from bitdust.wire.schema import parse
+from bitdust.wire.signed import Signed
 
 MOST_LOG = 8 * 1024 * 1024
 """Bytes of entries in one answer, at most."""
@@ -116,12 +117,17 @@ def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head
     row = database.execute(
         "SELECT sequence FROM heads WHERE customer=? AND scope=? AND device=?", entry.chain
     ).fetchone()
-    if row is None or row[0] < head.sequence:
+    if row is None or row[0] < head.sequence or (row[0] == head.sequence and _is_vouched(head, signed_head)):
         _need_room_for_head(database, entry, signed_head)
         database.execute(
             "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*entry.chain, head.sequence, signed_head)
         )
         _forget_covered(database, entry, head)
+
+
+def _is_vouched(head: Head, signed_head: bytes) -> bool:
+    """Whether another device of the owner's signed it, in place of one that counts no more."""
+    return Signed.from_bytes(signed_head, Head.KIND).device != head.device
 
 
 def _need_room_for_head(database: sqlite3.Connection, entry: ReceivedEntry, signed_head: bytes) -> None:

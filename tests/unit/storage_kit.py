@@ -147,7 +147,8 @@ class Node:
         device = DeviceKey.generate(os.urandom)
         known = before.me.document.devices if before else ()
         revision = before.me.document.revision + 1 if before else 1
-        devices = (*known, Device(len(known), revision, device.public))
+        number = max((one.number for one in known), default=-1) + 1
+        devices = (*known, Device(number, revision, device.public))
         source = IDURL.parse("http://id.example/alice.xml")
         document = IdentityDocument.create(master_key(), (source,), revision, devices, START)
         self.me.adopt(document, master_key(), device, fresh=before is None)

@@ -4,6 +4,7 @@ import os
 import shutil
 from types import SimpleNamespace
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
+from bitdust.formats.log_packet import LogPacket
 from bitdust.formats.operations import item_op
 from bitdust.identity.document import Device
 from bitdust.replication import Replicas, is_safe, members
@@ -262,6 +264,89 @@ class KeyRingTests(LogCase):
         replicas.keys_changed()
         self.assertEqual((replicas.machine.state, replicas.synchronized), ("NO_INFO", False))
         self.assertIn("too few suppliers", replicas.reason)
+
+
+class FormerDevicesTests(LogCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.node.pass_time(5)
+
+    def again(self) -> Node:
+        """A recovered node whose document has it alone; the first device is a former one there."""
+        self.node.kill()
+        node = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, node)
+        mine = node.me.document.device(node.me.device.id)
+        node.me.replace_document(node.me.revise(devices=(mine,)))
+        return node.start()
+
+    def wipe(self, number: int) -> None:
+        """A supplier has nothing of logs and key rings any more."""
+        for table in ("log", "heads", "records"):
+            self.around.suppliers[number].shop.store._writer.execute(f"DELETE FROM {table}")
+
+    def signers(self, number: int) -> set[bytes]:
+        """Who signed the heads that a supplier holds."""
+        heads = self.around.suppliers[number].shop.store.heads(self.node.me.fingerprint)
+        return {Signed.from_bytes(head, "head").device for head in heads}
+
+    def test_heads_are_signed_again(self) -> None:
+        """Soon after a recovery no supplier holds a head that depends on a former device."""
+        self.assertEqual(self.signers(0), {self.node.me.device.id})
+        node = self.again()
+        node.pass_time(30)
+        self.assertEqual([self.signers(number) for number in range(4)], [{node.me.device.id}] * 4)
+        self.assertEqual([row["path"] for row in node.rows()], ["one", "three", "two"])
+        self.assertTrue(node.storage.core.log_replicas.synchronized)
+
+    def assert_log_is_at(self, number: int, node: Node) -> None:
+        """A supplier holds all that the first device wrote, and another recovery reads it there."""
+        node.pass_time(30)
+        self.assertEqual(self.held_by(number, self.node.me.device.id), self.held_by(3, self.node.me.device.id))
+        self.assertTrue(node.storage.core.log_replicas.is_held_by(self.around.suppliers[number].fingerprint))
+        for supplier in self.around.suppliers[1:3]:
+            supplier.mode = "away"
+        node.kill()
+        last = Node(self.base / "last", self.around, Clock(), before=node)
+        self.addCleanup(stop_quietly, last)
+        last.start()
+        last.pass_time(5)
+        self.assertEqual([row["path"] for row in last.rows()], ["one", "three", "two"])
+
+    def test_a_new_supplier_gets_the_log_of_a_former_device(self) -> None:
+        """It is brought to one that has nothing, so that a place can change hands."""
+        self.wipe(0)
+        self.assert_log_is_at(0, self.again())
+
+    def test_a_new_supplier_gets_the_log_of_a_device_that_is_forgotten(self) -> None:
+        """The same for a device that the document does not name any more."""
+        node = self.again()
+        node.pass_time(30)
+        node.me.replace_document(node.me.revise(gone=()))
+        self.assertIsNone(node.me.document.device(self.node.me.device.id))
+        self.wipe(0)
+        for one in node.storage.core.log_replicas._logs.values():
+            for device in one.devices():
+                one.holdings.set(self.around.suppliers[0].fingerprint, device, 0)
+        node.storage.core.log_replicas.pull_again()
+        node.storage.core.key_ring_replicas.keys_changed()
+        self.assert_log_is_at(0, node)
+
+    def test_who_may_sign_for_another(self) -> None:
+        """A device that counts vouches for the log of another one; one that does not count signs its own alone."""
+        store, me = self.around.suppliers[0].shop, self.node.me
+        other = DeviceKey.generate(os.urandom)
+        data = store.store.entries(me.fingerprint, me.device.id, 1, 2**20)[-1]
+        heads = [Signed.from_bytes(head, "head") for head in store.store.heads(me.fingerprint)]
+        packet = LogPacket((data,), ()).to_bytes()
+        devices = (*me.document.devices, Device(5, 2, other.public))
+        for revoked, word in ((None, Command.ACK), (2, Command.FAIL)):
+            living = evolve(devices[-1], revoked=revoked, sequence=0 if revoked else None)
+            me.replace_document(me.revise(devices=(*devices[:-1], living)))
+            signed = other.sign_record("head", heads[0].body).to_bytes()
+            said = store.ask(self.node.person(), Command.DATA, "log", packet, head=signed)
+            self.assertEqual(said.command, word)
+        self.assertEqual(self.signers(0), {other.id})
 
 
 class ForkTests(LogCase):

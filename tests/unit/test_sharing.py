@@ -131,7 +131,7 @@ class SharingTests(SynchronousTestCase):
         log = {"kind": "log", "device": self.owner.me.device.id, "first": 1, "most": MIB}
         said = self.ask(self.reader, Command.RETRIEVE, {**log, "scope": SHARE}, **under)
         self.assertEqual(decode(said.payload, MIB), [entry])
-        opened = Entry.parse(entry).open(SECRET)
+        opened = Entry.parse(entry).open([SECRET])
         self.assertEqual(opened, Content(1, 1, []))
         self.assertEqual(self.code(self.reader, Command.RETRIEVE, self.piece(private[0]), **under), "not-found")
         self.assertEqual(self.code(self.reader, Command.RETRIEVE, log, **under), "not-allowed")

@@ -28,12 +28,16 @@ Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 @frozen
 class SeenHead:
-    """A head and the suppliers that told it; ``proven`` when its signature is that of a device of the owner."""
+    """A head and the suppliers that told it; ``proven`` when its signature is that of a device of the owner.
+
+    ``signer`` is the device that signed it: the log's own, or one that counts in place of one that does no more.
+    """
 
     head: Head
     holder: bytes | None
     proven: bool
     signed: bytes = b""
+    signer: bytes = b""
 
 
 def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
@@ -41,15 +45,16 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
     try:
         signed = Signed.from_bytes(data, Head.KIND, 4096)
         head = Head.from_body(signed.body)
-        if head.owner != access.owner or head.device != signed.device:
-            return None
         device = access.document.device(signed.device)
+        is_own = head.device == signed.device
+        if head.owner != access.owner or not (is_own or (device is not None and device.revoked is None)):
+            return None
         if device is None:
-            return SeenHead(head, holder, False)
+            return SeenHead(head, holder, False, signer=signed.device)
         check_record(signed, device.key)
     except WireError:
         return None
-    return SeenHead(head, holder, True, data)
+    return SeenHead(head, holder, True, data, signed.device)
 
 
 @define

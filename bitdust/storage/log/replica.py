@@ -30,6 +30,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Struct
+from bitdust.wire.signed import Signed
 
 MOST_SENT = 256 * 1024
 """Bytes of one packet, unless a single entry is larger: a slow uplink needs time for each."""
@@ -47,6 +48,7 @@ class Holdings:
         self._catalog = catalog
         self._acked: dict[tuple[bytes, bytes], int] = {}
         self._heads: dict[bytes, tuple[int, bytes]] = {}
+        self._signers: dict[tuple[bytes, bytes], bytes] = {}
 
     def load(self) -> None:
         """What was written down after the last comparison; heads report it again at every start."""
@@ -75,8 +77,17 @@ class Holdings:
         known = self._catalog.end(self._key, seen.head.device)
         if seen.proven and seen.head.sequence > self.head(seen.head.device)[0]:
             self._heads[seen.head.device] = (seen.head.sequence, seen.signed)
-        if seen.proven and seen.head.sequence == known.sequence and seen.head.hash == known.hash:
+        if seen.head.sequence == known.sequence and seen.head.hash == known.hash:
             self._acked[supplier, seen.head.device] = seen.head.sequence
+            self._signers[supplier, seen.head.device] = seen.signer
+
+    def signer(self, supplier: bytes, device: bytes) -> bytes | None:
+        """The device that signed the head which a supplier holds of a log; None while that is not known."""
+        return self._signers.get((supplier, device))
+
+    def note_signer(self, supplier: bytes, device: bytes, signer: bytes) -> None:
+        """It holds a head that this device signed."""
+        self._signers[supplier, device] = signer
 
     def head(self, device: bytes) -> tuple[int, bytes]:
         """Sequence and bytes of the newest signed head of a log that was seen; 0 and nothing for none."""
@@ -161,11 +172,26 @@ class KeyLog:
             held, end = self.holdings.at(supplier, device), self.end(device)
             if held < end.sequence and self._may_send(device, end):
                 return Next(device, max(held + 1, self._catalog.first_sequence(self.key, device)), end)
+            if held == end.sequence and self._needs_signature(supplier, device):
+                return Next(device, end.sequence, end)
         return None
 
     def _may_send(self, device: bytes, end: LogEnd) -> bool:
-        """My own head is signed here; of another device's log, perhaps a lost one's, there must be its signed head."""
-        return device == self._me.device.id or self.holdings.head(device)[0] >= end.sequence
+        """The heads of my own log are signed here, and of those who count no more; of others there must be theirs."""
+        return self._signs_for(device) or self.holdings.head(device)[0] >= end.sequence
+
+    def _signs_for(self, device: bytes) -> bool:
+        """Whether this device signs the heads of a log: of its own, and of devices that count no more."""
+        return device == self._me.device.id or not self._counts(device)
+
+    def _counts(self, device: bytes) -> bool:
+        known = self._me.document.device(device)
+        return known is not None and known.revoked is None
+
+    def _needs_signature(self, supplier: bytes, device: bytes) -> bool:
+        """Whether the head at a supplier is signed by a device that counts no more: one day nobody will know it."""
+        signer = self.holdings.signer(supplier, device)
+        return signer is not None and not self._counts(signer) and self._counts(self._me.device.id)
 
     def deliver(self, supplier: bytes) -> "Deferred[Any]":
         """Bring a supplier the next entries, and small pieces that wait for it."""
@@ -188,6 +214,8 @@ class KeyLog:
         def acknowledged(reply: Reply) -> None:
             self._riders.landed(taken, reply.fields.get("refused", []))
             self.holdings.set(supplier, found.device, found.sequence + len(packet.entries) - 1)
+            if self._signs_for(found.device):
+                self.holdings.note_signer(supplier, found.device, self._me.device.id)
 
         def refused(failure: Failure) -> Failure:
             self._riders.left_behind(taken)
@@ -197,9 +225,19 @@ class KeyLog:
         return sending.addCallback(check).addCallbacks(acknowledged, refused)
 
     def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
-        if device != self._me.device.id:
+        if not self._signs_for(device):
             return self.holdings.head(device)[1]
-        return self._me.sign(Head.KIND, self.head(end).to_body()).to_bytes()
+        head = self.head(end) if device == self._me.device.id else self._head_of(device, end)
+        return self._me.sign(Head.KIND, head.to_body()).to_bytes()
+
+    def _head_of(self, device: bytes, end: LogEnd) -> Head:
+        """The head of another device's log, as that device wrote it where it was seen."""
+        sequence, signed = self.holdings.head(device)
+        if sequence == end.sequence:
+            return Head.from_body(Signed.from_bytes(signed, Head.KIND).body)
+        first = self._catalog.first_sequence(self.key, device)
+        name = log_name(self._logs, self.key, device)
+        return head_of(name, end.sequence, end.hash, self._world.wall(), Begin(first if first > 1 else None))
 
     def head(self, end: LogEnd, brief: bool = False) -> Head:
         """The head of my own log; a brief one does not say what is told of the logs of other devices."""
