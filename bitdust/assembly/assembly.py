@@ -100,7 +100,8 @@ class Assembly:
         rooms.dht.use_hosts(rooms.gateway.hosts)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         suppliers.finding.sources = rooms.recovery
-        suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage
+        suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
+        suppliers.resizing.packs = rooms.storage.placement
         rooms.customers.healing.rebuilds.maker = PieceMaking()
         rooms.recovery.services = self.driver
         self._storing.services = self.driver

@@ -22,6 +22,7 @@ from bitdust.storage.core import Core
 from bitdust.storage.jobs import Job
 from bitdust.storage.log.replica import sort_keys
 from bitdust.storage.pieces.local_copies import LocalCopies
+from bitdust.storage.placement import Placement
 from bitdust.storage.ports import NodePorts, Ports
 from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.transfers import transfers
@@ -51,6 +52,7 @@ class Storage:
         self._core: Core | None = None
         self.changes = Changes(around.world.clock)
         self.catalogs = Catalogs(lambda: self.core.view)
+        self.placement = Placement(around, self._ports, self)
         self._had_data: bool | None = None
         self._counted: tuple[int, Row] | None = None
 
@@ -115,33 +117,6 @@ class Storage:
             known = self._had_data
             return known if known is not None else (self._around.world.home / "catalog.db").exists()
         return not self._core.log_replicas.recovered or figures.has_packs(self._read)
-
-    def has_moved(self, position: int, supplier: bytes) -> bool:
-        """Whether a supplier holds all that belongs to a place: its piece of every pack, the logs, the key ring.
-
-        Pieces that cannot be had from anybody now do not count: waiting for them would keep the place from its rest.
-        """
-        core = self._core
-        if core is None or not core.catalog.is_open:
-            return not self.has_data()
-        logs, ring = core.log_replicas, core.key_ring_replicas
-        if not logs.recovered or not logs.is_held_by(supplier) or not ring.is_held_by(supplier):
-            return False
-        return figures.is_complete_at(self._read, position, supplier, self._sources())
-
-    def _sources(self) -> list[bytes]:
-        """Who has pieces that can be had: my suppliers, away or not, and who leaves while it is there."""
-        family = self._ports.family()
-        if family is None:
-            return []
-        return [who for who in family.holders if who not in family.departing or self._ports.is_online(who)]
-
-    def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
-        """Whether a former supplier has pieces of a place that its supplier has not; unknown counts as yes."""
-        core = self._core
-        if core is None or not core.catalog.is_open:
-            return self.has_data()
-        return figures.holds_what_lacks(self._read, position, supplier, former)
 
     def heads(self) -> list[Head]:
         """How far the logs of my devices have come, as far as this node knows."""

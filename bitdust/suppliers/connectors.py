@@ -39,7 +39,7 @@ class Connectors:
         self._clock = around.world.clock
         self._settings = around.settings
         self._family = family
-        self._book = book
+        self.book = self._book = book
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._lost_since: dict[bytes, float] = {}
         self._orphans = Orphans(self._clock, book, family, self.end)
@@ -192,11 +192,16 @@ class Connectors:
 
     def size(self) -> int:
         """How many places the family has, or is to have."""
-        return self._family.current.n if self._family.current is not None else int(self._settings.get(SUPPLIERS))
+        family = self._family.current
+        return max(family.n, family.size_to_come) if family is not None else int(self._settings.get(SUPPLIERS))
 
     def _wish(self, position: int) -> Wish:
-        n = self.size()
-        room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(n).k)
+        """While the family changes its size a supplier may have to hold pieces of the largest kind."""
+        family, n = self._family.current, self.size()
+        sizes = [family.n, family.size_to_come, family.former or family.n] if family is not None else [n]
+        room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(min(sizes)).k)
+        if family is not None and position < family.n:
+            n = family.n
         return Wish(room=room, n=n, position=position, least=room)
 
     # the terms of links
@@ -211,7 +216,10 @@ class Connectors:
         if family is not None and supplier in family.departing:
             place = (family.leaving or []).index(supplier)
             return Wish(room=contract.room if contract is not None else 0, n=family.n, position=place, least=0)
-        position = self._family.position(supplier)
+        position = self._family.seat(supplier)
+        if family is not None and position is not None and position >= self.size():
+            room = contract.room if contract is not None else 0
+            return Wish(room=room, n=len(family.seats), position=position, least=0)
         if position is None:
             return self.asked.get(supplier) or self._wish(0)
         wish = self._wish(position)

@@ -186,6 +186,11 @@ class MyFamily:
             return None
         return self.current.suppliers.index(fingerprint)
 
+    def seat(self, fingerprint: bytes) -> int | None:
+        """The place of a supplier in the family or beyond it, None for somebody else."""
+        seats = self.current.seats if self.current is not None else []
+        return seats.index(fingerprint) if fingerprint in seats else None
+
     @property
     def members(self) -> list[bytes]:
         """Fingerprints of my suppliers, in order of their places."""

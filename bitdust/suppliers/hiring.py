@@ -14,16 +14,16 @@ from bitdust.automats.fire_hire import FireHire
 from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import show_name
 from bitdust.suppliers.connectors import SUPPLIERS, Connectors
-from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import FamilyFinding
 from bitdust.suppliers.lost import LostSuppliers
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
+from bitdust.suppliers.resizing import Resizing
 from bitdust.suppliers.search import CANDIDATES, Candidate, Candidates, Searches
 from bitdust.suppliers.spread import Spread
 from bitdust.surroundings import Connected
-from bitdust.wire.records import Contract, Family
+from bitdust.wire.records import Contract
 from bitdust.wiring import Wire
 
 REPLACE = "services/employer/replace-critically-offline-enabled"
@@ -51,17 +51,18 @@ class Hiring:
         self,
         around: Connected,
         family: MyFamily,
-        book: ContractBook,
         connectors: Connectors,
         replacements: Replacements,
+        resizing: Resizing,
         absent: AbsentParts,
     ) -> None:
         self._around = around
         self._settings = around.settings
         self._family = family
-        self._book = book
+        self._book = connectors.book
         self._connectors = connectors
         self._replacements = replacements
+        self._resizing = resizing
         self._lost = absent.suppliers
         self._finding = absent.family
         self._membership = Membership(around, family)
@@ -75,6 +76,7 @@ class Hiring:
         connectors.refused.connect(lambda supplier: self.restart())
         replacements.searching.connect(self._search)
         self._finding.known.connect(self._family_is_known)
+        resizing.searching.connect(self._search)
 
     # life
 
@@ -129,8 +131,9 @@ class Hiring:
     @property
     def reason(self) -> str:
         """Why the family is not as the settings want it; empty when it is."""
-        waiting = self._finding.reason or self._refusal
-        return waiting or (self._search_problem if self.has_vacancy() or not self.complete else "")
+        problem = self._search_problem if self.has_vacancy() or not self.complete else ""
+        known = (self._refusal, self._resizing.reason(), problem)
+        return self._finding.reason or "; ".join(part for part in known if part)
 
     def has_data(self) -> bool:
         """Whether pieces are stored at my suppliers, as far as anybody knows: an inherited family may hold some."""
@@ -160,7 +163,7 @@ class Hiring:
 
     def _family_is_known(self) -> None:
         if self._family.current is not None:
-            self._settings.set(SUPPLIERS, self._family.current.n)
+            self._settings.set(SUPPLIERS, self._family.current.size_to_come)
         self.machine.send("family-known")
 
     def connect(self) -> "Deferred[Any]":
@@ -179,16 +182,14 @@ class Hiring:
         has_data = self.has_data()
         if self._settings.get(REPLACE) and has_data:
             self._lost.replace()
+        lost = [who for who in self._resizing.to_come() if self._is_gone(who)]
+        if lost:
+            self._membership.remove(lost)
         family = self._family.current
-        self._refusal = self._refused(family) if family is not None and has_data else ""
+        self._refusal = self._refused() if family is not None and has_data else ""
 
-    def _refused(self, family: Family) -> str:
-        wanted, gone = int(self._settings.get(SUPPLIERS)), self._gone()
-        if wanted != family.n:
-            return (
-                f"{wanted} suppliers are wanted and {family.n} keep your files; the number can change only while"
-                " nothing is stored, so set it back or delete your files first"
-            )
+    def _refused(self) -> str:
+        gone = self._gone()
         if gone:
             names = ", ".join(sorted(show_name(self._around.identities, supplier) for supplier in gone))
             return (
@@ -209,7 +210,7 @@ class Hiring:
     def _vacancies(self) -> list[int]:
         family = self._family.current
         vacant = [place for place, who in enumerate(family.suppliers) if who is None] if family is not None else []
-        return sorted({*vacant, *self._replacements.wanted()})
+        return sorted({*vacant, *self._replacements.wanted(), *self._resizing.vacancies()})
 
     def _gone(self) -> frozenset[bytes]:
         """Members that left."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.dht_record import DHTRecord
@@ -23,6 +24,8 @@ from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
 SEND_SECONDS = 20.0
+COMPARE_AGAIN = 300.0
+"""Seconds after which another device of mine is expected to have changed the record."""
 ToDHT = Callable[[Family, Signed], "Deferred[Any]"]
 
 
@@ -33,7 +36,10 @@ class FamilyPublication:
 
     def __init__(self, around: Connected, family: MyFamily, to_dht: ToDHT) -> None:
         self._registry = around.registry
+        self._clock = around.registry.clock
         self._me = around.me
+        self._is_reachable = around.sessions.connected
+        self._call: IDelayedCall | None = None
         self._outbox = around.outbox
         self._family = family
         self._to_dht = to_dht
@@ -49,14 +55,27 @@ class FamilyPublication:
             self._record = DHTRecord(self._registry, "family", self)
             self._disconnect = self._family.changed.connect(self.update)
             self.update()
+            self._compare_again()
 
     def stop(self) -> None:
         """Publish nothing any more; what was stored expires by itself."""
         self._disconnect()
         self._replicas.stop()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
         if self._record is not None:
             self._record.send("shutdown")
             self._record = None
+
+    def _compare_again(self) -> None:
+        """Where I have other devices: everybody who is there is asked which record it holds."""
+        self._call = self._clock.callLater(COMPARE_AGAIN, self._compare_again)
+        if len(self._me.document.devices) > 1:
+            for supplier in self._family.holders:
+                if self._is_reachable(supplier):
+                    comparing: Deferred[bool] = Deferred.fromCoroutine(self._compare(supplier))
+                    comparing.addErrback(lambda failure: self.log.failure("a family was not compared", failure))
 
     def update(self) -> None:
         """The record changed, or a supplier was connected."""

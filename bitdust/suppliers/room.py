@@ -14,6 +14,7 @@ from bitdust.suppliers.mandates import Mandates
 from bitdust.suppliers.publication import FamilyPublication, ToDHT
 from bitdust.suppliers.replacement import Replacements
 from bitdust.suppliers.requests import ReplacementRequests
+from bitdust.suppliers.resizing import Resizing
 from bitdust.suppliers.roster import Roster
 from bitdust.suppliers.spares import OwnSpares
 from bitdust.suppliers.suppliers import SuppliersView
@@ -34,16 +35,18 @@ class SuppliersRoom:
         self.connectors = Connectors(around, self.family, self.book)
         self.replacements = Replacements(around, self.family, self.departures, self.book, self.publication)
         self.requests = ReplacementRequests(around, self.family, self.departures, self.replacements)
+        self.resizing = Resizing(around, self.family, self.book, self.publication)
         lost = LostSuppliers(around, self.family, self.absences, self.departures, self.replacements)
         self.finding = FamilyFinding(around, self.family)
         absent = AbsentParts(self.finding, lost)
-        self.hiring = Hiring(around, self.family, self.book, self.connectors, self.replacements, absent)
+        self.hiring = Hiring(around, self.family, self.connectors, self.replacements, self.resizing, absent)
         self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
         self.spares = OwnSpares(around, self.family, self.book, presence)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
         self.view = SuppliersView(around, self.roster, presence, self.book)
         self.finding.known.connect(self.publication.update)
         self.finding.known.connect(self.replacements.update)
+        self.finding.known.connect(self.resizing.want)
         self.connectors.accepted.connect(lambda supplier: self.publication.update())
         presence.chance.connect(self.connectors.try_again)
         self.connectors.accepted.connect(self.spares.supplier_connected)
@@ -65,6 +68,7 @@ class SuppliersRoom:
         self.spares.start()
         self.connectors.open()
         self.replacements.start()
+        self.resizing.start()
 
     def close(self) -> None:
         """Hire, connect and move nobody any more; contracts stay."""
@@ -72,6 +76,7 @@ class SuppliersRoom:
         self.hiring.stop()
         self.spares.stop()
         self.replacements.stop()
+        self.resizing.stop()
         self.connectors.close()
         self.publication.stop()
 

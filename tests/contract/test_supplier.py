@@ -118,7 +118,7 @@ class CustomerHost(Host):
         self.room = room = SuppliersRoom(around, self.presence, lambda family, signed: succeed(None))
         self.family, self.book, self.hiring = room.family, room.book, room.hiring
         room.hiring.candidates = room.finding.sources = self
-        room.hiring.pieces = room.replacements.pieces = self
+        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = self
         room.open()
         room.hiring.start()
 
@@ -138,6 +138,12 @@ class CustomerHost(Host):
         return False
 
     def has_moved(self, position, supplier) -> bool:
+        return True
+
+    def is_logged_at(self, supplier) -> bool:
+        return True
+
+    def is_resized(self, since) -> bool:
         return True
 
     async def stop(self) -> None:

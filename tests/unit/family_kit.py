@@ -170,6 +170,8 @@ class Town:
         self.addresses: dict[bytes, str] = {}
         self.unmoved: set[tuple[int, bytes]] = set()
         self.needed: set[tuple[int, bytes]] = set()
+        self.without_log: set[bytes] = set()
+        self.resized = False
         self.sent: list[tuple] = []
         self.answers: list[Answer] = []
         self.asked_for_family: list[tuple] = []
@@ -192,7 +194,7 @@ class Town:
         self.presence = Presence(self.around)
         room = self.room = SuppliersRoom(self.around, self.presence, self.to_dht)
         room.hiring.candidates = room.finding.sources = room.mandates.candidates = self
-        room.hiring.pieces = room.replacements.pieces = self
+        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = self
         check_wires(vars(room).values())
         room.load()
         self.family, self.book, self.departures, self.absences = room.family, room.book, room.departures, room.absences
@@ -247,6 +249,12 @@ class Town:
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         return (position, former) in self.needed
+
+    def is_logged_at(self, supplier) -> bool:
+        return supplier not in self.without_log
+
+    def is_resized(self, since) -> bool:
+        return self.resized
 
     def random_supplier(self, exclude):
         self.asked_dht.append(exclude)

@@ -204,19 +204,6 @@ class SizeTests(TownCase):
         self.assertEqual(self.town.book.of(self.town.supplier(0).fingerprint).n, 2)
         self.assertEqual(len(self.town.book.suppliers()), 2)
 
-    def test_another_number_with_data_is_refused(self) -> None:
-        """With data placed the number stays, the reason says what to do, and nobody is dismissed."""
-        self.start()
-        self.town.data = True
-        before = self.town.family.current
-        self.town.settings.set(NUMBER, 2)
-        self.pass_time(100)
-        self.assertEqual(self.town.family.current, before)
-        self.assertIn("2 suppliers are wanted and 4 keep your files", self.town.hiring.reason)
-        self.assertEqual(sum(supplier.cancelled for supplier in self.town.suppliers.values()), 0)
-        self.town.settings.set(NUMBER, 4)
-        self.assertEqual(self.town.hiring.reason, "")
-
     def test_more_needed_space_asks_again(self) -> None:
         """A new need renews every contract; one that cannot give more keeps the old contract and stays connected."""
         self.start()

@@ -31,7 +31,7 @@ def find_packs(database: sqlite3.Connection, n: int) -> Found:
 
     Reads as many rows as there are packs; for a thread.
     """
-    other = "FROM packs p WHERE p.state=? AND p.logged=1 AND p.n<>?"
+    other = "FROM packs p WHERE p.state=? AND p.n<>? AND p.pack NOT IN (SELECT new FROM recodings)"
     packs, size = database.execute(f"SELECT count(*), coalesce(sum(p.size), 0) {other}", (PackState.HELD, n)).fetchone()
     if not packs:
         return Found(Left(0, 0), [])
@@ -86,3 +86,10 @@ def is_unwanted(database: sqlite3.Connection, pack: bytes, new: bytes, n: int) -
         return True
     lost = "SELECT 1 FROM pieces WHERE pack=? AND state=? LIMIT 1"
     return database.execute(lost, (new, PieceState.MISSING)).fetchone() is not None
+
+
+def is_moved_all(database: sqlite3.Connection, n: int) -> bool:
+    """Whether every living pack is coded for ``n`` suppliers, and none is on its way."""
+    other = "SELECT 1 FROM packs WHERE state<=? AND n<>? LIMIT 1"
+    way = "SELECT 1 FROM recodings LIMIT 1"
+    return database.execute(other, (PackState.HELD, n)).fetchone() is None and database.execute(way).fetchone() is None

@@ -1,0 +1,82 @@
+"""What suppliers hold, as a change of places, or of their number, needs it."""
+
+from typing import Protocol
+
+from bitdust.storage.catalog import figures
+from bitdust.storage.core import Core
+from bitdust.storage.keeping.disposal import OTHERS_DELAY
+from bitdust.storage.keeping.reencode_rows import is_moved_all
+from bitdust.storage.log.access import is_alone
+from bitdust.storage.ports import Ports
+from bitdust.surroundings import Connected
+
+
+class HasCore(Protocol):
+    """The storage, open or not; `bitdust.storage.storage.Storage` is it."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def core(self) -> Core: ...
+
+    def has_data(self) -> bool: ...
+
+
+class Placement:
+    """I answer while the storage is closed as well: unknown is the more careful answer."""
+
+    def __init__(self, around: Connected, ports: Ports, storage: HasCore) -> None:
+        self._me = around.me
+        self._wall = around.world.wall
+        self._ports = ports
+        self._storage = storage
+
+    def has_data(self) -> bool:
+        """Whether pieces of mine may be at suppliers; unknown counts as yes."""
+        return self._storage.has_data()
+
+    def _core(self) -> Core | None:
+        """All parts, where everything that was safe before is known."""
+        core = self._storage.core if self._storage.is_open else None
+        return core if core is not None and core.catalog.is_open and core.log_replicas.recovered else None
+
+    def has_moved(self, position: int, supplier: bytes) -> bool:
+        """Whether a supplier holds all that belongs to a place: its piece of every pack, the logs, the key ring.
+
+        Pieces that cannot be had from anybody now do not count: waiting for them would keep the place from its rest.
+        """
+        if not self.is_logged_at(supplier):
+            return False
+        core = self._core()
+        return core is None or figures.is_complete_at(core.catalog.read, position, supplier, self._sources())
+
+    def _sources(self) -> list[bytes]:
+        """Who has pieces that can be had: my suppliers, away or not, and who leaves while it is there."""
+        family = self._ports.family()
+        if family is None:
+            return []
+        return [who for who in family.holders if who not in family.departing or self._ports.is_online(who)]
+
+    def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
+        """Whether a former supplier has pieces of a place that its supplier has not; unknown counts as yes."""
+        core = self._core()
+        if core is None:
+            return self.has_data()
+        return figures.holds_what_lacks(core.catalog.read, position, supplier, former)
+
+    def is_logged_at(self, supplier: bytes) -> bool:
+        """Whether a supplier holds all my logs, and my key ring."""
+        core = self._core()
+        if core is None:
+            return not self.has_data()
+        return core.log_replicas.is_held_by(supplier) and core.key_ring_replicas.is_held_by(supplier)
+
+    def is_resized(self, since: float) -> bool:
+        """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
+        of mine may have been uploading for another size since a moment."""
+        core, family = self._core(), self._ports.family()
+        if core is None or family is None:
+            return not self.has_data()
+        heard = is_alone(self._me.document) or self._wall() - since >= OTHERS_DELAY / 1000
+        return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)
