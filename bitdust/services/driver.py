@@ -15,7 +15,6 @@ from bitdust.wire.errors import BitDustError
 RESTING = ("OFF", "NOT_INSTALLED", "DEPENDS_OFF", "CLOSED")
 SETTLED = ("ON", *RESTING)
 FIRST_RETRY = 1.0
-LONGEST_RETRY = 300.0
 
 
 class ServiceHandle:
@@ -57,7 +56,8 @@ class ServiceHandle:
         return maybeDeferred(self.service.health)
 
     def retry(self, failures: int) -> "Deferred[Any]":
-        delay = min(LONGEST_RETRY, FIRST_RETRY * 2 ** (failures - 1)) * (0.75 + self._driver.jitter() / 2)
+        pause = min(self.service.longest_retry, FIRST_RETRY * 2.0 ** min(failures - 1, 10))
+        delay = pause * (0.75 + self._driver.jitter() / 2)
         waiting: Deferred[Any] = Deferred(lambda _: call.cancel() if call.active() else None)
         call = self._driver.clock.callLater(delay, waiting.callback, None)
         return waiting

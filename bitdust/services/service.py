@@ -30,6 +30,9 @@ class Service:
     start_timeout: ClassVar[float | None] = 60.0
     """Seconds after which a start that has not come to an end counts as failed; None where waiting is the duty."""
 
+    longest_retry: ClassVar[float] = 300.0
+    """Seconds between two tries to start again after many that failed."""
+
     def start(self) -> "Deferred[Any] | None":
         """Begin the duty; the Deferred fires when the service works."""
         return None

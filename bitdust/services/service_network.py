@@ -11,6 +11,7 @@ class NetworkService(Service):
     """Follows the interfaces; when they change, the addresses that others are told change too."""
 
     name = "network"
+    longest_retry = 4.0
     duty = "knows whether this machine is on a network, and at which address"
 
     def __init__(self, rooms: Rooms) -> None:
