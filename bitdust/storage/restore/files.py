@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,10 @@ class Written:
 
 
 class FilesWriter:
-    """I write below one tree. All methods block and belong into a thread."""
+    """I write below one tree. All methods block and belong into threads; packs are written side by side.
+
+    Once growing files are taken away, nothing is written any more that could leave another one.
+    """
 
     def __init__(self, tree: Tree, policy: str, reserve: Reserve | None = None, wishes: Wishes | None = None) -> None:
         self.tree = tree
@@ -58,6 +62,9 @@ class FilesWriter:
         self.policy = policy
         self._reserve = reserve or no_reserve()
         self._place = Path(os.fsdecode(tree.destination))
+        self._gate = threading.Condition()
+        self._busy = 0
+        self._is_closed = False
 
     def survey(self, files: Sequence[FileWork], database: sqlite3.Connection, secrets: Secrets) -> list[Problem]:
         """Before anything is fetched: what is in the way, and runs that an earlier try has brought already.
@@ -109,8 +116,10 @@ class FilesWriter:
         """The runs of one pack. Raises `BitDustError` ``disk-full``."""
         self._need_room(sum(run.size for _, run in works))
         done: list[Written] = []
-        with self.tree.keeping():
+        with self._writing(), self.tree.keeping():
             for file, run in works:
+                if self._is_closed:
+                    break
                 try:
                     self._write_run(pack, file, run)
                 except Blocked as blocked:
@@ -133,19 +142,30 @@ class FilesWriter:
         Raises `BitDustError` ``disk-full``.
         """
         problems: list[Problem] = []
-        with self.tree.keeping():
+        with self._writing(), self.tree.keeping():
             complete = self._each(files, lambda file: self._complete(file, problems), problems)
             if len(complete) < WORTH_A_SYNC or not self.tree.sync():
                 complete = self._each(complete, self._sync_one, problems)
             self._each(complete, self._name, problems)
         return problems
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._gate:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._busy -= 1
+                self._gate.notify_all()
+
     def _each(
         self, files: Sequence[FileWork], step: Callable[[FileWork], None], problems: list[Problem]
     ) -> list[FileWork]:
         """Those with which a step went well."""
         well = []
-        for file in files:
+        for file in files if not self._is_closed else ():
             try:
                 step(file)
             except Blocked as blocked:
@@ -244,6 +264,9 @@ class FilesWriter:
 
     def remove_parts(self, files: Sequence[FileWork]) -> None:
         """Take all growing files away."""
+        with self._gate:
+            self._is_closed = True
+            self._gate.wait_for(lambda: not self._busy)
         with self.tree.keeping():
             for file in files:
                 self.tree.remove_part(file.place.folders, file.part)

@@ -50,10 +50,11 @@ class FileWork:
     twin: tuple[Any, ...] | None = None
     leader: "FileWork | None" = None
     identity: tuple[int, int] | None = None
+    part: bytes = field(init=False)
+    """The name under which it grows."""
 
-    @property
-    def part(self) -> bytes:
-        """The name under which it grows."""
+    @part.default
+    def _part(self) -> bytes:
         return part_name(self.item.path, self.version.version)
 
 

@@ -24,7 +24,7 @@ from bitdust.storage.catalog.local_paths import source_of
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.jobs import Job, Row
 from bitdust.storage.packs.erasure import Coders
-from bitdust.storage.packs.pack import unseal
+from bitdust.storage.packs.pack import OpenPack, unseal
 from bitdust.storage.pieces.fetch import Fetcher
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.restore.files import FilesWriter, Problem, Written
@@ -221,7 +221,8 @@ class Restore(Job):
         pieces = dict(source.local)
         if len(pieces) < source.record.scheme.k:
             pieces = await self._parts.fetcher.fetch(source.record, source.places)
-        written = await self._parts.coding.submit(self._open_and_write, source, pieces, works)
+        opened = await self._parts.coding.submit(self._open, source, pieces)
+        written = await self._parts.around.world.run_in_thread(self._writer.write, opened, works)
         self.blocks += 1
         whole = self._count(written)
         self._whole += whole
@@ -229,12 +230,10 @@ class Restore(Job):
         if len(self._whole) >= MOST_TOGETHER or self._whole_bytes >= MOST_BYTES:
             await self._name_whole()
 
-    def _open_and_write(
-        self, source: PackSource, pieces: dict[int, bytes], works: list[tuple[FileWork, Run]]
-    ) -> list[Written]:
+    def _open(self, source: PackSource, pieces: dict[int, bytes]) -> OpenPack:
         record = source.record
         secrets = self._owner.secrets(source.key, source.epoch)
-        return self._writer.write(unseal(pieces, record, secrets, self._coders.of(record.scheme)), works)
+        return unseal(pieces, record, secrets, self._coders.of(record.scheme))
 
     def _count(self, written: list[Written]) -> list[FileWork]:
         whole = []
