@@ -20,6 +20,7 @@ from bitdust.api import (
     space,
     traffic,
     users,
+    verify,
 )
 from bitdust.api.table import Method, Table
 from bitdust.api.year2016.nouns import NOUNS_2016
@@ -30,6 +31,7 @@ NOUNS: tuple[ModuleType, ...] = (
     identity,
     keys,
     files,
+    verify,
     contacts,
     contracts,
     space,

@@ -12,6 +12,7 @@ from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import printable, show_json, show_table, size
 from bitdust.cli.transfer import DOWNLOAD_CODES, UPLOAD_CODES, given, keeping, transfer
+from bitdust.cli.verify import verify
 
 ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
 ALIASES |= {"restore": "download", "mkdir": "create", "new": "create", "show": "info", "abort": "cancel"}
@@ -169,6 +170,7 @@ def create_folder(ctx: click.Context, path: str) -> None:
 
 
 folder.add_command(delete)
+file.add_command(verify)
 
 
 @file.command("sync")
@@ -180,13 +182,14 @@ def sync(session: Session) -> None:
 
 
 @file.command("cancel")
-@click.argument("words", metavar="[upload|download] PATH", nargs=-1, required=True)
+@click.argument("words", metavar="[upload|download|verify] PATH", nargs=-1, required=True)
 @click.option("--download", "way", flag_value="download", help="Stop a download.")
+@click.option("--verify", "way", flag_value="verify", help="Stop a verification.")
 @click.option("--upload", "way", flag_value="upload", default=True, help="Stop an upload (the default).")
 @click.pass_obj
 def cancel(session: Session, words: tuple[str, ...], way: str) -> None:
-    """Stop an upload or download."""
-    if len(words) > 1 and words[0] in ("upload", "download"):
+    """Stop an upload, a download or a verification."""
+    if len(words) > 1 and words[0] in ("upload", "download", "verify"):
         way, words = words[0], words[1:]
     if len(words) != 1:
         raise click.UsageError("name one PATH")

@@ -10,6 +10,7 @@ from bitdust.cli.main import Session
 from bitdust.cli.output import on_terminal, printable
 
 LOOK_EVERY = 0.25
+METHODS = {"upload": "files_uploads", "download": "files_downloads", "verify": "files_verifications"}
 
 
 class Waiting(threading.Thread):
@@ -74,7 +75,7 @@ def _draw(session: Session, way: str, remote_path: str, waiting: Waiting) -> Non
 def _row_of(session: Session, way: str, remote_path: str) -> dict[str, Any] | None:
     """The row of this transfer, if the node has one now."""
     try:
-        found = session.call("files_uploads" if way == "upload" else "files_downloads")
+        found = session.call(METHODS[way])
     except ApiError:
         return None
     rows: list[dict[str, Any]] = (found or {}).get("running", []) if way == "upload" else found or []

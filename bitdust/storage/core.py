@@ -48,6 +48,8 @@ from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.reader import ReadingThread
 from bitdust.storage.upload.space import used_bytes
 from bitdust.storage.upload.upload import UploadParts
+from bitdust.storage.verify.verification import VerifyParts
+from bitdust.storage.verify.verifications import Verifications
 from bitdust.surroundings import Connected
 
 
@@ -126,6 +128,11 @@ class Core:
     def _build_downloads(self) -> None:
         parts = RestoreParts(self._around, self.catalog, self.fetcher, self.pack_sources, self.coding, self.reserve)
         self.downloads = Downloads(parts, self, self)
+        verifying = VerifyParts(
+            self._around, self.catalog, self.audits.prover, self.bad_pieces, self.fetcher, self.pack_sources,
+            self.coding, self.ports.names,
+        )  # fmt: skip
+        self.verifications = Verifications(verifying, self, self)
 
     def _join(self) -> None:
         """Who tells whom."""
@@ -170,6 +177,7 @@ class Core:
             self.deletions,
             self.reencoder,
             self.monitor,
+            self.verifications,
             self.audits,
             self.inventory,
             self.key_ring_replicas,

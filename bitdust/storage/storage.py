@@ -29,6 +29,7 @@ from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.space import piece_bytes, used_bytes
+from bitdust.storage.verify.verifications import Verifications
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
@@ -363,6 +364,11 @@ class Storage:
     def abort_download(self, target: Target) -> Listed:
         """Give up downloads of an item, or of a version; what was stopped, nothing when none runs."""
         return self.core.downloads.stop(target)
+
+    @property
+    def verifications(self) -> Verifications:
+        """Proofs that what is stored can come back."""
+        return self.core.verifications
 
     def sync(self) -> "Deferred[None]":
         """Compare with the suppliers at once."""

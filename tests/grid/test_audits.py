@@ -72,7 +72,7 @@ class AuditTests(GridCase):
         self.alice.node.settings.set("services/employer/replace-critically-offline-enabled", False)
         away = self.suppliers[0]
         self.grid.network.cut = lambda one, other: away.address in (one, other)
-        self.grid.run(3900, 1.0)
+        self.grid.run(3900, 5.0)
         self.assertEqual((self.version()["delivered"], self.version()["doubted"] > 0), ("100%", True))
         self.assertEqual((self.share(), self.doctor()["audits"]), (83, "warn"))
         self.assertEqual(self.alice.rooms.storage.audit_of(away.fingerprint)["failed"], 0)
@@ -92,3 +92,16 @@ class AuditTests(GridCase):
         rotten.rooms.customers.scrubber.rewind()
         self.grid.run(90)
         self.assertEqual((counts()["pieces-lost"], self.share()), (1, 100))
+
+    def test_a_person_verifies(self) -> None:
+        """Over the whole node, by audits and in full: the verdict, and whose pieces failed."""
+        liar = self.suppliers[4]
+        for path in files_of(liar):
+            path.unlink()
+        found = call(self.grid, self.alice, "file_verify", remote_path="file", wait_result=True)
+        self.assertEqual((found["verified"], found["spare_pieces"]), (True, 2))
+        failed = {row["global_id"].partition("@")[0]: row["failed"] for row in found["suppliers"] if row["failed"]}
+        self.assertEqual(list(failed), [liar.name])
+        found = call(self.grid, self.alice, "file_verify", remote_path="file", full=True, wait_result=True)
+        self.assertEqual((found["verified"], found["packs_lost"]), (True, 0))
+        self.assertEqual(call(self.grid, self.alice, "files_verifications"), [])

@@ -1,0 +1,1 @@
+"""Proofs that versions can come back, without writing anything."""
