@@ -37,8 +37,8 @@ async def suppliers_list(context: Context, customer_id: str | None, verbose: boo
 
 
 def _audit(context: Context, fingerprint: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = context.storage.audit_of(bytes.fromhex(fingerprint)) if fingerprint else None
-    return found
+    storage = context.storage
+    return storage.core.audits.row(bytes.fromhex(fingerprint)) if fingerprint and storage.is_open else None
 
 
 @method(

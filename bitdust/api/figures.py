@@ -79,7 +79,8 @@ def contact(context: Context, kinds: Counter[str]) -> Figures:
 def file(context: Context) -> Figures:
     """My catalog, and how many of its pieces are where they belong; ``backups_size`` is sealed and counted once."""
     stats = context.storage.stats()
-    more = {"pieces": context.storage.pieces(), "audits": context.storage.audit_figures()}
+    storage = context.storage
+    more = {"pieces": storage.pieces(), "audits": storage.core.audits.figures() if storage.is_open else {}}
     return stats | {"backups_size": stats["used"], "customers": 1} | more
 
 

@@ -30,7 +30,7 @@ async def file_verify(context: Context, remote_path: str, full: bool, wait_resul
     of their piece; with ``full`` each pack is brought back as well, opened, and every chunk compared with its name.
     ``spare_pieces`` is how many pieces more than are needed the weakest pack has; what was not proved is made again."""
     storage = context.storage
-    task = storage.verifications.start(storage.find(paths.remote_path(remote_path)), full)
+    task = storage.core.verifications.start(storage.find(paths.remote_path(remote_path)), full)
     if not wait_result:
         return ok(task.describe(), message="the verification began", automat=task.automat)
     found = await task.completion
@@ -45,7 +45,7 @@ async def file_verify(context: Context, remote_path: str, full: bool, wait_resul
 )
 def files_verifications(context: Context) -> Envelope:
     """Verifications that run."""
-    return listed(context.storage.verifications.rows())
+    return listed(context.storage.core.verifications.rows())
 
 
 @method(
@@ -59,5 +59,5 @@ def files_verifications(context: Context) -> Envelope:
 def file_verify_stop(context: Context, remote_path: str) -> Envelope:
     """Give up a verification."""
     storage = context.storage
-    stopped = storage.verifications.stop_some(storage.find(paths.remote_path(remote_path)))
+    stopped = storage.core.verifications.stop_some(storage.find(paths.remote_path(remote_path)))
     return listed(stopped, message=f"{len(stopped)} verifications were stopped")

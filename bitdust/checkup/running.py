@@ -210,7 +210,8 @@ def _audits(node: Patient) -> list[Finding]:
     if not node.storage.is_open:
         return []
     hired = [row for row in node.suppliers.list() if row["fingerprint"]]
-    return judging.audits([row | {"audit": node.storage.audit_of(bytes.fromhex(row["fingerprint"]))} for row in hired])
+    audits = node.storage.core.audits
+    return judging.audits([row | {"audit": audits.row(bytes.fromhex(row["fingerprint"]))} for row in hired])
 
 
 async def _last_backup(node: Patient) -> list[Finding]:

@@ -29,7 +29,6 @@ from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.space import piece_bytes, used_bytes
-from bitdust.storage.verify.verifications import Verifications
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
@@ -152,14 +151,6 @@ class Storage:
         """How many files there are, when the newest whole version was made, and what waits; read in a thread."""
         failed = self.core.audits.failed()
         return self.core.reading.run(lambda database: figures.safety(database, failed))
-
-    def audit_of(self, supplier: bytes) -> Row | None:
-        """How a supplier's audits stand, as `suppliers_list` shows them; None while nothing is open."""
-        return self._core.audits.row(supplier) if self._core is not None else None
-
-    def audit_figures(self) -> Row:
-        """How many suppliers stand how, and rounds that were passed and failed; empty while nothing is open."""
-        return self._core.audits.figures() if self._core is not None else {}
 
     @property
     def copies(self) -> LocalCopies:
@@ -364,11 +355,6 @@ class Storage:
     def abort_download(self, target: Target) -> Listed:
         """Give up downloads of an item, or of a version; what was stopped, nothing when none runs."""
         return self.core.downloads.stop(target)
-
-    @property
-    def verifications(self) -> Verifications:
-        """Proofs that what is stored can come back."""
-        return self.core.verifications
 
     def sync(self) -> "Deferred[None]":
         """Compare with the suppliers at once."""

@@ -72,10 +72,10 @@ class AuditTests(GridCase):
         self.alice.node.settings.set("services/employer/replace-critically-offline-enabled", False)
         away = self.suppliers[0]
         self.grid.network.cut = lambda one, other: away.address in (one, other)
-        self.grid.run(3900, 5.0)
+        self.grid.run(3900, 1.0)
         self.assertEqual((self.version()["delivered"], self.version()["doubted"] > 0), ("100%", True))
         self.assertEqual((self.share(), self.doctor()["audits"]), (83, "warn"))
-        self.assertEqual(self.alice.rooms.storage.audit_of(away.fingerprint)["failed"], 0)
+        self.assertEqual(self.alice.rooms.storage.core.audits.row(away.fingerprint)["failed"], 0)
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: self.share() == 100, 600, "the proof")
 
@@ -87,7 +87,7 @@ class AuditTests(GridCase):
         counts = self.alice.node.events.counts
         self.grid.until(lambda: counts().get("pieces-lost"), 120, "the report")
         self.grid.until(lambda: self.share() == 100, 60, "the piece")
-        self.assertEqual(self.alice.rooms.storage.audit_of(rotten.fingerprint)["standing"], "proven")
+        self.assertEqual(self.alice.rooms.storage.core.audits.row(rotten.fingerprint)["standing"], "proven")
         self.grid.run(5)
         rotten.rooms.customers.scrubber.rewind()
         self.grid.run(90)

@@ -223,6 +223,27 @@ class LyingTests(AuditCase):
         self.assertEqual(self.node.events_of("supplier-audit-failed")[-1]["reason"], "its answers come too late")
         self.assertEqual(self.missing(), 0)
 
+    def test_a_slow_way(self) -> None:
+        """Where a sign of life takes as long, a late answer proves nothing: neither passed nor failed, and tried again.
+
+        Who is so slow all the time is overdue in the end, and its pieces do not count."""
+        supplier = self.around.suppliers[1]
+        original = type(supplier).ask
+
+        def ask(me, command, fields, payload, deadline):
+            waiting: Deferred = Deferred()
+            said = original(supplier, me, command, fields, payload, deadline)
+            self.node.clock.callLater(6 if command is Command.RETRIEVE else 0, said.chainDeferred, waiting)
+            return waiting
+
+        supplier.ask = ask
+        for _ in range(4):
+            self.audits.now()
+            self.node.pass_time(15)
+        self.assertEqual((self.row(1)["passed"], self.row(1)["failed"]), (0, 0))
+        self.node.pass_time(80 * HOUR, HOUR)
+        self.assertEqual((self.row(1)["standing"], self.row(0)["standing"]), ("overdue", "proven"))
+
     def test_going_away_in_time_saves_nobody(self) -> None:
         """Who failed with the first pieces and has no time for the next ones has failed all the same."""
         for path in paths(self.around.suppliers[2]):

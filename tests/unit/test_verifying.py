@@ -26,7 +26,7 @@ class VerifyCase(SynchronousTestCase):
 
     def begin(self, path: str = "folder", full: bool = False):
         storage = self.node.storage
-        return storage.verifications.start(storage.find(path), full)
+        return storage.core.verifications.start(storage.find(path), full)
 
     def verify(self, path: str = "folder", full: bool = False) -> dict:
         return self.node.wait(self.begin(path, full).completion, 200)
@@ -127,12 +127,12 @@ class JobTests(VerifyCase):
         jobs = [self.begin(), self.begin(full=True), self.begin("folder/one")]
         error = self.assertRaises(BitDustError, self.begin)
         self.assertEqual(error.code, "already-scheduled")
-        rows = self.node.storage.verifications.rows()
+        rows = self.node.storage.core.verifications.rows()
         found = [(row["state"], row["packs_done"], row["progress"]) for row in rows]
         self.assertEqual(found, [("CHECKING", 0, "0%")] * 3)
         for job in jobs:
             self.assertTrue(self.node.wait(job.completion, 300)["verified"])
-        self.assertEqual(self.node.storage.verifications.rows(), [])
+        self.assertEqual(self.node.storage.core.verifications.rows(), [])
 
     def test_too_many(self) -> None:
         """There is a limit to how many run beside each other."""
@@ -148,10 +148,10 @@ class JobTests(VerifyCase):
         job = self.begin()
         completion = job.completion
         self.node.pass_time(1)
-        (row,) = self.node.storage.verifications.stop_some(self.node.storage.find("folder"))
+        (row,) = self.node.storage.core.verifications.stop_some(self.node.storage.find("folder"))
         self.assertTrue(row["aborted"])
         self.assertEqual(self.failureResultOf(completion).value.code, "stopped")
-        stop = self.node.storage.verifications.stop_some
+        stop = self.node.storage.core.verifications.stop_some
         self.assertEqual(self.assertRaises(BitDustError, stop, self.node.storage.find("folder")).code, "not-found")
 
     def test_the_storage_stops(self) -> None:

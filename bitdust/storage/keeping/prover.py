@@ -88,7 +88,7 @@ class Prover:
         sent = self._world.clock.seconds()
 
         def came(asked: Asked) -> float:
-            way = self._ways[supplier] = min(LONGEST_WAY, self._world.clock.seconds() - sent)
+            way = self._ways[supplier] = self._world.clock.seconds() - sent
             return way
 
         return self.ask(supplier, []).addCallback(came)
@@ -96,7 +96,11 @@ class Prover:
     def limit(self, supplier: bytes, sought: Sequence[Sought]) -> float:
         """Seconds in which the first byte of an answer has to come: the header before it commits to all leaves."""
         reading = EACH * len(sought) + sum(one.size for one in sought) / READING
-        return PATIENCE + 3 * self._ways.get(supplier, LONGEST_WAY) + reading
+        return PATIENCE + 3 * min(LONGEST_WAY, self._ways.get(supplier, LONGEST_WAY)) + reading
+
+    def is_far(self, supplier: bytes) -> bool:
+        """Whether the way took so long that an answer which comes late proves nothing against a supplier."""
+        return self._ways.get(supplier, 0.0) > LONGEST_WAY
 
     def ask(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
         """Ask for proofs of at most as many pieces as one question may name."""
