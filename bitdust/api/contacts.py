@@ -55,6 +55,19 @@ async def suppliers_ping(context: Context) -> Envelope:
 
 
 @method(
+    Route("POST", "/supplier/audit/v1", ("/su/a",)),
+    service="data_motion",
+    returns="{suppliers}",
+    becomes=[("supplier_audit", "audit")],
+)
+def suppliers_audit(context: Context) -> Envelope:
+    """Have every supplier that is there prove some of its pieces now, whether it is time or not; suppliers_list shows
+    what comes of it."""
+    count = context.storage.core.audits.now()
+    return ok({"suppliers": count}, message=f"{count} suppliers are being audited")
+
+
+@method(
     Route("GET", "/supplier/list/dht/v1", ("/su/dht",)),
     params=(CUSTOMER,),
     service="entangled_dht",

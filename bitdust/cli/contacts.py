@@ -88,6 +88,13 @@ def ping_suppliers(session: Session) -> None:
     session.say(session.client.envelope("suppliers_ping").get("message", "done"))
 
 
+@supplier.command("audit")
+@click.pass_obj
+def audit_suppliers(session: Session) -> None:
+    """Have every supplier that is there prove some of its pieces now; `supplier list` shows what comes of it."""
+    session.say(session.client.envelope("suppliers_audit").get("message", "done"))
+
+
 @supplier.command("end")
 @click.argument("which", metavar="POSITION|ID", required=False)
 @click.option("--all", "everybody", is_flag=True, help="All of them: stop being a customer.")

@@ -25,7 +25,7 @@ AT_ONCE = 4
 
 
 @frozen
-class _Kept:
+class Kept:
     """What the database says of a piece."""
 
     name: PieceName
@@ -65,14 +65,14 @@ class Proofs:
             raise BitDustError("busy", "other proofs are being made; ask again in a moment")
         self._asking.add(customer)
         try:
-            found: list[LeafProof] = await self._shelf.run_in_thread(self._walk, kept, chain)
+            found: list[LeafProof] = await self._shelf.run_in_thread(self.walk, kept, chain)
         finally:
             self._asking.discard(customer)
         self._mark(kept, found)
         return Proven(found, chain.value)
 
-    def _walk(self, kept: Sequence[_Kept | None], chain: LeafChain) -> list[LeafProof]:
-        """In a thread."""
+    def walk(self, kept: Sequence[Kept | None], chain: LeafChain) -> list[LeafProof]:
+        """The proofs, one piece after the other along the chain; blocks, for a thread."""
         found = []
         for piece in kept:
             proof = _proof(self._shelf, piece, chain) if piece is not None else LeafProof(code=MISSING)
@@ -80,7 +80,7 @@ class Proofs:
             found.append(proof)
         return found
 
-    def _mark(self, kept: Sequence[_Kept | None], found: Sequence[LeafProof]) -> None:
+    def _mark(self, kept: Sequence[Kept | None], found: Sequence[LeafProof]) -> None:
         conditions = {MISSING: PieceCondition.MISSING, DAMAGED: PieceCondition.DAMAGED}
         lost = [
             (piece.name, conditions[proof.code])
@@ -98,16 +98,16 @@ class Proofs:
         return self._shelf.commits.change(write)
 
 
-def _kept(database: sqlite3.Connection, name: PieceName, scope: bytes | None) -> _Kept | None:
+def _kept(database: sqlite3.Connection, name: PieceName, scope: bytes | None) -> Kept | None:
     row = database.execute(
         "SELECT size, state, record, scope FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
     ).fetchone()
     if row is None or row[1] == PieceCondition.MISSING or scope not in (None, row[3]):
         return None
-    return _Kept(name, row[0], row[2], small_bytes(database, name))
+    return Kept(name, row[0], row[2], small_bytes(database, name))
 
 
-def _proof(shelf: Shelf, piece: _Kept, chain: LeafChain) -> LeafProof:
+def _proof(shelf: Shelf, piece: Kept, chain: LeafChain) -> LeafProof:
     try:
         data = piece.data if piece.data is not None else _read(shelf.disk, piece, shelf)
     except FileNotFoundError:
@@ -123,7 +123,7 @@ def _proof(shelf: Shelf, piece: _Kept, chain: LeafChain) -> LeafProof:
     return LeafProof(data[leaf * LEAF_SIZE : (leaf + 1) * LEAF_SIZE], tuple(path))
 
 
-def _read(disk: Disk, piece: _Kept, shelf: Shelf) -> bytes:
+def _read(disk: Disk, piece: Kept, shelf: Shelf) -> bytes:
     descriptor = disk.open(piece.name.path(shelf.folder))
     try:
         return disk.read(descriptor, 0, piece.size + 1)

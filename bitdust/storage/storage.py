@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bitdust.replication import members
+from bitdust.signal import Signal
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.catalog import revision_of
 from bitdust.storage.catalog.changes import Changes
@@ -55,12 +56,15 @@ class Storage:
         self.placement = Placement(around, self._ports, self)
         self._had_data: bool | None = None
         self._counted: tuple[int, Row] | None = None
+        self.distrusted: Signal[[bytes]] = Signal()
+        """A supplier has failed so many audits in a row that it should be replaced; see `Audits.is_distrusted`."""
 
     # life
 
     async def open(self) -> Core:
         """Build and open everything. Fails with `CatalogError` ``damaged-catalog``."""
         core = Core(self._around, self._ports)
+        core.audits.distrusted.connect(self.distrusted.emit)
         try:
             await core.open()
         except BaseException:

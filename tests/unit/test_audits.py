@@ -132,6 +132,48 @@ class HonestTests(AuditCase):
         self.assertLess(max(seen.values()), 40)
 
 
+class TurnsTests(AuditCase):
+    def test_one_question_after_the_other(self) -> None:
+        """An audit, a list and a verification ask one supplier in turn, so that none of them finds it busy."""
+        asked: list[int] = []
+        most: list[int] = []
+
+        def slowly(reply, fields):
+            asked.append(1)
+            most.append(len(asked))
+            waiting: Deferred = Deferred()
+            self.node.clock.callLater(0.5, lambda: (asked.pop(), waiting.callback(reply)))
+            return waiting
+
+        self.answers(0, slowly)
+        core = self.node.storage.core
+        self.audits.now()
+        jobs = [core.verifications.start(self.node.storage.find("file"), full) for full in (False, True)]
+        for job in jobs:
+            found = self.node.wait(job.completion, 60)
+            self.assertEqual([row["silent"] for row in found["suppliers"]], [0] * 4)
+        self.assertEqual(max(most), 1)
+        self.assertEqual(self.row(0)["passed"], 1)
+
+    def test_another_customer_has_its_turn(self) -> None:
+        """A supplier that is busy for a moment is asked again, and then for a while no more."""
+        left = [2]
+
+        def busy(reply, fields):
+            left[0] -= 1
+            if left[0] >= 0:
+                raise PeerFailed({"code": "busy", "text": "later"})
+            return reply
+
+        self.answers(0, busy)
+        storage = self.node.storage
+        for tries, silent in ((2, False), (20, True)):
+            left[0] = tries
+            job = storage.core.verifications.start(storage.find("file"), False)
+            rows = self.node.wait(job.completion, 60)["suppliers"]
+            self.assertEqual(bool(rows[0]["silent"]), silent)
+
+
 class LyingTests(AuditCase):
     def found_out(self, number: int, **wanted) -> None:
         row = self.row(number)
@@ -261,6 +303,20 @@ class LyingTests(AuditCase):
         self.round()
         self.assertEqual((len(asked), self.row(2)["failed"]), (2, 1))
 
+    def test_what_is_deleted_meanwhile(self) -> None:
+        """A piece of a pack that was deleted while its proof was asked for is nobody's fault."""
+        def deleted(reply, fields):
+            packs = [one["pack"] for one in fields["pieces"]]
+            query = f"UPDATE packs SET state=2 WHERE pack IN ({', '.join('?' * len(packs))})"
+            changing = self.node.storage.core.catalog.change(lambda database: database.execute(query, packs))
+            nothing = Reply(reply.fields, to_bytes([LeafProof(code="not-found")] * len(packs)))
+            return changing.addCallback(lambda _: nothing)
+
+        before = self.missing()
+        self.answers(3, deleted)
+        self.round()
+        self.assertEqual((self.row(3)["failed"], self.row(3)["bad_pieces"], self.missing()), (0, 0, before))
+
     def test_what_is_remembered(self) -> None:
         """Failures in a row survive a restart; after three a supplier is not trusted, and whoever replaces it hears."""
         heard: list[bytes] = []
@@ -279,6 +335,10 @@ class LyingTests(AuditCase):
         liar = self.around.suppliers[3].fingerprint
         self.assertEqual((self.row(3)["failed_in_a_row"], heard), (3, [liar]))
         self.assertTrue(self.audits.is_distrusted(liar))
+        self.node.stop()
+        self.node.storage.distrusted.connect(heard.append)
+        self.node.start()
+        self.assertEqual(heard, [liar, liar])
 
 
 class ListTests(AuditCase):

@@ -46,3 +46,8 @@ class SupplierTests(NodeCase):
         for part in ("proven", "failed 3 times in a row", "overdue"):
             self.assertIn(part, output)
         self.assertNotIn("failed 1", output)
+
+    def test_audit_now(self) -> None:
+        """A person need not wait until it is time."""
+        self.answers["suppliers_audit"] = {"message": "4 suppliers are being audited"}
+        self.assertIn("4 suppliers", self.asks("supplier audit", ("suppliers_audit", {})))

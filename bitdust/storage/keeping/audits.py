@@ -67,10 +67,12 @@ class Audits:
         for supplier in [who for who in self._audits if who not in holders]:
             self._audits.pop(supplier).machine.send("shutdown")
 
-    def now(self) -> None:
-        """Audit everybody who is there, whether it is time or not."""
-        for audit in list(self._audits.values()):
+    def now(self) -> int:
+        """Audit everybody who is there, whether it is time or not; how many those are."""
+        there = [audit for audit in self._audits.values() if audit.is_online()]
+        for audit in there:
             audit.machine.send("audit")
+        return len(there)
 
     # what others ask
 

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.task import deferLater
 
 from bitdust.crypt.merkle import check_proof, leaf_size, leaves_of
 from bitdust.crypt.possession import NONCE, NOTHING, LeafChain
 from bitdust.formats.proof import ANSWER, MAX_ANSWER, MISSING, MOST_PIECES, MOST_READ, LeafProof, parse_proofs, question
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import PackState
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -18,6 +21,8 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, PieceRef
 
 SILENCE = 15.0
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds before a busy supplier is asked again."""
 PATIENCE = 1.5
 EACH = 0.05
 READING = 20e6
@@ -82,13 +87,13 @@ class Prover:
         self._catalog = catalog
         self._ports = ports
         self._ways: dict[bytes, float] = {}
+        self._turns: dict[bytes, DeferredLock] = {}
 
     def measure(self, supplier: bytes) -> "Deferred[float]":
         """Seconds there and back, now."""
-        sent = self._world.clock.seconds()
 
         def came(asked: Asked) -> float:
-            way = self._ways[supplier] = self._world.clock.seconds() - sent
+            way = self._ways[supplier] = self._world.clock.seconds() - asked.sent
             return way
 
         return self.ask(supplier, []).addCallback(came)
@@ -103,7 +108,11 @@ class Prover:
         return self._ways.get(supplier, 0.0) > LONGEST_WAY
 
     def ask(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
-        """Ask for proofs of at most as many pieces as one question may name."""
+        """Ask for proofs of at most as many pieces as one question may name, after all questions before it."""
+        turn = self._turns.setdefault(supplier, DeferredLock())
+        return turn.run(self._send, supplier, sought)
+
+    def _send(self, supplier: bytes, sought: Sequence[Sought]) -> "Deferred[Asked]":
         clock, pieces = self._world.clock, [one.piece for one in sought]
         nonce = self._world.entropy(NONCE)
         asked = Asked(supplier, nonce, pieces, self.limit(supplier, sought), clock.seconds())
@@ -159,14 +168,28 @@ class Prover:
         waiting = list(sought)
         failed: dict[PieceRef, str] = {}
         while waiting:
-            asked = await self.ask(supplier, take_batch(waiting))
-            failed |= await self.check(asked)
+            failed |= await self.check(await self._patiently(supplier, take_batch(waiting)))
         return failed
+
+    async def _patiently(self, supplier: bytes, batch: Sequence[Sought]) -> Asked:
+        """Another customer, or another device of mine, may have its turn just now."""
+        for pause in PAUSES:
+            answer: Outcome = await outcome(self.ask(supplier, batch))
+            if answer.code != "busy":
+                break
+            await deferLater(self._world.clock, pause)
+        else:
+            return await self.ask(supplier, batch)
+        if answer.error is not None:
+            raise answer.error
+        found: Asked = answer.value
+        return found
 
 
 def record_of(database: sqlite3.Connection, pack: bytes) -> PackRecord | None:
-    """The record of a pack in my catalog."""
-    row = database.execute("SELECT record FROM packs WHERE pack=?", (pack,)).fetchone()
+    """The record of a living pack in my catalog: of one that was deleted meanwhile nobody has to have anything."""
+    query = "SELECT record FROM packs WHERE pack=? AND state<=?"
+    row = database.execute(query, (pack, PackState.HELD)).fetchone()
     return PackRecord.from_body(bytes(row[0])) if row is not None else None
 
 
