@@ -1,6 +1,7 @@
 """``python -m benchmarks NAME [options]``: every figure that is claimed, measured again.
 
 ============  =====================================================================================================
+audit         what audits and scrubbing cost a TB a day, and how soon a loss is found
 catalog       100,000 files: listing a folder, starting with them
 commands      every simple command, and the start of a node
 dht_bench     the hash table: put, get, CPU and memory, deaths

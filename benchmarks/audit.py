@@ -27,6 +27,7 @@ from bitdust.customers.scan import piece_is_whole
 from bitdust.disk.disk import Disk
 from bitdust.formats.proof import MOST_PIECES, parse_proofs, to_bytes
 from bitdust.wire.records import PackRecord, Scheme
+from bitdust.wire.signed import Signed
 
 PACK, TB = 4 * 1024 * 1024, 1024**4
 OWNER, SUPPLIER = b"o" * 32, b"s" * 32
@@ -65,8 +66,6 @@ def prove(proofs: Proofs, kept: Sequence[Kept]) -> tuple[int, float, float, floa
 
 
 def _body(piece: Kept) -> bytes:
-    from bitdust.wire.signed import Signed
-
     return Signed.from_bytes(piece.signed, PackRecord.KIND).body
 
 
@@ -93,7 +92,8 @@ def main(arguments: Sequence[str]) -> int:
             piece_is_whole(Disk(), piece.name.path(folder), piece.size, PackRecord.from_body(_body(piece)).roots[0])
         hashing = (time.process_time() - begin) / sum(piece.size for piece in kept)
     size, wall, cpu, checking = (sum(run[i] for run in runs) / len(kept) for i in range(4))
-    asked = schema["services/customer/audit-pieces"].default * 24 / (schema["services/customer/audit-hours"].default / 3)
+    rounds = 24 * 3 / schema["services/customer/audit-hours"].default
+    asked = schema["services/customer/audit-pieces"].default * rounds
     piece = kept[0].size
     packs = options.stored_tb * TB / PACK
     print(f"{options.stored_tb:g} TB in {packs:,.0f} packs at {n} suppliers, pieces of {piece / 2**20:.2f} MiB")
