@@ -18,7 +18,7 @@ class ManyLivesTests(GridCase):
             path, data = self.file(f"file-{life}", 3000)
             stored[path.name] = data
             self.upload(node, path, path.name)
-            self.grid.run(3)
+            self.grid.run(1)
             node.kill()
             shutil.rmtree(node.home)
             node = self.recover(key_file, f"alice-{life}")

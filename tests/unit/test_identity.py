@@ -17,7 +17,7 @@ from bitdust.identity.awaited import FAMILY, KEY_RING
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import MAX_SIZE, Device, IdentityDocument, compare
 from bitdust.identity.me import Me
-from bitdust.wire.encoding import WireError
+from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL, idurl_of
 from bitdust.wire.records import DeviceAddresses
@@ -368,6 +368,20 @@ class Mine(HomeCase):
             (self.folder / "recovering").write_bytes(damage)
             me = self.again()
             self.assertTrue(me.awaits(FAMILY) and me.awaits(KEY_RING))
+
+
+    def test_a_key_ring_of_the_former_format(self):
+        """A home whose key ring is of version 1 is read as it is, and its ring is written in the present format."""
+        self.adopt()
+        name, secret = self.me.key_ring.current(MASTER)
+        key = {"key_id": MASTER, "label": "", "active": True, "secrets": [{"epoch": name, "secret": secret}]}
+        path = self.folder / "keyring"
+        path.write_bytes(master().public.seal(encode({"version": 1, "keys": [key]})))
+        me = self.again()
+        self.assertEqual(me.key_ring.current(MASTER), (name, secret))
+        me.save_key_ring()
+        self.assertEqual(decode(master().unseal(path.read_bytes()), 10_000)["version"], 2)
+        self.assertEqual(self.again().key_ring.current(MASTER), (name, secret))
 
 
 class Others(HomeCase):
