@@ -55,8 +55,11 @@ class IndexSynchronizer(Machine):
       AT_STARTUP     start              -             REQUEST?       pull
       REQUEST?       merged             is_outdated   OUTDATED       place check
       REQUEST?       merged             heard_enough  SENDING        place check
+      REQUEST?       merged             somebody_came REQUEST?       pull
       REQUEST?       merged             -             NO_INFO        report_no_info
+      REQUEST?       failed             somebody_came REQUEST?       pull
       REQUEST?       failed             -             NO_INFO        report_no_info
+      REQUEST?       suppliers-changed  -             =              remember
       REQUEST?       timer-15min        -             NO_INFO        report_no_info
       NO_INFO        suppliers-changed  -             REQUEST?       pull
       NO_INFO        pull               -             REQUEST?       pull
@@ -84,7 +87,7 @@ class IndexSynchronizer(Machine):
     ignore = """
       *              accept-loss
       AT_STARTUP     merged failed suppliers-changed pull acked new-entry started-over
-      REQUEST?       start suppliers-changed pull acked new-entry started-over
+      REQUEST?       start pull acked new-entry started-over
       NO_INFO        start merged failed acked new-entry started-over
       SENDING        start merged failed acked started-over
       IN_SYNC!       start merged failed acked started-over
@@ -96,7 +99,15 @@ class IndexSynchronizer(Machine):
 
     def __init__(self, registry: Registry, port: IndexSynchronizerPort) -> None:
         self._port = port
+        self._somebody_came = False
         super().__init__(registry)
+
+    def somebody_came(self, payload: Any) -> bool:
+        """Whether a supplier came that was not there when the others were asked."""
+        return self._somebody_came
+
+    def remember(self, payload: Any) -> None:
+        self._somebody_came = True
 
     def heard_enough(self, payload: Pulled) -> bool:
         return payload.heard_enough
@@ -108,9 +119,11 @@ class IndexSynchronizer(Machine):
         return self._port.is_safe()
 
     def pull(self, payload: Any) -> None:
+        self._somebody_came = False
         self.watch(self._port.pull(False), "merged", "failed")
 
     def pull_what_is_left(self, payload: Any) -> None:
+        self._somebody_came = False
         self.watch(self._port.pull(True), "merged", "failed")
 
     def place(self, payload: Any) -> None:

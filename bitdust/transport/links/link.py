@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.device import DeviceKey
 from bitdust.wire.addresses import Address
 
-CONNECT_SECONDS = 10.0
-"""So long a transport tries to reach an address."""
+CONNECT_SECONDS = 5.0
+"""So long a transport tries to reach an address: where nobody is there any more, that must not keep from the next."""
 
 
 class Link(Protocol):

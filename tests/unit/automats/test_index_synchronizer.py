@@ -81,6 +81,22 @@ class IndexSynchronizerTests(RowTests):
         self.asked("NO_INFO", ("report", False, ALONE))
         self.drive("pull", None, "REQUEST?", PULL)
 
+    def test_suppliers_that_come_while_others_are_asked(self) -> None:
+        """Where those were too few, or could not be asked, all are asked again at once, with the whole time for it."""
+        for end in (lambda: self.port.succeed("pull", ALONE), lambda: self.port.fail("pull", OSError("no line"))):
+            self.begin() if self.machine.state == "AT_STARTUP" else self.drive("pull", None, "REQUEST?", PULL)
+            self.clock.advance(800)
+            self.drive("suppliers-changed", None, "REQUEST?")
+            end()
+            self.asked("REQUEST?", PULL)
+            self.passes(900, "NO_INFO", ("report", False, None))
+        self.drive("accept-loss", None, "REQUEST?", ("pull", True))
+        self.drive("suppliers-changed", None, "REQUEST?")
+        self.port.succeed("pull", ALONE)
+        self.asked("REQUEST?", PULL)
+        self.port.succeed("pull", ALONE)
+        self.asked("NO_INFO", ("report", False, ALONE))
+
     def test_a_loss_is_accepted_on_a_persons_word_alone(self) -> None:
         """Without it every comparison insists on all entries; it counts for one comparison, where entries lack."""
         self.drive("accept-loss", None, "AT_STARTUP")
