@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.disk import syncing
@@ -261,6 +262,17 @@ class FilesTests(DiskCase):
             real = getattr(os, name)
             self.patch(os, name, lambda *a, _n=name, _r=real, **o: (steps.append(_n), _r(*a, **o))[1])
         return steps
+
+    def test_a_file_that_nobody_may_read(self) -> None:
+        """A file whose mode lets not even its owner open it comes to the disk with its last bytes."""
+        work = self.work(b"a")
+        work = FileWork(work.item, evolve(work.version, mode=0o200), work.place, work.runs, 1)
+        steps = self.watched("fchmod", "fsync", "rename")
+        self.write(work)
+        self.assertEqual(steps, ["fchmod", "fsync"])
+        self.patch(self.tree, "open_part", lambda *arguments: self.fail("it cannot be opened"))
+        self.assertEqual(self.writer.finish([work]), [])
+        self.assertEqual((steps, self.names()), (["fchmod", "fsync", "rename"], ["a"]))
 
     def test_few_files_and_a_system_that_cannot(self) -> None:
         """A few files, and all of them where the one sync is not there or fails, are synced one by one."""

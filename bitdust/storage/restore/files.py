@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -135,6 +136,8 @@ class FilesWriter:
                 count = min(MOST_VECTORS, run.first + len(run.lengths) - number)
                 position += write_all(descriptor, list(pack.run(number, count)), position)
                 number += count
+            if file.left == 1:
+                self._dress(descriptor, file)
 
     def finish(self, files: Sequence[FileWork]) -> list[Problem]:
         """Files that are whole come to the disk, with one sync for all, and then get their names.
@@ -175,13 +178,21 @@ class FilesWriter:
         return well
 
     def _complete(self, file: FileWork, problems: list[Problem]) -> None:
-        with self._part(file) as descriptor:
-            status = os.fstat(descriptor)
-            if status.st_size != file.version.size:
-                os.ftruncate(descriptor, file.version.size)
-            told = dress(descriptor, file.version, file.extras, self._wishes)
-            file.identity = status.st_dev, status.st_ino
-        problems += [Problem(file, reason, CHANGED) for reason in told]
+        if file.told is None:
+            with self._part(file) as descriptor:
+                self._dress(descriptor, file)
+        problems += [Problem(file, reason, CHANGED) for reason in file.told or ()]
+
+    def _dress(self, descriptor: int, file: FileWork) -> None:
+        """Its last bytes are in it: the rest. What its mode lets nobody open later comes to the disk at once."""
+        status = os.fstat(descriptor)
+        if status.st_size != file.version.size:
+            os.ftruncate(descriptor, file.version.size)
+        file.told = dress(descriptor, file.version, file.extras, self._wishes)
+        file.identity = status.st_dev, status.st_ino
+        if not file.version.mode & stat.S_IRUSR:
+            os.fsync(descriptor)
+            file.is_synced = True
 
     def link(self, file: FileWork) -> list[Problem]:
         """Another name of a file that is there; where the file system has no such names, a copy."""
@@ -217,8 +228,9 @@ class FilesWriter:
             os.close(source)
 
     def _sync_one(self, file: FileWork) -> None:
-        with self._part(file, os.O_RDONLY) as descriptor:
-            os.fsync(descriptor)
+        if not file.is_synced:
+            with self._part(file, os.O_RDONLY) as descriptor:
+                os.fsync(descriptor)
 
     def _name(self, file: FileWork) -> None:
         self.tree.give_name(file.place, file.part)

@@ -37,7 +37,8 @@ class FileWork:
     """One file: ``left`` counts the runs that are not in it yet; ``is_named``: it is whole, and where it belongs.
 
     Of files with equal ``twin``, which are names of one file, one is the ``leader`` of the others, whose names are
-    linked to it when it is there with its ``identity`` (device and inode).
+    linked to it when it is there with its ``identity`` (device and inode). ``told`` is what could not be put on the
+    growing file beside its bytes, None while nothing was.
     """
 
     item: Item
@@ -50,6 +51,8 @@ class FileWork:
     twin: tuple[Any, ...] | None = None
     leader: "FileWork | None" = None
     identity: tuple[int, int] | None = None
+    told: list[str] | None = None
+    is_synced: bool = False
     part: bytes = field(init=False)
     """The name under which it grows."""
 
