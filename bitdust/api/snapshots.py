@@ -220,7 +220,7 @@ class Files:
 
 
 class Versions(Files):
-    """``remote_version``: id is ``key_id:path_id/version``; data of the version as `file_info` shows it, and of the
+    """``remote_version``: id is ``key_id:path_id/version``; data of the version as `files_list` shows it, and of the
     item {global_id, remote_path, key_id, path_id, type, customer}."""
 
     def __init__(self, context: Context) -> None:

@@ -100,6 +100,15 @@ class FilesTests(NodeCase):
             self.assertIn(part, output)
         self.prints_json("file versions docs", rows)
 
+    def test_attributes_and_owners(self) -> None:
+        """Both ways a person says with or without, or leaves it to the settings."""
+        self.answers |= {"file_exists": {"exist": True}, "file_info": {"name": "none"}}
+        for words in (f"file upload {self.home} docs", f"file download docs {self.home}"):
+            for flags, said in (("", {}), (" --no-owners --attributes", {"owners": False, "attributes": True})):
+                self.cli(*f"{words}{flags}".split())
+                given = self.asked[-1][1]
+                self.assertEqual({name: given[name] for name in given.keys() & {"owners", "attributes"}}, said)
+
     def test_what_was_left_out(self) -> None:
         """Exit code 3 for a download that left something out; a file that was to be kept does not count."""
         kept = {"path": "a", "reason": "it exists and was kept", "code": "kept"}
