@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+from twisted.logger import globalLogBeginner
+
 from tests.grid.chaos.running import MODES, replay, run_seed
 
 
@@ -20,6 +22,8 @@ def main() -> int:
         # The order of sets of bytes is part of a run.
         command = [sys.executable, "-m", "tests.grid.chaos", *sys.argv[1:]]
         return subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False).returncode
+    # What is logged is in the journal.
+    globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)
     failed = 0
     for seed in range(given.first, given.last + 1):
         why, journal = run_seed(seed, given.mode, given.verbose)

@@ -28,36 +28,41 @@ class Damage:
 
     def review(self) -> None:
         """Who was healed, or belongs to no family any more, counts as honest."""
+        if not all(owner.ready() for owner in self.owners):
+            return
         for name in list(self.dishonest):
             node = self.field.suppliers[name]
-            if not node.lie and not any(self.truth.lacking(owner.device, node) for owner in self.owners):
+            if not node.lie and not any(self.truth.lacking(owner.home, node) for owner in self.owners):
                 self.field.note(f"{name} is whole again")
                 del self.dishonest[name]
 
     def may_damage(self, node: ChaosNode) -> bool:
         """Whether everything that was promised can be restored without it, too."""
         without = {*self.dishonest, node.name}
+        if not all(owner.ready() for owner in self.owners):
+            return False
         for owner in self.owners:
-            members = self.truth.suppliers(owner.device)
+            members = self.truth.suppliers(owner.home)
             left = [one for one in members.values() if one.name not in without]
             if node.fingerprint in members and len(left) < owner.k:
                 return False
-            if any(self.truth.good(owner.device, pack, without) < owner.k for pack in self.truth.packs(owner.device)):
+            if any(self.truth.good(owner.home, pack, without) < owner.k for pack in self.truth.packs(owner.home)):
                 return False
-            ends = self.truth.own_ends(owner.device)
+            ends = self.truth.own_ends(owner.home)
             if not any(self._knows(one, owner, ends) for one in left):
                 return False
         return True
 
     def _knows(self, node: ChaosNode, owner: Owner, ends: dict[bytes, int]) -> bool:
-        who = owner.device.fingerprint
+        who = owner.fingerprint
         there = self.truth.log_ends(node, who)
         return self.truth.has_ring(node, who) and all(there.get(device, 0) >= end for device, end in ends.items())
 
     def _choose(self) -> ChaosNode | None:
         self.review()
         for owner in self.owners:
-            self.truth.check_acknowledged(owner.device, set(self.dishonest))
+            for home in owner.ready():
+                self.truth.check_acknowledged(home, set(self.dishonest))
         choice = [node for name, node in self.field.suppliers.items() if name not in self.dishonest]
         node = self.random.choice(choice) if choice else None
         return node if node is not None and self.may_damage(node) else None

@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
 from bitdust.crypt.master import MasterKey
-from bitdust.testing.faulty_disk import FaultyDisks
+from bitdust.testing.faulty_disk import Crash, FaultyDisks
 from bitdust.testing.grid import SEED_HOST, Grid
 from tests.grid.chaos import keys
 from tests.grid.chaos.nodes import ChaosNode
@@ -42,6 +42,8 @@ class Field:
         self.journal: list[str] = []
         self.suppliers: dict[str, ChaosNode] = {}
         self.cut_off: set[str] = set()
+        self.sides: dict[str, int] = {}
+        self.is_crashing = False
         self.grid.network.cut = self.is_cut
 
     # what is written down
@@ -59,7 +61,9 @@ class Field:
             print(line, flush=True)
 
     def error(self, text: str) -> None:
-        """Something was logged that must not be."""
+        """Something was logged that must not be; what ends with a process is no matter."""
+        if self.is_crashing:
+            return
         self.note(f"ERROR {text.strip().splitlines()[-1]}")
         self.errors.append(text)
 
@@ -74,15 +78,31 @@ class Field:
                 return True
             upcoming = clock.next_call()
             upcoming = end if upcoming is None else upcoming
-            clock.advance(min(max(upcoming - clock.seconds(), 0.002), end - clock.seconds() + 0.001))
+            self.advance(min(max(upcoming - clock.seconds(), 0.002), end - clock.seconds() + 0.001))
         return bool(until())
 
-    def wait(self, coroutine: Any, seconds: float = 120.0, what: str = "an answer") -> Any:
-        """The result of a coroutine or a Deferred. Raises `Finding` when it does not come."""
+    def advance(self, seconds: float) -> None:
+        """Let time pass in one step: what was due within it is done at its end, as on machines that were asleep."""
+        try:
+            self.grid.clock.advance(seconds)
+        except (Crash, Exception):
+            if not self.is_crashing:
+                raise
+        self.is_crashing = False
+
+    def wait(
+        self, coroutine: Any, seconds: float = 120.0, what: str = "an answer", node: ChaosNode | None = None
+    ) -> Any:
+        """The result of a coroutine or a Deferred. Raises `Finding` when it does not come, `Crash` where a node dies.
+        """
         deferred = coroutine if isinstance(coroutine, Deferred) else Deferred.fromCoroutine(coroutine)
         results: list[Any] = []
         deferred.addBoth(results.append)
-        if not self.pass_time(seconds, lambda: bool(results)):
+        came = self.pass_time(seconds, lambda: bool(results) or (node is not None and node.clock.is_dead))
+        self.is_crashing = False
+        if node is not None and node.clock.is_dead:
+            raise Crash(node.name)
+        if not came:
             raise Finding(f"{what} has not come within {seconds} seconds")
         if isinstance(results[0], Failure):
             results[0].raiseException()
@@ -127,8 +147,8 @@ class Field:
         return names[0] if names else who.hex()
 
     def is_cut(self, one: str, other: str) -> bool:
-        """Partitions: some hosts hear nobody."""
-        return one in self.cut_off or other in self.cut_off
+        """Partitions: some hosts hear nobody, and each side hears itself alone."""
+        return one in self.cut_off or other in self.cut_off or self.sides.get(one, 0) != self.sides.get(other, 0)
 
     def stop(self) -> None:
         """Stop all that is up; nothing may be left."""
@@ -147,6 +167,8 @@ class Field:
         def observe(event: Any) -> None:
             if event.get("log_level") in (LogLevel.error, LogLevel.critical) or "log_failure" in event:
                 failure = event.get("log_failure")
+                if failure is not None and failure.check(Crash):
+                    return
                 text = failure.getTraceback() if failure is not None else str(event.get("log_format"))
                 self.error(f"{event.get('log_format')}: {text}")
 

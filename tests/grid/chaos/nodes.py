@@ -3,14 +3,17 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import deferLater
 
 from bitdust.node import Node
 from bitdust.testing.clock import LifeClock
-from bitdust.testing.faulty_disk import COMMIT, Change, Fault, sqlite_error
+from bitdust.testing.faulty_disk import COMMIT, Change, Crash, Fault, sqlite_error
 from bitdust.testing.grid import GridNode
 from bitdust.testing.world import fake_world
 from tests.grid.chaos import lies
@@ -36,6 +39,11 @@ class ChaosNode(GridNode):
         self.offset = 0.0
         self.is_up = False
         self.disk_error = 0
+        self.whole_disk = False
+        """Whether a disk error meets everything, or pieces alone."""
+        self.disk_seconds = 0.0
+        self.crash_in = 0
+        """How many changes of its disk it makes before it dies; 0: it goes on."""
         self.lie = ""
         field.disks.watch(field.grid.base / name, self.judge)
         super().__init__(field.grid, name, address, settings)
@@ -47,7 +55,7 @@ class ChaosNode(GridNode):
         world = fake_world(self.grid.network, self.grid.clock, self.address, self.home, source)
         self.clock = LifeClock(self.grid.clock)
         wall = world.wall
-        world = evolve(world, clock=self.clock, wall=lambda: wall() + self.offset)
+        world = evolve(world, clock=self.clock, wall=lambda: wall() + self.offset, run_in_thread=self.in_thread)
         node = Node(world)
         for key, value in ({"paths/disk-reserve-percent": 0} | self.settings).items():
             node.settings.set(key, value)
@@ -70,11 +78,28 @@ class ChaosNode(GridNode):
 
     def judge(self, change: Change) -> Fault | None:
         """What this node's disk makes of a change."""
-        if not self.disk_error or not takes_pieces(self.home, change):
+        if self.crash_in:
+            self.crash_in -= 1
+            if not self.crash_in:
+                return self.crash(change)
+        if not self.disk_error or not self.whole_disk and not takes_pieces(self.home, change):
             return None
         if change.kind == COMMIT:
             return Fault(sqlite_error(SQLITE[self.disk_error]))
         return Fault(OSError(self.disk_error, os.strerror(self.disk_error)), 0.5)
+
+    def crash(self, change: Change) -> Fault:
+        """The process dies before this change is done, or when half of it is."""
+        self.field.note(f"{self.name} dies before a {change.kind} of {change.path.name}")
+        self.field.is_crashing = True
+        self.kill()
+        return Fault(Crash(self.name), self.field.random.choice((0.0, 0.5, 1.0)))
+
+    def in_thread(self, call: Callable[..., Any], *args: Any) -> "Deferred[Any]":
+        """What a thread would do: at once, or later where the disk is slow."""
+        if self.disk_seconds:
+            return deferLater(self.clock, self.disk_seconds, call, *args)
+        return maybeDeferred(call, *args)
 
     def kill(self) -> None:
         """The process ends at once, and the host with it; what it did to its disk before stays."""

@@ -34,6 +34,14 @@ class Promises:
         if content is not None:
             self.deleted.discard(remote)
 
+    def take_back(self, remote: str, content: Content) -> None:
+        """An upload was refused."""
+        known = [one for one in self._items.get(remote, []) if one is not content or one is None]
+        if known == [None]:
+            del self._items[remote]
+        elif known:
+            self._items[remote] = known
+
     def keep(self, remote: str, content: Content) -> None:
         """This version was reported as done: what was there before need not come back any more."""
         known = self._items.get(remote, [])

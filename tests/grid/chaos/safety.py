@@ -2,25 +2,30 @@
 
 After the last step everything is mended, and then:
 
-* what was reported as done comes back byte for byte, also to a new home that has the key file alone;
 * within half an hour every upload that was accepted has ended, every piece is with its supplier, the suppliers hold
-  log and key ring, and no machine of a transfer is left;
+  log and key ring, and no machine of a transfer is left; within an hour what disks had lost is there again;
+* what was reported as done comes back byte for byte, also to a new home that has a key file alone;
 * no error was logged, and a node that has stopped has no delayed call.
 """
 
 from collections.abc import Callable
 
 from bitdust.replication import members
+from tests.grid.chaos import weak
 from tests.grid.chaos.damage import Damage
-from tests.grid.chaos.faults import Faults
+from tests.grid.chaos.faults import DAY, Faults
 from tests.grid.chaos.field import Field, Finding
+from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.owners import Owner
 from tests.grid.chaos.truth import Truth
 
 SPARES = 2
+SETTLE = 1800.0
+"""Seconds after which everything must be as it should be."""
 HEAL = 3600.0
 """Seconds in which what disks have lost is noticed and brought again."""
 PAUSES = (0, 0.05, 0.5, 3, 20)
+Step = tuple[Callable[[], object], int]
 
 
 class Safety:
@@ -42,59 +47,104 @@ class Safety:
             raise Finding(f"errors were logged: {self.field.errors[0]}")
 
     def begin(self) -> None:
-        """Suppliers, and somebody who stores."""
-        n = self.random.choice((4, 4, 4, 5, 7))
-        self.field.plant(n + SPARES)
-        block = self.random.choice((16 * 1024 * 1024, 65536))
-        owner = Owner(self.field, "alice", n, **{"services/backups/block-size": block})
-        owner.join()
-        self.owners = [owner]
+        """Suppliers, and some who store."""
+        sizes = [self.random.choice((4, 4, 4, 5, 7))]
+        sizes += [self.random.choice((2, 3, 4)) for _ in range(self.random.choice((0, 0, 0, 1, 2)))]
+        self.field.plant(max(sizes) + SPARES)
         self.truth = Truth(self.field)
+        self.judge = Judge(self.field, self.truth)
+        block = self.random.choice((16 * 1024 * 1024, 65536))
+        settings = {"services/backups/block-size": block, "services/customer/needed-space": 256 * 1024 * 1024}
+        names = ("alice", "bob", "carol")
+        self.owners = [Owner(self.field, name, n, **settings) for name, n in zip(names, sizes, strict=False)]
+        for owner in self.owners:
+            owner.join()
         self.damage = Damage(self.field, self.owners, self.truth)
         self.faults = Faults(self.field, min(owner.n - owner.k for owner in self.owners))
-        self.field.note(f"{n} suppliers, packs of {block}")
+        self.field.note(f"{sizes} suppliers, packs of {block}")
 
     def step(self) -> None:
         """Something happens."""
         steps = self.steps(self.random.choice(self.owners))
         self.random.choices([one for one, _ in steps], [weight for _, weight in steps])[0]()
 
-    def steps(self, owner: Owner) -> list[tuple[Callable[[], None], int]]:
+    def steps(self, owner: Owner) -> list[Step]:
         """What may happen, and how often it does."""
-        faults, suppliers = self.faults, list(self.field.suppliers.values())
-        return [
-            (owner.upload, 10),
-            (owner.download, 3),
-            (owner.delete, 2),
-            (owner.die, 2),
-            (owner.replace, 2),
-            (self.rest, 2),
-            (self.damage.rot, 2),
-            (self.damage.lose, 2),
-            (self.damage.lie, 1),
-            (faults.kill, 3),
-            (faults.partition, 2),
-            (faults.disk, 2),
-            (faults.network, 2),
-            (lambda: faults.cut(owner.device), 1),
-            (lambda: faults.fill(owner.device), 1),
-            (lambda: faults.clock([owner.device, *suppliers]), 1),
-            (lambda: faults.restart([owner.device, owner.device, *suppliers]), 2),
+        faults, home = self.faults, self.random.choice(owner.homes)
+        nodes = [home, home, *self.field.suppliers.values()]
+        asked: list[Step] = [
+            (owner.upload, 20),
+            (lambda: self.judge.try_download(owner), 6),
+            (owner.delete, 4),
+            (owner.replace, 3),
+            (owner.write_key_file, 2),
+            (owner.die, 4),
         ]
+        happens: list[Step] = [
+            (self.rest, 4),
+            (self.sleep, 1),
+            (self.damage.rot, 4),
+            (self.damage.lose, 3),
+            (self.damage.lie, 1),
+            (faults.kill, 4),
+            (faults.crash, 4),
+            (faults.partition, 3),
+            (faults.disk, 3),
+            (faults.network, 4),
+            (faults.slow, 2),
+            (faults.split, 1),
+            (faults.outage, 1),
+            (lambda: faults.cut(home), 2),
+            (lambda: faults.fill(home), 2),
+            (lambda: faults.clock(nodes), 3),
+            (lambda: faults.restart(nodes), 3),
+            (lambda: faults.set(home), 2),
+            (lambda: self.crash_home(owner), 4),
+        ]
+        homes: list[Step] = [(owner.move, 2), (lambda: self.second_home(owner), 1)]
+        return asked + happens + ([] if "moves" in weak.OPEN else homes)
 
     def rest(self) -> None:
         """Nothing happens for a while."""
         self.field.pass_time(self.random.choice((30, 300, 900)))
+
+    def sleep(self) -> None:
+        """All machines sleep for some days or a month, and wake at the same time."""
+        days = self.random.choice((1, 8, 31))
+        self.field.note(f"all sleep for {days} days")
+        self.field.advance(days * DAY)
+        self.field.pass_time(60)
+
+    def second_home(self, owner: Owner) -> None:
+        """One more device of an owner, beside those that there are."""
+        if len(owner.homes) < 2 and owner.ready():
+            owner.enrol(self.random.choice(owner.key_files))
+
+    def crash_home(self, owner: Owner) -> None:
+        """A home dies between two of its next writes, or in the middle of one."""
+        home = self.random.choice(owner.homes)
+        home.crash_in = self.random.choice((1, 2, 3, 5, 10, 30, 60))
+        owner.upload()
+        self.field.pass_time(self.random.choice((1, 5)))
+        home.crash_in = 0
+        owner.revive()
+        self.field.pass_time(60, lambda: len(owner.ready()) == len(owner.homes))
+        owner.attach()
+
+    # the end
 
     def end(self) -> None:
         """Mend everything, and see what is there."""
         self.faults.mend_all()
         self.damage.end_lies()
         for owner in self.owners:
-            owner.settle(owner.device)
+            owner.revive()
+        for owner in self.owners:
+            self.judge.settle(owner, SETTLE)
         self.heal()
         for owner in self.owners:
-            owner.check_all(owner.device)
+            for home in owner.homes:
+                self.judge.check_all(owner, home)
         for owner in self.owners:
             self.recover(owner)
         self.field.stop()
@@ -114,20 +164,28 @@ class Safety:
 
         if not self.field.pass_time(HEAL, healed):
             lack = {
-                name: [self.truth.lacking(owner.device, self.field.suppliers[name])[:3] for owner in self.owners]
+                name: [self.truth.lacking(owner.home, self.field.suppliers[name])[:3] for owner in self.owners]
                 for name in self.damage.dishonest
             }
             raise Finding(f"not healed: {self.damage.dishonest} {lack}")
         for owner in self.owners:
-            self.truth.check_acknowledged(owner.device, set())
+            self.truth.check_acknowledged(owner.home, set())
 
     def recover(self, owner: Owner) -> None:
-        """A new home with the key file alone has it all, with as many suppliers off as may be."""
-        family, key_file = owner.device.rooms.suppliers.family.current, owner.key_file()
-        owner.device.kill()
+        """A new home with a key file alone has it all, with as many suppliers off as may be."""
+        owner.write_key_file()
+        family = owner.home.rooms.suppliers.family.current
+        owner.each(lambda home: home.kill())
         off = self.random.sample(members(family), owner.n - owner.k) if self.random.random() < 0.3 else []
         owner.note(f"recover without {[self.field.name_of(who) for who in off]}")
         for node in self.field.suppliers.values():
             if node.fingerprint in off:
                 node.kill()
-        owner.check_all(owner.recover(key_file))
+        old = self.random.random() < 0.3 and "old key files" not in weak.OPEN
+        home = owner.enrol(self.random.choice(owner.key_files) if old else owner.key_files[-1])
+        if not home.is_on("my_data"):
+            raise Finding(f"{owner.name}, recovered, has no storage: {self.judge.unsettled_at(owner, home)}")
+        self.judge.check_all(owner, home)
+        for node in self.field.suppliers.values():
+            if node.fingerprint in off:
+                self.faults.revive(node.name)
