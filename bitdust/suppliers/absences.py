@@ -77,8 +77,13 @@ class Absences:
         return evolve(known, seen=min(known.seen, wall), watched=known.watched + passed)
 
     def _save(self, now: float) -> None:
+        """A disk that takes nothing must not keep the family from being looked after: the next time comes soon."""
         entries = {who.hex(): {"seen": one.seen, "watched": one.watched} for who, one in sorted(self._known.items())}
-        write_safely(self._path, json.dumps(entries, indent=1).encode())
+        try:
+            write_safely(self._path, json.dumps(entries, indent=1).encode())
+        except OSError as error:
+            self.log.warn("{path} cannot be written: {error}", path=self._path, error=error)
+            return
         self._saved = now
 
     def long_away(self) -> list[bytes]:

@@ -1,5 +1,6 @@
 """What suppliers say to a customer, beside yes: that they leave, that they know it no more, or nothing of use."""
 
+import json
 import time
 
 from bitdust.suppliers.absences import Absences
@@ -173,6 +174,16 @@ class DiskTests(FamilyCase):
         self.town.living()
         self.start()
         self.assertIsInstance(self.town.book.of(supplier.fingerprint), Contract)
+
+    def test_a_full_disk_keeps_nobody_from_looking_on(self) -> None:
+        """Absences that cannot be written are counted on, and written as soon as the disk takes them."""
+        path, clock = self.town.folder / "away" / "absences", self.town.clock
+        absences = Absences(path, clock, self.town.world.wall)
+        absences.observe([b"one"], [b"one"], True)
+        self.assertFalse(path.exists())
+        path.parent.mkdir()
+        absences.observe([b"one", b"two"], [b"one"], True)
+        self.assertEqual(set(json.loads(path.read_text())), {b"one".hex(), b"two".hex()})
 
     def test_a_record_of_a_revoked_device_alone(self) -> None:
         """Where nothing else is known it is taken, and signed again by this device."""

@@ -5,6 +5,7 @@ import shutil
 import socket
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.upload import upload as upload_module
@@ -12,6 +13,11 @@ from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import network, random_file
 
 MB = 1_000_000
+
+
+def after(first: Deferred, row):
+    """A result that comes when something else is over."""
+    return first.addCallback(lambda _: row)
 
 
 class UploadTests(SynchronousTestCase):
@@ -282,6 +288,24 @@ class UploadTests(SynchronousTestCase):
         random_file(self.base / "file", 1000)
         self.node.begin_upload(self.base / "file", "file")
         self.fails("already-scheduled", self.node.begin_upload, self.base / "file", "file")
+
+    def test_asked_for_while_the_storage_closes(self) -> None:
+        """An upload whose row is written while the storage closes is no job of it; the next opening goes on with it."""
+        random_file(self.base / "file", 1000)
+        node, core, writing = self.node, self.node.storage.core, Deferred()
+        node.create("file", False)
+        change = core.catalog.change
+        self.patch(core.catalog, "change", lambda call: change(call).addCallback(lambda row: after(writing, row)))
+        starting = Deferred.fromCoroutine(node.storage.upload(str(self.base / "file"), "file"))
+        core.uploads.suspend()
+        writing.callback(None)
+        job = self.successResultOf(starting)
+        self.assertEqual(self.failureResultOf(job.completion).value.code, "stopping")
+        self.assertEqual(core.uploads.rows(), {"running": [], "pending": []})
+        core.catalog.change = change
+        core.uploads.resume()
+        node.pass_time(5)
+        self.assertEqual(node.info("file")["versions"][0]["reliable"], "100%")
 
     def test_lists_are_not_empty_in_the_middle(self) -> None:
         """Uploads and transfers read in the middle of an upload show its pieces on their way."""

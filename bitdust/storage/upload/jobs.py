@@ -112,6 +112,8 @@ class Uploads(Jobs[Upload]):
         finally:
             self._preparing -= 1
         upload = self._enqueue(UploadOrder(number, item, source, version, created, self._names_of(item), options))
+        if self._is_closed:  # the storage was closed while the row was written: whoever opens it again finds the row
+            upload.suspend()
         self._next()
         return upload
 

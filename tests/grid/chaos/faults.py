@@ -6,6 +6,7 @@ Each breaks something for a while. What they break is there again afterwards as 
 import errno
 from collections.abc import Callable
 
+from bitdust.wire.errors import BitDustError
 from tests.grid.chaos.field import Field
 from tests.grid.chaos.nodes import ChaosNode
 
@@ -58,7 +59,7 @@ class Faults:
             self.field.later(REST, lambda: self.broken.pop(name, None))
 
     def mend_all(self) -> None:
-        """Everything is as it should be again, but for what disks have lost and clocks show."""
+        """Everything is as it should be again, but for what disks have lost; clocks are right to the hour."""
         self.field.note("all is mended")
         for name in list(self.mends):
             self.mends.pop(name)()
@@ -69,6 +70,7 @@ class Faults:
         network.latency, network.loss, network.bandwidth = 0.005, 0.0, 0.0
         for node in self.field.grid.nodes:
             node.disk_error, node.disk_seconds, node.crash_in = 0, 0.0, 0
+            node.offset = node.offset if abs(node.offset) <= HOUR else 0.0
         for name in list(self.field.suppliers):
             self.revive(name)
 
@@ -197,4 +199,7 @@ class Faults:
         key, values = self.random.choice(SETTINGS)
         value = self.random.choice(values)
         self.field.note(f"{node.name}: {key} = {value}")
-        node.node.settings.set(key, value)
+        try:
+            node.node.settings.set(key, value)
+        except BitDustError as error:
+            self.field.note(str(error))

@@ -1,7 +1,9 @@
 """The field of a run: one clock, one network, nodes on it, a journal, and disks that can fail."""
 
+import errno
 import os
 import random
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,9 @@ NO_CUSTOMER = {"services/customer/enabled": False}
 NO_SUPPLIER = {"services/supplier/enabled": False}
 SMALL_LOG = 3000
 """Bytes of a log that are worth a compaction, so that runs have some."""
+
+
+DISK_CODES = ("disk-full", "disk-error", "no-space")
 
 
 class Finding(AssertionError):
@@ -167,7 +172,7 @@ class Field:
         def observe(event: Any) -> None:
             if event.get("log_level") in (LogLevel.error, LogLevel.critical) or "log_failure" in event:
                 failure = event.get("log_failure")
-                if failure is not None and failure.check(Crash):
+                if failure is not None and is_no_mistake(failure) and "failed at" not in str(event.get("log_format")):
                     return
                 text = failure.getTraceback() if failure is not None else str(event.get("log_format"))
                 self.error(f"{event.get('log_format')}: {text}")
@@ -183,6 +188,15 @@ class Field:
                 yield
             finally:
                 globalLogPublisher.removeObserver(observe)
+
+
+def is_no_mistake(failure: Failure) -> bool:
+    """Whether a failure is the death of a process, or a disk that this run lets fail, which the program may report."""
+    code = getattr(failure.value, "code", "")
+    disk = isinstance(failure.value, OSError) and failure.value.errno in (errno.ENOSPC, errno.EIO)
+    lite = getattr(failure.value, "sqlite_errorcode", 0) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    said = code in DISK_CODES or "disk failed" in str(failure.value)
+    return disk or lite or said or failure.check(Crash) is not None
 
 
 def calls_of(node: ChaosNode) -> list[Any]:

@@ -3,7 +3,7 @@
 After the last step everything is mended, and then:
 
 * within half an hour every upload that was accepted has ended, every piece is with its supplier, the suppliers hold
-  log and key ring, and no machine of a transfer is left; within an hour what disks had lost is there again;
+  log and key ring, and no machine of a transfer is left; within some hours what disks had lost is there again;
 * what was reported as done comes back byte for byte, also to a new home that has a key file alone;
 * no error was logged, and a node that has stopped has no delayed call.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from bitdust.replication import members
 from tests.grid.chaos import weak
 from tests.grid.chaos.damage import Damage
-from tests.grid.chaos.faults import DAY, Faults
+from tests.grid.chaos.faults import DAY, HOUR, Faults
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.owners import Owner
@@ -22,9 +22,14 @@ from tests.grid.chaos.truth import Truth
 SPARES = 2
 SETTLE = 1800.0
 """Seconds after which everything must be as it should be."""
-HEAL = 3600.0
-"""Seconds in which what disks have lost is noticed and brought again."""
+ROUNDS = 10
+"""Hours in which what disks have lost is noticed and brought again: pieces are read again every two hours."""
 PAUSES = (0, 0.05, 0.5, 3, 20)
+SETTINGS = {
+    "services/customer/needed-space": 256 * 1024 * 1024,
+    "services/customer/audit-hours": 1,
+    "services/customer/audit-pieces": 1000,
+}
 Step = tuple[Callable[[], object], int]
 
 
@@ -54,7 +59,7 @@ class Safety:
         self.truth = Truth(self.field)
         self.judge = Judge(self.field, self.truth)
         block = self.random.choice((16 * 1024 * 1024, 65536))
-        settings = {"services/backups/block-size": block, "services/customer/needed-space": 256 * 1024 * 1024}
+        settings = {"services/backups/block-size": block, **SETTINGS}
         names = ("alice", "bob", "carol")
         self.owners = [Owner(self.field, name, n, **settings) for name, n in zip(names, sizes, strict=False)]
         for owner in self.owners:
@@ -151,18 +156,14 @@ class Safety:
         self.field.note(f"{self.field.grid.network.datagrams} datagrams")
 
     def heal(self) -> None:
-        """Every supplier's disk holds what it should."""
-        last = -60.0
-
-        def healed() -> bool:
-            nonlocal last
-            if self.field.now < last + 60:
-                return False
-            last = self.field.now
+        """Every supplier's disk holds what it should, once each has read its pieces again and was audited."""
+        for _ in range(ROUNDS):
             self.damage.review()
-            return not self.damage.dishonest
-
-        if not self.field.pass_time(HEAL, healed):
+            if not self.damage.dishonest:
+                break
+            self.field.advance(HOUR)
+            self.field.pass_time(600)
+        else:
             lack = {
                 name: [self.truth.lacking(owner.home, self.field.suppliers[name])[:3] for owner in self.owners]
                 for name in self.damage.dishonest
