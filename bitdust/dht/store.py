@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attrs import define, frozen
+from twisted.logger import Logger
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
@@ -59,6 +60,8 @@ class _Entry:
 
 class RecordStore:
     """The local part of the table. ``path`` None keeps everything in memory."""
+
+    log = Logger()
 
     def __init__(self, path: Path | None, own: int, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> None:
         self._own = own
@@ -173,9 +176,12 @@ class RecordStore:
         self._uncount(key)
 
     def expire(self, wall: float) -> None:
-        """Forget what has had its time."""
-        for key in [key for key, entry in self._entries.items() if entry.expires <= wall]:
-            self.remove(key)
+        """Forget what has had its time; where the disk takes no change, the next time does."""
+        try:
+            for key in [key for key, entry in self._entries.items() if entry.expires <= wall]:
+                self.remove(key)
+        except sqlite3.Error as error:
+            self.log.warn("expired DHT records could not be removed: {error}", error=error)
 
     def _count(self, key: bytes, entry: _Entry) -> None:
         self._entries[key] = entry
@@ -214,13 +220,19 @@ class RecordStore:
         Who is away keeps its place meanwhile: after a partition it is the way back to the other half.
         """
         rows = [(contact.key, contact.host, contact.port, contact.layers, int(wall)) for contact in contacts]
-        self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR REPLACE INTO met VALUES (?, ?, ?, ?, ?)", rows)
-        self._database.execute("DELETE FROM met WHERE heard < ?", (int(wall) - MET_DAYS * 86_400,))
-        self._database.execute(
-            "DELETE FROM met WHERE key NOT IN (SELECT key FROM met ORDER BY heard DESC, key LIMIT ?)", (MAX_MET,)
-        )
-        self._database.execute("COMMIT")
+        try:
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT OR REPLACE INTO met VALUES (?, ?, ?, ?, ?)", rows)
+            self._database.execute("DELETE FROM met WHERE heard < ?", (int(wall) - MET_DAYS * 86_400,))
+            self._database.execute(
+                "DELETE FROM met WHERE key NOT IN (SELECT key FROM met ORDER BY heard DESC, key LIMIT ?)", (MAX_MET,)
+            )
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            # They are a help for the next start: a full disk must not stop this node, which knows them now.
+            self.log.warn("who was met cannot be written down: {error}", error=error)
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
 
     def contacts(self) -> list[Contact]:
         """Contacts of before, those that were heard last first; none of them is proven now."""

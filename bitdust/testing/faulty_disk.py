@@ -1,7 +1,7 @@
 """Durable writes that fail, stop half-way, or are the last that a process did.
 
 While `FaultyDisks.installed` holds, every call by which the program changes a disk is asked about first: opening for
-writing, writing, syncing, renaming, removing, and the COMMIT of a SQLite transaction. It sees them in `os` and
+writing, writing, syncing, renaming, removing, and what SQLite commits. It sees them in `os` and
 `sqlite3`, so that no code of the program needs to know. Folders are watched one by one: each belongs to one process,
 and what happens to one does not touch the others.
 """
@@ -18,6 +18,9 @@ from attrs import define, field, frozen
 
 CREATE, WRITE, SYNC, RENAME, REMOVE, COMMIT = "create", "write", "sync", "rename", "remove", "commit"
 CHANGES = (CREATE, WRITE, SYNC, RENAME, REMOVE, COMMIT)
+
+CHANGING = ("INSERT", "UPDATE", "DELETE", "REPLAC")
+"""How a statement begins that is committed by itself where no transaction is open."""
 
 
 @frozen
@@ -176,7 +179,7 @@ class FaultyDisks:
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection whose COMMIT may fail."""
+    """A connection whose COMMIT may fail, and so may what is committed by itself."""
 
     _disks: FaultyDisks | None = None
     _path = ""
@@ -187,7 +190,8 @@ class FaultyConnection(sqlite3.Connection):
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
         """See `sqlite3.Connection`."""
-        if self._disks is not None and sql.lstrip()[:6].upper() == COMMIT.upper():
+        word = sql.lstrip()[:6].upper()
+        if self._disks is not None and (word == "COMMIT" or word in CHANGING and not self.in_transaction):
             self._disks.meet_commit(self._path)
         return super().execute(sql, *args)
 

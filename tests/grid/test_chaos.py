@@ -20,7 +20,7 @@ class ChaosTests(SynchronousTestCase):
 
     def test_nothing_promised_is_lost(self) -> None:
         """Nodes die, disks fail and links break, and what was promised comes back byte for byte."""
-        self.check_seeds(1, 5)
+        self.check_seeds(1, 4)
 
     def test_a_chaos_that_loses_is_seen(self) -> None:
         """A run in which a file is changed on its way back fails, and says why and how to replay it."""

@@ -1,6 +1,7 @@
 """The DHT's local records: what is kept, what is refused, and what goes when there is no more room."""
 
 import random
+import sqlite3
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,6 +10,7 @@ from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
 from bitdust.dht.records import DEBUG, DHTRecord
 from bitdust.dht.store import DEBUG_SHARE, MAX_MET, MAX_PER_OWNER, RecordStore
+from bitdust.testing.faulty_disk import COMMIT, Fault, FaultyDisks, sqlite_error
 from bitdust.wire.encoding import WireError
 
 NOW = 1000.0
@@ -184,6 +186,22 @@ class StoreTests(SynchronousTestCase):
         self.meet(b"a", NOW)
         self.meet(b"a", NOW + 1, "192.0.2.2")
         self.assertEqual([contact.host for contact in self.store.contacts()], ["192.0.2.2"])
+
+    def test_a_full_disk_stops_nothing(self) -> None:
+        """Who was met is not written down then, records that expired stay; both are done when there is room."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        disks, faults = FaultyDisks(), [Fault(sqlite_error(sqlite3.SQLITE_FULL))]
+        disks.watch(folder, lambda change: faults[0] if faults and change.kind == COMMIT else None)
+        with disks.installed():
+            store = RecordStore(folder / "dht.db", 0)
+            self.addCleanup(store.close)
+            met = [Contact(b"a" * 32, "192.0.2.1", 1, 6, proven=True)]
+            store.save_contacts(met, 1.0)
+            self.assertEqual(store.contacts(), [])
+            faults.clear()
+            store.save_contacts(met, 1.0)
+            self.assertEqual([contact.host for contact in store.contacts()], ["192.0.2.1"])
 
     def test_contacts_are_bounded(self) -> None:
         """Of more than there is room for those stay that were heard last; after 30 days nobody stays unheard."""

@@ -94,15 +94,13 @@ class Damage:
             "rows rot": lambda node: rot.rot_rows(node, self.random, False),
             "rows go": lambda node: rot.rot_rows(node, self.random, True),
         }
-        if "rot of small pieces" in weak.OPEN:
-            kinds = {how: kind for how, kind in kinds.items() if not how.startswith("rows")}
         how = self.random.choice(sorted(kinds))
         self.step(how, kinds[how])
 
     def lose(self) -> None:
         """A supplier's disk is lost, or a part of it; the supplier starts again over what is left."""
         kinds = {"store lost": rot.lose_store, "database lost": rot.lose_database, "pieces lost": rot.lose_pieces}
-        if "a lost key ring" in weak.OPEN:
+        if "logs of two devices after a loss" in weak.OPEN and any(owner.devices > 1 for owner in self.owners):
             kinds = {"pieces lost": rot.lose_pieces}
         how = self.random.choice(sorted(kinds))
 

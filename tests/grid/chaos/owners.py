@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from bitdust.replication import members
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.errors import BitDustError
-from tests.grid.chaos import promises
+from tests.grid.chaos import promises, weak
 from tests.grid.chaos.field import NO_SUPPLIER, Field, Finding
 from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.promises import Content, Promises
@@ -202,6 +202,8 @@ class Owner:
         lost = self.random.choice(self.homes)
         lost.kill()
         self.note(f"{lost.name} is lost")
+        if "deletes that nobody has" in weak.OPEN:
+            self.promises.deleted.clear()
         self.homes.remove(lost)
         self.enrol(self.random.choice(self.key_files))
         for remote, writer in self.writers.items():

@@ -107,7 +107,7 @@ class Safety:
             (lambda: self.crash_home(owner), 4),
         ]
         homes: list[Step] = [(owner.move, 2), (lambda: self.second_home(owner), 1)]
-        return asked + happens + ([] if "moves" in weak.OPEN else homes)
+        return asked + happens + homes
 
     def rest(self) -> None:
         """Nothing happens for a while."""
@@ -122,6 +122,8 @@ class Safety:
 
     def second_home(self, owner: Owner) -> None:
         """One more device of an owner, beside those that there are."""
+        if "logs of two devices after a loss" in weak.OPEN and self.damage.dishonest:
+            return
         if len(owner.homes) < 2 and owner.ready():
             owner.enrol(self.random.choice(owner.key_files))
 
@@ -182,7 +184,7 @@ class Safety:
         for node in self.field.suppliers.values():
             if node.fingerprint in off:
                 node.kill()
-        old = self.random.random() < 0.3 and "old key files" not in weak.OPEN
+        old = self.random.random() < 0.3
         home = owner.enrol(self.random.choice(owner.key_files) if old else owner.key_files[-1])
         if not home.is_on("my_data"):
             raise Finding(f"{owner.name}, recovered, has no storage: {self.judge.unsettled_at(owner, home)}")
