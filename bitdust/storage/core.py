@@ -191,6 +191,7 @@ class Core:
             part.stop()
         self.log_replicas.riders.close()
         await self.acknowledgements.write()
+        self.acknowledgements.stop()
         await self.reading.close()
         await self.catalog.close()
 

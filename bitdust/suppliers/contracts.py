@@ -90,11 +90,17 @@ class ContractBook:
                 self._released.add(contract.supplier)
 
     def save(self, kept: SignedContract) -> None:
-        """Keep a contract on the disk; a supplier that was released and promises again is needed again."""
-        make_private_folder(self._folder)
-        self._needed_again(kept.contract.supplier)
-        write_safely(self._folder / kept.contract.supplier.hex(), kept.signed)
+        """Keep a contract; a supplier that was released and promises again is needed again.
+
+        Where the disk does not take it, it counts all the same: the supplier is asked again after the next start.
+        """
         self._contracts[kept.contract.supplier] = kept
+        try:
+            make_private_folder(self._folder)
+            self._needed_again(kept.contract.supplier)
+            write_safely(self._folder / kept.contract.supplier.hex(), kept.signed)
+        except OSError as error:
+            self.log.warn("a contract cannot be written to {path}: {error}", path=self._folder, error=error)
 
     def remove(self, supplier: bytes) -> None:
         """The contract is ended."""

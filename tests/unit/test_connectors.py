@@ -185,6 +185,16 @@ class DiskTests(FamilyCase):
         absences.observe([b"one", b"two"], [b"one"], True)
         self.assertEqual(set(json.loads(path.read_text())), {b"one".hex(), b"two".hex()})
 
+    def test_a_full_disk_ends_no_contract(self) -> None:
+        """A contract that cannot be written counts until the next start, which asks the supplier for it again."""
+        supplier = self.town.supplier(0).fingerprint
+        kept = self.town.book._contracts[supplier]
+        blocked = self.town.folder / "blocked"
+        blocked.write_bytes(b"")
+        book = ContractBook(blocked / "contracts")
+        book.save(kept)
+        self.assertEqual((book.suppliers(), ContractBook(blocked / "contracts").suppliers()), ([supplier], []))
+
     def test_a_record_of_a_revoked_device_alone(self) -> None:
         """Where nothing else is known it is taken, and signed again by this device."""
         stolen = Person("thief").device

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
@@ -15,7 +16,8 @@ from bitdust.storage.pieces.spool import Spool, SpoolError
 from bitdust.wire.records import PackRecord, PieceRef
 from bitdust.world import World
 
-WRITE_AFTER = 0.05
+WRITE_AFTER, WRITE_AGAIN = 0.05, 10.0
+"""Seconds until acknowledgements are written; and where the disk did not take them, until it is asked again."""
 Acknowledged = list[tuple[PieceRef, bytes]]
 
 
@@ -87,13 +89,26 @@ class Acknowledgements:
         return self._unwritten.get(pack, set())
 
     def write(self) -> "Deferred[None]":
-        """Write down what came since the last time, then let go of it here; fires when all that came is written."""
+        """Write down what came since the last time, then let go of it here; fires when all that came is written.
+
+        What the disk does not take is tried again: nobody would send these pieces any more.
+        """
+        self.stop()
+        new, self._new = self._new, []
+        writing: Deferred[None] = Deferred.fromCoroutine(self._write(new))
+        return writing.addErrback(self._keep, new)
+
+    def stop(self) -> None:
+        """Write nothing by myself any more."""
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
-        new, self._new = self._new, []
-        writing: Deferred[None] = Deferred.fromCoroutine(self._write(new))
-        return writing.addErrback(lambda failure: self.log.failure("acknowledgements could not be written", failure))
+
+    def _keep(self, failure: Failure, new: Acknowledged) -> None:
+        self.log.warn("acknowledgements could not be written yet: {error}", error=failure.value)
+        self._new = new + self._new
+        if self._call is None:
+            self._call = self._world.clock.callLater(WRITE_AGAIN, self.write)
 
     async def _write(self, new: Acknowledged) -> None:
         if not new:
@@ -113,7 +128,7 @@ class Acknowledgements:
             if not left:
                 self._unwritten.pop(piece.pack, None)
         self.written.emit(new)
-        if not keep_data:
+        if not keep_data:  # a leftover goes at the next start
             await self._world.run_in_thread(self._remove, [piece for piece, _ in new])
 
     def _remove(self, pieces: list[PieceRef]) -> None:
