@@ -78,7 +78,7 @@ class IdentityCache:
             self._names.pop(name, None)
             self._names[name] = fingerprint
             lines = (f"{url} {owner.hex()}\n" for url, owner in list(self._names.items())[-MAX_CACHED:])
-            write_safely(self._folder / NAMES, "".join(lines).encode())
+            self._write(NAMES, "".join(lines).encode())
 
     def _accept(self, document: IdentityDocument) -> str:
         if document.is_claim:
@@ -91,14 +91,21 @@ class IdentityCache:
         is_full = len(self._documents) >= MAX_CACHED and document.fingerprint not in self._promised
         if word not in ("new", "newer") or (word == "new" and is_full):
             return word
-        make_private_folder(self._folder)
-        write_safely(self._folder / f"{document.fingerprint.hex()}.xml", document.xml)
+        self._write(f"{document.fingerprint.hex()}.xml", document.xml)
         self._documents[document.fingerprint] = document
         if known and known.idurl != document.idurl:
             urls = {"old_idurl": str(known.idurl), "new_idurl": str(document.idurl)}
             self._events.send("identity-url-changed", urls | {"new_revision": document.revision})
         self.changed.emit(document)
         return word
+
+    def _write(self, name: str, data: bytes) -> None:
+        """A full disk must not keep anybody out: what it does not take is known until the next start all the same."""
+        try:
+            make_private_folder(self._folder)
+            write_safely(self._folder / name, data)
+        except OSError as error:
+            self.log.warn("{path} cannot be written: {error}", path=self._folder / name, error=error)
 
     def get(self, fingerprint: bytes) -> IdentityDocument | None:
         """The newest known document of a user."""

@@ -22,6 +22,10 @@ class ChaosTests(SynchronousTestCase):
         """Nodes die, disks fail and links break, and what was promised comes back byte for byte."""
         self.check_seeds(1, 4)
 
+    def test_what_can_succeed_comes_to_its_end(self) -> None:
+        """All suppliers but k break for good, and downloads, recoveries and changes of hands end in bounded time."""
+        self.check_seeds(1, 4, "liveness")
+
     def test_a_chaos_that_loses_is_seen(self) -> None:
         """A run in which a file is changed on its way back fails, and says why and how to replay it."""
         real = promises.read

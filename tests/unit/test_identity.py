@@ -413,6 +413,13 @@ class Others(HomeCase):
         self.assertEqual(good.stat().st_mode & 0o777, 0o600)
         self.assertEqual(len(list(folder.iterdir())), 3)
 
+    def test_a_full_disk_keeps_nobody_out(self):
+        """A document and a name that cannot be written are known all the same, until the next start."""
+        (self.home / "identitycache").rmdir()
+        (self.home / "identitycache").write_bytes(b"in the way")
+        self.assertEqual(self.cache.accept(GOOD, SOURCES[0]), "new")
+        self.assertEqual((self.cache.get(GOOD.fingerprint), self.cache.by_idurl(SOURCES[0])), (GOOD, GOOD))
+
     def test_names_do_not_own_keys(self):
         """Weakness 9: who claims the same IDURL, first or later, gets an entry of his own and never the name."""
         thief = made(2**31, master=master("other"), wall=START + 10**9)

@@ -50,5 +50,6 @@ def _changed(found: FoundPiece) -> FoundPiece:
 
 
 def _drop(node: "ChaosNode") -> None:
-    rot.drop_bytes(node)
-    node.clock.callLater(EVERY, _drop, node)
+    if node.lie == DROPS:
+        rot.drop_bytes(node)
+        node.clock.callLater(EVERY, _drop, node)

@@ -6,9 +6,10 @@ import traceback
 from pathlib import Path
 
 from tests.grid.chaos.field import Field, Finding
+from tests.grid.chaos.liveness import Liveness
 from tests.grid.chaos.safety import Safety
 
-MODES = {"safety": Safety}
+MODES = {"safety": Safety, "liveness": Liveness}
 
 
 def run_seed(seed: int, mode: str = "safety", verbose: bool = False) -> tuple[str, list[str]]:
