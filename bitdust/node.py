@@ -81,6 +81,7 @@ class Node:
             me=identity.me,
             home_lock=identity.home_lock,
             registration=identity.registration,
+            key_file=rooms.key_file,
             cache=identity.cache,
             client=identity.client,
             identity_server=identity.server,

@@ -1,4 +1,4 @@
-"""Where a node that has lost everything but its key file asks, and what its next key file will name."""
+"""Where a node that has lost everything but its key file asks."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
@@ -9,16 +9,14 @@ from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.logger import Logger
 
 from bitdust.crypt.device import DeviceKey
-from bitdust.crypt.keyfile import HeadHint, Hints, SupplierHint
+from bitdust.crypt.keyfile import SupplierHint
 from bitdust.dht.ids import SUPPLIERS_LAYER
 from bitdust.dht.room import DHTRoom
-from bitdust.dht.seeds import SEEDS, parse_seeds
+from bitdust.dht.seeds import parse_seeds
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.registration import Registration
 from bitdust.outcome import outcome
 from bitdust.ports import ServiceStarter
-from bitdust.storage.storage import Storage
-from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import Answer
 from bitdust.surroundings import Connected
 from bitdust.transport.gateway import Gateway
@@ -30,7 +28,6 @@ from bitdust.wiring import Wire
 HINT_SECONDS = 5.0
 DHT_SECONDS = 10.0
 """In which the DHT must be joined, or it counts as silent in this round."""
-MOST_SEEDS = 16
 AT_ONCE = 16
 """Suppliers that are asked side by side."""
 AT_LARGE, LANES = 24, 6
@@ -215,33 +212,6 @@ class Recovery:
             self.log.warn("the seeds of the key file are of no use: {error}", error=error)
         if self._dht.node.running and self._dht.more_seeds:
             self.services.restart("entangled_dht")
-
-
-class KeyFileHints:
-    """I know what a key file that is written now should name, beside the key."""
-
-    def __init__(self, around: Connected, gateway: Gateway, dht: DHTRoom, family: MyFamily, storage: Storage) -> None:
-        self._around = around
-        self._gateway = gateway
-        self._dht = dht
-        self._family = family
-        self._storage = storage
-
-    def hints(self) -> Hints:
-        """Nodes of the hash table and suppliers that are known now, and how far the catalog has come."""
-        family = self._family.current
-        known = str(self._around.settings.get(SEEDS)).split(",")
-        contacts = [str(contact) for layer in self._dht.node.status()["layers"][:1] for contact in layer["contacts"]]
-        nodes = [contact.rpartition("@")[2] for contact in contacts]
-        suppliers = [
-            SupplierHint(who, tuple(self._gateway.known_addresses(who)[:4]))
-            for who in (family.holders if family else ())
-        ]
-        heads = [HeadHint(head.device, head.sequence, head.hash, head.scope) for head in self._storage.heads()]
-        seeds = [text.strip() for text in known if ":" in text]
-        named = tuple(dict.fromkeys([*seeds, *nodes]))[:MOST_SEEDS]
-        revision = family.revision if family is not None else 0
-        return Hints(seeds=named, suppliers=tuple(suppliers), heads=tuple(heads), family=revision)
 
 
 def _all(asked: "Iterable[Awaitable[None]]") -> "Deferred[None]":

@@ -6,9 +6,10 @@ from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
 from bitdust.identity.room import IdentityRoom
+from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
-from bitdust.recovery import KeyFileHints, Recovery
+from bitdust.recovery import Recovery
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
@@ -33,3 +34,4 @@ class Rooms:
     recovery: Recovery
     nodes_lookup: NodesLookup
     key_file_hints: KeyFileHints
+    key_file: KeyFileCare

@@ -21,6 +21,7 @@ from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.registration import Registration
 from bitdust.identity.server import IdentityServer
+from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
 from bitdust.services.driver import Driver
 from bitdust.space import Space
@@ -81,6 +82,7 @@ class Context:
     me: Me
     home_lock: HomeLock
     registration: Registration
+    key_file: KeyFileCare
     cache: IdentityCache
     client: IdentityClient
     identity_server: IdentityServer

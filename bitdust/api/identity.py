@@ -14,6 +14,7 @@ from bitdust.api.people import following
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.files import write_safely
 from bitdust.crypt.keyfile import KeyFile, is_locked
+from bitdust.key_file import RENEWALS
 from bitdust.wire.errors import BitDustError
 
 MAX_KEY_FILE = 100_000
@@ -107,8 +108,14 @@ def identity_backup(context: Context, destination_filepath: str, passphrase: str
         ),
         Param("private_key_source", default=None, help="its text, when the node cannot read it", secret=True),
         PASSPHRASE,
+        Param(
+            "renew",
+            default="",
+            help="'once': the node writes new hints into that file when all suppliers are hired; 'always': whenever"
+            " they change",
+        ),
     ),
-    returns="{checked, fingerprint, idurls, encrypted, counts}",
+    returns="{checked, fingerprint, idurls, encrypted, counts, unnamed}",
     errors=(
         "no-identity",
         "locked",
@@ -122,11 +129,13 @@ def identity_backup(context: Context, destination_filepath: str, passphrase: str
     ),  # fmt: skip
 )
 async def identity_backup_check(
-    context: Context, source_filepath: str, private_key_source: str | None, passphrase: str | None
+    context: Context, source_filepath: str, private_key_source: str | None, passphrase: str | None, renew: str
 ) -> Envelope:
     """Read a key file back and compare its key with this identity's. Where it is good, and is kept outside of the home,
-    the node reminds nobody of a backup any more."""
+    the node reminds nobody of a backup any more, until pieces are at suppliers that it does not name (``unnamed``)."""
     _need_identity(context)
+    if renew not in RENEWALS:
+        raise BadArgument("'renew' is empty, 'once' or 'always'")
     if not (source_filepath or private_key_source):
         raise BadArgument("give 'source_filepath', 'private_key_source', or both")
     path = local_path(source_filepath, "source_filepath") if source_filepath else None
@@ -140,12 +149,14 @@ async def identity_backup_check(
     counts = path is None or not path.resolve().is_relative_to(context.world.home.resolve())
     if counts:
         context.me.note_backup()
+        context.key_file.note([hint.fingerprint for hint in found.hints.suppliers], str(path or ""), renew)
     found_out = {
         "checked": context.world.wall(),
         "fingerprint": mine.hex(),
         "idurls": [str(url) for url in found.idurls],
     }
-    return ok(found_out | {"encrypted": is_locked(text), "counts": counts}, message=None if counts else IN_HOME)
+    told = {"encrypted": is_locked(text), "counts": counts, "unnamed": context.key_file.unnamed}
+    return ok(found_out | told, message=None if counts else IN_HOME)
 
 
 @method(

@@ -15,9 +15,10 @@ from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
 from bitdust.identity.room import IdentityRoom
+from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
-from bitdust.recovery import KeyFileHints, Recovery
+from bitdust.recovery import Recovery
 from bitdust.rooms import Rooms
 from bitdust.services.driver import Driver
 from bitdust.services.service import Service
@@ -62,6 +63,7 @@ class Assembly:
         suppliers = SuppliersRoom(around, peers.presence, directory.put_family)
         self._storing = StorageJoint(around, identity, suppliers, directory, self._device.renew)
         storage = Storage(around, self._storing)
+        hints = KeyFileHints(around, gateway, dht, suppliers.family, storage)
         customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory))
         return Rooms(
             around=around,
@@ -76,7 +78,8 @@ class Assembly:
             space=self._space(suppliers, customers, storage),
             recovery=Recovery(around, gateway, dht, identity.registration),
             nodes_lookup=NodesLookup(dht, identity),
-            key_file_hints=KeyFileHints(around, gateway, dht, suppliers.family, storage),
+            key_file_hints=hints,
+            key_file=KeyFileCare(around, suppliers.family, hints),
         )
 
     def _space(self, suppliers: SuppliersRoom, customers: CustomersRoom, storage: Storage) -> Space:

@@ -99,11 +99,14 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
     return findings or [ok("my identity", f"revision {revision} is at {len(copies)} source{'s' * (len(copies) != 1)}")]
 
 
-def key_backup(checked: float | None, now: float) -> list[Finding]:
-    """When a copy of the key file was last read back, in seconds since 1970."""
+def key_backup(checked: float | None, now: float, unnamed: int = 0) -> list[Finding]:
+    """When a copy of the key file was last read back, in seconds since 1970; how many suppliers it does not name."""
     hint = "bitdust identity backup FILE, on another disk: without a copy of it, a lost disk is the end of all files"
     if checked is None:
         return [bad("key backup", "no copy of your key was ever checked", hint)]
+    if unnamed:
+        text = f"suppliers have changed: {unnamed} of them are not named in your key file, which finds them more slowly"
+        return [warn("key backup", text, "bitdust identity backup FILE --overwrite; with --renew the node does so")]
     if now - checked > OLD_COPY:
         return [warn("key backup", f"your copy of the key was last checked {lasting(now - checked)} ago", hint)]
     return [ok("key backup", f"a copy of your key was checked {lasting(max(0.0, now - checked))} ago")]
@@ -251,6 +254,16 @@ def dht(nodes: int, seeds: int, trip: str, seconds: float = 0.0) -> list[Finding
         hint = "the others may be gone or the network drops UDP; see: bitdust network status, bitdust network reconnect"
         return [bad("DHT", f"{nodes} nodes are known, but a value did not come back: {trip}", hint)]
     return [ok("DHT", f"{nodes} nodes are known; a value went there and back in {seconds:.2f} s")]
+
+
+def recovery(waits_for: Sequence[str], can_start_over: bool) -> list[Finding]:
+    """What a recovery has not found yet, in words; nothing to say where there is none."""
+    if not waits_for:
+        return []
+    hint = "it goes on by itself, as soon as machines that know more are switched on"
+    if can_start_over:
+        hint += "; to wait no longer, and lose what only they know: bitdust identity recover --start-over"
+    return [warn("recovery", "; ".join(waits_for), hint)]
 
 
 def identity(present: bool, global_id: str, locked: bool = False) -> list[Finding]:

@@ -16,6 +16,7 @@ from bitdust.checkup.rounds import Check, run_checks
 from bitdust.config.settings import Settings
 from bitdust.dht.node import DHTNode
 from bitdust.dht.seeds import SEEDS, parse_seeds
+from bitdust.identity.awaited import CATALOG, FAMILY, KEY_RING
 from bitdust.identity.client import IdentityClient, Server
 from bitdust.identity.me import Me
 from bitdust.services.driver import Driver
@@ -56,6 +57,12 @@ class Patient(Protocol):
     def suppliers(self) -> Any: ...
 
     @property
+    def hiring(self) -> Any: ...
+
+    @property
+    def key_file(self) -> Any: ...
+
+    @property
     def storage(self) -> Any: ...
 
     @property
@@ -70,6 +77,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
     in_thread, folder = node.world.run_in_thread, node.world.home
     return {
         "identity": lambda: _identity(node.me),
+        "recovery": lambda: _recovery(node),
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
         "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
@@ -97,6 +105,20 @@ def look_at(node: Patient) -> "Deferred[list[Finding]]":
 
 def _identity(me: Me) -> list[Finding]:
     return judging.identity(me.present, me.global_id if me.present else "", bool(me.locked_key))
+
+
+def _recovery(node: Patient) -> list[Finding]:
+    me = node.me
+    if not me.present:
+        return judging.recovery([me.searched_because] if me.searched_because else [], False)
+    waits: list[str] = []
+    if me.awaits(FAMILY):
+        waits.append(node.hiring.reason or "the family of this identity is searched for")
+    if me.awaits(KEY_RING):
+        waits.append("the key ring has not come back from the suppliers")
+    if me.awaits(CATALOG):
+        waits.append("newer states of your files may exist, so nothing is written until more suppliers were heard")
+    return judging.recovery(waits, True)
 
 
 def _promised(node: Patient) -> int:
@@ -224,4 +246,5 @@ async def _last_backup(node: Patient) -> list[Finding]:
 def _key_backup(node: Patient) -> "Deferred[list[Finding]]":
     if not node.me.present:
         return succeed([])
-    return node.world.run_in_thread(partial(judging.key_backup, node.me.backup_checked, node.world.wall()))
+    unnamed = node.key_file.unnamed
+    return node.world.run_in_thread(partial(judging.key_backup, node.me.backup_checked, node.world.wall(), unnamed))

@@ -14,20 +14,21 @@ from bitdust.cli.main import Session
 MAX_KEY_FILE = 100_000
 
 
-def back_up(session: Session, target: Path, passphrase: str, overwrite: bool) -> dict[str, Any]:
+def back_up(session: Session, target: Path, passphrase: str, overwrite: bool, renew: str = "") -> dict[str, Any]:
     """Write the key file to ``target`` and check it; the answer of the check, with ``local_path`` and ``warnings``.
 
+    ``renew`` lets the node write new hints into it, ``once`` when all suppliers are hired or ``always``.
     This process writes it, not the node: a service of the system sees other folders than the person does.
     """
     arguments = {"passphrase": passphrase} if passphrase else {}
     text: str = session.call("identity_backup", **arguments)["result"]
     write_key_file(target, text, overwrite)
-    return check(session, target, passphrase)
+    return check(session, target, passphrase, renew)
 
 
-def check(session: Session, file: Path, passphrase: str) -> dict[str, Any]:
+def check(session: Session, file: Path, passphrase: str, renew: str = "") -> dict[str, Any]:
     """Read a key file back and let the node compare it with its identity. Raises `ApiError`."""
-    arguments = {"passphrase": passphrase} if passphrase else {}
+    arguments = ({"passphrase": passphrase} if passphrase else {}) | ({"renew": renew} if renew else {})
     source = read_key_file(file)
     found: dict[str, Any] = session.call(
         "identity_backup_check", source_filepath=str(file), private_key_source=source, **arguments

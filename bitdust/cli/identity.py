@@ -61,8 +61,11 @@ def show(session: Session, xml: bool) -> None:
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the key with it.")
 @PASSPHRASE_FILE
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--renew", is_flag=True, help="Let the node renew FILE whenever suppliers change.")
 @click.pass_obj
-def backup(session: Session, file: Path | None, encrypt: bool, passphrase_file: str | None, overwrite: bool) -> None:
+def backup(
+    session: Session, file: Path | None, encrypt: bool, passphrase_file: str | None, overwrite: bool, renew: bool
+) -> None:
     """Write your key file and read it back: the only thing you need to come back. Keep it on another machine.
 
     Without a FILE it is ~/master$NAME.key, on this machine: a beginning, not yet a backup.
@@ -72,7 +75,7 @@ def backup(session: Session, file: Path | None, encrypt: bool, passphrase_file: 
         raise ApiError("exists", f"{target} exists; take another name, or --overwrite")
     wanted = encrypt or passphrase_file is not None
     word = secret(passphrase_file, "Passphrase for the key file", twice=True) if wanted else ""
-    found = back_up(session, target, word, overwrite)
+    found = back_up(session, target, word, overwrite, "always" if renew else "")
     if session.as_json:
         show_json(found)
     else:

@@ -179,8 +179,9 @@ class Setup:
         if target is None:
             self._say("no backup was made; you will be reminded. Later: bitdust identity backup FILE")
             return
-        found = back_up(self.session, target, self._passphrase(), overwrite=False)
+        found = back_up(self.session, target, self._passphrase(), overwrite=False, renew="once")
         self.told["backup"] = found
+        self._say("the node adds your suppliers to that file when all are hired, as long as it finds it there")
         if not self.session.as_json:
             show_checked(found)
 

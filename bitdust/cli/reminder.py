@@ -15,9 +15,18 @@ REMINDER = (
 )
 
 
+OUTDATED = (
+    "suppliers have changed since your key file was written; it finds them no more by itself. Renew it: "
+    "bitdust identity backup FILE --overwrite (with --renew the node does so from then on)"
+)
+
+
 def remind(home: Path) -> None:
     """Say it on standard error, at most once in some hours."""
-    if os.environ.get(SILENCE) or not needs_backup(home):
+    if os.environ.get(SILENCE):
+        return
+    reminder = REMINDER if needs_backup(home) else OUTDATED if is_outdated(home) else ""
+    if not reminder:
         return
     said = home / "metadata" / "reminded"
     try:
@@ -25,13 +34,21 @@ def remind(home: Path) -> None:
             return
     except OSError:
         pass
-    click.echo(f"reminder: {REMINDER}", err=True)
+    click.echo(f"reminder: {reminder}", err=True)
     try:
         descriptor = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         os.utime(descriptor)
         os.close(descriptor)
     except OSError:
         pass  # a home that cannot be written: then it is said each time
+
+
+def is_outdated(home: Path) -> bool:
+    """Whether the copy that was checked last names suppliers that have changed, as the node noted it."""
+    try:
+        return bool(json.loads((home / "metadata" / "keyfile").read_bytes()[:16_384])["outdated"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def needs_backup(home: Path) -> bool:

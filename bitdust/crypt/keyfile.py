@@ -137,6 +137,17 @@ class KeyFile:
         return urls + key + _block(_HINTS, self.hints.to_bytes())
 
 
+def with_hints(text: str, hints: Hints) -> str:
+    """A key file with these hints in the place of those that it had; the key stays as it is, under its passphrase too.
+
+    Raises `WireError` ``not-a-key-file`` where no whole key is in it.
+    """
+    key = text.partition(f"-----BEGIN {_HINTS}-----")[0]
+    if len(text) > MAX_KEY_FILE or "PRIVATE KEY-----" not in key or "-----END " not in key:
+        raise WireError("not-a-key-file", "there is no whole key in this file")
+    return key.rstrip("\n") + "\n" + _block(_HINTS, hints.to_bytes())
+
+
 def lock_key(pem: str, passphrase: bytes) -> str:
     """The encrypted block of a key, as the home keeps a locked one. Slow on purpose (scrypt): use a thread."""
     return _block(_ENCRYPTED, _encrypt(pem.encode(), passphrase))

@@ -12,7 +12,11 @@ from bitdust.crypt.files import remove_safely, write_safely
 RECOVERING = "recovering"
 FAMILY = "family"
 KEY_RING = "keyring"
-ALL = frozenset((FAMILY, KEY_RING))
+CATALOG = "catalog"
+"""Newer states of the catalog may exist: it is read, and not written to."""
+STARTED_OVER = "started-over"
+"""The person waits for nothing any more; the catalog goes on without the entries that nobody has, once."""
+ALL = frozenset((FAMILY, KEY_RING, CATALOG))
 MAX_FILE = 1000
 
 
@@ -26,7 +30,7 @@ def read_awaited(folder: Path) -> frozenset[str]:
         return frozenset()
     except (OSError, ValueError):
         return ALL
-    return frozenset(words) if words and ALL.issuperset(words) else ALL
+    return frozenset(words) if words and (ALL | {STARTED_OVER}).issuperset(words) else ALL
 
 
 def write_awaited(folder: Path, awaited: Collection[str]) -> None:

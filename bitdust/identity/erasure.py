@@ -25,6 +25,7 @@ OWN = (
     "metadata/username",
     "metadata/backup",
     "metadata/reminded",
+    "metadata/keyfile",
     "metadata/recovering",
     "metadata/family",
     "metadata/family.inherited",

@@ -12,7 +12,7 @@ from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
-from bitdust.identity.awaited import ALL, KEY_RING, read_awaited, write_awaited
+from bitdust.identity.awaited import ALL, KEY_RING, STARTED_OVER, read_awaited, write_awaited
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
@@ -152,11 +152,11 @@ class Me:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether this identity came from a key file, and its family or its key ring has not come back yet."""
-        return bool(self._awaited)
+        """Whether this identity came from a key file, and something of what it had has not come back yet."""
+        return bool(self._awaited & ALL)
 
     def awaits(self, part: str) -> bool:
-        """Whether ``part`` (`awaited.FAMILY`, `awaited.KEY_RING`) has not come back yet, so that none may be made."""
+        """Whether ``part`` (a word of `awaited`) has not come back yet, so that none may be made."""
         return part in self._awaited
 
     def came_back(self, part: str) -> None:
@@ -174,8 +174,8 @@ class Me:
         self.searched_because = reason
 
     def start_over(self) -> None:
-        """The person says that nothing will come back: from now on family and secrets may be made."""
-        self._wait_for(frozenset())
+        """The person waits no longer: from now on family and secrets may be made, and the catalog is as it is known."""
+        self._wait_for(frozenset((STARTED_OVER,)))
 
     def _wait_for(self, awaited: frozenset[str]) -> None:
         if awaited != self._awaited:

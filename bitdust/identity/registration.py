@@ -87,7 +87,8 @@ class Registration:
         self.hints = key_file.hints
         recovery = Recovery(self._world, self._me, self._client, self.sources, self.publication, key_file)
         try:
-            await self._run(IdRestorer(self._registry, recovery))
+            # Whoever becomes himself again need not wait for ID servers to hear of it, which may be silent.
+            await self._run(IdRestorer(self._registry, recovery), "SEND_ID")
         finally:
             self._me.search("")
             if not self._me.present:
@@ -115,11 +116,11 @@ class Registration:
         if self._busy:
             raise BitDustError("busy", "an identity is being created or recovered already")
 
-    async def _run(self, machine: IdRegistrator | IdRestorer) -> None:
+    async def _run(self, machine: IdRegistrator | IdRestorer, enough: str = "") -> None:
         self._busy, self._machine = True, machine
         try:
             machine.send("start")
-            state = await machine.when(*machine.final)
+            state = await machine.when(*machine.final, *([enough] if enough else []))
         finally:
             self._busy = False
         if state == "FAILED":

@@ -39,7 +39,7 @@ class Placement:
     def _core(self) -> Core | None:
         """All parts, where everything that was safe before is known."""
         core = self._storage.core if self._storage.is_open else None
-        return core if core is not None and core.catalog.is_open and core.log_replicas.recovered else None
+        return core if core is not None and core.catalog.is_open and core.log_replicas.knows_all else None
 
     def has_moved(self, position: int, supplier: bytes) -> bool:
         """Whether a supplier holds all that belongs to a place: its piece of every pack, the logs, the key ring.

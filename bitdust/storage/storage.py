@@ -120,7 +120,7 @@ class Storage:
         if self._core is None or not self._core.catalog.is_open:
             known = self._had_data
             return known if known is not None else (self._around.world.home / "catalog.db").exists()
-        return not self._core.log_replicas.recovered or figures.has_packs(self._read)
+        return not self._core.log_replicas.knows_all or figures.has_packs(self._read)
 
     def heads(self) -> list[Head]:
         """How far the logs of my devices have come, as far as this node knows."""

@@ -54,7 +54,7 @@ class Gateway:
         self.transports = {one.scheme: one for one in transports or [TCPTransport(world.network, world.clock)]}
         self.relations = Relations()
         self.relations.add(Who.DEVICE, lambda fingerprint: me.present and fingerprint == me.fingerprint)
-        self._welcome = Welcome(me, around.identities)
+        self._welcome = Welcome(world.clock, me, around.identities)
         self._sessions = Sessions(me)
         self._is_stopped = False
         self._listener = listener.Listener(around, self._sessions, self._incoming)

@@ -1,5 +1,9 @@
 """Welcome: what this node shows of itself, and whether it believes what a peer shows."""
 
+from collections import deque
+
+from twisted.internet.interfaces import IReactorTime
+
 from bitdust import __version__
 from bitdust.crypt.device import check_record, device_id
 from bitdust.identity.cache import IdentityCache
@@ -14,14 +18,19 @@ from bitdust.wire.signed import Signed
 
 MAX_PEERS = 20_000
 """Peers whose addresses are remembered; of more, those that were met longest ago are forgotten."""
+MOST_CLAIMS = 30
+"""Claims of people who are not known here that are heard in a minute: a recovering node may ask any supplier whether it
+keeps something, and nobody may ask without end."""
 
 
 class Welcome:
     """I judge identities: the link proves a device key, the signed document proves whose it is."""
 
-    def __init__(self, me: Me, identities: IdentityCache) -> None:
+    def __init__(self, clock: IReactorTime, me: Me, identities: IdentityCache) -> None:
+        self._clock = clock
         self._me = me
         self._identities = identities
+        self._claims: deque[float] = deque(maxlen=MOST_CLAIMS)
         self._addresses: dict[bytes, list[str]] = {}
 
     def my_hello(self, session: Session) -> Hello:
@@ -53,6 +62,8 @@ class Welcome:
         if self._me.present and document.fingerprint == self._me.fingerprint:
             known = self._me.document
         if document.is_claim:
+            if known is None:
+                self._admit_claim()
             return True
         if known is not None:
             device = known.device(device_id(device_key))
@@ -62,6 +73,13 @@ class Welcome:
                 return True
         self._identities.accept(document)
         return False
+
+    def _admit_claim(self) -> None:
+        """Somebody whom nobody here knows asks for what may be his. Raises `WireError` ``busy``."""
+        now = self._clock.seconds()
+        if len(self._claims) == MOST_CLAIMS and now - self._claims[0] < 60.0:
+            raise WireError("busy", "too many people who are not known here ask for what is theirs; come again later")
+        self._claims.append(now)
 
     def _remember(self, fingerprint: bytes, addresses: list[str]) -> None:
         self._addresses.pop(fingerprint, None)

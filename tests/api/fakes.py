@@ -98,6 +98,8 @@ class FakeContext:
         self.cache = Anything(all=list)
         self.registration = self.storage = self.suppliers = self.customers = self.space = Anything()
         self.presence = Anything()
+        self.noted: list[Any] = []
+        self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)
         self.outbox = self.dht = Anything()
         self.inbox = Anything(rows=list)
         self.gateway = Anything(inbox=self.inbox)

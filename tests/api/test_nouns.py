@@ -140,6 +140,9 @@ class IdentityTests(NounCase):
         self.assertEqual(self.code(check, source_filepath=str(folder / "locked"), passphrase="\n"), "bad-passphrase")
         found = self.result(check, source_filepath=str(folder / "locked"), passphrase="word\n")
         self.assertEqual((found["counts"], found["encrypted"], found["checked"]), (True, True, 1000.0))
+        self.assertEqual(self.code(check, source_filepath=str(folder / "mine"), renew="often"), "bad-argument")
+        self.result(check, source_filepath=str(folder / "mine"), renew="always")
+        self.assertEqual(self.context.noted, [([], str(folder / "locked"), ""), ([], str(folder / "mine"), "always")])
         self.assertEqual(health()["backup_checked"], 1000.0)
         self.assertEqual(self.result("identity_get")["backup_checked"], 1000.0)
 

@@ -47,27 +47,38 @@ class RecoveryCase(GridCase):
 class SwitchedOffTests(RecoveryCase):
     """The machines of the others swallow packets; so does that of the ID server."""
 
-    def half(self, suppliers: int, gone: tuple[int, ...]) -> None:
+    def half(self, suppliers: int, *patterns: tuple[int, ...]) -> None:
+        """Recover again and again from one key file, with other machines gone each time."""
         alice, key_file, data = self.uploaded(suppliers)
         members = self.members(alice)
         self.lose(alice)
-        for place in gone:
-            members[place].kill()
-        self.seed.kill()
+        for number, gone in enumerate(patterns):
+            away = {self.seed.address, *(members[place].address for place in gone)}
+            self.grid.network.cut = lambda one, other, away=away: one in away or other in away
+            again = self.quickly(key_file, data, f"alice-{number}")
+            self.lose(again)
+            self.grid.network.cut = lambda one, other: False
+            self.grid.run(60)
+
+    def quickly(self, key_file: Path, data: bytes, name: str) -> GridNode:
         begun = self.grid.clock.seconds()
-        again = self.begin(key_file)
+        again = self.begin(key_file, name)
         self.grid.until(lambda: again.is_on("my_data"), 60, "the recovery")
         self.assertLess(self.grid.clock.seconds() - begun, QUICKLY)
         self.comes_back(again, data)
+        return again
 
     def test_half_of_four(self) -> None:
-        self.half(4, (0, 1))
+        """Any two of four give everything back in less than ten seconds."""
+        self.half(4, (0, 1), (2, 3), (0, 3))
 
     def test_half_of_six(self) -> None:
-        self.half(6, (1, 3, 4))
+        """Any three of six do."""
+        self.half(6, (1, 3, 4), (0, 2, 5))
 
     def test_three_of_seven(self) -> None:
-        self.half(7, (0, 2, 5))
+        """Any four of seven do, and all of them with the ID server alone away."""
+        self.half(7, (0, 2, 5), ())
 
 
 class OldKeyFileTests(RecoveryCase):
@@ -99,6 +110,21 @@ class OldKeyFileTests(RecoveryCase):
         found = again.rooms.suppliers.family.current
         self.assertEqual((found.revision, found.suppliers), (family.revision, family.suppliers))
 
+    def test_nothing_but_the_key(self) -> None:
+        """Without a name, a hint, or a record in the DHT, suppliers at large give identity and family to the key."""
+        alice, key_file, data = self.uploaded(4)
+        self.add_suppliers(4)
+        key_file.write_text(key_file.read_text().partition("-----BEGIN BITDUST HINTS")[0].partition("\n")[2])
+        self.lose(alice)
+        again = self.grid.add("alice-again", **NO_SUPPLIER)
+        directory = again.rooms.dht.directory
+        directory.identity_of = lambda fingerprint: succeed(None)
+        directory.my_family = lambda: succeed(None)
+        again.start()
+        self.grid.wait(again.rooms.identity.registration.recover(key_file.read_text(), None, None), 300)
+        self.grid.until(lambda: again.is_on("my_data"), 300, "the recovery")
+        self.comes_back(again, data)
+
     def test_nobody_is_there(self) -> None:
         """With nobody in reach it hires nobody, says what it waits for, and goes on when they are back."""
         alice, key_file, data = self.uploaded(4)
@@ -118,6 +144,22 @@ class OldKeyFileTests(RecoveryCase):
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: again.is_on("my_data"), 400, "the recovery")
         self.comes_back(again, data)
+
+    def test_the_person_waits_no_longer(self) -> None:
+        """On the person's word a family is hired and a secret is made, and files can be stored again."""
+        alice, key_file, _ = self.uploaded(4)
+        members = {one.address for one in self.suppliers}
+        self.add_suppliers(4)
+        self.lose(alice)
+        self.grid.network.cut = lambda one, other: (one in members) != (other in members)
+        again = self.begin(key_file)
+        again.rooms.dht.directory.my_family = lambda: succeed(None)
+        self.grid.run(60)
+        self.assertTrue(again.rooms.identity.me.is_recovering)
+        again.rooms.identity.me.start_over()
+        self.grid.until(lambda: again.is_on("my_data"), 300, "a new storage")
+        path, _ = self.file("new")
+        self.upload(again, path, "new")
 
 
 class AwayTests(RecoveryCase):

@@ -233,6 +233,9 @@ class Town:
         person = self.people.get(fingerprint)
         return person.document if person is not None else None
 
+    def in_dht_revisions(self) -> list[int]:
+        return [family.revision for family in self.in_dht]
+
     hinted_revision = 0
 
     def ask_for_family(self, suppliers, at_large, take):

@@ -231,6 +231,8 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.key_backup(NOW - DAY, NOW)), ["ok"])
         self.assertEqual(self.verdicts(judging.key_backup(NOW - 400 * DAY, NOW)), ["warn"])
         self.assertEqual(self.verdicts(judging.key_backup(None, NOW)), ["bad"])
+        (found,) = judging.key_backup(NOW - DAY, NOW, 3)
+        self.assertEqual((found.verdict, "3 of them" in found.found), ("warn", True))
 
     def test_last_backup(self) -> None:
         """No whole version is bad; an old one, waiting pieces, or nothing at all is a warning."""
@@ -305,6 +307,21 @@ class JudgingTests(CheckupCase):
 
 class RunningTests(CheckupCase):
     """The gathering of figures from a node's parts."""
+
+    def test_a_recovery_that_waits(self) -> None:
+        """What has not come back is said, with what a person can do; a node that waits for nothing has no such row."""
+        awaited = {"family", "keyring", "catalog"}
+        me = SimpleNamespace(present=True, awaits=awaited.__contains__, searched_because="")
+        node = self.node(me=me, hiring=SimpleNamespace(reason="no answer yet from supplier-1"))
+        (found,) = running._recovery(node)
+        for words in ("no answer yet from supplier-1", "key ring", "newer states", "--start-over"):
+            self.assertIn(words, found.found + found.hint)
+        awaited.clear()
+        self.assertEqual(running._recovery(node), [])
+        me.present, me.searched_because = False, "no answer yet from the DHT"
+        (found,) = running._recovery(node)
+        self.assertIn("no answer yet from the DHT", found.found)
+        self.assertNotIn("--start-over", found.hint)
 
     def node(self, **parts: Any) -> Any:
         clock = Clock()

@@ -34,7 +34,7 @@ class IdentityTests(NodeCase):
         target = self.home.parent / "alice.key"
         self.answers |= {
             "identity_backup": {"result": {"result": "THE KEY"}},
-            "identity_backup_check": {"counts": True, "encrypted": False},
+            "identity_backup_check": {"counts": True, "encrypted": False, "unnamed": 0},
         }
         output = self.cli("identity", "backup", str(target)).output
         self.assertIn(f"your key file is {target}", output)

@@ -51,7 +51,9 @@ class FakeNode:
     def identity_backup(self, passphrase: str = "") -> Any:
         return {"result": f"-----BEGIN PRIVATE KEY-----{'ENCRYPTED' * bool(passphrase)}"}
 
-    def identity_backup_check(self, source_filepath: str, private_key_source: str, passphrase: str = "") -> Any:
+    def identity_backup_check(
+        self, source_filepath: str, private_key_source: str, renew: str, passphrase: str = ""
+    ) -> Any:
         counts = not Path(source_filepath).is_relative_to(self.home)
         self.checked = 1.0 if counts else self.checked
         return {"counts": counts, "encrypted": bool(passphrase)}
@@ -101,6 +103,7 @@ class PromptTests(InitCase):
             self.methods(), ["process_health", "identity_create", "identity_backup", "identity_backup_check"]
         )
         self.assertEqual(self.node.calls[-1][1]["private_key_source"], self.target.read_text())
+        self.assertEqual(self.node.calls[-1][1]["renew"], "once")
         self.assertEqual(self.target.stat().st_mode & 0o777, 0o600)
         self.assertNotIn("secret", result.output)
         self.assertIn("same disk", result.output)

@@ -13,7 +13,7 @@ from bitdust.crypt.device import check_certificate, check_record
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import cache as cache_module
 from bitdust.identity import me as me_module
-from bitdust.identity.awaited import FAMILY, KEY_RING
+from bitdust.identity.awaited import CATALOG, FAMILY, KEY_RING
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import MAX_SIZE, Device, IdentityDocument, compare
 from bitdust.identity.me import Me
@@ -363,6 +363,7 @@ class Mine(HomeCase):
         me = self.again()
         self.assertEqual((me.awaits(FAMILY), me.awaits(KEY_RING)), (False, True))
         me.came_back(KEY_RING)
+        me.came_back(CATALOG)
         self.assertFalse(self.again().is_recovering)
         for damage in (b"", b"\xff", b"nonsense"):
             (self.folder / "recovering").write_bytes(damage)

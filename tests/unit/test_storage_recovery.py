@@ -6,6 +6,7 @@ from functools import partial
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
@@ -130,19 +131,83 @@ class NewMachineTests(RecoveryCase):
     def test_a_head_in_the_dht_counts(self) -> None:
         """A supplier that serves an old log as if it were all is found out by the head that the DHT has."""
         self.stored("one")
-        last = self.node.storage.core.catalog.end("master", self.node.me.device.id).sequence
+        last = self.last_entry()
         old = [supplier.shop.store.heads(self.node.me.fingerprint) for supplier in self.around.suppliers]
         self.stored("two")
         self.node.pass_time(700)
         self.node.kill()
         for supplier, heads in zip(self.around.suppliers, old, strict=True):
-            supplier.shop.store.heads = lambda _, heads=heads: heads
-            full = supplier.shop.store.entries
-            supplier.shop.store.entries = lambda who, device, first, most, full=full: (
-                full(who, device, first, most)[: max(0, last - first + 1)]
-            )
+            self.hide(supplier, heads, last)
         node = self.again()
         self.assertFalse(node.storage.core.log_replicas.recovered)
+
+    def last_entry(self) -> int:
+        return self.node.storage.core.catalog.end("master", self.node.me.device.id).sequence
+
+    def hide(self, supplier, heads: list[bytes], last: int) -> None:
+        """The supplier serves an old log as if it were all."""
+        full = supplier.shop.store.entries
+        supplier.shop.store.heads = lambda *_: heads
+        supplier.shop.store.entries = lambda who, device, first, *more: (
+            full(who, device, first, *more)[: max(0, last - first + 1)]
+        )
+
+    def rolled_back(self) -> Node:
+        """Recovered while one supplier that never had the file two, and one that hides it, are there alone."""
+        self.stored("one")
+        liar, absent = self.around.suppliers[:2]
+        old, last = liar.shop.store.heads(self.node.me.fingerprint), self.last_entry()
+        self.set_modes("fine", "away", "fine", "fine")
+        self.stored("two")
+        self.node.kill()
+        self.around.heads.clear()
+        self.hide(liar, old, last)
+        self.set_modes("fine", "fine", "away", "away")
+        return self.again()
+
+    def test_a_liar_among_the_first_rolls_nothing_back_unseen(self) -> None:
+        """Who has heard k suppliers alone reads only, and says so; whoever comes later is heard at once."""
+        node = self.rolled_back()
+        self.assertEqual([row["path"] for row in node.rows()], ["one"])
+        node.download("one", self.base / "back")
+        error = self.assertRaises(BitDustError, node.create, "three")
+        self.assertEqual(error.code, "read-only")
+        self.assertIn("newer states of your files may exist", str(error))
+        self.assertTrue(node.storage.has_data())
+        self.set_modes("fine", "fine", "fine", "away")
+        node.storage.core.suppliers_changed()
+        node.pass_time(1)
+        self.assertEqual(sorted(row["path"] for row in node.rows()), ["one", "two"])
+        node.create("three")
+
+    def test_the_head_of_the_dht_is_enough(self) -> None:
+        """With k suppliers there a node writes at once, where the DHT knows no newer entry than it has."""
+        self.stored("one")
+        self.node.kill()
+        self.set_modes("fine", "fine", "away", "away")
+        node = self.again()
+        self.assertFalse(node.me.awaits(CATALOG))
+        node.create("two")
+
+    def test_the_person_waits_no_longer(self) -> None:
+        """On the person's word the catalog goes on as it is known, also without entries that nobody has."""
+        node = self.rolled_back()
+        node.me.start_over()
+        node.create("three")
+        self.assertEqual(sorted(row["path"] for row in node.rows()), ["one", "three"])
+
+    def test_the_person_does_without_what_is_missing(self) -> None:
+        """A catalog that waits for entries which nobody gives goes on at that word, and waits for lost ones again."""
+        self.stored("one")
+        self.node.kill()
+        for supplier in self.around.suppliers:
+            supplier.shop.store.heads = lambda *_: []
+        node = self.again()
+        self.assertFalse(node.storage.core.log_replicas.recovered)
+        node.me.start_over()
+        node.pass_time(1)
+        self.assertTrue(node.storage.core.log_replicas.recovered)
+        self.assertFalse(node.me.awaits(STARTED_OVER))
 
     def test_the_recovered_node_goes_on(self) -> None:
         """After a recovery new uploads work, and the next recovery has both devices' files."""

@@ -21,6 +21,7 @@ from bitdust.transport.inbox import MAX_AT_ONCE
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, PeerFailed
 from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset
+from bitdust.transport.welcome import MOST_CLAIMS
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -246,6 +247,24 @@ class DiallingTests(TwoPeople):
         self.run_for(0.5)
         self.assertIs(self.alice.gateway.session_with(self.bob.fingerprint), mine)
         self.assertEqual(len(self.bob.gateway.sessions()), 1)
+
+    def test_claims_of_strangers_are_counted(self) -> None:
+        """People who are not known here may ask thirty times a minute; whoever is known is never turned away."""
+        device = DeviceKey.from_seed(b"c" * 32)
+        source = IDURL.parse("http://id.example/claim.xml")
+
+        def claim(name: str) -> IdentityDocument:
+            return IdentityDocument.create(master(name), (source,), 0, (Device(0, 0, device.public),), START)
+
+        welcome, stranger = self.bob.gateway._welcome, claim("master")
+        for _ in range(MOST_CLAIMS):
+            self.assertTrue(welcome._judge(stranger, device.public))
+        self.assertEqual(self.assertRaises(WireError, welcome._judge, stranger, device.public).code, "busy")
+        known = IdentityDocument.create(self.alice.me.master, (source,), 0, (Device(0, 0, device.public),), START)
+        self.wait(self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint))
+        self.assertTrue(welcome._judge(known, device.public))
+        self.bob.world.clock.advance(60)
+        self.assertTrue(welcome._judge(stranger, device.public))
 
     def test_a_claim_ends_with_the_gateway(self) -> None:
         """A session with a claim is closed when the node stops."""

@@ -69,7 +69,7 @@ class Cleaner:
 
     async def clean(self) -> None:
         """Old versions, and packs without use, are named in tombstones."""
-        if self._replicas.recovered and self._builders.is_quiet:
+        if self._replicas.knows_all and self._builders.is_quiet:
             await self._writer.catalog.change_quietly(self._calendar.note)
             await self._clean_versions()
             await self._until_safe(await self._write(self._unused))

@@ -61,7 +61,7 @@ class LogCompaction:
 
     def is_synchronized(self) -> bool:
         """Whether all that was written is safe, and all that was safe is known."""
-        return self._catalog.is_open and self._replicas.recovered and self._replicas.synchronized
+        return self._catalog.is_open and self._replicas.knows_all and self._replicas.synchronized
 
     def is_worth_it(self) -> bool:
         """Whether the log is twice as long as its last snapshot."""

@@ -11,7 +11,7 @@ from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Head
 
-EVERY = 600.0
+EVERY = 30.0
 """Seconds between two heads of one log, at least."""
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from attrs import define, field
 from twisted.logger import Logger
 
+from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import outcome
-from bitdust.replication import places_heard
+from bitdust.replication import needed, places_heard
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.log.outdated import come_back, covered, is_outdated, places_of_unheard
 from bitdust.storage.log.recovery import LogRecovery, Missing, SeenHead, check_complete, highest
@@ -18,6 +19,7 @@ from bitdust.storage.log.requests import LogRequests, ask_online
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+from bitdust.wire.records import Head
 
 
 class Pulled(Enum):
@@ -63,25 +65,30 @@ class LogPull:
         self._me = around.me
         self._ports = ports
         self._requests = LogRequests(writer.logs, ports)
+        self.heard: set[bytes] = set()
+        """Suppliers whose heads were seen since the catalog was opened."""
 
     async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
         """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
         self._writer.logs.check_ready()
         heard = await self._ask(logs)
-        recovered = is_recovered(self._catalog.read)
+        recovered, waits = is_recovered(self._catalog.read), self._me.awaits(CATALOG)
         family = self._ports.family()
-        if family is None or places_heard(family, heard.suppliers, not recovered) < family.k:
+        if family is None or places_heard(family, heard.suppliers, not recovered or waits) < family.k:
             return Pulled.TOO_FEW_HEARD
-        if not recovered:
-            await self._add_known_heads(logs, heard)
+        known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
         taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)
         if recovered and any(is_outdated(self._catalog, one.key, heard.heads[one.key]) for one in logs):
-            await self._say_places_again(logs, heard)
+            if not waits:
+                await self._say_places_again(logs, heard)
             await self._note(logs, heard, 0)
             return Pulled.OUTDATED
-        entries = await self._recover(logs, heard, accept_loss)
+        entries = await self._recover(logs, heard, accept_loss or self._me.awaits(STARTED_OVER))
         await self._note(logs, heard, entries)
+        self._me.came_back(STARTED_OVER)
+        if waits and self._is_newest(logs, known):
+            self._me.came_back(CATALOG)
         if taken:
             self._ports.device_is_taken()
         return Pulled.MERGED
@@ -93,6 +100,7 @@ class LogPull:
             if answer.error is not None:
                 continue
             heard.suppliers.add(supplier)
+            self.heard.add(supplier)
             for seen in answer.value:
                 one = by_scope.get(seen.head.scope)
                 if one is not None:
@@ -103,12 +111,25 @@ class LogPull:
     def _by_scope(self, logs: Sequence[KeyLog]) -> dict[bytes | None, KeyLog]:
         return {self._writer.logs.scope(one.key): one for one in logs}
 
-    async def _add_known_heads(self, logs: Sequence[KeyLog], heard: _Heard) -> None:
+    async def _add_known_heads(self, logs: Sequence[KeyLog], heard: _Heard) -> list[Head]:
         found = await outcome(self._ports.known_heads())
         by_scope = self._by_scope(logs)
-        for head in found.value if found.error is None else ():
-            if head.scope in by_scope:
-                heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True))
+        known = [head for head in found.value if head.scope in by_scope] if found.error is None else []
+        for head in known:
+            heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True))
+        return known
+
+    def _is_newest(self, logs: Sequence[KeyLog], known: Sequence[Head]) -> bool:
+        """Whether no newer entry that was ever safe can exist: N−k+1 places were heard, or the DHT knows none.
+
+        Of k places one alone may hold the newest safe entry, and that one may lie.
+        """
+        family = self._ports.family()
+        if family is not None and places_heard(family, self.heard, True) >= needed(family):
+            return True
+        by_scope = self._by_scope(logs)
+        reached = all(by_scope[head.scope].end(head.device).sequence >= head.sequence for head in known)
+        return reached and any(head.time for head in known)  # the hints of a key file have no time, and may be old
 
     async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
         entries, missing = 0, list[Missing]()

@@ -7,8 +7,9 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
+from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.replication import Replicas, keepers, members, needed
-from bitdust.signal import Signal
+from bitdust.signal import Disconnect, Signal
 from bitdust.storage.log.device_fork import DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.outdated import note_outdated
@@ -18,6 +19,7 @@ from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
 
 GATHER = 0.05
 """Seconds in which entries gather for one packet: making an item and uploading it are two entries."""
@@ -46,15 +48,18 @@ class LogReplicas:
         self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
         self.reason = ""
         self._gathering: IDelayedCall | None = None
+        self._forget_me: Disconnect = lambda: None
         self.acknowledged: Signal[[]] = Signal()
         self.merged: Signal[[]] = Signal()
         writer.written.connect(self.new_entry)
+        writer.allowed = self.check_writable
         self.machine = IndexSynchronizer(around.registry, self)
 
     def start(self) -> None:
         """Pull and push for the first time. May follow a `stop`."""
         if self.machine.state == "CLOSED":
             self.machine = IndexSynchronizer(self._around.registry, self)
+        self._forget_me = self._me.changed.connect(self._me_changed)
         self._follow_keys()
         if self._fork.is_open:
             self._fork.resume().addBoth(self._parted)
@@ -63,6 +68,7 @@ class LogReplicas:
     def stop(self) -> None:
         """Send nothing any more; small pieces that wait for a packet go alone."""
         self.machine.send("shutdown")
+        self._forget_me()
         gathering, self._gathering = self._gathering, None
         if gathering is not None:
             gathering.cancel()
@@ -98,8 +104,37 @@ class LogReplicas:
         """Whether this node knows all that was safe before; False on a recovered node until suppliers were heard."""
         return is_recovered(self._catalog.read)
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether besides no newer state can exist that was safe: then what is written builds on all there is."""
+        return self.recovered and not self._me.awaits(CATALOG)
+
+    @property
+    def waits_for(self) -> list[bytes]:
+        """On a recovered node that may not know the newest state: suppliers that were not heard yet; else nobody."""
+        family = self._ports.family()
+        if family is None or not self._me.awaits(CATALOG):
+            return []
+        return [supplier for supplier in family.holders if supplier not in self._pull.heard]
+
+    def check_writable(self) -> None:
+        """Raises `BitDustError` ``read-only`` on a recovered node for which newer states may exist."""
+        if self._me.awaits(CATALOG):
+            names = ", ".join(self._ports.names(who)[1] or who.hex()[:8] for who in self.waits_for)
+            text = (
+                "this node was recovered, and newer states of your files may exist; it reads only, until it has heard"
+                f" more of these suppliers: {names or 'they are being asked'}"
+            )
+            raise BitDustError("read-only", text)
+
+    def _me_changed(self) -> None:
+        if self._me.present and self._me.awaits(STARTED_OVER):
+            self.machine.send("pull")
+
     def suppliers_changed(self) -> None:
-        """Suppliers came, went or changed."""
+        """Suppliers came, went or changed. One that is heard for the first time may know something newer."""
+        if any(self._ports.is_online(supplier) for supplier in self.waits_for):
+            self.machine.send("pull")
         self.machine.send("suppliers-changed")
 
     def new_entry(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.batching import Batcher
 from bitdust.formats.operations import Op, pack_op_of_row
@@ -64,6 +64,8 @@ class LogWriter:
         self.logs = logs
         self.marks = Marks()
         self.written: Signal[[]] = Signal()
+        self.allowed: Callable[[], None] = lambda: None
+        """Raises `BitDustError` where nothing may be written now."""
         self._writes: Batcher[_Write] = Batcher(self._write, MOST_TOGETHER)
 
     def write(self, ops: Ops, also: Also | None = None) -> "Deferred[int]":
@@ -74,6 +76,10 @@ class LogWriter:
         """
         if not callable(ops) and not ops and also is None:
             return succeed(0)
+        try:
+            self.allowed()
+        except BitDustError:
+            return fail()
         return self._writes.put(_Write(ops, also))
 
     def _write(self, batch: list[_Write]) -> "Deferred[list[Any]]":

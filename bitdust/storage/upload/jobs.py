@@ -88,7 +88,8 @@ class Uploads(Jobs[Upload]):
         closing.addCallbacks(lambda _: self._parts.packs.collect(), lambda failure: None)
 
     async def start(self, item: Item, source: bytes, options: UploadOptions = USUAL) -> Upload:
-        """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
+        """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs, ``read-only``."""
+        self._parts.log_writer.allowed()
         self._refuse_second(item)
         created, device = self._parts.around.world.wall(), self._customer.device_number()
 
