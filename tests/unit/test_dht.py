@@ -234,6 +234,21 @@ class NodesTests(DHTCase):
         self.grid.run(10)
         self.assertGreater(len(self.grid.wait(again.find_node(b"\7" * 20))), 10)
 
+    def test_two_halves_become_one(self) -> None:
+        """Two halves that have heard nothing of each other for hours find each other when they can."""
+        grid = DHTGrid()
+        self.addCleanup(grid.stop)
+        grid.build(8)
+        grid.run(10)
+        half = {node.around.world.network.host for node in grid.nodes[:4]}
+        grid.udp.cut = lambda one, other: (one in half) != (other in half)
+        grid.run(7200, 1.0)
+        first = grid.nodes[0]
+        self.assertEqual(len(first._stack.peers), 3)
+        grid.udp.cut = lambda one, other: False
+        grid.run(300, 0.1)
+        self.assertEqual([len(node._stack.peers) for node in grid.nodes], [7] * 8)
+
     def test_six(self) -> None:
         """Nodes with IPv6 addresses find each other and each other's records, and show addresses with brackets."""
         self.patch(dht_kit, "host_of", lambda number: f"2600:1:2::{number:x}")

@@ -328,6 +328,20 @@ class RestartTests(TownCase):
         self.pass_time(30)
         self.assertEqual(self.town.shown()[2].state, "CONNECTED")
 
+    def test_nobody_waits_when_the_network_is_back(self) -> None:
+        """Whoever could not be reached, or refused, is asked at once when peers may be reached again."""
+        self.start()
+        self.town.data = True
+        refusing, gone = self.town.supplier(2), self.town.supplier(3)
+        self.town.cut(refusing.fingerprint)
+        refusing.mood = "full"
+        self.town.kill(gone)
+        self.pass_time(40_000, 50)
+        refusing.mood, gone.up = "kind", True
+        self.town.presence.chance.emit()
+        self.pass_time(1)
+        self.assertEqual([row.state for row in self.town.shown()], ["CONNECTED"] * 4)
+
     def test_a_supplier_that_refused_is_asked_when_it_comes(self) -> None:
         """With data placed it keeps its place, is asked after minutes, and at once when it comes by itself."""
         self.start()
