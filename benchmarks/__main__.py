@@ -8,6 +8,7 @@ dht_bench     the hash table: put, get, CPU and memory, deaths
 hashing       MB/s of piece roots, chunk names and seals, beside what was there before them
 idle          CPU and memory of a network that does nothing
 listing       rows of 100,000 files without a node: time and memory of each kind of list
+reencode      another number of suppliers: seconds, and bytes moved beside the fewest there can be
 rest          `process_health` requests a second
 restore       20,000 small files: up and back, beside restic with a local repository
 storage       upload, download, small files, second versions, frozen suppliers, with the peer beside it if wished

@@ -8,6 +8,7 @@ from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.table import Param, Route, method
 from bitdust.wire.errors import BitDustError
 
+SUPPLIERS = "services/customer/suppliers-number"
 INCLUDE_INFO = Param("include_info", Kind.FLAG, False, help="explain each setting")
 OPTION = "[{key, value, type, label, readonly, default, info?, min?, max?, possible_values?}]"
 
@@ -43,15 +44,18 @@ def _folder(key: str) -> dict[str, Any]:
     Route("POST", "/config/set/v1", ("/c/s",)),
     Route("POST", "/config/set/{key:path}/v1", ("/c/s/{key:path}",)),
     params=(Param("key", example="logs/debug-level"), Param("value", Kind.SCALAR, example=8)),
-    returns="[{key, value, old_value, type, label, readonly, default}]",
+    returns="[{key, value, old_value, type, label, readonly, default, effect?}]",
     errors=("unknown-setting", "bad-value", "read-only"),
 )
 def config_set(context: Context, key: str, value: Any) -> Envelope:
-    """Change one setting. It is checked, saved, and takes effect at once."""
+    """Change one setting. It is checked, saved, and takes effect at once; ``effect`` says of another number of
+    suppliers what that starts while files are stored."""
     settings = context.settings
     before = settings.describe(key)["value"]
     settings.set(key, value)
-    return listed([settings.describe(key) | {"old_value": before}])
+    row = settings.describe(key) | {"old_value": before}
+    effect = context.suppliers.change() if key == SUPPLIERS and context.driver.is_on("customer") else ""
+    return listed([row | {"effect": effect} if effect else row])
 
 
 @method(

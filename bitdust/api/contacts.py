@@ -17,7 +17,8 @@ CUSTOMER = Param(
 )
 SUPPLIER = (
     "{position, idurl, global_id, supplier_state, connected, contact_state, address, reason, contract, notice,"
-    " replaces, replacement, audit: {standing, last, last_passed, passed, failed, failed_in_a_row, next, bad_pieces}}"
+    " replaces, replacement, beyond,"
+    " audit: {standing, last, last_passed, passed, failed, failed_in_a_row, next, bad_pieces}}"
 )
 
 
@@ -30,7 +31,8 @@ SUPPLIER = (
 )
 async def suppliers_list(context: Context, customer_id: str | None, verbose: bool) -> Envelope:
     """My suppliers by position; an empty place has no IDURL. ``audit`` says how the supplier's audits stand: proven,
-    overdue, failed or off; it is null while no data moves."""
+    overdue, failed or off; it is null while no data moves. While their number changes, places ``beyond`` the family
+    follow: to come, or to go."""
     if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
         raise BitDustError("not-found", "this node knows only its own suppliers; suppliers_list_dht asks the DHT")
     return listed([row | {"audit": _audit(context, row["fingerprint"])} for row in context.suppliers.list()])

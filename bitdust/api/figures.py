@@ -64,6 +64,7 @@ def contact(context: Context, kinds: Counter[str]) -> Figures:
     """``active`` peers have a session now; ``correspondents`` are followed, and neither suppliers nor customers."""
     suppliers = context.suppliers.list() if context.driver.is_on("customer") else []
     customers = context.customers.list() if context.driver.is_on("supplier") else []
+    suppliers = [row for row in suppliers if not row["beyond"]]
     hired = sum(bool(row["idurl"]) for row in suppliers)
     return {
         "active": len({session.peer.fingerprint for session in context.gateway.sessions() if session.peer is not None}),
@@ -81,6 +82,7 @@ def file(context: Context) -> Figures:
     stats = context.storage.stats()
     storage = context.storage
     more = {"pieces": storage.pieces(), "audits": storage.core.audits.figures() if storage.is_open else {}}
+    more["reencoding"] = storage.reencoding()
     return stats | {"backups_size": stats["used"], "customers": 1} | more
 
 

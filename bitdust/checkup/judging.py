@@ -163,6 +163,7 @@ def _advice(row: Mapping[str, Any]) -> str:
 
 def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Enough of my suppliers are online: half of them give everything back, all of them take uploads."""
+    rows = [row for row in rows if not row.get("beyond")]
     places, hired = len(rows), [row for row in rows if row["idurl"]]
     online = [row for row in hired if row["contact_state"] == "CONNECTED"]
     away = [str(row["global_id"] or row["idurl"]) for row in hired if row["contact_state"] != "CONNECTED"]
@@ -177,6 +178,25 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
         hint = "files can be read; a supplier that stays away can be replaced: bitdust api supplier_change position=N"
         return [warn("suppliers", text, hint)]
     return [ok("suppliers", f"all {places} are online")]
+
+
+def resizing(change: str, beyond: Sequence[Mapping[str, Any]], progress: Mapping[str, Any]) -> list[Finding]:
+    """``change`` says in words what is being done about another number of suppliers, ``progress`` how far packs are."""
+    if not change:
+        return []
+    left, waits = int(progress.get("left", 0)), list(progress.get("waits_for", ()))
+    text = change
+    if left:
+        text += f"; {left} packs ({progress['bytes'] / 1e6:,.0f} MB) are left"
+    going = [_supplier(row) for row in beyond if row["beyond"] == "to go"]
+    if going:
+        text += f"; still needed until then: {few(going)}"
+    if waits:
+        hint = "it goes on when they are back; to replace one: bitdust api supplier_change position=N"
+        return [warn("number of suppliers", f"{text}; it waits for {few(waits)}", hint)]
+    if progress.get("reason"):
+        return [warn("number of suppliers", f"{text}; {progress['reason']}", "it is tried again every minute")]
+    return [ok("number of suppliers", text)]
 
 
 def audits(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:

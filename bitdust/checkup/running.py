@@ -89,6 +89,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "my identity": lambda: Deferred.fromCoroutine(_my_identity(node)),
         "DHT": lambda: Deferred.fromCoroutine(_dht(node)),
         "suppliers": lambda: _suppliers(node),
+        "number of suppliers": lambda: _resizing(node),
         "audits": lambda: _audits(node),
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
@@ -226,6 +227,13 @@ async def _dht(node: Patient) -> list[Finding]:
 
 def _suppliers(node: Patient) -> list[Finding]:
     return judging.suppliers(node.suppliers.list()) if node.driver.is_on("customer") else []
+
+
+def _resizing(node: Patient) -> list[Finding]:
+    if not node.driver.is_on("customer"):
+        return []
+    beyond = [row for row in node.suppliers.list() if row["beyond"]]
+    return judging.resizing(node.suppliers.change(), beyond, node.storage.reencoding())
 
 
 def _audits(node: Patient) -> list[Finding]:

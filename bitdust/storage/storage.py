@@ -142,6 +142,10 @@ class Storage:
             self._counted = (self._core.catalog.revision, {**figures.count(self._read), "used": self.used()})
         return dict(self._counted[1])
 
+    def reencoding(self) -> Row:
+        """How far packs of a family of another size have come to the scheme of the present one."""
+        return self._core.reencoder.progress() if self._core is not None else {}
+
     @property
     def mirror(self) -> Mirror:
         """Items and the local paths that they stand for."""

@@ -43,7 +43,7 @@ class SuppliersRoom:
         self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
         self.spares = OwnSpares(around, self.family, self.book, presence)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
-        self.view = SuppliersView(around, self.roster, presence, self.book)
+        self.view = SuppliersView(around, self.roster, presence, self.book, self.resizing)
         self.finding.known.connect(self.publication.update)
         self.finding.known.connect(self.replacements.update)
         self.finding.known.connect(self.resizing.want)

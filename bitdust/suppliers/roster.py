@@ -1,6 +1,6 @@
 """My family, place by place, as lists show it."""
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.departures import Departure
@@ -15,7 +15,8 @@ class SupplierShown:
     """One place of the family. ``since`` is when its connector came into its state.
 
     ``departure`` says that and why the supplier is to be replaced; ``leaving`` had the place before and still holds
-    its pieces; ``replacement`` is the state of the machine that sees to it, empty where there is none.
+    its pieces; ``replacement`` is the state of the machine that sees to it, empty where there is none. ``beyond`` says
+    of a place that is none of the family whether it is ``to come`` or ``to go``.
     """
 
     position: int
@@ -27,6 +28,7 @@ class SupplierShown:
     leaving: bytes | None = None
     address: str | None = None
     replacement: str = ""
+    beyond: str = ""
 
 
 class Roster:
@@ -39,9 +41,16 @@ class Roster:
         self._spread = Spread(around, family)
 
     def suppliers(self) -> list[SupplierShown]:
-        """One entry a place, in order."""
+        """One entry a place, in order; those beyond the family after its own."""
         family = self._family.current
-        return [] if family is None else [self._shown(place, who) for place, who in enumerate(family.suppliers)]
+        if family is None:
+            return []
+        beyond = [
+            evolve(self._shown(place, who), beyond="to come" if place < family.size_to_come else "to go")
+            for place, who in enumerate(family.seats)
+            if place >= family.n and who is not None
+        ]
+        return [self._shown(place, who) for place, who in enumerate(family.suppliers)] + beyond
 
     def _shown(self, position: int, who: bytes | None) -> SupplierShown:
         former, replacement = self._replacements.former(position), self._replacements.state(position)

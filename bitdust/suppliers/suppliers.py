@@ -8,6 +8,7 @@ from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names, show_contract
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure
+from bitdust.suppliers.resizing import Resizing
 from bitdust.suppliers.roster import Roster, SupplierShown
 from bitdust.surroundings import Connected
 
@@ -19,17 +20,21 @@ def _notice(departure: Departure | None) -> dict[str, Any] | None:
 class SuppliersView:
     """I show and ping my suppliers."""
 
-    def __init__(self, around: Connected, roster: Roster, presence: Presence, book: ContractBook) -> None:
+    def __init__(
+        self, around: Connected, roster: Roster, presence: Presence, book: ContractBook, resizing: Resizing
+    ) -> None:
         self._identities = around.identities
         self._roster = roster
         self._presence = presence
         self._book = book
+        self._resizing = resizing
 
     def list(self) -> list[dict[str, Any]]:
         """One entry a place of the family, in order; an empty place has an empty ``idurl``.
 
         ``notice`` says why the supplier is to be replaced and until when it answers; ``replaces`` is who had the place
-        before and still holds its pieces, ``replacement`` how far the machine has come that sees to it.
+        before and still holds its pieces, ``replacement`` how far the machine has come that sees to it. While the
+        number of suppliers changes, further entries are ``beyond`` the family: ``to come``, or ``to go`` in the end.
         """
         return [self._entry(shown) for shown in self._roster.suppliers()]
 
@@ -50,7 +55,12 @@ class SuppliersView:
             "notice": _notice(shown.departure),
             "replaces": Names.of(self._identities, shown.leaving).global_id,
             "replacement": shown.replacement,
+            "beyond": shown.beyond,
         }
+
+    def change(self) -> str:
+        """What is being done about another number of suppliers, in words; empty where nothing is."""
+        return self._resizing.reason()
 
     def ping(self) -> "Deferred[int]":
         """Ping all of them; fires with how many answered."""

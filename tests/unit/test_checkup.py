@@ -264,10 +264,23 @@ class JudgingTests(CheckupCase):
         """Fewer than half online is bad, one away a warning, and nobody hired is bad."""
         on, off, vacant = self.supplier("CONNECTED"), self.supplier("OFFLINE"), {"idurl": ""}
         self.assertEqual(self.verdicts(judging.suppliers([on, on])), ["ok"])
+        self.assertEqual(self.verdicts(judging.suppliers([on, on, off | {"beyond": "to go"}])), ["ok"])
         self.assertEqual(self.verdicts(judging.suppliers([on, on, off, off])), ["warn"])
         self.assertEqual(self.verdicts(judging.suppliers([on, vacant])), ["warn"])
         self.assertEqual(self.verdicts(judging.suppliers([on, off, off, off])), ["bad"])
         self.assertEqual(self.verdicts(judging.suppliers([vacant, vacant])), ["bad"])
+
+    def test_another_number_of_suppliers(self) -> None:
+        """What is being done is said with what is left; a supplier that it waits for, or a failure, is a warning."""
+        going = {"global_id": "carol@id.example", "idurl": "", "fingerprint": "", "beyond": "to go"}
+        left = {"left": 3, "bytes": 12_000_000, "waits_for": [], "reason": ""}
+        self.assertEqual(judging.resizing("", [], {}), [])
+        (found,) = judging.resizing("files are being coded", [going], left)
+        self.assertEqual(found.verdict, "ok")
+        for words in ("files are being coded", "3 packs (12 MB) are left", "carol@id.example"):
+            self.assertIn(words, found.found)
+        for trouble in ({"waits_for": ["dave@id.example"]}, {"reason": "too few pieces"}):
+            self.assertEqual(self.verdicts(judging.resizing("files are being coded", [], left | trouble)), ["warn"])
 
     def test_reachability(self) -> None:
         """A visitor proves it; no address or a closed port is bad; a private address or no visitor is a warning."""

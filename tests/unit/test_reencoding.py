@@ -127,6 +127,8 @@ class StepsTests(ReencodingCase):
         self.node.pass_time(300)
         core = self.node.storage.core
         self.assertEqual(core.reencoder.waits_for(), [self.around.suppliers[2].fingerprint])
+        told = self.node.storage.reencoding()
+        self.assertEqual((told["left"], told["now"], len(told["waits_for"])), (1, 1, 1))
         self.with_only(0)
         self.with_only(1)
         self.around.suppliers[2].mode = "fine"

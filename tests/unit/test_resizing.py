@@ -83,6 +83,7 @@ class GrowingTests(ResizingCase):
         self.town.without_log = set(others)
         self.set_number(4, 60)
         self.assertEqual((self.family.n, len(self.family.holders)), (2, 4))
+        self.assertEqual([row["beyond"] for row in self.town.room.view.list()], ["", "", "to come", "to come"])
         self.assertIn("2 of the 4 suppliers hold the catalog's log", self.town.hiring.reason)
         self.town.without_log = {others[0]}
         self.pass_time(15)
@@ -131,6 +132,8 @@ class ShrinkingTests(ResizingCase):
         self.set_number(2)
         self.assertEqual((self.family.suppliers, self.family.beyond, self.family.former), (seats[:2], seats[2:], 7))
         self.assertEqual((self.ended(), len(self.family.holders)), ([], 7))
+        self.assertEqual([row["beyond"] for row in self.town.room.view.list()], [""] * 2 + ["to go"] * 5)
+        self.assertIn("coded for 2 suppliers", self.town.room.view.change())
         self.finish()
         self.pass_time(5)
         self.assertEqual((sorted(self.ended()), self.family.is_changing), (sorted(seats[2:]), False))

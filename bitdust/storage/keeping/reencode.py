@@ -323,6 +323,14 @@ class Reencoder:
 
     # progress
 
+    def progress(self) -> dict[str, Any]:
+        """How many packs have moved and are left, and what the rest waits for."""
+        family = self._ports.family()
+        data = {"suppliers": family.n if family is not None else 0, "moved": self.moved_packs}
+        left = {"left": self.left.packs, "bytes": self.left.bytes, "now": len(self._moving)}
+        waits = [self._ports.names(who)[1] or who.hex() for who in self.waits_for()] if self._catalog.is_open else []
+        return {**data, **left, "waits_for": waits, "reason": self.reason if self.left.packs else ""}
+
     def waits_for(self) -> list[bytes]:
         """Suppliers that have not taken their new pieces yet, and of which nothing is to be expected now."""
         family = self._ports.family()
