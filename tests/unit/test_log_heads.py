@@ -52,17 +52,26 @@ class HeadPublisherTests(SynchronousTestCase):
         self.assertEqual(self.publish(), [])
 
     def test_once_in_a_while(self) -> None:
-        """The first entry is brought at once, later ones at most every ten minutes, and nothing without a new one."""
+        """The first entry is brought at once, the last one of the next half minute at its end, and no head twice."""
         self.master.sequence = 1
         self.assertEqual(self.publish(), [1])
         self.put[0][1].callback(None)
-        self.master.sequence = 5
-        self.clock.advance(EVERY - 1)
-        self.assertEqual(self.publish(), [])
-        self.clock.advance(1)
-        self.assertEqual(self.publish(), [5])
+        for sequence in (4, 5):
+            self.master.sequence = sequence
+            self.clock.advance(EVERY / 4)
+            self.assertEqual(self.publish(), [])
+        self.clock.advance(EVERY / 2)
+        self.assertEqual([sequence for sequence, _ in self.put], [1, 5])
         self.clock.advance(EVERY)
         self.assertEqual(self.publish(), [])
+
+    def test_a_stop_leaves_nothing(self) -> None:
+        """What was to follow by itself does not, once the storage is closed."""
+        for sequence in (1, 2):
+            self.master.sequence = sequence
+            self.publish()
+        self.heads.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_again_after_a_failure(self) -> None:
         """What did not get there is brought at the next occasion, however soon that is."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from attrs import frozen
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +23,7 @@ class _Published:
 
 
 class HeadPublisher:
-    """I bring the head of a log to the DHT when it has grown, but not at every entry."""
+    """I bring the head of a log to the DHT when it has grown, not at every entry; the last one follows by itself."""
 
     log = Logger()
 
@@ -31,6 +32,13 @@ class HeadPublisher:
         self._me = around.me
         self._ports = ports
         self._published: dict[tuple[str, bytes], _Published] = {}
+        self._later: dict[str, IDelayedCall] = {}
+
+    def stop(self) -> None:
+        """Bring nothing any more by itself."""
+        later, self._later = self._later, {}
+        for call in later.values():
+            call.cancel()
 
     def publish(self, logs: Iterable[KeyLog]) -> None:
         """Bring those that are due."""
@@ -40,14 +48,21 @@ class HeadPublisher:
     def _publish(self, one: KeyLog) -> None:
         device, now = self._me.device.id, self._world.clock.seconds()
         end, before = one.end(device), self._published.get((one.key, device))
-        if not end.sequence or (
-            before is not None and (now - before.moment < EVERY or before.sequence == end.sequence)
-        ):
+        if not end.sequence or (before is not None and before.sequence == end.sequence):
+            return
+        if before is not None and now - before.moment < EVERY:
+            if one.key not in self._later:
+                self._later[one.key] = self._world.clock.callLater(EVERY - (now - before.moment), self._due, one)
             return
         published = self._published[one.key, device] = _Published(now, end.sequence)
         head = one.head(end, brief=True)
         putting = self._ports.publish_head(head, self._me.sign(Head.KIND, head.to_body()))
         putting.addErrback(self._failed, one.key, device, published)
+
+    def _due(self, one: KeyLog) -> None:
+        """What came soon after the last head was brought is not to wait for the next entry."""
+        del self._later[one.key]
+        self._publish(one)
 
     def _failed(self, failure: Failure, key: str, device: bytes, published: _Published) -> None:
         """The next entry, or the next comparison, tries again, unless a newer head is there already."""

@@ -68,6 +68,7 @@ class LogReplicas:
     def stop(self) -> None:
         """Send nothing any more; small pieces that wait for a packet go alone."""
         self.machine.send("shutdown")
+        self._heads.stop()
         self._forget_me()
         gathering, self._gathering = self._gathering, None
         if gathering is not None:
