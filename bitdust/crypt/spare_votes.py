@@ -18,6 +18,7 @@ as many places as the mandate allows have spares            ``no-space``
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -101,7 +102,7 @@ class Bench:
         device = document.device(signed.device) if document is not None else None
         if device is None or device.revoked is not None:
             raise WireError("bad-signature", "no device of the voter that counts has signed this vote")
-        check_record(signed, device.key)
+        _check_signature(signed, device.key)
 
     def _need_time(self, vote: SpareVote, now: float) -> None:
         if vote.ends <= now:
@@ -141,6 +142,12 @@ class Bench:
         known = next((one for one in self.certificates if one.terms == certificate.terms), None)
         joined = self.with_certificate(certificate)
         return self if known is not None and known.ends >= certificate.ends else joined
+
+
+@lru_cache(4096)
+def _check_signature(signed: Signed, public: bytes) -> None:
+    """Raises `WireError`; what was found good once is good for ever, and certificates are judged again and again."""
+    check_record(signed, public)
 
 
 def is_majority(family: Family, votes: int) -> bool:

@@ -4,6 +4,8 @@ A family record, certificates and identity documents come from anybody, each pro
 anything newer. A vote is given only for what this node has seen itself.
 """
 
+from operator import is_
+
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
@@ -40,6 +42,21 @@ class Shown:
     signed: Signed
 
 
+@frozen
+class Judged:
+    """Who counts in a family at one second, and of what that follows."""
+
+    family: Family
+    known: tuple[SpareCertificate, ...]
+    now: int
+    bench: Bench
+
+    def fits(self, family: Family, known: tuple[SpareCertificate, ...], now: int) -> bool:
+        """Whether it follows of these very objects."""
+        same = len(known) == len(self.known) and all(map(is_, known, self.known))
+        return same and family is self.family and now == self.now
+
+
 class Councils:
     """I keep what is known of each family in the book and the store, and judge by it."""
 
@@ -51,6 +68,8 @@ class Councils:
         self._store = store
         self._presence = presence
         self._looked: dict[tuple[bytes, bytes], float] = {}
+        self._judged: dict[bytes, Judged] = {}
+        self._read: dict[bytes, tuple[bytes, Family]] = {}
         self.book = book
 
     # what is known
@@ -58,7 +77,12 @@ class Councils:
     def family(self, customer: bytes) -> Family | None:
         """The newest family record of a customer of mine."""
         data = self._store.record(customer, Family.KIND)
-        return Family.from_body(Signed.from_bytes(data, Family.KIND).body) if data is not None else None
+        if data is None:
+            return None
+        known = self._read.get(customer)
+        if known is None or known[0] != data:
+            known = self._read[customer] = (data, Family.from_body(Signed.from_bytes(data, Family.KIND).body))
+        return known[1]
 
     def bench(self, customer: bytes) -> Bench | None:
         """Who counts in a family now; None for no customer of mine, or one whose family is not known."""
@@ -66,8 +90,13 @@ class Councils:
         return self._bench(family) if family is not None else None
 
     def _bench(self, family: Family) -> Bench:
-        known = self.book.of(family.customer).certificates
-        return Bench(family, self._identities.get, self._wall()).with_all(known)
+        known, now = tuple(self.book.of(family.customer).certificates), int(self._wall())
+        last = self._judged.get(family.customer)
+        if last is not None and last.fits(family, known, now):
+            return last.bench
+        bench = Bench(family, self._identities.get, now).with_all(known)
+        self._judged[family.customer] = Judged(family, known, now, bench)
+        return bench
 
     def need_bench(self, customer: bytes) -> Bench:
         """Raises ``no-contract`` where this node does not belong to the family."""
@@ -175,8 +204,10 @@ class Councils:
     def note_there(self, customer: bytes, who: bytes) -> None:
         """A member has answered."""
         self._looked[customer, who] = self._clock.seconds()
+        before = self.book.of(customer).seen.get(who)
         self.book.of(customer).seen[who] = Sighting(int(self._wall()))
-        self.book.save(customer)
+        if before is None or before.watched:
+            self.book.save(customer)
 
     def note_silent(self, customer: bytes, who: bytes, after: float) -> None:
         """A member has not answered. What passed since it was looked for counts, unless it is me who is cut off."""
@@ -186,7 +217,9 @@ class Councils:
         passed = int(min(now - before, 3 * after / STEPS)) if self._meets_majority(customer, after) else 0
         known = self.book.of(customer).seen.get(who, Sighting(wall))
         self.book.of(customer).seen[who] = Sighting(min(known.seen, wall), known.watched + passed)
-        self.book.save(customer)
+        # Some of it may be forgotten: then the member is only waited for a little longer.
+        if known.watched // (after / SURE) != (known.watched + passed) // (after / SURE):
+            self.book.save(customer)
 
     def _meets_majority(self, customer: bytes, after: float) -> bool:
         """Whether I was in touch with so many members lately that we are more than half of the family."""

@@ -134,27 +134,26 @@ class FamilyWatches:
     def ping(self, customer: bytes, place: int) -> "Deferred[object]":
         bench = self._councils.bench(customer)
         spare = bench.spare_at(place) if bench is not None else None
-        if spare not in (None, self._me.fingerprint):
-            there = self._send_ping(spare or b"")
-            there.addCallbacks(lambda _: self._councils.note_there(customer, spare or b""), lambda _: None)
-        return self._send_ping(self._holder(customer, place) or b"")
-
-    def _send_ping(self, who: bytes) -> "Deferred[object]":
-        return self._outbox.send(who, Command.IDENTITY, {}, deadline=PING_SECONDS)
+        if spare is not None and spare != self._me.fingerprint:
+            # It may not have heard of its certificate yet, or have lost it.
+            there = self._tell(customer, spare)
+            there.addCallbacks(lambda _: self._councils.note_there(customer, spare), lambda _: None)
+        holder = self._holder(customer, place) or b""
+        return self._outbox.send(holder, Command.IDENTITY, {}, deadline=PING_SECONDS)
 
     def note_there(self, customer: bytes, place: int) -> None:
         holder = self._holder(customer, place)
         if holder is not None:
             self._councils.note_there(customer, holder)
             if self.is_certified(customer, place):
-                self._tell(customer, holder)
+                # Whoever comes back hears that a spare stands in; it keeps what it has until the owner decides.
+                telling = self._tell(customer, holder)
+                telling.addErrback(lambda failure: self.log.info("a member was not told: {why}", why=failure.value))
 
-    def _tell(self, customer: bytes, holder: bytes) -> None:
-        """Whoever comes back hears that a spare stands in; it keeps what it has until the owner decides."""
+    def _tell(self, customer: bytes, who: bytes) -> "Deferred[object]":
         payload = self._councils.dossier(customer).to_bytes()
         fields = {"kind": "spare-certificate", "customer": customer}
-        sending = self._outbox.send(holder, Command.EVENT, fields, payload, deadline=PING_SECONDS)
-        sending.addErrback(lambda failure: self.log.info("a member was not told: {why}", why=failure.value))
+        return self._outbox.send(who, Command.EVENT, fields, payload, deadline=PING_SECONDS)
 
     def note_silent(self, customer: bytes, place: int) -> None:
         mandate, holder = self._councils.mandate(customer), self._holder(customer, place)
