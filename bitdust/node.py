@@ -89,6 +89,7 @@ class Node:
             suppliers=rooms.suppliers.view,
             hiring=rooms.suppliers.hiring,
             replacement_requests=rooms.suppliers.requests,
+            spares=rooms.suppliers.spares_view,
             customers=rooms.customers.view,
             patrol=rooms.customers.patrol,
             retirement=rooms.customers.retirement,

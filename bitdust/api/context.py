@@ -28,6 +28,7 @@ from bitdust.space import Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.hiring import Hiring
 from bitdust.suppliers.requests import ReplacementRequests
+from bitdust.suppliers.spares_view import SparesView
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.transport.gateway import Gateway
 from bitdust.world import World
@@ -90,6 +91,7 @@ class Context:
     suppliers: SuppliersView
     hiring: Hiring
     replacement_requests: ReplacementRequests
+    spares: SparesView
     customers: Customers
     patrol: Patrol
     retirement: Retirement

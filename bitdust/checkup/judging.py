@@ -199,6 +199,19 @@ def resizing(change: str, beyond: Sequence[Mapping[str, Any]], progress: Mapping
     return [ok("number of suppliers", text)]
 
 
+def healing(status: Mapping[str, Any]) -> list[Finding]:
+    """Whether my suppliers could replace one that is lost while I am away, and whether they have."""
+    if status["places"]:
+        shown = [f"{row['global_id']} instead of {row['instead_of']}" for row in status["places"]]
+        hint = "it is decided by itself once all is known; or see: bitdust supplier spares"
+        return [warn("healing", f"spares stand in for suppliers: {few(shown)}", hint)]
+    if status["problem"]:
+        return [ok("healing", str(status["problem"]))]
+    days = status["after_days"]
+    text = f"{len(status['spares'])} nodes may stand in for a supplier, {days} days after it and you were here last"
+    return [ok("healing", text)] if days else []
+
+
 def audits(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Suppliers that hold files prove again and again that they do; ``audit`` of each row says how that stands."""
     known = [row for row in rows if row["audit"] is not None and row["audit"]["standing"] != "off"]

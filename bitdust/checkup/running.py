@@ -63,6 +63,9 @@ class Patient(Protocol):
     def key_file(self) -> Any: ...
 
     @property
+    def spares(self) -> Any: ...
+
+    @property
     def storage(self) -> Any: ...
 
     @property
@@ -90,6 +93,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "DHT": lambda: Deferred.fromCoroutine(_dht(node)),
         "suppliers": lambda: _suppliers(node),
         "number of suppliers": lambda: _resizing(node),
+        "healing": lambda: _healing(node),
         "audits": lambda: _audits(node),
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
@@ -234,6 +238,10 @@ def _resizing(node: Patient) -> list[Finding]:
         return []
     beyond = [row for row in node.suppliers.list() if row["beyond"]]
     return judging.resizing(node.suppliers.change(), beyond, node.storage.reencoding())
+
+
+def _healing(node: Patient) -> list[Finding]:
+    return judging.healing(node.spares.status()) if node.driver.is_on("employer") else []
 
 
 def _audits(node: Patient) -> list[Finding]:

@@ -81,6 +81,39 @@ def replace_supplier(session: Session, which: str, by: str | None) -> None:
     session.say(found.get("message", "done"))
 
 
+@supplier.command("spares")
+@click.pass_obj
+def show_spares(session: Session) -> None:
+    """Who may stand in for a supplier that is lost while you are away, and who does."""
+    found = session.client.envelope("suppliers_spares")
+    if session.as_json:
+        show_json(found["result"])
+        return
+    click.echo(sentences(found.get("message", "")))
+    status = found["result"]
+    if status["spares"]:
+        click.echo(f"{status['after_days']} days after both were here last: {', '.join(status['spares'])}")
+    if status["places"]:
+        rows = [{**row, "since": _day(row["since"])} for row in status["places"]]
+        show_table(rows, ["position", "global_id", "instead_of", "since", "state"], "")
+
+
+@supplier.command("confirm")
+@click.argument("position", type=int)
+@click.pass_obj
+def confirm_spare(session: Session, position: int) -> None:
+    """Give a place to the spare that stands in there."""
+    session.say(session.client.envelope("supplier_spare_confirm", position=position).get("message", "done"))
+
+
+@supplier.command("dismiss")
+@click.argument("position", type=int)
+@click.pass_obj
+def dismiss_spare(session: Session, position: int) -> None:
+    """Send away the spare that stands in at a place; it erases what it has made."""
+    session.say(session.client.envelope("supplier_spare_dismiss", position=position).get("message", "done"))
+
+
 @supplier.command("ping")
 @click.pass_obj
 def ping_suppliers(session: Session) -> None:

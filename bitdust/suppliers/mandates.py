@@ -42,6 +42,7 @@ class Mandates:
         self._me = around.me
         self._registry = around.registry
         self._settings = around.settings
+        self._events = around.events
         self._outbox = around.outbox
         self._wall = around.world.wall
         self._clock = around.world.clock
@@ -52,6 +53,7 @@ class Mandates:
         self._machine: MandateKeeper | None = None
         self._removers: list[Disconnect] = []
         self._searched: float | None = None
+        self._told = ""
         self._missed: dict[bytes, int] = {}
         self._known: list[bytes] | None = None
 
@@ -171,6 +173,14 @@ class Mandates:
         family = self._complete()
         if family is not None:
             self._family.entrust(self._mandate(family))
+            self._tell()
+
+    def _tell(self) -> None:
+        """Who has a family that does not heal hears so when it is hired, and whenever that changes."""
+        problem = self.problem
+        if problem and problem != self._told:
+            self._events.send("my-suppliers-do-not-heal", {"reason": problem})
+        self._told = problem
 
     def _mandate(self, family: Family) -> Mandate | None:
         wanted, before, now = self._wanted(family), family.mandate, int(self._wall())

@@ -17,6 +17,7 @@ from bitdust.suppliers.requests import ReplacementRequests
 from bitdust.suppliers.resizing import Resizing
 from bitdust.suppliers.roster import Roster
 from bitdust.suppliers.spares import OwnSpares
+from bitdust.suppliers.spares_view import SparesView
 from bitdust.suppliers.suppliers import SuppliersView
 from bitdust.surroundings import Connected
 
@@ -42,6 +43,7 @@ class SuppliersRoom:
         self.hiring = Hiring(around, self.family, self.connectors, self.replacements, self.resizing, absent)
         self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
         self.spares = OwnSpares(around, self.family, self.book, presence)
+        self.spares_view = SparesView(around, self.family, self.mandates, self.spares)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
         self.view = SuppliersView(around, self.roster, presence, self.book, self.resizing)
         self.finding.known.connect(self.publication.update)

@@ -100,6 +100,7 @@ class FakeContext:
         self.presence = Anything()
         self.noted: list[Any] = []
         self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)
+        self.spares = Anything(status=lambda: {"after_days": 0, "spares": [], "problem": "", "places": []})
         self.outbox = self.dht = Anything()
         self.inbox = Anything(rows=list)
         self.gateway = Anything(inbox=self.inbox)

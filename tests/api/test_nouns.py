@@ -384,6 +384,22 @@ class ContactTests(NounCase):
         self.assertEqual(self.code("suppliers_list", customer_id="bob@id.example"), "not-found")
         self.assertEqual(self.result("suppliers_ping"), {"online": 1, "total": 1})
 
+    def test_spares(self) -> None:
+        """Who may stand in and who does; a person's word goes to the place that it names."""
+        place = {"position": 2, "global_id": "dave@id.example", "instead_of": "bob@id.example"}
+        status = {"after_days": 7, "spares": [], "ends": None, "problem": "nobody would", "places": [place]}
+        said: list = []
+
+        def decide(position: int, confirm: bool) -> dict:
+            said.append((position, confirm))
+            return place
+
+        self.context.spares = Anything(status=lambda: status, decide=decide)
+        self.assertEqual(self.result("suppliers_spares"), status)
+        self.assertEqual(self.result("supplier_spare_confirm", position=2), place)
+        self.assertEqual(self.result("supplier_spare_dismiss", position=2), place)
+        self.assertEqual(said, [(2, True), (2, False)])
+
     def test_suppliers_in_the_dht(self) -> None:
         """The family record of a customer names its suppliers, under both names of the method."""
         device = DeviceKey.from_seed(b"b" * 32)

@@ -109,3 +109,24 @@ class HealingTests(HealingCase):
         again = self.recover(key_file)
         self.download(again, "file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+
+    def test_a_partition_that_heals(self) -> None:
+        """A member that was cut off keeps its place when its owner is back; the spare gets a word and erases all."""
+        alice = self.family_of(4, 2)
+        path, data = self.file("file", 300_000)
+        self.upload(alice, path, "file")
+        self.grid.run(5)
+        mine, away, other = alice.fingerprint, self.at(alice, 1), self.at(alice, 0)
+        family = alice.rooms.suppliers.family.current
+        self.grid.network.cut = lambda one, two: alice.address in (one, two) or away.address in (one, two)
+        spare = self.heal(mine, 1, other)
+        self.assertEqual(self.pieces(spare, mine, 1), self.pieces(away, mine, 1))
+        self.grid.network.cut = lambda one, two: False
+        found = alice.rooms.suppliers.spares
+        self.later(lambda: spare.fingerprint in found.known() or not self.pieces(spare, mine, 1), 120)
+        self.later(lambda: not self.pieces(spare, mine, 1), 300)
+        self.assertEqual(alice.rooms.suppliers.family.current.suppliers, family.suppliers)
+        self.assertIsNone(self.spare_at(mine, 1, other))
+        self.assertEqual(len(self.pieces(away, mine, 1)), 1)
+        self.download(alice, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), data)

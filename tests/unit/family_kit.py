@@ -89,6 +89,8 @@ class Supplier:
     family_signed: Signed | None = None
     wished: dict | None = None
     leaves: int | None = None
+    dossier: bytes = b""
+    stands_in: int | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -109,9 +111,23 @@ class Supplier:
             return succeed(Reply({"until": 0}))
         if command == Command.CONTACTS:
             return self.keep(Signed.from_bytes(payload, Family.KIND))
+        if fields.get("kind") == "spare-offer":
+            return fail(BitDustError("no-space", "no room")) if self.mood == "full" else succeed(Reply({}))
+        if fields.get("kind") == "spares":
+            return succeed(Reply({}, self.dossier)) if self.dossier else fail(BitDustError("no-contract", "none"))
+        if fields.get("kind") == "spare-status":
+            return self.status(me)
         if command == Command.RETRIEVE:
             return succeed(Reply({"kind": "family"}, self.family_signed.to_bytes()))
         raise AssertionError(command)
+
+    def status(self, me: Person):
+        """How it stands in."""
+        if self.stands_in is None:
+            return fail(BitDustError("no-contract", "nothing of yours is kept here"))
+        fields = {"room": 1000, "position": self.stands_in, "n": 4}
+        made = Contract(self.fingerprint[:16], me.fingerprint, self.fingerprint, since=START, **fields)
+        return succeed(Reply({"state": "WHOLE", "contract": self.person.sign(made).to_bytes()}))
 
     def contract(self, me: Person, fields):
         self.requests += 1

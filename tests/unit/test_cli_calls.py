@@ -100,6 +100,20 @@ class SupplierTests(NodeCase):
         self.asks(f"supplier fire 2 {ALICE}", ("supplier_change", expected))
         self.asks("supplier ping", ("suppliers_ping", {}))
 
+    def test_spares(self) -> None:
+        """Who may stand in, who does, and what a person decides about it."""
+        place = {"position": 2, "global_id": ALICE, "instead_of": "bob@id.example", "since": DAY, "state": "FOUND"}
+        status = {"after_days": 7, "spares": [ALICE], "problem": "", "places": [place]}
+        self.answers["suppliers_spares"] = {"message": "spares stand in at 1 places", "result": status}
+        output = self.asks("supplier spares", ("suppliers_spares", {}))
+        for part in ("spares stand in", "7 days", ALICE, "bob@id.example", contacts._day(DAY)):
+            self.assertIn(part, output)
+        self.prints_json("supplier spares", status)
+        for word in ("confirm", "dismiss"):
+            self.answers[f"supplier_spare_{word}"] = {"message": f"it is a {word}"}
+            output = self.asks(f"supplier {word} 2", (f"supplier_spare_{word}", {"position": 2}))
+            self.assertIn(f"it is a {word}", output)
+
     def test_end(self) -> None:
         """A contract ends after a question, and data that would be lost needs a word of its own."""
         ended = {"supplier_id": "1", "lose_data": False}
