@@ -194,7 +194,7 @@ class MemoryClient:
         """Fires with the protocol."""
         clock, latency = self._host.network.clock, self._host.network.latency
         call: Any = None
-        connected: Deferred[IProtocol] = Deferred(lambda _: call.cancel())
+        connected: Deferred[IProtocol] = Deferred(lambda _: call.cancel() if call.active() else None)
 
         def knock(waited: float, pause: float) -> None:
             nonlocal call
