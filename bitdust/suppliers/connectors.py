@@ -24,6 +24,8 @@ from bitdust.wire.records import Contract, Scheme
 
 SUPPLIERS = "services/customer/suppliers-number"
 NEEDED = "services/customer/needed-space"
+MOVING_ROOM = 64 * 1024 * 1024
+"""Bytes for packs on their way from one number of suppliers to another, which are kept twice until they are there."""
 ANSWERED = ("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
 
 
@@ -223,7 +225,9 @@ class Connectors:
         if position is None:
             return self.asked.get(supplier) or self._wish(0)
         wish = self._wish(position)
-        return evolve(wish, least=0) if contract is None else wish
+        if contract is None:
+            return evolve(wish, least=0)
+        return evolve(wish, room=wish.room + MOVING_ROOM) if family is not None and family.is_changing else wish
 
     def report_leaving(self, supplier: bytes, leaves: object) -> None:
         """A supplier says with its contract until when it answers, 0 when it stays. One that leaves is not hired."""

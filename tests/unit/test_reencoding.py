@@ -3,6 +3,7 @@
 from itertools import combinations
 from pathlib import Path
 
+from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog.database import PackState
@@ -151,6 +152,20 @@ class StepsTests(ReencodingCase):
         del self.data["a"]
         self.node.pass_time(60)
         self.with_only(2, 3)
+
+    def test_a_download_that_is_overtaken(self) -> None:
+        """A download that asked for a pack which has moved and gone meanwhile goes on with the new one."""
+        self.upload("a")
+        sources = self.node.storage.core.pack_sources
+        pack = bytes(self.node.storage.core.catalog.read.execute("SELECT pack FROM packs").fetchone()[0])
+        outdated = [self.node.wait(sources.of(pack))]
+        self.resize(4)
+        self.until_moved(4)
+        self.node.pass_time(60)
+        now = sources.of
+        self.patch(sources, "of", lambda pack: succeed(outdated.pop()) if outdated else now(pack))
+        self.restored()
+        self.assertEqual(outdated, [])
 
     def test_a_file_that_is_deleted_meanwhile(self) -> None:
         """Its pack moves nowhere any more, and nobody keeps pieces of the old or of the new one."""

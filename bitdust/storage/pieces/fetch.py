@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.crypt.merkle import root
 from bitdust.storage.pieces.bad_pieces import BadPieces
-from bitdust.storage.pieces.locations import PackSource
+from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.pieces.pace import Pace
 from bitdust.storage.pieces.pack_fetch import Fetch, PieceRequest
 from bitdust.storage.ports import Ports
@@ -58,6 +58,18 @@ class Fetcher:
             raise BitDustError(TOO_FEW, f"{there} suppliers have a piece of it where {needed} are needed")
         found: dict[int, bytes] = await self.fetch(source.record, places)
         return found
+
+    async def current(self, sources: PackSources, pack: bytes) -> tuple[PackSource, dict[int, bytes]]:
+        """k pieces of a pack, or of the one that takes its place meanwhile, and which it is."""
+        while True:
+            source = await sources.of(pack)
+            if len(source.local) >= source.record.scheme.k:
+                return source, dict(source.local)
+            try:
+                return source, await self.fetch(source.record, source.places)
+            except BitDustError:
+                if (await sources.of(pack)).record.pack == source.record.pack:
+                    raise
 
     def stop(self) -> None:
         """Ask for nothing any more."""

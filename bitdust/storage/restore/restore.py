@@ -217,10 +217,7 @@ class Restore(Job):
         works = [(file, run) for file, run in self._needs.pop(pack) if file not in self._bad]
         if not works:
             return
-        source = await self._parts.sources.of(pack)
-        pieces = dict(source.local)
-        if len(pieces) < source.record.scheme.k:
-            pieces = await self._parts.fetcher.fetch(source.record, source.places)
+        source, pieces = await self._parts.fetcher.current(self._parts.sources, pack)
         opened = await self._parts.coding.submit(self._open, source, pieces)
         written = await self._parts.around.world.run_in_thread(self._writer.write, opened, works)
         self.blocks += 1
