@@ -83,7 +83,7 @@ class Cleaner:
 
         def look() -> list[str]:
             with contextlib.closing(catalog.another_reader()) as database:
-                return list(islice(old_names(database, suspects(database, rules), rules, now), AT_ONCE))
+                return list(islice(old_names(database, suspects(database, rules, now), rules, now), AT_ONCE))
 
         now = self._calendar.now()
         found: list[str] = await self._world.run_in_thread(look)

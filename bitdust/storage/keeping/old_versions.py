@@ -7,7 +7,7 @@ from typing import Any
 from bitdust.config.settings import Settings
 from bitdust.storage.catalog.paths import Item, Version, version_at, versions
 from bitdust.storage.keeping.retention import DAY, Judged, Moment, Rules, judge, may_be_forgotten
-from bitdust.wire.names import version_time
+from bitdust.wire.names import new_version, version_time
 
 AT_ONCE = 5000
 
@@ -35,13 +35,14 @@ def explained(database: sqlite3.Connection, item: Item, rules: Rules, now: float
     return {one.name: one for one in judge(moments_of(database, item.path), rules, now)}
 
 
-def suspects(database: sqlite3.Connection, rules: Rules) -> list[str]:
-    """Items with so many versions that one may be old, and items that left their source; reads for long."""
+def suspects(database: sqlite3.Connection, rules: Rules, now: float) -> list[str]:
+    """Items with so many versions that one may be old, and items that left their source long ago; reads for long."""
     many = database.execute(
         "SELECT path FROM versions WHERE dead=0 GROUP BY path HAVING count(*)>?", (rules.last,)
     ).fetchall()
+    long_ago = new_version(max(0.0, now - rules.undo), 0)
     left = database.execute(
-        "SELECT DISTINCT g.path FROM gone g JOIN items i ON i.path=g.path WHERE i.dead=0"
+        "SELECT DISTINCT g.path FROM gone g JOIN items i ON i.path=g.path WHERE i.dead=0 AND g.version<=?", (long_ago,)
     ).fetchall()
     return list(dict.fromkeys(path for (path,) in (*many, *left)))
 
