@@ -58,7 +58,7 @@ class SwitchedOffTests(RecoveryCase):
             again = self.quickly(key_file, data, f"alice-{number}")
             self.lose(again)
             self.grid.network.cut = lambda one, other: False
-            self.grid.run(60)
+            self.grid.run(20)
 
     def quickly(self, key_file: Path, data: bytes, name: str) -> GridNode:
         begun = self.grid.clock.seconds()
@@ -70,7 +70,7 @@ class SwitchedOffTests(RecoveryCase):
 
     def test_half_of_four(self) -> None:
         """Any two of four give everything back in less than ten seconds."""
-        self.half(4, (0, 1), (2, 3), (0, 3))
+        self.half(4, (0, 1), (2, 3))
 
     def test_half_of_six(self) -> None:
         """Any three of six do."""
