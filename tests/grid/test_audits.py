@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from attrs import evolve
+
 from bitdust.testing.grid import GridNode
 from bitdust.web import metrics
 from tests.grid.test_figures import call
@@ -68,11 +70,12 @@ class AuditTests(GridCase):
 
     def test_who_stays_away_is_doubted(self) -> None:
         """A supplier that has proved nothing for a whole period counts no longer, until it is back and proves it."""
-        self.alice.node.settings.set("services/customer/audit-hours", 1)
-        self.alice.node.settings.set("services/employer/replace-critically-offline-enabled", False)
-        away = self.suppliers[0]
+        away, book = self.suppliers[0], self.alice.rooms.storage.core.audits.book
         self.grid.network.cut = lambda one, other: away.address in (one, other)
-        self.grid.run(3900, 1.0)
+        self.grid.until(lambda: not self.alice.rooms.peers.presence.is_online(away.fingerprint), 300, "its absence")
+        known = book.of(away.fingerprint)
+        book._write(away.fingerprint, evolve(known, since=known.since - 73 * 3600))
+        self.grid.run(5)
         self.assertEqual((self.version()["delivered"], self.version()["doubted"] > 0), ("100%", True))
         self.assertEqual((self.share(), self.doctor()["audits"]), (83, "warn"))
         self.assertEqual(self.alice.rooms.storage.core.audits.row(away.fingerprint)["failed"], 0)

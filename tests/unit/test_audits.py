@@ -62,14 +62,14 @@ class AuditCase(SynchronousTestCase):
 class HonestTests(AuditCase):
     def test_a_round_is_passed(self) -> None:
         """Who has everything proves it, and is audited again in due time, spread by chance."""
-        self.node.pass_time(1.5 * HOUR, 30)
+        self.node.pass_time(1.5 * HOUR, 120)
         rows = [self.row(number) for number in range(4)]
         self.assertEqual([(row["standing"], row["passed"], row["failed"]) for row in rows], [("proven", 1, 0)] * 4)
         now, period = self.node.world.wall(), 24 * HOUR
         for row in rows:
             self.assertTrue(now < row["next"] < now + 1.25 * period, row)
         self.assertEqual(len({row["next"] for row in rows}), 4)
-        self.node.pass_time(1.3 * period, 300)
+        self.node.pass_time(1.3 * period, 1200)
         self.assertEqual({self.row(number)["passed"] for number in range(4)}, {2})
 
     def test_it_costs_little(self) -> None:
