@@ -11,7 +11,7 @@ from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.owners import Owner
 from tests.grid.chaos.truth import Truth
 
-TRANSFERS = ("backup", "restore_worker", "pack", "pack_fetch", "file_deletion", "supplier_replacement")
+TRANSFERS = ("backup", "restore_worker", "pack", "pack_fetch", "file_deletion", "supplier_replacement", "reencoding")
 """Machines that live as long as something is to be done."""
 DOWNLOAD = 900.0
 
@@ -91,6 +91,9 @@ class Judge:
         suppliers = members(rooms.suppliers.family.current)
         if len(suppliers) < owner.n:
             found.append(f"{len(suppliers)} suppliers")
+        left = rooms.storage.reencoding()
+        if len(suppliers) != owner.n or left["left"]:
+            found.append(f"number of suppliers: {rooms.suppliers.resizing.reason()}; {left}")
         for who in suppliers:
             if not core.log_replicas.is_held_by(who):
                 found.append(f"{self.field.name_of(who)} lacks log entries")
@@ -102,8 +105,8 @@ class Judge:
         leaving = rooms.suppliers.departures.suppliers()
         if leaving:
             found.append(f"to be replaced: {[self.field.name_of(who) for who in leaving]}")
-        left = [f"{machine.id} {machine.state}" for machine in home.node.registry if machine.name in TRANSFERS]
-        return [f"{home.name}: {text}" for text in found + ([f"machines: {left}"] if left else [])]
+        busy = [f"{machine.id} {machine.state}" for machine in home.node.registry if machine.name in TRANSFERS]
+        return [f"{home.name}: {text}" for text in found + ([f"machines: {busy}"] if busy else [])]
 
     def settle(self, owner: Owner, seconds: float) -> None:
         """Wait until all is well. Raises `Finding`."""

@@ -14,6 +14,7 @@ from tests.grid.chaos.field import NO_SUPPLIER, Field, Finding
 from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.promises import Content, Promises
 
+NUMBER = "services/customer/suppliers-number"
 RECOVERY = 400.0
 """Seconds in which a recovery is waited for; afterwards the run goes on, and the recovery too."""
 
@@ -25,15 +26,14 @@ class Owner:
         self.field = field
         self.random = field.random
         self.name = name
-        self.n = n
-        self.k = (n + 1) // 2
+        self.n = self.least = self.most = n
         self.promises = Promises()
         self.jobs: set[tuple[str, int, int]] = set()
         self.numbers = 0
         self.devices = 1
         self.contents: list[Content] = []
         self.key_files: list[str] = []
-        self.settings = {"services/customer/suppliers-number": n, **NO_SUPPLIER, **settings}
+        self.settings: dict[str, Any] = {NUMBER: n, **NO_SUPPLIER, **settings}
         self.homes = [field.add(name, **self.settings)]
         self.writers: dict[str, str] = {}
         """Which home uploads an item; two at once would both be right."""
@@ -44,6 +44,11 @@ class Owner:
         if not self.field.pass_time(300, lambda: self.homes[0].is_on("my_data")):
             raise Finding(f"the storage of {self.name} has not begun")
         self.write_key_file()
+
+    @property
+    def k(self) -> int:
+        """So many suppliers give everything back, whichever number of them a pack was coded for."""
+        return (self.most + 1) // 2
 
     @property
     def home(self) -> ChaosNode:
@@ -167,6 +172,19 @@ class Owner:
             self.note(f"replace {self.field.name_of(who)}")
         except (BitDustError, OSError) as error:
             self.note(f"replace: {error}")
+        self.upload()
+
+    def resize(self) -> None:
+        """Another number of suppliers: one more than in the beginning, or as many; a spare is left for whoever dies."""
+        home = self.pick()
+        if home is None:
+            return
+        self.n = self.least if self.n > self.least else self.least + 1
+        self.most = max(self.most, self.n)
+        self.note(f"{self.n} suppliers are wanted")
+        for settings in (self.settings, *(one.settings for one in self.homes)):
+            settings[NUMBER] = self.n
+        home.node.settings.set(NUMBER, self.n)
         self.upload()
 
     # what happens to its homes

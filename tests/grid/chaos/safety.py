@@ -82,6 +82,7 @@ class Safety:
             (lambda: self.judge.try_download(owner), 6),
             (owner.delete, 4),
             (owner.replace, 3),
+            (owner.resize, 2),
             (owner.write_key_file, 2),
             (owner.die, 4),
         ]
