@@ -6,6 +6,7 @@ catalog       100,000 files: listing a folder, starting with them
 commands      every simple command, and the start of a node
 dht_bench     the hash table: put, get, CPU and memory, deaths
 hashing       MB/s of piece roots, chunk names and seals, beside what was there before them
+heal          a member dies while the owner is away: seconds until a spare has made its pieces again
 idle          CPU and memory of a network that does nothing
 listing       rows of 100,000 files without a node: time and memory of each kind of list
 reencode      another number of suppliers: seconds, and bytes moved beside the fewest there can be
