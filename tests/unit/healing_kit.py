@@ -1,5 +1,6 @@
 """A family whose owner is away: its members, its spares, and what they sign."""
 
+from functools import partial
 from types import SimpleNamespace
 
 from attrs import evolve
@@ -175,7 +176,11 @@ class House(Shop):
                 row.authorise(request)
         except BitDustError as error:
             return fail(error)
-        return maybeDeferred(row.handler, request).addCallback(self._reply)
+        return maybeDeferred(row.handler, request).addCallback(self._reply).addCallback(partial(self.lie, fields))
+
+    def lie(self, fields, reply: Reply) -> Reply:
+        """What goes out in the place of the answer; a test may set another."""
+        return reply
 
     def _reply(self, answer):
         payload = answer.payload

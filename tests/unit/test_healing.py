@@ -7,9 +7,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.spare_votes import spares_in_order
 from bitdust.customers.healing import councils
+from bitdust.wire.encoding import encode
 from bitdust.wire.healing import SpareClaim
 from bitdust.wire.packet import Command
 from tests.unit.healing_kit import AFTER, FakeParser, House, Village
+from tests.unit.kit import Reply
 from tests.unit.supplier_kit import DAY, Person, now
 
 
@@ -171,6 +173,79 @@ class HealingTests(VillageCase):
         self.assertEqual(len([1 for name, kind, _ in village.sent if (name, kind) == (spare.person.name, "piece")]), 2)
 
 
+class LiarTests(VillageCase):
+    def lying(self, number: int, lie, village: Village | None = None) -> Village:
+        """A village in which a member answers something else."""
+        village = village or self.settle()
+        village.member(number).lie = lie
+        return village
+
+    def heal(self, village: Village) -> House:
+        village.member(0).is_up = False
+        village.pass_time(AFTER + 3 * DAY)
+        (spare,) = [one for one in self.spares(village) if one.healing.stand_ins.states()]
+        return spare
+
+    def flipped(self, fields: dict, reply: Reply) -> Reply:
+        return evolve(reply, payload=reply.payload[::-1]) if fields.get("kind") == "piece" else reply
+
+    def test_pieces_of_a_liar(self) -> None:
+        """A piece that does not fit its root is asked of somebody else; what is made is right."""
+        village = self.lying(1, self.flipped)
+        spare = self.heal(village)
+        for pack in village.packs.values():
+            self.assertEqual(spare.get(village.owner, pack, 0).bytes, pack.pieces[0])
+
+    def test_more_liars_than_can_be_borne(self) -> None:
+        """Then nothing is made, rather than something wrong; it is tried again."""
+        village = self.lying(2, self.flipped, self.lying(1, self.flipped))
+        spare = self.heal(village)
+        self.assertEqual(self.pieces_of(spare, village), set())
+        self.assertNotIn("WHOLE", dict(spare.healing.stand_ins.states()).values())
+        for number in (1, 2):
+            del village.member(number).lie
+        village.pass_time(2 * DAY)
+        self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})
+
+    def test_a_log_that_is_no_chain(self) -> None:
+        """Entries that the owner's head does not end are refused, and another member's log is taken."""
+        other = encode([data for data, _ in Person("owner").log(3, mark=b"others")])
+
+        def lie(fields: dict, reply: Reply) -> Reply:
+            return evolve(reply, payload=other) if fields.get("kind") == "log" else reply
+
+        village = self.lying(1, lie)
+        spare, owner = self.heal(village), village.owner
+        found = spare.store.entries(owner.fingerprint, owner.device.id, 1, 10_000)
+        self.assertEqual(found, village.member(3).store.entries(owner.fingerprint, owner.device.id, 1, 10_000))
+
+    def test_a_list_without_end(self) -> None:
+        """Who fills pages with packs that nobody else has is asked no more; the others are enough."""
+
+        def lie(fields: dict, reply: Reply) -> Reply:
+            if "after" not in fields:
+                return reply
+            start = int.from_bytes(fields["after"] or bytes(16), "big")
+            rows = [[(start + step).to_bytes(16, "big"), 1, 10] for step in range(1, fields["most"] + 1)]
+            return evolve(reply, fields={"more": True}, payload=encode(rows))
+
+        village = self.lying(1, lie)
+        spare = self.heal(village)
+        self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})
+
+    def test_a_damaged_file(self) -> None:
+        """What this node has seen and voted counts as nothing, and so nobody counts as gone."""
+        village, _ = self.healed()
+        mine, customer = village.member(1), village.owner.fingerprint
+        mine.healing.stop()
+        path = mine.world.home / "metadata" / "healing" / customer.hex()
+        path.write_bytes(path.read_bytes()[:-3])
+        mine.living()
+        mine.healing.start()
+        self.assertEqual(mine.councils.book.of(customer).votes, {})
+        self.assertFalse(mine.councils.is_gone(customer, village.member(0).fingerprint))
+
+
 class RefusalTests(VillageCase):
     def refused(self, code: str, house: House, peer: Person, command, fields, payload=b"", **under) -> None:
         """The packet is refused with this code."""
@@ -283,6 +358,9 @@ class RefusalTests(VillageCase):
         village, spare = self.healed()
         other = next(number for number in (0, 1) if village.spare(number) is not spare)
         asked = village.member(2)
+        asked.healing.stop()
+        asked.living()
+        asked.healing.start()
         file = asked.councils.book.of(village.owner.fingerprint)
         file.certificates = []
         village.member(1).councils.book.of(village.owner.fingerprint).certificates = []

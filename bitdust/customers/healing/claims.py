@@ -1,14 +1,14 @@
 """Reading for a rebuild: what a spare may ask of members, and what members may ask of a spare to see whether it is one.
 
 A certificate opens this door and nothing else does: a member that has lost its own pieces cannot fetch them through it
-when it is audited. Each piece is given to one spare a few times at most, and to all spares together so many bytes a
-second.
+when it is audited. Each piece is given to one spare a few times a day at most, and to all spares together so many bytes
+a second.
 """
 
 import sqlite3
 from collections import Counter
 
-from bitdust.customers.healing.councils import Councils
+from bitdust.customers.healing.councils import SURE, Councils
 from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
 from bitdust.surroundings import Connected
@@ -20,7 +20,7 @@ from bitdust.wire.table import Request
 RATE = "services/customer-family/healing-rate"
 READABLE = ("piece", "log", "heads")
 MOST_READS = 4
-"""Times that one spare may read one piece."""
+"""Times that one spare may read one piece in a day: enough to try again, too few to answer audits with."""
 MOST_PROOFS = 60
 """Pieces that a member may read of a spare in one day, to see that it has them."""
 BURST_SECONDS = 10.0
@@ -36,7 +36,7 @@ class SpareClaims:
         self._clock = around.world.clock
         self._store = store
         self._councils = councils
-        self._reads: dict[tuple[bytes, bytes], Counter[PieceName]] = {}
+        self._reads: dict[tuple[bytes, bytes], tuple[float, Counter[PieceName]]] = {}
         self._proofs: Counter[bytes] = Counter()
         self._proofs_since = 0.0
         self._allowed = 0.0
@@ -52,7 +52,7 @@ class SpareClaims:
             raise BitDustError("not-allowed", "a spare reads pieces, logs and heads, and nothing else")
         bench, peer = self._councils.need_bench(claim.customer), request.peer.fingerprint
         if bench.spare_at(claim.place) == peer:
-            self._limit_reads(request, claim)
+            self._limit_reads(request, claim, bench.mandate.after / SURE)
         elif bench.spare_at(claim.place) == self._me.fingerprint and peer in bench.seats():
             self._limit_proofs(request, right)
         else:
@@ -65,13 +65,17 @@ class SpareClaims:
         index = fields.get("index")
         return PieceName(customer, fields["pack"], index) if isinstance(index, int) else None
 
-    def _limit_reads(self, request: Request, claim: SpareClaim) -> None:
+    def _limit_reads(self, request: Request, claim: SpareClaim, day: float) -> None:
         name = self._piece(request, claim.customer)
         if name is None:
             return
-        reads = self._reads.setdefault((claim.customer, request.peer.fingerprint), Counter())
+        key, now = (claim.customer, request.peer.fingerprint), self._clock.seconds()
+        since, reads = self._reads.get(key, (now, Counter()))
+        if now - since >= day:
+            since, reads = now, Counter()
+        self._reads[key] = (since, reads)
         if reads[name] >= MOST_READS:
-            raise BitDustError("not-allowed", f"this piece was given to you {MOST_READS} times already")
+            raise BitDustError("not-allowed", f"this piece was given to you {MOST_READS} times today")
         self._spend(self._size(name))
         reads[name] += 1
 
