@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 
 from twisted.logger import globalLogBeginner
 
@@ -26,12 +27,14 @@ def main() -> int:
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)
     failed = 0
     for seed in range(given.first, given.last + 1):
+        began = time.process_time()
         why, journal = run_seed(seed, given.mode, given.verbose)
+        took = time.process_time() - began
         if why:
             failed += 1
             print(f"seed {seed} FAILED: {why}\n  replay: {replay(seed, given.mode)}", flush=True)
         else:
-            print(f"seed {seed} ok, {len(journal)} lines", flush=True)
+            print(f"seed {seed} ok, {len(journal)} lines, {took:.1f} s", flush=True)
     return 1 if failed else 0
 
 

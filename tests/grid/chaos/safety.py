@@ -20,6 +20,8 @@ from tests.grid.chaos.owners import Owner
 from tests.grid.chaos.truth import Truth
 
 SPARES = 2
+BIG = 0.03
+"""Share of runs with up to 60 nodes; the others have some 8."""
 SETTLE = 1800.0
 """Seconds after which everything must be as it should be."""
 ROUNDS = 10
@@ -53,9 +55,10 @@ class Safety:
 
     def begin(self) -> None:
         """Suppliers, and some who store."""
-        sizes = [self.random.choice((4, 4, 4, 5, 7))]
+        is_big = self.random.random() < BIG
+        sizes = [self.random.choice((12, 20) if is_big else (4, 4, 4, 5, 7))]
         sizes += [self.random.choice((2, 3, 4)) for _ in range(self.random.choice((0, 0, 0, 1, 2)))]
-        self.field.plant(max(sizes) + SPARES)
+        self.field.plant(self.random.randint(25, 55) if is_big else max(sizes) + SPARES)
         self.truth = Truth(self.field)
         self.judge = Judge(self.field, self.truth)
         block = self.random.choice((16 * 1024 * 1024, 65536))
