@@ -51,6 +51,19 @@ class HeadPublisherTests(SynchronousTestCase):
         """A log without an entry has no head."""
         self.assertEqual(self.publish(), [])
 
+    def test_a_pause_that_was_rounded(self) -> None:
+        """A timer that comes by a rounding too early brings the head all the same, and does not wait for no time."""
+        self.master.sequence = 1
+        self.publish()
+        self.master.sequence = 2
+        self.publish()
+        (call,) = self.clock.getDelayedCalls()
+        self.clock.advance(EVERY - 1e-9)
+        call.reset(0)
+        self.clock.advance(0)
+        self.assertEqual([sequence for sequence, _ in self.put], [1, 2])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_once_in_a_while(self) -> None:
         """The first entry is brought at once, the last one of the next half minute at its end, and no head twice."""
         self.master.sequence = 1

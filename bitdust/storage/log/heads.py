@@ -45,12 +45,12 @@ class HeadPublisher:
         for one in logs:
             self._publish(one)
 
-    def _publish(self, one: KeyLog) -> None:
+    def _publish(self, one: KeyLog, is_due: bool = False) -> None:
         device, now = self._me.device.id, self._world.clock.seconds()
         end, before = one.end(device), self._published.get((one.key, device))
         if not end.sequence or (before is not None and before.sequence == end.sequence):
             return
-        if before is not None and now - before.moment < EVERY:
+        if before is not None and now - before.moment < EVERY and not is_due:
             if one.key not in self._later:
                 self._later[one.key] = self._world.clock.callLater(EVERY - (now - before.moment), self._due, one)
             return
@@ -62,7 +62,8 @@ class HeadPublisher:
     def _due(self, one: KeyLog) -> None:
         """What came soon after the last head was brought is not to wait for the next entry."""
         del self._later[one.key]
-        self._publish(one)
+        # By the clock a part of a second may be left: its sum and its difference are rounded differently.
+        self._publish(one, is_due=True)
 
     def _failed(self, failure: Failure, key: str, device: bytes, published: _Published) -> None:
         """The next entry, or the next comparison, tries again, unless a newer head is there already."""

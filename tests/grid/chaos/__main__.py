@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 
@@ -22,7 +21,7 @@ def main() -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of sets of bytes is part of a run.
         command = [sys.executable, "-m", "tests.grid.chaos", *sys.argv[1:]]
-        return subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False).returncode
+        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})
     # What is logged is in the journal.
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)
     failed = 0

@@ -46,7 +46,8 @@ class Damage:
             left = [one for one in members.values() if one.name not in without]
             if node.fingerprint in members and len(left) < owner.k:
                 return False
-            if any(self.truth.good(owner.home, pack, without) < owner.k for pack in self.truth.packs(owner.home)):
+            packs = self.truth.packs(owner.home)
+            if any(self.truth.good(owner.home, pack, without) < pack.record.scheme.k for pack in packs):
                 return False
             ends = self.truth.own_ends(owner.home)
             if not any(self._knows(one, owner, ends) for one in left):

@@ -118,9 +118,11 @@ class Safety:
         self.field.pass_time(self.random.choice((30, 300, 900)))
 
     def sleep(self) -> None:
-        """All machines sleep for some days or a month, and wake at the same time."""
+        """All machines sleep for some days or a month, and wake at the same time; one of them comes back later."""
         days = self.random.choice((1, 8, 31))
         self.field.note(f"all sleep for {days} days")
+        if self.random.random() < 0.5:
+            self.faults.kill()
         self.field.advance(days * DAY)
         self.field.pass_time(60)
 
