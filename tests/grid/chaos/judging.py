@@ -28,7 +28,8 @@ class Judge:
     def try_download(self, owner: Owner) -> None:
         """Something that was promised; now it may fail, but nothing else may come."""
         home = owner.pick()
-        known = owner.promises.promised
+        # Another home may not have heard of the newest version yet.
+        known = [remote for remote in owner.promises.promised if home and owner.writers[remote] == home.name]
         known = [remote for remote in known if home is not None and home.rooms.storage.exists(remote)]
         if home is not None and known:
             remote = owner.random.choice(known)
