@@ -104,7 +104,8 @@ class Assembly:
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
-        suppliers.resizing.packs = rooms.storage.placement
+        suppliers.resizing.packs = suppliers.lost.audits = rooms.storage.placement
+        rooms.storage.distrusted.connect(lambda supplier: suppliers.hiring.restart())
         rooms.customers.healing.rebuilds.maker = PieceMaking()
         rooms.recovery.services = self.driver
         self._storing.services = self.driver

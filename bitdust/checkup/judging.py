@@ -161,11 +161,20 @@ def _advice(row: Mapping[str, Any]) -> str:
     return f"it is tried again by itself; after the cause is gone at once by: bitdust service restart {name}"
 
 
+_WHY = {
+    "notice": "it gave notice",
+    "asked": "you have asked for it",
+    "away": "it was away for too long",
+    "audits": "it failed its audits",
+}
+
+
 def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Enough of my suppliers are online: half of them give everything back, all of them take uploads."""
     rows = [row for row in rows if not row.get("beyond")]
     places, hired = len(rows), [row for row in rows if row["idurl"]]
     online = [row for row in hired if row["contact_state"] == "CONNECTED"]
+    leaving = [f"{_supplier(row)} ({_WHY.get(row['notice']['why'], '')})" for row in hired if row.get("notice")]
     away = [str(row["global_id"] or row["idurl"]) for row in hired if row["contact_state"] != "CONNECTED"]
     if not hired:
         hint = "see why: bitdust service info employer; there must be nodes that give space in your network"
@@ -176,7 +185,12 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     if len(online) < places:
         text = f"{len(online)} of {places} are online" + (f"; away: {few(away)}" if away else "; places are vacant")
         hint = "files can be read; a supplier that stays away can be replaced: bitdust api supplier_change position=N"
+        if leaving:
+            text += f"; to be replaced: {few(leaving)}"
         return [warn("suppliers", text, hint)]
+    if leaving:
+        hint = "it goes on by itself; see how far it has come: bitdust supplier list"
+        return [warn("suppliers", f"all {places} are online; to be replaced: {few(leaving)}", hint)]
     return [ok("suppliers", f"all {places} are online")]
 
 

@@ -65,6 +65,8 @@ def _in_words(notice: dict[str, Any] | None) -> str:
         return ""
     if notice["why"] == "away":
         return "away for too long, to be replaced"
+    if notice["why"] == "audits":
+        return "failed its audits, to be replaced"
     if notice["why"] == "asked":
         return "to be replaced"
     return f"leaves by {_day(notice['until'])}"

@@ -174,6 +174,15 @@ _OPTIONS = (
     _bool(
         "services/employer/replace-critically-offline-enabled", True, "replace the lost", "Replace suppliers that left."
     ),
+    _number("services/employer/replace-after-days", 7, "replace the absent after", "Days without it.", 1, 365, "days"),
+    _number(
+        "services/employer/replace-after-failed-audits",
+        3,
+        "replace liars after",
+        "Audits that a supplier fails in a row before somebody else gets its place; 0: it keeps it.",
+        0,
+        100,
+    ),
     _bool("services/employer/spread-enabled", True, "spread suppliers", "Never too many suppliers in one network."),
     _bool("services/employer/spread-private-enabled", False, "spread in private", "Count private addresses as well."),
     _text("services/employer/candidates", "candidates", "Identity URLs of nodes to hire before others."),

@@ -12,7 +12,8 @@ from bitdust.services.service import Service, Unhealthy
 class EmployerService(Service):
     """Starts with a complete family; afterwards one vacancy stops nobody's storage, fewer than k suppliers do.
 
-    On a recovered node it starts with the first proven record that names k suppliers: from them all can be read.
+    Where something is stored, or may be, it starts with any k suppliers: from them all can be read, whether anybody
+    can be found for the other places now or not.
     """
 
     name = "employer"
@@ -29,8 +30,7 @@ class EmployerService(Service):
         complete: Deferred[Any] = Deferred(lambda _: self._forget())
 
         def check(*_: object) -> None:
-            hiring = self._rooms.suppliers.hiring
-            if (hiring.complete or (hiring.is_recovering and hiring.readable)) and not complete.called:
+            if self._rooms.suppliers.hiring.is_usable and not complete.called:
                 self._forget()
                 complete.callback(None)
 

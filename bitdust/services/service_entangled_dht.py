@@ -18,6 +18,7 @@ class EntangledDHTService(Service):
     name = "entangled_dht"
     needs = ("udp_datagrams",)
     duty = "is a node of the distributed hash table"
+    longest_retry = 4.0
 
     def __init__(self, rooms: Rooms) -> None:
         self._dht = rooms.dht

@@ -11,6 +11,7 @@ class NodesLookupService(Service):
     needs = ("entangled_dht", "p2p_hookups")
     needs_identity = True
     duty = "finds nodes that offer a service, by chance or by name"
+    longest_retry = 4.0
 
     def __init__(self, rooms: Rooms) -> None:
         self._lookup = rooms.nodes_lookup

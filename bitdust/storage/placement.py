@@ -72,6 +72,16 @@ class Placement:
             return not self.has_data()
         return core.log_replicas.is_held_by(supplier) and core.key_ring_replicas.is_held_by(supplier)
 
+    def failed_in_a_row(self, supplier: bytes) -> int | None:
+        """How many audits a supplier has failed since it passed one; None while that is not known."""
+        core = self._storage.core if self._storage.is_open else None
+        record = core.audits.book.of(supplier) if core is not None else None
+        return record.strikes if record is not None else None
+
+    def failing(self, least: int) -> frozenset[bytes]:
+        """Everybody who has failed so many audits in a row."""
+        return self._storage.core.audits.book.failing(least) if self._storage.is_open else frozenset()
+
     def is_resized(self, since: float) -> bool:
         """Whether no pack of another size than the family's is left, the log that says so is safe, and no other device
         of mine may have been uploading for another size since a moment."""

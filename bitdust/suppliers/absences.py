@@ -1,7 +1,8 @@
 """How long my suppliers have been away, as this node has seen it: ``metadata/absences``, JSON, one entry a supplier.
 
-One that was away for a week may be gone for good. Neither a clock that jumps nor a node that was itself cut off may
-make it so: besides the week, this node must have watched it being away for a day, while enough others were there.
+One that was away for as many days as the settings say may be gone for good. Neither a clock that jumps nor a node that
+was itself cut off may make it so: besides, this node must have watched it being away for a day, while enough others
+were there.
 """
 
 import json
@@ -15,8 +16,6 @@ from twisted.logger import Logger
 from bitdust.crypt.files import write_safely
 
 DAY = 86_400
-AWAY = 7 * DAY
-"""Seconds of the wall clock since it was there."""
 WATCHED = 1 * DAY
 """Seconds of this node's own running in which it was away."""
 LONGEST_STEP = 600.0
@@ -34,7 +33,10 @@ class Absence:
 
 
 class Absences:
-    """I observe regularly who is there. A damaged file counts as empty: everybody was there just now."""
+    """I observe regularly who is there. A damaged file counts as empty: everybody was there just now.
+
+    ``away`` is for how many seconds of the wall clock somebody must have been away, ``watched`` how many of my own.
+    """
 
     log = Logger()
 
@@ -45,7 +47,7 @@ class Absences:
         self._known: dict[bytes, Absence] = {}
         self._observed: float | None = None
         self._saved = 0.0
-        self.away = AWAY
+        self.away = 7 * DAY
         self.watched = WATCHED
 
     def load(self) -> None:

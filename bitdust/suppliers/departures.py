@@ -19,11 +19,12 @@ MAX_FILE = 256 * 1024
 
 
 class Why(StrEnum):
-    """Why the place changes hands: the supplier says so, or I do, or the supplier has been away for too long."""
+    """Why the place changes hands: the supplier says so, or I do, or it was away for too long, or failed its audits."""
 
     NOTICE = "notice"
     ASKED = "asked"
     AWAY = "away"
+    AUDITS = "audits"
 
 
 @frozen

@@ -16,7 +16,7 @@ from bitdust.peers.shown import show_name
 from bitdust.suppliers.connectors import SUPPLIERS, Connectors
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import FamilyFinding
-from bitdust.suppliers.lost import LostSuppliers
+from bitdust.suppliers.lost import AWAY_DAYS, REPLACE, LostSuppliers
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
 from bitdust.suppliers.resizing import Resizing
@@ -26,7 +26,6 @@ from bitdust.surroundings import Connected
 from bitdust.wire.records import Contract
 from bitdust.wiring import Wire
 
-REPLACE = "services/employer/replace-critically-offline-enabled"
 LEAVE_AFTER = 60.0
 """Seconds after which a supplier that cannot be reached, and keeps nothing yet, loses its place."""
 LEAVE_AFTER_ALONE = 600.0
@@ -119,9 +118,12 @@ class Hiring:
         return self._family.current is not None and self._family.current.complete
 
     @property
-    def readable(self) -> bool:
-        """Whether so many suppliers are known that everything may come back from them."""
-        return self._family.current is not None and len(self._family.members) >= self._family.current.k
+    def is_usable(self) -> bool:
+        """Whether the family is complete, or something may be stored and come back from those who are known."""
+        family = self._family.current
+        if family is None or len(self._family.members) < family.k:
+            return False
+        return family.complete or self.is_recovering or self.has_data()
 
     @property
     def is_recovering(self) -> bool:
@@ -180,7 +182,7 @@ class Hiring:
         """Note who is lost or back, and what the settings want and cannot have."""
         self._lost.observe(self._connectors.connected())
         has_data = self.has_data()
-        if self._settings.get(REPLACE) and has_data:
+        if has_data:
             self._lost.replace()
         lost = [who for who in self._resizing.to_come() if self._is_gone(who)]
         if lost:
@@ -193,8 +195,8 @@ class Hiring:
         if gone:
             names = ", ".join(sorted(show_name(self._around.identities, supplier) for supplier in gone))
             return (
-                f"{names} cannot be reached; the place is kept because your pieces lie there, until a week has passed"
-                " or you say: bitdust supplier replace"
+                f"{names} cannot be reached; the place is kept because your pieces are there, until"
+                f" {self._settings.get(AWAY_DAYS)} days have passed or you say: bitdust supplier replace"
             )
         return ""
 
@@ -248,13 +250,15 @@ class Hiring:
     # what searches ask and report
 
     def excluded(self) -> frozenset[bytes]:
-        """Who cannot be hired: I myself, those who are, those who leave, and those who have still to hear my last word.
+        """Who cannot be hired: I myself, those who are, those who leave, those who have still to hear my last word, and
+        those who do not prove what they have.
 
         That word erases everything that is stored there under the contract that it names.
         """
         dismissed = [who for who in self._book.suppliers() if self._book.is_released(who)]
         departing = self._replacements.departing()
-        return frozenset({self._around.me.fingerprint, *self._family.holders, *departing, *dismissed})
+        unwanted = [*departing, *dismissed, *self._lost.distrusted()]
+        return frozenset({self._around.me.fingerprint, *self._family.holders, *unwanted})
 
     def chosen(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""

@@ -163,9 +163,9 @@ class Replacements:
         return [position for position in range(family.n if family is not None else 0) if self.is_wanted(position)]
 
     def is_wanted(self, position: int) -> bool:
-        """While things move to a new supplier it is to be replaced again only where it is lost."""
+        """While things move to a new supplier it is to be replaced again only where it is lost or lies."""
         known = self._departures.of(self._supplier(position))
-        return known is not None and (not self.is_moving(position) or known.why is Why.AWAY)
+        return known is not None and (not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS))
 
     def is_moving(self, position: int) -> bool:
         """Whether a place changes hands now. It does not where all has moved that can, and the former one stays."""

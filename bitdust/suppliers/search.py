@@ -174,7 +174,7 @@ class Searches:
                 continue
             found = await outcome(self.employer.candidates.identify(idurl))
             if found.error is not None:
-                self.exclude(idurl)
+                self.exclude(idurl, f"{idurl}: {found.error}")
             elif found.value not in self.excluded():
                 search.asked = found.value
                 return Candidate(found.value)

@@ -118,7 +118,7 @@ class CustomerHost(Host):
         self.room = room = SuppliersRoom(around, self.presence, lambda family, signed: succeed(None))
         self.family, self.book, self.hiring = room.family, room.book, room.hiring
         room.hiring.candidates = room.finding.sources = self
-        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = self
+        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = self
         room.open()
         room.hiring.start()
 

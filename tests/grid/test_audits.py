@@ -68,6 +68,26 @@ class AuditTests(GridCase):
         self.download(self.alice, "file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), self.data)
 
+    def test_who_fails_audits_again_and_again_is_replaced(self) -> None:
+        """Somebody else gets place and pieces of a supplier that cannot keep any; the doctor says who goes, and why."""
+        liar = self.suppliers[1]
+        self.add_suppliers(1)
+        self.alice.node.settings.set("services/employer/replace-after-failed-audits", 2)
+        audits, family = self.alice.rooms.storage.core.audits, self.alice.rooms.suppliers.family
+        for failed in (1, 2):
+            for path in files_of(liar):
+                path.unlink()
+            audits.now()
+            self.grid.until(lambda: audits.row(liar.fingerprint)["failed"] == failed, 60, "the audit")  # noqa: B023
+            self.grid.run(15)
+        self.grid.until(lambda: liar.fingerprint not in family.current.holders, 300, "the replacement")
+        self.assertIn(self.suppliers[6].fingerprint, family.members)
+        self.assertEqual(self.alice.node.events.counts().get("supplier-distrusted"), 1)
+        for other in self.suppliers[:3]:
+            other.kill()
+        self.download(self.alice, "file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), self.data)
+
     def test_who_stays_away_is_doubted(self) -> None:
         """A supplier that has proved nothing for a whole period counts no longer, until it is back and proves it."""
         away, book = self.suppliers[0], self.alice.rooms.storage.core.audits.book

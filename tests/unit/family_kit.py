@@ -31,6 +31,8 @@ SETTINGS = {
     "services/customer/suppliers-number": 4,
     "services/customer/needed-space": 4 * GB,
     "services/employer/replace-critically-offline-enabled": True,
+    "services/employer/replace-after-days": 7,
+    "services/employer/replace-after-failed-audits": 3,
     "services/employer/candidates": "",
     "services/employer/spread-enabled": True,
     "services/employer/spread-private-enabled": False,
@@ -187,6 +189,7 @@ class Town:
         self.unmoved: set[tuple[int, bytes]] = set()
         self.needed: set[tuple[int, bytes]] = set()
         self.without_log: set[bytes] = set()
+        self.strikes: dict[bytes, int] = {}
         self.resized = False
         self.sent: list[tuple] = []
         self.answers: list[Answer] = []
@@ -210,7 +213,7 @@ class Town:
         self.presence = Presence(self.around)
         room = self.room = SuppliersRoom(self.around, self.presence, self.to_dht)
         room.hiring.candidates = room.finding.sources = room.mandates.candidates = self
-        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = self
+        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = self
         check_wires(vars(room).values())
         room.load()
         self.family, self.book, self.departures, self.absences = room.family, room.book, room.departures, room.absences
@@ -268,6 +271,12 @@ class Town:
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         return (position, former) in self.needed
+
+    def failed_in_a_row(self, supplier) -> int | None:
+        return self.strikes.get(supplier)
+
+    def failing(self, least) -> frozenset[bytes]:
+        return frozenset(who for who, count in self.strikes.items() if count >= least)
 
     def is_logged_at(self, supplier) -> bool:
         return supplier not in self.without_log

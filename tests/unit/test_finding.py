@@ -64,7 +64,7 @@ class FindingTests(FindingCase):
         """Its suppliers are connected; until the newest record is known nothing is written, and the reason says why."""
         self.hear(self.told(0, self.family(7)))
         self.assertEqual((self.revision, self.town.online(), self.is_known()), (7, 4, False))
-        self.assertTrue(self.town.hiring.readable and self.town.hiring.is_recovering)
+        self.assertTrue(self.town.hiring.is_usable and self.town.hiring.is_recovering)
         self.assertIn("1 of 3 suppliers were heard", self.town.hiring.reason)
         error = self.assertRaises(BitDustError, self.town.family.write, self.members, [None] * 4)
         self.assertEqual((error.code, self.revision), ("recovering", 7))

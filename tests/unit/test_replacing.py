@@ -348,6 +348,82 @@ class AwayTests(TownCase):
         self.assertEqual(self.names(), self.first)
 
 
+class FailedAuditsTests(TownCase):
+    """Suppliers that are there and do not prove what they have."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start()
+        self.town.data = True
+
+    def fail(self, number: int, times: int) -> None:
+        self.town.strikes[self.town.supplier(number).fingerprint] = times
+        self.town.hiring.restart()
+        self.pass_time(5)
+
+    def test_enough_failed_audits_cost_the_place(self) -> None:
+        """Three in a row by default, not two; lists and an event say why, and the liar stays until all has moved."""
+        self.town.unmoved = Everything()
+        liar = self.town.supplier(1)
+        self.fail(1, 2)
+        self.assertIn("supplier-1", self.names())
+        self.fail(1, 3)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-4", "supplier-2", "supplier-3"])
+        self.assertEqual(self.town.family.current.departing, [liar.fingerprint])
+        self.assertEqual(liar.ended, 0)
+        told = [data for name, data in self.town.events.sent if name == "supplier-distrusted"]
+        self.assertEqual([one["reason"] for one in told], ["it failed 3 audits in a row"])
+        self.town.unmoved = set()
+        self.pass_time(70)
+        self.assertEqual(liar.ended, 1)
+
+    def test_never_more_places_than_may_be_lost(self) -> None:
+        """Of four with k = 2 two liars go at once and the third one waits, shown as one that stays until then."""
+        self.town.add("supplier-6")
+        self.town.unmoved = Everything()
+        for number in (0, 1, 2):
+            self.town.strikes[self.town.supplier(number).fingerprint] = 5 - number
+        self.town.hiring.restart()
+        self.pass_time(5)
+        self.assertEqual(self.names(), ["supplier-4", "supplier-5", "supplier-2", "supplier-3"])
+        self.town.unmoved = set()
+        self.pass_time(200)
+        self.assertNotIn("supplier-2", self.names())
+
+    def test_who_proves_its_pieces_in_time_stays(self) -> None:
+        """While nobody is found for its place a supplier may pass an audit; what is not known excuses nobody."""
+        self.town.supplier(4).up = self.town.supplier(5).up = False
+        first, liar = self.names(), self.town.supplier(1).fingerprint
+        self.fail(1, 3)
+        self.assertEqual([row["notice"] for row in self.town.room.view.list()][1], {"why": "audits", "until": 0})
+        self.town.strikes.clear()
+        self.town.hiring.restart()
+        self.assertEqual(self.town.departures.suppliers(), [liar])
+        self.fail(1, 0)
+        self.assertEqual(self.town.departures.suppliers(), [])
+        self.town.supplier(4).up = True
+        self.pass_time(200)
+        self.assertEqual(self.names(), first)
+
+    def test_limits_are_settings(self) -> None:
+        """With 0 failed audits nobody goes for them; another number of days counts at once."""
+        self.town.settings.set("services/employer/replace-after-failed-audits", 0)
+        self.fail(1, 50)
+        self.assertIn("supplier-1", self.names())
+        self.town.settings.set("services/employer/replace-after-days", 2)
+        self.town.kill(self.town.supplier(2))
+        self.pass_time(2.2 * 86_400, 600)
+        self.assertNotIn("supplier-2", self.names())
+        self.assertIn("supplier-1", self.names())
+
+    def test_two_that_are_away_are_replaced_together(self) -> None:
+        """Both places have other suppliers after the same days."""
+        for number in (0, 3):
+            self.town.kill(self.town.supplier(number))
+        self.pass_time(7.3 * 86_400, 600)
+        self.assertEqual(sorted(self.names()), ["supplier-1", "supplier-2", "supplier-4", "supplier-5"])
+
+
 class DeparturesTests(SynchronousTestCase):
     def setUp(self) -> None:
         folder = Path(self.mktemp())

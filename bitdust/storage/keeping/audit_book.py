@@ -90,6 +90,10 @@ class AuditBook:
         """All suppliers that stand so."""
         return frozenset(who for who in self._records if self.standing(who) in standings)
 
+    def failing(self, least: int) -> frozenset[bytes]:
+        """Who has failed so many rounds in a row."""
+        return frozenset(who for who, record in self._records.items() if record.strikes >= least)
+
     def due(self, supplier: bytes, chance: float) -> float:
         """When the next round is due, in seconds since the epoch; ``chance`` from 0 to 1 spreads it."""
         record, now = self._known(supplier), self._wall()
