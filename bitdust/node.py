@@ -94,6 +94,7 @@ class Node:
             patrol=rooms.customers.patrol,
             retirement=rooms.customers.retirement,
             space=rooms.space,
+            risk=rooms.risk,
             gateway=rooms.gateway,
             presence=rooms.peers.presence,
             dht=rooms.dht.node,

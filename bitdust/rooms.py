@@ -10,6 +10,7 @@ from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
 from bitdust.recovery import Recovery
+from bitdust.risk import Risk
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
@@ -31,6 +32,7 @@ class Rooms:
     customers: CustomersRoom
     storage: Storage
     space: Space
+    risk: Risk
     recovery: Recovery
     nodes_lookup: NodesLookup
     key_file_hints: KeyFileHints

@@ -18,7 +18,8 @@ CUSTOMER = Param(
 SUPPLIER = (
     "{position, idurl, global_id, supplier_state, connected, contact_state, address, reason, contract, notice,"
     " replaces, replacement, beyond,"
-    " audit: {standing, last, last_passed, passed, failed, failed_in_a_row, next, bad_pieces}}"
+    " audit: {standing, last, last_passed, passed, failed, failed_in_a_row, next, bad_pieces},"
+    " since, problems: [{code, text}]}"
 )
 
 
@@ -32,10 +33,23 @@ SUPPLIER = (
 async def suppliers_list(context: Context, customer_id: str | None, verbose: bool) -> Envelope:
     """My suppliers by position; an empty place has no IDURL. ``audit`` says how the supplier's audits stand: proven,
     overdue, failed or off; it is null while no data moves. While their number changes, places ``beyond`` the family
-    follow: to come, or to go."""
+    follow: to come, or to go. ``problems`` says what is amiss with a supplier, as storage_risk does; ``since`` is when
+    one that is away was there last."""
     if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
         raise BitDustError("not-found", "this node knows only its own suppliers; suppliers_list_dht asks the DHT")
-    return listed([row | {"audit": _audit(context, row["fingerprint"])} for row in context.suppliers.list()])
+    return listed([row | _details(context, row["fingerprint"]) for row in context.suppliers.list()])
+
+
+def _details(context: Context, fingerprint: str) -> dict[str, Any]:
+    if not fingerprint:
+        return {"audit": None, "since": None, "problems": []}
+    supplier = bytes.fromhex(fingerprint)
+    problems = [trouble.as_dict() for trouble in context.risk.troubles(supplier)]
+    return {
+        "audit": _audit(context, fingerprint),
+        "since": context.risk.away_since(supplier),
+        "problems": problems,
+    }
 
 
 def _audit(context: Context, fingerprint: str) -> dict[str, Any] | None:

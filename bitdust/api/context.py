@@ -23,6 +23,7 @@ from bitdust.identity.registration import Registration
 from bitdust.identity.server import IdentityServer
 from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
+from bitdust.risk import Risk
 from bitdust.services.driver import Driver
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
@@ -96,6 +97,7 @@ class Context:
     patrol: Patrol
     retirement: Retirement
     space: Space
+    risk: Risk
     gateway: Gateway
     presence: Presence
     dht: DHTNode

@@ -83,6 +83,7 @@ def file(context: Context) -> Figures:
     storage = context.storage
     more = {"pieces": storage.pieces(), "audits": storage.core.audits.figures() if storage.is_open else {}}
     more["reencoding"] = storage.reencoding()
+    more["risk"] = context.risk.latest
     return stats | {"backups_size": stats["used"], "customers": 1} | more
 
 

@@ -19,6 +19,7 @@ from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
 from bitdust.recovery import Recovery
+from bitdust.risk import Risk
 from bitdust.rooms import Rooms
 from bitdust.services.driver import Driver
 from bitdust.services.service import Service
@@ -76,6 +77,7 @@ class Assembly:
             customers=customers,
             storage=storage,
             space=self._space(suppliers, customers, storage),
+            risk=Risk(around, storage, suppliers),
             recovery=Recovery(around, gateway, dht, identity.registration),
             nodes_lookup=NodesLookup(dht, identity),
             key_file_hints=hints,

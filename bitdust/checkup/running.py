@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.protocol import Protocol as Connection
 
 from bitdust.checkup import home, judging, libraries, ports
+from bitdust.checkup import risk as risks
 from bitdust.checkup.finding import Finding
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, run_checks
@@ -72,6 +73,9 @@ class Patient(Protocol):
     def space(self) -> Any: ...
 
     @property
+    def risk(self) -> Any: ...
+
+    @property
     def identity_server(self) -> Any: ...
 
 
@@ -95,6 +99,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "number of suppliers": lambda: _resizing(node),
         "healing": lambda: _healing(node),
         "audits": lambda: _audits(node),
+        "risk": lambda: Deferred.fromCoroutine(_risk(node)),
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
         "key size": lambda: libraries.key_size(node.me.master.public.bits if node.me.present else None),
@@ -250,6 +255,12 @@ def _audits(node: Patient) -> list[Finding]:
     hired = [row for row in node.suppliers.list() if row["fingerprint"]]
     audits = node.storage.core.audits
     return judging.audits([row | {"audit": audits.row(bytes.fromhex(row["fingerprint"]))} for row in hired])
+
+
+async def _risk(node: Patient) -> list[Finding]:
+    if not node.storage.is_open:
+        return []
+    return risks.risk(await node.risk.look(), node.world.wall())
 
 
 async def _last_backup(node: Patient) -> list[Finding]:

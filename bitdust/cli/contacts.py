@@ -39,14 +39,21 @@ def supplier() -> None:
 def list_suppliers(session: Session, customer: str | None = None) -> None:
     """Your suppliers, by position."""
     arguments = {"customer_id": customer} if customer else {}
-    optional = ("replaces", "replacement", "notice")
+    optional = ("problems", "replaces", "replacement", "notice")
     columns = ["position", "global_id", "supplier_state", "contact_state", "audits", "address", *optional, "idurl"]
     rows = session.call("suppliers_list", **arguments) or []
     if session.as_json:
         show_json(rows)
         return
-    words = [{"notice": _in_words(row.get("notice")), "audits": _audits_in_words(row.get("audit"))} for row in rows]
-    shown = [{**row, **more} for row, more in zip(rows, words, strict=True)]
+    shown = [
+        {
+            **row,
+            "notice": _in_words(row.get("notice")),
+            "audits": _audits_in_words(row.get("audit")),
+            "problems": _problems_in_words(row),
+        }
+        for row in rows
+    ]
     hidden = {name for name in optional if not any(row.get(name) for row in shown)}
     columns = [column for column in columns if column not in hidden]
     show_table(shown, columns, "you have no suppliers yet; bitdust services says why")
@@ -58,6 +65,14 @@ def _audits_in_words(audit: dict[str, Any] | None) -> str:
         return audit["standing"] if audit is not None else ""
     times = audit["failed_in_a_row"]
     return "failed" if times == 1 else f"failed {times} times in a row"
+
+
+def _problems_in_words(row: dict[str, Any]) -> str:
+    """``is away since 2026-11-21``, ``is full: no space left; has not your newest key ring``."""
+    texts = [problem["text"] for problem in row.get("problems") or ()]
+    if texts and row["problems"][0]["code"] == "away" and row.get("since"):
+        texts[0] += f" since {_day(row['since'])}"
+    return "; ".join(texts)
 
 
 def _in_words(notice: dict[str, Any] | None) -> str:

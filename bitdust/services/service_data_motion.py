@@ -51,6 +51,7 @@ class DataMotionService(Service):
         ]
         self._rooms.gateway.inbox.add(self._row)
         self._rooms.storage.core.suppliers_changed()
+        self._rooms.risk.start()
 
     def _came_or_went(self, fingerprint: bytes, online: bool) -> None:
         suppliers = self._rooms.suppliers
@@ -58,6 +59,7 @@ class DataMotionService(Service):
             self._rooms.storage.core.suppliers_changed()
 
     def stop(self) -> "Deferred[Any]":
+        self._rooms.risk.stop()
         self._rooms.gateway.inbox.remove(self._row)
         removers, self._removers = self._removers, []
         for remove in removers:

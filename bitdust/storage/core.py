@@ -23,6 +23,7 @@ from bitdust.storage.keeping.moving_pace import MOVING_LIMIT, MovingPace
 from bitdust.storage.keeping.rebuild import Rebuilder
 from bitdust.storage.keeping.reencode import Reencoder
 from bitdust.storage.keeping.stuck import StuckFiles
+from bitdust.storage.keeping.trouble import Troubles
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
 from bitdust.storage.log.keyring_replica import KeyRingReplicas
@@ -114,6 +115,7 @@ class Core:
     def _build_keeping(self) -> None:
         around, ports, registry = self._around, self.ports, self._around.registry
         self.audits = Audits(around, self.catalog, ports, self.bad_pieces)
+        self.troubles = Troubles(ports, self.queues, self.log_replicas, self.key_ring_replicas, self.audits)
         self.inventory = Inventory(around, self.catalog, ports, self.audits.prover, self.bad_pieces)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
         self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))

@@ -78,6 +78,11 @@ class Absences:
             return Absence(wall)
         return evolve(known, seen=min(known.seen, wall), watched=known.watched + passed)
 
+    def since(self, supplier: bytes) -> int | None:
+        """When a supplier that is away was there last, in seconds since the epoch; None for one that is there."""
+        known = self._known.get(supplier)
+        return known.seen if known is not None and known.watched else None
+
     def _save(self, now: float) -> None:
         """A disk that takes nothing must not keep the family from being looked after: the next time comes soon."""
         entries = {who.hex(): {"seen": one.seen, "watched": one.watched} for who, one in sorted(self._known.items())}

@@ -112,6 +112,7 @@ class _Collector:
                 "spool_bytes", "Bytes that wait for suppliers", {(): file["pieces"].get("spool_bytes", 0)}
             )
             yield from self._audits(file["audits"])
+            yield from self._risk(file["risk"])
         if self._context.driver.is_on("customer"):
             mine = self._context.space.consumed()
             space = {("needed",): mine["needed"], ("used",): mine["used"]}
@@ -120,6 +121,17 @@ class _Collector:
             given = self._context.space.donated()
             kinds = {(kind,): given[kind] for kind in ("donated", "consumed", "used")}
             yield self._gauge("donated_bytes", "Room for customers' data on this disk", kinds, ("kind",))
+
+    def _risk(self, risk: Mapping[str, Any]) -> Iterable[Any]:
+        """Nothing before the first look, and nothing of how many may die while nothing is stored."""
+        if not risk:
+            return
+        if risk["may_die"] is not None:
+            dying = {("now",): risk["may_die"], ("all",): risk["may_die_in_all"]}
+            text = "Suppliers that may be lost before a file is, with those that are away now, or with all of them"
+            yield self._gauge("suppliers_may_die", text, dying, ("counting",))
+        packs = {(name,): risk[f"packs_{name}"] for name in ("unreadable", "lost")}
+        yield self._gauge("packs_at_risk", "Packs that cannot be had now, or never again", packs, ("state",))
 
     def _audits(self, audits: Mapping[str, Any]) -> Iterable[Any]:
         standings = {(name,): audits.get(name, 0) for name in ("proven", "overdue", "failed", "off")}

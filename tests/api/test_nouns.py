@@ -25,6 +25,7 @@ from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.services.service_keys_storage import CHANGES
+from bitdust.storage.keeping.trouble import Code, Trouble
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -379,8 +380,15 @@ class ContactTests(NounCase):
         """My suppliers as the view shows them; those of others are for the DHT to tell."""
         rows = [{"position": 0, "idurl": str(self.bob.idurl), "fingerprint": "00", "supplier_state": "CONNECTED"}]
         self.context.suppliers = Anything(list=lambda verbose=False: rows, ping=lambda: succeed(1))
-        self.assertEqual(self.result("suppliers_list"), rows)
-        self.assertEqual(self.result("suppliers_list", customer_id="alice@id.example"), rows)
+        self.context.storage = Anything(is_open=False)
+        full = Trouble(Code.FULL, "is full")
+        self.context.risk = Anything(troubles=lambda who: [full], away_since=lambda who: 7)
+        more = {"audit": None, "since": 7, "problems": [{"code": "full", "text": "is full"}]}
+        self.assertEqual(self.result("suppliers_list"), [rows[0] | more])
+        self.assertEqual(self.result("suppliers_list", customer_id="alice@id.example"), [rows[0] | more])
+        rows[0]["fingerprint"] = ""
+        self.assertEqual(self.result("suppliers_list")[0]["problems"], [])
+        rows[0]["fingerprint"] = "00"
         self.assertEqual(self.code("suppliers_list", customer_id="bob@id.example"), "not-found")
         self.assertEqual(self.result("suppliers_ping"), {"online": 1, "total": 1})
 
@@ -774,7 +782,7 @@ class FileTests(NounCase):
     def test_either_name_for_waiting(self) -> None:
         """An upload is waited for when wait_result or wait_finish says so, also where a client gives both."""
         began = lambda: Anything(completion=succeed({"version": "F"}), describe=lambda: {"began": True}, automat={})  # noqa: E731
-        self.context.storage = Anything(upload=lambda local, remote: began())
+        self.context.storage = Anything(upload=lambda local, remote, options: began())
         upload = {"local_path": "/x", "remote_path": "a"}
         for wait, finish, waited in ((1, 0, True), (0, "true", True), ("1", True, True), (0, 0, False)):
             result = self.result("file_upload_start", **upload, wait_result=wait, wait_finish=finish)
@@ -784,7 +792,7 @@ class FileTests(NounCase):
         """Without a destination, the setting paths/restore or the user's home."""
         folders: list[str] = []
 
-        def download(remote: str, folder: str, policy: str) -> Any:
+        def download(remote: str, folder: str, policy: str, options: Any) -> Any:
             folders.append(folder)
             return Anything(completion=succeed({}), describe=dict, automat={})
 

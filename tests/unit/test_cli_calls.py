@@ -86,6 +86,16 @@ class SupplierTests(NodeCase):
         for part in ("away for too long", "to be replaced", f"leaves by {contacts._day(DAY)}"):
             self.assertIn(part, output)
 
+    def test_problems(self) -> None:
+        """What is amiss with a supplier is said in words, and since when it is away."""
+        away, full = {"code": "away", "text": "is away"}, {"code": "full", "text": "is full: no room"}
+        lags = {"code": "no-log", "text": "lags"}
+        rows = [self.row(0, problems=[away], since=DAY), self.row(1, problems=[full, lags])]
+        self.answers["suppliers_list"] = {"result": rows}
+        output = " ".join(self.cli("supplier").output.split())
+        for part in (f"is away since {contacts._day(DAY)}", "is full: no room; lags"):
+            self.assertIn(part, output)
+
     def test_none(self) -> None:
         """Without suppliers it says where to look."""
         self.answers["suppliers_list"] = {"result": []}

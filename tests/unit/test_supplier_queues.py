@@ -150,7 +150,8 @@ class SupplierQueueTests(SynchronousTestCase):
         self.come()
         while self.courier.moving:
             self.refuse("no-space")
-        self.assertEqual((self.state(), self.queue.is_absent, self.queue.reason), ("PAUSED", True, "refused: no-space"))
+        self.assertEqual((self.state(), self.queue.is_absent), ("PAUSED", True))
+        self.assertEqual(str(self.queue.refusal), "refused: no-space")
         self.clock.advance(1)
         self.assertEqual((self.state(), len(self.courier.moving)), ("SENDING", 10))
 

@@ -81,7 +81,8 @@ class PieceQueue:
         self._moved = 0.0
         self._refusals = 0
         self._has_more = self._was_refused = False
-        self.reason = ""
+        self.refusal: BaseException | None = None
+        """Why the supplier did not take a piece, until it takes one again."""
         self.machine = supplier_queue.SupplierQueue(registry, supplier.hex()[:8], self)
 
     def add(self, pack: bytes, size: int) -> None:
@@ -187,7 +188,7 @@ class PieceQueue:
 
     def _delivered(self, _: object, transfer: PieceTransfer) -> None:
         if self._is_over(transfer):
-            self._refusals, self.reason = 0, ""
+            self._refusals, self.refusal = 0, None
             self._courier.delivered(self.supplier, transfer.piece)
             self.machine.send("landed")
 
@@ -202,7 +203,7 @@ class PieceQueue:
             return
         self._waiting.appendleft((transfer.piece.pack, transfer.size))
         self._was_refused = True
-        self.reason = str(error)
+        self.refusal = error
         if self.machine.state in ("SENDING", "STALLED") or transfer.is_checked:
             self._refusals += 1
         self.machine.send("refused", error)

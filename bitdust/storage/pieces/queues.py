@@ -83,6 +83,16 @@ class SupplierQueues:
         queue = self._queues.get(supplier)
         return queue is not None and queue.is_absent
 
+    def refusal(self, supplier: bytes) -> BaseException | None:
+        """Why a supplier did not take a piece when it was offered one last; None where it does, or none waits."""
+        queue = self._queues.get(supplier)
+        return queue.refusal if queue is not None else None
+
+    def is_silent(self, supplier: bytes) -> bool:
+        """Whether pieces are on their way to a supplier, and none of them moves."""
+        queue = self._queues.get(supplier)
+        return queue is not None and queue.machine.state == "STALLED"
+
     def unwritten(self, pack: bytes) -> set[int]:
         """Pieces of a pack that suppliers have, and of which the catalog does not say so yet."""
         return self._acknowledgements.unwritten(pack)

@@ -1,0 +1,46 @@
+"""What a person is told of the risk to stored files, by whole nodes: doctor, lists, metrics."""
+
+from bitdust.storage.catalog.redundancy import UNDER_WAY
+from bitdust.web import metrics
+from tests.grid.test_figures import call
+from tests.grid.test_main_job import GridCase
+
+FOUR = {"services/customer/suppliers-number": 4}
+
+
+class RiskTests(GridCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(4)
+        self.alice = self.add_customer(**FOUR)
+        path, _ = self.file("file")
+        self.upload(self.alice, path, "file")
+
+    def doctor(self) -> dict[str, tuple[str, str]]:
+        found = call(self.grid, self.alice, "process_checkup")["findings"]
+        return {row["check"]: (row["verdict"], row["found"]) for row in found}
+
+    def test_suppliers_that_go(self) -> None:
+        """The doctor, the list of suppliers, the API, an event and metrics say how many more may be lost, and who is
+        away."""
+        self.grid.pass_time(UNDER_WAY + 130)
+        self.assertEqual(self.doctor()["risk"], ("ok", "any 2 more suppliers may be lost before a file is"))
+        self.assertNotIn("copies", self.doctor())
+        page = metrics.page(self.alice.node.context).decode()
+        self.assertIn('bitdust_suppliers_may_die{counting="now"} 2.0', page)
+        gone = self.suppliers[1]
+        gone.kill()
+        self.grid.pass_time(300)
+        risk = call(self.grid, self.alice, "storage_risk")
+        self.assertEqual((risk["may_die"], risk["may_die_in_all"], risk["catalog"]["held"]), (1, 2, 4))
+        verdict, text = self.doctor()["risk"]
+        self.assertEqual(verdict, "warn")
+        self.assertIn("any 1 more supplier may be lost before a file is; any 2, once everybody", text)
+        rows = {row["global_id"].partition("@")[0]: row for row in call(self.grid, self.alice, "suppliers_list")}
+        self.assertEqual([one["code"] for one in rows[gone.name]["problems"]], ["away"])
+        self.assertIsNotNone(rows[gone.name]["since"])
+        self.assertEqual(rows["supplier-1"]["problems"], [])
+        self.assertEqual(self.alice.node.events.counts().get("risk-changed"), 1)
+        page = metrics.page(self.alice.node.context).decode()
+        self.assertIn('bitdust_suppliers_may_die{counting="now"} 1.0', page)
+        self.assertIn('bitdust_packs_at_risk{state="lost"} 0.0', page)
