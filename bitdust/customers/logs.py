@@ -69,10 +69,8 @@ def append(
         _same(database, entry, sequence, held)
     else:
         begins = head.first == entry.sequence
-        if sequence and not begins and (entry.sequence != sequence + 1 or entry.previous != held):
+        if not begins and (entry.sequence != sequence + 1 or entry.previous != held):
             raise _conflict("the entry does not follow the last one that is held", sequence, held)
-        if not sequence and entry.sequence == 1 and entry.previous != NOTHING_BEFORE:
-            raise _conflict("a first entry has nothing before it", 0, NOTHING_BEFORE)
         _insert(database, entry, room)
         if grant is not None:
             charge(database, grant, len(entry.data))
@@ -82,12 +80,34 @@ def append(
 
 
 def last(database: sqlite3.Connection, owner: bytes, scope: bytes, device: bytes) -> tuple[int, bytes]:
-    """Sequence and hash of the last entry of one log; 0 and zeros when there is none."""
+    """Sequence and hash of the last entry of one log; 0 and zeros when there is none.
+
+    A log whose entries all stand in a snapshot goes on where its head says. One of which nothing is left here begins
+    with its beginning: whoever took any later entry for it would report as kept what is gone.
+    """
     row = database.execute(
         "SELECT sequence, hash FROM log WHERE customer=? AND scope=? AND device=? ORDER BY sequence DESC LIMIT 1",
         (owner, scope, device),
     ).fetchone()
-    return (row[0], row[1]) if row is not None else (0, NOTHING_BEFORE)
+    if row is not None:
+        return (row[0], row[1])
+    found = _signed_heads(database, owner, scope)
+    mine = next((head for head, _ in found if head.device == device), None)
+    is_covered = mine is not None and mine.sequence <= _covered(found, device)
+    return (mine.sequence, mine.hash) if mine is not None and is_covered else (0, NOTHING_BEFORE)
+
+
+def _signed_heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None) -> list[tuple[Head, bytes]]:
+    rows = database.execute(
+        "SELECT signed FROM heads WHERE customer=? AND scope=coalesce(?, scope) ORDER BY scope, device", (owner, scope)
+    )
+    return [(Head.from_body(Signed.from_bytes(signed, Head.KIND).body), signed) for (signed,) in rows]
+
+
+def _covered(heads: list[tuple[Head, bytes]], device: bytes) -> int:
+    """Up to which entry the snapshots of other devices stand for a device's log."""
+    told = [one for head, _ in heads if head.device != device for one in head.covers or ()]
+    return max((one["sequence"] for one in told if one["device"] == device), default=0)
 
 
 def _same(database: sqlite3.Connection, entry: ReceivedEntry, sequence: int, held: bytes) -> None:
@@ -178,8 +198,10 @@ def entries(
 
 
 def heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None = None) -> list[bytes]:
-    """The newest signed head of each log, or of each log of one ``scope``."""
-    rows = database.execute(
-        "SELECT signed FROM heads WHERE customer=? AND scope=coalesce(?, scope) ORDER BY scope, device", (owner, scope)
-    )
-    return [signed for (signed,) in rows]
+    """The newest signed head of each log, or of each log of one ``scope``, whose entry is here."""
+    found = _signed_heads(database, owner, scope)
+    return [
+        signed
+        for head, signed in found
+        if last(database, owner, head.scope or NO_SCOPE, head.device)[0] >= head.sequence
+    ]

@@ -47,6 +47,7 @@ class DataMotionService(Service):
         self._removers = [
             self._rooms.peers.presence.changed.connect(self._came_or_went),
             self._rooms.suppliers.family.changed.connect(self._rooms.storage.core.suppliers_changed),
+            self._rooms.suppliers.connectors.accepted.connect(self._rooms.storage.core.supplier_accepted),
             self._rooms.suppliers.spares.changed.connect(self._rooms.storage.core.suppliers_changed),
         ]
         self._rooms.gateway.inbox.add(self._row)

@@ -82,9 +82,9 @@ class Core:
     def _build_log(self) -> None:
         around, ports = self._around, self.ports
         self.log_writer = LogWriter(self.world, self.catalog, OwnLogs(self.me))
-        self.log_replicas = LogReplicas(around, self.log_writer, ports)
-        self.compactor = Compactor(around, self.log_writer, self.log_replicas, self.calendar)
         self.key_ring_replicas = KeyRingReplicas(around, ports)
+        self.log_replicas = LogReplicas(around, self.log_writer, ports, self.key_ring_replicas.opens_at)
+        self.compactor = Compactor(around, self.log_writer, self.log_replicas, self.calendar)
         self.view = CatalogView(self.world, self.catalog, self)
 
     def _build_pieces(self) -> None:
@@ -146,6 +146,7 @@ class Core:
         self.rebuilder.can_go_on.connect(self.monitor.damaged)
         self.rebuilder.stuck_changed.connect(lambda packs: self._stuck_files.report(self.rebuilder.stuck))
         self.reencoder.moved.connect(self.monitor.deleted)
+        self.key_ring_replicas.acknowledged.connect(lambda supplier: self.log_replicas.key_ring_acknowledged())
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
 
@@ -209,6 +210,11 @@ class Core:
         self.audits.suppliers_changed()
         self.reencoder.look()
         self.uploads.check()
+
+    def supplier_accepted(self, supplier: bytes) -> None:
+        """A supplier has made its contract with me again, perhaps on an empty disk."""
+        self.key_ring_replicas.supplier_accepted(supplier)
+        self.log_replicas.supplier_accepted(supplier)
 
     # what uploads and downloads share
 

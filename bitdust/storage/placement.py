@@ -6,7 +6,6 @@ from bitdust.storage.catalog import figures
 from bitdust.storage.core import Core
 from bitdust.storage.keeping.disposal import OTHERS_DELAY
 from bitdust.storage.keeping.reencode_rows import is_moved_all
-from bitdust.storage.log.access import is_alone
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 
@@ -27,7 +26,6 @@ class Placement:
     """I answer while the storage is closed as well: unknown is the more careful answer."""
 
     def __init__(self, around: Connected, ports: Ports, storage: HasCore) -> None:
-        self._me = around.me
         self._wall = around.world.wall
         self._ports = ports
         self._storage = storage
@@ -88,5 +86,5 @@ class Placement:
         core, family = self._core(), self._ports.family()
         if core is None or family is None:
             return not self.has_data()
-        heard = is_alone(self._me.document) or self._wall() - since >= OTHERS_DELAY / 1000
+        heard = core.log_replicas.is_alone() or self._wall() - since >= OTHERS_DELAY / 1000
         return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)

@@ -83,6 +83,12 @@ class FamilyPublication:
             self._record.send("changed")
             self._replicas.place_at(self._family.holders)
 
+    def supplier_accepted(self, supplier: bytes) -> None:
+        """A supplier came, perhaps without its disk: it is asked what it holds, and gets again what it has lost."""
+        self.update()
+        if self._record is not None:
+            outcome(Deferred.fromCoroutine(self._compare(supplier))).addCallback(lambda _: self.update())
+
     def is_safe(self) -> bool:
         """Whether so many suppliers hold the newest revision that any k which come back later include one of them."""
         return is_safe(self._family.current, self.is_held_by)
@@ -113,6 +119,8 @@ class FamilyPublication:
         )
         reply = await outcome(asked)
         if reply.error is not None:
+            if reply.code == "not-found":
+                self._held.pop(supplier, None)
             return False
         try:
             return self._accept(supplier, Signed.from_bytes(reply.value.payload, Family.KIND, MAX_RECORD))
@@ -127,6 +135,7 @@ class FamilyPublication:
             self.log.info("another device of mine changed the family at the same time; both changes are joined")
             changed = True
         mine = self._family.signed
+        self._held[supplier] = min(self._held.get(supplier, 0), Family.from_body(found.body).revision)
         if mine is not None and found.to_bytes() == mine.to_bytes():
             self._held[supplier] = Family.from_body(mine.body).revision
             return True

@@ -49,7 +49,7 @@ class SuppliersRoom:
         self.finding.known.connect(self.publication.update)
         self.finding.known.connect(self.replacements.update)
         self.finding.known.connect(self.resizing.want)
-        self.connectors.accepted.connect(lambda supplier: self.publication.update())
+        self.connectors.accepted.connect(self.publication.supplier_accepted)
         presence.chance.connect(self.connectors.try_again)
         self.connectors.accepted.connect(self.spares.supplier_connected)
         self.connectors.leaving.connect(self.requests.receive_notice)

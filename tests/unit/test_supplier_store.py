@@ -13,7 +13,7 @@ from bitdust.customers.names import PieceName
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Contract, PackRecord
+from bitdust.wire.records import Contract, Head, PackRecord
 from bitdust.wire.signed import Signed
 from tests.unit.supplier_kit import DAY, MIB, START, BrokenDisk, FakeDevice, Killed, Pack, Person, Shop, files, now
 
@@ -399,9 +399,13 @@ class LogTests(ShopCase):
         self.assertEqual(len(gap.fields["hash"]), 32)
 
     def test_a_new_supplier_takes_the_tail(self) -> None:
-        """Where nothing is held the log may begin anywhere, as it does after a compaction."""
+        """Where nothing is held the log begins with its first entry, which a compaction may have moved."""
         made = ALICE.log(3, start=50, previous=b"p" * 32)
-        for entry in made:
+        refused = self.shop.log(ALICE, made[0])
+        self.assertEqual((refused.code, refused.fields["sequence"]), ("conflict", 0))
+        begun = evolve(Head.from_body(made[0][1].body), first=50)
+        self.shop.log(ALICE, (made[0][0], ALICE.sign(begun)))
+        for entry in made[1:]:
             said = self.shop.log(ALICE, entry)
         self.assertEqual(said.fields["sequence"], 52)
 

@@ -18,7 +18,6 @@ from bitdust.storage.catalog.paths import Item, Target, below, versions
 from bitdust.storage.catalog.rows import Row
 from bitdust.storage.keeping.disposal import LIVING, parts
 from bitdust.storage.keeping.old_versions import as_fields, explained, old_names, rules_of, suspects
-from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
 from bitdust.surroundings import Connected
@@ -46,7 +45,6 @@ class Cleaner:
         self._settings = around.settings
         self._writer = writer
         self._replicas = replicas
-        self._me = around.me
         self._builders = builders
         self._calendar = calendar
         self._looked: tuple[int, int] | None = None
@@ -108,7 +106,7 @@ class Cleaner:
         return self._writer.write(ops)
 
     def _unused(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
-        return [], unused_packs(database, self._calendar.now() - ORPHAN_AGE if is_alone(self._me.document) else None)
+        return [], unused_packs(database, self._calendar.now() - ORPHAN_AGE if self._replicas.is_alone() else None)
 
     def _until_safe(self, mark: int) -> "Deferred[None]":
         """Fires when enough suppliers hold my logs up to a mark; may be cancelled."""

@@ -18,7 +18,6 @@ from bitdust.outcome import outcome
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
-from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.pieces.local_copies import drop_data
 from bitdust.storage.pieces.spool import Spool
@@ -109,12 +108,22 @@ class DeleteOrders:
         online = [who for who in suppliers_of_pieces(self._catalog.read) if self._ports.is_online(who)]
         if online:
             safe = await self._safe()
+            if self._replicas.is_alone() and not await self._is_surely_alone(online, safe):
+                return
             orders = [outcome(Deferred.fromCoroutine(self._order(who, safe))) for who in online]
             await DeferredList(orders, consumeErrors=True)
 
+    async def _is_surely_alone(self, online: Iterable[bytes], safe: Safe) -> bool:
+        """Whether nothing is due, or enough suppliers say so now; a device that they name makes pieces stay."""
+
+        def is_due(database: sqlite3.Connection) -> bool:
+            return any(deletable(database, who, safe, None) for who in online)
+
+        return not await self._in_thread(is_due) or await self._replicas.others.look()
+
     async def _order(self, supplier: bytes, safe: Safe) -> None:
         """Order one supplier to delete what is due, until nothing is."""
-        latest = None if is_alone(self._me.document) else int(self._calendar.now() * 1000) - OTHERS_DELAY
+        latest = None if self._replicas.is_alone() else int(self._calendar.now() * 1000) - OTHERS_DELAY
         while found := await self._in_thread(lambda database: deletable(database, supplier, safe, latest)):
             for packs in parts(found, MOST_PACKS):
                 now = max(int(self._world.wall() * 1000), self._last_order + 1)

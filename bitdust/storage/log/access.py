@@ -14,11 +14,6 @@ from bitdust.storage.catalog.catalog import LogKeys
 from bitdust.wire.errors import BitDustError
 
 
-def is_alone(document: IdentityDocument) -> bool:
-    """Whether one device of the owner counts and no other."""
-    return sum(1 for device in document.devices if device.revoked is None) <= 1
-
-
 class LogAccess(Protocol):
     """Whose logs they are, and what opens them."""
 

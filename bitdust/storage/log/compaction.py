@@ -18,7 +18,6 @@ from bitdust.formats.log_entry import Begin
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
-from bitdust.storage.log.access import is_alone
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.snapshot import write_snapshot
 from bitdust.storage.log.writer import LogWriter
@@ -80,7 +79,7 @@ class LogCompaction:
     def write_now(self, database: sqlite3.Connection) -> None:
         """Inside a transaction: a snapshot, and the note that it is pending."""
         keys, wall = self._logs.writing(self._key), self._world.wall()
-        alone = is_alone(self._me.document)
+        alone = self._replicas.is_alone()
         dead_before = int(wall * 1000) if alone else int(self._calendar.now() * 1000) - DEAD_FOR
         first, last = write_snapshot(database, keys, dead_before, wall)
         set_meta(database, SIZE + self._key, b"%d" % log_bytes(database, self._key, keys.device, first))

@@ -38,7 +38,8 @@ class HeadPublisher:
         """Bring nothing any more by itself."""
         later, self._later = self._later, {}
         for call in later.values():
-            call.cancel()
+            if call.active():
+                call.cancel()
 
     def publish(self, logs: Iterable[KeyLog]) -> None:
         """Bring those that are due."""

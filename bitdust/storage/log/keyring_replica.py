@@ -15,7 +15,7 @@ from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
-from bitdust.outcome import outcome
+from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
 from bitdust.storage.log.requests import ask_online
@@ -56,7 +56,8 @@ class KeptRing:
 class KeyRingReplicas:
     """I am the port of `KeysSynchronizer`, and the `Record` that suppliers are brought.
 
-    ``state_changed`` says that the machine's state, or `ready`, may have changed.
+    ``state_changed`` says that the machine's state, or `ready`, may have changed; ``acknowledged`` names a supplier
+    that holds another ring than before.
     """
 
     log = Logger()
@@ -67,12 +68,13 @@ class KeyRingReplicas:
         self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
-        self._holds: dict[bytes, bytes] = {}
+        self._holds: dict[bytes, KeptRing] = {}
         self._replicas = Replicas(around.registry, KIND, self, ports.is_online)
         self.reason = "suppliers were not asked yet"
         self.state_changed: Signal[[]] = Signal()
         self.machine = KeysSynchronizer(around.registry, self)
-        self._replicas.acknowledged.connect(lambda supplier: self.machine.send("acked"))
+        self.acknowledged = self._replicas.acknowledged
+        self.acknowledged.connect(lambda supplier: self.machine.send("acked"))
 
     def start(self) -> None:
         """Pull and push for the first time. May follow a `stop`."""
@@ -118,6 +120,29 @@ class KeyRingReplicas:
         self._events.send("my-keys-out-of-sync", {"reason": self.reason})
         self.state_changed.emit()
 
+    def supplier_accepted(self, supplier: bytes) -> "Deferred[Any]":
+        """A supplier came, perhaps without its disk: it is asked what it holds, and gets again what it has lost."""
+        if self._current is None:
+            return succeed(None)
+        return outcome(Deferred.fromCoroutine(self._ask(supplier))).addCallback(self._answered, supplier)
+
+    def _answered(self, answer: Outcome, supplier: bytes) -> None:
+        if answer.error is not None:
+            self.log.info("a supplier does not say which key ring it holds: {error}", error=answer.error)
+            return
+        self._note(supplier, answer.value)
+        if answer.value and not self.is_held_by(supplier):
+            self.keys_changed()
+        else:
+            self.suppliers_changed()
+
+    def _note(self, supplier: bytes, rings: list[KeptRing]) -> None:
+        """What it does not give it does not hold, whatever it has acknowledged."""
+        if rings:
+            self._holds[supplier] = rings[0]
+        else:
+            self._holds.pop(supplier, None)
+
     # pull
 
     def pull(self) -> "Deferred[bool]":
@@ -132,7 +157,8 @@ class KeyRingReplicas:
                 heard[supplier] = answer.value
             elif isinstance(answer.error, WireError):
                 self.log.warn("a supplier gave key rings of which none is mine: {error}", error=answer.error)
-        self._holds |= {supplier: rings[0].signed if rings else b"" for supplier, rings in heard.items()}
+        for supplier, rings in heard.items():
+            self._note(supplier, rings)
         if family is None or places_heard(family, heard, self._me.awaits(KEY_RING)) < family.k:
             return False
         self._merge([rings for rings in heard.values() if rings])
@@ -220,7 +246,14 @@ class KeyRingReplicas:
 
     def is_held_by(self, supplier: bytes) -> bool:
         """Whether one supplier holds my ring as it is."""
-        return self._current is not None and self._holds.get(supplier) == self._current.signed
+        held = self._holds.get(supplier)
+        return self._current is not None and held is not None and held.signed == self._current.signed
+
+    def opens_at(self, supplier: bytes, key: str) -> bool:
+        """Whether the ring that a supplier holds has all secrets of a key: else its log could not be read there."""
+        held, mine = self._holds.get(supplier), self._me.key_ring.keys.get(key)
+        known = held.ring.keys.get(key) if held is not None else None
+        return mine is not None and known is not None and mine.secrets.keys() <= known.secrets.keys()
 
     def is_safe(self) -> bool:
         return is_safe(self._ports.family(), self.is_held_by)
@@ -236,7 +269,7 @@ class KeyRingReplicas:
         sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
 
         def held(_: object) -> None:
-            self._holds[supplier] = current.signed
+            self._holds[supplier] = current
 
         return sending.addCallback(held)
 

@@ -6,12 +6,14 @@ from enum import Enum
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import outcome
 from bitdust.replication import needed, places_heard
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
+from bitdust.storage.log.others import OtherDevices
 from bitdust.storage.log.outdated import come_back, covered, is_outdated, places_of_unheard
 from bitdust.storage.log.recovery import LogRecovery, Missing, SeenHead, check_complete, highest
 from bitdust.storage.log.replica import KeyLog, note_holdings
@@ -53,6 +55,15 @@ class _Heard:
     heads: dict[str, list[SeenHead]] = field(factory=dict)
 
 
+@define
+class Listed:
+    """The heads that one supplier has listed: whether one is newer than what is known here, or less than before."""
+
+    heads: list[SeenHead]
+    has_news: bool = False
+    has_lost: bool = False
+
+
 class LogPull:
     """I bring the catalog what suppliers hold and this node does not know."""
 
@@ -67,6 +78,7 @@ class LogPull:
         self._requests = LogRequests(writer.logs, ports)
         self.heard: set[bytes] = set()
         """Suppliers whose heads were seen since the catalog was opened."""
+        self.others = OtherDevices(around.me, writer.catalog, self._requests, ports)
 
     async def run(self, logs: Sequence[KeyLog], accept_loss: bool) -> Pulled:
         """Compare all logs. Raises `BitDustError` ``keys-not-ready``, `CatalogError` ``catalog-incomplete``."""
@@ -94,19 +106,42 @@ class LogPull:
         return Pulled.MERGED
 
     async def _ask(self, logs: Sequence[KeyLog]) -> _Heard:
-        answers = await ask_online(self._ports, self._requests.heads)
+        answers = await ask_online(self._ports, lambda supplier: self._heads(supplier, logs))
         heard, by_scope = _Heard(heads={one.key: [] for one in logs}), self._by_scope(logs)
         for supplier, answer in answers.items():
             if answer.error is not None:
                 continue
             heard.suppliers.add(supplier)
             self.heard.add(supplier)
-            for seen in answer.value:
+            for seen in answer.value.heads:
                 one = by_scope.get(seen.head.scope)
                 if one is not None:
                     heard.heads[one.key].append(seen)
-                    one.holdings.learn(supplier, seen)
         return heard
+
+    async def ask(self, supplier: bytes, logs: Sequence[KeyLog]) -> Listed:
+        """What one supplier holds, which is noted; nothing is taken over from it."""
+        self._writer.logs.check_ready()
+        return await self._heads(supplier, logs)
+
+    async def _heads(self, supplier: bytes, logs: Sequence[KeyLog]) -> Listed:
+        """What it does not list it has lost, whatever it has acknowledged."""
+        before = {one.key: one.holdings.of(supplier) for one in logs}
+        listed, by_scope = Listed(await self._requests.heads(supplier)), self._by_scope(logs)
+        if any(self._me.document.device(seen.head.device) is None for seen in listed.heads):
+            await outcome(Deferred.fromCoroutine(self.others.take_document(supplier)))
+            listed = Listed(await self._requests.heads(supplier))
+        await self.others.note({seen.head.device for seen in listed.heads})
+        by_key: dict[str, dict[bytes, int]] = {one.key: {} for one in logs}
+        for seen in listed.heads:
+            one = by_scope.get(seen.head.scope)
+            if one is not None:
+                one.holdings.learn(supplier, seen)
+                by_key[one.key][seen.head.device] = seen.head.sequence
+                listed.has_news |= seen.proven and seen.head.sequence > one.end(seen.head.device).sequence
+        for one in logs:
+            listed.has_lost |= one.holdings.take_back(supplier, before[one.key], by_key[one.key])
+        return listed
 
     def _by_scope(self, logs: Sequence[KeyLog]) -> dict[bytes | None, KeyLog]:
         return {self._writer.logs.scope(one.key): one for one in logs}

@@ -1,7 +1,8 @@
 """Bringing log entries back from suppliers: the highest head anywhere counts, and what is missing is said.
 
 A supplier can hold entries back or serve old ones, but neither forge nor change one: every entry is sealed under a
-storage secret of its log's key and chained to the one before, and heads carry a device's signature.
+storage secret of its log's key and chained to the one before, and heads carry a device's signature. A secret may have
+come into the wrong hands, so entries count up to a head that a device of the owner has signed, and no further.
 """
 
 import sqlite3
@@ -13,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
-from bitdust.formats.log_entry import Content, Entry, LogName, check_chain
+from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog, insert_entry
 from bitdust.storage.catalog.database import CatalogError
@@ -28,7 +29,7 @@ Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 @frozen
 class SeenHead:
-    """A head and the suppliers that told it; ``proven`` when its signature is that of a device of the owner.
+    """A head and the suppliers that told it; ``proven`` when a device of the owner signed it, and while it counted.
 
     ``signer`` is the device that signed it: the log's own, or one that counts in place of one that does no more.
     """
@@ -54,7 +55,8 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
         check_record(signed, device.key)
     except WireError:
         return None
-    return SeenHead(head, holder, True, data, signed.device)
+    counted = device.revoked is None or head.sequence <= (device.sequence or 0)
+    return SeenHead(head, holder, counted, data, signed.device)
 
 
 @define
@@ -97,21 +99,22 @@ class LogRecovery:
         return merged
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
-        target = max(seen.head.sequence for seen in heads)
-        proven = max((seen.head.sequence for seen in heads if seen.proven), default=0)
-        by_height = sorted(heads, key=lambda seen: -seen.head.sequence)
-        begin = by_height[0].head.first or 1
+        by_height = sorted((seen for seen in heads if seen.proven), key=lambda seen: -seen.head.sequence)
+        if not by_height:
+            return
+        target = by_height[0].head.sequence
         holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
         for holder in holders:
             if self._catalog.end(self._key, device).sequence >= target:
                 return
-            merged.entries += await self._from(holder, device, begin, target)
+            merged.entries += await self._from(holder, device, by_height)
         reached = self._catalog.end(self._key, device).sequence
-        if reached < proven:
-            merged.missing.append(Missing(device, reached + 1, proven))
+        if reached < target:
+            merged.missing.append(Missing(device, reached + 1, target))
 
-    async def _from(self, holder: bytes, device: bytes, begin: int, target: int) -> int:
-        """As many entries as one supplier gives; the number of them."""
+    async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
+        """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
+        target, begin = heads[0].head.sequence, heads[0].head.first or 1
         count, log = 0, log_name(self._access, self._key, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
             first = max(end.sequence + 1, begin)
@@ -122,6 +125,7 @@ class LogRecovery:
                 after = (end.sequence, end.hash) if end.sequence and first == end.sequence + 1 else None
                 entries = check_chain(got.value, log, after)
                 _check_wanted(entries[0], first)
+                entries = _up_to_heads(entries, heads)
                 opened = [(entry, entry.open(self._access.secrets(self._key, entry.epoch))) for entry in entries]
                 if after is None:
                     self._check_start(opened[0])
@@ -145,6 +149,15 @@ def _check_wanted(entry: Entry, first: int) -> None:
     """A supplier that gives what is known already would be asked for ever."""
     if entry.sequence < first:
         raise WireError("broken-chain", f"entry {entry.sequence} in place of entry {first}")
+
+
+def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[Entry]:
+    """What is signed of some entries. Raises `WireError` where they lead elsewhere than to a head."""
+    for at in {seen.head.sequence for seen in heads}:
+        wanted = {seen.head.hash for seen in heads if seen.head.sequence == at}
+        if any(one.sequence == at and hash_of(one.to_bytes()) not in wanted for one in entries):
+            raise WireError("broken-chain", f"entry {at} is not the one that a device of the owner has signed")
+    return [one for one in entries if one.sequence <= heads[0].head.sequence]
 
 
 def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]]) -> None:

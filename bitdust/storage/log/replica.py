@@ -4,7 +4,7 @@ An entry counts as safe when N−k+1 suppliers hold it: any k suppliers that com
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -67,6 +67,22 @@ class Holdings:
     def set(self, supplier: bytes, device: bytes, sequence: int) -> None:
         """It holds the log up to there, and no further."""
         self._acked[supplier, device] = sequence
+
+    def of(self, supplier: bytes) -> dict[bytes, int]:
+        """By device, up to which entry a supplier holds each log."""
+        return {device: held for (known, device), held in self._acked.items() if known == supplier}
+
+    def take_back(self, supplier: bytes, before: Mapping[bytes, int], listed: Mapping[bytes, int]) -> bool:
+        """What a supplier does not list it does not hold, whatever it has acknowledged; True when that was news.
+
+        ``before`` is what it was known to hold when it was asked: what it got meanwhile stays.
+        """
+        lost = {device: listed.get(device, 0) for device, held in before.items() if listed.get(device, 0) < held}
+        lost = {device: left for device, left in lost.items() if self.at(supplier, device) == before[device]}
+        for device, left in lost.items():
+            self._acked[supplier, device] = left
+            self._signers.pop((supplier, device), None)
+        return bool(lost)
 
     def highest(self, device: bytes) -> int:
         """The highest entry of a log that any supplier is known to hold."""
@@ -157,7 +173,14 @@ class KeyLog:
 
     def is_whole_at(self, supplier: bytes) -> bool:
         """Whether a supplier holds the logs of all my devices to their ends."""
-        return all(self.holdings.at(supplier, device) >= self.end(device).sequence for device in self.devices())
+        return all(
+            self.holdings.at(supplier, device) >= self.end(device).sequence or self._is_told(device)
+            for device in self.devices()
+        )
+
+    def _is_told(self, device: bytes) -> bool:
+        """Whether a snapshot stands for all of a log, so that nothing of it can be brought to anybody."""
+        return self._catalog.first_sequence(self.key, device) > self.end(device).sequence
 
     # the record
 
@@ -166,15 +189,19 @@ class KeyLog:
         return self._next(supplier) is None
 
     def _next(self, supplier: bytes) -> Next | None:
-        """My own log goes first."""
-        mine = self._me.device.id
-        for device in sorted(self.devices(), key=lambda known: known != mine):
+        """My own log goes first, and last one that begins with what the snapshot of another one stands for."""
+        for device in sorted(self.devices(), key=self._turn):
             held, end = self.holdings.at(supplier, device), self.end(device)
-            if held < end.sequence and self._may_send(device, end):
+            if held < end.sequence and self._may_send(device, end) and not self._is_told(device):
                 return Next(device, max(held + 1, self._catalog.first_sequence(self.key, device)), end)
             if held == end.sequence and self._needs_signature(supplier, device):
                 return Next(device, end.sequence, end)
         return None
+
+    def _turn(self, device: bytes) -> tuple[bool, bool]:
+        first, signed = self._catalog.first_sequence(self.key, device), self.holdings.head(device)[1]
+        begins = first == 1 or (signed and Head.from_body(Signed.from_bytes(signed, Head.KIND).body).first == first)
+        return device != self._me.device.id, not begins
 
     def _may_send(self, device: bytes, end: LogEnd) -> bool:
         """The heads of my own log are signed here, and of those who count no more; of others there must be theirs."""

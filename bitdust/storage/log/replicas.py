@@ -1,19 +1,21 @@
 """My logs at my suppliers: one log for each key and device, pushed as it grows, pulled when there is something new."""
 
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
+from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Disconnect, Signal
 from bitdust.storage.log.device_fork import DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.outdated import note_outdated
-from bitdust.storage.log.pull import LogPull, Pulled, is_recovered
+from bitdust.storage.log.pull import Listed, LogPull, Pulled, is_recovered
 from bitdust.storage.log.replica import KeyLog, sort_keys
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
@@ -28,22 +30,27 @@ GATHER = 0.05
 class LogReplicas:
     """I am the port of `IndexSynchronizer`, which judges all logs together.
 
-    ``acknowledged`` says that suppliers hold more than before, or that the machine's state may have changed;
-    ``merged`` that a comparison has brought all that suppliers hold.
+    ``opens_at`` says whether a supplier holds the secrets of a key as well. ``acknowledged`` says that suppliers hold
+    more than before, or that the machine's state may have changed; ``merged`` that a comparison has brought all that
+    suppliers hold.
     """
 
     log = Logger()
 
-    def __init__(self, around: Connected, writer: LogWriter, ports: Ports) -> None:
+    def __init__(
+        self, around: Connected, writer: LogWriter, ports: Ports, opens_at: Callable[[bytes, str], bool]
+    ) -> None:
         self._around = around
         self._writer = writer
         self._catalog = writer.catalog
         self._me = around.me
         self._ports = ports
+        self._opens_at = opens_at
         self.riders = Riders(around.world.clock)
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
         self._pull = LogPull(around, writer, ports)
+        self.others = self._pull.others
         self._heads = HeadPublisher(around, ports)
         self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
         self.reason = ""
@@ -91,6 +98,11 @@ class LogReplicas:
         replicas.acknowledged.connect(self._acknowledged)
         self._logs[key], self._replicas[key] = one, replicas
 
+    def key_ring_acknowledged(self) -> None:
+        """A supplier holds the secrets that it needs for more of my logs."""
+        self.machine.send("acked")
+        self.acknowledged.emit()
+
     def _acknowledged(self, supplier: bytes) -> None:
         self.machine.send("acked")
         self.acknowledged.emit()
@@ -99,6 +111,10 @@ class LogReplicas:
     def synchronized(self) -> bool:
         """Whether enough suppliers hold all logs to their ends."""
         return self.machine.state == "IN_SYNC!"
+
+    def is_alone(self) -> bool:
+        """Whether no other device of mine was ever seen."""
+        return self.others.is_alone()
 
     @property
     def recovered(self) -> bool:
@@ -138,6 +154,21 @@ class LogReplicas:
             self.machine.send("pull")
         self.machine.send("suppliers-changed")
 
+    def supplier_accepted(self, supplier: bytes) -> "Deferred[Any]":
+        """A supplier came, perhaps without its disk: it is asked what it holds, and gets again what it has lost."""
+        if self.machine.state not in ("SENDING", "IN_SYNC!"):
+            return succeed(None)
+        asking: Deferred[Listed] = Deferred.fromCoroutine(self._pull.ask(supplier, self._follow_keys()))
+        return outcome(asking).addCallback(self._listed)
+
+    def _listed(self, answer: Outcome) -> None:
+        if answer.error is not None:
+            self.log.info("a supplier does not say what it holds: {error}", error=answer.error)
+        elif answer.value.has_news:
+            self.pull_again()
+        else:
+            self.machine.send("suppliers-changed")
+
     def new_entry(self) -> None:
         """A log of mine has grown."""
         self.machine.send("new-entry")
@@ -164,7 +195,11 @@ class LogReplicas:
         family, one = self._ports.family(), self._logs.get(key)
         if family is None or one is None:
             return 0
-        return one.safe_sequence(members(family), device or self._me.device.id, needed(family))
+        return one.safe_sequence(self._readable_at(key), device or self._me.device.id, needed(family))
+
+    def _readable_at(self, key: str) -> list[bytes]:
+        """Members that hold the ring with the secrets of a key: what its log says counts with that ring alone."""
+        return [supplier for supplier in members(self._ports.family()) if self._opens_at(supplier, key)]
 
     def is_logged(self, mark: int) -> bool:
         """Whether enough suppliers hold everything that was written up to a mark of the writer."""
@@ -175,7 +210,7 @@ class LogReplicas:
         one = self._logs.get(key)
         if one is None:
             return 0
-        return sum(1 for supplier in members(self._ports.family()) if one.holdings.at(supplier, device) >= sequence)
+        return sum(1 for supplier in self._readable_at(key) if one.holdings.at(supplier, device) >= sequence)
 
     def is_held_by(self, supplier: bytes) -> bool:
         """Whether one supplier holds the logs of all my keys and devices to their ends."""

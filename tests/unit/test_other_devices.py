@@ -1,0 +1,209 @@
+"""Devices of one person that do not know of each other: what is erased, what counts, and what a supplier has lost."""
+
+import os
+
+from twisted.internet.defer import Deferred
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyring import MASTER
+from bitdust.formats.log_entry import Begin, Content, Entry, hash_of, head_of, seal
+from bitdust.formats.operations import item_op
+from bitdust.identity.document import Device
+from bitdust.storage.log.access import log_name
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Head
+from tests.unit.storage_kit import START, Node, random_file, stop_quietly
+from tests.unit.test_log_replicas import LogCase
+
+
+class OtherDeviceCase(LogCase):
+    def second(self) -> Node:
+        """Another device of this person's, of which the first does not hear."""
+        node = Node(self.base / "second", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, node)
+        node.start()
+        node.pass_time(5)
+        return node
+
+    def pieces(self) -> list[int]:
+        return [supplier.pieces() for supplier in self.around.suppliers]
+
+
+class ErasingTests(OtherDeviceCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.data = random_file(self.base / "file", 200_000)
+        self.node.upload(self.base / "file", "file")
+
+    def test_a_head_of_somebody_unknown(self) -> None:
+        """What another device has deduplicated stays, though my document does not name that device."""
+        other = self.second()
+        other.upload(self.base / "file", "theirs")
+        self.node.delete("file")
+        self.node.pass_time(60)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+        other.download("theirs", self.base / "back")
+        self.assertEqual((self.base / "back" / "theirs").read_bytes(), self.data)
+        self.assertFalse(self.core.log_replicas.is_alone())
+
+    def test_it_is_remembered(self) -> None:
+        """A device that was seen once makes pieces stay after a restart, though nobody shows it any more."""
+        self.second().create("theirs")
+        self.node.pass_time(1)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        for supplier in self.around.suppliers:
+            for table in ("log", "heads"):
+                supplier.shop.store._writer.execute(
+                    f"DELETE FROM {table} WHERE device<>?", (self.node.me.device.id,)
+                )
+        self.node.stop()
+        again = Node(self.node.home, self.around, self.node.clock)
+        self.addCleanup(stop_quietly, again)
+        again.start()
+        again.delete("file")
+        again.pass_time(60)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+
+    def test_too_few_are_heard(self) -> None:
+        """Nothing is erased while too few suppliers say who else there is."""
+        for supplier in self.around.suppliers[:2]:
+            original = supplier.ask
+
+            def silent(me, command, fields, payload, deadline, original=original):
+                if command is Command.RETRIEVE and fields.get("kind") == "heads":
+                    return Deferred()
+                return original(me, command, fields, payload, deadline)
+
+            supplier.ask = silent
+        self.node.delete("file")
+        self.node.pass_time(60)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+
+
+class ForgedTests(OtherDeviceCase):
+    """A thief has the secrets of this identity, and a supplier that helps it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thief = DeviceKey.generate(os.urandom)
+
+    def show(self, device: bytes, sequence: int, previous: bytes, signer: DeviceKey | None = None) -> None:
+        """The supplier shows an entry that makes an item ``planted``, and perhaps a head that somebody signed."""
+        logs, me = self.core.log_writer.logs, self.node.me
+        epoch, secret = me.key_ring.current(MASTER)
+        content = Content(99, START, [item_op("77", "", b"planted", "file", MASTER, 0)])
+        entry = seal(Entry(me.fingerprint, device, sequence, previous, epoch, b""), secret, content)
+        data = entry.to_bytes()
+        database = self.around.suppliers[0].shop.store._writer
+        row = (me.fingerprint, b"", device, sequence)
+        database.execute("INSERT OR REPLACE INTO log VALUES(?, ?, ?, ?, ?, ?)", (*row, hash_of(data), data))
+        if signer is not None:
+            head = head_of(log_name(logs, MASTER, device), sequence, hash_of(data), START, Begin())
+            signed = signer.sign_record(Head.KIND, head.to_body()).to_bytes()
+            database.execute("INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*row, signed))
+
+    def names(self) -> list[str]:
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        self.assertTrue(self.core.log_replicas.synchronized)
+        return [row["path"] for row in self.node.rows()]
+
+    def know(self, **ended: int) -> None:
+        """The thief's device is in my document, or was."""
+        me = self.node.me
+        device = Device(9, me.document.revision + 1, self.thief.public, **ended)
+        me.replace_document(me.revise(devices=(*me.document.devices, device)))
+
+    def test_a_device_that_nobody_knows(self) -> None:
+        """Entries under the secret of a log do not count without the head of a device of mine."""
+        self.show(self.thief.id, 1, bytes(32), self.thief)
+        self.assertNotIn("planted", self.names())
+
+    def test_a_device_that_was_revoked_before(self) -> None:
+        """What a revoked device signed beyond the entry that the revocation names does not count."""
+        self.know(revoked=self.node.me.document.revision + 1, sequence=0)
+        self.show(self.thief.id, 1, bytes(32), self.thief)
+        self.assertNotIn("planted", self.names())
+
+    def test_a_device_that_counted_then(self) -> None:
+        """What it signed up to there does."""
+        self.know(revoked=self.node.me.document.revision + 1, sequence=1)
+        self.show(self.thief.id, 1, bytes(32), self.thief)
+        self.assertIn("planted", self.names())
+
+    def test_entries_that_lead_elsewhere(self) -> None:
+        """In place of entries that a device of mine has signed nobody can show others."""
+        self.know()
+        self.show(self.thief.id, 1, bytes(32), self.thief)
+        self.show(self.thief.id, 1, b"p" * 32)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        self.assertNotIn("planted", [row["path"] for row in self.node.rows()])
+
+
+class TakenBackTests(OtherDeviceCase):
+    def lose(self, number: int) -> None:
+        """A supplier has nothing of logs, key rings and families any more."""
+        for table in ("log", "heads", "records"):
+            self.around.suppliers[number].shop.store._writer.execute(f"DELETE FROM {table}")
+
+    def accepted(self, number: int) -> None:
+        self.core.supplier_accepted(self.around.suppliers[number].fingerprint)
+        self.node.pass_time(5)
+
+    def ring_at(self, number: int) -> bytes | None:
+        return self.around.suppliers[number].shop.store.record(self.node.me.fingerprint, "keyring")
+
+    def test_a_supplier_that_comes_without_its_disk(self) -> None:
+        """It is brought log and key ring at once, as soon as its contract is made again."""
+        self.lose(1)
+        self.accepted(1)
+        self.assertEqual((self.held_by(1), self.ring_at(1)), (self.held_by(0), self.ring_at(0)))
+
+    def test_the_log_of_another_device(self) -> None:
+        """Each device brings back the logs of the others too, once it has seen their heads."""
+        other = self.second()
+        other.create("theirs")
+        other.pass_time(1)
+        self.node.me.replace_document(other.me.document)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        other.stop()
+        self.lose(1)
+        self.accepted(1)
+        self.assertEqual(self.held_by(1, other.me.device.id), self.held_by(0, other.me.device.id))
+        self.assertTrue(self.held_by(1, other.me.device.id))
+
+    def test_after_a_restart(self) -> None:
+        """What was acknowledged before a restart counts no more where it is not listed."""
+        self.node.stop()
+        self.lose(1)
+        again = Node(self.node.home, self.around, self.node.clock)
+        self.addCleanup(stop_quietly, again)
+        again.start()
+        again.pass_time(5)
+        self.assertEqual((self.held_by(1), self.ring_at(1)), (self.held_by(0), self.ring_at(0)))
+
+    def test_a_later_entry_is_no_beginning(self) -> None:
+        """A supplier that lost a log without notice asks for its beginning, and all of it comes."""
+        self.lose(1)
+        self.node.create("four")
+        self.node.pass_time(5)
+        self.assertEqual(self.held_by(1), self.held_by(0))
+
+    def test_a_log_counts_with_its_key_ring(self) -> None:
+        """An entry is not safe where the secrets that open it are not."""
+        mine = self.node.me.device.id
+        replicas = self.core.log_replicas
+        self.node.pass_time(1)
+        self.assertEqual(replicas.holders("master", mine, 1), 4)
+        self.lose(1)
+        self.lose(2)
+        ring = self.core.key_ring_replicas
+        for number in (1, 2):
+            ring._note(self.around.suppliers[number].fingerprint, [])
+        self.assertEqual((replicas.holders("master", mine, 1), replicas.safe_sequence("master")), (2, 0))
+        ring.suppliers_changed()
+        self.node.pass_time(5)
+        self.assertEqual(replicas.holders("master", mine, 1), 4)
