@@ -31,6 +31,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
 from tests.api.fakes import Anything, FakeContext
+from tests.stand_ins import ClosedStorage
 
 KEY_FILE = "http://id.example/alice.xml\n-----BEGIN RSA PRIVATE KEY-----\n…"
 
@@ -380,7 +381,7 @@ class ContactTests(NounCase):
         """My suppliers as the view shows them; those of others are for the DHT to tell."""
         rows = [{"position": 0, "idurl": str(self.bob.idurl), "fingerprint": "00", "supplier_state": "CONNECTED"}]
         self.context.suppliers = Anything(list=lambda verbose=False: rows, ping=lambda: succeed(1))
-        self.context.storage = Anything(is_open=False)
+        self.context.storage = ClosedStorage()
         full = Trouble(Code.FULL, "is full")
         self.context.risk = Anything(troubles=lambda who: [full], away_since=lambda who: 7)
         more = {"audit": None, "since": 7, "problems": [{"code": "full", "text": "is full"}]}
@@ -781,8 +782,7 @@ class FileTests(NounCase):
 
     def test_either_name_for_waiting(self) -> None:
         """An upload is waited for when wait_result or wait_finish says so, also where a client gives both."""
-        began = lambda: Anything(completion=succeed({"version": "F"}), describe=lambda: {"began": True}, automat={})  # noqa: E731
-        self.context.storage = Anything(upload=lambda local, remote, options: began())
+        self.context.storage = ClosedStorage(version="F")
         upload = {"local_path": "/x", "remote_path": "a"}
         for wait, finish, waited in ((1, 0, True), (0, "true", True), ("1", True, True), (0, 0, False)):
             result = self.result("file_upload_start", **upload, wait_result=wait, wait_finish=finish)
@@ -790,17 +790,11 @@ class FileTests(NounCase):
 
     def test_default_destination(self) -> None:
         """Without a destination, the setting paths/restore or the user's home."""
-        folders: list[str] = []
-
-        def download(remote: str, folder: str, policy: str, options: Any) -> Any:
-            folders.append(folder)
-            return Anything(completion=succeed({}), describe=dict, automat={})
-
-        self.context.storage = Anything(download=download)
+        self.context.storage = ClosedStorage()
         self.call("file_download_start", remote_path="a")
         self.context.settings.set("paths/restore", "/restored")
         self.call("file_download_start", remote_path="a")
-        self.assertEqual(folders, [str(Path.home()), "/restored"])
+        self.assertEqual(self.context.storage.destinations, [str(Path.home()), "/restored"])
 
 
 class ExploreTests(NounCase):

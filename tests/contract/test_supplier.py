@@ -33,6 +33,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, Scheme
 from bitdust.wire.table import Who
 from bitdust.world import real_world
+from tests.stand_ins import StoredAsSaid
 
 MIB = 1024 * 1024
 KEYS: dict[str, MasterKey] = {}
@@ -118,7 +119,7 @@ class CustomerHost(Host):
         self.room = room = SuppliersRoom(around, self.presence, lambda family, signed: succeed(None))
         self.family, self.book, self.hiring = room.family, room.book, room.hiring
         room.hiring.candidates = room.finding.sources = self
-        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = self
+        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = StoredAsSaid()
         room.open()
         room.hiring.start()
 
@@ -133,18 +134,6 @@ class CustomerHost(Host):
 
     def ask_for_family(self, suppliers, at_large, take):
         return succeed([])
-
-    def has_data(self) -> bool:
-        return False
-
-    def has_moved(self, position, supplier) -> bool:
-        return True
-
-    def is_logged_at(self, supplier) -> bool:
-        return True
-
-    def is_resized(self, since) -> bool:
-        return True
 
     async def stop(self) -> None:
         self.room.close()

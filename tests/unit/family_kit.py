@@ -22,6 +22,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import Contract, Family
 from bitdust.wire.signed import Signed
 from bitdust.wiring import check_wires
+from tests.stand_ins import StoredAsSaid
 from tests.unit import kit
 from tests.unit.kit import Events, Reply
 from tests.unit.supplier_kit import START, Person
@@ -165,10 +166,11 @@ class Supplier:
         return succeed(Reply({"revision": family.revision}))
 
 
-class Town:
+class Town(StoredAsSaid):
     """One customer, its suppliers, and everything between them."""
 
     def __init__(self, folder: Path, suppliers: int = 6) -> None:
+        super().__init__()
         self.folder = folder
         (folder / "metadata").mkdir(parents=True, exist_ok=True)
         self.clock = Clock()
@@ -184,13 +186,7 @@ class Town:
         self.asked_dht: list[frozenset] = []
         self.in_dht: list[Family] = []
         self.dht_error: Exception | None = None
-        self.data = False
         self.addresses: dict[bytes, str] = {}
-        self.unmoved: set[tuple[int, bytes]] = set()
-        self.needed: set[tuple[int, bytes]] = set()
-        self.without_log: set[bytes] = set()
-        self.strikes: dict[bytes, int] = {}
-        self.resized = False
         self.sent: list[tuple] = []
         self.answers: list[Answer] = []
         self.asked_for_family: list[tuple] = []
@@ -262,27 +258,6 @@ class Town:
         for answer in self.answers:
             take(answer)
         return succeed(None)
-
-    def has_data(self) -> bool:
-        return self.data
-
-    def has_moved(self, position, supplier) -> bool:
-        return (position, supplier) not in self.unmoved
-
-    def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
-        return (position, former) in self.needed
-
-    def failed_in_a_row(self, supplier) -> int | None:
-        return self.strikes.get(supplier)
-
-    def failing(self, least) -> frozenset[bytes]:
-        return frozenset(who for who, count in self.strikes.items() if count >= least)
-
-    def is_logged_at(self, supplier) -> bool:
-        return supplier not in self.without_log
-
-    def is_resized(self, since) -> bool:
-        return self.resized
 
     def random_supplier(self, exclude):
         self.asked_dht.append(exclude)
