@@ -10,6 +10,10 @@ from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.suppliers.lost import AuditResults
 from bitdust.suppliers.replacement import StoredPieces
 from bitdust.suppliers.resizing import StoredPacks
+from bitdust.wire.errors import BitDustError
+
+Row = dict[str, Any]
+Rows = list[Row]
 
 
 class StoredAsSaid:
@@ -53,27 +57,67 @@ audits: AuditResults = StoredAsSaid()
 class Began:
     """A job that is done already."""
 
-    def __init__(self, result: dict[str, Any]) -> None:
-        self.completion: Deferred[dict[str, Any]] = succeed(result)
-        self.automat: dict[str, Any] = {}
+    def __init__(self, result: Row) -> None:
+        self.completion: Deferred[Row] = succeed(result)
+        self.automat: Row = {"index": 1, "id": "backup"}
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Row:
         return {"began": True}
 
 
 class ClosedStorage(Storage):
-    """A storage that was never opened: jobs begin and are done at once."""
+    """A storage that was never opened: it remembers which jobs began, and each is done at once."""
 
     def __init__(self, **result: Any) -> None:
         self._core = None
         self.result = result
-        self.destinations: list[str] = []
+        self.asked: list[tuple[Any, ...]] = []
 
     async def upload(self, local_path: str, remote_path: str, options: UploadOptions = USUAL) -> Any:
-        return Began(self.result)
+        self.asked.append(("upload", local_path, remote_path))
+        return Began(self.result | {"remote_path": remote_path})
 
-    async def download(
-        self, remote_path: str, destination: str, policy: str, options: RestoreOptions = AS_SET
-    ) -> Any:
-        self.destinations.append(destination)
-        return Began(self.result)
+    async def download(self, remote_path: str, destination: str, policy: str, options: RestoreOptions = AS_SET) -> Any:
+        self.asked.append(("download", remote_path, destination, policy))
+        return Began(self.result | {"remote_path": remote_path})
+
+
+class FolderStorage(ClosedStorage):
+    """Knows one folder ``documents``, where something cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(problems=[{"path": "x", "reason": "cannot be read"}])
+
+    def info(self, remote_path: str, include_uploads: bool, include_downloads: bool) -> Row:
+        if remote_path != "documents":
+            raise BitDustError("not-found", f"{remote_path} was not found in the catalog")
+        return {"name": "documents", "type": "folder"}
+
+    def exists(self, remote_path: str) -> str | None:
+        return "0" if remote_path == "documents" else None
+
+    async def create(self, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None) -> Row:
+        self.asked.append(("create", remote_path, as_folder))
+        return {"path_id": "1"}
+
+    async def list(
+        self,
+        remote_path: str | None,
+        key_id: str | None,
+        recursive: bool,
+        include_uploads: bool,
+        include_downloads: bool,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Rows:
+        versions = [{"backup_id": "0/F1", "reliable": "100%", "delivered": "100%"}]
+        return [{"path_id": "0", "type": "file", "size": 5 << 20, "path": "a\x1b[31m", "versions": versions}]
+
+    def uploads(self) -> dict[str, Rows]:
+        return {"running": [], "pending": [{"path_id": "0", "remote_path": "documents"}]}
+
+    def downloads(self) -> Rows:
+        return []
+
+    async def delete(self, remote_path: str) -> Row:
+        return {"remote_path": "alice:a\x1b[31m", "path_id": remote_path}

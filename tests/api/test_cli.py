@@ -3,11 +3,11 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from click.testing import Result
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -17,8 +17,8 @@ from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.lock import ProcessLock
 from bitdust.cli.output import sentences
 from bitdust.web.server import ApiServer
-from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext, FakeDriver
+from tests.stand_ins import FolderStorage
 from tests.unit.test_cli import run
 
 
@@ -35,62 +35,10 @@ class Lamp(Machine):
     final = ("GONE",)
 
 
-class FakeTask:
-    automat: ClassVar = {"index": 1, "id": "backup"}
-
-    def __init__(self, result: Any) -> None:
-        self.completion = succeed(result)
-
-    def describe(self) -> dict[str, Any]:
-        return {"path_id": "0"}
-
-
-class FakeStorage:
-    """Knows one folder ``documents``; remembers what it was asked."""
-
-    revision = 1
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Any, ...]] = []
-
-    def info(self, remote: str, uploads: bool, downloads: bool) -> dict[str, Any]:
-        if remote != "documents":
-            raise BitDustError("not-found", f"{remote} was not found in the catalog")
-        return {"name": "documents", "type": "folder"}
-
-    def exists(self, remote: str) -> str | None:
-        return "0" if remote == "documents" else None
-
-    def create(self, remote: str, folder: bool, exist_ok: bool, path_id: str | None) -> dict[str, Any]:
-        self.asked.append(("create", remote, folder))
-        return {"path_id": "1"}
-
-    def list(self, *arguments: Any) -> list[dict[str, Any]]:
-        versions = [{"backup_id": "0/F1", "reliable": "100%", "delivered": "100%"}]
-        return [{"path_id": "0", "type": "file", "size": 5 << 20, "path": "a\x1b[31m", "versions": versions}]
-
-    def upload(self, local: str, remote: str) -> FakeTask:
-        self.asked.append(("upload", local, remote))
-        return FakeTask({"remote_path": remote, "problems": [{"path": "x", "reason": "cannot be read"}]})
-
-    def download(self, remote: str, folder: str, policy: str) -> FakeTask:
-        self.asked.append(("download", remote, folder, policy))
-        return FakeTask({"remote_path": remote, "downloaded": True})
-
-    def uploads(self) -> dict[str, Any]:
-        return {"running": [], "pending": [{"path_id": "0", "remote_path": "documents"}]}
-
-    def delete(self, remote: str) -> "dict[str, Any]":
-        return {"remote_path": "alice:a\x1b[31m", "path_id": remote}
-
-    def downloads(self) -> "list[dict[str, Any]]":
-        return []
-
-
 class OnlineCase(TestCase):
     async def setUp(self) -> None:
         self.context = FakeContext(reactor, self.mktemp(), reactor)
-        self.context.storage = self.storage = FakeStorage()
+        self.context.storage = self.storage = FolderStorage()
         for name in ("backup_db", "backups", "restores"):
             self.context.driver.states[name] = ("ON", "")
         self.home = str(self.context.world.home)
@@ -249,6 +197,7 @@ class FileTests(OnlineCase):
     async def test_download(self) -> None:
         """Nothing is asked while nothing is there."""
         folder = str(Path(self.mktemp()).absolute())
+        self.storage.result = {"downloaded": True}
         result = await self.run_cli("file", "download", "documents", folder)
         self.assertEqual((result.exit_code, self.storage.asked), (0, [("download", "documents", folder, "replace")]))
 

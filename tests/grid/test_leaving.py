@@ -2,7 +2,7 @@
 
 import shutil
 
-from bitdust.storage.keeping.rebuild import AT_A_TIME
+from bitdust.storage.keeping import rebuild
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import GridCase
 
@@ -14,8 +14,8 @@ class LeavingCase(GridCase):
         return next(one for one in self.suppliers if one.fingerprint == wanted)
 
     def restart(self, node: GridNode) -> GridNode:
-        """Kill a node without a word and start it again over the same home."""
-        node.kill()
+        """Kill a process and its host without a word, and start it again over the same home."""
+        node.crash()
         self.grid.run(1)
         again = GridNode(self.grid, node.name, f"10.0.1.{len(self.grid.nodes)}", node.settings)
         self.grid.nodes.append(again)
@@ -105,11 +105,12 @@ class ReplacingTests(LeavingCase):
         self.assertEqual((self.base / "back" / "file-5").read_bytes(), data)
 
     def test_many_packs_move_in_one_go(self) -> None:
-        """A place with more packs than one round takes is moved without waiting for the next round."""
+        """A place with more packs than one look finds is moved without waiting for the next round."""
+        self.patch(rebuild, "AT_A_TIME", 10)
         self.add_suppliers(2)
         small = {"services/backups/block-size": 65536, "services/customer/suppliers-number": 2}
         alice = self.add_customer(**small)
-        path, data = self.file("file", 8_000_000)
+        path, data = self.file("file", 4_000_000)
         self.upload(alice, path, "file")
         self.add_suppliers(1)
         old, fresh = self.by_place(alice, 0), self.suppliers[2]
@@ -117,7 +118,7 @@ class ReplacingTests(LeavingCase):
         alice.rooms.suppliers.requests.replace(old.fingerprint, None)
         self.grid.until(lambda: self.moved(alice, old), 120, "the move")
         pieces = fresh.rooms.customers.store.holdings(alice.fingerprint)[0]
-        self.assertGreater(pieces, AT_A_TIME)
+        self.assertGreater(pieces, 2 * rebuild.AT_A_TIME)
         self.assertEqual(self.kept_at(fresh, alice), before)
         for supplier in {old, self.by_place(alice, 1)}:
             supplier.kill()

@@ -369,7 +369,7 @@ class WriteTests(CapabilityCase):
             ((entry, BOB.sign(self.changed(head, scope=OTHER))), "not-allowed"),
             ((entry, BOB.sign(self.changed(head, scope=None))), "not-allowed"),
             ((BOB.log(1, owner=ALICE.fingerprint, scope=OTHER)[0][0], signed), "bad-field"),
-            ((entry, MALLORY.device.sign_record("head", signed.body)), "bad-field"),
+            ((entry, MALLORY.device.sign_record("head", signed.body)), "bad-signature"),
         ):
             self.assertEqual(self.shop.log(BOB, made, **self.under()).code, code)
         self.assertEqual(len(self.shop.store.entries(ALICE.fingerprint, ALICE.device.id, 1, MIB, SHARE)), 2)
