@@ -44,7 +44,7 @@ class PeerFailed(BitDustError):
 
 
 class Supplier:
-    """A real store behind a switch: ``mode`` is fine, away, frozen, full or lying."""
+    """A real store behind a switch: ``mode`` is fine, away, frozen, mute (gives nothing), full or lying."""
 
     def __init__(self, folder: Path, number: int) -> None:
         folder.parent.mkdir(parents=True)
@@ -66,7 +66,7 @@ class Supplier:
         self.asked.append((command, kind))
         if self.mode == "away":
             return fail(BitDustError("no-answer", "the supplier does not answer"))
-        if self.mode == "frozen":
+        if self.mode == "frozen" or (self.mode == "mute" and command is Command.RETRIEVE):
             return self._say_nothing(me.clock, deadline)
         Struct(self.specs[command, kind].fields).check(dict(fields), "fields")
         if self.mode == "full" and command is Command.DATA and kind == "piece":

@@ -162,6 +162,23 @@ class RebuildTests(SynchronousTestCase):
         self.node.pass_time(12)
         self.assertEqual([self.listed(poor), self.listed(back)], [3, 3])
 
+    def test_begun_again_in_the_middle(self) -> None:
+        """A round that is begun again, or stopped, while a pack is fetched ends the former one: no pack is to blame."""
+        self.upload("a", "b", "c")
+        poor, *others = self.around.suppliers
+        self.lose(poor, self.packs(poor))
+        for supplier in others:
+            supplier.mode = "mute"
+        self.round(1)
+        rebuilder = self.node.storage.core.rebuilder
+        self.assertEqual(self.node.storage.core.monitor.machine.state, "REBUILDING")
+        self.round(1)
+        self.assertEqual(rebuilder._left_out, set())
+        for supplier in others:
+            supplier.mode = "fine"
+        self.round(60)
+        self.assertEqual((self.listed(poor), rebuilder.rebuilt), (3, 3))
+
     def test_disk_without_room(self) -> None:
         """Without room on this disk nothing is made; once there is room, everything is."""
         self.upload("a", "b")

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from bitdust.outcome import outcome
@@ -129,6 +129,8 @@ class Rebuilder:
             try:
                 await self._mend(pack, missing, family.departing)
                 self.rebuilt += 1
+            except CancelledError:  # the round has ended, and another one may have begun; no pack is to blame
+                raise
             except BitDustError as error:
                 if error.code == "disk-full":
                     self.log.warn("nothing can be mended now: {error}", error=error)
