@@ -114,3 +114,15 @@ class DecisionsTests(SynchronousTestCase):
         slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
         rows = re.findall(r"^\| \[(.+)\]\(#(.+)\) \|$", text, re.M)
         self.assertEqual(sorted(rows), sorted(zip(titles, slugs, strict=True)))
+
+
+class DurabilityTests(SynchronousTestCase):
+    def test_each_threat_names_a_test_that_exists(self) -> None:
+        """Every row of what threatens names a file of tests, and a class or test in it."""
+        text = (ROOT / "docs" / "durability.md").read_text(encoding="utf-8")
+        named = re.findall(r"`(tests/\S+\.py)` `(\w+)`", text)
+        rows = [line for line in text.splitlines() if line.startswith("| ")]
+        self.assertEqual(len(named), len(rows) - 1, "a row names no test")
+        for file, name in named:
+            found = re.search(rf"(?:class|def) {name}\b", (ROOT / file).read_text(encoding="utf-8"))
+            self.assertTrue(found, f"{file} has no {name}")
