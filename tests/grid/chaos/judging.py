@@ -71,7 +71,7 @@ class Judge:
         """What is not yet as it should be; empty when all is well."""
         owner.attach()
         found = [text for home in owner.homes for text in self.unsettled_at(owner, home)]
-        ends = [self.truth.own_ends(home) for home in owner.homes]
+        ends = [self.truth.all_ends(home) for home in owner.homes]
         if any(end != ends[0] for end in ends):
             found.append(f"its devices know different logs: {[sorted(end.values()) for end in ends]}")
         return found

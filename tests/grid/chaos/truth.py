@@ -123,12 +123,19 @@ class Truth:
         return found
 
     def own_ends(self, owner: ChaosNode) -> dict[bytes, int]:
-        """How far each log is in an owner's own catalog."""
+        """How far each log is in an owner's own catalog, of those that no snapshot stands for."""
+        return self._ends(owner, "SELECT device, max(sequence) FROM entries GROUP BY device")
+
+    def all_ends(self, owner: ChaosNode) -> dict[bytes, int]:
+        """The same with those of which a snapshot tells."""
+        both = "SELECT device, sequence FROM entries UNION SELECT device, sequence FROM bases"
+        return self._ends(owner, f"SELECT device, max(sequence) FROM ({both}) GROUP BY device")
+
+    def _ends(self, owner: ChaosNode, query: str) -> dict[bytes, int]:
         with self._database(owner.home / "catalog.db") as database:
             if database is None:
                 return {}
-            rows = database.execute("SELECT device, max(sequence) FROM entries GROUP BY device").fetchall()
-        return {bytes(device): end for device, end in rows}
+            return {bytes(device): end for device, end in database.execute(query)}
 
     def good(self, owner: ChaosNode, pack: Pack, without: set[str]) -> int:
         """How many pieces of a pack are on the disks of suppliers other than these, where the owner looks for them."""
