@@ -179,12 +179,16 @@ class Owner:
         home = self.pick()
         if home is None:
             return
-        self.n = self.least if self.n > self.least else self.least + 1
-        self.most = max(self.most, self.n)
+        wanted = self.least if self.n > self.least else self.least + 1
+        try:
+            home.node.settings.set(NUMBER, wanted)
+        except BitDustError as error:
+            self.note(f"{wanted} suppliers: {error}")
+            return
+        self.n, self.most = wanted, max(self.most, wanted)
         self.note(f"{self.n} suppliers are wanted")
         for settings in (self.settings, *(one.settings for one in self.homes)):
             settings[NUMBER] = self.n
-        home.node.settings.set(NUMBER, self.n)
         self.upload()
 
     # what happens to its homes
