@@ -75,6 +75,7 @@ class Search:
     position: int
     ended: "Deferred[bool]" = field(factory=Deferred)
     asked: bytes | None = None
+    refusal: str | None = None
 
     def candidate(self) -> "Deferred[Candidate | None]":
         return self.searches.candidate(self)
@@ -87,6 +88,7 @@ class Search:
 
     def _exclude(self, failure: Failure) -> Failure:
         if self.asked is not None:
+            self.refusal = failure.getErrorMessage()
             self.searches.exclude(self.asked, failure.getErrorMessage())
             self.asked = None
         return failure
@@ -156,9 +158,11 @@ class Searches:
 
     def excluded(self) -> frozenset[bytes]:
         """Whom not to ask: those who cannot be hired, those being asked, and those who said no a short while ago."""
-        asked = {search.asked for search, _ in self._running.values() if search.asked is not None}
         refused = {who for who in self._refused_at if isinstance(who, bytes) and self._refused(who)}
-        return frozenset({*self.employer.excluded(), *asked, *refused})
+        return frozenset({*self.employer.excluded(), *self._asked(), *refused})
+
+    def _asked(self) -> set[bytes]:
+        return {search.asked for search, _ in self._running.values() if search.asked is not None}
 
     def candidate(self, search: Search) -> "Deferred[Candidate | None]":
         """Somebody whom no other search asks: of the settings first, then of the DHT."""
@@ -195,10 +199,10 @@ class Searches:
             raise BitDustError("no-candidate", "; ".join(dict.fromkeys(reasons[-3:])))
 
     def _chosen(self, search: Search, chosen: bytes) -> Candidate | None:
-        if self._refused(chosen):
-            reason = self._reasons.get(chosen) or "no answer"
-            raise BitDustError("no-service", f"the supplier that you chose: {reason}")
-        if chosen in self.excluded():
+        """Nobody else is asked for the place: what it says counts for this search alone; the next one asks again."""
+        if search.refusal is not None:
+            raise BitDustError("no-service", f"the supplier that you chose: {search.refusal or 'no answer'}")
+        if chosen in self.employer.excluded() or chosen in self._asked():
             return None
         search.asked = chosen
         return Candidate(chosen)

@@ -197,6 +197,22 @@ class ReplacingTests(TownCase):
             self.refused("exists", self.town.supplier(1).fingerprint, successor)
         self.refused("not-found", self.town.supplier(4).fingerprint, None)
 
+    def test_a_chosen_successor_is_asked_again(self) -> None:
+        """A person's choice that cannot be reached, or has no room, has the place soon after it can."""
+        old, chosen = self.town.supplier(2).fingerprint, self.town.supplier(5)
+        chosen.up = False
+        self.town.requests.replace(old, chosen.fingerprint)
+        self.pass_time(5)
+        self.assertIn("nobody is there", self.town.hiring.reason)
+        chosen.up, chosen.mood = True, "full"
+        self.pass_time(30)
+        self.assertIn("no room", self.town.hiring.reason)
+        asked = chosen.requests
+        self.assertLess(asked, 8)
+        chosen.mood = "kind"
+        self.pass_time(60)
+        self.assertEqual((self.names()[2], chosen.requests), ("supplier-5", asked + 1))
+
     def refused(self, code: str, *arguments) -> None:
         error = self.assertRaises(BitDustError, self.town.requests.replace, *arguments)
         self.assertEqual(error.code, code)
