@@ -7,7 +7,9 @@ from bitdust.api.jobs import addressed
 from bitdust.api.table import Param, Route, method
 
 PLACE = "{position, idurl, global_id, fingerprint, instead_of, since, state}"
-POSITION = Param("position", Kind.INTEGER, low=0, high=63, help="the place, from 0, as suppliers_spares shows it")
+POSITION = Param(
+    "position", Kind.INTEGER, low=0, high=63, help="the place, from 0, as suppliers_spares shows it", example=2
+)
 
 
 @method(

@@ -184,7 +184,9 @@ class ServiceTests(TwoPeople):
         around = SimpleNamespace(
             settings=settings, registry=self.alice.registry, world=gateway.world, events=events
         )
-        rooms: Any = SimpleNamespace(around=around, gateway=gateway)
+        rooms: Any = SimpleNamespace(
+            around=around, gateway=gateway, peers=SimpleNamespace(network_is_back=lambda: None)
+        )
         service = NetworkService(rooms)
         settings.set("services/network/send-limit", "1000000")
         service.start()
