@@ -1,10 +1,11 @@
-"""One job at a time: what comes while a job runs is taken together with the next one."""
+"""One job at a time: what comes while a job runs is taken together with the next one; and jobs that wait a moment."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -101,3 +102,38 @@ class ThreadQueue:
     def stop(self) -> None:
         """What has not begun fails with `CancelledError`."""
         self._calls.drop_waiting()
+
+
+class Soon:
+    """Does a job a moment after it was wanted, once for all who wanted it until then, and ``EVERY`` seconds apart.
+
+    A job that answers False could not be done now, and is tried again.
+    """
+
+    MOMENT = 0.1
+    EVERY = 1.0
+
+    def __init__(self, clock: IReactorTime, job: Callable[[], bool]) -> None:
+        self._clock = clock
+        self._job = job
+        self._call: IDelayedCall | None = None
+        self._done = float("-inf")
+
+    def want(self) -> None:
+        """Do it soon."""
+        if self._call is None:
+            wait = max(self.MOMENT, self._done + self.EVERY - self._clock.seconds())
+            self._call = self._clock.callLater(wait, self._now)
+
+    def stop(self) -> None:
+        """Nobody wants it any more."""
+        call, self._call = self._call, None
+        if call is not None and call.active():
+            call.cancel()
+
+    def _now(self) -> None:
+        self._call = None
+        if self._job():
+            self._done = self._clock.seconds()
+        else:
+            self.want()

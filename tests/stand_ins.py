@@ -119,5 +119,5 @@ class FolderStorage(ClosedStorage):
     def downloads(self) -> Rows:
         return []
 
-    async def delete(self, remote_path: str) -> Row:
+    async def delete(self, remote_path: str, wait_result: bool = False) -> Row:
         return {"remote_path": "alice:a\x1b[31m", "path_id": remote_path}

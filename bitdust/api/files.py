@@ -19,6 +19,7 @@ WAIT = Param(
     "wait_result", Kind.FLAG, False, ("wait_finish",), "answer when the work is done or has failed", example=True
 )
 WAIT_UPLOAD = Param("wait_result", Kind.FLAG, False, help=WAIT.help, example=True)
+WAIT_DELETE = Param("wait_result", Kind.FLAG, False, help="answer when enough suppliers know of it", example=True)
 WAIT_FINISH = Param("wait_finish", Kind.FLAG, False, help="the same as wait_result; either of them counts")
 ALLOW_EMPTY = Param("allow_empty", Kind.FLAG, False, help="an empty source is meant to be empty")
 ALLOW_DROP = Param("allow_drop", Kind.FLAG, False, help="most of the folder is meant to be gone")
@@ -132,15 +133,16 @@ async def file_create(
 
 @method(
     Route("DELETE", "/file/delete/v1", ("/f/d",)),
-    params=(REMOTE,),
+    params=(REMOTE, WAIT_DELETE),
     service="backups",
-    returns="{path_id, path, remote_path, global_id, customer}",
+    returns="{path_id, path, remote_path, global_id, customer, pending}",
     errors=("bad-name", "not-found"),
     becomes=[("file_deletion", "start")],
 )
-async def file_delete(context: Context, remote_path: str) -> Envelope:
-    """Take a file or folder out of the catalog, and its pieces off the suppliers."""
-    deleted = await settled(context.storage.delete(paths.remote_path(remote_path)))
+async def file_delete(context: Context, remote_path: str, wait_result: bool) -> Envelope:
+    """Take a file or folder out of the catalog, and its pieces off the suppliers. ``pending`` says that too few
+    suppliers know of it yet, so that a recovery now could bring it back; it goes on by itself."""
+    deleted = await settled(context.storage.delete(paths.remote_path(remote_path), wait_result))
     return ok(deleted, automat=deleted.pop("automat", None))
 
 

@@ -1,4 +1,4 @@
-"""One deletion: out of the catalog at once, then out of every supplier's hands."""
+"""One deletion: out of the catalog at once, told to enough suppliers, then out of every supplier's hands."""
 
 from typing import Any, Protocol
 
@@ -20,7 +20,10 @@ class FileDeletionPort(Protocol):
         """Have suppliers delete the pieces that nothing needs any more."""
 
     def report_deleted(self) -> None:
-        """It is out of the catalog: whoever asked for it is answered."""
+        """So many suppliers know that no recovery brings it back: whoever asked for it is answered."""
+
+    def report_pending(self) -> None:
+        """It is out of the catalog, and too few suppliers know: whoever asked is answered with that."""
 
     def report_failed(self, reason: Any, /) -> None:
         """Nothing was deleted, for a reason that is None where the disk did not answer in time."""
@@ -32,11 +35,14 @@ class FileDeletion(Machine):
     table = """
       # state      event        guard    next         actions
       AT_STARTUP   start        -        WRITING      write
-      WRITING      written      -        REPLICATING  report_deleted check
+      WRITING      written      -        REPLICATING  check
       WRITING      failed       -        FAILED       report_failed
       WRITING      timer-10min  -        FAILED       report_failed
-      REPLICATING  log-safe     is_safe  CLEANING     clean
-      REPLICATING  timer-1day   -        LATE         -
+      REPLICATING  log-safe     is_safe  CLEANING     report_deleted clean
+      REPLICATING  timer-5sec   -        PENDING      report_pending
+      REPLICATING  shutdown     -        CLOSED       report_pending
+      PENDING      log-safe     is_safe  CLEANING     clean
+      PENDING      timer-1day   -        LATE         -
       CLEANING     cleaned      -        DONE         -
       CLEANING     failed       -        LATE         -
       CLEANING     timer-1hour  -        LATE         -
@@ -46,6 +52,7 @@ class FileDeletion(Machine):
       AT_STARTUP   written log-safe cleaned failed
       WRITING      start log-safe cleaned
       REPLICATING  start written log-safe cleaned failed
+      PENDING      start written log-safe cleaned failed
       CLEANING     start written log-safe
     """
     initial = "AT_STARTUP"
@@ -70,6 +77,9 @@ class FileDeletion(Machine):
 
     def report_deleted(self, payload: Any) -> None:
         self._port.report_deleted()
+
+    def report_pending(self, payload: Any) -> None:
+        self._port.report_pending()
 
     def report_failed(self, payload: Any) -> None:
         self._port.report_failed(payload)

@@ -147,13 +147,16 @@ def _ask_about(session: Session, remote: str, folder: str) -> str:
     return "replace" if answer == "overwrite" else "keep"
 
 
+PENDING = "; too few suppliers know of it yet, so a recovery now could bring it back; it goes on by itself"
+
+
 @file.command("delete")
 @click.argument("path")
 @click.pass_obj
 def delete(session: Session, path: str) -> None:
     """Take a file or folder out of the catalog and off the suppliers."""
     row = session.call("file_delete", remote_path=path)
-    session.say(f"deleted {printable(str(row.get('remote_path', path)))}", **row)
+    session.say(f"deleted {printable(str(row.get('remote_path', path)))}{PENDING if row.get('pending') else ''}", **row)
 
 
 @click.group("dir", cls=Aliased, aliases=REMOVE_WORDS | {"make": "create", "new": "create", "mk": "create"})

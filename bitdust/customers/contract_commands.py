@@ -25,7 +25,7 @@ class ContractCommands:
     """I answer the owner alone; the peer of a request is the customer.
 
     ``family_stored`` is emitted when a customer brought its family record, ``customer_left`` when one has ended its
-    contract and nothing of it is kept any more.
+    contract and nothing of it is kept any more, ``brought`` when one of its devices brought a record of some kind.
     """
 
     def __init__(self, around: Connected, store: SupplierStore, notices: Notices, admission: Admission) -> None:
@@ -37,6 +37,7 @@ class ContractCommands:
         self._admission = admission
         self.family_stored: Signal[[bytes]] = Signal()
         self.customer_left: Signal[[bytes]] = Signal()
+        self.brought: Signal[[bytes, bytes, str]] = Signal()
 
     # the contract
 
@@ -104,11 +105,13 @@ class ContractCommands:
         self._admission.signer(request.peer, signed)
         try:
             counts = self._admission.counting(request.peer)
-            return await self._store.store_signed(request.peer.fingerprint, revision, signed, counts)
+            stored = await self._store.store_signed(request.peer.fingerprint, revision, signed, counts)
         except BitDustError as error:
             if error.code == "conflict":
                 self._events.send("customer-record-conflict", {"idurl": str(request.peer.document.idurl), "kind": kind})
             raise
+        self.brought.emit(request.peer.fingerprint, request.peer.device, kind)
+        return stored
 
     async def retrieve_record(self, request: Request) -> Answer:
         """The newest key ring or family record, or one of those before it."""

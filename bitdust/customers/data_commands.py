@@ -9,9 +9,11 @@ from bitdust.customers.store import SupplierStore
 from bitdust.formats.log_packet import MAX_PACKET, LogPacket, SmallPiece
 from bitdust.formats.orders import DELETE_KIND, DeleteOrder
 from bitdust.formats.proof import to_bytes
+from bitdust.signal import Signal
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.news import LOG
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
@@ -19,11 +21,12 @@ from bitdust.wire.table import Answer, Device, Request, ack
 
 
 class DataCommands:
-    """I take pieces and log entries, and give them back."""
+    """I take pieces and log entries, and give them back. ``brought`` names owner, device and kind of what came."""
 
     def __init__(self, store: SupplierStore, admission: Admission) -> None:
         self._store = store
         self._admission = admission
+        self.brought: Signal[[bytes, bytes, str]] = Signal()
 
     # what comes to stay
 
@@ -68,6 +71,7 @@ class DataCommands:
         self._check_writer(head, signed, self._admission.log_signer(request, access, signed), access)
         pieces = [(self._record_of(request, access, piece), piece) for piece in packet.pieces]
         kept = await self._store.append(entries, head, request.fields["head"], pieces, access.grant)
+        self.brought.emit(access.owner, request.peer.device, LOG)
         refused = [{"pack": name.pack, "index": name.number, "code": error.code[:40]} for name, error in kept.refused]
         return ack(sequence=kept.sequence, used=kept.usage.used, room=kept.usage.room, refused=refused)
 

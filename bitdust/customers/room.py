@@ -9,6 +9,7 @@ from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, CustomersInDHT
 from bitdust.customers.healing.room import Healing
 from bitdust.customers.losses import Losses
+from bitdust.customers.news import News
 from bitdust.customers.notices import Notices
 from bitdust.customers.patrol import Patrol
 from bitdust.customers.retirement import Retirement
@@ -38,6 +39,7 @@ class CustomersRoom:
         self.upkeep = Upkeep(around, self.patrol, self.scrubber)
         self.healing = Healing(around, self.store, presence)
         self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
+        self.news = News(around)
         self._connect()
 
     def _connect(self) -> None:
@@ -49,6 +51,8 @@ class CustomersRoom:
         for known in (self.rows.family_stored, self.healing.rows.changed):
             known.connect(self.families.refresh)
         self.rows.family_stored.connect(self.healing.refresh)
+        for brought in self.rows.brought:
+            brought.connect(self.news.report)
         self.scrubber.lost.connect(self.losses.report)
         self.rows.customer_left.connect(lambda customer: self.retirement.customer_left())
 
@@ -66,6 +70,7 @@ class CustomersRoom:
     def stop(self) -> "Deferred[None]":
         """Fires when the store is closed."""
         self.calls.stop()
+        self.news.stop()
         self.view.stop()
         self.notices.stop()
         self.retirement.stop()

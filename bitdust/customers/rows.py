@@ -89,6 +89,7 @@ class SupplierRows:
         self._data = DataCommands(store, self._admission)
         self.family_stored = self._contract.family_stored
         self.customer_left = self._contract.customer_left
+        self.brought = (self._contract.brought, self._data.brought)
 
     def specs(self) -> list[Spec]:
         """Every command of the service."""

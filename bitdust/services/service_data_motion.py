@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from bitdust.customers.losses import FIELDS, KIND
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
+from bitdust.wire import news
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PieceRef
 from bitdust.wire.schema import Struct
@@ -25,13 +26,29 @@ class DataMotionService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._removers: list[Callable[[], None]] = []
-        self._row = Row(
+        lost = Row(
             Command.DATA, KIND, Struct(FIELDS), 0, Who.SUPPLIER, "service_data_motion", self._lost,
             becomes=("backup_monitor", "damaged"),
         )  # fmt: skip
+        brought = Row(
+            Command.EVENT, news.KIND, Struct(news.FIELDS), 0, Who.SUPPLIER, "service_data_motion", self._brought,
+            becomes=("index_synchronizer", "pull"),
+        )  # fmt: skip
+        self._rows = [lost, brought]
 
     def packet_rows(self) -> list[Row]:
-        return [self._row]
+        return self._rows
+
+    def _brought(self, request: Request) -> Answer:
+        """Another device of mine has brought a supplier something."""
+        core, records = self._rooms.storage.core, request.fields["records"]
+        if news.LOG in records:
+            core.log_replicas.others_wrote()
+        if news.KEY_RING in records:
+            core.key_ring_replicas.others_wrote()
+        if news.FAMILY in records:
+            self._rooms.suppliers.publication.supplier_accepted(request.peer.fingerprint)
+        return ack()
 
     def _lost(self, request: Request) -> Answer:
         """A supplier of mine has lost pieces."""
@@ -50,7 +67,8 @@ class DataMotionService(Service):
             self._rooms.suppliers.connectors.accepted.connect(self._rooms.storage.core.supplier_accepted),
             self._rooms.suppliers.spares.changed.connect(self._rooms.storage.core.suppliers_changed),
         ]
-        self._rooms.gateway.inbox.add(self._row)
+        for row in self._rows:
+            self._rooms.gateway.inbox.add(row)
         self._rooms.storage.core.suppliers_changed()
         self._rooms.risk.start()
 
@@ -61,7 +79,8 @@ class DataMotionService(Service):
 
     def stop(self) -> "Deferred[Any]":
         self._rooms.risk.stop()
-        self._rooms.gateway.inbox.remove(self._row)
+        for row in self._rows:
+            self._rooms.gateway.inbox.remove(row)
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()

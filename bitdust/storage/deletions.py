@@ -1,4 +1,4 @@
-"""Deletions that somebody asked for: answered when the catalog knows them, followed until suppliers have obeyed."""
+"""Deletions that somebody asked for: answered when suppliers know them, followed until suppliers have obeyed."""
 
 from typing import Any
 
@@ -16,14 +16,18 @@ from bitdust.wire.errors import BitDustError
 
 
 class Deletion:
-    """I am the port of one `FileDeletion`; ``written`` fires when the item, or the version, is out of the catalog."""
+    """I am the port of one `FileDeletion`.
+
+    ``answered`` fires when the item, or the version, is out of the catalog: with True when so many suppliers know it
+    that no recovery brings it back, with False when that is still to come.
+    """
 
     def __init__(self, deletions: "Deletions", item: Item, target: Target) -> None:
         self._deletions = deletions
         self._item = item
         self._target = target
         self._mark = 0
-        self.written: Deferred[None] = Deferred()
+        self.answered: Deferred[bool] = Deferred()
 
     def write(self) -> "Deferred[Any]":
         """The tombstone, and what this node knows of the place on its own disk."""
@@ -46,12 +50,16 @@ class Deletion:
 
     def report_deleted(self) -> None:
         """Answer."""
-        self.written.callback(None)
+        self.answered.callback(True)
+
+    def report_pending(self) -> None:
+        """Answer before enough suppliers know."""
+        self.answered.callback(False)
 
     def report_failed(self, reason: Any) -> None:
         """Answer with the reason."""
         error = reason if isinstance(reason, Failure) else BitDustError("failed", "the disk did not answer in time")
-        self.written.errback(error)
+        self.answered.errback(error)
 
 
 class Deletions:
@@ -68,13 +76,13 @@ class Deletions:
         self._machines: list[FileDeletion] = []
         replicas.acknowledged.connect(self._check)
 
-    def delete(self, item: Item, target: Target) -> tuple[FileDeletion, "Deferred[None]"]:
-        """Begin one: its machine, and a Deferred that fires when it is out of the catalog."""
+    def delete(self, item: Item, target: Target) -> tuple[FileDeletion, "Deferred[bool]"]:
+        """Begin one: its machine, and the Deferred ``answered`` of a `Deletion`."""
         deletion = Deletion(self, item, target)
         machine = FileDeletion(self._registry, deletion, item.path if target.version is None else target.version)
         self._machines.append(machine)
         machine.send("start")
-        return machine, deletion.written
+        return machine, deletion.answered
 
     def _check(self) -> None:
         self._machines = [machine for machine in self._machines if machine.state not in machine.final]

@@ -270,11 +270,15 @@ class Storage:
                 row["downloads"] = [job for job in restores if job["path_id"] == mine]
         return rows
 
-    async def delete(self, remote_path: str) -> Row:
-        """Take an item, or one version of it, out of the catalog and off the suppliers; its row, and the machine."""
-        return await self.remove(self.find(remote_path))
+    async def delete(self, remote_path: str, wait_result: bool = False) -> Row:
+        """Take an item, or one version of it, out of the catalog and off the suppliers; its row, and the machine.
 
-    async def remove(self, target: Target) -> Row:
+        ``pending`` says that too few suppliers know of it yet: a recovery now might bring it back. ``wait_result``
+        waits until they do, or until nobody follows it any more.
+        """
+        return await self.remove(self.find(remote_path), wait_result)
+
+    async def remove(self, target: Target, wait_result: bool = False) -> Row:
         """The same for what was found already."""
         core = self.core
         if target.item is None:
@@ -283,10 +287,12 @@ class Storage:
         row = core.view.row(target.item)
         if target.version is None:
             core.uploads.stop(target.item.path)
-        machine, written = core.deletions.delete(target.item, target)
-        await written
+        machine, answered = core.deletions.delete(target.item, target)
+        is_known = await answered
+        if wait_result and not is_known:
+            is_known = await machine.when("CLEANING", *machine.final) in ("CLEANING", "DONE")
         shown = {name: row[name] for name in ("path_id", "path", "remote_path", "global_id", "customer")}
-        return {**shown, "automat": {"index": machine.index, "id": machine.id}}
+        return {**shown, "pending": not is_known, "automat": {"index": machine.index, "id": machine.id}}
 
     # uploads and downloads
 

@@ -31,6 +31,7 @@ class DeletionTests(SynchronousTestCase):
         """The answer names the machine, which is done when suppliers have deleted the pieces."""
         states: list[str] = []
         row = self.node.delete("file")
+        self.assertFalse(row["pending"])
         machine = self.machine(row)
         self.assertEqual(machine.id, row["automat"]["id"])
         machine.when("DONE").addCallback(states.append)
@@ -42,14 +43,41 @@ class DeletionTests(SynchronousTestCase):
         """It is deleted here at once, and followed until they are back; nothing goes before the tombstone is safe."""
         self.set_modes("away")
         self.node.storage.core.suppliers_changed()
-        machine = self.machine(self.node.delete("file"))
-        self.assertEqual((machine.state, self.node.rows()), ("REPLICATING", []))
+        row = self.node.delete("file")
+        machine = self.machine(row)
+        self.assertEqual((row["pending"], machine.state, self.node.rows()), (True, "PENDING", []))
         self.node.pass_time(60)
-        self.assertEqual((machine.state, self.pieces()), ("REPLICATING", [1, 1, 1, 1]))
+        self.assertEqual((machine.state, self.pieces()), ("PENDING", [1, 1, 1, 1]))
         self.set_modes("fine")
         self.node.storage.core.suppliers_changed()
         self.node.pass_time(60)
         self.assertEqual((machine.state, self.pieces()), ("DONE", [0, 0, 0, 0]))
+
+    def test_the_answer_comes_when_suppliers_know(self) -> None:
+        """Nobody is told that something is gone while too few suppliers know; whoever wants waits until they do."""
+        replicas = self.node.storage.core.log_replicas
+        self.node.delete("file")
+        tombstone = self.node.storage.core.catalog.end("master", self.node.me.device.id).sequence
+        self.assertGreaterEqual(replicas.safe_sequence("master"), tombstone)
+        random_file(self.base / "other", 1000)
+        self.node.upload(self.base / "other", "other")
+        self.set_modes("away")
+        waiting = Deferred.fromCoroutine(self.node.storage.delete("other", True))
+        self.node.pass_time(30)
+        self.assertNoResult(waiting)
+        self.set_modes("fine")
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(60)
+        self.assertFalse(self.successResultOf(waiting)["pending"])
+
+    def test_a_node_that_stops_answers(self) -> None:
+        """Whoever waits for suppliers of a node that stops is answered that it is pending."""
+        self.set_modes("away")
+        waiting = Deferred.fromCoroutine(self.node.storage.delete("file"))
+        self.node.pass_time(1)
+        self.node.stop()
+        self.assertTrue(self.successResultOf(waiting)["pending"])
+        self.node.start()
 
     def test_what_cannot_be_written(self) -> None:
         """The disk's reason is the answer, and the item stays."""

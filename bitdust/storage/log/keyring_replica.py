@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
+from bitdust.batching import Soon
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.orders import MAX_RING, RING
@@ -70,6 +71,7 @@ class KeyRingReplicas:
         self._current: KeptRing | None = None
         self._holds: dict[bytes, KeptRing] = {}
         self._replicas = Replicas(around.registry, KIND, self, ports.is_online)
+        self._news = Soon(around.world.clock, self._compare)
         self.reason = "suppliers were not asked yet"
         self.state_changed: Signal[[]] = Signal()
         self.machine = KeysSynchronizer(around.registry, self)
@@ -85,6 +87,7 @@ class KeyRingReplicas:
     def stop(self) -> None:
         """Send nothing any more."""
         self.machine.send("shutdown")
+        self._news.stop()
         self._replicas.stop()
 
     @property
@@ -104,6 +107,16 @@ class KeyRingReplicas:
     def keys_changed(self) -> None:
         """My ring is no longer what suppliers hold."""
         self.machine.send("keys-changed")
+
+    def others_wrote(self) -> None:
+        """Another device of mine has brought a ring: compare soon."""
+        self._news.want()
+
+    def _compare(self) -> bool:
+        if self.machine.state == "RESTORE":
+            return False
+        self.keys_changed()
+        return True
 
     def report_synchronized(self) -> None:
         self.reason = ""

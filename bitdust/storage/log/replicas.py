@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.automats.index_synchronizer import IndexSynchronizer
+from bitdust.batching import Soon
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, keepers, members, needed
@@ -55,6 +56,7 @@ class LogReplicas:
         self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
         self.reason = ""
         self._gathering: IDelayedCall | None = None
+        self._news = Soon(around.world.clock, self._compare)
         self._forget_me: Disconnect = lambda: None
         self.acknowledged: Signal[[]] = Signal()
         self.merged: Signal[[]] = Signal()
@@ -76,6 +78,7 @@ class LogReplicas:
         """Send nothing any more; small pieces that wait for a packet go alone."""
         self.machine.send("shutdown")
         self._heads.stop()
+        self._news.stop()
         self._forget_me()
         gathering, self._gathering = self._gathering, None
         if gathering is not None:
@@ -176,6 +179,16 @@ class LogReplicas:
     def pull_again(self) -> None:
         """Compare with the suppliers now."""
         self.machine.send("pull")
+
+    def others_wrote(self) -> None:
+        """Another device of mine has written: compare soon. While a comparison runs it may have asked before that."""
+        self._news.want()
+
+    def _compare(self) -> bool:
+        if self.machine.state == "REQUEST?":
+            return False
+        self.pull_again()
+        return True
 
     def accept_loss(self) -> None:
         """Go on without entries that no supplier has; only ever on the user's word."""

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from bitdust.replication import members
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.errors import BitDustError
-from tests.grid.chaos import promises, weak
+from tests.grid.chaos import promises
 from tests.grid.chaos.field import NO_SUPPLIER, Field, Finding
 from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.chaos.promises import Content, Promises
@@ -151,14 +151,15 @@ class Owner:
         remote = self.random.choice(mine)
         self.promises.accept(remote, None)
         try:
-            self.ask(home, home.rooms.storage.delete(remote))
+            answer = self.ask(home, home.rooms.storage.delete(remote))
         except BitDustError as error:
             self.note(f"delete {remote}: {error}")
         except Crash:
             self.note(f"delete {remote}: {home.name} crashes")
         else:
-            self.promises.delete(remote)
-            self.note(f"deleted {remote}")
+            if not answer["pending"]:
+                self.promises.delete(remote)
+            self.note(f"deleted {remote}{', which is pending' if answer['pending'] else ''}")
 
     def replace(self) -> None:
         """The place of a supplier is to go to another."""
@@ -224,8 +225,6 @@ class Owner:
         lost = self.random.choice(self.homes)
         lost.kill()
         self.note(f"{lost.name} is lost")
-        if "deletes that nobody has" in weak.OPEN:
-            self.promises.deleted.clear()
         self.homes.remove(lost)
         self.enrol(self.random.choice(self.key_files))
         for remote, writer in self.writers.items():

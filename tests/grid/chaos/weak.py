@@ -3,4 +3,4 @@
 A name goes from here in the change that mends it.
 """
 
-OPEN = frozenset({"deletes that nobody has", "silent uploads"})
+OPEN = frozenset({"silent uploads"})

@@ -17,7 +17,11 @@ class FileDeletionTests(RowTests):
     def come_to_replicating(self) -> None:
         self.begin()
         self.port.succeed("write")
-        self.asked("REPLICATING", ("report_deleted",))
+        self.asked("REPLICATING")
+
+    def come_to_pending(self) -> None:
+        self.come_to_replicating()
+        self.passes(5, "PENDING", ("report_pending",))
 
     def come_to_cleaning(self) -> None:
         self.port.is_safe = True
@@ -26,11 +30,11 @@ class FileDeletionTests(RowTests):
         self.asked("CLEANING", ("report_deleted",), ("clean",))
 
     def test_from_the_catalog_to_the_suppliers(self) -> None:
-        """It is answered when it is on this disk; pieces go when enough suppliers hold the tombstone."""
+        """It is answered when enough suppliers hold the tombstone; then pieces go."""
         self.come_to_replicating()
         self.drive("log-safe", None, "REPLICATING")
         self.port.is_safe = True
-        self.drive("log-safe", None, "CLEANING", ("clean",))
+        self.drive("log-safe", None, "CLEANING", ("report_deleted",), ("clean",))
         self.port.succeed("clean")
         self.asked("DONE")
         self.assertEqual(len(self.registry), 0)
@@ -50,8 +54,20 @@ class FileDeletionTests(RowTests):
 
     def test_suppliers_that_are_away_for_long(self) -> None:
         """A deletion is not followed for longer than a day: the log brings it to them whenever they come."""
-        self.come_to_replicating()
+        self.come_to_pending()
+        self.drive("log-safe", None, "PENDING")
         self.passes(86_400, "LATE")
+
+    def test_suppliers_that_come_later(self) -> None:
+        """Whoever asked was answered after five seconds; the deletion goes on when suppliers know of it."""
+        self.come_to_pending()
+        self.port.is_safe = True
+        self.drive("log-safe", None, "CLEANING", ("clean",))
+
+    def test_a_shutdown_answers(self) -> None:
+        """Nobody waits for suppliers of a node that stops."""
+        self.come_to_replicating()
+        self.ends("shutdown", "CLOSED", ("report_pending",))
 
     def test_a_cleaning_that_fails(self) -> None:
         """What suppliers were not asked now they are asked in a later round."""
