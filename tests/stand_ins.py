@@ -59,6 +59,7 @@ class Began:
 
     def __init__(self, result: Row) -> None:
         self.completion: Deferred[Row] = succeed(result)
+        self.answer = self.completion
         self.automat: Row = {"index": 1, "id": "backup"}
 
     def describe(self) -> Row:
@@ -115,6 +116,9 @@ class FolderStorage(ClosedStorage):
 
     def uploads(self) -> dict[str, Rows]:
         return {"running": [], "pending": [{"path_id": "0", "remote_path": "documents"}]}
+
+    def failed_uploads(self) -> Rows:
+        return []
 
     def downloads(self) -> Rows:
         return []

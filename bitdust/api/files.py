@@ -151,15 +151,19 @@ async def file_delete(context: Context, remote_path: str, wait_result: bool) -> 
     Route("GET", "/file/upload/list/v1"),
     params=(Param("include_running", Kind.FLAG, True), Param("include_pending", Kind.FLAG, True)),
     service="backups",
-    returns="{running: [{version, path_id, remote_path, bytes_processed, total_size, progress, …}], pending: […]}",
+    returns="{running: [{version, path_id, remote_path, bytes_processed, total_size, progress, waits_for, waits_since,"
+    " …}], pending: […], failed: [{version, path_id, remote_path, source_path, code, reason, time}]}",
 )
 async def files_uploads(context: Context, include_running: bool, include_pending: bool) -> Envelope:
-    """Uploads that run or wait."""
+    """Uploads that run or wait for their turn, and those that failed with nothing uploaded to the same place since.
+    ``waits_for`` names suppliers, with the reason where one is known, while only they keep an upload from its end;
+    ``waits_since`` is when one of them has taken something last."""
     found = await settled(context.storage.uploads())
     return ok(
         {
             "running": found["running"] if include_running else [],
             "pending": found["pending"] if include_pending else [],
+            "failed": context.storage.failed_uploads(),
         }
     )
 
@@ -189,6 +193,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         "too-few-suppliers",
         "empty-source",
         "would-drop",
+        "waits-for-suppliers",
     ),  # fmt: skip
     becomes=[("backup", "start")],
 )
@@ -207,13 +212,18 @@ async def file_upload_start(
 
     A source that is empty although something was stored from it, and a folder of which more than half (files or bytes)
     is gone, are refused with the figures ``dropped``, ``dropped_bytes``, ``known`` and ``known_bytes``: the disk may
-    not be mounted. What is left out or changed is in ``problems``."""
+    not be mounted. What is left out or changed is in ``problems``.
+
+    With wait_result the answer comes when the version is safe: 3 of 4 suppliers have all of it, 4 of 5, 6 of 7. When
+    nobody has taken anything for as long as services/backups/wait-suppliers-seconds says, it is the error
+    ``waits-for-suppliers``, with ``waits_for``: everything is kept on this disk, and the upload goes on by itself and
+    ends when they are back, as files_uploads shows."""
     source = paths.local_path(local_path, "local_path")
     options = UploadOptions(attributes, owners, allow_empty, allow_drop)
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path), options))
     if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began", automat=task.automat)
-    return ok(await task.completion, message="the upload is done", automat=task.automat)
+    return ok(await task.answer, message="the upload is done", automat=task.automat)
 
 
 @method(

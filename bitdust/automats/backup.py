@@ -25,6 +25,9 @@ class BackupPort(Protocol):
     def done_safely(self) -> None:
         """The version is safe."""
 
+    def report_waiting(self) -> None:
+        """Say so where suppliers have taken nothing for long."""
+
     def aborted(self, reason: Any) -> None:
         """Report why there is no version; leave nothing half-made behind."""
 
@@ -38,9 +41,11 @@ class Backup(Machine):
       SCAN        scanned       -         READ     read_more
       READ        read-success  has_more  =        read_more
       READ        read-success  -         RAID     finish_packs
+      READ        timer-10sec   -         =        report_waiting
       RAID        logged        is_safe   DONE     report_done
       RAID        logged        -         SENDING  -
       SENDING     progress      is_safe   DONE     report_done
+      SENDING     timer-10sec   -         =        report_waiting
       *           fail          -         ABORTED  report_failure
       *           stop          -         ABORTED  report_failure
     """
@@ -55,7 +60,7 @@ class Backup(Machine):
     final = ("DONE", "ABORTED")
     failure = "fail"
     # A tree may be large, a disk slow and suppliers absent for weeks; its user sees the progress, and may stop it.
-    patient = ("SCAN", "READ", "RAID")
+    patient = ("SCAN", "RAID")
 
     def __init__(self, registry: Registry, ident: str, port: BackupPort) -> None:
         self._port = port
@@ -75,6 +80,9 @@ class Backup(Machine):
 
     def finish_packs(self, payload: Any) -> None:
         self.watch(self._port.finish_packs(), "logged", "fail")
+
+    def report_waiting(self, payload: Any) -> None:
+        self._port.report_waiting()
 
     def report_done(self, payload: Any) -> None:
         self._port.done_safely()

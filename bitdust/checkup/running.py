@@ -14,6 +14,7 @@ from bitdust.checkup import risk as risks
 from bitdust.checkup.finding import Finding
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, run_checks
+from bitdust.checkup.uploads import uploads
 from bitdust.config.settings import Settings
 from bitdust.dht.node import DHTNode
 from bitdust.dht.seeds import SEEDS, parse_seeds
@@ -100,6 +101,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "healing": lambda: _healing(node),
         "audits": lambda: _audits(node),
         "risk": lambda: Deferred.fromCoroutine(_risk(node)),
+        "uploads": lambda: _uploads(node),
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
         "key size": lambda: libraries.key_size(node.me.master.public.bits if node.me.present else None),
@@ -261,6 +263,10 @@ async def _risk(node: Patient) -> list[Finding]:
     if not node.storage.is_open:
         return []
     return risks.risk(await node.risk.look(), node.world.wall())
+
+
+def _uploads(node: Patient) -> list[Finding]:
+    return uploads(node.storage.uploads(), node.storage.failed_uploads()) if node.storage.is_open else []
 
 
 async def _last_backup(node: Patient) -> list[Finding]:

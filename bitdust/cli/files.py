@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -213,13 +214,22 @@ def explore(session: Session, path: Path) -> None:
 @click.argument("way", type=click.Choice(["upload", "download"]), required=False)
 @click.pass_obj
 def progress(session: Session, way: str | None) -> None:
-    """Uploads and downloads that run or wait."""
+    """Uploads and downloads that run or wait, and uploads that failed."""
     uploads, downloads = session.call("files_uploads"), session.call("files_downloads") or []
     if session.as_json:
         show_json({"uploads": uploads, "downloads": downloads})
         return
     rows = [row | {"way": "upload", "state": "running"} for row in uploads.get("running", ())]
     rows += [row | {"way": "upload", "state": "waiting"} for row in uploads.get("pending", ())]
+    rows += [row | {"way": "upload", "state": "failed", "why": row["reason"]} for row in uploads.get("failed", ())]
     rows += [row | {"way": "download", "state": "running"} for row in downloads]
     rows = [row for row in rows if way in (None, row["way"])]
-    show_table(rows, ["way", "state", "path_id", "progress", "remote_path"], "nothing is on its way")
+    for row in rows:
+        if row.get("waits_for"):
+            row["why"] = f"waits for {', '.join(row['waits_for'])}"
+    columns = ["way", "state", "path_id", "progress", "remote_path", *(["why"] if any(map(_why, rows)) else ())]
+    show_table(rows, columns, "nothing is on its way")
+
+
+def _why(row: dict[str, Any]) -> bool:
+    return bool(row.get("why"))

@@ -69,7 +69,9 @@ def _draw(session: Session, way: str, remote_path: str, waiting: Waiting) -> Non
             row = _row_of(session, way, remote_path)
             if row is not None:
                 done, total = row.get("bytes_processed"), row.get("total_size")
-                bar.update(task, completed=done or 0, total=total or None)
+                waits = ", ".join(row.get("waits_for") or ())
+                text = f"{way} {remote_path}" + (f": waits for {waits}" if waits else "")
+                bar.update(task, completed=done or 0, total=total or None, description=printable(text))
 
 
 def _row_of(session: Session, way: str, remote_path: str) -> dict[str, Any] | None:

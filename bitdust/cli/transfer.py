@@ -11,13 +11,14 @@ from bitdust.cli.main import Session, error_line
 from bitdust.cli.output import printable, sentences, show_json
 from bitdust.cli.progress import follow
 
-LEFT_OUT, REFUSED = 3, 4
+LEFT_OUT, REFUSED, WAITS = 3, 4, 5
 CODES = (
     "Exit codes: 0 all of it is done; 1 error; 2 wrong usage; 3 done, but what was told was left out or changed;"
     " {refused}130 Ctrl-C: the transfer goes on in the node."
 )
 UPLOAD_CODES = CODES.format(
     refused="4 refused, because much would be dropped and neither --allow-empty nor --allow-drop was given;"
+    " 5 suppliers take nothing now: all is kept here, and the node goes on by itself;"
 )
 DOWNLOAD_CODES = CODES.format(refused="")
 MISTAKES = {
@@ -48,6 +49,9 @@ def transfer(session: Session, way: str, arguments: dict[str, Any], no_wait: boo
     try:
         result = _run(session, way, arguments, no_wait)
     except ApiError as error:
+        if error.code == "waits-for-suppliers":
+            click.echo(_told(session, error), err=True)
+            raise SystemExit(WAITS) from None
         if error.code not in MISTAKES:
             raise
         allowing, question = MISTAKES[error.code]

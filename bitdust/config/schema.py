@@ -140,6 +140,15 @@ _OPTIONS = (
     _bool("services/backups/keep-local-copies-enabled", False, "keep local pieces", "Keep pieces here after delivery."),
     _bool("services/backups/wait-suppliers-enabled", True, "wait for suppliers", "An upload ends when it is safe."),
     _number(
+        "services/backups/wait-suppliers-seconds",
+        60,
+        "patience with suppliers",
+        "Who waits for an upload is answered when no supplier has taken anything for so long; 0: never.",
+        0,
+        86_400,
+        "seconds",
+    ),
+    _number(
         "services/customer/audit-hours",
         72,
         "audit period",

@@ -1,5 +1,6 @@
 """The customer's storage at work: all its parts, joined, from the opening of the catalog to its closing."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from twisted.logger import Logger
 
 from bitdust.batching import ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
-from bitdust.replication import keepers
+from bitdust.replication import keepers, members
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Item, names_of
@@ -255,6 +256,22 @@ class Core:
         seats = family.seats if family is not None else ()
         supplier = seats[position] if position < len(seats) else None
         return self.queues.is_absent(supplier)
+
+    def waits_for(self, positions: Collection[int], mark: int) -> list[str]:
+        """Suppliers of these positions, and those that lack my log up to a mark which is not safe: names, and why."""
+        family = self.ports.family()
+        if family is None:
+            return ["a family of suppliers"]
+        lacking = [who for who in members(family) if not self.log_replicas.is_held_by(who)]
+        seats = {place: family.seats[place] for place in positions if place < len(family.seats)}
+        waited = {who for who in seats.values() if who is not None} | set(() if self.is_logged(mark) else lacking)
+        vacant = [f"place {place} (vacant)" for place, who in seats.items() if who is None]
+        return [self.troubles.why_wait(who) for who in keepers(family) if who in waited] + vacant
+
+    def absent_positions(self) -> list[int]:
+        """Positions of suppliers of which nothing is to be expected now."""
+        family = self.ports.family()
+        return [place for place in range(len(family.seats) if family else 0) if self.is_absent_position(place)]
 
     def bring_log(self) -> None:
         """Bring what was written to my logs to suppliers now."""

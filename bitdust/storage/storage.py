@@ -339,6 +339,10 @@ class Storage:
         """Running and pending uploads."""
         return self.core.uploads.rows()
 
+    def failed_uploads(self) -> Listed:
+        """Uploads that failed and were not made up for since, the latest first."""
+        return self.core.uploads.failures.rows()
+
     def downloads(self) -> Listed:
         """Running downloads."""
         return self.core.downloads.rows()

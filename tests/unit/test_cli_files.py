@@ -178,6 +178,26 @@ class FilesTests(NodeCase):
         self.answers |= {"files_uploads": {}, "files_downloads": {"result": []}}
         self.assertIn("nothing is on its way", self.cli("file", "progress").output)
 
+    def test_what_waits_and_what_failed(self) -> None:
+        """An upload that waits for suppliers names them, and one that failed says why."""
+        row = {"path_id": "0", "remote_path": "a", "waits_for": ["bob (is away)"]}
+        failed = {"path_id": "1", "remote_path": "b", "code": "empty-source", "reason": "the source is empty"}
+        self.answers |= {"files_uploads": {"running": [row], "pending": [], "failed": [failed]}}
+        self.answers["files_downloads"] = {"result": []}
+        output = self.cli("file", "progress").output
+        for words in ("waits for bob (is away)", "failed", "the source is empty"):
+            self.assertIn(words, output)
+
+    def test_suppliers_that_take_nothing(self) -> None:
+        """An upload that only waits for suppliers ends the command with a code of its own and says that it goes on."""
+        self.answers |= {"file_exists": {"exist": True}}
+        text = "a is on this disk and not yet safe; it waits for bob, and goes on by itself when they take it"
+        self.answers["file_upload_start"] = ApiError("waits-for-suppliers", text)
+        (self.home / "a").write_text("x")
+        for given in (("file", "upload"), ("--json", "file", "upload")):
+            result = self.cli(*given, str(self.home / "a"), "a", code=5)
+            self.assertIn("goes on by itself", result.output)
+
     def test_bar(self) -> None:
         """On a terminal a bar follows the row of the transfer, or the only one there is."""
         self.patch(sys, "stdout", io.StringIO())

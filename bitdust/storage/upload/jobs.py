@@ -13,6 +13,7 @@ from bitdust.storage.catalog.local_paths import remember
 from bitdust.storage.catalog.paths import Item, by_id, fresh_version
 from bitdust.storage.jobs import MOST_TOLD, Jobs, Row
 from bitdust.storage.options import of_text, to_text
+from bitdust.storage.upload.failures import Failures
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.upload import Customer, Upload, UploadOrder, UploadParts
 from bitdust.wire.errors import BitDustError
@@ -33,6 +34,7 @@ class Uploads(Jobs[Upload]):
         self._customer = customer
         self._events = parts.around.events
         self._names_of = names_of
+        self.failures = Failures(parts.catalog, parts.around.world.wall)
         self._pending: deque[Upload] = deque()
         self._preparing = 0
         self._is_closed = False
@@ -41,6 +43,7 @@ class Uploads(Jobs[Upload]):
     def resume(self) -> None:
         """Take up what was interrupted. May follow a `suspend`."""
         self._is_closed = False
+        self.failures.load()
         database = self._parts.catalog.read
         rows = database.execute(
             "SELECT u.id, path, source, version, created, coalesce(o.options, '') FROM uploads u"
@@ -156,12 +159,14 @@ class Uploads(Jobs[Upload]):
         data: Row = {"backup_id": backup_id, "source_path": shown(upload.source)}
         task = {**upload.names, "number": upload.number, "created": upload.created, **data}
         if upload.reason is None:
+            self.failures.forget(upload.item.path)
             told: Row = {"problems": upload.skipped[:MOST_TOLD]}
             message = f"{len(upload.skipped)} things were left out or changed" if upload.skipped else ""
             self._events.send("backup-done", data | told)
             done = {"local_path": data["source_path"], "message": message}
             self._events.send("backup-task-finished", task | done | told)
         else:
+            self.failures.note(upload.describe(), upload.reason)
             self._events.send("backup-aborted", {**data, "reason": str(upload.reason)})
             failed = {"path_id": upload.item.path, "message": str(upload.reason)}
             self._events.send("backup-task-failed", failed)

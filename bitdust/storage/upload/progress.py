@@ -154,6 +154,11 @@ class UploadProgress:
         return all(not count or is_absent(index) for index, count in enumerate(self._by_position))
 
     @property
+    def positions(self) -> list[int]:
+        """Places whose suppliers have pieces to take."""
+        return [index for index, count in enumerate(self._by_position) if count]
+
+    @property
     def packs(self) -> int:
         """How many packs are not complete."""
         return len(self._unheld) + len(self._waiting)

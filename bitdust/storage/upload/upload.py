@@ -5,7 +5,7 @@ look unchanged then, chunks of the others are found in the index, and acknowledg
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from bitdust.storage.pieces.packs import Packs
 from bitdust.storage.pieces.waiting import Acknowledgements
 from bitdust.storage.upload.losses import empty
 from bitdust.storage.upload.options import USUAL, UploadOptions
+from bitdust.storage.upload.patience import SETTING, Patience
 from bitdust.storage.upload.plan import Plan, Planner
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
@@ -60,6 +61,12 @@ class Customer(Protocol):
 
     def is_absent_position(self, position: int, /) -> bool:
         """Whether nothing is to be expected now of the supplier at a position."""
+
+    def waits_for(self, positions: Collection[int], sequence: int, /) -> list[str]:
+        """Suppliers of these positions, and those that lack my log up to an entry which is not safe: names, and why."""
+
+    def absent_positions(self) -> list[int]:
+        """Positions of suppliers of which nothing is to be expected now."""
 
     def bring_log(self) -> None:
         """Bring my log to suppliers now: somebody waits for it."""
@@ -131,6 +138,8 @@ class Upload(Job):
         self._progress = UploadProgress(parts.packs)
         self._progress.changed.connect(self._got_further)
         self._progress.failed.connect(self._pack_failed)
+        around = parts.around
+        self._patience = Patience(around.world, around.events, lambda: float(around.settings.get(SETTING)), self.names)
         self.machine = Backup(parts.around.registry, f"{order.item.path}/{order.version}", self)
 
     def start(self) -> None:
@@ -147,7 +156,26 @@ class Upload(Job):
         """What is to be expected of suppliers has changed, or they hold more of the log."""
         self.machine.send("progress")
 
+    @property
+    def answer(self) -> "Deferred[Any]":
+        """As `completion`; fails with ``waits-for-suppliers`` where these take nothing for long. The work goes on."""
+        waiting = self.completion
+        self._patience.ask(waiting)
+        return waiting
+
+    def waits_for(self) -> list[str]:
+        """Suppliers that are waited for with nothing else left to do, and why; empty while there is something."""
+        if self.machine.state == "SENDING":
+            return self._customer.waits_for(self._progress.positions, self._sequence)
+        if self.machine.state == "READ" and not self._parts.packs.has_room():
+            return self._customer.waits_for(self._customer.absent_positions(), 0)
+        return []
+
+    def report_waiting(self) -> None:
+        self._patience.check(self.waits_for(), self._forget)
+
     def _got_further(self) -> None:
+        self._patience.moved()
         self._log_ready()
         self.machine.send("progress")
 
@@ -213,6 +241,7 @@ class Upload(Job):
         await self._parts.packs.wait_for_room()
         step: Step = await self._parts.reading.run(reader.step)
         self._parts.packs.collect()
+        self._patience.moved()
         self.skipped += step.skipped
         self.processed += step.read
         self.new_bytes += step.new
@@ -322,6 +351,7 @@ class Upload(Job):
 
     def row(self) -> Row:
         """As `files_uploads` shows a running job."""
+        waits_for = self.waits_for()
         share = self.processed / self.total if self.total else 1.0
         return {
             **self.describe(),
@@ -339,6 +369,8 @@ class Upload(Job):
             "bytes_processed": self.processed,
             "total_size": self.total,
             "pieces_waiting": self._progress.pieces,
+            "waits_for": waits_for,
+            "waits_since": self._patience.since if waits_for else None,
             "progress": f"{100.0 * share * (0.5 + 0.5 * self._progress.sent):.0f}%",
         }
 

@@ -59,6 +59,15 @@ class BackupTests(RowTests):
             self.asked("ABORTED", ("aborted", call[1]))
             self.machine = Backup(self.registry, "1", self.port)
 
+    def test_suppliers_that_take_nothing(self) -> None:
+        """While it waits for suppliers it looks every ten seconds whether that is to be said."""
+        for state in ("READ", "SENDING"):
+            self.go_to(state)
+            self.passes(10, state, ("report_waiting",))
+            self.machine.send("stop")
+            self.calls.clear()
+            self.machine = Backup(self.registry, "1", self.port)
+
     def test_a_lost_pack(self) -> None:
         """A pack that is lost before enough suppliers have it aborts the upload."""
         self.go_to("SENDING")
