@@ -3,6 +3,7 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from bitdust.customers.healing.reading import MemberReader, SignedHead
 from bitdust.customers.logs import ReceivedEntry
@@ -16,11 +17,16 @@ from bitdust.wire.signed import Signed
 
 MOST_ANSWERS = 10_000
 BATCH = 500
+MOST_BYTES = 512 * 1024 * 1024
+MOST_ENTRIES = 1_000_000
+"""Of one log: it is in memory until its end is known. Who is behind all of a family could let it grow for ever."""
 Log = tuple[bytes, bytes]
 
 
 class Inheritance:
     """What a family keeps beside pieces, for its spare."""
+
+    log = Logger()
 
     def __init__(self, store: SupplierStore, reader: MemberReader) -> None:
         self._store = store
@@ -48,32 +54,37 @@ class Inheritance:
                 raise kept.error
 
     def _newest(self, found: dict[bytes, list[SignedHead]]) -> dict[Log, list[tuple[SignedHead, bytes]]]:
-        """For each log its heads with who has them, the newest first."""
+        """For each log its heads with who has them: the newest first, and those of revoked devices last."""
         logs: dict[Log, list[tuple[SignedHead, bytes]]] = {}
         for member, heads in found.items():
             for one in heads:
                 logs.setdefault((one.head.scope or b"", one.head.device), []).append((one, member))
         for holders in logs.values():
-            holders.sort(key=lambda pair: -pair[0].head.sequence)
+            holders.sort(key=lambda pair: (not pair[0].counts, -pair[0].head.sequence))
         return logs
 
     async def _take_log(self, holders: list[tuple[SignedHead, bytes]]) -> None:
-        """A log up to its newest head, from the first who has all of it."""
+        """A log as far as anybody gives it.
+
+        One that shows a newer head, and no entries to it, or a fork that a stolen device has signed, stops nothing.
+        """
         held = self._held(holders[0][0].head)
-        problem: BitDustError | None = None
-        newest = holders[0][0].head.sequence
-        if held >= newest:
-            return
+        problem = BitDustError("no-answer", "nobody gives a whole log")
         for one, member in holders:
-            if one.head.sequence < newest:
-                break
+            if one.head.sequence <= held:
+                continue
             first = held + 1 if held and (one.head.first or 1) <= held + 1 else one.head.first or 1
-            ended = await outcome(Deferred.fromCoroutine(self._chain(member, one.head, first)))
+            ended = await outcome(Deferred.fromCoroutine(self._take_up_to(member, one, first)))
             if ended.error is None:
-                await self._keep(ended.value, one)
-                return
-            problem = ended.error if isinstance(ended.error, BitDustError) else problem
-        raise problem or BitDustError("no-answer", "nobody gives a whole log")
+                held = one.head.sequence
+            elif isinstance(ended.error, BitDustError):
+                problem = ended.error
+                self.log.info("a log of a customer cannot be had from one: {why}", why=problem)
+        if not held:
+            raise problem
+
+    async def _take_up_to(self, member: bytes, one: SignedHead, first: int) -> None:
+        await self._keep(await self._chain(member, one.head, first), one)
 
     def _held(self, head: Head) -> int:
         """The last sequence of a log that is here."""
@@ -83,14 +94,18 @@ class Inheritance:
     async def _chain(self, member: bytes, head: Head, first: int) -> list[ReceivedEntry]:
         """Entries that lead from ``first`` to the head. Raises `BitDustError` where they are no chain."""
         chain: list[ReceivedEntry] = []
+        size = 0
         for _ in range(MOST_ANSWERS):
             some = await self._reader.entries(member, head, chain[-1].sequence + 1 if chain else first)
             for entry in some:
                 if entry.sequence <= head.sequence:
                     self._need_next(chain, entry, head, first)
                     chain.append(entry)
+                    size += len(entry.data)
             if not some or chain[-1].sequence == head.sequence:
                 break
+            if size > MOST_BYTES or len(chain) > MOST_ENTRIES:
+                raise BitDustError("too-large", "the log is longer than a spare can take")
         if not chain or chain[-1].hash != head.hash:
             raise BitDustError("conflict", "the log does not end with what the owner has signed")
         return chain

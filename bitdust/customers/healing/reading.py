@@ -18,7 +18,7 @@ from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim
 from bitdust.wire.packet import MAX_PAYLOAD, Command
-from bitdust.wire.records import Head, PackRecord
+from bitdust.wire.records import MAX_SUPPLIERS, Head, PackRecord
 from bitdust.wire.schema import Bytes, Int, ListOf
 from bitdust.wire.signed import Signed
 
@@ -26,6 +26,10 @@ SILENCE = 30.0
 ENTRIES = 1024 * 1024
 MAX_PAGE = 1024 * 1024
 MAX_RINGS = 3 * (MAX_RING + 4096)
+MOST_BARREN = 50
+"""Pages in a row that say nothing of any pack which can be made: behind so many they are taken for made up."""
+Holders = dict[int, list[bytes]]
+"""By the number of a piece, who says that it has it: first who has that place."""
 
 
 @frozen
@@ -42,6 +46,8 @@ class SignedHead:
 
     head: Head
     data: bytes
+    counts: bool
+    """Whether the device that signed it is not revoked."""
 
 
 class MemberReader:
@@ -59,7 +65,9 @@ class MemberReader:
         self.customer = customer
         self.family = bench.family
         self.place = place
-        self.members = [who for who, seat in bench.seats().items() if seat != place]
+        self._seats = bench.seats()
+        self._barren = 0
+        self.members = [who for who, seat in self._seats.items() if seat != place]
 
     def signed_by_owner(self, signed: Signed, *, revoked: bool = True) -> bool:
         """Whether a device of the owner signed this; a revoked one counts for what it signed before it went."""
@@ -83,7 +91,7 @@ class MemberReader:
             member, command, fields, deadline=SILENCE, max_answer=most, owner=self.customer, capability=self._claim
         )
 
-    async def page(self, after: bytes, most: int) -> tuple[dict[bytes, dict[int, bytes]], bytes, bool]:
+    async def page(self, after: bytes, most: int) -> tuple[dict[bytes, Holders], bytes, bool]:
         """Packs behind ``after`` with who has which piece, up to where all members have listed; whether more follow.
 
         Raises `BitDustError` where fewer than k members answer.
@@ -93,17 +101,25 @@ class MemberReader:
             raise BitDustError("no-answer", f"{len(pages)} members list what they have, {self.family.k} are needed")
         ends = [rows[-1][0] for rows, more in pages.values() if more]
         end = min(ends) if ends else b"\xff" * 16
-        packs: dict[bytes, dict[int, bytes]] = {}
+        packs: dict[bytes, Holders] = {}
         for who, (rows, _) in pages.items():
             for pack, number, _ in rows:
                 if pack <= end and number != self.place:
-                    packs.setdefault(pack, {}).setdefault(number, who)
+                    named = packs.setdefault(pack, {}).setdefault(number, [])
+                    named.insert(0 if self._seats[who] == number else len(named), who)
+        found = {pack: holders for pack, holders in packs.items() if _members(holders) >= self.family.k}
+        self._barren = 0 if found else self._barren + 1
         self._leave_out_inventors(packs, most)
-        return {pack: holders for pack, holders in packs.items() if len(holders) >= self.family.k}, end, bool(ends)
+        return found, end, bool(ends)
 
-    def _leave_out_inventors(self, packs: dict[bytes, dict[int, bytes]], most: int) -> None:
-        """Ask a member no more that fills a page with packs which nobody else has: its list might have no end."""
-        alone = Counter(next(iter(holders.values())) for holders in packs.values() if len(holders) == 1)
+    def _leave_out_inventors(self, packs: dict[bytes, Holders], most: int) -> None:
+        """Ask a member no more that fills a page with packs which nobody else has: its list might have no end.
+
+        The same for several who do it together, where they go on with it.
+        """
+        few = self.family.k if self._barren > MOST_BARREN else 2
+        made_up = [holders for holders in packs.values() if _members(holders) < few]
+        alone = Counter(who for holders in made_up for named in holders.values() for who in named)
         self.members = [who for who in self.members if alone[who] <= most // 2]
 
     async def _list(self, member: bytes, after: bytes, most: int) -> tuple[list[list[Any]], bool]:
@@ -111,13 +127,13 @@ class MemberReader:
         rows = decode(bytes(reply.payload), MAX_PAGE)
         if type(rows) is not list or len(rows) > most + 64:
             raise WireError("malformed", "a list of pieces is no list")
-        last = after
+        last: list[Any] = [after, MAX_SUPPLIERS]
         for row in rows:
-            if type(row) is not list or [type(part) for part in row] != [bytes, int, int] or row[0] < last:
+            if type(row) is not list or [type(part) for part in row] != [bytes, int, int] or row[:2] <= last:
                 raise WireError("malformed", "a row of a list of pieces is pack, number, size, in order of packs")
             Bytes(16).check(row[0], "pack")
-            Int(0, 63).check(row[1], "number")
-            last = row[0]
+            Int(0, MAX_SUPPLIERS - 1).check(row[1], "number")
+            last = row[:2]
         more = bool(reply.fields.get("more"))
         if more and len(rows) < most:
             raise WireError("malformed", "a page that more follows is not full")
@@ -140,7 +156,11 @@ class MemberReader:
         value = decode(bytes(reply.payload), MAX_HEADS + 1024)
         ListOf(Bytes(1, 4096), 100_000).check(value, "heads")
         read = [(Signed.from_bytes(data, Head.KIND), data) for data in value]
-        return [SignedHead(Head.from_body(one.body), data) for one, data in read if self.signed_by_owner(one)]
+        return [
+            SignedHead(Head.from_body(one.body), data, self.counts(one.device))
+            for one, data in read
+            if self.signed_by_owner(one)
+        ]
 
     async def entries(self, member: bytes, head: Head, first: int) -> list[ReceivedEntry]:
         """Entries of a log from ``first`` on, as many as come in one answer."""
@@ -161,3 +181,8 @@ class MemberReader:
         ListOf(Bytes(1, MAX_RING + 2048), 3).check(value, "records")
         signed = [Signed.from_bytes(data, "keyring", MAX_RING + 2048) for data in value]
         return [one for one in signed if self.signed_by_owner(one)]
+
+
+def _members(holders: Holders) -> int:
+    """How many say that they have a piece of a pack."""
+    return len({who for named in holders.values() for who in named})

@@ -17,7 +17,7 @@ from bitdust.crypt.merkle import root
 from bitdust.customers.healing.councils import Councils
 from bitdust.customers.healing.election import Elections
 from bitdust.customers.healing.inheritance import Inheritance
-from bitdust.customers.healing.reading import MemberReader, SignedPack
+from bitdust.customers.healing.reading import Holders, MemberReader, SignedPack
 from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
 from bitdust.outcome import outcome
@@ -115,7 +115,7 @@ class SpareWork:
         kept = self.rebuilds.store.listing(self.customer, before, 1).pieces
         return any(row[0] == pack and row[1] == reader.place for row in kept)
 
-    async def _make(self, reader: MemberReader, pack: bytes, holders: dict[int, bytes]) -> None:
+    async def _make(self, reader: MemberReader, pack: bytes, holders: Holders) -> None:
         signed, pieces = await self._gather(reader, pack, holders)
         record = signed.record
         if reader.place >= record.scheme.n:
@@ -130,26 +130,34 @@ class SpareWork:
         await intake.store()
         self.made += 1
 
-    async def _gather(
-        self, reader: MemberReader, pack: bytes, holders: dict[int, bytes]
-    ) -> tuple[SignedPack, dict[int, bytes]]:
+    async def _gather(self, reader: MemberReader, pack: bytes, holders: Holders) -> tuple[SignedPack, dict[int, bytes]]:
         """k checked pieces and the pack's record. Raises `BitDustError` ``not-enough-pieces``."""
-        # Every pack begins elsewhere in the family, so that all members have the same to do.
-        left = sorted(holders, key=lambda number: ((number + pack[-1]) % 251, number))
+        # Every pack begins elsewhere in the family, so that all members have the same to do. Anybody may say that it
+        # has a piece: whoever comes second for it is asked when the first of none is left.
+        left = sorted(
+            (rank, (number + pack[-1]) % 251, number, who)
+            for number, named in holders.items()
+            for rank, who in enumerate(named)
+        )
         signed: SignedPack | None = None
         pieces: dict[int, bytes] = {}
         needed = reader.family.k
         while len(pieces) < needed and left:
             some, left = left[: needed - len(pieces)], left[needed - len(pieces) :]
-            asked = [outcome(Deferred.fromCoroutine(self._piece(reader, holders[one], pack, one))) for one in some]
-            for number, (_, ended) in zip(some, await DeferredList(asked, consumeErrors=True), strict=True):
+            asked = [
+                outcome(Deferred.fromCoroutine(self._piece(reader, who, pack, number))) for _, _, number, who in some
+            ]
+            ends = await DeferredList(asked, consumeErrors=True)
+            for (_, _, number, _), (_, ended) in zip(some, ends, strict=True):
                 if ended.error is not None:
                     continue
                 found, data = ended.value
-                signed = signed or found
-                if found.record == signed.record and await self._fits(signed.record, number, data):
+                record = (signed or found).record
+                if found.record == record and await self._fits(record, number, data):
+                    signed = signed or found
                     pieces[number] = data
-                    needed = signed.record.scheme.k
+                    needed = record.scheme.k
+            left = [choice for choice in left if choice[2] not in pieces]
         if signed is None or len(pieces) < needed:
             raise BitDustError("not-enough-pieces", f"{len(pieces)} members gave a piece where {needed} are needed")
         return signed, pieces

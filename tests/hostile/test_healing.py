@@ -1,0 +1,81 @@
+"""One member of a family lies to the spare that is to stand in for another one; the others are honest."""
+
+from attrs import evolve
+
+from bitdust.wire.encoding import encode
+from bitdust.wire.records import Head
+from tests.unit.healing_kit import AFTER, House, Village
+from tests.unit.kit import Reply
+from tests.unit.supplier_kit import DAY
+from tests.unit.test_healing import VillageCase
+
+
+class HealingCase(VillageCase):
+    def heal(self, village: Village) -> House:
+        """The spare, long after member 0 has gone."""
+        village.member(0).is_up = False
+        village.pass_time(AFTER + 3 * DAY)
+        (spare,) = [one for one in self.spares(village) if one.healing.stand_ins.states()]
+        return spare
+
+    def need_whole(self, spare: House, village: Village) -> None:
+        """The spare has every piece of its place."""
+        self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})
+
+
+class LyingListTests(HealingCase):
+    def test_a_member_that_lists_what_others_have(self) -> None:
+        """Who says that it has all pieces of all packs, and gives none, does not hide those who have them."""
+
+        def lie(fields: dict, reply: Reply) -> Reply:
+            if "after" in fields:
+                rows = [[pack, number, 10] for pack in sorted(village.packs) for number in range(4)]
+                return evolve(reply, payload=encode(rows))
+            return evolve(reply, payload=b"") if fields.get("kind") == "piece" else reply
+
+        village = self.settle()
+        village.member(1).lie = lie
+        self.need_whole(self.heal(village), village)
+
+    def test_a_list_that_creeps(self) -> None:
+        """A page that says the same again and again, or all pieces of packs that nobody else has, is no page."""
+        for numbers in ([1], list(range(64))):
+            asked: list[bytes] = []
+
+            def lie(
+                fields: dict, reply: Reply, numbers: list[int] = numbers, asked: list[bytes] = asked
+            ) -> Reply:
+                if "after" not in fields or len(asked) > 20:
+                    return reply
+                asked.append(fields["after"])
+                start, rows = int.from_bytes(fields["after"] or bytes(16), "big"), []
+                while len(rows) < fields["most"]:
+                    start += len(numbers) > 1 or not rows
+                    rows += [[start.to_bytes(16, "big"), number, 10] for number in numbers]
+                return evolve(reply, fields={"more": True}, payload=encode(rows))
+
+            village = self.settle()
+            village.member(1).lie = lie
+            self.need_whole(self.heal(village), village)
+            self.assertLess(len(asked), 5)
+
+
+class LyingLogTests(HealingCase):
+    def test_a_head_whose_entries_nobody_gives(self) -> None:
+        """The log is taken as far as anybody gives it: one that has a newer head and no entries stops nothing."""
+
+        def lie(fields: dict, reply: Reply) -> Reply:
+            if fields.get("kind") == "heads":
+                newer = Head(owner=owner.fingerprint, device=owner.device.id, sequence=2**40, hash=bytes(32), time=1)
+                return evolve(reply, payload=encode([owner.sign(newer).to_bytes()]))
+            return reply
+
+        village = self.settle()
+        owner, member = village.owner, village.member(2)
+        village.member(1).lie = lie
+        spare = self.heal(village)
+        self.need_whole(spare, village)
+        self.assertEqual(
+            spare.store.entries(owner.fingerprint, owner.device.id, 1, 10_000),
+            member.store.entries(owner.fingerprint, owner.device.id, 1, 10_000),
+        )
