@@ -25,6 +25,7 @@ from bitdust.storage.keeping.rebuild import Rebuilder
 from bitdust.storage.keeping.reencode import Reencoder
 from bitdust.storage.keeping.stuck import StuckFiles
 from bitdust.storage.keeping.trouble import Troubles
+from bitdust.storage.keeping.twins import Twins
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
 from bitdust.storage.log.keyring_replica import KeyRingReplicas
@@ -119,6 +120,7 @@ class Core:
         self.troubles = Troubles(ports, self.queues, self.log_replicas, self.key_ring_replicas, self.audits)
         self.inventory = Inventory(around, self.catalog, ports, self.audits.prover, self.bad_pieces)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
+        self.twins = Twins(around, self.log_writer, self.log_replicas, self.uploads)
         self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))
         self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports, self.pace)
         self.reencoder = Reencoder(around, self._pack_store, self.queues, ports, self)
@@ -150,6 +152,7 @@ class Core:
         self.key_ring_replicas.acknowledged.connect(lambda supplier: self.log_replicas.key_ring_acknowledged())
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
+        self.uploads.quiet.connect(self.twins.look)
 
     def block_size(self) -> int:
         """Bytes of a pack that is full."""

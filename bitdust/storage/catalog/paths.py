@@ -99,8 +99,18 @@ def find_id(database: sqlite3.Connection, text: str) -> Target:
 
 
 def by_id(database: sqlite3.Connection, path_id: str) -> Item | None:
-    """The living item with this path id."""
+    """The living item with this path id, or the one that its versions were moved to: two devices had made a place."""
     row = database.execute(f"SELECT {_ITEM} FROM items WHERE path=? AND dead=0", (path_id,)).fetchone()
+    return Item(*row) if row is not None else _moved_to(database, path_id)
+
+
+def _moved_to(database: sqlite3.Connection, path_id: str) -> Item | None:
+    row = database.execute(
+        "SELECT n.path, n.parent, n.name, n.type, n.key, n.time, n.label FROM items o JOIN items n ON n.parent=o.parent"
+        " AND n.name=o.name AND n.key=o.key AND n.type=o.type WHERE o.path=? AND o.dead=1 AND n.dead=0 AND EXISTS"
+        " (SELECT 1 FROM versions v JOIN versions w ON w.path=n.path AND w.version=v.version WHERE v.path=o.path)",
+        (path_id,),
+    ).fetchone()
     return Item(*row) if row is not None else None
 
 

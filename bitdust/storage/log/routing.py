@@ -32,6 +32,7 @@ class Router:
             yield from self._tombstones(op)
         elif op["op"] == "earlier":
             inner = Router(self._database)
+            inner._made = self._made
             inner.add(op["ops"])
             for key, ops in inner.found.items():
                 yield key, earlier_op(op["lamport"], op["device"], op["sequence"], ops)
