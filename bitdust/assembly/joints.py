@@ -102,11 +102,12 @@ class StorageJoint:
         return signed is not None and signed.device == self._around.me.device.id
 
     def room(self) -> int | None:
-        """Bytes of my own data that fit the smallest contract of my family; None while nothing is known of them."""
-        family = self._suppliers.family.current
-        contracts = [self._suppliers.book.of(who) for who in (family.suppliers if family else ()) if who]
-        rooms = [contract.room for contract in contracts if contract is not None]
-        return min(rooms) * family.k if rooms and family else None
+        """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
+        return self._suppliers.connectors.room()
+
+    def note_taken(self, supplier: bytes, taken: int | None) -> None:
+        """A supplier says how many bytes of its room are taken; None: it has refused a piece for want of it."""
+        self._suppliers.connectors.note_taken(supplier, taken)
 
     def publish_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
         """Bring a head to the DHT."""

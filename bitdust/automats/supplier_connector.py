@@ -30,6 +30,9 @@ class SupplierConnectorPort(Protocol):
     def request(self) -> "Deferred[Any]":
         """Find, dial and ask the supplier; fires with the verified contract, fails with `Refused` or anything else."""
 
+    def more(self) -> "Deferred[Any]":
+        """Ask for more room; fires with the larger contract. It comes to an end by itself."""
+
     def cancel(self) -> "Deferred[Any]":
         """End the contract."""
 
@@ -67,6 +70,9 @@ class SupplierConnector(Machine):
       REQUEST         timer-30sec       -        DISCONNECTED  note_silence report_state
       CONNECTED       supplier-offline  -        DISCONNECTED  report_state
       CONNECTED       connect           -        REQUEST       request_service
+      CONNECTED       raise             -        =             ask_for_more
+      CONNECTED       raised            -        =             save_contract
+      CONNECTED       not-raised        -        =             note_reason
       CONNECTED       timer-24hour      -        REQUEST       request_service
       NO_SERVICE      connect           -        REQUEST       request_service
       NO_SERVICE      supplier-online   -        REQUEST       request_service
@@ -79,6 +85,7 @@ class SupplierConnector(Machine):
       *               shutdown          -        CLOSED        -
     """
     ignore = """
+      *               raise raised not-raised
       DISCONNECTED    supplier-offline accepted failed cancelled cancel-failed
       REQUEST         connect supplier-online supplier-offline cancelled cancel-failed
       CONNECTED       supplier-online accepted failed cancelled cancel-failed
@@ -113,6 +120,9 @@ class SupplierConnector(Machine):
     def request_service(self, payload: Any) -> None:
         self.watch(self._port.request(), "accepted", "failed")
 
+    def ask_for_more(self, payload: Any) -> None:
+        self.watch(self._port.more(), "raised", "not-raised")
+
     def cancel_service(self, payload: Any) -> None:
         self.watch(self._port.cancel(), "cancelled", "cancel-failed")
 
@@ -120,6 +130,9 @@ class SupplierConnector(Machine):
         self._port.save(payload)
         self.failures = 0
         self.reason = ""
+
+    def note_reason(self, payload: Any) -> None:
+        self.reason = payload.getErrorMessage()
 
     def note_failure(self, payload: Any) -> None:
         self.failures += 1

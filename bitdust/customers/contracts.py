@@ -4,7 +4,8 @@ A contract is ended by nothing but time and its customer's signed word: a refuse
 one keeps its pieces until its term and grace are over, and any contact of the customer renews the term. A supplier that
 gives notice, to all or to one, takes no piece from then on; the grace of what it has begins when the customer has
 acknowledged the notice. Room that is promised and room that is donated are compared inside the transaction that writes
-the contract.
+the contract. A newcomer is promised a part of what is free, so that no stranger takes all of it by asking; who has
+filled what it got may have twice as much, and what nobody fills in a week goes to others.
 """
 
 import sqlite3
@@ -14,6 +15,7 @@ from enum import StrEnum
 from attrs import evolve, field, frozen
 
 from bitdust.customers.database import HAS_FILE
+from bitdust.customers.quota import charged
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract
@@ -21,6 +23,14 @@ from bitdust.wire.records import Contract
 DAY = 86_400
 GRACE_DAYS = 90
 MAX_TERM_DAYS = 365
+SMALLEST = 1024 * 1024
+"""Bytes: a contract about less costs more than it is worth."""
+FIRST = 64 * 1024 * 1024
+"""Bytes that anybody may have beyond twice of what it has filled, while they are free."""
+SHARE = 8
+"""A newcomer may have an eighth of what is free, where that is more."""
+LAPSE_DAYS = 7
+"""Days after which room that was not filled is promised no more."""
 RENEW_AFTER = 3600
 """Seconds between two renewals of a contract whose customer is in touch."""
 
@@ -56,6 +66,8 @@ class Customer:
 class Wish:
     """What a customer asks for: ``room`` bytes for ``term`` days, as supplier number ``position`` of ``n``.
 
+    It ``is_vouched`` where a family has chosen this node by a certificate: then all that is free may be asked for.
+
     Without the name of its ``contract`` an old customer has lost its copy (it was recovered): when what it asks for
     does not fit, the old contract is renewed.
     """
@@ -65,6 +77,7 @@ class Wish:
     position: int
     term: int
     contract: bytes | None = None
+    is_vouched: bool = False
 
 
 @frozen
@@ -78,12 +91,18 @@ class Account:
     log_bytes: int
     idurl: str
     global_id: str
+    pieces: int = 0
     is_new: bool = field(default=False, kw_only=True)
+
+    @property
+    def charged(self) -> int:
+        """Bytes that it takes: its pieces, what is beside each, and its logs."""
+        return charged(self.used, self.pieces, self.log_bytes)
 
     @property
     def allotted(self) -> int:
         """Bytes that are set aside for it."""
-        return max(self.contract.room, self.used) if self.state == ContractState.ACTIVE else self.used
+        return max(self.contract.room, self.charged) if self.state == ContractState.ACTIVE else self.charged
 
     @property
     def ecc_map(self) -> str:
@@ -117,9 +136,10 @@ class Account:
         return max(self.until, self.announced + self.contract.grace * DAY) if self.announced else None
 
 
+Row = tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str, int]
 _COLUMNS = (
     "k.contract, k.customer, k.room, k.position, k.n, k.since, k.term, k.grace, k.state, k.announced,"
-    " c.used, c.log_bytes, c.idurl, c.global_id"
+    " c.used, c.log_bytes, c.idurl, c.global_id, c.pieces"
 )
 _FROM = "FROM contracts k JOIN customers c ON c.fingerprint = k.customer"
 
@@ -161,7 +181,7 @@ class Contracts:
             " DO UPDATE SET idurl=excluded.idurl, global_id=excluded.global_id",
             (customer.fingerprint, customer.idurl, customer.global_id),
         )
-        self._write(database, contract)
+        self._write(database, contract, now if old is None or room > old.contract.room else None)
         account = self.of(database, customer.fingerprint)
         assert account is not None
         return evolve(account, is_new=old is None)
@@ -190,7 +210,7 @@ class Contracts:
         except BitDustError:
             if old is None or wish.contract is not None:
                 raise
-            return max(old.contract.room, old.used) if old.state == ContractState.ACTIVE else old.used
+            return old.allotted
         return wish.room
 
     def _check_room(self, database: sqlite3.Connection, wish: Wish, old: Account | None) -> None:
@@ -198,20 +218,29 @@ class Contracts:
         if wish.room < used:
             raise BitDustError("no-space", f"{used} bytes of yours are kept here; {wish.room} would not hold them")
         before = old.allotted if old is not None else 0
+        if wish.room < SMALLEST and old is None:
+            raise BitDustError("no-space", f"{wish.room} bytes were asked for, but {SMALLEST} is the smallest room")
         if wish.room <= before:
             return
         others = sum(account.allotted for account in self.all(database)) - before
         donated = self._donated()
-        if others + wish.room > donated:
-            free = max(0, donated - others)
+        free = max(0, donated - others)
+        if wish.room > free:
             raise BitDustError("no-space", f"{wish.room} bytes were asked for and {free} of {donated} are free")
+        most = max(FIRST + 2 * (old.charged if old is not None else 0), free // SHARE)
+        if wish.room > most and not wish.is_vouched:
+            text = f"{wish.room} bytes were asked for; {most} can be promised until more of them are filled"
+            raise BitDustError("no-space", text)
         disk = self._disk_free()
         if wish.room - used > disk:
             raise BitDustError("no-space", f"{wish.room} bytes were asked for and the disk has {disk} left")
 
-    def _write(self, database: sqlite3.Connection, contract: Contract) -> None:
+    def _write(self, database: sqlite3.Connection, contract: Contract, promised: int | None) -> None:
+        """``promised`` is when its room was promised, None where that was before."""
+        row = database.execute("SELECT promised FROM contracts WHERE customer=?", (contract.customer,)).fetchone()
+        promised = promised if promised is not None or row is None else row[0]
         database.execute(
-            "INSERT OR REPLACE INTO contracts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            "INSERT OR REPLACE INTO contracts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
             (
                 contract.customer,
                 contract.contract,
@@ -222,8 +251,22 @@ class Contracts:
                 contract.term,
                 contract.grace,
                 ContractState.ACTIVE,
+                promised or 0,
             ),
         )
+
+    def lapse(self, database: sqlite3.Connection, now: int) -> int:
+        """Promise no more what was promised a week ago and is not filled; how many contracts became smaller."""
+        smaller = 0
+        for account in self.all(database):
+            room, customer = FIRST + 2 * account.charged, account.contract.customer
+            if account.state == ContractState.ACTIVE and account.contract.room > room:
+                changed = database.execute(
+                    "UPDATE contracts SET room=? WHERE customer=? AND promised<=?",
+                    (room, customer, now - LAPSE_DAYS * DAY),
+                )
+                smaller += changed.rowcount
+        return smaller
 
     def cancel(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> Account:
         """The customer leaves: no new pieces, and the old ones stay until term and grace are over."""
@@ -331,7 +374,7 @@ class Contracts:
         rows = database.execute(f"SELECT {_COLUMNS} {_FROM} ORDER BY c.global_id, k.customer")
         return [self._account(row) for row in rows]
 
-    def _account(self, row: tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str]) -> Account:
-        contract, customer, room, position, n, since, term, grace, state, announced, used, log_bytes, idurl, name = row
+    def _account(self, row: Row) -> Account:
+        contract, customer, room, position, n, since, term, grace = row[:8]
         promise = Contract(contract, customer, self._me.fingerprint, room, position, n, since, term, grace)
-        return Account(promise, ContractState(state), announced, used, log_bytes, idurl, name)
+        return Account(promise, ContractState(row[8]), *row[9:])

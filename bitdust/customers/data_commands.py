@@ -48,7 +48,7 @@ class DataCommands:
             await intake.abort()
             raise
         now = await intake.store()
-        return ack(used=now.used, room=now.room)
+        return ack(used=now.used, room=now.room, taken=now.charged)
 
     async def data_log(self, request: Request) -> Answer:
         """Append entries to a device's catalog log, and take small pieces that belong to them, in one commit."""
@@ -73,7 +73,8 @@ class DataCommands:
         kept = await self._store.append(entries, head, request.fields["head"], pieces, access.grant)
         self.brought.emit(access.owner, request.peer.device, LOG)
         refused = [{"pack": name.pack, "index": name.number, "code": error.code[:40]} for name, error in kept.refused]
-        return ack(sequence=kept.sequence, used=kept.usage.used, room=kept.usage.room, refused=refused)
+        now = kept.usage
+        return ack(sequence=kept.sequence, used=now.used, room=now.room, taken=now.charged, refused=refused)
 
     def _check_writer(self, head: Head, signed: Signed, signer: Device, access: Access) -> None:
         """A device signs its own heads; of the owner's, one that counts signs for another, which may count no more."""

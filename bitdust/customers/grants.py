@@ -6,7 +6,6 @@ owner comes back as a customer. It goes when no capability can be as old (`MOST_
 
 import sqlite3
 
-from bitdust.customers.quota import ROOM_OF_A_PIECE
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 
@@ -14,6 +13,7 @@ MOST_REVOKED = 10_000
 """Revocations kept of one customer."""
 FREE_ITEMS = 64
 """Pieces and entries that are allowed under any capability, besides one for each KiB of its quota."""
+ROOM_OF_AN_ITEM = 1024
 KEPT_SECONDS = (MOST_DAYS + 34) * 86_400
 
 
@@ -29,7 +29,7 @@ def need_quota(database: sqlite3.Connection, grant: Capability, size: int) -> No
     """Raises ``not-allowed`` for a revoked capability, ``no-space`` where ``size`` bytes exceed its quota."""
     need_valid(database, grant)
     used, items = stored_under(database, grant.owner, grant.id)
-    if items >= FREE_ITEMS + grant.quota // ROOM_OF_A_PIECE:
+    if items >= FREE_ITEMS + grant.quota // ROOM_OF_AN_ITEM:
         raise BitDustError("no-space", f"{items} pieces and entries are as many as the capability allows")
     if used + size > grant.quota:
         text = f"{size} bytes do not fit: {used} of {grant.quota} bytes of the capability are used"

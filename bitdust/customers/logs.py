@@ -11,7 +11,7 @@ from attrs import frozen
 
 from bitdust.customers.database import NO_SCOPE
 from bitdust.customers.grants import charge
-from bitdust.customers.quota import usage
+from bitdust.customers.quota import most_log, usage
 from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, MAX_HEADS, NOTHING_BEFORE, hash_of
 from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
@@ -23,8 +23,6 @@ MOST_LOG = 8 * 1024 * 1024
 """Bytes of entries in one answer, at most."""
 HEAD_OVERHEAD = 5
 """Bytes of CBOR before each head of a list, at most."""
-LOG_ALLOWANCE = 64 * 1024 * 1024
-"""Bytes of log a customer may keep beside its room, and a 32nd of the room more."""
 
 
 @frozen
@@ -120,7 +118,7 @@ def _same(database: sqlite3.Connection, entry: ReceivedEntry, sequence: int, hel
 
 def _insert(database: sqlite3.Connection, entry: ReceivedEntry, room: int) -> None:
     (log_bytes,) = database.execute("SELECT log_bytes FROM customers WHERE fingerprint=?", (entry.owner,)).fetchone()
-    allowed = LOG_ALLOWANCE + room // 32
+    allowed = most_log(room)
     if log_bytes + len(entry.data) > allowed:
         raise BitDustError("no-space", f"the catalog log has {log_bytes} bytes of {allowed} that are allowed")
     database.execute("INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)", (*entry.chain, entry.sequence, entry.hash, entry.data))

@@ -68,10 +68,14 @@ class Patrol:
         self._events.send("donated-space-exceeded", {"bytes": self._excess(), "reason": text})
 
     def suspend_idle(self) -> "Deferred[int]":
-        """Customers not in touch for more than the setting's days keep their pieces, and no room beside them."""
+        """Customers not in touch for more than the setting's days keep their pieces, and no room beside them.
+
+        Room that nobody has filled in a week is promised no more.
+        """
         return Deferred.fromCoroutine(self._suspend_idle())
 
     async def _suspend_idle(self) -> int:
+        await self._store.lapse()
         days = int(self._settings.get(IDLE_DAYS))
         silent = [account for account in self._store.customers() if days and self._is_silent(account, days)]
         for account in silent:

@@ -1,7 +1,7 @@
-"""Bytes that a customer's pieces use, beside the room of its contract. Everything runs inside a transaction.
+"""What a customer takes of the room of its contract. Everything runs inside a transaction.
 
-The number of pieces is limited besides: each costs a row with its pack record, which count for nobody, and pieces of a
-byte each would fill the disk with them.
+Not its pieces alone count: each has a row with its pack record, and its file ends within a block, for which `BESIDE` is
+charged; and so do all bytes of its logs. Pieces of a byte each, or a log without pieces, would fill the disk otherwise.
 """
 
 import sqlite3
@@ -12,38 +12,48 @@ from bitdust.wire.errors import BitDustError
 
 ACTIVE = "active"
 ENDING = ("retiring", "rejected")
-ROOM_OF_A_PIECE = 1024
-"""Bytes of room that allow one more piece; usual pieces have a thousand times as many."""
-FREE_PIECES = 4096
-"""Pieces that are allowed in any room."""
+BESIDE = 4096
+"""Bytes that are charged for each piece beside its own; usual pieces have hundreds of times as many."""
+LOG_SHARE = 2
+"""Half of the room may be logs: deletions must come through where pieces fill the rest."""
 
 
 @frozen
 class Usage:
-    """Bytes and number of a customer's pieces, and the bytes that the contract gives."""
+    """Bytes and number of a customer's pieces, bytes of its logs, and the bytes that the contract gives."""
 
     used: int
     room: int
     pieces: int = 0
+    log_bytes: int = 0
+
+    @property
+    def charged(self) -> int:
+        """Bytes of the room that are taken."""
+        return charged(self.used, self.pieces, self.log_bytes)
 
     def need_room(self, size: int, coming: int = 0, pieces_coming: int = 0) -> None:
         """Raises ``no-space`` unless one more piece fits, besides bytes and pieces that are on their way."""
-        if self.used + coming + size > self.room:
-            raise BitDustError("no-space", f"{size} bytes do not fit: {self.used} of {self.room} bytes are used")
-        if self.pieces + pieces_coming >= most_pieces(self.room):
-            raise BitDustError("no-space", f"{self.pieces} pieces are as many as {self.room} bytes of room may hold")
+        if self.charged + coming + size + (pieces_coming + 1) * BESIDE > self.room:
+            text = f"{size} bytes do not fit: {self.charged} of {self.room} bytes are taken"
+            raise BitDustError("no-space", f"{text} by {self.pieces} pieces and {self.log_bytes} bytes of logs")
 
 
-def most_pieces(room: int) -> int:
-    """How many pieces may be kept in so many bytes of room."""
-    return FREE_PIECES + room // ROOM_OF_A_PIECE
+def charged(used: int, pieces: int, log_bytes: int) -> int:
+    """Bytes of room that pieces of so many bytes, and logs, take."""
+    return used + pieces * BESIDE + log_bytes
+
+
+def most_log(room: int) -> int:
+    """Bytes of logs that may be kept in so many bytes of room."""
+    return room // LOG_SHARE
 
 
 def usage(database: sqlite3.Connection, customer: bytes, after_notice: bool = False) -> Usage:
     """What a customer uses and may use; no room without an active contract, or after a notice where that is asked."""
     row = database.execute(
-        "SELECT c.used, k.room, k.state, c.pieces FROM customers c JOIN contracts k ON k.customer = c.fingerprint"
-        " WHERE c.fingerprint = ?",
+        "SELECT c.used, k.room, k.state, c.pieces, c.log_bytes FROM customers c"
+        " JOIN contracts k ON k.customer = c.fingerprint WHERE c.fingerprint = ?",
         (customer,),
     ).fetchone()
     if row is not None and row[2] in ENDING:
@@ -51,7 +61,7 @@ def usage(database: sqlite3.Connection, customer: bytes, after_notice: bool = Fa
             raise BitDustError("no-service", "this supplier has given notice; it keeps what it has and takes no more")
     elif row is None or row[2] != ACTIVE:
         raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
-    return Usage(row[0], row[1], row[3])
+    return Usage(row[0], row[1], row[3], row[4])
 
 
 def count(database: sqlite3.Connection, customer: bytes, size: int, pieces: int) -> None:

@@ -178,6 +178,10 @@ class SupplierStore:
         """Erase the pieces of a rejected customer now; fires with freed bytes."""
         return self._forget(customer, lambda database: self.contracts.erase(database, customer))
 
+    def lapse(self) -> "Deferred[int]":
+        """Give room to others that was promised a week ago and was not filled; fires with from how many."""
+        return self._commits.change(lambda db: self.contracts.lapse(db, self._now()))
+
     def set_idle(self, customer: bytes) -> "Deferred[None]":
         """Set no room aside any more for a customer that was not in touch for long; its pieces stay."""
         return self._commits.change(lambda db: self.contracts.set_state(db, customer, ContractState.IDLE))
@@ -273,7 +277,7 @@ class SupplierStore:
         account = self.contract_of(customer)
         if account is None:
             raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
-        return Usage(account.used, account.contract.room)
+        return Usage(account.used, account.contract.room, account.pieces, account.log_bytes)
 
     def listing(self, customer: bytes, after: bytes, most: int, scope: bytes | None = None) -> Listed:
         """Kept pieces in order of packs, from the pack behind ``after``, of one ``scope`` or of all.

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from bitdust.ports import Outbox
+from bitdust.ports import Outbox, Reply
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Family, Head
 from bitdust.wire.signed import Signed
@@ -20,7 +20,10 @@ class SupplierFamily(Protocol):
         """Whether this device wrote the family record, and not another one of mine."""
 
     def room(self) -> int | None:
-        """Bytes of my own data for which my contracts have room; None while nothing is known of them."""
+        """Bytes of my own data for which there is room, or will be; None while nothing is known of it."""
+
+    def note_taken(self, supplier: bytes, taken: int | None, /) -> None:
+        """A supplier says how many bytes of its room are taken; None: it has refused a piece for want of it."""
 
 
 class HeadDirectory(Protocol):
@@ -81,8 +84,19 @@ class Ports:
         return self._node.is_family_mine()
 
     def room(self) -> int | None:
-        """Bytes of my own data for which my contracts have room."""
+        """Bytes of my own data for which there is room, or will be."""
         return self._node.room()
+
+    def note_answer(self, supplier: bytes, reply: Reply) -> None:
+        """A supplier has acknowledged something, and says how much of its room is taken."""
+        taken = reply.fields.get("taken")
+        if isinstance(taken, int) and taken >= 0:
+            self._node.note_taken(supplier, taken)
+
+    def note_refusal(self, supplier: bytes, code: str) -> None:
+        """A supplier has refused a piece."""
+        if code == "no-space":
+            self._node.note_taken(supplier, None)
 
     def publish_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
         """Bring a head to the DHT."""

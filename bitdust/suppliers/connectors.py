@@ -6,7 +6,6 @@ A member of the family has a connector that reconnects by itself; a candidate ha
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.automats.supplier_connector import Refused, SupplierConnector
@@ -16,6 +15,7 @@ from bitdust.ports import Session
 from bitdust.signal import Signal
 from bitdust.suppliers.contracts import ContractBook, Wish
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.growth import Growth
 from bitdust.suppliers.link import SupplierLink
 from bitdust.suppliers.orphans import Orphans
 from bitdust.surroundings import Connected
@@ -24,8 +24,6 @@ from bitdust.wire.records import Contract, Scheme
 
 SUPPLIERS = "services/customer/suppliers-number"
 NEEDED = "services/customer/needed-space"
-MOVING_ROOM = 64 * 1024 * 1024
-"""Bytes for packs on their way from one number of suppliers to another, which are kept twice until they are there."""
 ANSWERED = ("CONNECTED", "NO_SERVICE", "DISCONNECTED", "CLOSED")
 
 
@@ -44,6 +42,7 @@ class Connectors:
         self.book = self._book = book
         self._connectors: dict[bytes, SupplierConnector] = {}
         self._lost_since: dict[bytes, float] = {}
+        self.growth = Growth(self._clock, book)
         self._orphans = Orphans(self._clock, book, family, self.end)
         self._removers: list[Callable[[], None]] = []
         self.asked: dict[bytes, Wish] = {}
@@ -156,6 +155,7 @@ class Connectors:
         for supplier in [one for one in self._connectors if one not in members and one not in self.asked]:
             self._connectors.pop(supplier).send("disconnect")
             self._lost_since.pop(supplier, None)
+            self.growth.forget(supplier)
 
     def end_orphans(self) -> None:
         """End contracts without a place in the family, which is known by now."""
@@ -176,7 +176,8 @@ class Connectors:
         """The contract of a candidate for a place. Raises `BitDustError` ``no-service``."""
         if not self._is_open:
             raise BitDustError("no-service", "suppliers are not looked after now")
-        self.asked[supplier] = self._wish(position)
+        n, share = self._shape(position)
+        self.asked[supplier] = self.growth.first(share, n, position)
         connector = self.of(supplier)
         connector.send("connect")
         state = await connector.when(*ANSWERED)
@@ -188,6 +189,7 @@ class Connectors:
         """A candidate was not hired."""
         self.asked.pop(supplier, None)
         self._lost_since.pop(supplier, None)
+        self.growth.forget(supplier)
         connector = self._connectors.pop(supplier, None)
         if connector is not None:
             connector.send("shutdown")
@@ -197,14 +199,35 @@ class Connectors:
         family = self._family.current
         return max(family.n, family.size_to_come) if family is not None else int(self._settings.get(SUPPLIERS))
 
-    def _wish(self, position: int) -> Wish:
-        """While the family changes its size a supplier may have to hold pieces of the largest kind."""
+    def _shape(self, position: int) -> tuple[int, int]:
+        """The number of places that a contract names, and one place's share of the space that I need.
+
+        While the family changes its size a supplier may have to hold pieces of the largest kind.
+        """
         family, n = self._family.current, self.size()
         sizes = [family.n, family.size_to_come, family.former or family.n] if family is not None else [n]
-        room = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(min(sizes)).k)
-        if family is not None and position < family.n:
-            n = family.n
-        return Wish(room=room, n=n, position=position, least=room)
+        share = -(-int(self._settings.get(NEEDED)) // Scheme.for_family(min(sizes)).k)
+        return family.n if family is not None and position < family.n else n, share
+
+    def note_taken(self, supplier: bytes, taken: int | None) -> None:
+        """A supplier says how much of its room is taken; None: it has refused a piece because all of it is."""
+        position, contract = self._family.seat(supplier), self._book.of(supplier)
+        if position is None or contract is None:
+            return
+        if self.growth.note(supplier, contract.room if taken is None else taken, self._shape(position)[1]):
+            self.of(supplier).send("raise")
+
+    def room(self) -> int | None:
+        """Bytes of my own data for which there is room; None while nobody has promised any.
+
+        That is what I said I need, or what the smallest contract holds of those who give no more.
+        """
+        family, book, growth = self._family.current, self._book, self.growth
+        contracts = [contract for who in self._family.members if (contract := book.of(who)) is not None]
+        if family is None or not contracts:
+            return None
+        rooms = [contract.room * family.k for contract in contracts if growth.gives_no_more(contract.supplier)]
+        return min([int(self._settings.get(NEEDED)), *rooms])
 
     # the terms of links
 
@@ -222,12 +245,10 @@ class Connectors:
         if family is not None and position is not None and position >= self.size():
             room = contract.room if contract is not None else 0
             return Wish(room=room, n=len(family.seats), position=position, least=0)
-        if position is None:
-            return self.asked.get(supplier) or self._wish(0)
-        wish = self._wish(position)
-        if contract is None:
-            return evolve(wish, least=0)
-        return evolve(wish, room=wish.room + MOVING_ROOM) if family is not None and family.is_changing else wish
+        if position is None and supplier in self.asked:
+            return self.asked[supplier]
+        n, share = self._shape(position or 0)
+        return Wish(self.growth.wanted(supplier, share), n, position or 0, least=0)
 
     def report_leaving(self, supplier: bytes, leaves: object) -> None:
         """A supplier says with its contract until when it answers, 0 when it stays. One that leaves is not hired."""
@@ -235,6 +256,10 @@ class Connectors:
             self.leaving.emit(supplier, leaves)
         elif leaves:
             raise Refused("no-service", "this supplier has given notice")
+
+    def report_room(self, supplier: bytes, is_given: bool) -> None:
+        """Whether a supplier gives the room that it was asked for."""
+        (self.growth.given if is_given else self.growth.refused)(supplier)
 
     def report_state(self, supplier: bytes, state: str) -> None:
         """A connector came to another state."""

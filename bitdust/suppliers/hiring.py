@@ -236,7 +236,9 @@ class Hiring:
         return self.searches.run(self._vacancies())
 
     def report(self) -> None:
-        """Send an event at each change between complete and not."""
+        """Send an event at each change between complete and not; where nobody had room, ask for less at once."""
+        if self._search_problem and self._connectors.growth.becomes_modest():
+            self._search(everybody=True)
         if self.complete is not self._was_complete:
             self._was_complete = self.complete
             self._around.events.send("my-suppliers-all-hired" if self.complete else "my-suppliers-yet-not-hired", {})

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from bitdust.automats.supplier_connector import Refused
 from bitdust.outcome import outcome
 from bitdust.suppliers.contracts import ContractBook, SignedContract, Wish, verify_contract
+from bitdust.suppliers.growth import LEAST
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Command
@@ -46,6 +47,9 @@ class Terms(Protocol):
     def jitter(self) -> float:
         """A random number from 0 to 1."""
 
+    def report_room(self, supplier: bytes, is_given: bool, /) -> None:
+        """Whether the supplier gives the room that it was asked for."""
+
 
 class SupplierLink:
     """What one `supplier_connector` acts on."""
@@ -60,16 +64,20 @@ class SupplierLink:
         self._book = book
 
     def request(self) -> "Deferred[SignedContract]":
-        """Find and dial the supplier, then ask; where another room is refused, ask for that of the old contract."""
+        """Find and dial the supplier, then ask; where the room is refused, ask for less, or for what it promised."""
         return Deferred.fromCoroutine(self._request())
 
     async def _request(self) -> SignedContract:
         await self._sessions.session_to(self._supplier)
         wish = self._terms.wish_for(self._supplier)
         asked = await outcome(self._ask(wish))
-        old = self._book.of(self._supplier)
-        if asked.code == "no-space" and old is not None and old.room != wish.room:
-            wish = evolve(wish, room=old.room, least=old.room)
+        self._terms.report_room(self._supplier, asked.code != "no-space")
+        if asked.code == "no-space" and self._book.of(self._supplier) is not None:
+            wish = evolve(wish, least=0)
+            asked = await outcome(self._ask(wish, named=False))
+        floor = wish.least or LEAST
+        while asked.code == "no-space" and wish.room > floor:
+            wish = evolve(wish, room=max(floor, wish.room // 2))
             asked = await outcome(self._ask(wish))
         if asked.code == REJECTED:
             self._terms.report_leaving(self._supplier, NOW)
@@ -81,7 +89,20 @@ class SupplierLink:
         self._terms.report_leaving(self._supplier, asked.value.fields.get("leaves"))
         return contract
 
-    def _ask(self, wish: Wish) -> "Deferred[object]":
+    def more(self) -> "Deferred[SignedContract]":
+        """Ask for more room, besides the contract that stands."""
+        return Deferred.fromCoroutine(self._more())
+
+    async def _more(self) -> SignedContract:
+        wish = self._terms.wish_for(self._supplier)
+        asked = await outcome(self._ask(wish))
+        self._terms.report_room(self._supplier, asked.code != "no-space")
+        if asked.error is not None:
+            raise asked.error
+        return self._verified(asked.value.fields.get("contract"), wish)
+
+    def _ask(self, wish: Wish, named: bool = True) -> "Deferred[object]":
+        """Without the name of the contract the supplier promises what it did before, where it cannot do more."""
         fields = {
             "service": SERVICE,
             "room": wish.room,
@@ -90,7 +111,7 @@ class SupplierLink:
             "term": wish.term,
         }
         old = self._book.of(self._supplier)
-        if old is not None:
+        if old is not None and named:
             fields["contract"] = old.contract
         return self._outbox.send(self._supplier, Command.REQUEST_SERVICE, fields, deadline=REQUEST_SECONDS)
 

@@ -248,7 +248,7 @@ class NameTests(HostileCase):
         """A global id with slashes or dots is kept as text and makes no file or link."""
         for number, name in enumerate(("../../evil@host", "a/b@host", "..", "", "x@" + "h" * 5000, "nul\0@host")):
             customer = Customer(bytes([number]) * 32, "http://host/x.xml", name)
-            kept = now(self.shop.store.request(customer, Wish(0, 2, 0, 1)))
+            kept = now(self.shop.store.request(customer, Wish(MIB, 2, 0, 1)))
             self.assertEqual(kept.global_id, name)
         links = {path.name for path in self.folder.iterdir() if path.is_symlink()}
         self.assertEqual(links, {"alice@id.example", "bob@id.example"})
@@ -257,7 +257,8 @@ class NameTests(HostileCase):
 
     def test_the_second_to_show_a_name_does_not_get_its_link(self) -> None:
         """A stranger with Alice's global id has a folder of his own; the link goes on leading to hers."""
-        now(self.shop.store.request(Customer(b"m" * 32, "http://evil/alice.xml", "alice@id.example"), Wish(0, 2, 0, 1)))
+        stranger = Customer(b"m" * 32, "http://evil/alice.xml", "alice@id.example")
+        now(self.shop.store.request(stranger, Wish(MIB, 2, 0, 1)))
         self.assertEqual((self.folder / "alice@id.example").readlink(), Path(ALICE.fingerprint.hex()))
 
     def test_fields_that_are_no_hashes_are_refused(self) -> None:

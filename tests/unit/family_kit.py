@@ -85,6 +85,7 @@ class Supplier:
     mood: str = "kind"
     room: int = 100 * GB
     up: bool = True
+    promised: int = 0
     requests: int = 0
     cancelled: int = 0
     ended: int = 0
@@ -135,7 +136,10 @@ class Supplier:
     def contract(self, me: Person, fields):
         self.requests += 1
         self.wished = dict(fields)
-        if self.mood == "full" or fields["room"] > self.room:
+        asked = fields["room"]
+        if "contract" not in fields and self.promised:
+            asked = min(asked, self.promised)
+        if self.mood == "full" or asked > self.room:
             return fail(BitDustError("no-space", "there is no room"))
         if self.mood == "rejecting":
             return fail(BitDustError("not-allowed", "you were rejected"))
@@ -149,11 +153,12 @@ class Supplier:
             contract=fields.get("contract") or self.fingerprint[:16],
             customer=me.fingerprint,
             supplier=self.fingerprint,
-            room=fields["room"] // (2 if self.mood == "stingy" else 1),
+            room=asked // (2 if self.mood == "stingy" else 1),
             position=fields["position"],
             n=fields["n"],
             since=START,
         )
+        self.promised = promised.room
         signer = Person("mallory") if self.mood == "forger" else self.person
         leaves = {"leaves": self.leaves} if self.leaves is not None else {}
         return succeed(Reply({"contract": signer.sign(promised).to_bytes(), **leaves}))

@@ -26,7 +26,7 @@ from bitdust.wire.schema import Struct
 from tests.unit.kit import Reply
 from tests.unit.supplier_kit import START, Shop
 
-ROOM = 90 * 1024 * 1024
+ROOM = 64 * 1024 * 1024
 _MASTERS: list[MasterKey] = []
 
 
@@ -133,6 +133,7 @@ class Node:
         if not self.me.present:
             self._become(before)
         self.taken = self.outdated = 0
+        self.counted: dict[bytes, int | None] = {}
         self.space: int | None = ROOM * around.k
         sessions = SimpleNamespace(connected=self.is_online)
         identities = SimpleNamespace(get=lambda fingerprint: None)
@@ -262,6 +263,9 @@ class Node:
 
     def room(self) -> int | None:
         return self.space
+
+    def note_taken(self, supplier, taken) -> None:
+        self.counted[supplier] = taken
 
     def publish_head(self, head, signed):
         self.around.heads.append(head)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.identity.awaited import FAMILY
 from bitdust.suppliers.contracts import Wish, verify_contract
 from bitdust.suppliers.finding import Answer
+from bitdust.suppliers.growth import FIRST, LEAST
 from bitdust.suppliers.search import candidates_of
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -63,11 +64,11 @@ class HiringTests(TownCase):
         self.assertEqual(held, [current.revision] * 4)
         self.assertTrue(all(self.town.publication.is_held_by(who) for who in current.suppliers))
 
-    def test_each_is_asked_for_its_share(self) -> None:
-        """With k = 2 of 4 each supplier is asked for half of what I need, for its own place."""
+    def test_each_is_asked_for_its_place(self) -> None:
+        """Nothing is stored yet, so each supplier is asked for the first part of room alone, for its own place."""
         self.start()
         wished = [self.town.supplier(number).wished for number in range(4)]
-        self.assertEqual([one["room"] for one in wished], [2 * GB] * 4)
+        self.assertEqual([one["room"] for one in wished], [FIRST] * 4)
         self.assertEqual(sorted(one["position"] for one in wished), [0, 1, 2, 3])
         self.assertEqual({one["n"] for one in wished}, {4})
 
@@ -81,8 +82,8 @@ class HiringTests(TownCase):
         self.assertEqual(len(set(self.names())), 4)
 
     def test_one_who_refuses_is_passed_over(self) -> None:
-        """A full supplier, one that forges and one that promises less than asked are not hired."""
-        for number, mood in enumerate(("full", "forger", "stingy")):
+        """A supplier that says nothing, one that forges and one that promises less than asked are not hired."""
+        for number, mood in enumerate(("wordless", "forger", "stingy")):
             self.town.supplier(number).mood = mood
         self.start()
         self.assertEqual(self.names().count("-"), 1)
@@ -204,15 +205,76 @@ class SizeTests(TownCase):
         self.assertEqual(self.town.book.of(self.town.supplier(0).fingerprint).n, 2)
         self.assertEqual(len(self.town.book.suppliers()), 2)
 
-    def test_more_needed_space_asks_again(self) -> None:
-        """A new need renews every contract; one that cannot give more keeps the old contract and stays connected."""
-        self.start()
-        self.town.supplier(0).room = 2 * GB
-        self.town.settings.set("services/customer/needed-space", 8 * GB)
+    def room(self, number: int) -> int:
+        return self.town.book.of(self.town.supplier(number).fingerprint).room
+
+    def take(self, number: int, taken: int | None) -> None:
+        self.town.room.connectors.note_taken(self.town.supplier(number).fingerprint, taken)
         self.pass_time(1)
-        rooms = [self.town.book.of(self.town.supplier(number).fingerprint).room for number in range(4)]
-        self.assertEqual(rooms, [2 * GB, 4 * GB, 4 * GB, 4 * GB])
-        self.assertEqual(self.town.online(), 4)
+
+    def test_room_grows_with_what_is_stored(self) -> None:
+        """Where more than half is taken twice as much is asked for, over the same line, up to what I may need."""
+        self.start()
+        self.take(0, FIRST // 2)
+        self.assertEqual(self.room(0), FIRST)
+        self.take(0, FIRST // 2 + 1)
+        self.assertEqual((self.room(0), self.room(1)), (2 * FIRST + 2, FIRST))
+        self.take(0, 100 * GB)
+        self.assertEqual(self.room(0), 2 * FIRST + 2)
+        self.pass_time(5)
+        self.take(0, 100 * GB)
+        self.assertEqual(self.room(0), FIRST + 2 * (2 * GB))
+        self.assertEqual((self.town.online(), self.town.room.connectors.room()), (4, 4 * GB))
+        self.take(1, None)
+        self.assertEqual(self.room(1), 3 * FIRST)
+
+    def test_a_supplier_that_gives_no_more(self) -> None:
+        """It keeps contract and line, is asked again after a minute, and limits what can be stored meanwhile."""
+        self.start()
+        supplier = self.town.supplier(0)
+        supplier.room = FIRST
+        self.take(0, FIRST - 1)
+        self.assertEqual((self.room(0), self.town.online()), (FIRST, 4))
+        self.assertEqual(self.town.room.connectors.room(), 2 * FIRST)
+        asked, supplier.room = supplier.requests, GB
+        self.take(0, FIRST)
+        self.assertEqual(supplier.requests, asked)
+        self.pass_time(60)
+        self.take(0, FIRST)
+        self.assertEqual((self.room(0), self.town.room.connectors.room()), (3 * FIRST, 4 * GB))
+
+    def test_where_all_refuse_it_asks_for_less(self) -> None:
+        """Nobody has 64 MiB: half of that is asked for, and so on, and the family is complete within seconds."""
+        for supplier in self.town.suppliers.values():
+            supplier.room = FIRST // 4
+        self.start()
+        self.pass_time(5)
+        self.assertNotIn("-", self.names())
+        self.assertEqual([self.room(number) for number in range(4)], [FIRST // 4] * 4)
+
+    def test_nobody_has_any_room(self) -> None:
+        """Less than a few MiB is not worth a place: the reason says that there is no room."""
+        for supplier in self.town.suppliers.values():
+            supplier.room = LEAST - 1
+        self.start()
+        self.pass_time(20)
+        self.assertEqual(set(self.names()), {"-"})
+        self.assertIn("no room", self.town.hiring.reason)
+
+    def test_after_a_restart_contracts_stay_as_they_are(self) -> None:
+        """What a supplier has promised is asked for again, until it says how much is taken; less is taken too."""
+        self.start()
+        self.take(0, FIRST)
+        before = self.room(0)
+        self.town.stop()
+        self.town.supplier(1).room = FIRST // 2
+        self.town.supplier(1).promised = FIRST // 2
+        self.town.supplier(2).room = FIRST // 4  # and it has lost all that it knew of its customers
+        self.town.supplier(2).promised = 0
+        self.town.living()
+        self.start()
+        self.assertEqual((self.room(0), self.room(1), self.town.online()), (before, FIRST // 2, 4))
+        self.assertEqual(self.room(2), FIRST // 4)
 
 
 class RestartTests(TownCase):
@@ -288,7 +350,7 @@ class RestartTests(TownCase):
         self.town.living()
         self.start()
         self.assertEqual(self.town.online(), 4)
-        self.assertEqual(self.town.book.of(self.town.supplier(0).fingerprint).room, GB)
+        self.assertEqual(self.town.book.of(self.town.supplier(0).fingerprint).room, FIRST // 2)
 
     def test_stopping_to_hire_keeps_the_family_connected(self) -> None:
         """The employer may stop and start again; connectors belong to the customer's service and stay."""
@@ -387,7 +449,7 @@ class ListTests(TownCase):
         self.assertEqual([row["supplier_state"] for row in rows], ["CONNECTED"] * 3 + ["NO_SUPPLIER"])
         self.assertEqual([row["contact_state"] for row in rows], ["CONNECTED"] * 3 + ["OFFLINE"])
         self.assertEqual(rows[0]["idurl"], "http://id.example/supplier-0.xml")
-        self.assertEqual(rows[0]["contract"]["room"], 2 * GB)
+        self.assertEqual(rows[0]["contract"]["room"], FIRST)
         self.assertEqual((rows[3]["idurl"], rows[3]["contract"]), ("", None))
         self.assertEqual(self.successResultOf(view.ping()), 3)
 

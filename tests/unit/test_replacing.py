@@ -208,7 +208,7 @@ class ReplacingTests(TownCase):
         self.pass_time(30)
         self.assertIn("no room", self.town.hiring.reason)
         asked = chosen.requests
-        self.assertLess(asked, 8)
+        self.assertLess(asked, 30)
         chosen.mood = "kind"
         self.pass_time(60)
         self.assertEqual((self.names()[2], chosen.requests), ("supplier-5", asked + 1))

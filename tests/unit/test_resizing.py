@@ -5,7 +5,6 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
-from bitdust.suppliers.connectors import MOVING_ROOM
 from bitdust.suppliers.family_merge import SizeChange, merged
 from bitdust.wire.encoding import WireError
 from bitdust.wire.records import Family
@@ -104,11 +103,10 @@ class GrowingTests(ResizingCase):
         self.assertEqual((self.family.n, self.family.complete), (4, True))
 
     def test_contracts(self) -> None:
-        """Everybody's contract names its place; as long as packs of two may be left the first ones keep that room."""
+        """Everybody's contract names its place in the family as it is now."""
         self.set_number(4)
-        rooms = [self.contract(who).room // GB for who in self.family.suppliers]
         places = [(self.contract(who).position, self.contract(who).n) for who in self.family.suppliers]
-        self.assertEqual((rooms, places), ([4] * 4, [(place, 4) for place in range(4)]))
+        self.assertEqual(places, [(place, 4) for place in range(4)])
 
     def test_the_way_back(self) -> None:
         """A number that is taken back before all are hired dismisses those who were hired for it, and nobody else."""
@@ -140,11 +138,14 @@ class ShrinkingTests(ResizingCase):
         self.assertEqual((sorted(self.ended()), self.family.is_changing), (sorted(seats[2:]), False))
         self.assertEqual(self.town.events.names().count("supplier-dismissed"), 5)
 
-    def test_more_room_is_asked_for_at_once(self) -> None:
-        """Each of two keeps twice of what each of seven did: their contracts say so; those who go keep theirs."""
+    def test_those_who_stay_get_more_room(self) -> None:
+        """Each of two may fill what they have of both kinds; those who go keep what they promised."""
         before = self.contract(self.family.suppliers[3]).room
         self.set_number(2)
-        self.assertEqual([self.contract(who).room for who in self.family.suppliers], [4 * GB + MOVING_ROOM] * 2)
+        for who in self.family.suppliers:
+            self.town.room.connectors.note_taken(who, 3 * GB)
+        self.pass_time(1)
+        self.assertEqual([self.contract(who).room // GB for who in self.family.suppliers], [6] * 2)
         self.assertEqual(self.contract(self.family.beyond[1]).room, before)
 
     def test_one_step_after_the_other(self) -> None:

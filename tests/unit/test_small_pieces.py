@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.customers import small
 from bitdust.customers.database import PieceCondition
 from bitdust.customers.names import PieceName
+from bitdust.customers.quota import BESIDE
 from bitdust.formats.log_packet import SMALL, LogPacket, SmallPiece
 from bitdust.wire.capability import Right
 from bitdust.wire.packet import Command
@@ -112,7 +113,7 @@ class RowTests(SmallTests):
 
     def test_the_quota(self) -> None:
         """Small pieces count as others do; what does not fit is refused, and the same piece again counts once."""
-        self.shop.hire(ALICE, room=2 * SIZE + 10)
+        self.shop.hire(ALICE, room=2 * (SIZE + BESIDE) + 10)
         for pack in PACKS[:2]:
             self.assertEqual(self.shop.put(ALICE, pack).code, None)
             self.assertEqual(self.shop.put(ALICE, pack).code, None)
@@ -171,7 +172,8 @@ class PacketTests(SmallTests):
         commits: list[str] = []
         self.shop.store._writer.set_trace_callback(commits.append)
         said = self.shop.log_packet(ALICE, ALICE.log(3), rider(PACKS[0]), rider(PACKS[1], 3))
-        expected = {"sequence": 3, "used": 2 * SIZE, "room": 10 * MIB, "refused": []}
+        taken = 2 * (SIZE + BESIDE) + sum(len(entry) for entry, _ in ALICE.log(3))
+        expected = {"sequence": 3, "used": 2 * SIZE, "room": 10 * MIB, "taken": taken, "refused": []}
         self.assertEqual(said.fields, expected)
         self.assertEqual((commits.count("COMMIT"), self.disk.calls), (1, []))
         self.assertEqual(self.kept(), (2, 2 * SIZE, 3))
@@ -226,8 +228,8 @@ class PacketTests(SmallTests):
         self.assertEqual(self.kept(), (2, 2 * SIZE, 1))
 
     def test_no_room(self) -> None:
-        """Pieces that do not fit the contract are named, in their order; entries have room of their own."""
-        self.shop.hire(ALICE, room=SIZE + 1)
+        """Pieces that do not fit the contract are named, in their order; entries may take half of the room."""
+        self.shop.hire(ALICE, room=SIZE + BESIDE + 1000)
         said = self.shop.log_packet(ALICE, ALICE.log(1), rider(PACKS[0]), rider(PACKS[1]))
         self.assertEqual([one["code"] for one in said.fields["refused"]], ["no-space"])
         self.assertEqual(self.kept(), (1, SIZE, 1))

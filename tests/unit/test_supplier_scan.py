@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.customers.database import PieceCondition
 from bitdust.customers.names import PieceName
-from bitdust.customers.quota import most_pieces
+from bitdust.customers.quota import BESIDE
 from bitdust.wire.packet import Command
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, files, now
 from tests.unit.test_supplier_store import ALICE, ShopCase
@@ -265,24 +265,27 @@ class DiskErrorTests(ShopCase):
 class BoundaryTests(ShopCase):
     def test_the_room_to_the_byte(self) -> None:
         """What fills the room exactly is taken; with one byte less of room it is not."""
-        self.shop.hire(ALICE, 1000)
+        room = 1000 + 2 * BESIDE
+        self.shop.hire(ALICE)
+        self.shop.hire(ALICE, room)
         self.assertEqual(self.shop.put(ALICE, PACK).command, Command.ACK)
-        self.assertEqual(self.shop.put(ALICE, OTHER).fields, {"used": 1000, "room": 1000})
+        self.assertEqual(self.shop.put(ALICE, OTHER).fields, {"used": 1000, "room": room, "taken": room})
         self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 3, 1)).code, "no-space")
         order = ALICE.order(OTHER.id).to_bytes()
         self.shop.ask(ALICE, Command.DELETE_FILE, None, order)
-        self.shop.hire(ALICE, 999)
+        self.shop.hire(ALICE, room - 1)
         self.assertEqual(self.shop.put(ALICE, OTHER).code, "no-space")
 
     def test_the_number_of_pieces_is_limited(self) -> None:
-        """4,096 pieces and one for each KiB of room are kept; deleting, replacing and refusals count rightly."""
-        self.shop.hire(ALICE, 2048)
-        self.set_pieces(most_pieces(2048) - 2)
+        """Each piece takes 4 KiB of room beside its bytes; deleting, replacing and refusals count rightly."""
+        room = 4098 * BESIDE + 2
+        self.shop.hire(ALICE, room)
+        self.set_pieces(4096)
         tiny = [Pack(ALICE, 10 + number, 1) for number in range(4)]
         for pack in (tiny[0], tiny[0], tiny[1]):
             self.assertEqual(self.shop.put(ALICE, pack).command, Command.ACK)
         said = self.shop.put(ALICE, tiny[2])
-        self.assertEqual((said.code, most_pieces(2048)), ("no-space", 4098))
+        self.assertEqual(said.code, "no-space")
         self.assertIn("4098 pieces", said.fields["text"])
         self.shop.ask(ALICE, Command.DELETE_FILE, None, ALICE.order(tiny[0].id).to_bytes())
         self.shop.disk.rename, rename = self.broken, self.shop.disk.rename
@@ -294,7 +297,7 @@ class BoundaryTests(ShopCase):
         now(intake.abort())
         self.assertEqual(self.shop.put(ALICE, tiny[2]).command, Command.ACK)
         self.shop.end(ALICE)
-        self.shop.hire(ALICE, 2048)
+        self.shop.hire(ALICE, room)
         self.assertEqual(self.shop.put(ALICE, tiny[2]).fields["used"], 1)
 
     def set_pieces(self, number: int) -> None:
@@ -305,13 +308,14 @@ class BoundaryTests(ShopCase):
 
     def test_the_room_is_checked_again_at_the_write(self) -> None:
         """Two pieces that were both let in when there was room: the second does not fit when it is written."""
-        self.shop.hire(ALICE, 1000)
+        self.shop.hire(ALICE)
+        self.shop.hire(ALICE, 1000 + 2 * BESIDE)
         intakes = []
         for pack in (PACK, OTHER):
             name = PieceName(ALICE.fingerprint, pack.id, 0)
             intakes.append(self.shop.store.receive(name, pack.record, pack.signed.to_bytes()))
             intakes[-1].write(memoryview(pack.pieces[0]))
-        self.shop.hire(ALICE, 500)
+        self.shop.hire(ALICE, 500 + BESIDE)
         self.assertEqual(now(intakes[0].store()).used, 500)
         self.assertEqual(self.failureResultOf(intakes[1].store()).value.code, "no-space")
         self.assertEqual(len(files(self.folder)), 1)

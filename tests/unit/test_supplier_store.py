@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.customers.database import PieceCondition, connect
 from bitdust.customers.keepsakes import Keepsake
 from bitdust.customers.names import PieceName
+from bitdust.customers.quota import BESIDE
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -147,9 +148,9 @@ class PieceTests(ShopCase):
             self.assertEqual(found.fields["record"], pack.signed.to_bytes())
 
     def test_the_answer_counts_what_is_used(self) -> None:
-        """Ack tells used and promised bytes after the piece."""
+        """Ack tells bytes of pieces, of the room, and how many of it they take with what is beside each."""
         said = self.shop.put(ALICE, Pack(ALICE, 1))
-        self.assertEqual(said.fields, {"used": 500, "room": 10 * MIB})
+        self.assertEqual(said.fields, {"used": 500, "room": 10 * MIB, "taken": 500 + BESIDE})
 
     def test_a_range_of_a_piece(self) -> None:
         """`offset` and `length` cut the piece; a length of 0 goes to the end."""
@@ -195,17 +196,17 @@ class PieceTests(ShopCase):
 
     def test_the_quota_is_counted_at_the_write(self) -> None:
         """A piece over the room is refused with the numbers before it is taken, and nothing else is touched."""
-        self.shop.hire(ALICE, 1200)
+        self.shop.hire(ALICE, 1200 + 2 * BESIDE)
         self.shop.put(ALICE, Pack(ALICE, 1))
         self.shop.put(ALICE, Pack(ALICE, 2))
         said = self.shop.put(ALICE, Pack(ALICE, 3))
         self.assertEqual(said.code, "no-space")
-        self.assertIn("1000 of 1200", said.fields["text"])
+        self.assertIn("9192 of 9392 bytes are taken by 2 pieces", said.fields["text"])
         self.assertEqual(len(files(self.folder)), 2)
 
     def test_bytes_on_their_way_are_reserved(self) -> None:
         """Two pieces that come at once cannot share the last free bytes."""
-        self.shop.hire(ALICE, 700)
+        self.shop.hire(ALICE, 700 + 2 * BESIDE)
         first, second = Pack(ALICE, 1), Pack(ALICE, 2)
         name = PieceName(ALICE.fingerprint, first.id, 0)
         intake = self.shop.store.receive(name, first.record, first.signed.to_bytes())
@@ -471,7 +472,7 @@ class LogTests(ShopCase):
             "DELETE FROM records; DROP TABLE records;"
             "CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL,"
             " signed BLOB NOT NULL); CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);"
-            "DROP TABLE keepsakes; PRAGMA user_version=4;"
+            "DROP TABLE keepsakes; ALTER TABLE contracts DROP COLUMN promised; PRAGMA user_version=4;"
         )
         database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",
                          (ALICE.fingerprint, "keyring", 3, ALICE.ring(3).to_bytes()))  # fmt: skip

@@ -82,7 +82,7 @@ class StandIns:
         room = bench.mandate.room
         self.need_room(family.customer, room)
         customer = Customer(family.customer, str(owner.idurl), owner.global_id)
-        await self._store.request(customer, Wish(room, family.n, place, MAX_TERM_DAYS))
+        await self._store.request(customer, Wish(room, family.n, place, MAX_TERM_DAYS, is_vouched=True))
         await self._councils.keep(shown)
         idurl = Names.of(self._identities, family.customer).idurl
         self._events.send("customer-spare-accepted", {"idurl": idurl, "position": place, "room": room})

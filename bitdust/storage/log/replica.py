@@ -239,6 +239,7 @@ class KeyLog:
             return reply
 
         def acknowledged(reply: Reply) -> None:
+            self._ports.note_answer(supplier, reply)
             self._riders.landed(taken, reply.fields.get("refused", []))
             self.holdings.set(supplier, found.device, found.sequence + len(packet.entries) - 1)
             if self._signs_for(found.device):

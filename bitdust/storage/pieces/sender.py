@@ -3,9 +3,12 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bitdust.formats.log_packet import SmallPiece
 from bitdust.identity.me import Me
+from bitdust.outcome import Outcome
+from bitdust.ports import Reply
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.pieces.queue import Progress
 from bitdust.storage.ports import Ports
@@ -32,6 +35,14 @@ class PieceSender:
             sending: Deferred[Any] = self._ports.outbox.send(
                 supplier, Command.DATA, fields, data, deadline=SILENCE, progress=progress
             )
-            return sending
+            return sending.addCallbacks(acknowledged, refused)
+
+        def acknowledged(reply: Reply) -> Reply:
+            self._ports.note_answer(supplier, reply)
+            return reply
+
+        def refused(failure: Failure) -> Failure:
+            self._ports.note_refusal(supplier, Outcome(error=failure.value).code)
+            return failure
 
         return self._riders.offer(supplier, record.pack, SmallPiece(index, signed, data), alone)

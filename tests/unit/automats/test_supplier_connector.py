@@ -82,6 +82,19 @@ class SupplierConnectorTests(RowTests):
         self.connect()
         self.passes(86_400, "REQUEST", ("request",))
 
+    def test_more_room(self) -> None:
+        """The line stays as it is while a supplier is asked for more; a refusal changes nothing."""
+        self.connect()
+        self.drive("raise", None, "CONNECTED", ("more",))
+        self.port.succeed("more", "larger")
+        self.asked("CONNECTED", ("save", "larger"))
+        self.drive("raise", None, "CONNECTED", ("more",))
+        self.port.fail("more", Refused("no-space", "there is no room"))
+        self.asked("CONNECTED")
+        self.assertEqual((self.machine.failures, self.machine.reason), (0, "there is no room"))
+        self.drive("supplier-offline", None, "DISCONNECTED", ("changed", "DISCONNECTED"))
+        self.drive("raise", None, "DISCONNECTED")
+
     def test_a_supplier_that_refused_is_asked_again(self) -> None:
         """After pauses of up to ten minutes, when something else is wanted, and whenever it comes by itself."""
         self.ask()
