@@ -260,14 +260,16 @@ class Core:
         supplier = seats[position] if position < len(seats) else None
         return self.queues.is_absent(supplier)
 
-    def waits_for(self, positions: Collection[int], mark: int) -> list[str]:
+    def waits_for(self, positions: Collection[int], mark: int | None) -> list[str]:
         """Suppliers of these positions, and those that lack my log up to a mark which is not safe: names, and why."""
         family = self.ports.family()
         if family is None:
             return ["a family of suppliers"]
         lacking = [who for who in members(family) if not self.log_replicas.is_held_by(who)]
         seats = {place: family.seats[place] for place in positions if place < len(family.seats)}
-        waited = {who for who in seats.values() if who is not None} | set(() if self.is_logged(mark) else lacking)
+        waited = {who for who in seats.values() if who is not None}
+        if mark is not None and not self.is_logged(mark):
+            waited.update(lacking)
         vacant = [f"place {place} (vacant)" for place, who in seats.items() if who is None]
         return [self.troubles.why_wait(who) for who in keepers(family) if who in waited] + vacant
 
@@ -281,8 +283,8 @@ class Core:
         self.log_replicas.deliver_now()
 
     def is_logged(self, mark: int) -> bool:
-        """Whether enough suppliers hold all that was written to my logs up to a mark of the writer."""
-        return self.log_replicas.is_logged(mark)
+        """Whether enough suppliers hold all that was written to my logs up to a mark of the writer; all of it for 0."""
+        return self.log_replicas.is_logged(mark) if mark else self.log_replicas.is_safe()
 
     # whose catalog it is
 

@@ -57,6 +57,29 @@ class PatienceTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(end)["problems"], [])
         self.assertEqual(self.node.storage.uploads()["running"], [])
 
+    def test_what_an_earlier_upload_has_not_brought_yet(self) -> None:
+        """An upload of a file that has not changed is done when what an earlier one has left is safe, not before; so
+        is one that goes on after a restart."""
+        self.begin("full", "full", "full")
+        self.node.pass_time(2)
+        self.node.storage.stop_upload("file")
+        again = self.node.begin_upload(self.base / "file", "file")
+        end = again.completion
+        self.node.pass_time(5)
+        self.assertNoResult(end)
+        self.assertEqual(len(self.row()["waits_for"]), 3)
+        end.addErrback(lambda failure: None)
+        self.node.stop()
+        self.node = Node(self.node.home, self.around, self.node.clock).start()
+        self.addCleanup(lambda node=self.node: node.storage.is_open and node.stop())
+        self.node.pass_time(5)
+        self.assertEqual(self.row()["state"], "SENDING")
+        self.assertNotIn("backup-done", self.node.event_names())
+        for supplier in self.around.suppliers:
+            supplier.mode = "fine"
+        self.node.pass_time(70)
+        self.assertIn("backup-done", self.node.event_names())
+
     def test_a_large_one_that_cannot_be_read_further(self) -> None:
         """With three of four away reading stops before this disk is full; that is said and answered as well."""
         self.node.settings.set("services/backups/block-size", 64 * 1024)

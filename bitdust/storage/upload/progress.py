@@ -76,6 +76,12 @@ class UploadProgress:
             else:
                 self.ready.append(file)
 
+    def follow(self, packs: Iterable[bytes]) -> None:
+        """Packs of versions that are logged already. Raises the error of one that could not be kept."""
+        for pack in packs:
+            if pack not in self._waiting and pack not in self._unheld:
+                self._follow(pack)
+
     def _follow(self, pack: bytes) -> None:
         standing = self._packs.standing(pack)
         if not standing.is_held:

@@ -16,7 +16,7 @@ from bitdust.automats.backup import Backup
 from bitdust.formats.operations import Op, tombstone_op, version_ops
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
-from bitdust.storage.catalog.database import CatalogError
+from bitdust.storage.catalog.database import CatalogError, PackState, PieceState
 from bitdust.storage.catalog.paths import Item, by_id, version_at
 from bitdust.storage.jobs import Job, Row
 from bitdust.storage.log.writer import LogWriter
@@ -62,7 +62,7 @@ class Customer(Protocol):
     def is_absent_position(self, position: int, /) -> bool:
         """Whether nothing is to be expected now of the supplier at a position."""
 
-    def waits_for(self, positions: Collection[int], sequence: int, /) -> list[str]:
+    def waits_for(self, positions: Collection[int], sequence: int | None, /) -> list[str]:
         """Suppliers of these positions, and those that lack my log up to an entry which is not safe: names, and why."""
 
     def absent_positions(self) -> list[int]:
@@ -72,7 +72,7 @@ class Customer(Protocol):
         """Bring my log to suppliers now: somebody waits for it."""
 
     def is_logged(self, sequence: int, /) -> bool:
-        """Whether enough suppliers hold my log up to an entry."""
+        """Whether enough suppliers hold my log up to an entry; all of it where none was written."""
 
 
 @frozen
@@ -168,7 +168,7 @@ class Upload(Job):
         if self.machine.state == "SENDING":
             return self._customer.waits_for(self._progress.positions, self._sequence)
         if self.machine.state == "READ" and not self._parts.packs.has_room():
-            return self._customer.waits_for(self._customer.absent_positions(), 0)
+            return self._customer.waits_for(self._customer.absent_positions(), None)
         return []
 
     def report_waiting(self) -> None:
@@ -201,6 +201,8 @@ class Upload(Job):
             self.skipped += [line for listing in helping for line in listing.skipped]
             await self._write_items(partial(planner.visit, listings=helping))
         await self._check_losses(root)
+        if self._plan.unchanged:  # what an earlier upload has logged may still be on its way
+            self._progress.follow(await parts.reading.run(lambda database: waiting_packs(database, self.item.path)))
         self.total, self.processed = self._plan.total, self._plan.unchanged
         self._reader = FilesReader(
             parts.packer, self._customer.storage_key(self.item.key), self._plan.works, self._wishes
@@ -373,6 +375,17 @@ class Upload(Job):
             "waits_since": self._patience.since if waits_for else None,
             "progress": f"{100.0 * share * (0.5 + 0.5 * self._progress.sent):.0f}%",
         }
+
+
+def waiting_packs(database: sqlite3.Connection, path: str) -> list[bytes]:
+    """Packs of an item, and of what is below it, with pieces that wait for suppliers; for a thread."""
+    rows = database.execute(
+        "SELECT DISTINCT s.pack FROM pieces s JOIN packs p ON p.pack=s.pack"
+        " WHERE s.state<>1 AND s.state=? AND p.state=?"
+        " AND EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=s.pack AND (v.path=? OR (v.path>? AND v.path<?)))",
+        (PieceState.WAITING, PackState.HELD, path, f"{path}/", f"{path}0"),
+    )
+    return [bytes(pack) for (pack,) in rows]
 
 
 def _has_anything(database: sqlite3.Connection, path: str) -> bool:
