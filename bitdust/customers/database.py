@@ -22,6 +22,7 @@ import sqlite3
 from enum import IntEnum
 from pathlib import Path
 
+from bitdust.disk.disk import is_disk_trouble, own_disk_error
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
@@ -106,7 +107,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """A writing and a reading connection. Raises `BitDustError` ``damaged-store``; never replaces what is there."""
+    """A writing and a reading connection; never replaces what is there.
+
+    Raises `BitDustError` ``damaged-store`` for a file that is none of ours, ``disk-full`` or ``disk-error`` for a disk
+    that does not take or give it: then the file is as good as before.
+    """
     try:
         writer = connect(path)
         path.chmod(0o600)
@@ -118,7 +123,11 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         if version not in (0, SCHEMA_VERSION):
             raise BitDustError("damaged-store", f"{path} has version {version}; this program reads {SCHEMA_VERSION}")
         return writer, connect(path)
+    except OSError as error:
+        raise own_disk_error(error, path) from error
     except sqlite3.Error as error:
+        if is_disk_trouble(error):
+            raise own_disk_error(error, path) from error
         text = f"{path} cannot be read ({error}); bring it back from a copy, pieces beside it are untouched"
         raise BitDustError("damaged-store", text) from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from bitdust.wire.errors import BitDustError
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_NO_FILES = frozenset((errno.EMFILE, errno.ENFILE))
 _DISK_CODES = frozenset(
     (
         sqlite3.SQLITE_FULL,
@@ -114,10 +115,20 @@ def disk_error(error: OSError | sqlite3.Error) -> BitDustError:
 
 
 def own_disk_error(error: OSError | sqlite3.Error, path: Path) -> BitDustError:
-    """What the person of this node is told: ``disk-full`` or ``disk-error``, where, and what to do."""
+    """What the person of this node is told: ``disk-full``, ``disk-error`` or ``too-few-files``, where, what to do."""
     if is_full(error):
         return BitDustError("disk-full", f"{path}: the disk is full; make room, and it goes on by itself")
+    number = getattr(error, "errno", 0)
+    if number in _NO_FILES:
+        text = "the process may open no more files; give it more: ulimit -n 2048, or LimitNOFILE= in the service"
+        return BitDustError("too-few-files", f"{path}: {text}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_READONLY or getattr(error, "errno", 0) == errno.EROFS:
-        return BitDustError("disk-error", f"{path}: nothing can be written there; it is read-only")
-    return BitDustError("disk-error", f"{path}: the disk failed: {getattr(error, 'strerror', None) or error}")
+    if code == sqlite3.SQLITE_READONLY or number == errno.EROFS:
+        text = "nothing can be written there; it is read-only; mount it for writing, and it goes on by itself"
+        return BitDustError("disk-error", f"{path}: {text}")
+    if number in (errno.EACCES, errno.EPERM):
+        text = f"this user (uid {os.geteuid()}) may not use it; mend its owner and permissions"
+        return BitDustError("disk-error", f"{path}: {text}, and it goes on by itself")
+    hint = "; see what the system says of it: dmesg" if number == errno.EIO or code == sqlite3.SQLITE_IOERR else ""
+    what = getattr(error, "strerror", None) or error
+    return BitDustError("disk-error", f"{path}: the disk failed: {what}{hint}")

@@ -206,6 +206,9 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.clock([60.0])), ["warn"])
         self.assertEqual(self.verdicts(judging.clock([-4000.0, -4001.0])), ["bad"])
         self.assertIn("ahead", judging.clock([-4000.0])[0].found)
+        for seconds, word in ((-365 * DAY, "365 days ahead of"), (365 * DAY, "365 days behind")):
+            (found,) = judging.clock([seconds, seconds + 1])
+            self.assertEqual((found.verdict, word in found.found), ("bad", True))
         self.assertEqual(self.verdicts(judging.clock([])), ["warn"])
 
     def test_id_servers(self) -> None:

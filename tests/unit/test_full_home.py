@@ -1,14 +1,17 @@
 """The disk of the home is full or fails: which disk is named, what works all the same, and how it goes on."""
 
 import errno
+import os
 import sqlite3
 from pathlib import Path
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.customers.database import open_database
 from bitdust.disk.disk import own_disk_error
 from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.pieces.spool import Spool
 from bitdust.testing.faulty_disk import COMMIT, Change, Fault, FaultyDisks, sqlite_error
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, network, random_file
@@ -26,7 +29,9 @@ class OwnDiskTests(SynchronousTestCase):
             (OSError(errno.EROFS, "Read-only file system"), "disk-error", "it is read-only"),
             (readonly, "disk-error", "it is read-only"),
             (OSError(errno.EIO, "Input/output error"), "disk-error", "the disk failed: Input/output error"),
-            (sqlite_error(sqlite3.SQLITE_IOERR), "disk-error", "the disk failed: disk I/O error"),
+            (sqlite_error(sqlite3.SQLITE_IOERR), "disk-error", "the disk failed: disk I/O error; see what the system"),
+            (OSError(errno.EMFILE, "Too many open files"), "too-few-files", "ulimit -n 2048"),
+            (OSError(errno.EACCES, "Permission denied"), "disk-error", "mend its owner and permissions"),
         )
         for error, code, text in cases:
             said = own_disk_error(error, path)
@@ -45,6 +50,36 @@ class OwnDiskTests(SynchronousTestCase):
             self.assertIn(str(path), str(error))
             self.assertNotIn("move it away", str(error))
         open_catalog(path).close()
+
+
+    def test_a_suppliers_database_on_such_a_disk_is_not_called_damaged(self) -> None:
+        """A supplier is not told to bring customers.db back from a copy because its disk is full, fails or is closed
+        to it; with a disk again it opens as it was."""
+        path = Path(self.mktemp()).absolute() / "customers.db"
+        path.parent.mkdir(exist_ok=True)
+        for connection in open_database(path):
+            connection.close()
+        for code, name in ((sqlite3.SQLITE_FULL, "disk-full"), (sqlite3.SQLITE_IOERR, "disk-error")):
+            with mock.patch.object(sqlite3, "connect", side_effect=sqlite_error(code)):
+                error = self.assertRaises(BitDustError, open_database, path)
+            self.assertEqual((error.code, str(path) in str(error)), (name, True))
+            self.assertNotIn("copy", str(error))
+        with mock.patch.object(Path, "chmod", side_effect=OSError(errno.EROFS, "Read-only file system")):
+            error = self.assertRaises(BitDustError, open_database, path)
+        self.assertIn("it is read-only; mount it for writing", str(error))
+        for connection in open_database(path):
+            connection.close()
+
+    def test_the_disk_of_the_spool(self) -> None:
+        """Where pieces cannot wait for their suppliers, the folder is named, and what to do; the next one is kept."""
+        spool = Spool(Path(self.mktemp()).absolute())
+        spool.open()
+        for number, code in ((errno.ENOSPC, "disk-full"), (errno.EIO, "disk-error"), (errno.EMFILE, "too-few-files")):
+            with mock.patch.object(os, "open", side_effect=OSError(number, os.strerror(number))):
+                error = self.assertRaises(BitDustError, spool.write_one, b"p" * 16, 0, b"piece")
+            self.assertEqual((error.code, str(error).startswith(f"{spool.folder}: ")), (code, True))
+        spool.write_one(b"p" * 16, 0, b"piece")
+        self.assertEqual(spool.load(b"p" * 16, 0), b"piece")
 
 
 class FullHomeTests(SynchronousTestCase):

@@ -10,29 +10,27 @@ Pieces up to `SMALL` bytes are stored in ``catalog.db`` instead, where one commi
 """
 
 import contextlib
-import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from bitdust.crypt.files import make_private_folder, sync_folder
 from bitdust.crypt.merkle import root
+from bitdust.disk.disk import own_disk_error
 from bitdust.disk.reserve import Reserve, no_reserve
 from bitdust.wire.errors import BitDustError
 
 SMALL = 64 * 1024
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SpoolError(BitDustError):
-    """The disk does not take or give a piece: codes ``disk-full``, ``disk-error``, ``piece-lost``."""
+    """A piece is not taken or given: codes ``disk-full``, ``disk-error``, ``too-few-files``, ``piece-lost``."""
 
 
-def disk_trouble(error: OSError, what: str) -> SpoolError:
-    """The error of a disk, with what to do."""
-    if error.errno in FULL:
-        return SpoolError("disk-full", f"{what}: the disk is full; make room and try again")
-    return SpoolError("disk-error", f"{what}: {error.strerror or error}")
+def disk_trouble(error: OSError, path: Path) -> SpoolError:
+    """The error of the disk of the spool, with what to do."""
+    known = own_disk_error(error, path)
+    return SpoolError(known.code, str(known))
 
 
 class Spool:
@@ -74,7 +72,7 @@ class Spool:
             with open(descriptor, "wb", buffering=0) as stream:
                 self._write_all(stream.fileno(), piece)
         except OSError as error:
-            raise disk_trouble(error, "a piece cannot be kept for its supplier") from error
+            raise disk_trouble(error, self.folder) from error
 
     def _write_all(self, descriptor: int, data: bytes) -> None:
         view = memoryview(data)
@@ -93,7 +91,7 @@ class Spool:
                         os.close(descriptor)
             sync_folder(self.folder)
         except OSError as error:
-            raise disk_trouble(error, "a piece cannot be kept for its supplier") from error
+            raise disk_trouble(error, self.folder) from error
 
     def load(self, pack: bytes, index: int, expected: bytes | None = None) -> bytes:
         """The piece; with ``expected`` it must have this root. Raises `SpoolError` ``piece-lost``."""
@@ -102,7 +100,7 @@ class Spool:
         except FileNotFoundError as error:
             raise SpoolError("piece-lost", "the piece is no longer in the spool") from error
         except OSError as error:
-            raise disk_trouble(error, "a piece cannot be read") from error
+            raise disk_trouble(error, self._path(pack, index)) from error
         if expected is not None and root(data) != expected:
             raise SpoolError("piece-lost", "the piece in the spool is damaged")
         return data

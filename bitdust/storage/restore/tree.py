@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 
 from attrs import define, field, frozen
 
+from bitdust.disk.disk import is_full
 from bitdust.disk.syncing import sync_file_system
-from bitdust.storage.pieces.spool import FULL
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 
@@ -78,7 +78,7 @@ def stays_inside(target: bytes, depth: int) -> bool:
 
 def trouble(error: OSError, what: str) -> BitDustError:
     """A disk's error in words; only a full disk ends a whole restore."""
-    if error.errno in FULL:
+    if is_full(error):
         return BitDustError("disk-full", f"the disk is full at {what}; make room and try again")
     return Blocked(error.strerror or str(error))
 
