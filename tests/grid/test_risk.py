@@ -1,5 +1,7 @@
 """What a person is told of the risk to stored files, by whole nodes: doctor, lists, metrics."""
 
+from bitdust.api.call import perform
+from bitdust.api.methods import TABLE
 from bitdust.storage.catalog.redundancy import UNDER_WAY
 from bitdust.web import metrics
 from tests.grid.test_figures import call
@@ -44,3 +46,34 @@ class RiskTests(GridCase):
         page = metrics.page(self.alice.node.context).decode()
         self.assertIn('bitdust_suppliers_may_die{counting="now"} 1.0', page)
         self.assertIn('bitdust_packs_at_risk{state="lost"} 0.0', page)
+
+    def test_an_upload_with_half_of_the_suppliers_away(self) -> None:
+        """Who waits is answered after a minute with a code and names; lists and doctor say whom it waits for; with one
+        supplier back it ends by itself, and comes back whole."""
+        storage = self.alice.rooms.storage
+        self.grid.until(lambda: storage.info("file", False, False)["versions"][0]["reliable"] == "100%", 60, "it")
+        away = self.suppliers[:2]
+        away[0].crash()
+        away[1].kill()
+        self.grid.until(lambda: self.is_away(away), 120, "their absence")
+        path, data = self.file("later")
+        call(self.grid, self.alice, "file_create", remote_path="later")
+        arguments = {"local_path": str(path.absolute()), "remote_path": "later", "wait_result": True}
+        answer = self.grid.wait(perform(self.alice.node.context, TABLE.named("file_upload_start"), arguments), 120)
+        self.assertEqual((answer["status"], answer["code"]), ("ERROR", "waits-for-suppliers"))
+        names = {one.name for one in away}
+        self.assertEqual({name.partition("@")[0] for name in answer["waits_for"]}, names)
+        (row,) = call(self.grid, self.alice, "files_uploads")["running"]
+        self.assertEqual((row["state"], len(row["waits_for"])), ("SENDING", 2))
+        self.assertIn("is away", self.doctor()["uploads"][1])
+        self.assertEqual(self.alice.node.events.counts().get("backup-waiting"), 1)
+        away[0].again("10.0.9.1")
+        self.grid.until(lambda: not call(self.grid, self.alice, "files_uploads")["running"], 300, "the end")
+        self.assertNotIn("uploads", self.doctor())
+        self.download(self.alice, "later", self.base / "back")
+        self.assertEqual((self.base / "back" / "later").read_bytes(), data)
+
+    def is_away(self, nodes: list) -> bool:
+        rows = call(self.grid, self.alice, "suppliers_list")
+        shown = {row["global_id"].partition("@")[0]: row["problems"] for row in rows}
+        return all(shown[one.name] for one in nodes)

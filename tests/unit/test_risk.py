@@ -128,6 +128,17 @@ class CountingTests(SynchronousTestCase):
         self.assertEqual(found["key_ring"], {"held": 1, "needed": 3, "safe": False})
         self.assertEqual((self.verdicts()["copies"], self.verdicts()["supplier"]), ("warn", "warn"))
 
+    def test_who_refuses_its_service(self) -> None:
+        """A supplier that is there and says no is no healthy one; what it says is told, and its old family record."""
+        no = SimpleNamespace(state="NO_SERVICE", reason="this supplier has given notice")
+        self.risk._suppliers.connectors.find = lambda who: no if who == self.around.suppliers[3].fingerprint else None
+        self.risk._suppliers.publication.is_held_by = lambda who: who != self.around.suppliers[3].fingerprint
+        found = self.look()["suppliers"][3]["problems"]
+        self.assertEqual([one["code"] for one in found], ["refuses", "no-family"])
+        self.assertIn("given notice", found[0]["text"])
+        (told,) = [one for one in words.risk(self.look(), 0.0) if one.check == "supplier"]
+        self.assertIn("refuses its service: this supplier has given notice and has not your newest family", told.found)
+
     def test_rebuilding_that_stands_still(self) -> None:
         """It is said since when, and why."""
         rebuilder = self.node.storage.core.rebuilder = SimpleNamespace(stuck=set())
