@@ -101,10 +101,14 @@ class OrderTests(SynchronousTestCase):
                 catalog = open_catalog(self)
                 chance = random.Random(order)
                 left = [list(device.entries) for device in devices]
-                while any(left):
-                    log = chance.choice([entries for entries in left if entries])
-                    entry, content = log.pop(0)
-                    now(catalog.change(lambda database, e=entry, c=content: insert_entry(database, "master", e, c)))
+
+                def arrive(database, left=left, chance=chance) -> None:
+                    while any(left):
+                        log = chance.choice([entries for entries in left if entries])
+                        entry, content = log.pop(0)
+                        insert_entry(database, "master", entry, content)
+
+                now(catalog.change(arrive))
                 results.append(rows(catalog))
                 catalog.drop()
             self.assertTrue(all(result == results[0] for result in results), f"seed {seed}")

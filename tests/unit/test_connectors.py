@@ -5,6 +5,7 @@ import time
 
 from bitdust.suppliers.absences import Absences
 from bitdust.suppliers.contracts import ContractBook
+from bitdust.suppliers.finding import Answer
 from bitdust.suppliers.requests import LATEST
 from bitdust.wire.records import Contract, Family
 from tests.unit.family_kit import Supplier
@@ -204,7 +205,7 @@ class DiskTests(FamilyCase):
         (self.town.folder / "metadata" / "family").unlink()
         self.town.me.document.devices[stolen.id] = FakeDevice(stolen.public, revoked=2)
         self.town.living()
-        self.town.found = [record]
+        self.town.answers = [Answer(None, record.to_bytes())]
         self.start()
         family = self.town.family
         self.assertEqual((family.current.suppliers, family.current.revision), (current.suppliers, current.revision + 1))

@@ -91,7 +91,7 @@ def read(*packs: bytes) -> FileRead:
 
 
 class ConstantWorkTests(SynchronousTestCase):
-    """What an acknowledgement costs while a supplier is absent, counted at 1,000 and at 250,000 packs."""
+    """What an acknowledgement costs while a supplier is absent, counted at 1,000 and at 50,000 packs."""
 
     def work(self, count: int) -> tuple[int, int, int]:
         """Lines of Python, steps of the database and machines for some acknowledgements and all that follows them."""
@@ -133,7 +133,7 @@ class ConstantWorkTests(SynchronousTestCase):
 
     def test_an_acknowledgement(self) -> None:
         """Nothing that an acknowledgement causes walks through packs: lines, rows and machines are the same."""
-        self.assertEqual(self.work(1_000), self.work(250_000))
+        self.assertEqual(self.work(1_000), self.work(50_000))
 
     def test_refilling_a_queue(self) -> None:
         """The oldest pieces of a supplier are found by an index: rows that are looked at depend on the answer alone."""

@@ -30,7 +30,7 @@ class Errand(Job):
 
 
 class Errands(Jobs[Errand]):
-    table = "uploads"
+    tables = ("uploads",)
 
 
 class Catalog:
