@@ -8,7 +8,7 @@ from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import Family
+from bitdust.wire.records import Family, SealedFamily
 from bitdust.wire.signed import Signed
 
 VERBOSE = Param("verbose", Kind.FLAG, False, help="add figures")
@@ -36,7 +36,7 @@ async def suppliers_list(context: Context, customer_id: str | None, verbose: boo
     follow: to come, or to go. ``problems`` says what is amiss with a supplier, as storage_risk does; ``since`` is when
     one that is away was there last."""
     if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
-        raise BitDustError("not-found", "this node knows only its own suppliers; suppliers_list_dht asks the DHT")
+        raise BitDustError("not-found", "this node knows only its own suppliers")
     return listed([row | _details(context, row["fingerprint"]) for row in context.suppliers.list()])
 
 
@@ -89,15 +89,19 @@ def suppliers_audit(context: Context) -> Envelope:
     service="entangled_dht",
     other_names=("suppliers_dht_lookup",),
     returns="{customer_idurl, suppliers, ecc_map, revision, publisher_idurl, timestamp}",
-    errors=NO_PERSON,
+    errors=(*NO_PERSON, "not-allowed"),
 )
 async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envelope:
-    """The suppliers of a customer, as its signed record in the DHT names them."""
+    """My suppliers, as my signed record in the DHT names them; that of another customer is sealed to its owner."""
     customer = await find_person(context, customer_id) if customer_id else context.me.document
     record = await context.dht.get("family", customer.fingerprint)
     if record is None:
         raise BitDustError("not-found", f"the DHT holds no family record of {customer.global_id}")
-    family = Family.from_body(Signed.from_bytes(record.value, Family.KIND).body)
+    if customer.fingerprint != context.me.fingerprint:
+        raise BitDustError("not-allowed", f"the family of {customer.global_id} is sealed: its owner alone can read it")
+    sealed = SealedFamily.from_body(Signed.from_bytes(record.value, SealedFamily.KIND).body)
+    signed = Signed.from_bytes(context.me.master.unseal(sealed.sealed), Family.KIND)
+    family = Family.from_body(signed.body)
     suppliers = [names_of(context, member)["idurl"] or member.hex() for member in family.suppliers if member]
     return ok(
         {

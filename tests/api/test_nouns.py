@@ -29,7 +29,7 @@ from bitdust.storage.keeping.trouble import Code, Trouble
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
-from bitdust.wire.records import Family
+from bitdust.wire.records import Family, SealedFamily
 from tests.api.fakes import Anything, FakeContext
 from tests.stand_ins import ClosedStorage
 
@@ -410,22 +410,25 @@ class ContactTests(NounCase):
         self.assertEqual(said, [(2, True), (2, False)])
 
     def test_suppliers_in_the_dht(self) -> None:
-        """The family record of a customer names its suppliers, under both names of the method."""
-        device = DeviceKey.from_seed(b"b" * 32)
-        members = [self.context.me.fingerprint, b"z" * 32, None, None]
-        family = Family(self.bob.fingerprint, 3, 2, 4, 1000, members)
-        record = Anything(value=device.sign_record(Family.KIND, family.to_body()).to_bytes())
-        kept = {self.bob.fingerprint: record}
+        """My record names my suppliers, under both names of the method; that of another is sealed to its owner."""
+        me, kept = self.context.me, {}
         self.context.dht = Anything(get=lambda kind, subject: succeed(kept.get(subject)))
+        self.assertEqual(self.code("suppliers_list_dht"), "not-found")
+        family = Family(me.fingerprint, 3, 2, 4, 1000, [self.bob.fingerprint, b"z" * 32, None, None])
+        box = me.master.public.seal(me.sign(Family.KIND, family.to_body()).to_bytes())
+        sealed = SealedFamily(me.fingerprint, 3, box)
+        record = Anything(value=me.sign(SealedFamily.KIND, sealed.to_body()).to_bytes())
+        kept = {me.fingerprint: record, self.bob.fingerprint: record}
         for name, arguments in (
-            ("suppliers_list_dht", {"id": "bob@id.example"}),
-            ("suppliers_dht_lookup", {"customer_id": str(self.bob.idurl)}),
+            ("suppliers_list_dht", {}),
+            ("suppliers_list_dht", {"id": "alice@id.example"}),
+            ("suppliers_dht_lookup", {"customer_id": str(me.document.idurl)}),
         ):
             found = self.result(name, **arguments)
-            self.assertEqual(found["customer_idurl"], "http://id.example/bob.xml")
-            self.assertEqual(found["suppliers"], ["http://id.example/alice.xml", (b"z" * 32).hex()])
+            self.assertEqual(found["customer_idurl"], "http://id.example/alice.xml")
+            self.assertEqual(found["suppliers"], ["http://id.example/bob.xml", (b"z" * 32).hex()])
             self.assertEqual((found["ecc_map"], found["revision"]), ("ecc/4x4", 3))
-        self.assertEqual(self.code("suppliers_list_dht"), "not-found")
+        self.assertEqual(self.code("suppliers_list_dht", id="bob@id.example"), "not-allowed")
 
     def test_replacing_a_supplier(self) -> None:
         """By position, name or IDURL, by somebody certain or anybody; the answer tells who goes and who comes."""
