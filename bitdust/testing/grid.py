@@ -138,7 +138,9 @@ class Grid:
         while not condition():
             if self.clock.seconds() > end:
                 raise AssertionError(f"{what} has not come within {seconds} seconds")
-            self.clock.advance(STEP)
+            following = self.clock.next_call()
+            wait = STEP if following is None else following - self.clock.seconds()
+            self.clock.advance(min(max(wait, STEP), end - self.clock.seconds() + 0.001))
 
     def wait(self, deferred: "Deferred[Any]", seconds: float = 120.0) -> Any:
         """The result of a Deferred, letting time pass."""
