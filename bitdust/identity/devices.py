@@ -47,9 +47,11 @@ def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devic
     two new devices with one number one takes the next free one. Of more than eight those go that `with_new_device`
     would let go, but never ``this``, the key of this very device.
     """
+    # A device keeps the number that the newest document gives it: who shows an old one again changes nothing by that.
+    newest, older = (mine, other) if mine.goes_before(other) else (other, mine)
     gone = {device.key for device in (*mine.former, *other.former)}
     found: dict[bytes, Device] = {}
-    for device in (one for one in (*mine.devices, *other.devices) if one.key not in gone):
+    for device in (one for one in (*newest.devices, *older.devices) if one.key not in gone):
         known = found.get(device.key)
         found[device.key] = device if known is None else _joined(known, device)
     devices = _numbered(found.values(), gone={device.number for device in (*mine.former, *other.former)})
@@ -61,7 +63,7 @@ def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devic
 def _joined(one: Device, other: Device) -> Device:
     ends = [(device.revoked, device.sequence or 0) for device in (one, other) if device.revoked is not None]
     revoked, sequence = min(ends) if ends else (None, None)
-    return Device(min(one.number, other.number), min(one.since, other.since), one.key, revoked, sequence)
+    return Device(one.number, min(one.since, other.since), one.key, revoked, sequence)
 
 
 def _numbered(devices: Iterable[Device], gone: Collection[int]) -> Devices:
