@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos clean
+.PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos crash clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
@@ -81,6 +81,11 @@ SEEDS ?= 1-20
 MODE ?= safety
 chaos: $(READY)
 	$(BIN)/python -m tests.grid.chaos $(subst -, ,$(SEEDS)) --mode $(MODE) $(ARGS)
+
+# One scenario, broken at each change of a disk in turn: make crash SCENARIO=upload ARGS="1 20 --how before"
+SCENARIO ?= sample
+crash: $(READY)
+	$(BIN)/python -m tests.grid.crash $(SCENARIO) $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)

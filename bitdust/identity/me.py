@@ -16,6 +16,7 @@ from bitdust.identity.awaited import ALL, KEY_RING, STARTED_OVER, read_awaited, 
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
+from bitdust.identity.ring_file import left_ring, read_ring
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -75,7 +76,7 @@ class Me:
         document = self._read("localidentity", lambda path: IdentityDocument.parse(path.read_bytes()))
         device = self._read("devicekey", lambda path: _read_device(path, master))
         device = self._read(NEXT_DEVICE, lambda path: self._finish_renewal(path, document, master)) or device
-        ring = self._read("keyring", lambda path: _read_ring(path, master))
+        ring = self._read("keyring", lambda path: read_ring(path, master))
         if document.fingerprint != master.fingerprint or document.device(device.id) is None:
             text = f"the keys in {self._folder} do not belong to its identity; recover from your key file"
             raise BitDustError("broken-identity", text)
@@ -295,12 +296,21 @@ class Me:
         write_safely(self._folder / "username", document.name.encode())
         self._master, self._device, self._document = master, device, document
         self._certificate = certify(master, device.public, known.number)
-        self._ring = KeyRing()
-        if fresh:
-            self.ensure_master_secret()
-        write_safely(self._folder / "localidentity", document.xml)
+        self._ring = KeyRing() if fresh else left_ring(self._folder / "keyring", master)
+        try:
+            if fresh:
+                self.ensure_master_secret()
+            write_safely(self._folder / "localidentity", document.xml)
+        except BaseException:
+            self._be_nobody()
+            raise
         self._keeps_locked, self._locked_key = False, ""
         self._appeared("local-identity-set")
+
+    def _be_nobody(self) -> None:
+        """The disk did not take the identity: whoever tries again finds nobody in the way."""
+        self._master = self._device = self._document = self._certificate = None
+        self._ring, self._awaited = KeyRing(), frozenset()
 
     def unlock(self, master: MasterKey) -> None:
         """`open` a home that was locked, and report that there is an identity; raises as `load` does."""
@@ -386,7 +396,3 @@ def _read_device(path: Path, master: MasterKey) -> DeviceKey:
     if kept.startswith(SEALED):
         return DeviceKey.from_seed(master.unseal(bytes.fromhex(kept.removeprefix(SEALED).decode())))
     return DeviceKey.from_seed(bytes.fromhex(kept.decode()))
-
-
-def _read_ring(path: Path, master: MasterKey) -> KeyRing:
-    return KeyRing.from_bytes(master.unseal(path.read_bytes())) if path.exists() else KeyRing()

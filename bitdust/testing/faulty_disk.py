@@ -10,8 +10,9 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 
 from attrs import define, field, frozen
@@ -25,19 +26,34 @@ CHANGING = ("INSERT", "UPDATE", "DELETE", "REPLAC")
 
 @frozen
 class Change:
-    """One thing that is about to be done to a disk: which of `CHANGES`, to what, and with how many bytes."""
+    """One thing that is about to be done to a disk: which of `CHANGES`, to what, with how many bytes, and for a rename
+    what it is called until then."""
 
     kind: str
     path: Path
     size: int = 0
+    source: Path | None = None
 
 
 @frozen
 class Fault:
-    """What comes of a change: ``done`` is the share of its bytes that reach the disk before ``error`` is raised."""
+    """What comes of a change: ``done`` is the share of it that reaches the disk before ``error`` is raised.
+
+    Only bytes that are written come in parts; everything else is done when the share is 1. ``then`` is called between
+    the change and the error: where the process ends with it, its databases are let go there.
+    """
 
     error: BaseException
     done: float = 0.0
+    then: Callable[[], None] | None = None
+
+    def come(self, change: Callable[[], object]) -> NoReturn:
+        """Let the change be done, or not, and raise the error."""
+        if self.done >= 1:
+            change()
+        if self.then is not None:
+            self.then()
+        raise self.error
 
 
 class Crash(BaseException):
@@ -91,15 +107,16 @@ class FaultyDisks:
     def _of(self, path: str) -> _Watched | None:
         return next((one for folder, one in self._folders.items() if path.startswith(f"{folder}/")), None)
 
-    def _ask(self, kind: str, path: str, size: int = 0) -> Fault | None:
+    def _ask(self, kind: str, path: str, size: int = 0, source: Path | None = None) -> Fault | None:
         watched = self._of(path)
-        return watched.judge(Change(kind, Path(path), size)) if watched is not None else None
+        return watched.judge(Change(kind, Path(path), size, source)) if watched is not None else None
 
-    def _meet(self, kind: str, path: object) -> None:
+    def _meet(self, kind: str, path: object, change: Callable[[], Any], source: Path | None = None) -> Any:
         name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
-        fault = self._ask(kind, str(name))
+        fault = self._ask(kind, str(name), source=source)
         if fault is not None:
-            raise fault.error
+            fault.come(change)
+        return change()
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
@@ -117,11 +134,12 @@ class FaultyDisks:
 
     def _open(self, path: Any, flags: int, *args: Any, **named: Any) -> int:
         changes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        if changes and named.get("dir_fd") is None:
-            self._meet(CREATE, path)
-        descriptor: int = self._real["open"](path, flags, *args, **named)
-        if changes and isinstance(path, str | os.PathLike) and self._of(str(path)) is not None:
-            self._descriptors[descriptor] = str(path)
+        open_it = partial(self._real["open"], path, flags, *args, **named)
+        asked = changes and named.get("dir_fd") is None
+        descriptor: int = self._meet(CREATE, path, open_it) if asked else open_it()
+        name = f"{path}/" if flags & os.O_DIRECTORY else str(path)
+        if isinstance(path, str | os.PathLike) and named.get("dir_fd") is None and self._of(name) is not None:
+            self._descriptors[descriptor] = name
         else:
             self._descriptors.pop(descriptor, None)
         return descriptor
@@ -135,29 +153,26 @@ class FaultyDisks:
         fault = self._ask(WRITE, path, len(data)) if path is not None else None
         if fault is not None:
             self._real["write"](descriptor, bytes(data)[: int(len(data) * fault.done)])
-            raise fault.error
+            fault.come(int)
         return int(self._real["write"](descriptor, data))
 
     def _fsync(self, descriptor: int) -> None:
         path = self._descriptors.get(descriptor)
         if path is not None:
-            self._meet(SYNC, path)
+            self._meet(SYNC, path, int)
         # Nothing survives a test that is not in the system's cache: the wait for the disk is spared.
 
     def _rename(self, old: Any, new: Any, **named: Any) -> None:
-        if not named:
-            self._meet(RENAME, new)
-        self._real["rename"](old, new, **named)
+        change = partial(self._real["rename"], old, new, **named)
+        _ = change() if named else self._meet(RENAME, new, change, Path(old))
 
     def _replace(self, old: Any, new: Any, **named: Any) -> None:
-        if not named:
-            self._meet(RENAME, new)
-        self._real["replace"](old, new, **named)
+        change = partial(self._real["replace"], old, new, **named)
+        _ = change() if named else self._meet(RENAME, new, change, Path(old))
 
     def _unlink(self, path: Any, **named: Any) -> None:
-        if not named:
-            self._meet(REMOVE, path)
-        self._real["unlink"](path, **named)
+        change = partial(self._real["unlink"], path, **named)
+        _ = change() if named else self._meet(REMOVE, path, change)
 
     # sqlite3
 
@@ -173,9 +188,10 @@ class FaultyDisks:
 
         return connecting
 
-    def meet_commit(self, path: str) -> None:
+    def meet_commit(self, path: str, commit: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
         """A transaction is about to be committed."""
-        self._meet(COMMIT, path)
+        cursor: sqlite3.Cursor = self._meet(COMMIT, path, commit)
+        return cursor
 
 
 class FaultyConnection(sqlite3.Connection):
@@ -192,7 +208,7 @@ class FaultyConnection(sqlite3.Connection):
         """See `sqlite3.Connection`."""
         word = sql.lstrip()[:6].upper()
         if self._disks is not None and (word == "COMMIT" or word in CHANGING and not self.in_transaction):
-            self._disks.meet_commit(self._path)
+            return self._disks.meet_commit(self._path, partial(super().execute, sql, *args))
         return super().execute(sql, *args)
 
     def let_go(self) -> None:

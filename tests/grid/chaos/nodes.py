@@ -27,7 +27,7 @@ SQLITE = {errno.ENOSPC: sqlite3.SQLITE_FULL, errno.EIO: sqlite3.SQLITE_IOERR}
 
 def takes_pieces(home: Path, change: Change) -> bool:
     """Whether a change is one of those by which a disk fills: pieces, and the databases beside them."""
-    return change.path.relative_to(home).parts[0] in ("customers", "spool")
+    return change.path.relative_to(home).parts[:1] in (("customers",), ("spool",))
 
 
 class ChaosNode(GridNode):
@@ -89,11 +89,14 @@ class ChaosNode(GridNode):
         return Fault(OSError(self.disk_error, os.strerror(self.disk_error)), 0.5)
 
     def crash(self, change: Change) -> Fault:
-        """The process dies before this change is done, or when half of it is."""
-        self.field.note(f"{self.name} dies before a {change.kind} of {change.path.name}")
+        """The process dies before this change is done, when half of it is, or right after it."""
+        return self.crash_at(change, self.field.random.choice((0.0, 0.5, 1.0)))
+
+    def crash_at(self, change: Change, done: float) -> Fault:
+        """The process dies when so much of a change is done."""
+        self.field.note(f"{self.name} dies when {done:.0%} of a {change.kind} of {change.path.name} is done")
         self.field.is_crashing = True
-        self.kill()
-        return Fault(Crash(self.name), self.field.random.choice((0.0, 0.5, 1.0)))
+        return Fault(Crash(self.name), done, self.kill)
 
     def in_thread(self, call: Callable[..., Any], *args: Any) -> "Deferred[Any]":
         """What a thread would do: at once, or later where the disk is slow."""

@@ -89,7 +89,11 @@ class Owner:
         self.numbers += 1
         kind = self.random.choice(("file", "file", "file", "folder"))
         remote = f"{kind}-{self.numbers}" if new else self.random.choice(mine)
-        content = self.draw(remote)
+        self.put(home, remote, self.draw(remote))
+
+    def put(self, home: ChaosNode, remote: str, content: Content) -> None:
+        """Upload this."""
+        self.numbers += 1
         local = self.field.base / f"local-{self.name}-{self.numbers}"
         promises.write(local, content)
         storage = home.rooms.storage
@@ -148,7 +152,10 @@ class Owner:
         mine = [remote for remote in self.promises.items if home is not None and self.writers[remote] == home.name]
         if home is None or not mine:
             return
-        remote = self.random.choice(mine)
+        self.remove(home, self.random.choice(mine))
+
+    def remove(self, home: ChaosNode, remote: str) -> None:
+        """Delete this item."""
         self.promises.accept(remote, None)
         try:
             answer = self.ask(home, home.rooms.storage.delete(remote))
@@ -167,13 +174,16 @@ class Owner:
         family = home.rooms.suppliers.family.current if home is not None else None
         if home is None or family is None or family.leaving:
             return
-        who = self.random.choice(members(family) or [b""])
+        self.ask_to_replace(home, self.random.choice(members(family) or [b""]))
+        self.upload()
+
+    def ask_to_replace(self, home: ChaosNode, who: bytes) -> None:
+        """The place of this supplier is to go to another."""
         try:
             home.rooms.suppliers.requests.replace(who, None)
             self.note(f"replace {self.field.name_of(who)}")
         except (BitDustError, OSError) as error:
             self.note(f"replace: {error}")
-        self.upload()
 
     def resize(self) -> None:
         """Another number of suppliers: one more than in the beginning, or as many; a spare is left for whoever dies."""

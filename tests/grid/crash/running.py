@@ -1,0 +1,177 @@
+"""One scenario, once: with nothing broken, to see which changes there are, or with one of them broken."""
+
+import errno
+import os
+import random
+import shutil
+import tempfile
+import traceback
+from pathlib import Path
+
+from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, sqlite_error
+from tests.grid.chaos.field import Field, Finding
+from tests.grid.chaos.nodes import SQLITE, ChaosNode
+from tests.grid.crash.power import Unsynced
+from tests.grid.crash.scenarios import SCENARIOS, Stage
+
+ERRORS = {"full": errno.ENOSPC, "error": errno.EIO}
+KILLS = {"before": 0.0, "half": 0.5, "after": 1.0, "power": 0.0}
+HOWS = (*KILLS, *ERRORS)
+"""The process dies before the change, when half of it is written, or right after it; the power is cut before it, and
+what was not synced is gone; or the change fails, because the disk is full or broken, and the process goes on."""
+SAMPLE = {
+    "upload": 30,
+    "upload:supplier-1": 8,
+    "spooling": 40,
+    "delete": 15,
+    "compaction": 100,
+    "replacement": 50,
+    "reencoding": 60,
+    "recovery": 60,
+}
+"""What `sample` draws from, and how many changes each makes at least."""
+DOWN = 3.0
+SETTLE = 1800.0
+
+
+class Breaker:
+    """I count the changes of one node's disk, and break the one with a number."""
+
+    def __init__(self, field: Field, node: ChaosNode, at: int, how: str) -> None:
+        self._field = field
+        self._node = node
+        self._at = at
+        self._how = how
+        self._unsynced = Unsynced()
+        self.seen: list[Change] = []
+        self.is_on = False
+
+    @property
+    def hit(self) -> Change | None:
+        """What was broken."""
+        return self.seen[self._at - 1] if 0 < self._at <= len(self.seen) else None
+
+    def judge(self, change: Change) -> Fault | None:
+        """See a change."""
+        if not self.is_on:
+            return None
+        self.seen.append(change)
+        if len(self.seen) != self._at:
+            self._unsynced.see(change)
+            return None
+        self._field.note(f"{self._node.name}: {self._how}, a {change.kind} of {change.path.name}")
+        if self._how in ERRORS:
+            number = ERRORS[self._how]
+            is_commit = change.kind == COMMIT
+            return Fault(sqlite_error(SQLITE[number]) if is_commit else OSError(number, os.strerror(number)), 0.5)
+        fault = self._node.crash_at(change, KILLS[self._how])
+        return Fault(fault.error, fault.done, self._die)
+
+    def _die(self) -> None:
+        self._node.kill()
+        if self._how == "power":
+            with self._field.disks.outside():
+                self._unsynced.cut()
+
+
+class Run:
+    """A scenario that breaks at one change, in one way; 0: nowhere."""
+
+    def __init__(self, scenario: str, at: int, how: str, base: Path, verbose: bool = False) -> None:
+        name, _, self.whose = scenario.partition(":")
+        self.scenario = SCENARIOS[name]
+        self.at, self.how = at, how
+        self.field = Field(1, base, verbose)
+        self.seen: list[Change] = []
+
+    def go(self) -> None:
+        """Raises `Finding`."""
+        with self.field.surroundings():
+            scenario = self.scenario(self.field)
+            stage = next(scenario)
+            breaker = self._watch(stage)
+            self.seen = breaker.seen
+            breaker.is_on = True
+            self._come_back(stage, breaker)
+            try:
+                next(scenario, None)
+            except Crash:
+                self.field.is_crashing = False
+            breaker.is_on = False
+            if self.at and breaker.hit is None:
+                raise Finding(f"there are only {len(breaker.seen)} changes")
+            self._end(stage)
+        errors = [text for text in self.field.errors if not (self.how in ERRORS and says_disk_error(text))]
+        if errors:
+            raise Finding(f"errors were logged: {errors[0]}")
+
+    def _watch(self, stage: Stage) -> Breaker:
+        name = stage.names.get(self.whose or "owner", self.whose)
+        node = next(one for one in self.field.grid.nodes if one.name == name)
+        breaker = Breaker(self.field, node, self.at, self.how)
+        self.field.disks.watch(node.home, breaker.judge)
+        return breaker
+
+    def _come_back(self, stage: Stage, breaker: Breaker) -> None:
+        """Whoever died starts again a little later."""
+        node = breaker._node
+
+        def look() -> None:
+            if not node.is_up:
+                self.field.later(DOWN, stage.revive)
+            elif breaker.is_on:
+                self.field.later(1, look)
+
+        look()
+
+    def _end(self, stage: Stage) -> None:
+        """All is well in the end, and everything that was promised is there."""
+        self.field.pass_time(DOWN + 1)
+        stage.revive()
+        stage.settle(SETTLE)
+        owner = stage.owner
+        stage.truth.check_acknowledged(owner.home, set())
+        lacking = {name: stage.truth.lacking(owner.home, node) for name, node in self.field.suppliers.items()}
+        if any(lacking.values()):
+            raise Finding(f"suppliers lack something: {lacking}")
+        stage.judge.check_all(owner, owner.home)
+        self.field.stop()
+
+
+def says_disk_error(text: str) -> bool:
+    """Whether an error that was logged is the one that the run made: what it leads to is seen in the end."""
+    made = [os.strerror(number) for number in ERRORS.values()] + ["disk is full", "disk I/O error"]
+    return any(one in text.strip().splitlines()[-1] for one in made)
+
+
+def run(scenario: str, at: int = 0, how: str = "before", verbose: bool = False) -> tuple[str, list[Change], list[str]]:
+    """Why it fails, empty when it does not; the changes that it made; its journal."""
+    shared = Path("/dev/shm")
+    base = Path(tempfile.mkdtemp(prefix="crash-", dir=shared if shared.is_dir() else None))
+    one = Run(scenario, at, how, base, verbose)
+    try:
+        one.go()
+        return "", one.seen, one.field.journal
+    except Finding as finding:
+        return str(finding), one.seen, one.field.journal
+    except Exception:  # noqa: BLE001 - whatever it is, the run has failed, and the next one is to run
+        return traceback.format_exc(), one.seen, one.field.journal
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def points(changes: list[Change], first: int = 1, last: int = 0) -> list[tuple[int, str]]:
+    """Where and how a scenario with these changes can break: only what is written can be half done."""
+    numbers = range(first, min(last or len(changes), len(changes)) + 1)
+    return [(at, how) for at in numbers for how in HOWS if how != "half" or changes[at - 1].kind == WRITE]
+
+
+def sample(seed: int) -> list[tuple[str, int, str]]:
+    """A point of each scenario, drawn from a seed."""
+    source = random.Random(seed)
+    return [(scenario, source.randint(1, most), source.choice(HOWS)) for scenario, most in SAMPLE.items()]
+
+
+def replay(scenario: str, at: int, how: str) -> str:
+    """The command that runs it again."""
+    return f"python -m tests.grid.crash {scenario} {at} {at} --how {how} -v"
