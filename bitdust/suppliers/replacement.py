@@ -14,6 +14,8 @@ everything; the contract of the lost one ends by its term, since it may hold wha
 from typing import Protocol
 
 from attrs import frozen
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from bitdust.automats.supplier_replacement import SupplierReplacement
 from bitdust.identity.awaited import FAMILY
@@ -26,6 +28,10 @@ from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wiring import Wire
+
+
+TRY_AGAIN = 10.0
+"""Seconds after which what a disk did not take is written again."""
 
 
 class StoredPieces(Protocol):
@@ -79,6 +85,7 @@ class Replacements:
     ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago.
     """
 
+    log = Logger()
     pieces = Wire(StoredPieces)
 
     def __init__(
@@ -89,6 +96,7 @@ class Replacements:
         book: ContractBook,
         publication: FamilyPublication,
     ) -> None:
+        self._clock = around.world.clock
         self._registry = around.registry
         self._events = around.events
         self._identities = around.identities
@@ -100,6 +108,7 @@ class Replacements:
         self._membership = Membership(around, family)
         self._machines: dict[int, SupplierReplacement] = {}
         self._is_open = False
+        self._again: IDelayedCall | None = None
         self.searching: Signal[[bool]] = Signal()
         departures.changed.connect(self.update)
         family.changed.connect(self.update)
@@ -113,6 +122,8 @@ class Replacements:
     def stop(self) -> None:
         """Move nobody any more; what is on the disk stays."""
         self._is_open = False
+        if self._again is not None and self._again.active():
+            self._again.cancel()
         machines, self._machines = self._machines, {}
         for machine in machines.values():
             machine.send("shutdown")
@@ -122,6 +133,7 @@ class Replacements:
         if not self._is_open or self._me.awaits(FAMILY):
             return
         self._forget_the_gone()
+        self._machines = {place: one for place, one in self._machines.items() if one.state not in one.final}
         family = self._family.current
         for position in range(family.n if family is not None else 0):
             if position not in self._machines and (self.is_wanted(position) or self.former(position) is not None):
@@ -140,7 +152,10 @@ class Replacements:
         """Departures of those who have left."""
         for supplier in self._departures.suppliers():
             if supplier not in self._family.holders:
-                self._departures.forget(supplier)
+                try:
+                    self._departures.forget(supplier)
+                except OSError as error:
+                    self._look_again(error)
 
     def replace(self, position: int) -> SupplierReplacement | None:
         """A person wants another supplier in a place, now; the machine that sees to it, None before `start`."""
@@ -217,9 +232,20 @@ class Replacements:
     def dismiss_former(self, position: int) -> None:
         """Everything has moved, and enough others know: the former supplier may erase what it has."""
         former = self.former(position)
+        try:
+            if former is not None and former not in self._family.members:
+                self._book.release(former)
+            self._membership.dismiss_former(position)
+        except OSError as error:
+            self._look_again(error)
+            return
         if former is not None and former not in self._family.members:
-            self._book.release(former)
             names = Names.of(self._identities, former)
             data = {"idurl": names.idurl, "global_id": show_name(self._identities, former), "position": position}
             self._events.send("supplier-dismissed", data)
-        self._membership.dismiss_former(position)
+
+    def _look_again(self, error: OSError) -> None:
+        """The disk did not take what has changed; it is tried again."""
+        self.log.warn("who has a place cannot be written down: {error}", error=error)
+        if self._is_open and (self._again is None or not self._again.active()):
+            self._again = self._clock.callLater(TRY_AGAIN, self.update)

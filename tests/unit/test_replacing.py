@@ -1,6 +1,8 @@
 """Changing suppliers: who is to leave is remembered, places change hands, and nobody goes before all has moved."""
 
+import errno
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -57,6 +59,18 @@ class ReplacingTests(TownCase):
         told = self.town.events.names()
         self.assertIn("supplier-gave-notice", told)
         self.assertIn("supplier-dismissed", told)
+
+    def test_a_disk_that_does_not_take_the_end(self) -> None:
+        """Whichever of the last words a disk refuses once, a moment later the replacement ends all the same."""
+        for number, place in enumerate(("contracts.ContractBook.release", "membership.Membership.dismiss_former")):
+            old = self.town.supplier(number)
+            with mock.patch(f"bitdust.suppliers.{place}", side_effect=OSError(errno.EIO, "no")):
+                self.notice(number)
+                self.pass_time(70)
+            self.assertIsNotNone(self.town.family.current.leaving)
+            self.pass_time(70)
+            self.assertIsNone(self.town.family.current.leaving)
+            self.assertEqual((old.ended, self.town.departures.suppliers()), (1, []))
 
     def test_each_place_has_a_machine(self) -> None:
         """Lists show how far the replacement of each place has come; in the end no machine is left."""
