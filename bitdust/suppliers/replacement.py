@@ -14,13 +14,12 @@ everything; the contract of the lost one ends by its term, since it may hold wha
 from typing import Protocol
 
 from attrs import frozen
-from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
 
 from bitdust.automats.supplier_replacement import SupplierReplacement
 from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import Names, show_name
 from bitdust.signal import Signal
+from bitdust.suppliers.again import Again
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.suppliers.family import MyFamily
@@ -28,10 +27,6 @@ from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wiring import Wire
-
-
-TRY_AGAIN = 10.0
-"""Seconds after which what a disk did not take is written again."""
 
 
 class StoredPieces(Protocol):
@@ -85,7 +80,6 @@ class Replacements:
     ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago.
     """
 
-    log = Logger()
     pieces = Wire(StoredPieces)
 
     def __init__(
@@ -96,7 +90,6 @@ class Replacements:
         book: ContractBook,
         publication: FamilyPublication,
     ) -> None:
-        self._clock = around.world.clock
         self._registry = around.registry
         self._events = around.events
         self._identities = around.identities
@@ -108,7 +101,7 @@ class Replacements:
         self._membership = Membership(around, family)
         self._machines: dict[int, SupplierReplacement] = {}
         self._is_open = False
-        self._again: IDelayedCall | None = None
+        self._again = Again(around.world.clock, self.update)
         self.searching: Signal[[bool]] = Signal()
         departures.changed.connect(self.update)
         family.changed.connect(self.update)
@@ -122,8 +115,7 @@ class Replacements:
     def stop(self) -> None:
         """Move nobody any more; what is on the disk stays."""
         self._is_open = False
-        if self._again is not None and self._again.active():
-            self._again.cancel()
+        self._again.stop()
         machines, self._machines = self._machines, {}
         for machine in machines.values():
             machine.send("shutdown")
@@ -155,7 +147,7 @@ class Replacements:
                 try:
                     self._departures.forget(supplier)
                 except OSError as error:
-                    self._look_again(error)
+                    self._again.after(error)
 
     def replace(self, position: int) -> SupplierReplacement | None:
         """A person wants another supplier in a place, now; the machine that sees to it, None before `start`."""
@@ -237,15 +229,9 @@ class Replacements:
                 self._book.release(former)
             self._membership.dismiss_former(position)
         except OSError as error:
-            self._look_again(error)
+            self._again.after(error)
             return
         if former is not None and former not in self._family.members:
             names = Names.of(self._identities, former)
             data = {"idurl": names.idurl, "global_id": show_name(self._identities, former), "position": position}
             self._events.send("supplier-dismissed", data)
-
-    def _look_again(self, error: OSError) -> None:
-        """The disk did not take what has changed; it is tried again."""
-        self.log.warn("who has a place cannot be written down: {error}", error=error)
-        if self._is_open and (self._again is None or not self._again.active()):
-            self._again = self._clock.callLater(TRY_AGAIN, self.update)

@@ -19,6 +19,7 @@ from bitdust.automats.family_resize import FamilyResize
 from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import Names, show_name
 from bitdust.signal import Signal
+from bitdust.suppliers.again import Again
 from bitdust.suppliers.connectors import SUPPLIERS
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.family import MyFamily
@@ -61,6 +62,7 @@ class Resizing:
         self._machine: FamilyResize | None = None
         self._remove: Callable[[], None] = lambda: None
         self._followed = b""
+        self._again = Again(around.world.clock, self.want)
         self.searching: Signal[[bool]] = Signal()
         family.changed.connect(self.update)
         publication.acknowledged.connect(lambda supplier: self.update())
@@ -75,6 +77,7 @@ class Resizing:
 
     def stop(self) -> None:
         """Change nothing any more; what is on the disk stays."""
+        self._again.stop()
         if self._machine is not None:
             self._remove()
         machine, self._machine = self._machine, None
@@ -107,6 +110,12 @@ class Resizing:
 
     def want(self) -> None:
         """What the settings want goes into the record, where pieces are stored; where none are `Hiring` sees to it."""
+        try:
+            self._want()
+        except OSError as error:
+            self._again.after(error)
+
+    def _want(self) -> None:
         family, wanted = self._family.current, int(self._settings.get(SUPPLIERS))
         if self._machine is None or family is None:
             return
@@ -184,19 +193,30 @@ class Resizing:
     def resize(self) -> None:
         family = self._family.current
         if family is not None and family.wanted is not None:
-            self._membership.resize(family.wanted)
+            try:
+                self._membership.resize(family.wanted)
+            except OSError as error:
+                self._again.after(error)
+                return
             self._events.send("suppliers-number-changed", {"former": family.n, "suppliers": family.wanted})
 
     def end(self) -> None:
         family = self._family.current
         if family is None:
             return
-        for position, who in enumerate(family.seats):
-            if position >= family.size_to_come and who is not None:
-                self._book.release(who)
+        gone = [(position, who) for position, who in enumerate(family.seats) if position >= family.size_to_come]
+        try:
+            for _, who in gone:
+                if who is not None:
+                    self._book.release(who)
+            self._membership.end_change()
+        except OSError as error:
+            self._again.after(error)
+            return
+        for position, who in gone:
+            if who is not None:
                 idurl, name = Names.of(self._identities, who).idurl, show_name(self._identities, who)
                 self._events.send("supplier-dismissed", {"idurl": idurl, "global_id": name, "position": position})
-        self._membership.end_change()
 
     # in words
 

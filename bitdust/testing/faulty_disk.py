@@ -77,7 +77,9 @@ class _Watched:
 class FaultyDisks:
     """I decide over the disks of many processes in this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, sees_all_syncs: bool = False) -> None:
+        """``sees_all_syncs``: those of folders and of files that were opened for reading are asked about, too."""
+        self._sees_all_syncs = sees_all_syncs
         self._folders: dict[str, _Watched] = {}
         self._descriptors: dict[int, str] = {}
         self._real: dict[str, Callable[..., Any]] = {}
@@ -138,7 +140,8 @@ class FaultyDisks:
         asked = changes and named.get("dir_fd") is None
         descriptor: int = self._meet(CREATE, path, open_it) if asked else open_it()
         name = f"{path}/" if flags & os.O_DIRECTORY else str(path)
-        if isinstance(path, str | os.PathLike) and named.get("dir_fd") is None and self._of(name) is not None:
+        is_seen = (changes or self._sees_all_syncs) and named.get("dir_fd") is None
+        if is_seen and isinstance(path, str | os.PathLike) and self._of(name) is not None:
             self._descriptors[descriptor] = name
         else:
             self._descriptors.pop(descriptor, None)

@@ -36,7 +36,7 @@ class PowerTests(SynchronousTestCase):
         self.home = Path(self.mktemp()).absolute()
         self.home.mkdir()
         self.unsynced = Unsynced()
-        self.disks = FaultyDisks()
+        self.disks = FaultyDisks(sees_all_syncs=True)
         self.disks.watch(self.home, self.see)
 
     def see(self, change: Change) -> None:

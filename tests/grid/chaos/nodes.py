@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 
 from bitdust.node import Node
 from bitdust.testing.clock import LifeClock
-from bitdust.testing.faulty_disk import COMMIT, Change, Crash, Fault, sqlite_error
+from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, sqlite_error
 from bitdust.testing.grid import GridNode
 from bitdust.testing.world import fake_world
 from tests.grid.chaos import lies
@@ -89,8 +89,9 @@ class ChaosNode(GridNode):
         return Fault(OSError(self.disk_error, os.strerror(self.disk_error)), 0.5)
 
     def crash(self, change: Change) -> Fault:
-        """The process dies before this change is done, when half of it is, or right after it."""
-        return self.crash_at(change, self.field.random.choice((0.0, 0.5, 1.0)))
+        """The process dies before this change is done, or when half of it is."""
+        done = self.field.random.choice((0.0, 0.5, 1.0))
+        return self.crash_at(change, done if change.kind == WRITE else 0.0)
 
     def crash_at(self, change: Change, done: float) -> Fault:
         """The process dies when so much of a change is done."""

@@ -86,9 +86,8 @@ class Owner:
             return
         mine = [remote for remote in self.promises.items if self.writers[remote] == home.name]
         new = self.random.random() < 0.7 or not mine
-        self.numbers += 1
         kind = self.random.choice(("file", "file", "file", "folder"))
-        remote = f"{kind}-{self.numbers}" if new else self.random.choice(mine)
+        remote = f"{kind}-{self.numbers + 1}" if new else self.random.choice(mine)
         self.put(home, remote, self.draw(remote))
 
     def put(self, home: ChaosNode, remote: str, content: Content) -> None:

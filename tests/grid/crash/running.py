@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, sqlite_error
+from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, FaultyDisks, sqlite_error
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.nodes import SQLITE, ChaosNode
 from tests.grid.crash.power import Unsynced
@@ -83,6 +83,7 @@ class Run:
         self.scenario = SCENARIOS[name]
         self.at, self.how = at, how
         self.field = Field(1, base, verbose)
+        self.field.disks = FaultyDisks(sees_all_syncs=True)
         self.seen: list[Change] = []
 
     def go(self) -> None:

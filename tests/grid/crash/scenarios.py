@@ -151,7 +151,8 @@ def reencoding(field: Field) -> Scenario:
     stage.settle()
     yield stage
     stage.owner.n = 3
-    stage.owner.settings[NUMBER] = 3
+    # A person who had no answer asks again: each process is started with it.
+    stage.owner.home.settings[NUMBER] = 3
     if stage.owner.ready():
         stage.owner.home.node.settings.set(NUMBER, 3)
     stage.pass_time(200)
