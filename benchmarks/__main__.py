@@ -3,8 +3,10 @@
 ============  =====================================================================================================
 audit         what audits and scrubbing cost a TB a day, and how soon a loss is found
 catalog       100,000 files: listing a folder, starting with them
+chaos         real processes that are killed, stopped, filled, wiped and rotten: is all there in the end, and how soon
 commands      every simple command, and the start of a node
 dht_bench     the hash table: put, get, CPU and memory, deaths
+durability    heal, audit, reencode and restore one after the other, with the conditions of the machine
 hashing       MB/s of piece roots, chunk names and seals, beside what was there before them
 heal          a member dies while the owner is away: seconds until a spare has made its pieces again
 idle          CPU and memory of a network that does nothing
@@ -23,10 +25,12 @@ import sys
 
 import benchmarks
 
+PARTS = {"__main__", "chaos_network"}
+
 
 def main() -> int:
     """Run one benchmark by name, or tell which there are; without a name: storage with its defaults."""
-    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__")
+    names = sorted({module.name for module in pkgutil.iter_modules(benchmarks.__path__)} - PARTS)
     name, *rest = sys.argv[1:] or ["storage"]
     if name not in names:
         print(f"there is no benchmark {name!r}; there are: {', '.join(names)}", file=sys.stderr)

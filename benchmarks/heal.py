@@ -1,10 +1,11 @@
 """How long a family takes to heal: one member dies while the owner is away, and a spare makes all of its pieces again.
+With ``--owner`` the owner is there, and brings them to another supplier itself.
 
 Whole nodes in one process, on one clock, over a network in memory; the bytes, hashes and codes are real. Two figures:
 seconds on that clock, which the rate that members give to spares decides, and seconds of this process's CPU for all
 nodes together.
 
-    python -m benchmarks heal [--megabytes 64] [--suppliers 6]
+    python -m benchmarks heal [--megabytes 64] [--suppliers 6] [--owner]
 """
 
 import argparse
@@ -28,18 +29,19 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks heal", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=64)
     parser.add_argument("--suppliers", type=int, default=6)
+    parser.add_argument("--owner", action="store_true", help="the owner is there, and gives the place to another one")
     options = parser.parse_args(arguments)
     mandates.DAY = DAY
     with tempfile.TemporaryDirectory() as folder:
         grid = Grid(Path(folder))
         try:
-            heal(grid, options.suppliers, options.megabytes)
+            heal(grid, options.suppliers, options.megabytes, options.owner)
         finally:
             grid.stop()
     return 0
 
 
-def heal(grid: Grid, count: int, megabytes: int) -> None:
+def heal(grid: Grid, count: int, megabytes: int, with_owner: bool) -> None:
     """One family, one upload, one death."""
     server = {"services/identity-server/enabled": True, "services/identity-server/host": SEED_HOST}
     off = {"services/supplier/enabled": False}
@@ -54,19 +56,30 @@ def heal(grid: Grid, count: int, megabytes: int) -> None:
     grid.until(lambda: owner.rooms.suppliers.family.current.mandate is not None, 60, "the mandate")
     _upload(grid, owner, megabytes)
     mine, spare = owner.fingerprint, nodes[-1]
-    owner.kill()
-    nodes[0].kill()
+    dead = nodes[0]
+    dead.kill()
+    if with_owner:
+        owner.rooms.suppliers.requests.replace(dead.fingerprint, None)
+        is_begun, is_over = lambda: True, lambda: not _is_changing(owner, dead)
+    else:
+        owner.kill()
 
-    def state() -> str:
-        return dict(spare.rooms.customers.healing.stand_ins.states()).get(mine, "")
+        def state() -> str:
+            return dict(spare.rooms.customers.healing.stand_ins.states()).get(mine, "")
 
-    _later(grid, lambda: bool(state()), 1.0)
+        is_begun, is_over = lambda: bool(state()), lambda: state() == "WHOLE"
+    _later(grid, is_begun, 1.0)
     began, cpu = grid.clock.seconds(), time.process_time()
-    _later(grid, lambda: state() == "WHOLE", 0.5)
+    _later(grid, is_over, 0.5)
     seconds, used = grid.clock.seconds() - began, time.process_time() - cpu
     made = spare.rooms.customers.store.contract_of(mine).used
     print(f"{megabytes} MB at {count} suppliers: {made / 1e6:.0f} MB of pieces made again in {seconds:.1f} s")
     print(f"{seconds * 1000 / megabytes:.0f} s and {used * 1000 / megabytes:.0f} s of CPU for 1 GB")
+
+
+def _is_changing(owner: GridNode, dead: GridNode) -> bool:
+    """Whether the dead one is still in the record, or beside its successor."""
+    return dead.fingerprint in owner.rooms.suppliers.family.holders
 
 
 def _supplier(grid: Grid, number: int) -> GridNode:
