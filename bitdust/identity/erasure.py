@@ -27,6 +27,7 @@ OWN = (
     "metadata/reminded",
     "metadata/keyfile",
     "metadata/recovering",
+    "metadata/searched",
     "metadata/family",
     "metadata/family.inherited",
     "metadata/contracts",

@@ -12,7 +12,7 @@ from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
-from bitdust.identity.awaited import ALL, KEY_RING, STARTED_OVER, read_awaited, write_awaited
+from bitdust.identity.awaited import ALL, CUT_OFF, KEY_RING, STARTED_OVER, read_awaited, was_cut_off, write_awaited
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
@@ -64,6 +64,7 @@ class Me:
         Where the keys are locked, the identity stays absent until `open`.
         """
         if not (self._folder / "localidentity").exists():
+            self.searched_because = CUT_OFF if was_cut_off(self._folder) else ""
             return
         key = self._read("mykeyfile", Path.read_text)
         if is_locked(key):

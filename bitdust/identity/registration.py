@@ -11,6 +11,7 @@ from bitdust.automats.id_restorer import IdRestorer
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.crypt.keyfile import Hints, KeyFile
+from bitdust.identity.awaited import note_search
 from bitdust.identity.client import NETWORK_ERROR, IdentityClient, parse_servers
 from bitdust.identity.creation import Creation
 from bitdust.identity.document import IdentityDocument
@@ -47,7 +48,7 @@ class Registration:
         self._me = me
         self._client = client
         self.publication = Publication(me, client)
-        self._busy = False
+        self._busy = self._is_stopping = False
         self._machine: IdRegistrator | IdRestorer | None = None
         self.hints = Hints()
 
@@ -86,17 +87,22 @@ class Registration:
         # Services ask for the hints as soon as there is an identity, which is before the machine has come to its end.
         self.hints = key_file.hints
         recovery = Recovery(self._world, self._me, self._client, self.sources, self.publication, key_file)
+        folder = self._world.home / "metadata"
+        note_search(folder, True)
         try:
             # Whoever becomes himself again need not wait for ID servers to hear of it, which may be silent.
             await self._run(IdRestorer(self._registry, recovery), "SEND_ID")
         finally:
             self._me.search("")
+            if not self._is_stopping:
+                note_search(folder, False)
             if not self._me.present:
                 self.hints = Hints()
         return self._me.document
 
     def stop(self) -> None:
-        """The node ends: nothing is searched for or published any more."""
+        """The node ends: nothing is searched for or published any more; the next start says what was cut off."""
+        self._is_stopping = True
         self._give_up_search()
 
     def _give_up_search(self) -> None:

@@ -235,9 +235,12 @@ class RegistrationCase(MeCase):
         super().setUp()
         self.patch(MasterKey, "generate", lambda bits: master())
         self.registry = Registry(self.clock)
-        settings = type("Values", (), {"get": staticmethod(SETTINGS.__getitem__)})()
-        self.registration = Registration(self.world, settings, self.registry, self.me, self.client)
+        self.registration = self.next_registration()
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
+
+    def next_registration(self) -> Registration:
+        settings = type("Values", (), {"get": staticmethod(SETTINGS.__getitem__)})()
+        return Registration(self.world, settings, self.registry, self.me, self.client)
 
     def refused(self, work: "Deferred[IdentityDocument]") -> BitDustError:
         error = self.failureResultOf(work, BitDustError).value
@@ -405,6 +408,28 @@ class RecoveryTests(RegistrationCase):
         self.clock.advance(2)
         self.assertEqual(self.successResultOf(work).revision, 4)
         self.assertEqual(self.me.searched_because, "")
+
+    def test_a_search_that_was_cut_off(self) -> None:
+        """The key file is not in the home: the next start says that it is needed again, until a search has ended."""
+
+        def said_next() -> str:
+            me = Me(self.world, self.events)
+            me.load()
+            return str(me.absence())
+
+        works = []
+        for ends in (lambda: None, self.registration.stop):
+            self.supplier = fail(BitDustError("no-answer", "nobody is there"))
+            works.append(self.recover())
+            ends()
+            self.assertIn("recover with your key file again", said_next())
+        for work in works:
+            self.failureResultOf(work, BitDustError)
+        self.registration = self.next_registration()
+        self.registration.sources = self.registration.current_hints = self
+        self.supplier = None
+        self.refused(self.recover())
+        self.assertNotIn("again", said_next())
 
     def test_another_key_file(self) -> None:
         """It takes the place of one that is searched for still; what is no key file does not."""

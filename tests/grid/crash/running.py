@@ -121,7 +121,7 @@ class Run:
         def look() -> None:
             if not node.is_up:
                 self._bury()
-                self.field.later(DOWN, stage.revive)
+                self.field.later(DOWN, lambda: stage.revive(node.name))
             elif breaker.is_on:
                 self.field.later(1, look)
 

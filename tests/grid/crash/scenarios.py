@@ -49,13 +49,13 @@ class Stage:
         if self.owner.home.is_up:
             self.owner.become(self.owner.home, self.owner.key_files[-1])
 
-    def revive(self) -> None:
-        """Start whoever is down; who was to become the owner is asked to again, where that is lost."""
+    def revive(self, only: str = "") -> None:
+        """Start whoever is down, or one of them; who was to become the owner is asked to again, where that is lost."""
         for name, node in list(self.field.suppliers.items()):
-            if not node.is_up:
+            if not node.is_up and only in ("", name):
                 self.field.note(f"{name} starts again")
                 self.field.restarted(node)
-        if not self.owner.home.is_up:
+        if not self.owner.home.is_up and only in ("", self.owner.home.name):
             self.owner.revive()
             self.field.note(f"{self.owner.home.name} starts again")
             if self.becomes_again:
