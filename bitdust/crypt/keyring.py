@@ -188,10 +188,6 @@ class KeyRing:
         self.keys[key_id] = evolve(key, secrets=united(key.secrets, made))
         return True
 
-    def has_secret(self, key_id: str) -> bool:
-        """Whether something can be sealed under a key."""
-        return key_id in self and bool(self.keys[key_id].usable)
-
     def current(self, key_id: str) -> tuple[int, bytes]:
         """The storage secret (32 bytes) for what is new, with its name: the same on all devices that have one ring."""
         usable = self.get(key_id).usable

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bitdust.storage.catalog import figures
+from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.core import Core
 from bitdust.storage.keeping.disposal import OTHERS_DELAY
 from bitdust.storage.keeping.reencode_rows import is_moved_all
@@ -29,6 +30,7 @@ class Placement:
         self._wall = around.world.wall
         self._ports = ports
         self._storage = storage
+        self._judged: dict[int, tuple[object, bool]] = {}
 
     def has_data(self) -> bool:
         """Whether pieces of mine may be at suppliers; unknown counts as yes."""
@@ -47,7 +49,17 @@ class Placement:
         if not self.is_logged_at(supplier):
             return False
         core = self._core()
-        return core is None or figures.is_complete_at(core.catalog.read, position, supplier, self._sources())
+        return core is None or self._is_complete(core.catalog, position, supplier)
+
+    def _is_complete(self, catalog: Catalog, position: int, supplier: bytes) -> bool:
+        """Reads as many rows as there are packs, and is asked every few seconds: once for each state of the catalog."""
+        sources = self._sources()
+        asked = (catalog, catalog.revision, supplier, tuple(sources))
+        known = self._judged.get(position)
+        if known is None or known[0] != asked:
+            known = (asked, figures.is_complete_at(catalog.read, position, supplier, sources))
+            self._judged[position] = known
+        return known[1]
 
     def _sources(self) -> list[bytes]:
         """Who has pieces that can be had: my suppliers, away or not, and who leaves while it is there."""

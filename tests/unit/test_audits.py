@@ -340,6 +340,19 @@ class LyingTests(AuditCase):
         self.node.start()
         self.assertEqual(heard, [liar, liar])
 
+    def test_how_many_are_enough(self) -> None:
+        """The setting says after how many failures somebody else is asked for; with 0 nobody ever is."""
+        heard: list[bytes] = []
+        self.audits.distrusted.connect(heard.append)
+        self.answers(3, lambda reply, fields: succeed(Reply(reply.fields, b"")))
+        self.node.settings.set("services/employer/replace-after-failed-audits", 0)
+        self.round()
+        self.assertEqual((self.row(3)["failed_in_a_row"], heard), (1, []))
+        self.node.pass_time(60, 1)
+        self.node.settings.set("services/employer/replace-after-failed-audits", 2)
+        self.round()
+        self.assertEqual(heard, [self.around.suppliers[3].fingerprint])
+
 
 class ListTests(AuditCase):
     """Of a supplier that says it has what nobody knew it had."""

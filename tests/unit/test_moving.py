@@ -4,8 +4,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.database import PackState, PieceState, open_catalog
 from bitdust.storage.catalog.figures import holds_what_lacks, is_complete_at
+from tests.unit.storage_kit import network, random_file
 
 NEW, OLD, A, B, C = (bytes([number]) * 32 for number in range(5))
 PLACE = 1
@@ -69,6 +71,27 @@ class MovingTests(SynchronousTestCase):
         """Nothing known of a piece means that its supplier may have it: suppliers that are away are waited for."""
         self.pack(None, PieceState.MISSING, None, PieceState.MISSING)
         self.assertEqual(self.moved(), (False, False))
+
+    def test_a_catalog_that_has_not_changed_is_not_read_again(self) -> None:
+        """Whoever asks every few seconds costs nothing while nothing moves; what has changed is looked at at once."""
+        base, around, node = network(self)
+        looked: list[int] = []
+
+        def complete(database, position, supplier, sources=None):
+            looked.append(position)
+            return is_complete_at(database, position, supplier, sources)
+
+        self.patch(figures, "is_complete_at", complete)
+        random_file(base / "file", 1000)
+        node.upload(base / "file", "file")
+        node.pass_time(5)
+        who = around.suppliers[1].fingerprint
+        self.assertEqual([node.storage.placement.has_moved(1, who) for _ in range(3)], [True] * 3)
+        self.assertEqual(looked, [1])
+        lost = "UPDATE pieces SET state=?, supplier=NULL WHERE number=1"
+        node.wait(node.storage.core.catalog.change(lambda rows: rows.execute(lost, (PieceState.MISSING,))))
+        self.assertFalse(node.storage.placement.has_moved(1, who))
+        self.assertEqual(looked, [1, 1])
 
     def test_a_supplier_that_left_for_good(self) -> None:
         """A piece of somebody who is no supplier any more is nobody's."""

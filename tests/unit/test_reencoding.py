@@ -3,12 +3,15 @@
 from itertools import combinations
 from pathlib import Path
 
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.keeping import reencode as reencode_module
+from bitdust.storage.keeping import reencode_rows
 from bitdust.storage.keeping.moving_pace import MOVING_LIMIT
+from bitdust.storage.keeping.reencode_rows import find_packs
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family, Scheme
 from tests.unit.storage_kit import Neighbours, Node, random_file, stop_quietly
 from tests.unit.supplier_kit import START
@@ -167,6 +170,21 @@ class StepsTests(ReencodingCase):
         self.restored()
         self.assertEqual(outdated, [])
 
+    def test_a_verification_that_is_overtaken(self) -> None:
+        """A pack that has moved and gone while it is verified in full is not lost: the new one is opened."""
+        self.upload("a")
+        sources = self.node.storage.core.pack_sources
+        pack = bytes(self.node.storage.core.catalog.read.execute("SELECT pack FROM packs").fetchone()[0])
+        outdated = [self.node.wait(sources.of(pack))] * 2
+        self.resize(4)
+        self.until_moved(4)
+        self.node.pass_time(60)
+        now = sources.of
+        self.patch(sources, "of", lambda pack: succeed(outdated.pop()) if outdated else now(pack))
+        storage = self.node.storage
+        found = self.node.wait(storage.core.verifications.start(storage.find("a"), True).completion, 200)
+        self.assertEqual((found["verified"], found["problems"], outdated), (True, [], []))
+
     def test_a_file_that_is_deleted_meanwhile(self) -> None:
         """Its pack moves nowhere any more, and nobody keeps pieces of the old or of the new one."""
         self.upload("a", "b")
@@ -281,8 +299,29 @@ class PaceTests(ReencodingCase):
         database = self.node.storage.core.catalog
         weak = database.read.execute("SELECT max(pack) FROM packs WHERE state=1").fetchone()[0]
         database.change(lambda rows: rows.execute("UPDATE packs SET acked=1 WHERE pack=?", (weak,)))
-        found = reencode_module.find_packs(database.read, 4)
+        found = find_packs(database.read, 4)
         self.assertEqual((found.packs[0], found.left.packs), (weak, 3))
+
+    def test_hopeless_packs_stop_nobody(self) -> None:
+        """More packs that cannot be had than one look finds, and the weakest of all: the one behind them moves."""
+        self.upload("a", "b", "c")
+        core = self.node.storage.core
+        *hopeless, last = find_packs(core.catalog.read, 4).packs
+        enough = core.fetcher.enough
+
+        def one_only(source, places=None):
+            if source.record.pack in hopeless:
+                return fail(BitDustError("not-enough-pieces", "nobody has it"))
+            return Deferred.fromCoroutine(enough(source, places))
+
+        self.patch(core.fetcher, "enough", one_only)
+        self.patch(reencode_rows, "AT_A_TIME", len(hopeless))
+        self.resize(4)
+        self.node.pass_time(50)
+        living = "SELECT count(*) FROM packs WHERE pack=? AND state=?"
+        self.assertEqual(core.catalog.read.execute(living, (last, PackState.HELD)).fetchone(), (0,))
+        self.patch(core.fetcher, "enough", enough)
+        self.until_moved(4)
 
     def test_another_device_waits(self) -> None:
         """A device that has not changed the family leaves the work to the one that has, until that rests for long."""

@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS packs(pack BLOB PRIMARY KEY, key TEXT NOT NULL, epoch
   record BLOB NOT NULL, names BLOB NOT NULL, lengths BLOB NOT NULL, state INT NOT NULL, acked INT NOT NULL DEFAULT 0,
   n INT NOT NULL, logged INT NOT NULL DEFAULT 0, time INT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS packs_unlogged ON packs(logged) WHERE logged=0;
-CREATE INDEX IF NOT EXISTS packs_by_state ON packs(state);
+DROP INDEX IF EXISTS packs_by_state;
+CREATE INDEX IF NOT EXISTS packs_by_scheme ON packs(state, n);
 CREATE TABLE IF NOT EXISTS chunks(name BLOB PRIMARY KEY, pack BLOB NOT NULL, number INT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS version_packs(pack BLOB, path TEXT, version TEXT, PRIMARY KEY(pack, path, version))
   WITHOUT ROWID;

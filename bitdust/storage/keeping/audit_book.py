@@ -18,7 +18,7 @@ FIRST = 3600.0
 RETRIES = (600.0, 2 * 3600.0, 8 * 3600.0)
 """Seconds until the next try after the first failure in a row, the second, and each further one."""
 ENOUGH = 3
-"""Failures in a row after which a supplier is not trusted any more; late answers in a row that make a failure."""
+"""Late answers in a row that make a failure."""
 
 
 class Standing(StrEnum):

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.keeping.audit import Audit, Round, sample
-from bitdust.storage.keeping.audit_book import ENOUGH, AuditBook, Standing
+from bitdust.storage.keeping.audit_book import AuditBook, Standing
 from bitdust.storage.keeping.prover import Prover, Sought
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.ports import Ports
@@ -17,6 +17,7 @@ from bitdust.surroundings import Connected
 from bitdust.wire.records import PieceRef
 
 PIECES = "services/customer/audit-pieces"
+REPLACE_AFTER = "services/employer/replace-after-failed-audits"
 
 
 class Audits:
@@ -79,7 +80,8 @@ class Audits:
     def is_distrusted(self, supplier: bytes) -> bool:
         """Whether a supplier has failed so often in a row that it should be replaced."""
         record = self.book.of(supplier)
-        return record is not None and record.strikes >= ENOUGH
+        limit = int(self._around.settings.get(REPLACE_AFTER))
+        return record is not None and bool(limit) and record.strikes >= limit
 
     def doubted(self) -> frozenset[bytes]:
         """Suppliers whose pieces do not count as reliable now: their audits are overdue, or the last one failed."""

@@ -11,6 +11,7 @@ The weakest packs go first, few at a time, at the pace of the setting, and slowl
 
 import sqlite3
 from collections import deque
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -202,17 +203,18 @@ class Reencoder:
 
     async def _find(self, family: Family) -> None:
         now = self._clock.seconds()
-        self._failed = {pack: since for pack, since in self._failed.items() if now - since < TRY_AGAIN}
-        found: Found = await self._store.run_in_coding_thread(self._find_now, family.n)
+        found: Found = await self._store.run_in_coding_thread(self._find_now, family.n, frozenset(self._failed))
         if found.left.packs < self.left.packs:
             self._fewer_at = now
         self.left = found.left
-        self._waiting.extend(pack for pack in found.packs if pack not in self._failed and pack not in self._moving)
+        self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
+        if not self._waiting:  # those that failed are tried again behind all others, however many they are
+            self._failed = {pack: since for pack, since in self._failed.items() if now - since < TRY_AGAIN}
 
-    def _find_now(self, n: int) -> Found:
+    def _find_now(self, n: int, left_out: Collection[bytes]) -> Found:
         database = self._catalog.another_reader()
         try:
-            return find_packs(database, n)
+            return find_packs(database, n, left_out)
         finally:
             database.close()
 

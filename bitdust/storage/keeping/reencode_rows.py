@@ -1,6 +1,7 @@
 """What the catalog says of packs that move to another scheme."""
 
 import sqlite3
+from collections.abc import Collection
 
 from attrs import frozen
 
@@ -26,10 +27,10 @@ class Found:
     packs: list[bytes]
 
 
-def find_packs(database: sqlite3.Connection, n: int) -> Found:
+def find_packs(database: sqlite3.Connection, n: int, left_out: Collection[bytes] = ()) -> Found:
     """Packs that are coded for another number of suppliers than ``n``, those with the fewest pieces to spare first.
 
-    Reads as many rows as there are packs; for a thread.
+    ``left_out`` are not among those to begin with. Reads as many rows as there are packs; for a thread.
     """
     other = "FROM packs p WHERE p.state=? AND p.n<>? AND p.pack NOT IN (SELECT new FROM recodings)"
     packs, size = database.execute(f"SELECT count(*), coalesce(sum(p.size), 0) {other}", (PackState.HELD, n)).fetchone()
@@ -38,9 +39,9 @@ def find_packs(database: sqlite3.Connection, n: int) -> Found:
     rows = database.execute(
         f"SELECT p.pack {other} AND p.pack NOT IN (SELECT pack FROM recodings)"
         " ORDER BY p.acked-(p.n+1)/2, p.pack LIMIT ?",
-        (PackState.HELD, n, AT_A_TIME),
+        (PackState.HELD, n, AT_A_TIME + len(left_out)),
     )
-    return Found(Left(packs, size), [bytes(pack) for (pack,) in rows])
+    return Found(Left(packs, size), [bytes(pack) for (pack,) in rows if bytes(pack) not in left_out][:AT_A_TIME])
 
 
 def half_way(database: sqlite3.Connection) -> list[tuple[bytes, bytes]]:

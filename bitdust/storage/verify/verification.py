@@ -114,6 +114,7 @@ class Verification(Job):
         self._waiting_packs: list[bytes] = []
         self._all = 0
         self._found = Findings()
+        self.verdict: Row = {}
         self.machine = VerificationMachine(parts.around.registry, f"{order.names['path_id']}/{order.number}", self)
 
     def start(self) -> None:
@@ -177,7 +178,7 @@ class Verification(Job):
         for pack, source in sources.items():
             self._judge(pack, source, proved.get(source.record.pack, 0))
         if self.full:
-            opening = [Deferred.fromCoroutine(self._open(*one)) for one in sources.items()]
+            opening = [Deferred.fromCoroutine(self._open(pack)) for pack in sources]
             await gatherResults(opening, consumeErrors=True)
         found.packs += len(packs)
 
@@ -224,25 +225,23 @@ class Verification(Job):
         if spare < 0 and not self.full:
             found.lost[pack] = f"{here} of its {scheme.n} pieces were proved where {scheme.k} are needed"
 
-    async def _open(self, pack: bytes, source: PackSource) -> None:
-        """Bring a pack back and look into it, as a restore would."""
-        pieces: dict[int, bytes] = dict(source.local)
-        if len(pieces) < source.record.scheme.k:
-            fetching: Outcome = await outcome(self._parts.fetcher.fetch(source.record, source.places))
-            if fetching.error is not None:
-                self._found.lost[pack] = str(fetching.error)
-                return
-            pieces = fetching.value
-        opened: Outcome = await outcome(self._parts.coding.submit(self._look_into, pack, source, pieces))
+    async def _open(self, pack: bytes) -> None:
+        """Bring a pack back, or the one that has taken its place meanwhile, and look into it, as a restore would."""
+        fetching = outcome(Deferred.fromCoroutine(self._parts.fetcher.current(self._parts.sources, pack)))
+        fetched: Outcome = await fetching
+        if fetched.error is not None:
+            self._found.lost[pack] = str(fetched.error)
+            return
+        opened: Outcome = await outcome(self._parts.coding.submit(self._look_into, *fetched.value))
         if opened.error is not None:
             self._found.lost[pack] = str(opened.error)
 
-    def _look_into(self, pack: bytes, source: PackSource, pieces: dict[int, bytes]) -> None:
+    def _look_into(self, source: PackSource, pieces: dict[int, bytes]) -> None:
         """In a thread. Raises `BitDustError` where a chunk is not what its name says."""
         secrets = self._owner.secrets(source.key, source.epoch)
         opened = unseal(pieces, source.record, secrets, self._coders.of(source.record.scheme))
         with closing(self._parts.catalog.another_reader()) as database:
-            names = chunk_names(database, pack)
+            names = chunk_names(database, source.record.pack)
         keys = [index_key(secret) for secret in secrets]
         for number, name in enumerate(names):
             if all(chunk_name(key, opened.chunk(number)) != name for key in keys):
@@ -251,7 +250,8 @@ class Verification(Job):
     # the end
 
     def verified(self) -> None:
-        self._finish(self.finished())
+        self.verdict = self.finished()
+        self._finish(self.verdict)
 
     def finished(self) -> Row:
         """The verdict, and what it rests on."""

@@ -52,7 +52,7 @@ class Verifications:
     def _ended(self, one: Verification) -> None:
         self._running.pop(one.number, None)
         if one.machine.state == "DONE":
-            found = one.finished()
+            found = one.verdict
             shown = ("backup_id", "remote_path", "verified", "full", "packs", "packs_lost", "pieces_missing")
             self._events.send("file-verified", {name: found[name] for name in shown})
 
