@@ -23,7 +23,9 @@ WHICH = Param(
     example="bob@id.example.net",
 )
 _PLACE = re.compile(r"[0-9]{1,9}")
-POSITION = Param("position", Kind.INTEGER, None, low=0, high=63, help="the supplier at this place, from 0")
+POSITION = Param(
+    "position", Kind.INTEGER, None, low=0, high=63, aliases=("index",), help="the supplier at this place, from 0"
+)
 
 
 async def the_supplier(context: Context, position: int | None, supplier_id: str | None) -> bytes:

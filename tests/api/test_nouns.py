@@ -445,14 +445,15 @@ class ContactTests(NounCase):
             return Anything(index=7, id="supplier_replacement(1)")
 
         self.context.replacement_requests = Anything(replace=replace)
-        for given in ({"position": 1}, {"supplier_id": "bob@x"}, {"id": "http://x/bob.xml"}, {"supplier_id": "1"}):
+        by_name = ({"supplier_id": "bob@x"}, {"id": "http://x/bob.xml"}, {"supplier_id": "1"})
+        for given in ({"position": 1}, {"index": 1}, *by_name):
             self.assertEqual(self.result("supplier_change", **given), {"supplier": "bob@x", "new_supplier": None})
         found = self.result("supplier_change", position="1", new_idurl="bob@id.example")
         self.assertEqual(found["new_supplier"], "bob@id.example")
         answer = self.call("supplier_change", position=1)
         self.assertEqual(answer["automat"], {"index": 7, "id": "supplier_replacement(1)"})
         asked.pop()
-        self.assertEqual(asked, [(b"\xab" * 32, None)] * 4 + [(b"\xab" * 32, self.bob.fingerprint)])
+        self.assertEqual(asked, [(b"\xab" * 32, None)] * 5 + [(b"\xab" * 32, self.bob.fingerprint)])
         self.assertEqual(self.code("supplier_change"), "bad-argument")
         self.assertEqual(self.code("supplier_change", position=0), "not-found")
         self.assertEqual(self.code("supplier_change", position=9), "not-found")

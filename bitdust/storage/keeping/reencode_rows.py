@@ -30,16 +30,18 @@ class Found:
 def find_packs(database: sqlite3.Connection, n: int, left_out: Collection[bytes] = ()) -> Found:
     """Packs that are coded for another number of suppliers than ``n``, those with the fewest pieces to spare first.
 
-    ``left_out`` are not among those to begin with. Reads as many rows as there are packs; for a thread.
+    ``left_out`` are not among those to begin with. Reads as many rows as there are such packs; for a thread.
     """
-    other = "FROM packs p WHERE p.state=? AND p.n<>? AND p.pack NOT IN (SELECT new FROM recodings)"
-    packs, size = database.execute(f"SELECT count(*), coalesce(sum(p.size), 0) {other}", (PackState.HELD, n)).fetchone()
+    # Two ranges of the index: this is looked for every second while the number changes.
+    other = "FROM packs p WHERE p.state=? AND (p.n<? OR p.n>?) AND p.pack NOT IN (SELECT new FROM recodings)"
+    total = f"SELECT count(*), coalesce(sum(p.size), 0) {other}"
+    packs, size = database.execute(total, (PackState.HELD, n, n)).fetchone()
     if not packs:
         return Found(Left(0, 0), [])
     rows = database.execute(
         f"SELECT p.pack {other} AND p.pack NOT IN (SELECT pack FROM recodings)"
         " ORDER BY p.acked-(p.n+1)/2, p.pack LIMIT ?",
-        (PackState.HELD, n, AT_A_TIME + len(left_out)),
+        (PackState.HELD, n, n, AT_A_TIME + len(left_out)),
     )
     return Found(Left(packs, size), [bytes(pack) for (pack,) in rows if bytes(pack) not in left_out][:AT_A_TIME])
 
