@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.customers.notices import Notices
 from bitdust.customers.patrol import Patrol
+from bitdust.customers.quota import BESIDE
 from bitdust.customers.retirement import Notice, Retirement
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -87,7 +88,7 @@ class NoticeTests(ShopCase):
         now(self.shop.store.reject(ALICE.fingerprint))
         self.shop.hire(ALICE, MIB)
         self.assertEqual(self.state(), "rejected")
-        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).allotted, len(ONE.pieces[0]))
+        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).allotted, len(ONE.pieces[0]) + BESIDE)
         self.assertEqual(now(self.shop.store.erase(ALICE.fingerprint)), len(ONE.pieces[0]))
         self.assertEqual(files(self.folder), [])
         self.assertEqual(self.shop.put(ALICE, TWO).code, "no-service")
