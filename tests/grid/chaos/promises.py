@@ -21,8 +21,8 @@ class Promises:
 
     @property
     def promised(self) -> list[str]:
-        """Those of which some version was reported as done."""
-        return [remote for remote in self.items if self._items[remote][0] is not None]
+        """Those of which some version was reported as done, and that nobody has asked to delete since."""
+        return [remote for remote in self.items if None not in self._items[remote]]
 
     def may_be(self, remote: str) -> list[Content]:
         """What may come back."""

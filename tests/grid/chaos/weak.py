@@ -3,4 +3,4 @@
 A name goes from here in the change that mends it.
 """
 
-OPEN = frozenset({"silent uploads"})
+OPEN: frozenset[str] = frozenset()
