@@ -1,12 +1,16 @@
 """One member of a family lies to the spare that is to stand in for another one; the others are honest."""
 
 from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.customers.healing.book import MOST, CaseFile, Sighting
 from bitdust.wire.encoding import encode
+from bitdust.wire.healing import SpareClaim
+from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.healing_kit import AFTER, House, Village
 from tests.unit.kit import Reply
-from tests.unit.supplier_kit import DAY
+from tests.unit.supplier_kit import DAY, Person
 from tests.unit.test_healing import VillageCase
 
 
@@ -79,3 +83,44 @@ class LyingLogTests(HealingCase):
             spare.store.entries(owner.fingerprint, owner.device.id, 1, 10_000),
             member.store.entries(owner.fingerprint, owner.device.id, 1, 10_000),
         )
+
+
+class MemoryTests(HealingCase):
+    def test_pieces_that_do_not_exist(self) -> None:
+        """A spare that asks for names without end makes a member remember none of them."""
+        village, spare = self.healed()
+        asked, owner = village.member(1), village.owner.fingerprint
+        under = {"owner": owner, "capability": SpareClaim(owner, 0).to_bytes()}
+        before = self.counted(asked)
+        for number in range(50):
+            fields = {"kind": "piece", "pack": number.to_bytes(16, "big"), "index": 1, "offset": 0, "length": 0}
+            ended = asked.handle(spare.person, Command.RETRIEVE, fields, b"", **under)
+            self.assertEqual(self.failureResultOf(ended).value.code, "not-found")
+        self.assertEqual(self.counted(asked), before)
+
+    def test_dossiers_without_end(self) -> None:
+        """Anybody may bring a dossier, and nobody without end; others are heard all the same."""
+        village, spare = self.healed()
+        customer, stranger = village.owner.fingerprint, Person("stranger")
+        fields = {"kind": "spare-certificate", "customer": customer}
+        dossier = village.member(1).councils.dossier(customer).to_bytes()
+        asked, codes = village.member(3), []
+        for _ in range(30):
+            asked.handle(stranger, Command.EVENT, fields, dossier).addErrback(lambda why: codes.append(why.value.code))
+        self.assertEqual(codes, ["busy"] * 10)
+        self.successResultOf(asked.handle(spare.person, Command.EVENT, fields, dossier))
+        asked.clock.advance(61)
+        self.successResultOf(asked.handle(stranger, Command.EVENT, fields, dossier))
+
+    def counted(self, house: House) -> int:
+        """Names that a member remembers of spares that read."""
+        return sum(len(reads) for _, reads in house.healing.claims._reads.values())
+
+
+class CaseFileTests(SynchronousTestCase):
+    def test_a_family_that_changed_often(self) -> None:
+        """Who writes many families does not make a member forget its votes: its file can be read again."""
+        file = CaseFile(seen={number.to_bytes(32, "big"): Sighting(number) for number in range(MOST + 50)})
+        read = CaseFile.from_bytes(file.to_bytes())
+        self.assertEqual(len(read.seen), MOST)
+        self.assertIn((MOST + 49).to_bytes(32, "big"), read.seen)

@@ -48,11 +48,12 @@ class CaseFile:
     certificates: list[SpareCertificate] = field(factory=list)
 
     def to_bytes(self) -> bytes:
-        """Canonical CBOR."""
+        """Canonical CBOR. Of a family that changed often, those who were seen last: more could not be read again."""
+        seen = sorted(sorted(self.seen.items(), key=lambda pair: -pair[1].seen)[:MOST])
         value: dict[str, Any] = {
             "version": VERSION,
             "owner_seen": self.owner_seen,
-            "seen": [{"who": who, "seen": one.seen, "watched": one.watched} for who, one in sorted(self.seen.items())],
+            "seen": [{"who": who, "seen": one.seen, "watched": one.watched} for who, one in seen],
             "votes": [vote for _, vote in sorted(self.votes.items())],
             "certificates": [certificate.to_bytes() for certificate in self.certificates],
         }

@@ -67,7 +67,8 @@ class SpareClaims:
 
     def _limit_reads(self, request: Request, claim: SpareClaim, day: float) -> None:
         name = self._piece(request, claim.customer)
-        if name is None:
+        size = self._size(name) if name is not None else 0
+        if name is None or not size:  # what is not here costs nothing, and is not counted: there are many names
             return
         key, now = (claim.customer, request.peer.fingerprint), self._clock.seconds()
         since, reads = self._reads.get(key, (now, Counter()))
@@ -76,7 +77,7 @@ class SpareClaims:
         self._reads[key] = (since, reads)
         if reads[name] >= MOST_READS:
             raise BitDustError("not-allowed", f"this piece was given to you {MOST_READS} times today")
-        self._spend(self._size(name))
+        self._spend(size)
         reads[name] += 1
 
     def _size(self, name: PieceName) -> int:

@@ -4,6 +4,7 @@ A family record, certificates and identity documents come from anybody, each pro
 anything newer. A vote is given only for what this node has seen itself.
 """
 
+from collections import Counter
 from operator import is_
 
 from attrs import frozen
@@ -32,6 +33,8 @@ STEPS = 28
 """A member is looked for so often in the time after which it counts as gone."""
 SURE = 7
 """While the owner was in touch within this part of that time, nobody is looked for at all."""
+MOST_DOSSIERS = 20
+"""Of one peer in a minute. Anybody may bring one, and to read it costs many signatures."""
 
 
 @frozen
@@ -70,6 +73,8 @@ class Councils:
         self._looked: dict[tuple[bytes, bytes], float] = {}
         self._judged: dict[bytes, Judged] = {}
         self._read: dict[bytes, tuple[bytes, Family]] = {}
+        self._dossiers: Counter[bytes] = Counter()
+        self._dossiers_since = 0.0
         self.book = book
 
     # what is known
@@ -120,6 +125,15 @@ class Councils:
         return Dossier(signed or b"", [one.xml for one in documents if one is not None], certificates)
 
     # what comes
+
+    def admit(self, peer: bytes) -> None:
+        """A peer brings a dossier. Raises ``busy`` where it has brought too many lately."""
+        now = self._clock.seconds()
+        if now - self._dossiers_since >= 60.0:
+            self._dossiers, self._dossiers_since = Counter(), now
+        self._dossiers[peer] += 1
+        if self._dossiers[peer] > MOST_DOSSIERS:
+            raise BitDustError("busy", f"{MOST_DOSSIERS} dossiers of yours were read in this minute; come again later")
 
     def read(self, dossier: Dossier) -> Shown:
         """The family of a dossier, proven; documents of those whom it names are known from then on.

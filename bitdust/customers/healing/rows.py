@@ -100,6 +100,7 @@ class HealingRows:
         return bench
 
     async def _read(self, request: Request) -> Dossier:
+        self._councils.admit(request.peer.fingerprint)
         dossier = Dossier.from_bytes(await request.payload.read_all(MAX_DOSSIER))
         if self._councils.read(dossier).family.customer != request.fields["customer"]:
             raise BitDustError("bad-field", "the dossier is of another customer")
