@@ -30,6 +30,7 @@ class Calls:
         self._waiting: deque[bytes] = deque()
         self._running: dict[bytes, Deferred[None]] = {}
         self._begin: IDelayedCall | None = None
+        self._is_going_on = False
         self._disconnect: Disconnect = lambda: None
 
     def start(self) -> None:
@@ -59,11 +60,15 @@ class Calls:
             self._begin = self._world.clock.callLater(SPREAD * chance, self._go_on)
 
     def _go_on(self) -> None:
+        if self._is_going_on:  # a call that failed at once: calls do not pile up on each other
+            return
+        self._is_going_on = True
         while self._waiting and len(self._running) < AT_ONCE:
             customer = self._waiting.popleft()
             if customer not in self._running and not self._sessions.connected(customer):
                 calling = self._running[customer] = Deferred.fromCoroutine(self._call(customer))
                 calling.addBoth(self._over, customer)
+        self._is_going_on = False
 
     async def _call(self, customer: bytes) -> None:
         await outcome(self._sessions.session_to(customer))

@@ -4,7 +4,7 @@ To make a path the whole piece is read, in a thread; what its root shows to be d
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -22,6 +22,9 @@ from bitdust.wire.errors import BitDustError
 
 AT_ONCE = 4
 """Questions that are answered side by side, one of each customer: each reads whole pieces."""
+LATELY = 10.0
+"""The last free one of them is not for who had an answer within so many seconds: a few customers that ask all the time
+would keep all others from their audits."""
 
 
 @frozen
@@ -47,9 +50,11 @@ class Proofs:
 
     log = Logger()
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, seconds: Callable[[], float]) -> None:
         self._shelf = shelf
+        self._seconds = seconds
         self._asking: set[bytes] = set()
+        self._answered: dict[bytes, float] = {}
 
     async def prove(
         self, database: sqlite3.Connection, names: Sequence[PieceName], chain: LeafChain, scope: bytes | None
@@ -61,15 +66,21 @@ class Proofs:
         kept = [_kept(database, name, scope) for name in names]
         if len(names) > 1 and sum(piece.size for piece in kept if piece is not None) > MOST_READ:
             raise BitDustError("bad-field", f"these pieces have more than {MOST_READ} bytes; ask for fewer")
-        if customer in self._asking or len(self._asking) >= AT_ONCE:
+        if customer in self._asking or len(self._asking) >= AT_ONCE - self._was_lately(customer):
             raise BitDustError("busy", "other proofs are being made; ask again in a moment")
         self._asking.add(customer)
         try:
             found: list[LeafProof] = await self._shelf.run_in_thread(self.walk, kept, chain)
         finally:
             self._asking.discard(customer)
+            self._answered[customer] = self._seconds()
         self._mark(kept, found)
         return Proven(found, chain.value)
+
+    def _was_lately(self, customer: bytes) -> bool:
+        since = self._seconds() - LATELY
+        self._answered = {who: when for who, when in self._answered.items() if when > since}
+        return customer in self._answered
 
     def walk(self, kept: Sequence[Kept | None], chain: LeafChain) -> list[LeafProof]:
         """The proofs, one piece after the other along the chain; blocks, for a thread."""

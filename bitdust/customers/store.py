@@ -73,7 +73,7 @@ class SupplierStore:
         self._commits = GroupCommit(self._world.run_in_thread, self._disk, self._write_connection)
         shelf = Shelf(folder, self._disk, self._world.run_in_thread, self._commits)
         self.pieces = Pieces(shelf, self.disk_free, around.budget.pieces, small)
-        self._proofs = Proofs(shelf)
+        self._proofs = Proofs(shelf, self._world.clock.seconds)
         self.contracts = Contracts(around, self.donated, self.disk_free)
         self._renewed: dict[bytes, float] = {}
 

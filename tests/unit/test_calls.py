@@ -2,7 +2,8 @@
 
 from types import SimpleNamespace
 
-from twisted.internet.defer import Deferred
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from bitdust.customers.calls import AT_ONCE, SEEN_DAYS, SPREAD, Calls
@@ -13,6 +14,8 @@ from tests.unit.test_supplier_store import ALICE, BOB, ShopCase
 
 
 class CallsTests(ShopCase):
+    fails = False
+
     def setUp(self) -> None:
         super().setUp()
         self.clock = Clock()
@@ -30,7 +33,7 @@ class CallsTests(ShopCase):
     def call(self, customer: bytes) -> Deferred:
         calling: Deferred = Deferred()
         self.called.append((customer, calling))
-        return calling
+        return fail(BitDustError("no-answer", "there is no network")) if self.fails else calling
 
     def whom(self) -> list[bytes]:
         self.clock.advance(SPREAD)
@@ -53,6 +56,18 @@ class CallsTests(ShopCase):
         self.connected.clear()
         self.presence.chance.emit()
         self.assertEqual(set(self.whom()), {ALICE.fingerprint, BOB.fingerprint})
+
+    def test_calls_that_fail_at_once(self) -> None:
+        """Without a network each call of very many fails before the next one begins."""
+        account = self.shop.hire(ALICE) and self.shop.store.customers()[0]
+        many = [
+            evolve(account, contract=evolve(account.contract, customer=number.to_bytes(32, "big")))
+            for number in range(3000)
+        ]
+        self.patch(self.shop.store, "customers", lambda: many)
+        self.patch(self, "fails", True)
+        self.calls.start()
+        self.assertEqual(len(self.whom()), 3000)
 
     def test_one_call_at_a_time(self) -> None:
         """Who is being called is not called beside that, whatever happens."""
