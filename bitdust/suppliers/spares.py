@@ -22,6 +22,7 @@ from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names, show_name
 from bitdust.signal import Disconnect, Signal
 from bitdust.suppliers.contracts import ContractBook, Wish, verify_contract
+from bitdust.suppliers.dismissals import Dismissals
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.membership import Membership
 from bitdust.surroundings import Connected
@@ -86,6 +87,7 @@ class OwnSpares:
         self._book = book
         self._presence = presence
         self._membership = Membership(around, family)
+        self._dismissals = Dismissals(around.world.home / "metadata" / "dismissals")
         self._found: dict[int, SpareCertificate] = {}
         self._machines: dict[int, SpareDecision] = {}
         self._is_open = False
@@ -95,6 +97,7 @@ class OwnSpares:
     def start(self) -> None:
         """Find spares from now on."""
         self._is_open = True
+        self._dismissals.load()
         self._disconnect = self._family.changed.connect(self._forget_the_decided)
 
     def stop(self) -> None:
@@ -132,6 +135,7 @@ class OwnSpares:
             if document.fingerprint in named:
                 self._identities.accept(document)
         came = [SpareCertificate.from_bytes(one) for one in dossier.certificates]
+        came = [one for one in came if not self._dismissals.has(one.terms)]
         known, connected = [*self._found.values()], self._around.sessions.connected
         # One of an older record still says where pieces are, where nobody has said anything else since.
         came = [one for one in came if one.terms.revision == family.revision or not connected(one.terms.gone)]
@@ -259,8 +263,9 @@ class OwnSpares:
         self.changed.emit()
 
     def lapse(self, position: int) -> None:
-        family = self._family.current
-        if family is not None and family.revision == self._found[position].terms.revision:
+        family, terms = self._family.current, self._found[position].terms
+        self._dismissals.note(terms)
+        if family is not None and family.revision == terms.revision:
             self._family.write(family.suppliers, family.addresses or [None] * family.n)
 
     async def dismiss(self, position: int) -> None:

@@ -171,6 +171,23 @@ class OwnSparesTests(SparesCase):
         self.assertEqual((spare.cancelled, spare.ended), (1, 1))
         self.assertIn("spare-dismissed", town.events.names())
 
+    def test_dismissed_once_and_for_all(self) -> None:
+        """Who shows that certificate again, when the member is away for a moment, brings the spare to no place."""
+        town, gone, spare = self.back()
+        before, certificate = town.family.current.suppliers, self.certificate(town, gone, spare)
+        self.hear(town, certificate)
+        town.room.spares_view.decide(2, False)
+        for _ in range(3):
+            self.turn(town, 61)
+        spare.stands_in = 2
+        for _ in range(2):
+            self.hear(town, certificate)
+            self.turn(town, 60)
+            self.assertEqual(town.room.spares.known(), [])
+            self.assertEqual(town.family.current.suppliers, before)
+            town.room.spares.stop()
+            town.room.spares.start()
+
     def test_a_person_decides(self) -> None:
         """Where it is not to be decided by itself a person says so; about a place without a spare there is no word."""
         town, gone, spare = self.back(**{CONFIRM: False})
