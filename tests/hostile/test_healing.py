@@ -10,7 +10,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.healing_kit import AFTER, House, Village
 from tests.unit.kit import Reply
-from tests.unit.supplier_kit import DAY, Person
+from tests.unit.supplier_kit import DAY, FakeDevice, Person
 from tests.unit.test_healing import VillageCase
 
 
@@ -115,6 +115,22 @@ class MemoryTests(HealingCase):
     def counted(self, house: House) -> int:
         """Names that a member remembers of spares that read."""
         return sum(len(reads) for _, reads in house.healing.claims._reads.values())
+
+
+class ThiefTests(HealingCase):
+    def test_the_family_of_a_stolen_device(self) -> None:
+        """It ends when the device is revoked, though its owner has written no other family since."""
+        village, thief = self.settle(), Person("thief")
+        owner, asked = village.owner, village.member(1)
+        owner.document.devices[thief.device.id] = FakeDevice(thief.device.public)
+        mandate = evolve(village.council.family.mandate, spares=[Person("friend").fingerprint])
+        own = evolve(village.council.family, revision=6, mandate=mandate)
+        record = thief.sign(own).to_bytes()
+        self.assertIsNone(asked.ask(owner, Command.CONTACTS, "family", record, space="family").code)
+        self.assertEqual(asked.councils.family(owner.fingerprint), own)
+        owner.document.devices[thief.device.id] = FakeDevice(thief.device.public, revoked=1)
+        self.assertEqual(asked.councils.family(owner.fingerprint), village.council.family)
+        self.assertEqual(asked.councils.dossier(owner.fingerprint).family, village.council.signed_family())
 
 
 class CaseFileTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from bitdust.crypt.spare_votes import LONGEST, Bench
 from bitdust.customers.healing.book import CaseFile, HealingBook, Sighting
 from bitdust.customers.records import Counts
 from bitdust.customers.store import SupplierStore
-from bitdust.identity.document import IdentityDocument
+from bitdust.identity.document import WITHOUT_END, IdentityDocument
 from bitdust.peers.presence import Presence
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -81,13 +81,25 @@ class Councils:
 
     def family(self, customer: bytes) -> Family | None:
         """The newest family record of a customer of mine."""
-        data = self._store.record(customer, Family.KIND)
+        data = self._record(customer)
         if data is None:
             return None
         known = self._read.get(customer)
         if known is None or known[0] != data:
             known = self._read[customer] = (data, Family.from_body(Signed.from_bytes(data, Family.KIND).body))
         return known[1]
+
+    def _record(self, customer: bytes) -> bytes | None:
+        """The newest that a device signed which is not revoked: a thief may have written its own before that."""
+        document, back = self._identities.get(customer), 0
+        newest = data = self._store.record(customer, Family.KIND)
+        while data is not None:
+            device = document.device(Signed.from_bytes(data, Family.KIND).device) if document is not None else None
+            if document is None or (device is not None and (device.revoked is None or device.sequence == WITHOUT_END)):
+                return data
+            back += 1
+            data = self._store.record(customer, Family.KIND, back)
+        return newest
 
     def bench(self, customer: bytes) -> Bench | None:
         """Who counts in a family now; None for no customer of mine, or one whose family is not known."""
@@ -118,7 +130,7 @@ class Councils:
 
     def dossier(self, customer: bytes, for_owner: bool = False) -> Dossier:
         """All that others need to judge, and for the owner what counted before. Raises ``no-contract``."""
-        bench, signed = self.need_bench(customer), self._store.record(customer, Family.KIND)
+        bench, signed = self.need_bench(customer), self._record(customer)
         documents = [self._identities.get(who) for who in (customer, *bench.seats())]
         former = self._former(bench.family, bench, self.book.of(customer)) if for_owner else []
         certificates = [one.to_bytes() for one in (*bench.certificates, *former)]
