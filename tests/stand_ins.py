@@ -26,6 +26,7 @@ class StoredAsSaid:
         self.needed: set[tuple[int, bytes]] = set()
         self.without_log: set[bytes] = set()
         self.strikes: dict[bytes, int] = {}
+        self.my_customers: set[bytes] = set()
 
     def has_data(self) -> bool:
         return self.data
@@ -35,6 +36,12 @@ class StoredAsSaid:
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         return (position, former) in self.needed
+
+    def rounds(self, supplier: bytes) -> tuple[int, int]:
+        return 0, self.strikes.get(supplier, 0)
+
+    def fingerprints(self) -> frozenset[bytes]:
+        return frozenset(self.my_customers)
 
     def failed_in_a_row(self, supplier: bytes) -> int | None:
         return self.strikes.get(supplier)

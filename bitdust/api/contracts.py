@@ -59,7 +59,7 @@ async def the_supplier(context: Context, position: int | None, supplier_id: str 
     ),
     service="employer",
     returns="{supplier, new_supplier}",
-    errors=("bad-argument", "not-found", "exists", *NO_PERSON),
+    errors=("bad-argument", "not-found", "exists", "is-customer", "unreachable", "no-space", "no-service", *NO_PERSON),
     becomes=[("supplier_replacement", "replace")],
 )
 async def supplier_change(
@@ -67,9 +67,12 @@ async def supplier_change(
 ) -> Envelope:
     """Replace a supplier by another one. The new one is hired and gets its pieces, its part of the catalog and of the
     keys; the old one keeps everything until all of it has arrived, and is dismissed only then. Follow it with
-    suppliers_list, which shows both."""
+    suppliers_list, which shows both. A new one that you name is asked first: where it is your supplier or customer
+    already, cannot be reached or has no room, the answer says so and nothing is changed."""
     old = await the_supplier(context, position, supplier_id)
     new = await find_person(context, new_supplier_id) if new_supplier_id is not None else None
+    if new is not None:
+        await context.replacement_requests.try_out(old, new.fingerprint)
     machine = context.replacement_requests.replace(old, new.fingerprint if new is not None else None)
     row = next(row for row in context.suppliers.list() if row["fingerprint"] == old.hex())
     name, by = row["global_id"] or old.hex()[:16], new.global_id if new is not None else "a new supplier"

@@ -108,6 +108,7 @@ class Assembly:
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
         suppliers.resizing.packs = suppliers.lost.audits = rooms.storage.placement
         rooms.storage.distrusted.connect(lambda supplier: suppliers.hiring.restart())
+        suppliers.hiring.customers = suppliers.requests.customers = rooms.customers
         rooms.customers.healing.rebuilds.maker = PieceMaking()
         rooms.recovery.services = self.driver
         self._storing.services = self.driver

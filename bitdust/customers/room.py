@@ -76,6 +76,11 @@ class CustomersRoom:
         self.retirement.stop()
         return self.store.stop()
 
+    def fingerprints(self) -> frozenset[bytes]:
+        """Customers that have not moved away; nobody while the store is closed."""
+        accounts = self.store.customers() if self.store.is_open else []
+        return frozenset(one.contract.customer for one in accounts if one.is_here)
+
     def problem(self) -> str:
         """Why nothing can be kept, in words; empty when all is well."""
         if not self.store.is_open:

@@ -88,6 +88,12 @@ class Placement:
         record = core.audits.book.of(supplier) if core is not None else None
         return record.strikes if record is not None else None
 
+    def rounds(self, supplier: bytes) -> tuple[int, int]:
+        """How many audits a supplier has passed, and failed, as far as is known."""
+        core = self._storage.core if self._storage.is_open else None
+        record = core.audits.book.of(supplier) if core is not None else None
+        return (record.passes, record.failures) if record is not None else (0, 0)
+
     def failing(self, least: int) -> frozenset[bytes]:
         """Everybody who has failed so many audits in a row."""
         return self._storage.core.audits.book.failing(least) if self._storage.is_open else frozenset()

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from bitdust.automats.fire_hire import FireHire
 from bitdust.identity.awaited import FAMILY
+from bitdust.outcome import outcome
 from bitdust.peers.shown import show_name
 from bitdust.suppliers.connectors import SUPPLIERS, Connectors
 from bitdust.suppliers.family import MyFamily
@@ -19,6 +20,7 @@ from bitdust.suppliers.finding import FamilyFinding
 from bitdust.suppliers.lost import AWAY_DAYS, REPLACE, LostSuppliers
 from bitdust.suppliers.membership import Membership
 from bitdust.suppliers.replacement import Replacements, StoredPieces
+from bitdust.suppliers.requests import KnownCustomers
 from bitdust.suppliers.resizing import Resizing
 from bitdust.suppliers.search import CANDIDATES, Candidate, Candidates, Searches
 from bitdust.suppliers.spread import Spread
@@ -44,6 +46,7 @@ class Hiring:
     """I complete my family from `start` to `stop`, while `Connectors` stay in touch with it."""
 
     candidates = Wire(Candidates)
+    customers = Wire(KnownCustomers)
     pieces = Wire(StoredPieces)
 
     def __init__(
@@ -63,6 +66,7 @@ class Hiring:
         self._replacements = replacements
         self._resizing = resizing
         self._lost = absent.suppliers
+        self.reputation = absent.suppliers.reputation
         self._finding = absent.family
         self._membership = Membership(around, family)
         self._spread = Spread(around, family)
@@ -262,6 +266,10 @@ class Hiring:
         unwanted = [*departing, *dismissed, *self._lost.distrusted()]
         return frozenset({self._around.me.fingerprint, *self._family.holders, *unwanted})
 
+    def avoided(self) -> frozenset[bytes]:
+        """My own customers: two that keep each other's pieces are one place less to lose."""
+        return self.customers.fingerprints()
+
     def chosen(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""
         return self._replacements.successor(position)
@@ -274,7 +282,13 @@ class Hiring:
         if self.chosen(position) != supplier:
             asked, size = self._connectors.asked, self._connectors.size()
             self._spread.check(supplier, position, size, asked)
-        return await self._connectors.ask(position, supplier)
+        began = self._around.world.clock.seconds()
+        answer = await outcome(Deferred.fromCoroutine(self._connectors.ask(position, supplier)))
+        if answer.error is None or self._connectors.growth.gives_no_more(supplier):
+            self.reputation.answered(supplier, self._around.world.clock.seconds() - began, answer.error is None)
+        if answer.error is not None:
+            raise answer.error
+        return self._connectors.book.of(supplier)
 
     def reject(self, supplier: bytes) -> None:
         """A candidate was not hired."""

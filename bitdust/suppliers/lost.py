@@ -12,6 +12,7 @@ from bitdust.suppliers.absences import DAY, Absences
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.replacement import Replacements
+from bitdust.suppliers.reputation import Reputation
 from bitdust.surroundings import Surroundings
 from bitdust.wire.records import Family
 from bitdust.wiring import Wire
@@ -27,6 +28,9 @@ class AuditResults(Protocol):
 
     def failed_in_a_row(self, supplier: bytes, /) -> int | None:
         """How many a supplier has failed since it passed one; None while that is not known."""
+
+    def rounds(self, supplier: bytes, /) -> tuple[int, int]:
+        """How many audits a supplier has passed, and failed, as far as is known."""
 
     def failing(self, least: int, /) -> frozenset[bytes]:
         """Everybody who has failed so many in a row, whether it is my supplier still or not."""
@@ -44,7 +48,9 @@ class LostSuppliers:
         absences: Absences,
         departures: Departures,
         replacements: Replacements,
+        reputation: Reputation,
     ) -> None:
+        self.reputation = reputation
         self._settings = around.settings
         self._events = around.events
         self._identities = around.identities
@@ -63,7 +69,11 @@ class LostSuppliers:
         family = self._family.current
         if family is None:
             return
-        self._absences.observe(self._family.members, connected, len(connected) >= family.k)
+        members, counts = self._family.members, len(connected) >= family.k
+        self._absences.observe(members, connected, counts)
+        self.reputation.observe(members, connected, counts)
+        for member in members:
+            self.reputation.audited(member, *self.audits.rounds(member))
         for supplier in self._departures.suppliers():
             known = self._departures.of(supplier)
             is_back = known is not None and known.why is Why.AWAY and supplier in connected

@@ -13,6 +13,7 @@ from bitdust.suppliers.lost import LostSuppliers
 from bitdust.suppliers.mandates import Mandates
 from bitdust.suppliers.publication import FamilyPublication, ToDHT
 from bitdust.suppliers.replacement import Replacements
+from bitdust.suppliers.reputation import Reputation
 from bitdust.suppliers.requests import ReplacementRequests
 from bitdust.suppliers.resizing import Resizing
 from bitdust.suppliers.roster import Roster
@@ -35,12 +36,17 @@ class SuppliersRoom:
         self.publication = FamilyPublication(around, self.family, to_dht)
         self.connectors = Connectors(around, self.family, self.book)
         self.replacements = Replacements(around, self.family, self.departures, self.book, self.publication)
-        self.requests = ReplacementRequests(around, self.family, self.departures, self.replacements)
         self.resizing = Resizing(around, self.family, self.book, self.publication)
-        self.lost = LostSuppliers(around, self.family, self.absences, self.departures, self.replacements)
+        self.reputation = Reputation(metadata / "reputation", world.clock, world.entropy)
+        self.lost = LostSuppliers(
+            around, self.family, self.absences, self.departures, self.replacements, self.reputation
+        )
         self.finding = FamilyFinding(around, self.family)
         absent = AbsentParts(self.finding, self.lost)
         self.hiring = Hiring(around, self.family, self.connectors, self.replacements, self.resizing, absent)
+        self.requests = ReplacementRequests(
+            around, self.family, self.departures, self.replacements, self.connectors, self.hiring.searches.meet
+        )
         self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
         self.spares = OwnSpares(around, self.family, self.book, presence)
         self.spares_view = SparesView(around, self.family, self.mandates, self.spares)
@@ -60,6 +66,7 @@ class SuppliersRoom:
         self.book.load()
         self.departures.load()
         self.absences.load()
+        self.reputation.load()
         self.family.load()
 
     def open(self) -> None:
@@ -76,6 +83,7 @@ class SuppliersRoom:
         """Hire, connect and move nobody any more; contracts stay."""
         self._forget()
         self.hiring.stop()
+        self.reputation.save()
         self.spares.stop()
         self.replacements.stop()
         self.resizing.stop()

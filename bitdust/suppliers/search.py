@@ -1,4 +1,8 @@
-"""Searching for suppliers: candidates of the settings first, of the DHT after them, several searches at once."""
+"""Searching for suppliers: candidates of the settings first, of the DHT after them, several searches at once.
+
+Of the DHT a few are drawn by chance, and the one of them is asked that has behaved best (`bitdust.suppliers.scoring`).
+Customers of this node are asked where nobody else is known.
+"""
 
 import re
 from collections.abc import Callable
@@ -10,6 +14,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.supplier_finder import SupplierFinder
 from bitdust.outcome import outcome
+from bitdust.suppliers.reputation import Reputation
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
@@ -17,6 +22,8 @@ CANDIDATES = "services/employer/candidates"
 FORGET_REFUSAL = 600.0
 """Seconds for which somebody who could not be hired is not asked again."""
 LOOKUPS = 6
+DRAWN = 3
+"""Candidates of the DHT among whom one is chosen."""
 
 
 @frozen
@@ -50,6 +57,13 @@ class Employer(Protocol):
 
     def excluded(self) -> frozenset[bytes]:
         """Who cannot be hired."""
+
+    @property
+    def reputation(self) -> Reputation:
+        """How candidates have behaved."""
+
+    def avoided(self) -> frozenset[bytes]:
+        """Who is hired only where nobody else is known."""
 
     def chosen(self, position: int, /) -> bytes | None:
         """Whom a person chose for a place: then nobody else is asked."""
@@ -173,24 +187,45 @@ class Searches:
         chosen = self.employer.chosen(search.position)
         if chosen is not None:
             return self._chosen(search, chosen)
+        avoided = self.employer.avoided()
+        for avoiding in (avoided, frozenset[bytes]()) if avoided else (avoided,):
+            found = await self._named(avoiding) or await self._drawn(avoiding)
+            if found is not None:
+                search.asked = found.fingerprint
+                return found
+        self._raise_reasons()
+        return None
+
+    async def _named(self, avoided: frozenset[bytes]) -> Candidate | None:
+        """Somebody whom the settings name."""
         for idurl in candidates_of(self._settings.get(CANDIDATES)):
             if self._refused(idurl):
                 continue
             found = await outcome(self.employer.candidates.identify(idurl))
             if found.error is not None:
                 self.exclude(idurl, f"{idurl}: {found.error}")
-            elif found.value not in self.excluded():
-                search.asked = found.value
+            elif found.value not in self.excluded() | avoided:
                 return Candidate(found.value)
+        return None
+
+    async def _drawn(self, avoided: frozenset[bytes]) -> Candidate | None:
+        """Somebody of the DHT: the best of a few, where anything is known of anybody."""
+        drawn: list[Candidate] = []
+        wanted = 1 if self.employer.reputation.is_empty else DRAWN
         for _ in range(LOOKUPS):
-            node = await self.employer.candidates.random_supplier(self.excluded())
+            exclude = self.excluded() | avoided | {one.fingerprint for one in drawn}
+            node = await self.employer.candidates.random_supplier(exclude)
             if node is None:
                 break
-            if node.fingerprint not in self.excluded():
-                search.asked = node.fingerprint
-                return node
-        self._raise_reasons()
-        return None
+            if node.fingerprint not in exclude:
+                drawn.append(node)
+            if len(drawn) == wanted:
+                break
+        excluded = self.excluded()  # other searches have gone on meanwhile
+        drawn = [one for one in drawn if one.fingerprint not in excluded]
+        if not drawn:
+            return None
+        return drawn[self.employer.reputation.choose([one.fingerprint for one in drawn])]
 
     def _raise_reasons(self) -> None:
         """Where everybody who is known has said no: raise that, rather than that nobody is known."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
@@ -495,7 +495,9 @@ class PeopleTests(NounCase):
         ]
         self.asked: list[Any] = []
         self.context.suppliers = Anything(list=lambda verbose=False: rows)
-        self.context.replacement_requests = Anything(replace=lambda old, new: self.asked.append((old, new)))
+        self.context.replacement_requests = Anything(
+            replace=lambda old, new: self.asked.append((old, new)), try_out=lambda old, new: succeed(None)
+        )
 
     def older(self, name: str, **arguments: Any) -> dict[str, Any]:
         row = TABLE.named(name, "2016")

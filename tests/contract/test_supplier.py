@@ -119,7 +119,9 @@ class CustomerHost(Host):
         self.room = room = SuppliersRoom(around, self.presence, lambda family, signed: succeed(None))
         self.family, self.book, self.hiring = room.family, room.book, room.hiring
         room.hiring.candidates = room.finding.sources = self
-        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = StoredAsSaid()
+        stored = StoredAsSaid()
+        room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = stored
+        room.hiring.customers = room.requests.customers = stored
         room.open()
         room.hiring.start()
 

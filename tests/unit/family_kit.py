@@ -215,6 +215,7 @@ class Town(StoredAsSaid):
         room = self.room = SuppliersRoom(self.around, self.presence, self.to_dht)
         room.hiring.candidates = room.finding.sources = room.mandates.candidates = self
         room.hiring.pieces = room.replacements.pieces = room.resizing.packs = room.lost.audits = self
+        room.hiring.customers = room.requests.customers = self
         check_wires(vars(room).values())
         room.load()
         self.family, self.book, self.departures, self.absences = room.family, room.book, room.departures, room.absences

@@ -227,6 +227,28 @@ class ReplacingTests(TownCase):
         self.pass_time(60)
         self.assertEqual((self.names()[2], chosen.requests), ("supplier-5", asked + 1))
 
+    def test_somebody_named_is_asked_first(self) -> None:
+        """One that is mine, my customer, away or full is refused with the reason, and nothing changes."""
+        town, old = self.town, self.town.supplier(1).fingerprint
+        town.my_customers.add(town.supplier(4).fingerprint)
+        town.add("supplier-6").mood = "full"
+        town.add("supplier-7")
+        town.supplier(5).up = False
+        before = town.family.current
+        for number, code in ((0, "exists"), (4, "is-customer"), (5, "unreachable"), (6, "no-space")):
+            asked = town.requests.try_out(old, town.supplier(number).fingerprint)
+            self.assertEqual(self.failureResultOf(asked).value.code, code)
+            self.assertIsNone(town.book.of(town.supplier(number).fingerprint) if number > 3 else None)
+        town.supplier(7).mood = "rejecting"
+        asked = town.requests.try_out(old, town.supplier(7).fingerprint)
+        self.assertEqual(self.failureResultOf(asked).value.code, "no-service")
+        self.assertEqual((town.family.current, town.departures.suppliers()), (before, []))
+        town.supplier(7).mood = "kind"
+        self.successResultOf(town.requests.try_out(old, town.supplier(7).fingerprint))
+        town.requests.replace(old, town.supplier(7).fingerprint)
+        self.pass_time(2)
+        self.assertEqual(self.names()[1], "supplier-7")
+
     def refused(self, code: str, *arguments) -> None:
         error = self.assertRaises(BitDustError, self.town.requests.replace, *arguments)
         self.assertEqual(error.code, code)

@@ -85,6 +85,46 @@ class SearchTests(TownCase):
         self.town.settings.set("services/employer/candidates", "http://id.example/supplier-3.xml")
         self.assertNotIn("-", self.names())
 
+    def test_candidates_named_later_fill_empty_places_first(self) -> None:
+        """Naming somebody hires it for an empty place at once; a complete family stays as it is."""
+        self.only(0, 1, 2)
+        self.start()
+        self.assertEqual(self.names().count("-"), 1)
+        self.town.supplier(5).up = self.town.supplier(3).up = True
+        self.town.settings.set("services/employer/candidates", "http://id.example/supplier-5.xml")
+        self.assertIn("supplier-5", self.names())
+        first = self.names()
+        self.town.settings.set("services/employer/candidates", "http://id.example/supplier-3.xml")
+        self.pass_time(5)
+        self.assertEqual(self.names(), first)
+
+    def test_customers_are_hired_where_nobody_else_is(self) -> None:
+        """Two that keep each other's pieces are one place less to lose: others go first, named or not."""
+        self.only(0, 1, 2, 3, 4)
+        customer = self.town.supplier(0)
+        self.town.my_customers.add(customer.fingerprint)
+        self.town.settings.values["services/employer/candidates"] = "http://id.example/supplier-0.xml"
+        self.start()
+        self.assertEqual(sorted(self.names()), [f"supplier-{number}" for number in range(1, 5)])
+        self.town.kill(self.town.supplier(1))
+        self.pass_time(120)
+        self.assertIn("supplier-0", self.names())
+
+    def test_who_behaved_well_is_hired_first(self) -> None:
+        """Of three that the hash table names the best one gets the place; what was seen outlives a restart."""
+        town = self.town
+        for number, away in ((1, 9000), (2, 0), (3, 9000)):
+            for _ in range(20):
+                who = town.supplier(number).fingerprint
+                town.room.reputation.audited(who, 0 if away else 9, 9 if away else 0)
+        town.stop()
+        town.living()
+        self.assertEqual(town.room.reputation.of(town.supplier(2).fingerprint).passed, 9)
+        town.settings.values["services/customer/suppliers-number"] = 2
+        self.only(1, 2, 3)
+        self.start()
+        self.assertIn("supplier-2", self.names())
+
     def test_a_name_that_leads_nowhere(self) -> None:
         """It is not looked up again for ten minutes, and others are hired meanwhile."""
         asked: list[str] = []

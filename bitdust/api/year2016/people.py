@@ -40,7 +40,7 @@ def _status(row: dict[str, Any]) -> str:
 
 SUPPLIER = Param(
     "index_or_idurl",
-    aliases=("position", "supplier_id", "idurl"),
+    aliases=("index", "position", "supplier_id", "idurl"),
     help="position from 0, or IDURL or global id",
     example="bob@id.example.net",
 )
