@@ -21,6 +21,8 @@ from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import Family, Scheme
 from bitdust.wire.signed import Signed
 
+MOST_AHEAD = 1000
+"""Revisions by which a record may be ahead of mine; suppliers take no more either."""
 MAX_RECORD = 32 * 1024
 MAX_BODY = 3500
 """Bytes of a family that fit a DHT record with its signatures; beyond them its addresses are left out."""
@@ -121,12 +123,17 @@ class MyFamily:
 
         A record of a device that was revoked since is taken where nothing else is known; it replaces none of a device
         that counts, however high its revision: whoever stole that device could write it. Any such one replaces it.
+        And none goes so far ahead that suppliers would take no later one. Raises `WireError`.
         """
         family, device = self._checked(signed)
         if self.current is not None and device.revoked is not None:
             return False
-        if self.current is not None and family.revision <= self.current.revision and not self._is_of_revoked_device():
-            return False
+        if self.current is not None and not self._is_of_revoked_device():
+            if family.revision <= self.current.revision:
+                return False
+            # On a recovered node what came first may be as old as it likes.
+            if family.revision > self.current.revision + MOST_AHEAD and not self._me.awaits(FAMILY):
+                raise WireError("bad-field", f"revision {family.revision} is too far ahead of {self.current.revision}")
         write_safely(self._marker, b"")
         self._keep(family, signed)
         if not self._me.awaits(FAMILY):

@@ -520,6 +520,15 @@ class FamilyTests(TownCase):
         self.assertRaises(WireError, self.town.family.adopt, forged)
         self.assertEqual(self.town.family.current.revision, 5)
 
+    def test_no_record_goes_too_far_ahead(self) -> None:
+        """Suppliers take none that follows on such a one: whoever stole a device could end all changes."""
+        me = self.town.me
+        self.assertTrue(self.town.family.adopt(me.family(5)))
+        self.assertRaises(WireError, self.town.family.adopt, me.family(1006))
+        self.assertTrue(self.town.family.adopt(me.family(1005)))
+        me.lost(FAMILY)
+        self.assertTrue(self.town.family.adopt(me.family(5000)))
+
     def test_a_stolen_device_rewrites_no_family(self) -> None:
         """A record of a revoked device replaces none that is known, and any other one replaces it."""
         me, thief = self.town.me, Person("thief").device
