@@ -91,7 +91,7 @@ class _Incoming:
 
     def _reply(self, answer: Answer) -> "Deferred[None]":
         source = BytesSource(answer.payload) if isinstance(answer.payload, bytes) else answer.payload
-        packet = self._inbox.reply_packet(self.packet, answer, source.size if source else 0)
+        packet = self._inbox.reply_packet(self.session, self.packet, answer, source.size if source else 0)
         if self._inbox.log_packets:
             name, ident = packet.command.value, self.packet.id.hex()
             self._inbox.log.info(
@@ -182,6 +182,8 @@ class Inbox:
 
     def _row_for(self, session: Session, request: Request) -> Row:
         peer, packet = request.peer, request.packet
+        if session.claim is not None:
+            raise WireError("no-service", "this node only asks for its identity here, and answers nothing yet")
         if packet.creator != peer.fingerprint or packet.to != self._me.fingerprint:
             raise WireError("not-allowed", "the creator is not the session's peer, or this is not who it is for")
         if self._at_once[peer.fingerprint] > MAX_AT_ONCE:
@@ -212,10 +214,10 @@ class Inbox:
             if Who.OWNER not in row.who and not self.relations.has(row.who, peer.fingerprint):
                 raise WireError("not-allowed", "this node has no dealings with you")
 
-    def reply_packet(self, packet: Packet, answer: Answer, size: int) -> Packet:
-        """The header of an answer."""
+    def reply_packet(self, session: Session, packet: Packet, answer: Answer, size: int) -> Packet:
+        """The header of an answer. Who shows a claim has perhaps no identity yet, but the fingerprint of one."""
         now = int(self.world.wall() * 1000)
-        mine = self._me.fingerprint
+        mine = session.claim.document.fingerprint if session.claim is not None else self._me.fingerprint
         ident = self.world.entropy(16)
         return Packet(
             answer.command, ident, mine, packet.owner, packet.creator, now, answer.fields, size, answers=packet.id

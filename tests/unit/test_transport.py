@@ -248,6 +248,19 @@ class DiallingTests(TwoPeople):
         self.assertIs(self.alice.gateway.session_with(self.bob.fingerprint), mine)
         self.assertEqual(len(self.bob.gateway.sessions()), 1)
 
+    def test_who_shows_a_claim_answers_nothing_yet(self) -> None:
+        """A request over the session of a claim is refused in the name of the claim, also without an identity."""
+        device = DeviceKey.from_seed(b"c" * 32)
+        source = IDURL.parse("http://id.example/claim.xml")
+        claim = IdentityDocument.create(master("other"), (source,), 0, (Device(0, 0, device.public),), START)
+        dial = self.alice.gateway.dial(self.address(self.bob), self.bob.fingerprint, claim, device)
+        self.wait(dial)
+        self.run_for(0.5)
+        (session,) = self.bob.gateway.sessions()
+        outbox = self.bob.gateway.outbox
+        asking = outbox.send(claim.fingerprint, Command.RETRIEVE, {"kind": "identity"}, deadline=5, session=session)
+        self.assertEqual(self.refused(asking).code, "no-service")
+
     def test_claims_of_strangers_are_counted(self) -> None:
         """People who are not known here may ask thirty times a minute; whoever is known is never turned away."""
         device = DeviceKey.from_seed(b"c" * 32)
@@ -515,7 +528,7 @@ class InboxTests(TwoPeople):
         self.bob.serve(handler=lambda request: held.append(request) or Deferred())
         asking = self.ask(deadline=5)
         self.run_for(0.5)
-        forged = self.bob.gateway.inbox.reply_packet(held[0].packet, Answer(Command.RETRIEVE), 0)
+        forged = self.bob.gateway.inbox.reply_packet(session, held[0].packet, Answer(Command.RETRIEVE), 0)
         session.send(forged)
         self.assertEqual(self.refused(asking, NoAnswer).code, "no-answer")
 
@@ -781,7 +794,8 @@ class OutboxTests(TwoPeople):
         carol = self.person("third", "carol")
         self.wait(self.alice.gateway.listen(0))
         session = self.wait(carol.gateway.dial(self.address(self.alice), self.alice.fingerprint))
-        forged = evolve(self.bob.gateway.inbox.reply_packet(outgoing.packet, ack(), 0), creator=carol.fingerprint)
+        answer = self.bob.gateway.inbox.reply_packet(session, outgoing.packet, ack(), 0)
+        forged = evolve(answer, creator=carol.fingerprint)
         self.wait(session.send(forged))
         self.run_for(1)
         self.assertNoResult(asking)
@@ -797,7 +811,7 @@ class OutboxTests(TwoPeople):
         (session,) = self.bob.gateway.sessions()
         held[0][1].callback(Answer(Command.DATA, {"kind": "echo"}, bytes(2 * MB)))
         self.run_for(0.5)
-        session.send(self.bob.gateway.inbox.reply_packet(held[0][0].packet, ack(second=True), 0))
+        session.send(self.bob.gateway.inbox.reply_packet(session, held[0][0].packet, ack(second=True), 0))
         self.assertEqual(len(self.wait(asking).payload), 2 * MB)
 
     def test_another_session_does_not_answer(self) -> None:
@@ -806,7 +820,7 @@ class OutboxTests(TwoPeople):
         asking = self.ask(deadline=5)
         self.run_for(0.5)
         ((ident, outgoing),) = self.alice.gateway.outbox._waiting.items()
-        answer = self.bob.gateway.inbox.reply_packet(outgoing.packet, ack(), 0)
+        answer = self.bob.gateway.inbox.reply_packet(self.session(), outgoing.packet, ack(), 0)
         other = SimpleNamespace(peer=self.session().peer)
         self.assertEqual(answer.answers, ident)
         self.assertFalse(self.alice.gateway.outbox.answer_arrived(other, answer, Payload(0, print), 2))
