@@ -7,8 +7,9 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
+from bitdust.dht.directory import opened
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import Family, SealedFamily
+from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 
 VERBOSE = Param("verbose", Kind.FLAG, False, help="add figures")
@@ -99,8 +100,7 @@ async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envel
         raise BitDustError("not-found", f"the DHT holds no family record of {customer.global_id}")
     if customer.fingerprint != context.me.fingerprint:
         raise BitDustError("not-allowed", f"the family of {customer.global_id} is sealed: its owner alone can read it")
-    sealed = SealedFamily.from_body(Signed.from_bytes(record.value, SealedFamily.KIND).body)
-    signed = Signed.from_bytes(context.me.master.unseal(sealed.sealed), Family.KIND)
+    signed = Signed.from_bytes(opened(context.me, record.value), Family.KIND)
     family = Family.from_body(signed.body)
     suppliers = [names_of(context, member)["idurl"] or member.hex() for member in family.suppliers if member]
     return ok(

@@ -103,8 +103,7 @@ class Directory:
         record = await self._node.get(Family.KIND, self._me.fingerprint, thorough=True)
         if record is None:
             return None
-        body = Signed.from_bytes(record.value, SealedFamily.KIND).body
-        return self._me.master.unseal(SealedFamily.from_body(body).sealed)
+        return opened(self._me, record.value)
 
     def family_record(self, customer: bytes) -> "Deferred[Any]":
         """A customer's whole record with the family inside, or None: for who keeps it alive."""
@@ -132,6 +131,12 @@ class Directory:
             except WireError as error:
                 self.log.warn("a head in the DHT cannot be read: {error}", error=error)
         return heads
+
+
+def opened(me: Me, value: bytes) -> bytes:
+    """My signed family record out of the sealed one that the DHT has. Raises `WireError` for one that is not mine."""
+    body = Signed.from_bytes(value, SealedFamily.KIND).body
+    return me.master.unseal(SealedFamily.from_body(body).sealed)
 
 
 def _document(raw: bytes) -> IdentityDocument | None:

@@ -13,6 +13,7 @@ from bitdust.automats.local_tester import LocalTester
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, FamilyInDHT, InDHT
 from bitdust.customers.patrol import Patrol
+from bitdust.customers.quota import BESIDE
 from bitdust.customers.scrubber import Scrubber
 from bitdust.peers.relations import Relations
 from bitdust.space import MeasuredFolders, Space, folder_size, percent
@@ -213,7 +214,7 @@ class PatrolTests(ShopCase):
         self.assertEqual(self.walk(30), [])
         self.settings.values["services/customer-patrol/customer-idle-days"] = 14
         self.assertEqual(self.walk(), ["customer-idle"])
-        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).allotted, 500)
+        self.assertEqual(self.shop.store.contract_of(ALICE.fingerprint).allotted, 500 + BESIDE)
         self.assertEqual(self.shop.get(ALICE, Pack(ALICE, 1)).command, Command.DATA)
         self.assertEqual(self.shop.put(ALICE, Pack(ALICE, 2)).code, "no-contract")
         self.shop.hire(ALICE)
@@ -295,7 +296,7 @@ class SpaceTests(ShopCase):
         self.assertEqual(figures["consumed"], sum(one["consumed"] for one in everybody))
         self.assertEqual(figures["used"], sum(one["used"] for one in everybody))
         self.assertEqual((figures["used"], figures["old_customers_used"]), (2000, 500))
-        self.assertEqual(figures["consumed"], 10 * MIB + 500)
+        self.assertEqual(figures["consumed"], 10 * MIB + 500 + BESIDE)
         self.assertEqual((figures["customers_num"], figures["donated_str"]), (1, "100 MB"))
 
     def test_consumed_adds_up(self) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitdust.customers.names import PieceName
+from bitdust.customers.quota import BESIDE
 from bitdust.space import folder_size
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import MIB, BrokenDisk, Killed, Pack, now
@@ -75,10 +76,11 @@ class QuotaTests(ShopCase):
     @given(st.lists(st.tuples(st.sampled_from(("begin", "keep", "give up")), st.integers(0, 23)), max_size=60))
     def test_no_order_of_events_exceeds_a_quota(self, script: list[tuple[str, int]]) -> None:
         """However pieces over many streams begin, end and break off, a customer never has more than its quota."""
-        room = 10 * SIZE + 3
+        room = 10 * (SIZE + BESIDE) + 3
         name = self.shop.store.contract_of(ALICE.fingerprint)
         if name is not None:
             now(self.shop.store.end(ALICE.fingerprint, name.contract.contract))
+        self.shop.hire(ALICE)
         self.shop.hire(ALICE, room)
         coming: dict[int, object] = {}
         for word, number in script:
