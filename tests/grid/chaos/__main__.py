@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 
@@ -19,9 +20,10 @@ def main() -> int:
     parser.add_argument("-v", "--verbose", action="store_true", help="print what happens")
     given = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
-        # The order of sets of bytes is part of a run.
+        # The order of sets of bytes is part of a run. A process of its own, because what this one has started would
+        # be ended (`tests.lifeline`) when another program takes its place.
         command = [sys.executable, "-m", "tests.grid.chaos", *sys.argv[1:]]
-        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})
+        return subprocess.call(command, env={**os.environ, "PYTHONHASHSEED": "0"})
     # What is logged is in the journal.
     globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False, discardBuffer=True)
     failed = 0
