@@ -196,7 +196,9 @@ class Node:
             restarting.addBoth(lambda _: self.driver.wake_all())
 
         def accepted(event: Event) -> None:
-            for kept in self.rooms.customers.store.customers():
+            # An event is delivered later: the store may have been closed meanwhile.
+            store = self.rooms.customers.store
+            for kept in store.customers() if store.is_open else ():
                 self.rooms.peers.presence.watch(kept.contract.customer)
 
         def unlocked(event: Event) -> None:

@@ -37,6 +37,14 @@ class StoppingTests(SynchronousTestCase):
         self.assertEqual(self.ended, ["ready", "stopping", "stopped"])
         self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
 
+    def test_an_event_that_comes_late(self) -> None:
+        """A customer that was accepted just before its store was closed is no error."""
+        for name in ("new-customer-accepted", "existing-customer-accepted"):
+            self.node.events.send(name, {})
+        self.run_for(1)
+        self.assertFalse(self.node.rooms.customers.store.is_open)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     def test_a_service_that_does_not_stop(self) -> None:
         """A service that hangs is waited for until the deadline, not longer, and the end comes once."""
         hanging: Deferred[None] = Deferred()
