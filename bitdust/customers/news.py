@@ -31,7 +31,8 @@ class News:
         self._outbox = around.outbox
         self._waiting: dict[bytes, Brought] = {}
         self._calls: dict[bytes, IDelayedCall] = {}
-        self._sending: set[tuple[bytes, bytes]] = set()
+        self._late: dict[tuple[bytes, bytes], set[str]] = {}
+        """By customer and device that a report is on its way to, what has been brought since it began."""
 
     def report(self, customer: bytes, device: bytes, record: str) -> None:
         """A device of a customer has brought a record of this kind."""
@@ -41,33 +42,33 @@ class News:
 
     def stop(self) -> None:
         """Report nothing any more."""
-        calls, self._calls, self._waiting = self._calls, {}, {}
+        calls, self._calls, self._waiting, self._late = self._calls, {}, {}, {}
         for call in calls.values():
             call.cancel()
 
     def _send(self, customer: bytes) -> None:
-        """A device that has not answered yet is reported to when it has."""
         del self._calls[customer]
         brought = self._waiting.pop(customer, set())
-        late: Brought = set()
         for session in self._sessions.sessions():
-            peer = session.peer
-            records = sorted({record for record, device in brought if device != peer.device})
-            if peer.fingerprint != customer or not records:
-                continue
-            if (customer, peer.device) in self._sending:
-                late |= {(record, device) for record, device in brought if device != peer.device}
-                continue
-            self._sending.add((customer, peer.device))
-            fields: dict[str, Any] = {"kind": KIND, "records": records}
-            sending = self._outbox.send(customer, Command.EVENT, fields, deadline=SEND_SECONDS, session=session)
-            outcome(sending).addCallback(self._sent, customer, peer.device)
-        if late:
-            self._waiting[customer] = late
+            records = {record for record, device in brought if device != session.peer.device}
+            if session.peer.fingerprint == customer and records:
+                self._report_over(session, records)
+
+    def _report_over(self, session: Any, records: set[str]) -> None:
+        """A device that has not answered yet is reported to when it has."""
+        customer, device = session.peer.fingerprint, session.peer.device
+        if (customer, device) in self._late:
+            self._late[customer, device] |= records
+            return
+        self._late[customer, device] = set()
+        fields: dict[str, Any] = {"kind": KIND, "records": sorted(records)}
+        sending = self._outbox.send(customer, Command.EVENT, fields, deadline=SEND_SECONDS, session=session)
+        outcome(sending).addCallback(self._sent, customer, device)
 
     def _sent(self, answer: Outcome, customer: bytes, device: bytes) -> None:
-        self._sending.discard((customer, device))
         if answer.error is not None:
             self.log.debug("a device was not reported to: {why}", why=answer.error)
-        for record, brought_by in self._waiting.get(customer, set()).copy():
-            self.report(customer, brought_by, record)
+        late = self._late.pop((customer, device), set())
+        for session in self._sessions.sessions() if late else ():
+            if (session.peer.fingerprint, session.peer.device) == (customer, device):
+                self._report_over(session, late)

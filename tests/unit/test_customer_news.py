@@ -67,6 +67,21 @@ class NewsTests(SynchronousTestCase):
         self.clock.advance(10)
         self.assertEqual(len(self.sent), 2)
 
+    def test_who_is_silent_makes_no_noise_for_others(self) -> None:
+        """While one device does not answer, another one is told of each change once."""
+        self.here.append(self.session(ALICE, THREE))
+        for _ in range(2):
+            self.news.report(ALICE, ONE, "log")
+            self.clock.advance(GATHER)
+            for device, _records, answer in self.sent:
+                if device == TWO and not answer.called:
+                    answer.callback(None)
+        self.clock.pump([GATHER] * 100)
+        self.assertEqual(self.reported(), [(TWO, ["log"]), (THREE, ["log"]), (TWO, ["log"])])
+        self.sent[1][2].callback(None)
+        self.clock.advance(GATHER)
+        self.assertEqual(self.reported()[3:], [(THREE, ["log"])])
+
     def test_nobody_is_there(self) -> None:
         """Who has no session is not told, and nothing is kept for it."""
         self.here = self.here[:1]
