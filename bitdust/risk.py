@@ -3,8 +3,8 @@
 The doctor, lists of suppliers, events and metrics show what is said here.
 """
 
+import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from typing import Any
 
 from attrs import field, frozen
@@ -163,22 +163,21 @@ class Risk:
         known = (id(core), core.catalog.revision, holders)
         if known != self._known:
             began = self._around.world.clock.seconds()
-            self._stored = await self._around.world.run_in_thread(self._read, core, holders)
+            self._stored = await core.catalog.read_in_thread(lambda database: self._read(database, holders))
             self._pause = max(LOOK, SHARE * (self._around.world.clock.seconds() - began))
             self._known = known
         return self._row(core)
 
-    def _read(self, core: Core, holders: Holders) -> Stored:
-        with closing(core.catalog.another_reader()) as database:
-            found = tuple(standings(database, holders, self._around.world.wall()))
-            (bad,) = database.execute("SELECT count(*) FROM bad_pieces").fetchone()
-            stored = Stored(found, bad=bad)
-            weakest = stored.old[:1]
-            if not weakest or weakest[0].may_die >= weakest[0].n - weakest[0].k:
-                return stored
-            packs = packs_of(database, holders, weakest[0], MOST_NAMED)
-            names = files_of(database, packs, self._around.me.document.global_id)
-            return Stored(found, tuple(names), bad)
+    def _read(self, database: sqlite3.Connection, holders: Holders) -> Stored:
+        found = tuple(standings(database, holders, self._around.world.wall()))
+        (bad,) = database.execute("SELECT count(*) FROM bad_pieces").fetchone()
+        stored = Stored(found, bad=bad)
+        weakest = stored.old[:1]
+        if not weakest or weakest[0].may_die >= weakest[0].n - weakest[0].k:
+            return stored
+        packs = packs_of(database, holders, weakest[0], MOST_NAMED)
+        names = files_of(database, packs, self._around.me.document.global_id)
+        return Stored(found, tuple(names), bad)
 
     def holders(self, core: Core) -> Holders:
         """Who has pieces that count. One that failed its last audit may have lost them; a spare has them of another."""

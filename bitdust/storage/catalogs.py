@@ -52,7 +52,7 @@ class SharedCatalog:
     def __init__(self, world: World, folder: Path, shared: Shared) -> None:
         self._shared = shared
         self.catalog = Catalog(world, folder / FOLDER / f"{shared.access.owner.hex()}.db")
-        self.view = CatalogView(world, self.catalog, shared, shared.global_id)
+        self.view = CatalogView(self.catalog, shared, shared.global_id)
 
     @property
     def global_id(self) -> str:

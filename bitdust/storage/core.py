@@ -87,7 +87,7 @@ class Core:
         self.key_ring_replicas = KeyRingReplicas(around, ports)
         self.log_replicas = LogReplicas(around, self.log_writer, ports, self.key_ring_replicas.opens_at)
         self.compactor = Compactor(around, self.log_writer, self.log_replicas, self.calendar)
-        self.view = CatalogView(self.world, self.catalog, self)
+        self.view = CatalogView(self.catalog, self)
 
     def _build_pieces(self) -> None:
         around, world, ports = self._around, self.world, self.ports

@@ -29,7 +29,6 @@ from bitdust.wiring import Wire
 
 PAGE = 200
 AT_A_TIME = 3
-LISTED = 10_000
 BUSY_SECONDS = 1.0
 MOST_BUSY = 120
 

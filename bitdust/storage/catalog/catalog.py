@@ -7,6 +7,7 @@ over a connection of its own.
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -118,8 +119,17 @@ class Catalog:
         return self._reader
 
     def another_reader(self) -> sqlite3.Connection:
-        """A connection for a thread's long reading; who asks closes it."""
+        """A connection for a thread that reads again and again; who asks closes it."""
         return connect(self.path)
+
+    def read_in_thread(self, call: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
+        """Fires with what a long reading returns, which has a thread and a connection of its own."""
+        return self._world.run_in_thread(self.read_apart, call)
+
+    def read_apart(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        """What a long reading over a connection of its own returns; for a thread."""
+        with closing(self.another_reader()) as database:
+            return call(database)
 
     def change(self, call: "Change[Any]") -> "Deferred[Any]":
         """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing."""

@@ -1,6 +1,5 @@
 """Lists are read in a thread, so that the node answers others meanwhile."""
 
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -8,7 +7,6 @@ from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.catalog.row_facts import FolderFigures
 from bitdust.storage.catalog.rows import Owner, Part, Row, Rows
-from bitdust.world import World
 
 T = TypeVar("T")
 
@@ -17,8 +15,7 @@ class RowReader:
     """I read rows of one catalog; what I added up for folders is good until the catalog changes,
     or suppliers are doubted that were not."""
 
-    def __init__(self, world: World, catalog: Catalog) -> None:
-        self._world = world
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._added_up: tuple[tuple[int, frozenset[bytes]], FolderFigures]
         self._added_up = ((catalog.revision, frozenset()), FolderFigures())
@@ -43,12 +40,7 @@ class RowReader:
     async def _in_thread(self, owner: Owner, read: Callable[[Rows], list[T]]) -> list[T]:
         figures = self._figures(owner)
 
-        def over_a_connection_of_its_own() -> list[T]:
-            with contextlib.closing(self._catalog.another_reader()) as database:
-                return read(Rows(database, owner, figures))
-
-        found: list[T] = await self._world.run_in_thread(over_a_connection_of_its_own)
-        return found
+        return await self._catalog.read_in_thread(lambda database: read(Rows(database, owner, figures)))
 
     def _figures(self, owner: Owner) -> FolderFigures:
         """A list that is still being read when the catalog changes goes on with figures that nobody else gets."""

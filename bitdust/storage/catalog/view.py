@@ -13,7 +13,6 @@ from bitdust.storage.catalog.row_reader import RowReader
 from bitdust.storage.catalog.rows import Owner, Part, Row
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath
-from bitdust.world import World
 
 
 class Whose(Protocol):
@@ -29,11 +28,11 @@ class Whose(Protocol):
 class CatalogView:
     """I read one catalog. ``foreign`` is the owner's global id where that is somebody else, and empty for mine."""
 
-    def __init__(self, world: World, catalog: Catalog, whose: Whose, foreign: str = "") -> None:
+    def __init__(self, catalog: Catalog, whose: Whose, foreign: str = "") -> None:
         self.catalog = catalog
         self.foreign = foreign
         self._whose = whose
-        self._rows = RowReader(world, catalog)
+        self._rows = RowReader(catalog)
 
     @property
     def read(self) -> sqlite3.Connection:

@@ -1,6 +1,5 @@
 """Every supplier that holds pieces of mine is audited: one machine each, while data moves."""
 
-from contextlib import closing
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -126,11 +125,7 @@ class Audits:
         return self._ports.is_online(supplier)
 
     def sample(self, supplier: bytes, count: int) -> "Deferred[list[Sought]]":
-        def read() -> list[Sought]:
-            with closing(self._catalog.another_reader()) as database:
-                return sample(database, supplier, count, self.entropy)
-
-        return self._around.world.run_in_thread(read)
+        return self._catalog.read_in_thread(lambda database: sample(database, supplier, count, self.entropy))
 
     def note_failed(self, supplier: bytes, pieces: list[PieceRef]) -> "Deferred[None]":
         return self._bad_pieces.note_all(supplier, pieces)

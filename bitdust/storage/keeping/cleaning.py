@@ -3,7 +3,6 @@
 A pack is named in a tombstone only while no upload could build on it.
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -41,7 +40,6 @@ class Cleaner:
     def __init__(
         self, around: Connected, writer: LogWriter, replicas: LogReplicas, builders: Builders, calendar: Calendar
     ) -> None:
-        self._world = around.world
         self._settings = around.settings
         self._writer = writer
         self._replicas = replicas
@@ -79,12 +77,11 @@ class Cleaner:
         if not rules.last or looked == self._looked:
             return
 
-        def look() -> list[str]:
-            with contextlib.closing(catalog.another_reader()) as database:
-                return list(islice(old_names(database, suspects(database, rules, now), rules, now), AT_ONCE))
+        def look(database: sqlite3.Connection) -> list[str]:
+            return list(islice(old_names(database, suspects(database, rules, now), rules, now), AT_ONCE))
 
         now = self._calendar.now()
-        found: list[str] = await self._world.run_in_thread(look)
+        found: list[str] = await catalog.read_in_thread(look)
         paths = list(dict.fromkeys(split_version(name)[0] for name in found))
         if found:
             await self._write(lambda database: (list(old_names(database, paths, rules, now)), []))

@@ -6,7 +6,6 @@ may be building on it unheard, pieces stay for 30 days more.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -119,12 +118,12 @@ class DeleteOrders:
         def is_due(database: sqlite3.Connection) -> bool:
             return any(deletable(database, who, safe, None) for who in online)
 
-        return not await self._in_thread(is_due) or await self._replicas.others.look()
+        return not await self._catalog.read_in_thread(is_due) or await self._replicas.others.look()
 
     async def _order(self, supplier: bytes, safe: Safe) -> None:
         """Order one supplier to delete what is due, until nothing is."""
         latest = None if self._replicas.is_alone() else int(self._calendar.now() * 1000) - OTHERS_DELAY
-        while found := await self._in_thread(lambda database: deletable(database, supplier, safe, latest)):
+        while found := await self._catalog.read_in_thread(lambda database: deletable(database, supplier, safe, latest)):
             for packs in parts(found, MOST_PACKS):
                 now = max(int(self._world.wall() * 1000), self._last_order + 1)
                 self._last_order = now
@@ -139,17 +138,10 @@ class DeleteOrders:
 
     async def _safe(self) -> Safe:
         """Up to which entry of each log enough suppliers hold the tombstones."""
-        logs: list[tuple[str, bytes]] = await self._in_thread(
+        logs: list[tuple[str, bytes]] = await self._catalog.read_in_thread(
             lambda database: database.execute("SELECT DISTINCT key, device FROM tombstones").fetchall()
         )
         return {(key, bytes(device)): self._replicas.safe_sequence(key, bytes(device)) for key, device in logs}
-
-    def _in_thread(self, call: Callable[[sqlite3.Connection], Any]) -> "Deferred[Any]":
-        def read() -> Any:
-            with closing(self._catalog.another_reader()) as database:
-                return call(database)
-
-        return self._world.run_in_thread(read)
 
 
 def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest: int | None) -> list[bytes]:

@@ -8,6 +8,7 @@ was acknowledged, and what this supplier gave back as something else is not ther
 """
 
 import sqlite3
+from functools import partial
 from typing import Any
 
 from attrs import define, field, frozen
@@ -92,7 +93,6 @@ class Inventory:
         self._prover = prover
         self._bad_pieces = bad_pieces
         self._entropy = around.world.entropy
-        self._run_in_thread = around.world.run_in_thread
         self._catalog = catalog
         self._events = around.events
         self._ports = ports
@@ -143,10 +143,12 @@ class Inventory:
                 self.log.info("supplier {s} gave no list: {e}", s=supplier.hex()[:16], e=answer.error)
 
     async def _one(self, supplier: bytes) -> Comparison:
-        before: Held = await self._run_in_thread(self._kept_by, supplier)
+        before: Held = await self._catalog.read_in_thread(lambda database: kept_by(database, supplier))
         held = await self._list(supplier)
         place = self._place(supplier)
-        claims: list[Sought] = await self._run_in_thread(self._claims, supplier, place, held - before)
+        claims: list[Sought] = await self._catalog.read_in_thread(
+            lambda database: claims_of(database, supplier, place, held - before)
+        )
         word = await self._believed(supplier, claims)
         found, lost = await self._catalog.change(
             lambda database: compare(database, supplier, place, Listed(before, held, word))
@@ -173,24 +175,6 @@ class Inventory:
         good = {(piece.pack, piece.index) for piece in proved}
         return Word(refused={(one.piece.pack, one.piece.index) for one in claims} - good)
 
-    def _claims(self, supplier: bytes, place: Place | None, held: Held) -> list[Sought]:
-        database = self._catalog.another_reader()
-        try:
-            return [
-                Sought(PieceRef(pack, number), size)
-                for pack, number in held
-                if (size := claimed_size(database, pack, number, supplier, place))
-            ]
-        finally:
-            database.close()
-
-    def _kept_by(self, supplier: bytes) -> Held:
-        database = self._catalog.another_reader()
-        try:
-            return kept_by(database, supplier)
-        finally:
-            database.close()
-
     def _place(self, supplier: bytes) -> Place | None:
         family = self._ports.family()
         if family is None or supplier not in family.holders:
@@ -207,17 +191,24 @@ class Inventory:
                 supplier, Command.LIST_FILES, {"after": after, "most": PAGE}, deadline=SILENCE, max_answer=MAX_PAGE
             )
             rows = _checked(decode(bytes(reply.payload), MAX_PAGE), after)
-            held |= await self._run_in_thread(self._known, rows)
+            held |= await self._catalog.read_in_thread(partial(known_of, rows=rows))
             more = bool(reply.fields.get("more")) and bool(rows)
             after = rows[-1][0] if rows else after
         return held
 
-    def _known(self, rows: list[tuple[bytes, int]]) -> Held:
-        database = self._catalog.another_reader()
-        try:
-            return {row for row in rows if is_known(database, *row)}
-        finally:
-            database.close()
+
+def claims_of(database: sqlite3.Connection, supplier: bytes, place: Place | None, held: Held) -> list[Sought]:
+    """Those pieces of a list that would change what the catalog says."""
+    return [
+        Sought(PieceRef(pack, number), size)
+        for pack, number in held
+        if (size := claimed_size(database, pack, number, supplier, place))
+    ]
+
+
+def known_of(database: sqlite3.Connection, rows: list[tuple[bytes, int]]) -> Held:
+    """Those rows of a list whose packs the catalog knows."""
+    return {row for row in rows if is_known(database, *row)}
 
 
 def is_known(database: sqlite3.Connection, pack: bytes, number: int) -> bool:

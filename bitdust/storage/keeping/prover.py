@@ -136,11 +136,9 @@ class Prover:
         return self._world.run_in_thread(self._check, asked)
 
     def _check(self, asked: Asked) -> dict[PieceRef, str]:
-        database = self._catalog.another_reader()
-        try:
-            records = {piece.pack: record_of(database, piece.pack) for piece in asked.pieces}
-        finally:
-            database.close()
+        records = self._catalog.read_apart(
+            lambda database: {piece.pack: record_of(database, piece.pack) for piece in asked.pieces}
+        )
         try:
             ANSWER.check(dict(asked.fields), "answer")
             proofs = parse_proofs(asked.payload)

@@ -122,7 +122,10 @@ class Rebuilder:
         if family is None:
             return False
         online = [who if who is not None and self._ports.is_online(who) else None for who in family.seats]
-        packs = await self._store.run_in_coding_thread(self._broken, family.seats, online, self._left_out)
+        packs = await self._store.run_in_coding_thread(
+            self._catalog.read_apart,
+            lambda database: broken_packs(database, family.seats, online, self._left_out),
+        )
         for pack, missing in packs:
             if not await self._are_taken() or self._is_cut_short:
                 return False
@@ -143,15 +146,6 @@ class Rebuilder:
                 self.log.failure("pack {pack} cannot be mended", pack=pack.hex()[:16])
                 self._left_out.add(pack)
         return bool(packs)
-
-    def _broken(
-        self, suppliers: Sequence[bytes | None], online: Sequence[bytes | None], left_out: Collection[bytes]
-    ) -> list[tuple[bytes, list[int]]]:
-        database = self._catalog.another_reader()
-        try:
-            return broken_packs(database, suppliers, online, left_out)
-        finally:
-            database.close()
 
     async def _mend(self, pack: bytes, missing: list[int], departing: Sequence[bytes]) -> None:
         await self._pace.turn()

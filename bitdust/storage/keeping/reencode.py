@@ -11,7 +11,6 @@ The weakest packs go first, few at a time, at the pace of the setting, and slowl
 
 import sqlite3
 from collections import deque
-from collections.abc import Collection
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -202,21 +201,16 @@ class Reencoder:
         self._report(family)
 
     async def _find(self, family: Family) -> None:
-        now = self._clock.seconds()
-        found: Found = await self._store.run_in_coding_thread(self._find_now, family.n, frozenset(self._failed))
+        now, left_out = self._clock.seconds(), frozenset(self._failed)
+        found: Found = await self._store.run_in_coding_thread(
+            self._catalog.read_apart, lambda database: find_packs(database, family.n, left_out)
+        )
         if found.left.packs < self.left.packs:
             self._fewer_at = now
         self.left = found.left
         self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
         if not self._waiting:  # those that failed are tried again behind all others, however many they are
             self._failed = {pack: since for pack, since in self._failed.items() if now - since < TRY_AGAIN}
-
-    def _find_now(self, n: int, left_out: Collection[bytes]) -> Found:
-        database = self._catalog.another_reader()
-        try:
-            return find_packs(database, n, left_out)
-        finally:
-            database.close()
 
     def _may_begin(self, family: Family) -> bool:
         now = self._clock.seconds()

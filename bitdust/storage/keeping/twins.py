@@ -6,7 +6,6 @@ of that yet and writes to it brings it back into view with what is new, and that
 to name the item that stays (`bitdust.storage.catalog.paths.by_id`).
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Iterator
 
@@ -147,12 +146,7 @@ class Twins:
     async def _look(self) -> None:
         catalog = self._writer.catalog
         looked = catalog.revision
-
-        def read() -> list[Place]:
-            with contextlib.closing(catalog.another_reader()) as database:
-                return shared_places(database)
-
-        places: list[Place] = await self._world.run_in_thread(read)
+        places = await catalog.read_in_thread(shared_places)
         if places:
             await self._join(places)
         self._looked = looked

@@ -73,33 +73,34 @@ class LocalCopies:
 
     async def remove(self, item: Item, version: str | None) -> Removed:
         """Remove those of a version of an item and of what is below it, or of all versions."""
-        rows: list[tuple[bytes, int, int, int | None]] = await self._world.run_in_thread(self._pieces, item, version)
+        rows: list[tuple[bytes, int, int, int | None]] = await self._catalog.read_in_thread(
+            lambda database: pieces_of(database, item, version)
+        )
         kept = [(pack, number) for pack, number, state, _ in rows if state == PieceState.KEPT]
         sizes: list[int] = await self._world.run_in_thread(self._unlink, kept)
         sizes += [size for _, _, state, size in rows if state == PieceState.KEPT and size is not None]
         await self._catalog.change(lambda database: drop_data(database, kept))
         return Removed(len(sizes), sum(sizes), sum(1 for row in rows if row[2] == PieceState.WAITING))
 
-    def _pieces(self, item: Item, version: str | None) -> list[tuple[bytes, int, int, int | None]]:
-        """Pack, number, state, and the size of what is stored in the catalog itself."""
-        where = "(v.path=? OR (v.path>? AND v.path<?))" + (" AND v.version=?" if version else "")
-        values = (item.path, f"{item.path}/", f"{item.path}0", *((version,) if version else ()))
-        database = self._catalog.another_reader()
-        try:
-            rows = database.execute(
-                "SELECT DISTINCT s.pack, s.number, s.state, length(s.data) FROM pieces s"
-                f" JOIN version_packs v ON v.pack=s.pack WHERE {where}",
-                values,
-            ).fetchall()
-        finally:
-            database.close()
-        return [(bytes(pack), number, state, size) for pack, number, state, size in rows]
-
     def _unlink(self, pieces: list[tuple[bytes, int]]) -> list[int]:
         sizes = [self._spool.size(pack, index) for pack, index in pieces]
         for pack, index in pieces:
             self._spool.remove(pack, index)
         return [size for size in sizes if size is not None]
+
+
+def pieces_of(
+    database: sqlite3.Connection, item: Item, version: str | None
+) -> list[tuple[bytes, int, int, int | None]]:
+    """Pack, number, state, and the size of what is stored in the catalog itself, of an item and what is below it."""
+    where = "(v.path=? OR (v.path>? AND v.path<?))" + (" AND v.version=?" if version else "")
+    values = (item.path, f"{item.path}/", f"{item.path}0", *((version,) if version else ()))
+    rows = database.execute(
+        "SELECT DISTINCT s.pack, s.number, s.state, length(s.data) FROM pieces s"
+        f" JOIN version_packs v ON v.pack=s.pack WHERE {where}",
+        values,
+    )
+    return [(bytes(pack), number, state, size) for pack, number, state, size in rows]
 
 
 def drop_data(database: sqlite3.Connection, pieces: Iterable[tuple[bytes, int]]) -> None:

@@ -130,16 +130,12 @@ class Restore(Job):
     # plan
 
     def make_plan(self) -> "Deferred[Any]":
-        return self._parts.around.world.run_in_thread(self._plan).addCallback(self._planned)
+        return self._parts.catalog.read_in_thread(self._plan).addCallback(self._planned)
 
-    def _plan(self) -> tuple[RestorePlan, list[Problem]]:
-        database = self._parts.catalog.another_reader()
-        try:
-            plan = Planner(database).make(self.target, self._name_there(database))
-            self._tree.prepare()
-            return plan, self._writer.survey(plan.files, database, self._owner.secrets)
-        finally:
-            database.close()
+    def _plan(self, database: sqlite3.Connection) -> tuple[RestorePlan, list[Problem]]:
+        plan = Planner(database).make(self.target, self._name_there(database))
+        self._tree.prepare()
+        return plan, self._writer.survey(plan.files, database, self._owner.secrets)
 
     def _name_there(self, database: sqlite3.Connection) -> bytes | None:
         item = self.target.item

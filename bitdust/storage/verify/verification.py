@@ -6,7 +6,6 @@ opened, and every chunk in it has its name. What a supplier did not prove is mis
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -146,11 +145,8 @@ class Verification(Job):
     # the machine's port
 
     def make_plan(self) -> "Deferred[Any]":
-        return self._parts.around.world.run_in_thread(self._read_plan).addCallback(self._planned)
-
-    def _read_plan(self) -> RestorePlan:
-        with closing(self._parts.catalog.another_reader()) as database:
-            return Planner(database).make(self.target)
+        planning = self._parts.catalog.read_in_thread(lambda database: Planner(database).make(self.target))
+        return planning.addCallback(self._planned)
 
     def _planned(self, plan: RestorePlan) -> None:
         self._plan = plan
@@ -240,8 +236,7 @@ class Verification(Job):
         """In a thread. Raises `BitDustError` where a chunk is not what its name says."""
         secrets = self._owner.secrets(source.key, source.epoch)
         opened = unseal(pieces, source.record, secrets, self._coders.of(source.record.scheme))
-        with closing(self._parts.catalog.another_reader()) as database:
-            names = chunk_names(database, source.record.pack)
+        names = self._parts.catalog.read_apart(lambda database: chunk_names(database, source.record.pack))
         keys = [index_key(secret) for secret in secrets]
         for number, name in enumerate(names):
             if all(chunk_name(key, opened.chunk(number)) != name for key in keys):
