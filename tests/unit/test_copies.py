@@ -2,7 +2,8 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.unit.storage_kit import Node, network, random_file
+from bitdust.storage.keeping import disposal
+from tests.unit.storage_kit import Node, network, random_file, stop_quietly
 
 SETTING = "services/backups/keep-local-copies-enabled"
 
@@ -76,6 +77,26 @@ class CopiesTests(SynchronousTestCase):
         for name in self.contents:
             self.node.delete(name)
         self.node.pass_time(120)
+        self.assertEqual(self.copies(), (0, 0))
+
+    def test_they_go_however_many_suppliers_have_still_to_delete(self) -> None:
+        """Pieces that stay at suppliers for another device's sake do not keep copies behind them here."""
+        self.patch(disposal, "AT_ONCE", 4)
+        second = Node(self.base / "second", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, second)
+        second.start()
+        self.node.me.replace_document(second.me.document)
+        second.pass_time(10)
+        second.stop()
+        for name in ("b", "c", "d"):
+            random_file(self.base / name, 900_000)
+            self.node.upload((self.base / name).absolute(), name)
+        for name in (*self.contents, "b", "c", "d"):
+            self.node.delete(name)
+        for _ in range(3):
+            self.node.storage.sync()
+            self.node.pass_time(30)
+        self.assertEqual([supplier.pieces() for supplier in self.around.suppliers], [5] * 4)
         self.assertEqual(self.copies(), (0, 0))
 
     def test_without_the_setting(self) -> None:

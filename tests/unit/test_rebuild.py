@@ -75,6 +75,32 @@ class RebuildTests(SynchronousTestCase):
         self.node.pass_time(LONGEST_PAUSE + 20)
         self.assertEqual(self.listed(poor), 5)
 
+    def test_a_supplier_that_takes_nothing_holds_up_no_other(self) -> None:
+        """Pieces that wait here for one supplier, however many, do not keep another one from getting what it lost."""
+        self.patch(rebuild_module, "MOST_WAITING", 1)
+        self.upload("a", "b", "c")
+        full, poor = self.around.suppliers[2:]
+        lost = self.packs(full)
+        self.lose(full, lost)
+        self.lose(poor, lost)
+        full.mode = "full"
+        self.round(20)
+        self.assertEqual((self.listed(full), self.listed(poor)), (0, 3))
+        full.mode = "fine"
+        self.node.pass_time(LONGEST_PAUSE + 20)
+        self.assertEqual((self.listed(full), self.node.storage.pieces()["missing"]), (3, 0))
+
+    def test_uploads_to_who_is_away_hold_up_no_other(self) -> None:
+        """Nor do those that uploads left here for a supplier that is away."""
+        self.patch(rebuild_module, "MOST_WAITING", 2)
+        away, poor = self.around.suppliers[2:]
+        away.mode = "away"
+        self.node.storage.core.suppliers_changed()
+        self.upload("a", "b", "c")
+        self.lose(poor, self.packs(poor))
+        self.round(20)
+        self.assertEqual(self.listed(poor), 3)
+
     def test_pack_beyond_help(self) -> None:
         """A pack of which too few pieces are left is reported, and the others are mended."""
         self.upload("lost", "kept")

@@ -35,6 +35,7 @@ LIVING = (
     " WHERE v.pack=p.pack AND w.dead=0)"
 )
 T = TypeVar("T")
+Piece = tuple[bytes, int]
 Safe = dict[tuple[str, bytes], int]
 """By key and device, up to which entry of a log enough suppliers hold it."""
 
@@ -46,6 +47,7 @@ class Disposal:
         self._run_in_thread = run_in_thread
         self._catalog = catalog
         self._spool = spool
+        self._looked: int | None = None
 
     async def drop(self) -> None:
         """Drop pieces that wait for suppliers, and copies of those that suppliers have."""
@@ -54,36 +56,60 @@ class Disposal:
 
     async def _drop_waiting(self) -> None:
         """Pieces that wait here for suppliers are not wanted any more either."""
-        query = (
-            "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack"
-            f" WHERE s.state<>? AND p.state>=? AND NOT {LIVING} LIMIT ?"
-        )
-        rows = self._catalog.read.execute(query, (PieceState.KEPT, PackState.DEAD, AT_ONCE)).fetchall()
+        rows = await self._catalog.read_in_thread(waiting_pieces)
         if not rows:
             return
 
         def drop(database: sqlite3.Connection) -> None:
-            database.executemany(
-                "DELETE FROM pieces WHERE pack=? AND number=? AND state<>?", ((*row, PieceState.KEPT) for row in rows)
-            )
+            database.executemany("DELETE FROM pieces WHERE pack=? AND number=? AND state<>1", rows)
 
         await self._catalog.change(drop)
         await self._run_in_thread(self._remove, rows)
 
     async def _drop_copies(self) -> None:
-        """Nor are copies of pieces that a supplier has still to delete."""
-        rows = self._catalog.read.execute(
-            "SELECT s.pack, s.number FROM packs p CROSS JOIN pieces s ON s.pack=p.pack"
-            f" WHERE p.state>=? AND s.state=? AND NOT {LIVING} LIMIT ?",
-            (PackState.DEAD, PieceState.KEPT, AT_ONCE),
-        ).fetchall()
-        if rows:
-            await self._catalog.change(lambda database: drop_data(database, rows))
-            await self._run_in_thread(self._remove, rows)
+        """Nor are copies of pieces that a supplier has still to delete, which may be thirty days from now."""
+        revision = self._catalog.revision
+        if revision == self._looked:
+            return
+        inside: list[Piece] = await self._catalog.read_in_thread(self._remove_copies)
+        if inside:
+            await self._catalog.change(lambda database: drop_data(database, inside))
+        # Where there are more in the catalog's own file, the next round goes on with them.
+        self._looked = None if len(inside) == AT_ONCE else revision
 
-    def _remove(self, rows: Iterable[Any]) -> None:
+    def _remove_copies(self, database: sqlite3.Connection) -> list[Piece]:
+        """Remove all that are files, and name some of those that are in the catalog itself; in a thread."""
+        inside: list[Piece] = []
+        for pack, number, is_inside in copies(database):
+            if not is_inside:
+                self._spool.remove(pack, number)
+            elif len(inside) < AT_ONCE:
+                inside.append((pack, number))
+        return inside
+
+    def _remove(self, rows: Iterable[Piece]) -> None:
         for pack, number in rows:
-            self._spool.remove(bytes(pack), number)
+            self._spool.remove(pack, number)
+
+
+def waiting_pieces(database: sqlite3.Connection) -> list[Piece]:
+    """Pieces of dead packs that no supplier has, a bounded number. For a thread."""
+    rows = database.execute(
+        "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack"
+        f" WHERE s.state<>1 AND p.state>=? AND NOT {LIVING} LIMIT ?",
+        (PackState.DEAD, AT_ONCE),
+    )
+    return [(bytes(pack), number) for pack, number in rows]
+
+
+def copies(database: sqlite3.Connection) -> Iterator[tuple[bytes, int, bool]]:
+    """All pieces of dead packs that suppliers have, and whether the bytes are in the catalog itself. For a thread."""
+    rows = database.execute(
+        "SELECT s.pack, s.number, s.data IS NOT NULL FROM packs p CROSS JOIN pieces s ON s.pack=p.pack"
+        f" WHERE p.state>=? AND s.state=? AND NOT {LIVING}",
+        (PackState.DEAD, PieceState.KEPT),
+    )
+    return ((bytes(pack), number, bool(is_inside)) for pack, number, is_inside in rows)
 
 
 class DeleteOrders:

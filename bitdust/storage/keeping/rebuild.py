@@ -5,7 +5,7 @@ hands. The latter are copied from the supplier that leaves the place while it is
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -23,13 +23,17 @@ from bitdust.storage.pieces.pack_store import PackStore
 from bitdust.storage.pieces.queues import SupplierQueues
 from bitdust.storage.ports import Ports
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import PackRecord
+from bitdust.wire.records import Family, PackRecord
 
 AT_A_TIME = 500
 """Packs that one look into the catalog finds."""
 MOST_WAITING = 100
-"""Rebuilt pieces on this disk, at most, before more are made."""
+"""Pieces on this disk for one supplier, at most, before more are made for it."""
+FEW = 0.5
+"""At this share of them more are made again: finding out which is not done for each single piece."""
 A_MOMENT = 1.0
+Broken = tuple[bytes, list[int]]
+"""A pack, and the places of the pieces that it lacks."""
 PATIENCE = 60.0
 """Seconds in which suppliers take at least one piece of what was rebuilt; after that the round goes on without them."""
 
@@ -62,7 +66,8 @@ class Rebuilder:
         self._pace = pace
         self._coders = Coders()
         self._left_out: set[bytes] = set()
-        self._is_cut_short = self._is_held_up = False
+        self._is_cut_short = False
+        self._waits_for: frozenset[int] = frozenset()
         self._taken: Deferred[bool] | None = None
         self.rebuilt = 0
         self.stuck: set[bytes] = set()
@@ -73,13 +78,13 @@ class Rebuilder:
     async def rebuild(self) -> int:
         """Mend all that can be mended now, as fast as suppliers take it; the number of packs."""
         before, stuck, self._left_out = self.rebuilt, self.stuck, set()
-        self.stuck, self._is_cut_short, self._is_held_up = set(), False, False
+        self.stuck, self._is_cut_short, self._waits_for = set(), False, frozenset()
         try:
             while not self._is_cut_short and await self._some():
                 pass
         finally:
             # What was not tried this time is as it was.
-            self.stuck |= stuck if self._is_cut_short or self._is_held_up else set()
+            self.stuck |= stuck if self._is_cut_short or self._waits_for else set()
             if len(self.stuck) != len(stuck):
                 self.stuck_changed.emit(len(self.stuck))
         return self.rebuilt - before
@@ -89,19 +94,21 @@ class Rebuilder:
         self._is_cut_short = True
         self._note_taken()
 
-    async def _are_taken(self) -> bool:
-        """Wait until few pieces wait on this disk; False when suppliers take none for a while."""
-        while self._waiting() >= MOST_WAITING and not self._is_cut_short:
+    async def _are_taken(self, held_up: Collection[int]) -> bool:
+        """Wait until there is room for many at one of these places; False when suppliers take none for a while."""
+        while held_up == self._held_up(held_up, FEW) and not self._is_cut_short:
             # What a supplier has just taken waits in the catalog until the next commit.
             if not await self._next_taken(PATIENCE if self._queues.is_working else A_MOMENT):
-                self._is_held_up = True
+                self._waits_for = frozenset(held_up)
                 return False
         return True
 
-    def _waiting(self) -> int:
-        query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state<>1 AND state=? LIMIT ?)"
-        (count,) = self._catalog.read.execute(query, (PieceState.WAITING, MOST_WAITING)).fetchone()
-        return int(count)
+    def _held_up(self, places: Iterable[int], share: float = 1.0) -> set[int]:
+        """Those of these places for which enough pieces wait here already; nobody else is held up by them."""
+        query = "SELECT count(*) FROM (SELECT 1 FROM pieces WHERE state<>1 AND state=? AND number=? LIMIT ?)"
+        most, read = max(1, int(share * MOST_WAITING)), self._catalog.read
+        counts = {place: read.execute(query, (PieceState.WAITING, place, most)).fetchone()[0] for place in places}
+        return {place for place, count in counts.items() if count >= most}
 
     def _next_taken(self, seconds: float) -> "Deferred[bool]":
         """Fires with True when the catalog knows of a piece that was taken, with False after so many seconds."""
@@ -112,8 +119,8 @@ class Rebuilder:
         taken, self._taken = self._taken, None
         if taken is not None and not taken.called:
             taken.callback(True)
-        elif self._is_held_up and self._waiting() < MOST_WAITING:
-            self._is_held_up = False
+        elif self._waits_for and self._waits_for != self._held_up(self._waits_for, FEW):
+            self._waits_for = frozenset()
             self.can_go_on.emit()
 
     async def _some(self) -> bool:
@@ -122,15 +129,18 @@ class Rebuilder:
         if family is None:
             return False
         online = [who if who is not None and self._ports.is_online(who) else None for who in family.seats]
-        packs = await self._store.run_in_coding_thread(
-            self._catalog.read_apart,
-            lambda database: broken_packs(database, family.seats, online, self._left_out),
-        )
+        packs = await self._broken(family, online)
+        held_up = self._held_up(place for place, who in enumerate(online) if who is not None)
+        if held_up and not packs:
+            return bool(await self._broken(family, online, held_up)) and await self._are_taken(held_up)
         for pack, missing in packs:
-            if not await self._are_taken() or self._is_cut_short:
+            if self._is_cut_short:
                 return False
+            wanted = sorted(set(missing) - self._held_up(missing))
+            if not wanted:
+                continue
             try:
-                await self._mend(pack, missing, family.departing)
+                await self._mend(pack, wanted, family.departing)
                 self.rebuilt += 1
             except CancelledError:  # the round has ended, and another one may have begun; no pack is to blame
                 raise
@@ -146,6 +156,18 @@ class Rebuilder:
                 self.log.failure("pack {pack} cannot be mended", pack=pack.hex()[:16])
                 self._left_out.add(pack)
         return bool(packs)
+
+    async def _broken(
+        self, family: Family, online: Sequence[bytes | None], places: Collection[int] | None = None
+    ) -> list[Broken]:
+        """Packs that lack pieces at these places; where none are named, at those for which few wait here."""
+        every = {place for place, who in enumerate(online) if who is not None}
+        wanted = every - self._held_up(every) if places is None else places
+        takers = [who if place in wanted else None for place, who in enumerate(online)]
+        found: list[Broken] = await self._store.run_in_coding_thread(
+            self._catalog.read_apart, lambda database: broken_packs(database, takers, self._left_out)
+        )
+        return found
 
     async def _mend(self, pack: bytes, missing: list[int], departing: Sequence[bytes]) -> None:
         await self._pace.turn()
@@ -194,10 +216,9 @@ class Rebuilder:
 
 def broken_packs(
     database: sqlite3.Connection,
-    suppliers: Sequence[bytes | None],
     online: Sequence[bytes | None],
     left_out: Collection[bytes] = (),
-) -> list[tuple[bytes, list[int]]]:
+) -> list[Broken]:
     """Living packs with pieces that are missing at suppliers which can take them now, a bounded number.
 
     Those of which the fewest pieces are left come first. Reads as many rows as there are packs; for a thread.
