@@ -25,6 +25,9 @@ ALLOW_EMPTY = Param("allow_empty", Kind.FLAG, False, help="an empty source is me
 ALLOW_DROP = Param("allow_drop", Kind.FLAG, False, help="most of the folder is meant to be gone")
 KEEP = "extended attributes and access control lists; the setting services/{0}/attributes-enabled if left out"
 OWN = "owners and groups where they are not this user; the setting services/{0}/owners-enabled if left out"
+SPECIAL = (
+    "set-user-id, set-group-id and sticky bits of modes; the setting services/restores/special-bits-enabled if left out"
+)
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
@@ -266,6 +269,7 @@ async def files_downloads(context: Context) -> Envelope:
         Param("policy", default="replace", help="replace or keep files that exist"),
         Param("attributes", Kind.FLAG, None, help=KEEP.format("restores")),
         Param("owners", Kind.FLAG, None, help=OWN.format("restores")),
+        Param("special_bits", Kind.FLAG, None, help=SPECIAL),
         PUBLISH,
         OPEN_SHARE,
     ),
@@ -282,6 +286,7 @@ async def file_download_start(
     policy: str,
     attributes: bool | None,
     owners: bool | None,
+    special_bits: bool | None,
 ) -> Envelope:
     """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole.
 
@@ -290,7 +295,7 @@ async def file_download_start(
     if policy not in POLICIES:
         raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
     folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)
-    options = RestoreOptions(attributes, owners)
+    options = RestoreOptions(attributes, owners, special_bits)
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy, options))
     if not wait_result:
         return ok(task.describe(), message="the download began", automat=task.automat)

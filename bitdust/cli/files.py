@@ -117,6 +117,9 @@ def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, *
 @click.option("--keep", "policy", flag_value="keep", help="Leave files that exist as they are.")
 @click.option("--no-wait", is_flag=True, help="Come back at once; the node goes on.")
 @keeping
+@click.option(
+    "--special-bits/--no-special-bits", default=None, help="With set-user-id, set-group-id and sticky bits, or without."
+)
 @click.pass_obj
 def download(
     session: Session, /, remote: str, local: str, policy: str | None, no_wait: bool, **options: bool | None

@@ -40,7 +40,7 @@ def keeping(command: Command) -> Command:
 
 def given(options: dict[str, bool | None]) -> dict[str, bool]:
     """Options that say something."""
-    kept = ("attributes", "owners")
+    kept = ("attributes", "owners", "special_bits")
     return {name: value for name, value in options.items() if value is not None and (value or name in kept)}
 
 

@@ -137,6 +137,12 @@ _OPTIONS = (
     _bool("services/backups/owners-enabled", True, "store owners", "Owners are stored where they are not this user."),
     _bool("services/restores/attributes-enabled", True, "restore attributes", "Extended attributes and ACLs are set."),
     _bool("services/restores/owners-enabled", True, "restore owners", "Owners are set where that is permitted."),
+    _bool(
+        "services/restores/special-bits-enabled",
+        False,
+        "restore special bits",
+        "Set-user-id, set-group-id and sticky bits are set.",
+    ),
     _bool("services/backups/keep-local-copies-enabled", False, "keep local pieces", "Keep pieces here after delivery."),
     _bool("services/backups/wait-suppliers-enabled", True, "wait for suppliers", "An upload ends when it is safe."),
     _number(

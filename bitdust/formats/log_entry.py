@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from bitdust.crypt.keyring import MAX_NAME
 from bitdust.crypt.sealing import open_entry, open_with_any, seal_entry
-from bitdust.formats.operations import OPS, Op
+from bitdust.formats.operations import OPS, Op, check_names, without_traps
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
@@ -100,11 +100,12 @@ class Entry:
         number, info, aad = self.sequence, self.info, self.aad()
         packed = open_with_any(secrets, lambda secret: open_entry(secret, info, number, aad, self.sealed))
         value = parse(_unpack(packed), _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
-        return Content(**value)
+        return Content(value["lamport"], value["time"], without_traps(value["ops"]))
 
 
 def seal(unsealed: Entry, secret: bytes, content: Content) -> Entry:
-    """The entry with its content; raises `WireError` ``too-large``."""
+    """The entry with its content; raises `WireError` ``too-large``, or ``bad-field`` for a name that leads away."""
+    check_names(content.ops)
     plain = encode({"lamport": content.lamport, "time": content.time, "ops": content.ops})
     packed = zstandard.ZstdCompressor(level=3).compress(plain)
     sealed = seal_entry(secret, unsealed.info, unsealed.sequence, unsealed.aad(), packed)

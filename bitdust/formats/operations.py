@@ -12,7 +12,7 @@ from cbor2 import loads
 from bitdust.crypt.keyring import MAX_NAME
 from bitdust.formats.extras import EXTRAS, NO_EXTRAS, Extras
 from bitdust.wire.encoding import Value, WireError, encode
-from bitdust.wire.names import is_path_id, is_version, split_version
+from bitdust.wire.names import is_entry_name, is_path_id, is_version, split_version
 from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
 from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Struct, Text, Variant
 
@@ -96,6 +96,21 @@ OP = Variant(
     _PLAIN | {"snapshot": {"heads": ListOf(_HEAD, MAX_COVERED)}, "earlier": _EARLIER},
 )
 OPS = ListOf(OP, 200_000)
+
+
+def without_traps(ops: list[Op]) -> list[Op]:
+    """These operations but for items whose names lead elsewhere: whoever stole a device may have written them.
+
+    The rest of the log counts all the same: nobody is to hide it by one name.
+    """
+    found = [op | {"ops": without_traps(op["ops"])} if op["op"] == "earlier" else op for op in ops]
+    return [op for op in found if op["op"] != "item" or is_entry_name(op["name"])]
+
+
+def check_names(ops: list[Op]) -> None:
+    """Raises `WireError` for an item that nobody would take over."""
+    if without_traps(ops) != ops:
+        raise WireError("bad-field", "the name of an item holds '/' or a null character, or is '.' or '..'")
 
 
 def pack_op(record: PackRecord, key: str, epoch: int, names: bytes, lengths: list[int]) -> Op:

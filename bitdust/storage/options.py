@@ -7,10 +7,14 @@ from attrs import asdict, fields, frozen
 
 @frozen
 class Wishes:
-    """Whether extended attributes with access control lists, and owners, are stored or brought back."""
+    """Whether extended attributes with access control lists, and owners, are stored or brought back.
+
+    ``special_bits`` are those of a mode by which a program runs as its owner or group, and the sticky bit.
+    """
 
     attributes: bool = True
     owners: bool = True
+    special_bits: bool = False
 
 
 class Switches(Protocol):

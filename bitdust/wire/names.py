@@ -169,6 +169,11 @@ def clean_path(text: str) -> str:
     return "/".join(parts)
 
 
+def is_entry_name(name: bytes) -> bool:
+    """Whether this is the name of something in a folder, and leads nowhere: devices write names, and one may lie."""
+    return name not in (b"", b".", b"..") and b"/" not in name and b"\0" not in name
+
+
 def is_path_id(text: str) -> bool:
     """True for ``0/0/1`` and ``0/0/1.2``."""
     return _PATH_ID.fullmatch(text) is not None

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import stat
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -10,16 +11,22 @@ from bitdust.formats.extras import Extras, is_kept
 from bitdust.storage.catalog.paths import Version
 from bitdust.storage.options import Wishes
 
+SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+"""Whoever can write a log of mine could otherwise leave a program here that runs as me, or as root."""
+
 
 def dress(descriptor: int, version: Version, extras: Extras, wishes: Wishes) -> list[str]:
     """Give a file or folder all that it had; what could not be given, in words. Raises `OSError` for mode and time.
 
     The owner comes first, because it takes some of the mode away, and access control lists after the mode.
     """
-    told = []
+    told, mode = [], version.mode
+    if mode & SPECIAL and not wishes.special_bits:
+        mode &= ~SPECIAL
+        told.append(f"its mode is {mode:04o}: {version.mode:04o} is set only where special bits are asked for")
     if wishes.owners and extras.owner is not None:
         told += set_owner(lambda uid, gid: os.fchown(descriptor, uid, gid), extras.owner)
-    os.fchmod(descriptor, version.mode)
+    os.fchmod(descriptor, mode)
     if wishes.attributes:
         told += _set_attributes(descriptor, extras)
     os.utime(descriptor, ns=(version.mtime, version.mtime))

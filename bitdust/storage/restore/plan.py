@@ -14,8 +14,8 @@ from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.moves import current
 from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at
-from bitdust.storage.restore.tree import CHANGED, LEFT_OUT, Destination, Parts, is_name, part_name
-from bitdust.wire.names import shown
+from bitdust.storage.restore.tree import CHANGED, LEADS_ELSEWHERE, LEFT_OUT, Destination, Parts, part_name
+from bitdust.wire.names import is_entry_name, shown
 
 
 @frozen
@@ -125,8 +125,8 @@ class Planner:
         """Items of one folder. What cannot have its own name there is told."""
         for item, own_name in _names(items):
             place = Destination(parts, name or own_name)
-            if not is_name(place.name):
-                self._problem(Destination(parts, item.name), "its name leads elsewhere, and is not used", LEFT_OUT)
+            if not is_entry_name(place.name):
+                self._problem(Destination(parts, item.name), LEADS_ELSEWHERE, LEFT_OUT)
                 continue
             if own_name != item.name and version_at(self._database, item.path, version) is not None:
                 text = f"there are two of this name; this one is restored as {shown(own_name)}"

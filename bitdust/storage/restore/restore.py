@@ -40,7 +40,6 @@ MOST_TOGETHER, MOST_BYTES = 4096, 64 * 1024 * 1024
 """Files that are whole, and their bytes, before they get their names: one sync brings them all to the disk."""
 IN_PLACE = "in-place"
 """The policy that replaces what is there, as ``replace``, and gives the item the name that it has on this machine."""
-KEEPING = ("services/restores/attributes-enabled", "services/restores/owners-enabled")
 
 
 @frozen
@@ -94,7 +93,7 @@ class Restore(Job):
         self.destination = order.destination
         self._policy = order.policy
         self._tree = Tree(order.destination)
-        self._wishes = order.options.wishes(parts.around.settings, *KEEPING)
+        self._wishes = order.options.wanted(parts.around.settings)
         self._writer = FilesWriter(self._tree, order.policy, parts.reserve, self._wishes)
         self._coders = Coders()
         self.plan = RestorePlan()

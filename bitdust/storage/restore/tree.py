@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 from bitdust.disk.disk import is_full
 from bitdust.disk.syncing import sync_file_system
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import shown
+from bitdust.wire.names import is_entry_name, shown
 
 PART_PREFIX = b".bitdust-"
 MOST_OPEN = 32
@@ -28,6 +28,7 @@ Parts = tuple[bytes, ...]
 
 LEFT_OUT, CHANGED, KEPT = "left-out", "changed", "kept"
 """What became of an entry with which something is wrong; what was there already is kept where that was wished."""
+LEADS_ELSEWHERE = "its name leads elsewhere, and is not used"
 
 
 class Blocked(BitDustError):
@@ -59,11 +60,6 @@ def part_name(path_id: str, version: str) -> bytes:
     return PART_PREFIX + hashlib.sha256(f"{path_id}/{version}".encode()).hexdigest()[:24].encode() + b".part"
 
 
-def is_name(name: bytes) -> bool:
-    """Whether this is the name of an entry and leads nowhere: a log is written by devices, of which one may lie."""
-    return name not in (b"", b".", b"..") and b"/" not in name and b"\0" not in name
-
-
 def stays_inside(target: bytes, depth: int) -> bool:
     """Whether a link that is ``depth`` folders deep in its tree leads nowhere else.
 
@@ -74,6 +70,12 @@ def stays_inside(target: bytes, depth: int) -> bool:
     while up < len(parts) and parts[up] == b"..":
         up += 1
     return not target.startswith(b"/") and up <= depth and b".." not in parts[up:]
+
+
+def _need_name(name: bytes) -> None:
+    """The last look before a name reaches the disk. Raises `Blocked`."""
+    if not is_entry_name(name):
+        raise Blocked(LEADS_ELSEWHERE)
 
 
 def trouble(error: OSError, what: str) -> BitDustError:
@@ -179,6 +181,7 @@ class Tree:
         descriptor = os.dup(kept.descriptors[known]) if known else self._open_root()
         try:
             for part in parts[len(known) :]:
+                _need_name(part)
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, 0o700, dir_fd=descriptor)
@@ -234,6 +237,7 @@ class Tree:
 
     def give_name(self, place: Destination, part: bytes) -> None:
         """The file is whole and on the disk. Raises `BitDustError`."""
+        _need_name(place.name)
         try:
             with self.folder(place.folders) as folder:
                 os.rename(part, place.name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -246,6 +250,7 @@ class Tree:
         self, place: Destination, target: bytes, mtime: int, part: bytes, owned: Callable[[int], None] = _nothing
     ) -> None:
         """A link as text; ``owned`` gets the folder before it has its name. Raises `BitDustError`."""
+        _need_name(place.name)
         self.remove_part(place.folders, part)
         try:
             with self.folder(place.folders) as folder:

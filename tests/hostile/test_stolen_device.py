@@ -1,0 +1,81 @@
+"""Somebody has a copy of a device's home, and writes what it likes into the logs of its owner."""
+
+import os
+import stat
+from typing import Any
+
+from bitdust.crypt.keyring import MASTER
+from bitdust.formats import log_entry
+from bitdust.formats.log_entry import Content, Entry, seal
+from bitdust.formats.operations import earlier_op, item_op
+from bitdust.storage.restore.tree import Blocked, Destination, Tree
+from bitdust.wire.encoding import WireError
+from tests.unit.storage_kit import random_file
+from tests.unit.test_file_kinds import KindCase
+from tests.unit.test_other_devices import OtherDeviceCase
+
+TRAPS = (b"../../planted", b"..", b".", b"a/b", b"a\0b")
+
+
+class NameTests(OtherDeviceCase):
+    """Names that lead out of the folder into which things are restored."""
+
+    def test_such_names_are_never_written(self) -> None:
+        """No entry with such a name is sealed, alone or among what is told of an earlier log."""
+        unsealed = Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"")
+        for name in TRAPS:
+            trap = item_op("0", "", name, "file", MASTER, 1)
+            for op in (trap, earlier_op(1, b"d" * 8, 1, [trap])):
+                error = self.assertRaises(WireError, seal, unsealed, b"s" * 32, Content(1, 1, [op]))
+                self.assertEqual(error.code, "bad-field")
+
+    def test_such_names_are_never_read(self) -> None:
+        """Of what a stolen device has written they are left out, and all the rest comes into the catalog."""
+        thief = self.second()
+        self.node.me.replace_document(thief.me.document)
+        self.patch(log_entry, "check_names", lambda ops: None)
+        ops = [item_op(f"{number + 5}", "", name, "file", MASTER, 1) for number, name in enumerate((*TRAPS, b"good"))]
+        thief.wait(thief.storage.core.log_writer.write(lambda database: ops))
+        thief.pass_time(5)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        self.assertEqual([row["name"] for row in self.node.rows()], ["good", "one", "three", "two"])
+
+    def test_such_names_are_never_made(self) -> None:
+        """Nothing gets such a name on the disk, wherever it comes from."""
+        tree = Tree(os.fsencode(self.base / "tree" / "inner"))
+        tree.prepare()
+        (self.base / "tree" / "inner" / "part").write_text("evil")
+        for name in TRAPS:
+            place = Destination((), name)
+            self.assertRaises(Blocked, tree.give_name, place, b"part")
+            self.assertRaises(Blocked, tree.make_link, place, b"target", 0, b"other")
+            self.assertRaises(Blocked, tree.make_folder, (b"folder", name))
+        self.assertEqual([path.name for path in (self.base / "tree").iterdir()], ["inner"])
+
+
+class SpecialBitTests(KindCase):
+    """A mode by which a program runs as its owner, as its group, or keeps others from removing it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        random_file(self.folder / "program", 100)
+        (self.folder / "program").chmod(0o6755)
+        self.folder.chmod(0o1777)
+        self.assertEqual(self.upload()["problems"], [])
+
+    def modes(self, **options: Any) -> tuple[list[str], list[int]]:
+        problems = self.download(**options)["problems"]
+        paths = (self.back, self.back / "program")
+        return [one["path"] for one in problems], [stat.S_IMODE(path.stat().st_mode) for path in paths]
+
+    def test_they_are_left_out(self) -> None:
+        """They do not come back, and that is told."""
+        told, modes = self.modes()
+        self.assertEqual((sorted(told), modes), (["folder", "folder/program"], [0o777, 0o755]))
+
+    def test_they_are_asked_for(self) -> None:
+        """They come back where the person asks for them, in the call or by the setting."""
+        self.assertEqual(self.modes(special_bits=True), ([], [0o1777, 0o6755]))
+        self.node.settings.set("services/restores/special-bits-enabled", True)
+        self.assertEqual(self.modes(), ([], [0o1777, 0o6755]))
