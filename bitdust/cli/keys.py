@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bitdust.cli.backup import write_key_file
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
@@ -70,14 +71,9 @@ def backup(session: Session, key_id: str, file: Path | None) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    import os
-
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise ApiError("exists", f"{path} exists; take another name") from None
-    with open(descriptor, "w") as stream:
-        stream.write(text)
+    if path.exists():
+        raise ApiError("exists", f"{path} exists; take another name")
+    write_key_file(path, text, overwrite=False)
 
 
 @key.command("label")

@@ -16,17 +16,25 @@ def write_safely(path: Path, data: bytes, mode: int = 0o600) -> None:
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-        with open(descriptor, "wb") as stream:
+        try:
             os.fchmod(descriptor, mode)
-            stream.write(data)
-            stream.flush()
+            write_all(descriptor, data)
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         os.rename(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of it: a disk may take less at once."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def remove_safely(path: Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from bitdust.crypt.files import write_all
 from bitdust.wire.errors import BitDustError
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -49,9 +50,7 @@ class Disk:
     def write(self, descriptor: int, parts: Sequence[bytes]) -> None:
         """Write all of the parts."""
         for part in parts:
-            view = memoryview(part)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, part)
 
     def read(self, descriptor: int, offset: int, length: int) -> bytes:
         """At most ``length`` bytes from ``offset``; fewer only where the file ends."""

@@ -98,6 +98,7 @@ class Erasure:
     def _part_with(self, path: Path, former: Path | None) -> None:
         if former is None and path.is_dir():
             shutil.rmtree(path)
+            sync_folder(path.parent)
             return
         if former is None:
             remove_safely(path)

@@ -24,7 +24,7 @@ from bitdust.crypt.files import (
 )
 
 OLD, NEW = b"the old one", b"the new one, which is longer"
-STEPS = ("open", "fchmod", "fsync", "rename", "close")
+STEPS = ("open", "fchmod", "write", "fsync", "rename", "close")
 
 
 class Killed(BaseException):
@@ -127,17 +127,16 @@ class WriteSafelyTests(SynchronousTestCase):
     def test_no_disk_space_while_writing(self) -> None:
         """A disk that fills up in the middle of the bytes leaves the old file."""
         self.path.write_bytes(OLD)
-        real = open
+        real = os.write
+        taken = iter((2, OSError(errno.ENOSPC, "No space left on device")))
 
-        def full(*args: Any) -> Any:
-            stream = real(*args)
-            wrapped = mock.MagicMock(wraps=stream)
-            wrapped.__enter__.return_value = wrapped
-            wrapped.__exit__.side_effect = lambda *_: stream.close()
-            wrapped.write.side_effect = OSError(errno.ENOSPC, "No space left on device")
-            return wrapped
+        def full(descriptor: int, data: Any) -> int:
+            left = next(taken)
+            if isinstance(left, OSError):
+                raise left
+            return real(descriptor, data[:left])
 
-        with mock.patch.object(files, "open", full, create=True), self.assertRaises(OSError):
+        with mock.patch.object(os, "write", full), self.assertRaises(OSError):
             write_safely(self.path, NEW)
         self.assertEqual((self.path.read_bytes(), self.names()), (OLD, ["x"]))
 

@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bitdust.crypt.files import make_private_folder, sync_folder
+from bitdust.crypt.files import make_private_folder, sync_folder, write_all
 from bitdust.crypt.merkle import root
 from bitdust.disk.disk import own_disk_error
 from bitdust.disk.reserve import Reserve, no_reserve
@@ -69,15 +69,15 @@ class Spool:
         self.need_room(len(piece))
         try:
             descriptor = os.open(self._path(pack, index), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "wb", buffering=0) as stream:
-                self._write_all(stream.fileno(), piece)
+            try:
+                self._write_all(descriptor, piece)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise disk_trouble(error, self.folder) from error
 
     def _write_all(self, descriptor: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        write_all(descriptor, data)
 
     def sync(self, pack: bytes, indexes: Sequence[int]) -> None:
         """Bring pieces that are still here to the disk for good. Raises `SpoolError`."""
