@@ -1,10 +1,10 @@
 """How something over the network ended, as a value: peers and networks fail in every way there is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
 
 
@@ -34,3 +34,13 @@ def outcome(deferred: "Deferred[Any]") -> "Deferred[Outcome]":
 
 def _ended(failure: Failure) -> Outcome | Failure:
     return failure if isinstance(failure.value, CancelledError) else Outcome(error=failure.value)
+
+
+def outcomes(deferreds: "Iterable[Deferred[Any]]") -> "Deferred[list[Outcome]]":
+    """Wait for the end of all, in their order. A cancel goes through: whoever waits ends too."""
+    waiting = gatherResults([outcome(one) for one in deferreds], consumeErrors=True)
+    return waiting.addErrback(_first)
+
+
+def _first(failure: Failure) -> Failure:
+    return failure.value.subFailure if isinstance(failure.value, FirstError) else failure

@@ -48,6 +48,8 @@ class ContractState(StrEnum):
     REJECTED = "rejected"
 
 
+RENEWED = frozenset((ContractState.ACTIVE, ContractState.IDLE))
+"""Contact with the customer begins their term again."""
 ENDING = frozenset((ContractState.RETIRING, ContractState.REJECTED))
 
 

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -28,7 +29,7 @@ from bitdust.customers.quota import Usage
 from bitdust.customers.records import Counts, record, store_record
 from bitdust.customers.scan import ScanReport, scan
 from bitdust.customers.small import SmallIntake, StoredLog, StoreLog
-from bitdust.disk.commit import GroupCommit
+from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.disk.reserve import reserved
@@ -124,6 +125,10 @@ class SupplierStore:
 
     def _now(self) -> int:
         return int(self._world.wall())
+
+    def write(self, job: Job) -> "Deferred[Any]":
+        """Fires when one more job is on the disk, with the batch that takes it."""
+        return self._commits.run(job)
 
     # contracts
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import outcomes
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.catalog.rows import Owner
@@ -64,10 +64,9 @@ class SharedCatalog:
 
         Those who do not answer are left out: what is known already stays readable.
         """
-        asking = [outcome(Deferred.fromCoroutine(self._shared.requests.heads(who))) for who in suppliers]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
-        heads = [seen for _, answer in answers if answer.error is None for seen in answer.value]
-        for _, answer in answers:
+        answers = await outcomes(Deferred.fromCoroutine(self._shared.requests.heads(who)) for who in suppliers)
+        heads = [seen for answer in answers if answer.error is None for seen in answer.value]
+        for answer in answers:
             if answer.error is not None:
                 self.log.info("a supplier of {who} says nothing: {e}", who=self.global_id, e=answer.error)
         return [await self._recover(key, heads) for key in self._shared.access.readable_keys()]

@@ -37,10 +37,15 @@ class SpareClaims:
         self._store = store
         self._councils = councils
         self._reads: dict[tuple[bytes, bytes], tuple[float, Counter[PieceName]]] = {}
+        """By customer and spare, when the day ends in which these were read."""
         self._proofs: Counter[bytes] = Counter()
         self._proofs_since = 0.0
         self._allowed = 0.0
         self._allowed_at = self._clock.seconds()
+
+    def forget(self, customer: bytes) -> None:
+        """This customer is one no more."""
+        self._reads = {key: read for key, read in self._reads.items() if key[0] != customer}
 
     def authorise(self, request: Request, claim: SpareClaim, right: Right) -> None:
         """Raises `BitDustError` ``not-allowed``, ``no-contract``, or ``busy`` for who should ask again later."""
@@ -71,10 +76,10 @@ class SpareClaims:
         if name is None or not size:  # what is not here costs nothing, and is not counted: there are many names
             return
         key, now = (claim.customer, request.peer.fingerprint), self._clock.seconds()
-        since, reads = self._reads.get(key, (now, Counter()))
-        if now - since >= day:
-            since, reads = now, Counter()
-        self._reads[key] = (since, reads)
+        if key not in self._reads or self._reads[key][0] <= now:
+            self._reads = {one: read for one, read in self._reads.items() if read[0] > now}
+            self._reads[key] = (now + day, Counter())
+        reads = self._reads[key][1]
         if reads[name] >= MOST_READS:
             raise BitDustError("not-allowed", f"this piece was given to you {MOST_READS} times today")
         self._spend(size)

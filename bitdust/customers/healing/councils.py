@@ -9,9 +9,11 @@ from operator import is_
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
 from bitdust.crypt.spare_votes import LONGEST, Bench
+from bitdust.customers.contracts import RENEW_AFTER, RENEWED
 from bitdust.customers.healing.book import CaseFile, HealingBook, Sighting
 from bitdust.customers.records import Counts
 from bitdust.customers.store import SupplierStore
@@ -63,6 +65,8 @@ class Judged:
 class Councils:
     """I keep what is known of each family in the book and the store, and judge by it."""
 
+    log = Logger()
+
     def __init__(self, around: Connected, store: SupplierStore, book: HealingBook, presence: Presence) -> None:
         self._me = around.me
         self._identities = around.identities
@@ -70,12 +74,33 @@ class Councils:
         self._clock = around.world.clock
         self._store = store
         self._presence = presence
-        self._looked: dict[tuple[bytes, bytes], float] = {}
+        self._looked: dict[bytes, dict[bytes, float]] = {}
         self._judged: dict[bytes, Judged] = {}
         self._read: dict[bytes, tuple[bytes, Family]] = {}
         self._dossiers: Counter[bytes] = Counter()
         self._dossiers_since = 0.0
         self.book = book
+
+    # what is remembered
+
+    def tidy(self, customer: bytes) -> None:
+        """Forget who has no place in a family any more."""
+        bench, file = self.bench(customer) if self._store.is_open else None, self.book.of(customer)
+        if bench is None:
+            return
+        known = {*bench.family.holders, *bench.seats(), *(one.terms.gone for one in bench.certificates)}
+        file.seen = {who: seen for who, seen in file.seen.items() if who in known}
+        looked = self._looked.get(customer, {})
+        self._looked[customer] = {who: when for who, when in looked.items() if who in known}
+
+    def forget(self, customer: bytes) -> None:
+        """This customer is one no more: of its place nothing counts that was voted until now."""
+        mine = self._me.fingerprint
+        if any(one.terms.spare == mine for one in self.book.of(customer).certificates):
+            self.book.note_ended(customer, int(self._wall()))
+        for kept in (self._looked, self._judged, self._read):
+            kept.pop(customer, None)
+        self.book.forget(customer)
 
     # what is known
 
@@ -198,7 +223,7 @@ class Councils:
         if after.certificates != before.certificates:
             file = self.book.of(family.customer)
             file.certificates = [*after.certificates, *self._former(family, after, file)]
-            self.book.save(family.customer)
+            self.book.note(family.customer)
         return after
 
     def _former(self, family: Family, bench: Bench, file: CaseFile) -> list[SpareCertificate]:
@@ -216,36 +241,51 @@ class Councils:
     def owner_away(self, customer: bytes) -> float:
         """For how many seconds the customer was not in touch."""
         account = self._store.contract_of(customer)
-        if account is None or self._presence.is_online(customer):
+        if account is None:
+            return 0.0
+        if self._presence.is_online(customer):
+            self.note_owner(customer)
             return 0.0
         seen = max(account.contract.since, self.book.of(customer).owner_seen)
         return max(0.0, self._wall() - seen)
 
     def note_owner(self, customer: bytes) -> None:
-        """The customer has come or gone just now."""
-        if self._store.is_open and self._store.contract_of(customer) is not None:
-            self.book.of(customer).owner_seen = int(self._wall())
-            self.book.save(customer)
+        """The customer has come or gone just now, or is there.
+
+        It is written with its contract's term, once an hour, and so is whatever contact it has.
+        """
+        account = self._store.contract_of(customer) if self._store.is_open else None
+        if account is None:
+            return
+        file, now = self.book.of(customer), int(self._wall())
+        file.owner_seen = now
+        if account.state in RENEWED:
+            renewed = self._store.touch(customer)
+            if renewed is not None:
+                renewed.addErrback(lambda failure: self.log.warn("a term is not renewed: {why}", why=failure.value))
+        elif now - file.owner_written >= RENEW_AFTER:
+            file.owner_written = now
+            self.book.note(customer)
 
     def note_there(self, customer: bytes, who: bytes) -> None:
         """A member has answered."""
-        self._looked[customer, who] = self._clock.seconds()
+        self._looked.setdefault(customer, {})[who] = self._clock.seconds()
         before = self.book.of(customer).seen.get(who)
         self.book.of(customer).seen[who] = Sighting(int(self._wall()))
         if before is None or before.watched:
-            self.book.save(customer)
+            self.book.note(customer)
 
     def note_silent(self, customer: bytes, who: bytes, after: float) -> None:
         """A member has not answered. What passed since it was looked for counts, unless it is me who is cut off."""
         now, wall = self._clock.seconds(), int(self._wall())
-        before = self._looked.get((customer, who), now)
-        self._looked[customer, who] = now
+        looked = self._looked.setdefault(customer, {})
+        before, looked[who] = looked.get(who, now), now
         passed = int(min(now - before, 3 * after / STEPS)) if self._meets_majority(customer, after) else 0
         known = self.book.of(customer).seen.get(who, Sighting(wall))
         self.book.of(customer).seen[who] = Sighting(min(known.seen, wall), known.watched + passed)
         # Some of it may be forgotten: then the member is only waited for a little longer.
         if known.watched // (after / SURE) != (known.watched + passed) // (after / SURE):
-            self.book.save(customer)
+            self.book.note(customer)
 
     def _meets_majority(self, customer: bytes, after: float) -> bool:
         """Whether I was in touch with so many members lately that we are more than half of the family."""
@@ -284,7 +324,7 @@ class Councils:
         """My own place in a family."""
         return bench.seats().get(self._me.fingerprint)
 
-    def vote(self, bench: Bench, terms: Terms) -> bytes:
+    async def vote(self, bench: Bench, terms: Terms) -> bytes:
         """My signed vote, on the disk before it is given. Raises `BitDustError` where I do not vote for it."""
         bench.need_terms(terms)
         customer, after, now = terms.customer, bench.mandate.after, int(self._wall())
@@ -307,7 +347,7 @@ class Councils:
         )  # fmt: skip
         data = self._me.sign(SpareVote.KIND, vote.to_body()).to_bytes()
         file.votes[terms.place] = data
-        self.book.save(customer)
+        await self.book.save(customer)
         return data
 
     def was_certified(self, terms: Terms) -> bool:

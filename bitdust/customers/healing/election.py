@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 
 from bitdust.crypt.merkle import root
 from bitdust.crypt.spare_votes import Bench, is_majority, spares_in_order
 from bitdust.customers.healing.councils import Councils
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.store import SupplierStore
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, outcomes
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import MAX_DOSSIER, MAX_VOTE, Dossier, SpareCertificate, SpareClaim, SpareVote, Terms
@@ -122,7 +122,7 @@ class Elections:
         """My vote and those of others, when they are enough. Raises `BitDustError`."""
         bench = self._councils.need_bench(customer)
         terms = self.terms(bench, place, spare)
-        mine = self._councils.vote(bench, terms)
+        mine = await self._councils.vote(bench, terms)
         others = [who for who, seat in bench.seats().items() if seat != place and who != self._me.fingerprint]
         fields = {"kind": "spare-vote", "customer": customer, "place": place, "spare": spare}
         answers = await self._ask_all(others, fields, self._councils.dossier(customer))
@@ -141,8 +141,7 @@ class Elections:
             self._outbox.send(who, Command.EVENT, fields, payload, deadline=ASK_SECONDS, max_answer=MAX_DOSSIER)
             for who in whom
         ]
-        ended = await DeferredList([outcome(one) for one in asking], consumeErrors=True)
-        return [bytes(found.value.payload) for ok, found in ended if ok and found.error is None]
+        return [bytes(ended.value.payload) for ended in await outcomes(asking) if ended.error is None]
 
     def _counted(self, bench: Bench, terms: Terms, votes: list[bytes]) -> dict[int, bytes]:
         """One vote a seat, of those that count for these terms."""
@@ -168,4 +167,4 @@ class Elections:
 
     def _send_all(self, whom: list[bytes], fields: Mapping[str, Any], payload: bytes) -> "Deferred[Any]":
         sent = [self._outbox.send(who, Command.EVENT, fields, payload, deadline=ASK_SECONDS) for who in whom]
-        return DeferredList([outcome(one) for one in sent], consumeErrors=True)
+        return outcomes(sent)

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import check_record
 from bitdust.customers.healing.councils import Councils
 from bitdust.customers.logs import MOST_LOG, ReceivedEntry
 from bitdust.formats.log_entry import MAX_ENTRY, MAX_HEADS
 from bitdust.formats.orders import MAX_RING
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import outcomes
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.errors import BitDustError
@@ -82,9 +82,9 @@ class MemberReader:
 
     async def of_all(self, ask: "Callable[[bytes], Awaitable[Any]]") -> dict[bytes, Any]:
         """What each member answers, of those that do."""
-        asking = [outcome(Deferred.fromCoroutine(ask(who))) for who in self.members]  # type: ignore[arg-type]
-        ended: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
-        return {who: one.value for who, (_, one) in zip(self.members, ended, strict=True) if one.error is None}
+        members = list(self.members)
+        ended = await outcomes(Deferred.fromCoroutine(ask(who)) for who in members)  # type: ignore[arg-type]
+        return {who: one.value for who, one in zip(members, ended, strict=True) if one.error is None}
 
     async def _ask(self, member: bytes, command: Command, fields: dict[str, Any], most: int) -> Any:
         return await self._outbox.send(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -20,7 +20,7 @@ from bitdust.customers.healing.inheritance import Inheritance
 from bitdust.customers.healing.reading import Holders, MemberReader, SignedPack
 from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
-from bitdust.outcome import outcome
+from bitdust.outcome import outcome, outcomes
 from bitdust.peers.shown import Names
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -100,8 +100,8 @@ class SpareWork:
             missing = [pack for pack in sorted(packs) if not self._has(reader, pack)]
             for start in range(0, len(missing), AT_A_TIME):
                 some = missing[start : start + AT_A_TIME]
-                making = [outcome(Deferred.fromCoroutine(self._make(reader, pack, packs[pack]))) for pack in some]
-                for _, ended in await DeferredList(making, consumeErrors=True):
+                making = [Deferred.fromCoroutine(self._make(reader, pack, packs[pack])) for pack in some]
+                for ended in await outcomes(making):
                     if ended.error is not None:
                         failed += 1
                         self.log.info("a piece for a customer cannot be made now: {error}", error=ended.error)
@@ -143,11 +143,8 @@ class SpareWork:
         needed = reader.family.k
         while len(pieces) < needed and left:
             some, left = left[: needed - len(pieces)], left[needed - len(pieces) :]
-            asked = [
-                outcome(Deferred.fromCoroutine(self._piece(reader, who, pack, number))) for _, _, number, who in some
-            ]
-            ends = await DeferredList(asked, consumeErrors=True)
-            for (_, _, number, _), (_, ended) in zip(some, ends, strict=True):
+            asked = [Deferred.fromCoroutine(self._piece(reader, who, pack, number)) for _, _, number, who in some]
+            for (_, _, number, _), ended in zip(some, await outcomes(asked), strict=True):
                 if ended.error is not None:
                     continue
                 found, data = ended.value

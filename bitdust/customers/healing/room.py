@@ -21,7 +21,7 @@ class Healing:
         self._store = store
         self._presence = presence
         self._disconnect: Disconnect = lambda: None
-        self.book = HealingBook(around.world.home / "metadata" / "healing")
+        self.book = HealingBook(around.world.home / "metadata" / "healing", store.write)
         self.councils = Councils(around, store, self.book, presence)
         self.claims = SpareClaims(around, store, self.councils)
         self.elections = Elections(around, store, self.councils)
@@ -34,10 +34,14 @@ class Healing:
     def start(self) -> None:
         """Watch over all customers, and go on where this node stands in."""
         self.book.load()
+        for customer in self.book.customers():
+            if self._store.contract_of(customer) is None:  # this node was killed before it could forget it
+                self.councils.forget(customer)
         self._disconnect = self._presence.changed.connect(lambda who, online: self.councils.note_owner(who))
         self.watches.start()
         self.stand_ins.start()
         for account in self._store.customers():
+            self.councils.tidy(account.contract.customer)
             self.watches.refresh(account.contract.customer)
 
     def stop(self) -> None:
@@ -48,6 +52,7 @@ class Healing:
 
     def refresh(self, customer: bytes) -> None:
         """More is known of the family of a customer."""
+        self.councils.tidy(customer)
         self.watches.refresh(customer)
         self.stand_ins.refresh(customer)
 
@@ -55,4 +60,5 @@ class Healing:
         """This customer is one no more."""
         self.watches.forget(customer)
         self.stand_ins.forget(customer)
-        self.book.forget(customer)
+        self.claims.forget(customer)
+        self.councils.forget(customer)

@@ -118,7 +118,7 @@ class HealingRows:
         if place >= bench.family.n:
             raise BitDustError("bad-field", "the family has no such place")
         await self._elections.need_worthy(bench, place, spare)
-        vote = self._councils.vote(bench, self._elections.terms(bench, place, spare))
+        vote = await self._councils.vote(bench, self._elections.terms(bench, place, spare))
         return Answer(Command.DATA, {"kind": "spare-vote"}, vote)
 
     async def _certificate(self, request: Request) -> Answer:

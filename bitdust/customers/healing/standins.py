@@ -3,7 +3,7 @@
 from typing import Any
 
 from bitdust.automats.spare_rebuild import SpareRebuild
-from bitdust.crypt.spare_votes import Bench
+from bitdust.crypt.spare_votes import SKEW, Bench
 from bitdust.customers.contracts import MAX_TERM_DAYS, Customer, Wish
 from bitdust.customers.healing.councils import Councils
 from bitdust.customers.healing.rebuild import Rebuilds, SpareWork
@@ -79,14 +79,22 @@ class StandIns:
         place = next((one.terms.place for one in bench.certificates if one.terms.spare == self._me.fingerprint), None)
         if place is None or owner is None:
             raise BitDustError("not-allowed", "no certificate that counts makes this node a spare")
+        self._need_new(bench, place)
         room = bench.mandate.room
         self.need_room(family.customer, room)
-        customer = Customer(family.customer, str(owner.idurl), owner.global_id)
+        customer = Customer(family.customer, str(owner.idurl), owner.global_id, owner.revision, owner.xml)
         await self._store.request(customer, Wish(room, family.n, place, MAX_TERM_DAYS, is_vouched=True))
         await self._councils.keep(shown)
         idurl = Names.of(self._identities, family.customer).idurl
         self._events.send("customer-spare-accepted", {"idurl": idurl, "position": place, "room": room})
         return self._councils.note(family, certificates)
+
+    def _need_new(self, bench: Bench, place: int) -> None:
+        """Raises `BitDustError` for votes of before this node's place in the family ended."""
+        ended = self._councils.book.ended(bench.family.customer)
+        (certificate,) = [one for one in bench.certificates if one.terms.place == place]
+        if ended is not None and min(vote.time for vote in certificate.votes) <= ended + SKEW:
+            raise BitDustError("stale", "this node was a spare by these votes, and its place has ended since")
 
     def status(self, customer: bytes) -> dict[str, Any]:
         """How far this node has come. Raises ``no-contract``."""

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.list_files_orator import ListFilesOrator
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.audit import chosen_of
@@ -134,9 +134,8 @@ class Inventory:
         family = self._ports.family()
         holders = family.holders if family is not None else []
         online = [supplier for supplier in holders if self._ports.is_online(supplier)]
-        asking = [outcome(Deferred.fromCoroutine(self._one(supplier))) for supplier in online]
-        answers: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
-        for supplier, (_, answer) in zip(online, answers, strict=True):
+        answers = await outcomes(Deferred.fromCoroutine(self._one(supplier)) for supplier in online)
+        for supplier, answer in zip(online, answers, strict=True):
             if answer.error is None:
                 self._answers[supplier] = answer.value
             else:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_entry import MAX_HEADS, LogName
-from bitdust.outcome import Outcome, outcome
+from bitdust.outcome import Outcome, outcomes
 from bitdust.ports import Outbox
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.recovery import SeenHead, read_head
@@ -31,9 +31,8 @@ async def ask_online(ports: Ports, ask: Callable[[bytes], Coroutine[Any, Any, An
         online = [who for who in holders if who not in answers and ports.is_online(who)]
         if not online:
             return answers
-        asking = [outcome(Deferred.fromCoroutine(ask(supplier))) for supplier in online]
-        found: list[tuple[bool, Outcome]] = await DeferredList(asking, consumeErrors=True)
-        answers.update((supplier, answer) for supplier, (_, answer) in zip(online, found, strict=True))
+        found = await outcomes(Deferred.fromCoroutine(ask(supplier)) for supplier in online)
+        answers.update(zip(online, found, strict=True))
 
 
 class HasOutbox(Protocol):

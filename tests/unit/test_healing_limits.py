@@ -1,0 +1,185 @@
+"""What healing takes of a node is bounded: work that is given up, what is remembered, and what is written when."""
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.customers.healing.book import HealingBook, Sighting
+from bitdust.customers.keepsakes import IDENTITY
+from bitdust.outcome import outcomes
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.healing import SpareClaim, Terms
+from bitdust.wire.packet import Command
+from tests.unit.healing_kit import AFTER, House, Village
+from tests.unit.supplier_kit import DAY, now
+from tests.unit.test_healing import VillageCase
+
+
+class OutcomesTests(SynchronousTestCase):
+    """Waiting for many at once."""
+
+    def test_ends_in_their_order(self) -> None:
+        """Values and errors come in the order of what was waited for, whichever ended first."""
+        first, second = Deferred(), Deferred()
+        waiting = outcomes([first, second])
+        second.errback(ValueError("no"))
+        self.assertNoResult(waiting)
+        first.callback(1)
+        ends = self.successResultOf(waiting)
+        self.assertEqual([(one.value, type(one.error)) for one in ends], [(1, type(None)), (None, ValueError)])
+
+    def test_nobody_goes_on_after_a_cancel(self) -> None:
+        """Work within work that is cancelled ends, and does not count as some other error."""
+        asked: list[Deferred] = []
+
+        async def ask() -> None:
+            for _ in range(3):
+                asked.append(Deferred())
+                await outcomes([asked[-1]])
+
+        async def work() -> None:
+            while True:
+                await outcomes([Deferred.fromCoroutine(ask()), Deferred.fromCoroutine(ask())])
+
+        working = Deferred.fromCoroutine(work())
+        working.cancel()
+        self.assertEqual(len(asked), 2)
+        self.assertEqual(type(self.failureResultOf(working).value).__name__, "CancelledError")
+
+
+class OwnerSeenTests(VillageCase):
+    """When the owner was there is known after a restart, and costs no file for each time that it comes and goes."""
+
+    def killed(self, house: House) -> None:
+        """The process ends without a word, and begins again."""
+        house.healing.stop()
+        house.crash()
+        house.living()
+        house.open()
+        house.healing.start()
+
+    def test_coming_and_going_writes_no_files(self) -> None:
+        """An owner whose session breaks again and again costs one write of its contract in an hour."""
+        village = self.settle()
+        mine, customer = village.member(1), village.owner.fingerprint
+        written: list = []
+        self.patch(HealingBook, "save", lambda book, customer: written.append(customer) or Deferred())
+        mine.now += 2 * 3600
+        before = mine.store.contract_of(customer).contract.since
+        for number in range(50):
+            mine.presence.changed.emit(customer, bool(number % 2))
+            mine.now += 60
+        self.assertEqual(written, [])
+        self.assertGreater(mine.store.contract_of(customer).contract.since, before)
+        self.assertLess(mine.councils.owner_away(customer), 120)
+
+    def test_a_restart_makes_nobody_absent_or_present(self) -> None:
+        """Whoever was there for days was so until an hour before the kill at most; whoever was away still is."""
+        village = self.settle()
+        mine, customer = village.member(1), village.owner.fingerprint
+        mine.presence.online = True
+        for _ in range(12):
+            mine.now += 6 * 3600
+            mine.clock.advance(12 * 3600)
+        self.killed(mine)
+        self.assertLessEqual(mine.councils.owner_away(customer), 6 * 3600)
+        mine.now += 5 * DAY
+        self.killed(mine)
+        self.assertGreaterEqual(mine.councils.owner_away(customer), 5 * DAY)
+
+    def test_a_contract_that_is_not_renewed(self) -> None:
+        """A supplier that gives up renews no term; it still remembers when the owner was there."""
+        village = self.settle()
+        mine, customer = village.member(1), village.owner.fingerprint
+        now(mine.store.retire())
+        mine.now += 5 * DAY
+        mine.presence.changed.emit(customer, True)
+        self.killed(mine)
+        self.assertEqual(mine.councils.owner_away(customer), 0)
+
+    def test_a_vote_is_on_the_disk_first(self) -> None:
+        """Where the disk takes no vote none is given."""
+        village = self.settle()
+        mine, customer = village.member(1), village.owner.fingerprint
+        gone, spare = village.member(0).fingerprint, village.spare(0).fingerprint
+        mine.now += 2 * AFTER
+        mine.councils.book.of(customer).seen[gone] = Sighting(0, AFTER)
+        writing: Deferred = Deferred()
+        self.patch(HealingBook, "save", lambda book, customer: writing)
+        bench = mine.councils.need_bench(customer)
+        voting = Deferred.fromCoroutine(mine.councils.vote(bench, Terms(customer, 5, 0, gone, spare)))
+        self.assertNoResult(voting)
+        writing.errback(BitDustError("no-space", "the disk is full"))
+        self.assertEqual(self.failureResultOf(voting).value.code, "no-space")
+
+
+class ForgottenTests(VillageCase):
+    """What ends with a contract."""
+
+    def end(self, village: Village, house: House) -> None:
+        customer = village.owner.fingerprint
+        contract = house.store.contract_of(customer).contract.contract
+        freed = house.store.end(customer, contract)
+        now(freed)
+        house.healing.forget(customer)
+
+    def test_nothing_is_remembered_of_who_left(self) -> None:
+        """What was seen, judged, read and given under a certificate ends with the contract."""
+        village, spare = self.healed()
+        mine = village.member(1)
+        self.assertTrue(mine.healing.claims._reads and mine.councils._looked and mine.councils._judged)
+        self.end(village, mine)
+        kept = (mine.healing.claims._reads, mine.councils._looked, mine.councils._judged, mine.councils._read)
+        self.assertEqual([len(one) for one in kept], [0] * 4)
+        self.assertEqual(list((mine.world.home / "metadata" / "healing").iterdir()), [])
+
+    def test_reads_of_former_spares_go(self) -> None:
+        """What a spare has read is counted for a day, and then forgotten when another one reads."""
+        village, spare = self.healed()
+        reads = village.member(1).healing.claims._reads
+        (key,) = reads
+        reads[b"customer", b"other"] = (village.member(1).clock.seconds(), reads[key][1])
+        reads[key] = (0.0, reads[key][1])
+        pack = next(iter(village.packs))
+        fields = {"kind": "piece", "pack": pack, "index": 1, "offset": 0, "length": 0}
+        owner = village.owner.fingerprint
+        under = {"owner": owner, "capability": SpareClaim(owner, 0).to_bytes()}
+        now(village.member(1).handle(spare.person, Command.RETRIEVE, fields, b"", **under))
+        self.assertEqual(list(village.member(1).healing.claims._reads), [key])
+
+    def test_who_has_no_place_any_more(self) -> None:
+        """A family that changes again and again does not let grow what is known of its members."""
+        village = self.settle()
+        mine, customer = village.member(1), village.owner.fingerprint
+        for number in range(5):
+            mine.councils.note_there(customer, bytes([number]) * 32)
+        mine.healing.refresh(customer)
+        self.assertLessEqual(len(mine.councils.book.of(customer).seen), 4)
+
+    def test_an_old_dossier_hires_nobody_again(self) -> None:
+        """A spare that the owner let go is no spare by the same votes, after a restart neither; by newer ones it is."""
+        village, spare = self.healed()
+        customer, member = village.owner.fingerprint, village.council.members[1]
+        fields = {"kind": "spare-certificate", "customer": customer}
+        old = village.member(1).councils.dossier(customer)
+        self.end(village, spare)
+        for _ in range(2):
+            ended = spare.handle(member, Command.EVENT, fields, old.to_bytes())
+            self.assertEqual(self.failureResultOf(ended).value.code, "stale")
+            self.assertIsNone(spare.store.contract_of(customer))
+            spare.healing.stop()
+            spare.living()
+            spare.healing.start()
+        at = int(spare.now) + 7200
+        spare.now = at + 1
+        number = [one.fingerprint for one in village.council.spares].index(spare.fingerprint)
+        newer = village.council.certificate(1, 2, 3, spare=number, time=at, ends=at + AFTER)
+        dossier = evolve(old, certificates=[newer.to_bytes()])
+        self.successResultOf(spare.handle(member, Command.EVENT, fields, dossier.to_bytes()))
+        self.assertIsNotNone(spare.store.contract_of(customer))
+
+    def test_a_spare_keeps_who_the_owner_is(self) -> None:
+        """It can check what the owner signed however long the DHT has known nothing of it."""
+        village, spare = self.healed()
+        kept = spare.store.keepsake(IDENTITY, village.owner.fingerprint)
+        self.assertEqual(kept.data, village.owner.document.xml)
