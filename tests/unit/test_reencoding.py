@@ -323,6 +323,41 @@ class PaceTests(ReencodingCase):
         self.patch(core.fetcher, "enough", enough)
         self.until_moved(4)
 
+    def test_who_is_away_holds_up_few(self) -> None:
+        """While a supplier is away its new pieces wait here, of more packs than are sent at once, not of all."""
+        self.upload("a", "b", "c", "d", size=100_000)
+        self.patch(reencode_module, "MOST_MOVING", 1)
+        self.patch(reencode_module, "MOST_HALF_WAY", 3)
+        self.around.suppliers[3].mode = "away"
+        self.resize(4)
+        self.node.pass_time(60)
+        self.assertEqual([one.pieces() for one in self.around.suppliers[2:]], [3, 0, 0, 0, 0])
+        self.around.suppliers[3].mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.until_moved(4)
+        self.with_only(2, 3)
+
+    def test_nothing_to_do(self) -> None:
+        """While everything has moved and old pieces stay for another device's sake, looks become rare."""
+        looks: list[float] = []
+        found = reencode_module.find_packs
+
+        def counted(*arguments):
+            looks.append(self.node.clock.seconds())
+            return found(*arguments)
+
+        self.patch(reencode_module, "find_packs", counted)
+        self.upload("a")
+        self.resize(4)
+        self.until_moved(4)
+        self.node.pass_time(130)
+        looks.clear()
+        self.node.pass_time(600, 5)
+        self.assertTrue(0 < len(looks) <= 11, looks)
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(5)
+        self.assertTrue(looks[-1] - looks[-2] < 5, looks)
+
     def test_another_device_waits(self) -> None:
         """A device that has not changed the family leaves the work to the one that has, until that rests for long."""
         self.upload("a")

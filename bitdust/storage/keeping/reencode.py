@@ -22,7 +22,7 @@ from bitdust.automats.reencoding import Reencoding
 from bitdust.formats.operations import Op, move_op, pack_op_of_row, tombstone_op
 from bitdust.signal import Signal
 from bitdust.storage.catalog.apply import give_up_pack
-from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.moves import current
 from bitdust.storage.keeping.moving_pace import MovingPace, bytes_of
 from bitdust.storage.keeping.reencode_rows import (
@@ -33,6 +33,7 @@ from bitdust.storage.keeping.reencode_rows import (
     is_delivered,
     is_unwanted,
     record_new,
+    undelivered,
 )
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.packs.erasure import Coders
@@ -48,7 +49,11 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family, Scheme
 
 LOOK = 1.0
-"""Seconds between two looks at what is to be done."""
+"""Seconds between two looks at what is to be done, while packs move or are about to."""
+LONGEST_LOOK = 60.0
+"""While there is nothing to do the pauses grow to so many seconds: old pieces may stay for thirty days."""
+MOST_HALF_WAY = 32
+"""New packs that wait for suppliers that are away, at most, before the others wait with them."""
 MOST_MOVING = 4
 BUSY_PAUSE = 30.0
 """Seconds between two packs while files go up or come down."""
@@ -135,6 +140,8 @@ class Reencoder:
         self._failed: dict[bytes, float] = {}
         self._call: IDelayedCall | None = None
         self._is_open = self._is_looking = self._was_changing = False
+        self._pause = LOOK
+        self._reported: dict[str, int] = {}
         self._last_begun = self._reported_at = self._cleaned_at = self._fewer_at = -TAKE_OVER
         self.left = Left(0, 0)
         self.moved_packs = 0
@@ -168,14 +175,18 @@ class Reencoder:
         return bool(self._moving)
 
     def look(self) -> None:
-        """Begin what may begin now."""
+        """Begin what may begin now: something has changed."""
+        self._pause = LOOK
+        self._look()
+
+    def _look(self) -> None:
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
         family = self._ports.family()
         if not self._is_open or family is None or not (family.is_changing or self._moving or self._was_changing):
             return
-        self._call = self._clock.callLater(LOOK, self.look)
+        self._call = self._clock.callLater(self._pause, self._look)
         if self._is_looking:
             return
         self._is_looking = True
@@ -193,6 +204,8 @@ class Reencoder:
         if not self._waiting:
             await self._find(family)
         self._was_changing = family.is_changing or bool(self.left.packs)
+        is_idle = not (self._waiting or self._moving)
+        self._pause = min(2 * self._pause, LONGEST_LOOK) if is_idle else LOOK
         while self._waiting and self._may_begin(family):
             pack = self._waiting.popleft()
             if pack not in self._moving:
@@ -214,11 +227,30 @@ class Reencoder:
 
     def _may_begin(self, family: Family) -> bool:
         now = self._clock.seconds()
-        if not self._is_open or len(self._moving) >= MOST_MOVING or self._mover.pace.wait > 0 or not family.complete:
+        if not self._is_open or self._mover.pace.wait > 0 or not family.complete or self._are_many():
             return False
         if self._mover.is_busy() and now - self._last_begun < BUSY_PAUSE:
             return False
         return self._ports.is_family_mine() or now - self._fewer_at >= TAKE_OVER
+
+    def _are_many(self) -> bool:
+        """Whether enough packs are on their way. Few of them are worked on; those that wait for the absent are more."""
+        moving = len(self._moving)
+        return moving >= MOST_MOVING and (moving >= MOST_HALF_WAY or moving - self._stranded() >= MOST_MOVING)
+
+    def _stranded(self) -> int:
+        """How many new packs wait for nobody but suppliers of which nothing is to be expected now."""
+        nothing_comes = dict[bytes, bool]()
+        for new, supplier in self._undelivered():
+            nothing_comes[new] = nothing_comes.get(new, True) and self._queues.is_absent(supplier)
+        return sum(nothing_comes.values())
+
+    def _undelivered(self) -> list[tuple[bytes, bytes | None]]:
+        """New packs on their way, each with a supplier that has not taken its piece yet."""
+        family = self._ports.family()
+        seats = family.seats if family is not None else []
+        rows = undelivered(self._catalog.read)
+        return [(new, seats[number] if number < len(seats) else None) for new, number in rows]
 
     def _new(self, pack: bytes, new: bytes) -> Reencoding:
         machine = self._moving[pack] = Reencoding(self._registry, pack.hex()[:8], PackMove(self, pack, new))
@@ -329,16 +361,8 @@ class Reencoder:
 
     def waits_for(self) -> list[bytes]:
         """Suppliers that have not taken their new pieces yet, and of which nothing is to be expected now."""
-        family = self._ports.family()
-        if family is None or not self._moving:
-            return []
-        rows = self._catalog.read.execute(
-            "SELECT DISTINCT s.number FROM recodings r JOIN pieces s ON s.pack=r.new WHERE s.state=?",
-            (PieceState.WAITING,),
-        )
-        seats = family.seats
-        waiting = [seats[number] for (number,) in rows if number < len(seats)]
-        return [who for who in waiting if who is not None and self._queues.is_absent(who)]
+        waiting = {who: None for _, who in self._undelivered() if who is not None} if self._moving else {}
+        return [who for who in waiting if self._queues.is_absent(who)]
 
     def _report(self, family: Family) -> None:
         now = self._clock.seconds()
@@ -346,10 +370,11 @@ class Reencoder:
         if self.moved_packs and now - self._cleaned_at >= CLEAN:
             self._cleaned_at = now
             self.moved.emit()
-        if not (self.moved_packs or self.left.packs) or (now - self._reported_at < REPORT and not is_over):
-            return
-        self._reported_at = now
         data = {"suppliers": family.n, "moved": self.moved_packs, "left": self.left.packs, "bytes": self.left.bytes}
+        pause = REPORT if data != self._reported else LONGEST_LOOK
+        if not (self.moved_packs or self.left.packs) or (now - self._reported_at < pause and not is_over):
+            return
+        self._reported_at, self._reported = now, data
         self._events.send("reencoding-progress", data)
         if is_over:
             self._events.send("reencoding-finished", {"suppliers": family.n, "moved": self.moved_packs})

@@ -51,6 +51,12 @@ def half_way(database: sqlite3.Connection) -> list[tuple[bytes, bytes]]:
     return [(bytes(pack), bytes(new)) for pack, new in database.execute("SELECT pack, new FROM recodings").fetchall()]
 
 
+def undelivered(database: sqlite3.Connection) -> list[tuple[bytes, int]]:
+    """Pieces of new packs on their way that no supplier has acknowledged."""
+    query = "SELECT s.pack, s.number FROM recodings r JOIN pieces s ON s.pack=r.new WHERE s.state=?"
+    return [(bytes(new), number) for new, number in database.execute(query, (PieceState.WAITING,))]
+
+
 def record_new(database: sqlite3.Connection, pack: bytes, made: SealedPack, small: bool, time: int) -> bool:
     """Inside a transaction: the new pieces wait here for their suppliers; False when the old pack is wanted no more.
 
