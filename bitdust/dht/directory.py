@@ -15,6 +15,7 @@ from bitdust.dht.node import DHTNode
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.records import DeviceAddresses, Family, Head, SealedFamily
 from bitdust.wire.signed import Signed
@@ -23,6 +24,8 @@ DAY = 86_400
 IDENTITY = "identity"
 ADDRESSES_DAYS = 2
 DAYS = 30
+STALE = "stale"
+"""Why nodes refuse a record: they have a newer one."""
 CONTRACT_DAYS = 458
 """How long what a recovery needs is found, as long as suppliers keep their promises."""
 
@@ -61,12 +64,24 @@ class Directory:
     # addresses
 
     def put_addresses(self, signed: Signed) -> "Deferred[Any]":
-        """My addresses record."""
+        """My addresses record. One of mine that a clock which was ahead has dated later is followed by a later one."""
+        return Deferred.fromCoroutine(self._put_newest(signed))
+
+    async def _put_newest(self, signed: Signed) -> Any:
         record = DeviceAddresses.from_body(signed.body)
-        subject = record.owner + record.device
-        return self._node.put(
-            DeviceAddresses.KIND, subject, record.time, signed.to_bytes(), ADDRESSES_DAYS * DAY
-        )  # fmt: skip
+        put = await outcome(self._put_addresses(record, signed))
+        if put.code == STALE or put.error is None and put.value.refused.get(STALE):
+            known = await self._node.get(DeviceAddresses.KIND, record.owner + record.device, thorough=True)
+            if known is not None and known.revision > record.time:
+                signed = self._me.addresses_record(known.revision + 1)
+                put = await outcome(self._put_addresses(DeviceAddresses.from_body(signed.body), signed))
+        if put.error is not None:
+            raise put.error
+        return put.value
+
+    def _put_addresses(self, record: DeviceAddresses, signed: Signed) -> "Deferred[Any]":
+        subject, days = record.owner + record.device, ADDRESSES_DAYS
+        return self._node.put(DeviceAddresses.KIND, subject, record.time, signed.to_bytes(), days * DAY)
 
     async def addresses_of(self, document: IdentityDocument) -> list[str]:
         """Where the devices of an identity that are not revoked may be reached."""

@@ -265,9 +265,9 @@ class Me:
             self._addresses = list(addresses)
             self.changed.emit()
 
-    def addresses_record(self) -> Signed:
-        """The signed record that others read."""
-        now = int(self._world.wall() * 1000)
+    def addresses_record(self, least: int = 0) -> Signed:
+        """The signed record that others read, dated no earlier than ``least`` (milliseconds)."""
+        now = max(int(self._world.wall() * 1000), least)
         record = DeviceAddresses(self.fingerprint, self.device.id, self.addresses, now)
         return self.sign(record.KIND, record.to_body())
 
