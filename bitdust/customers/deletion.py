@@ -80,7 +80,7 @@ def obey(database: sqlite3.Connection, order: DeleteOrder) -> list[tuple[PieceNa
     if row is not None and row[1] == order.digest:
         return []
     if row is not None and order.time < row[0]:
-        raise BitDustError("stale", "a later delete order of this device was carried out already")
+        raise BitDustError("stale", "a later delete order of this device was carried out already", time=row[0])
     database.execute(
         "INSERT OR REPLACE INTO deletes VALUES(?, ?, ?, ?)", (order.owner, order.device, order.time, order.digest)
     )

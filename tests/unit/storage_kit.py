@@ -119,9 +119,10 @@ class Node:
         self.home = home
         self.around = around
         self.clock = clock or Clock()
+        self.ahead = 0.0  # of the true time, in seconds
         (home / "metadata").mkdir(parents=True, exist_ok=True)
         self.world = SimpleNamespace(
-            home=home, clock=self.clock, wall=lambda: START + self.clock.seconds(), entropy=os.urandom,
+            home=home, clock=self.clock, wall=lambda: START + self.ahead + self.clock.seconds(), entropy=os.urandom,
             run_in_thread=maybeDeferred,
         )  # fmt: skip
         self.events: list[tuple[str, dict]] = []

@@ -206,7 +206,7 @@ class NamesTests(SynchronousTestCase):
 
         def make(database) -> None:
             for wall in (START, START, START, START - 3600, START + 1, START - 1):
-                made.append(fresh_version(database, wall, 3))
+                made.append(fresh_version(database, wall, 3, "0"))
 
         now(catalog.change(make))
         self.assertEqual(len(set(made)), len(made))

@@ -249,9 +249,22 @@ def next_path_id(database: sqlite3.Connection, parent: str, device_number: int) 
     return f"{prefix}{counter}{suffix}"
 
 
-def fresh_version(database: sqlite3.Connection, wall: float, device_number: int) -> str:
-    """A version name that this device has not used: later than the last one, by a millisecond at least."""
-    last = float(meta(database, "last-version") or b"0")
-    moment = max(round(wall * 1000), round(last) + 1)
+_MOMENTS = ("versions", "gone")
+_WHICH = ("path=:path", "path>:from AND path<:to")
+
+
+def fresh_version(database: sqlite3.Connection, wall: float, device_number: int, path: str) -> str:
+    """A version name that this device has not used: later than its last one, and than all that is known of the item
+    and of what is below it, by a millisecond at least. Whoever made those may have had a clock that was ahead."""
+    last = round(float(meta(database, "last-version") or b"0"))
+    moment = max(round(wall * 1000), last + 1, _newest_moment(database, path) + 1)
     set_meta(database, "last-version", b"%d" % moment)
     return new_version((moment + 0.5) / 1000, device_number)
+
+
+def _newest_moment(database: sqlite3.Connection, path: str) -> int:
+    """When the newest version of an item or of anything below it was made, or it was last gone: milliseconds, or 0."""
+    parts = [f"SELECT max(version) newest FROM {table} WHERE {which}" for table in _MOMENTS for which in _WHICH]
+    query = f"SELECT max(newest) FROM ({' UNION ALL '.join(parts)})"
+    (newest,) = database.execute(query, {"path": path, "from": f"{path}/", "to": f"{path}0"}).fetchone()
+    return round(version_time(newest) * 1000) if newest is not None else 0

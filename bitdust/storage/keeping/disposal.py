@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
-from bitdust.outcome import outcome
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
@@ -126,7 +126,7 @@ class DeleteOrders:
         self._replicas = replicas
         self._me = around.me
         self._ports = ports
-        self._last_order = 0
+        self._last_orders: dict[bytes, int] = {}
 
     async def send(self) -> None:
         """Send what is due to everybody who is connected, side by side: who does not answer holds up nobody else."""
@@ -151,16 +151,27 @@ class DeleteOrders:
         latest = None if self._replicas.is_alone() else int(self._calendar.now() * 1000) - OTHERS_DELAY
         while found := await self._catalog.read_in_thread(lambda database: deletable(database, supplier, safe, latest)):
             for packs in parts(found, MOST_PACKS):
-                now = max(int(self._world.wall() * 1000), self._last_order + 1)
-                self._last_order = now
-                body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
-                signed = self._me.sign(DELETE_KIND, body).to_bytes()
-                send = self._ports.outbox.send
-                sent = await outcome(send(supplier, Command.DELETE_FILE, {}, signed, deadline=SILENCE))
+                sent = await self._send(supplier, packs)
                 if sent.error is not None:
                     self.log.info("supplier {s} deletes nothing now: {e}", s=supplier.hex()[:16], e=sent.error)
                     return
                 await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
+
+    async def _send(self, supplier: bytes, packs: list[bytes]) -> Outcome:
+        """One order. A supplier that has had a later one, by a clock that was ahead, says of when: then once more."""
+        sent = await self._send_dated(supplier, packs)
+        later = sent.fields.get("time")
+        if sent.code == "stale" and type(later) is int:
+            self._last_orders[supplier] = later
+            sent = await self._send_dated(supplier, packs)
+        return sent
+
+    def _send_dated(self, supplier: bytes, packs: list[bytes]) -> "Deferred[Outcome]":
+        now = max(int(self._world.wall() * 1000), self._last_orders.get(supplier, 0) + 1)
+        self._last_orders[supplier] = now
+        body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
+        signed = self._me.sign(DELETE_KIND, body).to_bytes()
+        return outcome(self._ports.outbox.send(supplier, Command.DELETE_FILE, {}, signed, deadline=SILENCE))
 
     async def _safe(self) -> Safe:
         """Up to which entry of each log enough suppliers hold the tombstones."""

@@ -100,7 +100,7 @@ class Uploads(Jobs[Upload]):
             if by_id(database, item.path) is None:
                 raise CatalogError("not-found", "the item was deleted meanwhile")
             remember(database, item.path, source)
-            version = fresh_version(database, self._parts.calendar.stamp(), device)
+            version = fresh_version(database, self._parts.calendar.stamp(), device, item.path)
             cursor = database.execute(
                 "INSERT INTO uploads(path, source, version, created) VALUES(?, ?, ?, ?)",
                 (item.path, source, version, created),

@@ -1,0 +1,53 @@
+"""Clocks that are ahead or behind for a while: what was written by them holds nothing up when they are right."""
+
+from twisted.trial.unittest import TestCase
+
+from tests.unit.storage_kit import Node, network, random_file, stop_quietly
+
+DAY = 86_400
+YEAR = 365 * DAY
+
+
+class WrongClockTests(TestCase):
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+
+    def again(self) -> Node:
+        """The next process over the same home, with a clock that is right."""
+        self.node.stop()
+        node = Node(self.node.home, self.around, self.node.clock)
+        self.addCleanup(stop_quietly, node)
+        return node.start()
+
+    def pieces(self) -> list[int]:
+        return [supplier.pieces() for supplier in self.around.suppliers]
+
+    def test_what_is_deleted_later(self) -> None:
+        """Suppliers delete for a node whose former orders were dated by a clock that was a year ahead."""
+        for name in ("one", "two"):
+            random_file(self.base / name, 200_000)
+            self.node.upload(self.base / name, name)
+        self.node.ahead = YEAR
+        self.node.delete("one")
+        self.node.pass_time(30)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+        again = self.again()
+        again.delete("two")
+        again.pass_time(30)
+        self.assertEqual(self.pieces(), [0, 0, 0, 0])
+
+    def test_what_is_uploaded_later(self) -> None:
+        """What one device uploads is newer than what another one, whose clock was a year ahead, uploaded before."""
+        folder = self.base / "folder"
+        folder.mkdir()
+        random_file(folder / "file", 1000)
+        self.node.ahead = YEAR
+        self.node.upload(folder, "folder")
+        second = Node(self.base / "second", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, second)
+        second.start()
+        second.pass_time(10)
+        newer = random_file(folder / "file", 1000)
+        second.upload(folder, "folder")
+        second.download("folder/file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), newer)
