@@ -2,9 +2,11 @@
 
 from unittest import mock
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.grid.chaos import keys, promises, running
+from tests.grid.chaos.threads import Threads
 
 
 class ChaosTests(SynchronousTestCase):
@@ -37,3 +39,18 @@ class KeyTests(SynchronousTestCase):
         self.assertEqual(first, same().fingerprint)
         self.assertNotEqual(first, other().fingerprint)
         self.assertNotEqual(first, one().fingerprint)
+
+
+class ThreadTests(SynchronousTestCase):
+    def test_a_disk_that_hangs_no_more_answers(self) -> None:
+        """What was begun on a slow disk ends when that is mended, in order, and not when a hundred seconds are over."""
+        clock, done = Clock(), list[int]()
+        threads = Threads(clock)
+        threads.seconds = 100.0
+        for number in (1, 2):
+            threads.run(done.append, number)
+        clock.advance(5)
+        self.assertEqual(done, [])
+        threads.seconds = 0.0
+        clock.advance(0.01)
+        self.assertEqual(done, [1, 2])

@@ -69,7 +69,7 @@ class Faults:
         network = self.field.grid.network
         network.latency, network.loss, network.bandwidth = 0.005, 0.0, 0.0
         for node in self.field.grid.nodes:
-            node.disk_error, node.disk_seconds, node.crash_in = 0, 0.0, 0
+            node.disk_error, node.threads.seconds, node.crash_in = 0, 0.0, 0
             node.offset = node.offset if abs(node.offset) <= HOUR else 0.0
         for name in list(self.field.suppliers):
             self.revive(name)
@@ -167,8 +167,8 @@ class Faults:
     def slow(self) -> None:
         """Some disk is slow, or fast again."""
         node = self.random.choice([node for node in self.field.grid.nodes if node.is_up])
-        node.disk_seconds = 0.0 if node.disk_seconds else self.random.choice((0.01, 0.5, 5.0))
-        self.field.note(f"the disk of {node.name} takes {node.disk_seconds} s")
+        node.threads.seconds = 0.0 if node.threads.seconds else self.random.choice((0.01, 0.5, 5.0))
+        self.field.note(f"the disk of {node.name} takes {node.threads.seconds} s")
 
     def network(self) -> None:
         """Slow, or with loss, or well again."""

@@ -112,7 +112,7 @@ class Liveness:
 
     def slow(self, node: ChaosNode) -> None:
         """Its disk takes longer than anybody waits."""
-        node.disk_seconds = self.random.choice((5.0, 100.0))
+        node.threads.seconds = self.random.choice((5.0, 100.0))
 
     # what must come to its end
 

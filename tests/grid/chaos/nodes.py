@@ -3,13 +3,10 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.task import deferLater
 
 from bitdust.node import Node
 from bitdust.testing.clock import LifeClock
@@ -17,6 +14,7 @@ from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, sql
 from bitdust.testing.grid import GridNode
 from bitdust.testing.world import fake_world
 from tests.grid.chaos import lies
+from tests.grid.chaos.threads import Threads
 
 if TYPE_CHECKING:
     from tests.grid.chaos.field import Field
@@ -41,7 +39,6 @@ class ChaosNode(GridNode):
         self.disk_error = 0
         self.whole_disk = False
         """Whether a disk error meets everything, or pieces alone."""
-        self.disk_seconds = 0.0
         self.crash_in = 0
         """How many changes of its disk it makes before it dies; 0: it goes on."""
         self.lie = ""
@@ -54,8 +51,9 @@ class ChaosNode(GridNode):
         source = f"{self.field.seed} {self.name} {self.life}"
         world = fake_world(self.grid.network, self.grid.clock, self.address, self.home, source)
         self.clock = LifeClock(self.grid.clock)
+        self.threads = Threads(self.clock)
         wall = world.wall
-        world = evolve(world, clock=self.clock, wall=lambda: wall() + self.offset, run_in_thread=self.in_thread)
+        world = evolve(world, clock=self.clock, wall=lambda: wall() + self.offset, run_in_thread=self.threads.run)
         node = Node(world)
         for key, value in ({"paths/disk-reserve-percent": 0} | self.settings).items():
             node.settings.set(key, value)
@@ -98,12 +96,6 @@ class ChaosNode(GridNode):
         self.field.note(f"{self.name} dies when {done:.0%} of a {change.kind} of {change.path.name} is done")
         self.field.is_crashing = True
         return Fault(Crash(self.name), done, self.kill)
-
-    def in_thread(self, call: Callable[..., Any], *args: Any) -> "Deferred[Any]":
-        """What a thread would do: at once, or later where the disk is slow."""
-        if self.disk_seconds:
-            return deferLater(self.clock, self.disk_seconds, call, *args)
-        return maybeDeferred(call, *args)
 
     def kill(self) -> None:
         """The process ends at once, and the host with it; what it did to its disk before stays."""
