@@ -78,6 +78,7 @@ class Hiring:
         self.machine = FireHire(around.registry, self)
         connectors.refused.connect(lambda supplier: self.restart())
         replacements.searching.connect(self._search)
+        replacements.dismissed.connect(self.reputation.note_replaced)
         self._finding.known.connect(self._family_is_known)
         resizing.searching.connect(self._search)
 
@@ -152,6 +153,7 @@ class Hiring:
         """
         for who in suppliers:
             self.searches.exclude(who, "you have ended the contract with it")
+            self.reputation.note_replaced(who)
         connectors = [self._connectors.of(who) for who in suppliers]
         ended = DeferredList([connector.when("CLOSED") for connector in connectors], consumeErrors=True)
         for who in suppliers:
@@ -267,8 +269,9 @@ class Hiring:
         return frozenset({self._around.me.fingerprint, *self._family.holders, *unwanted})
 
     def avoided(self) -> frozenset[bytes]:
-        """My own customers: two that keep each other's pieces are one place less to lose."""
-        return self.customers.fingerprints()
+        """My own customers: two that keep each other's pieces are one place less to lose. And whoever has lost a place:
+        a disk that fails, or a person who wants somebody else, would be met again in the next place."""
+        return self.customers.fingerprints() | self.reputation.replaced()
 
     def chosen(self, position: int) -> bytes | None:
         """Whom a person chose for a place."""

@@ -77,7 +77,8 @@ class Replacement:
 class Replacements:
     """I know which places change hands, and how far each has come.
 
-    ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago.
+    ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago. ``dismissed``
+    reports who is no supplier any more.
     """
 
     pieces = Wire(StoredPieces)
@@ -103,6 +104,7 @@ class Replacements:
         self._is_open = False
         self._again = Again(around.world.clock, self.update)
         self.searching: Signal[[bool]] = Signal()
+        self.dismissed: Signal[[bytes]] = Signal()
         departures.changed.connect(self.update)
         family.changed.connect(self.update)
         publication.acknowledged.connect(lambda supplier: self.update())
@@ -235,3 +237,4 @@ class Replacements:
             names = Names.of(self._identities, former)
             data = {"idurl": names.idurl, "global_id": show_name(self._identities, former), "position": position}
             self._events.send("supplier-dismissed", data)
+            self.dismissed.emit(former)

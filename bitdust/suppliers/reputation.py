@@ -94,6 +94,15 @@ class Reputation:
         if (known.passed, known.failed) != (passed, failed) and passed + failed:
             self._set(who, evolve(known, passed=passed, failed=failed))
 
+    def note_replaced(self, who: bytes) -> None:
+        """Somebody else has its place, and for a reason."""
+        known = self._known.get(who, Conduct())
+        self._set(who, evolve(known, replaced=known.replaced + 1))
+
+    def replaced(self) -> frozenset[bytes]:
+        """Everybody who has lost a place."""
+        return frozenset(who for who, one in self._known.items() if one.replaced)
+
     def _set(self, who: bytes, conduct: Conduct) -> None:
         if conduct.there + conduct.away > OFTEN:
             conduct = evolve(conduct, there=conduct.there // 2, away=conduct.away // 2)

@@ -26,7 +26,10 @@ NEWCOMERS = 0.25
 
 @frozen
 class Conduct:
-    """What was measured of one node; ``delay`` is in seconds, None where it was never asked anything."""
+    """What was measured of one node; ``delay`` is in seconds, None where it was never asked anything.
+
+    ``replaced`` counts how often somebody else got its place.
+    """
 
     passed: int = 0
     failed: int = 0
@@ -35,6 +38,7 @@ class Conduct:
     granted: int = 0
     refused: int = 0
     delay: float | None = None
+    replaced: int = 0
 
 
 def _share(good: int, bad: int) -> float:

@@ -1,7 +1,7 @@
 """Searching for suppliers: candidates of the settings first, of the DHT after them, several searches at once.
 
 Of the DHT a few are drawn by chance, and the one of them is asked that has behaved best (`bitdust.suppliers.scoring`).
-Customers of this node are asked where nobody else is known.
+Customers of this node, and those who have lost a place, are asked where nobody else is known.
 """
 
 import re

@@ -7,6 +7,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.replication import places_heard
+from bitdust.suppliers import scoring
 from bitdust.suppliers.departures import Departure, Departures, Why
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
@@ -99,6 +100,22 @@ class ReplacingTests(TownCase):
         self.assertEqual(states(), [""] * 4)
         self.assertEqual(self.town.supplier(1).ended, 1)
         self.assertFalse([machine for machine in self.town.registry if machine.name == "supplier_replacement"])
+
+    def test_who_was_replaced_gets_no_other_place(self) -> None:
+        """Whoever has lost a place is hired again only where nobody else is left, after a restart, too."""
+        self.patch(scoring, "NEWCOMERS", 0.0)
+        self.notice(1)
+        self.pass_time(70)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-4", "supplier-2", "supplier-3"])
+        self.town.stop()
+        self.town.living()
+        self.start()
+        self.notice(2)
+        self.pass_time(70)
+        self.assertEqual(self.names(), ["supplier-0", "supplier-4", "supplier-5", "supplier-3"])
+        self.notice(3)
+        self.pass_time(70)
+        self.assertIn(self.names()[3], ("supplier-1", "supplier-2"))
 
     def test_what_only_the_former_has(self) -> None:
         """A former supplier with pieces that cannot move stays, and its successor may be replaced all the same."""
