@@ -122,6 +122,7 @@ class Risk:
         self._suppliers = suppliers
         self._stored = Stored()
         self._known: object = None
+        self._looking: dict[object, list[Deferred[None]]] = {}
         self._call: IDelayedCall | None = None
         self._is_open = False
         self._pause = LOOK
@@ -161,12 +162,25 @@ class Risk:
         core = self._storage.core
         holders = self.holders(core)
         known = (id(core), core.catalog.revision, holders)
-        if known != self._known:
-            began = self._around.world.clock.seconds()
+        if known in self._looking:
+            waiting: Deferred[None] = Deferred()
+            self._looking[known].append(waiting)
+            await waiting
+        elif known != self._known:
+            await self._count(core, holders, known)
+        return self._row(core)
+
+    async def _count(self, core: Core, holders: Holders, known: object) -> None:
+        """Read the catalog; who comes meanwhile for the same waits for this reading."""
+        self._looking[known], began = [], self._around.world.clock.seconds()
+        try:
             self._stored = await core.catalog.read_in_thread(lambda database: self._read(database, holders))
             self._pause = max(LOOK, SHARE * (self._around.world.clock.seconds() - began))
             self._known = known
-        return self._row(core)
+        finally:
+            for waiting in self._looking.pop(known):
+                if not waiting.called:
+                    waiting.callback(None)
 
     def _read(self, database: sqlite3.Connection, holders: Holders) -> Stored:
         found = tuple(standings(database, holders, self._around.world.wall()))

@@ -108,6 +108,7 @@ async def contracts_end(context: Context, position: int | None, supplier_id: str
     if not who or not {one.hex() for one in who} <= {row["fingerprint"] for row in rows}:
         raise BitDustError("not-found", "there is no such contract: you have no suppliers, or this is none of them")
     if context.hiring.has_data() and not lose_data:
+        await context.storage.count()
         raise BitDustError("has-data", _what_is_lost(context, everybody))
     if everybody:
         context.settings.set(EMPLOYER, False)

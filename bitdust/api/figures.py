@@ -19,7 +19,7 @@ def machines(context: Context) -> Counter[tuple[str, str]]:
 
 
 def process(context: Context) -> Figures:
-    """All of it, by noun."""
+    """All of it, by noun. What is in my catalog is as `Storage.count` has found it last."""
     moves = machines(context)
     kinds: Counter[str] = Counter()
     for (kind, _), count in moves.items():
@@ -79,9 +79,9 @@ def contact(context: Context, kinds: Counter[str]) -> Figures:
 
 def file(context: Context) -> Figures:
     """My catalog, and how many of its pieces are where they belong; ``backups_size`` is sealed and counted once."""
-    stats = context.storage.stats()
     storage = context.storage
-    more = {"pieces": storage.pieces(), "audits": storage.core.audits.figures() if storage.is_open else {}}
+    stats = storage.stats()
+    more: Figures = {"audits": storage.core.audits.figures() if storage.is_open else {}}
     more["reencoding"] = storage.reencoding()
     more["risk"] = context.risk.latest
     return stats | {"backups_size": stats["used"], "customers": 1} | more

@@ -57,8 +57,9 @@ def _standing(context: Context) -> dict[str, Any]:
     returns="{version, health, config, identity, contact, service, key, file, dht, network, stream, share, group, "
     "automats, event}",
 )
-def process_info(context: Context) -> Envelope:
+async def process_info(context: Context) -> Envelope:
     """Figures of the whole process, for monitoring. Those of a service that is not ON are left out."""
+    await context.storage.count()
     return ok(figures.process(context))
 
 

@@ -35,6 +35,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, RemotePath, shown
 from bitdust.wire.records import Head
 
+NOTHING = {"items": 0, "files": 0, "folders": 0, "files_size": 0, "folders_size": 0, "used": 0}
 Listed = list[Row]
 Jobs = dict[str, list[Row]]
 
@@ -134,12 +135,21 @@ class Storage:
             if (end := catalog.end(key, device)).sequence
         ]
 
+    async def count(self) -> None:
+        """Read in a thread what `stats` shows, where anything has changed since."""
+        core = self._core
+        if core is None or (self._counted is not None and self._counted[0] == core.catalog.revision):
+            return
+        revision = core.catalog.revision
+        found = await core.catalog.read_in_thread(figures.count_all)
+        if self._core is core:
+            self._counted = (revision, found)
+
     def stats(self) -> Row:
-        """How many files and folders there are, and how much of them."""
-        if self._core is None:
-            return {"items": 0, "files": 0, "folders": 0, "files_size": 0, "folders_size": 0, "used": 0}
-        if self._counted is None or self._counted[0] != self._core.catalog.revision:
-            self._counted = (self._core.catalog.revision, {**figures.count(self._read), "used": self.used()})
+        """How many files and folders there are, how much of them, and how many ``pieces`` are due, acknowledged,
+        waiting and missing: as `count` has found it last."""
+        if self._core is None or self._counted is None:
+            return {**NOTHING, "pieces": {}}
         return dict(self._counted[1])
 
     def reencoding(self) -> Row:
@@ -151,10 +161,6 @@ class Storage:
         """Items and the local paths that they stand for."""
         return self.core.mirror
 
-    def pieces(self) -> Row:
-        """How many pieces are due, acknowledged, waiting and missing; empty while nothing is open."""
-        return dict(figures.pieces(self._read)) if self._core is not None else {}
-
     def safety(self) -> "Deferred[Row]":
         """How many files there are, when the newest whole version was made, and what waits; read in a thread."""
         failed = self.core.audits.failed()
@@ -165,9 +171,9 @@ class Storage:
         """Pieces that stay here although suppliers have them."""
         return self.core.copies
 
-    def pieces_by_supplier(self) -> dict[bytes, int]:
-        """How many pieces each supplier has acknowledged."""
-        return figures.pieces_by_supplier(self._read)
+    def pieces_by_supplier(self) -> "Deferred[dict[bytes, int]]":
+        """How many pieces each supplier has acknowledged; read in a thread."""
+        return self.core.catalog.read_in_thread(figures.pieces_by_supplier)
 
     # catalogs
 

@@ -62,7 +62,7 @@ class Mandates:
         self._machine = MandateKeeper(self._registry, self)
         self._removers = [
             self._family.changed.connect(self.check),
-            self._settings.on_change("services/employer/healing", lambda key, old, new: self.check()),
+            self._settings.on_change("services/employer/healing", lambda key, old, new: self.search_again()),
         ]
         self.check()
 

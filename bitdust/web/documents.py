@@ -5,12 +5,19 @@ version. Who has no node finds the same in the pages of the reference. The metri
 machine by a setting, because Prometheus sends no secret in a header.
 """
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from attrs import define
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
 from bitdust.api import openapi
 from bitdust.api.context import Context
 from bitdust.api.table import Table
 from bitdust.web import metrics
 from bitdust.web.access import JSON_HEADERS, Access, only_get
-from bitdust.web.dialect import Exchange, Head, Limits, Reply
+from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.guard import Refusal
 from bitdust.web.render import compact
 from bitdust.wire.errors import BitDustError
@@ -32,8 +39,8 @@ class MetricsDialect:
         """Its one path."""
         return path == metrics.PATH
 
-    def begin(self, exchange: Exchange) -> Reply:
-        """The page, made now."""
+    def begin(self, exchange: Exchange) -> BodySink | Reply:
+        """The page, made when what is stored has been counted."""
         head = exchange.head
         admitted = self._access.admit(head, without_secret=bool(self._context.settings.get(metrics.OPEN)))
         if isinstance(admitted, Reply):
@@ -41,6 +48,9 @@ class MetricsDialect:
         refused = only_get(self._access, head, admitted)
         if refused is not None:
             return refused
+        return _Page(exchange, self._context.storage.count, lambda: self._page(head, admitted))
+
+    def _page(self, head: Head, admitted: bytes) -> Reply:
         try:
             return Reply(200, admitted + metrics.CONTENT_TYPE, metrics.page(self._context))
         except BitDustError as error:
@@ -49,6 +59,34 @@ class MetricsDialect:
     def refusal(self, refusal: Refusal, head: Head | None) -> Reply:
         """As REST refuses."""
         return self._access.refusal(refusal, head)
+
+
+@define(eq=False)
+class _Page:
+    """A document that is made when something else is done; the request has no body."""
+
+    log = Logger()
+    _exchange: Exchange
+    _first: Callable[[], Coroutine[Any, Any, None]]
+    _make: Callable[[], Reply]
+    _is_wanted: bool = True
+
+    def received(self, data: bytes) -> None:
+        """Nothing is expected."""
+
+    def finished(self) -> None:
+        """Make it; where what is to be done first fails, it shows what is known."""
+        first = Deferred.fromCoroutine(self._first())
+        first.addErrback(lambda failure: self.log.warn("what is stored is not counted: {why}", why=failure.value))
+        first.addCallback(self._answer)
+
+    def _answer(self, result: object) -> None:
+        if self._is_wanted:
+            self._exchange.answer(self._make())
+
+    def gone(self) -> None:
+        """Nobody waits any more."""
+        self._is_wanted = False
 
 
 class OpenApiDialect:

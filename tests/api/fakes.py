@@ -74,6 +74,10 @@ class Anything:
         vars(self).update(parts)
 
 
+async def counted() -> None:
+    """Nothing is stored."""
+
+
 class FakeContext:
     """A `Context` on a given clock; ``folder`` is its home."""
 
@@ -96,7 +100,8 @@ class FakeContext:
         self.watching = Watching(self.registry)
         self.me = Anything(present=False, global_id="", key_ring=None, locked_key="", backup_checked=None)
         self.cache = Anything(all=list)
-        self.registration = self.storage = self.suppliers = self.customers = self.space = Anything()
+        self.registration = self.suppliers = self.customers = self.space = Anything()
+        self.storage = Anything(count=counted)
         self.presence = Anything()
         self.noted: list[Any] = []
         self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)

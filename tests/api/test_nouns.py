@@ -467,7 +467,9 @@ class ContactTests(NounCase):
         ended: list[Any] = []
         data = [True]
         self.context.suppliers = Anything(list=lambda verbose=False: rows)
-        self.context.storage = Anything(stats=lambda: {"files": 3, "used": 5 << 20})
+        self.context.storage = Anything(
+            stats=lambda: {"files": 3, "used": 5 << 20}, count=lambda: succeed(None)
+        )
         self.context.hiring = Anything(
             has_data=lambda: data[0], dismiss=lambda who: ended.append(who) or succeed(who[1:])
         )

@@ -15,6 +15,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.storage.catalog import figures
 from bitdust.storage.storage import Storage
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.surroundings import Connected
@@ -235,6 +236,10 @@ class Node:
 
     def rows(self, path: str | None = None, recursive: bool = True):
         return self.wait(Deferred.fromCoroutine(self.storage.list(path, None, recursive, False, False)))
+
+    def pieces(self) -> dict[str, int]:
+        """How many pieces are due, acknowledged, waiting and missing."""
+        return figures.pieces(self.storage.core.catalog.read)
 
     def info(self, path: str):
         return self.storage.info(path, False, False)

@@ -56,7 +56,7 @@ class AuditCase(SynchronousTestCase):
         supplier.ask = ask
 
     def missing(self) -> int:
-        return self.node.storage.pieces()["missing"]
+        return self.node.pieces()["missing"]
 
 
 class HonestTests(AuditCase):
@@ -369,7 +369,7 @@ class ListTests(AuditCase):
         return self.around.suppliers[0].pieces()
 
     def kept_by(self, number: int) -> int:
-        return self.node.storage.pieces_by_supplier().get(self.around.suppliers[number].fingerprint, 0)
+        return self.node.wait(self.node.storage.pieces_by_supplier()).get(self.around.suppliers[number].fingerprint, 0)
 
     def test_what_is_proved_counts(self) -> None:
         """After a recovery pieces count when their suppliers have proved some of them."""

@@ -43,7 +43,7 @@ class BadPieceTests(SynchronousTestCase):
         return self.node.info("file")["versions"][0]["reliable"]
 
     def missing(self) -> int:
-        return self.node.storage.pieces()["missing"]
+        return self.node.pieces()["missing"]
 
     def find_out(self, *bad: int) -> None:
         """Damage some suppliers' pieces, and read while nothing can be mended: one good supplier is not enough."""
@@ -76,7 +76,7 @@ class BadPieceTests(SynchronousTestCase):
     def test_figures_and_rows_follow(self) -> None:
         """A piece that was proved bad counts as missing in the rows of its version and in the figures."""
         self.find_out(0, 1)
-        self.assertEqual((self.missing(), self.node.storage.pieces()["acknowledged"]), (2, 2))
+        self.assertEqual((self.missing(), self.node.pieces()["acknowledged"]), (2, 2))
         (version,) = self.node.info("file")["versions"]
         self.assertEqual((version["reliable"], version["delivered"], version["state"]), ("50%", "50%", "SENDING"))
 
@@ -146,7 +146,7 @@ class BadPieceTests(SynchronousTestCase):
         self.node.upload(self.base / "other", "other")
         self.node.storage.core.monitor.sync()
         self.node.pass_time(5)
-        self.assertEqual(self.node.storage.pieces()["waiting"], 1)
+        self.assertEqual(self.node.pieces()["waiting"], 1)
         liar.mode = "fine"
         self.node.pass_time(120)
-        self.assertEqual((self.node.storage.pieces()["waiting"], liar.pieces()), (0, 2))
+        self.assertEqual((self.node.pieces()["waiting"], liar.pieces()), (0, 2))

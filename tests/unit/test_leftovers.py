@@ -68,9 +68,9 @@ class PowerCutTests(PowerCutCase):
         self.assertEqual(self.states(), [PackState.NEW])
         self.cut(1)
         self.restart()
-        self.assertEqual((self.states(), self.node.storage.pieces()["missing"]), ([PackState.HELD], 1))
+        self.assertEqual((self.states(), self.node.pieces()["missing"]), ([PackState.HELD], 1))
         self.node.pass_time(60)
-        self.assertEqual(self.node.storage.pieces()["missing"], 0)
+        self.assertEqual(self.node.pieces()["missing"], 0)
         self.comes_back(data)
         self.assertEqual(self.node.info("file")["versions"][0]["reliable"], "100%")
 
@@ -111,7 +111,7 @@ class PowerCutTests(PowerCutCase):
         self.assertEqual(self.states(), [PackState.HELD])
         self.cut(0)
         self.restart()
-        pieces = self.node.storage.pieces()
+        pieces = self.node.pieces()
         self.assertEqual((pieces["missing"], pieces["waiting"]), (0, 1), "a start that reads finds the damaged one")
 
     def test_pieces_of_nobody_are_removed(self) -> None:
@@ -169,7 +169,7 @@ class FailingDiskTests(PowerCutCase):
         self.node.pass_time(5)
         self.node.storage.core.monitor.sync()
         self.node.pass_time(10)
-        self.assertEqual(self.node.storage.pieces()["missing"], 0)
+        self.assertEqual(self.node.pieces()["missing"], 0)
         self.assertEqual(self.node.info("file")["versions"][0]["reliable"], "100%")
         self.comes_back(data)
 
@@ -180,7 +180,7 @@ class FailingDiskTests(PowerCutCase):
         path.write_bytes(bytes(path.stat().st_size))
         self.set_modes("fine", "fine", "fine", "fine")
         self.node.pass_time(10)
-        self.assertEqual(self.node.storage.pieces()["waiting"], 0)
+        self.assertEqual(self.node.pieces()["waiting"], 0)
         self.node.storage.core.monitor.sync()
         self.node.pass_time(10)
         self.assertEqual(self.node.info("file")["versions"][0]["reliable"], "100%")

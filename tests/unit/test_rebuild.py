@@ -53,7 +53,7 @@ class RebuildTests(SynchronousTestCase):
         poor = self.around.suppliers[3]
         self.lose(poor, self.packs(poor))
         self.round(60)
-        self.assertEqual((self.listed(poor), self.node.storage.pieces()["missing"]), (5, 0))
+        self.assertEqual((self.listed(poor), self.node.pieces()["missing"]), (5, 0))
         for supplier in self.around.suppliers[:2]:
             supplier.mode = "away"
         self.node.storage.core.suppliers_changed()
@@ -69,7 +69,7 @@ class RebuildTests(SynchronousTestCase):
         poor.mode = "full"
         self.round(120)
         self.assertEqual(self.node.storage.core.monitor.machine.state, "READY")
-        figures = self.node.storage.pieces()
+        figures = self.node.pieces()
         self.assertEqual((figures["waiting"], figures["missing"]), (1, 4))
         poor.mode = "fine"
         self.node.pass_time(LONGEST_PAUSE + 20)
@@ -88,7 +88,7 @@ class RebuildTests(SynchronousTestCase):
         self.assertEqual((self.listed(full), self.listed(poor)), (0, 3))
         full.mode = "fine"
         self.node.pass_time(LONGEST_PAUSE + 20)
-        self.assertEqual((self.listed(full), self.node.storage.pieces()["missing"]), (3, 0))
+        self.assertEqual((self.listed(full), self.node.pieces()["missing"]), (3, 0))
 
     def test_uploads_to_who_is_away_hold_up_no_other(self) -> None:
         """Nor do those that uploads left here for a supplier that is away."""

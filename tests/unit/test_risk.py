@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.checkup import risk as words
@@ -51,6 +52,46 @@ class CountingTests(SynchronousTestCase):
         """So many pieces of every pack are missing."""
         change = f"UPDATE pieces SET state=2, supplier=NULL WHERE number<{count}"
         self.node.wait(self.node.storage.core.catalog.change(lambda database: database.execute(change)))
+
+    def test_figures(self) -> None:
+        """What needs all rows is counted in a thread, once for each state of the catalog, and shown from there."""
+        storage, catalog, calls = self.node.storage, self.node.storage.core.catalog, []
+        reads = catalog.read_in_thread
+        self.patch(catalog, "read_in_thread", lambda call: calls.append(call) or reads(call))
+        self.assertEqual((storage.stats()["files"], storage.stats()["pieces"]), (0, {}))
+        for _ in range(2):
+            self.node.run(storage.count())
+        self.assertEqual((storage.stats()["files"], storage.stats()["pieces"]["due"], len(calls)), (1, 4, 1))
+
+    def test_many_ask_at_once(self) -> None:
+        """Whoever asks while the catalog is read waits for that reading, and the answer is the same."""
+        readings: list[Deferred] = []
+        catalog, reads = self.node.storage.core.catalog, self.node.storage.core.catalog.read_in_thread
+
+        def read(call):
+            readings.append(Deferred())
+            return readings[-1].addCallback(lambda _: reads(call))
+
+        self.patch(catalog, "read_in_thread", read)
+        looks = [Deferred.fromCoroutine(self.risk.look()) for _ in range(3)]
+        self.assertEqual(len(readings), 1)
+        readings[0].callback(None)
+        found = [self.node.wait(look) for look in looks]
+        self.assertEqual((found[1:], found[0]["may_die"], len(readings)), (found[:2], 2, 1))
+
+    def test_a_reading_that_fails_holds_up_nobody(self) -> None:
+        """Who waited for a reading that failed gets what was known before; the next one reads again."""
+        before = self.look()
+        catalog, reads = self.node.storage.core.catalog, self.node.storage.core.catalog.read_in_thread
+        reading: Deferred = Deferred()
+        catalog.revision += 1
+        self.patch(catalog, "read_in_thread", lambda call: reading)
+        looks = [Deferred.fromCoroutine(self.risk.look()) for _ in range(2)]
+        reading.errback(BitDustError("disk-error", "it cannot be read"))
+        self.failureResultOf(looks[0], BitDustError)
+        self.assertEqual(self.successResultOf(looks[1])["may_die"], before["may_die"])
+        self.patch(catalog, "read_in_thread", reads)
+        self.assertEqual(self.look(), before)
 
     def test_all_is_well(self) -> None:
         """Two of four may be lost, and nothing else is to be said."""

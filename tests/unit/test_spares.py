@@ -88,6 +88,14 @@ class MandateTests(SparesCase):
         self.assertIsNone(town.family.current.mandate)
         self.assertEqual(town.room.mandates.problem, "")
 
+    def test_another_number_is_looked_for_at_once(self) -> None:
+        """Who wants more spares than are named does not wait for the next search."""
+        town = self.town(8, **{SPARES: 1})
+        self.assertEqual(len(self.named(town)), 1)
+        town.settings.set(SPARES, 3)
+        self.turn(town)
+        self.assertEqual(len(self.named(town)), 3)
+
     def test_a_spare_that_is_hired(self) -> None:
         """Who has a place is no spare any more, and somebody else is named."""
         town = self.town(8, **{SPARES: 2})

@@ -24,9 +24,10 @@ STATS = (
 
 
 @method_2016(service="backup_db", returns=STATS)
-def filemanager_stats(context: Context) -> Envelope:
+async def filemanager_stats(context: Context) -> Envelope:
     """Figures of the catalog, of the space at suppliers and of the space that this node gives. ``bytes_indexed`` is
     what the files hold, ``bytes_used_total`` what all suppliers keep for it, ``bytes_used_supplier`` each of them."""
+    await context.storage.count()
     stats, space, given = context.storage.stats(), context.space.consumed(), context.space.donated()
     mine = [row for row in context.suppliers.list() if row["fingerprint"]] if context.driver.is_on("customer") else []
     total = space["used_per_supplier"] * space["suppliers_num"]

@@ -18,9 +18,9 @@ SENT = "requests to all {} was sent"
 
 
 @method_2016(service="customer", returns="[{position, idurl, status, connected, numfiles}]")
-def suppliers_list(context: Context) -> Envelope:
+async def suppliers_list(context: Context) -> Envelope:
     """Who keeps my pieces: ``numfiles`` counts those that it has acknowledged, ``connected`` is since when."""
-    pieces = context.storage.pieces_by_supplier() if context.storage.is_open else {}
+    pieces = await context.storage.pieces_by_supplier() if context.storage.is_open else {}
     return listed([_supplier(row, pieces) for row in context.suppliers.list()])
 
 

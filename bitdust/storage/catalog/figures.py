@@ -68,8 +68,15 @@ def count(database: sqlite3.Connection) -> dict[str, int]:
     return {"items": items, "files": items - folders, "folders": folders, "files_size": size, "folders_size": inside}
 
 
+def count_all(database: sqlite3.Connection) -> dict[str, Any]:
+    """`count`, ``used`` sealed bytes of everything that is kept, counted once, and `pieces`. For a thread."""
+    query = "SELECT coalesce(sum(size), 0) FROM packs WHERE state<=?"
+    (used,) = database.execute(query, (PackState.HELD,)).fetchone()
+    return {**count(database), "used": used, "pieces": pieces(database)}
+
+
 def pieces_by_supplier(database: sqlite3.Connection) -> dict[bytes, int]:
-    """How many pieces each supplier has acknowledged."""
+    """How many pieces each supplier has acknowledged; reads as many rows as there are pieces."""
     rows = database.execute(
         "SELECT supplier, count(*) FROM pieces WHERE supplier IS NOT NULL AND state=? GROUP BY supplier",
         (PieceState.KEPT,),

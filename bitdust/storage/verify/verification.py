@@ -113,6 +113,7 @@ class Verification(Job):
         self._waiting_packs: list[bytes] = []
         self._all = 0
         self._found = Findings()
+        self._bad: list[Row] = []
         self.verdict: Row = {}
         self.machine = VerificationMachine(parts.around.registry, f"{order.names['path_id']}/{order.number}", self)
 
@@ -145,12 +146,15 @@ class Verification(Job):
     # the machine's port
 
     def make_plan(self) -> "Deferred[Any]":
-        planning = self._parts.catalog.read_in_thread(lambda database: Planner(database).make(self.target))
-        return planning.addCallback(self._planned)
+        return self._parts.catalog.read_in_thread(self._make_plan).addCallback(self._planned)
 
-    def _planned(self, plan: RestorePlan) -> None:
-        self._plan = plan
-        self._waiting_packs = pack_order(plan.files)
+    def _make_plan(self, database: sqlite3.Connection) -> tuple[RestorePlan, list[bytes]]:
+        """In a thread: there may be a million files."""
+        plan = Planner(database).make(self.target)
+        return plan, pack_order(plan.files)
+
+    def _planned(self, made: tuple[RestorePlan, list[bytes]]) -> None:
+        self._plan, self._waiting_packs = made
         self._all = len(self._waiting_packs)
 
     def has_more(self) -> bool:
@@ -177,6 +181,8 @@ class Verification(Job):
             opening = [Deferred.fromCoroutine(self._open(pack)) for pack in sources]
             await gatherResults(opening, consumeErrors=True)
         found.packs += len(packs)
+        if found.lost and not self._waiting_packs:
+            self._bad = await self._parts.around.world.run_in_thread(self._bad_files)
 
     async def _proved(self, sources: Sequence[PackSource]) -> dict[bytes, int]:
         """How many pieces of each pack were proved."""
@@ -250,7 +256,7 @@ class Verification(Job):
 
     def finished(self) -> Row:
         """The verdict, and what it rests on."""
-        found, bad = self._found, self._bad_files()
+        found, bad = self._found, self._bad
         suppliers = [self._shown(who, tally) for who, tally in found.suppliers.items()]
         return {
             **self.describe(),
@@ -267,6 +273,7 @@ class Verification(Job):
         }
 
     def _bad_files(self) -> list[Row]:
+        """Files that need a pack which is lost; in a thread."""
         lost = self._found.lost
         return [
             {"path": file.place.text, "reason": lost[pack]}

@@ -3,6 +3,7 @@
 import shutil
 
 from bitdust.replication import members
+from bitdust.storage.catalog import figures
 from bitdust.testing.faulty_disk import Crash
 from bitdust.wire.errors import BitDustError
 from tests.grid.chaos import promises
@@ -86,7 +87,7 @@ class Judge:
         jobs = [f"{job.shown} in {job.machine.state}" for job in core.uploads._every()]
         if jobs:
             found.append(f"uploads: {jobs}")
-        pieces = rooms.storage.pieces()
+        pieces = figures.pieces(core.catalog.read)
         if pieces["waiting"] or pieces["missing"] or pieces["due"] != pieces["acknowledged"]:
             found.append(f"pieces: {pieces}")
         suppliers = members(rooms.suppliers.family.current)
