@@ -1,12 +1,31 @@
 """Trial over the whole suite, or what is named, in several processes; what went wrong is told in the order of names.
 
-    python -m tests --jobs 2 --temp-directory /tmp/bitdust-trial [tests.unit.test_x]
+    python -m tests --jobs 2 --temp-directory /tmp/bitdust-trial [--slowest 30] [tests.unit.test_x]
+
+With ``--slowest N`` the end names the N tests and modules that took longest: seconds by the clock, and seconds of
+processors for the worker and the children it waited for (not for daemons, which leave their parent).
 """
 
+import os
 import sys
+import time
+import unittest
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from twisted.scripts import trial
+from twisted.trial._asyncrunner import _iterateTests
+from twisted.trial._dist.disttrial import DistTrialRunner
 from twisted.trial.reporter import TreeReporter
+
+FIRST = ("tests.processes.", "tests.grid.test_chaos", "tests.grid.test_crash", "tests.unit.automats.test_every_row")
+"""What takes longest begins first, so that no worker waits for another one at the end. What waits for real processes
+comes before what keeps a processor busy."""
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+Took = tuple[float, float]
+"""Seconds by the clock, and of processors."""
 
 
 class InOrder(TreeReporter):
@@ -18,14 +37,74 @@ class InOrder(TreeReporter):
         super().done()
 
 
+class Options(trial.Options):
+    """Those of trial, and one more."""
+
+    optParameters = [["slowest", None, 0, "Name that many tests and modules that took longest", int]]  # noqa: RUF012
+
+
+class SideBySide(DistTrialRunner):
+    """Writes down what each test takes."""
+
+    took: dict[str, Took] = {}  # noqa: RUF012 - one run is one process
+
+    async def _driveWorker(self, result: Any, testCases: Iterable[Any], worker: Any) -> None:  # noqa: N802, N803
+        for case in testCases:
+            pid, clock = worker.transport._transport.pid, time.monotonic()
+            before = processor_seconds(pid)
+            await super()._driveWorker(result, [case], worker)
+            self.took[case.id()] = time.monotonic() - clock, processor_seconds(pid) - before
+
+
+def long_ones_first(suite: Any) -> unittest.TestSuite:
+    """All tests of a suite; those of a module stay together, in their order."""
+
+    def rank(test: Any) -> int:
+        name = test.id()
+        return next((place for place, beginning in enumerate(FIRST) if name.startswith(beginning)), len(FIRST))
+
+    return unittest.TestSuite(sorted(_iterateTests(suite), key=rank))
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and the children it waited for have used; nothing where there is no ``/proc``."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) * TICK
+
+
+def slowest(took: dict[str, Took], count: int) -> list[str]:
+    """Lines of a report: modules, then tests, what took longest first, then the whole."""
+    modules: dict[str, Took] = {}
+    for name, (clock, processor) in took.items():
+        module = name.rsplit(".", 2)[0]
+        so_far = modules.get(module, (0.0, 0.0))
+        modules[module] = so_far[0] + clock, so_far[1] + processor
+    whole = sum(clock for clock, _ in took.values()), sum(processor for _, processor in took.values())
+    lines = []
+    for title, figures in (("modules", modules), ("tests", took)):
+        ordered = sorted(figures.items(), key=lambda one: one[1], reverse=True)[:count]
+        lines += [f"slowest {title}: seconds by the clock, of processors"]
+        lines += [f"{clock:9.2f} {processor:9.2f}  {name}" for name, (clock, processor) in ordered]
+    return [*lines, f"{whole[0]:9.2f} {whole[1]:9.2f}  all of {len(took)} tests"]
+
+
 def main(arguments: list[str]) -> bool:
     """Whether all is well."""
-    options = trial.Options()
+    options = Options()
     options.parseOptions(arguments)
     if not options["tests"]:
         options["tests"] = ["tests"]
     options["reporter"] = InOrder
-    return bool(trial._makeRunner(options).run(trial._getSuite(options)).wasSuccessful())
+    with mock.patch.object(trial, "DistTrialRunner", SideBySide):
+        runner = trial._makeRunner(options)
+    suite = trial._getSuite(options)
+    well = bool(runner.run(long_ones_first(suite) if options["jobs"] else suite).wasSuccessful())
+    if options["slowest"]:
+        sys.stdout.write("\n".join(["", *slowest(SideBySide.took, options["slowest"]), ""]))
+    return well
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ class DaemonTests(TestCase):
 
     def setUp(self) -> None:
         self.home = Path(self.mktemp()).absolute()
+        settings = Settings(self.home / "config")
         for key, value in QUIET.items():
-            self.cli("set", key, value)
+            settings.set(key, value)
 
     def tearDown(self) -> None:
         pid = running_pid(self.home)

@@ -1,5 +1,6 @@
 """Forty random runs of a whole network; `make chaos SEEDS=1-100` makes as many as one likes."""
 
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,10 @@ class SeedTests(SynchronousTestCase):
     def check_seeds(self, first: int, last: int, mode: str) -> None:
         """In a process of its own: the order of sets is part of a run."""
         command = [sys.executable, "-m", "tests.grid.chaos", str(first), str(last), "--mode", mode]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+        around = os.environ | {"PYTHONHASHSEED": "0"}
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False, env=around
+        )
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
 
     def test_nothing_promised_is_lost(self) -> None:

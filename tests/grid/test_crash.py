@@ -1,5 +1,6 @@
 """A disk that breaks at one change; `python -m tests.grid.crash SCENARIO` breaks each of them in every way."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,10 @@ class CrashTests(SynchronousTestCase):
     def test_a_sample_of_all_points(self) -> None:
         """Whatever a node does to its disk may be the last thing, or fail: nothing is lost, nothing is stuck."""
         command = [sys.executable, "-m", "tests.grid.crash", "sample", "8"]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+        around = os.environ | {"PYTHONHASHSEED": "0"}
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False, env=around
+        )
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
 
     def test_a_loss_is_seen(self) -> None:
