@@ -80,7 +80,9 @@ async def files_list(
     limit: int | None,
 ) -> Envelope:
     """What is in the catalog: folders before what is in them, by name. For a long list in parts, ask with ``limit``,
-    then again with ``offset``, as long as ``revision`` stays the same."""
+    then again with ``offset``, as long as ``revision`` stays the same. ``moving`` of a version is null, or says how far
+    it has come to other suppliers: ``packs`` that have still to be coded for another number of them, ``pieces`` at
+    suppliers that leave, and ``progress``."""
     where = paths.remote_path(remote_path) if remote_path is not None else None
     listing = context.storage.list(where, key_id, recursive, include_uploads, include_downloads, offset, limit)
     rows = await settled(listing)
@@ -110,7 +112,7 @@ async def file_exists(context: Context, remote_path: str) -> Envelope:
 async def file_info(context: Context, remote_path: str, include_uploads: bool, include_downloads: bool) -> Envelope:
     """One file or folder, with its versions. ``kept`` of a version says why it stays: ``current``; ``undo``, it was
     current within the days that can be undone; ``last``, ``daily``, ``weekly``, ``monthly``, it is the newest of one of
-    those; ``all``. ``kept_until`` is when it may go where only time decides."""
+    those; ``all``. ``kept_until`` is when it may go where only time decides. ``moving`` is as in files_list."""
     row = await settled(context.storage.info(paths.remote_path(remote_path), include_uploads, include_downloads))
     return ok(row, revision=context.storage.revision)
 

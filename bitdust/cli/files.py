@@ -29,7 +29,10 @@ def file() -> None:
 @click.option("--flat", is_flag=True, help="Only what is directly in PATH.")
 @click.pass_obj
 def listing(session: Session, path: str | None = None, flat: bool = False) -> None:
-    """What is in the catalog, or in the folder PATH of it."""
+    """What is in the catalog, or in the folder PATH of it.
+
+    While files move to other suppliers, or are coded for another number of them, moved says how far each has come.
+    """
     arguments = {"remote_path": path} if path else {}
     rows = session.call("files_list", recursive=not flat, **arguments) or []
     if session.as_json:
@@ -39,8 +42,10 @@ def listing(session: Session, path: str | None = None, flat: bool = False) -> No
         newest = max(row.get("versions") or [{}], key=lambda version: version.get("backup_id", ""))
         row["reliable"] = newest.get("reliable")
         row["delivered"] = newest.get("delivered")
+        row["moved"] = (newest.get("moving") or {}).get("progress")
         row["bytes"] = size(row.get("size")) if row.get("type") == "file" else None
-    show_table(rows, ["path_id", "type", "bytes", "delivered", "reliable", "path"], "the catalog is empty")
+    moved = ["moved"] if any(row["moved"] for row in rows) else []
+    show_table(rows, ["path_id", "type", "bytes", "delivered", "reliable", *moved, "path"], "the catalog is empty")
 
 
 @file.command("info")

@@ -12,6 +12,7 @@ from bitdust.replication import keepers, members
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Item, names_of
+from bitdust.storage.catalog.row_facts import STEADY, Changing
 from bitdust.storage.catalog.rows import Owner
 from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.deletions import Deletions
@@ -296,8 +297,9 @@ class Core:
         """What rows say of me."""
         family, document = self.ports.family(), self.me.document
         suppliers = family.n if family is not None else 0
-        doubted = self.audits.doubted()
-        return Owner(document.global_id, str(document.idurl), suppliers, self.log_replicas.holders, doubted)
+        changing = Changing(suppliers, frozenset(family.departing)) if family is not None else STEADY
+        idurl, doubted = str(document.idurl), self.audits.doubted()
+        return Owner(document.global_id, idurl, suppliers, self.log_replicas.holders, doubted, changing)
 
     def names_of(self, item: Item) -> dict[str, Any]:
         """Fields that every answer about an item has."""

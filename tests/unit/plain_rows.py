@@ -117,6 +117,7 @@ class PlainRows:
             "delivered": percent(delivered),
             "reliable": percent(reliable),
             "doubted": 0,
+            "moving": None,
             "state": "READY" if reliable >= 1.0 else "SENDING",
         }
 

@@ -33,8 +33,13 @@ class FilesTests(NodeCase):
         for part in ("docs/a", "5 MB", "100%"):
             self.assertIn(part, output)
         self.assertNotIn("50%", output)
+        self.assertNotIn("moved", output)
         self.asks("file list docs --flat", ("files_list", {"recursive": False, "remote_path": "docs"}))
         self.prints_json("file list", [folder, row])
+        versions[1]["moving"] = {"packs": 3, "pieces": 0, "progress": "40%"}
+        output = self.cli("files").output
+        for part in ("moved", "40%"):
+            self.assertIn(part, output)
         self.answers["files_list"] = {"result": []}
         self.assertIn("the catalog is empty", self.cli("files").output)
 

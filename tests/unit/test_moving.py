@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.database import PackState, PieceState, open_catalog
 from bitdust.storage.catalog.figures import holds_what_lacks, is_complete_at
+from bitdust.storage.catalog.row_facts import Facts, FolderFigures
+from bitdust.storage.catalog.rows import Rows
 from tests.unit.storage_kit import network, random_file
 
 NEW, OLD, A, B, C = (bytes([number]) * 32 for number in range(5))
@@ -97,3 +100,29 @@ class MovingTests(SynchronousTestCase):
         """A piece of somebody who is no supplier any more is nobody's."""
         self.pack(A, PieceState.MISSING, OLD, PieceState.MISSING)
         self.assertEqual(self.moved(), (True, False))
+
+    def test_how_far_a_file_has_come(self) -> None:
+        """While a supplier leaves, rows of files and folders say how many of its pieces are still with it."""
+        base, around, node = network(self)
+        node.create("folder", folder=True)
+        for name in ("a", "b"):
+            random_file(base / name, 100_000)
+            node.upload(base / name, f"folder/{name}")
+            node.pass_time(2)
+        moving = lambda: [row["versions"][-1]["moving"] for row in node.rows() if row["versions"]]  # noqa: E731
+        self.assertEqual(set(moving()), {None})
+        family = node.family()
+        seats, old = list(family.suppliers), family.suppliers[PLACE]
+        after = evolve(family, suppliers=[seats[0], NEW, *seats[2:]], leaving=[None, old, None, None])
+        self.patch(around, "family", lambda customer: after)
+        file = {"packs": 0, "pieces": 1, "progress": "0%"}
+        self.assertEqual(moving(), [file, file])
+        catalog = node.storage.core.catalog
+        first = "(SELECT min(pack) FROM packs)"
+        change = f"UPDATE pieces SET supplier=? WHERE number={PLACE} AND pack={first}"
+        node.wait(catalog.change(lambda database: database.execute(change, (NEW,))))
+        self.assertCountEqual(moving(), [file, None])
+        folder = Rows(catalog.read, node.storage.core.owner())._moving(Facts(
+            catalog.read, FolderFigures(), frozenset(), node.storage.core.owner().changing
+        ).safety_below(node.info("folder")["path_id"]))  # fmt: skip
+        self.assertEqual(folder, {"packs": 0, "pieces": 1, "progress": "50%"})

@@ -82,6 +82,10 @@ class ReencodingCase(SynchronousTestCase):
         for one, mode in zip(self.around.suppliers, before, strict=True):
             one.mode = mode
 
+    def moving(self) -> list[dict | None]:
+        """What the list of files says of each."""
+        return [row["versions"][-1]["moving"] for row in self.node.rows()]
+
     def progress(self) -> list[dict]:
         return self.node.events_of("reencoding-progress")
 
@@ -133,10 +137,13 @@ class StepsTests(ReencodingCase):
         self.assertEqual(core.reencoder.waits_for(), [self.around.suppliers[2].fingerprint])
         told = self.node.storage.reencoding()
         self.assertEqual((told["left"], told["now"], len(told["waits_for"])), (1, 1, 1))
+        moving = {"packs": 1, "pieces": 0, "progress": "0%"}
+        self.assertEqual((self.node.info("a")["versions"][0]["moving"], self.moving()), (moving, [moving]))
         self.with_only(0)
         self.with_only(1)
         self.around.suppliers[2].mode = "fine"
         self.until_moved(4)
+        self.assertEqual(self.moving(), [None])
         self.with_only(2, 3)
 
     def test_what_is_built_on_a_pack_meanwhile(self) -> None:

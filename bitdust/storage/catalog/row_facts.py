@@ -42,7 +42,8 @@ class Safety:
     """Of all pieces of a version: how many are acknowledged, and how it stands with the weakest of its packs.
 
     ``surest`` and ``fewest`` are the share and number of pieces that count there, without those of suppliers that are
-    doubted; ``doubted`` is how many those are in all packs.
+    doubted; ``doubted`` is how many those are in all packs. ``recoding`` packs are for another number of suppliers, and
+    ``leaving`` pieces at suppliers that leave.
     """
 
     packs: int
@@ -52,8 +53,20 @@ class Safety:
     surest: float
     fewest: int
     doubted: int = 0
+    recoding: int = 0
+    leaving: int = 0
 
 
+@frozen
+class Changing:
+    """What is about to change: packs that are not for ``size`` suppliers are coded again (0: any size is right), and
+    pieces at suppliers that are ``leaving`` move to others."""
+
+    size: int = 0
+    leaving: frozenset[bytes] = frozenset()
+
+
+STEADY = Changing()
 NO_PACKS = Safety(0, 0, 0, 1.0, 1.0, 0)
 
 
@@ -75,18 +88,25 @@ class FolderLocation:
 
 class Facts:
     """I read from one connection; what many rows share is read once. Pieces of ``doubted`` suppliers do not count as
-    sure; while there is no such supplier, nothing is read of single pieces."""
+    sure; while there is no such supplier, and none is leaving, nothing is read of single pieces."""
 
     def __init__(
-        self, database: sqlite3.Connection, figures: FolderFigures, doubted: frozenset[bytes] = frozenset()
+        self,
+        database: sqlite3.Connection,
+        figures: FolderFigures,
+        doubted: frozenset[bytes] = frozenset(),
+        changing: Changing = STEADY,
     ) -> None:
         self._database = database
         self._figures = figures
         self._places = {"": FolderLocation("", None)}
         self._orders: dict[str, tuple[float, str]] = {}
-        self._pieces: dict[bytes, tuple[int, int, int]] = {}
+        self._pieces: dict[bytes, tuple[int, int, int, int]] = {}
         self._doubted = tuple(sorted(doubted))
         self._doubts = doubts_of(len(self._doubted))
+        self._size = changing.size
+        self._leaving = tuple(sorted(changing.leaving))
+        self._left = doubts_of(len(self._leaving))
 
     # of many items
 
@@ -178,14 +198,15 @@ class Facts:
         """Of all packs that hold anything in a folder."""
         found = self._figures.safeties.get(path)
         if found is None:
-            count, acked, due, weakest, surest, fewest, doubted = self._database.execute(
+            row = self._database.execute(
                 "SELECT count(*), coalesce(sum(acked), 0), coalesce(sum(n), 0), coalesce(min(acked * 1.0 / n), 1.0),"
                 " coalesce(min((acked - doubts) * 1.0 / n), 1.0), coalesce(min(acked - doubts), 0),"
-                f" coalesce(sum(doubts), 0) FROM (SELECT acked, n, {self._doubts} AS doubts FROM packs"
+                " coalesce(sum(doubts), 0), coalesce(sum(?>0 AND n<>?), 0), coalesce(sum(parting), 0)"
+                f" FROM (SELECT acked, n, {self._doubts} AS doubts, {self._left} AS parting FROM packs"
                 " WHERE pack IN (SELECT DISTINCT pack FROM version_packs WHERE path>? AND path<?))",
-                (*self._doubted, f"{path}/", f"{path}0"),
+                (self._size, self._size, *self._doubted, *self._leaving, f"{path}/", f"{path}0"),
             ).fetchone()
-            found = Safety(count, acked, due, weakest, surest, fewest, doubted)
+            found = Safety(*row)
             if len(self._figures.safeties) < MOST_KEPT:
                 self._figures.safeties[path] = found
         return found
@@ -197,25 +218,28 @@ class Facts:
         known = [found for found in map(self._pack, packs) if found is not None]
         if not known:
             return NO_PACKS
-        acked, sure = sum(one for one, _, _ in known), [one - doubts for one, doubts, _ in known]
-        weakest = min(one / n for one, _, n in known)
-        surest = min((one - doubts) / n for one, doubts, n in known)
-        return Safety(len(known), acked, sum(n for _, _, n in known), weakest, surest, min(sure), acked - sum(sure))
+        acked, sure = sum(one for one, *_ in known), [one - doubts for one, doubts, _, _ in known]
+        weakest = min(one / n for one, _, n, _ in known)
+        surest = min((one - doubts) / n for one, doubts, n, _ in known)
+        recoding = sum(n != self._size for _, _, n, _ in known) if self._size else 0
+        due, leaving = sum(n for _, _, n, _ in known), sum(parting for *_, parting in known)
+        doubted = acked - sum(sure)
+        return Safety(len(known), acked, due, weakest, surest, min(sure), doubted, recoding, leaving)
 
-    def _pack(self, pack: bytes) -> tuple[int, int, int] | None:
+    def _pack(self, pack: bytes) -> tuple[int, int, int, int] | None:
         found = self._pieces.get(pack)
         if found is None:
             if len(self._pieces) >= MOST_KEPT:
                 self._pieces.clear()
-            query = f"SELECT acked, {self._doubts}, n FROM packs WHERE pack=?"
-            found = self._database.execute(query, (*self._doubted, pack)).fetchone()
+            query = f"SELECT acked, {self._doubts}, n, {self._left} FROM packs WHERE pack=?"
+            found = self._database.execute(query, (*self._doubted, *self._leaving, pack)).fetchone()
             if found is not None:
                 self._pieces[pack] = found
         return found
 
 
 def doubts_of(doubted: int) -> str:
-    """SQL: how many pieces of a row of ``packs`` were acknowledged by suppliers that are doubted, given so many."""
+    """SQL: how many pieces of a row of ``packs`` were acknowledged by certain suppliers, given so many."""
     if not doubted:
         return "0"
     names = ", ".join("?" * doubted)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.paths import Target
-from bitdust.storage.catalog.row_facts import FolderFigures
+from bitdust.storage.catalog.row_facts import STEADY, Changing, FolderFigures
 from bitdust.storage.catalog.rows import Owner, Part, Row, Rows
 
 T = TypeVar("T")
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 class RowReader:
     """I read rows of one catalog; what I added up for folders is good until the catalog changes,
-    or suppliers are doubted that were not."""
+    or other suppliers are doubted or leaving."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._added_up: tuple[tuple[int, frozenset[bytes]], FolderFigures]
-        self._added_up = ((catalog.revision, frozenset()), FolderFigures())
+        self._added_up: tuple[tuple[int, frozenset[bytes], Changing], FolderFigures]
+        self._added_up = ((catalog.revision, frozenset(), STEADY), FolderFigures())
 
     def here(self, owner: Owner) -> Rows:
         """For single rows, at once."""
@@ -44,7 +44,7 @@ class RowReader:
 
     def _figures(self, owner: Owner) -> FolderFigures:
         """A list that is still being read when the catalog changes goes on with figures that nobody else gets."""
-        state = (self._catalog.revision, owner.doubted)
+        state = (self._catalog.revision, owner.doubted, owner.changing)
         if self._added_up[0] != state:
             self._added_up = (state, FolderFigures())
         return self._added_up[1]

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.storage.catalog.paths import Item, Target, children, names_below, version_at
-from bitdust.storage.catalog.row_facts import Facts, FolderFigures, Safety, StoredVersion
+from bitdust.storage.catalog.row_facts import STEADY, Changing, Facts, FolderFigures, Safety, StoredVersion
 from bitdust.wire.names import shown
 
 Row = dict[str, Any]
@@ -30,6 +30,7 @@ class Owner:
     suppliers: int
     holders: HoldersOf
     doubted: frozenset[bytes] = frozenset()
+    changing: Changing = STEADY
 
 
 @frozen
@@ -47,7 +48,7 @@ class Rows:
     def __init__(self, database: sqlite3.Connection, owner: Owner, figures: FolderFigures | None = None) -> None:
         self._database = database
         self._owner = owner
-        self._facts = Facts(database, figures or FolderFigures(), owner.doubted)
+        self._facts = Facts(database, figures or FolderFigures(), owner.doubted, owner.changing)
         self._standings: dict[tuple[Safety, int], Row] = {}
         self._held: dict[tuple[str, bytes, int], int] = {}
 
@@ -132,8 +133,17 @@ class Rows:
             "delivered": percent(delivered),
             "reliable": percent(min(safety.surest, logged)),
             "doubted": safety.doubted,
+            "moving": self._moving(safety),
             "state": "READY" if min(safety.weakest, logged) >= 1.0 else "SENDING",
         }
+
+    def _moving(self, safety: Safety) -> Row | None:
+        """What is still to move: packs that are coded again, and pieces from suppliers that leave; None for nothing."""
+        if not safety.recoding and not safety.leaving:
+            return None
+        places = safety.packs * len(self._owner.changing.leaving)
+        done = min(1.0 - safety.recoding / safety.packs, 1.0 - safety.leaving / places if places else 1.0)
+        return {"packs": safety.recoding, "pieces": safety.leaving, "progress": percent(done)}
 
     def listed(self, target: Target, recursive: bool, part: Part | None = None) -> list[Row]:
         """What is in a folder, or one file; all of a key's catalog for no item."""
