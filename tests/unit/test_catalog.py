@@ -81,7 +81,7 @@ def a_life(seed: int) -> list[Device]:
         choice = chance.randrange(6)
         if choice <= 1:
             kind = "folder" if path in ("0", "1.1") else "file"
-            device.say(lamport, [item_op(path, parent, path.encode(), kind, "master", 0)])
+            device.say(lamport, [item_op(path, parent, path.replace("/", "-").encode(), kind, "master", 0)])
         elif choice <= 3:
             device.say(lamport, version_ops(path, version, lamport, 0o644, 0, []))
         elif choice == 4:

@@ -51,3 +51,11 @@ class WrongClockTests(TestCase):
         second.upload(folder, "folder")
         second.download("folder/file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), newer)
+
+    def test_an_audit_that_was_postponed(self) -> None:
+        """A round that was postponed while the clock was a year ahead is due within the hour after that."""
+        audit = next(iter(self.node.storage.core.audits._audits.values()))
+        self.node.ahead = YEAR
+        audit.postpone()
+        self.node.ahead = 0
+        self.assertLess(audit.due, self.node.world.wall() + 7200)
