@@ -9,6 +9,7 @@ from bitdust.checkup.finding import Finding, bad, few, ok, warn
 from bitdust.config.settings import Settings
 from bitdust.config.types import SettingError
 from bitdust.crypt.files import TEMPORARY, write_safely
+from bitdust.disk.disk import NO_FILES
 from bitdust.wire.sizes import in_words
 
 MB = 1024 * 1024
@@ -55,6 +56,8 @@ def _write(home: Path) -> Iterator[Finding]:
         probe.unlink()
     except OSError as error:
         hint = f"make room, or make {home} writable for this user (uid {os.geteuid()})"
+        if error.errno in NO_FILES:
+            hint = "let this process open more files: ulimit -n 2048, or LimitNOFILE= in its service"
         yield bad("disk", f"{home} cannot be written: {error.strerror or error}", hint)
 
 

@@ -11,7 +11,7 @@ from bitdust.crypt.files import write_all
 from bitdust.wire.errors import BitDustError
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-_NO_FILES = frozenset((errno.EMFILE, errno.ENFILE))
+NO_FILES = frozenset((errno.EMFILE, errno.ENFILE))
 _DISK_CODES = frozenset(
     (
         sqlite3.SQLITE_FULL,
@@ -117,8 +117,8 @@ def own_disk_error(error: OSError | sqlite3.Error, path: Path) -> BitDustError:
     """What the person of this node is told: ``disk-full``, ``disk-error`` or ``too-few-files``, where, what to do."""
     if is_full(error):
         return BitDustError("disk-full", f"{path}: the disk is full; make room, and it goes on by itself")
-    number = getattr(error, "errno", 0)
-    if number in _NO_FILES:
+    number = getattr(error, "errno", 0) or _number_behind(error, path)
+    if number in NO_FILES:
         text = "the process may open no more files; give it more: ulimit -n 2048, or LimitNOFILE= in the service"
         return BitDustError("too-few-files", f"{path}: {text}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -131,3 +131,14 @@ def own_disk_error(error: OSError | sqlite3.Error, path: Path) -> BitDustError:
     hint = "; see what the system says of it: dmesg" if number == errno.EIO or code == sqlite3.SQLITE_IOERR else ""
     what = getattr(error, "strerror", None) or error
     return BitDustError("disk-error", f"{path}: the disk failed: {what}{hint}")
+
+
+def _number_behind(error: OSError | sqlite3.Error, path: Path) -> int:
+    """SQLite does not say why a file could not be opened: whoever tries once more hears it from the system."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CANTOPEN:
+        return 0
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as reason:
+        return reason.errno or 0
+    return 0

@@ -221,9 +221,16 @@ class FaultyConnection(sqlite3.Connection):
             self.close()
 
 
+_TEXTS = {
+    sqlite3.SQLITE_FULL: "database or disk is full",
+    sqlite3.SQLITE_IOERR: "disk I/O error",
+    sqlite3.SQLITE_READONLY: "attempt to write a readonly database",
+    sqlite3.SQLITE_CANTOPEN: "unable to open database file",
+}
+
+
 def sqlite_error(code: int) -> sqlite3.OperationalError:
-    """What SQLite raises on a full disk (`sqlite3.SQLITE_FULL`), or on one that fails (`sqlite3.SQLITE_IOERR`)."""
-    texts = {sqlite3.SQLITE_FULL: "database or disk is full", sqlite3.SQLITE_IOERR: "disk I/O error"}
-    error = sqlite3.OperationalError(texts[code])
+    """What SQLite raises on a disk that is full (`sqlite3.SQLITE_FULL`), fails (``IOERR``), or can be read only."""
+    error = sqlite3.OperationalError(_TEXTS[code])
     error.sqlite_errorcode = code
     return error

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.disk.commit import GroupCommit
-from bitdust.disk.disk import Disk, own_disk_error
+from bitdust.disk.disk import Disk, is_disk_trouble, own_disk_error
 from bitdust.formats.log_entry import NOTHING_BEFORE, Begin, Content, Entry, hash_of, seal
 from bitdust.formats.operations import Op, batches
 from bitdust.signal import Signal
@@ -128,8 +128,13 @@ class Catalog:
 
     def read_apart(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """What a long reading over a connection of its own returns; for a thread."""
-        with closing(self.another_reader()) as database:
-            return call(database)
+        try:
+            with closing(self.another_reader()) as database:
+                return call(database)
+        except sqlite3.Error as error:
+            if is_disk_trouble(error):
+                raise own_disk_error(error, self.path) from error
+            raise
 
     def change(self, call: "Change[Any]") -> "Deferred[Any]":
         """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing."""

@@ -26,6 +26,8 @@ SMALL_LOG = 3000
 """Bytes of a log that are worth a compaction, so that runs have some."""
 
 
+DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EMFILE)
+LITE_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 DISK_CODES = ("disk-full", "disk-error", "no-space")
 
 
@@ -193,8 +195,8 @@ class Field:
 def is_no_mistake(failure: Failure) -> bool:
     """Whether a failure is the death of a process, or a disk that this run lets fail, which the program may report."""
     code = getattr(failure.value, "code", "")
-    disk = isinstance(failure.value, OSError) and failure.value.errno in (errno.ENOSPC, errno.EIO)
-    lite = getattr(failure.value, "sqlite_errorcode", 0) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    disk = isinstance(failure.value, OSError) and failure.value.errno in DISK_ERRORS
+    lite = getattr(failure.value, "sqlite_errorcode", 0) in LITE_ERRORS
     said = code in DISK_CODES or "disk failed" in str(failure.value)
     return disk or lite or said or failure.check(Crash) is not None
 

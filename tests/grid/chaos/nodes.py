@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tests.grid.chaos.field import Field
 
 
-SQLITE = {errno.ENOSPC: sqlite3.SQLITE_FULL, errno.EIO: sqlite3.SQLITE_IOERR}
+SQLITE = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL, errno.EIO: sqlite3.SQLITE_IOERR, errno.EROFS: sqlite3.SQLITE_READONLY,
+}  # fmt: skip
 
 
 def takes_pieces(home: Path, change: Change) -> bool:

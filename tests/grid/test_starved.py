@@ -1,0 +1,110 @@
+"""Nodes that run out of file descriptors, or whose home can be read only, and go on without a restart afterwards."""
+
+import contextlib
+import errno
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.checkup.home import disk
+from bitdust.wire.errors import BitDustError
+from tests.grid.chaos import promises
+from tests.grid.chaos.field import Field
+from tests.grid.chaos.judging import Judge
+from tests.grid.chaos.nodes import ChaosNode
+from tests.grid.chaos.owners import Owner
+from tests.grid.chaos.truth import Truth
+
+SETTLE = 900.0
+
+
+@contextlib.contextmanager
+def descriptors(most: int) -> Iterator[None]:
+    """So many may be open, or as many as are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def unlimited(call: Callable[..., Any]) -> Callable[..., Any]:
+    """What a test does itself."""
+
+    def run(*args: Any) -> Any:
+        with descriptors(1000):
+            return call(*args)
+
+    return run
+
+
+class StarvedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.field = Field(1, Path(self.mktemp()).absolute())
+        self.enterContext(self.field.surroundings())
+        self.field.plant(3)
+        self.owner = Owner(self.field, "alice", 3)
+        self.owner.join()
+        self.judge = Judge(self.field, Truth(self.field))
+        self.put("file-1", b"1" * 300_000)
+        self.put("folder-1", {"one": b"one" * 2000, "two": b"two" * 2000})
+        self.judge.settle(self.owner, SETTLE)
+
+    @property
+    def home(self) -> ChaosNode:
+        return self.owner.home
+
+    def put(self, remote: str, content: promises.Content) -> None:
+        self.owner.put(self.home, remote, content)
+
+    def work(self) -> None:
+        """What a person asks for meanwhile; refusals are answers, and nothing else may come."""
+        self.put("file-2", b"2" * 300_000)
+        with contextlib.suppress(BitDustError):
+            self.owner.remove(self.home, "folder-1")
+        self.judge.download(self.owner, self.home, "file-1", must=False)
+        self.refusals = [line for line in self.field.journal if "download file-1: " in line]
+        self.field.pass_time(120)
+
+    def check(self) -> None:
+        """Without a restart everything settles, and what was promised is there."""
+        self.put("file-3", b"3" * 300_000)
+        self.judge.settle(self.owner, SETTLE)
+        self.judge.check_all(self.owner, self.home)
+        self.assertIn("file-3", self.owner.promises.promised)
+        self.field.stop()
+        self.assertEqual(self.field.errors, [])
+
+    def read_only(self, *nodes: ChaosNode) -> None:
+        for node in nodes:
+            node.disk_error, node.whole_disk = errno.EROFS, True
+
+    def test_no_descriptors(self) -> None:
+        """Neither owner nor suppliers can open anything for two minutes."""
+        self.patch(promises, "write", unlimited(promises.write))
+        self.patch(promises, "read", unlimited(promises.read))
+        with descriptors(3):
+            self.work()
+            hints = [found.hint for found in disk(self.home.home)]
+        self.assertIn("LimitNOFILE", hints[0])
+        self.assertIn("may open no more files", self.refusals[-1])
+        self.check()
+
+    def test_a_read_only_home(self) -> None:
+        """The owner's disk can be read only for some minutes, while it is asked for this and that."""
+        self.read_only(self.home)
+        self.work()
+        self.home.disk_error = 0
+        self.check()
+
+    def test_read_only_suppliers(self) -> None:
+        """The same of all suppliers' disks."""
+        self.read_only(*self.field.suppliers.values())
+        self.work()
+        for node in self.field.suppliers.values():
+            node.disk_error = 0
+        self.check()
