@@ -144,6 +144,19 @@ class EveryFetchTests(SynchronousTestCase):
         self.assertTrue(trial.result, f"it waits for ever after {path}")
         self.assertEqual((before, trial.endings), (0, 1), path)
 
+    def test_what_cannot_succeed_ends_at_once(self) -> None:
+        """When too few are left who may have a piece, nobody is waited for, and no other round is made."""
+        for code in ("not-found", "bad"):
+            trial = Trial(2, 3, frozenset())
+            for number in (0, 1):
+                asking = trial.asked.pop(number)
+                if code == "bad":
+                    asking.callback(b"b" * trial.size)
+                else:
+                    asking.errback(BitDustError(code, "I have not got it"))
+            self.check_end(trial, 2, ())
+            self.assertEqual((trial.fetch.machine.state, trial.clock.seconds()), ("FAILED", 0.0), code)
+
     def test_every_order(self) -> None:
         """One of two and two of three, with everybody there, and with one or all away at the beginning."""
         states = sum(self.explore(1, 2, away) for away in (frozenset(), frozenset((0,)), frozenset((0, 1))))

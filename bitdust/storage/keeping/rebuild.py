@@ -1,7 +1,8 @@
 """Missing pieces are made again: k others are fetched, the pack is decoded and coded again.
 
 No key is needed for it. Which pieces are missing: those that a supplier has lost, and those of a place that has changed
-hands. The latter are copied from the supplier that leaves the place while it is there, and it keeps them meanwhile.
+hands. The latter are copied from the supplier that leaves the place while it is there, and it keeps them meanwhile;
+one that does not give what it is asked for is asked no more in this round.
 """
 
 import sqlite3
@@ -66,6 +67,7 @@ class Rebuilder:
         self._pace = pace
         self._coders = Coders()
         self._left_out: set[bytes] = set()
+        self._silent: set[bytes] = set()
         self._is_cut_short = False
         self._waits_for: frozenset[int] = frozenset()
         self._taken: Deferred[bool] | None = None
@@ -77,7 +79,7 @@ class Rebuilder:
 
     async def rebuild(self) -> int:
         """Mend all that can be mended now, as fast as suppliers take it; the number of packs."""
-        before, stuck, self._left_out = self.rebuilt, self.stuck, set()
+        before, stuck, self._left_out, self._silent = self.rebuilt, self.stuck, set(), set()
         self.stuck, self._is_cut_short, self._waits_for = set(), False, frozenset()
         try:
             while not self._is_cut_short and await self._some():
@@ -176,10 +178,7 @@ class Rebuilder:
         places = {
             index: who for index, who in source.places.items() if index not in missing or who in departing
         }  # fmt: skip
-        there = {index: places[index] for index in missing if index in places and self._ports.is_online(places[index])}
-        copied: dict[int, bytes] = {}
-        if len(there) == len(missing):
-            copied = (await outcome(self._fetcher.fetch(source.record, there, len(missing)))).value or {}
+        copied = await self._copies(source.record, {index: places.get(index) for index in missing})
         if copied:
             size = await self._store.run_in_coding_thread(self._copy, source.record, copied)
         else:
@@ -188,6 +187,16 @@ class Rebuilder:
         await self._catalog.change(lambda database: self._note(database, source.record, missing, size))
         for index in missing:
             self._queues.add(pack, index, size)
+
+    async def _copies(self, record: PackRecord, places: dict[int, bytes | None]) -> dict[int, bytes]:
+        """Pieces of places that change hands, from who has had them until now; none where one of them gives none."""
+        there = {index: who for index, who in places.items() if who is not None and self._ports.is_online(who)}
+        if len(there) < len(places) or self._silent.intersection(there.values()):
+            return {}
+        copied = await outcome(self._fetcher.fetch(record, there, len(places)))
+        if not copied.value:
+            self._silent |= {who for who in there.values() if self._fetcher.pace(who).suspect}
+        return copied.value or {}
 
     def _copy(self, record: PackRecord, pieces: dict[int, bytes]) -> int:
         for index, piece in pieces.items():

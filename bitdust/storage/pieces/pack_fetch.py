@@ -140,16 +140,20 @@ class Fetch:
         return len(self._good) >= self._most
 
     def is_asking(self) -> bool:
-        return bool(self._running)
+        return bool(self._running) and self._is_possible()
 
     def can_ask(self) -> bool:
-        return bool(self._candidates())
+        return bool(self._candidates()) and self._is_possible()
 
     def is_stalled(self) -> bool:
         return bool(self._stalled())
 
     def has_rounds(self) -> bool:
-        return self._round < len(PAUSES)
+        return self._round < len(PAUSES) and self._is_possible()
+
+    def _is_possible(self) -> bool:
+        """Whether enough pieces would be here if everybody gave theirs who may have it: else nothing is waited for."""
+        return len(self._places) >= self._most
 
     def pause(self) -> float:
         return PAUSES[min(self._round, len(PAUSES) - 1)]
@@ -211,6 +215,7 @@ class Fetch:
     def _failed(self, failure: Failure, request: PieceRequest) -> None:
         if self._running.pop(request.piece.index, None) is not None:
             if getattr(failure.value, "code", "") == "not-found":
+                self._places.pop(request.piece.index, None)
                 self._suppliers.note_missing(request.supplier, request.piece)
             self._errors.append(str(failure.value))
             self.machine.send("ended")
