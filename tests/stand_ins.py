@@ -25,6 +25,7 @@ class StoredAsSaid:
         self.unmoved: set[tuple[int, bytes]] = set()
         self.needed: set[tuple[int, bytes]] = set()
         self.without_log: set[bytes] = set()
+        self.refusing: dict[bytes, float] = {}
         self.strikes: dict[bytes, int] = {}
         self.my_customers: set[bytes] = set()
 
@@ -36,6 +37,9 @@ class StoredAsSaid:
 
     def is_needed(self, position: int, supplier: bytes, former: bytes) -> bool:
         return (position, former) in self.needed
+
+    def refusing_for(self, supplier: bytes) -> float:
+        return self.refusing.get(supplier, 0.0)
 
     def rounds(self, supplier: bytes) -> tuple[int, int]:
         return 0, self.strikes.get(supplier, 0)

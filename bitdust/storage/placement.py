@@ -82,6 +82,10 @@ class Placement:
             return not self.has_data()
         return core.log_replicas.is_held_by(supplier) and core.key_ring_replicas.is_held_by(supplier)
 
+    def refusing_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has taken none of the pieces that it was offered; 0 where it takes."""
+        return self._storage.core.queues.refusing_for(supplier) if self._storage.is_open else 0.0
+
     def failed_in_a_row(self, supplier: bytes) -> int | None:
         """How many audits a supplier has failed since it passed one; None while that is not known."""
         core = self._storage.core if self._storage.is_open else None

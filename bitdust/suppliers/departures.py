@@ -19,12 +19,14 @@ MAX_FILE = 256 * 1024
 
 
 class Why(StrEnum):
-    """Why the place changes hands: the supplier says so, or I do, or it was away for too long, or failed its audits."""
+    """Why a place changes hands: its supplier says so, or I do; it was away for too long, failed its audits, or takes
+    none of the pieces of a place that it has just got."""
 
     NOTICE = "notice"
     ASKED = "asked"
     AWAY = "away"
     AUDITS = "audits"
+    REFUSES = "refuses"
 
 
 @frozen

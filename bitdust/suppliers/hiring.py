@@ -78,7 +78,7 @@ class Hiring:
         self.machine = FireHire(around.registry, self)
         connectors.refused.connect(lambda supplier: self.restart())
         replacements.searching.connect(self._search)
-        replacements.dismissed.connect(self.reputation.note_replaced)
+        replacements.replaced.connect(self.reputation.note_replaced)
         self._finding.known.connect(self._family_is_known)
         resizing.searching.connect(self._search)
 

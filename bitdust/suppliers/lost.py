@@ -1,4 +1,5 @@
-"""Suppliers that lose their places: those that do not come back, and those that do not prove what they have.
+"""Suppliers that lose their places: those that do not come back, those that do not prove what they have, and new ones
+that take nothing.
 
 A place changes hands after so many days, or failed audits in a row, as the settings say. Never more places at a time
 than a family may lose; who comes back, or proves its pieces, before anybody else was found keeps its place.
@@ -20,7 +21,7 @@ from bitdust.wiring import Wire
 REPLACE = "services/employer/replace-critically-offline-enabled"
 AWAY_DAYS = "services/employer/replace-after-days"
 FAILED_AUDITS = "services/employer/replace-after-failed-audits"
-_EVENTS = {Why.AWAY: "supplier-lost", Why.AUDITS: "supplier-distrusted"}
+_EVENTS = {Why.AWAY: "supplier-lost", Why.AUDITS: "supplier-distrusted", Why.REFUSES: "supplier-lost"}
 
 
 class AuditResults(Protocol):
@@ -76,8 +77,12 @@ class LostSuppliers:
             self.reputation.audited(member, *self.audits.rounds(member))
         for supplier in self._departures.suppliers():
             known = self._departures.of(supplier)
-            is_back = known is not None and known.why is Why.AWAY and supplier in connected
-            if is_back or (known is not None and known.why is Why.AUDITS and self._is_trusted(supplier)):
+            is_well = {
+                Why.AWAY: supplier in connected,
+                Why.AUDITS: self._is_trusted(supplier),
+                Why.REFUSES: supplier not in self._refusing(),
+            }
+            if known is not None and is_well.get(known.why):
                 self._departures.forget(supplier)
 
     def distrusted(self) -> frozenset[bytes]:
@@ -90,7 +95,7 @@ class LostSuppliers:
         return self.audits.failed_in_a_row(supplier) == 0 or not self._settings.get(FAILED_AUDITS)
 
     def replace(self) -> None:
-        """Replace those that fail audits or are away, the worst first, as many as leave k places untouched."""
+        """Replace those away, those that fail audits, and new ones that refuse; as many as leave k places untouched."""
         family = self._family.current
         if family is None:
             return
@@ -109,7 +114,18 @@ class LostSuppliers:
         limit = int(self._settings.get(FAILED_AUDITS))
         members = [(self.audits.failed_in_a_row(who) or 0, who) for who in self._family.members if limit]
         failed = [who for count, who in sorted(members, reverse=True) if count >= limit and who not in gone]
-        return [*((who, Why.AWAY) for who in gone), *((who, Why.AUDITS) for who in failed)]
+        refusing = [who for who in self._refusing() if self._departures.of(who) is None]
+        return [
+            *((who, Why.AWAY) for who in gone),
+            *((who, Why.AUDITS) for who in failed),
+            *((who, Why.REFUSES) for who in refusing),
+        ]
+
+    def _refusing(self) -> list[bytes]:
+        """Who has got a place, and takes nothing that belongs there."""
+        family = self._family.current
+        suppliers = enumerate(family.suppliers) if family is not None else ()
+        return [who for place, who in suppliers if who is not None and self._replacements.is_refused(place)]
 
     def _is_troubled(self, place: int, supplier: bytes | None) -> bool:
         leaves = supplier is None or self._departures.of(supplier) is not None
@@ -127,9 +143,9 @@ class LostSuppliers:
         self._departures.note(supplier, Departure(why))
         names = Names.of(self._identities, supplier)
         data = {"idurl": names.idurl, "global_id": show_name(self._identities, supplier), "position": place}
-        reason = (
-            f"it failed {self.audits.failed_in_a_row(supplier)} audits in a row"
-            if why is Why.AUDITS
-            else f"it was away for more than {self._settings.get(AWAY_DAYS)} days"
-        )
-        self._events.send(_EVENTS[why], {**data, "reason": reason})
+        reasons = {
+            Why.AUDITS: f"it failed {self.audits.failed_in_a_row(supplier)} audits in a row",
+            Why.AWAY: f"it was away for more than {self._settings.get(AWAY_DAYS)} days",
+            Why.REFUSES: "it takes none of the pieces of the place that it has got",
+        }
+        self._events.send(_EVENTS[why], {**data, "reason": reasons[why]})

@@ -28,6 +28,9 @@ from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.wiring import Wire
 
+REFUSED_FOR = 600.0
+"""Seconds for which somebody new may take no pieces before the place goes to another one."""
+
 
 class StoredPieces(Protocol):
     """What is stored at suppliers, as the catalog knows it."""
@@ -40,6 +43,9 @@ class StoredPieces(Protocol):
 
     def is_needed(self, position: int, supplier: bytes, former: bytes, /) -> bool:
         """Whether a former supplier has pieces of a place that its supplier has not."""
+
+    def refusing_for(self, supplier: bytes, /) -> float:
+        """For how many seconds a supplier has taken none of the pieces that it was offered."""
 
 
 @frozen
@@ -77,8 +83,8 @@ class Replacement:
 class Replacements:
     """I know which places change hands, and how far each has come.
 
-    ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago. ``dismissed``
-    reports who is no supplier any more.
+    ``searching`` asks for successors: everybody (True), or whoever has not refused a short while ago. ``replaced``
+    reports who had to go and is no supplier any more.
     """
 
     pieces = Wire(StoredPieces)
@@ -104,7 +110,7 @@ class Replacements:
         self._is_open = False
         self._again = Again(around.world.clock, self.update)
         self.searching: Signal[[bool]] = Signal()
-        self.dismissed: Signal[[bytes]] = Signal()
+        self.replaced: Signal[[bytes]] = Signal()
         departures.changed.connect(self.update)
         family.changed.connect(self.update)
         publication.acknowledged.connect(lambda supplier: self.update())
@@ -148,6 +154,7 @@ class Replacements:
             if supplier not in self._family.holders:
                 try:
                     self._departures.forget(supplier)
+                    self.replaced.emit(supplier)
                 except OSError as error:
                     self._again.after(error)
 
@@ -172,9 +179,18 @@ class Replacements:
         return [position for position in range(family.n if family is not None else 0) if self.is_wanted(position)]
 
     def is_wanted(self, position: int) -> bool:
-        """While things move to a new supplier it is to be replaced again only where it is lost or lies."""
+        """While things move to a new supplier it is to be replaced again only where it is lost, lies, or refuses."""
         known = self._departures.of(self._supplier(position))
-        return known is not None and (not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS))
+        if known is None:
+            return False
+        return not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS) or self.is_refused(position)
+
+    def is_refused(self, position: int) -> bool:
+        """Whether a place changes hands, and who is to have it has long taken none of its pieces: nothing moves."""
+        supplier = self._supplier(position)
+        if supplier is None or self.former(position) is None:
+            return False
+        return self.pieces.refusing_for(supplier) >= REFUSED_FOR
 
     def is_moving(self, position: int) -> bool:
         """Whether a place changes hands now. It does not where all has moved that can, and the former one stays."""
@@ -237,4 +253,3 @@ class Replacements:
             names = Names.of(self._identities, former)
             data = {"idurl": names.idurl, "global_id": show_name(self._identities, former), "position": position}
             self._events.send("supplier-dismissed", data)
-            self.dismissed.emit(former)

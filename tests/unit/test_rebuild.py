@@ -1,13 +1,20 @@
 """Missing pieces are made again as fast as suppliers take them; what cannot be mended holds up nothing else."""
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.keeping import rebuild as rebuild_module
 from bitdust.storage.keeping.rebuild import Rebuilder
 from bitdust.storage.pieces.queue import LONGEST_PAUSE
+from bitdust.wire.records import Family
 from tests.unit.storage_kit import Supplier, network, random_file
 
 SIZE = 200_000
+
+
+def leaving(family: Family, who: bytes) -> Family:
+    """The same family, in which place 1 was this one's before."""
+    return evolve(family, suppliers=family.suppliers[:4], leaving=[None, who, None, None])
 
 
 class RebuildTests(SynchronousTestCase):
@@ -68,12 +75,14 @@ class RebuildTests(SynchronousTestCase):
         self.lose(poor, self.packs(poor))
         poor.mode = "full"
         self.round(120)
+        queues = self.node.storage.core.queues
+        self.assertGreater(queues.refusing_for(poor.fingerprint), 60)
         self.assertEqual(self.node.storage.core.monitor.machine.state, "READY")
         figures = self.node.pieces()
         self.assertEqual((figures["waiting"], figures["missing"]), (1, 4))
         poor.mode = "fine"
         self.node.pass_time(LONGEST_PAUSE + 20)
-        self.assertEqual(self.listed(poor), 5)
+        self.assertEqual((self.listed(poor), queues.refusing_for(poor.fingerprint)), (5, 0))
 
     def test_a_supplier_that_takes_nothing_holds_up_no_other(self) -> None:
         """Pieces that wait here for one supplier, however many, do not keep another one from getting what it lost."""
@@ -100,6 +109,21 @@ class RebuildTests(SynchronousTestCase):
         self.lose(poor, self.packs(poor))
         self.round(20)
         self.assertEqual(self.listed(poor), 3)
+
+    def test_a_former_supplier_that_says_nothing(self) -> None:
+        """Its pieces are made from others; it is asked for the first alone, not a minute and a half for each."""
+        self.upload("a", "b", "c", "d")
+        old, new = self.around.suppliers[1], Supplier(self.base / "new" / "customers", 9)
+        self.addCleanup(new.shop.close)
+        self.around.suppliers[1] = new
+        new.shop.hire(self.node.person())
+        family = self.around.family
+        self.around.suppliers.append(old)
+        self.patch(self.around, "family", lambda who: leaving(family(who), old.fingerprint))
+        old.mode = "mute"
+        self.node.storage.core.suppliers_changed()
+        self.node.pass_time(120)
+        self.assertEqual(self.listed(new), 4)
 
     def test_pack_beyond_help(self) -> None:
         """A pack of which too few pieces are left is reported, and the others are mended."""

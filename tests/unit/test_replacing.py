@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.replication import places_heard
 from bitdust.suppliers import scoring
 from bitdust.suppliers.departures import Departure, Departures, Why
+from bitdust.suppliers.replacement import REFUSED_FOR
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 from tests.unit.supplier_kit import START
@@ -116,6 +117,49 @@ class ReplacingTests(TownCase):
         self.notice(3)
         self.pass_time(70)
         self.assertIn(self.names()[3], ("supplier-1", "supplier-2"))
+
+    def test_a_successor_that_takes_nothing(self) -> None:
+        """Whoever gets a place and refuses its pieces for ten minutes loses it again, whoever had it first stays."""
+        old, new = self.town.supplier(1), self.town.supplier(4)
+        self.hold(4)
+        self.hold(5)
+        self.notice(1)
+        self.pass_time(2)
+        self.town.refusing[new.fingerprint] = REFUSED_FOR - 1
+        self.pass_time(70)
+        self.assertEqual(self.names()[1], "supplier-4")
+        self.town.refusing[new.fingerprint] = REFUSED_FOR
+        self.pass_time(70)
+        self.assertEqual(self.names()[1], "supplier-5")
+        self.assertEqual(self.town.family.current.leaving, [None, old.fingerprint, None, None])
+        told = [data for event, data in self.town.events.sent if event == "supplier-lost"]
+        self.assertIn("takes none of the pieces", told[0]["reason"])
+        self.assertEqual(self.town.hiring.reputation.replaced(), {new.fingerprint})
+
+    def test_a_successor_that_takes_pieces_after_all(self) -> None:
+        """While nobody else is found it keeps the place, and it stays there when it takes again."""
+        new = self.town.supplier(4)
+        self.hold(4)
+        self.notice(1)
+        self.pass_time(2)
+        self.town.supplier(5).up = False
+        self.town.refusing[new.fingerprint] = REFUSED_FOR
+        self.pass_time(70)
+        self.assertEqual((self.names()[1], self.town.room.replacements.state(1)), ("supplier-4", "SEARCHING"))
+        self.town.refusing.clear()
+        self.pass_time(130)
+        self.assertEqual((self.names()[1], self.town.room.replacements.state(1)), ("supplier-4", "MOVING"))
+
+    def test_a_successor_that_gives_notice_and_takes_nothing(self) -> None:
+        """A reason of its own to go is no reason to wait for it."""
+        new = self.town.supplier(4)
+        self.hold(4)
+        self.notice(1)
+        self.pass_time(2)
+        self.notice(4)
+        self.town.refusing[new.fingerprint] = REFUSED_FOR
+        self.pass_time(70)
+        self.assertEqual(self.names()[1], "supplier-5")
 
     def test_what_only_the_former_has(self) -> None:
         """A former supplier with pieces that cannot move stays, and its successor may be replaced all the same."""

@@ -81,6 +81,7 @@ class PieceQueue:
         self._moved = 0.0
         self._refusals = 0
         self._has_more = self._was_refused = False
+        self._refused_at = 0.0
         self.refusal: BaseException | None = None
         """Why the supplier did not take a piece, until it takes one again."""
         self.machine = supplier_queue.SupplierQueue(registry, supplier.hex()[:8], self)
@@ -111,6 +112,10 @@ class PieceQueue:
     def is_working(self) -> bool:
         """Whether the supplier is taking pieces."""
         return bool(self._moving or self._waiting) and not self.is_absent
+
+    def refusing_for(self) -> float:
+        """For how many seconds the supplier has taken none of the pieces that it was offered; 0 where it takes."""
+        return self._courier.clock.seconds() - self._refused_at if self.refusal is not None else 0.0
 
     def transfers(self) -> list[PieceTransfer]:
         """Pieces on their way."""
@@ -203,6 +208,8 @@ class PieceQueue:
             return
         self._waiting.appendleft((transfer.piece.pack, transfer.size))
         self._was_refused = True
+        if self.refusal is None:
+            self._refused_at = self._courier.clock.seconds()
         self.refusal = error
         if self.machine.state in ("SENDING", "STALLED") or transfer.is_checked:
             self._refusals += 1

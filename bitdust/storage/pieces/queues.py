@@ -88,6 +88,12 @@ class SupplierQueues:
         queue = self._queues.get(supplier)
         return queue.refusal if queue is not None else None
 
+    def refusing_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has taken none of the pieces that it was offered; 0 where it takes, and while
+        it is away."""
+        queue = self._queues.get(supplier)
+        return queue.refusing_for() if queue is not None and self.is_online(supplier) else 0.0
+
     def is_silent(self, supplier: bytes) -> bool:
         """Whether pieces are on their way to a supplier, and none of them moves."""
         queue = self._queues.get(supplier)
