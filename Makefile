@@ -4,14 +4,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-JOBS ?= 2
+# What was compiled is kept, whatever the environment says: compiling would be half of each start.
+export PYTHONDONTWRITEBYTECODE :=
+# Workers of the test suite, on two cores: one works while tests with real processes wait.
+JOBS ?= 3
 
 .PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos crash clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
 
-test: check unit
+# Side by side: the checks need one core for less than a minute.
+test: $(READY)
+	@$(MAKE) --no-print-directory -j2 check unit
 
 # While you work, in under 30 seconds: style, what is pure, the tests of what you changed, the rows of changed machines.
 quick: $(READY)
@@ -74,7 +79,7 @@ api-docs: $(READY)
 	$(BIN)/python -m tests.coverage docs/api/coverage.md
 
 unit: $(READY)
-	$(BIN)/python -m tests --jobs=$(JOBS) --temp-directory=$(or $(TMPDIR),/tmp)/bitdust-trial-$$$$
+	$(BIN)/python -m tests --jobs=$(JOBS) $(ARGS)
 
 # Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 MODE=safety ARGS=-v
 SEEDS ?= 1-20

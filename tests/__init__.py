@@ -1,9 +1,15 @@
 """The tests. `python -m tests` runs all of them; trial runs what is named."""
 
 import gc
+import os
+import sys
 
 from tests.lifeline import begin
 
 WATCHER = begin()
 # A run holds every module and a whole network at a time: with Python's own 700 a sixth of it goes into looking at them.
 gc.set_threshold(50_000, 20, 50)
+# It starts hundreds of processes: whatever the environment says, what was compiled is kept for the next one, to which
+# compiling would be half of its start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,12 +1,14 @@
 """Trial over the whole suite, or what is named, in several processes; what went wrong is told in the order of names.
 
-    python -m tests --jobs 2 --temp-directory /tmp/bitdust-trial [--slowest 30] [tests.unit.test_x]
+    python -m tests --jobs 2 [--slowest 30] [tests.unit.test_x]
 
+Temporary files go where ``--temp-directory`` says, or into a folder that is gone after a run in which all is well.
 With ``--slowest N`` the end names the N tests and modules that took longest: seconds by the clock, and seconds of
 processors for the worker and the children it waited for (not for daemons, which leave their parent).
 """
 
 import os
+import shutil
 import sys
 import time
 import unittest
@@ -19,6 +21,8 @@ from twisted.scripts import trial
 from twisted.trial._asyncrunner import _iterateTests
 from twisted.trial._dist.disttrial import DistTrialRunner
 from twisted.trial.reporter import TreeReporter
+
+from tests import scratch
 
 FIRST = ("tests.processes.", "tests.grid.test_chaos", "tests.grid.test_crash", "tests.unit.automats.test_every_row")
 """What takes longest begins first, so that no worker waits for another one at the end. What waits for real processes
@@ -98,12 +102,17 @@ def main(arguments: list[str]) -> bool:
     if not options["tests"]:
         options["tests"] = ["tests"]
     options["reporter"] = InOrder
+    folder = scratch.begin() if options["temp-directory"] == "_trial_temp" else None
+    if folder is not None:
+        options["temp-directory"] = str(folder / "trial")
     with mock.patch.object(trial, "DistTrialRunner", SideBySide):
         runner = trial._makeRunner(options)
     suite = trial._getSuite(options)
     well = bool(runner.run(long_ones_first(suite) if options["jobs"] else suite).wasSuccessful())
     if options["slowest"]:
         sys.stdout.write("\n".join(["", *slowest(SideBySide.took, options["slowest"]), ""]))
+    if well and folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
     return well
 
 

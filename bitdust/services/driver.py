@@ -103,8 +103,8 @@ class Driver:
         self._settings = around.settings
         self._events = around.events
         found = {service.name: service for service in services}
-        self._needs = {name: service.needs for name, service in found.items()}
-        self._order = boot_order(self._needs)
+        self._order = boot_order({name: service.needs for name, service in found.items()})
+        self._needs = {name: found[name].needs for name in self._order}
         self._distances = root_distances(self._needs)
         self._handles = {name: ServiceHandle(self, found[name]) for name in self._order}
         self._forget = around.settings.on_change("services/", self._setting_changed)

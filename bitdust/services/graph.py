@@ -33,5 +33,5 @@ def root_distances(needs: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
 
 
 def dependents(needs: Mapping[str, tuple[str, ...]], name: str) -> list[str]:
-    """Services that need ``name`` directly, in boot order."""
-    return [other for other in boot_order(needs) if name in needs[other]]
+    """Services that need ``name`` directly, in the order of ``needs``."""
+    return [other for other, needed in needs.items() if name in needed]

@@ -13,7 +13,7 @@ from tests.api.test_table import JSON
 
 
 class PrettyTests(SynchronousTestCase):
-    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.dictionaries(st.sampled_from(["status", "result", "errors", "execution"]), JSON, min_size=1))
     def test_same_as_json(self, envelope: dict[str, object]) -> None:
         """Two spaces and sorted keys, as the standard library lays it out."""

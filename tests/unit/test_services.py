@@ -91,8 +91,8 @@ class GraphTests(SynchronousTestCase):
         self.assertEqual(root_distances(self.NEEDS), {"network": 0, "dht": 1, "gateway": 1, "supplier": 2})
 
     def test_dependents(self) -> None:
-        """Direct dependents are found by their needs."""
-        self.assertEqual(dependents(self.NEEDS, "network"), ["dht", "gateway"])
+        """Direct dependents are found by their needs, in the order in which needs are given."""
+        self.assertEqual(dependents(self.NEEDS, "network"), ["gateway", "dht"])
 
     def test_circle_is_named(self) -> None:
         """Services that need each other refuse to boot, and the error names the circle."""

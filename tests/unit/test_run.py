@@ -1,0 +1,62 @@
+"""How the suite itself runs: what takes long begins first, and is named; homes of nodes are where they are fast."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests import scratch
+from tests.__main__ import FIRST, long_ones_first, processor_seconds, slowest
+
+
+class RunTests(SynchronousTestCase):
+    def test_order(self) -> None:
+        """What takes long comes first, whatever it is called; the others stay in their order."""
+        names = ["tests.unit.b.T.x", f"{FIRST[1]}.T.x", "tests.unit.a.T.x", f"{FIRST[0]}a.T.x"]
+        tests = [mock.Mock(spec=["id"], id=mock.Mock(return_value=name)) for name in names]
+        found = [test.id() for test in long_ones_first(tests)]
+        self.assertEqual(found, [names[3], names[1], names[0], names[2]])
+
+    def test_slowest(self) -> None:
+        """Modules are sums of their tests; both by the clock, what took longest first."""
+        took = {"a.T.x": (1.0, 0.5), "a.T.y": (2.0, 0.5), "b.T.x": (2.5, 2.0)}
+        lines = slowest(took, 1)
+        self.assertEqual([line.split() for line in lines[1::2]], [["3.00", "1.00", "a"], ["2.50", "2.00", "b.T.x"]])
+        self.assertEqual(lines[-1].split()[:2], ["5.50", "3.00"])
+
+    def test_processor_seconds(self) -> None:
+        """Those of a process that is gone count as none."""
+        self.assertGreater(processor_seconds(os.getpid()), 0)
+        self.assertEqual(processor_seconds(2**30), 0)
+
+
+class ScratchTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.place = Path(self.mktemp()).absolute()
+        self.place.mkdir()
+        self.patch(scratch.tempfile, "tempdir", str(self.place))
+
+    def test_a_folder_of_this_run(self) -> None:
+        """A run has a folder of its own, and what runs that are over have left is removed."""
+        over, running = (self.place / f"{scratch.PREFIX}{pid}" for pid in (2**30, os.getppid()))
+        over.mkdir()
+        running.mkdir()
+        with mock.patch.dict(os.environ, {"TMPDIR": str(self.place)}):
+            folder = scratch.begin()
+            self.assertEqual(os.environ["TMPDIR"], str(folder))
+        self.assertEqual(sorted(self.place.iterdir()), sorted([folder, running]))
+
+    def test_what_suits(self) -> None:
+        """A place that is full, that starts no programs, or that is not there does not do what a disk does."""
+        enough = SimpleNamespace(f_bavail=scratch.ROOM, f_frsize=1, f_flag=0)
+        for facts, suits in (
+            (enough, True),
+            (SimpleNamespace(f_bavail=scratch.ROOM - 1, f_frsize=1, f_flag=0), False),
+            (SimpleNamespace(f_bavail=scratch.ROOM, f_frsize=1, f_flag=os.ST_NOEXEC), False),
+        ):
+            self.patch(os, "statvfs", lambda place, facts=facts: facts)
+            self.patch(os, "setxattr", lambda *_: None)
+            self.assertEqual(scratch.suits(self.place), suits)
+        self.assertFalse(scratch.suits(self.place / "no"))
