@@ -35,10 +35,12 @@ async def suppliers_list(context: Context, customer_id: str | None, verbose: boo
     """My suppliers by position; an empty place has no IDURL. ``audit`` says how the supplier's audits stand: proven,
     overdue, failed or off; it is null while no data moves. While their number changes, places ``beyond`` the family
     follow: to come, or to go. ``problems`` says what is amiss with a supplier, as storage_risk does; ``since`` is when
-    one that is away was there last."""
+    one that is away was there last. Beside the list, ``healing`` says why the family would not heal by itself while I
+    am away, and ``waits_for`` why it is not complete; both are empty where all is well."""
     if customer_id is not None and (await find_person(context, customer_id)).fingerprint != context.me.fingerprint:
         raise BitDustError("not-found", "this node knows only its own suppliers")
-    return listed([row | _details(context, row["fingerprint"]) for row in context.suppliers.list()])
+    rows = [row | _details(context, row["fingerprint"]) for row in context.suppliers.list()]
+    return listed(rows, healing=context.spares.status()["problem"], waits_for=context.hiring.reason)
 
 
 def _details(context: Context, fingerprint: str) -> dict[str, Any]:

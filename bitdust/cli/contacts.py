@@ -41,7 +41,8 @@ def list_suppliers(session: Session, customer: str | None = None) -> None:
     arguments = {"customer_id": customer} if customer else {}
     optional = ("problems", "replaces", "replacement", "notice")
     columns = ["position", "global_id", "supplier_state", "contact_state", "audits", "address", *optional, "idurl"]
-    rows = session.call("suppliers_list", **arguments) or []
+    answer = session.envelope("suppliers_list", **arguments)
+    rows = answer.get("result") or []
     if session.as_json:
         show_json(rows)
         return
@@ -57,6 +58,9 @@ def list_suppliers(session: Session, customer: str | None = None) -> None:
     hidden = {name for name in optional if not any(row.get(name) for row in shown)}
     columns = [column for column in columns if column not in hidden]
     show_table(shown, columns, "you have no suppliers yet; bitdust services says why")
+    for note in (answer.get("waits_for"), answer.get("healing")):
+        if note:
+            click.echo(f"note: {note}", err=True)
 
 
 def _audits_in_words(audit: dict[str, Any] | None) -> str:
@@ -94,7 +98,7 @@ def _in_words(notice: dict[str, Any] | None) -> str:
 def replace_supplier(session: Session, which: str, by: str | None) -> None:
     """Replace a supplier, by NEW or by anybody; it keeps your pieces until they have moved."""
     arguments = {"new_supplier_id": by} if by else {}
-    found = session.client.envelope("supplier_change", supplier_id=which, **arguments)
+    found = session.envelope("supplier_change", supplier_id=which, **arguments)
     session.say(found.get("message", "done"))
 
 
@@ -102,7 +106,7 @@ def replace_supplier(session: Session, which: str, by: str | None) -> None:
 @click.pass_obj
 def show_spares(session: Session) -> None:
     """Who may stand in for a supplier that is lost while you are away, and who does."""
-    found = session.client.envelope("suppliers_spares")
+    found = session.envelope("suppliers_spares")
     if session.as_json:
         show_json(found["result"])
         return
@@ -120,7 +124,7 @@ def show_spares(session: Session) -> None:
 @click.pass_obj
 def confirm_spare(session: Session, position: int) -> None:
     """Give a place to the spare that stands in there."""
-    session.say(session.client.envelope("supplier_spare_confirm", position=position).get("message", "done"))
+    session.say(session.envelope("supplier_spare_confirm", position=position).get("message", "done"))
 
 
 @supplier.command("dismiss")
@@ -128,21 +132,21 @@ def confirm_spare(session: Session, position: int) -> None:
 @click.pass_obj
 def dismiss_spare(session: Session, position: int) -> None:
     """Send away the spare that stands in at a place; it erases what it has made."""
-    session.say(session.client.envelope("supplier_spare_dismiss", position=position).get("message", "done"))
+    session.say(session.envelope("supplier_spare_dismiss", position=position).get("message", "done"))
 
 
 @supplier.command("ping")
 @click.pass_obj
 def ping_suppliers(session: Session) -> None:
     """Ask every supplier for a sign of life."""
-    session.say(session.client.envelope("suppliers_ping").get("message", "done"))
+    session.say(session.envelope("suppliers_ping").get("message", "done"))
 
 
 @supplier.command("audit")
 @click.pass_obj
 def audit_suppliers(session: Session) -> None:
     """Have every supplier that is there prove some of its pieces now; `supplier list` shows what comes of it."""
-    session.say(session.client.envelope("suppliers_audit").get("message", "done"))
+    session.say(session.envelope("suppliers_audit").get("message", "done"))
 
 
 @supplier.command("end")
@@ -163,7 +167,7 @@ def end_contracts(session: Session, which: str | None, everybody: bool, yes: boo
     if not (yes or yes_lose_data):
         click.confirm(f"End {what}? Where files are stored, {lost}.", abort=True)
     arguments: dict[str, Any] = {} if which is None else {"supplier_id": which}
-    found = session.client.envelope("contracts_end", lose_data=yes_lose_data, **arguments)
+    found = session.envelope("contracts_end", lose_data=yes_lose_data, **arguments)
     session.say(found.get("message", "done"))
 
 
@@ -178,13 +182,13 @@ def retire(session: Session, days: float, cancel: bool, status: bool, yes: bool)
     if cancel and status:
         raise click.UsageError("--cancel and --status exclude each other")
     if cancel:
-        found = session.client.envelope("supplier_retire_cancel")
+        found = session.envelope("supplier_retire_cancel")
     elif status:
-        found = session.client.envelope("supplier_retire_status")
+        found = session.envelope("supplier_retire_status")
     else:
         if not yes:
             click.confirm(f"Give notice to all customers, who then have {days:g} days to move?", abort=True)
-        found = session.client.envelope("supplier_retire", grace_days=days)
+        found = session.envelope("supplier_retire", grace_days=days)
     if session.as_json:
         show_json(found["result"])
         return
@@ -231,7 +235,7 @@ def reject_customer(session: Session, customer_id: str, at_once: bool, yes: bool
     if not yes:
         how = "erase its pieces now, which it may have nowhere else" if at_once else "it has 90 days to move"
         click.confirm(f"Reject {customer_id}: {how}?", abort=True)
-    found = session.client.envelope("customer_reject", customer_id=customer_id, at_once=at_once)
+    found = session.envelope("customer_reject", customer_id=customer_id, at_once=at_once)
     session.say(found.get("message", "done"))
 
 
@@ -239,7 +243,7 @@ def reject_customer(session: Session, customer_id: str, at_once: bool, yes: bool
 @click.pass_obj
 def ping_customers(session: Session) -> None:
     """Ask every customer for a sign of life."""
-    session.say(session.client.envelope("customers_ping").get("message", "done"))
+    session.say(session.envelope("customers_ping").get("message", "done"))
 
 
 @click.command()

@@ -20,6 +20,8 @@ NAME = "--name"
 GIVES = "services/supplier/enabled"
 GIVEN = "services/supplier/donated-space"
 NEEDED = "services/customer/needed-space"
+CUSTOMER = "services/customer/enabled"
+EMPLOYER = "services/employer/enabled"
 SUPPLIERS = "services/customer/suppliers-number"
 SERVERS = "services/identity-propagate/known-servers"
 SEEDS = "services/entangled-dht/known-nodes"
@@ -117,6 +119,11 @@ class FirstRun:
         """The name is of no use: the next run asks for another one."""
         self.note.name = ""
         self.note.drop(NAME)
+
+    @property
+    def wants_suppliers(self) -> bool:
+        """Whether this node hires suppliers at all."""
+        return bool(self._settings.get(CUSTOMER) and self._settings.get(EMPLOYER))
 
     def _open(self) -> list[Question]:
         """A wish that is given now counts more than an answer of before."""

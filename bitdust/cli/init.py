@@ -11,6 +11,7 @@ from bitdust.cli.asking import ask, missing, secret, somebody_is_there
 from bitdust.cli.backup import back_up, show_checked
 from bitdust.cli.client import ApiError
 from bitdust.cli.daemon import launch, refuse_newer_home
+from bitdust.cli.family import HiringWatch
 from bitdust.cli.first_run import FirstRun, Wishes
 from bitdust.cli.lock import running_pid
 from bitdust.cli.locking import LEAST
@@ -74,6 +75,7 @@ class Secrets:
 @click.option("--no-passphrase", is_flag=True, help="Write the key file without a passphrase.")
 @click.option("--encrypt-home-key", is_flag=True, help="Keep the keys in the home under a passphrase, too.")
 @click.option("--home-passphrase-file", metavar="FILE", help="That passphrase; - is standard input.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until your suppliers are hired.")
 @click.option("--yes", is_flag=True, help="Take the usual answer wherever there is one.")
 @click.pass_obj
 def init(
@@ -87,9 +89,10 @@ def init(
     no_passphrase: bool,
     encrypt_home_key: bool,
     home_passphrase_file: str | None,
+    no_wait: bool,
     **wishes: Any,
 ) -> None:
-    """Set this node up: settings, daemon, identity, and a verified backup.
+    """Set this node up: settings, daemon, identity, a verified backup, and suppliers, for whom it waits a minute.
 
     Asks for what the options leave open. In a script, where nobody can be asked, it names what is missing and exits
     with code 2. Run again, it continues where it stopped.
@@ -100,7 +103,7 @@ def init(
     locks = encrypt_home_key or home_passphrase_file is not None
     secrets = Secrets(path, no_backup, passphrase_file, no_passphrase, locks, home_passphrase_file)
     secrets.check()
-    setup = Setup(session, Wishes(give="0" if no_give else give, **wishes), secrets)
+    setup = Setup(session, Wishes(give="0" if no_give else give, **wishes), secrets, not no_wait)
     try:
         setup.run()
     except click.Abort:
@@ -115,6 +118,7 @@ class Setup:
     session: Session
     wishes: Wishes
     secrets: Secrets
+    waits: bool = True
     told: dict[str, Any] = field(factory=dict)
 
     def run(self) -> None:
@@ -131,6 +135,8 @@ class Setup:
         if who.get("backup_checked") is None or (target is not None and not target.exists()):
             self._back_up(who)
         self._lock()
+        if self.waits and questions.wants_suppliers:
+            self.told |= HiringWatch(self.session, self._say).run()
         self._farewell(who)
 
     def _refuse_silence(self, questions: FirstRun, wants_backup: bool) -> None:

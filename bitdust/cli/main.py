@@ -158,6 +158,10 @@ class Session:
         """The result of an API method of the running node."""
         return self.client.call(method, **arguments)
 
+    def envelope(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """The whole answer of an API method, with what is beside its result."""
+        return self.client.envelope(method, **arguments)
+
     def say(self, message: str, **facts: Any) -> None:
         """A sentence for people; for programs the same as ``message``, beside what they want to know exactly."""
         from bitdust.cli.output import sentences

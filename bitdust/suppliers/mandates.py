@@ -100,7 +100,7 @@ class Mandates:
             return ""
         if family.n < LEAST_FAMILY:
             return f"a family of {family.n} does not heal by itself while you are away; {LEAST_FAMILY} or more do"
-        if family.mandate is None or not family.mandate.spares:
+        if self._known is not None and (family.mandate is None or not family.mandate.spares):
             return "no node is known that would stand in for a supplier while you are away"
         return ""
 

@@ -382,10 +382,15 @@ class ContactTests(NounCase):
         rows = [{"position": 0, "idurl": str(self.bob.idurl), "fingerprint": "00", "supplier_state": "CONNECTED"}]
         self.context.suppliers = Anything(list=lambda verbose=False: rows, ping=lambda: succeed(1))
         self.context.storage = ClosedStorage()
+        self.context.spares = Anything(status=lambda: {"problem": "a family of 3 does not heal"})
+        self.context.hiring = Anything(reason="nobody else is known")
         full = Trouble(Code.FULL, "is full")
         self.context.risk = Anything(troubles=lambda who: [full], away_since=lambda who: 7)
         more = {"audit": None, "since": 7, "problems": [{"code": "full", "text": "is full"}]}
         self.assertEqual(self.result("suppliers_list"), [rows[0] | more])
+        answer = self.call("suppliers_list")
+        beside = (answer["healing"], answer["waits_for"])
+        self.assertEqual(beside, ("a family of 3 does not heal", "nobody else is known"))
         self.assertEqual(self.result("suppliers_list", customer_id="alice@id.example"), [rows[0] | more])
         rows[0]["fingerprint"] = ""
         self.assertEqual(self.result("suppliers_list")[0]["problems"], [])

@@ -70,6 +70,14 @@ class SupplierTests(NodeCase):
         self.prints_json("supplier list", [self.row()])
         self.asks(f"supplier list --customer {ALICE}", ("suppliers_list", {"customer_id": ALICE}))
 
+    def test_what_is_beside_the_list(self) -> None:
+        """Why the family is not complete, and why it does not heal by itself, is said below the list."""
+        beside = {"waits_for": "nobody else is known", "healing": "a family of 3 does not heal by itself"}
+        self.answers["suppliers_list"] = {"result": [self.row()], **beside}
+        output = self.cli("supplier").output
+        for text in beside.values():
+            self.assertIn(f"note: {text}", output)
+
     def test_a_replacement(self) -> None:
         """While a place changes hands the list shows how far that has come."""
         rows = [self.row(), self.row(1, replaces="bob@id.example", replacement="MOVING")]

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import Result
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.cli import asking, backup, first_run, locking, reminder
 from bitdust.cli import init as init_module
 from bitdust.cli.client import ApiError
+from bitdust.cli.family import HiringWatch
 from bitdust.cli.main import Session
 from bitdust.config.home import FORMAT
 from tests.unit.test_cli import run
@@ -71,7 +73,23 @@ class InitCase(SynchronousTestCase):
         self.target = Path(self.mktemp()).absolute()
         self.node = FakeNode(self.home)
         self.patch(Session, "call", lambda session, method, **arguments: self.node.call(method, **arguments))
+        self.patch(Session, "envelope", lambda session, method, **arguments: self.family())
         self.patch(init_module, "launch", lambda base: None)
+        self.clock = Clock()
+        self.patch(
+            init_module, "HiringWatch", lambda session, say: HiringWatch(session, say, self.clock.seconds, self.sleep)
+        )
+        self.hired: list[int] = [7]
+        self.beside: dict[str, str] = {}
+
+    def family(self) -> dict[str, Any]:
+        """A place more is taken whenever it is looked at, as `hired` says."""
+        count = self.hired.pop(0) if len(self.hired) > 1 else self.hired[0]
+        rows = [{"fingerprint": "ab" if place < count else "", "beyond": False} for place in range(7)]
+        return {"result": rows if count >= 0 else [], **self.beside}
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds)
 
     def somebody(self, there: bool = True) -> None:
         for module in (asking, first_run, init_module, locking):
@@ -91,6 +109,48 @@ class InitCase(SynchronousTestCase):
 
     def methods(self) -> list[str]:
         return [method for method, _ in self.node.calls]
+
+
+class FamilyTests(InitCase):
+    WORDS = ("--yes", "--name", "alice", "--no-give", "--need", "1 GB", "--known-servers", ANSWERS[4], "--seeds",
+             ANSWERS[5], "--no-backup")  # fmt: skip
+
+    def test_it_waits_until_all_are_hired(self) -> None:
+        """At the end it says how far hiring has come, and whether the family heals by itself."""
+        self.hired = [-1, 0, 2, 2, 7]
+        self.beside = {"healing": "a family of 3 does not heal by itself"}
+        output = self.init(*self.WORDS).output
+        steps = [output.index(part) for part in ("0 of 7", "2 of 7", "7 of 7", "note: a family of 3", "ready.")]
+        self.assertEqual((steps, output.count("2 of 7")), (sorted(steps), 1))
+        self.assertLess(self.clock.seconds(), 5)
+
+    def test_nobody_waits_for_ever(self) -> None:
+        """Where nobody comes for a while, or hiring takes long, it ends with the reason and says where to look."""
+        self.hired, self.beside = [1], {"waits_for": "nobody else is known"}
+        output = self.init(*self.WORDS).output
+        for part in ("1 of 7", "(nobody else is known)", "bitdust supplier list", "ready."):
+            self.assertIn(part, output)
+        self.assertLess(self.clock.seconds(), 25)
+        self.hired = [count for count in range(6) for _ in range(30)]
+        self.init(*self.WORDS)
+        self.assertLess(self.clock.seconds(), 90)
+
+    def test_without_waiting(self) -> None:
+        """Nothing is asked of suppliers with --no-wait, or where this node is no customer."""
+        self.patch(Session, "envelope", lambda session, method, **arguments: self.fail(method))
+        self.init(*self.WORDS, "--no-wait")
+        run(str(self.home), "set", "services/customer/enabled", "false")
+        self.init(*self.WORDS)
+
+    def test_a_person_that_does_not_wait(self) -> None:
+        """Ctrl-C ends the waiting alone: everything is set up."""
+
+        def sleep(seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        self.hired = [1]
+        self.patch(self, "sleep", sleep)
+        self.assertIn("ready.", self.init(*self.WORDS).output)
 
 
 class PromptTests(InitCase):
