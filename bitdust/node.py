@@ -80,6 +80,7 @@ class Node:
             watching=Watching(self.registry),
             me=identity.me,
             home_lock=identity.home_lock,
+            revocations=identity.revocations,
             registration=identity.registration,
             key_file=rooms.key_file,
             cache=identity.cache,

@@ -20,6 +20,7 @@ from bitdust.identity.client import IdentityClient
 from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.registration import Registration
+from bitdust.identity.revocation import Revocations
 from bitdust.identity.server import IdentityServer
 from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
@@ -83,6 +84,7 @@ class Context:
     watching: Watching
     me: Me
     home_lock: HomeLock
+    revocations: Revocations
     registration: Registration
     key_file: KeyFileCare
     cache: IdentityCache

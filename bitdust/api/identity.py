@@ -87,7 +87,7 @@ async def identity_create(
 def identity_backup(context: Context, destination_filepath: str, passphrase: str | None, overwrite: bool) -> Envelope:
     """Write a key file: your private key, where your identity is published, and hints for finding your suppliers
     again."""
-    text = context.registration.backup(_secret(passphrase))
+    text = context.registration.backup(key_secret(passphrase))
     if not destination_filepath:
         return ok({"result": text}, message=WARNING)
     path = local_path(destination_filepath, "destination_filepath")
@@ -139,8 +139,8 @@ async def identity_backup_check(
     if not (source_filepath or private_key_source):
         raise BadArgument("give 'source_filepath', 'private_key_source', or both")
     path = local_path(source_filepath, "source_filepath") if source_filepath else None
-    text = private_key_source or _read_key_file(source_filepath, "source_filepath")
-    secret = _secret(passphrase)
+    text = private_key_source or read_key_file(source_filepath, "source_filepath")
+    secret = key_secret(passphrase)
     found = await context.world.run_in_thread(KeyFile.read, text, secret)
     mine = context.me.fingerprint  # asked for after the wait: the identity may be another one by now
     if found.master.fingerprint != mine:
@@ -201,7 +201,7 @@ def _line(passphrase: str) -> str:
     return passphrase.rstrip("\r\n")
 
 
-def _secret(passphrase: str | None) -> bytes | None:
+def key_secret(passphrase: str | None) -> bytes | None:
     """None where there is none. An empty line is an accident, and must not leave a key without its passphrase."""
     line = _line(passphrase or "")
     if passphrase and not line:
@@ -238,6 +238,12 @@ def _may_replace(context: Context, path: Path) -> bool:
             False,
             help="wait no longer for what has not come back: go on with what is known, begin anew where nothing is",
         ),
+        Param(
+            "revoke_other_devices",
+            Kind.FLAG,
+            False,
+            help="a device was stolen: from now on nobody takes the word of any device but this one",
+        ),
     ),
     returns=IDENTITY,
     errors=(
@@ -264,22 +270,23 @@ async def identity_recover(
     join_network: bool,
     passphrase: str | None,
     start_over: bool,
+    revoke_other_devices: bool,
 ) -> Envelope:
     """Become who you were, from a key file alone: identity, suppliers, keys and catalog come back.
 
     The node asks everybody who may know something, for as long as it takes; after two minutes this call answers
     ``still-searching``, and the search goes on. Nothing is written before the newest family is known, and nobody is
     hired in place of the suppliers that there were, unless you say ``start_over``: with a key file, or later without
-    one.
+    one. Where another device was stolen, say ``revoke_other_devices``; files that they stored come back all the same.
     """
     if start_over and context.me.present and not (private_key_source or private_key_local_file):
         return _started_over(context)
     if (private_key_source is None) == (private_key_local_file is None):
         raise BadArgument("give either 'private_key_source' or 'private_key_local_file'")
     _refuse_second(context)
-    text = private_key_source or _read_key_file(private_key_local_file or "", "private_key_local_file")
-    secret = _secret(passphrase)
-    searching = context.registration.recover(text, secret, known_idurl)
+    text = private_key_source or read_key_file(private_key_local_file or "", "private_key_local_file")
+    secret = key_secret(passphrase)
+    searching = context.registration.recover(text, secret, known_idurl, revoke_other_devices)
     if start_over:
         searching.addCallback(lambda _: context.me.start_over())
     recovering = following(searching)
@@ -303,7 +310,7 @@ def _started_over(context: Context) -> Envelope:
     return _mine(context, False)
 
 
-def _read_key_file(name: str, parameter: str) -> str:
+def read_key_file(name: str, parameter: str) -> str:
     path = local_path(name, parameter)
     state = path.stat()
     if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_KEY_FILE:

@@ -100,6 +100,8 @@ class Assembly:
         rooms, identity, suppliers = self.rooms, self.rooms.identity, self.rooms.suppliers
         identity.registration.sources = rooms.recovery
         identity.registration.current_hints = rooms.key_file_hints
+        identity.revocations.logs = rooms.storage
+        rooms.storage.compared.connect(identity.revocations.settle)
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)

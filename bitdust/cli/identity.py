@@ -7,6 +7,7 @@ import click
 from bitdust.cli.asking import PASSPHRASE_FILE, secret
 from bitdust.cli.backup import back_up, check, read_key_file, show_checked
 from bitdust.cli.client import ApiError
+from bitdust.cli.devices import devices, revoke
 from bitdust.cli.groups import Aliased
 from bitdust.cli.locking import lock, unlock
 from bitdust.cli.main import Session
@@ -17,12 +18,13 @@ ALIASES = {
     "save": "backup", "restore": "recover", "load": "recover", "ls": "list", "cache": "list",
     "delete": "erase", "rm": "erase",
 }  # fmt: skip
+OTHERS = "your other devices go on; was one of them lost or stolen? bitdust identity devices, bitdust identity revoke"
 FIELDS = ("name", "global_id", "idurl", "sources", "contacts", "revision", "date", "fingerprint")
 
 
 @click.group(cls=Aliased, aliases=ALIASES, default="show")
 def identity() -> None:
-    """Your identity: create, show, backup, check, recover, lock, unlock, erase, list (of the identities you know)."""
+    """Your identity: create, show, backup, check, recover, devices, revoke, lock, unlock, erase; list: who you know."""
 
 
 def _show(session: Session, document: dict[str, object]) -> None:
@@ -99,6 +101,8 @@ def check_file(session: Session, file: Path, passphrase_file: str | None) -> Non
         show_checked(found)
 
 
+identity.add_command(devices)
+identity.add_command(revoke)
 identity.add_command(lock)
 identity.add_command(unlock)
 
@@ -108,9 +112,15 @@ identity.add_command(unlock)
 @click.argument("idurl", required=False)
 @PASSPHRASE_FILE
 @click.option("--start-over", is_flag=True, help="Wait no longer for what has not come back; see below.")
+@click.option("--revoke-other-devices", is_flag=True, help="A device was stolen: nobody is to take its word any more.")
 @click.pass_obj
 def recover(
-    session: Session, file: Path | None, idurl: str | None, passphrase_file: str | None, start_over: bool
+    session: Session,
+    file: Path | None,
+    idurl: str | None,
+    passphrase_file: str | None,
+    start_over: bool,
+    revoke_other_devices: bool,
 ) -> None:
     """Recover your identity: FILE is a key file, IDURL where your identity is if the file does not name it.
 
@@ -118,6 +128,9 @@ def recover(
     reads and writes nothing; it hires nobody new in place of the suppliers that you had. With --start-over, also later
     and without a FILE, you say that you wait no longer: it goes on with what it knows, and begins anew where it knows
     nothing. What was stored at suppliers that it does not know may be lost by that.
+
+    Where another device of yours was stolen, say --revoke-other-devices: from now on this one alone speaks for you,
+    and what the others stored until now comes back all the same.
     """
     if file is None:
         if not start_over:
@@ -134,7 +147,11 @@ def recover(
         arguments["known_idurl"] = idurl
     if start_over:
         arguments["start_over"] = True
+    if revoke_other_devices:
+        arguments["revoke_other_devices"] = True
     _show(session, session.call("identity_recover", private_key_source=source, join_network=True, **arguments))
+    if not session.as_json and not revoke_other_devices:
+        click.echo(OTHERS, err=True)
 
 
 @identity.command("erase")

@@ -222,7 +222,11 @@ class Setup:
             show_json({"global_id": who["global_id"], "idurl": who["idurl"]} | self.told)
         else:
             self._say(
-                "\nready. See who keeps your pieces: bitdust supplier list; keep a folder: bitdust help file upload"
+                "\nwhen this device is lost or stolen, on another one: bitdust identity recover FILE"
+                " --revoke-other-devices"
+            )
+            self._say(
+                "ready. See who keeps your pieces: bitdust supplier list; keep a folder: bitdust help file upload"
             )
 
     def _say(self, sentence: str) -> None:

@@ -188,6 +188,13 @@ class KeyRing:
         self.keys[key_id] = evolve(key, secrets=united(key.secrets, made))
         return True
 
+    def renew_secrets(self, entropy: Callable[[int], bytes], device: int) -> None:
+        """From now on everything is sealed under secrets that nobody knows yet; the former ones open what there is."""
+        for key in self.living():
+            if key.usable:
+                self.keys[key.key_id] = key.all_retired()
+                self.ensure_secret(key.key_id, entropy, device)
+
     def current(self, key_id: str) -> tuple[int, bytes]:
         """The storage secret (32 bytes) for what is new, with its name: the same on all devices that have one ring."""
         usable = self.get(key_id).usable

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from bitdust.dht.node import DHTNode
 from bitdust.identity.cache import IdentityCache
-from bitdust.identity.document import IdentityDocument
+from bitdust.identity.document import OPEN_END, Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
@@ -141,11 +141,18 @@ class Directory:
             try:
                 subject = self._me.fingerprint + scope + device.id
                 record = await self._node.get(Head.KIND, subject, thorough=True)
-                if record is not None:
-                    heads.append(Head.from_body(Signed.from_bytes(record.value, Head.KIND).body))
+                head = Head.from_body(Signed.from_bytes(record.value, Head.KIND).body) if record is not None else None
+                if head is not None and _counts(device, head):
+                    heads.append(head)
             except WireError as error:
                 self.log.warn("a head in the DHT cannot be read: {error}", error=error)
         return heads
+
+
+def _counts(device: Device, head: Head) -> bool:
+    """Whether a device wrote this head before it was revoked. While nobody knows when that was, suppliers say it."""
+    end = device.sequence or 0
+    return device.revoked is None or (head.sequence <= end and end != OPEN_END)
 
 
 def opened(me: Me, value: bytes) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from attrs import evolve
 
-from bitdust.identity.document import MAX_DEVICES, WITHOUT_END, Device, IdentityDocument
+from bitdust.identity.document import MAX_DEVICES, OPEN_END, WITHOUT_END, Device, IdentityDocument
 
 Devices = tuple[Device, ...]
 
@@ -26,10 +26,29 @@ def former(devices: Devices, revision: int, *documents: IdentityDocument) -> Dev
     living = {device.key for device in devices}
     found: dict[bytes, Device] = {}
     for device in (one for document in documents for one in (*document.former, *document.devices)):
-        if device.key not in living and (device.key not in found or device.revoked is not None):
-            ended = device.revoked is not None
-            found[device.key] = device if ended else evolve(device, revoked=revision, sequence=WITHOUT_END)
+        if device.key not in living:
+            gone = device if device.revoked is not None else evolve(device, revoked=revision, sequence=WITHOUT_END)
+            known = found.get(device.key)
+            found[device.key] = gone if known is None else _joined(known, gone)
     return tuple(sorted(found.values(), key=lambda device: (device.revoked or 0, device.number, device.key)))
+
+
+def with_revoked(document: IdentityDocument, idents: Collection[bytes], sequence: int = OPEN_END) -> IdentityDocument:
+    """The lists of a document in which these devices count no more, from its next revision on; not signed.
+
+    Of what they wrote as much counts as ``sequence`` says. One that was let go before is distrusted from now on, and
+    of one that was revoked before it is said how much it had written, where that was not known yet.
+    """
+
+    def ended(device: Device) -> Device:
+        if device.id not in idents or (device.revoked is not None and (device.sequence or 0) <= sequence):
+            return device
+        revision = document.revision + 1 if device.revoked is None else device.revoked
+        if device.revoked is not None and (device.sequence or 0) < OPEN_END:
+            return device
+        return evolve(device, revoked=revision, sequence=sequence)
+
+    return evolve(document, devices=tuple(map(ended, document.devices)), former=tuple(map(ended, document.former)))
 
 
 def _with_room(devices: Devices, kept: bytes) -> Devices:
@@ -43,9 +62,10 @@ def _with_room(devices: Devices, kept: bytes) -> Devices:
 def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devices:
     """The devices of two documents of one identity that were changed at the same time; the same from both sides.
 
-    A device that is revoked in one of them is revoked, and one that has no place any more in one of them gets none. Of
-    two new devices with one number one takes the next free one. Of more than eight those go that `with_new_device`
-    would let go, but never ``this``, the key of this very device.
+    A device that is revoked in one of them is revoked, and one that has no place any more in one of them gets none. As
+    much counts of what it wrote as the one knows that knows more; nobody may end that before anybody knows. Of two new
+    devices with one number one takes the next free one. Of more than eight those go that `with_new_device` would let
+    go, but never ``this``, the key of this very device.
     """
     # A device keeps the number that the newest document gives it: who shows an old one again changes nothing by that.
     newest, older = (mine, other) if mine.goes_before(other) else (other, mine)
@@ -61,9 +81,14 @@ def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devic
 
 
 def _joined(one: Device, other: Device) -> Device:
-    ends = [(device.revoked, device.sequence or 0) for device in (one, other) if device.revoked is not None]
-    revoked, sequence = min(ends) if ends else (None, None)
-    return Device(one.number, min(one.since, other.since), one.key, revoked, sequence)
+    ends = [device for device in (one, other) if device.revoked is not None]
+    since = min(one.since, other.since)
+    if not ends:
+        return Device(one.number, since, one.key)
+    sequences = [device.sequence or 0 for device in ends]
+    known = [sequence for sequence in sequences if sequence < OPEN_END]
+    revoked = min(device.revoked for device in ends if device.revoked is not None)
+    return Device(one.number, since, one.key, revoked, max(known) if known else min(sequences))
 
 
 def _numbered(devices: Iterable[Device], gone: Collection[int]) -> Devices:

@@ -33,6 +33,8 @@ ROOM = 3600
 """Bytes of a document that fit a record of the DHT: no former device is named at the price of not being found."""
 WITHOUT_END = 2**63 - 1
 """The `Device.sequence` of one that was let go for a newer one, not revoked: all that it wrote counts."""
+OPEN_END = WITHOUT_END - 1
+"""The same of one that was revoked, until it is known how much it had written: so long none of that is lost."""
 MAX_REVISION = 2**31
 _DOMAIN = b"BitDust identity 1\0"
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import KeyFile, SupplierHint
 from bitdust.identity.client import IdentityClient
-from bitdust.identity.devices import former, with_new_device
+from bitdust.identity.devices import former, with_new_device, with_revoked
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import Publication
@@ -145,6 +145,8 @@ class Recovery:
         self._device = DeviceKey.generate(world.entropy)
         self._document: IdentityDocument | None = None
         self._round: Round | None = None
+        self.revokes_others = False
+        """Whether the document with this device takes their word from all others."""
 
     def find_document(self) -> "Deferred[IdentityDocument]":
         asking = Round(self._world, self._file.master.fingerprint, self._file.hints.revision)
@@ -176,6 +178,8 @@ class Recovery:
 
     def add_device(self, document: IdentityDocument) -> "Deferred[IdentityDocument]":
         revision = document.revision + 1
+        if self.revokes_others:
+            document = with_revoked(document, [one.id for one in (*document.devices, *document.former)])
         devices = with_new_device(document, self._device.public, revision)
         self._document = IdentityDocument.create(
             self._file.master,

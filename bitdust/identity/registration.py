@@ -66,14 +66,20 @@ class Registration:
         await self._run(IdRegistrator(self._registry, creation))
         return self._me.document
 
-    def recover(self, key_file: str, passphrase: bytes | None, known_idurl: str | None) -> "Deferred[IdentityDocument]":
+    def recover(
+        self, key_file: str, passphrase: bytes | None, known_idurl: str | None, revoke_others: bool = False
+    ) -> "Deferred[IdentityDocument]":
         """Recover from the text of a key file; fails with `BitDustError` that says what was tried.
+
+        ``revoke_others`` takes their word from all devices that there were.
 
         It goes on for as long as somebody who may know is silent, or until another recovery takes its place.
         """
-        return Deferred.fromCoroutine(self._recover(key_file, passphrase, known_idurl))
+        return Deferred.fromCoroutine(self._recover(key_file, passphrase, known_idurl, revoke_others))
 
-    async def _recover(self, text: str, passphrase: bytes | None, known_idurl: str | None) -> IdentityDocument:
+    async def _recover(
+        self, text: str, passphrase: bytes | None, known_idurl: str | None, revoke_others: bool
+    ) -> IdentityDocument:
         self._refuse_another()
         key_file = KeyFile.read(text, passphrase)
         self._give_up_search()
@@ -87,6 +93,7 @@ class Registration:
         # Services ask for the hints as soon as there is an identity, which is before the machine has come to its end.
         self.hints = key_file.hints
         recovery = Recovery(self._world, self._me, self._client, self.sources, self.publication, key_file)
+        recovery.revokes_others = revoke_others
         folder = self._world.home / "metadata"
         note_search(folder, True)
         try:

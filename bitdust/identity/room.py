@@ -9,6 +9,7 @@ from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.propagation import Propagation
 from bitdust.identity.registration import Registration
+from bitdust.identity.revocation import Revocations
 from bitdust.identity.server import IdentityServer
 from bitdust.world import World
 
@@ -23,6 +24,7 @@ class IdentityRoom:
         self.home_lock = HomeLock(world, self.me)
         self.server = IdentityServer(world, settings)
         self.registration = Registration(world, settings, registry, self.me, self.client)
+        self.revocations = Revocations(world, events, self.me)
         self.propagation = Propagation(registry, settings, self.me, self.registration.publication)
 
     def load(self) -> None:

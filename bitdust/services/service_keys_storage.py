@@ -9,7 +9,15 @@ from bitdust.crypt.keyring import MASTER
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
-CHANGES = ("key-generated", "key-registered", "key-renamed", "key-labelled", "key-state-changed", "key-erased")
+CHANGES = (
+    "key-generated",
+    "key-registered",
+    "key-renamed",
+    "key-labelled",
+    "key-state-changed",
+    "key-erased",
+    "my-keys-renewed",
+)
 
 
 class KeysStorageService(Service):

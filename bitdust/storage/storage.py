@@ -57,6 +57,8 @@ class Storage:
         self.placement = Placement(around, self._ports, self)
         self._had_data: bool | None = None
         self._counted: tuple[int, Row] | None = None
+        self.compared: Signal[[]] = Signal()
+        """A comparison with the suppliers has brought all that they hold."""
         self.distrusted: Signal[[bytes]] = Signal()
         """A supplier has failed so many audits in a row that it should be replaced; see `Audits.is_distrusted`."""
 
@@ -66,6 +68,7 @@ class Storage:
         """Build and open everything. Fails with `CatalogError` ``damaged-catalog``."""
         core = Core(self._around, self._ports)
         core.audits.distrusted.connect(self.distrusted.emit)
+        core.log_replicas.merged.connect(self.compared.emit)
         try:
             await core.open()
         except BaseException:
@@ -122,6 +125,12 @@ class Storage:
             known = self._had_data
             return known if known is not None else (self._around.world.home / "catalog.db").exists()
         return not self._core.log_replicas.knows_all or figures.has_packs(self._read)
+
+    def length(self, device: bytes) -> int | None:
+        """Entries of the longest log of a device of mine; None while there may be more that are safe."""
+        if self._core is None or not self._core.catalog.is_open or not self._core.log_replicas.knows_all:
+            return None
+        return max((head.sequence for head in self.heads() if head.device == device), default=0)
 
     def heads(self) -> list[Head]:
         """How far the logs of my devices have come, as far as this node knows."""

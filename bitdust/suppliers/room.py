@@ -1,5 +1,6 @@
 """The room of my suppliers: the family record, the promises I was given, and who hires, replaces and dismisses."""
 
+from bitdust.identity.awaited import FAMILY
 from bitdust.peers.presence import Presence
 from bitdust.signal import Disconnect
 from bitdust.suppliers.absences import Absences
@@ -59,7 +60,9 @@ class SuppliersRoom:
         presence.chance.connect(self.connectors.try_again)
         self.connectors.accepted.connect(self.spares.supplier_connected)
         self.connectors.leaving.connect(self.requests.receive_notice)
+        self._me = around.me
         self._forget: Disconnect = lambda: None
+        self._forget_me: Disconnect = lambda: None
 
     def load(self) -> None:
         """Read everything from the home; raises `BitDustError` that names a damaged file."""
@@ -72,6 +75,8 @@ class SuppliersRoom:
     def open(self) -> None:
         """Connect the family that is hired already, and go on with replacements."""
         self._forget = self.family.changed.connect(self._watch_holders)
+        self._forget_me = self._me.changed.connect(self._confirm)
+        self._confirm()
         self._watch_holders()
         self.publication.start()
         self.spares.start()
@@ -82,6 +87,7 @@ class SuppliersRoom:
     def close(self) -> None:
         """Hire, connect and move nobody any more; contracts stay."""
         self._forget()
+        self._forget_me()
         self.hiring.stop()
         self.reputation.save()
         self.spares.stop()
@@ -94,6 +100,11 @@ class SuppliersRoom:
         """Whether a peer has a place in my family, or a contract with me still."""
         known = fingerprint in self.family.holders or fingerprint in self.spares.known()
         return known or self.book.of(fingerprint) is not None
+
+    def _confirm(self) -> None:
+        """A device that was revoked may have signed my family record, and nobody takes its word any more."""
+        if not self._me.awaits(FAMILY):
+            self.family.confirm()
 
     def _watch_holders(self) -> None:
         for holder in self.family.holders:

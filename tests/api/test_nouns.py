@@ -228,8 +228,8 @@ class IdentityTests(NounCase):
         """The key file comes as text or as a path; not both, not neither, no folder, no relative path."""
         asked: list[Any] = []
 
-        def recover(text: str, passphrase: bytes | None, idurl: str | None) -> "Deferred[None]":
-            asked.append((text, passphrase, idurl))
+        def recover(text: str, passphrase: bytes | None, idurl: str | None, revoke: bool) -> "Deferred[None]":
+            asked.append((text, passphrase, idurl, revoke))
             return Deferred()
 
         self.context.registration = Anything(recover=recover)
@@ -237,8 +237,8 @@ class IdentityTests(NounCase):
         path.write_text(KEY_FILE)
         row = TABLE.named("identity_recover")
         perform(self.context, row, {"private_key_source": KEY_FILE, "passphrase": "x", "known_idurl": "http://a/b"})
-        perform(self.context, row, {"private_key_local_file": str(path), "join_network": "1"})
-        self.assertEqual(asked, [(KEY_FILE, b"x", "http://a/b"), (KEY_FILE, None, None)])
+        perform(self.context, row, {"private_key_local_file": str(path), "revoke_other_devices": "1"})
+        self.assertEqual(asked, [(KEY_FILE, b"x", "http://a/b", False), (KEY_FILE, None, None, True)])
         self.assertEqual(self.code("identity_recover"), "bad-argument")
         self.assertEqual(self.code("identity_recover", private_key_local_file="alice.key"), "bad-path")
         self.assertEqual(self.code("identity_recover", private_key_local_file="/no/such/file"), "os-error")

@@ -77,9 +77,21 @@ class IdentityTests(NodeCase):
         self.asks(f"identity restore {source} {idurl}", ("identity_recover", expected | {"known_idurl": idurl}))
         self.asks(f"identity recover {source} --start-over", ("identity_recover", expected | {"start_over": True}))
         self.asks("identity recover --start-over", ("identity_recover", {"start_over": True}))
+        revoking = expected | {"revoke_other_devices": True}
+        self.asks(f"identity recover {source} --revoke-other-devices", ("identity_recover", revoking))
         self.refuses("identity recover", "give the key file", 2)
         source.write_bytes(b"x" * 100_001)
         self.refuses(f"identity recover {source}", "it is no key file")
+
+    def test_devices(self) -> None:
+        """They are shown, and one of them is revoked by its number or id."""
+        rows = [{"number": 1, "id": "ab12", "state": "counts", "since": 2, "revoked": None, "entries": None,
+                 "this_device": True}]  # fmt: skip
+        self.answers |= {"identity_devices": {"result": rows}, "identity_device_revoke": {"result": rows}}
+        self.assertIn("ab12", self.asks("identity devices", ("identity_devices", {})))
+        self.prints_json("identity devices", rows)
+        self.asks("identity revoke ab12 --yes", ("identity_device_revoke", {"device": "ab12"}))
+        self.prints_json("identity revoke 1", rows)
 
     def test_erase(self) -> None:
         """An identity is erased after a question that names it; what is left elsewhere is said."""

@@ -31,6 +31,8 @@ from bitdust.wire.signed import Signed
 KIND = "keyring"
 SILENCE = 15.0
 MAX_ANSWER = MAX_RING + 2048
+MOST_AHEAD = 1000
+"""Revisions that a supplier lets a ring be ahead of the one that it keeps."""
 MOST_ASKED = 12
 """Rings of one supplier that a recovering node reads."""
 TOO_FEW_HEARD = "too few suppliers were heard"
@@ -242,7 +244,7 @@ class KeyRingReplicas:
         """What suppliers are to hold: what they hold already, where it says all that I know and a device of mine that
         counts has signed it; else a new revision. After a recovery this device signs: others may be gone tomorrow."""
         known = [one for one in (*kept, self._current) if one is not None and one.counts]
-        highest = max((one.revision for one in known), default=0)
+        highest = _followed([one.revision for one in known])
         same = {one.signed: one for one in known if one.revision == highest}
         mine = self._me.key_ring.to_bytes()
         if recovering or len(same) != 1 or next(iter(same.values())).ring.to_bytes() != mine:
@@ -290,3 +292,10 @@ class KeyRingReplicas:
         """Another device of mine has brought another ring: what both say becomes the next revision."""
         self.keys_changed()
         return succeed(False)
+
+
+def _followed(revisions: list[int]) -> int:
+    """The highest revision that goes not so far ahead of the others that honest suppliers would refuse the next one."""
+    in_order = sorted(revisions)
+    middle = in_order[(len(in_order) - 1) // 2] if in_order else 0
+    return max((one for one in in_order if one <= middle + MOST_AHEAD), default=0)

@@ -99,7 +99,8 @@ class LogRecovery:
         return merged
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
-        by_height = sorted((seen for seen in heads if seen.proven), key=lambda seen: -seen.head.sequence)
+        proven = (seen for seen in heads if seen.proven)
+        by_height = sorted(proven, key=lambda seen: (-seen.head.sequence, not self._counts(seen.signer)))
         if not by_height:
             return
         target = by_height[0].head.sequence
@@ -111,6 +112,11 @@ class LogRecovery:
         reached = self._catalog.end(self._key, device).sequence
         if reached < target:
             merged.missing.append(Missing(device, reached + 1, target))
+
+    def _counts(self, signer: bytes) -> bool:
+        """What a revoked device says of where its log begins is worth less than what another one says."""
+        device = self._access.document.device(signer)
+        return device is not None and device.revoked is None
 
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
         """As many entries as one supplier gives, up to the highest of some heads; the number of them."""

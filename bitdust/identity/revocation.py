@@ -1,0 +1,73 @@
+"""Devices that are revoked: from the newest document on nobody takes their word, and what they wrote before counts on.
+
+How much that is says the document: the number of entries of their longest log. Where it is not known yet, because this
+node has not compared its logs with the suppliers since, all counts until it is.
+"""
+
+from typing import Protocol
+
+from bitdust.events import Events
+from bitdust.identity.awaited import KEY_RING
+from bitdust.identity.devices import former, with_revoked
+from bitdust.identity.document import OPEN_END, Device, IdentityDocument
+from bitdust.identity.me import Me
+from bitdust.wire.errors import BitDustError
+from bitdust.wiring import Wire
+from bitdust.world import World
+
+
+class KnownLogs(Protocol):
+    """What the catalog knows."""
+
+    def length(self, device: bytes, /) -> int | None:
+        """Entries of the longest log of a device; None while there may be more that are safe."""
+
+
+class Revocations:
+    """I end devices of this identity."""
+
+    logs = Wire(KnownLogs)
+
+    def __init__(self, world: World, events: Events, me: Me) -> None:
+        self._world = world
+        self._events = events
+        self._me = me
+
+    def find(self, name: str) -> Device:
+        """A device by its number or its id. Raises `BitDustError` ``not-found``."""
+        document = self._me.document
+        for device in (*document.devices, *document.former):
+            if name in (str(device.number), device.id.hex()):
+                return device
+        raise BitDustError("not-found", f"you have no device {name[:40]!r}; see: bitdust identity devices")
+
+    def revoke(self, device: Device) -> None:
+        """Take a document in which it counts no more. Raises `BitDustError` ``not-allowed`` for this very device."""
+        if device.key == self._me.device.public:
+            text = "this is the device that you use; revoke it on another one, or where you recover your identity"
+            raise BitDustError("not-allowed", text)
+        if device.revoked is None or device.was_let_go:
+            self._take(with_revoked(self._me.document, [device.id]))
+            self._renew_secrets()
+
+    def settle(self) -> None:
+        """This node has compared its logs: say how much the revoked ones had written, where that was not known."""
+        document = self._me.document
+        open_ends = [one.id for one in (*document.devices, *document.former) if one.sequence == OPEN_END]
+        ended = document
+        for ident in open_ends:
+            length = self.logs.length(ident)
+            ended = with_revoked(ended, [ident], OPEN_END if length is None else length)
+        if ended != document:
+            self._take(ended)
+
+    def _take(self, ended: IdentityDocument) -> None:
+        gone = former(ended.devices, ended.revision + 1, ended)
+        self._me.replace_document(self._me.revise(devices=ended.devices, gone=gone))
+
+    def _renew_secrets(self) -> None:
+        """What is stored from now on is not to be read by somebody who has the secrets of before."""
+        if not self._me.awaits(KEY_RING):
+            self._me.key_ring.renew_secrets(self._world.entropy, self._me.device_number)
+            self._me.save_key_ring()
+            self._events.send("my-keys-renewed", {})

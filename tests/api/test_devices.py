@@ -1,0 +1,69 @@
+"""The devices of an identity: shown, and revoked."""
+
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.identity.document import OPEN_END, Device
+from bitdust.identity.revocation import Revocations
+from tests.api.fakes import Anything
+from tests.api.test_nouns import NounCase
+
+OTHER = DeviceKey.from_seed(b"o" * 32)
+LENGTH = 7
+
+
+class DevicesTests(NounCase):
+    """alice has another device, of whose log seven entries are known."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.become_alice()
+        self.me = self.context.me
+        self.me.replace_document(self.me.revise(devices=(*self.me.document.devices, Device(1, 2, OTHER.public))))
+        self.revocations = self.context.revocations = Revocations(self.context.world, self.context.events, self.me)
+        self.syncs: list[int] = []
+        self.context.storage = Anything(is_open=True, sync=self.sync)
+        self.length: int | None = None
+        self.revocations.logs = Anything(length=lambda device: self.length)
+
+    def sync(self) -> "Deferred[None]":
+        self.syncs.append(1)
+        return succeed(None)
+
+    def states(self) -> list[tuple[object, ...]]:
+        rows = self.result("identity_devices")
+        return [(row["number"], row["state"], row["entries"], row["this_device"]) for row in rows]
+
+    def test_what_there_is(self) -> None:
+        """Both count, and one of them is this one."""
+        self.assertEqual(self.states(), [(0, "counts", None, True), (1, "counts", None, False)])
+
+    def test_the_other_one_is_revoked(self) -> None:
+        """By its id too: all that it wrote counts until that is compared, which is asked for; then so much of it."""
+        self.assertEqual(self.call("identity_device_revoke", device=OTHER.id.hex())["result"][1]["revoked"], 3)
+        self.assertEqual((self.states()[1], self.syncs), ((1, "revoked", None, False), [1]))
+        self.assertEqual(self.me.document.devices[1].sequence, OPEN_END)
+        self.revocations.settle()
+        self.assertEqual(self.me.document.revision, 3)
+        self.length = LENGTH
+        self.revocations.settle()
+        self.assertEqual(self.states()[1], (1, "revoked", LENGTH, False))
+        self.length = LENGTH + 1
+        self.revocations.settle()
+        self.result("identity_device_revoke", device="1")
+        self.assertEqual((self.states()[1], self.me.document.revision), ((1, "revoked", LENGTH, False), 4))
+
+    def test_one_that_was_let_go(self) -> None:
+        """A former device is distrusted from now on; nobody forgets that who joins an older document."""
+        before = self.me.document
+        self.me.replace_document(self.me.revise(devices=before.devices[:1]))
+        self.assertEqual(self.states()[1], (1, "former", None, False))
+        self.result("identity_device_revoke", device="1")
+        (gone,) = self.me.document.former
+        self.assertEqual((gone.sequence, gone.was_let_go), (OPEN_END, False))
+
+    def test_refusals(self) -> None:
+        """Neither this very device nor one that there is not."""
+        self.assertEqual(self.code("identity_device_revoke", device="0"), "not-allowed")
+        self.assertEqual(self.code("identity_device_revoke", device="2"), "not-found")
+        self.assertEqual(self.me.document.revision, 2)
