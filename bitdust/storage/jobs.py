@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Machine
+from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 
 Row = dict[str, Any]
@@ -97,6 +98,10 @@ J = TypeVar("J", bound=Job)
 class ChangesCatalog(Protocol):
     """The part of the catalog that keeps rows of jobs."""
 
+    @property
+    def changed(self) -> Signal[[]]:
+        """Emitted when something was written."""
+
     def change(self, call: Callable[[sqlite3.Connection], Any], /) -> "Deferred[Any]": ...
 
 
@@ -109,6 +114,8 @@ class Jobs(Generic[J]):
     def __init__(self, catalog: ChangesCatalog) -> None:
         self._catalog = catalog
         self._running: dict[int, J] = {}
+        self._unforgotten: set[int] = set()
+        catalog.changed.connect(self._forget_again)
 
     @property
     def running(self) -> list[J]:
@@ -131,8 +138,17 @@ class Jobs(Generic[J]):
             for table in self.tables:
                 database.execute(f"DELETE FROM {table} WHERE id=?", (number,))
 
-        forgetting = self._catalog.change(forget)
-        forgetting.addErrback(lambda failure: self.log.failure("a job could not be forgotten", failure))
+        def failed(failure: Failure) -> None:
+            self.log.warn("a job could not be forgotten, and will be later: {why}", why=failure.value)
+            self._unforgotten.add(number)
+
+        self._catalog.change(forget).addErrback(failed)
+
+    def _forget_again(self) -> None:
+        """The disk takes something: now it may take what it did not, or the next start would begin these jobs again."""
+        unforgotten, self._unforgotten = self._unforgotten, set()
+        for number in unforgotten:
+            self._forget(number)
 
     def _stop(self, chosen: Iterable[J]) -> list[J]:
         stopped = list(chosen)

@@ -2,11 +2,15 @@
 
 import sqlite3
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.signal import Signal
+from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.jobs import Job, Jobs
+from bitdust.storage.upload.jobs import Uploads
 from bitdust.wire.errors import BitDustError
+from tests.unit.storage_kit import Node, network, random_file, stop_quietly
 
 
 class Errand(Job):
@@ -38,9 +42,13 @@ class Catalog:
         self.database = sqlite3.connect(":memory:")
         self.database.execute("CREATE TABLE uploads(id INTEGER PRIMARY KEY)")
         self.database.executemany("INSERT INTO uploads VALUES(?)", [(1,), (2,)])
+        self.changed: Signal[[]] = Signal()
+        self.is_full = False
 
     def change(self, call) -> Deferred:
-        return succeed(call(self.database))
+        if self.is_full:
+            return fail(CatalogError("disk-full", "no room"))
+        return succeed(call(self.database)).addCallback(lambda _: self.changed.emit())
 
     def rows(self) -> list[int]:
         return [number for (number,) in self.database.execute("SELECT id FROM uploads ORDER BY id")]
@@ -60,6 +68,15 @@ class JobTests(SynchronousTestCase):
         self.one.end({"downloaded": True})
         results = [self.successResultOf(done) for done in (first, second, self.one.completion)]
         self.assertEqual(results, [{"downloaded": True}] * 3)
+
+    def test_a_full_disk(self) -> None:
+        """A row that a full disk did not let go goes as soon as the disk takes anything."""
+        self.catalog.is_full = True
+        self.one.stop()
+        self.assertEqual(self.catalog.rows(), [1, 2])
+        self.catalog.is_full = False
+        self.catalog.change(lambda database: None)
+        self.assertEqual(self.catalog.rows(), [2])
 
     def test_who_gives_up_disturbs_nobody(self) -> None:
         """Whoever stops waiting stops neither the job nor the others who wait."""
@@ -87,3 +104,43 @@ class JobTests(SynchronousTestCase):
         self.jobs.suspend()
         self.assertEqual((self.jobs.running, self.catalog.rows()), ([], [1, 2]))
         self.assertEqual([one.reasons[0].code for one in (self.one, self.two)], ["stopping", "stopping"])
+
+
+class RepeatTests(SynchronousTestCase):
+    """An upload has ended, and its row stays: the disk was full, or the node was killed before it was gone."""
+
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        self.patch(Uploads, "_forget", lambda uploads, number: None)
+
+    def again(self) -> list[str]:
+        """Start once more; what versions are there."""
+        self.node.kill()
+        self.node = Node(self.node.home, self.around, self.node.clock)
+        self.addCleanup(stop_quietly, self.node)
+        self.node.start()
+        self.node.pass_time(20)
+        self.assertEqual(self.node.storage.core.uploads.rows(), {"running": [], "pending": []})
+        return [version["version"] for version in self.node.info("it")["versions"]]
+
+    def test_a_file(self) -> None:
+        """What was stored stays as it was, and what the file is now is for the next upload."""
+        stored = random_file(self.base / "it", 100_000)
+        self.node.upload(self.base / "it", "it")
+        random_file(self.base / "it", 90_000)
+        self.assertEqual(len(self.again()), 1)
+        self.node.download("it", self.base / "back")
+        self.assertEqual((self.base / "back" / "it").read_bytes(), stored)
+
+    def test_a_folder(self) -> None:
+        """The same of what is in a folder: nothing of it is read again."""
+        (self.base / "it").mkdir()
+        stored = random_file(self.base / "it" / "inside", 100_000)
+        self.node.create("it", folder=True)
+        self.node.wait(self.node.begin_upload(self.base / "it", "it").completion)
+        random_file(self.base / "it" / "inside", 90_000)
+        random_file(self.base / "it" / "more", 10)
+        self.assertEqual(len(self.again()), 1)
+        self.node.download("it", self.base / "back")
+        self.assertEqual((self.base / "back" / "it" / "inside").read_bytes(), stored)
+        self.assertFalse((self.base / "back" / "it" / "more").exists())

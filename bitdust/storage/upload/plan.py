@@ -31,6 +31,12 @@ class Plan:
         return [*self.others, *(op for ops in reversed(self.folders) for op in ops)]
 
 
+def is_logged(database: sqlite3.Connection, path: str, version: str) -> bool:
+    """Whether an upload was logged to its end: the root's version is the last thing that is."""
+    query = "SELECT 1 FROM versions WHERE path=? AND version=?"
+    return database.execute(query, (path, version)).fetchone() is not None
+
+
 class Planner:
     """I compare what was found with the catalog: helpings of listings, one transaction each.
 

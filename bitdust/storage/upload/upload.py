@@ -26,7 +26,7 @@ from bitdust.storage.pieces.waiting import Acknowledgements
 from bitdust.storage.upload.losses import empty
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.patience import SETTING, Patience
-from bitdust.storage.upload.plan import Plan, Planner
+from bitdust.storage.upload.plan import Plan, Planner, is_logged
 from bitdust.storage.upload.progress import UploadProgress, as_error
 from bitdust.storage.upload.reader import FileRead, FilesReader, ReadingThread, Step
 from bitdust.storage.upload.scan import HELPING, Found, Skipped, as_row, find, next_listings, total_size, walk
@@ -189,6 +189,9 @@ class Upload(Job):
 
     async def _scan(self) -> None:
         parts = self._parts
+        if await parts.reading.run(lambda database: is_logged(database, self.item.path, self.version)):
+            await self._follow_old()  # the row of the job outlived it; what was changed since is no part of it
+            return
         root: Found = await parts.around.world.run_in_thread(find, self.source, self._wishes)
         self._fits(root)
         size: int = await parts.around.world.run_in_thread(total_size, root)
@@ -202,11 +205,14 @@ class Upload(Job):
             await self._write_items(partial(planner.visit, listings=helping))
         await self._check_losses(root)
         if self._plan.unchanged:  # what an earlier upload has logged may still be on its way
-            self._progress.follow(await parts.reading.run(lambda database: waiting_packs(database, self.item.path)))
+            await self._follow_old()
         self.total, self.processed = self._plan.total, self._plan.unchanged
         self._reader = FilesReader(
             parts.packer, self._customer.storage_key(self.item.key), self._plan.works, self._wishes
         )
+
+    async def _follow_old(self) -> None:
+        self._progress.follow(await self._parts.reading.run(lambda database: waiting_packs(database, self.item.path)))
 
     async def _check_losses(self, root: Found) -> None:
         """Raises `BitDustError` ``empty-source`` or ``would-drop`` where nobody has allowed it."""
