@@ -263,10 +263,13 @@ class Hiring:
 
         That word erases everything that is stored there under the contract that it names.
         """
+        return self.unwanted() | frozenset(self._family.holders)
+
+    def unwanted(self) -> frozenset[bytes]:
+        """The same without those who are to stay."""
         dismissed = [who for who in self._book.suppliers() if self._book.is_released(who)]
         departing = self._replacements.departing()
-        unwanted = [*departing, *dismissed, *self._lost.distrusted()]
-        return frozenset({self._around.me.fingerprint, *self._family.holders, *unwanted})
+        return frozenset({self._around.me.fingerprint, *departing, *dismissed, *self._lost.distrusted()})
 
     def avoided(self) -> frozenset[bytes]:
         """My own customers: two that keep each other's pieces are one place less to lose. And whoever has lost a place:

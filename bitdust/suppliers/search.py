@@ -62,6 +62,9 @@ class Employer(Protocol):
     def reputation(self) -> Reputation:
         """How candidates have behaved."""
 
+    def unwanted(self) -> frozenset[bytes]:
+        """Those among them who are no suppliers of this node, or are to be none any more."""
+
     def avoided(self) -> frozenset[bytes]:
         """Who is hired only where nobody else is known."""
 
@@ -108,6 +111,7 @@ class Search:
         return failure
 
     def hired(self, candidate: Candidate, contract: Any) -> None:
+        self.searches.forget_refusal(candidate.fingerprint)
         self.searches.employer.place(self.position, candidate)
         self.ended.callback(True)
 
@@ -128,6 +132,10 @@ class Searches:
         self._running: dict[int, tuple[Search, SupplierFinder]] = {}
         self._refused_at: dict[bytes | str, float] = {}
         self._reasons: dict[bytes | str, str] = {}
+        self._named: dict[bytes, str] = {}
+        self._events = around.events
+        self.refused_by_name: dict[str, str] = {}
+        """By IDURL, why somebody whom the settings name could not be hired when that was tried last."""
 
     def run(self, positions: list[int]) -> "Deferred[int]":
         """Search for all these places; fires with how many of them are still vacant. To cancel it ends the searches."""
@@ -156,6 +164,7 @@ class Searches:
     def forgive(self) -> None:
         """Those who said no may be asked again."""
         self._refused_at = {}
+        self.refused_by_name = {}
 
     def exclude(self, who: bytes | str, reason: str = "") -> None:
         """Do not ask this one again for a while."""
@@ -163,8 +172,21 @@ class Searches:
         now = self._clock.seconds()
         self._refused_at = {one: since for one, since in self._refused_at.items() if now - since < FORGET_REFUSAL}
         self._refused_at[who] = now
+        name = self._named.get(who) if isinstance(who, bytes) else who
+        if name is not None and reason:
+            self._tell(name, reason)
         if isinstance(who, bytes):
             self.employer.reject(who)
+
+    def _tell(self, idurl: str, reason: str) -> None:
+        """Whoever named somebody hears why it is not hired, once for each reason."""
+        if self.refused_by_name.get(idurl) != reason:
+            self.refused_by_name[idurl] = reason
+            self._events.send("supplier-candidate-refused", {"idurl": idurl, "reason": reason})
+
+    def forget_refusal(self, supplier: bytes) -> None:
+        """It is hired after all."""
+        self.refused_by_name.pop(self._named.get(supplier, ""), None)
 
     def _refused(self, who: bytes | str) -> bool:
         since = self._refused_at.get(who)
@@ -189,14 +211,14 @@ class Searches:
             return self._chosen(search, chosen)
         avoided = self.employer.avoided()
         for avoiding in (avoided, frozenset[bytes]()) if avoided else (avoided,):
-            found = await self._named(avoiding) or await self._drawn(avoiding)
+            found = await self._of_settings(avoiding) or await self._drawn(avoiding)
             if found is not None:
                 search.asked = found.fingerprint
                 return found
         self._raise_reasons()
         return None
 
-    async def _named(self, avoided: frozenset[bytes]) -> Candidate | None:
+    async def _of_settings(self, avoided: frozenset[bytes]) -> Candidate | None:
         """Somebody whom the settings name."""
         for idurl in candidates_of(self._settings.get(CANDIDATES)):
             if self._refused(idurl):
@@ -204,8 +226,14 @@ class Searches:
             found = await outcome(self.employer.candidates.identify(idurl))
             if found.error is not None:
                 self.exclude(idurl, f"{idurl}: {found.error}")
-            elif found.value not in self.excluded() | avoided:
+                continue
+            self._named[found.value] = idurl
+            if found.value in avoided:
+                self._tell(idurl, "it is a customer of yours, and hired only where nobody else is known")
+            elif found.value not in self.excluded():
                 return Candidate(found.value)
+            elif found.value in self.employer.unwanted():
+                self._tell(idurl, "it is this node itself, or leaves, or has not proved lately what it keeps")
         return None
 
     async def _drawn(self, avoided: frozenset[bytes]) -> Candidate | None:

@@ -75,6 +75,28 @@ class SearchTests(TownCase):
         self.pass_time(400, 5)
         self.assertNotIn("-", self.names())
 
+    def test_who_is_named_and_not_hired(self) -> None:
+        """Of each that the settings name and that cannot be hired, the person hears why; the family is filled."""
+        url = "http://id.example/{}.xml".format
+        names = [url("nobody"), *(url(f"supplier-{number}") for number in (0, 1, 2))]
+        self.town.add("supplier-6")
+        self.town.my_customers.add(self.town.supplier(0).fingerprint)
+        self.town.supplier(1).mood = "full"
+        self.town.supplier(2).up = False
+        self.town.settings.values["services/employer/candidates"] = ", ".join(names)
+        self.start()
+        self.pass_time(5)
+        self.assertNotIn("-", self.names())
+        self.assertEqual(set(self.names()) & {"supplier-0", "supplier-1", "supplier-2"}, set())
+        told = {data["idurl"]: data["reason"] for name, data in self.town.events.sent
+                if name == "supplier-candidate-refused"}  # fmt: skip
+        self.assertEqual(told, self.town.hiring.searches.refused_by_name)
+        parts = ("nobody", "a customer of yours", "there is no room", "")
+        for name, part in zip(names, parts, strict=True):
+            self.assertIn(part, told[name])
+        self.town.settings.set("services/employer/candidates", "")
+        self.assertEqual(self.town.hiring.searches.refused_by_name, {})
+
     def test_settings_forgive(self) -> None:
         """Naming candidates asks everybody again at once."""
         self.only(0, 1, 2, 3)
