@@ -8,18 +8,19 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import frozen
 from twisted.logger import Logger
 
 from bitdust.dht.contact import Contact
-from bitdust.dht.ids import number
+from bitdust.dht.holdings import Entry, Holdings
 from bitdust.dht.records import DEBUG, DHTRecord
 from bitdust.wire.encoding import WireError
 
 MAX_RECORDS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PER_OWNER = 64
-DEBUG_SHARE = 100
+SHARES = {"identity": 0.3, "family": 0.2, "head": 0.3, "addresses": 0.19, DEBUG: 0.01}
+"""What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
 RESEALED = ("family",)
 """Types whose owner seals the same value again whenever it writes it: of one revision the longest-lived one counts."""
 MAX_MET = 200
@@ -47,15 +48,12 @@ class Kept:
     data: bytes
 
 
-@define
-class _Entry:
-    type: str
-    owner: bytes | None
-    revision: int
-    expires: int
+@frozen
+class _Room:
+    """What one more record takes."""
+
+    records: int
     size: int
-    mine: bool
-    layer: int
 
 
 class RecordStore:
@@ -64,7 +62,6 @@ class RecordStore:
     log = Logger()
 
     def __init__(self, path: Path | None, own: int, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> None:
-        self._own = own
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._database = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
@@ -73,32 +70,30 @@ class RecordStore:
         self._database.executescript(_SCHEMA)
         if path is not None:
             path.chmod(0o600)
-        self._entries: dict[bytes, _Entry] = {}
-        self._owners: dict[bytes, int] = {}
-        self._bytes = self._debug_bytes = self._debug_records = 0
+        self._held = Holdings(own)
         rows = "SELECT key, type, owner, revision, expires, length(data), mine, layer FROM records"
         for key, kind, owner, revision, expires, size, mine, layer in self._database.execute(rows):
-            self._count(key, _Entry(kind, owner, revision, expires, size, bool(mine), layer))
+            self._held.put(key, Entry(kind, owner, revision, expires, size, bool(mine), layer))
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._held.entries)
 
     @property
     def size(self) -> int:
         """Bytes of all records."""
-        return self._bytes
+        return self._held.size
 
     def items(self, layer: int) -> int:
         """How many records of a layer are here."""
-        return sum(entry.layer == layer for entry in self._entries.values())
+        return self._held.layers[layer]
 
     def get(self, key: bytes, wall: float) -> bytes | None:
         """The bytes of a record that has not expired."""
-        entry = self._entries.get(key)
+        entry = self._held.entries.get(key)
         if entry is None or entry.expires <= wall:
             return None
         row = self._database.execute("SELECT data FROM records WHERE key = ?", (key,)).fetchone()
@@ -111,23 +106,22 @@ class RecordStore:
         ``too-many``; what was kept stays.
         """
         key = record.key(layer)
-        old = self._entries.get(key)
+        old = self._held.entries.get(key)
         if old is not None and old.expires > wall and not self._replaces(record, data, key, old):
             return False
         owner = record.fingerprint
         if not mine:
             self._make_room(key, record, owner, len(data), wall)
         mine = mine or (old is not None and old.mine and old.revision == record.revision)
-        entry = _Entry(record.type, owner, record.revision, record.expires, len(data), mine, layer)
+        entry = Entry(record.type, owner, record.revision, record.expires, len(data), mine, layer)
         self._database.execute(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (key, layer, record.type, owner, record.revision, record.expires, mine, data),
         )
-        self._uncount(key)
-        self._count(key, entry)
+        self._held.put(key, entry)
         return True
 
-    def _replaces(self, record: DHTRecord, data: bytes, key: bytes, old: _Entry) -> bool:
+    def _replaces(self, record: DHTRecord, data: bytes, key: bytes, old: Entry) -> bool:
         if record.revision != old.revision:
             if record.revision < old.revision:
                 raise WireError("stale", "a newer revision of this record is here already")
@@ -139,75 +133,69 @@ class RecordStore:
 
     def revision(self, key: bytes) -> int | None:
         """The revision that is kept under a key."""
-        entry = self._entries.get(key)
+        entry = self._held.entries.get(key)
         return entry.revision if entry else None
 
     def _make_room(self, key: bytes, record: DHTRecord, owner: bytes | None, size: int, wall: float) -> None:
-        old = self._entries.get(key)
-        if old is None and owner is not None and self._owners.get(owner, 0) >= MAX_PER_OWNER:
+        old = self._held.entries.get(key)
+        if old is None and owner is not None and self._held.owners[owner] >= MAX_PER_OWNER:
             raise WireError("too-many", f"{MAX_PER_OWNER} records of this owner are here already")
-        if record.type == DEBUG and old is None and self._debug_full(size):
+        more = _Room(int(old is None), size - (old.size if old is not None else 0))
+        if record.type == DEBUG and old is None and self._is_over(DEBUG, more):
             self.expire(wall)
-            if self._debug_full(size):
+            if self._is_over(DEBUG, more):
                 raise WireError("no-space", "there is no more room for debugging records")
-        if self._full(size):
+        if self._full(more):
             self.expire(wall)
-        while self._full(size) and key not in self._entries:
-            farthest = max(
-                (other for other, entry in self._entries.items() if not entry.mine), key=self._distance, default=None
-            )
-            if farthest is None or self._distance(farthest) <= self._distance(key):
-                raise WireError("no-space", "there is no more room for records as far from here as this one")
-            self.remove(farthest)
+        while self._full(more):
+            self.remove(self._victim(key, record.type, more))
 
-    def _debug_full(self, size: int) -> bool:
-        too_many = self._debug_records >= max(1, self._max_records // DEBUG_SHARE)
-        return too_many or self._debug_bytes + size > self._max_bytes // DEBUG_SHARE
+    def _victim(self, key: bytes, kind: str, more: "_Room") -> bytes:
+        """What goes for a record: of a type that has more than its share, whichever is the farthest of that.
 
-    def _full(self, size: int) -> bool:
-        return len(self._entries) >= self._max_records or self._bytes + size > self._max_bytes
+        A type within its share pushes out what others have beyond theirs, however near; one that has its share makes
+        room for itself alone. Raises `WireError` ``no-space``.
+        """
+        taken = kind if self._is_over(kind, more) else self._largest(but=kind)
+        farthest = self._held.farthest(taken, key)
+        if farthest is None or (taken == kind and self._held.distance(farthest) <= self._held.distance(key)):
+            raise WireError("no-space", "there is no more room for records as far from here as this one")
+        return farthest
 
-    def _distance(self, key: bytes) -> int:
-        return number(key) ^ self._own
+    def _largest(self, but: str) -> str:
+        """The other type that is farthest beyond its share and can give something; itself where there is none."""
+        others = [kind for kind in SHARES if kind != but and self._used(kind) > 1]
+        giving = [kind for kind in others if self._held.farthest(kind, b"") is not None]
+        return max(giving, key=self._used, default=but)
+
+    def _used(self, kind: str) -> float:
+        records = self._held.records[kind] / self._max_records
+        return max(records, self._held.sizes[kind] / self._max_bytes) / SHARES[kind]
+
+    def _is_over(self, kind: str, more: "_Room") -> bool:
+        most = max(1, int(self._max_records * SHARES[kind]))
+        records, size = self._held.records[kind] + more.records, self._held.sizes[kind] + more.size
+        return records > most or size > self._max_bytes * SHARES[kind]
+
+    def _full(self, more: "_Room") -> bool:
+        return len(self) + more.records > self._max_records or self.size + more.size > self._max_bytes
 
     def remove(self, key: bytes) -> None:
         """Forget a record."""
         self._database.execute("DELETE FROM records WHERE key = ?", (key,))
-        self._uncount(key)
+        self._held.drop(key)
 
     def expire(self, wall: float) -> None:
         """Forget what has had its time; where the disk takes no change, the next time does."""
         try:
-            for key in [key for key, entry in self._entries.items() if entry.expires <= wall]:
+            for key in self._held.expired(wall):
                 self.remove(key)
         except sqlite3.Error as error:
             self.log.warn("expired DHT records could not be removed: {error}", error=error)
 
-    def _count(self, key: bytes, entry: _Entry) -> None:
-        self._entries[key] = entry
-        self._bytes += entry.size
-        if entry.owner is not None:
-            self._owners[entry.owner] = self._owners.get(entry.owner, 0) + 1
-        if entry.type == DEBUG:
-            self._debug_bytes += entry.size
-            self._debug_records += 1
-
-    def _uncount(self, key: bytes) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is None:
-            return
-        self._bytes -= entry.size
-        if entry.owner is not None:
-            self._owners[entry.owner] -= 1
-            if not self._owners[entry.owner]:
-                del self._owners[entry.owner]
-        if entry.type == DEBUG:
-            self._debug_bytes -= entry.size
-            self._debug_records -= 1
-
     def listing(self) -> list[tuple[bytes, int, bool]]:
         """(key, layer, mine) of all records."""
-        return [(key, entry.layer, entry.mine) for key, entry in self._entries.items()]
+        return [(key, entry.layer, entry.mine) for key, entry in self._held.entries.items()]
 
     def all(self) -> Iterator[Kept]:
         """All records, read one by one."""

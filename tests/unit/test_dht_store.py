@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
 from bitdust.dht.records import DEBUG, DHTRecord
-from bitdust.dht.store import DEBUG_SHARE, MAX_MET, MAX_PER_OWNER, RecordStore
+from bitdust.dht.store import MAX_MET, MAX_PER_OWNER, SHARES, RecordStore
 from bitdust.testing.faulty_disk import COMMIT, Fault, FaultyDisks, sqlite_error
 from bitdust.wire.encoding import WireError
 
@@ -17,9 +17,11 @@ NOW = 1000.0
 OWN = number(bytes(20))
 
 
-def record(subject: bytes | str = b"s" * 32, revision: int = 1, value: bytes = b"v", expires: int = 2000) -> DHTRecord:
+def record(
+    subject: bytes | str = b"s" * 32, revision: int = 1, value: bytes = b"v", expires: int = 2000, kind: str = "head"
+) -> DHTRecord:
     """A record as if it had been checked."""
-    return DHTRecord(DEBUG if isinstance(subject, str) else "head", subject, revision, expires, value)
+    return DHTRecord(DEBUG if isinstance(subject, str) else kind, subject, revision, expires, value)
 
 
 class StoreTests(SynchronousTestCase):
@@ -103,6 +105,78 @@ class StoreTests(SynchronousTestCase):
         self.assertIsNone(self.store.get(far.key(0), NOW))
         self.assertEqual(len(self.store), 4)
 
+    def kept(self, kind: str) -> int:
+        found = [DHTRecord.from_bytes(kept.data).type for kept in self.store.all()]
+        return found.count(kind)
+
+    def fill(self, kind: str, count: int, value: bytes = b"v") -> int:
+        """Bring so many records of a type, each of another owner; how many were refused."""
+        refused = 0
+        for _ in range(count):
+            try:
+                self.add(record(self.random.randbytes(32), value=value, kind=kind))
+            except WireError:
+                refused += 1
+        return refused
+
+    def test_no_type_pushes_out_all_others(self) -> None:
+        """A flood of one type takes what is free and what others have beyond their shares, and no more."""
+        self.store = self.open(most=100)
+        self.fill("identity", 60)
+        self.fill("family", 15)
+        self.fill("head", 500)
+        self.assertEqual([self.kept(kind) for kind in ("identity", "family", "head")], [55, 15, 30])
+        self.fill("addresses", 500)
+        self.assertEqual(self.kept("family"), 15)
+        self.assertEqual([self.kept(kind) for kind in ("identity", "head", "addresses")], [36, 30, 19])
+        self.fill("identity", 500)
+        self.assertEqual([self.kept(kind) for kind in ("identity", "family", "head", "addresses")], [36, 15, 30, 19])
+
+    def test_no_type_pushes_out_all_others_by_its_bytes(self) -> None:
+        """A few big records are as bad as many small ones."""
+        self.store = self.open(most_bytes=50_000)
+        self.fill("family", 10, bytes(900))
+        self.fill("head", 90, bytes(3000))
+        self.assertEqual(self.kept("family"), 10)
+        self.assertLessEqual(self.store.size, 50_000)
+
+    def test_records_that_grow(self) -> None:
+        """A newer revision that is bigger takes room like any other: the farthest goes for it, never itself."""
+        *near, far = self.by_distance(10)
+        size = len(near[0].to_bytes())
+        self.store = self.open(most_bytes=10 * size + 50)
+        for one in (*near, far):
+            self.add(one)
+        for one in near[:3]:
+            self.assertTrue(self.add(record(one.subject, revision=2, value=bytes(size))))
+            self.assertLessEqual(self.store.size, 10 * size + 50)
+        self.assertIsNone(self.store.get(far.key(0), NOW))
+        self.assertIsNotNone(self.store.get(near[0].key(0), NOW))
+
+    def test_what_is_counted_is_what_is_there(self) -> None:
+        """After any additions, replacements, ends and removals the order and the counts are those of the records."""
+        self.store = self.open(most=40, most_bytes=6000)
+        subjects = [self.random.randbytes(32) for _ in range(60)]
+        for step in range(600):
+            kind = self.random.choice(("identity", "family", "head", "addresses"))
+            one = record(
+                self.random.choice(subjects), step + 1, bytes(self.random.randrange(90)),
+                1000 + self.random.randrange(1, 900), kind,
+            )  # fmt: skip
+            try:
+                self.add(one, mine=self.random.random() < 0.02, layer=step % 2, wall=NOW + step)
+            except WireError as error:
+                self.assertIn(error.code, ("no-space", "too-many"))
+            if step % 50 == 0:
+                self.store.expire(NOW + step)
+        kept = list(self.store.all())
+        records = [DHTRecord.from_bytes(one.data) for one in kept]
+        self.assertEqual((len(self.store), self.store.size), (len(kept), sum(len(one.data) for one in kept)))
+        layers = [one.layer for one in kept]
+        self.assertEqual([self.store.items(layer) for layer in (0, 1)], [layers.count(layer) for layer in (0, 1)])
+        self.store.expire(max(one.expires for one in records))
+        self.assertEqual((len(self.store), self.store.size), (0, 0))
+
     def test_bytes_count_too(self) -> None:
         """Room is bytes as well as records."""
         near, far = self.by_distance(2)
@@ -141,7 +215,7 @@ class StoreTests(SynchronousTestCase):
 
     def test_debugging_records_have_a_small_share(self) -> None:
         """Records without an owner get a hundredth of the room, so that nobody fills the store with them."""
-        self.store = self.open(most=2 * DEBUG_SHARE)
+        self.store = self.open(most=round(2 / SHARES[DEBUG]))
         for text in ("a", "b"):
             self.add(record(text))
         self.refused("no-space", record("c"))
