@@ -62,14 +62,14 @@ def _with_room(devices: Devices, kept: bytes) -> Devices:
 def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devices:
     """The devices of two documents of one identity that were changed at the same time; the same from both sides.
 
-    A device that is revoked in one of them is revoked, and one that has no place any more in one of them gets none. As
-    much counts of what it wrote as the one knows that knows more; nobody may end that before anybody knows. Of two new
-    devices with one number one takes the next free one. Of more than eight those go that `with_new_device` would let
-    go, but never ``this``, the key of this very device.
+    A device that is revoked in one of them is revoked, and one that has no place any more in one of them gets none,
+    whether its name is still known there or went long ago. As much counts of what it wrote as the one knows that knows
+    more; nobody may end that before anybody knows. Of two new devices with one number one takes the next free one. Of
+    more than eight those go that `with_new_device` would let go, but never ``this``, the key of this very device.
     """
     # A device keeps the number that the newest document gives it: who shows an old one again changes nothing by that.
     newest, older = (mine, other) if mine.goes_before(other) else (other, mine)
-    gone = {device.key for device in (*mine.former, *other.former)}
+    gone = {device.key for device in (*mine.former, *other.former)} | _forgotten(mine, other) | _forgotten(other, mine)
     found: dict[bytes, Device] = {}
     for device in (one for one in (*newest.devices, *older.devices) if one.key not in gone):
         known = found.get(device.key)
@@ -78,6 +78,15 @@ def union(mine: IdentityDocument, other: IdentityDocument, this: bytes) -> Devic
     while len(devices) > MAX_DEVICES:
         devices = _with_room(devices, this)
     return devices
+
+
+def _forgotten(one: IdentityDocument, other: IdentityDocument) -> set[bytes]:
+    """Devices of the one document that were let go in the other so long ago that it names them no more.
+
+    One that was added that early elsewhere, and that the other never knew, has to be added again.
+    """
+    named = {device.key for device in (*other.devices, *other.former)}
+    return {device.key for device in one.devices if device.key not in named and device.since <= other.forgot_until}
 
 
 def _joined(one: Device, other: Device) -> Device:

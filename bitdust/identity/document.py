@@ -41,6 +41,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _NAMESPACE = re.compile(rb"\sxmlns\s*[:=]")
 _FORMER = struct.Struct(">HI32sIQ")
 """A former device: number, since, key, revoked, sequence."""
+_FORMER_XML = -(-_FORMER.size // 3) * 4
 _PARTS = ("name", "sources", "revision", "date", "publickey", "devices", "signature")
 
 
@@ -105,7 +106,8 @@ class IdentityDocument:
         blank = bytes((master.public.bits + 7) // 8)
         unsigned = cls(name, sources, revision, date, master.public.spki, devices, blank, former[-MAX_FORMER:])
         room = ROOM if len(evolve(unsigned, former=()).xml) <= ROOM else MAX_SIZE * 4 // 5
-        while unsigned.former and len(unsigned.xml) > room:
+        # One stays in any case: it says up to when others may have gone (`forgot_until`).
+        while len(unsigned.former) > 1 and len(unsigned.xml) > room:
             unsigned = evolve(unsigned, former=unsigned.former[1:])
         _check(unsigned)
         return evolve(unsigned, signature=master.sign(unsigned.canonical))
@@ -179,6 +181,12 @@ class IdentityDocument:
     def is_claim(self) -> bool:
         """Revision 0: a recovering device's word, never stored."""
         return self.revision == 0
+
+    @property
+    def forgot_until(self) -> int:
+        """Up to which revision devices may have gone that are named no more: there was no room for more of them."""
+        is_whole = len(self.former) < MAX_FORMER and len(self.xml) + _FORMER_XML <= ROOM
+        return 0 if is_whole or not self.former else min(device.revoked or 0 for device in self.former)
 
     def device(self, ident: bytes) -> Device | None:
         """The device with this id, revoked or former or not."""

@@ -3,8 +3,10 @@
 from twisted.internet.defer import Deferred
 
 from bitdust.identity.client import IdentityClient, Outcome
+from bitdust.identity.document import IdentityDocument
 from bitdust.identity.joining import join
 from bitdust.identity.me import Me
+from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL
 
 PUSHES = 3
@@ -25,8 +27,15 @@ class Publication:
         outcomes: dict[IDURL, Outcome] = {}
         for _ in range(PUSHES):
             outcomes = await self._client.publish(self._me.document)
-            newer = [outcome.document for outcome in outcomes.values() if outcome.document is not None]
-            joined = [join(self._me, document) for document in newer]
+            joined = [self._join(outcomes, source, outcome.document) for source, outcome in list(outcomes.items())]
             if not any(joined):
                 break
         return outcomes
+
+    def _join(self, outcomes: dict[IDURL, Outcome], source: IDURL, document: IdentityDocument | None) -> bool:
+        """Join what a source has; one that has nonsense is named in the outcomes."""
+        try:
+            return document is not None and join(self._me, document)
+        except WireError as error:
+            outcomes[source] = Outcome("refused", str(error))
+            return False

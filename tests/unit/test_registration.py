@@ -11,7 +11,8 @@ from bitdust.crypt.keyfile import Hints, KeyFile, SupplierHint
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.client import Outcome, Server
 from bitdust.identity.devices import former, union, with_new_device
-from bitdust.identity.document import MAX_DEVICES, Device, IdentityDocument
+from bitdust.identity.document import MAX_DEVICES, MAX_REVISION, Device, IdentityDocument
+from bitdust.identity.joining import LEAP, join
 from bitdust.identity.me import Me
 from bitdust.identity.publication import PUSHES, Publication
 from bitdust.identity.registration import Registration
@@ -215,6 +216,22 @@ class PublicationTests(MeCase):
         self.keep(made(9, key="other"))
         self.assertEqual({outcome.word for outcome in self.publish().values()}, {"refused"})
         self.assertEqual(self.me.document, GOOD)
+
+    def test_a_document_of_the_last_revision(self) -> None:
+        """It is refused with a word, whoever has it: after it nothing could ever be changed."""
+        far = made(MAX_REVISION, GOOD.devices)
+        self.assertEqual(self.assertRaises(WireError, join, self.me, far).code, "bad-field")
+        self.keep(far)
+        outcomes = self.publish()
+        self.assertEqual({outcome.word for outcome in outcomes.values()}, {"refused"})
+        self.assertIn("recover this one with the key file", next(iter(outcomes.values())).text)
+        self.assertEqual(self.me.document, GOOD)
+
+    def test_devices_that_raised_it_often(self) -> None:
+        """A device that was away while others changed hundreds of things joins them."""
+        newer = made(GOOD.revision + LEAP, GOOD.devices)
+        self.assertFalse(join(self.me, newer))
+        self.assertEqual(self.me.document, newer)
 
     def test_it_ends(self) -> None:
         """Where others write faster than this device, it gives up until the next round."""
