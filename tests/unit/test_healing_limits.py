@@ -183,3 +183,43 @@ class ForgottenTests(VillageCase):
         village, spare = self.healed()
         kept = spare.store.keepsake(IDENTITY, village.owner.fingerprint)
         self.assertEqual(kept.data, village.owner.document.xml)
+
+
+class RateTests(VillageCase):
+    """Under a certificate nothing is read without a limit."""
+
+    def asked(self, asked: House, spare: House, command: Command, fields: dict, owner: bytes) -> str:
+        claim = SpareClaim(owner, 0).to_bytes()
+        results: list = []
+        asked.handle(spare.person, command, fields, b"", owner=owner, capability=claim).addBoth(results.append)
+        return str(getattr(getattr(results[0], "value", None), "code", ""))
+
+    def test_logs_heads_and_lists_count_too(self) -> None:
+        """A spare that reads the log, the heads or the list again and again is told to come later, and then may."""
+        village, spare = self.healed()
+        asked, owner = village.member(1), village.owner
+        asked.settings.values["services/customer-family/healing-rate"] = 10_000
+        device = owner.device.id
+        questions = [
+            (Command.RETRIEVE, {"kind": "heads"}),
+            (Command.RETRIEVE, {"kind": "log", "device": device, "first": 1, "most": 2**20}),
+            (Command.LIST_FILES, {"after": b"", "most": 1000}),
+        ]
+        for command, fields in questions:
+            asked.clock.advance(60)
+            codes = [self.asked(asked, spare, command, fields, owner.fingerprint) for _ in range(200)]
+            self.assertEqual((codes[0], codes[-1]), ("", "busy"))
+            asked.clock.advance(10)
+            self.assertEqual(self.asked(asked, spare, command, fields, owner.fingerprint), "")
+
+    def test_a_spare_has_patience(self) -> None:
+        """Members that give little in a second are asked again: the place is whole in the end."""
+        village = self.settle()
+        for number in range(4):
+            village.member(number).settings.values["services/customer-family/healing-rate"] = 2000
+        village.member(0).is_up = False
+        village.pass_time(AFTER + 3 * DAY)
+        (spare,) = [one for one in self.spares(village) if one.healing.stand_ins.states()]
+        for _ in range(20):
+            village.pass_time(60, 5)
+        self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})

@@ -2,7 +2,7 @@
 
 A certificate opens this door and nothing else does: a member that has lost its own pieces cannot fetch them through it
 when it is audited. Each piece is given to one spare a few times a day at most, and to all spares together so many bytes
-a second.
+a second of whatever they read.
 """
 
 import sqlite3
@@ -24,6 +24,11 @@ MOST_READS = 4
 MOST_PROOFS = 60
 """Pieces that a member may read of a spare in one day, to see that it has them."""
 BURST_SECONDS = 10.0
+LEAST_ANSWER = 1024
+ROW = 32
+"""Bytes of one piece in a listing."""
+MOST_HEADS = 16 * 1024
+"""Bytes of the heads of a customer's logs, of more than most have."""
 DAY = 86_400.0
 
 
@@ -57,7 +62,10 @@ class SpareClaims:
             raise BitDustError("not-allowed", "a spare reads pieces, logs and heads, and nothing else")
         bench, peer = self._councils.need_bench(claim.customer), request.peer.fingerprint
         if bench.spare_at(claim.place) == peer:
-            self._limit_reads(request, claim, bench.mandate.after / SURE)
+            if right is Right.READ and request.fields["kind"] == "piece":
+                self._limit_reads(request, claim, bench.mandate.after / SURE)
+            else:
+                self._spend(self._weight(request, claim.customer))
         elif bench.spare_at(claim.place) == self._me.fingerprint and peer in bench.seats():
             self._limit_proofs(request, right)
         else:
@@ -84,6 +92,14 @@ class SpareClaims:
             raise BitDustError("not-allowed", f"this piece was given to you {MOST_READS} times today")
         self._spend(size)
         reads[name] += 1
+
+    def _weight(self, request: Request, customer: bytes) -> int:
+        """About so many bytes are read for an answer that is no piece."""
+        account, most = self._store.contract_of(customer), request.fields.get("most", MOST_HEADS)
+        kind = request.fields.get("kind")
+        if account is None or not isinstance(most, int) or kind == "heads":
+            return MOST_HEADS
+        return LEAST_ANSWER + (min(most, account.log_bytes) if kind == "log" else ROW * min(most, account.pieces))
 
     def _size(self, name: PieceName) -> int:
         try:

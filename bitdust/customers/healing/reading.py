@@ -6,13 +6,14 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from bitdust.crypt.device import check_record
 from bitdust.customers.healing.councils import Councils
 from bitdust.customers.logs import MOST_LOG, ReceivedEntry
 from bitdust.formats.log_entry import MAX_ENTRY, MAX_HEADS
 from bitdust.formats.orders import MAX_RING
-from bitdust.outcome import outcomes
+from bitdust.outcome import outcome, outcomes
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.errors import BitDustError
@@ -23,6 +24,8 @@ from bitdust.wire.schema import Bytes, Int, ListOf
 from bitdust.wire.signed import Signed
 
 SILENCE = 30.0
+BUSY_SECONDS = 1.0
+MOST_BUSY = 120
 ENTRIES = 1024 * 1024
 MAX_PAGE = 1024 * 1024
 MAX_RINGS = 3 * (MAX_RING + 4096)
@@ -59,6 +62,7 @@ class MemberReader:
         if place is None or owner is None:
             raise BitDustError("not-allowed", "this node stands in for nobody in this family")
         self._outbox = around.outbox
+        self._clock = around.world.clock
         self._owner = owner
         self._claim = SpareClaim(customer, place).to_bytes()
         self.counts = councils.counting(customer)
@@ -87,9 +91,18 @@ class MemberReader:
         return {who: one.value for who, one in zip(members, ended, strict=True) if one.error is None}
 
     async def _ask(self, member: bytes, command: Command, fields: dict[str, Any], most: int) -> Any:
-        return await self._outbox.send(
-            member, command, fields, deadline=SILENCE, max_answer=most, owner=self.customer, capability=self._claim
-        )
+        """One answer of one member, which is asked again while it is busy."""
+        for _ in range(MOST_BUSY):
+            sending = self._outbox.send(
+                member, command, fields, deadline=SILENCE, max_answer=most, owner=self.customer, capability=self._claim
+            )
+            asked = await outcome(sending)
+            if asked.error is None:
+                return asked.value
+            if asked.code != "busy":
+                raise asked.error
+            await deferLater(self._clock, BUSY_SECONDS)
+        raise BitDustError("busy", "a member was busy for two minutes")
 
     async def page(self, after: bytes, most: int) -> tuple[dict[bytes, Holders], bytes, bool]:
         """Packs behind ``after`` with who has which piece, up to where all members have listed; whether more follow.

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bitdust.crypt.merkle import root
@@ -20,7 +19,7 @@ from bitdust.customers.healing.inheritance import Inheritance
 from bitdust.customers.healing.reading import Holders, MemberReader, SignedPack
 from bitdust.customers.names import PieceName
 from bitdust.customers.store import SupplierStore
-from bitdust.outcome import outcome, outcomes
+from bitdust.outcome import outcomes
 from bitdust.peers.shown import Names
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -29,8 +28,6 @@ from bitdust.wiring import Wire
 
 PAGE = 200
 AT_A_TIME = 3
-BUSY_SECONDS = 1.0
-MOST_BUSY = 120
 
 
 class PieceMaker(Protocol):
@@ -143,7 +140,7 @@ class SpareWork:
         needed = reader.family.k
         while len(pieces) < needed and left:
             some, left = left[: needed - len(pieces)], left[needed - len(pieces) :]
-            asked = [Deferred.fromCoroutine(self._piece(reader, who, pack, number)) for _, _, number, who in some]
+            asked = [Deferred.fromCoroutine(reader.piece(who, pack, number)) for _, _, number, who in some]
             for (_, _, number, _), ended in zip(some, await outcomes(asked), strict=True):
                 if ended.error is not None:
                     continue
@@ -163,15 +160,3 @@ class SpareWork:
             return False
         run = self.rebuilds.around.world.run_in_thread
         return bool(await run(lambda: root(data) == record.roots[number]))
-
-    async def _piece(self, reader: MemberReader, member: bytes, pack: bytes, number: int) -> tuple[SignedPack, bytes]:
-        """One piece of one member, which is asked again while it is busy."""
-        for _ in range(MOST_BUSY):
-            asked = await outcome(Deferred.fromCoroutine(reader.piece(member, pack, number)))
-            if asked.error is None:
-                found: tuple[SignedPack, bytes] = asked.value
-                return found
-            if asked.code != "busy":
-                raise asked.error
-            await deferLater(self.rebuilds.around.world.clock, BUSY_SECONDS)
-        raise BitDustError("busy", "a member was busy for two minutes")

@@ -1,7 +1,7 @@
 """Asking a supplier to prove that it has pieces, and checking what it answers against the roots that I have signed."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
@@ -88,6 +88,11 @@ class Prover:
         self._ports = ports
         self._ways: dict[bytes, float] = {}
         self._turns: dict[bytes, DeferredLock] = {}
+
+    def keep(self, suppliers: Collection[bytes]) -> None:
+        """Forget how far others are."""
+        self._ways = {who: way for who, way in self._ways.items() if who in suppliers}
+        self._turns = {who: turn for who, turn in self._turns.items() if who in suppliers or turn.locked}
 
     def measure(self, supplier: bytes) -> "Deferred[float]":
         """Seconds there and back, now."""
