@@ -4,9 +4,11 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.storage.keeping.losses import LossBook
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.records import PieceRef
 from tests.unit.storage_kit import Reply, network, random_file
 
 SIZE = 300_000
@@ -150,3 +152,84 @@ class BadPieceTests(SynchronousTestCase):
         liar.mode = "fine"
         self.node.pass_time(120)
         self.assertEqual((self.node.pieces()["waiting"], liar.pieces()), (0, 2))
+
+
+class LossTests(SynchronousTestCase):
+    """What a supplier says itself that it has lost."""
+
+    def setUp(self) -> None:
+        self.base, self.around, self.node = network(self)
+        random_file(self.base / "file", SIZE)
+        self.node.upload(self.base / "file", "file")
+        self.node.pass_time(1)
+        self.who = self.around.suppliers[1].fingerprint
+        self.distrusted: list[bytes] = []
+        self.core.audits.distrusted.connect(self.distrusted.append)
+
+    @property
+    def core(self):
+        return self.node.storage.core
+
+    def pieces(self) -> list[PieceRef]:
+        query = "SELECT pack, number FROM pieces WHERE supplier=? AND state=1"
+        return [PieceRef(bytes(pack), number) for pack, number in self.core.catalog.read.execute(query, (self.who,))]
+
+    def lose(self, days: float = 0) -> None:
+        """After some days the supplier says that it has lost everything; it is made again and sent at once."""
+        self.node.pass_time(days * 86_400, 43_200)
+        found = self.pieces()
+        self.assertTrue(found)
+        self.node.wait(self.core.bad_pieces.admitted(self.who, found))
+        self.node.pass_time(60)
+
+    def replaced(self) -> bool:
+        return self.core.audits.is_distrusted(self.who)
+
+    def test_one_honest_loss(self) -> None:
+        """A disk that died is reported in parts, for days, and costs its supplier nothing."""
+        self.lose()
+        for _ in range(9):
+            self.core.world.clock.advance(86_400)
+            self.core.bad_pieces.lost.emit(self.who, False)
+        self.assertEqual((self.core.audits.book.blame(self.who), self.replaced()), (0, False))
+
+    def test_the_same_again_and_again(self) -> None:
+        """Whoever loses each day what it was given again is replaced after as many as failed audits would need."""
+        self.lose()
+        self.assertEqual(self.core.audits.book.losses.failures(self.who), 0)
+        for expected in (1, 2, 3):
+            self.lose(1.01)
+            self.assertEqual(self.core.audits.book.losses.failures(self.who), expected)
+        self.assertEqual((self.replaced(), self.distrusted[-1:]), (True, [self.who]))
+        self.assertIn(self.who, self.core.audits.book.failing(3))
+        self.node.stop()
+        self.node.start()
+        self.assertTrue(self.replaced())
+
+    def test_a_loss_now_and_then(self) -> None:
+        """Months between two losses are forgiven; losses of the same day count once."""
+        losses = LossBook(self.core.catalog, lambda: self.wall)
+        self.wall = 1_000_000_000.0
+        for pause in (0, 8, 8, 0.1, 0.1, 8, 8):
+            self.wall += pause * 86_400
+            losses.note(self.who, False)
+        self.assertEqual(losses.failures(self.who), 2)
+        self.wall += 91 * 86_400
+        self.assertEqual(losses.failures(self.who), 1)
+        self.wall -= 400 * 86_400
+        self.assertEqual(losses.failures(self.who), 2)
+        losses.note(self.who, True)
+        self.assertEqual(losses.failures(self.who), 2)
+
+    def test_what_it_never_had(self) -> None:
+        """A supplier that names what nobody gave it counts for nothing, for it or against it."""
+        self.node.wait(self.core.bad_pieces.admitted(self.who, [PieceRef(b"n" * 16, 1)]))
+        self.assertEqual(self.core.audits.book.losses.suppliers(), [])
+
+    def test_former_suppliers_are_forgotten(self) -> None:
+        """How far somebody was is not remembered for ever."""
+        prover = self.core.audits.prover
+        self.node.wait(prover.measure(self.who))
+        self.assertIn(self.who, prover._ways)
+        prover.keep([])
+        self.assertEqual((prover._ways, prover._turns), ({}, {}))

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from bitdust.config.settings import Settings
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.keeping.losses import LossBook
 
 PERIOD = "services/customer/audit-hours"
 FIRST = 3600.0
@@ -54,11 +55,13 @@ class AuditBook:
         self._settings = settings
         self._wall = wall
         self._records: dict[bytes, AuditRecord] = {}
+        self.losses = LossBook(catalog, wall)
 
     def open(self) -> None:
         """Read what earlier runs have found out."""
         rows = self._catalog.read.execute("SELECT * FROM audits").fetchall()
         self._records = {bytes(supplier): AuditRecord(*values) for supplier, *values in rows}
+        self.losses.open()
 
     @property
     def period(self) -> float:
@@ -90,9 +93,14 @@ class AuditBook:
         """All suppliers that stand so."""
         return frozenset(who for who in self._records if self.standing(who) in standings)
 
+    def blame(self, supplier: bytes) -> int:
+        """How many rounds in a row it has failed, and what it lost again and again counts like failed rounds."""
+        record = self._records.get(supplier)
+        return (record.strikes if record is not None else 0) + self.losses.failures(supplier)
+
     def failing(self, least: int) -> frozenset[bytes]:
-        """Who has failed so many rounds in a row."""
-        return frozenset(who for who, record in self._records.items() if record.strikes >= least)
+        """Who is to blame for so many."""
+        return frozenset(who for who in (*self._records, *self.losses.suppliers()) if self.blame(who) >= least)
 
     def due(self, supplier: bytes, chance: float) -> float:
         """When the next round is due, in seconds since the epoch; ``chance`` from 0 to 1 spreads it."""

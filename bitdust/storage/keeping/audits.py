@@ -37,6 +37,7 @@ class Audits:
         self._audits: dict[bytes, Audit] = {}
         self._is_open = False
         self.distrusted: Signal[[bytes]] = Signal()
+        bad_pieces.lost.connect(self._lost)
 
     def open(self) -> None:
         """Read what is known."""
@@ -75,13 +76,18 @@ class Audits:
             audit.machine.send("audit")
         return len(there)
 
+    def _lost(self, supplier: bytes, again: bool) -> None:
+        """A supplier says itself that it has lost something."""
+        self.book.losses.note(supplier, again)
+        if self.is_distrusted(supplier):
+            self.distrusted.emit(supplier)
+
     # what others ask
 
     def is_distrusted(self, supplier: bytes) -> bool:
-        """Whether a supplier has failed so often in a row that it should be replaced."""
-        record = self.book.of(supplier)
+        """Whether a supplier has failed, or lost, so often that it should be replaced."""
         limit = int(self._around.settings.get(REPLACE_AFTER))
-        return record is not None and bool(limit) and record.strikes >= limit
+        return bool(limit) and self.book.blame(supplier) >= limit
 
     def doubted(self) -> frozenset[bytes]:
         """Suppliers whose pieces do not count as reliable now: their audits are overdue, or the last one failed."""

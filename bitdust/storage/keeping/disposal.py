@@ -206,6 +206,7 @@ def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -
     rows = [(pack, supplier) for pack in packs]
     database.executemany("DELETE FROM pieces WHERE pack=? AND supplier=?", rows)
     database.executemany("DELETE FROM bad_pieces WHERE pack=? AND supplier=?", rows)
+    database.executemany("DELETE FROM lost_pieces WHERE pack=? AND supplier=?", rows)
 
 
 def suppliers_of_pieces(database: sqlite3.Connection) -> Iterator[bytes]:

@@ -20,7 +20,10 @@ from bitdust.wire.records import PieceRef
 
 
 class BadPieces:
-    """I note them. ``found`` is emitted when one, or the first of several, has become missing in the catalog."""
+    """I note them. ``found`` is emitted when one, or the first of several, has become missing in the catalog.
+
+    ``lost`` is emitted when a supplier says itself that it has lost some, and whether it had lost one of them before.
+    """
 
     log = Logger()
 
@@ -31,6 +34,7 @@ class BadPieces:
         self._ports = ports
         self._counts: dict[bytes, int] = {}
         self.found: Signal[[PieceRef]] = Signal()
+        self.lost: Signal[[bytes, bool]] = Signal()
 
     def open(self) -> None:
         """Read what earlier runs have found out."""
@@ -54,14 +58,18 @@ class BadPieces:
     def admitted(self, supplier: bytes, pieces: Sequence[PieceRef]) -> "Deferred[None]":
         """A supplier says that it has lost these, of its own accord or when it was asked: they are missing."""
 
-        def mark(database: sqlite3.Connection) -> list[PieceRef]:
-            return [piece for piece in pieces if mark_lost(database, piece, supplier)]
+        def mark(database: sqlite3.Connection) -> tuple[list[PieceRef], bool]:
+            missing = [piece for piece in pieces if mark_lost(database, piece, supplier)]
+            before = [was_lost(database, piece, supplier) for piece in missing]
+            return missing, any(before)
 
         noting = self._catalog.change(mark).addCallback(self._noted_loss, supplier)
         return noting.addErrback(lambda failure: self.log.failure("lost pieces could not be noted", failure))
 
-    def _noted_loss(self, missing: Sequence[PieceRef], supplier: bytes) -> None:
+    def _noted_loss(self, lost: tuple[Sequence[PieceRef], bool], supplier: bytes) -> None:
+        missing, again = lost
         if missing:
+            self.lost.emit(supplier, again)
             idurl, global_id = self._ports.names(supplier)
             self._events.send("pieces-lost", {"pieces": len(missing), "idurl": idurl, "global_id": global_id})
         self._noted_all(missing)
@@ -115,6 +123,12 @@ def mark_lost(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) ->
     if changed > 0:
         count_kept(database, piece.pack)
     return changed > 0
+
+
+def was_lost(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) -> bool:
+    """Inside a transaction: whether a supplier has lost this piece before; from now on it has."""
+    values = (piece.pack, piece.index, supplier)
+    return database.execute("INSERT OR IGNORE INTO lost_pieces VALUES(?, ?, ?)", values).rowcount == 0
 
 
 def is_bad(database: sqlite3.Connection, pack: bytes, number: int, supplier: bytes) -> bool:
