@@ -31,6 +31,9 @@ class FamilyWatchPort(Protocol):
     def is_due(self) -> bool:
         """Whether it has been gone for too long, and a certificate is missing or has to be renewed."""
 
+    def is_spare_gone(self) -> bool:
+        """Whether the spare that stands in has been gone for too long itself."""
+
     def choose(self) -> "Deferred[Any]":
         """Find the first spare in order that accepts; fires with it, fails where there is none."""
 
@@ -52,6 +55,7 @@ class FamilyWatch(Machine):
       PINGING    silent       -             SILENT    note_silent judge
       PINGING    timer-2min   -             WATCHING  -
       SILENT     judge        is_due        CHOOSING  choose
+      SILENT     judge        is_spare_gone CHOOSING  choose
       SILENT     judge        is_certified  HEALED    -
       SILENT     judge        -             WATCHING  -
       CHOOSING   chosen       -             VOTING    ask_votes
@@ -92,6 +96,9 @@ class FamilyWatch(Machine):
 
     def is_due(self, payload: Any) -> bool:
         return self._port.is_due()
+
+    def is_spare_gone(self, payload: Any) -> bool:
+        return self._port.is_spare_gone()
 
     def ping(self, payload: Any) -> None:
         self.watch(self._port.ping(), "there", "silent")

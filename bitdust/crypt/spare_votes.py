@@ -11,13 +11,13 @@ a vote of who is gone, of who has no seat, twice a seat     ``not-allowed``
 votes of half of the family or fewer                        ``not-allowed``
 a device that is unknown or revoked, other bytes            ``bad-signature``
 over, or reaching too far into the future                   ``stale``
-another spare has the place                                 ``conflict``
+another spare has the place, and is not said to be gone     ``conflict``
 as many places as the mandate allows have spares            ``no-space``
 ==========================================================  ==================
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
 from attrs import frozen
@@ -72,8 +72,11 @@ class Bench:
         """Everybody who may vote, and for which place."""
         return {who: seat for seat in range(self.family.n) for who in self.sitting(seat)}
 
-    def need_terms(self, terms: Terms) -> None:
-        """Raises `WireError` where nobody may vote for this; see the module's text."""
+    def need_terms(self, terms: Terms, instead: Collection[bytes], time: float) -> None:
+        """Raises `WireError` where nobody may vote for this at a time; see the module's text.
+
+        ``instead`` names spares of the place that are said to be gone.
+        """
         family = self.family
         if terms.customer != family.customer:
             raise WireError("not-allowed", "this is about another family")
@@ -87,8 +90,12 @@ class Bench:
         others = [one.terms for one in self.certificates if one.terms.place != terms.place]
         if terms.spare in [other.spare for other in others]:
             raise WireError("conflict", "this spare has another place already")
-        if self.spare_at(terms.place) not in (None, terms.spare):
-            raise WireError("conflict", "another spare has this place")
+        standing = next((one for one in self.certificates if one.terms.place == terms.place), None)
+        if standing is not None and standing.terms.spare != terms.spare:
+            # Each may say of the other that it is gone: whoever came back was voted for later.
+            is_later = terms.spare not in standing.instead or time > standing.time
+            if standing.terms.spare not in instead or not is_later:
+                raise WireError("conflict", "another spare has this place")
         if len(others) >= mandate.most:
             raise WireError("no-space", f"the mandate allows {mandate.most} spares, and so many there are")
 
@@ -112,7 +119,7 @@ class Bench:
 
     def with_certificate(self, certificate: SpareCertificate) -> "Bench":
         """The same with one more certificate, which replaces an older one of its place. Raises `WireError`."""
-        self.need_terms(certificate.terms)
+        self.need_terms(certificate.terms, certificate.instead, certificate.time)
         if len({vote.seat for vote in certificate.votes}) != len(certificate.votes):
             raise WireError("not-allowed", "a seat has voted twice")
         if not is_majority(self.family, len(certificate.votes)):
@@ -141,7 +148,11 @@ class Bench:
         """The same with a certificate, unless one of the same place and spare counts for longer. Raises `WireError`."""
         known = next((one for one in self.certificates if one.terms == certificate.terms), None)
         joined = self.with_certificate(certificate)
-        return self if known is not None and known.ends >= certificate.ends else joined
+        return self if known is not None and _lasts(known) >= _lasts(certificate) else joined
+
+
+def _lasts(certificate: SpareCertificate) -> tuple[int, int]:
+    return certificate.ends, certificate.time
 
 
 @lru_cache(4096)

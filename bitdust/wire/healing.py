@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 from attrs import frozen
 
 from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.mandate import MOST_LISTED
 from bitdust.wire.records import MAX_SUPPLIERS, Record
-from bitdust.wire.schema import Bytes, Int, ListOf, Schema, Struct, parse
+from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Schema, Struct, parse
 from bitdust.wire.signed import Signed
 
 VERSION = 1
+WITH_INSTEAD = 2
+"""The version of a vote in the place of one for another spare; others are of version 1."""
 MAX_VOTE = 1024
 MAX_CERTIFICATE = MAX_SUPPLIERS * MAX_VOTE
 MAX_DOSSIER = 4 * 1024 * 1024
@@ -37,13 +40,14 @@ class Terms:
 class SpareVote(Record):
     """``voter`` has the place ``seat``, and has not met ``gone`` since ``since``; it counts until ``ends``.
 
-    Times are in seconds since the epoch.
+    Times are in seconds since the epoch. ``instead`` names those who stood in at the place before, or were voted for,
+    and have been gone for too long as well.
     """
 
     KIND: ClassVar[str] = "spare-vote"
-    LIMIT: ClassVar[int] = 512
+    LIMIT: ClassVar[int] = 896
     FIELDS: ClassVar[dict[str, Schema]] = {
-        "version": Int(VERSION, VERSION),
+        "version": Int(VERSION, WITH_INSTEAD),
         "customer": Bytes(32),
         "revision": Int(1),
         "place": Int(0, MAX_SUPPLIERS - 1),
@@ -54,6 +58,7 @@ class SpareVote(Record):
         "since": Int(),
         "time": Int(),
         "ends": Int(),
+        "instead": Optional(ListOf(Bytes(32), MOST_LISTED, 1)),
     }
 
     customer: bytes
@@ -66,12 +71,16 @@ class SpareVote(Record):
     since: int
     time: int
     ends: int
+    instead: list[bytes] | None = None
     version: int = VERSION
 
     @classmethod
     def from_body(cls, data: bytes) -> "SpareVote":
         """Raises `WireError`."""
-        return cls(**cls.parse_fields(data))
+        vote = cls(**cls.parse_fields(data))
+        if vote.instead is not None and vote.version < WITH_INSTEAD:
+            raise WireError("bad-field", f"a vote of version {vote.version} is in nobody's place")
+        return vote
 
     @classmethod
     def read(cls, data: bytes) -> "tuple[SpareVote, Signed]":
@@ -116,6 +125,11 @@ class SpareCertificate:
     def terms(self) -> Terms:
         """What all votes are about."""
         return self.votes[0].terms
+
+    @property
+    def instead(self) -> frozenset[bytes]:
+        """Spares of whom every voter says that they are gone."""
+        return frozenset.intersection(*(frozenset(vote.instead or ()) for vote in self.votes))
 
     @property
     def time(self) -> int:

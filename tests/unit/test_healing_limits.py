@@ -4,6 +4,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.spare_votes import spares_in_order
 from bitdust.customers.healing.book import HealingBook, Sighting
 from bitdust.customers.keepsakes import IDENTITY
 from bitdust.outcome import outcomes
@@ -183,6 +184,60 @@ class ForgottenTests(VillageCase):
         village, spare = self.healed()
         kept = spare.store.keepsake(IDENTITY, village.owner.fingerprint)
         self.assertEqual(kept.data, village.owner.document.xml)
+
+
+class SpareGoneTests(VillageCase):
+    """A spare that dies, or does nothing, is replaced long before its certificate is over."""
+
+    def other(self, village: Village, spare: House) -> House:
+        return next(one for one in self.spares(village) if one is not spare)
+
+    def test_a_spare_that_dies(self) -> None:
+        """Half of the mandate's time after it was seen last the next one has the place, and everything of it."""
+        village, spare = self.healed()
+        village.pass_time(2 * DAY)
+        spare.is_up = False
+        village.pass_time(AFTER / 2 + DAY)
+        other = self.other(village, spare)
+        for asked in (1, 2, 3):
+            self.assertEqual(self.standing(village, asked), {0: other.fingerprint})
+        village.pass_time(DAY)
+        self.assertEqual(self.pieces_of(other, village), {(pack, 0) for pack in village.packs})
+        spare.is_up = True
+        village.pass_time(6 * AFTER)
+        self.assertEqual(self.standing(village), {0: other.fingerprint})
+
+    def test_a_spare_that_takes_nothing(self) -> None:
+        """One that says yes, and no when it is certified, has nothing for long."""
+        village = self.settle()
+        first = village.houses[spares_in_order(village.council.family.mandate, 0)[0]]
+        async def begin(dossier):
+            raise BitDustError("no-space", "the disk is full now")
+
+        first.healing.stand_ins.begin = begin
+        village.member(0).is_up = False
+        village.pass_time(AFTER + AFTER / 2 + 2 * DAY)
+        self.assertEqual(self.standing(village), {0: self.other(village, first).fingerprint})
+
+    def test_a_spare_that_is_away_for_a_day(self) -> None:
+        """It keeps the place."""
+        village, spare = self.healed()
+        for _ in range(3):
+            spare.is_up = False
+            village.pass_time(DAY)
+            spare.is_up = True
+            village.pass_time(DAY)
+        self.assertEqual(self.standing(village), {0: spare.fingerprint})
+
+    def test_a_minority_moves_no_spare(self) -> None:
+        """Who alone does not meet the spare finds nobody that votes for another one."""
+        village, spare = self.healed()
+        mine = village.member(1)
+        village.cuts = [{mine.fingerprint, spare.fingerprint}]
+        village.pass_time(2 * AFTER)
+        self.assertTrue(mine.councils.is_spare_gone(village.owner.fingerprint, spare.fingerprint))
+        self.assertEqual([self.standing(village, asked) for asked in (1, 2, 3)], [{0: spare.fingerprint}] * 3)
+        self.assertEqual(self.other(village, spare).healing.stand_ins.states(), [])
 
 
 class RateTests(VillageCase):

@@ -1,11 +1,13 @@
 """Votes and certificates of a family whose owner is away: which count, and each reason why one does not."""
 
+import itertools
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.spare_votes import LONGEST, SKEW, spares_in_order
 from bitdust.wire.encoding import WireError, decode, encode
-from bitdust.wire.healing import Dossier, SpareCertificate, SpareClaim, SpareVote
+from bitdust.wire.healing import MAX_VOTE, Dossier, SpareCertificate, SpareClaim, SpareVote
 from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import Family
 from tests.unit.healing_kit import AFTER, Council
@@ -148,6 +150,40 @@ class CertificateTests(VotesCase):
                 bench = bench.with_newer(certificate)
             self.assertEqual([one.ends for one in bench.certificates], [START + 500])
 
+    def gone(self, *spares: int) -> dict:
+        """What votes for another spare say of these."""
+        return {"instead": sorted(self.council.spares[number].fingerprint for number in spares), "version": 2}
+
+    def test_a_spare_that_is_gone_itself(self) -> None:
+        """A majority that says so of the one that stands in gives its place to another, in whatever order they come."""
+        council = self.council
+        first = council.majority(ends=START + 4 * AFTER)
+        second = council.majority(spare=1, time=START + 100, **self.gone(0))
+        third = council.majority(spare=2, time=START + 200, **self.gone(0, 1))
+        for order in itertools.permutations([first, second, third]):
+            self.assertEqual(council.bench().with_all(order).spare_at(0), council.spares[2].fingerprint)
+        for order in ([first, third], [third, first]):
+            self.assertEqual(council.bench().with_all(order).spare_at(0), council.spares[2].fingerprint)
+
+    def test_a_minority_says_so(self) -> None:
+        """Each vote of the certificate must say it, and there must be a majority of them."""
+        council = self.council
+        bench = council.bench().with_certificate(council.majority())
+        few = [council.vote(seat, 0, 1, **self.gone(0)) for seat in (1, 2, 3)]
+        self.refused("not-allowed", SpareCertificate.of(few), bench)
+        self.refused("conflict", SpareCertificate.of([*few, council.vote(4, 0, 1)]), bench)
+        others = {"instead": [council.spares[2].fingerprint], "version": 2}
+        self.refused("conflict", SpareCertificate.of([*few, council.vote(4, 0, 1, **others)]), bench)
+
+    def test_one_that_came_back(self) -> None:
+        """Of two that each say of the other that it is gone the later one counts, everywhere."""
+        council = self.council
+        first = council.majority(time=START - 100)
+        second = council.majority(spare=1, time=START + 100, **self.gone(0))
+        again = council.majority(time=START + 200, **self.gone(1))
+        for order in itertools.permutations([first, second, again]):
+            self.assertEqual(council.bench().with_all(order).spare_at(0), council.spares[0].fingerprint)
+
     def test_where_pieces_are(self) -> None:
         """Who only wants to find pieces may use a certificate that is over, but never one that was forged."""
         council = self.council
@@ -178,6 +214,17 @@ class FormatTests(VotesCase):
         claim = SpareClaim(council.owner.fingerprint, 3)
         self.assertEqual(SpareClaim.find(claim.to_bytes()), claim)
         self.assertEqual(Family.from_body(council.family.to_body()), council.family)
+
+    def test_votes_for_another_spare(self) -> None:
+        """They are of version 2, have room for every spare that a mandate may name, and an older one names nobody."""
+        council = self.council
+        vote, _ = SpareVote.read(council.vote(1))
+        many = evolve(vote, version=2, instead=[bytes([number]) * 32 for number in range(16)])
+        data = council.members[1].sign(many).to_bytes()
+        self.assertLessEqual(len(data), MAX_VOTE)
+        self.assertEqual(SpareVote.read(data)[0], many)
+        for wrong in (evolve(many, version=1), evolve(many, instead=[]), evolve(vote, version=3)):
+            self.assertRaises(WireError, SpareVote.from_body, wrong.to_body())
 
     def test_claims_that_are_none(self) -> None:
         """Nothing and other lists are no claim; a claim with a wrong field is refused."""

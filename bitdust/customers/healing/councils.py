@@ -22,7 +22,7 @@ from bitdust.peers.presence import Presence
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.healing import Dossier, SpareCertificate, SpareVote, Terms
+from bitdust.wire.healing import VERSION, WITH_INSTEAD, Dossier, SpareCertificate, SpareVote, Terms
 from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
@@ -33,6 +33,8 @@ FIRST = 2
 is over, and a spare that does nothing is not kept for long."""
 STEPS = 28
 """A member is looked for so often in the time after which it counts as gone."""
+SPARE_PART = 2
+"""A spare is waited for only so long a part of that time: nothing is with it that would not be elsewhere too."""
 SURE = 7
 """While the owner was in touch within this part of that time, nobody is looked for at all."""
 MOST_DOSSIERS = 20
@@ -311,6 +313,11 @@ class Councils:
         certified = any(one.terms.gone == who for one in bench.certificates)
         return seen.watched >= bench.family.mandate.after or (certified and seen.watched > 0)
 
+    def is_spare_gone(self, customer: bytes, spare: bytes) -> bool:
+        """Whether I watched a spare being away, or doing nothing with its place, for half of the mandate's time."""
+        mandate, seen = self.mandate(customer), self.book.of(customer).seen.get(spare)
+        return mandate is not None and seen is not None and seen.watched >= mandate.after / SPARE_PART
+
     def place_of_spare(self, customer: bytes) -> int | None:
         """At which place this node stands in for a member."""
         bench = self.bench(customer) if self._store.is_open else None
@@ -326,29 +333,44 @@ class Councils:
 
     async def vote(self, bench: Bench, terms: Terms) -> bytes:
         """My signed vote, on the disk before it is given. Raises `BitDustError` where I do not vote for it."""
-        bench.need_terms(terms)
         customer, after, now = terms.customer, bench.mandate.after, int(self._wall())
         file, seat = self.book.of(customer), self.seat(bench)
+        instead = self._need_others_gone(bench, file, terms, now)
+        bench.need_terms(terms, instead, now)
         if seat is None or seat == terms.place:
             raise BitDustError("not-allowed", "this node has no seat that may vote for this")
         if self.owner_away(customer) < after:
             raise BitDustError("not-allowed", "the owner was in touch a short while ago, and decides itself")
         if not self.is_gone(customer, terms.gone):
             raise BitDustError("not-allowed", "this node has met the member that is called gone")
-        last = file.vote(terms.place)
-        if last is not None and last.terms.spare != terms.spare and last.ends > now:
-            raise BitDustError("conflict", "this node has voted for another spare of this place")
         self._need_few(bench, file, terms, now)
         since = file.seen[terms.gone].seen
         ends = min(now + after * (LONGEST if self.was_certified(terms) else FIRST), bench.mandate.ends)
         vote = SpareVote(
             terms.customer, terms.revision, terms.place, terms.gone, terms.spare,
             self._me.fingerprint, seat, since, now, ends,
+            instead=sorted(instead) or None, version=WITH_INSTEAD if instead else VERSION,
         )  # fmt: skip
         data = self._me.sign(SpareVote.KIND, vote.to_body()).to_bytes()
         file.votes[terms.place] = data
         await self.book.save(customer)
         return data
+
+    def _need_others_gone(self, bench: Bench, file: CaseFile, terms: Terms, now: int) -> frozenset[bytes]:
+        """Who had the place or my vote for it before, and is gone. Raises ``conflict`` for one that is there.
+
+        Of some a majority has said so already, with whoever stands in now.
+        """
+        standing = next((one for one in bench.certificates if one.terms.place == terms.place), None)
+        settled = standing.instead if standing is not None else frozenset()
+        last = file.vote(terms.place)
+        others = {standing.terms.spare} if standing is not None else set()
+        others |= {last.spare} if last is not None and last.ends > now else set()
+        unsettled = others - settled - {terms.spare}
+        if not all(self.is_spare_gone(terms.customer, spare) for spare in unsettled):
+            raise BitDustError("conflict", "another spare has this place, or this node's vote for it, and is there")
+        listed = frozenset(bench.mandate.spares)
+        return (settled | unsettled) & listed - {terms.spare}
 
     def was_certified(self, terms: Terms) -> bool:
         """Whether a certificate has said the same already."""

@@ -48,13 +48,15 @@ class Elections:
         raise BitDustError("no-candidate", "no spare of the mandate accepts this place now")
 
     def _candidates(self, bench: Bench, place: int, last: SpareVote | None) -> list[bytes]:
-        """Who may be asked, best first: who stands in, or has my vote still, and nobody beside."""
-        only = bench.spare_at(place)
+        """Who may be asked, best first: who stands in, or has my vote still, and is not gone, and nobody beside."""
+        standing = next((one for one in bench.certificates if one.terms.place == place), None)
+        only = standing.terms.spare if standing is not None else None
         if only is None and last is not None and last.ends > self._wall() and last.revision == bench.family.revision:
             only = last.spare
-        if only is not None:
+        if only is not None and not self._councils.is_spare_gone(bench.family.customer, only):
             return [only]
-        taken = {one.terms.spare for one in bench.certificates}
+        taken = {one.terms.spare for one in bench.certificates} | {only}
+        taken |= standing.instead if standing is not None else set()
         fit = [spare for spare in spares_in_order(bench.mandate, place) if spare not in (*bench.family.holders, *taken)]
         return sorted(fit, key=lambda spare: last is None or spare != last.spare)
 

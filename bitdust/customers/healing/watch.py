@@ -10,11 +10,14 @@ from bitdust.customers.healing.councils import STEPS, SURE, Councils
 from bitdust.customers.healing.election import Elections
 from bitdust.peers.shown import Names, show_name
 from bitdust.surroundings import Connected
+from bitdust.wire.mandate import Mandate
 from bitdust.wire.packet import Command
 
 PING_SECONDS = 15.0
 WITHOUT_MANDATE = 6 * 3600.0
 LEAST_PAUSE = 1.0
+NOT_NOW = ("stale", "busy")
+"""Codes with which a spare that is there does not take a certificate at once."""
 
 
 @frozen
@@ -45,6 +48,9 @@ class WatchedPlace:
 
     def is_due(self) -> bool:
         return self.watches.is_due(self.customer, self.place)
+
+    def is_spare_gone(self) -> bool:
+        return self.watches.is_spare_gone(self.customer, self.place)
 
     def choose(self) -> "Deferred[bytes]":
         return Deferred.fromCoroutine(self.watches.elections.choose(self.customer, self.place))
@@ -137,9 +143,18 @@ class FamilyWatches:
         if spare is not None and spare != self._me.fingerprint:
             # It may not have heard of its certificate yet, or have lost it.
             there = self._tell(customer, spare)
-            there.addCallbacks(lambda _: self._councils.note_there(customer, spare), lambda _: None)
+            there.addCallbacks(
+                lambda _: self._councils.note_there(customer, spare),
+                lambda failure: self._note_spare(customer, spare, getattr(failure.value, "code", "")),
+            )
         holder = self._holder(customer, place) or b""
         return self._outbox.send(holder, Command.IDENTITY, {}, deadline=PING_SECONDS)
+
+    def _note_spare(self, customer: bytes, spare: bytes, code: str) -> None:
+        """A spare that does not take its certificate is as good as gone, unless it knows better or has much to do."""
+        mandate = self._councils.mandate(customer) if self._is_open and code not in NOT_NOW else None
+        if mandate is not None:
+            self._councils.note_silent(customer, spare, mandate.after)
 
     def note_there(self, customer: bytes, place: int) -> None:
         holder = self._holder(customer, place)
@@ -167,12 +182,23 @@ class FamilyWatches:
     def is_due(self, customer: bytes, place: int) -> bool:
         bench, mandate = self._councils.bench(customer), self._councils.mandate(customer)
         holder = self._holder(customer, place)
-        if bench is None or mandate is None or holder is None or not mandate.spares:
-            return False
-        if not self._councils.is_gone(customer, holder) or self._councils.owner_away(customer) < mandate.after:
+        if bench is None or mandate is None or not self._may_heal(customer, holder, mandate):
             return False
         ends = max((one.ends for one in bench.certificates if one.terms.place == place), default=0)
         return ends - self._wall() < (LONGEST - 1) * mandate.after
+
+    def _may_heal(self, customer: bytes, holder: bytes | None, mandate: Mandate) -> bool:
+        """Whether a member and the owner have been gone for long enough."""
+        if holder is None or not mandate.spares or not self._councils.is_gone(customer, holder):
+            return False
+        return self._councils.owner_away(customer) >= mandate.after
+
+    def is_spare_gone(self, customer: bytes, place: int) -> bool:
+        bench, mandate = self._councils.bench(customer), self._councils.mandate(customer)
+        spare = bench.spare_at(place) if bench is not None else None
+        if spare is None or mandate is None or not self._councils.is_spare_gone(customer, spare):
+            return False
+        return self._may_heal(customer, self._holder(customer, place), mandate)
 
     def publish(self, customer: bytes, place: int) -> None:
         bench = self._councils.need_bench(customer)

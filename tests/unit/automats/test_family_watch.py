@@ -9,7 +9,9 @@ PAUSE = 6 * 3600.0
 class FamilyWatchTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(FamilyWatchPort, pause=PAUSE, may_rest=False, is_certified=False, is_due=False)
+        self.port = self.record(
+            FamilyWatchPort, pause=PAUSE, may_rest=False, is_certified=False, is_due=False, is_spare_gone=False
+        )  # fmt: skip
         self.machine = FamilyWatch(self.registry, "alice 2", self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -69,6 +71,12 @@ class FamilyWatchTests(RowTests):
         """A certificate that is nearly over is voted for again."""
         self.heal()
         self.choose()
+
+    def test_a_spare_that_goes(self) -> None:
+        """Somebody else is chosen long before the certificate is over."""
+        self.heal()
+        self.port.is_spare_gone = True
+        self.silent("CHOOSING", ("choose",))
 
     def test_a_member_that_comes_back(self) -> None:
         """Then the place is watched as before."""
