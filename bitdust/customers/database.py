@@ -27,10 +27,13 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _KEEPSAKES = """
 CREATE TABLE keepsakes(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(customer, kind));
+"""
+_MISSING = """
+CREATE INDEX IF NOT EXISTS pieces_missing ON pieces(customer, size) WHERE state = 1;
 """
 SCHEMA = (
     """
@@ -67,6 +70,7 @@ CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, recei
     signed BLOB NOT NULL, PRIMARY KEY(customer, capability)) WITHOUT ROWID;
 """
     + _KEEPSAKES
+    + _MISSING
 )
 STEPS = {
     4: """
@@ -81,6 +85,7 @@ DROP TABLE former_records;
 """,
     5: _KEEPSAKES + "DELETE FROM records WHERE kind='family-dht';",
     6: "ALTER TABLE contracts ADD COLUMN promised INTEGER NOT NULL DEFAULT 0;",
+    7: _MISSING,
 }
 """By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"

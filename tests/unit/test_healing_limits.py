@@ -12,7 +12,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim, Terms
 from bitdust.wire.packet import Command
 from tests.unit.healing_kit import AFTER, House, Village
-from tests.unit.supplier_kit import DAY, now
+from tests.unit.supplier_kit import DAY, Person, now
 from tests.unit.test_healing import VillageCase
 
 
@@ -278,3 +278,15 @@ class RateTests(VillageCase):
         for _ in range(20):
             village.pass_time(60, 5)
         self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})
+
+    def test_offers_count_too(self) -> None:
+        """Whether there is room for a place is said to one peer a few times a minute, to strangers as well."""
+        village = self.settle()
+        asked, stranger = village.spare(0), Person("stranger")
+        offer = {"kind": "spare-offer", "customer": bytes(32), "room": 1}
+        results: list = []
+        for _ in range(21):
+            asked.handle(stranger, Command.EVENT, offer, b"").addBoth(results.append)
+        self.assertEqual([getattr(getattr(one, "value", None), "code", "") for one in results], [""] * 20 + ["busy"])
+        asked.clock.advance(61)
+        self.successResultOf(asked.handle(stranger, Command.EVENT, offer, b""))

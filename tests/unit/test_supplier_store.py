@@ -472,7 +472,8 @@ class LogTests(ShopCase):
             "DELETE FROM records; DROP TABLE records;"
             "CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL,"
             " signed BLOB NOT NULL); CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);"
-            "DROP TABLE keepsakes; ALTER TABLE contracts DROP COLUMN promised; PRAGMA user_version=4;"
+            "DROP TABLE keepsakes; ALTER TABLE contracts DROP COLUMN promised; DROP INDEX pieces_missing;"
+            "PRAGMA user_version=4;"
         )
         database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",
                          (ALICE.fingerprint, "keyring", 3, ALICE.ring(3).to_bytes()))  # fmt: skip
@@ -485,6 +486,16 @@ class LogTests(ShopCase):
         self.assertIsNone(self.shop.store.record(ALICE.fingerprint, "family-dht"))
         self.shop.hire(ALICE)
         self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "identity").bytes, ALICE.document.xml)
+        self.assertTrue(self.shop.store._read.execute("PRAGMA index_info(pieces_missing)").fetchall())
+
+    def test_what_is_missing_is_found_without_a_walk(self) -> None:
+        """The list of customers reads an index of what is missing alone, however many pieces there are."""
+        asked: list[str] = []
+        self.shop.store._read.set_trace_callback(asked.append)
+        self.shop.store.holdings(ALICE.fingerprint)
+        (query,) = [one for one in asked if "sum(size)" in one]
+        plan = self.shop.store._read.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+        self.assertIn("INDEX pieces_missing", str(plan))
 
     def test_a_family_is_told_to_whom_it_may_concern(self) -> None:
         """The family machine hears of every record that was kept."""

@@ -38,7 +38,7 @@ SPARE_PART = 2
 SURE = 7
 """While the owner was in touch within this part of that time, nobody is looked for at all."""
 MOST_DOSSIERS = 20
-"""Of one peer in a minute. Anybody may bring one, and to read it costs many signatures."""
+"""Of one peer in a minute, with questions for room. Anybody may bring one, and to read it costs many signatures."""
 
 
 @frozen
@@ -166,13 +166,13 @@ class Councils:
     # what comes
 
     def admit(self, peer: bytes) -> None:
-        """A peer brings a dossier. Raises ``busy`` where it has brought too many lately."""
+        """A peer brings a dossier, or asks for room. Raises ``busy`` where it has done so too often lately."""
         now = self._clock.seconds()
         if now - self._dossiers_since >= 60.0:
             self._dossiers, self._dossiers_since = Counter(), now
         self._dossiers[peer] += 1
         if self._dossiers[peer] > MOST_DOSSIERS:
-            raise BitDustError("busy", f"{MOST_DOSSIERS} dossiers of yours were read in this minute; come again later")
+            raise BitDustError("busy", f"{MOST_DOSSIERS} questions of yours were answered in this minute; come again")
 
     def read(self, dossier: Dossier) -> Shown:
         """The family of a dossier, proven; documents of those whom it names are known from then on.

@@ -90,6 +90,7 @@ class HealingRows:
 
     async def _offer(self, request: Request) -> Answer:
         """Whether this node would stand in for a place of so many bytes; nothing is set aside for it."""
+        self._councils.admit(request.peer.fingerprint)
         self._stand_ins.need_room(request.fields["customer"], request.fields["room"])
         return ack()
 
