@@ -16,7 +16,7 @@ from bitdust.identity.awaited import ALL, CUT_OFF, KEY_RING, STARTED_OVER, read_
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
 from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
-from bitdust.identity.ring_file import left_ring, read_ring
+from bitdust.identity.ring_file import left_ring, read_ring, save_ring
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -247,8 +247,8 @@ class Me:
         return self._ring
 
     def save_key_ring(self) -> None:
-        """Seal the ring to the master key and write it safely."""
-        write_safely(self._folder / "keyring", self.sealed_key_ring())
+        """Seal the ring to the master key and write it safely; raises `OSError`, and then nothing has changed."""
+        save_ring(self._folder / "keyring", self._ring, self.master)
 
     def sealed_key_ring(self) -> bytes:
         """The ring in a box that only the master key opens."""

@@ -2,6 +2,7 @@
 
 import errno
 
+from bitdust.crypt.keyring import RingKey
 from bitdust.identity.me import Me
 from bitdust.testing.faulty_disk import Change, Fault, FaultyDisks
 from tests.unit.test_identity import GOOD, HomeCase, device, master
@@ -37,6 +38,18 @@ class AdoptingTests(HomeCase):
             self.assertFalse(self.me.present or self.again().present, name)
         self.adopt()
         self.assertEqual(self.again().document, GOOD)
+
+    def test_a_ring_that_the_disk_does_not_take(self) -> None:
+        """No secret counts that the next start would not know: who asks again gets one that is on the disk."""
+        self.adopt()
+        self.me.key_ring.add(RingKey("photos"))
+        self.full_for = "keyring"
+        with self.disks.installed():
+            self.me.key_ring.ensure_secret("photos", self.world.entropy, self.me.device_number)
+            self.assertRaises(OSError, self.me.save_key_ring)
+        self.assertEqual(self.me.key_ring.to_bytes(), self.again().key_ring.to_bytes())
+        self.me.key_ring.add(RingKey("photos"))
+        self.assertTrue(self.me.key_ring.ensure_secret("photos", self.world.entropy, self.me.device_number))
 
     def test_the_ring_of_nobody_goes(self) -> None:
         """A ring that no key opens, of an identity that never came to be, does not break the one that is recovered."""
