@@ -58,6 +58,7 @@ class FamilyWatch(Machine):
       SILENT     judge        is_spare_gone CHOOSING  choose
       SILENT     judge        is_certified  HEALED    -
       SILENT     judge        -             WATCHING  -
+      SILENT     failed       -             WATCHING  -
       CHOOSING   chosen       -             VOTING    ask_votes
       CHOOSING   failed       -             WATCHING  -
       CHOOSING   timer-5min   -             WATCHING  -
@@ -71,7 +72,7 @@ class FamilyWatch(Machine):
     ignore = """
       WATCHING   there silent judge chosen elected failed
       PINGING    judge chosen elected failed
-      SILENT     there silent chosen elected failed
+      SILENT     there silent chosen elected
       CHOOSING   there silent judge elected
       VOTING     there silent judge chosen
       HEALED     there silent judge chosen elected failed

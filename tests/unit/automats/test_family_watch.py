@@ -56,6 +56,13 @@ class FamilyWatchTests(RowTests):
         self.silent("WATCHING")
         self.silent("WATCHING")
 
+    def test_silence_that_cannot_be_noted(self) -> None:
+        """A disk that fails ends no watch: the member is looked for again."""
+        self.port.answers["note_silent"] = lambda: 1 / 0
+        for _ in range(2):
+            self.silent("WATCHING")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
     def test_nobody_knows(self) -> None:
         """A look that does not end says nothing."""
         self.look()
