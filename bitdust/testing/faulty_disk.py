@@ -1,27 +1,33 @@
 """Durable writes that fail, stop half-way, or are the last that a process did.
 
 While `FaultyDisks.installed` holds, every call by which the program changes a disk is asked about first: opening for
-writing, writing, syncing, renaming, removing, and what SQLite commits. It sees them in `os` and
-`sqlite3`, so that no code of the program needs to know. Folders are watched one by one: each belongs to one process,
-and what happens to one does not touch the others.
+writing, writing, syncing, renaming, removing, and what SQLite commits, or what it does to its files. It sees them in
+`os`, `sqlite3` and below SQLite, so that no code of the program needs to know. Folders are watched one by one: each
+belongs to one process, and what happens to one does not touch the others.
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from unittest import mock
 
 from attrs import define, field, frozen
+
+from bitdust.testing.sqlite_files import Broken, files
 
 CREATE, WRITE, SYNC, RENAME, REMOVE, COMMIT = "create", "write", "sync", "rename", "remove", "commit"
 CHANGES = (CREATE, WRITE, SYNC, RENAME, REMOVE, COMMIT)
 
 CHANGING = ("INSERT", "UPDATE", "DELETE", "REPLAC")
 """How a statement begins that is committed by itself where no transaction is open."""
+
+
+T = TypeVar("T")
 
 
 @frozen
@@ -77,9 +83,11 @@ class _Watched:
 class FaultyDisks:
     """I decide over the disks of many processes in this one."""
 
-    def __init__(self, sees_all_syncs: bool = False) -> None:
-        """``sees_all_syncs``: those of folders and of files that were opened for reading are asked about, too."""
-        self._sees_all_syncs = sees_all_syncs
+    def __init__(self, sees_all: bool = False) -> None:
+        """``sees_all``: syncs of folders and of files that were opened for reading are asked about, too, and what
+        SQLite does to its files in place of what it commits."""
+        self._sees_all = sees_all
+        self._broken: Fault | None = None
         self._folders: dict[str, _Watched] = {}
         self._descriptors: dict[int, str] = {}
         self._real: dict[str, Callable[..., Any]] = {}
@@ -130,6 +138,8 @@ class FaultyDisks:
                 stack.enter_context(mock.patch.object(os, name, getattr(self, f"_{name}")))
             connect = sqlite3.connect
             stack.enter_context(mock.patch.object(sqlite3, "connect", self._connecting(connect)))
+            if self._sees_all:
+                stack.enter_context(files().asking(self._ask_for_sqlite))
             yield
 
     # os
@@ -140,7 +150,7 @@ class FaultyDisks:
         asked = changes and named.get("dir_fd") is None
         descriptor: int = self._meet(CREATE, path, open_it) if asked else open_it()
         name = f"{path}/" if flags & os.O_DIRECTORY else str(path)
-        is_seen = (changes or self._sees_all_syncs) and named.get("dir_fd") is None
+        is_seen = (changes or self._sees_all) and named.get("dir_fd") is None
         if is_seen and isinstance(path, str | os.PathLike) and self._of(name) is not None:
             self._descriptors[descriptor] = name
         else:
@@ -184,7 +194,10 @@ class FaultyDisks:
             watched = self._of(str(path))
             if watched is None:
                 return connect(path, *args, **named)
-            connection = connect(path, *args, **{**named, "factory": FaultyConnection})
+            try:
+                connection = connect(path, *args, **{**named, "factory": FaultyConnection})
+            finally:
+                self.end_if_broken()
             connection.watched(self, str(path))
             watched.connections.append(connection)
             return connection
@@ -193,8 +206,24 @@ class FaultyDisks:
 
     def meet_commit(self, path: str, commit: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
         """A transaction is about to be committed."""
-        cursor: sqlite3.Cursor = self._meet(COMMIT, path, commit)
+        cursor: sqlite3.Cursor = commit() if self._sees_all else self._meet(COMMIT, path, commit)
         return cursor
+
+    def _ask_for_sqlite(self, kind: str, path: str, size: int) -> Broken | None:
+        """SQLite is about to change a file. The process cannot end amid its code: that comes when it returns."""
+        fault = Fault(Crash(path)) if self._broken is not None else self._ask(kind, path, size)
+        if fault is None:
+            return None
+        if fault.then is not None:
+            self._broken = fault
+        return Broken(fault.done, getattr(fault.error, "errno", 0) == errno.ENOSPC)
+
+    def end_if_broken(self) -> None:
+        """SQLite has returned: whoever dies dies now."""
+        fault, self._broken = self._broken, None
+        if fault is not None and fault.then is not None:
+            fault.then()
+            raise fault.error
 
 
 class FaultyConnection(sqlite3.Connection):
@@ -210,9 +239,29 @@ class FaultyConnection(sqlite3.Connection):
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
         """See `sqlite3.Connection`."""
         word = sql.lstrip()[:6].upper()
+        execute = partial(super().execute, sql, *args)
         if self._disks is not None and (word == "COMMIT" or word in CHANGING and not self.in_transaction):
-            return self._disks.meet_commit(self._path, partial(super().execute, sql, *args))
-        return super().execute(sql, *args)
+            return self._through(partial(self._disks.meet_commit, self._path, execute))
+        return self._through(execute)
+
+    def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
+        """See `sqlite3.Connection`."""
+        return self._through(partial(super().executemany, sql, rows))
+
+    def executescript(self, script: str, /) -> sqlite3.Cursor:
+        """See `sqlite3.Connection`."""
+        return self._through(partial(super().executescript, script))
+
+    def close(self) -> None:
+        """See `sqlite3.Connection`."""
+        self._through(super().close)
+
+    def _through(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        finally:
+            if self._disks is not None:
+                self._disks.end_if_broken()
 
     def let_go(self) -> None:
         """As the system does it for a process that is gone."""

@@ -1,26 +1,34 @@
 """A disk that breaks at one change; `python -m tests.grid.crash SCENARIO` breaks each of them in every way."""
 
+import contextlib
 import os
+import random
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.files import write_safely
-from bitdust.testing.faulty_disk import CREATE, Change, FaultyDisks
+from bitdust.customers import database as customers
+from bitdust.storage.catalog import database as catalog
+from bitdust.testing.faulty_disk import CREATE, Change, Crash, Fault, FaultyDisks
 from tests.grid.chaos import promises
 from tests.grid.crash import running
 from tests.grid.crash.power import Unsynced
 
 RUN_SECONDS = 300
+Connect = Callable[[Path], sqlite3.Connection]
 
 
 class CrashTests(SynchronousTestCase):
     def test_a_sample_of_all_points(self) -> None:
         """Whatever a node does to its disk may be the last thing, or fail: nothing is lost, nothing is stuck."""
-        command = [sys.executable, "-m", "tests.grid.crash", "sample", "8"]
+        command = [sys.executable, "-m", "tests.grid.crash", "sample", "22"]
         around = os.environ | {"PYTHONHASHSEED": "0"}
         ended = subprocess.run(
             command, capture_output=True, text=True, timeout=RUN_SECONDS, check=False, env=around
@@ -40,7 +48,7 @@ class PowerTests(SynchronousTestCase):
         self.home = Path(self.mktemp()).absolute()
         self.home.mkdir()
         self.unsynced = Unsynced()
-        self.disks = FaultyDisks(sees_all_syncs=True)
+        self.disks = FaultyDisks(sees_all=True)
         self.disks.watch(self.home, self.see)
 
     def see(self, change: Change) -> None:
@@ -70,3 +78,64 @@ class PowerTests(SynchronousTestCase):
             (self.home / "written").write_bytes(b"more")
         self.unsynced.cut()
         self.assertEqual(self.there(), {name: name.encode() for name in ("renamed", "removed", "written")})
+
+
+class DatabasePowerTests(SynchronousTestCase):
+    """The power goes at each write and sync that SQLite makes, in commits and in checkpoints."""
+
+    def lives(self, connect: Connect, torn: bool, at: int) -> tuple[list[int], list[int], bool]:
+        """The rows that were acknowledged, those that the next process finds, and whether it came to the cut."""
+        home = Path(self.mktemp()).absolute()
+        home.mkdir()
+        disks, unsynced, changes = FaultyDisks(sees_all=True), Unsynced(), []
+
+        def judge(change: Change) -> Fault | None:
+            changes.append(change)
+            if len(changes) != at:
+                unsynced.see(change)
+                return None
+            return Fault(Crash("cut"), 0.0, cut)
+
+        def cut() -> None:
+            disks.leave(home)
+            unsynced.cut(random.Random(at) if torn else None)
+
+        disks.watch(home, judge)
+        acknowledged: list[int] = []
+        with disks.installed(), contextlib.suppress(Crash), closing(connect(home / "some.db")) as database:
+            database.execute("CREATE TABLE IF NOT EXISTS one(number, filler)")
+            database.execute("PRAGMA wal_autocheckpoint=6")
+            for number in range(3):
+                database.execute("INSERT INTO one VALUES(?, randomblob(5000))", (number,))
+                acknowledged.append(number)
+        with closing(connect(home / "some.db")) as database:
+            database.execute("CREATE TABLE IF NOT EXISTS one(number, filler)")
+            self.assertEqual(database.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+            found = [row[0] for row in database.execute("SELECT number FROM one ORDER BY number")]
+        return acknowledged, found, len(changes) >= at
+
+    def lost(self, connect: Connect) -> int:
+        """In how many of all the cuts something that was acknowledged is gone."""
+        lost = at = 0
+        went_on = True
+        while went_on:
+            at += 1
+            for torn in (False, True):
+                acknowledged, found, went_on = self.lives(connect, torn, at)
+                lost += not set(acknowledged) <= set(found)
+        self.assertGreater(at, 20)
+        return lost
+
+    def test_what_is_acknowledged_from_a_database_stays(self) -> None:
+        """Both the owner's and the supplier's database have on the disk what they have committed."""
+        self.assertEqual((self.lost(catalog.connect), self.lost(customers.connect)), (0, 0))
+
+    def test_a_lost_commit_is_seen(self) -> None:
+        """A database that does not sync its commits loses some."""
+
+        def careless(path: Path) -> sqlite3.Connection:
+            connection = catalog.connect(path)
+            connection.execute("PRAGMA synchronous=NORMAL")
+            return connection
+
+        self.assertGreater(self.lost(careless), 0)

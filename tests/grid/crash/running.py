@@ -9,28 +9,37 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from bitdust.testing.faulty_disk import COMMIT, WRITE, Change, Crash, Fault, FaultyDisks, sqlite_error
+from bitdust.testing.faulty_disk import SYNC, WRITE, Change, Crash, Fault, FaultyDisks
 from tests.grid.chaos.field import Field, Finding
-from tests.grid.chaos.nodes import SQLITE, ChaosNode
+from tests.grid.chaos.nodes import ChaosNode
 from tests.grid.crash.power import Unsynced
 from tests.grid.crash.scenarios import SCENARIOS, Stage
 
 ERRORS = {"full": errno.ENOSPC, "error": errno.EIO}
-KILLS = {"before": 0.0, "half": 0.5, "after": 1.0, "power": 0.0}
+KILLS = {"before": 0.0, "half": 0.5, "after": 1.0, "power": 0.0, "torn": 0.0}
 HOWS = (*KILLS, *ERRORS)
 """The process dies before the change, when half of it is written, or right after it; the power is cut before it, and
-what was not synced is gone; or the change fails, because the disk is full or broken, and the process goes on."""
+what was not synced is gone, or some of it; or the change fails, because the disk is full or broken, and the process
+goes on."""
+DATABASE = (".db", ".db-wal", ".db-journal")
+"""Files of SQLite. What it writes to one without a sync is one change, of many writes."""
 SAMPLE = {
-    "upload": 30,
-    "upload:supplier-1": 8,
-    "spooling": 40,
-    "delete": 15,
-    "compaction": 100,
-    "replacement": 50,
-    "reencoding": 60,
-    "recovery": 60,
+    "upload": 40,
+    "upload:supplier-1": 12,
+    "spooling": 55,
+    "delete": 13,
+    "compaction": 36,
+    "compaction:supplier-1": 7,
+    "replacement": 60,
+    "replacement:supplier-4": 32,
+    "reencoding": 80,
+    "reencoding:supplier-3": 40,
+    "recovery": 200,
+    "healing:spare": 40,
+    "healing:member": 80,
 }
 """What `sample` draws from, and how many changes each makes at least."""
+SAMPLED = 8
 DOWN = 3.0
 SETTLE = 1800.0
 
@@ -40,6 +49,7 @@ class Breaker:
 
     def __init__(self, field: Field, node: ChaosNode, at: int, how: str) -> None:
         self._field = field
+        self._writes = 0
         self._node = node
         self._at = at
         self._how = how
@@ -56,23 +66,35 @@ class Breaker:
         """See a change."""
         if not self.is_on:
             return None
-        self.seen.append(change)
-        if len(self.seen) != self._at:
+        if self._goes_on(change):
+            self._writes += 1
+        else:
+            self._writes = 1
+            self.seen.append(change)
+        if len(self.seen) != self._at or self._writes != self._breaks_at(change):
             self._unsynced.see(change)
             return None
         self._field.note(f"{self._node.name}: {self._how}, a {change.kind} of {change.path.name}")
         if self._how in ERRORS:
             number = ERRORS[self._how]
-            is_commit = change.kind == COMMIT
-            return Fault(sqlite_error(SQLITE[number]) if is_commit else OSError(number, os.strerror(number)), 0.5)
+            return Fault(OSError(number, os.strerror(number)), 0.5)
         fault = self._node.crash_at(change, KILLS[self._how])
         return Fault(fault.error, fault.done, self._die)
 
+    def _goes_on(self, change: Change) -> bool:
+        last = self.seen[-1] if self.seen else None
+        is_same = last is not None and (last.kind, last.path) == (change.kind, change.path)
+        return is_same and change.kind == WRITE and change.path.name.endswith(DATABASE)
+
+    def _breaks_at(self, change: Change) -> int:
+        """Which write of a row: half of what SQLite commits is there when it has written a page of it."""
+        return 2 if self._how == "half" and change.path.name.endswith("-wal") else 1
+
     def _die(self) -> None:
         self._node.kill()
-        if self._how == "power":
+        if self._how in ("power", "torn"):
             with self._field.disks.outside():
-                self._unsynced.cut()
+                self._unsynced.cut(random.Random(self._at) if self._how == "torn" else None)
 
 
 class Run:
@@ -83,7 +105,7 @@ class Run:
         self.scenario = SCENARIOS[name]
         self.at, self.how = at, how
         self.field = Field(1, base, verbose)
-        self.field.disks = FaultyDisks(sees_all_syncs=True)
+        self.field.disks = FaultyDisks(sees_all=True)
         self.seen: list[Change] = []
 
     def go(self) -> None:
@@ -139,6 +161,8 @@ class Run:
         stage.revive()
         stage.settle(SETTLE)
         owner = stage.owner
+        if not self.at and not stage.has_come():
+            raise Finding("what the scenario is about has not happened")
         stage.truth.check_acknowledged(owner.home, set())
         lacking = {name: stage.truth.lacking(owner.home, node) for name, node in self.field.suppliers.items()}
         if any(lacking.values()):
@@ -170,15 +194,18 @@ def run(scenario: str, at: int = 0, how: str = "before", verbose: bool = False) 
 
 
 def points(changes: list[Change], first: int = 1, last: int = 0) -> list[tuple[int, str]]:
-    """Where and how a scenario with these changes can break: only what is written can be half done."""
+    """Where and how a scenario with these changes can break: only what is written can be half done, and most is not
+    synced before a sync."""
     numbers = range(first, min(last or len(changes), len(changes)) + 1)
-    return [(at, how) for at in numbers for how in HOWS if how != "half" or changes[at - 1].kind == WRITE]
+    needs = {"half": WRITE, "torn": SYNC}
+    return [(at, how) for at in numbers for how in HOWS if needs.get(how) in (None, changes[at - 1].kind)]
 
 
 def sample(seed: int) -> list[tuple[str, int, str]]:
-    """A point of each scenario, drawn from a seed."""
+    """A point of each of some scenarios, drawn from a seed."""
     source = random.Random(seed)
-    return [(scenario, source.randint(1, most), source.choice(HOWS)) for scenario, most in SAMPLE.items()]
+    chosen = source.sample(sorted(SAMPLE), SAMPLED)
+    return [(scenario, source.randint(1, SAMPLE[scenario]), source.choice(HOWS)) for scenario in chosen]
 
 
 def replay(scenario: str, at: int, how: str) -> str:

@@ -4,7 +4,10 @@ import random
 from collections.abc import Callable, Iterator
 from unittest import mock
 
+from bitdust.crypt.keyring import MASTER
 from bitdust.replication import members
+from bitdust.storage.catalog.database import meta
+from bitdust.storage.log.compaction import PENDING, SIZE
 from bitdust.suppliers import mandates
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
@@ -32,6 +35,8 @@ class Stage:
         self.names: dict[str, str] = {"owner": "alice"}
         """Names of nodes, for those whose disk may break."""
         self.becomes_again = False
+        self.has_come: Callable[[], bool] = lambda: True
+        """Whether that has happened which the scenario is about."""
 
     def content(self, files: int = 0, size: int = 200_000) -> Content:
         """A file, or a folder of so many small ones."""
@@ -120,13 +125,22 @@ def delete(field: Field) -> Scenario:
 def compaction(field: Field) -> Scenario:
     """The log grows until a snapshot takes its place, and everybody forgets what stood before."""
     stage = Stage(field)
-    for number in range(4):
-        stage.put(f"folder-{number}", stage.content(8))
+    stage.put("folder-0", stage.content(8))
     stage.settle()
+
+    def is_compacted() -> bool:
+        read = stage.owner.home.rooms.storage.core.catalog.read
+        return meta(read, SIZE + MASTER) is not None and meta(read, PENDING + MASTER) is None
+
+    # A log that was short is left alone for a minute.
+    stage.pass_time(70)
+    if is_compacted():
+        raise Finding("the log was long already")
+    stage.has_come = is_compacted
     yield stage
-    for number in range(3):
-        stage.put("folder-1", stage.content(8 + number))
-        stage.pass_time(20)
+    stage.put("folder-1", stage.content(20))
+    stage.pass_time(20)
+    stage.put("folder-0", stage.content(9))
     stage.pass_time(60)
 
 
