@@ -42,6 +42,8 @@ class Budget:
     web_sockets: int = 64
     restoring: int = 8 * MIB
     """Bytes of packs that a download has in memory."""
+    unread: int = 64 * MIB
+    """Bytes of peers that wait here to be read, or to be taken by them."""
 
     @classmethod
     def of(cls, files: int, memory: int) -> "Budget":
@@ -60,6 +62,7 @@ class Budget:
             api_connections=min(most.api_connections, spare * 15 // 100),
             web_sockets=min(most.web_sockets, spare * 5 // 100),
             restoring=min(most.restoring, max(MIB, memory // 32)),
+            unread=min(most.unread, max(4 * MIB, memory // 8)),
         )
 
 

@@ -107,6 +107,7 @@ def network(context: Context) -> Figures:
     traffic, gateway = context.gateway.traffic(), context.gateway
     return {
         "protocols": dict(Counter(row["proto"] for row in gateway.connections())),
+        "scopes": gateway.scopes.shown(),
         "packets_in": len(gateway.inbox.packets()),
         "packets_out": len(gateway.outbox.packets()),
         "packets_in_total": traffic["in"]["packets"],

@@ -41,15 +41,15 @@ class PacketIn(Machine):
       INBOX?         answered      -           ANSWERING    answer
       INBOX?         refuse        -           FAILED       refuse forget
       INBOX?         session-lost  -           FAILED       forget
-      INBOX?         timer-1min    is_stalled  FAILED       refuse_stalled forget
+      INBOX?         timer-10sec   is_stalled  FAILED       refuse_stalled forget
       ANSWERING      answer-sent   -           DONE         forget
       ANSWERING      session-lost  -           FAILED       forget
-      ANSWERING      timer-1min    is_stalled  FAILED       withdraw forget
+      ANSWERING      timer-10sec   is_stalled  FAILED       withdraw forget
     """
     ignore = """
       AT_STARTUP  answered answer-sent
-      INBOX?      dispatch answer-sent timer-1min
-      ANSWERING   dispatch answered refuse timer-1min
+      INBOX?      dispatch answer-sent timer-10sec
+      ANSWERING   dispatch answered refuse timer-10sec
     """
     initial = "AT_STARTUP"
     final = ("DONE", "FAILED")

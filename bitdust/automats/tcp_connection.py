@@ -20,6 +20,9 @@ class ConnectionPort(Protocol):
     def silence(self) -> float:
         """Seconds since the last byte of the peer."""
 
+    def takes_nothing(self) -> bool:
+        """Whether the peer has not taken for too long what was written."""
+
     def said_nothing(self) -> bool:
         """Whether nothing was sent since this was asked last: the peer counts our silence, as we do its."""
 
@@ -52,6 +55,7 @@ class TCPConnection(Machine):
       SERVER?        connection-lost   -        CLOSED       release
       SERVER?        timer-10sec       -        CLOSED       abort release
       CONNECTED      timer-20sec       is_dead  CLOSED       abort release
+      CONNECTED      timer-20sec       is_stuck CLOSED       abort release
       CONNECTED      timer-20sec       is_mute  =            send_ping
       CONNECTED      close             -        DISCONNECT   say_goodbye
       CONNECTED      connection-lost   -        CLOSED       release
@@ -76,6 +80,9 @@ class TCPConnection(Machine):
 
     def is_dead(self, payload: Any) -> bool:
         return self._port.silence() > 45
+
+    def is_stuck(self, payload: Any) -> bool:
+        return self._port.takes_nothing()
 
     def is_mute(self, payload: Any) -> bool:
         return self._port.silence() > 15 or self._port.said_nothing()

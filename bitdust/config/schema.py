@@ -7,6 +7,8 @@ from attrs import evolve
 
 from bitdust.config.types import Option
 
+HOUSEHOLD = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
+"""Networks that are nobody's to sell: loopback, private and link-local ones (RFC 1918, 4193, 3927, 4291)."""
 KB, MB, GB, PB = 1024, 1024**2, 1024**3, 1024**5
 
 _SERVICES = {
@@ -221,6 +223,13 @@ _OPTIONS = (
         10,
         86400,
         "seconds",
+    ),
+    Option(
+        "services/network/household",
+        "networks",
+        HOUSEHOLD,
+        "networks of mine",
+        "Strangers of any other network share what one network may take. Separated by blanks.",
     ),
     Option("services/network/interface", "str", "", "address", "The address to listen on and to announce; empty: all."),
     _bool("services/network/proxy/enabled", False, "HTTP proxy", "Reach ID servers by way of an HTTP proxy."),

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Any
 
@@ -100,6 +101,15 @@ def parse_folder(value: Any) -> str:
     return os.path.normpath(text) if text else ""
 
 
+def parse_networks(value: Any) -> str:
+    """Networks such as 192.168.1.0/24, separated by blanks or commas."""
+    names = parse_line(value).replace(",", " ").split()
+    try:
+        return " ".join(str(ip_network(name, strict=False)) for name in names)
+    except ValueError as error:
+        raise _bad(value, "is no list of networks, such as 192.168.1.0/24 2001:db8::/48") from error
+
+
 def _is_unicode(text: str) -> bool:
     try:
         text.encode()
@@ -117,6 +127,7 @@ _PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
         "str": parse_line,
         "text": parse_text,
         "dir": parse_folder,
+        "networks": parse_networks,
         "password": parse_password,
     }
 )
@@ -129,6 +140,7 @@ _LABELS = MappingProxyType(
         "str": "string",
         "text": "text",
         "dir": "folder path",
+        "networks": "networks",
         "password": "password",
     }
 )

@@ -14,6 +14,9 @@ from twisted.python.failure import Failure
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
 from bitdust.peers.relations import Relations
+from bitdust.scopes.networks import Household
+from bitdust.scopes.plan import Plan
+from bitdust.scopes.scopes import Party, Scopes
 from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
 from bitdust.transport import listener
@@ -25,7 +28,8 @@ from bitdust.transport.limits import TokenBucket, Turns
 from bitdust.transport.links.link import Transport
 from bitdust.transport.links.tcp import TCPTransport
 from bitdust.transport.outbox import NoAnswer, Outbox
-from bitdust.transport.session import Admission, Call, Claim, Session
+from bitdust.transport.peer import Admission, Call, Claim
+from bitdust.transport.session import Session
 from bitdust.transport.sessions import Sessions
 from bitdust.transport.streams import Payload
 from bitdust.transport.stun import Stun
@@ -57,7 +61,9 @@ class Gateway:
         self._welcome = Welcome(world.clock, me, around.identities)
         self._sessions = Sessions(me)
         self._is_stopped = False
-        self._listener = listener.Listener(around, self._sessions, self._incoming)
+        household = Household(self._settings.get("services/network/household").split())
+        self.scopes = Scopes(world.clock, Plan.of(around.budget), self.relations.of, household)
+        self._listener = listener.Listener(around, self.scopes, self._sessions, self._incoming)
         self._dialler = Dials(registry, self)
         self._sessions.changed.connect(self._dialler.session_up)
         self.outbox = Outbox(around, self)
@@ -83,6 +89,7 @@ class Gateway:
         """Take over the limits of the settings, in the middle of whatever is on its way."""
         self.send_bucket.change(self._settings.get("services/network/send-limit"))
         self.receive_bucket.change(self._settings.get("services/network/receive-limit"))
+        self.scopes.household = Household(self._settings.get("services/network/household").split())
         self.turns.changed()
         for session in self._sessions.all():
             session.reading.end()
@@ -114,8 +121,8 @@ class Gateway:
             session.close("stopping", STOPPED)
         return closed
 
-    def _incoming(self, address: Address) -> Session:
-        session = Session(self, Call(address, False))
+    def _incoming(self, address: Address, party: Party) -> Session:
+        session = Session(self, Call(address, False), party)
         self._sessions.begin(session)
         return session
 
@@ -127,7 +134,9 @@ class Gateway:
 
     def admit(self, session: Session, hello: Hello, device_key: bytes) -> Admission:
         """Who a peer is; raises `WireError` with the code of the goodbye."""
-        return self._welcome.admit(session, hello, device_key)
+        admission = self._welcome.admit(session, hello, device_key)
+        self._listener.let_in(session, admission.peer.fingerprint)
+        return admission
 
     def session_up(self, session: Session) -> None:
         """A peer is proven."""

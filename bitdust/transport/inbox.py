@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from bitdust.automats.packet_in import PacketIn
 from bitdust.peers.relations import Relations
+from bitdust.scopes.reservations import Reservation, Resource, TooMuch
 from bitdust.surroundings import Surroundings
 from bitdust.transport.session import Session
 from bitdust.transport.streams import BytesSource, OutStream, Payload, StreamReset
@@ -24,9 +25,16 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import ANSWERS, Command, Packet
 from bitdust.wire.table import Answer, Request, Row, Who, fail
 
-MAX_AT_ONCE = 64
 STALLED = 600.0
-"""Seconds without a byte of a packet or its answer after which its work is given up."""
+"""Seconds that a handler may work on a packet that has come whole."""
+SILENT = 30.0
+"""Seconds in which a peer brings at least a byte of its packet, or takes one of the answer."""
+BETWEEN_TURNS = 600.0
+"""The same where many streams of the peer take turns on a slow line, and others of them move."""
+BUSY = 64 * 1024
+"""Bytes of a session in ten seconds that are not just signs of life."""
+SMALL = 4096
+"""Bytes of an answer that are not worth counting."""
 STALE_ALLOWED = ((Command.RETRIEVE, "identity"), (Command.IDENTITY, "document"))
 KINDS = ("kind", "space", "service")
 TakeAnswer = Callable[[Session, Packet, Payload, int], bool]
@@ -51,8 +59,9 @@ class _Incoming:
         self.started = inbox.world.wall()
         self.work: Deferred[Any] | None = None
         self._out: OutStream | None = None
-        self._moved = 0
+        self._moved = self._session_received = 0
         self._moved_at = inbox.world.clock.seconds()
+        self.taken: list[Reservation] = []
         self.machine = PacketIn(inbox.registry, packet.id.hex()[:8], self)
 
     def answer(self, payload: Any) -> None:
@@ -65,20 +74,30 @@ class _Incoming:
         self.machine.send("session-lost")
 
     def refuse(self, payload: Any) -> None:
+        self.payload.drop()
         # The answer goes first: a reset that overtakes it would look like a broken stream, and tell less.
         reset = partial(self.session.refuse, self.stream, payload.fields["code"], payload.fields["text"])
         self._reply(payload).addBoth(lambda _: reset())
 
     def is_stalled(self) -> bool:
-        """Asked once a minute: bytes that move are counted anyway, so that nothing is done for each of them."""
-        now = self._inbox.world.clock.seconds()
+        """Asked now and then: bytes that move are counted anyway, so that nothing is done for each of them."""
+        session, now = self.session, self._inbox.world.clock.seconds()
         moved = self.payload.received + (self._out.sent if self._out is not None else 0)
-        if moved != self._moved or self.session.held:
+        waits_for_me = session.held or (self._out is not None and self._out.credit > 0)
+        if moved != self._moved or waits_for_me:
             self._moved, self._moved_at = moved, now
-        return now - self._moved_at >= STALLED
+        is_busy = session.bytes_received - self._session_received >= BUSY
+        self._session_received = session.bytes_received
+        return now - self._moved_at >= (BETWEEN_TURNS if is_busy else self._patience)
+
+    @property
+    def _patience(self) -> float:
+        waits_for_peer = self._out is not None or self.payload.received < self.payload.size
+        return SILENT if waits_for_peer else STALLED
 
     def refuse_stalled(self) -> None:
-        self.refuse(fail("internal", f"nothing has moved for {STALLED:.0f} seconds; the work was given up here"))
+        code = "internal" if self._patience == STALLED else "timeout"
+        self.refuse(fail(code, "nothing has moved for too long; the work was given up here"))
 
     def withdraw(self) -> None:
         if self._out is not None:
@@ -89,7 +108,16 @@ class _Incoming:
         if self.work is not None:
             self.work.cancel()
 
+    def take(self, resource: Resource, amount: int = 1) -> None:
+        """Reserve it until the packet is forgotten; raises `TooMuch`."""
+        self.taken.append(self.session.party.reserve(resource, amount))
+
     def _reply(self, answer: Answer) -> "Deferred[None]":
+        if isinstance(answer.payload, bytes) and len(answer.payload) > SMALL:
+            try:
+                self.take(Resource.MEMORY, len(answer.payload))
+            except TooMuch as error:
+                answer = fail(error.code, str(error))
         source = BytesSource(answer.payload) if isinstance(answer.payload, bytes) else answer.payload
         packet = self._inbox.reply_packet(self.session, self.packet, answer, source.size if source else 0)
         if self._inbox.log_packets:
@@ -113,7 +141,6 @@ class Inbox:
         self._me = around.me
         self._rows: dict[tuple[Command, str | None], Row] = {}
         self._running: dict[int, _Incoming] = {}
-        self._at_once: Counter[bytes] = Counter()
         self.counts: Counter[str] = Counter()
         self.unknown_packets = self.unknown_bytes = 0
         self._take_answer = take_answer
@@ -149,8 +176,10 @@ class Inbox:
         incoming = _Incoming(self, session, packet, payload, stream)
         self._running[incoming.machine.index] = incoming
         assert session.peer is not None
-        self._at_once[session.peer.fingerprint] += 1
         try:
+            incoming.take(Resource.REQUESTS)
+            if packet.size:
+                incoming.take(Resource.STREAMS)
             request = Request(session.peer, packet, payload)
             row = self._row_for(session, request)
         except BitDustError as error:
@@ -186,8 +215,6 @@ class Inbox:
             raise WireError("no-service", "this node only asks for its identity here, and answers nothing yet")
         if packet.creator != peer.fingerprint or packet.to != self._me.fingerprint:
             raise WireError("not-allowed", "the creator is not the session's peer, or this is not who it is for")
-        if self._at_once[peer.fingerprint] > MAX_AT_ONCE:
-            raise WireError("busy", f"more than {MAX_AT_ONCE} requests at once")
         kind = next((packet.fields[name] for name in KINDS if name in packet.fields), None)
         key = (packet.command, kind) if isinstance(kind, str) else (packet.command, None)
         if session.stale and key not in STALE_ALLOWED:
@@ -225,11 +252,9 @@ class Inbox:
 
     def forget(self, incoming: _Incoming) -> None:
         """A packet has come to its end."""
-        peer = incoming.session.peer
-        if self._running.pop(incoming.machine.index, None) is not None and peer is not None:
-            self._at_once[peer.fingerprint] -= 1
-            if not self._at_once[peer.fingerprint]:
-                del self._at_once[peer.fingerprint]
+        self._running.pop(incoming.machine.index, None)
+        for one in incoming.taken:
+            one.release()
 
     def session_lost(self, session: Session) -> None:
         """Whatever was asked over this session needs no answer any more."""

@@ -6,6 +6,7 @@ those with a small packet are in a queue of their own, which goes first. What is
 acknowledgements, credit, pings) never waits, and counts.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -136,10 +137,12 @@ class Reader(Protocol):
 
 
 class ReadingPause:
-    """Keeps one session from reading while the limit of receiving wants it."""
+    """Keeps one session from reading while limits want it: those of receiving, of requests, of what waits unread."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, until: Callable[[], float] = lambda: 0.0) -> None:
+        """``until()`` gives seconds for which nothing may be read yet, whatever was said before."""
         self._clock = clock
+        self._until = until
         self._call: IDelayedCall | None = None
         self._reader: Reader | None = None
         self.ended = 0.0
@@ -161,15 +164,23 @@ class ReadingPause:
         self._call = self._clock.callLater(seconds, self.end)
 
     def end(self) -> None:
-        """Read on, now."""
+        """Read on, now, unless there is a reason not to."""
         if self._reader is not None:
-            reader = self._reader
-            self.cancel()
+            reader, wait = self._reader, self._until()
+            self._forget_call()
+            if wait > PATIENCE:
+                self._call = self._clock.callLater(wait, self.end)
+                return
+            self._reader = None
             self.ended = self._clock.seconds()
             reader.resume_reading()
 
     def cancel(self) -> None:
         """There is nothing to read any more."""
+        self._forget_call()
+        self._reader = None
+
+    def _forget_call(self) -> None:
         if self._call is not None and self._call.active():
             self._call.cancel()
-        self._call = self._reader = None
+        self._call = None

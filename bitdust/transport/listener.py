@@ -1,28 +1,28 @@
-"""Listener: lets peers connect, within limits for those that have not proved anything yet."""
+"""Listener: lets peers connect, and makes room for those who prove who they are, within the scopes of the node."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from bitdust.scopes.reservations import Resource, TooMuch
+from bitdust.scopes.scopes import Party, Scopes
 from bitdust.surroundings import Surroundings
 from bitdust.transport.links.link import Transport
 from bitdust.transport.session import Session
 from bitdust.transport.sessions import Sessions
 from bitdust.wire.addresses import Address
-
-MAX_SESSIONS = 1000
-MAX_UNPROVEN = 100
-MAX_UNPROVEN_PER_HOST = 10
+from bitdust.wire.encoding import WireError
 
 
 class Listener:
     """I open ports and decide which connections get a session at all."""
 
-    def __init__(self, around: Surroundings, sessions: Sessions, make: Callable[[Address], Session]) -> None:
+    def __init__(
+        self, around: Surroundings, scopes: Scopes, sessions: Sessions, make: Callable[[Address, Party], Session]
+    ) -> None:
         self._settings = around.settings
-        self._budget = around.budget
         self._me = around.me
+        self._scopes = scopes
         self._sessions = sessions
         self._make = make
 
@@ -32,18 +32,34 @@ class Listener:
         return transport.listen(port, interface, self._me.device, self.accept)
 
     def accept(self, address: Address) -> Session | None:
-        """A connection has come in; None refuses it."""
-        unproven = Counter(session.call.address.host for session in self._sessions.incoming())
-        loopback = address.host.startswith("127.") or address.host == "::1"
-        if unproven.total() >= min(MAX_UNPROVEN, self._budget.unproven) or (
-            unproven[address.host] >= MAX_UNPROVEN_PER_HOST and not loopback
-        ):
+        """A connection has come in; None refuses it. The oldest that has proved nothing makes way for the newest:
+        who is honest has proved himself in a second, who is not waits on purpose."""
+        system = self._scopes.system
+        is_full = not system.has_room(Resource.SESSIONS, 1) and self._sessions.idlest_stranger(system) is None
+        if is_full or not self._settings.get("services/tcp-transport/receiving-enabled"):
             return None
-        if len(self._sessions.proven()) >= min(MAX_SESSIONS, self._budget.sessions):
-            return None
-        if not self._settings.get("services/tcp-transport/receiving-enabled"):
-            return None
-        return self._make(address)
+        party = self._scopes.party(address.host)
+        try:
+            party.enter()
+        except TooMuch as error:
+            oldest = self._sessions.oldest_unproven(error.scope)
+            if oldest is None:
+                return None
+            oldest.give_way()
+            return self.accept(address)
+        return self._make(address, party)
+
+    def let_in(self, session: Session, fingerprint: bytes) -> None:
+        """A peer has proved who it is; raises `WireError` ``busy`` where there is no place for it. The stranger who was
+        of no use for the longest time makes way."""
+        try:
+            session.party.prove(fingerprint)
+        except TooMuch as error:
+            idlest = self._sessions.idlest_stranger(error.scope)
+            if idlest is None:
+                raise WireError("busy", str(error)) from error
+            idlest.give_way()
+            self.let_in(session, fingerprint)
 
 
 def addresses(transports: Mapping[str, Transport]) -> list[str]:

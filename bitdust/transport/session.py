@@ -4,71 +4,40 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.tcp_connection import TCPConnection
-from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
+from bitdust.scopes.scopes import Party, Scopes
 from bitdust.transport.frames import FrameReader, Kind, head
 from bitdust.transport.hello import Hello
 from bitdust.transport.limits import ReadingPause, TokenBucket, Turns
 from bitdust.transport.links.link import Link
+from bitdust.transport.peer import Admission, Call, Peer
 from bitdust.transport.sending import Sending
 from bitdust.transport.streams import WINDOW, OutStream, Payload, StreamReset
-from bitdust.wire.addresses import Address, join_host
+from bitdust.transport.unread import AGAIN, Unread
+from bitdust.wire.addresses import join_host
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Packet
 from bitdust.wire.table import Source
 from bitdust.world import World
 
 MAX_STREAMS = 256
+PART_COST = 1 / 16
+"""What a frame counts that is no request: parts of payloads, credit."""
+FRAME_COST = {Kind.OPEN: 1.0, Kind.PING: 1 / 2, Kind.PONG: 1 / 2}
 CREDIT_STEP = WINDOW // 4
 MAX_OWED = 1000
 """Answers that a peer may ask for while it does not take what was written already."""
+STUCK, STUCK_FRIEND = 60.0, 300.0
+"""Seconds in which a peer takes at least a part of what was written: a stranger, and one with whom there are dealings,
+who may share a slow line with many."""
 SILENT = 20.0
 """Seconds of silence that ask for a ping and are not the end yet (`docs/formats.md`, section 4)."""
-
-
-@frozen
-class Peer:
-    """Who is at the other end, proven: the device key by the link, its owner by the signed document."""
-
-    fingerprint: bytes
-    device: bytes
-    document: IdentityDocument
-    addresses: tuple[str, ...] = ()
-
-
-@frozen
-class Claim:
-    """What a recovering node shows in place of its document: a claim to be that person, with a device key of its own.
-
-    ``device`` proves itself by the link of this session, whatever other sessions show at the same time.
-    """
-
-    document: IdentityDocument
-    device: DeviceKey
-
-
-@frozen
-class Call:
-    """How a session comes about: the peer's address, whether we dial it, whom we want to reach, and what we claim."""
-
-    address: Address
-    dialled: bool
-    expected: bytes | None = None
-    claim: Claim | None = None
-
-
-@frozen
-class Admission:
-    """What the check of a peer's Hello decided."""
-
-    peer: Peer
-    stale: bool
 
 
 class SessionOwner(Protocol):
@@ -78,6 +47,7 @@ class SessionOwner(Protocol):
     registry: Registry
     turns: Turns
     receive_bucket: TokenBucket
+    scopes: Scopes
 
     def my_hello(self, session: "Session") -> Hello:
         """What we tell the peer."""
@@ -114,9 +84,11 @@ class Session:
 
     log = Logger()
 
-    def __init__(self, owner: SessionOwner, call: Call) -> None:
+    def __init__(self, owner: SessionOwner, call: Call, party: Party | None = None) -> None:
+        """``party`` is who has let a connection that came in take a place."""
         self._owner = owner
         self.call = call
+        self.party = party or owner.scopes.party(call.address.host, call.dialled)
         self.dialled = call.dialled
         self.scheme = call.address.scheme
         self.address = join_host(call.address.host, call.address.port)
@@ -130,7 +102,8 @@ class Session:
         self.told = b""
         """The document that was shown to the peer in Hello."""
         self.started = owner.world.wall()
-        self.begun = self.proven_at = owner.world.clock.seconds()
+        self.begun = self.proven_at = self.used_at = owner.world.clock.seconds()
+        """``used_at``: when a packet came or went last; pings alone are no use."""
         self.ahead: float | None = None
         """Seconds that the peer's clock is ahead of mine, as its last answer told."""
         self.bytes_sent = self.bytes_received = 0
@@ -146,7 +119,10 @@ class Session:
         self._bucket = owner.turns.bucket
         self._out = Sending(self, owner.turns, 1 if call.dialled else 2)
         self._handlers = self._frame_handlers()
-        self.reading = ReadingPause(owner.world.clock)
+        self._unread = Unread(self.party)
+        self._cost = 0.0
+        self._full_since: float | None = None
+        self.reading = ReadingPause(owner.world.clock, self._unread_wait)
         self.machine = TCPConnection(owner.registry, self.address, self)
 
     def _given_up(self) -> None:
@@ -170,23 +146,29 @@ class Session:
 
     def link_full(self) -> None:
         self._out.writable = False
+        self._full_since = self._owner.world.clock.seconds()
 
     def link_free(self) -> None:
         self._out.writable = True
+        self._full_since = None
         self._out.pump()
 
     def link_data(self, data: bytes) -> None:
         self.bytes_received += len(data)
         self._heard = self._owner.world.clock.seconds()
-        if self._owner.receive_bucket.rate > 0 and self.link is not None:
-            self.reading.hold(self.link, self._owner.receive_bucket.spend(len(data)))
-        if self._reader is None:
-            return
+        wait = self._owner.receive_bucket.spend(len(data))
         try:
-            self._reader.feed(data)
+            if self._reader is not None:
+                self._reader.feed(data)
         except WireError as error:
             self._reader = None
             self.close(error.code, str(error))
+        cost, self._cost = self._cost, 0.0
+        if self.link is not None:
+            self.reading.hold(self.link, max(wait, self.party.pace(cost), self._unread_wait()))
+
+    def _unread_wait(self) -> float:
+        return AGAIN if self._unread.is_too_much() else 0.0
 
     def judge(self, document: IdentityDocument) -> None:
         """The newest document of the peer's owner: does its device count there, and does it know that document?"""
@@ -212,6 +194,15 @@ class Session:
             self.ended = StreamReset(code, text)
         self.machine.send("close", (code, text))
 
+    def give_way(self) -> None:
+        """Another peer takes its place, now."""
+        self.party.leave()
+        if self.peer is not None:
+            self.close("busy", "others need this place; come again when there is something to do")
+        else:
+            self.ended = StreamReset("busy", f"{self.address} proved nothing while others waited")
+            self.abort()
+
     # actions of the machine
 
     def send_hello(self) -> None:
@@ -233,6 +224,10 @@ class Session:
         silence = self._owner.world.clock.seconds() - max(self._heard, self.reading.ended)
         # Who does not read hears nothing: that tells nothing of the peer, which wants to hear of us all the same.
         return min(silence, SILENT) if self.reading.paused else silence
+
+    def takes_nothing(self) -> bool:
+        patience = STUCK if self.party.is_stranger else STUCK_FRIEND
+        return self._full_since is not None and self._owner.world.clock.seconds() - self._full_since > patience
 
     def said_nothing(self) -> bool:
         """A peer that sends slowly hears nothing but credit, which may be minutes apart."""
@@ -264,12 +259,15 @@ class Session:
         if self.peer is not None:
             self._owner.session_down(self)
         self.reading.cancel()
+        self._unread.release()
+        self.party.leave()
 
     # what comes in
 
     def frame_received(self, kind: Kind, stream: int, body: bytes, last: bool) -> None:
         if self.peer is None and kind not in (Kind.HELLO, Kind.GOODBYE):
             raise WireError("bad-hello", "the first frame must be HELLO")
+        self._cost += FRAME_COST.get(kind, PART_COST)
         self._handlers[kind](stream, body, last)
 
     def _frame_handlers(self) -> Handlers:
@@ -307,12 +305,13 @@ class Session:
             raise WireError("malformed", f"stream {stream} cannot be opened")
         self._last_foreign = stream
         self._owe()
+        self.used_at = self._owner.world.clock.seconds()
         packet = Packet.from_bytes(body)
         if last != (packet.size == 0):
             raise WireError("malformed", "the payload ends where the header says otherwise")
         if len(self._in) >= MAX_STREAMS:
             raise WireError("flood", f"more than {MAX_STREAMS} streams at once")
-        payload = Payload(packet.size, partial(self._consumed, stream))
+        payload = Payload(packet.size, partial(self._consumed, stream), self._unread)
         if packet.size:
             self._in[stream] = InStream(payload)
         self._owner.packet_arrived(self, packet, payload, stream)
@@ -321,8 +320,10 @@ class Session:
         incoming = self._in.get(stream)
         if self.peer is None or (incoming is None and stream > self._last_foreign):
             raise WireError("malformed", f"data for stream {stream}, which is not open")
+        self._cost += PART_COST
         if incoming is None:
             return
+        self.used_at = self._owner.world.clock.seconds()
         incoming.received += len(part)
         if incoming.received > incoming.granted:
             raise WireError("flood", "more data than there was credit for")

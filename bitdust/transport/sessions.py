@@ -4,6 +4,7 @@ from typing import Any
 
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.scopes.reservations import Scope
 from bitdust.signal import Signal
 from bitdust.transport.session import Session
 
@@ -67,6 +68,17 @@ class Sessions:
             if not devices:
                 self._proven.pop(session.peer.fingerprint, None)
             self.changed.emit(session, False)
+
+    # who makes way
+
+    def oldest_unproven(self, scope: Scope) -> Session | None:
+        """Of those that came in and have proved nothing yet, in a scope that is full."""
+        return next((session for session in self._unproven if session.party.holds(scope)), None)
+
+    def idlest_stranger(self, scope: Scope) -> Session | None:
+        """Of the strangers in a scope that is full, the one with which nothing was done for the longest time."""
+        strangers = [one for one in self.proven() if one.party.is_stranger and one.party.holds(scope)]
+        return min(strangers, key=lambda session: session.used_at, default=None)
 
     # who is there
 

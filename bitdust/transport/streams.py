@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bitdust.transport.unread import Unread
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Packet
@@ -62,13 +63,14 @@ class Payload:
     """The bytes beside a packet's header as they come in.
 
     One reader asks with `read_all` or `stream_to`; until then at most a window of bytes waits here, because credit is
-    only given for what was consumed.
+    only given for what was consumed. ``unread`` counts them.
     """
 
-    def __init__(self, size: int, consumed: Callable[[int], None]) -> None:
+    def __init__(self, size: int, consumed: Callable[[int], None], unread: Unread) -> None:
         self.size = size
         self.received = 0
         self._consumed = consumed
+        self._unread = unread
         self._parts: deque[bytes] = deque()
         self._write: Callable[[memoryview], Any] | None = None
         self._waiting = False
@@ -90,14 +92,25 @@ class Payload:
                 self._hand_over(part)
         elif len(part):
             self._parts.append(bytes(part))
+            self._unread.add(len(part))
         self._finish()
 
     def fail(self, error: BitDustError) -> None:
         """The session's side: no more bytes will come."""
         if not self._ended and self._failure is None:
             self._failure = error
-            self._parts.clear()
+            self._forget_parts()
             self._finish()
+
+    def drop(self) -> None:
+        """Nobody reads it: what waits is forgotten, and so is what still comes."""
+        if self._done is None:
+            self._write = lambda part: None
+            self._forget_parts()
+
+    def _forget_parts(self) -> None:
+        self._unread.take(sum(map(len, self._parts)))
+        self._parts.clear()
 
     def stream_to(self, write: Callable[[memoryview], Any]) -> "Deferred[int]":
         """Hand every part to ``write``; where it gives a Deferred, the next part waits for it. Fires with the size."""
@@ -132,7 +145,9 @@ class Payload:
 
     def _drain(self) -> None:
         while self._parts and not self._waiting and self._failure is None:
-            self._hand_over(memoryview(self._parts.popleft()))
+            part = self._parts.popleft()
+            self._unread.take(len(part))
+            self._hand_over(memoryview(part))
         self._finish()
 
     def _hand_over(self, part: memoryview) -> None:
@@ -156,7 +171,7 @@ class Payload:
 
     def _broken(self, error: BaseException) -> None:
         self._waiting = False
-        self._parts.clear()
+        self._forget_parts()
         self._write = lambda part: None
         done, self._done = self._done, None
         if done is not None:

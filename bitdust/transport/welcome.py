@@ -10,7 +10,8 @@ from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.transport.hello import Hello
-from bitdust.transport.session import MAX_STREAMS, Admission, Peer, Session
+from bitdust.transport.peer import Admission, Peer
+from bitdust.transport.session import MAX_STREAMS, Session
 from bitdust.transport.streams import WINDOW
 from bitdust.wire.encoding import WireError
 from bitdust.wire.records import DeviceAddresses

@@ -17,7 +17,6 @@ from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey, tls_certificate
 from bitdust.identity.document import Device
-from bitdust.transport import listener
 from bitdust.transport.frames import Kind, head
 from bitdust.transport.links.tls import PROTOCOL, DeviceTLS, TLSFactory
 from bitdust.transport.outbox import NoAnswer, PeerFailed
@@ -25,7 +24,7 @@ from bitdust.transport.streams import BytesSource, StreamReset
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import DeviceAddresses
-from bitdust.wire.table import ack
+from bitdust.wire.table import Who, ack
 from tests.unit.transport_kit import Loopback, Memory, Person, Piped
 
 MB = 1_000_000
@@ -436,8 +435,9 @@ class SessionContract:
 
     async def check_there_are_not_too_many_sessions(self) -> None:
         """When there are as many sessions as there may be, one more peer is refused until one ends."""
-        self.patch(listener, "MAX_SESSIONS", 1)
         alice, bob = await self.two()
+        bob.limit(system=1)
+        bob.know(Who.CUSTOMER, alice)
         carol = self.network.person("third", "carol")
         self.people.append(carol)
         session = await alice.gateway.dial(self.address(bob), bob.fingerprint)

@@ -13,11 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import Device, IdentityDocument
+from bitdust.scopes.reservations import Resource, Role
 from bitdust.testing.world import START
-from bitdust.transport import listener
 from bitdust.transport.dialler import MOST_ADDRESSES
 from bitdust.transport.frames import Kind, head
-from bitdust.transport.inbox import MAX_AT_ONCE
+from bitdust.transport.inbox import BUSY
 from bitdust.transport.limits import TokenBucket
 from bitdust.transport.outbox import NoAnswer, PeerFailed
 from bitdust.transport.streams import WINDOW, BytesSource, Payload, StreamReset
@@ -27,7 +27,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command, Packet
 from bitdust.wire.table import Answer, Row, Who, ack
-from tests.unit.transport_kit import FIELDS, Memory, Person
+from tests.unit.transport_kit import FIELDS, Memory, Person, unread
 from tests.vectors.keys import master
 
 ECHO = {"kind": "echo"}
@@ -394,7 +394,8 @@ class DiallingTests(TwoPeople):
 
     def test_too_many_sessions(self) -> None:
         """With the greatest number of sessions up, one more peer is refused, and let in when there is room."""
-        self.patch(listener, "MAX_SESSIONS", 1)
+        self.bob.limit(system=1)
+        self.bob.know(Who.CUSTOMER, self.alice)
         session = self.session()
         carol = self.person("third", "carol")
         self.refused(carol.gateway.dial(self.address(self.bob), self.bob.fingerprint), BitDustError)
@@ -405,6 +406,20 @@ class DiallingTests(TwoPeople):
         self.run_for(1)
         (kept,) = self.bob.gateway.sessions()
         self.assertEqual((kept.peer.fingerprint, len(carol.gateway.sessions())), (carol.fingerprint, 1))
+
+    def test_the_idlest_stranger_makes_way(self) -> None:
+        """A stranger that is of no use goes when somebody else needs the place, and who is known stays."""
+        self.bob.limit(stranger=1)
+        first = self.session()
+        carol = self.person("third", "carol")
+        self.wait(carol.gateway.dial(self.address(self.bob), self.bob.fingerprint))
+        self.run_for(1)
+        (kept,) = self.bob.gateway.sessions()
+        self.assertEqual((kept.peer.fingerprint, first.ended.code), (carol.fingerprint, "busy"))
+        self.bob.know(Who.CUSTOMER, self.alice)
+        self.session()
+        self.run_for(1)
+        self.assertEqual(len(self.bob.gateway.sessions()), 2)
 
 
 class InboxTests(TwoPeople):
@@ -584,11 +599,13 @@ class InboxTests(TwoPeople):
 
     def test_too_many_at_once(self) -> None:
         """Of one peer so many requests are worked on, the next is told busy; when they end there is room again."""
+        most = self.bob.gateway.scopes.plan.peers[Role.CUSTOMER][Resource.REQUESTS]
+        self.bob.know(Who.CUSTOMER, self.alice)
         held = self.hold()
-        asking = [self.ask() for _ in range(MAX_AT_ONCE)]
+        asking = [self.ask() for _ in range(most)]
         self.run_for(1)
         self.assertEqual(self.refused(self.ask()).code, "busy")
-        self.assertEqual(len(self.bob.gateway.inbox.packets()), MAX_AT_ONCE)
+        self.assertEqual(len(self.bob.gateway.inbox.packets()), most)
         for _, answer in held:
             answer.callback(ack())
         for one in asking:
@@ -624,16 +641,41 @@ class InboxTests(TwoPeople):
         self.assertEqual(len(self.wait(asking).payload), 900_000)
 
     def test_an_answer_that_nobody_reads(self) -> None:
-        """A peer that lives and takes nothing of its answer for ten minutes loses it, and the work is over."""
+        """A peer that lives and takes nothing of its answer for half a minute loses it, and the work is over."""
         self.bob.serve(handler=lambda request: Answer(Command.DATA, {"kind": "echo"}, bytes(3 * MB)))
         session = self.session()
         taken: list = []
         self.alice.gateway.outbox.answer_arrived = None
         self.alice.gateway.inbox._take_answer = lambda *answer: taken.append(answer) or True
         self.ask(deadline=3600).addErrback(lambda _: None)
-        self.clock.pump([1] * 730)
-        self.assertEqual((len(taken), self.bob.gateway.inbox.packets()), (1, []))
+        self.clock.pump([1] * 25)
+        self.assertEqual((len(taken), len(self.bob.gateway.inbox.packets())), (1, 1))
+        self.clock.pump([1] * 30)
+        self.assertEqual(self.bob.gateway.inbox.packets(), [])
         self.assertEqual(self.bob.gateway.sessions()[0].streams(), [])
+        self.assertIsNone(session.ended)
+
+    def test_a_payload_that_stops_coming(self) -> None:
+        """Half a payload keeps its place for half a minute; while other streams of a slow line move, for ten."""
+        self.bob.serve()
+        session = self.session()
+
+        class Slow(BytesSource):
+            def read(self, offset, length):
+                return Deferred() if offset else super().read(offset, 1000)
+
+        other = self.bob.gateway.sessions()[0]
+        for extra, seconds in ((0, 25), (BUSY // 10 + 1, 550)):
+            asking = self.alice.gateway.outbox.send(
+                self.bob.fingerprint, Command.RETRIEVE, {"kind": "echo"}, Slow(bytes(5000)), deadline=3600
+            )
+            for _ in range(seconds):
+                other.bytes_received += extra
+                self.clock.advance(1)
+            self.assertEqual(len(self.bob.gateway.inbox.packets()), 1)
+            self.clock.pump([1] * 60)
+            self.assertEqual(self.failureResultOf(asking, PeerFailed).value.code, "timeout")
+            self.assertEqual(self.bob.gateway.inbox.packets(), [])
         self.assertIsNone(session.ended)
 
     def test_a_lost_session_cancels_its_work(self) -> None:
@@ -823,7 +865,7 @@ class OutboxTests(TwoPeople):
         answer = self.bob.gateway.inbox.reply_packet(self.session(), outgoing.packet, ack(), 0)
         other = SimpleNamespace(peer=self.session().peer)
         self.assertEqual(answer.answers, ident)
-        self.assertFalse(self.alice.gateway.outbox.answer_arrived(other, answer, Payload(0, print), 2))
+        self.assertFalse(self.alice.gateway.outbox.answer_arrived(other, answer, Payload(0, print, unread()), 2))
         self.refused(asking, NoAnswer)
 
     def test_a_session_with_somebody_else(self) -> None:
@@ -1029,7 +1071,7 @@ class PayloadTests(SynchronousTestCase):
         self.credit: list[int] = []
 
     def payload(self, size: int) -> Payload:
-        return Payload(size, self.credit.append)
+        return Payload(size, self.credit.append, unread())
 
     @settings(max_examples=150, deadline=None)
     @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=20), st.integers(0, 20))

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Protocol
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import Factory
@@ -20,12 +21,17 @@ from bitdust.events import Events
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
+from bitdust.scopes.networks import Household
+from bitdust.scopes.plan import Plan
+from bitdust.scopes.reservations import Resource, Role
+from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
 from bitdust.testing.links import Pipes, PipeTransport
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import START, fake_world
 from bitdust.transport.gateway import Gateway
 from bitdust.transport.links.link import Transport
+from bitdust.transport.unread import Unread
 from bitdust.wire.addresses import Address
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
@@ -39,6 +45,7 @@ SETTINGS = {
     "services/network/send-limit": 0,
     "services/network/receive-limit": 0,
     "services/network/interface": "127.0.0.1",
+    "services/network/household": "127.0.0.0/8 ::1/128 10.0.0.0/24",
     "services/tcp-transport/receiving-enabled": True,
 }
 FIELDS = Struct({"kind": Optional(Text(20)), "data": Optional(Bytes(0, 1000))})
@@ -68,6 +75,9 @@ class Person:
         self.cache = IdentityCache(world, events)
         self.around = Surroundings(world, self.settings, events, self.registry, Budget(), self.me, self.cache)
         self.gateway = Gateway(self.around, transports)
+        self.strict = self.gateway.scopes.plan
+        everybody = self.strict.peers[Role.FRIEND]
+        self.limits(peers=dict.fromkeys(Role, everybody), rates=dict.fromkeys(Role, (1e6, 1e6)))
         self._forget_resolver = lambda: None
         self.served: list[bytes] = []
         self.hold: Deferred | None = None
@@ -85,6 +95,22 @@ class Person:
         """From now on ask ``resolver``, and no other, where peers are."""
         self._forget_resolver()
         self._forget_resolver = self.gateway.add_resolver(resolver)
+
+    def limit(self, **sessions: int) -> None:
+        """So many sessions in all, or of a role, from now on."""
+        scopes = self.gateway.scopes
+        for name, most in sessions.items():
+            scope = scopes.system if name == "system" else scopes.roles[Role(name)]
+            scope.limits = {**scope.limits, Resource.SESSIONS: most}
+
+    def limits(self, **changes) -> None:
+        """Strangers may take what friends may, and ask what they like, where nothing else is said."""
+        self.gateway.scopes.plan = evolve(self.strict, **changes)
+
+    def know(self, role: Who, *people: "Person") -> None:
+        """They have that role for this person from now on."""
+        known = {one.fingerprint for one in people}
+        self.gateway.relations.add(role, lambda fingerprint: fingerprint in known)
 
     def serve(self, kind: str | None = "echo", handler=None, limit: int = 64 * 1024 * 1024) -> None:
         """Answer Retrieve of a kind with its own payload."""
@@ -225,6 +251,11 @@ class Loopback:
 
     def connect(self, person: Person, factory: Factory) -> Deferred:
         return ReactorNetwork(reactor).client(self.host, person.gateway.port()).connect(factory)
+
+
+def unread() -> Unread:
+    """Of a session that may hold what it likes."""
+    return Unread(Scopes(Clock(), Plan.of(Budget()), lambda _: Who(0), Household([])).party("10.0.0.1"))
 
 
 def request(command: Command = Command.RETRIEVE, **fields):

@@ -40,18 +40,18 @@ class PacketInTests(RowTests):
         self.ends("session-lost", "FAILED", FORGET)
 
     def test_work_that_comes_to_nothing(self) -> None:
-        """Each minute it is asked whether anything moves; work that stands still is refused."""
+        """Every ten seconds it is asked whether anything moves; work that stands still is refused."""
         self.dispatch()
-        self.clock.advance(60)
+        self.clock.advance(10)
         self.asked("INBOX?")
         self.port.is_stalled = True
-        self.passes(60, "FAILED", ("refuse_stalled",), FORGET)
+        self.passes(10, "FAILED", ("refuse_stalled",), FORGET)
 
     def test_an_answer_that_is_not_taken(self) -> None:
         """An answer of which nothing moves any more is withdrawn."""
         self.dispatch()
         self.drive("answered", "yes", "ANSWERING", ("answer", "yes"))
-        self.clock.advance(60)
+        self.clock.advance(10)
         self.asked("ANSWERING")
         self.port.is_stalled = True
-        self.passes(60, "FAILED", ("withdraw",), FORGET)
+        self.passes(10, "FAILED", ("withdraw",), FORGET)

@@ -9,7 +9,7 @@ WHY = ("idle", "nothing to say")
 class TCPConnectionTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(ConnectionPort, silence=0.0, said_nothing=False)
+        self.port = self.record(ConnectionPort, silence=0.0, said_nothing=False, takes_nothing=False)
         self.machine = TCPConnection(self.registry, "host:7", self.port)
 
     def connect(self, way: str = "dialled") -> None:
@@ -75,6 +75,14 @@ class TCPConnectionTests(RowTests):
         self.connect()
         self.port.said_nothing = True
         self.passes(20, "CONNECTED", ("send_ping",))
+
+    def test_a_peer_that_takes_nothing(self) -> None:
+        """A peer that has not taken what was written for too long is dropped, however much it says itself."""
+        self.connect()
+        self.clock.advance(20)
+        self.asked("CONNECTED")
+        self.port.takes_nothing = True
+        self.passes(20, "CLOSED", ("abort",), ("release",))
 
     def test_a_mute_peer(self) -> None:
         """A peer that says nothing is asked, and given up after 45 seconds."""

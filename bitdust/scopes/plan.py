@@ -1,0 +1,70 @@
+"""The limits of every kind of scope, as shares of what a node may use of its process."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from bitdust.budget import MIB, Budget
+from bitdust.scopes.reservations import Limits, Resource, Role
+
+
+@frozen
+class Plan:
+    """The limits of every kind of scope, and how many requests a second one peer may make."""
+
+    system: Limits
+    roles: Mapping[Role, Limits]
+    peers: Mapping[Role, Limits]
+    network: Limits
+    """Strangers and unproven connections of one network, together."""
+    session: Limits
+    rates: Mapping[Role, tuple[float, float]]
+    """Requests a second of one peer, and how many at once."""
+
+    @classmethod
+    def of(cls, budget: Budget, disk: int | None = None) -> "Plan":
+        """Shares of a budget; ``disk`` is the donated space in bytes."""
+        whole = {
+            Resource.CONNECTIONS: budget.unproven,
+            Resource.SESSIONS: budget.sessions,
+            Resource.STREAMS: 4096,
+            Resource.REQUESTS: 4096,
+            Resource.MEMORY: budget.unread,
+            Resource.WRITES: budget.pieces // 2,
+            Resource.READS: budget.pieces // 2,
+        }
+        if disk is not None:
+            whole[Resource.DISK] = disk
+        strangers = _share(whole, 1 / 4)
+        one_stranger = {
+            Resource.SESSIONS: 2,
+            Resource.STREAMS: 4,
+            Resource.REQUESTS: 8,
+            Resource.MEMORY: MIB,
+            Resource.WRITES: 2,
+            Resource.READS: 2,
+        }
+        known = {
+            Resource.SESSIONS: 16,
+            Resource.STREAMS: 256,
+            Resource.REQUESTS: 64,
+            Resource.MEMORY: max(MIB, budget.unread // 4),
+            Resource.WRITES: max(4, budget.pieces // 8),
+            Resource.READS: max(4, budget.pieces // 8),
+        }
+        people = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
+        return cls(
+            system=whole,
+            roles={
+                Role.CUSTOMER: _share(whole, 5 / 8, but=(Resource.DISK,)),
+                Role.STRANGER: strangers,
+            },
+            peers={**dict.fromkeys(people, known), Role.STRANGER: one_stranger},
+            network={**_share(strangers, 1 / 8), Resource.CONNECTIONS: 10},
+            session={Resource.STREAMS: 256, Resource.MEMORY: min(4 * MIB, budget.unread // 4)},
+            rates={**dict.fromkeys(people, (1000.0, 3000.0)), Role.STRANGER: (20.0, 100.0)},
+        )
+
+
+def _share(limits: Limits, part: float, but: tuple[Resource, ...] = ()) -> Limits:
+    return {one: max(1, int(limit * part)) for one, limit in limits.items() if one not in but}

@@ -1,0 +1,156 @@
+"""The scopes of one node, and the parties that take in them."""
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
+
+from twisted.internet.interfaces import IReactorTime
+
+from bitdust.scopes.networks import Household, network_of
+from bitdust.scopes.plan import Plan
+from bitdust.scopes.reservations import Allowance, PeerScope, Reservation, Resource, Role, Scope
+from bitdust.wire.table import Who
+
+ROLES = {Who.DEVICE: Role.DEVICE, Who.SUPPLIER: Role.SUPPLIER, Who.FRIEND: Role.FRIEND, Who.CUSTOMER: Role.CUSTOMER}
+RoleOf = Callable[[bytes], Who]
+
+
+class Scopes:
+    """The scopes of one node. ``role_of`` gives the relations of a fingerprint; ``household`` names networks that are
+    not one stranger."""
+
+    def __init__(self, clock: IReactorTime, plan: Plan, role_of: RoleOf, household: Household) -> None:
+        self._clock = clock
+        self.plan = plan
+        self._role_of = role_of
+        self.household = household
+        self.system = Scope("system", "", plan.system)
+        self.roles = {role: Scope(role.value, "", plan.roles.get(role, {})) for role in Role}
+        self._peers: WeakValueDictionary[tuple[Role, bytes], PeerScope] = WeakValueDictionary()
+        self._networks: WeakValueDictionary[str, Scope] = WeakValueDictionary()
+
+    def role(self, fingerprint: bytes | None) -> Role:
+        """The best role of a party."""
+        if fingerprint is None:
+            return Role.UNPROVEN
+        held = self._role_of(fingerprint)
+        return next((role for who, role in ROLES.items() if who in held), Role.STRANGER)
+
+    def peer(self, role: Role, fingerprint: bytes) -> PeerScope:
+        """The scope of one peer in a role."""
+        key = (role, fingerprint)
+        scope = self._peers.get(key)
+        if scope is None:
+            scope = PeerScope(
+                "peer", fingerprint.hex()[:16], self.plan.peers[role], Allowance(self._clock, *self.plan.rates[role])
+            )
+            self._peers[key] = scope
+        return scope
+
+    def network(self, host: str) -> Scope | None:
+        """The scope of the strangers of a network, or None for the household."""
+        if host in self.household:
+            return None
+        name = network_of(host)
+        scope = self._networks.get(name)
+        if scope is None:
+            scope = self._networks[name] = Scope("network", name, self.plan.network)
+        return scope
+
+    def chain(self, host: str | None, fingerprint: bytes | None) -> tuple[Scope, ...]:
+        """All scopes of a party, the smallest first."""
+        role = self.role(fingerprint)
+        found: list[Scope] = [self.peer(role, fingerprint)] if fingerprint is not None else []
+        if host is not None and role in (Role.STRANGER, Role.UNPROVEN):
+            network = self.network(host)
+            found += [network] if network is not None else []
+        return (*found, self.roles[role], self.system)
+
+    def reserve(self, resource: Resource, amount: int, fingerprint: bytes, host: str | None = None) -> Reservation:
+        """Take it for a peer, whatever session it has; raises `TooMuch`, and then nothing was taken."""
+        made = Reservation(self.chain(host, fingerprint), resource, 0)
+        made.resize(amount)
+        return made
+
+    def party(self, host: str, dialled: bool = False) -> "Party":
+        """A connection that comes about."""
+        return Party(self, host, dialled)
+
+    def shown(self, most: int = 10) -> list[dict[str, Any]]:
+        """The system, the roles, and those networks and peers that take most memory and sessions."""
+        single: list[Scope] = [*self._networks.values(), *self._peers.values()]
+        single.sort(key=lambda scope: (-scope.used[Resource.MEMORY], -scope.used[Resource.SESSIONS], scope.name))
+        return [
+            {"scope": scope.kind, "name": scope.name, "resources": scope.shown()}
+            for scope in (self.system, *self.roles.values(), *single[:most])
+        ]
+
+
+class Party:
+    """One connection: it takes for whom it has proved to be, from where it comes. One that we dialled ourselves is
+    counted by the system alone: nobody else made it."""
+
+    def __init__(self, scopes: Scopes, host: str, dialled: bool = False) -> None:
+        self._scopes = scopes
+        self.host = host
+        self.dialled = dialled
+        self.fingerprint: bytes | None = None
+        self.own = Scope("session", host, scopes.plan.session)
+        self._place: Reservation | None = None
+        self._held: WeakSet[Reservation] = WeakSet()
+        self._peer: PeerScope | None = None
+        self._standing = Role.UNPROVEN
+
+    def enter(self) -> None:
+        """Take a place among the connections that have proved nothing yet; raises `TooMuch`."""
+        self._place = self.reserve(Resource.CONNECTIONS)
+
+    def prove(self, fingerprint: bytes) -> None:
+        """Take a place as that peer in its stead; raises `TooMuch`, and then it has none."""
+        self.leave()
+        self.fingerprint = fingerprint
+        self._move(self._scopes.role(fingerprint))
+        self._place = self.reserve(Resource.SESSIONS)
+
+    def leave(self) -> None:
+        """The connection is over, or has to go."""
+        if self._place is not None:
+            self._place.release()
+
+    def holds(self, scope: Scope) -> bool:
+        """Whether there would be a place in that scope without it."""
+        return self._place is not None and self._place.within(scope)
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it has to make way for others."""
+        return not self.dialled and self._scopes.role(self.fingerprint) in (Role.STRANGER, Role.UNPROVEN)
+
+    def reserve(self, resource: Resource, amount: int = 1) -> Reservation:
+        """Take it; raises `TooMuch`, and then nothing was taken."""
+        made = Reservation(self._chain(), resource, 0)
+        made.resize(amount)
+        self._held.add(made)
+        return made
+
+    def _move(self, role: Role) -> None:
+        """What it holds counts for the role that it has now."""
+        self._standing = role
+        chain = self._chain()
+        for one in self._held:
+            one.move(chain)
+
+    def _chain(self) -> tuple[Scope, ...]:
+        if self.dialled:
+            return (self.own, self._scopes.system)
+        return (self.own, *self._scopes.chain(self.host, self.fingerprint))
+
+    def pace(self, cost: float = 1.0) -> float:
+        """Count requests of this peer; seconds until it may make the next one."""
+        role = self._scopes.role(self.fingerprint)
+        if role is not self._standing:
+            self._move(role)
+        if self.fingerprint is None:
+            return 0.0
+        self._peer = self._scopes.peer(role, self.fingerprint)
+        return self._peer.allowance.spend(cost)

@@ -1,0 +1,173 @@
+"""What one stranger, one network, one peer may take of a node's sessions, memory and time."""
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.scopes.reservations import Resource, Role
+from bitdust.transport.frames import Kind, head
+from bitdust.wire.packet import Command
+from bitdust.wire.table import Answer, Who
+from tests.hostile.test_session import Wire
+from tests.unit.transport_kit import Memory, Person
+
+MB = 1024 * 1024
+
+
+class Amounts(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.network = Memory(Path(self.mktemp()))
+        self.bob = self.network.person("master", "bob")
+        self.alice = self.network.person("other", "alice")
+        self.mallory = self.network.person("third", "mallory")
+        self.bob.limits()
+        self.network.run(self.bob.gateway.listen(0))
+        self.scopes = self.bob.gateway.scopes
+
+    def tearDown(self) -> None:
+        for person in (self.alice, self.bob, self.mallory):
+            self.network.run(person.gateway.stop())
+            person.registry.shutdown()
+
+    def run_for(self, seconds: float, step: float = 0.05) -> None:
+        self.network.clock.pump([step] * int(seconds / step))
+
+    def dial(self, who: Person):
+        return self.network.run(who.gateway.dial(self.bob.address(), self.bob.fingerprint))
+
+    def used(self, resource: Resource, role: Role = Role.STRANGER) -> int:
+        return self.scopes.roles[role].used[resource]
+
+    def send(self, who: Person, size: int, deadline: float = 600.0):
+        sending = who.gateway.outbox.send(
+            self.bob.fingerprint, Command.RETRIEVE, {"kind": "echo"}, bytes(size), deadline=deadline, max_answer=size
+        )
+        sending.addErrback(lambda _: None)
+        return sending
+
+
+class MemoryTests(Amounts):
+    def hoard(self, who: Person, streams: int) -> None:
+        self.bob.serve(handler=lambda request: request.payload.stream_to(lambda part: Deferred()))
+        who.resolve(lambda _: Deferred())
+        self.dial(who)
+        for _ in range(streams):
+            self.send(who, MB)
+
+    def test_a_stranger_with_many_streams(self) -> None:
+        """Of two hundred streams of a megabyte hardly more than one megabyte is in memory, and others are served."""
+        self.hoard(self.mallory, 200)
+        for _ in range(40):
+            self.run_for(0.5)
+            (session,) = self.bob.gateway.sessions()
+            self.assertLess(session._unread._size, 1.3 * MB)
+        self.assertLessEqual(self.used(Resource.MEMORY), MB)
+
+    def test_what_is_refused_is_dropped_at_once(self) -> None:
+        """A peer that brings what nobody wants, and takes no refusal, keeps nothing here."""
+        self.dial(self.mallory)
+        (session,) = self.mallory.gateway.sessions()
+        for _ in range(100):
+            self.send(self.mallory, MB)
+        session.link.pause_reading()
+        self.run_for(20)
+        (here,) = self.bob.gateway.sessions()
+        self.assertEqual(here._unread._size, 0)
+
+    def test_memory_comes_back(self) -> None:
+        """With the session all that it held is free, however it ends."""
+        self.hoard(self.mallory, 20)
+        self.run_for(5)
+        self.assertGreater(self.used(Resource.MEMORY), 0)
+        self.mallory.gateway.sessions()[0].abort()
+        self.run_for(5)
+        self.assertEqual([one for one in self.scopes.system.used.values() if one], [])
+
+    def test_answers_that_nobody_takes(self) -> None:
+        """Answers wait in memory for a stranger up to its share, then it is told busy; unread, they end in time."""
+        self.bob.serve(handler=lambda request: Answer(Command.DATA, {"kind": "echo"}, bytes(400_000)))
+        self.dial(self.mallory).link.pause_reading()
+        for _ in range(8):
+            self.send(self.mallory, 0)
+        self.run_for(5)
+        self.assertEqual(self.used(Resource.MEMORY), 800_000)
+        self.run_for(100, 0.5)
+        self.assertEqual(self.used(Resource.MEMORY), 0)
+
+    def test_who_reads_nothing_for_a_minute(self) -> None:
+        """A stranger that takes nothing of what was written is dropped after a minute, though it talks on."""
+        self.bob.serve(handler=lambda request: Answer(Command.DATA, {"kind": "echo"}, bytes(900_000)))
+        session = self.dial(self.mallory)
+        session.link.pause_reading()
+        for _ in range(4):
+            self.send(self.mallory, 0)
+        for _ in range(20):
+            session.send_ping()
+            self.run_for(5)
+        self.assertEqual(self.bob.gateway.sessions(), [])
+
+
+class PlaceTests(Amounts):
+    def knock(self, host: str):
+        wires: list = []
+        address = self.network.network.host(host).client(self.bob.host, self.bob.gateway.port())
+        address.connect(Factory.forProtocol(Wire)).addCallbacks(wires.append, lambda _: None)
+        return wires
+
+    def test_silent_connections_keep_nobody_out(self) -> None:
+        """Beside a hundred connections that say nothing, from as many networks, a newcomer is let in."""
+        for number in range(130):
+            self.knock(f"10.9.{number}.1")
+            self.network.clock.advance(0.01)
+        self.run_for(0.1)
+        self.assertEqual(len(self.bob.gateway.connections()), 100)
+        self.dial(self.alice)
+
+    def test_keys_are_cheap(self) -> None:
+        """A thousand keys of one network take a few places, and neither strangers elsewhere nor customers lose one."""
+        self.bob.limit(stranger=3)
+        self.bob.know(Who.CUSTOMER, self.alice)
+        self.dial(self.alice)
+        held = [self.scopes.party(f"198.51.100.{number}") for number in range(200)]
+        taken = 0
+        for number, party in enumerate(held):
+            try:
+                party.prove(number.to_bytes(32, "big"))
+                taken += 1
+            except Exception:  # noqa: BLE001 - counted
+                continue
+        self.assertEqual(taken, 3)
+        self.assertEqual(self.used(Resource.SESSIONS, Role.CUSTOMER), 1)
+        self.assertEqual(len(self.bob.gateway.sessions()), 1)
+
+
+class RequestTests(Amounts):
+    def test_a_flood_of_requests_is_read_slowly(self) -> None:
+        """A stranger's six hundred requests in a second are worked on at its pace; what is left waits on its side."""
+        served: list = []
+        self.bob.serve(handler=lambda request: served.append(1) or Answer(Command.ACK, {}))
+        self.dial(self.mallory)
+        for _ in range(600):
+            self.send(self.mallory, 0, 60)
+        self.run_for(10)
+        self.assertLess(len(served), 500)
+        self.bob.know(Who.CUSTOMER, self.alice)
+        self.dial(self.alice)
+        before = self.network.clock.seconds()
+        self.network.run(self.send(self.alice, 0))
+        self.assertLess(self.network.clock.seconds() - before, 0.1)
+
+    def test_frames_that_are_no_requests_count_too(self) -> None:
+        """A megabyte of parts of one byte is read no faster for being no requests."""
+        self.bob.serve()
+        session = self.dial(self.mallory)
+        session.write(Kind.PING, 0, bytes(8))
+        (here,) = self.bob.gateway.sessions()
+        before = here.bytes_received
+        session.link.write((head(Kind.CREDIT, 99, 4) + bytes(4)) * 40_000)
+        self.run_for(10)
+        self.assertLess(here.bytes_received - before, 300_000)
+
+
