@@ -7,7 +7,7 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
-from bitdust.dht.directory import opened
+from bitdust.dht.directory import newest_family, opened
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
@@ -97,7 +97,7 @@ def suppliers_audit(context: Context) -> Envelope:
 async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envelope:
     """My suppliers, as my signed record in the DHT names them; that of another customer is sealed to its owner."""
     customer = await find_person(context, customer_id) if customer_id else context.me.document
-    record = await context.dht.get("family", customer.fingerprint)
+    record = await newest_family(context.dht, customer)
     if record is None:
         raise BitDustError("not-found", f"the DHT holds no family record of {customer.global_id}")
     if customer.fingerprint != context.me.fingerprint:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from bitdust.customers.families import FamilyInDHT, InDHT
@@ -25,15 +25,18 @@ class FamiliesInDHT:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def read(self, customer: bytes) -> "Deferred[InDHT]":
+    def read(self, customer: bytes, device: bytes) -> "Deferred[InDHT]":
         """A customer's records."""
 
         def found(records: list[Any]) -> InDHT:
             family, identity = records
-            raw = FamilyInDHT(family.to_bytes(), family.revision, family.expires) if family is not None else None
+            raw = None
+            if family is not None:
+                raw = FamilyInDHT(device, family.to_bytes(), family.revision, family.expires)
             return InDHT(raw, identity.revision, identity.expires) if identity is not None else InDHT(raw)
 
-        asked = [self._directory.family_record(customer), self._directory.identity_record(customer)]
+        family = self._directory.family_record(customer, device) if device else succeed(None)
+        asked = [family, self._directory.identity_record(customer)]
         return gatherResults(asked, consumeErrors=True).addCallback(found)
 
     def write_family(self, raw: bytes) -> "Deferred[Any]":

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from bitdust.automats.family_member import FamilyMember
-from bitdust.customers.keepsakes import FAMILY_IN_DHT, IDENTITY, Keepsake
+from bitdust.customers.keepsakes import DEVICE, FAMILY_IN_DHT, IDENTITY, Keepsake
 from bitdust.customers.store import SupplierStore
 from bitdust.peers.presence import Presence
 from bitdust.surroundings import Surroundings
@@ -24,8 +24,12 @@ LONGER = 86_400
 
 @frozen
 class FamilyInDHT:
-    """The DHT's record byte by byte, for storing it again: only its customer could read the family inside."""
+    """The DHT's record byte by byte, for storing it again: only its customer could read the family inside.
 
+    Each device of the customer has a record of its own.
+    """
+
+    device: bytes
     raw: bytes
     revision: int
     expires: int
@@ -43,8 +47,8 @@ class InDHT:
 class CustomersInDHT(Protocol):
     """The port to the DHT."""
 
-    def read(self, customer: bytes, /) -> "Deferred[InDHT]":
-        """What is there, validated by the DHT."""
+    def read(self, customer: bytes, device: bytes, /) -> "Deferred[InDHT]":
+        """What is there, validated by the DHT; the family that one device wrote, none for an empty one."""
 
     def write_family(self, raw: bytes, /) -> "Deferred[Any]":
         """Store a family record again, verbatim."""
@@ -68,13 +72,13 @@ class _Member:
         return not self.families.presence.is_online(self.customer)
 
     def read(self) -> "Deferred[Any]":
-        reading = self.families.dht.read(self.customer)
+        reading = self.families.dht.read(self.customer, self.families.writer_of(self.customer))
         return reading.addCallback(lambda found: found if found.family is not None or found.identity else None)
 
     def is_lost(self, found: InDHT | None) -> bool:
         """What there was is said by the disk, so that it is known after a restart too."""
         there, now = found or InDHT(None), self.families.wall()
-        family = self.families.store.keepsake(FAMILY_IN_DHT, self.customer)
+        family = self.families.kept_family(self.customer)
         identity = self.families.store.keepsake(IDENTITY, self.customer)
         self.family_lost = self.identity_lost = None
         if family is not None and family.expires > now and family.revision > _revision(there.family):
@@ -93,7 +97,7 @@ class _Member:
     def write(self) -> "Deferred[Any]":
         writing: list[Deferred[Any]] = []
         if self.family_lost is not None:
-            writing.append(self.families.dht.write_family(self.family_lost.data))
+            writing.append(self.families.dht.write_family(self.family_lost.data[DEVICE:]))
         if self.identity_lost is not None:
             lost = self.identity_lost
             writing.append(self.families.dht.write_identity(self.customer, lost.revision, lost.data))
@@ -176,12 +180,24 @@ class CustomerFamilies:
         data = self.store.record(customer, Family.KIND)
         return Family.from_body(Signed.from_bytes(data, Family.KIND).body) if data is not None else None
 
+    def writer_of(self, customer: bytes) -> bytes:
+        """The device that wrote the newest family that is known here; empty while none is known."""
+        data = self.store.record(customer, Family.KIND)
+        return Signed.from_bytes(data, Family.KIND).device if data is not None else b""
+
+    def kept_family(self, customer: bytes) -> Keepsake | None:
+        """The DHT's bytes of what that device wrote; those of another one count no more."""
+        kept = self.store.keepsake(FAMILY_IN_DHT, customer)
+        return kept if kept is not None and kept.data[:DEVICE] == self.writer_of(customer) else None
+
     def remember(self, customer: bytes, found: FamilyInDHT) -> None:
         """Keep the DHT's bytes where they are newer, or live longer."""
-        before = self.store.keepsake(FAMILY_IN_DHT, customer)
+        before = self.kept_family(customer)
         if before is not None and before.revision >= found.revision and before.expires + LONGER > found.expires:
             return
-        storing = self.store.keep(FAMILY_IN_DHT, Keepsake(customer, found.revision, found.expires, found.raw))
+        storing = self.store.keep(
+            FAMILY_IN_DHT, Keepsake(customer, found.revision, found.expires, found.device + found.raw)
+        )
         storing.addErrback(
             lambda failure: self.log.warn("a customer's family was not stored: {why}", why=failure.value)
         )

@@ -1,7 +1,8 @@
 """What a recovery of a customer needs of its suppliers besides its records, kept as long as its contract.
 
 Its identity document, which the cache of all documents may have no room for, and the DHT's own bytes of its family
-record, which only the customer could make. Each is replaced by a newer revision, or by one that lives longer.
+record, which only the customer could make. Each is replaced by a newer revision, or by one that lives longer; a family
+also by what another device wrote, because whoever stole the one before could give it any revision.
 """
 
 import sqlite3
@@ -10,6 +11,8 @@ from attrs import frozen
 
 IDENTITY = "identity"
 FAMILY_IN_DHT = "family-dht"
+DEVICE = 8
+"""Bytes of the id of the device that wrote it, before those of the DHT's record."""
 
 
 @frozen
@@ -25,7 +28,8 @@ class Keepsake:
 def keep(database: sqlite3.Connection, kind: str, new: Keepsake) -> None:
     """Keep it, unless what is kept is as new."""
     before = kept(database, kind, new.customer)
-    if before is None or (before.revision, before.expires) < (new.revision, new.expires):
+    is_another = kind == FAMILY_IN_DHT and before is not None and before.data[:DEVICE] != new.data[:DEVICE]
+    if before is None or is_another or (before.revision, before.expires) < (new.revision, new.expires):
         database.execute(
             "INSERT OR REPLACE INTO keepsakes VALUES(?, ?, ?, ?, ?)",
             (new.customer, kind, new.revision, new.expires, new.data),

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
 from bitdust.dht.node import DHTNode
+from bitdust.dht.records import DHTRecord
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import OPEN_END, Device, IdentityDocument
 from bitdust.identity.me import Me
@@ -111,18 +112,17 @@ class Directory:
         """My family record, sealed to my RSA key: nobody else need know who keeps my pieces."""
         sealed = SealedFamily(family.customer, family.revision, self._me.master.public.seal(signed.to_bytes()))
         mine = self._me.sign(SealedFamily.KIND, sealed.to_body())
-        return self._node.put(Family.KIND, family.customer, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
+        subject = family.customer + self._me.device.id
+        return self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
 
     async def my_family(self) -> bytes | None:
         """My newest signed family record, opened; None where the DHT has none."""
-        record = await self._node.get(Family.KIND, self._me.fingerprint, thorough=True)
-        if record is None:
-            return None
-        return opened(self._me, record.value)
+        record = await newest_family(self._node, self._me.document)
+        return opened(self._me, record.value) if record is not None else None
 
-    def family_record(self, customer: bytes) -> "Deferred[Any]":
-        """A customer's whole record with the family inside, or None: for who keeps it alive."""
-        return self._node.get(Family.KIND, customer)
+    def family_record(self, customer: bytes, device: bytes) -> "Deferred[Any]":
+        """The whole record with the family inside that a customer's device wrote, or None: for who keeps it alive."""
+        return self._node.get(Family.KIND, customer + device)
 
     def put_again(self, raw: bytes) -> "Deferred[Any]":
         """Store a record of somebody who is away again, byte for byte."""
@@ -153,6 +153,20 @@ def _counts(device: Device, head: Head) -> bool:
     """Whether a device wrote this head before it was revoked. While nobody knows when that was, suppliers say it."""
     end = device.sequence or 0
     return device.revoked is None or (head.sequence <= end and end != OPEN_END)
+
+
+async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord | None:
+    """The newest family of somebody that a device which counts has written; one of another where there is none."""
+    found = {
+        device.id: node.get(Family.KIND, document.fingerprint + device.id, thorough=True) for device in document.devices
+    }
+    records = dict(zip(found, await gatherResults(found.values(), consumeErrors=True), strict=True))
+    living = [records[device.id] for device in document.devices if device.revoked is None]
+    for some in (living, list(records.values())):
+        there = [record for record in some if record is not None]
+        if there:
+            return max(there, key=lambda record: record.revision)
+    return None
 
 
 def opened(me: Me, value: bytes) -> bytes:

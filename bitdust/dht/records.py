@@ -4,14 +4,16 @@
 type               subject                         value                                 revision
 =================  ==============================  ====================================  =========================
 identity           fingerprint                     the XML, signed by its RSA key        the document's
-family             fingerprint                     signed record ``sealed-family``       the family's
+family             fingerprint and device id       signed record ``sealed-family``       the family's
 head               fingerprint, scope, device id   signed record ``head``                its sequence
 addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
 
-A signed value must come from the device that signs the DHT record, and its revision must be the record's. Identity
-records need no owner, certificate and signature around them. ``skip_validation`` has only the writer's device key.
+Each device has records of its own, so that whoever stole one can write over nobody else's; readers know by the identity
+document whose word counts. A signed value must come from the device that signs the DHT record, and its revision must be
+the record's. Identity records need no owner, certificate and signature around them. ``skip_validation`` has only the
+writer's device key.
 """
 
 import hashlib
@@ -180,26 +182,25 @@ class Checker:
         if record.owner is None or record.certificate is None or record.signature is None or record.device is not None:
             raise WireError("bad-field", f"a {record.type} record has owner, certificate and signature")
         certificate = self.certificate(record.owner, record.certificate)
-        expected = certificate.owner if record.type == "family" else certificate.owner + device_id(certificate.key)
-        if record.subject != expected:
+        if record.subject != certificate.owner + device_id(certificate.key):
             raise WireError("bad-subject", f"this {record.type} record is about somebody else than its owner")
         if not verify(certificate.key, record.signature, record.message()):
             raise WireError("bad-signature", "the record is not signed by its owner's device")
         signed = Signed.from_bytes(record.value, SIGNED.get(record.type, record.type), MAX_RECORD)
         check_record(signed, certificate.key)
-        if _meaning(record.type, signed.body) != (record.subject, record.revision):
+        if _meaning(record.type, signed) != (record.subject, record.revision):
             raise WireError("bad-subject", "the record's subject or revision is not that of its value")
 
 
-def _meaning(kind: str, body: bytes) -> tuple[bytes, int]:
+def _meaning(kind: str, signed: Signed) -> tuple[bytes, int]:
     """Subject and revision that a signed value has by itself."""
     if kind == "family":
-        family = SealedFamily.from_body(body)
-        return family.customer, family.revision
+        family = SealedFamily.from_body(signed.body)
+        return family.customer + signed.device, family.revision
     if kind == "head":
-        head = Head.from_body(body)
+        head = Head.from_body(signed.body)
         return head.subject, head.sequence
-    addresses = DeviceAddresses.from_body(body)
+    addresses = DeviceAddresses.from_body(signed.body)
     return addresses.owner + addresses.device, addresses.time
 
 

@@ -417,13 +417,13 @@ class ContactTests(NounCase):
     def test_suppliers_in_the_dht(self) -> None:
         """My record names my suppliers, under both names of the method; that of another is sealed to its owner."""
         me, kept = self.context.me, {}
-        self.context.dht = Anything(get=lambda kind, subject: succeed(kept.get(subject)))
+        self.context.dht = Anything(get=lambda kind, subject, thorough: succeed(kept.get(subject)))
         self.assertEqual(self.code("suppliers_list_dht"), "not-found")
         family = Family(me.fingerprint, 3, 2, 4, 1000, [self.bob.fingerprint, b"z" * 32, None, None])
         box = me.master.public.seal(me.sign(Family.KIND, family.to_body()).to_bytes())
         sealed = SealedFamily(me.fingerprint, 3, box)
         record = Anything(value=me.sign(SealedFamily.KIND, sealed.to_body()).to_bytes())
-        kept = {me.fingerprint: record, self.bob.fingerprint: record}
+        kept = {one.fingerprint + one.devices[0].id: record for one in (me.document, self.bob)}
         for name, arguments in (
             ("suppliers_list_dht", {}),
             ("suppliers_list_dht", {"id": "alice@id.example"}),

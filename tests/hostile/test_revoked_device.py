@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.identity.document import OPEN_END
 from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
+from bitdust.wire.signed import Signed
 from tests.grid.test_devices import DevicesCase
 
 
@@ -21,11 +24,11 @@ class StolenCase(DevicesCase):
         self.grid.run(5)
         self.stolen = self.alice.rooms.identity.me.device.id
 
-    def asks(self, supplier: Any, command: Command, **fields: Any) -> str:
+    def asks(self, supplier: Any, command: Command, payload: bytes | None = None, **fields: Any) -> str:
         """How a supplier answers the thief: ``ok`` or a code."""
         said: list[str] = []
         outbox = self.alice.rooms.gateway.outbox
-        sending = outbox.send(supplier.fingerprint, command, fields, deadline=5.0)
+        sending = outbox.send(supplier.fingerprint, command, fields, payload, deadline=5.0)
         sending.addCallbacks(lambda _: said.append("ok"), lambda failure: said.append(failure.value.code))
         self.grid.until(lambda: bool(said), 30, "an answer")
         return said[0]
@@ -74,6 +77,7 @@ class RevokedTests(StolenCase):
         owner = self.recover(self.key_file(self.alice))
         self.grid.until(lambda: self.is_together(owner), 60, "peace")
         before = owner.rooms.identity.me.key_ring.current("master")
+        self.leap()
         rows = self.run_now(_perform(owner, "identity_device_revoke", device="0"))["result"]
         self.assertEqual([(row["number"], row["state"], row["this_device"]) for row in rows],
                          [(0, "revoked", False), (1, "counts", True)])  # fmt: skip
@@ -81,9 +85,27 @@ class RevokedTests(StolenCase):
         self.assert_shut_out(owner)
         self.assertNotEqual(owner.rooms.identity.me.key_ring.current("master"), before)
         self.assertNotEqual(owner.rooms.suppliers.family.signed.device, self.stolen)
+        revision = owner.rooms.suppliers.family.current.revision
+        found = self.run_now(_awaited(owner.rooms.dht.directory.my_family()))
+        self.assertEqual(Family.from_body(Signed.from_bytes(found, Family.KIND).body).revision, revision)
         for wrong, code in (("1", "not-allowed"), ("9", "not-found")):
             answer = self.run_now(_perform(owner, "identity_device_revoke", device=wrong))
             self.assertEqual(answer["code"], code)
+
+
+    def leap(self) -> None:
+        """The thief gives its own family a revision that nobody can follow: suppliers refuse, the DHT cannot know."""
+        rooms = self.alice.rooms
+        family = evolve(rooms.suppliers.family.current, revision=2**62, time=1)
+        signed = rooms.identity.me.sign(Family.KIND, family.to_body())
+        for supplier in self.suppliers:
+            said = self.asks(supplier, Command.CONTACTS, signed.to_bytes(), space="family")
+            self.assertEqual(said, "bad-field")
+        self.run_now(_awaited(rooms.dht.directory.put_family(family, signed)))
+
+
+async def _awaited(waiting: Any) -> Any:
+    return await waiting
 
 
 async def _perform(node: Any, name: str, **arguments: Any) -> dict[str, Any]:

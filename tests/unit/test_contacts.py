@@ -42,6 +42,7 @@ class FamilyMemberTests(ShopCase):
     def setUp(self) -> None:
         super().setUp()
         self.shop.hire(ALICE)
+        self.shop.ask(ALICE, Command.CONTACTS, "family", ALICE.family(1).to_bytes(), space="family")
         self.dht: FamilyInDHT | None = None
         self.identity = self.identity_expires = 0
         self.documents: list[tuple[int, bytes]] = []
@@ -52,7 +53,7 @@ class FamilyMemberTests(ShopCase):
         self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
         self.addCleanup(self.families.stop)
 
-    def read(self, customer: bytes):
+    def read(self, customer: bytes, device: bytes):
         self.reads += 1
         return succeed(InDHT(self.dht, self.identity, self.identity_expires))
 
@@ -65,7 +66,7 @@ class FamilyMemberTests(ShopCase):
         return succeed(None)
 
     def found(self, revision: int, days: int = 400) -> FamilyInDHT:
-        return FamilyInDHT(b"raw %d for %d" % (revision, days), revision, START + days * DAY)
+        return FamilyInDHT(ALICE.device.id, b"raw %d for %d" % (revision, days), revision, START + days * DAY)
 
     def restart(self) -> None:
         """The supplier starts again: nothing is known but what is on the disk."""
@@ -89,7 +90,7 @@ class FamilyMemberTests(ShopCase):
             self.assertEqual(self.kept(), b"raw 8 for 400")
 
     def kept(self) -> bytes:
-        return self.shop.store.keepsake("family-dht", ALICE.fingerprint).data
+        return self.shop.store.keepsake("family-dht", ALICE.fingerprint).data[8:]
 
     def test_a_lost_record_is_stored_again_while_the_owner_is_away(self) -> None:
         """When the DHT has forgotten, or gone back, the remembered bytes are stored again, verbatim."""
@@ -134,7 +135,7 @@ class FamilyMemberTests(ShopCase):
 
     def test_an_unreachable_dht_is_tried_again(self) -> None:
         """A failed read leaves the machine waiting for the next time."""
-        good, self.read = self.read, lambda customer: fail(RuntimeError("no nodes"))
+        good, self.read = self.read, lambda *_: fail(RuntimeError("no nodes"))
         self.families.start()
         self.assertEqual(self.state(), "DISCONNECTED")
         self.read, self.dht = good, self.found(1)

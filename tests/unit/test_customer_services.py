@@ -129,7 +129,7 @@ class FamilyServiceTests(ServiceCase):
         self.online = False
         self.answer = lambda: succeed(self.record)
         self.shop.ask(ALICE, Command.CONTACTS, "family", ALICE.family(3).to_bytes(), space="family")
-        self.record: FamilyInDHT | None = FamilyInDHT(b"raw 3", 3, 2**40)
+        self.record: FamilyInDHT | None = FamilyInDHT(ALICE.device.id, b"raw 3", 3, 2**40)
         self.written: list[bytes] = []
         presence = SimpleNamespace(is_online=lambda customer: self.online)
         self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
@@ -140,7 +140,7 @@ class FamilyServiceTests(ServiceCase):
         self.service.start()
         self.addCleanup(self.service.stop)
 
-    def read(self, customer: bytes) -> Deferred:
+    def read(self, customer: bytes, device: bytes) -> Deferred:
         return self.answer().addCallback(lambda record: InDHT(record, 1, 2**40))
 
     def write_family(self, raw: bytes) -> Deferred:

@@ -53,10 +53,11 @@ class DHTCase(SynchronousTestCase):
 
     def put_family(self, node: DHTNode, revision: int, suppliers: int = 4):
         owner, value = self.family(node, revision, suppliers)
-        return self.grid.wait(node.put("family", owner, revision, value, DAY))
+        self.subject = owner + node._device.id
+        return self.grid.wait(node.put("family", self.subject, revision, value, DAY))
 
     def get_family(self, node: DHTNode):
-        return self.grid.wait(node.get("family", master_key().fingerprint))
+        return self.grid.wait(node.get("family", self.subject))
 
 
 class RecordsTests(DHTCase):
@@ -100,7 +101,7 @@ class RecordsTests(DHTCase):
     def test_a_few_fast_nodes_bring_nothing_old_back(self) -> None:
         """A thorough reader hears all of the nearest nodes: six of them that give an old record do not count."""
         self.put_family(self.grid.nodes[3], 1)
-        key = record_key("family", master_key().fingerprint, 0)
+        key = record_key("family", self.subject, 0)
         stores = [node._stack.store for node in self.grid.nodes if node._stack.store.revision(key) == 1][:6]
         old = stores[0].get(key, self.grid.wall())
         self.put_family(self.grid.nodes[3], 2)
@@ -108,7 +109,7 @@ class RecordsTests(DHTCase):
             store.get = lambda key, wall: old
         for node in self.grid.nodes[::9]:
             if node._stack.store not in stores:
-                read = node.get("family", master_key().fingerprint, thorough=True)
+                read = node.get("family", self.subject, thorough=True)
                 self.assertEqual(self.grid.wait(read).revision, 2)
 
     def test_records_outlive_a_third_of_the_nodes(self) -> None:
@@ -136,7 +137,7 @@ class RecordsTests(DHTCase):
         """Every field of a record is under its signatures: changed in any, it is stored nowhere."""
         node = self.grid.nodes[3]
         owner, value = self.family(node, 1)
-        self.grid.wait(node.put("family", owner, 1, value, DAY))
+        self.grid.wait(node.put("family", owner + node._device.id, 1, value, DAY))
         data = node._stack.store.get(next(iter(node._stack.store._entries)), self.grid.wall())
         record = DHTRecord.from_bytes(data)
         changes = {
@@ -162,7 +163,7 @@ class RecordsTests(DHTCase):
         """After its time nobody gives a record any more."""
         node = self.grid.nodes[3]
         owner, value = self.family(node, 1)
-        self.grid.wait(node.put("family", owner, 1, value, 600))
+        self.grid.wait(node.put("family", owner + node._device.id, 1, value, 600))
         self.grid.run(700, 1)
         self.assertIsNone(self.get_family(self.grid.nodes[9]))
 

@@ -56,18 +56,19 @@ class OwnedTests(RecordCase):
         self.assertEqual(self.checker.check(record.to_bytes(), NOW), record)
 
     def test_family(self) -> None:
-        """A family is about its customer as a whole, not about one device."""
+        """A family is one that a device wrote: no device can write over the record of another one."""
         family = SealedFamily(self.master.fingerprint, 3, b"sealed")
         value = self.device.sign_record(family.KIND, family.to_body()).to_bytes()
-        good = self.made("family", self.master.fingerprint, revision=3, value=value)
+        good = self.made("family", self.subject, revision=3, value=value)
         self.assertEqual(self.checker.check(good.to_bytes(), NOW).revision, 3)
-        self.refused("bad-subject", self.made("family", self.subject, revision=3, value=value))
+        for subject in (self.master.fingerprint, self.master.fingerprint + b"another!"):
+            self.refused("bad-subject", self.made("family", subject, revision=3, value=value))
 
     def test_as_long_as_a_contract(self) -> None:
         """What a recovery needs lives as long as suppliers keep what they have; addresses a month at most."""
         value = self.device.sign_record("sealed-family", SealedFamily(self.master.fingerprint, 3, b"x").to_body())
         fields = {"revision": 3, "value": value.to_bytes(), "expires": NOW + 460 * DAY}
-        lasting = self.made("family", self.master.fingerprint, **fields)
+        lasting = self.made("family", self.subject, **fields)
         self.checker.check(lasting.to_bytes(), NOW)
         self.refused("bad-expiry", evolve(lasting, expires=NOW + 462 * DAY))
         self.refused("bad-expiry", self.made(expires=NOW + 32 * DAY))
