@@ -2,11 +2,21 @@
 
 from typing import Any
 
+from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.identity import key_secret, read_key_file
+from bitdust.api.paths import local_path
 from bitdust.api.table import Param, Route, method
+from bitdust.crypt.keyfile import KeyFile
+from bitdust.crypt.master import MasterKey
 from bitdust.identity.document import OPEN_END, Device
+from bitdust.identity.revocation import check_key
+from bitdust.wire.errors import BitDustError
 
+DETACHED = "where this device does not keep your private key"
+ELSEWHERE = "/media/alice/alice.key"
+KEY_ERRORS = ("wrong-key", "passphrase-needed", "wrong-passphrase", "bad-passphrase", "bad-key", "not-a-key-file")
 DEVICES = "[{number, id, since, state, revoked, entries, this_device}]"
 
 
@@ -47,18 +57,86 @@ def _row(device: Device, mine: bytes) -> dict[str, Any]:
 
 @method(
     Route("POST", "/identity/device/revoke/v1", ("/i/dv/r",)),
-    params=(Param("device", help="its number or id, as `identity_devices` shows them", example="1"),),
+    params=(
+        Param("device", help="its number or id, as `identity_devices` shows them", example="1"),
+        Param("private_key_source", default=None, help=f"{DETACHED}: the text of your key file", secret=True),
+        Param("passphrase", default=None, help="of the key file", secret=True),
+    ),
     returns=DEVICES,
-    errors=("no-identity", "locked", "not-found", "not-allowed"),
+    errors=("no-identity", "locked", "not-found", "not-allowed", "key-needed", *KEY_ERRORS),
 )
-async def identity_device_revoke(context: Context, device: str) -> Envelope:
+async def identity_device_revoke(
+    context: Context, device: str, private_key_source: str | None, passphrase: str | None
+) -> Envelope:
     """A device was lost or stolen: from now on nobody takes its word.
 
     Its sessions end wherever your newest identity document arrives, which your suppliers are brought at once. What it
     stored until now stays, and so do your other devices. Everything new is sealed under secrets that it does not know.
     """
     revocations = context.revocations
-    revocations.revoke(revocations.find(device))
+    found = revocations.find(device)
+    if private_key_source is not None:
+        revocations.lend(await _master(context, private_key_source, passphrase))
+    revocations.revoke(found)
     if context.storage.is_open:
         await context.storage.sync()
     return ok(_rows(context), message="it is revoked; whoever hears of it takes its word no more")
+
+
+async def _master(context: Context, text: str, passphrase: str | None) -> MasterKey:
+    found: KeyFile = await context.world.run_in_thread(KeyFile.read, text, key_secret(passphrase))
+    check_key(context.me, found.master)
+    return found.master
+
+
+@method(
+    Route("POST", "/identity/detach/v1", ("/i/dt",)),
+    params=(
+        Param("source_filepath", help="absolute path of your key file, outside of the home", example=ELSEWHERE),
+        Param("passphrase", default=None, help="of the key file", secret=True),
+    ),
+    returns="{detached: true}",
+    errors=("no-identity", "locked", "not-allowed", "bad-path", *KEY_ERRORS),
+)
+async def identity_detach(context: Context, source_filepath: str, passphrase: str | None) -> Envelope:
+    """Take your private key out of the home, once your key file was read back: it is there alone from then on.
+
+    The node goes on, also after a restart: this device works with a key of its own. A thief of it can be shut out, and
+    cannot undo that. For a new device, a revocation or a change of ID servers the key file is asked for.
+    """
+    path = local_path(source_filepath, "source_filepath")
+    if path.resolve().is_relative_to(context.world.home.resolve()):
+        raise BitDustError("bad-path", "this copy is in the home itself and is lost with it: keep one elsewhere")
+    if context.me.keeps_locked:
+        text = "a passphrase protects this home by the private key; take it away first: bitdust unlock --permanently"
+        raise BitDustError("not-allowed", text)
+    try:
+        text = read_key_file(source_filepath, "source_filepath")
+    except OSError as error:
+        raise BitDustError("bad-path", f"{path} cannot be read: {error.strerror}") from error
+    await _master(context, text, passphrase)
+    if context.me.held_master is not None:
+        context.me.detach()
+    return ok({"detached": True}, message="keep your key file, and take it away from this machine")
+
+
+@method(
+    Route("POST", "/identity/attach/v1", ("/i/at",)),
+    params=(
+        Param("private_key_source", help="the text of your key file", secret=True, example="-----BEGIN RSA…"),
+        Param("passphrase", default=None, help="of the key file", secret=True),
+        Param("permanently", Kind.FLAG, False, help="keep it in the home again; else until the node stops"),
+    ),
+    returns="{attached: true}",
+    errors=("no-identity", "locked", *KEY_ERRORS),
+)
+async def identity_attach(
+    context: Context, private_key_source: str, passphrase: str | None, permanently: bool
+) -> Envelope:
+    """Give a node whose home does not keep your private key the key file, for what needs it."""
+    master = await _master(context, private_key_source, passphrase)
+    if permanently and not context.me.keeps_locked:
+        context.me.attach(master)
+    elif context.me.held_master is None:
+        context.me.hold(master)
+    return ok({"attached": True})

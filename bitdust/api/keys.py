@@ -157,7 +157,7 @@ def key_row(context: Context, key: RingKey, include_private: bool) -> dict[str, 
     """A key as JSON."""
     alias, _, owner = key.key_id.partition("$")
     is_master = key.key_id == MASTER
-    public = context.me.master.public.to_pem() if is_master else key.public
+    public = context.me.public.to_pem() if is_master else key.public
     creator = owner or context.me.global_id
     row: dict[str, Any] = {
         "key_id": f"{alias}${creator}",

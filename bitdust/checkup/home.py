@@ -23,6 +23,7 @@ PRIVATE = (
     "apisecret",
     "metadata/mykeyfile",
     "metadata/devicekey",
+    "metadata/certificate",
     "metadata/keyring",
     "config/settings.json",
     "catalog.db",

@@ -104,7 +104,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "uploads": lambda: _uploads(node),
         "last backup": lambda: Deferred.fromCoroutine(_last_backup(node)),
         "key backup": lambda: _key_backup(node),
-        "key size": lambda: libraries.key_size(node.me.master.public.bits if node.me.present else None),
+        "key size": lambda: libraries.key_size(node.me.public.bits if node.me.present else None),
         "libraries": lambda: in_thread(libraries.libraries),
         "exceptions": lambda: in_thread(home.exceptions, folder),
     }

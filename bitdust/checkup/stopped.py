@@ -14,7 +14,6 @@ from bitdust.checkup.finding import Finding, bad
 from bitdust.checkup.judging import Copy, Seen
 from bitdust.config.settings import Settings
 from bitdust.config.types import SettingError
-from bitdust.crypt.master import MasterKey
 from bitdust.identity.backup_mark import read_mark
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.wire.errors import BitDustError
@@ -85,14 +84,7 @@ def _key(folder: Path) -> list[Finding]:
     if document is None:
         return []
     checked = read_mark(folder / "metadata").when(document.fingerprint)
-    return [*judging.key_backup(checked, time.time()), *libraries.key_size(_bits(folder / "metadata" / "mykeyfile"))]
-
-
-def _bits(path: Path) -> int | None:
-    try:
-        return MasterKey.from_pem(path.read_text()).public.bits
-    except (OSError, ValueError):
-        return None
+    return [*judging.key_backup(checked, time.time()), *libraries.key_size(document.public.bits)]
 
 
 def _clock(settings: Settings) -> list[Finding]:

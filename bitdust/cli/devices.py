@@ -1,11 +1,15 @@
 """Devices of your identity: which there are, and what to do when one was stolen."""
 
+from pathlib import Path
+
 import click
 
-from bitdust.cli.asking import somebody_is_there
+from bitdust.cli.asking import PASSPHRASE_FILE, secret, somebody_is_there
+from bitdust.cli.backup import read_key_file
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 
+KEY_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 COLUMNS = ["number", "id", "state", "since", "revoked", "entries", "this device"]
 
 
@@ -26,9 +30,11 @@ def _show(session: Session, rows: list[dict[str, object]]) -> None:
 
 @click.command()
 @click.argument("device")
+@click.option("--key-file", type=KEY_FILE, help="Where this device does not keep your private key: your key file.")
+@PASSPHRASE_FILE
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def revoke(session: Session, device: str, yes: bool) -> None:
+def revoke(session: Session, device: str, key_file: Path | None, passphrase_file: str | None, yes: bool) -> None:
     """DEVICE, by its number or id, was lost or stolen: nobody takes its word any more.
 
     What it stored stays yours. A device that is revoked does not come back: recover on it from your key file to use it
@@ -36,7 +42,52 @@ def revoke(session: Session, device: str, yes: bool) -> None:
     """
     if not yes and somebody_is_there():
         click.confirm(f"Revoke device {device} for good?", abort=True, err=True)
-    rows = session.call("identity_device_revoke", device=device)
+    key = _key(key_file, passphrase_file) if key_file is not None else {}
+    rows = session.call("identity_device_revoke", device=device, **key)
     if not session.as_json:
         click.echo("it is revoked; whoever hears of it takes its word no more", err=True)
     _show(session, rows)
+
+
+def _key(file: Path, passphrase_file: str | None) -> dict[str, str]:
+    source = read_key_file(file)
+    return {"private_key_source": source} | _passphrase(source, passphrase_file)
+
+
+def _passphrase(source: str, passphrase_file: str | None) -> dict[str, str]:
+    if "ENCRYPTED" not in source:
+        return {}
+    return {"passphrase": secret(passphrase_file, "Passphrase of the key file", twice=False)}
+
+
+@click.command()
+@click.argument("file", type=KEY_FILE)
+@PASSPHRASE_FILE
+@click.pass_obj
+def detach(session: Session, file: Path, passphrase_file: str | None) -> None:
+    """Take your private key out of the home: from now on it is in your key file FILE alone, which is read back first.
+
+    The node goes on as it is. A thief of this device can be shut out then, and cannot undo that. For a new device, a
+    revocation or other ID servers you need FILE.
+    """
+    target = file.expanduser().absolute()
+    word = _passphrase(read_key_file(file), passphrase_file)
+    told = session.call("identity_detach", source_filepath=str(target), **word)
+    if session.as_json:
+        show_json(told)
+    else:
+        click.echo(f"your private key is in {target} alone; take it away from this machine, and keep it")
+
+
+@click.command()
+@click.argument("file", type=KEY_FILE)
+@PASSPHRASE_FILE
+@click.option("--permanently", is_flag=True, help="Keep the key in the home again.")
+@click.pass_obj
+def attach(session: Session, file: Path, passphrase_file: str | None, permanently: bool) -> None:
+    """Give the node your key file FILE for what needs your private key, until it stops."""
+    told = session.call("identity_attach", permanently=permanently, **_key(file, passphrase_file))
+    if session.as_json:
+        show_json(told)
+    else:
+        click.echo("the node has your private key" + ("" if permanently else " until it stops"))

@@ -7,7 +7,7 @@ import click
 from bitdust.cli.asking import PASSPHRASE_FILE, secret
 from bitdust.cli.backup import back_up, check, read_key_file, show_checked
 from bitdust.cli.client import ApiError
-from bitdust.cli.devices import devices, revoke
+from bitdust.cli.devices import attach, detach, devices, revoke
 from bitdust.cli.groups import Aliased
 from bitdust.cli.locking import lock, unlock
 from bitdust.cli.main import Session
@@ -24,7 +24,7 @@ FIELDS = ("name", "global_id", "idurl", "sources", "contacts", "revision", "date
 
 @click.group(cls=Aliased, aliases=ALIASES, default="show")
 def identity() -> None:
-    """Your identity: create, show, backup, check, recover, devices, revoke, lock, unlock, erase; list: who you know."""
+    """Your identity: create, show, backup, check, recover, devices, revoke, detach, lock, erase, list, …"""
 
 
 def _show(session: Session, document: dict[str, object]) -> None:
@@ -103,6 +103,8 @@ def check_file(session: Session, file: Path, passphrase_file: str | None) -> Non
 
 identity.add_command(devices)
 identity.add_command(revoke)
+identity.add_command(detach)
+identity.add_command(attach)
 identity.add_command(lock)
 identity.add_command(unlock)
 

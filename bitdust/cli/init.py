@@ -18,6 +18,7 @@ from bitdust.cli.locking import LEAST
 from bitdust.cli.main import Session
 from bitdust.cli.output import sentences, show_json
 from bitdust.cli.reminder import needs_backup
+from bitdust.crypt.keyfile import is_locked
 
 NO_SERVER = (
     "no ID server answered, so nobody could find you yet. An identity lives on at least one: name it with\n"
@@ -131,6 +132,7 @@ class Setup:
         questions.run()
         self._start()
         who = self._identity(questions)
+        self._offer_lock()
         target = self.secrets.target
         if who.get("backup_checked") is None or (target is not None and not target.exists()):
             self._back_up(who)
@@ -210,12 +212,27 @@ class Setup:
             return ""
         return secret(None, "Passphrase for the key file (empty: none)", twice=True, may_be_empty=True)
 
+    def _offer_lock(self) -> None:
+        """The private key is in the home now, and whoever has a copy of the home has it as well."""
+        path = self.session.home / "metadata" / "mykeyfile"
+        asks = somebody_is_there() and not (self.wishes.yes or self.secrets.encrypt_home_key or self.session.as_json)
+        if asks and path.exists() and not is_locked(path.read_text()):
+            self._say("\nyour private key is in the home. With a passphrase a stolen disk is of no use to a thief;")
+            self._say("then each start of the node asks for it. Later: bitdust identity lock, or detach")
+            question = "Passphrase for the keys in this home (empty: none)"
+            word = secret(None, question, twice=True, may_be_empty=True, least=LEAST)
+            if word:
+                self._lock_with(word)
+
     def _lock(self) -> None:
         if self.secrets.encrypt_home_key:
             file = self.secrets.home_passphrase_file
             word = secret(file, "Passphrase for the keys in this home", twice=True, least=LEAST)
-            self.told |= self.session.call("identity_lock", passphrase=word)
-            self._say("the keys in the home are locked; after the next start of the node: bitdust unlock")
+            self._lock_with(word)
+
+    def _lock_with(self, word: str) -> None:
+        self.told |= self.session.call("identity_lock", passphrase=word)
+        self._say("the keys in the home are locked; after the next start of the node: bitdust unlock")
 
     def _farewell(self, who: dict[str, Any]) -> None:
         if self.session.as_json:

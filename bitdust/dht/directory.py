@@ -110,7 +110,7 @@ class Directory:
 
     def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
         """My family record, sealed to my RSA key: nobody else need know who keeps my pieces."""
-        sealed = SealedFamily(family.customer, family.revision, self._me.master.public.seal(signed.to_bytes()))
+        sealed = SealedFamily(family.customer, family.revision, self._me.public.seal(signed.to_bytes()))
         mine = self._me.sign(SealedFamily.KIND, sealed.to_body())
         subject = family.customer + self._me.device.id
         return self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)

@@ -45,7 +45,7 @@ class DHTRoom:
         me = self._around.me
         if not me.present:
             return self.node.use_device(self._passing)
-        return self.node.use_device(me.device, me.master.public.spki, me.certificate)
+        return self.node.use_device(me.device, me.public.spki, me.certificate)
 
     def close(self) -> None:
         """The process ends: the machine comes to its end too."""

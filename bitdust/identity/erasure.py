@@ -21,6 +21,7 @@ PRIVATE = ("metadata/mykeyfile",)
 OWN = (
     "metadata/devicekey",
     "metadata/devicekey.next",
+    "metadata/certificate",
     "metadata/keyring",
     "metadata/username",
     "metadata/backup",

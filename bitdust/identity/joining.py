@@ -31,6 +31,11 @@ def join(me: Me, other: IdentityDocument) -> bool:
         raise WireError("bad-field", f"{text}; if devices of yours made it, recover this one with the key file")
     newest = other if other.goes_before(mine) else mine
     devices = union(mine, other, me.device.public)
+    if me.held_master is None:
+        # Without the RSA key nothing can be joined; a device that has it will do so.
+        if newest is other and other.valid_device(me.device.public):
+            me.replace_document(other)
+        return False
     if devices == newest.devices:
         if newest is other:
             me.replace_document(other)

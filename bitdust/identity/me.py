@@ -1,23 +1,25 @@
 """Who this node is: the identity document, the RSA key, this device's key, and the key ring, as the home keeps them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import evolve
 
+from bitdust.crypt.boxes import seal_for
 from bitdust.crypt.device import DeviceKey, certify
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.crypt.keyfile import is_locked
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
-from bitdust.crypt.master import MasterKey
+from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.events import Events
-from bitdust.identity.awaited import ALL, CUT_OFF, KEY_RING, STARTED_OVER, read_awaited, was_cut_off, write_awaited
+from bitdust.identity.awaited import ALL, CUT_OFF, KEY_RING, read_awaited, was_cut_off, write_awaited
 from bitdust.identity.backup_mark import MARK, BackupMark, read_mark, write_mark
+from bitdust.identity.device_file import CERTIFICATE, kept_device, read_certificate, read_device
 from bitdust.identity.devices import former, with_new_device
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.ring_file import left_ring, read_ring, save_ring
-from bitdust.signal import Signal
+from bitdust.identity.waiting import Waiting
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -27,21 +29,19 @@ from bitdust.world import World
 
 T = TypeVar("T")
 NEXT_DEVICE = "devicekey.next"
-SEALED = b"sealed "
-"""What a device key begins with that only the master key opens."""
 LOCKED = "locked: run bitdust unlock"
+KEY_NEEDED = "this needs your private key, which is in your key file alone: bitdust identity attach FILE"
 
 
-class Me:
+class Me(Waiting):
     """The local identity; absent until it is created or recovered. Files are private and written safely.
 
     ``changed`` reports a change of the identity, its document, or this device's addresses.
     """
 
     def __init__(self, world: World, events: Events) -> None:
+        super().__init__(events, world.home / "metadata")
         self._world = world
-        self._events = events
-        self._folder = world.home / "metadata"
         self._document: IdentityDocument | None = None
         self._master: MasterKey | None = None
         self._device: DeviceKey | None = None
@@ -49,14 +49,10 @@ class Me:
         self._addresses: list[str] = []
         self._ring = KeyRing()
         self._mark: BackupMark | None = None
-        self._awaited: frozenset[str] = frozenset()
         self._locked_key = ""
-        self.searched_because = ""
-        """What a recovery waits for, in words; empty while there is none."""
         self.locked_because = ""
         """Why the passphrase that the node was given for its start did not open the keys."""
         self._keeps_locked = False
-        self.changed: Signal[[]] = Signal()
 
     def load(self) -> None:
         """Read the home; raises `BitDustError` ``broken-identity`` that names the file when one is damaged.
@@ -66,24 +62,31 @@ class Me:
         if not (self._folder / "localidentity").exists():
             self.searched_because = CUT_OFF if was_cut_off(self._folder) else ""
             return
+        if (self._folder / CERTIFICATE).exists() and not (self._folder / "mykeyfile").exists():
+            self.open(None)
+            return
         key = self._read("mykeyfile", Path.read_text)
         if is_locked(key):
             self._locked_key = key
         else:
             self.open(self._read("mykeyfile", lambda path: MasterKey.from_pem(key)))
 
-    def open(self, master: MasterKey) -> None:
-        """Take the key of this home, and read with it what else the home keeps; raises as `load` does."""
+    def open(self, master: MasterKey | None) -> None:
+        """Take the key of this home, None where it keeps none, and read what else it keeps; raises as `load` does."""
         document = self._read("localidentity", lambda path: IdentityDocument.parse(path.read_bytes()))
-        device = self._read("devicekey", lambda path: _read_device(path, master))
+        device = self._read("devicekey", lambda path: read_device(path, master))
         device = self._read(NEXT_DEVICE, lambda path: self._finish_renewal(path, document, master)) or device
-        ring = self._read("keyring", lambda path: read_ring(path, master))
-        if document.fingerprint != master.fingerprint or document.device(device.id) is None:
+        ring = self._read("keyring", lambda path: read_ring(path, device, master))
+        known = document.device(device.id)
+        if known is None or (master is not None and document.fingerprint != master.fingerprint):
             text = f"the keys in {self._folder} do not belong to its identity; recover from your key file"
             raise BitDustError("broken-identity", text)
         self._master, self._device, self._document, self._ring = master, device, document, ring
         self._awaited = read_awaited(self._folder)
-        self._certificate = certify(master, device.public, self.device_number)
+        if master is not None:
+            self._certificate = certify(master, device.public, known.number)
+        else:
+            self._certificate = self._read(CERTIFICATE, lambda path: read_certificate(path, document.key))
         self._keeps_locked, self._locked_key = bool(self._locked_key), ""
 
     def _read(self, name: str, read: Callable[[Path], T]) -> T:
@@ -94,11 +97,11 @@ class Me:
             text = f"{path} is missing or damaged ({error}); bring it back from a copy, or recover from your key file"
             raise BitDustError("broken-identity", text) from error
 
-    def _finish_renewal(self, path: Path, document: IdentityDocument, master: MasterKey) -> DeviceKey | None:
+    def _finish_renewal(self, path: Path, document: IdentityDocument, master: MasterKey | None) -> DeviceKey | None:
         """The key of a renewal that a crash cut off, if its document was written; else that key never counted."""
         if not path.exists():
             return None
-        device = _read_device(path, master)
+        device = read_device(path, master)
         counts = document.valid_device(device.public)
         if counts:
             write_safely(self._folder / "devicekey", path.read_bytes())
@@ -124,7 +127,7 @@ class Me:
 
         The device's key goes first, sealed to the master key: whenever this is cut off, the home can be read.
         """
-        write_safely(self._folder / "devicekey", self._sealed(self.device))
+        write_safely(self._folder / "devicekey", kept_device(self.device, self.public))
         write_safely(self._folder / "mykeyfile", key.encode())
         self._keeps_locked = True
 
@@ -135,10 +138,7 @@ class Me:
         write_safely(self._folder / "devicekey", self._kept_device(self.device))
 
     def _kept_device(self, device: DeviceKey) -> bytes:
-        return self._sealed(device) if self._keeps_locked else device.seed.hex().encode()
-
-    def _sealed(self, device: DeviceKey) -> bytes:
-        return SEALED + self.master.public.seal(device.seed).hex().encode()
+        return kept_device(device, self.public if self._keeps_locked else None)
 
     @property
     def backup_checked(self) -> float | None:
@@ -151,39 +151,6 @@ class Me:
         """A copy of my key file was just read back and is good."""
         write_mark(self._folder, self.fingerprint, self._world.wall())
         self._mark = None
-
-    @property
-    def is_recovering(self) -> bool:
-        """Whether this identity came from a key file, and something of what it had has not come back yet."""
-        return bool(self._awaited & ALL)
-
-    def awaits(self, part: str) -> bool:
-        """Whether ``part`` (a word of `awaited`) has not come back yet, so that none may be made."""
-        return part in self._awaited
-
-    def came_back(self, part: str) -> None:
-        """That part is known from the suppliers, all that was safe of it."""
-        self._wait_for(self._awaited - {part})
-
-    def lost(self, part: str) -> None:
-        """That part was here and is gone: it is awaited as on a recovered node."""
-        self._wait_for(self._awaited | {part})
-
-    def search(self, reason: str) -> None:
-        """A recovery goes on, and waits for what the reason says; an empty one ends that."""
-        if reason != self.searched_because and reason:
-            self._events.send("my-identity-awaited", {"reason": reason})
-        self.searched_because = reason
-
-    def start_over(self) -> None:
-        """The person waits no longer: from now on family and secrets may be made, and the catalog is as it is known."""
-        self._wait_for(frozenset((STARTED_OVER,)))
-
-    def _wait_for(self, awaited: frozenset[str]) -> None:
-        if awaited != self._awaited:
-            write_awaited(self._folder, awaited)
-            self._awaited = awaited
-            self.changed.emit()
 
     @property
     def present(self) -> bool:
@@ -209,9 +176,42 @@ class Me:
 
     @property
     def master(self) -> MasterKey:
-        """My RSA key."""
+        """My RSA key. Raises `BitDustError` ``key-needed`` where the home does not keep it."""
+        if self._master is None and self.present:
+            raise BitDustError("key-needed", KEY_NEEDED)
         master: MasterKey = self._need(self._master)
         return master
+
+    @property
+    def held_master(self) -> MasterKey | None:
+        """My RSA key where it is here."""
+        return self._master
+
+    @property
+    def public(self) -> MasterPublic:
+        """The public half of my RSA key."""
+        return self.document.public
+
+    def hold(self, master: MasterKey | None) -> None:
+        """Have the RSA key at hand from now on, or no more; the home does not change by that."""
+        self._master = master
+        self.changed.emit()
+
+    def detach(self) -> None:
+        """The home keeps the RSA key no more: this device works with its own key and the RSA key's word for it.
+
+        That word is on the disk before the key goes: whenever this is cut off, the home can be read.
+        """
+        write_safely(self._folder / CERTIFICATE, self.certificate.to_body())
+        self.save_key_ring()
+        remove_safely(self._folder / "mykeyfile")
+        self.hold(None)
+
+    def attach(self, master: MasterKey) -> None:
+        """The home keeps the RSA key again."""
+        write_safely(self._folder / "mykeyfile", master.to_pem().encode())
+        remove_safely(self._folder / CERTIFICATE)
+        self.hold(master)
 
     @property
     def device(self) -> DeviceKey:
@@ -247,12 +247,16 @@ class Me:
         return self._ring
 
     def save_key_ring(self) -> None:
-        """Seal the ring to the master key and write it safely; raises `OSError`, and then nothing has changed."""
-        save_ring(self._folder / "keyring", self._ring, self.master)
+        """Seal the ring and write it safely; raises `OSError`, and then nothing has changed."""
+        save_ring(self._folder / "keyring", self._ring, self.sealed_key_ring(), self.device, self._master)
 
     def sealed_key_ring(self) -> bytes:
-        """The ring in a box that only the master key opens."""
-        return self.master.public.seal(self._ring.to_bytes())
+        """The ring in a box that the master key opens, and each of my devices that counts."""
+        return self._ring_for(self.document)
+
+    def _ring_for(self, document: IdentityDocument, others: Sequence[bytes] = ()) -> bytes:
+        devices = [device.key for device in document.devices if device.revoked is None]
+        return seal_for(self.public, dict.fromkeys([*devices, *others]), self._ring.to_bytes())
 
     @property
     def addresses(self) -> list[str]:
@@ -286,6 +290,7 @@ class Me:
             raise WireError("wrong-key", "the document does not belong to these keys")
         make_private_folder(self._folder)
         write_safely(self._folder / "mykeyfile", master.to_pem().encode())
+        remove_safely(self._folder / CERTIFICATE)
         write_safely(self._folder / "devicekey", device.seed.hex().encode())
         if fresh:
             remove_safely(self._folder / MARK)
@@ -297,7 +302,7 @@ class Me:
         write_safely(self._folder / "username", document.name.encode())
         self._master, self._device, self._document = master, device, document
         self._certificate = certify(master, device.public, known.number)
-        self._ring = KeyRing() if fresh else left_ring(self._folder / "keyring", master)
+        self._ring = KeyRing() if fresh else left_ring(self._folder / "keyring", device, master)
         try:
             if fresh:
                 self.ensure_master_secret()
@@ -346,7 +351,7 @@ class Me:
     def _adopt(self, document: IdentityDocument) -> None:
         old, number = self.document, self.device_number
         self._document = document
-        if self.device_number != number:
+        if self.device_number != number and self._master is not None:
             self._certificate = certify(self.master, self.device.public, self.device_number)
         self._events.send("local-identity-modified", {"old": old.revision, "new": document.revision})
         self.changed.emit()
@@ -380,20 +385,16 @@ class Me:
         document = self.revise(devices=with_new_device(evolve(self.document, devices=devices), new.public, revision))
         certificate = certify(self.master, new.public, document.devices[-1].number)
         # Both keys are there until the document says which of them counts: a crash at any moment leaves a whole home.
+        write_safely(self._folder / "keyring", self._ring_for(document, [self.device.public]))
         write_safely(self._folder / NEXT_DEVICE, self._kept_device(new))
         write_safely(self._folder / "localidentity", document.xml)
         write_safely(self._folder / "devicekey", self._kept_device(new))
         remove_safely(self._folder / NEXT_DEVICE)
+        if (self._folder / CERTIFICATE).exists():
+            write_safely(self._folder / CERTIFICATE, certificate.to_body())
         self._device, self._certificate = new, certificate
         self._adopt(document)
         return document
 
     def __repr__(self) -> str:
         return f"<Me {self.global_id if self.present else 'nobody'}>"
-
-
-def _read_device(path: Path, master: MasterKey) -> DeviceKey:
-    kept = path.read_bytes().strip()
-    if kept.startswith(SEALED):
-        return DeviceKey.from_seed(master.unseal(bytes.fromhex(kept.removeprefix(SEALED).decode())))
-    return DeviceKey.from_seed(bytes.fromhex(kept.decode()))

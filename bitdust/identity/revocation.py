@@ -6,6 +6,7 @@ node has not compared its logs with the suppliers since, all counts until it is.
 
 from typing import Protocol
 
+from bitdust.crypt.master import MasterKey
 from bitdust.events import Events
 from bitdust.identity.awaited import KEY_RING
 from bitdust.identity.devices import former, with_revoked
@@ -23,6 +24,12 @@ class KnownLogs(Protocol):
         """Entries of the longest log of a device; None while there may be more that are safe."""
 
 
+def check_key(me: Me, master: MasterKey) -> None:
+    """Raises `BitDustError` ``wrong-key`` for one of another identity."""
+    if master.fingerprint != me.fingerprint:
+        raise BitDustError("wrong-key", f"this is the key file of another identity than {me.global_id}")
+
+
 class Revocations:
     """I end devices of this identity."""
 
@@ -32,6 +39,14 @@ class Revocations:
         self._world = world
         self._events = events
         self._me = me
+        self._is_lent = False
+
+    def lend(self, master: MasterKey) -> None:
+        """The RSA key for the next revocation, for as long as it takes. Raises `BitDustError` ``wrong-key``."""
+        check_key(self._me, master)
+        if self._me.held_master is None:
+            self._is_lent = True
+            self._me.hold(master)
 
     def find(self, name: str) -> Device:
         """A device by its number or its id. Raises `BitDustError` ``not-found``."""
@@ -52,6 +67,8 @@ class Revocations:
 
     def settle(self) -> None:
         """This node has compared its logs: say how much the revoked ones had written, where that was not known."""
+        if self._me.held_master is None:
+            return
         document = self._me.document
         open_ends = [one.id for one in (*document.devices, *document.former) if one.sequence == OPEN_END]
         ended = document
@@ -60,6 +77,9 @@ class Revocations:
             ended = with_revoked(ended, [ident], OPEN_END if length is None else length)
         if ended != document:
             self._take(ended)
+        if self._is_lent and not any(one.sequence == OPEN_END for one in (*ended.devices, *ended.former)):
+            self._is_lent = False
+            self._me.hold(None)
 
     def _take(self, ended: IdentityDocument) -> None:
         gone = former(ended.devices, ended.revision + 1, ended)

@@ -1,5 +1,6 @@
 """My keys."""
 
+from bitdust.identity.device_file import CERTIFICATE
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 
@@ -15,6 +16,8 @@ class KeysRegistryService(Service):
         self._rooms = rooms
 
     def health(self) -> None:
-        path = self._rooms.around.world.home / "metadata" / "mykeyfile"
+        folder = self._rooms.around.world.home / "metadata"
+        certificate = folder / CERTIFICATE
+        path = certificate if certificate.exists() else folder / "mykeyfile"
         if not path.is_file() or path.stat().st_mode & 0o077:
             raise Unhealthy(f"{path} is missing, or readable by others")

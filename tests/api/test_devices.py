@@ -1,18 +1,21 @@
-"""The devices of an identity: shown, and revoked."""
+"""The devices of an identity: shown, revoked, and without the private key."""
+
+from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyfile import KeyFile, lock_key
 from bitdust.identity.document import OPEN_END, Device
 from bitdust.identity.revocation import Revocations
 from tests.api.fakes import Anything
-from tests.api.test_nouns import NounCase
+from tests.api.test_nouns import NounCase, master
 
 OTHER = DeviceKey.from_seed(b"o" * 32)
 LENGTH = 7
 
 
-class DevicesTests(NounCase):
+class DevicesCase(NounCase):
     """alice has another device, of whose log seven entries are known."""
 
     def setUp(self) -> None:
@@ -34,6 +37,8 @@ class DevicesTests(NounCase):
         rows = self.result("identity_devices")
         return [(row["number"], row["state"], row["entries"], row["this_device"]) for row in rows]
 
+
+class DevicesTests(DevicesCase):
     def test_what_there_is(self) -> None:
         """Both count, and one of them is this one."""
         self.assertEqual(self.states(), [(0, "counts", None, True), (1, "counts", None, False)])
@@ -67,3 +72,46 @@ class DevicesTests(NounCase):
         self.assertEqual(self.code("identity_device_revoke", device="0"), "not-allowed")
         self.assertEqual(self.code("identity_device_revoke", device="2"), "not-found")
         self.assertEqual(self.me.document.revision, 2)
+
+
+class DetachTests(DevicesCase):
+    """The private key goes into the key file alone, and comes back for what needs it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = Path(self.mktemp()).absolute()
+        self.file.write_text(KeyFile(self.me.document.sources, self.me.master).write())
+
+    def detach(self, path: Path, **more: str) -> str:
+        return str(self.call("identity_detach", source_filepath=str(path), **more).get("code", "OK"))
+
+    def test_only_with_a_good_key_file(self) -> None:
+        """One that is not there, is in the home, or is of another identity, changes nothing; nor does a locked home."""
+        inside, wrong = self.context.world.home.absolute() / "alice.key", Path(self.mktemp()).absolute()
+        inside.write_text(self.file.read_text())
+        wrong.write_text(KeyFile(self.me.document.sources, master("mallory")).write())
+        for path, code in ((inside, "bad-path"), (self.file.with_name("none"), "bad-path"), (wrong, "wrong-key")):
+            self.assertEqual(self.detach(path), code)
+        self.me.keep_locked(lock_key(self.me.master.to_pem(), b"passphrase"))
+        self.assertEqual(self.detach(self.file), "not-allowed")
+        self.me.keep_open()
+        self.assertIsNotNone(self.me.held_master)
+        self.assertEqual([self.detach(self.file), self.detach(self.file)], ["OK", "OK"])
+        self.assertIsNone(self.me.held_master)
+
+    def test_what_needs_it(self) -> None:
+        """A revocation takes the key file, and keeps the key until it is known how much counts; others say so."""
+        self.detach(self.file)
+        text = self.file.read_text()
+        self.assertEqual(self.code("identity_device_revoke", device="1"), "key-needed")
+        self.assertEqual(self.code("identity_device_revoke", device="9", private_key_source=text), "not-found")
+        self.result("identity_device_revoke", device="1", private_key_source=text)
+        self.assertIsNotNone(self.me.held_master)
+        self.length = LENGTH
+        self.revocations.settle()
+        self.assertEqual((self.states()[1][2], self.me.held_master), (LENGTH, None))
+        self.revocations.settle()
+        self.result("identity_attach", private_key_source=text)
+        self.assertEqual([path.name for path in (self.context.world.home / "metadata").glob("mykey*")], [])
+        self.result("identity_attach", private_key_source=text, permanently=True)
+        self.assertEqual(self.detach(self.file), "OK")

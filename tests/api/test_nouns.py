@@ -422,7 +422,7 @@ class ContactTests(NounCase):
         family = Family(me.fingerprint, 3, 2, 4, 1000, [self.bob.fingerprint, b"z" * 32, None, None])
         box = me.master.public.seal(me.sign(Family.KIND, family.to_body()).to_bytes())
         sealed = SealedFamily(me.fingerprint, 3, box)
-        record = Anything(value=me.sign(SealedFamily.KIND, sealed.to_body()).to_bytes())
+        record = Anything(revision=3, value=me.sign(SealedFamily.KIND, sealed.to_body()).to_bytes())
         kept = {one.fingerprint + one.devices[0].id: record for one in (me.document, self.bob)}
         for name, arguments in (
             ("suppliers_list_dht", {}),

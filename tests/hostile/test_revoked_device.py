@@ -78,7 +78,7 @@ class RevokedTests(StolenCase):
         self.grid.until(lambda: self.is_together(owner), 60, "peace")
         before = owner.rooms.identity.me.key_ring.current("master")
         self.leap()
-        rows = self.run_now(_perform(owner, "identity_device_revoke", device="0"))["result"]
+        rows = self.run_now(called(owner, "identity_device_revoke", device="0"))["result"]
         self.assertEqual([(row["number"], row["state"], row["this_device"]) for row in rows],
                          [(0, "revoked", False), (1, "counts", True)])  # fmt: skip
         self.grid.until(lambda: self.revoked(owner).sequence < OPEN_END, 60, "the end of what the thief may say")
@@ -89,7 +89,7 @@ class RevokedTests(StolenCase):
         found = self.run_now(_awaited(owner.rooms.dht.directory.my_family()))
         self.assertEqual(Family.from_body(Signed.from_bytes(found, Family.KIND).body).revision, revision)
         for wrong, code in (("1", "not-allowed"), ("9", "not-found")):
-            answer = self.run_now(_perform(owner, "identity_device_revoke", device=wrong))
+            answer = self.run_now(called(owner, "identity_device_revoke", device=wrong))
             self.assertEqual(answer["code"], code)
 
 
@@ -108,6 +108,7 @@ async def _awaited(waiting: Any) -> Any:
     return await waiting
 
 
-async def _perform(node: Any, name: str, **arguments: Any) -> dict[str, Any]:
+async def called(node: Any, name: str, **arguments: Any) -> dict[str, Any]:
+    """The envelope of a method of the API."""
     found: Deferred[Any] = perform(node.node.context, TABLE.named(name), arguments)
     return dict(await found)

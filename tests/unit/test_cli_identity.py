@@ -93,6 +93,19 @@ class IdentityTests(NodeCase):
         self.asks("identity revoke ab12 --yes", ("identity_device_revoke", {"device": "ab12"}))
         self.prints_json("identity revoke 1", rows)
 
+    def test_the_key_elsewhere(self) -> None:
+        """The key file is named to detach and given to attach, or with a revocation."""
+        file = self.home / "alice.key"
+        file.write_text("THE KEY")
+        self.answers |= {"identity_detach": {}, "identity_attach": {}, "identity_device_revoke": {"result": []}}
+        asked = ("identity_detach", {"source_filepath": str(file)})
+        self.assertIn("alone", self.asks(f"identity detach {file}", asked))
+        attached = {"private_key_source": "THE KEY", "permanently": False}
+        self.assertIn("until it stops", self.asks(f"identity attach {file}", ("identity_attach", attached)))
+        self.asks(f"identity attach {file} --permanently", ("identity_attach", attached | {"permanently": True}))
+        asked = ("identity_device_revoke", {"device": "1", "private_key_source": "THE KEY"})
+        self.asks(f"identity revoke 1 --yes --key-file {file}", asked)
+
     def test_erase(self) -> None:
         """An identity is erased after a question that names it; what is left elsewhere is said."""
         self.answers["identity_erase"] = {"message": "erased", "result": {"elsewhere": ["the ID server keeps it"]}}

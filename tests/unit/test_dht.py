@@ -163,7 +163,8 @@ class RecordsTests(DHTCase):
         """After its time nobody gives a record any more."""
         node = self.grid.nodes[3]
         owner, value = self.family(node, 1)
-        self.grid.wait(node.put("family", owner + node._device.id, 1, value, 600))
+        self.subject = owner + node._device.id
+        self.grid.wait(node.put("family", self.subject, 1, value, 600))
         self.grid.run(700, 1)
         self.assertIsNone(self.get_family(self.grid.nodes[9]))
 

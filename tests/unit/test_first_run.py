@@ -168,6 +168,24 @@ class PromptTests(InitCase):
         self.assertNotIn("secret", result.output)
         self.assertIn("same disk", result.output)
 
+    def test_a_passphrase_for_the_home(self) -> None:
+        """While the private key is in the home without one it is offered first; scripts go on as they are."""
+        self.somebody()
+        made, offer = self.node.identity_create, "Passphrase for the keys in this home"
+
+        def create(**arguments: Any) -> Any:
+            found = made(**arguments)
+            (self.home / "metadata" / "mykeyfile").write_text("-----BEGIN RSA PRIVATE KEY-----")
+            return found
+
+        self.node.identity_create = create
+        result = self.init(lines=[*ANSWERS, "long enough", "long enough", str(self.target), ""])
+        self.assertIn(offer, result.output)
+        order = [method for method in self.methods() if method in ("identity_lock", "identity_backup")]
+        self.assertEqual(order, ["identity_lock", "identity_backup"])
+        (self.home / "metadata" / "mykeyfile").write_text("-----BEGIN BITDUST ENCRYPTED PRIVATE KEY-----")
+        self.assertNotIn(offer, self.init("--yes").output)
+
     def test_wrong_answers(self) -> None:
         """A wrong answer is refused with its reason, and the question comes again; nothing of it is written."""
         self.somebody()

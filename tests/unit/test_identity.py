@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import check_certificate, check_record
 from bitdust.crypt.keyring import MASTER
 from bitdust.identity import cache as cache_module
@@ -381,7 +382,7 @@ class Mine(HomeCase):
         me = self.again()
         self.assertEqual(me.key_ring.current(MASTER), (name, secret))
         me.save_key_ring()
-        self.assertEqual(decode(master().unseal(path.read_bytes()), 10_000)["version"], 2)
+        self.assertEqual(decode(open_box(path.read_bytes(), self.me.device, None), 10_000)["version"], 2)
         self.assertEqual(self.again().key_ring.current(MASTER), (name, secret))
 
 

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
+from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.log_packet import LogPacket
@@ -169,9 +170,10 @@ class KeyRingTests(LogCase):
     def rings_at(self, number: int) -> list[KeyRing]:
         """What a supplier keeps, the newest first."""
         store, me = self.around.suppliers[number].shop.store, self.node.me
+        keys = me.device, me.master
         kept = [store.record(me.fingerprint, "keyring", back) for back in range(12)]
         return [
-            KeyRing.from_bytes(me.master.unseal(decode(Signed.from_bytes(data, "keyring").body, 2**20)["sealed"]))
+            KeyRing.from_bytes(open_box(decode(Signed.from_bytes(data, "keyring").body, 2**20)["sealed"], *keys))
             for data in kept
             if data is not None
         ]

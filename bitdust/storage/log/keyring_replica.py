@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.automats.keys_synchronizer import KeysSynchronizer
 from bitdust.batching import Soon
+from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.formats.orders import MAX_RING, RING
@@ -210,7 +211,12 @@ class KeyRingReplicas:
         if value["owner"] != self._me.fingerprint or device is None:
             raise WireError("bad-signature", "the key ring is not signed by a device of mine")
         check_record(signed, device.key)
-        ring = KeyRing.from_bytes(self._me.master.unseal(value["sealed"]))
+        try:
+            ring = KeyRing.from_bytes(open_box(value["sealed"], self._me.device, self._me.held_master))
+        except WireError as error:
+            if error.code != "key-needed":
+                raise
+            ring = KeyRing()  # Its device did not know of this one yet; what this one knows becomes the next revision.
         counts = device.revoked is None
         return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go)
 

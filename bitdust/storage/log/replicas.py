@@ -70,8 +70,7 @@ class LogReplicas:
             self.machine = IndexSynchronizer(self._around.registry, self)
         self._forget_me = self._me.changed.connect(self._me_changed)
         self._follow_keys()
-        if self._fork.is_open:
-            self._fork.resume().addBoth(self._parted)
+        self._part()
         self.machine.send("start")
 
     def stop(self) -> None:
@@ -148,6 +147,8 @@ class LogReplicas:
             raise BitDustError("read-only", text)
 
     def _me_changed(self) -> None:
+        if self._me.present and self._me.held_master is not None and self._fork.is_open:
+            self._part()
         if self._me.present and self._me.awaits(STARTED_OVER):
             self.machine.send("pull")
 
@@ -294,6 +295,13 @@ class LogReplicas:
         for one in self._logs.values():
             one.holdings.forget_head(device)
         self._fork.found(device, heard).addBoth(self._parted)
+
+    def _part(self) -> None:
+        """Go on with a fork that is open, where the RSA key is here: a new device key is its word."""
+        if self._fork.is_open and self._me.held_master is not None:
+            self._fork.resume().addBoth(self._parted)
+        elif self._fork.is_open:
+            self.log.warn("a copy of this home is in use: bitdust identity attach FILE gives this one a key of its own")
 
     def _parted(self, result: Any) -> None:
         if hasattr(result, "value"):

@@ -1,0 +1,96 @@
+"""A box for one person: the RSA key opens it, and so does each of some devices, which then need no RSA key for it.
+
+Version 2: ``0x02 ‖ CBOR{master, devices: [{id, key, wrapped}], nonce, sealed}``. ``sealed`` is AES-256-GCM under a
+random key, which ``master`` has as a box of version 1 (`MasterPublic.seal`), and each ``wrapped`` under a key that the
+device agrees on with the one-time key beside it (X25519, for which a device's Ed25519 key is converted as RFC 7748
+and libsodium do it). A box of version 1 alone is opened by the RSA key.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bitdust.crypt.device import DeviceKey, device_id
+from bitdust.crypt.master import MasterKey, MasterPublic
+from bitdust.crypt.sealing import hkdf
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.schema import Bytes, ListOf, Struct, parse
+
+VERSION = b"\x02"
+MAX_DEVICES = 9
+"""Eight of a document, and one that goes while another one comes."""
+MAX_BOX = 300 * 1024
+_PRIME = 2**255 - 19
+_INFO = b"BitDust box 2"
+_NO_NONCE = bytes(12)
+"""Of a key that is used once."""
+_WRAP = Struct({"id": Bytes(8), "key": Bytes(32), "wrapped": Bytes(48)})
+_BOX = Struct(
+    {
+        "master": Bytes(1, 2048),
+        "devices": ListOf(_WRAP, MAX_DEVICES),
+        "nonce": Bytes(12),
+        "sealed": Bytes(16, MAX_BOX),
+    }
+)
+
+
+def seal_for(master: MasterPublic, devices: Iterable[bytes], data: bytes) -> bytes:
+    """A box for an RSA key and the devices with these Ed25519 keys."""
+    key, nonce = os.urandom(32), os.urandom(12)
+    box = {
+        "master": master.seal(key),
+        "devices": [_wrap(public, key) for public in devices],
+        "nonce": nonce,
+        "sealed": AESGCM(key).encrypt(nonce, data, VERSION),
+    }
+    return VERSION + encode(box)
+
+
+def open_box(box: bytes, device: DeviceKey, master: MasterKey | None) -> bytes:
+    """What is in it. Raises `WireError`: ``key-needed`` where the RSA key alone opens it and is not here."""
+    if box[:1] != VERSION:
+        return _need(master).unseal(box)
+    value = parse(box[1:], _BOX, MAX_BOX, "box", max_items=64)
+    mine = next((wrap for wrap in value["devices"] if wrap["id"] == device.id), None)
+    key = _unwrap(device, mine["key"], mine["wrapped"]) if mine is not None else _need(master).unseal(value["master"])
+    try:
+        return AESGCM(key).decrypt(value["nonce"], value["sealed"], VERSION)
+    except (InvalidTag, ValueError) as error:
+        raise WireError("bad-seal", "the box was changed") from error
+
+
+def _need(master: MasterKey | None) -> MasterKey:
+    if master is None:
+        raise WireError("key-needed", "this is sealed to your private key alone, which is not on this device")
+    return master
+
+
+def _wrap(public: bytes, key: bytes) -> dict[str, bytes]:
+    once = X25519PrivateKey.from_private_bytes(os.urandom(32))
+    shared = once.exchange(X25519PublicKey.from_public_bytes(_converted(public)))
+    own = once.public_key().public_bytes_raw()
+    return {"id": device_id(public), "key": own, "wrapped": _cipher(shared, own, public).encrypt(_NO_NONCE, key, b"")}
+
+
+def _unwrap(device: DeviceKey, own: bytes, wrapped: bytes) -> bytes:
+    mine = X25519PrivateKey.from_private_bytes(hashlib.sha512(device.seed).digest()[:32])
+    try:
+        shared = mine.exchange(X25519PublicKey.from_public_bytes(own))
+        return _cipher(shared, own, device.public).decrypt(_NO_NONCE, wrapped, b"")
+    except (InvalidTag, ValueError) as error:
+        raise WireError("bad-seal", "the box is not for this device") from error
+
+
+def _cipher(shared: bytes, own: bytes, public: bytes) -> AESGCM:
+    return AESGCM(hkdf(shared, _INFO + own + public))
+
+
+def _converted(public: bytes) -> bytes:
+    """The point of an Ed25519 key on the curve of X25519: u = (1 + y) / (1 − y)."""
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    return ((1 + y) * pow(1 - y, -1, _PRIME) % _PRIME).to_bytes(32, "little")
