@@ -145,7 +145,7 @@ class RecoveryTests(SynchronousTestCase):
             return succeed(answer(wanted)) if self.calls < 50 else fail(BitDustError("no-answer", "enough"))
 
         recovery = LogRecovery(open_catalog(self), logs, MASTER, fetch)
-        return now(Deferred.fromCoroutine(recovery.recover([SeenHead(head, b"liar", True)])))
+        return now(Deferred.fromCoroutine(recovery.recover([SeenHead(head, b"liar", True, end=head.sequence)])))
 
     def entries(self, first: int) -> list[bytes]:
         """My entries as a supplier holds them."""

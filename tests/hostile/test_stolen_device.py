@@ -4,13 +4,22 @@ import os
 import stat
 from typing import Any
 
+from twisted.internet.defer import fail
+
 from bitdust.crypt.keyring import MASTER
+from bitdust.events import Events
 from bitdust.formats import log_entry
-from bitdust.formats.log_entry import Content, Entry, seal
+from bitdust.formats.log_entry import NOTHING_BEFORE, Content, Entry, seal
 from bitdust.formats.operations import earlier_op, item_op
+from bitdust.identity.document import OPEN_END
+from bitdust.identity.revocation import Revocations
+from bitdust.storage.catalog.catalog import LogEnd
+from bitdust.storage.log.recovery import LogRecovery, read_head
 from bitdust.storage.restore.tree import Blocked, Destination, Tree
 from bitdust.wire.encoding import WireError
-from tests.unit.storage_kit import random_file
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Head
+from tests.unit.storage_kit import Node, random_file, stop_quietly
 from tests.unit.test_file_kinds import KindCase
 from tests.unit.test_other_devices import OtherDeviceCase
 
@@ -52,6 +61,89 @@ class NameTests(OtherDeviceCase):
             self.assertRaises(Blocked, tree.make_link, place, b"target", 0, b"other")
             self.assertRaises(Blocked, tree.make_folder, (b"folder", name))
         self.assertEqual([path.name for path in (self.base / "tree").iterdir()], ["inner"])
+
+
+class RevokedLogTests(OtherDeviceCase):
+    """A device was revoked, and a supplier goes on to take what it writes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thief = self.second()
+        self.node.me.replace_document(self.thief.me.document)
+        self.thief.create("before")
+        self.compare()
+        self.me, world = self.node.me, self.core.world
+        self.revocations = Revocations(world, Events(world.clock, world.wall), self.me)
+        self.revocations.logs = self.node.storage
+
+    def compare(self) -> None:
+        self.thief.pass_time(5)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+
+    def names(self) -> list[str]:
+        return [row["path"] for row in self.node.rows()]
+
+    def revoke(self) -> None:
+        self.revocations.revoke(self.me.document.device(self.thief.me.device.id))
+
+    def test_what_it_writes_later_counts_for_nothing(self) -> None:
+        """Neither a new item nor a tombstone; what it wrote before stays, also for who comes back later."""
+        self.revoke()
+        self.revocations.settle()
+        self.thief.create("after")
+        self.thief.delete("before")
+        self.compare()
+        self.assertEqual(self.names(), ["before", "one", "three", "two"])
+        again = Node(self.base / "again", self.around, self.node.clock, before=self.node)
+        self.addCleanup(stop_quietly, again)
+        again.start().pass_time(5)
+        self.assertEqual([row["path"] for row in again.rows()], ["before", "one", "three", "two"])
+
+    def test_nothing_is_lost_before_it_is_known(self) -> None:
+        """What it wrote and this device has not read yet counts, until both have been compared."""
+        self.thief.create("unread")
+        self.revoke()
+        self.thief.pass_time(5)
+        self.assertNotIn("unread", self.names())
+        self.compare()
+        self.assertIn("unread", self.names())
+        self.revocations.settle()
+        self.assertLess(self.me.document.device(self.thief.me.device.id).sequence, OPEN_END)
+        self.thief.create("after")
+        self.compare()
+        self.assertNotIn("after", self.names())
+
+    def test_where_it_says_that_its_log_begins(self) -> None:
+        """A head of the same height that hides what was before goes behind one of a device that counts."""
+        self.revoke()
+        self.revocations.settle()
+        heads = [self.head(self.thief, 3), self.head(self.node, None)]
+        access = self.core.log_writer.logs
+        seen = [read_head(head, access, b"s" * 32) for head in heads]
+        asked: list[int] = []
+
+        def fetch(holder: bytes, log: Any, first: int) -> Any:
+            asked.append(first)
+            return fail(BitDustError("no-answer", "nothing"))
+
+        recovery = LogRecovery(Empty(), access, MASTER, fetch)
+        self.node.run(recovery.recover([one for one in seen if one is not None]))
+        self.assertEqual(asked[0], 1)
+
+    def head(self, signer: Node, first: int | None) -> bytes:
+        """A head of the thief's log, of the height that counts."""
+        device = self.thief.me.device.id
+        sequence = self.me.document.device(device).sequence
+        head = Head(self.me.fingerprint, device, sequence, b"h" * 32, 1, first)
+        return signer.me.sign(Head.KIND, head.to_body()).to_bytes()
+
+
+class Empty:
+    """A catalog that knows nothing."""
+
+    def end(self, key: str, device: bytes) -> LogEnd:
+        return LogEnd(0, NOTHING_BEFORE)
 
 
 class SpecialBitTests(KindCase):

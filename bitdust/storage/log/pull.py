@@ -151,7 +151,7 @@ class LogPull:
         by_scope = self._by_scope(logs)
         known = [head for head in found.value if head.scope in by_scope] if found.error is None else []
         for head in known:
-            heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True))
+            heard.heads[by_scope[head.scope].key].append(SeenHead(head, None, True, end=head.sequence))
         return known
 
     def _is_newest(self, logs: Sequence[KeyLog], known: Sequence[Head]) -> bool:

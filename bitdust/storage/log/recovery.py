@@ -32,6 +32,8 @@ class SeenHead:
     """A head and the suppliers that told it; ``proven`` when a device of the owner signed it, and while it counted.
 
     ``signer`` is the device that signed it: the log's own, or one that counts in place of one that does no more.
+    ``end`` is how much counts of the log to which it leads: all of it where it is proven; of a device that went on to
+    write after it was revoked, what was there before.
     """
 
     head: Head
@@ -39,6 +41,7 @@ class SeenHead:
     proven: bool
     signed: bytes = b""
     signer: bytes = b""
+    end: int = 0
 
 
 def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
@@ -55,8 +58,9 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
         check_record(signed, device.key)
     except WireError:
         return None
-    counted = device.revoked is None or head.sequence <= (device.sequence or 0)
-    return SeenHead(head, holder, counted, data, signed.device)
+    end = head.sequence if device.revoked is None else min(head.sequence, device.sequence or 0)
+    is_proven = end == head.sequence
+    return SeenHead(head, holder, is_proven, data, signed.device, end if is_proven or (head.first or 1) <= end else 0)
 
 
 @define
@@ -99,11 +103,11 @@ class LogRecovery:
         return merged
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
-        proven = (seen for seen in heads if seen.proven)
-        by_height = sorted(proven, key=lambda seen: (-seen.head.sequence, not self._counts(seen.signer)))
+        counted = (seen for seen in heads if seen.end)
+        by_height = sorted(counted, key=lambda seen: (-seen.end, not seen.proven, not self._counts(seen.signer)))
         if not by_height:
             return
-        target = by_height[0].head.sequence
+        target = by_height[0].end
         holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
         for holder in holders:
             if self._catalog.end(self._key, device).sequence >= target:
@@ -120,7 +124,7 @@ class LogRecovery:
 
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
         """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
-        target, begin = heads[0].head.sequence, heads[0].head.first or 1
+        target, begin = heads[0].end, heads[0].head.first or 1
         count, log = 0, log_name(self._access, self._key, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
             first = max(end.sequence + 1, begin)
@@ -132,6 +136,8 @@ class LogRecovery:
                 entries = check_chain(got.value, log, after)
                 _check_wanted(entries[0], first)
                 entries = _up_to_heads(entries, heads)
+                if not entries:
+                    return count
                 opened = [(entry, entry.open(self._access.secrets(self._key, entry.epoch))) for entry in entries]
                 if after is None:
                     self._check_start(opened[0])
@@ -163,7 +169,7 @@ def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[En
         wanted = {seen.head.hash for seen in heads if seen.head.sequence == at}
         if any(one.sequence == at and hash_of(one.to_bytes()) not in wanted for one in entries):
             raise WireError("broken-chain", f"entry {at} is not the one that a device of the owner has signed")
-    return [one for one in entries if one.sequence <= heads[0].head.sequence]
+    return [one for one in entries if one.sequence <= heads[0].end]
 
 
 def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]]) -> None:
