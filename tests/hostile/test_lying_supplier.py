@@ -1,5 +1,6 @@
 """A supplier that answers packets of the log with lies, or with nonsense: the customer believes only what it says."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,55 @@ class LogAnswerTests(SynchronousTestCase):
         self.node.pass_time(120)
         self.assertTrue(self.node.storage.core.log_replicas.is_held_by(self.liar.fingerprint))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def sends(self, answer: Callable[[], Any]) -> int:
+        """How many packets of the log the liar gets in an hour of changes, of which each is answered so."""
+        packets = 0
+
+        def counted() -> Any:
+            nonlocal packets
+            packets += 1
+            assert packets < 500, "the log is sent for ever"
+            return answer()
+
+        self.answer = counted
+        for number in range(12):
+            self.node.create(f"more-{number}", True)
+            self.node.pass_time(300, 10.0)
+        self.answer = None
+        return packets
+
+    def test_now_this_and_now_that(self) -> None:
+        """A supplier that holds now nothing and now the first entry, as it says, is not sent the log for ever; it is
+        brought all of it when it comes to reason."""
+        self.node.create("first", True)
+        self.node.pass_time(2)
+        told = itertools.cycle([1, 0])
+        core, device = self.node.storage.core, self.node.me.device.id
+        [first] = core.catalog.read.execute("SELECT hash FROM entries WHERE device=? AND sequence=1", (device,))
+
+        def alternate() -> Any:
+            held = next(told)
+            fields = {"sequence": held, "hash": bytes(first[0]) if held else bytes(32)}
+            return fail(PeerFailed({"code": "conflict", "text": "I hold something else", **fields}))
+
+        self.assertLess(self.sends(alternate), 20)
+        self.node.pass_time(3700, 10.0)
+        self.assertTrue(core.log_replicas.is_held_by(self.liar.fingerprint))
+
+    def test_taken_and_denied(self) -> None:
+        """So it is with one that denies with every entry that comes what it has acknowledged."""
+        self.node.create("first", True)
+        self.node.pass_time(2)
+        told = itertools.cycle([False, True])
+
+        def deny() -> Any:
+            if next(told):
+                return succeed(Reply({"sequence": 1, "refused": []}, b""))
+            fields = {"sequence": 0, "hash": bytes(32)}
+            return fail(PeerFailed({"code": "conflict", "text": "I hold nothing", **fields}))
+
+        self.assertLess(self.sends(deny), 20)
 
 
 class ListTests(SynchronousTestCase):

@@ -140,7 +140,9 @@ class LogPull:
                 by_key[one.key][seen.head.device] = seen.head.sequence
                 listed.has_news |= seen.proven and seen.head.sequence > one.end(seen.head.device).sequence
         for one in logs:
-            listed.has_lost |= one.holdings.take_back(supplier, before[one.key], by_key[one.key])
+            if one.holdings.take_back(supplier, before[one.key], by_key[one.key]):
+                listed.has_lost = True
+                one.patience.took_back(supplier)
         return listed
 
     def _by_scope(self, logs: Sequence[KeyLog]) -> dict[bytes | None, KeyLog]:

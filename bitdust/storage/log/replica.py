@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +20,7 @@ from bitdust.ports import Reply
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
 from bitdust.storage.log.access import log_name
+from bitdust.storage.log.patience import Patience
 from bitdust.storage.log.recovery import SeenHead
 from bitdust.storage.log.requests import SILENCE, LogRequests
 from bitdust.storage.log.riders import Riders
@@ -153,6 +154,7 @@ class KeyLog:
         self._ports = ports
         self.key = key
         self.holdings = Holdings(key, writer.catalog)
+        self.patience = Patience(around.world.clock)
         self._requests = LogRequests(writer.logs, ports)
         self.forked: Signal[[bytes]] = Signal()
 
@@ -227,6 +229,8 @@ class KeyLog:
         entries = self._catalog.entries(self.key, found.device, found.sequence, last) if found is not None else []
         if found is None or not entries:
             return succeed(None)
+        if self.patience.is_out(supplier):
+            return fail(BitDustError("busy", "this supplier took back again and again what it had said of the log"))
         riders = self._riders.dequeue(supplier)
         packet = fill(entries, [rider.piece for rider in riders], MOST_SENT)
         taken, left = riders[: len(packet.pieces)], riders[len(packet.pieces) :]
@@ -285,7 +289,7 @@ class KeyLog:
         if held == 0 or held < self._catalog.first_sequence(self.key, device) or self._is_ours(conflict):
             before = self.holdings.at(supplier, device)
             self.holdings.set(supplier, device, held)
-            return held != before
+            return held != before and self.patience.took_back(supplier)
         self.log.warn("a supplier says that it holds other log entries of this device (up to {held})", held=held)
         if device != self._me.device.id or not await self._is_shown(supplier, device, held, conflict.hash):
             return False
