@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.keyring import MASTER
+from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.formats.log_entry import LogName
 from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
 from bitdust.wire.encoding import encode
@@ -147,6 +147,24 @@ class LogAnswerTests(SynchronousTestCase):
             return fail(PeerFailed({"code": "conflict", "text": "I hold nothing", **fields}))
 
         self.assertLess(self.sends(deny), 20)
+
+    def test_another_ring_again_and_again(self) -> None:
+        """One that refuses every key ring because it holds another one does not get it as fast as the line goes."""
+        asked, ring = self.around.suppliers[0].ask, 0
+
+        def refuse(me: Any, command: Command, fields: Any, payload: Any, deadline: float) -> Any:
+            nonlocal ring
+            if (command, fields.get("kind")) != (Command.DATA, "keyring"):
+                return asked(me, command, fields, payload, deadline)
+            ring += 1
+            return fail(PeerFailed({"code": "conflict", "text": "another one"})) if ring < 500 else Deferred()
+
+        self.around.suppliers[0].ask = refuse
+        self.node.me.key_ring.add(RingKey("photos"))
+        self.node.storage.core.key_ring_replicas.keys_changed()
+        self.node.pass_time(300, 5.0)
+        self.assertLess(ring, 20)
+        self.assertTrue(self.node.storage.core.key_ring_replicas.synchronized)
 
 
 class ListTests(SynchronousTestCase):

@@ -20,6 +20,7 @@ from bitdust.identity.awaited import KEY_RING
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
+from bitdust.storage.log.patience import Patience
 from bitdust.storage.log.requests import ask_online
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
@@ -75,6 +76,7 @@ class KeyRingReplicas:
         self._holds: dict[bytes, KeptRing] = {}
         self._replicas = Replicas(around.registry, KIND, self, ports.is_online)
         self._news = Soon(around.world.clock, self._compare)
+        self._patience = Patience(around.world.clock)
         self.reason = "suppliers were not asked yet"
         self.state_changed: Signal[[]] = Signal()
         self.machine = KeysSynchronizer(around.registry, self)
@@ -295,8 +297,12 @@ class KeyRingReplicas:
         return sending.addCallback(held)
 
     def compare(self, supplier: bytes, error: BaseException) -> "Deferred[bool]":
-        """Another device of mine has brought another ring: what both say becomes the next revision."""
-        self.keys_changed()
+        """Another device of mine has brought another ring: what both say becomes the next revision.
+
+        A supplier that says so again and again makes me compare no more; others are compared with now and then anyway.
+        """
+        if self._patience.took_back(supplier):
+            self.keys_changed()
         return succeed(False)
 
 
