@@ -83,6 +83,11 @@ class SecretsTests(SynchronousTestCase):
             for passphrase in (BACKUP, WRONG, [LOCK], None):
                 self.ask("identity_backup_check", private_key_source=source, passphrase=passphrase)
                 self.ask("identity_recover", private_key_source=source, passphrase=passphrase)
+                self.ask("identity_attach", private_key_source=source, passphrase=passphrase)
+                self.ask("identity_device_revoke", device="0", private_key_source=source, passphrase=passphrase)
+        for passphrase in (WRONG, BACKUP):
+            self.ask("identity_detach", source_filepath=copy, passphrase=passphrase)
+        self.ask("identity_attach", private_key_source=plain, permanently=True)
         self.ask("config_set", key="services/network/proxy/password", value=PROXY)
         self.ask("config_get", key="services/network/proxy/password")
         self.pem(self.ask("key_get", key_id="master", include_private=True)["private"])
