@@ -138,8 +138,8 @@ def entropy_of(seed: str) -> Callable[[int], bytes]:
 
 
 def host_of(number: int) -> str:
-    """A public-looking address of its own for each node."""
-    return f"8.{number // 65536}.{number // 256 % 256}.{number % 256}"
+    """A public-looking address in a network of its own for each node."""
+    return f"{8 + number // 65536}.{number // 256 % 256}.{number % 256}.1"
 
 
 class DHTGrid:
@@ -154,8 +154,8 @@ class DHTGrid:
     def wall(self) -> float:
         return START + self.clock.seconds()
 
-    def world(self, number: int) -> World:
-        network: Any = FakeHost(self.udp, host_of(number))
+    def world(self, number: int, host: str) -> World:
+        network: Any = FakeHost(self.udp, host)
         return World(
             self.clock,
             network,
@@ -166,18 +166,24 @@ class DHTGrid:
         )
 
     def add(
-        self, seeds: list[tuple[str, int]] | None = None, database: Path | None = None, events: Any = None
+        self,
+        seeds: list[tuple[str, int]] | None = None,
+        database: Path | None = None,
+        events: Any = None,
+        host: str | None = None,
+        device: DeviceKey | None = None,
     ) -> DHTNode:
         """A node more; by default it knows the first one."""
         number = len(self.nodes) + 1
-        device = DeviceKey.from_seed(hashlib.sha256(b"device %d" % number).digest())
+        device = device or DeviceKey.from_seed(hashlib.sha256(b"device %d" % number).digest())
+        host = host or host_of(number)
         registry = Registry(self.clock, self.wall)
-        around: Any = SimpleNamespace(world=self.world(number), registry=registry, events=events or Silent())
+        around: Any = SimpleNamespace(world=self.world(number, host), registry=registry, events=events or Silent())
         node = DHTNode(around, device, database)
         node.around = around
         known = [(self.hosts[0], 14441)] if self.nodes else []
         self.nodes.append(node)
-        self.hosts.append(host_of(number))
+        self.hosts.append(host)
         self.start(node, known if seeds is None else seeds)
         return node
 

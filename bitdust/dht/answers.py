@@ -12,7 +12,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
 from bitdust.dht.limits import Rates
-from bitdust.dht.messages import Message, pong_message
+from bitdust.dht.messages import MAX_NODES, Message, pong_message
 from bitdust.dht.peers import Peers
 from bitdust.dht.records import Checker, DHTRecord
 from bitdust.dht.store import RecordStore
@@ -22,6 +22,8 @@ Address = tuple[str, int]
 SIGNATURES = (20.0, 200.0)
 STORES = (10.0, 200.0)
 UNSHOWN_SIGNATURES = (500.0, 1000.0)
+NODES_BESIDE = 8
+"""So many nodes are named beside a record, and fit one message with it: whoever asks goes on to nearer ones."""
 _EVERYBODY = "everybody"
 
 
@@ -89,11 +91,11 @@ class Answers:
     def _find_value(self, query: Message, address: Address, shown: bool) -> dict[str, Any]:
         data = self._kit.store.get(query["key"], self._kit.wall())
         if data is not None:
-            return {"record": data}
+            return {"record": data, "nodes": self._nodes(query["key"], query, address, NODES_BESIDE)}
         return {"nodes": self._nodes(query["key"], query, address)}
 
-    def _nodes(self, target: bytes, query: Message, address: Address) -> bytes:
-        return self._peers.contacts_for(number(target), query["l"], query["n"], address[0])
+    def _nodes(self, target: bytes, query: Message, address: Address, most: int = MAX_NODES) -> bytes:
+        return self._peers.contacts_for(number(target), query["l"], query["n"], address[0], most)
 
     def _store(self, query: Message, address: Address, shown: bool) -> dict[str, Any]:
         if not shown:

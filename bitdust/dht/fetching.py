@@ -5,18 +5,21 @@ from collections.abc import Callable
 from attrs import frozen
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from bitdust.dht.contact import Contact
+from bitdust.dht.contact import Contact, nearest
 from bitdust.dht.ids import number
-from bitdust.dht.lookup import Goal, Lookup
+from bitdust.dht.lookup import Goal, Lookup, Path
 from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.records import DHTRecord
 from bitdust.dht.rpc import Rpc
+from bitdust.dht.table import K
 from bitdust.wire.encoding import WireError
 
 QUORUM = 3
 MIN_GRACE = 0.02
 MAX_GRACE = 0.25
+LIMIT = 8.0
+"""Seconds after which what was heard counts, however many nodes have still to be asked."""
 
 
 @frozen
@@ -31,13 +34,15 @@ class Found:
 class Sought:
     """A record that is looked for: its key, its layer, and what this node has of it.
 
-    ``thorough`` ends with the lookup alone: of the nearest nodes all that answer are heard.
+    ``whole`` ends with the lookup alone: of the nearest nodes all that answer are heard, and those that gave an older
+    revision than another one get the newest. ``paths`` lookups run beside each other, and ask no node twice.
     """
 
     key: bytes
     layer: int
-    local: DHTRecord | None
-    thorough: bool = False
+    local: DHTRecord | None = None
+    whole: bool = False
+    paths: int = 1
 
 
 class Fetching:
@@ -53,29 +58,32 @@ class Fetching:
         on_done: Callable[[Found], None],
     ) -> None:
         self._clock = clock
+        self._rpc = rpc
         self._check = check
         self._best = sought.local
         self._on_done = on_done
-        self._givers: list[Contact] = []
+        self._givers: list[tuple[Contact, int]] = []
         self._seen: dict[bytes, DHTRecord] = {}
-        self._grace: IDelayedCall | None = None
+        self._timers: list[IDelayedCall] = []
         self._done = False
-        self._key, self._layer, self._thorough = sought.key, sought.layer, sought.thorough
-        self._lookup = Lookup(peers, rpc, Goal.value(number(sought.key)), self._finish, on_reply=self._check_reply)
+        self._sought = sought
+        goals = [Goal.value(number(sought.key), path) for path in Path.disjoint(sought.paths)]
+        self._lookups = [Lookup(peers, rpc, goal, self._path_ended, on_reply=self._check_reply) for goal in goals]
 
     def start(self) -> None:
         """Ask."""
-        self._lookup.start()
+        self._timers.append(self._clock.callLater(LIMIT, self._finish))
+        for lookup in self._lookups:
+            lookup.start()
 
     def stop(self) -> None:
         """Ask no more and tell nobody."""
         self._done = True
-        self._lookup.stop()
-        self._stop_grace()
-
-    def _stop_grace(self) -> None:
-        if self._grace is not None and self._grace.active():
-            self._grace.cancel()
+        for lookup in self._lookups:
+            lookup.stop()
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
 
     def _check_reply(self, contact: Contact, reply: Message) -> None:
         data = reply.get("record")
@@ -84,14 +92,14 @@ class Fetching:
             return
         if self._best is None or record.revision > self._best.revision:
             self._best = record
-        self._givers.append(contact)
-        if self._thorough:
+        self._givers.append((contact, record.revision))
+        if self._sought.whole:
             return
         if len(self._givers) >= QUORUM:
-            self._finish(self._lookup)
-        elif self._grace is None:
+            self._finish()
+        elif len(self._givers) == 1:
             grace = min(MAX_GRACE, max(MIN_GRACE, 2 * contact.timeout()))
-            self._grace = self._clock.callLater(grace, self._finish, self._lookup)
+            self._timers.append(self._clock.callLater(grace, self._finish))
 
     def _judge(self, data: bytes) -> DHTRecord | None:
         if data not in self._seen:
@@ -99,12 +107,31 @@ class Fetching:
                 record = self._check(data)
             except WireError:
                 return None
-            if record.key(self._layer) != self._key:
+            if record.key(self._sought.layer) != self._sought.key:
                 return None
             self._seen[data] = record
         return self._seen[data]
 
-    def _finish(self, lookup: Lookup) -> None:
-        if not self._done:
-            self.stop()
-            self._on_done(Found(self._best, tuple(contact.id.hex() for contact in lookup.answered())))
+    def _path_ended(self, _lookup: Lookup) -> None:
+        if all(lookup.done for lookup in self._lookups):
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._done:
+            return
+        self.stop()
+        if self._sought.whole:
+            self._write_back()
+        answered = [contact for lookup in self._lookups for contact in lookup.answered()]
+        closest = nearest(answered, number(self._sought.key), K)
+        self._on_done(Found(self._best, tuple(contact.id.hex() for contact in closest)))
+
+    def _write_back(self) -> None:
+        """Whoever gave an older revision gets the newest, and gives it to those who ask after me."""
+        for contact, revision in self._givers:
+            if self._best is not None and revision < self._best.revision:
+                self._rpc.ask(contact, "store", {"record": self._best.to_bytes()}, _written, layer=self._sought.layer)
+
+
+def _written(_contact: Contact, _reply: Message) -> None:
+    """Whether it took the record is seen by whoever asks it next."""

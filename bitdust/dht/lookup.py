@@ -2,14 +2,18 @@
 
 A node that is slow frees its place in the three at once, and counts no longer; if it answers after all, its answer is
 used. The lookup is done when the ``enough`` nearest of those that are neither slow nor silent have all answered.
+
+Ids cost nothing, so whoever wants to be all of the nearest nodes can; addresses in many networks cost money. Of each
+network two count among the nearest, its others only after everybody else: where there are few nodes all are asked.
 """
 
 from bisect import insort
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import ID_BYTES
@@ -21,7 +25,11 @@ from bitdust.wire.encoding import WireError
 
 ALPHA = 3
 MAX_CANDIDATES = 200
+OF_A_NETWORK = 2
+"""So many nodes of one network count among the nearest, if there are others."""
+MAX_OF_A_NETWORK = 20
 HELPERS = 8
+Name = tuple[int, str, int]
 
 
 class State(Enum):
@@ -41,7 +49,32 @@ class Candidate:
     contact: Contact
     distance: int
     helper: bool
+    network: str | None = None
     state: State = State.NEW
+
+    @property
+    def name(self) -> Name:
+        """The same id at another address is somebody else until it is proven."""
+        return self.contact.number, self.contact.host, self.contact.port
+
+
+@define(eq=False)
+class Path:
+    """One of several lookups for one goal that ask no node twice, so that a liar misleads one of them at most."""
+
+    number: int = 0
+    of: int = 1
+    taken: set[Name] = field(factory=set)
+
+    @classmethod
+    def disjoint(cls, count: int) -> "list[Path]":
+        """So many paths beside each other."""
+        taken: set[Name] = set()
+        return [cls(number, count, taken) for number in range(count)]
+
+    def leaves(self, candidate: Candidate) -> bool:
+        """Whether a node that was not asked yet belongs to another path."""
+        return self.of > 1 and candidate.state is State.NEW and candidate.name in self.taken
 
 
 @frozen
@@ -51,6 +84,7 @@ class Goal:
     target: int
     layer: int
     question: tuple[str, Mapping[str, Any]]
+    path: Path = field(factory=Path)
 
     @classmethod
     def nodes(cls, target: int, layer: int = 0) -> "Goal":
@@ -58,9 +92,9 @@ class Goal:
         return cls(target, layer, ("find_node", {"target": target.to_bytes(ID_BYTES, "big")}))
 
     @classmethod
-    def value(cls, key: int) -> "Goal":
+    def value(cls, key: int, path: Path) -> "Goal":
         """A record, at the nodes of layer 0 that are nearest to its key."""
-        return cls(key, 0, ("find_value", {"key": key.to_bytes(ID_BYTES, "big")}))
+        return cls(key, 0, ("find_value", {"key": key.to_bytes(ID_BYTES, "big")}), path)
 
 
 class Lookup:
@@ -80,18 +114,20 @@ class Lookup:
         self._target = goal.target
         self._layer = goal.layer
         self._question = goal.question
+        self._path = goal.path
         self._on_done = on_done
         self._enough = enough
         self._on_reply = on_reply
         self._order: list[Candidate] = []
-        self._known: dict[tuple[int, str, int], Candidate] = {}
+        self._known: set[Name] = set()
+        self._networks: Counter[str] = Counter()
         self._helpers_asked = 0
         self.done = False
         self.asked = 0
 
     def start(self) -> None:
         """Begin with the contacts of the layer, and some of layer 0 who may know more."""
-        for contact in self._peers.nearest(self._target, self._layer, 2 * K):
+        for contact in self._peers.nearest(self._target, self._layer, 2 * K)[self._path.number :: self._path.of]:
             self._learn(contact)
         if self._layer:
             for contact in self._peers.nearest(self._target, 0, K):
@@ -104,30 +140,48 @@ class Lookup:
 
     def answered(self, most: int = K) -> list[Contact]:
         """The nearest members of the layer that answered."""
-        fit = (c.contact for c in self._order if c.state is State.ANSWERED and c.contact.attached(self._layer))
-        return [contact for contact, _ in zip(fit, range(most), strict=False)]
+        fit = [c.contact for c in self._standing() if c.state is State.ANSWERED and c.contact.attached(self._layer)]
+        return fit[:most]
 
     def candidates(self) -> list[Contact]:
         """Members of the layer that have not failed, nearest first, whether they were asked or not."""
-        bad = (State.FAILED, State.SLOW)
-        return [c.contact for c in self._order if c.state not in bad and c.contact.attached(self._layer)]
+        return [candidate.contact for candidate in self._standing() if candidate.contact.attached(self._layer)]
+
+    def _standing(self) -> Iterator[Candidate]:
+        """Who is neither slow nor silent, nearest first; of each network two, and the others after everybody else."""
+        counts: Counter[str] = Counter()
+        crowd: list[Candidate] = []
+        for candidate in self._order:
+            if candidate.state in (State.FAILED, State.SLOW) or self._path.leaves(candidate):
+                continue
+            if candidate.network is not None and counts[candidate.network] >= OF_A_NETWORK:
+                crowd.append(candidate)
+                continue
+            if candidate.network is not None and not candidate.helper:
+                counts[candidate.network] += 1
+            yield candidate
+        yield from crowd
 
     def _learn(self, contact: Contact) -> None:
-        name = (contact.number, contact.host, contact.port)
-        if name in self._known or len(self._known) >= MAX_CANDIDATES or self._peers.silent_now(contact):
+        network = self._peers.network(contact.host)
+        candidate = Candidate(contact, contact.number ^ self._target, not contact.attached(self._layer), network)
+        if candidate.name in self._known or len(self._known) >= MAX_CANDIDATES or self._peers.silent_now(contact):
             return
-        candidate = Candidate(contact, contact.number ^ self._target, not contact.attached(self._layer))
-        self._known[name] = candidate
+        if network is not None:
+            if self._networks[network] >= MAX_OF_A_NETWORK:
+                return
+            self._networks[network] += 1
+        self._known.add(candidate.name)
         insort(self._order, candidate, key=lambda known: known.distance)
 
     def _go_on(self) -> None:
         """Look at the nearest candidates: ask those that are new, or see that all have answered."""
         flying = sum(candidate.state is State.ASKED for candidate in self._order)
         complete = settled = 0
-        for candidate in self._order:
+        for candidate in list(self._standing()):
             if self.done or settled == self._enough:
                 break
-            if candidate.helper or candidate.state in (State.FAILED, State.SLOW):
+            if candidate.helper:
                 continue
             settled += 1
             complete += candidate.state is State.ANSWERED
@@ -148,7 +202,7 @@ class Lookup:
         for candidate in self._order:
             if asked >= places or self._helpers_asked >= HELPERS:
                 break
-            if candidate.helper and candidate.state is State.NEW:
+            if candidate.helper and candidate.state is State.NEW and not self._path.leaves(candidate):
                 asked += 1
                 self._helpers_asked += 1
                 self._ask(candidate)
@@ -156,6 +210,7 @@ class Lookup:
 
     def _ask(self, candidate: Candidate) -> None:
         candidate.state = State.ASKED
+        self._path.taken.add(candidate.name)
         self.asked += 1
         name, fields = self._question
 

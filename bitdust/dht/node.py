@@ -8,10 +8,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.dht_connector import DHTConnector
+from bitdust.config.schema import HOUSEHOLD
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.contact import Contact
 from bitdust.dht.debugging import DebugRecords
-from bitdust.dht.fetching import Found
+from bitdust.dht.fetching import Found, Sought
 from bitdust.dht.ids import ID_BYTES, MAX_LAYER, record_key
 from bitdust.dht.publishing import Stored
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
@@ -21,12 +22,17 @@ from bitdust.dht.rpc import Datagrams
 from bitdust.dht.seeds import Seed, seed_contacts
 from bitdust.dht.stack import Identity, Stack, jitter
 from bitdust.dht.store import RecordStore
+from bitdust.scopes.networks import Household
 from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import DeviceCertificate
 from bitdust.wire.signed import Signed
+
+LASTING = ("identity", "family", "head")
+"""Records of which an old revision does harm: they say who may speak, where everything is, and how much there is."""
+PATHS = 2
 
 
 class DHTOff(BitDustError):
@@ -62,6 +68,8 @@ class DHTNode:
         self._device = device
         self._own = Contact(device.public, "", 0)
         self._owner: Owner | None = None
+        self.household = Household(HOUSEHOLD.split())
+        """Networks of which every node counts by itself, from the next start on."""
         self.jitter = jitter(world.entropy)
         self.connected: Signal[[]] = Signal()
         """Others are there, after nobody was."""
@@ -135,7 +143,7 @@ class DHTNode:
         store: RecordStore | None = None
         try:
             store = RecordStore(self._database, self._own.number)
-            who = Identity(self._own, self._device, self._info)
+            who = Identity(self._own, self._device, self._info, self.household)
             stack = Stack.build(self._world, datagrams, who, self._checker, store, self)
             stack.rpc.open()
         except Exception:  # noqa: BLE001 - the caller gets it as a failed Deferred
@@ -269,7 +277,8 @@ class DHTNode:
     ) -> "Deferred[DHTRecord | None]":
         """The newest record of that subject that can be found, proven; None when there is none.
 
-        ``thorough`` hears all of the nearest nodes that answer: a few that are fast cannot bring an old one back.
+        Of an identity, a family or a head all of the nearest nodes that answer are heard: a few that are fast cannot
+        bring an old one back. ``thorough`` does so with any record, and asks along two paths that share no node.
         """
         return self.search(kind, subject, layer, thorough).addCallback(lambda found: found.record)
 
@@ -277,7 +286,8 @@ class DHTNode:
         """As `get`, with the nodes that were asked."""
         if self._stack is None:
             return fail(DHTOff())
-        return self._stack.search(record_key(kind, subject, layer), layer, thorough)
+        key, whole = record_key(kind, subject, layer), thorough or kind in LASTING
+        return self._stack.search(Sought(key, layer, whole=whole, paths=PATHS if thorough else 1))
 
     def revision(self, key: bytes) -> int | None:
         """The revision of the record that is kept here under a key."""

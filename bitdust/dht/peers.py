@@ -7,6 +7,7 @@ known node is attached to has a table of its own, so that I can show newcomers t
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from attrs import define
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -17,6 +18,7 @@ from bitdust.dht.ids import MAX_LAYER
 from bitdust.dht.messages import MAX_NODES, NONCE_BYTES, Message, pong_message
 from bitdust.dht.rpc import Rpc
 from bitdust.dht.table import K, RoutingTable
+from bitdust.scopes.networks import Household, network_of
 from bitdust.signal import Signal
 
 MAX_BOOK = 4000
@@ -38,7 +40,15 @@ class _Aside:
 class Peers:
     """All I know of other nodes."""
 
-    def __init__(self, clock: IReactorTime, entropy: Callable[[int], bytes], own: Contact, rpc: Rpc) -> None:
+    def __init__(
+        self, clock: IReactorTime, entropy: Callable[[int], bytes], own: Contact, rpc: Rpc, household: Household
+    ) -> None:
+        @lru_cache(maxsize=MAX_BOOK)
+        def network(host: str) -> str | None:
+            return None if host in household else network_of(host)
+
+        self.network: Callable[[str], str | None] = network
+        """The network in which an address counts; None for one of the household, of which each counts by itself."""
         self._clock = clock
         self._entropy = entropy
         self._own = own
@@ -71,13 +81,13 @@ class Peers:
         table = self.tables.get(layer)
         return table.nearest(target, most) if table else []
 
-    def contacts_for(self, target: int, layer: int, asker: bytes, host: str) -> bytes:
+    def contacts_for(self, target: int, layer: int, asker: bytes, host: str, most: int = MAX_NODES) -> bytes:
         """What an asker may hear of a layer's contacts, in compact form."""
         table = self.tables.get(layer)
         if table is None:
             return b""
         fit = (contact for contact in table.contacts() if contact.id != asker and usable_by(contact, host))
-        return b"".join(contact.packed() for contact in nearest(fit, target, MAX_NODES))
+        return b"".join(contact.packed() for contact in nearest(fit, target, most))
 
     def contact(self, key: bytes, host: str, port: int, layers: int = 0) -> Contact:
         """The contact with that key at that address; another address of a proven node is kept apart, not believed."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
@@ -22,6 +22,7 @@ from bitdust.dht.roaming import Acquaintances, NodeInfo, RandomPick, Wanted
 from bitdust.dht.rpc import Datagrams, Rpc
 from bitdust.dht.store import MAX_MET, RecordStore
 from bitdust.dht.upkeep import Upkeep, UpkeepPort
+from bitdust.scopes.networks import Household
 from bitdust.world import World
 
 QUERIES = (300.0, 2000.0)
@@ -33,11 +34,12 @@ SAVE_SOON = 5.0
 
 @frozen
 class Identity:
-    """Who a node is: its contact, the key that signs for it, and what it says of its owner when asked."""
+    """Who a node is: its contact, the key that signs for it, what it says of its owner, and which networks are its."""
 
     own: Contact
     device: DeviceKey
     info: Callable[[], dict[str, bytes]]
+    household: Household
 
 
 @define(eq=False)
@@ -64,7 +66,7 @@ class Stack:
         clock, entropy, own = world.clock, world.entropy, who.own
         upkeep = Upkeep(clock, world.wall, jitter(entropy), store, port)
         rpc = Rpc(clock, entropy, datagrams, own, Rates(*QUERIES))
-        peers = Peers(clock, entropy, own, rpc)
+        peers = Peers(clock, entropy, own, rpc, who.household)
         kit = Kit(clock, world.wall, who.device, store, checker, who.info, upkeep.stored)
         answers = Answers(kit, own, peers)
         rpc.listener = answers
@@ -127,23 +129,29 @@ class Stack:
         Publishing(self.peers, self.rpc, self.own, where, keep, lambda stored: self._end(done, stored)).start()
         return done
 
-    def search(self, key: bytes, layer: int, thorough: bool = False) -> "Deferred[Found]":
-        """The newest record under a key; ``thorough`` waits for every near node that answers."""
+    def search(self, sought: Sought) -> "Deferred[Found]":
+        """The newest record that is found, which takes the place of an older one here."""
         wall = self.world.wall
-        data = self.store.get(key, wall())
-        sought = Sought(key, layer, DHTRecord.from_bytes(data) if data is not None else None, thorough)
+        data = self.store.get(sought.key, wall())
+        local = DHTRecord.from_bytes(data) if data is not None else None
 
         def stop() -> None:
             fetching.stop()
+
+        def found(outcome: Found) -> None:
+            newest = outcome.record
+            if local is not None and newest is not None and newest.revision > local.revision:
+                self.answers.keep(newest.to_bytes(), sought.layer)
+            self._end(done, outcome)
 
         done: Deferred[Found] = self._begin(stop)
         fetching = Fetching(
             self.world.clock,
             self.peers,
             self.rpc,
-            lambda found: self.checker.check(found, wall()),
-            sought,
-            lambda found: self._end(done, found),
+            lambda data: self.checker.check(data, wall()),
+            evolve(sought, local=local),
+            found,
         )
         fetching.start()
         return done

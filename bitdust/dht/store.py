@@ -19,6 +19,8 @@ from bitdust.wire.encoding import WireError
 MAX_RECORDS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PER_OWNER = 64
+MAX_PER_WRITER = 16
+"""Of debugging records, which have no owner: so many of each device that wrote them."""
 SHARES = {"identity": 0.3, "family": 0.2, "head": 0.3, "addresses": 0.19, DEBUG: 0.01}
 """What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
 RESEALED = ("family",)
@@ -109,7 +111,7 @@ class RecordStore:
         old = self._held.entries.get(key)
         if old is not None and old.expires > wall and not self._replaces(record, data, key, old):
             return False
-        owner = record.fingerprint
+        owner = record.fingerprint or record.device
         if not mine:
             self._make_room(key, record, owner, len(data), wall)
         mine = mine or (old is not None and old.mine and old.revision == record.revision)
@@ -138,8 +140,9 @@ class RecordStore:
 
     def _make_room(self, key: bytes, record: DHTRecord, owner: bytes | None, size: int, wall: float) -> None:
         old = self._held.entries.get(key)
-        if old is None and owner is not None and self._held.owners[owner] >= MAX_PER_OWNER:
-            raise WireError("too-many", f"{MAX_PER_OWNER} records of this owner are here already")
+        most = MAX_PER_WRITER if record.type == DEBUG else MAX_PER_OWNER
+        if old is None and owner is not None and self._held.owners[owner] >= most:
+            raise WireError("too-many", f"{most} records of this owner are here already")
         more = _Room(int(old is None), size - (old.size if old is not None else 0))
         if record.type == DEBUG and old is None and self._is_over(DEBUG, more):
             self.expire(wall)

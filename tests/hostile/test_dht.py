@@ -1,16 +1,23 @@
-"""Attacks on the hash table: garbage, floods, forged nodes (weakness 16)."""
+"""Attacks on the hash table: garbage, floods, forged nodes (weakness 16), crowds that bring old records back."""
 
+import hashlib
 import os
 import random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.device import DeviceKey
+from bitdust.dht import ids
+from bitdust.dht.contact import Contact
 from bitdust.dht.datagrams import HEAD, cut
-from bitdust.dht.ids import node_id
+from bitdust.dht.ids import node_id, record_key
 from bitdust.dht.messages import build
+from bitdust.dht.node import DHTNode
 from tests.dht_kit import DHTGrid
+from tests.unit.test_dht import DHTCase
 
 
 def datagram(**fields) -> bytes:
@@ -121,3 +128,80 @@ class HostileDHTTests(SynchronousTestCase):
         self.assertGreater(answered, 0)
         self.assertLess(answered, 3000)
         self.assertTrue(self.works())
+
+
+class RollbackTests(DHTCase):
+    """Nodes of a few addresses, whose ids are nearer to a family's key than those of all others."""
+
+    size = 25
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.owner = self.grid.nodes[3]
+        self.put_family(self.owner, 1)
+        self.key = record_key("family", self.subject, 0)
+        self.sybils: list[DHTNode] = []
+
+    def distance(self, ident: bytes) -> int:
+        return ids.number(ident) ^ ids.number(self.key)
+
+    def surround(self, count: int) -> None:
+        """So many nodes that keep the record of now, refuse each newer one, and know one another alone."""
+        old = self.owner._stack.store.get(self.key, self.grid.wall())
+        nearest, tried, crowd = min(self.distance(node.id) for node in self.grid.nodes), 0, list[Contact]()
+        while len(self.sybils) < count:
+            tried += 1
+            device = DeviceKey.from_seed(hashlib.sha256(b"sybil %d" % tried).digest())
+            if self.distance(node_id(device.public)) < nearest:
+                host = f"9.9.{len(self.sybils) % 4}.{len(self.sybils) + 1}"
+                self.sybils.append(self.grid.add(host=host, device=device))
+                crowd.append(Contact(device.public, host, 14441))
+                self.grid.run(0.1, 0.05)
+        self.grid.run(2)
+        for sybil in self.sybils:
+            stack = sybil._stack
+            stack.store.get = lambda key, wall: old
+            stack.answers.keep = lambda *_, **how: {"stored": True}
+            stack.peers.contacts_for = lambda *_: b"".join(contact.packed() for contact in crowd[:20])
+
+    def read(self, node: DHTNode, **how: Any) -> int:
+        return self.grid.wait(node.get("family", self.subject, **how)).revision
+
+    def test_a_crowd_brings_no_old_record_back(self) -> None:
+        """Thirty of them keep neither the newest record from its keepers nor a fresh node from reading it."""
+        self.surround(30)
+        self.put_family(self.owner, 2)
+        for _ in range(3):
+            fresh = self.grid.add()
+            self.grid.run(1)
+            self.assertEqual((self.read(fresh), self.read(fresh, thorough=True)), (2, 2))
+
+    def test_who_has_an_older_one_gets_the_newest(self) -> None:
+        """Whoever reads the newest record brings it to those that gave an older one, this node among them."""
+        others = [node for node in self.grid.nodes if node is not self.owner]
+        keepers = [node for node in others if node._stack.store.revision(self.key) == 1]
+        behind, reader = keepers[:5], keepers[5]
+        kept = {node: node._stack.answers.keep for node in (*behind, reader)}
+        for node in kept:
+            node._stack.answers.keep = lambda *_, **how: {"stored": False, "code": "busy"}
+        self.put_family(self.owner, 2)
+        for node, keep in kept.items():
+            node._stack.answers.keep = keep
+            self.assertEqual(node._stack.store.revision(self.key), 1)
+        self.assertEqual(self.read(reader), 2)
+        self.grid.run(1)
+        self.assertEqual({node._stack.store.revision(self.key) for node in kept}, {2})
+
+    def test_a_small_network_is_fast(self) -> None:
+        """A fresh node among five, of which two are gone without a word, reads the newest record within a second."""
+        grid = self.grid = DHTGrid()
+        self.addCleanup(grid.stop)
+        grid.build(5)
+        self.put_family(grid.nodes[1], 2)
+        fresh = grid.add()
+        grid.run(2)
+        grid.kill(2)
+        grid.kill(3)
+        before = grid.clock.seconds()
+        self.assertEqual(self.read(fresh, thorough=True), 2)
+        self.assertLess(grid.clock.seconds() - before, 1.0)

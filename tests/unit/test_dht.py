@@ -138,7 +138,7 @@ class RecordsTests(DHTCase):
         node = self.grid.nodes[3]
         owner, value = self.family(node, 1)
         self.grid.wait(node.put("family", owner + node._device.id, 1, value, DAY))
-        data = node._stack.store.get(next(iter(node._stack.store._entries)), self.grid.wall())
+        data = node._stack.store.get(node._stack.store.listing()[0][0], self.grid.wall())
         record = DHTRecord.from_bytes(data)
         changes = {
             "revision": 2, "expires": record.expires + 1, "subject": b"\2" * 32, "value": flipped(value),

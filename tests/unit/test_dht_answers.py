@@ -11,7 +11,7 @@ from bitdust.crypt.device import DeviceKey, verify
 from bitdust.dht import answers as answers_module
 from bitdust.dht.answers import SIGNATURES, STORES, Answers, Kit
 from bitdust.dht.contact import Contact
-from bitdust.dht.messages import NONCE_BYTES, pong_message
+from bitdust.dht.messages import MAX_NODES, NONCE_BYTES, pong_message
 from bitdust.dht.records import DEBUG, Checker, DHTRecord, make_record
 from bitdust.dht.store import RecordStore
 
@@ -37,7 +37,7 @@ class FakePeers:
         """A contact was silent."""
         self.seen.append(("silent", contact))
 
-    def contacts_for(self, target: int, layer: int, asker: bytes, host: str) -> bytes:
+    def contacts_for(self, target: int, layer: int, asker: bytes, host: str, most: int = MAX_NODES) -> bytes:
         """The node that is known."""
         return b"nodes"
 
@@ -98,12 +98,12 @@ class AnswersTests(SynchronousTestCase):
     # lookups
 
     def test_nodes_and_records(self) -> None:
-        """A lookup gets the record if it is here, and nodes that are nearer otherwise."""
+        """A lookup gets nodes that are nearer, and the record if it is here."""
         key = self.record().key(0)
         self.assertEqual(self.ask("find_node", target=key), {"nodes": b"nodes"})
         self.assertEqual(self.ask("find_value", key=key), {"nodes": b"nodes"})
         self.put(self.record())
-        self.assertEqual(self.ask("find_value", key=key), {"record": self.record().to_bytes()})
+        self.assertEqual(self.ask("find_value", key=key), {"record": self.record().to_bytes(), "nodes": b"nodes"})
 
     def test_who_is_noticed(self) -> None:
         """Only who has shown a token is taken for somebody who is there."""

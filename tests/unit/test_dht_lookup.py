@@ -2,19 +2,23 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.dht.contact import Contact
+from bitdust.dht.fetching import LIMIT, MAX_GRACE, Fetching, Found, Sought
 from bitdust.dht.ids import number
-from bitdust.dht.lookup import ALPHA, HELPERS, MAX_CANDIDATES, Goal, Lookup
+from bitdust.dht.lookup import ALPHA, HELPERS, MAX_CANDIDATES, Goal, Lookup, Path
 from bitdust.dht.publishing import Publishing, Stored
 from bitdust.dht.table import K
 from bitdust.wire.encoding import WireError
 
-TARGET = number(b"target".ljust(20, b"\0"))
+KEY = b"target".ljust(20, b"\0")
+TARGET = number(KEY)
 
 
 @define(eq=False)
@@ -23,6 +27,7 @@ class Question:
 
     contact: Contact
     name: str
+    fields: Mapping[str, Any]
     on_answer: Callable[[Contact, dict[str, Any]], None]
     on_failure: Callable[[Contact], None]
     on_slow: Callable[[Contact], None]
@@ -39,6 +44,10 @@ class Crowd:
     count: int = 0
     most: int = 0
 
+    def network(self, host: str) -> str | None:
+        """Private addresses are of the household."""
+        return None if host.startswith("10.") else host.rpartition(".")[0]
+
     def nearest(self, target: int, layer: int, most: int = K) -> list[Contact]:
         """Of those that are known from the beginning."""
         fit = [contact for contact in self.known if contact.attached(layer)]
@@ -54,10 +63,10 @@ class Crowd:
             raise WireError("bad-field", "nodes: not a list of compact contacts")
         return reply.get("nodes", ())
 
-    def ask(self, contact, name, fields, on_answer, on_failure, on_slow, layer=0) -> None:  # type: ignore[no-untyped-def]
+    def ask(self, contact, name, fields, on_answer, on_failure=None, on_slow=None, layer=0) -> None:  # type: ignore[no-untyped-def]
         """Wait until the test ends it."""
         self.count += 1
-        self.asked.append(Question(contact, name, on_answer, on_failure, on_slow))
+        self.asked.append(Question(contact, name, fields, on_answer, on_failure, on_slow))
         self.most = max(self.most, len(self.asked))
 
     def around(self, target: int, count: int = K) -> list[Contact]:
@@ -181,6 +190,45 @@ class LookupTests(CrowdCase):
         self.answer_all(nodes=())
         self.assertEqual((self.crowd.count, lookup.answered()), (5, self.nearest(5)))
 
+    def near(self, count: int, network: str) -> list[Contact]:
+        """Nodes of one network that are nearer than any other."""
+        nearer = [Contact(self.random.randbytes(32), f"{network}.{number}", 1) for number in range(1, count + 1)]
+        for place, contact in enumerate(nearer):
+            contact.number = TARGET ^ (place + 1 + (ord(network[0]) << 8))
+        return nearer
+
+    def test_two_of_a_network(self) -> None:
+        """Of a public network two count among the nearest, however many are near; of the household all do."""
+        sybils = self.near(10, "8.8.8") + self.near(10, "9.9.9")
+        self.crowd.known = sybils + self.nearest()
+        lookup = self.look()
+        self.answer_all(nodes=())
+        wanted = [*sybils[:2], *sybils[10:12], *self.nearest(K - 4)]
+        self.assertEqual((lookup.answered(), self.crowd.count), (wanted, K))
+        self.assertEqual(lookup.candidates()[:K], wanted)
+
+    def test_a_network_alone(self) -> None:
+        """Where there are few nodes all of them are asked, whatever their network, and who is silent gives place."""
+        self.crowd.known = same = self.near(9, "8.8.8")
+        lookup = self.look()
+        silent = self.crowd.asked.pop(0)
+        silent.on_failure(silent.contact)
+        self.answer_all(nodes=())
+        self.assertEqual(lookup.answered(), same[1:])
+
+    def test_paths_that_share_no_node(self) -> None:
+        """Two lookups of one goal ask no node twice, and find the nearest together."""
+        self.crowd.known = sorted(self.crowd.contacts, key=lambda contact: -(contact.number ^ TARGET))[:6]
+        goals = [Goal.value(TARGET, path) for path in Path.disjoint(2)]
+        lookups = [Lookup(self.crowd, self.crowd, goal, self.ended.append) for goal in goals]
+        for lookup in lookups:
+            lookup.start()
+        self.answer_all()
+        one, other = (set(lookup.answered()) for lookup in lookups)
+        self.assertFalse(one & other)
+        self.assertTrue(set(self.nearest()) <= one | other)
+        self.assertEqual(self.crowd.count, sum(lookup.asked for lookup in lookups))
+
     def test_stop(self) -> None:
         """A lookup that was stopped asks nobody any more and is told of by nobody."""
         self.crowd.known = self.nearest()
@@ -207,6 +255,83 @@ class LookupTests(CrowdCase):
         self.answer_all(nodes=())
         self.assertEqual(set(lookup.answered()), set(members))
         self.assertEqual(self.crowd.count, HELPERS + len(members))
+
+
+class FetchingTests(CrowdCase):
+    """Values stand for records here: the first byte is the revision."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.found: list[int] = []
+
+    def fetch(self, whole: bool, paths: int = 1) -> None:
+        def check(data: bytes) -> Any:
+            if not data:
+                raise WireError("bad-signature", "not signed")
+            return SimpleNamespace(revision=data[0], key=lambda layer: KEY, to_bytes=lambda: data)
+
+        def found(one: Found) -> None:
+            self.found.append(one.record.revision if one.record is not None else 0)
+
+        sought = Sought(KEY, 0, whole=whole, paths=paths)
+        Fetching(self.clock, self.crowd, self.crowd, check, sought, found).start()
+
+    def write_backs(self) -> list[tuple[Contact, bytes]]:
+        return [(one.contact, one.fields["record"]) for one in self.crowd.asked if one.name == "store"]
+
+    def test_three_are_enough(self) -> None:
+        """What does no harm when it is old is taken from the first three, or of fewer a moment later."""
+        self.crowd.known = self.nearest()
+        self.fetch(whole=False)
+        for revision in (b"\1", b"", b"\2", b"\1"):
+            self.answer(record=revision, nodes=())
+        self.fetch(whole=False)
+        self.crowd.asked.clear()
+        self.assertEqual(self.found, [2])
+        self.fetch(whole=False)
+        self.answer(record=b"\3", nodes=())
+        self.clock.advance(MAX_GRACE)
+        self.assertEqual(self.found, [2, 3])
+
+    def test_the_whole_lookup(self) -> None:
+        """What lasts is asked of all of the nearest, and whoever gave an older revision is brought the newest."""
+        self.crowd.known = near = self.nearest()
+        self.fetch(whole=True)
+        for _ in range(K):
+            number = near.index(self.crowd.asked[0].contact)
+            self.answer(record=b"\2" if number == 17 else b"\1", nodes=())
+        self.assertEqual(self.found, [2])
+        behind = [contact for contact in near if contact is not near[17]]
+        self.assertEqual(sorted(self.write_backs(), key=lambda one: near.index(one[0])), [(c, b"\2") for c in behind])
+
+    def test_who_never_answers(self) -> None:
+        """A search ends after some seconds with what it heard, whoever is still to be waited for."""
+        self.crowd.known = self.nearest()
+        self.fetch(whole=True, paths=2)
+        self.answer(record=b"\5", nodes=())
+        self.clock.advance(LIMIT)
+        self.assertEqual(self.found, [5])
+        self.assertFalse(self.clock.getDelayedCalls())
+        self.answer_all(record=b"\6", nodes=())
+        self.assertEqual(self.found, [5])
+
+    def test_a_liar_on_one_path(self) -> None:
+        """A node that names a crowd of its own, so that nobody else is asked, misleads one of two paths."""
+        liar = Contact(self.random.randbytes(32), "7.7.7.7", 1)
+        crowd = [Contact(self.random.randbytes(32), f"6.{count}.0.1", 1) for count in range(K)]
+        for place, contact in enumerate(crowd):
+            contact.number = TARGET ^ place
+        self.crowd.known = [liar, *sorted(self.crowd.contacts, key=lambda contact: -(contact.number ^ TARGET))[:5]]
+        self.fetch(whole=True, paths=2)
+        holders = {contact.number for contact in self.nearest()}
+        while any(one.name == "find_value" for one in self.crowd.asked):
+            asked = self.crowd.asked[0].contact
+            if asked is liar or asked in crowd:
+                self.answer(record=b"\1", nodes=crowd)
+            else:
+                self.answer(**({"record": b"\2"} if asked.number in holders else {}))
+        self.assertEqual(self.found, [2])
 
 
 class PublishingTests(CrowdCase):

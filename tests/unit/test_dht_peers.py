@@ -13,6 +13,7 @@ from bitdust.dht.contact import Contact, believable, reach, unpack
 from bitdust.dht.messages import MAX_NODES, pong_message
 from bitdust.dht.peers import RETRIES, Peers
 from bitdust.dht.table import SAME_HOST, SPARES, K, RoutingTable
+from bitdust.scopes.networks import Household
 from bitdust.wire.encoding import WireError
 
 
@@ -41,7 +42,7 @@ class PeersTests(SynchronousTestCase):
         self.random = random.Random(7)
         self.own = Contact(DeviceKey.generate(self.random.randbytes).public, "192.0.2.1", 1)
         self.rpc = Questions()
-        self.peers = Peers(self.clock, self.random.randbytes, self.own, self.rpc)
+        self.peers = Peers(self.clock, self.random.randbytes, self.own, self.rpc, Household([]))
         self.addCleanup(self.peers.stop)
         self.changes: list[int] = []
         self.peers.changed.connect(lambda: self.changes.append(len(self.peers)))

@@ -4,12 +4,13 @@ import random
 import sqlite3
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
 from bitdust.dht.records import DEBUG, DHTRecord
-from bitdust.dht.store import MAX_MET, MAX_PER_OWNER, SHARES, RecordStore
+from bitdust.dht.store import MAX_MET, MAX_PER_OWNER, MAX_PER_WRITER, SHARES, RecordStore
 from bitdust.testing.faulty_disk import COMMIT, Fault, FaultyDisks, sqlite_error
 from bitdust.wire.encoding import WireError
 
@@ -222,6 +223,15 @@ class StoreTests(SynchronousTestCase):
         self.assertTrue(self.add(record("a", revision=2)))
         self.assertTrue(self.add(record("c", expires=4000), wall=2500.0))
         self.assertEqual(len(self.store), 1)
+
+    def test_a_share_for_each_writer_of_debugging_records(self) -> None:
+        """One device takes a part of that at most; others find room, and its own may be written again."""
+        self.store = self.open(most=round(3 * MAX_PER_WRITER / SHARES[DEBUG]))
+        for text in map(str, range(MAX_PER_WRITER)):
+            self.add(evolve(record(text), device=b"w" * 32))
+        self.refused("too-many", evolve(record("more"), device=b"w" * 32))
+        self.assertTrue(self.add(evolve(record("1", revision=2), device=b"w" * 32)))
+        self.assertTrue(self.add(evolve(record("more"), device=b"x" * 32)))
 
     def test_expire(self) -> None:
         """What has had its time is forgotten, with everything that was counted of it."""
