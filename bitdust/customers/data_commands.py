@@ -128,8 +128,8 @@ class DataCommands:
         device, first, scope = fields["device"], fields["first"], fields.get("scope") or b""
         access.need_scope(scope)
         entries = self._store.entries(access.owner, device, first, fields["most"], scope)
-        answer = {"kind": "log", "device": device, "first": first, "count": len(entries)}
-        return Answer(Command.DATA, answer, encode(entries))
+        answer = {"kind": "log", "device": device, "first": first, "count": entries.count}
+        return Answer(Command.DATA, answer, entries)
 
     async def retrieve_heads(self, request: Request) -> Answer:
         """The newest signed head of each log."""

@@ -19,8 +19,6 @@ from bitdust.wire.records import Head
 from bitdust.wire.schema import parse
 from bitdust.wire.signed import Signed
 
-MOST_LOG = 8 * 1024 * 1024
-"""Bytes of entries in one answer, at most."""
 HEAD_OVERHEAD = 5
 """Bytes of CBOR before each head of a list, at most."""
 
@@ -175,24 +173,6 @@ def _forget_covered(database: sqlite3.Connection, entry: ReceivedEntry, head: He
 
 def _conflict(text: str, sequence: int, held: bytes) -> BitDustError:
     return BitDustError("conflict", text, sequence=sequence, hash=held)
-
-
-def entries(
-    database: sqlite3.Connection, owner: bytes, device: bytes, first: int, most: int, scope: bytes = NO_SCOPE
-) -> list[bytes]:
-    """Entries from sequence ``first`` on, as many as fit ``most`` bytes, and one at least where there is one."""
-    rows = database.execute(
-        "SELECT entry FROM log WHERE customer=? AND scope=? AND device=? AND sequence>=? ORDER BY sequence LIMIT 10000",
-        (owner, scope, device, first),
-    )
-    found: list[bytes] = []
-    room = min(most, MOST_LOG)
-    for (entry,) in rows:
-        room -= len(entry)
-        if room < 0 and found:
-            break
-        found.append(entry)
-    return found
 
 
 def heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None = None) -> list[bytes]:

@@ -21,7 +21,8 @@ from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
 from bitdust.customers.keepsakes import IDENTITY, Keepsake, all_kept, keep, kept
-from bitdust.customers.logs import ReceivedEntry, entries, heads
+from bitdust.customers.log_source import LogSource
+from bitdust.customers.logs import ReceivedEntry, heads
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
 from bitdust.customers.proofs import Proofs, Proven
@@ -339,8 +340,9 @@ class SupplierStore:
             self.pieces.admit_small(self._read, packet, pack, piece)
         return self._commits.run(packet)
 
-    def entries(self, customer: bytes, device: bytes, first: int, most: int, scope: bytes = NO_SCOPE) -> list[bytes]:
-        return entries(self._read, customer, device, first, most, scope)
+    def entries(self, customer: bytes, device: bytes, first: int, most: int, scope: bytes = NO_SCOPE) -> LogSource:
+        """Entries of a log, to be read as they are sent."""
+        return LogSource(lambda: self._read, (customer, scope, device), first, most)
 
     def heads(self, customer: bytes, scope: bytes | None = None) -> list[bytes]:
         """The newest signed head of each log, or of those of one scope."""

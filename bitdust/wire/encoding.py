@@ -15,6 +15,8 @@ Value = Any
 """int, bytes, str, bool, None, or list / dict of these."""
 
 MAX_DEPTH = 12
+BYTES, LIST = 2, 4
+"""Major types (RFC 8949, section 3.1) for `head`."""
 _SIMPLE = frozenset((20, 21, 22))
 _ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 
@@ -26,6 +28,14 @@ class WireError(BitDustError, ValueError):
 def encode(value: Value) -> bytes:
     """Canonical bytes of a value."""
     return cbor2.dumps(value, canonical=True)
+
+
+def head(major: int, argument: int) -> bytes:
+    """What stands before so many bytes, or items of a list: for values that are sent part by part."""
+    if argument < 24:
+        return bytes([major << 5 | argument])
+    info, width = next((info, width) for info, width in _ARGUMENT_BYTES.items() if argument < 1 << 8 * width)
+    return bytes([major << 5 | info]) + argument.to_bytes(width, "big")
 
 
 def decode(data: bytes, limit: int, max_items: int = 100_000) -> Value:

@@ -10,7 +10,7 @@ from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
-from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, files, now
+from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, files, log_of, now
 from tests.vectors.keys import master
 
 ALICE, BOB, MALLORY = Person("alice"), Person("bob"), Person("mallory")
@@ -351,7 +351,7 @@ class WriteTests(CapabilityCase):
         self.assertEqual(self.shop.log(BOB, made[2], **under).code, "no-space")
         heads = decode(self.shop.ask(BOB, Command.RETRIEVE, "heads", **under).bytes, MIB)
         self.assertEqual(len(heads), 2)
-        self.assertEqual(len(self.shop.store.entries(ALICE.fingerprint, ALICE.device.id, 1, MIB, SHARE)), 2)
+        self.assertEqual(len(log_of(self.shop.store, ALICE.fingerprint, ALICE.device.id, 1, SHARE)), 2)
 
     def test_logs_that_are_refused(self) -> None:
         """Alice's own log, another scope, a head that drops entries, and a head of another log are refused."""
@@ -372,7 +372,7 @@ class WriteTests(CapabilityCase):
             ((entry, MALLORY.device.sign_record("head", signed.body)), "bad-signature"),
         ):
             self.assertEqual(self.shop.log(BOB, made, **self.under()).code, code)
-        self.assertEqual(len(self.shop.store.entries(ALICE.fingerprint, ALICE.device.id, 1, MIB, SHARE)), 2)
+        self.assertEqual(len(log_of(self.shop.store, ALICE.fingerprint, ALICE.device.id, 1, SHARE)), 2)
         self.assertEqual(self.shop.store.heads(ALICE.fingerprint, SHARE), [ALICE.log(2, scope=SHARE)[-1][1].to_bytes()])
 
     def changed(self, head: Head, **fields) -> Head:

@@ -10,7 +10,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.healing_kit import AFTER, House, Village
 from tests.unit.kit import Reply
-from tests.unit.supplier_kit import DAY, FakeDevice, Person
+from tests.unit.supplier_kit import DAY, FakeDevice, Person, log_of
 from tests.unit.test_healing import VillageCase
 
 
@@ -80,8 +80,8 @@ class LyingLogTests(HealingCase):
         spare = self.heal(village)
         self.need_whole(spare, village)
         self.assertEqual(
-            spare.store.entries(owner.fingerprint, owner.device.id, 1, 10_000),
-            member.store.entries(owner.fingerprint, owner.device.id, 1, 10_000),
+            log_of(spare.store, owner.fingerprint, owner.device.id),
+            log_of(member.store, owner.fingerprint, owner.device.id),
         )
 
 

@@ -16,7 +16,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.kit import Reply
 from tests.unit.storage_kit import PeerFailed, network, random_file
-from tests.unit.supplier_kit import START, now
+from tests.unit.supplier_kit import START, log_of, now
 from tests.unit.test_catalog import open_catalog
 
 NONSENSE: tuple[Any, ...] = (
@@ -218,7 +218,7 @@ class RecoveryTests(SynchronousTestCase):
     def entries(self, first: int) -> list[bytes]:
         """My entries as a supplier holds them."""
         store = self.around.suppliers[0].shop.store
-        return store.entries(self.node.me.fingerprint, self.node.me.device.id, first, 10**9)
+        return log_of(store, self.node.me.fingerprint, self.node.me.device.id, first)
 
     def test_old_entries_again_and_again(self) -> None:
         """Who gives the first entry whatever is asked for is given up, and what lacks is named."""

@@ -12,7 +12,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import ContractEnd, Head
 from bitdust.wire.schema import Struct
 from bitdust.wire.signed import Signed
-from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, files, now
+from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, files, log_of, now
 
 ALICE, BOB, MALLORY = Person("alice"), Person("bob"), Person("mallory")
 PACK = Pack(ALICE, 1)
@@ -47,7 +47,7 @@ class HostileCase(TestCase):
         self.assertEqual(self.shop.get(ALICE, PACK).bytes, PACK.pieces[0])
         self.assertEqual(store.usage(ALICE.fingerprint).used, len(PACK.pieces[0]))
         self.assertEqual(store.heads(ALICE.fingerprint), [ALICE.log(3)[-1][1].to_bytes()])
-        self.assertEqual(len(store.entries(ALICE.fingerprint, ALICE.device.id, 1, MIB)), 3)
+        self.assertEqual(len(log_of(store, ALICE.fingerprint, ALICE.device.id)), 3)
         self.assertEqual(store.record(ALICE.fingerprint, "keyring"), ALICE.ring(4).to_bytes())
         self.assertEqual(store.record(ALICE.fingerprint, "family"), ALICE.family(4).to_bytes())
         self.assertEqual(store.contract_of(ALICE.fingerprint).state, "active")

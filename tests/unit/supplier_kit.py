@@ -19,7 +19,7 @@ from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import Disk
 from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
-from bitdust.wire.encoding import encode
+from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import ContractEnd, Family, Head, PackRecord, Scheme
@@ -367,8 +367,9 @@ class Said(Answer):
         """The payload, read to its end."""
         if isinstance(self.payload, bytes):
             return self.payload
-        read = now(self.payload.read(0, self.payload.size))
-        self.payload.close()
+        read = now(maybeDeferred(self.payload.read, 0, self.payload.size))
+        if hasattr(self.payload, "close"):
+            self.payload.close()
         return read
 
 
@@ -391,6 +392,12 @@ class Bytes:
             return len(self._data)
 
         return Deferred.fromCoroutine(stream())
+
+
+def log_of(store: SupplierStore, owner: bytes, device: bytes, first: int = 1, scope: bytes = b"") -> list[bytes]:
+    """Entries that a supplier keeps, as it gives them back."""
+    source = store.entries(owner, device, first, 10**9, scope)
+    return decode(source.read(0, source.size), source.size)
 
 
 def now(deferred):

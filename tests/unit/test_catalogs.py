@@ -42,7 +42,7 @@ class Guest:
         if fields.get("scope") != self.scope:
             return fail(BitDustError("not-allowed", "another scope"))
         found = store.entries(owner, fields["device"], fields["first"], fields["most"], self.scope)
-        return succeed(Reply({}, encode(found)))
+        return succeed(Reply({}, found.read(0, found.size)))
 
 
 class ManyCatalogsTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from bitdust.wire.healing import SpareClaim
 from bitdust.wire.packet import Command
 from tests.unit.healing_kit import AFTER, FakeParser, House, Village
 from tests.unit.kit import Reply
-from tests.unit.supplier_kit import DAY, Person, now
+from tests.unit.supplier_kit import DAY, Person, log_of, now
 
 
 class VillageCase(SynchronousTestCase):
@@ -216,8 +216,8 @@ class LiarTests(VillageCase):
 
         village = self.lying(1, lie)
         spare, owner = self.heal(village), village.owner
-        found = spare.store.entries(owner.fingerprint, owner.device.id, 1, 10_000)
-        self.assertEqual(found, village.member(3).store.entries(owner.fingerprint, owner.device.id, 1, 10_000))
+        found = log_of(spare.store, owner.fingerprint, owner.device.id)
+        self.assertEqual(found, log_of(village.member(3).store, owner.fingerprint, owner.device.id))
 
     def test_a_list_without_end(self) -> None:
         """Who fills pages with packs that nobody else has is asked no more; the others are enough."""

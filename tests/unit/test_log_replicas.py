@@ -24,7 +24,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import Node, PeerFailed, network, stop_quietly
-from tests.unit.supplier_kit import START
+from tests.unit.supplier_kit import START, log_of
 
 FOUR = [bytes([number]) * 32 for number in range(4)]
 
@@ -338,7 +338,7 @@ class FormerDevicesTests(LogCase):
         """A device that counts vouches for the log of another one; one that does not count signs its own alone."""
         store, me = self.around.suppliers[0].shop, self.node.me
         other = DeviceKey.generate(os.urandom)
-        data = store.store.entries(me.fingerprint, me.device.id, 1, 2**20)[-1]
+        data = log_of(store.store, me.fingerprint, me.device.id)[-1]
         heads = [Signed.from_bytes(head, "head") for head in store.store.heads(me.fingerprint)]
         packet = LogPacket((data,), ()).to_bytes()
         devices = (*me.document.devices, Device(5, 2, other.public))

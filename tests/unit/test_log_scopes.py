@@ -16,7 +16,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import new_version
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
-from tests.unit.supplier_kit import START, now
+from tests.unit.supplier_kit import START, log_of, now
 from tests.unit.test_catalog import OWNER, SECRET, open_catalog, rows
 
 SHARE = "wedding"
@@ -43,7 +43,7 @@ class ScopeTests(SynchronousTestCase):
     def log_of(self, key: str, number: int = 0) -> list[bytes]:
         """Entries of a key that one supplier holds."""
         owner, device = self.node.me.fingerprint, self.node.me.device.id
-        return self.store(number).entries(owner, device, 1, 10**9, self.scope(key) or b"")
+        return log_of(self.store(number), owner, device, 1, self.scope(key) or b"")
 
     def scope(self, key: str) -> bytes | None:
         return self.node.storage.core.log_writer.logs.scope(key)
@@ -86,7 +86,7 @@ class ScopeTests(SynchronousTestCase):
         self.assertEqual([(seen.proven, seen.head.scope) for seen in heads], [(True, self.scope(SHARE))])
 
         def fetch(supplier: bytes, log: LogName, first: int):
-            return maybeDeferred(self.store().entries, log.owner, log.device, first, 10**9, log.scope or b"")
+            return maybeDeferred(log_of, self.store(), log.owner, log.device, first, log.scope or b"")
 
         merged = now(Deferred.fromCoroutine(LogRecovery(catalog, logs, SHARE, fetch).recover(heads)))
         self.assertEqual(merged.missing, [])

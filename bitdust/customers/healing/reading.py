@@ -10,7 +10,8 @@ from twisted.internet.task import deferLater
 
 from bitdust.crypt.device import check_record
 from bitdust.customers.healing.councils import Councils
-from bitdust.customers.logs import MOST_LOG, ReceivedEntry
+from bitdust.customers.log_source import MOST_BYTES
+from bitdust.customers.logs import ReceivedEntry
 from bitdust.formats.log_entry import MAX_ENTRY, MAX_HEADS
 from bitdust.formats.orders import MAX_RING
 from bitdust.outcome import outcome, outcomes
@@ -179,8 +180,8 @@ class MemberReader:
         """Entries of a log from ``first`` on, as many as come in one answer."""
         scope = {"scope": head.scope} if head.scope is not None else {}
         fields = {"kind": "log", "device": head.device, "first": first, "most": ENTRIES, **scope}
-        reply = await self._ask(member, Command.RETRIEVE, fields, MOST_LOG + 1024 * 1024)
-        value = decode(bytes(reply.payload), MOST_LOG + 1024 * 1024)
+        reply = await self._ask(member, Command.RETRIEVE, fields, MOST_BYTES + 1024 * 1024)
+        value = decode(bytes(reply.payload), MOST_BYTES + 1024 * 1024)
         ListOf(Bytes(1, MAX_ENTRY), 100_000).check(value, "entries")
         return [ReceivedEntry.parse(data) for data in value]
 
