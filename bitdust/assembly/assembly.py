@@ -65,7 +65,7 @@ class Assembly:
         self._storing = StorageJoint(around, identity, suppliers, directory, self._device.renew)
         storage = Storage(around, self._storing)
         hints = KeyFileHints(around, gateway, dht, suppliers.family, storage)
-        customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory))
+        customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory), gateway.scopes)
         return Rooms(
             around=around,
             consumers=Consumers(around.events),

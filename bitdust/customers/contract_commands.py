@@ -31,6 +31,7 @@ class ContractCommands:
     def __init__(self, around: Connected, store: SupplierStore, notices: Notices, admission: Admission) -> None:
         self._me = around.me
         self._events = around.events
+        self._sessions = around.sessions
         self._identities = around.identities
         self._store = store
         self._notices = notices
@@ -51,7 +52,11 @@ class ContractCommands:
         known = self._store.contract_of(customer.fingerprint) is not None
         who = "existing" if known else "new"
         try:
-            wish = Wish(fields["room"], fields["n"], fields["position"], fields["term"], fields.get("contract"))
+            session = self._sessions.session_with(customer.fingerprint)
+            network = self._store.network(session.address) if session is not None else ""
+            wish = Wish(
+                fields["room"], fields["n"], fields["position"], fields["term"], fields.get("contract"), network=network
+            )
             account = await self._store.request(customer, wish)
         except BitDustError as error:
             self._events.send(f"{who}-customer-denied", {"idurl": customer.idurl, "reason": str(error)})

@@ -31,6 +31,10 @@ SHARE = 8
 """A newcomer may have an eighth of what is free, where that is more."""
 LAPSE_DAYS = 7
 """Days after which room that was not filled is promised no more."""
+SETTLED_AFTER = DAY
+"""Seconds after which a customer of whom something is stored is no newcomer any more, and bytes for which it is none
+before."""
+SETTLED = 64 * 1024 * 1024
 RENEW_AFTER = 3600
 """Seconds between two renewals of a contract whose customer is in touch."""
 
@@ -68,7 +72,8 @@ class Customer:
 class Wish:
     """What a customer asks for: ``room`` bytes for ``term`` days, as supplier number ``position`` of ``n``.
 
-    It ``is_vouched`` where a family has chosen this node by a certificate: then all that is free may be asked for.
+    It comes from a ``network`` of strangers, or from none. It ``is_vouched`` where a family has chosen this node by a
+    certificate: then all that is free may be asked for.
 
     Without the name of its ``contract`` an old customer has lost its copy (it was recovered): when what it asks for
     does not fit, the old contract is renewed.
@@ -80,6 +85,7 @@ class Wish:
     term: int
     contract: bytes | None = None
     is_vouched: bool = False
+    network: str = ""
 
 
 @frozen
@@ -94,6 +100,8 @@ class Account:
     idurl: str
     global_id: str
     pieces: int = 0
+    made: int = 0
+    network: str = ""
     is_new: bool = field(default=False, kw_only=True)
 
     @property
@@ -105,6 +113,10 @@ class Account:
     def allotted(self) -> int:
         """Bytes that are set aside for it."""
         return max(self.contract.room, self.charged) if self.state == ContractState.ACTIVE else self.charged
+
+    def is_newcomer(self, now: float) -> bool:
+        """Whether it has little to lose here yet: anybody can have come so far, under as many names as he likes."""
+        return self.charged < SETTLED and not (self.used and now - self.made >= SETTLED_AFTER)
 
     @property
     def ecc_map(self) -> str:
@@ -138,10 +150,10 @@ class Account:
         return max(self.until, self.announced + self.contract.grace * DAY) if self.announced else None
 
 
-Row = tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str, int]
+Row = tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str, int, int, str]
 _COLUMNS = (
     "k.contract, k.customer, k.room, k.position, k.n, k.since, k.term, k.grace, k.state, k.announced,"
-    " c.used, c.log_bytes, c.idurl, c.global_id, c.pieces"
+    " c.used, c.log_bytes, c.idurl, c.global_id, c.pieces, k.made, k.network"
 )
 _FROM = "FROM contracts k JOIN customers c ON c.fingerprint = k.customer"
 
@@ -183,7 +195,9 @@ class Contracts:
             " DO UPDATE SET idurl=excluded.idurl, global_id=excluded.global_id",
             (customer.fingerprint, customer.idurl, customer.global_id),
         )
-        self._write(database, contract, now if old is None or room > old.contract.room else None)
+        is_larger = old is None or room > old.contract.room
+        made, network = (old.made, old.network) if old is not None else (now, wish.network)
+        self._write(database, contract, now if is_larger else None, made, wish.network if is_larger else network)
         account = self.of(database, customer.fingerprint)
         assert account is not None
         return evolve(account, is_new=old is None)
@@ -237,12 +251,14 @@ class Contracts:
         if wish.room - used > disk:
             raise BitDustError("no-space", f"{wish.room} bytes were asked for and the disk has {disk} left")
 
-    def _write(self, database: sqlite3.Connection, contract: Contract, promised: int | None) -> None:
+    def _write(
+        self, database: sqlite3.Connection, contract: Contract, promised: int | None, made: int, network: str
+    ) -> None:
         """``promised`` is when its room was promised, None where that was before."""
         row = database.execute("SELECT promised FROM contracts WHERE customer=?", (contract.customer,)).fetchone()
         promised = promised if promised is not None or row is None else row[0]
         database.execute(
-            "INSERT OR REPLACE INTO contracts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            "INSERT OR REPLACE INTO contracts VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
             (
                 contract.customer,
                 contract.contract,
@@ -254,6 +270,8 @@ class Contracts:
                 contract.grace,
                 ContractState.ACTIVE,
                 promised or 0,
+                made,
+                network,
             ),
         )
 

@@ -26,6 +26,8 @@ class Customers:
         self._presence = presence
         self._events = around.events
         self._identities = around.identities
+        self._wall = around.world.wall
+        self._settled: set[bytes] = set()
         self._disconnect: Disconnect = lambda: None
 
     def start(self) -> None:
@@ -44,6 +46,16 @@ class Customers:
     def is_customer(self, fingerprint: bytes) -> bool:
         """Whether something is promised to this peer."""
         return self._store.contract_of(fingerprint) is not None
+
+    def is_newcomer(self, fingerprint: bytes) -> bool:
+        """Whether a customer has little to lose here yet; who is none any more stays so until the next start."""
+        if fingerprint in self._settled:
+            return False
+        account = self._store.contract_of(fingerprint)
+        if account is None or account.is_newcomer(self._wall()):
+            return True
+        self._settled.add(fingerprint)
+        return False
 
     def _know(self, kept: Keepsake) -> None:
         try:

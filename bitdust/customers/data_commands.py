@@ -41,7 +41,7 @@ class DataCommands:
         if request.packet.size != record.piece_size:
             raise BitDustError("bad-piece", f"the piece must have {record.piece_size} bytes")
         name = PieceName(access.owner, record.pack, request.fields["index"])
-        intake = self._store.receive(name, record, request.fields["record"], access.grant)
+        intake = self._store.receive(name, record, request.fields["record"], access.grant, request.peer.fingerprint)
         try:
             await request.payload.stream_to(intake.write)
         except BaseException:
@@ -110,7 +110,8 @@ class DataCommands:
         """Part of one piece, with its signed record."""
         access, fields = self._admission.access(request), request.fields
         name = PieceName(access.owner, fields["pack"], fields["index"])
-        found = await self._store.find(name, fields["offset"], fields["length"], access.scope)
+        part, peer = (fields["offset"], fields["length"]), request.peer.fingerprint
+        found = await self._store.find(name, *part, access.scope, peer)
         answer = {"kind": "piece", "record": found.signed, "offset": fields["offset"]}
         return Answer(Command.DATA, answer, found.source)
 

@@ -4,7 +4,8 @@
 table        one row is
 ===========  ===================================================================================================
 customers    a fingerprint with the names it showed, bytes (``used``) and number of pieces, bytes of its logs
-contracts    the promise to one customer, never more than one; ``promised`` is when its room became so large
+contracts    the promise to one customer, never more than one; ``promised`` is when its room became so large,
+             ``made`` when it began, ``network`` from where it was asked for (empty: from no network of strangers)
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
              ``scope`` as in `bitdust.crypt.scope`, and the capability under which somebody else brought it
 small        the bytes of a piece of at most `SMALL` bytes; they go with the row of the piece, and have no file
@@ -27,7 +28,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _KEEPSAKES = """
 CREATE TABLE keepsakes(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(customer, kind));
@@ -43,7 +44,8 @@ CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global
 CREATE TABLE contracts(customer BLOB PRIMARY KEY, contract BLOB NOT NULL, room INTEGER NOT NULL,
     position INTEGER NOT NULL, n INTEGER NOT NULL, since INTEGER NOT NULL, term INTEGER NOT NULL,
     grace INTEGER NOT NULL, state TEXT NOT NULL, announced INTEGER NOT NULL DEFAULT 0,
-    promised INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    promised INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL DEFAULT 0,
+    network TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE TABLE pieces(customer BLOB NOT NULL, pack BLOB NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL,
     state INTEGER NOT NULL, record BLOB NOT NULL, scope BLOB NOT NULL, capability BLOB);
 CREATE UNIQUE INDEX pieces_by_name ON pieces(customer, pack, number);
@@ -86,6 +88,10 @@ DROP TABLE former_records;
     5: _KEEPSAKES + "DELETE FROM records WHERE kind='family-dht';",
     6: "ALTER TABLE contracts ADD COLUMN promised INTEGER NOT NULL DEFAULT 0;",
     7: _MISSING,
+    8: """
+ALTER TABLE contracts ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contracts ADD COLUMN network TEXT NOT NULL DEFAULT '';
+""",
 }
 """By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from bitdust.crypt.merkle import root
 from bitdust.customers.database import NO_SCOPE, PieceCondition
@@ -17,7 +18,6 @@ from bitdust.customers.intake import (
     IncomingPiece,
     PieceIntake,
     PieceWriter,
-    RunInThread,
     Shelf,
     mark_piece,
     need_same_pack,
@@ -28,26 +28,37 @@ from bitdust.customers.scan import piece_is_whole
 from bitdust.customers.small import SmallIntake, StoreLog, StoreSmall, small_bytes
 from bitdust.disk.disk import Disk, disk_error
 from bitdust.formats.log_packet import SmallPiece
+from bitdust.scopes.networks import Household
+from bitdust.scopes.plan import Plan
+from bitdust.scopes.reservations import Reservation, Resource
+from bitdust.scopes.scopes import Scopes
+from bitdust.surroundings import Surroundings
 from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord
+from bitdust.wire.table import Who
 
 
 class PieceSource:
     """Part of a kept piece, read in a thread; the file stays open until this object goes, even if it is deleted."""
 
-    def __init__(self, disk: Disk, run_in_thread: RunInThread, descriptor: int, offset: int, size: int) -> None:
-        self._disk = disk
-        self._run_in_thread = run_in_thread
+    def __init__(self, shelf: Shelf, descriptor: int, offset: int, size: int, place: Reservation) -> None:
+        self._disk = shelf.disk
+        self._run_in_thread = shelf.run_in_thread
         self._descriptor = descriptor
         self._offset = offset
         self.size = size
-        self.close = weakref.finalize(self, disk.close, descriptor)
+        self.close = weakref.finalize(self, _give_back, shelf.disk, descriptor, place)
 
     def read(self, offset: int, length: int) -> "Deferred[bytes]":
         """At most ``length`` bytes from ``offset`` of this part."""
         length = max(0, min(length, self.size - offset))
         return self._run_in_thread(self._disk.read, self._descriptor, self._offset + offset, length)
+
+
+def _give_back(disk: Disk, descriptor: int, place: Reservation) -> None:
+    disk.close(descriptor)
+    place.release()
 
 
 @frozen
@@ -73,17 +84,16 @@ class TestedPiece:
 
 
 class Pieces:
-    """All pieces of all customers; at most ``most_at_once`` of them come or go at a time.
+    """All pieces of all customers. Each that comes or goes takes one of the places that ``scopes`` gives to its peer.
 
     Those of at most ``small`` bytes are stored in the database (`bitdust.customers.small`), the others in files.
     """
 
-    def __init__(self, shelf: Shelf, disk_free: Callable[[], int], most_at_once: int, small: int) -> None:
+    def __init__(self, shelf: Shelf, disk_free: Callable[[], int], scopes: Scopes, small: int) -> None:
         self._shelf = shelf
         self._disk_free = disk_free
-        self._most_at_once = most_at_once
+        self._scopes = scopes
         self._small = small
-        self._given: weakref.WeakSet[PieceSource] = weakref.WeakSet()
         self._coming: dict[tuple[bytes, bytes, int], int] = {}
 
     def reserved(self, customer: bytes) -> int:
@@ -91,20 +101,28 @@ class Pieces:
         return sum(size for key, size in self._coming.items() if key[0] == customer)
 
     def receive(
-        self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord
+        self, database: sqlite3.Connection, piece: IncomingPiece, record: PackRecord, peer: bytes
     ) -> PieceIntake | SmallIntake:
-        """Begin to take a piece of a verified record. Raises no-contract, no-space, not-allowed, conflict, busy.
+        """Begin to take a piece of a verified record that a peer brings.
+
+        Raises no-contract, no-space, not-allowed, conflict, busy.
 
         One that is kept already is taken again and replaces what is there: its owner sends it again because the answer
         was lost, or because what came back was not what was stored.
         """
         name, size = piece.name, piece.size
         known = self.admit(database, piece)
+        place = self._scopes.reserve(Resource.WRITES, 1, peer)
         self._coming[name.key] = 0 if known is not None else size
+
+        def over() -> None:
+            self._coming.pop(name.key, None)
+            place.release()
+
         if size <= self._small:
-            return SmallIntake(self._shelf, piece, record.roots[name.number], lambda: self._coming.pop(name.key, None))
+            return SmallIntake(self._shelf, piece, record.roots[name.number], over)
         writer = PieceWriter(self._shelf, name.partial(self._shelf.folder), size, record.roots[name.number])
-        return PieceIntake(self._shelf, piece, writer, lambda: self._coming.pop(name.key, None))
+        return PieceIntake(self._shelf, piece, writer, over)
 
     def admit(self, database: sqlite3.Connection, piece: IncomingPiece) -> PieceCondition | None:
         """What is known of a piece that may come now; raises as `receive` does."""
@@ -118,7 +136,6 @@ class Pieces:
             now.need_room(size, sum(coming), len(coming))
         if known is None and piece.grant is not None:
             need_quota(database, piece.grant, size)
-        self._need_turn()
         self._need_disk(size)
         return known
 
@@ -134,12 +151,6 @@ class Pieces:
             packet.refused.append((name, error))
         else:
             packet.pieces.append(StoreSmall(coming, record.roots[piece.index], piece.data))
-
-    def _need_turn(self) -> None:
-        """Each piece on its way has a file open and some memory."""
-        on_the_way = len(self._coming) + sum(source.close.alive for source in self._given)
-        if on_the_way >= self._most_at_once:
-            raise BitDustError("busy", f"{on_the_way} pieces are on their way already; ask again in a moment")
 
     def _need_disk(self, size: int) -> None:
         """The disk is never filled: what is still on its way counts as written."""
@@ -158,9 +169,10 @@ class Pieces:
         return PieceCondition(row[0]) if row is not None else None
 
     def find(
-        self, database: sqlite3.Connection, name: PieceName, offset: int, length: int, scope: bytes | None
+        self, database: sqlite3.Connection, name: PieceName, part: tuple[int, int], scope: bytes | None, peer: bytes
     ) -> "Deferred[FoundPiece]":
-        """Fires with a kept piece, from ``offset``, ``length`` bytes (0 = to its end); see `SupplierStore.find`."""
+        """Fires with part of a kept piece, from an offset so many bytes (0 = to its end); see `SupplierStore.find`."""
+        offset, length = part
         row = database.execute(
             "SELECT size, state, record, scope FROM pieces WHERE customer=? AND pack=? AND number=?", name.key
         ).fetchone()
@@ -173,10 +185,19 @@ class Pieces:
         data = small_bytes(database, name)
         if data is not None:
             return succeed(FoundPiece(signed, data[offset : offset + wanted]))
-        return Deferred.fromCoroutine(self._open(name, signed, offset, wanted))
+        place = self._scopes.reserve(Resource.READS, 1, peer)
+        opening = Deferred.fromCoroutine(self._open(name))
 
-    async def _open(self, name: PieceName, signed: bytes, offset: int, length: int) -> FoundPiece:
-        self._need_turn()
+        def opened(descriptor: int) -> FoundPiece:
+            return FoundPiece(signed, PieceSource(self._shelf, descriptor, offset, wanted, place))
+
+        def failed(failure: Failure) -> Failure:
+            place.release()
+            return failure
+
+        return opening.addCallbacks(opened, failed)
+
+    async def _open(self, name: PieceName) -> int:
         shelf = self._shelf
         try:
             descriptor: int = await shelf.run_in_thread(shelf.disk.open, name.path(shelf.folder))
@@ -185,9 +206,7 @@ class Pieces:
             raise BitDustError("not-found", "this piece was kept here and is gone from the disk") from error
         except OSError as error:
             raise disk_error(error) from error
-        source = PieceSource(shelf.disk, shelf.run_in_thread, descriptor, offset, length)
-        self._given.add(source)
-        return FoundPiece(signed, source)
+        return descriptor
 
     async def test(self, database: sqlite3.Connection, name: PieceName) -> "TestedPiece | None":
         """See `SupplierStore.test`."""
@@ -228,3 +247,8 @@ def incoming(name: PieceName, record: PackRecord, signed: bytes, grant: Capabili
     if len(record.roots) != record.scheme.n:
         raise BitDustError("bad-field", "the record has another number of roots than of pieces")
     return IncomingPiece(name, record.piece_size, signed, record.scope or NO_SCOPE, grant)
+
+
+def customers_alone(around: Surroundings) -> Scopes:
+    """Scopes in which there is nobody but customers."""
+    return Scopes(around.world.clock, Plan.of(around.budget), lambda _: Who.CUSTOMER, Household([]))

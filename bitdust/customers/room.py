@@ -18,16 +18,17 @@ from bitdust.customers.scrubber import Scrubber
 from bitdust.customers.store import SupplierStore
 from bitdust.customers.upkeep import Upkeep
 from bitdust.peers.presence import Presence
+from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Connected
 
 
 class CustomersRoom:
-    """``dht`` keeps the families and identities of customers."""
+    """``dht`` keeps the families and identities of customers; what they take at a time is counted in ``scopes``."""
 
-    def __init__(self, around: Connected, presence: Presence, dht: CustomersInDHT) -> None:
+    def __init__(self, around: Connected, presence: Presence, dht: CustomersInDHT, scopes: Scopes) -> None:
         home = around.world.home
         self.folder = Path(around.settings.get("paths/customers") or home / "customers")
-        self.store = SupplierStore(around, self.folder, home / "customers.db")
+        self.store = SupplierStore(around, self.folder, home / "customers.db", scopes=scopes)
         self.retirement = Retirement(around, self.store, home / "metadata" / "retirement")
         self.notices = Notices(around, self.store, lambda: self.retirement.until)
         self.families = CustomerFamilies(around, self.store, dht, presence)
@@ -40,6 +41,7 @@ class CustomersRoom:
         self.healing = Healing(around, self.store, presence)
         self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
         self.news = News(around)
+        scopes.is_newcomer = self.view.is_newcomer
         self._connect()
 
     def _connect(self) -> None:

@@ -11,20 +11,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.possession import LeafChain
 from bitdust.customers.contracts import DAY, RENEW_AFTER, Account, Contracts, ContractState, Customer, Wish
-from bitdust.customers.database import NO_SCOPE, PieceCondition, open_database
+from bitdust.customers.database import NO_SCOPE, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
 from bitdust.customers.keepsakes import IDENTITY, Keepsake, all_kept, keep, kept
+from bitdust.customers.listing import Listed, list_pieces
 from bitdust.customers.log_source import LogSource
 from bitdust.customers.logs import ReceivedEntry, heads
 from bitdust.customers.names import PieceName
-from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, incoming
+from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, customers_alone, incoming
 from bitdust.customers.proofs import Proofs, Proven
 from bitdust.customers.quota import Usage
 from bitdust.customers.records import Counts, record, store_record
@@ -36,7 +36,9 @@ from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.disk.reserve import reserved
 from bitdust.formats.log_packet import SMALL, SmallPiece
 from bitdust.formats.orders import DeleteOrder
+from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
+from bitdust.wire.addresses import host_of
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_global_id
@@ -44,14 +46,6 @@ from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
 
 DONATED = "services/supplier/donated-space"
-
-
-@frozen
-class Listed:
-    """One page of a customer's pieces: ``(pack, number, bytes)``."""
-
-    pieces: list[tuple[bytes, int, int]]
-    more: bool
 
 
 class SupplierStore:
@@ -64,7 +58,9 @@ class SupplierStore:
         database: Path | None = None,
         disk: Disk | None = None,
         small: int = SMALL,
+        scopes: Scopes | None = None,
     ) -> None:
+        """Without ``scopes`` of the node there are some for customers alone."""
         self._world = around.world
         self._settings = around.settings
         self.folder = folder
@@ -74,7 +70,8 @@ class SupplierStore:
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(self._world.run_in_thread, self._disk, self._write_connection)
         shelf = Shelf(folder, self._disk, self._world.run_in_thread, self._commits)
-        self.pieces = Pieces(shelf, self.disk_free, around.budget.pieces, small)
+        self._scopes = scopes or customers_alone(around)
+        self.pieces = Pieces(shelf, self.disk_free, self._scopes, small)
         self._proofs = Proofs(shelf, self._world.clock.seconds)
         self.contracts = Contracts(around, self.donated, self.disk_free)
         self._renewed: dict[bytes, float] = {}
@@ -123,6 +120,10 @@ class SupplierStore:
         percent = int(self._settings.get(DISK_RESERVE))
         kept_free = reserved(self._disk.total(self.folder), percent) if percent else 0
         return max(0, self._disk.free(self.folder) - kept_free)
+
+    def network(self, address: str) -> str:
+        """The network of strangers in which ``host:port`` is; empty for the household."""
+        return self._scopes.network_name(host_of(address))
 
     def _now(self) -> int:
         return int(self._world.wall())
@@ -250,22 +251,32 @@ class SupplierStore:
     # pieces
 
     def receive(
-        self, name: PieceName, pack: PackRecord, signed: bytes, grant: Capability | None = None
+        self,
+        name: PieceName,
+        pack: PackRecord,
+        signed: bytes,
+        grant: Capability | None = None,
+        peer: bytes | None = None,
     ) -> PieceIntake | SmallIntake:
-        """Begin to take a piece whose record was verified, of its owner or under a capability.
+        """Begin to take a piece whose record was verified, of its owner or under a capability; ``peer`` brings it.
 
         Raises no-contract, no-space, not-allowed, conflict, busy, bad-field.
         """
-        return self.pieces.receive(self._read, incoming(name, pack, signed, grant), pack)
+        return self.pieces.receive(self._read, incoming(name, pack, signed, grant), pack, peer or name.customer)
 
     def find(
-        self, name: PieceName, offset: int = 0, length: int = 0, scope: bytes | None = None
+        self,
+        name: PieceName,
+        offset: int = 0,
+        length: int = 0,
+        scope: bytes | None = None,
+        peer: bytes | None = None,
     ) -> "Deferred[FoundPiece]":
-        """Fires with part of a piece, which must be of one ``scope`` where that is given.
+        """Fires with part of a piece for a ``peer``, which must be of one ``scope`` where that is given.
 
         Raises not-found, bad-field, busy; also fails with not-found.
         """
-        return self.pieces.find(self._read, name, offset, length, scope)
+        return self.pieces.find(self._read, name, (offset, length), scope, peer or name.customer)
 
     def prove(self, names: Sequence[PieceName], chain: LeafChain, scope: bytes | None) -> "Deferred[Proven]":
         """Prove that pieces of one customer are here; see `bitdust.customers.proofs`."""
@@ -289,16 +300,7 @@ class SupplierStore:
 
         A pack is never split over two pages.
         """
-        one = "" if scope is None else " AND scope=x''" if scope == NO_SCOPE else " AND scope<>x'' AND scope=:scope"
-        rows = self._read.execute(
-            f"SELECT pack, number, size FROM pieces WHERE customer=:customer AND pack>:after AND state=:kept{one}"
-            " ORDER BY pack, number LIMIT :most",
-            {"customer": customer, "after": after, "kept": PieceCondition.KEPT, "most": most + 64, "scope": scope},
-        ).fetchall()
-        end = most
-        while end < len(rows) and rows[end][0] == rows[end - 1][0]:
-            end += 1
-        return Listed(rows[:end], len(rows) > end)
+        return list_pieces(self._read, customer, after, most, scope)
 
     def delete(self, order: DeleteOrder) -> "Deferred[int]":
         """Carry out the owner's verified order; fires with freed bytes."""

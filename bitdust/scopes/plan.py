@@ -52,17 +52,26 @@ class Plan:
             Resource.WRITES: max(4, budget.pieces // 8),
             Resource.READS: max(4, budget.pieces // 8),
         }
+        newcomer = {
+            **known,
+            Resource.SESSIONS: 4,
+            Resource.STREAMS: 64,
+            Resource.WRITES: max(2, budget.pieces // 16),
+            Resource.READS: max(2, budget.pieces // 16),
+        }
+        customers = _share(whole, 5 / 8, but=(Resource.DISK,))
         people = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
         return cls(
             system=whole,
             roles={
-                Role.CUSTOMER: _share(whole, 5 / 8, but=(Resource.DISK,)),
+                Role.CUSTOMER: customers,
+                Role.NEWCOMER: _share(customers, 1 / 2),
                 Role.STRANGER: strangers,
             },
-            peers={**dict.fromkeys(people, known), Role.STRANGER: one_stranger},
+            peers={**dict.fromkeys(people, known), Role.NEWCOMER: newcomer, Role.STRANGER: one_stranger},
             network={**_share(strangers, 1 / 8), Resource.CONNECTIONS: 10},
             session={Resource.STREAMS: 256, Resource.MEMORY: min(4 * MIB, budget.unread // 4)},
-            rates={**dict.fromkeys(people, (1000.0, 3000.0)), Role.STRANGER: (20.0, 100.0)},
+            rates={**dict.fromkeys((*people, Role.NEWCOMER), (1000.0, 3000.0)), Role.STRANGER: (20.0, 100.0)},
         )
 
 

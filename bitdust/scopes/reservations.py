@@ -39,6 +39,8 @@ class Role(Enum):
     SUPPLIER = "supplier"
     FRIEND = "friend"
     CUSTOMER = "customer"
+    NEWCOMER = "newcomer"
+    """A customer of today, or one of whom nothing is stored: it counts among the customers as well."""
     STRANGER = "stranger"
     UNPROVEN = "unproven"
     """A connection that has not shown who it is."""

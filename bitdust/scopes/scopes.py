@@ -24,6 +24,8 @@ class Scopes:
         self.plan = plan
         self._role_of = role_of
         self.household = household
+        self.is_newcomer: Callable[[bytes], bool] = lambda customer: False
+        """Whether a customer has not been one for long enough to count among those who have something to lose."""
         self.system = Scope("system", "", plan.system)
         self.roles = {role: Scope(role.value, "", plan.roles.get(role, {})) for role in Role}
         self._peers: WeakValueDictionary[tuple[Role, bytes], PeerScope] = WeakValueDictionary()
@@ -34,7 +36,8 @@ class Scopes:
         if fingerprint is None:
             return Role.UNPROVEN
         held = self._role_of(fingerprint)
-        return next((role for who, role in ROLES.items() if who in held), Role.STRANGER)
+        role = next((role for who, role in ROLES.items() if who in held), Role.STRANGER)
+        return Role.NEWCOMER if role is Role.CUSTOMER and self.is_newcomer(fingerprint) else role
 
     def peer(self, role: Role, fingerprint: bytes) -> PeerScope:
         """The scope of one peer in a role."""
@@ -47,11 +50,15 @@ class Scopes:
             self._peers[key] = scope
         return scope
 
+    def network_name(self, host: str) -> str:
+        """Empty for the household."""
+        return "" if host in self.household else network_of(host)
+
     def network(self, host: str) -> Scope | None:
         """The scope of the strangers of a network, or None for the household."""
-        if host in self.household:
+        name = self.network_name(host)
+        if not name:
             return None
-        name = network_of(host)
         scope = self._networks.get(name)
         if scope is None:
             scope = self._networks[name] = Scope("network", name, self.plan.network)
@@ -64,7 +71,9 @@ class Scopes:
         if host is not None and role in (Role.STRANGER, Role.UNPROVEN):
             network = self.network(host)
             found += [network] if network is not None else []
-        return (*found, self.roles[role], self.system)
+        found += [self.roles[role]]
+        found += [self.roles[Role.CUSTOMER]] if role is Role.NEWCOMER else []
+        return (*found, self.system)
 
     def reserve(self, resource: Resource, amount: int, fingerprint: bytes, host: str | None = None) -> Reservation:
         """Take it for a peer, whatever session it has; raises `TooMuch`, and then nothing was taken."""
@@ -125,6 +134,12 @@ class Party:
     def is_stranger(self) -> bool:
         """Whether it has to make way for others."""
         return not self.dialled and self._scopes.role(self.fingerprint) in (Role.STRANGER, Role.UNPROVEN)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is a stranger, or hardly more."""
+        role = self._scopes.role(self.fingerprint)
+        return not self.dialled and role in (Role.STRANGER, Role.UNPROVEN, Role.NEWCOMER)
 
     def reserve(self, resource: Resource, amount: int = 1) -> Reservation:
         """Take it; raises `TooMuch`, and then nothing was taken."""

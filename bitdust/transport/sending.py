@@ -64,6 +64,7 @@ class Sending:
         outgoing, self._by_id = self._by_id, {}
         self._queue.clear()
         for out in outgoing.values():
+            out.source = None
             out.done.errback(error)
         self._turns.leave(self)
 
@@ -87,14 +88,14 @@ class Sending:
         """The peer wants no more of a stream."""
         out = self._by_id.pop(stream, None)
         if out is not None:
-            self._queue.remove(out)
+            self._forget(out)
             out.done.errback(error)
 
     # one part after the other
 
     def _give_up(self, out: OutStream) -> None:
         if self._by_id.pop(out.id, None) is not None:
-            self._queue.remove(out)
+            self._forget(out)
             if out.opened and self._session.ended is None:
                 self._session.write(Kind.RESET, out.id, encode(["cancelled", "the sender gave it up"]))
 
@@ -140,7 +141,7 @@ class Sending:
 
     def _part_failed(self, out: OutStream, failure: Failure) -> None:
         if self._by_id.pop(out.id, None) is not None:
-            self._queue.remove(out)
+            self._forget(out)
             if out.opened:
                 self._session.write(Kind.RESET, out.id, encode(["internal", "the payload could not be read"]))
             out.done.errback(failure)
@@ -159,8 +160,13 @@ class Sending:
 
     def _complete(self, out: OutStream) -> None:
         del self._by_id[out.id]
-        self._queue.remove(out)
+        self._forget(out)
         out.done.callback(None)
+
+    def _forget(self, out: OutStream) -> None:
+        """What it was read from may have a file open."""
+        self._queue.remove(out)
+        out.source = None
 
 
 def _header(packet: Packet) -> bytes:

@@ -34,8 +34,8 @@ CREDIT_STEP = WINDOW // 4
 MAX_OWED = 1000
 """Answers that a peer may ask for while it does not take what was written already."""
 STUCK, STUCK_FRIEND = 60.0, 300.0
-"""Seconds in which a peer takes at least a part of what was written: a stranger, and one with whom there are dealings,
-who may share a slow line with many."""
+"""Seconds in which a peer takes at least a part of what was written: a stranger or newcomer, and one with whom there
+are dealings, who may share a slow line with many."""
 SILENT = 20.0
 """Seconds of silence that ask for a ping and are not the end yet (`docs/formats.md`, section 4)."""
 
@@ -226,7 +226,7 @@ class Session:
         return min(silence, SILENT) if self.reading.paused else silence
 
     def takes_nothing(self) -> bool:
-        patience = STUCK if self.party.is_stranger else STUCK_FRIEND
+        patience = STUCK if self.party.is_new else STUCK_FRIEND
         return self._full_since is not None and self._owner.world.clock.seconds() - self._full_since > patience
 
     def said_nothing(self) -> bool:

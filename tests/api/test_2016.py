@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
+from bitdust.budget import Budget
 from bitdust.customers.store import SupplierStore
 from bitdust.space import MeasuredFolders, Space
 from bitdust.storage.log.access import OwnLogs
@@ -34,7 +35,7 @@ class ClassicCase(SynchronousTestCase):
         folders = MeasuredFolders(self.base, self.base, self.base)
         used = self.node.storage.used_and_per_supplier
         store = SupplierStore(SimpleNamespace(
-            world=self.context.world, settings=self.context.settings, budget=SimpleNamespace(pieces=9), me=self.node.me
+            world=self.context.world, settings=self.context.settings, budget=Budget(), me=self.node.me
         ), self.base / "customers")  # fmt: skip
         self.context.space = Space(self.context, folders, store, used, lambda: None)
         for row in TABLE:

@@ -2,12 +2,22 @@
 
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.customers.customers import Customers
+from bitdust.customers.rows import SupplierRows
+from bitdust.customers.store import SupplierStore
+from bitdust.scopes.reservations import Resource, Role
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
-from tests.unit.supplier_kit import MIB, Person, Shop
+from bitdust.wire.table import Who
+from tests.unit.supplier_kit import MIB, Pack, Person, Shop
+from tests.unit.transport_kit import Memory
+from tests.unit.transport_kit import Person as Sender
 
 ALICE, MALLORY = Person("alice"), Person("mallory")
 
@@ -17,6 +27,107 @@ class DonatedCase(SynchronousTestCase):
         self.shop = Shop(Path(self.mktemp()))
         self.shop.open()
         self.addCleanup(self.shop.close)
+
+
+class OneByte:
+    """A payload that stops coming."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def read(self, offset: int, length: int) -> Any:
+        return b"x" if not offset else Deferred()
+
+
+class TurnTests(SynchronousTestCase):
+    """Places on the way to the disk and from it, over real sessions; Bob keeps pieces of Alice and of others."""
+
+    def setUp(self) -> None:
+        self.network = Memory(Path(self.mktemp()))
+        self.bob = self.network.person("master", "bob")
+        self.alice = self.network.person("other", "alice")
+        self.mallory = self.network.person("third", "mallory")
+        self.shop = Shop(Path(self.mktemp()))
+        self.shop.me.fingerprint = self.bob.fingerprint
+        self.scopes = self.bob.gateway.scopes
+        self.shop.world.clock = self.network.clock
+        store = self.shop.store = SupplierStore(self.shop, self.shop.folder, small=0, scopes=self.scopes)
+        self.shop.open()
+        self.addCleanup(self.shop.close)
+        for row in SupplierRows(self.shop, store, self.shop.notices).rows():
+            self.bob.gateway.inbox.add(row)
+        self.bob.know(Who.CUSTOMER, self.alice, self.mallory)
+        self.bob.limits()
+        self.view = Customers(self.bob.around, store, SimpleNamespace())
+        self.scopes.is_newcomer = self.view.is_newcomer
+        self.network.run(self.bob.gateway.listen(0))
+        for one in (self.alice, self.mallory):
+            one.resolve(lambda _: succeed([self.bob.address()]))
+            wish = {"service": "service_supplier", "room": 32 * MIB, "n": 4, "position": 0, "term": 365}
+            self.network.run(self.send(one, Command.REQUEST_SERVICE, wish))
+        self.packs = {one: [self.pack(one, number) for number in range(60)] for one in (self.alice, self.mallory)}
+
+    def tearDown(self) -> None:
+        for person in (self.alice, self.bob, self.mallory):
+            self.network.run(person.gateway.stop())
+            person.registry.shutdown()
+
+    def pack(self, who: Sender, number: int, size: int = 200_000) -> Pack:
+        signer = SimpleNamespace(
+            name=str(who.fingerprint),
+            fingerprint=who.fingerprint,
+            sign=lambda record: who.me.device.sign_record(record.KIND, record.to_body()),
+        )
+        return Pack(signer, number, size)
+
+    def send(self, who: Sender, command: Command, fields: dict, payload: Any = None):
+        return who.gateway.outbox.send(
+            self.bob.fingerprint, command, fields, payload, deadline=600.0, max_answer=MIB
+        )
+
+    def put(self, who: Sender, number: int, payload: Any = None):
+        pack = self.packs[who][number]
+        fields = {"kind": "piece", "index": 0, "record": pack.signed.to_bytes()}
+        return self.send(who, Command.DATA, fields, payload or pack.pieces[0])
+
+    def get(self, who: Sender, number: int):
+        fields = {"kind": "piece", "pack": self.packs[who][number].id, "index": 0, "offset": 0, "length": 0}
+        return self.send(who, Command.RETRIEVE, fields)
+
+    def used(self, resource: Resource, role: Role = Role.CUSTOMER) -> int:
+        return self.scopes.roles[role].used[resource]
+
+    def stall(self, who: Sender, count: int) -> list[str]:
+        """Begin to bring so many pieces, of which one byte comes; the codes of those that were refused."""
+        refused: list[str] = []
+        for number in range(count):
+            self.put(who, number, OneByte(200_000 // 2)).addErrback(lambda failure: refused.append(failure.value.code))
+        self.network.clock.pump([0.05] * 40)
+        return refused
+
+    def test_pieces_of_which_a_byte_comes(self) -> None:
+        """Whoever has come today takes its share of the places and no more; others bring and fetch pieces meanwhile,
+        and after thirty seconds the places are free again."""
+        self.network.run(self.put(self.alice, 0))
+        refused = self.stall(self.mallory, 60)
+        self.assertEqual((set(refused), self.used(Resource.WRITES, Role.NEWCOMER)), ({"busy"}, 32))
+        self.network.run(self.put(self.alice, 1))
+        self.assertEqual(self.network.run(self.get(self.alice, 0)).payload, self.packs[self.alice][0].pieces[0])
+        self.network.clock.pump([1.0] * 45)
+        self.assertEqual((self.used(Resource.WRITES), self.used(Resource.READS)), (0, 0))
+
+    def test_pieces_that_nobody_takes(self) -> None:
+        """Whoever asks for pieces and reads nothing of them has no files open here after a minute."""
+        self.packs[self.mallory][0] = self.pack(self.mallory, 99, 6 * MIB)
+        self.network.run(self.put(self.mallory, 0))
+        session = self.network.run(self.mallory.gateway.session_to(self.bob.fingerprint))
+        session.link.pause_reading()
+        for _ in range(3):
+            self.get(self.mallory, 0).addErrback(lambda _: None)
+        self.network.clock.pump([0.05] * 20)
+        self.assertEqual(self.used(Resource.READS), 3)
+        self.network.clock.pump([1.0] * 80)
+        self.assertEqual(self.used(Resource.READS), 0)
 
 
 class AnswerTests(DonatedCase):

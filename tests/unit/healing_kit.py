@@ -126,7 +126,6 @@ class House(Shop):
         self.world.home = folder
         self.settings.values["services/customer-family/healing-rate"] = MIB
         self.outbox = SimpleNamespace(send=self.send)
-        self.sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda watcher: lambda: None)
         self.is_up = True
         self.store = SupplierStore(self, folder / "pieces", small=0)
         self.living()

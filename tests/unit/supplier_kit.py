@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.merkle import root
 from bitdust.customers.contracts import Customer
@@ -259,22 +260,29 @@ class Shop:
         )
         self.settings = Settings(SETTINGS)
         self.settings.values["paths/disk-reserve-percent"] = reserve
-        self.budget = SimpleNamespace(pieces=pieces)
+        self.budget = Budget(pieces=pieces)
         self.me = Supplier("supplier")
         self.events = Sent()
         self.documents: dict[bytes, FakeDocument] = {}
         self.identities = SimpleNamespace(get=self.document_of, keep=lambda document: None)
-        self.sessions = SimpleNamespace(connected=lambda who: False, on_session=lambda watcher: lambda: None)
+        self.sessions = SimpleNamespace(
+            connected=lambda who: False, on_session=lambda watcher: lambda: None, session_with=self.session_of
+        )  # fmt: skip
         self.outbox = None
         self.disk = disk or Disk()
         self.store = SupplierStore(self, folder, disk=self.disk, small=small)
         self.notices = Notices(self, self.store, lambda: 0)
         self.rows = SupplierRows(self, self.store, self.notices)
+        self.hosts: dict[bytes, str] = {}
         self.families: list[bytes] = []
         self.left: list[bytes] = []
         self.rows.family_stored.connect(self.families.append)
         self.rows.customer_left.connect(self.left.append)
         self.table = {(row.command, row.kind): row for row in self.rows.rows()}
+
+    def session_of(self, fingerprint: bytes):
+        """The session of somebody who has come from a ``host``."""
+        return SimpleNamespace(address=f"{self.hosts[fingerprint]}:1") if fingerprint in self.hosts else None
 
     def document_of(self, fingerprint: bytes) -> FakeDocument | None:
         return self.documents.get(fingerprint)

@@ -112,17 +112,24 @@ class SharesTests(SynchronousTestCase):
         """A supplier takes and gives as many pieces at a time as its share, says busy to more, and then goes on."""
         folder = Path(self.mktemp()) / "customers"
         folder.parent.mkdir(parents=True)
-        shop = Shop(folder, pieces=2)
+        shop = Shop(folder, pieces=8)
         shop.open()
         self.addCleanup(shop.crash)
         shop.hire(ALICE)
-        packs = [Pack(ALICE, number) for number in range(3)]
+        packs = [Pack(ALICE, number) for number in range(4)]
         self.assertIsNone(shop.put(ALICE, packs[0]).code)
         given = [shop.get(ALICE, packs[0]) for _ in range(2)]
         self.assertEqual(shop.get(ALICE, packs[0]).code, "busy")
+        self.assertIsNone(shop.put(ALICE, packs[1]).code)
+        coming = [
+            shop.store.receive(self.name(pack), pack.record, pack.signed.to_bytes()) for pack in packs[2:]
+        ]
         self.assertEqual(shop.put(ALICE, packs[1]).code, "busy")
         self.assertEqual(given.pop().bytes, packs[0].pieces[0])
+        self.assertIsNone(shop.get(ALICE, packs[0]).code)
+        now(coming.pop().abort())
         self.assertIsNone(shop.put(ALICE, packs[1]).code)
+        now(coming.pop().abort())
         self.assertEqual(given.pop().bytes, packs[0].pieces[0])
         self.assertEqual(now(shop.store.find(self.name(packs[1]))).source.size, len(packs[1].pieces[0]))
 

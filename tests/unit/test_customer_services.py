@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from bitdust.customers.families import CustomerFamilies, FamilyInDHT, InDHT
 from bitdust.customers.patrol import Patrol
+from bitdust.customers.pieces import customers_alone
 from bitdust.customers.room import CustomersRoom
 from bitdust.customers.scrubber import Scrubber
 from bitdust.customers.upkeep import Upkeep
@@ -206,7 +207,7 @@ class SupplierServiceTests(TestCase):
         presence = SimpleNamespace(
             is_online=lambda who: False, watch=lambda who: None, changed=Signal(), chance=Signal()
         )  # fmt: skip
-        self.customers = CustomersRoom(self.shop, presence, SimpleNamespace())
+        self.customers = CustomersRoom(self.shop, presence, SimpleNamespace(), customers_alone(self.shop))
         self.rows: list = []
         self.roles: list = []
         self.layers: set[int] = set()

@@ -51,6 +51,16 @@ class ShareTests(Made):
         self.assertIsNotNone(self.take(Resource.SESSIONS, 1, ALICE, hosts[0]))
         self.assertEqual(self.refusals(), {(Role.STRANGER, Resource.SESSIONS): 1750})
 
+    def test_newcomers_leave_places_for_customers(self) -> None:
+        """Those who became customers today share half of what customers may take, however many they are."""
+        self.roles |= {crowd(n): Who.CUSTOMER for n in range(9)}
+        self.scopes.is_newcomer = lambda who: who != BOB
+        taken = [self.take(Resource.WRITES, 1, crowd(n)) for n in range(9) for _ in range(60)]
+        self.assertEqual(sum(one is not None for one in taken), 80)
+        mine = [self.take(Resource.WRITES, 1, BOB) for _ in range(60)]
+        self.assertNotIn(None, mine)
+        self.assertEqual(self.scopes.roles[Role.CUSTOMER].used[Resource.WRITES], 140)
+
     def test_customers_leave_places_for_the_family(self) -> None:
         """Customers take five eighths at most: suppliers, friends and own devices always find a place."""
         self.roles |= {crowd(n): Who.CUSTOMER for n in range(1000)}

@@ -473,6 +473,7 @@ class LogTests(ShopCase):
             "CREATE TABLE records(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL,"
             " signed BLOB NOT NULL); CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);"
             "DROP TABLE keepsakes; ALTER TABLE contracts DROP COLUMN promised; DROP INDEX pieces_missing;"
+            "ALTER TABLE contracts DROP COLUMN made; ALTER TABLE contracts DROP COLUMN network;"
             "PRAGMA user_version=4;"
         )
         database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",
