@@ -1,11 +1,14 @@
 """Questions to a person, and their answers from options where nobody can be asked."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import click
+
+from bitdust.crypt.files import readable_by
 
 T = TypeVar("T")
 MAX_PASSPHRASE = 4000
@@ -52,7 +55,8 @@ def missing(flags: list[str]) -> click.UsageError:
 
 
 def secret(file: str | None, question: str, twice: bool, may_be_empty: bool = False, least: int = 0) -> str:
-    """A passphrase from ``file`` (``-``: standard input) or, without echo, from the terminal."""
+    """A passphrase from ``file`` (``-``: standard input), which nobody else may read, or from the terminal, without
+    echo."""
     if file is not None:
         return _checked(_first_line(file), least)
     if not somebody_is_there():
@@ -88,6 +92,9 @@ def _first_line(file: str) -> str:
             text = sys.stdin.readline(MAX_PASSPHRASE)
         else:
             with Path(file).expanduser().open(encoding="utf-8") as stream:
+                others = readable_by(os.fstat(stream.fileno()))
+                if others:
+                    raise click.UsageError(f"{others} can read the passphrase file {file}: chmod 600 {file}")
                 text = stream.readline(MAX_PASSPHRASE)
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f"the passphrase file {file} cannot be read: {error}") from None

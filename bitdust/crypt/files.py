@@ -5,6 +5,7 @@
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 TEMPORARY = ".part-"
@@ -28,6 +29,13 @@ def write_safely(path: Path, data: bytes, mode: int = 0o600) -> None:
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+def readable_by(state: os.stat_result) -> str:
+    """Who besides its owner can read a file, ``everybody`` or ``its group``; empty for nobody, and for a pipe."""
+    if not stat.S_ISREG(state.st_mode):
+        return ""
+    return "everybody" if state.st_mode & stat.S_IRWXO else "its group" if state.st_mode & stat.S_IRWXG else ""
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

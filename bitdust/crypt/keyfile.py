@@ -24,10 +24,12 @@ MAX_HINTS = 13 * 512
 HINTS_VERSION = 3
 MAX_SEEDS, MAX_HINTED, MAX_HEADS = 16, 64, 8
 _BYTE_ORDER_MARK = "\ufeff"
-_SCRYPT = {"n": 2**15, "r": 8, "p": 1}
+_BOX_VERSION = 2
+_SCRYPT = {1: {"n": 2**15, "r": 8, "p": 1}, _BOX_VERSION: {"n": 2**17, "r": 8, "p": 1}}
+"""What each version of an encrypted key costs to open: 128 MiB and a third of a second for the current one."""
 _ENCRYPTED = "BITDUST ENCRYPTED PRIVATE KEY"
 _HINTS = "BITDUST HINTS"
-_BOX = Struct({"version": Int(1, 1), "salt": Bytes(16), "nonce": Bytes(12), "box": Bytes(64, 12 * 1024)})
+_BOX = Struct({"version": Int(1, _BOX_VERSION), "salt": Bytes(16), "nonce": Bytes(12), "box": Bytes(64, 12 * 1024)})
 _HINTS_FIELDS = Struct(
     {
         "version": Int(HINTS_VERSION, HINTS_VERSION),
@@ -200,13 +202,14 @@ def _private_pem(text: str, passphrase: bytes | None) -> str:
 
 def _encrypt(pem: bytes, passphrase: bytes) -> bytes:
     salt, nonce = os.urandom(16), os.urandom(12)
-    key = Scrypt(salt, 32, **_SCRYPT).derive(passphrase)
-    return encode({"version": 1, "salt": salt, "nonce": nonce, "box": AESGCM(key).encrypt(nonce, pem, salt)})
+    key = Scrypt(salt, 32, **_SCRYPT[_BOX_VERSION]).derive(passphrase)
+    box = AESGCM(key).encrypt(nonce, pem, salt)
+    return encode({"version": _BOX_VERSION, "salt": salt, "nonce": nonce, "box": box})
 
 
 def _decrypt(box: bytes, passphrase: bytes) -> str:
     value = parse(box, _BOX, MAX_KEY_FILE, "encrypted key")
-    key = Scrypt(value["salt"], 32, **_SCRYPT).derive(passphrase)
+    key = Scrypt(value["salt"], 32, **_SCRYPT[value["version"]]).derive(passphrase)
     try:
         return AESGCM(key).decrypt(value["nonce"], value["box"], value["salt"]).decode()
     except (InvalidTag, ValueError) as error:

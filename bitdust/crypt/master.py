@@ -16,6 +16,8 @@ from bitdust.wire.encoding import WireError
 
 MIN_BITS = 2048
 MAX_BITS = 8192
+MAX_EXPONENT = 2**33
+"""Of a public key. One as long as the modulus, which any key may have, makes each check a hundred times dearer."""
 MAX_PEM = 10 * 1024
 _SEAL_VERSION = 1
 _PSS = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
@@ -28,6 +30,9 @@ class MasterPublic:
     def __init__(self, key: rsa.RSAPublicKey) -> None:
         if not MIN_BITS <= key.key_size <= MAX_BITS:
             raise WireError("bad-key", f"an RSA key of {key.key_size} bits; {MIN_BITS} to {MAX_BITS} are accepted")
+        exponent = key.public_numbers().e
+        if not (3 <= exponent <= MAX_EXPONENT and exponent % 2):
+            raise WireError("bad-key", "an RSA key whose public exponent is even or not within 3 to 2^33")
         self._key = key
 
     @classmethod

@@ -1,10 +1,10 @@
 """The passphrase of the keys in the home: they are locked with it, and opened again after each start."""
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from bitdust.crypt.files import readable_by
 from bitdust.crypt.keyfile import lock_key, unlock_key
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.me import Me
@@ -102,17 +102,19 @@ def find_passphrase(configured: str, environment: Mapping[str, str]) -> str | No
     path = Path(told).expanduser() if told else credential
     if path is None or (path is credential and not path.exists()):
         return None
-    return read_passphrase(path)
+    return read_passphrase(path, of_systemd=path is credential)
 
 
-def read_passphrase(path: Path) -> str:
-    """The first line of a file that only its owner, or a group of its own, can read."""
+def read_passphrase(path: Path, of_systemd: bool = False) -> str:
+    """The first line of a file that only its owner can read. What ``of_systemd`` wrote has an access list in the place
+    of an owner, and a list that names one user looks like a group."""
     try:
         with path.open("rb") as stream:
             state = os.fstat(stream.fileno())
             text = stream.read(4 * MOST + 2).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise BitDustError("bad-passphrase-file", f"the passphrase file {path} cannot be read: {error}") from error
-    if stat.S_ISREG(state.st_mode) and state.st_mode & stat.S_IRWXO:
-        raise BitDustError("bad-passphrase-file", f"everybody can read {path}: chmod 600 {path}")
+    others = readable_by(state)
+    if others and not (of_systemd and others == "its group"):
+        raise BitDustError("bad-passphrase-file", f"{others} can read {path}: chmod 600 {path}")
     return text.splitlines()[0] if text else ""

@@ -169,9 +169,10 @@ class Inbox:
             text = "in  {name} {id} from {who}" + (", the answer" if packet.answers else "")
             self.log.info(text, paper="packet", name=name, id=ident, who=session.address)
         if packet.answers is not None:
-            session.ahead = packet.time / 1000 - self.world.wall()
             if packet.command not in ANSWERS or not self._take_answer(session, packet, payload, stream):
                 session.refuse(stream, "not-found", "nobody waits for this answer")
+                return
+            session.ahead = packet.time / 1000 - self.world.wall()
             return
         incoming = _Incoming(self, session, packet, payload, stream)
         self._running[incoming.machine.index] = incoming

@@ -468,6 +468,17 @@ class SessionsTests(SynchronousTestCase):
         self.network.clock.pump([0.05] * 20)
         self.assertTrue(self.works())
 
+    def test_answers_that_nobody_wanted(self) -> None:
+        """The clocks of peers count by what they answer; an answer to nothing is no vote on the time."""
+        wire = self.connect()
+        body = evolve(self._packet(0), answers=bytes(16), command=Command.ACK, time=4_000_000_000_000).to_bytes()
+        wire.transport.write(self.hello() + head(Kind.OPEN, 1, len(body), True) + body)
+        self.network.clock.pump([0.05] * 10)
+        (session,) = self.bob.gateway.sessions()
+        self.assertIsNone(session.ahead)
+        wire.transport.abortConnection()
+        self.network.clock.pump([0.05] * 10)
+
     def test_a_revoked_device_gets_no_session(self) -> None:
         """A device whose owner has revoked it is refused, once the newer document is known."""
         alice = self.mallory

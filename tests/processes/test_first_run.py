@@ -78,6 +78,7 @@ class FirstRunTests(TestCase):
         self.assertIn("bitdust unlock", self.bitdust(node, "identity")[1])
         wrong = self.base / "wrong"
         wrong.write_text("wrong horse\n")
+        wrong.chmod(0o600)
         self.assertEqual(self.bitdust(node, "unlock", "--passphrase-file", str(wrong))[0], 1)
         wait_for(lambda: self.bitdust(node, "unlock", "--passphrase-file", str(word))[0] == 0, "the pause", 20)
         self.assertEqual(self.health(node), "ready")

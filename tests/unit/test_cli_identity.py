@@ -52,6 +52,7 @@ class IdentityTests(NodeCase):
         """A passphrase comes from the first line of a file; one that is missing is said."""
         word, target = self.home / "word", self.home.parent / "locked.key"
         word.write_text("open sesame\nsecond line\n")
+        word.chmod(0o600)
         self.answers |= {
             "identity_backup": {"result": {"result": "ENCRYPTED KEY"}},
             "identity_backup_check": {"counts": True, "encrypted": True},
@@ -62,6 +63,10 @@ class IdentityTests(NodeCase):
         self.cli("identity", "recover", str(target), "--passphrase-file", "-", input="typed\n")
         self.assertEqual(self.asked[-1][1]["passphrase"], "typed")
         self.refuses(f"identity check {target}", "nobody can be asked here", 2)
+        for mode, others in ((0o640, "its group can read"), (0o604, "everybody can read")):
+            word.chmod(mode)
+            self.refuses(f"identity check {target} --passphrase-file {word}", others, 2)
+        word.chmod(0o600)
         word.write_text("\n")
         self.refuses(f"identity check {target} --passphrase-file {word}", "empty first line", 2)
         self.refuses(f"identity check {target} --passphrase-file {self.home}/none", "cannot be read", 2)

@@ -196,7 +196,7 @@ class KeyFiles(SynchronousTestCase):
     """The one file that a person keeps."""
 
     def setUp(self):
-        self.patch(keyfile, "_SCRYPT", {"n": 2, "r": 8, "p": 1})
+        self.patch(keyfile, "_SCRYPT", {1: {"n": 2, "r": 8, "p": 1}, 2: {"n": 4, "r": 8, "p": 1}})
 
     def test_round_trip(self):
         """A key file comes back with its places, key and hints; with a passphrase no key is in the text."""
@@ -227,7 +227,7 @@ class KeyFiles(SynchronousTestCase):
         text = KeyFile(URLS, master()).write(b"pass")
         box = decode(keyfile._find_block(text, "BITDUST ENCRYPTED PRIVATE KEY"), 1 << 14)
         changes = ({"salt": bytes(16)}, {"nonce": bytes(12)}, {"box": flipped(box["box"], 9)}, {"box": box["box"][:-1]})
-        for change in (*changes, {"version": 2}, {"box": b""}, {"x": 1}):
+        for change in (*changes, {"version": 1}, {"version": 3}, {"box": b""}, {"x": 1}):
             bad = keyfile._block("BITDUST ENCRYPTED PRIVATE KEY", encode(box | change))
             self.assertIn(code_of(self, KeyFile.read, bad, b"pass"), ("wrong-passphrase", "bad-field"), change)
 

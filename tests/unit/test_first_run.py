@@ -298,6 +298,7 @@ class ScriptTests(InitCase):
         """With all answers there is no question, and secrets come from files and standard input."""
         word = Path(self.mktemp())
         word.write_text("correct horse\nnot this\n")
+        word.chmod(0o600)
         words = ("--backup", str(self.target), "--passphrase-file", "-", "--home-passphrase-file", str(word))
         self.init(*self.WORDS, *words, lines=["by stdin"])
         told = dict(self.node.calls)

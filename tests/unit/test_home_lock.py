@@ -251,7 +251,8 @@ class PassphraseFileTests(SynchronousTestCase):
         self.assertIsNone(find_passphrase("", {"CREDENTIALS_DIRECTORY": str(self.folder / "none")}))
 
     def test_refused(self) -> None:
-        """A file that everybody reads, or nobody, is refused with its name."""
-        for path in (self.written("open", WORD, 0o644), str(self.folder / "missing"), str(self.folder)):
+        """A file that everybody reads, or a group, or nobody, is refused with its name."""
+        shared = self.written("shared", WORD, 0o640)
+        for path in (self.written("open", WORD, 0o644), shared, str(self.folder / "missing"), str(self.folder)):
             error = self.assertRaises(BitDustError, find_passphrase, path, dict(os.environ))
             self.assertEqual((error.code, path in str(error)), ("bad-passphrase-file", True))

@@ -255,7 +255,9 @@ class Keys(VectorCase):
         found = KeyFile.read(plain.decode())
         self.assertEqual(found.write().encode(), plain)
         sealed, encrypted = self.row("key file encrypted")
-        for one in (found, KeyFile.read(sealed.decode(), encrypted["passphrase"].encode())):
+        first, _ = self.row("key file encrypted as in version 1")
+        word = encrypted["passphrase"].encode()
+        for one in (found, KeyFile.read(sealed.decode(), word), KeyFile.read(first.decode(), word)):
             value = {"idurls": one.idurls, "hints": one.hints, "fingerprint": one.master.fingerprint}
             self.assertEqual(shown(value), row["value"])
             self.assertEqual(one.damaged_hints, "")

@@ -230,6 +230,9 @@ def key_vectors() -> Iterator[Vector]:
     value = {"idurls": file.idurls, "hints": hints, "fingerprint": master().fingerprint}
     yield vector("key file", file.write().encode(), value)
     yield vector("key file encrypted", file.write(PASSPHRASE).encode(), value, passphrase=PASSPHRASE.decode())
+    with mock.patch.object(keyfile, "_BOX_VERSION", 1):
+        first = file.write(PASSPHRASE).encode()
+    yield vector("key file encrypted as in version 1", first, value, passphrase=PASSPHRASE.decode())
     ring = KeyRing()
     ring.add(RingKey("master", "my master key", secrets={1: (SECRET,)}))
     two, old = {1: (SECRET, bytes(32)), 2: (bytes(32),)}, frozenset((bytes(32),))

@@ -16,6 +16,8 @@ from bitdust.wire.encoding import WireError
 PROTOCOL = b"bitdust/1"
 RECORD = 16 * 1024
 BULK = 128 * 1024
+ED25519 = 1087
+"""NID_ED25519 of OpenSSL."""
 PARTIAL_WRITE = 1
 """SSL_MODE_ENABLE_PARTIAL_WRITE of OpenSSL, which pyOpenSSL sets: every write would end after one record."""
 
@@ -106,9 +108,17 @@ def _context(device: DeviceKey) -> SSL.Context:
     context.set_alpn_select_callback(
         lambda _, offered: PROTOCOL if PROTOCOL in offered else SSL.NO_OVERLAPPING_PROTOCOLS
     )
-    # Nobody signs device certificates, so the chain says nothing; `peer_device_key` and Hello decide who this is.
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _is_ed25519)
     return context
+
+
+def _is_ed25519(_connection: SSL.Connection, certificate: crypto.X509, _error: int, depth: int, _ok: int) -> bool:
+    """Asked before OpenSSL checks any signature: with RSA keys of somebody's choice, one behind the other, that takes
+    long. Nobody signs device certificates, so none follows; `peer_device_key` and Hello decide who this is."""
+    try:
+        return depth == 0 and certificate.get_pubkey().type() == ED25519
+    except crypto.Error:
+        return False
 
 
 def peer_device_key(transport: TLSMemoryBIOProtocol) -> bytes:
