@@ -52,6 +52,6 @@ class NodesLookup:
         if not self._is_open:
             raise BitDustError("not-found", f"{idurl} cannot be looked up")
         name = idurl_of(idurl)
-        document = await self._identity.client.fetch(name, trusted=True)
+        document = await self._identity.client.look_up(name)
         self._identity.cache.accept(document, name)
         return document.fingerprint

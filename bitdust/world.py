@@ -29,6 +29,7 @@ from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
 from bitdust.desktop import Desktop
+from bitdust.resolving import ChoosyEndpoint, MayReach
 from bitdust.watching import Unwatched, Watcher, system_watcher
 
 T = TypeVar("T")
@@ -44,8 +45,14 @@ KEPT_HEAP = 32 * 1024 * 1024
 class Network(Protocol):
     """Where bytes come in and go out; `MemoryNetwork` in `testing` is the other one."""
 
-    def client(self, host: str, port: int, timeout: float = 10.0) -> IStreamClientEndpoint:
-        """An endpoint that connects to ``host:port`` or fails within ``timeout`` seconds."""
+    def client(
+        self, host: str, port: int, timeout: float = 10.0, may_reach: MayReach | None = None
+    ) -> IStreamClientEndpoint:
+        """An endpoint that connects to ``host:port`` or fails within ``timeout`` seconds.
+
+        With ``may_reach`` it connects to no address, whatever the host is called, for which that says no; where there
+        is no other it fails with `NotReached`.
+        """
 
     def server(self, port: int, interface: str = "") -> IStreamServerEndpoint:
         """An endpoint that listens; port 0 lets the system choose."""
@@ -77,8 +84,13 @@ class ReactorNetwork:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
 
-    def client(self, host: str, port: int, timeout: float = 10.0) -> IStreamClientEndpoint:
-        return HostnameEndpoint(self._reactor, host.encode("idna"), port, timeout)
+    def client(
+        self, host: str, port: int, timeout: float = 10.0, may_reach: MayReach | None = None
+    ) -> IStreamClientEndpoint:
+        name = host.encode("idna")
+        if may_reach is not None:
+            return ChoosyEndpoint(self._reactor, name, port, timeout, may_reach)
+        return HostnameEndpoint(self._reactor, name, port, timeout)
 
     def server(self, port: int, interface: str = "") -> IStreamServerEndpoint:
         if interface == ANY_SIX:

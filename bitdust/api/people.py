@@ -11,7 +11,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import idurl_of
 
 FINGERPRINT_DIGITS = 64
-NO_PERSON = ("unknown-user", "bad-name", "not-found", "network-error")
+NO_PERSON = ("unknown-user", "bad-name", "not-found", "not-allowed", "network-error")
 """The codes with which `find_person` fails, for the errors of methods that use it."""
 
 
@@ -28,7 +28,7 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
         return context.me.document
     known = context.cache.by_idurl(idurl)
     if known is None:
-        known = await context.client.fetch(idurl, trusted=True)
+        known = await context.client.look_up(idurl)
         context.cache.accept(known, idurl)
     return known
 

@@ -191,7 +191,7 @@ async def _my_identity(node: Patient) -> list[Finding]:
     document = node.me.document
 
     def one(idurl: IDURL) -> "Deferred[Copy]":
-        return node.client.fetch(idurl, trusted=True).addCallbacks(
+        return node.client.fetch(idurl).addCallbacks(
             lambda found: Copy(str(idurl), found.revision, found.fingerprint == document.fingerprint),
             lambda failure: Copy(str(idurl), error=failure.getErrorMessage()),
         )

@@ -6,9 +6,8 @@ from types import MappingProxyType
 from attrs import evolve
 
 from bitdust.config.types import Option
+from bitdust.wire.networks import HOUSEHOLD
 
-HOUSEHOLD = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
-"""Networks that are nobody's to sell: loopback, private and link-local ones (RFC 1918, 4193, 3927, 4291)."""
 KB, MB, GB, PB = 1024, 1024**2, 1024**3, 1024**5
 
 _SERVICES = {

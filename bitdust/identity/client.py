@@ -1,10 +1,10 @@
 """Reading and writing identity documents at ID servers: HTTP with limits, and nowhere a stranger sends us.
 
-50 kB, 10 seconds, no redirects, and no private address unless its host and port are configured, typed by the user, or
-among the user's own sources.
+50 kB, 10 seconds, no redirects, and no private address unless its host and port are configured or a server of the
+user's own. Of a person whom the user names, an address as it is usually written may lead into a network in which this
+node is; any other name may lead to public addresses alone, whatever it resolves to.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
@@ -28,9 +28,12 @@ from zope.interface import implementer
 from bitdust.config.settings import Settings
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.identity.proxy import Proxy, ProxyError, is_loopback, request_by, wrong_password
+from bitdust.nearby import Nearby
+from bitdust.resolving import MayReach, NotReached
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
+from bitdust.wire.networks import is_local
 from bitdust.world import World
 
 TIMEOUT = 10.0
@@ -121,15 +124,25 @@ class _Limited(TwistedProtocol):
 class _Endpoints:
     """Dials through the World's network, https with the platform's trust roots."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, may_reach: MayReach | None = None) -> None:
         self._world = world
+        self._may_reach = may_reach
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802 - the interface's name
         host = uri.host.decode("ascii")
-        plain = self._world.network.client(host, uri.port, TIMEOUT)
+        plain = self._world.network.client(host, uri.port, TIMEOUT, self._may_reach)
         if uri.scheme == b"https":
             return wrapClientTLS(optionsForClientTLS(host), plain)
         return plain
+
+
+@frozen
+class _Asked:
+    """One request; without an ``agent`` it goes wherever the name leads."""
+
+    verb: bytes
+    url: str
+    agent: Agent | None = None
 
 
 class IdentityClient:
@@ -138,8 +151,15 @@ class IdentityClient:
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
         self._settings = settings
-        pool = HTTPConnectionPool(cast(Any, world.clock), persistent=False)
-        self._agent = Agent.usingEndpointFactory(cast(Any, world.clock), _Endpoints(world), pool)
+        self._nearby = Nearby(world.network, settings)
+        self._agent = self._dialling(None)
+        self._agent_to_near = self._dialling(self._nearby.may_reach)
+        self._agent_to_public = self._dialling(self._nearby.is_public)
+
+    def _dialling(self, may_reach: MayReach | None) -> Agent:
+        clock = cast(Any, self._world.clock)
+        pool = HTTPConnectionPool(clock, persistent=False)
+        return cast(Agent, Agent.usingEndpointFactory(clock, _Endpoints(self._world, may_reach), pool))
 
     def servers(self) -> list[Server]:
         """Configured ID servers, the preferred ones first."""
@@ -147,16 +167,25 @@ class IdentityClient:
         known = parse_servers(self._settings.get("services/identity-propagate/known-servers"))
         return list(dict.fromkeys([*preferred, *known]))
 
-    def fetch(self, idurl: IDURL, trusted: bool = False) -> "Deferred[IdentityDocument]":
-        """The document at an IDURL, which must be one of its own sources. ``trusted``: the user typed it.
+    def fetch(self, idurl: IDURL) -> "Deferred[IdentityDocument]":
+        """The document at an IDURL of a server of the user's own; the IDURL must be one of the document's sources.
 
         Fails with `BitDustError` ``network-error``, ``not-found`` or `WireError`.
         """
-        return Deferred.fromCoroutine(self._fetch(idurl, trusted))
+        return Deferred.fromCoroutine(self._fetch(idurl, self._agent))
 
-    async def _fetch(self, idurl: IDURL, trusted: bool) -> IdentityDocument:
-        self._check_host(idurl, trusted)
-        status, body = await self._request(b"GET", str(idurl), None)
+    def look_up(self, idurl: IDURL) -> "Deferred[IdentityDocument]":
+        """The document of somebody whom the user names, who may have got that name from anybody; as `fetch`, and
+        ``not-allowed`` where the name leads into a private network."""
+        return Deferred.fromCoroutine(self._fetch(idurl, self._agent_for(idurl)))
+
+    def _agent_for(self, idurl: IDURL) -> Agent:
+        if Server(idurl.host, idurl.port) in self.servers():
+            return self._agent
+        return self._agent_to_near if is_local(idurl.host) else self._agent_to_public
+
+    async def _fetch(self, idurl: IDURL, agent: Agent) -> IdentityDocument:
+        status, body = await self._request(b"GET", str(idurl), None, agent)
         if status == 404:
             raise BitDustError("not-found", f"{idurl} does not exist")
         if status != 200:
@@ -166,16 +195,6 @@ class IdentityClient:
             raise WireError("wrong-source", f"the document at {idurl} does not name that place as its source")
         return document
 
-    def _check_host(self, idurl: IDURL, trusted: bool) -> None:
-        if trusted or Server(idurl.host, idurl.port) in self.servers():
-            return
-        try:
-            private = not ipaddress.ip_address(idurl.host).is_global
-        except ValueError:
-            private = idurl.host == "localhost" or idurl.host.endswith((".local", ".localhost", ".internal"))
-        if private:
-            raise BitDustError("not-allowed", f"{idurl.host} is a private address and no configured ID server")
-
     def exists(self, idurl: IDURL) -> "Deferred[IdentityDocument | None]":
         """The document at a configured server, or None where the name is free."""
 
@@ -184,7 +203,7 @@ class IdentityClient:
             if not isinstance(error, BitDustError) or error.code != "not-found":
                 failure.raiseException()
 
-        return self.fetch(idurl, trusted=True).addErrback(free)
+        return self.fetch(idurl).addErrback(free)
 
     def publish(
         self, document: IdentityDocument, sources: Iterable[IDURL] | None = None
@@ -229,41 +248,48 @@ class IdentityClient:
         return None if is_loopback(URI.fromBytes(url.encode()).host.decode("ascii")) else proxy
 
     def _ask(
-        self, proxy: Proxy | None, verb: bytes, url: str, headers: Headers, body: IBodyProducer | None
+        self, asked: "_Asked", proxy: Proxy | None, headers: Headers, body: IBodyProducer | None
     ) -> "Deferred[IResponse]":
         if proxy is not None:
-            return request_by(proxy, self._world, TIMEOUT, verb, url, headers, body)
-        return cast("Deferred[IResponse]", self._agent.request(verb, url.encode(), headers, body))
+            return request_by(proxy, self._world, TIMEOUT, asked.verb, asked.url, headers, body)
+        agent = asked.agent or self._agent
+        return agent.request(asked.verb, asked.url.encode(), headers, body)
 
     def greet(self, server: Server) -> "Deferred[tuple[int, float | None]]":
         """The HTTP status of an ID server and its clock, in seconds since 1970; fails with `BitDustError`."""
         return Deferred.fromCoroutine(self._greet(server))
 
     async def _greet(self, server: Server) -> tuple[int, float | None]:
-        response, _ = await self._exchange(b"GET", f"http://{server.host}:{server.port}/", None)
+        response, _ = await self._exchange(_Asked(b"GET", f"http://{server.host}:{server.port}/"), None)
         dates = response.headers.getRawHeaders("date", [])
         try:
             return response.code, parsedate_to_datetime(dates[0]).timestamp() if dates else None
         except (ValueError, OverflowError):
             return response.code, None
 
-    async def _request(self, verb: bytes, url: str, body: bytes | None) -> tuple[int, bytes]:
-        response, text = await self._exchange(verb, url, body)
+    async def _request(
+        self, verb: bytes, url: str, body: bytes | None, agent: Agent | None = None
+    ) -> tuple[int, bytes]:
+        response, text = await self._exchange(_Asked(verb, url, agent), body)
         return response.code, text
 
-    async def _exchange(self, verb: bytes, url: str, body: bytes | None) -> tuple[IResponse, bytes]:
+    async def _exchange(self, asked: "_Asked", body: bytes | None) -> tuple[IResponse, bytes]:
+        url = asked.url
         headers = Headers({b"user-agent": [b"BitDust"], b"content-type": [b"application/xml"]})
         proxy = self._proxy_for(url)
         try:
-            asked = self._ask(proxy, verb, url, headers, _Body(body) if body is not None else None)
-            asked.addTimeout(TIMEOUT, self._world.clock)
-            response: IResponse = await asked
+            asking = self._ask(asked, proxy, headers, _Body(body) if body is not None else None)
+            asking.addTimeout(TIMEOUT, self._world.clock)
+            response: IResponse = await asking
             collector = _Limited()
             response.deliverBody(collector)
             collector.done.addTimeout(TIMEOUT, self._world.clock)
             answer = response, await collector.done
         except BitDustError:
             raise
+        except NotReached as error:
+            text = f"{error.text}, a private address, and no configured ID server"
+            raise BitDustError("not-allowed", text) from error
         except defer.TimeoutError as error:
             raise BitDustError("network-error", f"{url} gave no answer within {TIMEOUT:.0f} seconds") from error
         except Exception as error:

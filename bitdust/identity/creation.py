@@ -92,7 +92,7 @@ class Creation:
 
     async def _verify(self) -> None:
         assert self._document is not None
-        read = await self._client.fetch(self._document.idurl, trusted=True)
+        read = await self._client.fetch(self._document.idurl)
         if read.canonical != self._document.canonical:
             raise BitDustError("not-registered", "the ID server gives back another document than was stored")
 

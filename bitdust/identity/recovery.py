@@ -156,7 +156,7 @@ class Recovery:
 
     def _everybody(self) -> "Iterator[tuple[str, Deferred[Any]]]":
         for idurl in self._file.idurls:
-            yield str(idurl), self._client.fetch(idurl, trusted=True)
+            yield str(idurl), self._client.fetch(idurl)
         yield "the DHT", self._sources.identity_from_dht(self._file.master.fingerprint)
         claim = self._claim()
         for hint in self._file.hints.suppliers:

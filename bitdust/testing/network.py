@@ -25,6 +25,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import DatagramProtocol
 from zope.interface import implementer
 
+from bitdust.resolving import MayReach, NotReached
 from bitdust.testing.datagrams import MemoryUDPPort
 from bitdust.testing.streams import MemoryTransport
 
@@ -104,9 +105,13 @@ class MemoryHost:
         """The host that is meant: loopback is this one."""
         return self.address if name in ("localhost", "::1") or name.startswith("127.") else name
 
-    def client(self, host: str, port: int, timeout: float = 10.0) -> IStreamClientEndpoint:
+    def client(
+        self, host: str, port: int, timeout: float = 10.0, may_reach: MayReach | None = None
+    ) -> IStreamClientEndpoint:
         """An endpoint that connects to another host."""
         endpoint: IStreamClientEndpoint = MemoryClient(self, host, port, timeout)
+        if may_reach is not None and not may_reach("127.0.0.1" if host == "localhost" else host):
+            endpoint = Unreached(host)
         return endpoint
 
     def server(self, port: int, interface: str = "") -> IStreamServerEndpoint:
@@ -129,6 +134,18 @@ class MemoryHost:
     def interfaces(self) -> list[str]:
         """This host's address."""
         return [self.address]
+
+
+@implementer(IStreamClientEndpoint)
+class Unreached:
+    """A host whose address may not be reached."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":  # noqa: N803
+        """Fails with `NotReached`."""
+        return fail(NotReached(f"{self._host} is no address that may be reached"))
 
 
 @implementer(IListeningPort)

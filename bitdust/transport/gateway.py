@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
+from bitdust.nearby import Nearby
 from bitdust.peers.relations import Relations
 from bitdust.scopes.networks import Household
 from bitdust.scopes.plan import Plan
@@ -55,7 +56,9 @@ class Gateway:
         self.registry = registry
         self._settings = around.settings
         self._me = me
-        self.transports = {one.scheme: one for one in transports or [TCPTransport(world.network, world.clock)]}
+        nearby = Nearby(world.network, around.settings)
+        usual = transports or [TCPTransport(world.network, world.clock, nearby.may_reach)]
+        self.transports = {one.scheme: one for one in usual}
         self.relations = Relations()
         self.relations.add(Who.DEVICE, lambda fingerprint: me.present and fingerprint == me.fingerprint)
         self._welcome = Welcome(world.clock, me, around.identities)

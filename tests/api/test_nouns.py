@@ -614,15 +614,15 @@ class UserTests(NounCase):
         carol = document("carol", DeviceKey.from_seed(b"c" * 32))
         fetched: list[Any] = []
 
-        def fetch(idurl: IDURL, trusted: bool) -> "Deferred[IdentityDocument]":
-            fetched.append((str(idurl), trusted))
+        def look_up(idurl: IDURL) -> "Deferred[IdentityDocument]":
+            fetched.append(str(idurl))
             return succeed(carol)
 
-        self.context.client = Anything(fetch=fetch)
+        self.context.client = Anything(look_up=look_up)
         self.answers = [object(), object()]
         for _ in range(2):
             self.result("user_ping", user_id="carol@id.example")
-        self.assertEqual(fetched, [("http://id.example/carol.xml", True)])
+        self.assertEqual(fetched, ["http://id.example/carol.xml"])
         self.assertEqual(self.code("user_ping", user_id="no name"), "bad-name")
         self.assertEqual(self.code("user_ping", user_id="00" * 32), "unknown-user")
 

@@ -2,18 +2,22 @@
 
 from io import BytesIO
 from pathlib import Path
+from socket import inet_aton, inet_ntoa
 from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, readBody
+from zope.interface import implementer
 
 from bitdust.identity import client as client_module
 from bitdust.identity import server as server_module
@@ -23,6 +27,7 @@ from bitdust.identity.server import LONGEST, PUSHES_A_MINUTE, IdentityServer, Re
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
+from bitdust.wire.networks import HOUSEHOLD
 from bitdust.world import ReactorNetwork, World
 from tests.vectors.keys import device, master
 
@@ -32,6 +37,7 @@ SETTINGS = {
     "services/identity-server/web-port": 0,
     "services/identity-server/host": HOST,
     "services/network/interface": HOST,
+    "services/network/household": HOUSEHOLD,
     "services/identity-propagate/preferred-servers": "",
     "services/identity-propagate/known-servers": "",
     "services/network/proxy/enabled": False,
@@ -58,6 +64,21 @@ class Body(FileBodyProducer):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(BytesIO(data))
+
+
+@implementer(IHostnameResolver)
+class Inwards:
+    """Resolves names and numbers as a system does; every name leads to loopback, and one to a neighbour."""
+
+    def resolveHostName(self, receiver: Any, hostName: str, portNumber: int = 0, *_: Any) -> Any:  # noqa: N802, N803
+        try:
+            address = inet_ntoa(inet_aton(hostName))
+        except OSError:
+            address = "192.168.1.1" if hostName == "fritz.lan" else HOST
+        receiver.resolutionBegan(self)
+        receiver.addressResolved(IPv4Address("TCP", address, portNumber))
+        receiver.resolutionComplete()
+        return self
 
 
 class WebCase(TestCase):
@@ -335,7 +356,7 @@ class LyingServerTests(WebCase):
 
     def fetch(self, answer: bytes | None) -> "Deferred[IdentityDocument]":
         self.liar.answer, self.liar.asked = answer, b""
-        return self.client.fetch(self.url, trusted=True)
+        return self.client.fetch(self.url)
 
     async def test_good(self) -> None:
         """A true document is taken (so the refusals below are of the lies)."""
@@ -394,14 +415,20 @@ class LyingServerTests(WebCase):
             await self.refused("network-error", fetching)
 
     async def test_private_addresses(self) -> None:
-        """Weakness 14: no private address is fetched because a stranger named it; a configured or typed one is."""
-        for host in ("127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "localhost", "a.local", "0.0.0.0"):
+        """Weakness 14: no name of somebody leads into a private network, however it is spelled or resolved; one that is
+        seen to be near leads into a network in which this node is, and a configured server is wherever it is."""
+        resolver = reactor.installNameResolver(Inwards())
+        self.addCleanup(reactor.installNameResolver, resolver)
+        far = ("10.0.0.1", "192.168.1.1", "169.254.169.254", "fritz.lan")
+        for host in (*far, "127.1", "2130706433", "0x7f.1", "017700000001", "2852039166", "id.example"):
             url = IDURL.parse(f"http://{host}:{self.port}/alice.xml")
-            await self.refused("not-allowed", self.client.fetch(url))
+            await self.refused("not-allowed", self.client.look_up(url))
         self.assertEqual(self.liar.asked, b"")
-        self.settings["services/identity-propagate/known-servers"] = f"{HOST}:{self.port}"
         self.liar.answer = http(document(self.port).xml)
-        self.assertEqual((await self.client.fetch(self.url)).revision, 1)
+        self.assertEqual((await self.client.look_up(self.url)).revision, 1)
+        inside = IDURL.parse(f"http://id.example:{self.port}/alice.xml")
+        self.settings["services/identity-propagate/known-servers"] = f"id.example:{self.port}"
+        await self.refused("wrong-source", self.client.look_up(inside), WireError)
 
     async def test_answers_to_a_push(self) -> None:
         """A push never fails; each lie of the server has an outcome."""

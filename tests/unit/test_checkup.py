@@ -382,9 +382,9 @@ class RunningTests(CheckupCase):
         """The document at each source is fetched and compared."""
         document = SimpleNamespace(revision=3, fingerprint=b"me", sources=["http://a/x.xml"])
         me = SimpleNamespace(present=True, document=document)
-        client = SimpleNamespace(fetch=lambda idurl, trusted: succeed(document))
+        client = SimpleNamespace(fetch=lambda idurl: succeed(document))
         self.assertEqual(self.gather(running._my_identity(self.node(me=me, client=client))), ["ok"])
-        client.fetch = lambda idurl, trusted: fail(OSError("gone"))
+        client.fetch = lambda idurl: fail(OSError("gone"))
         self.assertEqual(self.gather(running._my_identity(self.node(me=me, client=client))), ["bad"])
 
     def test_visitors(self) -> None:

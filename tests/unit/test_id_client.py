@@ -84,9 +84,9 @@ class ClientCase(SynchronousTestCase):
 
 
 class FetchTests(ClientCase):
-    def fetch(self, *answers: Any, idurl: IDURL = ALICE, trusted: bool = False) -> "Deferred[IdentityDocument]":
+    def fetch(self, *answers: Any, idurl: IDURL = ALICE) -> "Deferred[IdentityDocument]":
         self.answers = list(answers)
-        return self.client.fetch(idurl, trusted)
+        return self.client.fetch(idurl)
 
     def test_document(self) -> None:
         """A document that names the place where it is comes back, in however many parts."""
@@ -144,16 +144,18 @@ class FetchTests(ClientCase):
             self.assertIn(f"{ALICE} cannot be reached", text)
 
     def test_private_hosts(self) -> None:
-        """A document of somebody else cannot send this node to private addresses; its user and settings can."""
-        for host in ("127.0.0.1", "10.1.2.3", "localhost", "printer.local", "db.internal"):
+        """The name of somebody else leads to public addresses; one that is seen to be near to near ones as well, and a
+        configured server is wherever it is."""
+        near, public = self.client._agent_to_near, self.client._agent_to_public
+        for host, agent in {
+            "127.0.0.1": near, "10.1.2.3": near, "localhost": near, "printer.local": near, "id-a": near,
+            "127.1": public, "2130706433": public, "0x7f.1": public, "db.example": public,
+        }.items():  # fmt: skip
             idurl = IDURL.parse(f"http://{host}/alice.xml")
-            self.failed(self.fetch(idurl=idurl), "not-allowed")
-            self.assertEqual(self.asked, [])
-            self.failed(self.fetch(FakeResponse(404), idurl=idurl, trusted=True), "not-found")
+            self.assertIs(self.client._agent_for(idurl), agent, host)
             self.settings[KNOWN] = f"{host}:80"
-            self.failed(self.fetch(FakeResponse(404), idurl=idurl), "not-found")
+            self.assertIs(self.client._agent_for(idurl), self.client._agent)
             self.settings[KNOWN] = ""
-            self.asked.clear()
 
 
 class PublishTests(ClientCase):

@@ -162,7 +162,7 @@ class ProxyCase(TestCase):
         return IDURL.parse(f"{scheme}://{NAME}:{port}/alice.xml")
 
     async def refused(self, code: str, *words: str, url: IDURL | None = None) -> None:
-        error = await self.assertFailure(self.client.fetch(url or self.url(), trusted=True), BitDustError)
+        error = await self.assertFailure(self.client.fetch(url or self.url()), BitDustError)
         self.assertEqual(error.code, code, str(error))
         for word in words:
             self.assertIn(word, str(error))
@@ -196,7 +196,7 @@ class SilentTests(SynchronousTestCase):
 class PlainTests(ProxyCase):
     async def test_the_whole_address_is_asked_for(self) -> None:
         """An http request goes to the proxy with its whole address, and the answer comes back; nothing is resolved."""
-        found = await self.client.fetch(self.url(), trusted=True)
+        found = await self.client.fetch(self.url())
         self.assertEqual(found.global_id, f"alice@{NAME}_8084")
         (line, head), = self.proxy.asked
         self.assertEqual(line, f"GET http://{NAME}:8084/alice.xml HTTP/1.1".encode())
@@ -228,14 +228,14 @@ class PlainTests(ProxyCase):
         self.use(username="alice", password="very-secret: another")
         await self.refused("proxy-password", "does not accept this username and password")
         self.use(password="very-secret: one")
-        await self.client.fetch(self.url(), trusted=True)
+        await self.client.fetch(self.url())
         self.assertNotIn(b"uthorization", self.web.asked[0].replace(b"Proxy-Authorization", b""))
 
     async def test_loopback_is_reached_directly(self) -> None:
         """An ID server on this machine is asked without the proxy."""
         port = self.proxy.server
         self.web.body = document(port).xml
-        await self.client.fetch(IDURL.parse(f"http://{HOST}:{port}/alice.xml"), trusted=True)
+        await self.client.fetch(IDURL.parse(f"http://{HOST}:{port}/alice.xml"))
         self.assertEqual(self.proxy.asked, [])
 
     async def test_errors(self) -> None:
@@ -266,7 +266,7 @@ class TunnelTests(ProxyCase):
         self.use(username="alice", password="very-secret")
         url = self.url("https", 443)
         self.web.body = self.document_of(url)
-        self.assertEqual((await self.client.fetch(url, trusted=True)).sources, (url,))
+        self.assertEqual((await self.client.fetch(url)).sources, (url,))
         (line, head), = self.proxy.asked
         self.assertEqual(line, f"CONNECT {NAME}:443 HTTP/1.1".encode())
         self.assertNotIn(b"alice.xml", head)
@@ -306,14 +306,14 @@ class TunnelTests(ProxyCase):
         self.use(host="localhost", port=self.listen(self.proxy, inner), ssl=True)
         url = self.url("https", 443)
         self.web.body = self.document_of(url)
-        await self.client.fetch(url, trusted=True)
+        await self.client.fetch(url)
         self.assertEqual(len(self.proxy.asked), 1)
 
     async def test_many_at_once(self) -> None:
         """Tunnels do not get in each other's way."""
         url = self.url("https", 443)
         self.web.body = self.document_of(url)
-        found = await gatherResults([self.client.fetch(url, trusted=True) for _ in range(5)])
+        found = await gatherResults([self.client.fetch(url) for _ in range(5)])
         self.assertEqual(len(found), 5)
 
 

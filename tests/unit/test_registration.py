@@ -123,7 +123,7 @@ class Client:
     def probe(self, server: Server):
         return succeed(server.host not in self.down)
 
-    def fetch(self, idurl: IDURL, trusted: bool = False):
+    def fetch(self, idurl: IDURL):
         if idurl.host in self.silent:
             return Deferred()
         if idurl.host in self.down or idurl not in self.kept:

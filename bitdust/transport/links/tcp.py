@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.resolving import MayReach
 from bitdust.transport.links.link import CONNECT_SECONDS, Accept, LinkUser
 from bitdust.transport.links.tls import DeviceTLS, TLSFactory, peer_device_key
 from bitdust.wire.addresses import Address, one_host
@@ -115,8 +116,9 @@ class TCPTransport:
     scheme = "tcp"
     log = Logger()
 
-    def __init__(self, network: Network, clock: IReactorTime) -> None:
+    def __init__(self, network: Network, clock: IReactorTime, may_reach: MayReach | None = None) -> None:
         self._network = network
+        self._may_reach = may_reach
         self._clock = clock
         self._ports: list[IListeningPort] = []
         self._interface = ""
@@ -158,7 +160,7 @@ class TCPTransport:
 
     def dial(self, address: Address, device: DeviceKey, user: LinkUser) -> "Deferred[Any]":
         factory = TLSFactory(DeviceTLS(device), True, _Outgoing(user), self._clock)
-        return self._network.client(address.host, address.port, CONNECT_SECONDS).connect(factory)
+        return self._network.client(address.host, address.port, CONNECT_SECONDS, self._may_reach).connect(factory)
 
     def stop(self) -> "Deferred[None]":
         ports, self._ports = self._ports, []

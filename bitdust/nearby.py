@@ -1,0 +1,42 @@
+"""Which private networks this node is in itself: an address of any other leads to somebody else's machine, or nowhere.
+
+Peers name addresses, and names of hosts may lead anywhere. Whoever connects to all of them is sent into the network
+that it stands in by somebody outside.
+"""
+
+from ipaddress import ip_address, ip_network
+
+from bitdust.config.settings import Settings
+from bitdust.wire.networks import HOUSEHOLD, private_network
+from bitdust.world import Network
+
+SETTING = "services/network/household"
+
+
+class Nearby:
+    """I know where this host is: by its own addresses, and by the networks that a person has named."""
+
+    def __init__(self, network: Network, settings: Settings) -> None:
+        self._network = network
+        self._settings = settings
+
+    def is_public(self, address: str) -> bool:
+        """Whether an address belongs to no private network."""
+        return private_network(address) is None
+
+    def may_reach(self, address: str) -> bool:
+        """Whether to connect to an address that somebody else has named: a public one, or one of a network in which
+        this node is."""
+        private = private_network(address)
+        return private is None or self._is_named(address) or private in map(private_network, self._own())
+
+    def _own(self) -> list[str]:
+        interface = self._settings.get("services/network/interface")
+        return [interface] if interface else self._network.interfaces()
+
+    def _is_named(self, address: str) -> bool:
+        """Whether a person has put it among the networks of the household, of which the default says nothing."""
+        named = self._settings.get(SETTING)
+        if named == HOUSEHOLD:
+            return False
+        return any(ip_address(address) in ip_network(one) for one in named.split())
