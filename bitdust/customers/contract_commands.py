@@ -61,6 +61,9 @@ class ContractCommands:
         except BitDustError as error:
             self._events.send(f"{who}-customer-denied", {"idurl": customer.idurl, "reason": str(error)})
             raise
+        document = self._identities.get(customer.fingerprint)
+        if document is not None:
+            self._identities.hold(document)
         self._events.send(f"{who}-customer-accepted", accepted(account))
         contract = self._me.sign(account.contract.KIND, account.contract.to_body())
         return ack(contract=contract.to_bytes(), leaves=self._notices.until(account))

@@ -28,7 +28,7 @@ class Customers:
         self._identities = around.identities
         self._wall = around.world.wall
         self._settled: set[bytes] = set()
-        self._disconnect: Disconnect = lambda: None
+        self._disconnect: list[Disconnect] = []
 
     def start(self) -> None:
         """Follow who of them comes, and know their newest documents, whatever else is known of identities."""
@@ -37,11 +37,20 @@ class Customers:
         for account in self._store.customers():
             self._presence.watch(account.contract.customer)
             self._renew(account.contract.customer, self._presence.is_online(account.contract.customer))
-        self._disconnect = self._presence.changed.connect(self._renew)
+        self._disconnect = [
+            self._presence.changed.connect(self._renew),
+            self._identities.changed.connect(lambda document: self._keep_document(document.fingerprint)),
+        ]
 
     def stop(self) -> None:
         """Follow nobody."""
-        self._disconnect()
+        disconnect, self._disconnect = self._disconnect, []
+        for each in disconnect:
+            each()
+
+    def forget(self, customer: bytes) -> None:
+        """This customer is one no more."""
+        self._identities.let_go(customer)
 
     def is_customer(self, fingerprint: bytes) -> bool:
         """Whether something is promised to this peer."""
@@ -59,12 +68,12 @@ class Customers:
 
     def _know(self, kept: Keepsake) -> None:
         try:
-            self._identities.keep(IdentityDocument.parse(kept.data))
+            self._identities.hold(IdentityDocument.parse(kept.data))
         except WireError as error:
             self.log.warn("a customer's document cannot be read: {error}", error=error)
 
     def _keep_document(self, fingerprint: bytes) -> None:
-        """A customer that comes may show a newer document than it had when it made its contract."""
+        """A customer may show, or others may bring, a newer document than it had when it made its contract."""
         document, kept = self._identities.get(fingerprint), self._store.keepsake(IDENTITY, fingerprint)
         if (
             document is not None

@@ -50,6 +50,7 @@ class CustomersRoom:
         for gone in (self.patrol.removed, self.rows.customer_left):
             gone.connect(self.families.forget)
             gone.connect(self.healing.forget)
+            gone.connect(self.view.forget)
         for known in (self.rows.family_stored, self.healing.rows.changed):
             known.connect(self.families.refresh)
         self.rows.family_stored.connect(self.healing.refresh)

@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.dht_connector import DHTConnector
-from bitdust.config.schema import HOUSEHOLD
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.contact import Contact
 from bitdust.dht.debugging import DebugRecords
@@ -27,6 +26,7 @@ from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.networks import HOUSEHOLD
 from bitdust.wire.records import DeviceCertificate
 from bitdust.wire.signed import Signed
 

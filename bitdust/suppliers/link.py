@@ -120,7 +120,9 @@ class SupplierLink:
         try:
             if not isinstance(data, bytes) or document is None:
                 raise WireError("bad-contract", "the supplier sent no contract")
-            return verify_contract(data, document, self._me.fingerprint, wish)
+            contract = verify_contract(data, document, self._me.fingerprint, wish)
+            self._identities.keep(document)
+            return contract
         except WireError as error:
             raise Refused(error.code, str(error)) from error
 

@@ -133,7 +133,7 @@ class OwnSpares:
         for xml in dossier.identities:
             document = IdentityDocument.parse(xml)
             if document.fingerprint in named:
-                self._identities.accept(document)
+                self._identities.keep(document)
         came = [SpareCertificate.from_bytes(one) for one in dossier.certificates]
         came = [one for one in came if not self._dismissals.has(one.terms)]
         known, connected = [*self._found.values()], self._around.sessions.connected

@@ -61,6 +61,7 @@ class Gateway:
         self.transports = {one.scheme: one for one in usual}
         self.relations = Relations()
         self.relations.add(Who.DEVICE, lambda fingerprint: me.present and fingerprint == me.fingerprint)
+        around.identities.follow(lambda fingerprint: bool(self.relations.of(fingerprint)))
         self._welcome = Welcome(world.clock, me, around.identities)
         self._sessions = Sessions(me)
         self._is_stopped = False

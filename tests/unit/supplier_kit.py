@@ -19,6 +19,7 @@ from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import Disk
 from bitdust.formats.log_packet import LogPacket, SmallPiece
+from bitdust.signal import Signal
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -264,7 +265,9 @@ class Shop:
         self.me = Supplier("supplier")
         self.events = Sent()
         self.documents: dict[bytes, FakeDocument] = {}
-        self.identities = SimpleNamespace(get=self.document_of, keep=lambda document: None)
+        self.identities = SimpleNamespace(
+            get=self.document_of, hold=lambda document: None, let_go=lambda who: None, changed=Signal()
+        )
         self.sessions = SimpleNamespace(
             connected=lambda who: False, on_session=lambda watcher: lambda: None, session_with=self.session_of
         )  # fmt: skip

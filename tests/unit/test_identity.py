@@ -6,13 +6,13 @@ from typing import Any
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import check_certificate, check_record
 from bitdust.crypt.keyring import MASTER
-from bitdust.identity import cache as cache_module
 from bitdust.identity import me as me_module
 from bitdust.identity.awaited import CATALOG, FAMILY, KEY_RING
 from bitdust.identity.cache import IdentityCache
@@ -219,7 +219,7 @@ class HomeCase(SynchronousTestCase):
         self.events = Events()
         seeds = iter(bytes((number,)) * 32 for number in range(1, 100))
         self.world = World(
-            Clock(), None, self.home, lambda: START, lambda size: next(seeds)[:size], run_in_thread=lambda *_: None
+            Clock(), None, self.home, lambda: START, lambda size: next(seeds)[:size], run_in_thread=maybeDeferred
         )
 
 
@@ -404,7 +404,7 @@ class Others(HomeCase):
 
     def test_a_restart(self):
         """What was kept is there after a restart; files that are damaged or lie under another name are not."""
-        self.cache.accept(GOOD)
+        self.cache.keep(GOOD)
         folder = self.home / "identitycache"
         good = folder / f"{GOOD.fingerprint.hex()}.xml"
         (folder / ("0" * 64 + ".xml")).write_bytes(GOOD.xml)
@@ -464,19 +464,3 @@ class Others(HomeCase):
         self.cache.accept(made(4, sources=SOURCES[::-1]))
         name, data = self.events.sent[0]
         self.assertEqual((name, data["old_idurl"], data["new_idurl"]), ("identity-url-changed", *map(str, SOURCES)))
-
-    def test_a_most(self):
-        """Weakness 20: strangers' documents fill a bounded cache; those that are known are still renewed."""
-        self.patch(cache_module, "MAX_CACHED", 1)
-        self.cache.accept(GOOD)
-        self.cache.accept(made(1, master=master("other")))
-        self.assertEqual(self.cache.accept(made(9)), "newer")
-        self.assertEqual([one.revision for one in self.cache.all()], [9])
-
-    def test_a_promise_has_no_most(self):
-        """A customer's document is known beside any number of strangers', and so is each newer one."""
-        self.patch(cache_module, "MAX_CACHED", 1)
-        self.cache.accept(made(1, master=master("other")))
-        self.cache.keep(made(4))
-        self.assertEqual(self.cache.accept(made(5)), "newer")
-        self.assertEqual(self.cache.get(GOOD.fingerprint).revision, 5)

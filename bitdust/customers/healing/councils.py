@@ -185,7 +185,7 @@ class Councils:
         for xml in dossier.identities:
             document = IdentityDocument.parse(xml)
             if document.fingerprint in named:
-                self._identities.accept(document)
+                self._identities.keep(document)
         owner = self._identities.get(family.customer)
         device = owner.device(signed.device) if owner is not None else None
         if device is None or device.revoked is not None:
