@@ -10,7 +10,7 @@ from bitdust.scopes.reservations import Limits, Resource, Role
 
 @frozen
 class Plan:
-    """The limits of every kind of scope, and how many requests a second one peer may make."""
+    """The limits of every kind of scope, and how many requests a second may be made in it."""
 
     system: Limits
     roles: Mapping[Role, Limits]
@@ -20,6 +20,10 @@ class Plan:
     session: Limits
     rates: Mapping[Role, tuple[float, float]]
     """Requests a second of one peer, and how many at once."""
+    role_rates: Mapping[Role, tuple[float, float]]
+    """The same of all in a role together."""
+    network_rate: tuple[float, float]
+    """The same of strangers of one network."""
 
     @classmethod
     def of(cls, budget: Budget, disk: int | None = None) -> "Plan":
@@ -71,7 +75,13 @@ class Plan:
             peers={**dict.fromkeys(people, known), Role.NEWCOMER: newcomer, Role.STRANGER: one_stranger},
             network={**_share(strangers, 1 / 8), Resource.CONNECTIONS: 10},
             session={Resource.STREAMS: 256, Resource.MEMORY: min(4 * MIB, budget.unread // 4)},
-            rates={**dict.fromkeys((*people, Role.NEWCOMER), (1000.0, 3000.0)), Role.STRANGER: (20.0, 100.0)},
+            rates={
+                **dict.fromkeys(people, (1000.0, 3000.0)),
+                Role.NEWCOMER: (250.0, 1000.0),
+                Role.STRANGER: (20.0, 100.0),
+            },
+            role_rates={Role.NEWCOMER: (1000.0, 2000.0), Role.STRANGER: (200.0, 200.0)},
+            network_rate=(50.0, 100.0),
         )
 
 

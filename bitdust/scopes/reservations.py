@@ -58,6 +58,31 @@ class TooMuch(BitDustError):
         self.resource = resource
 
 
+LONGEST = 30.0
+"""Seconds of debt: a peer that is not read for longer would take this node for dead."""
+
+
+class Allowance:
+    """A token bucket: ``rate`` requests a second, ``burst`` of them at once. Who asks more is read more slowly."""
+
+    def __init__(self, clock: IReactorTime, rate: float, burst: float) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._burst = self._tokens = burst
+        self._at = clock.seconds()
+
+    def left(self) -> float:
+        """Requests that are within the rate now; less than none where there is a debt."""
+        return min(self._burst, self._tokens + (self._clock.seconds() - self._at) * self._rate)
+
+    def spend(self, cost: float = 1.0) -> float:
+        """Seconds until the next one is within the rate, 0 if it is now; `LONGEST` at most."""
+        tokens = self.left() - cost
+        self._tokens = max(tokens, -LONGEST * self._rate)
+        self._at = self._clock.seconds()
+        return max(0.0, -self._tokens / self._rate)
+
+
 @define(eq=False)
 class Scope:
     """One of those who take: what it has taken, the most that it may take, and refusals of it and of smaller ones in
@@ -66,6 +91,8 @@ class Scope:
     kind: str
     name: str
     limits: Limits
+    allowance: Allowance | None = None
+    """What all in it may ask in a second."""
     used: Counter[Resource] = field(factory=Counter, init=False)
     peak: Counter[Resource] = field(factory=Counter, init=False)
     refused: Counter[Resource] = field(factory=Counter, init=False)
@@ -92,35 +119,6 @@ class Scope:
             }
             for one in seen
         }
-
-
-LONGEST = 30.0
-"""Seconds of debt: a peer that is not read for longer would take this node for dead."""
-
-
-class Allowance:
-    """A token bucket: ``rate`` requests a second, ``burst`` of them at once. Who asks more is read more slowly."""
-
-    def __init__(self, clock: IReactorTime, rate: float, burst: float) -> None:
-        self._clock = clock
-        self._rate = rate
-        self._burst = self._tokens = burst
-        self._at = clock.seconds()
-
-    def spend(self, cost: float = 1.0) -> float:
-        """Seconds until the next one is within the rate, 0 if it is now; `LONGEST` at most."""
-        now = self._clock.seconds()
-        tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - cost
-        self._tokens = max(tokens, -LONGEST * self._rate)
-        self._at = now
-        return max(0.0, -self._tokens / self._rate)
-
-
-@define(eq=False)
-class PeerScope(Scope):
-    """The scope of one peer, and what it may ask in a second."""
-
-    allowance: Allowance
 
 
 class Reservation:

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from bitdust.scopes.networks import Household, network_of
 from bitdust.scopes.plan import Plan
-from bitdust.scopes.reservations import Allowance, PeerScope, Reservation, Resource, Role, Scope
+from bitdust.scopes.reservations import Allowance, Reservation, Resource, Role, Scope
 from bitdust.wire.table import Who
 
 ROLES = {Who.DEVICE: Role.DEVICE, Who.SUPPLIER: Role.SUPPLIER, Who.FRIEND: Role.FRIEND, Who.CUSTOMER: Role.CUSTOMER}
@@ -28,7 +28,9 @@ class Scopes:
         """Whether a customer has not been one for long enough to count among those who have something to lose."""
         self.system = Scope("system", "", plan.system)
         self.roles = {role: Scope(role.value, "", plan.roles.get(role, {})) for role in Role}
-        self._peers: WeakValueDictionary[tuple[Role, bytes], PeerScope] = WeakValueDictionary()
+        for role, rate in plan.role_rates.items():
+            self.roles[role].allowance = Allowance(clock, *rate)
+        self._peers: WeakValueDictionary[tuple[Role, bytes], Scope] = WeakValueDictionary()
         self._networks: WeakValueDictionary[str, Scope] = WeakValueDictionary()
 
     def role(self, fingerprint: bytes | None) -> Role:
@@ -39,12 +41,12 @@ class Scopes:
         role = next((role for who, role in ROLES.items() if who in held), Role.STRANGER)
         return Role.NEWCOMER if role is Role.CUSTOMER and self.is_newcomer(fingerprint) else role
 
-    def peer(self, role: Role, fingerprint: bytes) -> PeerScope:
+    def peer(self, role: Role, fingerprint: bytes) -> Scope:
         """The scope of one peer in a role."""
         key = (role, fingerprint)
         scope = self._peers.get(key)
         if scope is None:
-            scope = PeerScope(
+            scope = Scope(
                 "peer", fingerprint.hex()[:16], self.plan.peers[role], Allowance(self._clock, *self.plan.rates[role])
             )
             self._peers[key] = scope
@@ -61,7 +63,8 @@ class Scopes:
             return None
         scope = self._networks.get(name)
         if scope is None:
-            scope = self._networks[name] = Scope("network", name, self.plan.network)
+            allowance = Allowance(self._clock, *self.plan.network_rate)
+            scope = self._networks[name] = Scope("network", name, self.plan.network, allowance)
         return scope
 
     def chain(self, host: str | None, fingerprint: bytes | None) -> tuple[Scope, ...]:
@@ -107,7 +110,7 @@ class Party:
         self.own = Scope("session", host, scopes.plan.session)
         self._place: Reservation | None = None
         self._held: WeakSet[Reservation] = WeakSet()
-        self._peer: PeerScope | None = None
+        self._peer: Scope | None = None
         self._standing = Role.UNPROVEN
 
     def enter(self) -> None:
@@ -160,12 +163,23 @@ class Party:
             return (self.own, self._scopes.system)
         return (self.own, *self._scopes.chain(self.host, self.fingerprint))
 
+    def may_ask(self) -> float:
+        """How many requests it may make now, one at least: `pace` says what it has to wait for the next one."""
+        return max(1.0, min((one.left() for one in self._allowances()), default=1.0))
+
     def pace(self, cost: float = 1.0) -> float:
-        """Count requests of this peer; seconds until it may make the next one."""
+        """Count requests that were made; seconds until it may make the next one.
+
+        Those who share an allowance are served in turn: who owes waits until all are served that have owed before.
+        """
+        return max((one.spend(cost) for one in self._allowances()), default=0.0)
+
+    def _allowances(self) -> list[Allowance]:
         role = self._scopes.role(self.fingerprint)
         if role is not self._standing:
             self._move(role)
         if self.fingerprint is None:
-            return 0.0
+            return []
         self._peer = self._scopes.peer(role, self.fingerprint)
-        return self._peer.allowance.spend(cost)
+        scopes = (self._peer,) if self.dialled else self._chain()
+        return [scope.allowance for scope in scopes if scope.allowance is not None]

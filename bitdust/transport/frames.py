@@ -62,16 +62,21 @@ class FrameReader:
     """
 
     def __init__(self, handler: FrameHandler) -> None:
+        """``enough``, set by the handler, ends `feed` after the frame, or part of a body, that it was given."""
         self._handler = handler
+        self.enough = False
         self._buffer = bytearray()
         self._needed = HEAD
         self._frame: tuple[Kind, int, int, bool] | None = None
         self._data_left = 0
 
-    def feed(self, data: bytes) -> None:
-        """Read the next bytes; calls the handler for what is complete. What has come in one piece is copied once."""
+    def feed(self, data: bytes) -> int:
+        """Read the next bytes; calls the handler for what is complete. What has come in one piece is copied once.
+
+        Gives how many were read: all, unless there is `enough`.
+        """
         view, at, end = memoryview(data), 0, len(data)
-        while at < end:
+        while at < end and not self.enough:
             if self._data_left:
                 size = min(self._data_left, end - at)
                 self._pass_data(view[at : at + size])
@@ -86,6 +91,7 @@ class FrameReader:
                     self._buffer.clear()
                     self._complete(body)
             at += size
+        return at
 
     def _pass_data(self, part: memoryview) -> None:
         assert self._frame is not None

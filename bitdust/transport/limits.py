@@ -137,7 +137,7 @@ class Reader(Protocol):
 
 
 class ReadingPause:
-    """Keeps one session from reading while limits want it: those of receiving, of requests, of what waits unread."""
+    """Keeps one session from reading while limits want it: those of receiving, and what `Reading` adds to them."""
 
     def __init__(self, clock: IReactorTime, until: Callable[[], float] = lambda: 0.0) -> None:
         """``until()`` gives seconds for which nothing may be read yet, whatever was said before."""
@@ -167,6 +167,8 @@ class ReadingPause:
         """Read on, now, unless there is a reason not to."""
         if self._reader is not None:
             reader, wait = self._reader, self._until()
+            if self._reader is None:
+                return
             self._forget_call()
             if wait > PATIENCE:
                 self._call = self._clock.callLater(wait, self.end)

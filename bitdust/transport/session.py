@@ -12,14 +12,14 @@ from bitdust.automats.kernel import Registry
 from bitdust.automats.tcp_connection import TCPConnection
 from bitdust.identity.document import IdentityDocument
 from bitdust.scopes.scopes import Party, Scopes
-from bitdust.transport.frames import FrameReader, Kind, head
+from bitdust.transport.frames import Kind, head
 from bitdust.transport.hello import Hello
-from bitdust.transport.limits import ReadingPause, TokenBucket, Turns
+from bitdust.transport.limits import TokenBucket, Turns
 from bitdust.transport.links.link import Link
 from bitdust.transport.peer import Admission, Call, Peer
+from bitdust.transport.reading import Reading
 from bitdust.transport.sending import Sending
 from bitdust.transport.streams import WINDOW, OutStream, Payload, StreamReset
-from bitdust.transport.unread import AGAIN, Unread
 from bitdust.wire.addresses import join_host
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.packet import Packet
@@ -27,9 +27,6 @@ from bitdust.wire.table import Source
 from bitdust.world import World
 
 MAX_STREAMS = 256
-PART_COST = 1 / 16
-"""What a frame counts that is no request: parts of payloads, credit."""
-FRAME_COST = {Kind.OPEN: 1.0, Kind.PING: 1 / 2, Kind.PONG: 1 / 2}
 CREDIT_STEP = WINDOW // 4
 MAX_OWED = 1000
 """Answers that a peer may ask for while it does not take what was written already."""
@@ -111,7 +108,6 @@ class Session:
         self.proven: Deferred[Session] = Deferred(lambda _: self._given_up())
         if not call.dialled:
             self.proven.addErrback(lambda _: None)
-        self._reader: FrameReader | None = FrameReader(self)
         self._owed = self._sent_before = 0
         self._heard = owner.world.clock.seconds()
         self._last_foreign = 0
@@ -119,10 +115,8 @@ class Session:
         self._bucket = owner.turns.bucket
         self._out = Sending(self, owner.turns, 1 if call.dialled else 2)
         self._handlers = self._frame_handlers()
-        self._unread = Unread(self.party)
-        self._cost = 0.0
         self._full_since: float | None = None
-        self.reading = ReadingPause(owner.world.clock, self._unread_wait)
+        self.reading = Reading(owner.world.clock, self, self.party, lambda error: self.close(error.code, str(error)))
         self.machine = TCPConnection(owner.registry, self.address, self)
 
     def _given_up(self) -> None:
@@ -157,18 +151,9 @@ class Session:
         self.bytes_received += len(data)
         self._heard = self._owner.world.clock.seconds()
         wait = self._owner.receive_bucket.spend(len(data))
-        try:
-            if self._reader is not None:
-                self._reader.feed(data)
-        except WireError as error:
-            self._reader = None
-            self.close(error.code, str(error))
-        cost, self._cost = self._cost, 0.0
+        self.reading.take(data)
         if self.link is not None:
-            self.reading.hold(self.link, max(wait, self.party.pace(cost), self._unread_wait()))
-
-    def _unread_wait(self) -> float:
-        return AGAIN if self._unread.is_too_much() else 0.0
+            self.reading.rest(self.link, wait)
 
     def judge(self, document: IdentityDocument) -> None:
         """The newest document of the peer's owner: does its device count there, and does it know that document?"""
@@ -258,8 +243,7 @@ class Session:
             self.proven.errback(error)
         if self.peer is not None:
             self._owner.session_down(self)
-        self.reading.cancel()
-        self._unread.release()
+        self.reading.release()
         self.party.leave()
 
     # what comes in
@@ -267,7 +251,7 @@ class Session:
     def frame_received(self, kind: Kind, stream: int, body: bytes, last: bool) -> None:
         if self.peer is None and kind not in (Kind.HELLO, Kind.GOODBYE):
             raise WireError("bad-hello", "the first frame must be HELLO")
-        self._cost += FRAME_COST.get(kind, PART_COST)
+        self.reading.spend(kind)
         self._handlers[kind](stream, body, last)
 
     def _frame_handlers(self) -> Handlers:
@@ -311,7 +295,7 @@ class Session:
             raise WireError("malformed", "the payload ends where the header says otherwise")
         if len(self._in) >= MAX_STREAMS:
             raise WireError("flood", f"more than {MAX_STREAMS} streams at once")
-        payload = Payload(packet.size, partial(self._consumed, stream), self._unread)
+        payload = Payload(packet.size, partial(self._consumed, stream), self.reading.unread)
         if packet.size:
             self._in[stream] = InStream(payload)
         self._owner.packet_arrived(self, packet, payload, stream)
@@ -320,7 +304,7 @@ class Session:
         incoming = self._in.get(stream)
         if self.peer is None or (incoming is None and stream > self._last_foreign):
             raise WireError("malformed", f"data for stream {stream}, which is not open")
-        self._cost += PART_COST
+        self.reading.spend(Kind.DATA, len(part))
         if incoming is None:
             return
         self.used_at = self._owner.world.clock.seconds()

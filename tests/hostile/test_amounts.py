@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.scopes.reservations import Resource, Role
 from bitdust.transport.frames import Kind, head
-from bitdust.wire.packet import Command
+from bitdust.wire.packet import Command, Packet
 from bitdust.wire.table import Answer, Who
 from tests.hostile.test_session import Wire
 from tests.unit.transport_kit import Memory, Person
@@ -62,7 +62,7 @@ class MemoryTests(Amounts):
         for _ in range(40):
             self.run_for(0.5)
             (session,) = self.bob.gateway.sessions()
-            self.assertLess(session._unread._size, 1.3 * MB)
+            self.assertLess(session.reading.unread._size, 1.3 * MB)
         self.assertLessEqual(self.used(Resource.MEMORY), MB)
 
     def test_what_is_refused_is_dropped_at_once(self) -> None:
@@ -74,7 +74,7 @@ class MemoryTests(Amounts):
         session.link.pause_reading()
         self.run_for(20)
         (here,) = self.bob.gateway.sessions()
-        self.assertEqual(here._unread._size, 0)
+        self.assertEqual(here.reading.unread._size, 0)
 
     def test_memory_comes_back(self) -> None:
         """With the session all that it held is free, however it ends."""
@@ -158,6 +158,23 @@ class RequestTests(Amounts):
         before = self.network.clock.seconds()
         self.network.run(self.send(self.alice, 0))
         self.assertLess(self.network.clock.seconds() - before, 0.1)
+
+    def test_what_has_come_in_one_piece(self) -> None:
+        """Hundreds of packets that one read of the line brings are worked on at the peer's pace as well."""
+        served: list = []
+        self.bob.serve(handler=lambda request: served.append(1) or Answer(Command.ACK, {}))
+        mine, bob = self.mallory.fingerprint, self.bob.fingerprint
+        body = Packet(Command.RETRIEVE, bytes(16), mine, mine, bob, 0, {"kind": "echo"}).to_bytes()
+        opened = (head(Kind.OPEN, number, len(body), True) + body for number in range(1, 601, 2))
+        self.dial(self.mallory).link.write(b"".join(opened))
+        self.run_for(0.1, 0.01)
+        self.assertLessEqual(len(served), 105)
+        self.run_for(5)
+        self.assertLess(len(served), 210)
+        self.run_for(10)
+        self.assertEqual(len(served), 300)
+        (here,) = self.bob.gateway.sessions()
+        self.assertEqual(here.reading.unread._size, 0)
 
     def test_frames_that_are_no_requests_count_too(self) -> None:
         """A megabyte of parts of one byte is read no faster for being no requests."""

@@ -20,7 +20,7 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command, Packet
 from bitdust.wire.table import ack
-from tests.unit.transport_kit import Memory
+from tests.unit.transport_kit import UNHURRIED, Memory
 
 FRAMES = st.tuples(st.sampled_from(list(Kind)), st.integers(0, 2**32 - 1), st.binary(max_size=300), st.booleans()).map(
     lambda frame: (frame[0], frame[1], frame[2][: LIMITS.get(frame[0], 300)], frame[3])
@@ -310,7 +310,7 @@ class SessionsTests(SynchronousTestCase):
 
     def test_streams_are_counted(self) -> None:
         """More streams at once than there may be are a flood, whoever it is."""
-        self.bob.limits(peers=dict.fromkeys(Role, {}), rates=dict.fromkeys(Role, (1e6, 1e6)), session={}, network={})
+        self.bob.limits(peers=dict.fromkeys(Role, {}), session={}, network={}, **UNHURRIED)
         self.bob.serve(handler=lambda request: Deferred())
         for count, code in ((256, None), (257, "flood")):
             wire = self.connect()

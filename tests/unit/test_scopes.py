@@ -207,6 +207,25 @@ class RateTests(Made):
         first.pace(60)
         self.assertAlmostEqual(second.pace(60), 1.0)
 
+    def test_a_crowd_is_served_in_turn(self) -> None:
+        """Strangers of many networks together ask two hundred things a second; each gets its turn, and customers do not
+        wait for them."""
+        people = [self.proven(crowd(number), f"198.51.{number}.1") for number in range(100)]
+        self.assertEqual({one.pace(2) for one in people}, {0.0})
+        self.assertEqual({one.may_ask() for one in people}, {1.0})
+        waits = [one.pace() for one in people]
+        self.assertEqual(waits, sorted(waits))
+        self.assertAlmostEqual(waits[-1], 0.5)
+        customer = self.proven(BOB)
+        self.assertEqual((customer.may_ask(), customer.pace()), (3000.0, 0.0))
+
+    def test_a_network_is_one_asker(self) -> None:
+        """Keys of one network share a rate, which leaves three quarters of that of all strangers to the others."""
+        people = [self.proven(crowd(number), f"198.51.100.{number}") for number in range(20)]
+        self.assertEqual(sum(one.pace(6) == 0.0 for one in people), 16)
+        self.assertAlmostEqual(self.proven(crowd(77), "198.51.100.77").pace(), 21 / 50)
+        self.assertEqual(self.proven(crowd(78), "198.51.101.1").pace(), 0.0)
+
     def test_nobody_is_paced_before_he_is_known(self) -> None:
         """The handshake has limits of its own."""
         self.assertEqual(self.scopes.party("203.0.113.1").pace(1000), 0.0)

@@ -23,7 +23,7 @@ from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.scopes.networks import Household
 from bitdust.scopes.plan import Plan
-from bitdust.scopes.reservations import Resource, Role
+from bitdust.scopes.reservations import Allowance, Resource, Role
 from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
 from bitdust.testing.links import Pipes, PipeTransport
@@ -48,6 +48,9 @@ SETTINGS = {
     "services/network/household": "127.0.0.0/8 ::1/128 10.0.0.0/24",
     "services/tcp-transport/receiving-enabled": True,
 }
+FASTEST = (1e6, 1e6)
+UNHURRIED = {"rates": dict.fromkeys(Role, FASTEST), "role_rates": dict.fromkeys(Role, FASTEST), "network_rate": FASTEST}
+"""Everybody may ask what he likes."""
 FIELDS = Struct({"kind": Optional(Text(20)), "data": Optional(Bytes(0, 1000))})
 
 
@@ -77,7 +80,7 @@ class Person:
         self.gateway = Gateway(self.around, transports)
         self.strict = self.gateway.scopes.plan
         everybody = self.strict.peers[Role.FRIEND]
-        self.limits(peers=dict.fromkeys(Role, everybody), rates=dict.fromkeys(Role, (1e6, 1e6)))
+        self.limits(peers=dict.fromkeys(Role, everybody), **UNHURRIED)
         self._forget_resolver = lambda: None
         self.served: list[bytes] = []
         self.hold: Deferred | None = None
@@ -105,7 +108,10 @@ class Person:
 
     def limits(self, **changes) -> None:
         """Strangers may take what friends may, and ask what they like, where nothing else is said."""
-        self.gateway.scopes.plan = evolve(self.strict, **changes)
+        scopes = self.gateway.scopes
+        scopes.plan = plan = evolve(self.strict, **changes)
+        for role, rate in plan.role_rates.items():
+            scopes.roles[role].allowance = Allowance(self.world.clock, *rate)
 
     def know(self, role: Who, *people: "Person") -> None:
         """They have that role for this person from now on."""
