@@ -1,6 +1,7 @@
 """``python -m benchmarks NAME [options]``: every figure that is claimed, measured again.
 
 ============  =====================================================================================================
+abuse         attacks by amounts on a real daemon: memory, files, and what honest people see beside them
 audit         what audits and scrubbing cost a TB a day, and how soon a loss is found
 catalog       100,000 files: listing a folder, starting with them
 chaos         real processes that are killed, stopped, filled, wiped and rotten: is all there in the end, and how soon
@@ -25,7 +26,7 @@ import sys
 
 import benchmarks
 
-PARTS = {"__main__", "chaos_network"}
+PARTS = {"__main__", "abuse_attacks", "abuse_peer", "abuse_probe", "chaos_network"}
 
 
 def main() -> int:
