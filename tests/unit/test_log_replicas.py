@@ -222,6 +222,30 @@ class KeyRingTests(LogCase):
         self.assertEqual(dict(again.me.key_ring.get(MASTER).named), dict((true, mine)))
         self.assertEqual([self.rings_at(number)[0] for number in range(4)], [again.me.key_ring] * 4)
 
+    def test_a_ring_that_comes_late_is_read_before_mine_takes_its_place(self) -> None:
+        """However many keys were made meanwhile: mine is the newer one, and the true one is united with it first."""
+        true = self.node.me.key_ring.current(MASTER)
+        self.node.kill()
+        for supplier in self.around.suppliers[:3]:
+            supplier.shop.store._writer.execute("DELETE FROM records")
+        self.around.suppliers[3].mode = "away"
+        again = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, again)
+        replicas = again.start().storage.core.key_ring_replicas
+        again.me.start_over()
+        again.pass_time(30)
+        for name in ("photos", "songs", "films"):
+            again.me.key_ring.add(RingKey(name, "made meanwhile"))
+            again.me.save_key_ring()
+            replicas.keys_changed()
+            again.pass_time(5)
+        mine = again.me.key_ring.current(MASTER)
+        self.around.suppliers[3].mode = "fine"
+        replicas.suppliers_changed()
+        again.pass_time(30)
+        self.assertEqual(dict(again.me.key_ring.get(MASTER).named), dict((true, mine)))
+        self.assertEqual([self.rings_at(number)[0] for number in range(4)], [again.me.key_ring] * 4)
+
     def test_all_rings_are_united(self) -> None:
         """A recovering node takes in every ring that a supplier keeps, also those before the newest."""
         device, (name, secret) = self.node.me.device, self.node.me.key_ring.current(MASTER)

@@ -74,6 +74,7 @@ class KeyRingReplicas:
         self._ports = ports
         self._current: KeptRing | None = None
         self._holds: dict[bytes, KeptRing] = {}
+        self._heard: set[bytes] = set()
         self._replicas = Replicas(around.registry, KIND, self, ports.is_online)
         self._news = Soon(around.world.clock, self._compare)
         self._patience = Patience(around.world.clock)
@@ -156,6 +157,7 @@ class KeyRingReplicas:
 
     def _note(self, supplier: bytes, rings: list[KeptRing]) -> None:
         """What it does not give it does not hold, whatever it has acknowledged."""
+        self._heard.add(supplier)
         if rings:
             self._holds[supplier] = rings[0]
         else:
@@ -286,15 +288,30 @@ class KeyRingReplicas:
 
     def deliver(self, supplier: bytes) -> "Deferred[Any]":
         """Bring a supplier my ring as it is."""
-        current = self._current
-        if current is None:
-            return succeed(None)
-        sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
+        return Deferred.fromCoroutine(self._deliver(supplier))
 
-        def held(_: object) -> None:
+    async def _deliver(self, supplier: bytes) -> None:
+        """Who was not asked yet is asked first: mine would take the place of what it alone may keep."""
+        if supplier not in self._heard:
+            answer = await outcome(Deferred.fromCoroutine(self._ask(supplier)))
+            if answer.error is not None and not isinstance(answer.error, WireError):
+                raise answer.error
+            self._note(supplier, answer.value or [])
+            if any(self._knows_more(kept) for kept in answer.value or ()):
+                raise BitDustError("conflict", "the supplier keeps a key ring that was not known here")
+        current = self._current
+        if current is not None:
+            sending = self._ports.outbox.send(supplier, Command.DATA, {"kind": KIND}, current.signed, deadline=SILENCE)
+            await sending
             self._holds[supplier] = current
 
-        return sending.addCallback(held)
+    def _knows_more(self, kept: KeptRing) -> bool:
+        """Whether a ring has what mine has not."""
+        mine = KeyRing.from_bytes(self._me.key_ring.to_bytes())
+        try:
+            return mine.merge(kept.ring, kept.trusted)
+        except BitDustError:
+            return False
 
     def compare(self, supplier: bytes, error: BaseException) -> "Deferred[bool]":
         """Another device of mine has brought another ring: what both say becomes the next revision.
