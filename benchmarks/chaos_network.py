@@ -20,6 +20,8 @@ from bitdust.cli.processes import NodeProcess, ProcessNetwork, wait_for
 FAMILY, SPARES = 4, 2
 SMALL_DISK, SPACE = "400m", "300 MB"
 SETTINGS = {"services/customer/needed-space": "500 MB"}
+MOST_BYTES = 160_000_000
+"""That are ever uploaded: two times that is on the disks of suppliers, and beside it what killed uploads leave."""
 Digests = dict[str, str]
 
 
@@ -107,7 +109,8 @@ class Stage:
         return self.customer.client.call(method, **arguments)
 
     def upload(self, files: int, size: int, wait: bool) -> None:
-        """Something new; promised once it was reported as done."""
+        """Something new, smaller where little room is left; promised once it was reported as done."""
+        size = min(size, (MOST_BYTES - self.bytes) // (8 * files))
         self._count += 1
         name = f"item-{self._count}"
         local = self.base / "local" / name

@@ -151,8 +151,8 @@ class Bench:
             with ThreadPoolExecutor(parallel) as pool:
                 list(pool.map(work, paths))
 
-        up, _ = self.timed(lambda: each(lambda path: self.upload(path, path.name)))
-        down, _ = self.timed(lambda: each(lambda path: self.download(path.name, target)))
+        up, up_cpu = self.timed(lambda: each(lambda path: self.upload(path, path.name)))
+        down, down_cpu = self.timed(lambda: each(lambda path: self.download(path.name, target)))
         if [digest_of(target / path.name) for path in paths] != digests:
             raise SystemExit("small files differ")
         shutil.rmtree(folder)
@@ -163,6 +163,8 @@ class Bench:
             "parallel": parallel,
             "up_files_s": round(count / up, 1),
             "down_files_s": round(count / down, 1),
+            "up_cpu_ms": round(1000 * up_cpu / count, 1),
+            "down_cpu_ms": round(1000 * down_cpu / count, 1),
         }
 
     def folder(self, count: int, kilobytes: int) -> dict[str, Any]:
@@ -172,9 +174,9 @@ class Bench:
         folder.mkdir()
         for number in range(count):
             random_file(folder / str(number), kilobytes * 1000)
-        up, _ = self.timed(self.upload, folder, name, True)
+        up, up_cpu = self.timed(self.upload, folder, name, True)
         target = self.base / "folder-down"
-        down, _ = self.timed(self.download, name, target)
+        down, down_cpu = self.timed(self.download, name, target)
         same = all(digest_of(folder / str(i)) == digest_of(target / name / str(i)) for i in range(count))
         if not same:
             raise SystemExit("files of the folder differ")
@@ -185,6 +187,8 @@ class Bench:
             "kb": kilobytes,
             "up_files_s": round(count / up, 1),
             "down_files_s": round(count / down, 1),
+            "up_cpu_ms": round(1000 * up_cpu / count, 1),
+            "down_cpu_ms": round(1000 * down_cpu / count, 1),
         }
 
     def second_version(self, megabytes: int = 100) -> dict[str, Any]:
@@ -347,7 +351,12 @@ def table(ours: dict[str, Any], peer: dict[str, Any] | None) -> str:
             lines.append(f"{row['size_mb']:>5} MB {what:29} {row[mine]:>12} {other.get(theirs, '-'):>12}")
     for number, row in enumerate(ours.get("small", [])):
         other = run["small"][number] if run and number < len(run["small"]) else {}
-        for mine, theirs in (("up_files_s", "upload_files_s"), ("down_files_s", "download_files_s")):
+        for mine, theirs in (
+            ("up_files_s", "upload_files_s"),
+            ("down_files_s", "download_files_s"),
+            ("up_cpu_ms", ""),
+            ("down_cpu_ms", ""),
+        ):
             lines.append(
                 f"{row['kb']} KB files, {row['parallel']} at once, {mine:14} {row[mine]:>12} "
                 f"{other.get(theirs, '-'):>12}"

@@ -144,6 +144,28 @@ class LogTests(SynchronousTestCase):
         with self.assertRaises(WireError):
             Entry.parse(broken).open([SECRET])
 
+    def test_its_ends_are_read_once_between_two_changes(self) -> None:
+        """Where logs begin and end is read again after a change, and only then."""
+
+        def seen() -> tuple:
+            first, end = self.catalog.first_sequence("master", b"d" * 8), self.catalog.end("master", b"d" * 8)
+            return self.catalog.devices("master"), first, end.sequence
+
+        def forget_the_first(database) -> None:
+            database.execute("DELETE FROM entries WHERE sequence=1")
+
+        ops = [item_op("0", "", b"x", "file", "master", 0)]
+        self.assertEqual(seen(), ([], 1, 0))
+        now(append(self.catalog, self.keys, ops))
+        now(append(self.catalog, self.keys, ops))
+        self.assertEqual(seen(), ([b"d" * 8], 1, 2))
+        asked: list[str] = []
+        self.catalog.read.set_trace_callback(asked.append)
+        self.assertEqual(seen(), ([b"d" * 8], 1, 2))
+        self.assertEqual(asked, [])
+        now(self.catalog.change(forget_the_first))
+        self.assertEqual(seen(), ([b"d" * 8], 2, 2))
+
     def test_versions_of_entries(self) -> None:
         """An entry of the former version is read and stays as it is; one of a later version is refused."""
         content = Content(1, START * 1000, [item_op("0", "", b"a", "file", "master", 0)])

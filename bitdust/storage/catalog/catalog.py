@@ -79,6 +79,8 @@ class Catalog:
         )
         self.revision = 0
         self._ends: dict[tuple[str, bytes], LogEnd] = {}
+        self._firsts: dict[tuple[str, bytes], int] = {}
+        self._devices: dict[str, list[bytes]] = {}
         self.changed: Signal[[]] = Signal()
         """Something was written."""
 
@@ -101,6 +103,7 @@ class Catalog:
             if connection is not None:
                 connection.close()
         self._reader = self._writer = None
+        self._forget()
 
     @property
     def is_open(self) -> bool:
@@ -147,9 +150,15 @@ class Catalog:
 
     def _written(self, result: Any) -> Any:
         self.revision += 1
-        self._ends.clear()
+        self._forget()
         self.changed.emit()
         return result
+
+    def _forget(self) -> None:
+        """What was read of the logs may have changed: it is asked for many times between two changes."""
+        self._ends.clear()
+        self._firsts.clear()
+        self._devices.clear()
 
     # the log
 
@@ -166,8 +175,11 @@ class Catalog:
 
     def devices(self, key: str) -> list[bytes]:
         """Devices whose logs of a key are known here; found by one step each, not by reading all entries."""
-        found = self._steps("SELECT min(device) FROM entries WHERE key=? AND device>?", key)
-        return [bytes(device) for device in found]
+        found = self._devices.get(key)
+        if found is None:
+            steps = self._steps("SELECT min(device) FROM entries WHERE key=? AND device>?", key)
+            found = self._devices[key] = [bytes(device) for device in steps]
+        return list(found)
 
     def _steps(self, query: str, *values: str) -> list[Any]:
         found: list[Any] = []
@@ -195,10 +207,12 @@ class Catalog:
 
     def first_sequence(self, key: str, device: bytes) -> int:
         """The first entry that is known here: 1, or the start of the tail after a snapshot."""
-        (first,) = self.read.execute(
-            "SELECT min(sequence) FROM entries WHERE key=? AND device=?", (key, device)
-        ).fetchone()
-        return int(first or base_of(self.read, key, device).sequence + 1)
+        found = self._firsts.get((key, device))
+        if found is None:
+            query = "SELECT min(sequence) FROM entries WHERE key=? AND device=?"
+            (first,) = self.read.execute(query, (key, device)).fetchone()
+            found = self._firsts[key, device] = int(first or base_of(self.read, key, device).sequence + 1)
+        return found
 
 
 def log_end(database: sqlite3.Connection, key: str, device: bytes) -> LogEnd:
