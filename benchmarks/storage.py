@@ -370,7 +370,7 @@ def table(ours: dict[str, Any], peer: dict[str, Any] | None) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run what is asked for; a table on standard error, JSON on standard output."""
+    """Run what is asked for; each part as it ends and a table on standard error, JSON on standard output."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks storage", description=__doc__)
     parser.add_argument("--suppliers", type=int, default=4)
     parser.add_argument("--sizes", default="10,100", help="MB, comma separated")
@@ -391,12 +391,10 @@ def main(arguments: list[str]) -> int:
     }
     bench = Bench(base, asked.suppliers)
     try:
-        report["sizes"] = (
-            [bench.size(int(size), asked.repeat) for size in asked.sizes.split(",")] if "sizes" in parts else []
-        )
-        if "small" in parts:
-            report["small"] = [bench.small(asked.small, 10, parallel) for parallel in (1, 8)]
+        report["sizes"] = []
         for part, work in (
+            ("sizes", lambda: [bench.size(int(size), asked.repeat) for size in asked.sizes.split(",")]),
+            ("small", lambda: [bench.small(asked.small, 10, parallel) for parallel in (1, 8)]),
             ("folder", lambda: bench.folder(asked.small, 10)),
             ("second_version", bench.second_version),
             ("frozen", bench.frozen),
@@ -405,6 +403,7 @@ def main(arguments: list[str]) -> int:
         ):
             if part in parts and (part != "memory" or asked.large):
                 report[part] = work()
+                print(f"{part}: {json.dumps(report[part])}", file=sys.stderr, flush=True)
     finally:
         bench.network.close()
         shutil.rmtree(base, ignore_errors=True)

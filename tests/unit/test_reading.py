@@ -12,12 +12,14 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.options import Wishes
+from bitdust.storage.packs.packer import Packer, StorageKey
 from bitdust.storage.upload import reader as reader_module
 from bitdust.storage.upload import scan as scan_module
 from bitdust.storage.upload.attributes import Whole
 from bitdust.storage.upload.reader import FilesReader, ReadingThread, Step, Work
 from bitdust.storage.upload.scan import Skipped, find, total_size, walk
 from bitdust.wire.errors import BitDustError
+from tests.unit.test_catalog import open_catalog
 
 
 def scan(path: bytes) -> tuple[SimpleNamespace, list[Skipped]]:
@@ -327,3 +329,15 @@ class ThreadTests(SynchronousTestCase):
         working.callback(7)
         self.assertEqual(self.successResultOf(first), 7)
         self.successResultOf(closed)
+
+
+class PackingTests(SynchronousTestCase):
+    def test_the_size_of_a_pack_is_asked_for_once_a_pack(self) -> None:
+        """A pack that was begun is full by the size that was wished for then; the next one by what is wished then."""
+        sizes = [1024 * 1024, 512 * 1024]
+        packer = Packer(os.urandom, lambda: sizes.pop(0))
+        database = open_catalog(self).read
+        key = StorageKey("master", 1, b"s" * 32)
+        packs = [packer.place(key, os.urandom(100_000), database)[0] for _ in range(11)]
+        self.assertEqual([packs.count(pack) for pack in dict.fromkeys(packs)], [8, 3])
+        self.assertEqual((len(packer.take_full()), sizes), (2, []))

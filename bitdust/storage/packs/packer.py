@@ -26,11 +26,12 @@ class StorageKey:
 
 @define
 class OpenPackage:
-    """A pack that is being filled."""
+    """A pack that is being filled, until it holds so many bytes."""
 
     key: StorageKey
     pack: bytes
     builder: PackBuilder
+    limit: int
 
 
 class Packer:
@@ -63,13 +64,14 @@ class Packer:
             package = self._start(key)
         number = package.builder.add(name, chunk)
         self._placed[name] = (package.pack, number)
-        if package.builder.size >= self._limit() - 256 * 1024:
+        if package.builder.size >= package.limit:
             self._close(key.alias)
         return package.pack, number, True
 
     def _start(self, key: StorageKey) -> OpenPackage:
         self._close(key.alias)
-        package = self._open[key.alias] = OpenPackage(key, self._entropy(16), PackBuilder(key.alias))
+        limit = self._limit() - 256 * 1024  # asked once a pack: a setting costs as much as all else for a small file
+        package = self._open[key.alias] = OpenPackage(key, self._entropy(16), PackBuilder(key.alias), limit)
         self._started.append(package)
         return package
 
