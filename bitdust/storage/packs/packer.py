@@ -70,7 +70,7 @@ class Packer:
 
     def _start(self, key: StorageKey) -> OpenPackage:
         self._close(key.alias)
-        limit = self._limit() - 256 * 1024  # asked once a pack: a setting costs as much as all else for a small file
+        limit = self._limit() - 256 * 1024  # asked once a pack: reading a setting is a third of placing a chunk
         package = self._open[key.alias] = OpenPackage(key, self._entropy(16), PackBuilder(key.alias), limit)
         self._started.append(package)
         return package
