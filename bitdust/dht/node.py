@@ -322,9 +322,8 @@ class DHTNode:
         """Of upkeep: look up neighbours in every layer, and save who was met."""
         if self._stack is None:
             return
-        self._explore(self.id, 0)
         self._explore(self._world.entropy(ID_BYTES), 0)
-        self.show_layers()
+        self.look_around()
         self._stack.save_contacts()
 
     def knock(self) -> None:
@@ -332,8 +331,18 @@ class DHTNode:
         if self._stack is not None:
             self._stack.knock()
 
+    def look_around(self) -> None:
+        """Of upkeep: look for neighbours, everywhere."""
+        if self._stack is not None:
+            self._explore(self.id, 0)
+            self.show_layers()
+
+    def known(self) -> int:
+        """Of upkeep: how many nodes answer."""
+        return len(self._stack.peers) if self._stack is not None else 0
+
     def show_layers(self) -> None:
-        """Of upkeep: look up the neighbours in every layer; so others learn that this node is there."""
+        """Look up the neighbours in every layer; so others learn that this node is there."""
         if self._stack is not None:
             for layer in self.layers()[1:]:
                 self._explore(self.id, layer)

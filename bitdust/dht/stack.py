@@ -72,6 +72,7 @@ class Stack:
         rpc.listener = answers
         stack = cls(world, own, checker, store, upkeep, answers, peers, rpc)
         peers.met.connect(stack.save_soon)
+        peers.met.connect(upkeep.met)
         return stack
 
     def close(self) -> None:

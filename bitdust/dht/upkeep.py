@@ -12,6 +12,8 @@ REPUBLISH = 3600.0
 SOON = 30.0
 REFRESH = 600.0
 EARLY_SHOWS = (2.0, 10.0, 30.0)
+GROWN = 5.0
+"""Seconds after which own records go to those who are nearer, where twice as many nodes are known as before."""
 AT_ONCE = 20
 
 
@@ -27,8 +29,11 @@ class UpkeepPort(Protocol):
     def knock(self) -> None:
         """Ask a few of those who were met before and are away."""
 
-    def show_layers(self) -> None:
-        """Look around in the layers that the node is attached to."""
+    def look_around(self) -> None:
+        """Look for neighbours, in the layers that the node is attached to as well."""
+
+    def known(self) -> int:
+        """How many nodes are known."""
 
 
 class Upkeep:
@@ -53,6 +58,8 @@ class Upkeep:
         self._refresh_due = 0.0
         self._tick: IDelayedCall | None = None
         self._early: list[Any] = []
+        self._among: int | None = None
+        self._growing: IDelayedCall | None = None
 
     def start(self) -> None:
         """Own records are published soon, those of others some time within the hour."""
@@ -64,10 +71,10 @@ class Upkeep:
 
     def stop(self) -> None:
         """Stop the timers."""
-        for call in (self._tick, *self._early):
+        for call in (self._tick, self._growing, *self._early):
             if call is not None and call.active():
                 call.cancel()
-        self._tick = None
+        self._tick = self._growing = None
         self._early = []
         self._queue = []
 
@@ -76,13 +83,29 @@ class Upkeep:
         self._due[key] = self._clock.seconds() + self._jitter(REPUBLISH)
 
     def show_soon(self) -> None:
-        """The node has joined or left a layer, or the network: show it around a few times."""
+        """The node has joined or left a layer, or the network: show it around a few times.
+
+        After an outage all come back at once: who was first has met almost nobody.
+        """
+        self._among = max(1, self._port.known())
         for call in self._early:
             if call.active():
                 call.cancel()
         self._early = []
         for seconds in EARLY_SHOWS:
-            self._early.append(self._clock.callLater(self._jitter(seconds), self._port.show_layers))
+            self._early.append(self._clock.callLater(self._jitter(seconds), self._port.look_around))
+
+    def met(self) -> None:
+        """Somebody new is known. Who published while few were known did not reach those who are nearest."""
+        waits = self._growing is not None and self._growing.active()
+        if self._tick is not None and self._among is not None and not waits and self._port.known() >= 2 * self._among:
+            self._growing = self._clock.callLater(self._jitter(GROWN), self._publish_own)
+
+    def _publish_own(self) -> None:
+        self._among = max(1, self._port.known())
+        now = self._clock.seconds()
+        self._due.update((key, now) for key, _, mine in self._store.listing() if mine)
+        self._publish_due()
 
     def _work(self) -> None:
         self._tick = self._clock.callLater(self._jitter(TICK), self._work)
@@ -92,6 +115,10 @@ class Upkeep:
         if now >= self._refresh_due:
             self._refresh_due = now + self._jitter(REFRESH)
             self._port.refresh()
+        self._publish_due()
+
+    def _publish_due(self) -> None:
+        now = self._clock.seconds()
         keys = {key: layer for key, layer, _ in self._store.listing()}
         self._due = {key: self._due.get(key, now) for key in keys}
         self._queue = [(key, keys[key]) for key, due in self._due.items() if due <= now]

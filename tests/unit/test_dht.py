@@ -60,6 +60,31 @@ class DHTCase(SynchronousTestCase):
         return self.grid.wait(node.get("family", self.subject))
 
 
+class CrowdTests(DHTCase):
+    size = 1
+
+    def test_who_came_first_is_found(self) -> None:
+        """What a node published while it knew the seed alone is with those who are nearest a minute after they came."""
+        first = self.grid.add()
+        self.grid.run(2)
+        self.put_family(first, 1)
+        self.grid.build(40)
+        self.grid.run(60, 0.05)
+        self.grid.kill(0)
+        self.grid.kill(1)
+        self.assertEqual(self.get_family(self.grid.nodes[20]).revision, 1)
+
+    def test_who_met_nobody_looks_around_soon(self) -> None:
+        """A node that met the seed alone, because all others were away, knows them a minute after they are back."""
+        self.grid.build(20)
+        self.grid.udp.cut = lambda *pair: self.grid.hosts[0] not in pair and self.grid.hosts[-1] in pair
+        late = self.grid.add()
+        self.grid.run(8)
+        self.grid.udp.cut = lambda *pair: False
+        self.grid.run(60, 0.05)
+        self.assertGreater(late.known(), 15)
+
+
 class RecordsTests(DHTCase):
     def test_what_one_node_puts_every_node_gets(self) -> None:
         """A record is kept by twenty nodes and found from any other."""

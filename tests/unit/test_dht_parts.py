@@ -12,7 +12,7 @@ from bitdust.dht.limits import ROTATION, Rates, Tokens
 from bitdust.dht.messages import MAX_MESSAGE, TOKEN_BYTES
 from bitdust.dht.records import DEBUG, DHTRecord
 from bitdust.dht.store import RecordStore
-from bitdust.dht.upkeep import AT_ONCE, EARLY_SHOWS, REFRESH, REPUBLISH, SOON, TICK, Upkeep
+from bitdust.dht.upkeep import AT_ONCE, EARLY_SHOWS, GROWN, REFRESH, REPUBLISH, SOON, TICK, Upkeep
 from bitdust.wire.encoding import WireError
 
 HOST, OTHER = ("8.8.8.8", 1), ("8.8.4.4", 1)
@@ -148,7 +148,7 @@ class Work:
     def __init__(self) -> None:
         self.republished: list[tuple[bytes, int]] = []
         self.waiting: list[Callable[[], None]] = []
-        self.refreshed = self.shown = 0
+        self.refreshed = self.shown = self.others = 0
 
     def republish(self, key: bytes, layer: int, then: Callable[[], None]) -> None:
         """Keep it until the test ends it."""
@@ -159,9 +159,13 @@ class Work:
         """Count."""
         self.refreshed += 1
 
-    def show_layers(self) -> None:
+    def look_around(self) -> None:
         """Count."""
         self.shown += 1
+
+    def known(self) -> int:
+        """As many as the test says."""
+        return self.others
 
     def knock(self) -> None:
         """Nobody is away."""
@@ -246,6 +250,22 @@ class UpkeepTests(SynchronousTestCase):
         self.work.waiting.pop(0)()
         self.clock.advance(10 * REPUBLISH)
         self.assertEqual((len(self.work.republished), self.work.shown), (AT_ONCE, 0))
+
+    def test_own_records_follow_the_crowd(self) -> None:
+        """Own records are published again soon after twice as many nodes are known, once for all who come together."""
+        mine, _ = self.add("mine", mine=True), self.add("other")
+        self.work.others = 3
+        self.upkeep.start()
+        self.upkeep.show_soon()
+        self.ticks(TICK)
+        self.work.republished.clear()
+        for self.work.others in range(4, 12):
+            self.upkeep.met()
+        self.clock.advance(GROWN)
+        self.work.others = 20
+        self.upkeep.met()
+        self.clock.advance(GROWN)
+        self.assertEqual(self.work.republished, [(mine, 0)])
 
     def test_refresh(self) -> None:
         """The node looks around every ten minutes."""
