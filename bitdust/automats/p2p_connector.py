@@ -22,6 +22,13 @@ class P2PConnectorPort(Protocol):
     def propagate(self) -> "Deferred[Any]":
         """Store the record in the DHT and send it to those who are connected."""
 
+    def is_findable(self) -> bool:
+        """Whether others keep the record that was stored last."""
+
+
+SOON = 120.0
+"""Seconds until a record that nobody has taken is stored again: a clock that was wrong may be right by then."""
+
 
 class P2PConnector(Machine):
     """DISCONNECTED: I do not listen. INCOMMING?: I listen and have published where, and nobody is connected yet."""
@@ -64,6 +71,11 @@ class P2PConnector(Machine):
     def __init__(self, registry: Registry, port: P2PConnectorPort) -> None:
         self._port = port
         super().__init__(registry)
+
+    def timer_seconds(self, event: str) -> float:
+        """Whom nobody finds does not wait for an hour."""
+        seconds = super().timer_seconds(event)
+        return seconds if event != "timer-1hour" or self._port.is_findable() else SOON
 
     def is_listening(self, payload: Any) -> bool:
         return self._port.is_listening()

@@ -30,6 +30,7 @@ class Reach:
         self._publish = publish
         self._disconnect: Callable[[], None] = lambda: None
         self._is_started = False
+        self._is_findable = True
         self.machine = P2PConnector(around.registry, self)
 
     def start(self) -> None:
@@ -70,8 +71,14 @@ class Reach:
 
     async def _propagate(self) -> None:
         published = await outcome(self._publish(self._me.addresses_record()))
-        if published.error is not None:
-            self.log.info("my addresses are not in the DHT: {error}", error=published.error)
+        refused = getattr(published.value, "refused", {})
+        self._is_findable = published.error is None and not (refused and published.value.count <= 1)
+        if not self._is_findable:
+            why = published.error or ", ".join(sorted(refused))
+            self.log.info("my addresses are not in the DHT: {error}", error=why)
+
+    def is_findable(self) -> bool:
+        return self._is_findable
 
     def _session(self, session: Any, up: bool) -> None:
         self.machine.send("session-up" if up else "session-down")

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from bitdust.automats.kernel import Registry
+from bitdust.dht.publishing import Stored
 from bitdust.peers.reach import Reach
 from tests.unit.family_kit import Town
 
@@ -149,6 +150,17 @@ class ReachTests(TestCase):
         self.listening = ["tcp://127.0.0.1:10"]
         self.clock.advance(3600)
         self.assertEqual(self.published[-1], ["tcp://127.0.0.1:10"])
+
+    def test_whom_nobody_finds(self) -> None:
+        """A record that all others refuse, because of this clock for example, is told again in two minutes."""
+        self.peers.append("somebody")
+        self.answer = lambda: succeed(Stored(1, 8, ("mine",), {"bad-expiry": 8}))
+        self.reach.start()
+        self.answer = lambda: succeed(Stored(9, 8, ()))
+        self.clock.advance(120)
+        self.assertEqual(len(self.published), 2)
+        self.clock.advance(3599)
+        self.assertEqual(len(self.published), 2)
 
     def test_stopped_and_started(self) -> None:
         """A node that was stopped is found again after a new start; nobody follows sessions twice."""

@@ -9,7 +9,7 @@ UPDATE, PROPAGATE = ("update_addresses",), ("propagate",)
 class P2PConnectorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(P2PConnectorPort, is_listening=True, has_sessions=False)
+        self.port = self.record(P2PConnectorPort, is_listening=True, has_sessions=False, is_findable=True)
         self.machine = P2PConnector(self.registry, self.port)
 
     def publish(self) -> None:
@@ -69,6 +69,12 @@ class P2PConnectorTests(RowTests):
         self.publish()
         self.passes(20, "CONNECTED")
         self.assertEqual(self.port.cancelled, {"propagate": 2})
+
+    def test_nobody_takes_the_record(self) -> None:
+        """A connected node whose record nobody keeps publishes it again in two minutes."""
+        self.port.is_findable = False
+        self.connect()
+        self.passes(120, "MY_IDENTITY", UPDATE)
 
     def test_sessions_come_and_go(self) -> None:
         """The first session connects the node, and the end of the last one disconnects it."""
