@@ -150,6 +150,7 @@ class DHTGrid:
         self.udp = FakeUDP(self.clock, latency)
         self.nodes: list[DHTNode] = []
         self.hosts: list[str] = []
+        self.ahead: dict[int, float] = {}
 
     def wall(self) -> float:
         return START + self.clock.seconds()
@@ -160,7 +161,7 @@ class DHTGrid:
             self.clock,
             network,
             Path("/nonexistent"),
-            self.wall,
+            lambda: self.wall() + self.ahead.get(number, 0.0),
             entropy_of(f"entropy {number}"),
             run_in_thread=maybeDeferred,
         )

@@ -150,7 +150,7 @@ class Stack:
             self.world.clock,
             self.peers,
             self.rpc,
-            lambda data: self.checker.check(data, wall()),
+            lambda data: self.checker.check(data, wall(), keeps=False),
             evolve(sought, local=local),
             found,
         )

@@ -102,6 +102,13 @@ class RecordsTests(DHTCase):
         error = self.assertRaises(BitDustError, self.put_family, node, 5)
         self.assertEqual(error.code, "stale")
 
+    def test_a_reader_whose_clock_is_wrong(self) -> None:
+        """A node whose clock is a year ahead or behind finds what others keep."""
+        self.put_family(self.grid.nodes[3], 1)
+        for number, years in ((10, 1), (20, -1)):
+            self.grid.ahead[number] = years * 365 * DAY
+            self.assertEqual(self.get_family(self.grid.nodes[number - 1]).revision, 1)
+
     def test_two_values_of_one_revision_are_refused(self) -> None:
         """Another value under the same revision changes nothing and is told as a conflict."""
         node = self.grid.nodes[3]
