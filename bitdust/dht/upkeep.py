@@ -10,7 +10,8 @@ from bitdust.dht.store import RecordStore
 TICK = 60.0
 REPUBLISH = 3600.0
 SOON = 30.0
-REFRESH = 600.0
+FIRST_REFRESH, REFRESH = 60.0, 600.0
+"""Seconds until it looks around again: after it came in they grow from the first to the second."""
 EARLY_SHOWS = (2.0, 10.0, 30.0)
 GROWN = 5.0
 """Seconds after which own records go to those who are nearer, where twice as many nodes are known as before."""
@@ -55,7 +56,7 @@ class Upkeep:
         self._due: dict[bytes, float] = {}
         self._queue: list[tuple[bytes, int]] = []
         self._running = 0
-        self._refresh_due = 0.0
+        self._refresh_due, self._pause = 0.0, FIRST_REFRESH
         self._tick: IDelayedCall | None = None
         self._early: list[Any] = []
         self._among: int | None = None
@@ -66,7 +67,7 @@ class Upkeep:
         now = self._clock.seconds()
         for key, _, mine in self._store.listing():
             self._due[key] = now + self._jitter(SOON if mine else REPUBLISH / 2)
-        self._refresh_due = now + self._jitter(REFRESH)
+        self._refresh_due = now + self._jitter(self._pause)
         self._tick = self._clock.callLater(self._jitter(TICK), self._work)
 
     def stop(self) -> None:
@@ -87,7 +88,7 @@ class Upkeep:
 
         After an outage all come back at once: who was first has met almost nobody.
         """
-        self._among = max(1, self._port.known())
+        self._among, self._pause = max(1, self._port.known()), FIRST_REFRESH
         for call in self._early:
             if call.active():
                 call.cancel()
@@ -113,7 +114,8 @@ class Upkeep:
         self._store.expire(self._wall())
         self._port.knock()
         if now >= self._refresh_due:
-            self._refresh_due = now + self._jitter(REFRESH)
+            self._pause = min(2 * self._pause, REFRESH)
+            self._refresh_due = now + self._jitter(self._pause)
             self._port.refresh()
         self._publish_due()
 

@@ -1,4 +1,4 @@
-"""Nodes that run out of file descriptors, or whose home can be read only, and go on without a restart afterwards."""
+"""Nodes without descriptors, on disks that can be read only, or with clocks a year off go on without a restart."""
 
 import contextlib
 import errno
@@ -19,6 +19,8 @@ from tests.grid.chaos.owners import Owner
 from tests.grid.chaos.truth import Truth
 
 SETTLE = 900.0
+HOUR = 3600.0
+YEAR = 365 * 86_400.0
 
 
 @contextlib.contextmanager
@@ -47,7 +49,7 @@ class StarvedTests(SynchronousTestCase):
         self.field = Field(1, Path(self.mktemp()).absolute())
         self.enterContext(self.field.surroundings())
         self.field.plant(3)
-        self.owner = Owner(self.field, "alice", 3)
+        self.owner = Owner(self.field, "alice", 3, **{"services/customer/audit-hours": 1})
         self.owner.join()
         self.judge = Judge(self.field, Truth(self.field))
         self.put("file-1", b"1" * 300_000)
@@ -108,3 +110,19 @@ class StarvedTests(SynchronousTestCase):
         for node in self.field.suppliers.values():
             node.disk_error = 0
         self.check()
+
+    def test_clocks_a_year_off(self) -> None:
+        """The owner's clock is a year ahead, then a year behind, and a supplier's the other way round, for hours."""
+        supplier = self.field.suppliers["supplier-1"]
+        for off in (YEAR, -YEAR):
+            self.home.offset, supplier.offset = off, -off
+            self.put(f"file-{off:.0f}", b"4" * 300_000)
+            self.field.pass_time(60)
+            self.field.advance(3 * HOUR)
+            self.field.pass_time(60)
+            self.work()
+        self.home.offset = supplier.offset = 0.0
+        self.field.advance(2 * HOUR)
+        self.field.pass_time(60)
+        self.check()
+        self.assertEqual(len(self.owner.promises.promised), 5)

@@ -268,10 +268,12 @@ class UpkeepTests(SynchronousTestCase):
         self.assertEqual(self.work.republished, [(mine, 0)])
 
     def test_refresh(self) -> None:
-        """The node looks around every ten minutes."""
+        """The node looks around after a minute, then more and more rarely, in the end every ten minutes."""
         self.upkeep.start()
-        self.ticks(3 * REFRESH)
-        self.assertEqual(self.work.refreshed, 3)
+        self.ticks(900)
+        self.assertEqual(self.work.refreshed, 4)
+        self.ticks(2 * REFRESH)
+        self.assertEqual(self.work.refreshed, 6)
 
     def test_shown_a_few_times(self) -> None:
         """After a change of layers the node shows itself a few times soon; another change begins anew."""
