@@ -90,7 +90,7 @@ class Fetching:
         record = None if data is None else self._judge(data)
         if record is None or self._done:
             return
-        if self._best is None or record.revision > self._best.revision:
+        if self._best is None or _order(record) > _order(self._best):
             self._best = record
         self._givers.append((contact, record.revision))
         if self._sought.whole:
@@ -135,3 +135,8 @@ class Fetching:
 
 def _written(_contact: Contact, _reply: Message) -> None:
     """Whether it took the record is seen by whoever asks it next."""
+
+
+def _order(record: DHTRecord) -> tuple[int, int]:
+    """Of one revision, whose owner may have sealed it again, what lives longest counts, as for those who keep it."""
+    return record.revision, record.expires
