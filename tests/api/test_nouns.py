@@ -30,6 +30,7 @@ from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family, SealedFamily
+from tests import keys
 from tests.api.fakes import Anything, FakeContext
 from tests.stand_ins import ClosedStorage
 
@@ -39,7 +40,7 @@ KEY_FILE = "http://id.example/alice.xml\n-----BEGIN RSA PRIVATE KEY-----\n…"
 @cache
 def master(name: str) -> MasterKey:
     """One key a name for the whole module: making them is slow."""
-    return MasterKey.generate()
+    return keys.search()
 
 
 def document(name: str, device: DeviceKey) -> IdentityDocument:

@@ -33,6 +33,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord, Scheme
 from bitdust.wire.table import Who
 from bitdust.world import real_world
+from tests import keys
 from tests.stand_ins import StoredAsSaid
 
 MIB = 1024 * 1024
@@ -46,7 +47,9 @@ SETTINGS = {
 
 def key_of(name: str) -> MasterKey:
     """One RSA key a name and module: making them takes longest."""
-    return KEYS.setdefault(name, MasterKey.generate(2048))
+    if name not in KEYS:
+        KEYS[name] = keys.search()
+    return KEYS[name]
 
 
 class Host:

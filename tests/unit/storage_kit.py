@@ -24,6 +24,7 @@ from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
 from bitdust.wire.schema import Struct
+from tests import keys
 from tests.unit.kit import Reply
 from tests.unit.supplier_kit import START, Shop
 
@@ -34,7 +35,7 @@ _MASTERS: list[MasterKey] = []
 def master_key() -> MasterKey:
     """One RSA key for all tests of a run."""
     if not _MASTERS:
-        _MASTERS.append(MasterKey.generate(2048))
+        _MASTERS.append(keys.search())
     return _MASTERS[0]
 
 

@@ -7,7 +7,6 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey, certify
-from bitdust.crypt.master import MasterKey
 from bitdust.dht import records as records_module
 from bitdust.dht.messages import MAX_RECORD
 from bitdust.dht.records import DAY, DEBUG, MAX_DEBUG_VALUE, MAX_TTL, SLACK, Checker, DHTRecord, Owner, make_record
@@ -15,6 +14,7 @@ from bitdust.identity.document import Device, IdentityDocument
 from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import DeviceAddresses, SealedFamily
+from tests import keys
 from tests.unit.storage_kit import master_key
 
 NOW = 1_800_000_000
@@ -99,7 +99,7 @@ class OwnedTests(RecordCase):
 
     def test_certificate_of_somebody_else(self) -> None:
         """A certificate counts only with the RSA key that signed it."""
-        mallory = MasterKey.generate(2048)
+        mallory = keys.search()
         foreign = Owner(mallory.public.spki, self.owner.certificate)
         self.refused("bad-signature", self.made(owner=foreign))
 

@@ -20,6 +20,7 @@ from bitdust.testing.world import fake_world
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
+from tests import keys
 from tests.unit.storage_kit import START, master_key
 
 ALICE = IDURL.parse("http://id.example:8084/alice.xml")
@@ -179,7 +180,7 @@ class PublishTests(ClientCase):
         newer = self.make(master_key(), 7)
         self.assertEqual(self.publish(FakeResponse(409, newer.xml)), [("stale", "a newer document is there")])
         self.assertEqual(self.outcomes[0].document.revision, 7)
-        stranger = self.make(MasterKey.generate(2048))
+        stranger = self.make(keys.search())
         refused = ("refused", "the name belongs to another key")
         self.assertEqual(self.publish(FakeResponse(409, stranger.xml)), [refused])
         ((word, _),) = self.publish(FakeResponse(409, b"nonsense"))

@@ -7,7 +7,9 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests import scratch
+from bitdust.crypt.master import MasterKey
+from bitdust.wire.encoding import WireError
+from tests import keys, scratch
 from tests.__main__ import FIRST, long_ones_first, processor_seconds, slowest
 
 
@@ -60,3 +62,18 @@ class ScratchTests(SynchronousTestCase):
             self.patch(os, "setxattr", lambda *_: None)
             self.assertEqual(scratch.suits(self.place), suits)
         self.assertFalse(scratch.suits(self.place / "no"))
+
+
+class KeyTests(SynchronousTestCase):
+    def test_keys_differ(self) -> None:
+        """A test gets as many different keys as it needs, and other sizes are searched."""
+        found = [MasterKey.generate() for _ in range(60)]
+        self.assertEqual(len({key.fingerprint for key in found}), len(found))
+        self.assertEqual(MasterKey.generate(3072).public.bits, 3072)
+
+    def test_read_once(self) -> None:
+        """A key that was read before is the same one, and one that cannot be read is refused each time."""
+        pem = keys.search().to_pem()
+        self.assertIs(MasterKey.from_pem(pem), MasterKey.from_pem(pem))
+        for _ in range(2):
+            self.assertRaises(WireError, MasterKey.from_pem, pem[:800])

@@ -38,6 +38,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.schema import Bytes, Optional, Struct, Text
 from bitdust.wire.table import Answer, Row, Who, ack
 from bitdust.world import ReactorNetwork, World
+from tests import keys
 from tests.unit.kit import Settings
 from tests.vectors.keys import master
 
@@ -57,7 +58,7 @@ FIELDS = Struct({"kind": Optional(Text(20)), "data": Optional(Bytes(0, 1000))})
 @cache
 def third() -> MasterKey:
     """A key of a third person, made once."""
-    return MasterKey.generate(2048)
+    return keys.search()
 
 
 class Person:

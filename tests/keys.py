@@ -1,0 +1,35 @@
+"""RSA keys of nodes in this process: taken from a table instead of searched, and read and checked once.
+
+To search for a key, or to check one that is read, takes as long as a tenth of all the rest that a node of a test does.
+A test gets keys that differ, as long as it makes less than a hundred. What a module keeps from test to test it makes by
+`search`; nodes with processes of their own make theirs as everybody does.
+"""
+
+from functools import lru_cache
+from itertools import count
+
+from bitdust.crypt.master import MIN_BITS, MasterKey
+
+search = MasterKey.generate
+"""The real one."""
+_read = MasterKey.from_pem
+_numbers = count()
+
+
+def take(bits: int = MIN_BITS) -> MasterKey:
+    """Stands for `MasterKey.generate`."""
+    from tests.grid.chaos import keys
+
+    return keys.key(next(_numbers)) if bits == keys.BITS else search(bits)
+
+
+@lru_cache(1000)
+def read(pem: str, passphrase: bytes | None = None) -> MasterKey:
+    """Stands for `MasterKey.from_pem`."""
+    return _read(pem, passphrase)
+
+
+def install() -> None:
+    """From now on."""
+    MasterKey.generate = staticmethod(take)
+    MasterKey.from_pem = staticmethod(read)
