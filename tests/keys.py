@@ -31,5 +31,5 @@ def read(pem: str, passphrase: bytes | None = None) -> MasterKey:
 
 def install() -> None:
     """From now on."""
-    MasterKey.generate = staticmethod(take)
-    MasterKey.from_pem = staticmethod(read)
+    MasterKey.generate = staticmethod(take)  # type: ignore[method-assign]
+    MasterKey.from_pem = staticmethod(read)  # type: ignore[method-assign]

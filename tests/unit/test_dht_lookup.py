@@ -269,7 +269,7 @@ class FetchingTests(CrowdCase):
         def check(data: bytes) -> Any:
             if not data:
                 raise WireError("bad-signature", "not signed")
-            return SimpleNamespace(revision=data[0], key=lambda layer: KEY, to_bytes=lambda: data)
+            return SimpleNamespace(revision=data[0], expires=0, key=lambda layer: KEY, to_bytes=lambda: data)
 
         def found(one: Found) -> None:
             self.found.append(one.record.revision if one.record is not None else 0)

@@ -1,6 +1,7 @@
 """A download that is killed at any step of many small files: old or new, and no litter after the next start."""
 
 import errno
+import gc
 import os
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.disk import syncing
 from bitdust.storage.restore import restore as restore_module
+from bitdust.testing.world import START
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
 
@@ -31,6 +33,12 @@ class CrashTests(SynchronousTestCase):
         self.node.upload(self.folder, "folder")
         self.node.pass_time(1)
         self.node.stop()
+        self.addCleanup(self.forget_the_dead)
+
+    def forget_the_dead(self) -> None:
+        """What a killed node waited for fails when it is collected, which must not be in another test."""
+        gc.collect()
+        self.flushLoggedErrors()
 
     def node_again(self) -> Node:
         node = Node(self.node.home, self.around, self.node.clock)
@@ -68,6 +76,32 @@ class CrashTests(SynchronousTestCase):
 
     def litter(self) -> list[Path]:
         return list(self.target.rglob(".bitdust-*"))
+
+    def test_what_was_edited_meanwhile(self) -> None:
+        """A file that a person has changed since an interrupted download began is kept, and reported."""
+        node = self.node_again()
+        stack = self.killed(node, "rename", 11)
+        for one in stack:
+            one.start()
+        try:
+            node.begin_download("folder", self.target)
+            node.pass_time(5)
+        except (BitDustError, sqlite3.Error):
+            pass  # nobody hears of what a killed node could not do
+        finally:
+            for one in stack:
+                one.stop()
+        edited = next(path for path in sorted(self.target.rglob("*")) if path.is_file() and path.name.isdigit())
+        edited.write_bytes(b"edited")
+        later = node.clock.seconds() + START + 60
+        os.utime(edited, (later, later))
+        again = self.node_again()
+        again.pass_time(20)
+        self.assertEqual((again.storage.downloads(), edited.read_bytes()), ([], b"edited"))
+        for name, data in self.data.items():
+            if self.target / "folder" / name != edited:
+                self.assertEqual((self.target / "folder" / name).read_bytes(), data, name)
+        again.stop()
 
     def test_every_step(self) -> None:
         """Whatever step is the last one, the next start ends the download, and leaves nothing beside it."""

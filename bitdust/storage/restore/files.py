@@ -61,6 +61,8 @@ class FilesWriter:
         self.tree = tree
         self._wishes = wishes or Wishes()
         self.policy = policy
+        self.begun: float | None = None
+        """When an interrupted download began: a person has perhaps gone on with files that it had brought."""
         self._reserve = reserve or no_reserve()
         self._place = Path(os.fsdecode(tree.destination))
         self._gate = threading.Condition()
@@ -93,6 +95,10 @@ class FilesWriter:
         kind = self.tree.kind(file.place)
         if kind is not None and self.policy == "keep":
             raise Blocked("it exists and was kept", KEPT)
+        if kind == "file" and self.begun is not None:
+            changed = self.tree.changed(file.place)
+            if changed > self.begun * 10**9 and changed != file.version.mtime:
+                raise Blocked("it was changed after the download had begun, and was kept", KEPT)
         if kind in ("folder", "other"):
             raise Blocked("a folder of this name lies in the way" if kind == "folder" else "something lies in the way")
 

@@ -46,7 +46,9 @@ class Downloads(Jobs[Restore]):
                 self._forget(number)
                 continue
             target = Target(key, item, version or None)
-            self._begin(number, target, bytes(destination), policy, created, of_text(RestoreOptions, options))
+            where = bytes(destination)
+            names, wanted = self._names(target, where), of_text(RestoreOptions, options)
+            self._begin(RestoreOrder(number, target, where, policy, created, names, wanted, is_taken_up=True))
 
     async def start(self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET) -> Restore:
         """Begin a job. Raises `BitDustError` ``already-scheduled`` for one that runs."""
@@ -70,16 +72,16 @@ class Downloads(Jobs[Restore]):
             raise inserted.error
         # What comes back may go to another disk: only a restart in the middle is then not survived.
         number = inserted.value if inserted.error is None else min([0, *self._running]) - 1
-        return self._begin(number, target, destination, policy, created, options)
+        names = self._names(target, destination)
+        return self._begin(RestoreOrder(number, target, destination, policy, created, names, options))
 
-    def _begin(
-        self, number: int, target: Target, destination: bytes, policy: str, created: float, options: RestoreOptions
-    ) -> Restore:
+    def _names(self, target: Target, destination: bytes) -> Row:
         namer = self._namer
         names = namer.names_of(target.item) if target.item is not None else namer.names_of_all(target.key)
-        names["local_path"] = shown(destination)
-        order = RestoreOrder(number, target, destination, policy, created, names, options)
-        restore = self._running[number] = Restore(self._parts, self._owner, order, self.ended)
+        return {**names, "local_path": shown(destination)}
+
+    def _begin(self, order: RestoreOrder) -> Restore:
+        restore = self._running[order.number] = Restore(self._parts, self._owner, order, self.ended)
         self._events.send("restore-started", {"backup_id": restore.describe()["backup_id"]})
         restore.start()
         return restore

@@ -53,6 +53,8 @@ class RestoreOrder:
     created: float
     names: Row
     options: RestoreOptions = AS_SET
+    is_taken_up: bool = False
+    """Whether an earlier run of the node has begun it."""
 
 
 class KeyOwner(Protocol):
@@ -95,6 +97,7 @@ class Restore(Job):
         self._tree = Tree(order.destination)
         self._wishes = order.options.wanted(parts.around.settings)
         self._writer = FilesWriter(self._tree, order.policy, parts.reserve, self._wishes)
+        self._writer.begun = order.created if order.is_taken_up else None
         self._coders = Coders()
         self.plan = RestorePlan()
         self.processed = 0

@@ -217,6 +217,14 @@ class Tree:
                 return kind
         return "other"
 
+    def changed(self, place: Destination) -> int:
+        """When what is there was changed last, nanoseconds since the epoch. Raises `Blocked`."""
+        try:
+            with self.folder(place.folders, make=False) as descriptor:
+                return os.stat(place.name, dir_fd=descriptor, follow_symlinks=False).st_mtime_ns
+        except OSError as error:
+            raise trouble(error, place.text) from error
+
     def open_part(self, folders: Parts, name: bytes, access: int = os.O_RDWR) -> int:
         """The growing file, with what an earlier try left in it. Raises `BitDustError`."""
         flags = access | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
