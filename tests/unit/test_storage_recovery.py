@@ -7,6 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
+from bitdust.transport.streams import BytesSource
+from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
@@ -147,10 +149,16 @@ class NewMachineTests(RecoveryCase):
     def hide(self, supplier, heads: list[bytes], last: int) -> None:
         """The supplier serves an old log as if it were all."""
         full = supplier.shop.store.entries
+
+        def entries(who: bytes, device: bytes, first: int, *more) -> BytesSource:
+            source = full(who, device, first, *more)
+            kept = decode(source.read(0, source.size), source.size)[: max(0, last - first + 1)]
+            given = BytesSource(encode(kept))
+            given.count = len(kept)
+            return given
+
         supplier.shop.store.heads = lambda *_: heads
-        supplier.shop.store.entries = lambda who, device, first, *more: (
-            full(who, device, first, *more)[: max(0, last - first + 1)]
-        )
+        supplier.shop.store.entries = entries
 
     def rolled_back(self) -> Node:
         """Recovered while one supplier that never had the file two, and one that hides it, are there alone."""
