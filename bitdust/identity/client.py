@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.endpoints import wrapClientTLS
@@ -27,6 +27,7 @@ from zope.interface import implementer
 
 from bitdust.config.settings import Settings
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
+from bitdust.identity.name_cost import DEAREST, HEADER, challenge_of, work
 from bitdust.identity.proxy import Proxy, ProxyError, is_loopback, request_by, wrong_password
 from bitdust.nearby import Nearby
 from bitdust.resolving import MayReach, NotReached
@@ -37,6 +38,8 @@ from bitdust.wire.networks import is_local
 from bitdust.world import World
 
 TIMEOUT = 10.0
+WORK_WANTED = 428
+"""The HTTP status of a server that wants work for a new name."""
 _PORT = re.compile(r"[0-9]{1,5}")
 NETWORK_ERROR = "network connection error"
 """Exactly this text while no ID server answers: existing clients wait for it and try again."""
@@ -143,6 +146,7 @@ class _Asked:
     verb: bytes
     url: str
     agent: Agent | None = None
+    work: str = ""
 
 
 class IdentityClient:
@@ -218,7 +222,11 @@ class IdentityClient:
         return pushed.addErrback(lambda failure: Outcome("unreachable", failure.getErrorMessage()))
 
     async def _push_one(self, idurl: IDURL, document: IdentityDocument) -> Outcome:
-        status, body = await self._request(b"POST", f"{idurl.scheme}://{idurl.netloc}/", document.xml)
+        asked = _Asked(b"POST", f"{idurl.scheme}://{idurl.netloc}/")
+        response, body = await self._exchange(asked, document.xml)
+        if response.code == WORK_WANTED:
+            response, body = await self._exchange(await self._worked(asked, idurl, document, response), document.xml)
+        status = response.code
         if status == 200:
             return Outcome("stored")
         if status == 409:
@@ -227,6 +235,14 @@ class IdentityClient:
                 return Outcome("refused", "the name belongs to another key")
             return Outcome("stale", "a newer document is there", kept)
         return Outcome("refused", body.decode(errors="replace")[:200] or f"HTTP status {status}")
+
+    async def _worked(self, asked: "_Asked", idurl: IDURL, document: IdentityDocument, wanting: IResponse) -> "_Asked":
+        """The same request, with the work that a server wants for a new name."""
+        bits = (wanting.headers.getRawHeaders(HEADER) or [""])[0]
+        if not bits.isdigit() or not 0 < int(bits[:3]) <= DEAREST:
+            raise BitDustError("refused", f"{idurl.host} wants too much work for a name: {bits[:20]!r} bits")
+        challenge = challenge_of(document.name, f"{idurl.host}:{idurl.port}", document.fingerprint)
+        return evolve(asked, work=await self._world.run_in_thread(work, challenge, int(bits)))
 
     def read(self, url: str) -> "Deferred[bytes]":
         """A page of 50 kB at most that the user named. Fails with `BitDustError` ``network-error``, ``not-found``."""
@@ -276,6 +292,8 @@ class IdentityClient:
     async def _exchange(self, asked: "_Asked", body: bytes | None) -> tuple[IResponse, bytes]:
         url = asked.url
         headers = Headers({b"user-agent": [b"BitDust"], b"content-type": [b"application/xml"]})
+        if asked.work:
+            headers.setRawHeaders(HEADER, [asked.work])
         proxy = self._proxy_for(url)
         try:
             asking = self._ask(asked, proxy, headers, _Body(body) if body is not None else None)

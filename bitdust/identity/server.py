@@ -4,10 +4,8 @@ from collections import deque
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, ITransport
-from twisted.internet.protocol import connectionDone
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
@@ -15,6 +13,9 @@ from twisted.web.server import Request, Site
 from bitdust.config.settings import Settings
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.identity.document import MAX_SIZE, IdentityDocument, compare
+from bitdust.identity.name_cost import HEADER, NamePrices, challenge_of, is_worked
+from bitdust.identity.server_connections import Bounded
+from bitdust.scopes.networks import Household, network_of
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import USER_NAME
@@ -23,13 +24,14 @@ from bitdust.world import World
 FOLDER = "identityserver"
 PUSHES_A_MINUTE = 30
 MAX_IDENTITIES = 100_000
-MAX_CONNECTIONS = 256
-LONGEST = 60.0
-"""Seconds that a connection may take, from its first byte to the last, however slowly it comes."""
+MOST_NETWORKS = 10_000
 
 
 class Refused(BitDustError):
-    """A push that is refused; ``status`` is the HTTP status, ``body`` what goes back."""
+    """A push that is refused; ``status`` is the HTTP status, ``body`` what goes back, ``bits`` the work that is wanted
+    first."""
+
+    bits: int | None = None
 
     def __init__(self, status: int, text: str, body: bytes | None = None) -> None:
         super().__init__(str(status), text)
@@ -47,16 +49,19 @@ class IdentityServer:
         self._settings = settings
         self._folder = world.home / FOLDER
         self._port: IListeningPort | None = None
-        self._bounded: _Bounded | None = None
+        self._bounded: Bounded | None = None
         self._pushes: dict[str, deque[float]] = {}
+        self._prices = NamePrices(world.clock)
+        self._names = 0
 
     def start(self) -> "Deferred[int]":
         """Open the web port; fires with its number, fails with `BitDustError` ``port-taken``."""
         make_private_folder(self._folder)
         remove_leftovers(self._folder)
+        self._names = sum(1 for _ in self._folder.glob("*.xml"))
         site = Site(_Root(self), reactor=cast(Any, self._world.clock))
         site.requestFactory = _LimitedRequest
-        self._bounded = _Bounded(site, self._world.clock)
+        self._bounded = Bounded(site, self._world.clock, self._household)
         port = self._settings.get("services/identity-server/web-port")
         endpoint = self._world.network.server(port, self._settings.get("services/network/interface"))
 
@@ -95,8 +100,11 @@ class IdentityServer:
         except FileNotFoundError:
             return None
 
-    def accept(self, data: bytes, client: str) -> str:
-        """``new``, ``newer`` or ``refresh``; raises `Refused`."""
+    def _household(self) -> Household:
+        return Household(self._settings.get("services/network/household").split())
+
+    def accept(self, data: bytes, client: str, work: str = "") -> str:
+        """``new``, ``newer`` or ``refresh``; raises `Refused`. ``work`` is what was done for a new name."""
         self._count(client)
         if len(data) > MAX_SIZE:
             raise Refused(413, f"an identity document has at most {MAX_SIZE} bytes")
@@ -106,13 +114,23 @@ class IdentityServer:
             raise Refused(400, str(error)) from error
         if document.is_claim or not any(self._is_here(source.host, source.port) for source in document.sources):
             raise Refused(403, "none of the document's sources is this server")
-        return self._store(document)
+        return self._store(document, client, work)
 
-    def _store(self, document: IdentityDocument) -> str:
+    def _sell(self, document: IdentityDocument, client: str, work: str) -> None:
+        """Raise `Refused` where a new name is not to be had, or not for this."""
+        if self._names >= MAX_IDENTITIES:
+            raise Refused(429, "this server keeps as many identities as it can")
+        bits = self._prices.bits(client, self._household(), self._names / MAX_IDENTITIES)
+        here = f"{self._settings.get('services/identity-server/host').lower()}:{self.port}"
+        if bits and not is_worked(challenge_of(document.name, here, document.fingerprint), work, bits):
+            refused = Refused(428, f"a new name costs work here, of {bits} bits; newer programs do it")
+            refused.bits = bits
+            raise refused
+
+    def _store(self, document: IdentityDocument, client: str, work: str) -> str:
         kept = self.read(document.name)
         if kept is None:
-            if sum(1 for _ in self._folder.iterdir()) >= MAX_IDENTITIES:
-                raise Refused(429, "this server keeps as many identities as it can")
+            self._sell(document, client, work)
             word = "new"
         else:
             old = IdentityDocument.parse(kept)
@@ -123,22 +141,25 @@ class IdentityServer:
             raise Refused(409, "another document is kept", kept)
         if word != "refresh":
             write_safely(self._folder / f"{document.name}.xml", document.xml)
+        if word == "new":
+            self._names += 1
+            self._prices.note(client, self._household())
         return word
 
     def _is_here(self, host: str, port: int) -> bool:
         return host == self._settings.get("services/identity-server/host").lower() and port == self.port
 
     def _count(self, client: str) -> None:
-        if client.startswith("127.") or client == "::1":
+        if client in self._household():
             return
         now = self._world.clock.seconds()
-        times = self._pushes.setdefault(client, deque())
+        times = self._pushes.setdefault(network_of(client), deque())
         while times and now - times[0] > 60:
             times.popleft()
         if len(times) >= PUSHES_A_MINUTE:
             raise Refused(429, f"at most {PUSHES_A_MINUTE} documents a minute")
         times.append(now)
-        if len(self._pushes) > 10_000:
+        if len(self._pushes) > MOST_NETWORKS:
             self._pushes = {who: when for who, when in self._pushes.items() if when and now - when[-1] < 60}
 
 
@@ -155,43 +176,6 @@ class _LimitedRequest(Request):
         self._received += len(data)
         if self._received > 4 * MAX_SIZE:
             cast(Any, self.channel).transport.abortConnection()
-
-
-class _Connection(ProtocolWrapper):
-    """One connection, which ends after a while."""
-
-    _late: IDelayedCall | None = None
-
-    def makeConnection(self, transport: ITransport) -> None:  # noqa: N802 - the interface's name
-        factory = cast(_Bounded, self.factory)
-        self._late = factory.clock.callLater(LONGEST, self._abort)
-        super().makeConnection(transport)  # type: ignore[no-untyped-call]
-        if len(factory.protocols) > MAX_CONNECTIONS:
-            self._abort()
-
-    def _abort(self) -> None:
-        cast(Any, self.transport).abortConnection()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - the interface's name
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-
-
-class _Bounded(WrappingFactory):
-    """Bounds how many connections there are, and how long each of them lasts."""
-
-    protocol = _Connection
-    noisy = False
-
-    def __init__(self, site: Site, clock: IReactorTime) -> None:
-        super().__init__(site)  # type: ignore[no-untyped-call]
-        self.clock = clock
-
-    def break_off(self) -> None:
-        """Close all of them at once."""
-        for connection in list(self.protocols):
-            cast(Any, connection).transport.abortConnection()
 
 
 class _Root(Resource):
@@ -239,8 +223,10 @@ def _answer(server: IdentityServer, request: Request) -> bytes:
     data = request.content.read(MAX_SIZE + 1) if request.content is not None else b""
     client = request.getClientAddress()
     try:
-        word = server.accept(data, getattr(client, "host", "?"))
+        word = server.accept(data, getattr(client, "host", "?"), request.getHeader(HEADER) or "")
     except Refused as refused:
         request.setResponseCode(refused.status)
+        if refused.bits is not None:
+            request.setHeader(HEADER, str(refused.bits))
         return refused.body
     return word.encode() + b"\n"

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
@@ -20,10 +20,14 @@ from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, read
 from zope.interface import implementer
 
 from bitdust.identity import client as client_module
+from bitdust.identity import name_cost
 from bitdust.identity import server as server_module
 from bitdust.identity.client import TIMEOUT, IdentityClient
 from bitdust.identity.document import MAX_SIZE, Device, IdentityDocument
-from bitdust.identity.server import LONGEST, PUSHES_A_MINUTE, IdentityServer, Refused
+from bitdust.identity.name_cost import NAMES_AT_A_PRICE, challenge_of, is_worked, work
+from bitdust.identity.server import PUSHES_A_MINUTE, IdentityServer, Refused
+from bitdust.identity.server_connections import LONGEST, MAX_OF_A_NETWORK
+from bitdust.scopes.reservations import Resource
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -33,6 +37,7 @@ from tests.vectors.keys import device, master
 
 START = 1_800_000_000.0
 HOST = "127.0.0.1"
+NUMBERS = [str(number) for number in range(9999)]
 SETTINGS = {
     "services/identity-server/web-port": 0,
     "services/identity-server/host": HOST,
@@ -90,7 +95,7 @@ class WebCase(TestCase):
         self.home.mkdir()
         self.settings = Settings(SETTINGS)
         self.world = World(
-            self.clock, ReactorNetwork(reactor), self.home, lambda: START, run_in_thread=lambda call, *args: call(*args)
+            self.clock, ReactorNetwork(reactor), self.home, lambda: START, run_in_thread=maybeDeferred
         )
         self.agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
 
@@ -238,18 +243,18 @@ class ServerTests(WebCase):
         return done
 
     async def test_too_many_pushes(self) -> None:
-        """One address pushes so many documents a minute; others are not kept waiting."""
+        """The addresses of one network push so many documents a minute; others are not kept waiting."""
         for number in range(PUSHES_A_MINUTE):
-            self.assertEqual(self.assertRaises(Refused, self.server.accept, b"x", "192.0.2.1").status, 400, number)
+            self.assertEqual(self.assertRaises(Refused, self.server.accept, b"x", f"192.0.2.{number}").status, 400)
         self.assertEqual(self.assertRaises(Refused, self.server.accept, b"x", "192.0.2.1").status, 429)
-        self.assertEqual(self.assertRaises(Refused, self.server.accept, b"x", "192.0.2.2").status, 400)
+        self.assertEqual(self.assertRaises(Refused, self.server.accept, b"x", "192.0.3.1").status, 400)
         self.clock.advance(61)
         self.assertEqual(self.assertRaises(Refused, self.server.accept, b"x", "192.0.2.1").status, 400)
 
-    def connect(self) -> tuple[Any, Any]:
+    def connect(self, host: str = HOST) -> tuple[Any, Any]:
         """A connection of the server's factory over a transport that a test looks into."""
         transport = Wire()
-        protocol = self.server._bounded.buildProtocol(None)
+        protocol = self.server._bounded.buildProtocol(IPv4Address("TCP", host, 1))
         transport.protocol = protocol
         protocol.makeConnection(transport)
         return protocol, transport
@@ -267,11 +272,75 @@ class ServerTests(WebCase):
         await self.server.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    async def test_slow_connections_of_one_network(self) -> None:
+        """Hundreds of slow connections of one network take its share and no more: everybody else is served, and so is
+        the next one of that network itself."""
+        slow = [self.connect(f"192.0.2.{number % 256}") for number in range(400)]
+        others = [self.connect(f"198.51.{number}.1") for number in range(100)]
+        living = sum(not transport.aborted for _, transport in slow)
+        self.assertEqual((living, any(transport.aborted for _, transport in others)), (MAX_OF_A_NETWORK, False))
+        self.assertFalse(slow[-1][1].aborted)
+        self.assertEqual((await self.ask("GET", self.port))[0], 200)
+        await self.server.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    async def test_names_in_a_row(self) -> None:
+        """A new name costs somebody from outside work, twice as much after each few; a change of it and the household
+        cost nothing, and work for another key is none."""
+        self.patch(name_cost, "CHEAPEST", 3)
+
+        def asked(client: str, name: str, done: str = "") -> int | str:
+            source = IDURL.parse(f"http://{HOST}:{self.port}/{name}.xml")
+            made = IdentityDocument.create(master(), (source,), 1, (Device(0, 1, device().public),), START)
+            try:
+                return self.server.accept(made.xml, client, done)
+            except Refused as refused:
+                self.assertEqual(refused.status, 428)
+                return refused.bits
+
+        def done(name: str, bits: int) -> str:
+            return work(challenge_of(name, f"{HOST}:{self.port}", master().fingerprint), bits)
+
+        self.assertEqual(asked(HOST, "home"), "new")
+        for number in range(2 * NAMES_AT_A_PRICE):
+            name, bits = f"name-{number}", 3 + number // NAMES_AT_A_PRICE
+            self.clock.advance(61)
+            self.assertEqual([asked("192.0.2.7", name, wrong) for wrong in ("", "x", "9" * 30)], [bits] * 3)
+            self.assertEqual(asked(f"192.0.2.{number}", name, done(name, bits)), "new")
+        self.assertEqual((asked("198.51.100.1", "other"), asked("192.0.2.1", "name-1")), (3, "refresh"))
+        last, others = (challenge_of("last", f"{HOST}:{self.port}", key) for key in (master().fingerprint, bytes(32)))
+        for_others = next(found for found in NUMBERS if is_worked(others, found, 5) > is_worked(last, found, 5))
+        self.assertEqual(asked("192.0.2.1", "last", for_others), 5)
+        self.clock.advance(86_401)
+        self.assertEqual(asked("192.0.2.1", "last"), 3)
+
+    async def test_our_client_does_the_work(self) -> None:
+        """Who registers a name at a server that wants work for it does that, and sees nothing of it."""
+        self.settings["services/network/household"] = "192.168.1.0/24"
+        made = document(self.port)
+        (outcome,) = (await IdentityClient(self.world, self.settings).publish(made)).values()
+        self.assertEqual(outcome.word, "stored")
+        self.assertEqual((await self.ask("POST", self.port, body=made.xml)), (200, b"refresh\n"))
+        other = IDURL.parse(f"http://{HOST}:{self.port}/bob.xml")
+        unpaid = IdentityDocument.create(master("other"), (other,), 1, (Device(0, 1, device().public),), START)
+        self.assertEqual(await self.push(unpaid.xml), 428)
+
+    async def test_names_are_counted_once(self) -> None:
+        """Whether there is room for a name costs no look at all the others."""
+        await self.push(document(self.port).xml)
+        self.patch(Path, "iterdir", None)
+        self.patch(Path, "glob", None)
+        self.patch(server_module, "MAX_IDENTITIES", 1)
+        other = IDURL.parse(f"http://{HOST}:{self.port}/bob.xml")
+        late = IdentityDocument.create(master("other"), (other,), 1, (Device(0, 1, device().public),), START)
+        self.assertEqual(await self.push(late.xml), 429)
+        self.assertEqual(await self.push(document(self.port, 2).xml), 200)
+
     async def test_too_many_connections(self) -> None:
-        """There is a most of connections at a time; the next one is closed, and the others are served."""
-        self.patch(server_module, "MAX_CONNECTIONS", 2)
+        """There is a most of connections at a time; the one that has taken longest makes way for the next."""
+        self.server._bounded.scopes.system.limits[Resource.CONNECTIONS] = 2
         open_ones = [self.connect() for _ in range(3)]
-        self.assertEqual([transport.aborted for _, transport in open_ones], [False, False, True])
+        self.assertEqual([transport.aborted for _, transport in open_ones], [True, False, False])
         await self.server.stop()
         self.assertTrue(all(transport.aborted for _, transport in open_ones))
         self.assertEqual(self.clock.getDelayedCalls(), [])
