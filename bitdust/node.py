@@ -20,6 +20,7 @@ from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.events import Event, Events
 from bitdust.identity_erasure import IdentityErasure
+from bitdust.peers.presence import CUSTOMER
 from bitdust.services.driver import RESTING
 from bitdust.signal import Signal
 from bitdust.web.server import ApiServer
@@ -200,7 +201,7 @@ class Node:
             # An event is delivered later: the store may have been closed meanwhile.
             store = self.rooms.customers.store
             for kept in store.customers() if store.is_open else ():
-                self.rooms.peers.presence.watch(kept.contract.customer)
+                self.rooms.peers.presence.watch(kept.contract.customer, CUSTOMER)
 
         def unlocked(event: Event) -> None:
             self._remind()

@@ -265,8 +265,10 @@ class Risk:
     def _supplier(self, who: bytes) -> Row:
         names = Names.of(self._around.identities, who)
         return {
+            "fingerprint": who.hex(),
             "idurl": names.idurl,
             "global_id": self._name(who),
+            "name_proven": self._around.identities.is_proven(who),
             "since": self.away_since(who),
             "problems": [trouble.as_dict() for trouble in self.troubles(who)],
         }

@@ -17,8 +17,8 @@ CUSTOMER = Param(
     "customer_id", default=None, aliases=("id", "customer_idurl"), help="global id or IDURL; me if left out"
 )
 SUPPLIER = (
-    "{position, idurl, global_id, supplier_state, connected, contact_state, address, reason, contract, notice,"
-    " replaces, replacement, beyond,"
+    "{position, idurl, global_id, name_proven, supplier_state, connected, contact_state, address, reason, contract,"
+    " notice, replaces, replacement, beyond,"
     " audit: {standing, last, last_passed, passed, failed, failed_in_a_row, next, bad_pieces},"
     " since, problems: [{code, text}]}"
 )
@@ -121,11 +121,15 @@ async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envel
     Route("GET", "/customer/list/v1", ("/cu/l",)),
     params=(VERBOSE,),
     service="supplier",
-    returns="[{position, idurl, global_id, fingerprint, contact_state, customer_state, contract, used?,"
+    returns="[{position, fingerprint, idurl, global_id, name_proven, contact_state, customer_state, contract, used?,"
     " quota?, pieces?, missing?, log_bytes?, last_seen?, until?}]",
 )
 def customers_list(context: Context, verbose: bool) -> Envelope:
-    """My customers; ``position`` is my place in the customer's family."""
+    """My customers; ``position`` is my place in the customer's family.
+
+    Anybody may call himself anything: without ``name_proven`` nobody has looked up whether ``global_id`` is the name of
+    this ``fingerprint``.
+    """
     return listed(context.customers.list(verbose))
 
 

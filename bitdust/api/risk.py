@@ -14,7 +14,8 @@ COPIES = "{held, needed, safe}"
     returns="{may_die, may_die_in_all, packs, packs_on_their_way, packs_unreadable, packs_lost, pieces: {there, away,"
     " waiting, missing, bad}, weakest: {packs, n, k, there, away, waiting, missing, remote_paths},"
     f" catalog: {COPIES}, key_ring: {COPIES}, family: {{held, needed, safe, size, vacant, revision, changed_by_device,"
-    " spares: [{spare, instead_of}]}, suppliers: [{idurl, global_id, since, problems: [{code, text}]}], rebuilding:"
+    " spares: [{spare, instead_of}]}, suppliers: [{fingerprint, idurl, global_id, name_proven, since,"
+    " problems: [{code, text}]}], rebuilding:"
     " {stuck_packs, since, reason}, moving: {places: [{position, from, to, state}], reencoding}}",
 )
 async def storage_risk(context: Context) -> Envelope:

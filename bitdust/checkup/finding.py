@@ -1,11 +1,20 @@
 """What one look at a node has shown, and what to do about it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import asdict, frozen
 
 OK, WARN, BAD = "ok", "warn", "bad"
 ORDER = (OK, WARN, BAD)
+
+
+def called(row: Mapping[str, Any]) -> str:
+    """How a person is shown: by a name that was proven, else by the fingerprint, with what it calls itself."""
+    name = str(row["global_id"] or row["idurl"])
+    if row.get("name_proven", True):
+        return name or str(row["fingerprint"])[:16]
+    return f"{row['fingerprint'][:16]} ({name or 'no name'}, unproven)"
 
 
 @frozen

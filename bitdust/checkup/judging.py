@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from bitdust.checkup.finding import Finding, bad, few, lasting, ok, warn
+from bitdust.checkup.finding import Finding, bad, called, few, lasting, ok, warn
 from bitdust.wire.addresses import host_of
 
 CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
@@ -174,8 +174,8 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     rows = [row for row in rows if not row.get("beyond")]
     places, hired = len(rows), [row for row in rows if row["idurl"]]
     online = [row for row in hired if row["contact_state"] == "CONNECTED"]
-    leaving = [f"{_supplier(row)} ({_WHY.get(row['notice']['why'], '')})" for row in hired if row.get("notice")]
-    away = [str(row["global_id"] or row["idurl"]) for row in hired if row["contact_state"] != "CONNECTED"]
+    leaving = [f"{called(row)} ({_WHY.get(row['notice']['why'], '')})" for row in hired if row.get("notice")]
+    away = [called(row) for row in hired if row["contact_state"] != "CONNECTED"]
     if not hired:
         hint = "see why: bitdust service info employer; there must be nodes that give space in your network"
         return [bad("suppliers", "no supplier is hired", hint)]
@@ -202,7 +202,7 @@ def resizing(change: str, beyond: Sequence[Mapping[str, Any]], progress: Mapping
     text = change
     if left:
         text += f"; {left} packs ({progress['bytes'] / 1e6:,.0f} MB) are left"
-    going = [_supplier(row) for row in beyond if row["beyond"] == "to go"]
+    going = [called(row) for row in beyond if row["beyond"] == "to go"]
     if going:
         text += f"; still needed until then: {few(going)}"
     if waits:
@@ -233,22 +233,18 @@ def audits(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     overdue = [row for row in known if row["audit"]["standing"] == "overdue"]
     findings = []
     if failed:
-        shown = [f"{_supplier(row)} ({row['audit']['failed_in_a_row']} times in a row)" for row in failed]
+        shown = [f"{called(row)} ({row['audit']['failed_in_a_row']} times in a row)" for row in failed]
         text = f"{len(failed)} of {len(rows)} suppliers did not prove that they have your pieces: {few(shown)}"
         hint = "what they lost is made again by itself; to replace one: bitdust api supplier_change position=N"
         findings.append(bad("audits", text, hint))
     if overdue:
-        names = few([_supplier(row) for row in overdue])
+        names = few([called(row) for row in overdue])
         text = f"{len(overdue)} of {len(rows)} suppliers have proved nothing for long: {names}"
         hint = "their pieces do not count as reliable until they are back; see: bitdust supplier list"
         findings.append(warn("audits", text, hint))
     if not known:
         return []
     return findings or [ok("audits", f"{len(known)} suppliers have proved that they have your pieces, or are new")]
-
-
-def _supplier(row: Mapping[str, Any]) -> str:
-    return str(row["global_id"] or row["idurl"] or row["fingerprint"][:16])
 
 
 @frozen

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bitdust.checkup.finding import Finding, bad, few, lasting, ok, warn
+from bitdust.checkup.finding import Finding, bad, called, few, lasting, ok, warn
 
 Row = Mapping[str, Any]
 REPLACE = "to replace one: bitdust supplier replace POSITION"
@@ -78,7 +78,7 @@ def _of_files(paths: Sequence[str]) -> str:
 
 
 def _away(row: Row) -> str:
-    names = [one["global_id"] for one in row["suppliers"] if any(p["code"] == "away" for p in one["problems"])]
+    names = [called(one) for one in row["suppliers"] if any(p["code"] == "away" for p in one["problems"])]
     return few(names) or "suppliers that are away"
 
 
@@ -88,7 +88,7 @@ def _suppliers(rows: Sequence[Row]) -> list[Finding]:
     for row in rows:
         troubles = [one for one in row["problems"] if one["code"] != "away"]
         if troubles and not any(one["code"] == "away" for one in row["problems"]):
-            text = f"{row['global_id']} {' and '.join(one['text'] for one in troubles)}"
+            text = f"{called(row)} {' and '.join(one['text'] for one in troubles)}"
             findings.append(warn("supplier", text, HINTS[troubles[0]["code"]]))
     return findings
 

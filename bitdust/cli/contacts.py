@@ -221,8 +221,15 @@ def list_customers(session: Session) -> None:
         show_json(rows)
         return
     sizes = [{**row, "used": size(row["used"]), "quota": size(row["quota"])} for row in rows]
-    columns = ["global_id", "contact_state", "customer_state", "used", "quota", "pieces", "idurl"]
-    show_table(sizes, columns, "you have no customers yet")
+    columns = ["customer", "contact_state", "customer_state", "used", "quota", "pieces", "idurl"]
+    show_table([{"customer": _called(row), **row} for row in sizes], columns, "you have no customers yet")
+
+
+def _called(row: dict[str, Any]) -> str:
+    """Anybody may call himself anything: a name that was not proven comes behind the fingerprint."""
+    if row["name_proven"]:
+        return str(row["global_id"])
+    return f"{row['fingerprint'][:16]} (unproven: {row['global_id']})"
 
 
 @customer.command("reject")

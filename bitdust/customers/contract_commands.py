@@ -64,7 +64,10 @@ class ContractCommands:
         document = self._identities.get(customer.fingerprint)
         if document is not None:
             self._identities.hold(document)
-        self._events.send(f"{who}-customer-accepted", accepted(account))
+        self._events.send(
+            f"{who}-customer-accepted",
+            accepted(account) | {"name_proven": self._identities.is_proven(customer.fingerprint)},
+        )
         contract = self._me.sign(account.contract.KIND, account.contract.to_body())
         return ack(contract=contract.to_bytes(), leaves=self._notices.until(account))
 
@@ -165,6 +168,7 @@ def _need_owner(request: Request, owner: bytes) -> None:
 def accepted(account: Account) -> dict[str, Any]:
     """What the events report of an accepted customer."""
     return {
+        "fingerprint": account.contract.customer.hex(),
         "idurl": account.idurl,
         "global_id": account.global_id,
         "allocated_bytes": account.contract.room,

@@ -9,7 +9,7 @@ from bitdust.customers.contracts import Account
 from bitdust.customers.keepsakes import IDENTITY, Keepsake
 from bitdust.customers.store import SupplierStore
 from bitdust.identity.document import IdentityDocument
-from bitdust.peers.presence import Presence
+from bitdust.peers.presence import CUSTOMER, Presence
 from bitdust.peers.shown import show_contract
 from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
@@ -35,7 +35,7 @@ class Customers:
         for document in self._store.keepsakes(IDENTITY):
             self._know(document)
         for account in self._store.customers():
-            self._presence.watch(account.contract.customer)
+            self._presence.watch(account.contract.customer, CUSTOMER)
             self._renew(account.contract.customer, self._presence.is_online(account.contract.customer))
         self._disconnect = [
             self._presence.changed.connect(self._renew),
@@ -51,6 +51,7 @@ class Customers:
     def forget(self, customer: bytes) -> None:
         """This customer is one no more."""
         self._identities.let_go(customer)
+        self._presence.forget(customer, CUSTOMER)
 
     def is_customer(self, fingerprint: bytes) -> bool:
         """Whether something is promised to this peer."""
@@ -95,7 +96,8 @@ class Customers:
         self._events.send("customer-not-renewed", {"reason": reason})
 
     def list(self, verbose: bool = False) -> list[dict[str, Any]]:
-        """One entry a customer; ``position`` is my place in its family.
+        """One entry a customer; ``position`` is my place in its family. Anybody may call himself ``global_id``: who is
+        meant is the ``fingerprint``, unless ``name_proven``.
 
         A verbose entry has ``used`` bytes of its ``quota`` in ``pieces``, ``missing`` bytes that the disk has lost,
         ``log_bytes`` beside the quota, ``last_seen`` (to the hour, since the epoch), and ``until``, before which
@@ -107,9 +109,10 @@ class Customers:
         customer = account.contract.customer
         entry = {
             "position": account.contract.position,
+            "fingerprint": customer.hex(),
             "idurl": account.idurl,
             "global_id": account.global_id,
-            "fingerprint": customer.hex(),
+            "name_proven": self._identities.is_proven(customer),
             "contact_state": self._presence.state(customer),
             "customer_state": str(account.state),
             "contract": show_contract(account.contract),

@@ -256,6 +256,11 @@ class IdentityCache:
         document = self.get(self._names.get(idurl, b""))
         return document if document is not None and idurl in document.sources else None
 
+    def is_proven(self, fingerprint: bytes) -> bool:
+        """Whether somebody is who the first name in his document says: that was fetched from where the name leads."""
+        document = self.get(fingerprint)
+        return document is not None and self._names.get(document.idurl) == fingerprint
+
     def all(self) -> list[IdentityDocument]:
         """Every known document, by name."""
         known = {**self._strangers.documents, **self._kept.documents, **self._held}

@@ -153,14 +153,16 @@ class IdentityServer:
         if client in self._household():
             return
         now = self._world.clock.seconds()
-        times = self._pushes.setdefault(network_of(client), deque())
+        network = network_of(client)
+        times = self._pushes.pop(network, deque())
+        self._pushes[network] = times
         while times and now - times[0] > 60:
             times.popleft()
         if len(times) >= PUSHES_A_MINUTE:
             raise Refused(429, f"at most {PUSHES_A_MINUTE} documents a minute")
         times.append(now)
         if len(self._pushes) > MOST_NETWORKS:
-            self._pushes = {who: when for who, when in self._pushes.items() if when and now - when[-1] < 60}
+            del self._pushes[next(iter(self._pushes))]
 
 
 class _LimitedRequest(Request):

@@ -24,7 +24,16 @@ MAX_OF_A_NETWORK = 16
 def connection_scopes(clock: IReactorTime, household: Household) -> Scopes:
     """What all and each network may take of an ID server; nobody has shown there who he is."""
     system, network = {Resource.CONNECTIONS: MAX_CONNECTIONS}, {Resource.CONNECTIONS: MAX_OF_A_NETWORK}
-    plan = Plan(system=system, roles={}, peers={}, network=network, session={}, rates={})
+    plan = Plan(
+        system=system,
+        roles={},
+        peers={},
+        network=network,
+        session={},
+        rates={},
+        role_rates={},
+        network_rate=(1.0, MAX_OF_A_NETWORK),
+    )
     return Scopes(clock, plan, lambda _: Who(0), household)
 
 

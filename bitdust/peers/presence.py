@@ -13,6 +13,8 @@ from bitdust.surroundings import Connected
 from bitdust.wire.packet import Command
 
 PING_SECONDS = 15.0
+CUSTOMER = "customer"
+"""Why somebody is followed, besides being asked for."""
 
 
 @frozen
@@ -45,6 +47,7 @@ class Presence:
         self._events = around.events
         self._identities = around.identities
         self._contacts: dict[bytes, OnlineStatus] = {}
+        self._reasons: dict[bytes, set[str]] = {}
         self._disconnect: Callable[[], None] = lambda: None
         self.changed: Signal[[bytes, bool]] = Signal()
         self.chance: Signal[[]] = Signal()
@@ -56,18 +59,29 @@ class Presence:
     def stop(self) -> None:
         """Forget everybody."""
         self._disconnect()
-        contacts, self._contacts = self._contacts, {}
+        contacts, self._contacts, self._reasons = self._contacts, {}, {}
         for machine in contacts.values():
             machine.send("shutdown")
 
-    def watch(self, fingerprint: bytes) -> None:
-        """This peer is a contact of mine."""
+    def watch(self, fingerprint: bytes, reason: str = "") -> None:
+        """This peer is a contact of mine, for some ``reason``."""
+        self._reasons.setdefault(fingerprint, set()).add(reason)
         if fingerprint in self._contacts:
             return
         machine = OnlineStatus(self._registry, fingerprint.hex()[:8], Contact(self, fingerprint))
         self._contacts[fingerprint] = machine
         if self.has_session(fingerprint):
             machine.send("session-up")
+
+    def forget(self, fingerprint: bytes, reason: str) -> None:
+        """It is none for that reason any more, and none at all where there was no other."""
+        reasons = self._reasons.get(fingerprint, set())
+        reasons.discard(reason)
+        if not reasons:
+            self._reasons.pop(fingerprint, None)
+            machine = self._contacts.pop(fingerprint, None)
+            if machine is not None:
+                machine.send("shutdown")
 
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether the peer is there, as far as is known."""
@@ -119,6 +133,13 @@ class Presence:
         """A contact came or went."""
         names = Names.of(self._identities, fingerprint)
         old, new = ("OFFLINE", "CONNECTED") if online else ("CONNECTED", "OFFLINE")
-        data = {"global_id": names.global_id, "idurl": names.idurl, "old_state": old, "new_state": new}
+        data = {
+            "fingerprint": fingerprint.hex(),
+            "global_id": names.global_id,
+            "idurl": names.idurl,
+            "name_proven": self._identities.is_proven(fingerprint),
+            "old_state": old,
+            "new_state": new,
+        }
         self._events.send("node-connected" if online else "node-disconnected", data)
         self.changed.emit(fingerprint, online)

@@ -46,6 +46,7 @@ class SuppliersView:
             "idurl": names.idurl,
             "global_id": names.global_id,
             "fingerprint": who.hex() if who is not None else "",
+            "name_proven": who is not None and self._identities.is_proven(who),
             "supplier_state": shown.state if who is not None else "NO_SUPPLIER",
             "connected": shown.since if shown.state == "CONNECTED" else None,
             "contact_state": self._presence.state(who) if who is not None else "OFFLINE",

@@ -123,7 +123,7 @@ class House(Shop):
         self.me = Supplier(person.name)
         self.documents = {one.fingerprint: one.document for one in village.council.people.values()}
         self.identities = SimpleNamespace(
-            get=self.document_of, keep=lambda document: None, hold=lambda document: None
+            get=self.document_of, keep=lambda document: None, hold=lambda document: None, is_proven=lambda who: False
         )
         self.world.home = folder
         self.settings.values["services/customer-family/healing-rate"] = MIB

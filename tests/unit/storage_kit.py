@@ -139,7 +139,7 @@ class Node:
         self.counted: dict[bytes, int | None] = {}
         self.space: int | None = ROOM * around.k
         sessions = SimpleNamespace(connected=self.is_online)
-        identities = SimpleNamespace(get=lambda fingerprint: None)
+        identities = SimpleNamespace(get=lambda fingerprint: None, is_proven=lambda fingerprint: True)
         self.connected = Connected(
             self.world, self.settings, self, self.registry, Budget(), self.me, identities, sessions, self
         )

@@ -266,8 +266,9 @@ class Shop:
         self.events = Sent()
         self.documents: dict[bytes, FakeDocument] = {}
         self.identities = SimpleNamespace(
-            get=self.document_of, hold=lambda document: None, let_go=lambda who: None, changed=Signal()
-        )
+            get=self.document_of, hold=lambda document: None, let_go=lambda who: None, changed=Signal(),
+            is_proven=lambda who: False,
+        )  # fmt: skip
         self.sessions = SimpleNamespace(
             connected=lambda who: False, on_session=lambda watcher: lambda: None, session_with=self.session_of
         )  # fmt: skip

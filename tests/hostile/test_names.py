@@ -1,0 +1,71 @@
+"""Names that anybody may give himself, where people read them."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.checkup import judging
+from bitdust.customers.customers import Customers
+from bitdust.identity.cache import IdentityCache
+from bitdust.peers.presence import CUSTOMER
+from tests.unit.family_kit import Town
+from tests.unit.supplier_kit import Person, Shop
+from tests.unit.test_identity import GOOD, SOURCES, HomeCase, made
+from tests.vectors.keys import master
+
+ALICE = Person("alice")
+
+
+class CacheTests(HomeCase):
+    def test_who_is_who(self) -> None:
+        """A name is proven for the key that was fetched from its place, and for nobody who merely writes it."""
+        cache, thief = IdentityCache(self.world, self.events), made(master=master("other"))
+        cache.accept(thief)
+        cache.accept(GOOD)
+        self.assertFalse(cache.is_proven(GOOD.fingerprint))
+        cache.accept(GOOD, SOURCES[1])
+        self.assertFalse(cache.is_proven(GOOD.fingerprint))
+        cache.accept(GOOD, SOURCES[0])
+        self.assertTrue(cache.is_proven(GOOD.fingerprint))
+        self.assertFalse(cache.is_proven(thief.fingerprint))
+
+
+class ShownTests(SynchronousTestCase):
+    def test_customers(self) -> None:
+        """A customer stands in the list and in events by its fingerprint; its name is marked until it is proven."""
+        shop = Shop(Path(self.mktemp()).resolve() / "customers")
+        shop.open()
+        self.addCleanup(shop.crash)
+        shop.hire(ALICE)
+        town = Town(Path(self.mktemp()))
+        self.addCleanup(town.registry.shutdown)
+        self.addCleanup(town.stop)
+        customers = Customers(shop, shop.store, town.presence)
+        for proven in (False, True):
+            shop.identities.is_proven = lambda who, proven=proven: proven
+            (row,) = customers.list()
+            self.assertEqual(list(row)[:2], ["position", "fingerprint"])
+            self.assertEqual((row["fingerprint"], row["name_proven"]), (ALICE.fingerprint.hex(), proven))
+
+    def test_doctor(self) -> None:
+        """The doctor names a supplier whose name was not proven by its fingerprint, and says so."""
+        row = {"global_id": "alice@id.example", "idurl": "http://id.example/alice.xml", "fingerprint": "ab" * 32,
+               "contact_state": "OFFLINE", "beyond": False, "notice": None}  # fmt: skip
+        for proven, name in ((True, "alice@id.example"), (False, f"{'ab' * 8} (alice@id.example, unproven)")):
+            (finding,) = judging.suppliers([row | {"name_proven": proven}])
+            self.assertIn(name, finding.found)
+
+
+class ContactsTests(SynchronousTestCase):
+    def test_customers_that_left(self) -> None:
+        """Nobody is followed for ever because he was a customer once; who is a supplier as well is followed on."""
+        town = Town(Path(self.mktemp()))
+        self.addCleanup(town.registry.shutdown)
+        self.addCleanup(town.stop)
+        before = len(town.presence.contacts())
+        for number in range(100):
+            town.presence.watch(number.to_bytes(32, "big"), CUSTOMER)
+        town.presence.watch(bytes(32))
+        for number in range(100):
+            town.presence.forget(number.to_bytes(32, "big"), CUSTOMER)
+        self.assertEqual([who for who, _ in town.presence.contacts()][before:], [bytes(32)])
