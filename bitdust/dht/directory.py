@@ -27,6 +27,9 @@ ADDRESSES_DAYS = 2
 DAYS = 30
 STALE = "stale"
 """Why nodes refuse a record: they have a newer one."""
+LENGTH = 4
+SIZES = (1024, 1536)
+"""Bytes that a sealed family has, so that its length does not say how many suppliers there are."""
 CONTRACT_DAYS = 458
 """How long what a recovery needs is found, as long as suppliers keep their promises."""
 
@@ -110,7 +113,8 @@ class Directory:
 
     def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
         """My family record, sealed to my RSA key: nobody else need know who keeps my pieces."""
-        sealed = SealedFamily(family.customer, family.revision, self._me.public.seal(signed.to_bytes()))
+        box = self._me.public.seal(_filled(signed.to_bytes()))
+        sealed = SealedFamily(family.customer, family.revision, box, 2)
         mine = self._me.sign(SealedFamily.KIND, sealed.to_body())
         subject = family.customer + self._me.device.id
         return self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
@@ -136,17 +140,19 @@ class Directory:
 
     async def heads_of(self, scopes: Iterable[bytes]) -> list[Head]:
         """Heads of the logs that my devices write in these scopes, those that can be read."""
-        heads: list[Head] = []
-        for scope, device in product(scopes, self._me.document.devices):
-            try:
-                subject = self._me.fingerprint + scope + device.id
-                record = await self._node.get(Head.KIND, subject, thorough=True)
-                head = Head.from_body(Signed.from_bytes(record.value, Head.KIND).body) if record is not None else None
-                if head is not None and _counts(device, head):
-                    heads.append(head)
-            except WireError as error:
-                self.log.warn("a head in the DHT cannot be read: {error}", error=error)
-        return heads
+        pairs = product(scopes, self._me.document.devices)
+        asked = [Deferred.fromCoroutine(self._head(scope, device)) for scope, device in pairs]
+        heads = await gatherResults(asked, consumeErrors=True)
+        return [head for head in heads if head is not None]
+
+    async def _head(self, scope: bytes, device: Device) -> Head | None:
+        record = await self._node.get(Head.KIND, self._me.fingerprint + scope + device.id, thorough=True)
+        try:
+            head = Head.from_body(Signed.from_bytes(record.value, Head.KIND).body) if record is not None else None
+        except WireError as error:
+            self.log.warn("a head in the DHT cannot be read: {error}", error=error)
+            return None
+        return head if head is not None and _counts(device, head) else None
 
 
 def _counts(device: Device, head: Head) -> bool:
@@ -171,8 +177,18 @@ async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord 
 
 def opened(me: Me, value: bytes) -> bytes:
     """My signed family record out of the sealed one that the DHT has. Raises `WireError` for one that is not mine."""
-    body = Signed.from_bytes(value, SealedFamily.KIND).body
-    return me.master.unseal(SealedFamily.from_body(body).sealed)
+    record = SealedFamily.from_body(Signed.from_bytes(value, SealedFamily.KIND).body)
+    plain = me.master.unseal(record.sealed)
+    if record.version is None:
+        return plain
+    size = int.from_bytes(plain[:LENGTH], "big")
+    return plain[LENGTH : LENGTH + size]
+
+
+def _filled(signed: bytes) -> bytes:
+    """Its length, itself, and zeros up to a size; a large one is as long as it is: a record has room for no more."""
+    data = len(signed).to_bytes(LENGTH, "big") + signed
+    return data.ljust(next((size for size in SIZES if size >= len(data)), 0), b"\0")
 
 
 def _document(raw: bytes) -> IdentityDocument | None:

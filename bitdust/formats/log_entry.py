@@ -3,7 +3,7 @@
 
 Each key of an owner has logs of its own, which tell of the items under that key and of nothing else: whoever is given
 the key's storage secrets can read these, and learns no name under another key. Suppliers see owner, scope, device,
-sequence and size of an entry, and that each names the hash of the one before; what it says is sealed.
+sequence and class of size of an entry, and that each names the hash of the one before; what it says is sealed.
 """
 
 import hashlib
@@ -20,9 +20,13 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
-VERSION, OLDEST = 3, 2
-"""3: a version may have ``extras``. Entries of 2 are read; what is unknown is refused."""
+VERSION, OLDEST, PADDED = 4, 2, 4
+"""3: a version may have ``extras``. 4: the content is padded. Older entries are read; what is unknown is refused."""
 MAX_ENTRY = 1024 * 1024
+MAX_PACKED = MAX_ENTRY - 2048
+LEAST_CLASS, FINE_CLASSES = 512, 8192
+"""Bytes of the smallest class of sizes, and where classes begin that lie closer than a factor of two."""
+_LENGTH = 4
 MAX_HEADS = 1024 * 1024
 """Bytes of the list of all heads that a supplier keeps of one owner, so that one answer holds it."""
 MAX_PLAIN = 4 * 1024 * 1024
@@ -99,7 +103,8 @@ class Entry:
         """The content under one of the key's storage secrets of the name `epoch`. Raises `WireError`."""
         number, info, aad = self.sequence, self.info, self.aad()
         packed = open_with_any(secrets, lambda secret: open_entry(secret, info, number, aad, self.sealed))
-        value = parse(_unpack(packed), _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
+        plain = _unpack(_without_padding(packed) if self.version >= PADDED else packed)
+        value = parse(plain, _CONTENT, MAX_PLAIN, "log content", max_items=1_000_000)
         return Content(value["lamport"], value["time"], without_traps(value["ops"]))
 
 
@@ -108,11 +113,33 @@ def seal(unsealed: Entry, secret: bytes, content: Content) -> Entry:
     check_names(content.ops)
     plain = encode({"lamport": content.lamport, "time": content.time, "ops": content.ops})
     packed = zstandard.ZstdCompressor(level=3).compress(plain)
-    sealed = seal_entry(secret, unsealed.info, unsealed.sequence, unsealed.aad(), packed)
-    entry = evolve(unsealed, sealed=sealed)
-    if len(plain) > MAX_PLAIN or len(sealed) > MAX_ENTRY - 1024:
+    if len(plain) > MAX_PLAIN or len(packed) + _LENGTH > MAX_PACKED:
         raise WireError("too-large", "the operations do not fit one log entry")
-    return entry
+    if unsealed.version >= PADDED:
+        whole = len(packed).to_bytes(_LENGTH, "big") + packed
+        packed = whole.ljust(class_of(len(whole)), b"\0")
+    return evolve(unsealed, sealed=seal_entry(secret, unsealed.info, unsealed.sequence, unsealed.aad(), packed))
+
+
+def class_of(size: int) -> int:
+    """The class to which so many bytes are filled up: a power of two while that is small, then a twelfth more at most.
+
+    Above 8 KiB it is Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", 2019).
+    """
+    exponent = (size - 1).bit_length()
+    if size <= FINE_CLASSES:
+        return max(LEAST_CLASS, 1 << exponent)
+    magnitude = size.bit_length() - 1
+    step = 1 << (magnitude - magnitude.bit_length())
+    return min(-(-size // step) * step, MAX_PACKED)
+
+
+def _without_padding(padded: bytes) -> bytes:
+    size = int.from_bytes(padded[:_LENGTH], "big")
+    packed, rest = padded[_LENGTH : _LENGTH + size], padded[_LENGTH + size :]
+    if len(packed) != size or rest.strip(b"\0"):
+        raise WireError("malformed", "a log entry is not padded as it should be")
+    return packed
 
 
 def _unpack(packed: bytes) -> bytes:

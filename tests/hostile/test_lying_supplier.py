@@ -1,15 +1,18 @@
 """A supplier that answers packets of the log with lies, or with nonsense: the customer believes only what it says."""
 
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.formats.log_entry import LogName
-from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
+from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead, read_head
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -202,18 +205,22 @@ class RecoveryTests(SynchronousTestCase):
         self.node.pass_time(2)
         self.calls = 0
 
-    def recover(self, answer: Callable[[int], list[bytes]], first: int) -> Merged:
-        """Merge the log of a compaction that begins with entry ``first``; no lie is asked for without end."""
-        logs, me = self.node.storage.core.log_writer.logs, self.node.me
+    def head(self, first: int | None) -> Head:
+        """The true end of my log, as one that begins with entry ``first``."""
+        me = self.node.me
         end = self.node.storage.core.catalog.end(MASTER, me.device.id)
-        head = Head(me.fingerprint, me.device.id, end.sequence, end.hash, START, first)
+        return Head(me.fingerprint, me.device.id, end.sequence, end.hash, START, first)
+
+    def recover(self, answer: Callable[[int], list[bytes]], first: int | None, *lies: SeenHead) -> Merged:
+        """Merge the log of a compaction that begins with entry ``first``; no lie is asked for without end."""
+        logs, head = self.node.storage.core.log_writer.logs, self.head(first)
 
         def fetch(supplier: bytes, log: LogName, wanted: int) -> "Deferred[list[bytes]]":
             self.calls += 1
             return succeed(answer(wanted)) if self.calls < 50 else fail(BitDustError("no-answer", "enough"))
 
         recovery = LogRecovery(open_catalog(self), logs, MASTER, fetch)
-        return now(Deferred.fromCoroutine(recovery.recover([SeenHead(head, b"liar", True, end=head.sequence)])))
+        return now(Deferred.fromCoroutine(recovery.recover([*lies, SeenHead(head, b"liar", True, end=head.sequence)])))
 
     def entries(self, first: int) -> list[bytes]:
         """My entries as a supplier holds them."""
@@ -231,3 +238,16 @@ class RecoveryTests(SynchronousTestCase):
         """Who gives one entry at a time is asked until all are there."""
         merged = self.recover(lambda wanted: self.entries(wanted)[:1], 1)
         self.assertEqual((merged.missing, self.calls), ([], len(self.entries(1))))
+
+    def test_a_higher_head_that_is_not_proven(self) -> None:
+        """A head that no device of mine has signed hides nothing, however high it is and wherever it begins."""
+        logs, stranger = self.node.storage.core.log_writer.logs, DeviceKey.generate(os.urandom)
+        invented = evolve(self.head(10**6), sequence=10**6 + 3, hash=bytes(32))
+        lies = [SeenHead(invented, who, False, signer=stranger.id) for who in (b"liar", b"another")]
+        merged = self.recover(self.entries, None, *lies)
+        self.assertEqual((merged.missing, merged.entries), ([], len(self.entries(1))))
+        told = evolve(invented, device=stranger.id)
+        seen = read_head(stranger.sign_record(Head.KIND, told.to_body()).to_bytes(), logs, b"liar")
+        self.assertFalse(seen is None or seen.proven)
+        self.assertIsNone(read_head(stranger.sign_record(Head.KIND, invented.to_body()).to_bytes(), logs, b"liar"))
+        self.assertEqual(self.recover(lambda wanted: [], None, *([] if seen is None else [seen])).missing[0].first, 1)

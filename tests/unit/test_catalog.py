@@ -1,16 +1,31 @@
 """The catalog's log: whatever the order of arrival, one catalog; entries that say nonsense are refused."""
 
 import hashlib
+import os
 import random
 from pathlib import Path
 from types import SimpleNamespace
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.formats.log_entry import OLDEST, VERSION, Content, Entry, LogName, check_chain, hash_of, seal
+from bitdust.crypt.sealing import TAG, seal_entry
+from bitdust.formats.log_entry import (
+    LEAST_CLASS,
+    MAX_PACKED,
+    OLDEST,
+    VERSION,
+    Content,
+    Entry,
+    LogName,
+    check_chain,
+    class_of,
+    hash_of,
+    seal,
+)  # fmt: skip
 from bitdust.formats.operations import OPS, batches, item_op, tombstone_op, version_ops
 from bitdust.storage.catalog.catalog import Catalog, LogKeys, append_ops, insert_entry
 from bitdust.storage.catalog.paths import by_path, fresh_version, next_path_id, version_at
@@ -167,15 +182,37 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(seen(), ([b"d" * 8], 2, 2))
 
     def test_versions_of_entries(self) -> None:
-        """An entry of the former version is read and stays as it is; one of a later version is refused."""
+        """An entry of a former version is read and stays as it is; one of a later version is refused."""
         content = Content(1, START * 1000, [item_op("0", "", b"a", "file", "master", 0)])
-        for version in (OLDEST, VERSION):
+        for version in range(OLDEST, VERSION + 1):
             sealed = seal(Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"", version=version), SECRET, content)
             again = Entry.parse(sealed.to_bytes())
             self.assertEqual((again.version, again.open([SECRET])), (version, content))
             self.assertEqual(again.to_bytes(), sealed.to_bytes())
         later = Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"", version=VERSION + 1).to_bytes()
         self.assertIn("version", str(self.assertRaises(WireError, Entry.parse, later)))
+
+    def test_sizes_are_classes(self) -> None:
+        """An entry is as long as any other of its class, whatever it says: a class is a power of two, or Padmé's."""
+        bare = Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"")
+        sizes = set()
+        for length in range(1, 120, 7):
+            name = os.urandom(length).hex().encode()
+            content = Content(1, START, [item_op("0", "", name, "file", "master", 0)])
+            sizes.add(len(seal(bare, SECRET, content).sealed))
+        self.assertEqual(sizes, {LEAST_CLASS + TAG})
+        classes = [class_of(size) for size in range(1, MAX_PACKED, 37)]
+        self.assertEqual(classes, sorted(classes))
+        self.assertLess(len(set(classes)), 200)
+        for size in (512, 513, 8192, 8193, 100_000, MAX_PACKED):
+            self.assertTrue(size <= class_of(size) <= min(2 * size, MAX_PACKED), size)
+
+    def test_what_is_not_padded(self) -> None:
+        """Content that is shorter than it says, or is filled up with anything but zeros, is refused."""
+        bare = Entry(b"o" * 32, b"d" * 8, 1, bytes(32), 1, b"")
+        for padded in (b"", b"\0\0", b"\0\0\0\5zstd", b"\0\0\0\4zstd\0\1"):
+            sealed = evolve(bare, sealed=seal_entry(SECRET, bare.info, 1, bare.aad(), padded))
+            self.assertEqual(self.assertRaises(WireError, sealed.open, [SECRET]).code, "malformed")
 
     def test_nobody_reads_it_without_the_secret(self) -> None:
         """An entry opens under its own secret, device and sequence alone."""

@@ -12,7 +12,7 @@ from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.merkle import root
 from bitdust.crypt.scope import scope_of
-from bitdust.crypt.sealing import chunk_name, index_key, open_pack, seal_pack
+from bitdust.crypt.sealing import TAG, chunk_name, index_key, open_pack, seal_pack
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import Checker, DHTRecord, Owner, make_record
 from bitdust.formats.log_entry import NOTHING_BEFORE, Entry, LogName, check_chain, hash_of
@@ -226,7 +226,7 @@ class Storage(VectorCase):
             self.assertEqual(coder.decode(given, record.size, record.scheme.segment), sealed, chosen)
 
     def test_log(self) -> None:
-        """Entries open, follow each other, end at the signed head, and are made again."""
+        """Entries of two versions open, follow each other, end at the signed head, and are made again."""
         rows = [self.row(f"log entry {number}") for number in (1, 2)]
         log = LogName(master().fingerprint, None, device().id)
         entries = check_chain([data for data, _ in rows], log, (0, NOTHING_BEFORE))
@@ -234,6 +234,7 @@ class Storage(VectorCase):
             secret = raw(row["secret"])
             self.assertEqual(shown(entry.open([bytes(32), secret])), row["value"])
             self.assertEqual(entry.to_bytes(), data)
+            self.assertEqual(entry.version == 4, len(entry.sealed) == 512 + TAG)
             self.assertEqual(hash_of(data), raw(row["hash"]))
             self.refused_when_changed(data, lambda given, secret=secret: Entry.parse(given).open([secret]), 60)
         data, row = self.row("log packet")

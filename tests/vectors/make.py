@@ -206,8 +206,10 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
     )
     made: list[bytes] = []
     for sequence, content in enumerate(contents, 1):
-        bare = Entry(owner, device().id, sequence, previous, 1, b"")
+        bare = Entry(owner, device().id, sequence, previous, 1, b"", version=2 + sequence)
         packed = frame(encode({"lamport": content.lamport, "time": content.time, "ops": content.ops}))
+        if bare.version == 4:
+            packed = (len(packed).to_bytes(4, "big") + packed).ljust(512, b"\0")
         sealed = seal_entry(SECRET, b"BitDust log 2" + device().id, sequence, bare.aad(), packed)
         data = evolve(bare, sealed=sealed).to_bytes()
         previous = hash_of(data)

@@ -1,0 +1,94 @@
+"""What others can read of who a person's suppliers are, and of what its catalog says."""
+
+import hashlib
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.device import certify
+from bitdust.crypt.sealing import TAG
+from bitdust.dht.directory import SIZES, Directory, opened
+from bitdust.dht.ids import record_key
+from bitdust.formats.log_entry import Entry, class_of
+from bitdust.wire.records import Family, SealedFamily
+from bitdust.wire.signed import Signed
+from tests.unit.storage_kit import master_key, network
+from tests.unit.supplier_kit import START
+from tests.unit.test_dht import DHTCase
+
+
+class FamilyTests(DHTCase):
+    """The DHT keeps a family for who has lost everything but a key file; nobody else can read it."""
+
+    size = 8
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.node = self.grid.nodes[3]
+        device, master = self.node._device, master_key()
+        self.node.set_owner(master.public.spki, certify(master, device.public, 0))
+        devices = [SimpleNamespace(id=device.id, revoked=None)]
+        self.me: Any = SimpleNamespace(
+            fingerprint=master.fingerprint,
+            public=master.public,
+            master=master,
+            device=device,
+            sign=device.sign_record,
+            document=SimpleNamespace(fingerprint=master.fingerprint, devices=devices),
+        )
+
+    def family(self, revision: int, suppliers: int) -> Signed:
+        names: list[bytes | None] = [hashlib.sha256(b"%d" % number).digest() for number in range(suppliers)]
+        family = Family(self.me.fingerprint, revision, suppliers // 2, suppliers, int(START), names)
+        signed: Signed = self.me.sign(Family.KIND, family.to_body())
+        self.grid.wait(Directory(self.node, self.me, Any).put_family(family, signed))
+        return signed
+
+    def in_the_dht(self) -> list[bytes]:
+        """What nodes keep of me."""
+        key = record_key("family", self.me.fingerprint + self.me.device.id, 0)
+        found = [node._stack.store.get(key, self.grid.wall()) for node in self.grid.nodes]
+        return [data for data in found if data is not None]
+
+    def test_nobody_reads_who_the_suppliers_are(self) -> None:
+        """No node that keeps a family finds a supplier's name in it, and its length does not say how many there are."""
+        lengths = set()
+        for revision, suppliers in enumerate((4, 8, 16), 1):
+            names = Family.from_body(self.family(revision, suppliers).body).suppliers
+            kept = self.in_the_dht()
+            self.assertGreater(len(kept), 4)
+            self.assertFalse([name for name in names for data in kept if name in data])
+            lengths |= {len(data) for data in kept}
+        self.assertEqual(len(lengths), 1)
+
+    def test_the_owner_reads_it(self) -> None:
+        """Whoever has the RSA key finds the family, from any node; a large one too."""
+        for revision, suppliers in enumerate((4, 64), 1):
+            signed = self.family(revision, suppliers)
+            found = Directory(self.grid.nodes[6], self.me, Any).my_family()
+            self.assertEqual(self.grid.wait(Deferred.fromCoroutine(found)), signed.to_bytes())
+
+    def test_a_record_of_the_former_version(self) -> None:
+        """A family that was sealed without padding is read as it is."""
+        signed = self.family(1, 4)
+        before = SealedFamily(self.me.fingerprint, 1, self.me.public.seal(signed.to_bytes()))
+        value = self.me.sign(SealedFamily.KIND, before.to_body()).to_bytes()
+        self.assertEqual(opened(self.me, value), signed.to_bytes())
+        self.assertLess(len(signed.to_bytes()), SIZES[0])
+
+
+class LogTests(SynchronousTestCase):
+    def test_sizes_of_entries(self) -> None:
+        """What a supplier keeps of a catalog's log has the size of a class, however long the names are."""
+        _, around, node = network(self)
+        for length in (1, 20, 50, 90):
+            node.create("n" * length, True)
+            node.pass_time(2)
+        store = around.suppliers[0].shop.store
+        entries = [Entry.parse(data) for data in store.entries(node.me.fingerprint, node.me.device.id, 1, 10**9)]
+        sizes = [len(entry.sealed) - TAG for entry in entries]
+        self.assertGreater(len(sizes), 3)
+        self.assertEqual([class_of(size) for size in sizes], sizes)
+        self.assertEqual(len(set(sizes[-3:])), 1)
