@@ -3,6 +3,7 @@
 import hashlib
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,6 +13,8 @@ from bitdust.crypt.sealing import TAG
 from bitdust.dht.directory import SIZES, Directory, opened
 from bitdust.dht.ids import record_key
 from bitdust.formats.log_entry import Entry, class_of
+from bitdust.identity.document import Device, IdentityDocument
+from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family, SealedFamily
 from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import master_key, network
@@ -92,3 +95,13 @@ class LogTests(SynchronousTestCase):
         self.assertGreater(len(sizes), 3)
         self.assertEqual([class_of(size) for size in sizes], sizes)
         self.assertEqual(len(set(sizes[-3:])), 1)
+
+
+class IdentityTests(SynchronousTestCase):
+    def test_what_an_identity_says(self) -> None:
+        """A document names its owner, ID servers and device keys: no address of a device, and no supplier."""
+        source = IDURL.parse("http://id.example:8084/alice.xml")
+        document = IdentityDocument.create(master_key(), (source,), 1, (Device(0, 1, b"k" * 32),), START)
+        parts = {part.tag for part in ElementTree.fromstring(document.xml)}
+        self.assertEqual(parts, {"name", "sources", "revision", "date", "publickey", "devices", "signature"})
+        self.assertNotIn(b"tcp://", document.xml)

@@ -116,13 +116,24 @@ class DecisionsTests(SynchronousTestCase):
         self.assertEqual(sorted(rows), sorted(zip(titles, slugs, strict=True)))
 
 
-class DurabilityTests(SynchronousTestCase):
-    def test_each_threat_names_a_test_that_exists(self) -> None:
-        """Every row of what threatens names a file of tests, and a class or test in it."""
-        text = (ROOT / "docs" / "durability.md").read_text(encoding="utf-8")
-        named = re.findall(r"`(tests/\S+\.py)` `(\w+)`", text)
-        rows = [line for line in text.splitlines() if line.startswith("| ")]
-        self.assertEqual(len(named), len(rows) - 1, "a row names no test")
-        for file, name in named:
+class ClaimsTests(SynchronousTestCase):
+    def rows(self, document: str) -> list[str]:
+        """Rows of a document's table, of whose tests each exists."""
+        text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+        for file, name in re.findall(r"`(tests/\S+\.py)` `(\w+)`", text):
             found = re.search(rf"(?:class|def) {name}\b", (ROOT / file).read_text(encoding="utf-8"))
             self.assertTrue(found, f"{file} has no {name}")
+        return [line for line in text.splitlines() if line.startswith("| ")][1:]
+
+    def test_each_threat_names_a_test_that_exists(self) -> None:
+        """Every row of what threatens names a file of tests, and a class or test in it."""
+        for row in self.rows("durability.md"):
+            self.assertRegex(row, r"`tests/\S+\.py` `\w+` \|$", "a row names no test")
+
+    def test_who_learns_what(self) -> None:
+        """Every row of who learns what names a test, or says that there is none."""
+        rows = self.rows("privacy.md")
+        for row in rows:
+            self.assertRegex(row, r"(`tests/\S+\.py` `\w+`|–) \|$", "a row names no test")
+        for who in ("supplier", "spare of a family", "DHT node", "ID server", "local user", "network observer"):
+            self.assertTrue([row for row in rows if row.startswith(f"| {who}")], who)
