@@ -7,7 +7,8 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
-from bitdust.dht.directory import newest_family, opened
+from bitdust.dht.directory import newest_family
+from bitdust.dht.sealed_family import opened
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed

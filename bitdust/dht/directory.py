@@ -13,12 +13,13 @@ from twisted.logger import Logger
 
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DHTRecord
+from bitdust.dht.sealed_family import opened, sealed_for
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import OPEN_END, Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
-from bitdust.wire.records import DeviceAddresses, Family, Head, SealedFamily
+from bitdust.wire.records import DeviceAddresses, Family, Head
 from bitdust.wire.signed import Signed
 
 DAY = 86_400
@@ -27,9 +28,6 @@ ADDRESSES_DAYS = 2
 DAYS = 30
 STALE = "stale"
 """Why nodes refuse a record: they have a newer one."""
-LENGTH = 4
-SIZES = (1024, 1536)
-"""Bytes that a sealed family has, so that its length does not say how many suppliers there are."""
 CONTRACT_DAYS = 458
 """How long what a recovery needs is found, as long as suppliers keep their promises."""
 
@@ -112,10 +110,8 @@ class Directory:
     # families
 
     def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
-        """My family record, sealed to my RSA key: nobody else need know who keeps my pieces."""
-        box = self._me.public.seal(_filled(signed.to_bytes()))
-        sealed = SealedFamily(family.customer, family.revision, box, 2)
-        mine = self._me.sign(SealedFamily.KIND, sealed.to_body())
+        """My family record, sealed for me: nobody else need know who keeps my pieces."""
+        mine = sealed_for(self._me, family, signed)
         subject = family.customer + self._me.device.id
         return self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
 
@@ -173,22 +169,6 @@ async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord 
         if there:
             return max(there, key=lambda record: record.revision)
     return None
-
-
-def opened(me: Me, value: bytes) -> bytes:
-    """My signed family record out of the sealed one that the DHT has. Raises `WireError` for one that is not mine."""
-    record = SealedFamily.from_body(Signed.from_bytes(value, SealedFamily.KIND).body)
-    plain = me.master.unseal(record.sealed)
-    if record.version is None:
-        return plain
-    size = int.from_bytes(plain[:LENGTH], "big")
-    return plain[LENGTH : LENGTH + size]
-
-
-def _filled(signed: bytes) -> bytes:
-    """Its length, itself, and zeros up to a size; a large one is as long as it is: a record has room for no more."""
-    data = len(signed).to_bytes(LENGTH, "big") + signed
-    return data.ljust(next((size for size in SIZES if size >= len(data)), 0), b"\0")
 
 
 def _document(raw: bytes) -> IdentityDocument | None:

@@ -25,9 +25,10 @@ from attrs import evolve, frozen
 from bitdust.crypt.device import DeviceKey, check_certificate, check_record, device_id, verify
 from bitdust.dht.ids import record_key
 from bitdust.dht.messages import MAX_RECORD
+from bitdust.dht.sealed_family import SealedFamily
 from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError, encode
-from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head, SealedFamily
+from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, parse
 from bitdust.wire.signed import Signed
 

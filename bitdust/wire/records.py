@@ -286,32 +286,6 @@ class Family(Record):
 
 
 @frozen
-class SealedFamily(Record):
-    """A family as the DHT has it: only its owner's RSA key opens ``sealed``, in which the signed family is.
-
-    In version 2 it is filled up to a size that many families have; without a version it is in there alone.
-    """
-
-    KIND: ClassVar[str] = "sealed-family"
-    FIELDS: ClassVar[dict[str, Schema]] = {
-        "customer": Bytes(32),
-        "revision": Int(1),
-        "sealed": Bytes(1, 4000),
-        "version": Optional(Int(2, 2)),
-    }
-
-    customer: bytes
-    revision: int
-    sealed: bytes
-    version: int | None = None
-
-    @classmethod
-    def from_body(cls, data: bytes) -> "SealedFamily":
-        """Raises `WireError`."""
-        return cls(**cls.parse_fields(data))
-
-
-@frozen
 class Head(Record):
     """The end of a catalog log, of which each key has one for each device.
 

@@ -18,6 +18,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.master import MasterKey
 from bitdust.desktop import Desktop
+from bitdust.dht.sealed_family import SealedFamily
 from bitdust.dht.seeds import parse_seeds
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import parse_servers
@@ -29,7 +30,7 @@ from bitdust.storage.keeping.trouble import Code, Trouble
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
-from bitdust.wire.records import Family, SealedFamily
+from bitdust.wire.records import Family
 from tests import keys
 from tests.api.fakes import Anything, FakeContext
 from tests.stand_ins import ClosedStorage

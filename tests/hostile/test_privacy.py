@@ -1,6 +1,7 @@
 """What others can read of who a person's suppliers are, and of what its catalog says."""
 
 import hashlib
+import os
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
@@ -8,14 +9,16 @@ from xml.etree import ElementTree
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt.device import certify
+from bitdust.crypt.device import DeviceKey, certify
 from bitdust.crypt.sealing import TAG
-from bitdust.dht.directory import SIZES, Directory, opened
+from bitdust.dht.directory import Directory
 from bitdust.dht.ids import record_key
+from bitdust.dht.sealed_family import SIZES, SealedFamily, opened
 from bitdust.formats.log_entry import Entry, class_of
 from bitdust.identity.document import Device, IdentityDocument
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
-from bitdust.wire.records import Family, SealedFamily
+from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import master_key, network
 from tests.unit.supplier_kit import START
@@ -31,12 +34,14 @@ class FamilyTests(DHTCase):
         super().setUp()
         self.node = self.grid.nodes[3]
         device, master = self.node._device, master_key()
-        self.node.set_owner(master.public.spki, certify(master, device.public, 0))
-        devices = [SimpleNamespace(id=device.id, revoked=None)]
+        certificate = certify(master, device.public, 0)
+        self.node.set_owner(master.public.spki, certificate)
+        devices = [SimpleNamespace(id=device.id, key=device.public, revoked=None)]
         self.me: Any = SimpleNamespace(
             fingerprint=master.fingerprint,
             public=master.public,
-            master=master,
+            held_master=None,
+            certificate=certificate,
             device=device,
             sign=device.sign_record,
             document=SimpleNamespace(fingerprint=master.fingerprint, devices=devices),
@@ -67,17 +72,33 @@ class FamilyTests(DHTCase):
         self.assertEqual(len(lengths), 1)
 
     def test_the_owner_reads_it(self) -> None:
-        """Whoever has the RSA key finds the family, from any node; a large one too."""
+        """Whoever has the RSA key finds the family, from any node, and so does each device; a large one too."""
+        another = DeviceKey.generate(os.urandom)
         for revision, suppliers in enumerate((4, 64), 1):
             signed = self.family(revision, suppliers)
-            found = Directory(self.grid.nodes[6], self.me, Any).my_family()
-            self.assertEqual(self.grid.wait(Deferred.fromCoroutine(found)), signed.to_bytes())
+            for key, device in ((None, self.me.device), (master_key(), another)):
+                reader = SimpleNamespace(**vars(self.me) | {"held_master": key, "device": device})
+                found = Directory(self.grid.nodes[6], reader, Any).my_family()
+                self.assertEqual(self.grid.wait(Deferred.fromCoroutine(found)), signed.to_bytes())
+            reader = SimpleNamespace(**vars(self.me) | {"device": another})
+            found = Directory(self.grid.nodes[6], reader, Any).my_family()
+            self.assertRaises(BitDustError, self.grid.wait, Deferred.fromCoroutine(found))
+
+    def test_devices_without_end(self) -> None:
+        """Where a record has no room for a box that each device opens, the RSA key alone does."""
+        more = [DeviceKey.generate(os.urandom) for _ in range(7)]
+        self.me.document.devices += [SimpleNamespace(id=one.id, key=one.public, revoked=None) for one in more]
+        signed = self.family(1, 64)
+        reader = SimpleNamespace(**vars(self.me) | {"held_master": master_key()})
+        found = Directory(self.grid.nodes[6], reader, Any).my_family()
+        self.assertEqual(self.grid.wait(Deferred.fromCoroutine(found)), signed.to_bytes())
 
     def test_a_record_of_the_former_version(self) -> None:
         """A family that was sealed without padding is read as it is."""
         signed = self.family(1, 4)
         before = SealedFamily(self.me.fingerprint, 1, self.me.public.seal(signed.to_bytes()))
         value = self.me.sign(SealedFamily.KIND, before.to_body()).to_bytes()
+        self.me.held_master = master_key()
         self.assertEqual(opened(self.me, value), signed.to_bytes())
         self.assertLess(len(signed.to_bytes()), SIZES[0])
 

@@ -10,9 +10,10 @@ from bitdust.crypt.device import DeviceKey, certify
 from bitdust.dht.ids import record_key
 from bitdust.dht.node import DHTNode
 from bitdust.dht.records import DHTRecord
+from bitdust.dht.sealed_family import SealedFamily
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.records import DeviceAddresses, SealedFamily
+from bitdust.wire.records import DeviceAddresses
 from bitdust.wire.signed import Signed
 from tests import dht_kit
 from tests.dht_kit import START, DHTGrid

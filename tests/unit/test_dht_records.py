@@ -10,10 +10,11 @@ from bitdust.crypt.device import DeviceKey, certify
 from bitdust.dht import records as records_module
 from bitdust.dht.messages import MAX_RECORD
 from bitdust.dht.records import DAY, DEBUG, MAX_DEBUG_VALUE, MAX_TTL, SLACK, Checker, DHTRecord, Owner, make_record
+from bitdust.dht.sealed_family import SealedFamily
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL
-from bitdust.wire.records import DeviceAddresses, SealedFamily
+from bitdust.wire.records import DeviceAddresses
 from tests import keys
 from tests.unit.storage_kit import master_key
 
