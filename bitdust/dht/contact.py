@@ -12,6 +12,7 @@ from functools import lru_cache
 from attrs import define, field
 
 from bitdust.dht.ids import node_id, number
+from bitdust.scopes.networks import network_of
 from bitdust.wire.encoding import WireError
 
 MIN_TIMEOUT = 0.05
@@ -110,6 +111,10 @@ def unpack(data: bytes, most: int) -> list[tuple[bytes, int, str, int]]:
         found.append((head[:32], int.from_bytes(head[_LAYERS], "big"), _host(raw), port))
         position += _FIXED + size
     return found
+
+
+network = lru_cache(maxsize=4096)(network_of)
+"""The public network of an address."""
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attrs import define
 
-from bitdust.dht.contact import reach
+from bitdust.dht.contact import network, reach
 from bitdust.dht.messages import TOKEN_BYTES
 
 ROTATION = 300.0
@@ -55,7 +55,10 @@ class _Bucket:
 
 
 class Rates:
-    """A token bucket a host: ``rate`` a second, ``burst`` at once. Loopback is never refused."""
+    """A token bucket a host: ``rate`` a second, ``burst`` at once. Loopback is never refused.
+
+    Of IPv6 a whole network has one: who has one address of it has as many as it likes.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -66,12 +69,13 @@ class Rates:
         """Take ``cost`` from the host's bucket, or refuse."""
         if reach(host) == 1:
             return True
-        bucket = self._hosts.get(host)
+        name = network(host) if ":" in host else host
+        bucket = self._hosts.get(name)
         if bucket is None:
-            bucket = self._hosts[host] = _Bucket(self._burst, now)
+            bucket = self._hosts[name] = _Bucket(self._burst, now)
             if len(self._hosts) > MAX_HOSTS:
                 self._hosts.popitem(last=False)
-        self._hosts.move_to_end(host)
+        self._hosts.move_to_end(name)
         bucket.level = min(self._burst, bucket.level + (now - bucket.since) * self._rate)
         bucket.since = now
         if bucket.level < cost:

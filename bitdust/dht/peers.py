@@ -13,12 +13,12 @@ from attrs import define
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.crypt.device import verify
-from bitdust.dht.contact import Contact, believable, nearest, unpack, usable_by
+from bitdust.dht.contact import Contact, believable, nearest, network, unpack, usable_by
 from bitdust.dht.ids import MAX_LAYER
 from bitdust.dht.messages import MAX_NODES, NONCE_BYTES, Message, pong_message
 from bitdust.dht.rpc import Rpc
 from bitdust.dht.table import K, RoutingTable
-from bitdust.scopes.networks import Household, network_of
+from bitdust.scopes.networks import Household
 from bitdust.signal import Signal
 
 MAX_BOOK = 4000
@@ -44,10 +44,10 @@ class Peers:
         self, clock: IReactorTime, entropy: Callable[[int], bytes], own: Contact, rpc: Rpc, household: Household
     ) -> None:
         @lru_cache(maxsize=MAX_BOOK)
-        def network(host: str) -> str | None:
-            return None if host in household else network_of(host)
+        def network_outside(host: str) -> str | None:
+            return None if host in household else network(host)
 
-        self.network: Callable[[str], str | None] = network
+        self.network: Callable[[str], str | None] = network_outside
         """The network in which an address counts; None for one of the household, of which each counts by itself."""
         self._clock = clock
         self._entropy = entropy

@@ -1,16 +1,18 @@
 """The routing table: up to k proven contacts for each distance, and a few that wait for a place."""
 
-from bitdust.dht.contact import Contact, nearest, reach
+from bitdust.dht.contact import Contact, nearest, network, reach
 
 K = 20
 SPARES = 8
 SAME_HOST = 4
+SAME_NETWORK = 10
 
 
 class RoutingTable:
     """Contacts sorted into buckets by the length of their distance in bits. Old contacts that answer keep their place.
 
-    One public address gets at most four places in a bucket, so that one host cannot fill it.
+    One public address gets at most four places in a bucket, and one public network half of them, so that neither fills
+    it.
     """
 
     def __init__(self, own: int) -> None:
@@ -48,8 +50,10 @@ class RoutingTable:
         bucket = self._buckets.get((contact.number ^ self._own).bit_length(), [])
         if len(bucket) >= K:
             return False
-        crowd = sum(other.host == contact.host for other in bucket)
-        return crowd < SAME_HOST or reach(contact.host) < 3
+        if reach(contact.host) < 3:
+            return True
+        neighbours = sum(network(other.host) == network(contact.host) for other in bucket)
+        return neighbours < SAME_NETWORK and sum(other.host == contact.host for other in bucket) < SAME_HOST
 
     def add(self, contact: Contact) -> bool:
         """Take a proven contact in; False when its bucket is full: then it waits among the spares."""

@@ -52,6 +52,12 @@ class RateTests(SynchronousTestCase):
         self.assertEqual([rates.allow(HOST[0], 1) for _ in range(3)], [True, True, False])
         self.assertEqual([rates.allow(HOST[0], 100, cost=2) for _ in range(2)], [True, False])
 
+    def test_addresses_of_one_network(self) -> None:
+        """Whoever has an IPv6 network has as many addresses as it likes, and one bucket."""
+        rates = Rates(1, 2)
+        hosts = ("2600:1:2:3::1", "2600:1:2:4::2", "2600:1:2:5::3", "2600:1:3::1")
+        self.assertEqual([rates.allow(host, 0) for host in hosts], [True, True, False, True])
+
     def test_own_host(self) -> None:
         """Loopback is never refused."""
         rates = Rates(0.0, 1.0)

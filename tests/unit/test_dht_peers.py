@@ -12,7 +12,7 @@ from bitdust.dht import peers as peers_module
 from bitdust.dht.contact import Contact, believable, reach, unpack
 from bitdust.dht.messages import MAX_NODES, pong_message
 from bitdust.dht.peers import RETRIES, Peers
-from bitdust.dht.table import SAME_HOST, SPARES, K, RoutingTable
+from bitdust.dht.table import SAME_HOST, SAME_NETWORK, SPARES, K, RoutingTable
 from bitdust.scopes.networks import Household
 from bitdust.wire.encoding import WireError
 
@@ -310,6 +310,13 @@ class TableTests(SynchronousTestCase):
         public = [self.table.add(self.far("8.8.8.8")) for _ in range(SAME_HOST + 1)]
         self.assertEqual(public, [True] * SAME_HOST + [False])
         self.assertTrue(self.table.add(self.far("8.8.4.4")))
+
+    def test_one_public_network(self) -> None:
+        """A public network gets half of a bucket; a private one all of it."""
+        public = [self.table.add(self.far(f"8.8.8.{host}")) for host in range(1, SAME_NETWORK + 2)]
+        self.assertEqual(public, [True] * SAME_NETWORK + [False])
+        private = [self.table.add(self.far(f"10.0.0.{host}")) for host in range(K - SAME_NETWORK)]
+        self.assertEqual(set(private), {True})
 
     def test_that_very_contact(self) -> None:
         """A contact that was replaced cannot take the place of its successor away, and nobody sits twice."""
