@@ -21,7 +21,7 @@ from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import master_key, network
-from tests.unit.supplier_kit import START
+from tests.unit.supplier_kit import START, log_of
 from tests.unit.test_dht import DHTCase
 
 
@@ -111,7 +111,7 @@ class LogTests(SynchronousTestCase):
             node.create("n" * length, True)
             node.pass_time(2)
         store = around.suppliers[0].shop.store
-        entries = [Entry.parse(data) for data in store.entries(node.me.fingerprint, node.me.device.id, 1, 10**9)]
+        entries = [Entry.parse(data) for data in log_of(store, node.me.fingerprint, node.me.device.id)]
         sizes = [len(entry.sealed) - TAG for entry in entries]
         self.assertGreater(len(sizes), 3)
         self.assertEqual([class_of(size) for size in sizes], sizes)
