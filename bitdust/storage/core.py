@@ -213,7 +213,7 @@ class Core:
         self.log_replicas.suppliers_changed()
         self.monitor.suppliers_changed()
         self.audits.suppliers_changed()
-        self.reencoder.look()
+        self.reencoder.suppliers_changed()
         self.uploads.check()
 
     def supplier_accepted(self, supplier: bytes) -> None:

@@ -1,6 +1,6 @@
 """Changes of my family: each is one revision of the record, and every place that changes is reported."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from attrs import evolve
 
@@ -57,9 +57,12 @@ class Membership:
         self._write(self._seats_without(()), self._former(), evolve(change, beyond=tuple(beyond)))
 
     def want(self, n: int) -> None:
-        """The family is to get another size, once that can be."""
-        seats = self._seats_without(())
-        self._write(seats, self._former(), evolve(self._change(), wanted=n if n != len(seats) else None))
+        """The family is to get another size, once that can be. Who was hired for a place that is wanted no more, and
+        keeps nothing yet, gets a vacant one that is."""
+        seats, change = self._seats_without(()), self._change()
+        beyond = _closer(change.beyond, n - len(seats)) if change.former is None else change.beyond
+        wanted = n if n != len(seats) else None
+        self._write(seats, self._former(), evolve(change, wanted=wanted, beyond=beyond))
 
     def resize(self, n: int) -> None:
         """The family has ``n`` places from now on, each of them where it was; the others are beyond it."""
@@ -120,3 +123,11 @@ class Membership:
 
     def _idurl(self, supplier: bytes | None) -> str | None:
         return show_idurl(self._identities, supplier) if supplier is not None else None
+
+
+def _closer(beyond: Sequence[bytes | None], most: int) -> tuple[bytes | None, ...]:
+    places, others = list(beyond[: max(0, most)]), [who for who in beyond[max(0, most) :] if who is not None]
+    for place, who in enumerate(places):
+        if who is None and others:
+            places[place] = others.pop(0)
+    return (*places, *others)

@@ -344,6 +344,19 @@ class PaceTests(ReencodingCase):
         self.until_moved(4)
         self.with_only(2, 3)
 
+    def test_suppliers_that_come_back_are_asked_at_once(self) -> None:
+        """Packs that nobody could give, because nobody was connected, move within seconds after somebody is."""
+        self.upload("a", "b")
+        for one in self.around.suppliers:
+            one.mode = "away"
+        self.resize(4)
+        self.node.pass_time(20)
+        self.assertEqual(self.schemes(), {2})
+        for one in self.around.suppliers:
+            one.mode = "fine"
+        self.node.storage.core.suppliers_changed()
+        self.until_moved(4, 10)
+
     def test_nothing_to_do(self) -> None:
         """While everything has moved and old pieces stay for another device's sake, looks become rare."""
         looks: list[float] = []

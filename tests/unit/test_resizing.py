@@ -119,6 +119,20 @@ class GrowingTests(ResizingCase):
         self.assertEqual(sorted(self.ended()), sorted(hired))
 
 
+    def test_fewer_than_were_wanted_before(self) -> None:
+        """With nobody else to hire, those who were hired for later places get the vacant ones that are still wanted."""
+        self.set_number(12)
+        hired = [who for who in self.family.beyond if who is not None]
+        self.town.kill(self.town.suppliers[hired[0]])
+        self.pass_time(200)
+        self.assertIsNone(self.family.beyond[0])
+        self.set_number(4)
+        self.assertEqual((self.family.n, self.family.complete), (4, True))
+        self.assertNotIn(hired[0], self.family.holders)
+        self.finish()
+        self.assertEqual((self.family.is_changing, len(self.family.holders)), (False, 4))
+
+
 class ShrinkingTests(ResizingCase):
     def setUp(self) -> None:
         super().setUp()

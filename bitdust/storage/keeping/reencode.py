@@ -138,6 +138,7 @@ class Reencoder:
         self._moving: dict[bytes, Reencoding] = {}
         self._waiting: deque[bytes] = deque()
         self._failed: dict[bytes, float] = {}
+        self._online: frozenset[bytes] = frozenset()
         self._call: IDelayedCall | None = None
         self._is_open = self._is_looking = self._was_changing = False
         self._pause = LOOK
@@ -178,6 +179,16 @@ class Reencoder:
         """Begin what may begin now: something has changed."""
         self._pause = LOOK
         self._look()
+
+    def suppliers_changed(self) -> None:
+        """Suppliers came or went: whoever came may have what the packs that could not be had need."""
+        family = self._ports.family()
+        holders = family.holders if family is not None else []
+        online = frozenset(who for who in holders if self._ports.is_online(who))
+        if online - self._online:
+            self._failed.clear()
+        self._online = online
+        self.look()
 
     def _look(self) -> None:
         if self._call is not None and self._call.active():
