@@ -28,11 +28,12 @@ class NotRunning(ApiError):
 
     def __init__(self, home: Path, starting: bool = False) -> None:
         """``starting``: a process has the home, and has not opened its API yet."""
-        text = f"BitDust is not running in {home}; start it with: bitdust daemon"
+        daemon = "bitdust daemon" if home == Path.home() / ".bitdust" else f"bitdust --appdir {home} daemon"
+        text = f"BitDust is not running in {home}; start it with: {daemon}"
         if starting:
             text = (
                 f"BitDust is not running in {home} yet: its process has not opened its API. Wait a moment, or see why: "
-                "bitdust log -n 20. Where it has ended, start it with: bitdust daemon"
+                f"bitdust log -n 20. Where it has ended, start it with: {daemon}"
             )
         super().__init__("not-running", text)
 

@@ -64,7 +64,9 @@ def list_suppliers(session: Session, customer: str | None = None) -> None:
 
 
 def _audits_in_words(audit: dict[str, Any] | None) -> str:
-    """``proven``, ``failed 2 times in a row``."""
+    """``proven``, ``failed 2 times in a row``, ``not yet`` for one that is too new."""
+    if audit is not None and audit["standing"] == "proven" and not audit.get("passed", 1):
+        return "not yet"
     if audit is None or audit["standing"] != "failed":
         return audit["standing"] if audit is not None else ""
     times = audit["failed_in_a_row"]

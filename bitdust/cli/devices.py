@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bitdust.cli.asking import PASSPHRASE_FILE, secret, somebody_is_there
+from bitdust.cli.asking import PASSPHRASE_FILE, confirm, secret
 from bitdust.cli.backup import read_key_file
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
@@ -40,8 +40,8 @@ def revoke(session: Session, device: str, key_file: Path | None, passphrase_file
     What it stored stays yours. A device that is revoked does not come back: recover on it from your key file to use it
     again. Whoever has a copy of your key file too can undo this.
     """
-    if not yes and somebody_is_there():
-        click.confirm(f"Revoke device {device} for good?", abort=True, err=True)
+    if not yes and not confirm("--yes", f"Revoke device {device} for good?", default=False):
+        raise click.Abort
     key = _key(key_file, passphrase_file) if key_file is not None else {}
     rows = session.call("identity_device_revoke", device=device, **key)
     if not session.as_json:

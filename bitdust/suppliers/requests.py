@@ -90,8 +90,10 @@ class ReplacementRequests:
         position = self._family.position(supplier)
         if position is None:
             raise BitDustError("not-found", f"{self._names(supplier)['global_id']} is none of your suppliers")
-        if successor is not None and (successor == self._me.fingerprint or successor in self._family.holders):
-            raise BitDustError("exists", f"{self._names(successor)['global_id']} is you or your supplier already")
+        if successor == self._me.fingerprint:
+            raise BitDustError("exists", "that is you: your own disk cannot keep your pieces")
+        if successor is not None and successor in self._family.holders:
+            raise BitDustError("exists", f"{self._names(successor)['global_id']} is your supplier already")
         if successor is not None and successor in self.customers.fingerprints():
             raise BitDustError("is-customer", f"{self._names(successor)['global_id']} is a customer of yours")
         return position

@@ -96,7 +96,8 @@ class IdentityTests(NodeCase):
         self.assertIn("ab12", self.asks("identity devices", ("identity_devices", {})))
         self.prints_json("identity devices", rows)
         self.asks("identity revoke ab12 --yes", ("identity_device_revoke", {"device": "ab12"}))
-        self.prints_json("identity revoke 1", rows)
+        self.prints_json("identity revoke 1 --yes", rows)
+        self.refuses("identity revoke 1", "nobody can be asked here; give --yes", 2)
 
     def test_the_key_elsewhere(self) -> None:
         """The key file is named to detach and given to attach, or with a revocation."""

@@ -40,10 +40,11 @@ class SupplierTests(NodeCase):
         """Each supplier's line says how its audits stand, and how often it failed in a row."""
         stands = (("proven", 0), ("failed", 1), ("failed", 3), ("overdue", 0))
         audits = [{"standing": how, "failed_in_a_row": count} for how, count in stands]
-        rows = [{"position": 0, "global_id": "x", "audit": audit} for audit in (*audits, None)]
+        new = {"standing": "proven", "failed_in_a_row": 0, "passed": 0}
+        rows = [{"position": 0, "global_id": "x", "audit": audit} for audit in (*audits, new, None)]
         self.answers["suppliers_list"] = {"result": rows}
         output = self.asks("supplier list", ("suppliers_list", {}))
-        for part in ("proven", "failed 3 times in a row", "overdue"):
+        for part in ("proven", "not yet", "failed 3 times in a row", "overdue"):
             self.assertIn(part, output)
         self.assertNotIn("failed 1", output)
 
