@@ -74,6 +74,8 @@ class Copy:
     revision: int | None = None
     mine: bool = True
     error: str = ""
+    revokes_me: bool = False
+    """Whether it says that this device speaks for its owner no more."""
 
 
 def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
@@ -83,6 +85,10 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
     other = [copy for copy in copies if copy.mine and copy.revision not in (None, revision)]
     again = "it is sent again by itself within minutes, or at once by: bitdust service restart identity_propagate"
     findings = []
+    if any(copy.revokes_me for copy in copies if copy.mine):
+        hint = "where that was not meant: bitdust identity recover FILE, with your key file, in a new home"
+        findings.append(bad("my identity", "this device was revoked: nobody takes its word any more", hint))
+        other = []
     if foreign:
         hint = "the name belongs to another key there: take that server out of the settings, and keep your key file"
         findings.append(bad("my identity", f"somebody else's document is at {few(foreign)}", hint))

@@ -20,6 +20,7 @@ from bitdust.dht.node import DHTNode
 from bitdust.dht.seeds import SEEDS, parse_seeds
 from bitdust.identity.awaited import CATALOG, FAMILY, KEY_RING
 from bitdust.identity.client import IdentityClient, Server
+from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.services.driver import Driver
 from bitdust.transport.gateway import Gateway
@@ -185,6 +186,12 @@ async def _id_servers(node: Patient) -> list[Finding]:
     return judging.id_servers(await _seen(node))
 
 
+def _copy(idurl: str, found: IdentityDocument, me: Me) -> Copy:
+    is_mine = found.fingerprint == me.document.fingerprint
+    this = found.device(me.device.id) if is_mine else None
+    return Copy(idurl, found.revision, is_mine, revokes_me=this is not None and this.revoked is not None)
+
+
 async def _my_identity(node: Patient) -> list[Finding]:
     if not node.me.present:
         return []
@@ -192,7 +199,7 @@ async def _my_identity(node: Patient) -> list[Finding]:
 
     def one(idurl: IDURL) -> "Deferred[Copy]":
         return node.client.fetch(idurl).addCallbacks(
-            lambda found: Copy(str(idurl), found.revision, found.fingerprint == document.fingerprint),
+            lambda found: _copy(str(idurl), found, node.me),
             lambda failure: Copy(str(idurl), error=failure.getErrorMessage()),
         )
 

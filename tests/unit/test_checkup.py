@@ -228,6 +228,8 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.my_identity(4, [here])), ["warn"])
         self.assertEqual(self.verdicts(judging.my_identity(2, [here])), ["warn"])
         self.assertEqual(self.verdicts(judging.my_identity(3, [Copy("http://a/x.xml", 3, mine=False)])), ["bad"])
+        (found,) = judging.my_identity(2, [Copy("http://a/x.xml", 3, revokes_me=True)])
+        self.assertEqual((found.verdict, "was revoked" in found.found), ("bad", True))
 
     def test_key_backup(self) -> None:
         """Never checked is bad, a year ago a warning."""
@@ -380,10 +382,13 @@ class RunningTests(CheckupCase):
 
     def test_my_identity_at_its_sources(self) -> None:
         """The document at each source is fetched and compared."""
-        document = SimpleNamespace(revision=3, fingerprint=b"me", sources=["http://a/x.xml"])
-        me = SimpleNamespace(present=True, document=document)
+        device = SimpleNamespace(id=b"1", revoked=None)
+        document = SimpleNamespace(revision=3, fingerprint=b"me", sources=["http://a/x.xml"], device=lambda _: device)
+        me = SimpleNamespace(present=True, document=document, device=device)
         client = SimpleNamespace(fetch=lambda idurl: succeed(document))
         self.assertEqual(self.gather(running._my_identity(self.node(me=me, client=client))), ["ok"])
+        device.revoked = 3
+        self.assertEqual(self.gather(running._my_identity(self.node(me=me, client=client))), ["bad"])
         client.fetch = lambda idurl: fail(OSError("gone"))
         self.assertEqual(self.gather(running._my_identity(self.node(me=me, client=client))), ["bad"])
 
