@@ -116,7 +116,8 @@ class ReplacementRequests:
             return
         is_full = self._connectors.growth.gives_no_more(successor)
         self._connectors.reject(successor)
-        raise BitDustError("no-space" if is_full else "no-service", f"{name} does not take the place: {asked.error}")
+        why = "it keeps nothing for others" if asked.code == "unknown-command" else str(asked.error)
+        raise BitDustError("no-space" if is_full else "no-service", f"{name} does not take the place: {why}")
 
     def _names(self, supplier: bytes) -> dict[str, str]:
         names = Names.of(self._identities, supplier)
