@@ -242,6 +242,15 @@ _OPTIONS = (
     _size(
         "services/supplier/donated-space", 8 * GB, "space I give", "Room for customers' pieces on this disk.", 64 * MB
     ),
+    _number(
+        "services/supplier/promise-days",
+        7,
+        "days of a promise",
+        "Room that a customer has not filled for so long is given to others.",
+        1,
+        3660,
+        "days",
+    ),
     _port("services/tcp-connections/tcp-port", 7771, "TCP port for peers"),
     _bool("services/tcp-transport/receiving-enabled", True, "accept sessions", "Let peers connect over TCP."),
     _bool("services/tcp-transport/sending-enabled", True, "open sessions", "Connect to peers over TCP."),

@@ -5,7 +5,7 @@ from collections import deque
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
-from bitdust.customers.contracts import DAY
+from bitdust.customers.promises import DAY
 from bitdust.customers.store import SupplierStore
 from bitdust.outcome import outcome
 from bitdust.peers.presence import Presence

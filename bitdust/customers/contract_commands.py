@@ -10,6 +10,7 @@ from bitdust.customers.store import SupplierStore
 from bitdust.formats.orders import MAX_RING, ring_revision
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
+from bitdust.wire.addresses import host_of
 from bitdust.wire.capability import Revocation
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -53,7 +54,7 @@ class ContractCommands:
         who = "existing" if known else "new"
         try:
             session = self._sessions.session_with(customer.fingerprint)
-            network = self._store.network(session.address) if session is not None else ""
+            network = self._store.scopes.network_name(host_of(session.address)) if session is not None else ""
             wish = Wish(
                 fields["room"], fields["n"], fields["position"], fields["term"], fields.get("contract"), network=network
             )

@@ -4,8 +4,7 @@ A contract is ended by nothing but time and its customer's signed word: a refuse
 one keeps its pieces until its term and grace are over, and any contact of the customer renews the term. A supplier that
 gives notice, to all or to one, takes no piece from then on; the grace of what it has begins when the customer has
 acknowledged the notice. Room that is promised and room that is donated are compared inside the transaction that writes
-the contract. A newcomer is promised a part of what is free, so that no stranger takes all of it by asking; who has
-filled what it got may have twice as much, and what nobody fills in a week goes to others.
+the contract; how much that may be, `bitdust.customers.promises` says.
 """
 
 import sqlite3
@@ -15,22 +14,14 @@ from enum import StrEnum
 from attrs import evolve, field, frozen
 
 from bitdust.customers.database import HAS_FILE
+from bitdust.customers.promises import DAY, check_room, lapse
 from bitdust.customers.quota import charged
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Contract
 
-DAY = 86_400
 GRACE_DAYS = 90
 MAX_TERM_DAYS = 365
-SMALLEST = 1024 * 1024
-"""Bytes: a contract about less costs more than it is worth."""
-FIRST = 64 * 1024 * 1024
-"""Bytes that anybody may have beyond twice of what it has filled, while they are free."""
-SHARE = 8
-"""A newcomer may have an eighth of what is free, where that is more."""
-LAPSE_DAYS = 7
-"""Days after which room that was not filled is promised no more."""
 SETTLED_AFTER = DAY
 """Seconds after which a customer of whom something is stored is no newcomer any more, and bytes for which it is none
 before."""
@@ -102,12 +93,21 @@ class Account:
     pieces: int = 0
     made: int = 0
     network: str = ""
+    record_bytes: int = 0
     is_new: bool = field(default=False, kw_only=True)
 
     @property
     def charged(self) -> int:
-        """Bytes that it takes: its pieces, what is beside each, and its logs."""
-        return charged(self.used, self.pieces, self.log_bytes)
+        """Bytes that it takes: its pieces, what is beside each, its logs and records."""
+        return charged(self.used, self.pieces, self.log_bytes + self.record_bytes)
+
+    @property
+    def customer(self) -> bytes:
+        return self.contract.customer
+
+    @property
+    def room(self) -> int:
+        return self.contract.room
 
     @property
     def allotted(self) -> int:
@@ -150,10 +150,10 @@ class Account:
         return max(self.until, self.announced + self.contract.grace * DAY) if self.announced else None
 
 
-Row = tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str, int, int, str]
+Row = tuple[bytes, bytes, int, int, int, int, int, int, str, int, int, int, str, str, int, int, str, int]
 _COLUMNS = (
     "k.contract, k.customer, k.room, k.position, k.n, k.since, k.term, k.grace, k.state, k.announced,"
-    " c.used, c.log_bytes, c.idurl, c.global_id, c.pieces, k.made, k.network"
+    " c.used, c.log_bytes, c.idurl, c.global_id, c.pieces, k.made, k.network, c.record_bytes"
 )
 _FROM = "FROM contracts k JOIN customers c ON c.fingerprint = k.customer"
 
@@ -233,23 +233,8 @@ class Contracts:
         used = old.used if old is not None else 0
         if wish.room < used:
             raise BitDustError("no-space", f"{used} bytes of yours are kept here; {wish.room} would not hold them")
-        before = old.allotted if old is not None else 0
-        if wish.room < SMALLEST and old is None:
-            raise BitDustError("no-space", f"{wish.room} bytes were asked for, but {SMALLEST} is the smallest room")
-        if wish.room <= before:
-            return
-        others = sum(account.allotted for account in self.all(database)) - before
-        donated = self._donated()
-        free = max(0, donated - others)
-        if wish.room > free:
-            raise BitDustError("no-space", f"{wish.room} bytes were asked for and {free} of {donated} are free")
-        most = max(FIRST + 2 * (old.charged if old is not None else 0), free // SHARE)
-        if wish.room > most and not wish.is_vouched:
-            text = f"{wish.room} bytes were asked for; {most} can be promised until more of them are filled"
-            raise BitDustError("no-space", text)
-        disk = self._disk_free()
-        if wish.room - used > disk:
-            raise BitDustError("no-space", f"{wish.room} bytes were asked for and the disk has {disk} left")
+        others = [one for one in self.all(database) if old is None or one.customer != old.customer]
+        check_room(wish, old, others, self._donated(), self._disk_free())
 
     def _write(
         self, database: sqlite3.Connection, contract: Contract, promised: int | None, made: int, network: str
@@ -275,18 +260,10 @@ class Contracts:
             ),
         )
 
-    def lapse(self, database: sqlite3.Connection, now: int) -> int:
-        """Promise no more what was promised a week ago and is not filled; how many contracts became smaller."""
-        smaller = 0
-        for account in self.all(database):
-            room, customer = FIRST + 2 * account.charged, account.contract.customer
-            if account.state == ContractState.ACTIVE and account.contract.room > room:
-                changed = database.execute(
-                    "UPDATE contracts SET room=? WHERE customer=? AND promised<=?",
-                    (room, customer, now - LAPSE_DAYS * DAY),
-                )
-                smaller += changed.rowcount
-        return smaller
+    def lapse(self, database: sqlite3.Connection, since: int) -> int:
+        """Promise no more what was promised before and is not filled; how many contracts became smaller."""
+        active = [one for one in self.all(database) if one.state == ContractState.ACTIVE]
+        return lapse(database, active, since)
 
     def cancel(self, database: sqlite3.Connection, customer: bytes, contract: bytes) -> Account:
         """The customer leaves: no new pieces, and the old ones stay until term and grace are over."""
@@ -339,7 +316,8 @@ class Contracts:
         if account is None or account.state != ContractState.REJECTED:
             return []
         pieces = self._remove_pieces(database, customer)
-        database.execute("UPDATE customers SET used=0, pieces=0, log_bytes=0 WHERE fingerprint=?", (customer,))
+        nothing = "used=0, pieces=0, log_bytes=0, record_bytes=0"
+        database.execute(f"UPDATE customers SET {nothing} WHERE fingerprint=?", (customer,))
         return pieces
 
     def announce(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:

@@ -3,7 +3,8 @@
 ===========  ===================================================================================================
 table        one row is
 ===========  ===================================================================================================
-customers    a fingerprint with the names it showed, bytes (``used``) and number of pieces, bytes of its logs
+customers    a fingerprint with the names it showed, bytes (``used``) and number of pieces, bytes of its logs, and
+             of its records and revocations
 contracts    the promise to one customer, never more than one; ``promised`` is when its room became so large,
              ``made`` when it began, ``network`` from where it was asked for (empty: from no network of strangers)
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
@@ -19,6 +20,7 @@ keepsakes    its identity document, and its family record as the DHT has it: `bi
 ===========  ===================================================================================================
 """
 
+import contextlib
 import sqlite3
 from enum import IntEnum
 from pathlib import Path
@@ -28,7 +30,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 _KEEPSAKES = """
 CREATE TABLE keepsakes(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(customer, kind));
@@ -40,7 +42,7 @@ SCHEMA = (
     """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, pieces INTEGER NOT NULL DEFAULT 0,
-    log_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    log_bytes INTEGER NOT NULL DEFAULT 0, record_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE contracts(customer BLOB PRIMARY KEY, contract BLOB NOT NULL, room INTEGER NOT NULL,
     position INTEGER NOT NULL, n INTEGER NOT NULL, since INTEGER NOT NULL, term INTEGER NOT NULL,
     grace INTEGER NOT NULL, state TEXT NOT NULL, announced INTEGER NOT NULL DEFAULT 0,
@@ -92,10 +94,18 @@ DROP TABLE former_records;
 ALTER TABLE contracts ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE contracts ADD COLUMN network TEXT NOT NULL DEFAULT '';
 """,
+    9: """
+ALTER TABLE customers ADD COLUMN record_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE customers SET record_bytes =
+    (SELECT coalesce(sum(length(signed)), 0) FROM records WHERE customer = fingerprint)
+    + (SELECT coalesce(sum(length(signed)), 0) FROM revocations WHERE customer = fingerprint);
+""",
 }
 """By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"
 """Of a row ``p`` of the table of pieces: its bytes are in a file, not beside it."""
+FREE_PAGES, PAGES_AT_ONCE = 256, 1000
+"""Pages that the next rows find; and of the others so many go in one commit, so that nobody waits for long."""
 NO_SCOPE = b""
 """The scope of what belongs to the owner's master key."""
 
@@ -111,6 +121,7 @@ class PieceCondition(IntEnum):
 def connect(path: Path) -> sqlite3.Connection:
     """One connection, for any thread, one at a time; transactions are begun and ended by hand."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # does something for a new file alone, before all else
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA wal_autocheckpoint=2000")
@@ -129,8 +140,11 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         version = writer.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             writer.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        is_old = version in STEPS
         while version in STEPS:
             version = _take_step(writer, version)
+        if is_old:
+            _learn_to_shrink(writer)
         if version not in (0, SCHEMA_VERSION):
             raise BitDustError("damaged-store", f"{path} has version {version}; this program reads {SCHEMA_VERSION}")
         return writer, connect(path)
@@ -141,6 +155,24 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
             raise own_disk_error(error, path) from error
         text = f"{path} cannot be read ({error}); bring it back from a copy, pieces beside it are untouched"
         raise BitDustError("damaged-store", text) from error
+
+
+def _learn_to_shrink(writer: sqlite3.Connection) -> None:
+    """A file that was made without that is written anew, once. One for which there is no room now stays as it is."""
+    if writer.execute("PRAGMA auto_vacuum").fetchone()[0] == 0:
+        with contextlib.suppress(sqlite3.OperationalError):
+            writer.execute("VACUUM")  # `connect` has said how
+
+
+def give_back(database: sqlite3.Connection) -> int:
+    """In a thread: give the disk some of the pages that are free; how many, 0 when few are left."""
+    (free,) = database.execute("PRAGMA freelist_count").fetchone()
+    pages: int = min(free - FREE_PAGES, PAGES_AT_ONCE)
+    if pages <= 0:
+        return 0
+    database.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    (left,) = database.execute("PRAGMA freelist_count").fetchone()
+    return int(free - left)
 
 
 def _take_step(writer: sqlite3.Connection, version: int) -> int:

@@ -6,6 +6,7 @@ owner comes back as a customer. It goes when no capability can be as old (`MOST_
 
 import sqlite3
 
+from bitdust.customers.quota import count_records
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 
@@ -74,10 +75,16 @@ def revoke(database: sqlite3.Connection, owner: bytes, capability: bytes, now: i
     if is_revoked(database, owner, capability):
         return
     if _revoked(database, owner) >= MOST_REVOKED:
-        database.execute("DELETE FROM revocations WHERE customer=? AND received<?", (owner, now - KEPT_SECONDS))
+        old = (owner, now - KEPT_SECONDS)
+        (freed,) = database.execute(
+            "SELECT coalesce(sum(length(signed)), 0) FROM revocations WHERE customer=? AND received<?", old
+        ).fetchone()
+        database.execute("DELETE FROM revocations WHERE customer=? AND received<?", old)
+        count_records(database, owner, -freed)
     if _revoked(database, owner) >= MOST_REVOKED:
         raise BitDustError("no-space", f"{MOST_REVOKED} revocations of yours are kept already")
     database.execute("INSERT INTO revocations VALUES(?, ?, ?, ?)", (owner, capability, now, signed))
+    count_records(database, owner, len(signed))
 
 
 def _revoked(database: sqlite3.Connection, owner: bytes) -> int:

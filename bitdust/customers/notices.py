@@ -10,7 +10,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust.customers.contracts import DAY, Account, ContractState
+from bitdust.customers.contracts import Account, ContractState
+from bitdust.customers.promises import DAY
 from bitdust.customers.store import SupplierStore
 from bitdust.outcome import outcome
 from bitdust.ports import Session

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from bitdust.customers.contracts import DAY, Account, ContractState
+from bitdust.customers.contracts import Account, ContractState
+from bitdust.customers.promises import DAY
 from bitdust.customers.store import SupplierStore
 from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
@@ -70,12 +71,13 @@ class Patrol:
     def suspend_idle(self) -> "Deferred[int]":
         """Customers not in touch for more than the setting's days keep their pieces, and no room beside them.
 
-        Room that nobody has filled in a week is promised no more.
+        Room that nobody has filled in the days of another setting is promised no more.
         """
         return Deferred.fromCoroutine(self._suspend_idle())
 
     async def _suspend_idle(self) -> int:
         await self._store.lapse()
+        await self._store.shrink()
         days = int(self._settings.get(IDLE_DAYS))
         silent = [account for account in self._store.customers() if days and self._is_silent(account, days)]
         for account in silent:

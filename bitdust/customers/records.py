@@ -8,7 +8,7 @@ however high its revision; and no revision goes so far ahead that nobody could f
 import sqlite3
 from collections.abc import Callable
 
-from bitdust.customers.quota import usage
+from bitdust.customers.quota import count_records, usage
 from bitdust.wire.errors import BitDustError
 
 KEPT = 3
@@ -31,7 +31,7 @@ def store_record(
     """Keep a record that ``device`` signed as the newest; the result is its revision. ``counts`` judges devices now.
 
     Raises `BitDustError` ``stale`` with the kept ``revision``, ``conflict`` for other bytes under the same one, and
-    ``bad-field`` for a revision that is too far ahead.
+    ``bad-field`` for a revision that is too far ahead, ``no-space``.
     """
     usage(database, owner, after_notice=True)
     row = database.execute(
@@ -46,7 +46,8 @@ def store_record(
         "INSERT INTO records(customer, kind, revision, device, signed) VALUES(?, ?, ?, ?, ?)",
         (owner, kind, revision, device, signed),
     )
-    _forget_old(database, owner, kind)
+    freed = _forget_old(database, owner, kind)
+    count_records(database, owner, len(signed) - freed)
     return revision
 
 
@@ -60,18 +61,21 @@ def _check_follows(kind: str, revision: int, kept: int) -> None:
         raise BitDustError("bad-field", text)
 
 
-def _forget_old(database: sqlite3.Connection, owner: bytes, kind: str) -> None:
+def _forget_old(database: sqlite3.Connection, owner: bytes, kind: str) -> int:
     rows = database.execute(
-        "SELECT id, device FROM records WHERE customer=? AND kind=? ORDER BY id DESC", (owner, kind)
+        "SELECT id, device, length(signed) FROM records WHERE customer=? AND kind=? ORDER BY id DESC", (owner, kind)
     ).fetchall()
     seen: set[bytes] = set()
     kept: list[int] = []
-    for place, (number, device) in enumerate(rows):
+    freed = 0
+    for place, (number, device, size) in enumerate(rows):
         if (place < KEPT or device not in seen) and len(kept) < MOST_KEPT:
             kept.append(number)
         else:
             database.execute("DELETE FROM records WHERE id=?", (number,))
+            freed += size
         seen.add(device)
+    return freed
 
 
 def record(database: sqlite3.Connection, owner: bytes, kind: str, back: int = 0) -> bytes | None:

@@ -14,7 +14,8 @@ from twisted.logger import Logger
 
 from bitdust.automats.supplier_retirement import SupplierRetirement
 from bitdust.crypt.files import remove_safely, write_safely
-from bitdust.customers.contracts import DAY, Account
+from bitdust.customers.contracts import Account
+from bitdust.customers.promises import DAY
 from bitdust.customers.store import SupplierStore
 from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings

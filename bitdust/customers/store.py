@@ -14,9 +14,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.possession import LeafChain
-from bitdust.customers.contracts import DAY, RENEW_AFTER, Account, Contracts, ContractState, Customer, Wish
-from bitdust.customers.database import NO_SCOPE, open_database
+from bitdust.customers.contracts import RENEW_AFTER, Account, Contracts, ContractState, Customer, Wish
+from bitdust.customers.database import NO_SCOPE, give_back, open_database
 from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
+from bitdust.customers.free_space import FreeSpace
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
 from bitdust.customers.keepsakes import IDENTITY, Keepsake, all_kept, keep, kept
@@ -25,6 +26,7 @@ from bitdust.customers.log_source import LogSource
 from bitdust.customers.logs import ReceivedEntry, heads
 from bitdust.customers.names import PieceName
 from bitdust.customers.pieces import FoundPiece, Pieces, TestedPiece, customers_alone, incoming
+from bitdust.customers.promises import DAY
 from bitdust.customers.proofs import Proofs, Proven
 from bitdust.customers.quota import Usage
 from bitdust.customers.records import Counts, record, store_record
@@ -33,12 +35,10 @@ from bitdust.customers.small import SmallIntake, StoredLog, StoreLog
 from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
-from bitdust.disk.reserve import reserved
 from bitdust.formats.log_packet import SMALL, SmallPiece
 from bitdust.formats.orders import DeleteOrder
 from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
-from bitdust.wire.addresses import host_of
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_global_id
@@ -46,6 +46,7 @@ from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
 
 DONATED = "services/supplier/donated-space"
+PROMISE_DAYS = "services/supplier/promise-days"
 
 
 class SupplierStore:
@@ -70,10 +71,11 @@ class SupplierStore:
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(self._world.run_in_thread, self._disk, self._write_connection)
         shelf = Shelf(folder, self._disk, self._world.run_in_thread, self._commits)
-        self._scopes = scopes or customers_alone(around)
-        self.pieces = Pieces(shelf, self.disk_free, self._scopes, small)
+        self.space = FreeSpace(self._disk, folder, lambda: int(self._settings.get(DISK_RESERVE)))
+        self.scopes = scopes or customers_alone(around)
+        self.pieces = Pieces(shelf, self.space.free, self.scopes, small)
         self._proofs = Proofs(shelf, self._world.clock.seconds)
-        self.contracts = Contracts(around, self.donated, self.disk_free)
+        self.contracts = Contracts(around, self.donated, self.space.free)
         self._renewed: dict[bytes, float] = {}
 
     def start(self) -> "Deferred[ScanReport]":
@@ -114,16 +116,6 @@ class SupplierStore:
     def donated(self) -> int:
         """Bytes of the setting ``services/supplier/donated-space``."""
         return int(self._settings.get(DONATED))
-
-    def disk_free(self) -> int:
-        """Bytes that may still be written where pieces are stored: the reserve does not count."""
-        percent = int(self._settings.get(DISK_RESERVE))
-        kept_free = reserved(self._disk.total(self.folder), percent) if percent else 0
-        return max(0, self._disk.free(self.folder) - kept_free)
-
-    def network(self, address: str) -> str:
-        """The network of strangers in which ``host:port`` is; empty for the household."""
-        return self._scopes.network_name(host_of(address))
 
     def _now(self) -> int:
         return int(self._world.wall())
@@ -186,8 +178,9 @@ class SupplierStore:
         return self._forget(customer, lambda database: self.contracts.erase(database, customer))
 
     def lapse(self) -> "Deferred[int]":
-        """Give room to others that was promised a week ago and was not filled; fires with from how many."""
-        return self._commits.change(lambda db: self.contracts.lapse(db, self._now()))
+        """Give room to others that was not filled for the days of the setting; fires with from how many."""
+        since = self._now() - int(self._settings.get(PROMISE_DAYS)) * DAY
+        return self._commits.change(lambda db: self.contracts.lapse(db, since))
 
     def set_idle(self, customer: bytes) -> "Deferred[None]":
         """Set no room aside any more for a customer that was not in touch for long; its pieces stay."""
@@ -293,7 +286,7 @@ class SupplierStore:
         account = self.contract_of(customer)
         if account is None:
             raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
-        return Usage(account.used, account.contract.room, account.pieces, account.log_bytes)
+        return Usage(account.used, account.room, account.pieces, account.log_bytes, account.record_bytes)
 
     def listing(self, customer: bytes, after: bytes, most: int, scope: bytes | None = None) -> Listed:
         """Kept pieces in order of packs, from the pack behind ``after``, of one ``scope`` or of all.
@@ -334,9 +327,10 @@ class SupplierStore:
     ) -> "Deferred[StoredLog]":
         """Keep entries of one log and small pieces in one commit; fires with what was kept.
 
-        Fails conflict, no-space, no-contract, not-allowed, and then nothing is kept. A piece that cannot be kept is
-        named in the result and keeps nothing else back.
+        Raises no-space; fails conflict, no-space, no-contract, not-allowed, and then nothing is kept. A piece that
+        cannot be kept is named in the result and keeps nothing else back.
         """
+        self.space.need(sum(len(entry.data) for entry in entries))
         packet = StoreLog(entries, head, signed_head, grant)
         for pack, piece in pieces:
             self.pieces.admit_small(self._read, packet, pack, piece)
@@ -355,8 +349,12 @@ class SupplierStore:
         return self._commits.change(lambda database: store_record(database, customer, kind, revision, signed))
 
     def store_signed(self, customer: bytes, revision: int, signed: Signed, counts: Counts) -> "Deferred[int]":
-        """Keep a key ring or family, with which devices of the customer count now; see `store_record`."""
+        """Keep a key ring or family, with which devices of the customer count now; see `store_record`.
+
+        Raises no-space.
+        """
         data, device = signed.to_bytes(), signed.device
+        self.space.need(len(data))
         return self._commits.change(
             lambda database: store_record(database, customer, signed.kind, revision, data, device, counts)
         )
@@ -378,6 +376,11 @@ class SupplierStore:
         return record(self._read, customer, kind, back)
 
     # looking after it all
+
+    async def shrink(self) -> None:
+        """Give the disk what the database does not need any more, a part at a time between other commits."""
+        while await self._commits.change(give_back):
+            pass
 
     def piece_after(self, last: PieceName | None) -> PieceName | None:
         """The next piece of anybody behind ``last``, None at the end."""

@@ -1,7 +1,7 @@
 """The share of a disk that pieces and downloads leave free, so that logs, databases and other programs go on.
 
-What is small and bounded does not ask: catalogs, contracts, key rings, and the tails of customers' logs live in the
-reserve. Nothing is remembered of a full disk; whoever asks again after room was made is served.
+What is small and bounded does not ask: catalogs and contracts live in the reserve, and customers' logs and records may
+have half of it. Nothing is remembered of a full disk; whoever asks again after room was made is served.
 """
 
 import shutil

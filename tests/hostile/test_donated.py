@@ -9,13 +9,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.customers.customers import Customers
+from bitdust.customers.patrol import Patrol
+from bitdust.customers.promises import FIRST, SMALLEST
 from bitdust.customers.rows import SupplierRows
-from bitdust.customers.store import SupplierStore
+from bitdust.customers.store import DONATED, SupplierStore
+from bitdust.scopes.networks import Household
 from bitdust.scopes.reservations import Resource, Role
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from bitdust.wire.table import Who
-from tests.unit.supplier_kit import MIB, Pack, Person, Shop
+from tests.unit.supplier_kit import DAY, MIB, FakeDevice, Pack, Person, Shop, now
 from tests.unit.transport_kit import Memory
 from tests.unit.transport_kit import Person as Sender
 
@@ -149,3 +152,97 @@ class AnswerTests(DonatedCase):
             self.assertEqual(len(said.payload.read(0, 65_536)), 65_536)
         self.assertEqual({said.payload.count for said in asked}, {8})
         self.assertLess(tracemalloc.get_traced_memory()[1], 8 * MIB)
+
+
+class PromisedTests(DonatedCase):
+    """Donated space: what is promised, and what is taken beside pieces."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.shop.settings.values[DONATED] = 1024 * MIB
+        self.store = self.shop.store
+        self.database = self.store._write_connection()
+
+    def comes_from(self, host: str, *people: Person) -> None:
+        self.shop.hosts |= {one.fingerprint: host for one in people}
+
+    def hire(self, count: int, host: str, room: int = FIRST) -> list[str | None]:
+        """So many keys of one address ask for the first room; the code for each."""
+        crowd = [Person(f"{host} {number}") for number in range(count)]
+        self.comes_from(host, *crowd)
+        return [self.shop.hire(one, room).code for one in crowd]
+
+    def test_keys_of_one_network(self) -> None:
+        """A thousand keys of one network are promised what one may have; the household and others find the rest."""
+        codes = [code for last in (1, 2, 3) for code in self.hire(4, f"203.0.113.{last}")]
+        self.assertEqual(codes, [None] * 2 + ["no-space"] * 10)
+        self.assertEqual(set(self.hire(300, "203.0.113.9", MIB)), {"no-space"})
+        self.assertEqual(self.hire(2, "198.51.100.1"), [None] * 2)
+        self.shop.store.scopes.household = Household(["192.168.0.0/16"])
+        self.assertEqual(self.hire(6, "192.168.1.5"), [None] * 6)
+
+    def test_a_network_that_fills_what_it_gets(self) -> None:
+        """Who stores more is promised more, also where many of its network do; a restart has not forgotten them."""
+        self.hire(2, "203.0.113.1")
+        self.comes_from("203.0.113.7", ALICE)
+        self.assertEqual(self.shop.hire(ALICE, FIRST).code, "no-space")
+        self.shop.close()
+        self.shop.open()
+        self.assertEqual(self.shop.hire(ALICE, FIRST).code, "no-space")
+        self.store._write_connection().execute("UPDATE customers SET used=?", (50 * MIB,))
+        self.assertIsNone(self.shop.hire(ALICE, FIRST).code)
+
+    def test_who_stores_nothing(self) -> None:
+        """A promise of which nothing was filled for a week ends; the smallest room is left, and the contract stands."""
+        self.shop.hire(MALLORY, 128 * MIB)
+        self.shop.now += 8 * DAY
+        self.assertEqual(now(self.store.lapse()), 1)
+        self.assertEqual(self.store.contract_of(MALLORY.fingerprint).allotted, SMALLEST)
+
+    def ring(self, person: Person, revision: int, size: int) -> str | None:
+        signed = person.ring(revision, bytes(size))
+        return self.shop.ask(person, Command.DATA, "keyring", signed.to_bytes()).code
+
+    def test_records_count(self) -> None:
+        """Key rings of many devices take room as pieces do, and end with it; what is written over is given back."""
+        self.shop.hire(MALLORY, MIB)
+        devices = [Person(f"device {number}") for number in range(12)]
+        for one in devices:
+            MALLORY.document.devices[one.device.id] = FakeDevice(one.device.public)
+            self.addCleanup(MALLORY.document.devices.pop, one.device.id)
+        codes = []
+        for revision, one in enumerate(devices, 1):
+            signed = one.device.sign_record("keyring", MALLORY.ring(revision, bytes(250_000)).body)
+            codes.append(self.shop.ask(MALLORY, Command.DATA, "keyring", signed.to_bytes()).code)
+        self.assertEqual(codes, [None] * 8 + ["no-space"] * 4)
+        self.assertEqual(self.shop.put(MALLORY, Pack(MALLORY, 1)).code, "no-space")
+        kept = self.database.execute("SELECT sum(length(signed)) FROM records").fetchone()[0]
+        self.assertEqual(self.store.usage(MALLORY.fingerprint).charged, kept)
+
+    def test_one_thief_leaves_room_for_the_ring(self) -> None:
+        """Whatever one stolen device writes as key rings, the owner's next one finds room."""
+        self.shop.hire(ALICE, MIB)
+        self.assertEqual({self.ring(ALICE, revision, 250_000) for revision in range(1, 9)}, {None})
+        self.assertIsNone(self.ring(ALICE, 9, 250_000))
+
+    def test_revocations_count(self) -> None:
+        """So do revoked capabilities, of which nobody has ten thousand beside its room."""
+        self.shop.hire(MALLORY, MIB)
+        word = MALLORY.revocation().to_bytes()
+        self.shop.ask(MALLORY, Command.CANCEL_SERVICE, "capability", word)
+        self.assertEqual(self.store.usage(MALLORY.fingerprint).charged, len(word))
+
+    def test_the_database_shrinks(self) -> None:
+        """What a customer has brought is given back to the disk when it goes, an hour later at most."""
+        self.shop.hire(MALLORY, 64 * MIB)
+        previous = bytes(32)
+        for number in range(1, 9):
+            [(data, signed)] = MALLORY.log(1, number, previous, bytes(MIB - 4096))
+            self.shop.log(MALLORY, (data, signed))
+            previous = Head.from_body(signed.body).hash
+        self.shop.end(MALLORY)
+        path = self.shop.folder.parent / "customers.db"
+        now(Patrol(self.shop, self.store).suspend_idle())
+        self.shop.close()
+        self.assertLess(path.stat().st_size, 2 * MIB)
+        self.shop.open()

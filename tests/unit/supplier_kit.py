@@ -222,6 +222,7 @@ class BrokenDisk(Disk):
 SETTINGS = {
     "services/supplier/donated-space": 100 * MIB,
     "services/supplier/enabled": True,
+    "services/supplier/promise-days": 7,
     "services/customer-patrol/customer-idle-days": 0,
     "services/customer-patrol/scrub-rate": 512 * 1024,
     "paths/disk-reserve-percent": 0,

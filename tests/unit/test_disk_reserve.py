@@ -94,13 +94,19 @@ class SupplierTests(SynchronousTestCase):
         return PieceName(ALICE.fingerprint, pack.id, 0)
 
     def test_logs_and_reading_go_on(self) -> None:
-        """With a full disk a customer still gets its pieces back, writes its log and deletes; a promise is refused."""
+        """With a full disk a customer still gets its pieces back, writes its log and deletes; a promise is refused.
+        Logs and key rings may have half of the reserve, and no more."""
         pack = Pack(ALICE, 1)
         self.shop.put(ALICE, pack)
-        self.disk.space = 1 * MIB
+        self.disk.space = 3 * MIB
         self.assertEqual(self.shop.get(ALICE, pack).bytes, pack.pieces[0])
         self.assertEqual(self.shop.log(ALICE, ALICE.log(1)[0]).command, Command.ACK)
         self.assertEqual(self.shop.hire(BOB).code, "no-space")
+        self.disk.space = 5 * MIB // 2
+        second = ALICE.log(2)[1]
+        ring = ALICE.ring(1).to_bytes()
+        self.assertEqual(self.shop.log(ALICE, second).code, "no-space")
+        self.assertEqual(self.shop.ask(ALICE, Command.DATA, "keyring", ring).code, "no-space")
         order = ALICE.order(pack.id).to_bytes()
         freed = self.shop.ask(ALICE, Command.DELETE_FILE, None, order).fields
         self.assertEqual(freed, {"freed": len(pack.pieces[0])})

@@ -474,6 +474,7 @@ class LogTests(ShopCase):
             " signed BLOB NOT NULL); CREATE UNIQUE INDEX records_by_kind ON records(customer, kind);"
             "DROP TABLE keepsakes; ALTER TABLE contracts DROP COLUMN promised; DROP INDEX pieces_missing;"
             "ALTER TABLE contracts DROP COLUMN made; ALTER TABLE contracts DROP COLUMN network;"
+            "ALTER TABLE customers DROP COLUMN record_bytes;"
             "PRAGMA user_version=4;"
         )
         database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",

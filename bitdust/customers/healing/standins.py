@@ -67,7 +67,7 @@ class StandIns:
         if known is not None:
             raise BitDustError("conflict", "this node is a supplier of that customer already")
         free = self._store.donated() - sum(account.allotted for account in self._store.customers())
-        if room > min(free, self._store.disk_free()):
+        if room > min(free, self._store.space.free()):
             raise BitDustError("no-space", f"{room} bytes were asked for and {max(0, free)} are free")
 
     async def begin(self, dossier: Dossier) -> Bench:
