@@ -123,7 +123,7 @@ async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envel
     params=(VERBOSE,),
     service="supplier",
     returns="[{position, fingerprint, idurl, global_id, name_proven, contact_state, customer_state, contract, used?,"
-    " quota?, pieces?, missing?, log_bytes?, last_seen?, until?}]",
+    " quota?, pieces?, missing?, log_bytes?, record_bytes?, taken?, unfilled?, network?, last_seen?, until?}]",
 )
 def customers_list(context: Context, verbose: bool) -> Envelope:
     """My customers; ``position`` is my place in the customer's family.

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from bitdust.checkup.finding import Finding, bad, called, few, lasting, ok, warn
 from bitdust.wire.addresses import host_of
+from bitdust.wire.sizes import in_words
 
 CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
 OLD_BACKUP, OLD_COPY = 7 * 86_400.0, 365 * 86_400.0
@@ -24,6 +25,27 @@ class Seen:
     date: float | None = None
     seconds: float = 0.0
     error: str = ""
+
+
+@frozen
+class Held:
+    """Bytes of donated space that a customer has taken, and that are promised to it besides."""
+
+    name: str
+    taken: int
+    unfilled: int
+
+
+def customers(held: Sequence[Held], donated: int) -> list[Finding]:
+    """Who has what of the space that is given; promises that nobody fills must not keep others out."""
+    taken, unfilled = sum(one.taken for one in held), sum(one.unfilled for one in held)
+    text = f"{len(held)} have {in_words(taken)} of {in_words(donated)}, and {in_words(unfilled)} are promised to them"
+    if unfilled * 2 <= donated:
+        return [ok("customers", text)]
+    most = sorted(held, key=lambda one: -one.unfilled)
+    names = few([f"{one.name} {in_words(one.unfilled)}" for one in most if one.unfilled], 3)
+    hint = "it is given to others when it stays unfilled for the days of services/supplier/promise-days"
+    return [warn("customers", f"{text} and not used: {names}", f"{hint}; see: bitdust customer list")]
 
 
 def clock(differences: Sequence[float]) -> list[Finding]:

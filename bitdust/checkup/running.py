@@ -72,6 +72,9 @@ class Patient(Protocol):
     def storage(self) -> Any: ...
 
     @property
+    def customers(self) -> Any: ...
+
+    @property
     def space(self) -> Any: ...
 
     @property
@@ -97,6 +100,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "ID servers": lambda: Deferred.fromCoroutine(_id_servers(node)),
         "my identity": lambda: Deferred.fromCoroutine(_my_identity(node)),
         "DHT": lambda: Deferred.fromCoroutine(_dht(node)),
+        "customers": lambda: _customers(node),
         "suppliers": lambda: _suppliers(node),
         "number of suppliers": lambda: _resizing(node),
         "healing": lambda: _healing(node),
@@ -140,6 +144,15 @@ def _promised(node: Patient) -> int:
         return 0
     given = node.space.donated()
     return max(0, int(given["consumed"]) - int(given["used"]))
+
+
+def _customers(node: Patient) -> list[Finding]:
+    """Who holds what of the donated space."""
+    if not node.driver.is_on("supplier"):
+        return []
+    rows = node.customers.list(verbose=True)
+    held = [judging.Held(row["global_id"], row["taken"], row["unfilled"]) for row in rows]
+    return judging.customers(held, int(node.space.donated()["donated"]))
 
 
 def _real_ports(node: Patient) -> dict[str, int]:

@@ -222,8 +222,8 @@ def list_customers(session: Session) -> None:
     if session.as_json:
         show_json(rows)
         return
-    sizes = [{**row, "used": size(row["used"]), "quota": size(row["quota"])} for row in rows]
-    columns = ["customer", "contact_state", "customer_state", "used", "quota", "pieces", "idurl"]
+    sizes = [{**row, **{name: size(row[name]) for name in ("used", "quota", "unfilled")}} for row in rows]
+    columns = ["customer", "contact_state", "customer_state", "used", "quota", "unfilled", "pieces", "idurl"]
     show_table([{"customer": _called(row), **row} for row in sizes], columns, "you have no customers yet")
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from attrs import evolve, field, frozen
 
 from bitdust.customers.database import HAS_FILE
+from bitdust.customers.grants import REVOKED_BYTES
 from bitdust.customers.promises import DAY, check_room, lapse
 from bitdust.customers.quota import charged
 from bitdust.surroundings import Surroundings
@@ -191,8 +192,8 @@ class Contracts:
             grace=GRACE_DAYS,
         )
         database.execute(
-            "INSERT INTO customers(fingerprint, idurl, global_id) VALUES(?, ?, ?) ON CONFLICT(fingerprint)"
-            " DO UPDATE SET idurl=excluded.idurl, global_id=excluded.global_id",
+            f"INSERT INTO customers(fingerprint, idurl, global_id, record_bytes) VALUES(?1, ?2, ?3, {REVOKED_BYTES})"
+            " ON CONFLICT(fingerprint) DO UPDATE SET idurl=excluded.idurl, global_id=excluded.global_id",
             (customer.fingerprint, customer.idurl, customer.global_id),
         )
         is_larger = old is None or room > old.contract.room
@@ -316,8 +317,8 @@ class Contracts:
         if account is None or account.state != ContractState.REJECTED:
             return []
         pieces = self._remove_pieces(database, customer)
-        nothing = "used=0, pieces=0, log_bytes=0, record_bytes=0"
-        database.execute(f"UPDATE customers SET {nothing} WHERE fingerprint=?", (customer,))
+        nothing = f"used=0, pieces=0, log_bytes=0, record_bytes={REVOKED_BYTES}"
+        database.execute(f"UPDATE customers SET {nothing} WHERE fingerprint=?1", (customer,))
         return pieces
 
     def announce(self, database: sqlite3.Connection, customer: bytes, now: int) -> None:

@@ -99,9 +99,10 @@ class Customers:
         """One entry a customer; ``position`` is my place in its family. Anybody may call himself ``global_id``: who is
         meant is the ``fingerprint``, unless ``name_proven``.
 
-        A verbose entry has ``used`` bytes of its ``quota`` in ``pieces``, ``missing`` bytes that the disk has lost,
-        ``log_bytes`` beside the quota, ``last_seen`` (to the hour, since the epoch), and ``until``, before which
-        nothing is deleted.
+        A verbose entry has ``used`` bytes in ``pieces``, ``missing`` bytes that the disk has lost, ``log_bytes``,
+        ``record_bytes``; of its ``quota`` ``taken`` bytes with what is beside the pieces, and ``unfilled`` ones that
+        nobody else can have; the ``network`` from which they were asked for, empty for the household; ``last_seen``
+        (to the hour, since the epoch), and ``until``, before which nothing is deleted.
         """
         return [self._entry(account, verbose) for account in self._store.customers()]
 
@@ -125,6 +126,10 @@ class Customers:
                 "pieces": pieces,
                 "missing": missing,
                 "log_bytes": account.log_bytes,
+                "record_bytes": account.record_bytes,
+                "taken": account.charged,
+                "unfilled": account.allotted - account.charged,
+                "network": account.network,
                 "last_seen": account.contract.since,
                 "until": account.purge_at or account.until,
             }

@@ -15,6 +15,8 @@ MOST_REVOKED = 10_000
 FREE_ITEMS = 64
 """Pieces and entries that are allowed under any capability, besides one for each KiB of its quota."""
 ROOM_OF_AN_ITEM = 1024
+REVOKED_BYTES = "(SELECT coalesce(sum(length(signed)), 0) FROM revocations WHERE customer = ?1)"
+"""Revocations outlive the contract."""
 KEPT_SECONDS = (MOST_DAYS + 34) * 86_400
 
 

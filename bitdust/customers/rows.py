@@ -131,6 +131,7 @@ class SupplierRows:
             self.guarded(spec),
             authorise=self._authorise(spec.right) if spec.right is not None else None,
             becomes=spec.becomes,
+            gathers=spec.handler != self._data.data_piece,
         )
 
     def _authorise(self, right: Right) -> Callable[[Request], None]:

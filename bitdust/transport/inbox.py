@@ -34,7 +34,7 @@ BETWEEN_TURNS = 600.0
 BUSY = 64 * 1024
 """Bytes of a session in ten seconds that are not just signs of life."""
 SMALL = 4096
-"""Bytes of an answer that are not worth counting."""
+"""Bytes of a payload or an answer that are not worth counting."""
 STALE_ALLOWED = ((Command.RETRIEVE, "identity"), (Command.IDENTITY, "document"))
 KINDS = ("kind", "space", "service")
 TakeAnswer = Callable[[Session, Packet, Payload, int], bool]
@@ -183,6 +183,8 @@ class Inbox:
                 incoming.take(Resource.STREAMS)
             request = Request(session.peer, packet, payload)
             row = self._row_for(session, request)
+            if row.gathers and packet.size > SMALL:
+                incoming.take(Resource.MEMORY, packet.size)
         except BitDustError as error:
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
             return

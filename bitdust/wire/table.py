@@ -152,7 +152,9 @@ class Row:
 
     ``kind`` is the value of the field kind, space or service, or None. ``authorise`` is called when a packet shows a
     capability, before anything else of it is used, and raises `WireError` ``not-allowed`` where the capability does not
-    cover the request. ``becomes`` names the machine and the event that the packet becomes, where there is one.
+    cover the request. ``gathers`` says that the handler has the whole payload in memory before it does anything: so
+    much is set aside before a byte of it is read. ``becomes`` names the machine and the event that the packet becomes,
+    where there is one.
     """
 
     command: Command
@@ -164,6 +166,7 @@ class Row:
     handler: Handler
     authorise: Authorise | None = field(default=None, kw_only=True)
     becomes: tuple[str, str] | None = field(default=None, kw_only=True)
+    gathers: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if (Who.CAPABILITY in self.who) != (self.authorise is not None):

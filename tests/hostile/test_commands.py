@@ -85,12 +85,16 @@ class CommandsTests(SynchronousTestCase):
         return said
 
     def check_accounts(self) -> None:
-        """Bytes, pieces and logs of each customer are those of its rows, and no piece has other bytes than it says."""
+        """What is counted of each customer is what its rows have, and no piece has other bytes than it says."""
         one = self.shop.store._read.execute
-        for who, *counted in one("SELECT fingerprint, used, pieces, log_bytes FROM customers").fetchall():
+        for who, *counted in one("SELECT fingerprint, used, pieces, log_bytes, record_bytes FROM customers").fetchall():
             stored = one("SELECT coalesce(sum(size), 0), count(*) FROM pieces WHERE customer=?", (who,)).fetchone()
             entries = one("SELECT coalesce(sum(length(entry)), 0) FROM log WHERE customer=?", (who,)).fetchone()
-            self.assertEqual(counted, [*stored, *entries])
+            records = [
+                one(f"SELECT coalesce(sum(length(signed)), 0) FROM {table} WHERE customer=?", (who,)).fetchone()[0]
+                for table in ("records", "revocations")
+            ]
+            self.assertEqual(counted, [*stored, *entries, sum(records)])
         wrong = one(
             "SELECT count(*) FROM pieces p LEFT JOIN small s USING (customer, pack, number) WHERE length(s.data)"
             " IS NOT p.size"

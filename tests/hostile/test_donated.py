@@ -13,12 +13,13 @@ from bitdust.customers.patrol import Patrol
 from bitdust.customers.promises import FIRST, SMALLEST
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.store import DONATED, SupplierStore
+from bitdust.formats.log_packet import MAX_PACKET
 from bitdust.scopes.networks import Household
 from bitdust.scopes.reservations import Resource, Role
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from bitdust.wire.table import Who
-from tests.unit.supplier_kit import DAY, MIB, FakeDevice, Pack, Person, Shop, now
+from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, now
 from tests.unit.transport_kit import Memory
 from tests.unit.transport_kit import Person as Sender
 
@@ -40,6 +41,14 @@ class OneByte:
 
     def read(self, offset: int, length: int) -> Any:
         return b"x" if not offset else Deferred()
+
+
+class Stopped(OneByte):
+    """One that stops before its end."""
+
+    def read(self, offset: int, length: int) -> Any:
+        length = min(length, self.size - 10 - offset)
+        return bytes(length) if length else Deferred()
 
 
 class TurnTests(SynchronousTestCase):
@@ -118,6 +127,21 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.network.run(self.get(self.alice, 0)).payload, self.packs[self.alice][0].pieces[0])
         self.network.clock.pump([1.0] * 45)
         self.assertEqual((self.used(Resource.WRITES), self.used(Resource.READS)), (0, 0))
+
+    def test_log_packets_that_stop_coming(self) -> None:
+        """Of sixty packets of the log that stop before their end no more than four megabytes are ever in memory."""
+        head = Head(self.mallory.fingerprint, self.mallory.me.device.id, 1, bytes(32), START)
+        signed = self.mallory.me.device.sign_record(Head.KIND, head.to_body()).to_bytes()
+        refused: list[str] = []
+        for _ in range(60):
+            sending = self.send(self.mallory, Command.DATA, {"kind": "log", "head": signed}, Stopped(MAX_PACKET))
+            sending.addErrback(lambda failure: refused.append(failure.value.code))
+        self.network.clock.pump([0.05] * 100)
+        self.assertEqual((set(refused), self.used(Resource.REQUESTS)), ({"busy"}, 60 - len(refused)))
+        self.assertLess(60 - len(refused), 3)
+        self.network.run(self.put(self.alice, 1))
+        self.network.clock.pump([1.0] * 45)
+        self.assertEqual((self.used(Resource.MEMORY), self.used(Resource.REQUESTS)), (0, 0))
 
     def test_pieces_that_nobody_takes(self) -> None:
         """Whoever asks for pieces and reads nothing of them has no files open here after a minute."""

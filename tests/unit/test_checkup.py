@@ -32,6 +32,7 @@ from tests.vectors.keys import master
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0
+MB = 1024 * 1024
 
 
 class CheckupCase(SynchronousTestCase):
@@ -274,6 +275,16 @@ class JudgingTests(CheckupCase):
         self.assertEqual(self.verdicts(judging.suppliers([on, vacant])), ["warn"])
         self.assertEqual(self.verdicts(judging.suppliers([on, off, off, off])), ["bad"])
         self.assertEqual(self.verdicts(judging.suppliers([vacant, vacant])), ["bad"])
+
+    def test_customers(self) -> None:
+        """Who has taken what is said; where most of the space is promised to somebody who does not use it, by whom."""
+        few = [judging.Held("a@x", 5 * MB, 60 * MB), judging.Held("b@x", 0, 64 * MB)]
+        found = judging.customers(few, 1024 * MB)
+        self.assertEqual([(one.verdict, one.found) for one in found],
+                         [("ok", "2 have 5 MB of 1 GB, and 124 MB are promised to them")])  # fmt: skip
+        [found] = judging.customers(few, 200 * MB)
+        self.assertEqual(found.verdict, "warn")
+        self.assertIn("not used: b@x 64 MB, a@x 60 MB", found.found)
 
     def test_another_number_of_suppliers(self) -> None:
         """What is being done is said with what is left; a supplier that it waits for, or a failure, is a warning."""

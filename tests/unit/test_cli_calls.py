@@ -164,7 +164,7 @@ class CustomerTests(NodeCase):
     def test_list(self) -> None:
         """Customers come with what they use of their quota."""
         row = {"global_id": ALICE, "customer_state": "ACTIVE", "used": 1 << 20, "quota": 1 << 30, "pieces": 4,
-               "fingerprint": "ab" * 32, "name_proven": False}  # fmt: skip
+               "unfilled": 0, "fingerprint": "ab" * 32, "name_proven": False}  # fmt: skip
         self.answers["customers_list"] = {"result": [row]}
         output = self.asks("customer", ("customers_list", {"verbose": True}))
         for part in (f"{'ab' * 8} (unproven: {ALICE})", "1 MB", "1 GB"):
