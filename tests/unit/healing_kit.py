@@ -186,7 +186,7 @@ class House(Shop):
     def _reply(self, answer):
         payload = answer.payload
         if payload is not None and not isinstance(payload, bytes):
-            payload = now(payload.read(0, payload.size))
+            payload = now(maybeDeferred(payload.read, 0, payload.size))
         return Reply(dict(answer.fields), payload or b"")
 
 
