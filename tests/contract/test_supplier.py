@@ -42,6 +42,7 @@ SETTINGS = {
     "services/customer/suppliers-number": "2",
     "services/customer/needed-space": str(64 * MIB),
     "services/supplier/donated-space": str(100 * MIB),
+    "services/network/interface": "127.0.0.1",
 }
 
 
