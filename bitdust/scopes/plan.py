@@ -26,8 +26,8 @@ class Plan:
     """The same of strangers of one network."""
 
     @classmethod
-    def of(cls, budget: Budget, disk: int | None = None) -> "Plan":
-        """Shares of a budget; ``disk`` is the donated space in bytes."""
+    def of(cls, budget: Budget) -> "Plan":
+        """Shares of a budget."""
         whole = {
             Resource.CONNECTIONS: budget.unproven,
             Resource.SESSIONS: budget.sessions,
@@ -37,8 +37,6 @@ class Plan:
             Resource.WRITES: budget.pieces // 2,
             Resource.READS: budget.pieces // 2,
         }
-        if disk is not None:
-            whole[Resource.DISK] = disk
         strangers = _share(whole, 1 / 4)
         one_stranger = {
             Resource.SESSIONS: 2,
@@ -63,7 +61,7 @@ class Plan:
             Resource.WRITES: max(2, budget.pieces // 16),
             Resource.READS: max(2, budget.pieces // 16),
         }
-        customers = _share(whole, 5 / 8, but=(Resource.DISK,))
+        customers = _share(whole, 5 / 8)
         people = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
         return cls(
             system=whole,
@@ -85,5 +83,5 @@ class Plan:
         )
 
 
-def _share(limits: Limits, part: float, but: tuple[Resource, ...] = ()) -> Limits:
-    return {one: max(1, int(limit * part)) for one, limit in limits.items() if one not in but}
+def _share(limits: Limits, part: float) -> Limits:
+    return {one: max(1, int(limit * part)) for one, limit in limits.items()}

@@ -28,8 +28,6 @@ class Resource(Enum):
     """Pieces on their way to the disk: an open file each."""
     READS = "reads"
     """Pieces on their way from the disk: an open file each."""
-    DISK = "disk"
-    """Bytes of donated space that are promised."""
 
 
 class Role(Enum):

@@ -23,7 +23,7 @@ class Made(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.roles = {ALICE: Who.SUPPLIER, BOB: Who.CUSTOMER}
-        plan = Plan.of(Budget(), disk=1000 * MIB)
+        plan = Plan.of(Budget())
         self.scopes = Scopes(
             self.clock, plan, lambda who: self.roles.get(who, Who(0)), Household(["127.0.0.0/8", "10.1.0.0/16"])
         )
@@ -105,22 +105,22 @@ class ShareTests(Made):
 class ReservationTests(Made):
     def test_a_refusal_takes_nothing(self) -> None:
         """What the last scope refuses is counted in none of them."""
-        wanted = self.scopes.plan.system[Resource.DISK]
-        self.assertIsNone(self.take(Resource.DISK, wanted + 1, ALICE))
-        self.assertEqual((self.used(Resource.DISK), self.refusals()), (0, {}))
-        self.assertEqual(self.scopes.system.refused[Resource.DISK], 1)
+        wanted = self.scopes.plan.system[Resource.CONNECTIONS]
+        self.assertIsNone(self.take(Resource.CONNECTIONS, wanted + 1, ALICE))
+        self.assertEqual((self.used(Resource.CONNECTIONS), self.refusals()), (0, {}))
+        self.assertEqual(self.scopes.system.refused[Resource.CONNECTIONS], 1)
 
     def test_it_grows_and_shrinks(self) -> None:
         """A reservation may become larger while there is room, smaller always, and is given back once."""
-        made = self.scopes.reserve(Resource.DISK, 10, ALICE)
+        made = self.scopes.reserve(Resource.CONNECTIONS, 10, ALICE)
         made.resize(25)
         made.resize(20)
-        self.assertEqual((made.amount, self.used(Resource.DISK)), (20, 20))
+        self.assertEqual((made.amount, self.used(Resource.CONNECTIONS)), (20, 20))
         self.assertRaises(TooMuch, made.resize, 2000 * MIB)
-        self.assertEqual((made.amount, self.used(Resource.DISK)), (20, 20))
+        self.assertEqual((made.amount, self.used(Resource.CONNECTIONS)), (20, 20))
         made.release()
         made.release()
-        self.assertEqual((self.used(Resource.DISK), self.scopes.system.peak[Resource.DISK]), (0, 25))
+        self.assertEqual((self.used(Resource.CONNECTIONS), self.scopes.system.peak[Resource.CONNECTIONS]), (0, 25))
 
     def test_who_becomes_a_customer_leaves_the_strangers(self) -> None:
         """The place of a session counts for the role that its peer has now, from the next thing it asks."""
