@@ -75,10 +75,14 @@ class MasterPublic:
             return False
         return True
 
+    def wrap(self, secret: bytes) -> bytes:
+        """RSAES-OAEP of a short secret."""
+        return self._key.encrypt(secret, _OAEP)
+
     def seal(self, data: bytes) -> bytes:
         """A box that only the private key opens (formats, section 1)."""
         key, nonce = os.urandom(32), os.urandom(12)
-        wrapped = self._key.encrypt(key, _OAEP)
+        wrapped = self.wrap(key)
         head = bytes((_SEAL_VERSION,)) + len(wrapped).to_bytes(2, "big") + wrapped
         return head + nonce + AESGCM(key).encrypt(nonce, data, head)
 

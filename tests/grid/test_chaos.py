@@ -5,7 +5,8 @@ from unittest import mock
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.grid.chaos import keys, promises, running
+from bitdust.crypt.master import MasterPublic
+from tests.grid.chaos import keys, padding, promises, running
 from tests.grid.chaos.threads import Threads
 
 
@@ -39,6 +40,19 @@ class KeyTests(SynchronousTestCase):
         self.assertEqual(first, same().fingerprint)
         self.assertNotEqual(first, other().fingerprint)
         self.assertNotEqual(first, one().fingerprint)
+
+
+class PaddingTests(SynchronousTestCase):
+    def test_signatures_and_boxes_follow_from_what_is_in_them(self) -> None:
+        """They are those of the standard, and the same in each run."""
+        key = keys.key(1)
+        signature, box = padding.sign(key, b"this"), padding.wrap(key.public, b"a secret")
+        self.assertTrue(key.public.verify(signature, b"this"))
+        self.assertFalse(key.public.verify(signature, b"that"))
+        self.assertEqual(padding.sign(key, b"this"), signature)
+        with mock.patch.object(MasterPublic, "wrap", padding.wrap):
+            self.assertEqual(key.unseal(key.public.seal(b"something")), b"something")
+        self.assertEqual(padding.wrap(key.public, b"a secret"), box)
 
 
 class ThreadTests(SynchronousTestCase):

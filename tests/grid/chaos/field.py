@@ -14,10 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 
-from bitdust.crypt.master import MasterKey
+from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.testing.faulty_disk import Crash, FaultyDisks
 from bitdust.testing.grid import SEED_HOST, Grid
-from tests.grid.chaos import keys
+from tests.grid.chaos import keys, padding
 from tests.grid.chaos.nodes import ChaosNode
 
 NO_CUSTOMER = {"services/customer/enabled": False}
@@ -181,6 +181,8 @@ class Field:
 
         with (
             mock.patch.object(MasterKey, "generate", keys.from_seed(self.seed)),
+            mock.patch.object(MasterKey, "sign", padding.sign),
+            mock.patch.object(MasterPublic, "wrap", padding.wrap),
             mock.patch.object(os, "urandom", random.Random(self.seed).randbytes),
             mock.patch("bitdust.storage.log.compaction.LEAST_LOG", SMALL_LOG),
             self.disks.installed(),

@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from bitdust.replication import members
 from bitdust.testing.faulty_disk import Crash
+from bitdust.testing.world import START
 from bitdust.wire.errors import BitDustError
 from tests.grid.chaos import promises
 from tests.grid.chaos.field import NO_SUPPLIER, Field, Finding
@@ -94,7 +95,7 @@ class Owner:
         """Upload this."""
         self.numbers += 1
         local = self.field.base / f"local-{self.name}-{self.numbers}"
-        promises.write(local, content)
+        promises.write(local, content, START + self.field.now)
         storage = home.rooms.storage
         self.writers[remote] = home.name
         self.promises.accept(remote, content)

@@ -1,5 +1,6 @@
 """What an owner asked for, what it was told, and what may therefore be found."""
 
+import os
 import random
 from pathlib import Path
 
@@ -71,14 +72,15 @@ def draw(source: random.Random, remote: str) -> Content:
     return source.randbytes(source.choice((1, 700, 10_000, 100_000, 400_000, 2_000_000)))
 
 
-def write(path: Path, content: Content) -> None:
-    """Put content on the disk."""
+def write(path: Path, content: Content, moment: float) -> None:
+    """Put content on the disk, as if at this moment: when a file was changed is stored, too."""
     if isinstance(content, dict):
         path.mkdir()
         for name, data in content.items():
-            (path / name).write_bytes(data)
+            write(path / name, data, moment)
     elif content is not None:
         path.write_bytes(content)
+    os.utime(path, (moment, moment))
 
 
 def read(path: Path) -> Content:
