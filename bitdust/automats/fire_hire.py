@@ -134,7 +134,7 @@ class FireHire(Machine):
         self.send("compared")
 
     def fire_suppliers(self, payload: Any) -> None:
-        self.watch(self._port.fire(), "fired", "fired")
+        self.watch(self._port.fire(), "fired", "broken")
 
     def hire_suppliers(self, payload: Any) -> None:
         self.failures += 1  # until the round is known to have filled every place: the next pause is counted by it

@@ -21,20 +21,21 @@ class MandateKeeperPort(Protocol):
 
 
 class MandateKeeper(Machine):
-    """RESTING, and now and then SEARCHING for spares."""
+    """RESTING, and now and then SEARCHING for spares. A full disk takes nothing: it is written again every hour."""
 
     table = """
       # state     event        guard         next       actions
       RESTING     check        needs_spares  SEARCHING  search
       RESTING     check        -             =          write
       RESTING     timer-1hour  needs_spares  SEARCHING  search
+      RESTING     timer-1hour  -             =          write
       SEARCHING   found        -             RESTING    write
       SEARCHING   failed       -             RESTING    -
       SEARCHING   timer-10min  -             RESTING    -
       *           shutdown     -             CLOSED     -
     """
     ignore = """
-      RESTING     timer-1hour found failed
+      RESTING     found failed
       SEARCHING   check
     """
     initial = "RESTING"

@@ -22,6 +22,7 @@ from bitdust.identity.awaited import FAMILY
 from bitdust.peers.shown import show_name
 from bitdust.replication import needed, places_heard
 from bitdust.signal import Signal
+from bitdust.suppliers.again import Again
 from bitdust.suppliers.family import MAX_RECORD, MyFamily
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -76,6 +77,7 @@ class FamilyFinding:
         self._silent: dict[bytes | None, str] = {}
         self._machine: FamilySearch | None = None
         self._forget: list[Callable[[], None]] = []
+        self._again = Again(around.world.clock, self.report_known)
         self.known: Signal[[]] = Signal()
 
     def start(self) -> None:
@@ -95,6 +97,7 @@ class FamilyFinding:
         """Search no more; what was found stays."""
         if self._machine is not None:
             self._machine.send("shutdown")
+        self._again.stop()
         self._end()
 
     def _end(self) -> None:
@@ -153,7 +156,7 @@ class FamilyFinding:
         self._silent.pop(who, None)
         try:
             self._note(who, self._read(answer.record) if answer.record else 0)
-        except BitDustError as problem:
+        except (BitDustError, OSError) as problem:
             self._silent[who] = str(problem)
             self.log.warn("{who} has a family record that is no use: {why}", who=self._name(who), why=problem)
         self._check()
@@ -188,9 +191,13 @@ class FamilyFinding:
         self._around.events.send("my-family-awaited", {"reason": self.reason})
 
     def report_known(self) -> None:
+        try:
+            self._me.came_back(FAMILY)
+            self._family.confirm()
+        except OSError as error:
+            self._again.after(error)
+            return
         self._end()
-        self._me.came_back(FAMILY)
-        self._family.confirm()
         family = self._family.current
         self._around.events.send("my-family-found", {"revision": family.revision if family is not None else 0})
         self.known.emit()

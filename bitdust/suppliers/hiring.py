@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
 
 from bitdust.automats.fire_hire import FireHire
 from bitdust.identity.awaited import FAMILY
@@ -45,6 +46,7 @@ class AbsentParts:
 class Hiring:
     """I complete my family from `start` to `stop`, while `Connectors` stay in touch with it."""
 
+    log = Logger()
     candidates = Wire(Candidates)
     customers = Wire(KnownCustomers)
     pieces = Wire(StoredPieces)
@@ -188,11 +190,14 @@ class Hiring:
         """Note who is lost or back, and what the settings want and cannot have."""
         self._lost.observe(self._connectors.connected())
         has_data = self.has_data()
-        if has_data:
-            self._lost.replace()
         lost = [who for who in self._resizing.to_come() if self._is_gone(who)]
-        if lost:
-            self._membership.remove(lost)
+        try:
+            if has_data:
+                self._lost.replace()
+            if lost:
+                self._membership.remove(lost)
+        except OSError as error:
+            self.log.warn("who is lost cannot be written down, and will be with the next look: {error}", error=error)
         family = self._family.current
         self._refusal = self._refused() if family is not None and has_data else ""
 
@@ -232,9 +237,11 @@ class Hiring:
 
     def fire(self) -> "Deferred[None]":
         """Write a record of the wanted size without those who left; their contracts are ended in the background."""
+        return Deferred.fromCoroutine(self._fire())
+
+    async def _fire(self) -> None:
         if self.has_surplus():
             self._membership.arrange(int(self._settings.get(SUPPLIERS)), self._gone())
-        return succeed(None)
 
     def hire(self) -> "Deferred[int]":
         """Search for every vacancy at once; fires with for how many nobody was found."""

@@ -8,6 +8,8 @@ than a family may lose; who comes back, or proves its pieces, before anybody els
 from collections.abc import Collection
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from bitdust.peers.shown import Names, show_name
 from bitdust.suppliers.absences import DAY, Absences
 from bitdust.suppliers.departures import Departure, Departures, Why
@@ -40,6 +42,7 @@ class AuditResults(Protocol):
 class LostSuppliers:
     """I observe my suppliers, and note whom somebody else is to replace, and why."""
 
+    log = Logger()
     audits = Wire(AuditResults)
 
     def __init__(
@@ -83,7 +86,13 @@ class LostSuppliers:
                 Why.REFUSES: supplier not in self._refusing(),
             }
             if known is not None and is_well.get(known.why):
-                self._departures.forget(supplier)
+                self._forget(supplier)
+
+    def _forget(self, supplier: bytes) -> None:
+        try:
+            self._departures.forget(supplier)
+        except OSError as error:
+            self.log.warn("who stays cannot be written down, and will be with the next look: {error}", error=error)
 
     def distrusted(self) -> frozenset[bytes]:
         """Who has failed so many audits that it is not hired again."""

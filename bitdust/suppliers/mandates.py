@@ -5,6 +5,7 @@ record before anything happens, so that nobody can push another one in, whatever
 """
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from bitdust.automats.mandate_keeper import MandateKeeper
 from bitdust.identity.awaited import FAMILY
@@ -36,6 +37,7 @@ LOOKUPS = 8
 class Mandates:
     """I keep the mandate from `start` to `stop`."""
 
+    log = Logger()
     candidates = Wire(Candidates)
 
     def __init__(self, around: Connected, family: MyFamily, connectors: Connectors, meet: Meet) -> None:
@@ -171,9 +173,13 @@ class Mandates:
 
     def write(self) -> None:
         family = self._complete()
-        if family is not None:
+        if family is None:
+            return
+        try:
             self._family.entrust(self._mandate(family))
-            self._tell()
+        except OSError as error:
+            self.log.warn("the mandate cannot be written down, and will be within the hour: {error}", error=error)
+        self._tell()
 
     def _tell(self) -> None:
         """Who has a family that does not heal hears so when it is hired, and whenever that changes."""

@@ -4,6 +4,7 @@ from bitdust.identity.awaited import FAMILY
 from bitdust.peers.presence import Presence
 from bitdust.signal import Disconnect
 from bitdust.suppliers.absences import Absences
+from bitdust.suppliers.again import Again
 from bitdust.suppliers.connectors import Connectors
 from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departures
@@ -63,6 +64,7 @@ class SuppliersRoom:
         self._me = around.me
         self._forget: Disconnect = lambda: None
         self._forget_me: Disconnect = lambda: None
+        self._again = Again(around.world.clock, self._confirm)
 
     def load(self) -> None:
         """Read everything from the home; raises `BitDustError` that names a damaged file."""
@@ -88,6 +90,7 @@ class SuppliersRoom:
         """Hire, connect and move nobody any more; contracts stay."""
         self._forget()
         self._forget_me()
+        self._again.stop()
         self.hiring.stop()
         self.reputation.save()
         self.spares.stop()
@@ -103,8 +106,12 @@ class SuppliersRoom:
 
     def _confirm(self) -> None:
         """A device that was revoked may have signed my family record, and nobody takes its word any more."""
-        if not self._me.awaits(FAMILY):
+        if self._me.awaits(FAMILY):
+            return
+        try:
             self.family.confirm()
+        except OSError as error:
+            self._again.after(error)
 
     def _watch_holders(self) -> None:
         for holder in self.family.holders:

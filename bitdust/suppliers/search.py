@@ -112,7 +112,12 @@ class Search:
 
     def hired(self, candidate: Candidate, contract: Any) -> None:
         self.searches.forget_refusal(candidate.fingerprint)
-        self.searches.employer.place(self.position, candidate)
+        try:
+            self.searches.employer.place(self.position, candidate)
+        except OSError as error:
+            self.searches.employer.reject(candidate.fingerprint)
+            self.failed(f"whoever was found cannot be written down: {error}")
+            return
         self.ended.callback(True)
 
     def failed(self, reason: str) -> None:

@@ -265,8 +265,12 @@ class OwnSpares:
     def lapse(self, position: int) -> None:
         family, terms = self._family.current, self._found[position].terms
         self._dismissals.note(terms)
-        if family is not None and family.revision == terms.revision:
+        if family is None or family.revision != terms.revision:
+            return
+        try:
             self._family.write(family.suppliers, family.addresses or [None] * family.n)
+        except OSError as error:
+            self.log.warn("a family that a spare does not know cannot be written down: {error}", error=error)
 
     async def dismiss(self, position: int) -> None:
         """Release the spare's contract. Raises `BitDustError` where the spare does not answer, or shows no contract."""

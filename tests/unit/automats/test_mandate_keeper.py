@@ -22,10 +22,10 @@ class MandateKeeperTests(RowTests):
         self.asked("RESTING", ("write",))
 
     def test_nothing_is_missing(self) -> None:
-        """Then only what the settings say is written; it is looked at again every hour."""
+        """Then only what the settings say is written, and again every hour, where a disk did not take it."""
         self.port.needs_spares = False
         self.drive("check", None, "RESTING", ("write",))
-        self.passes(3600, "RESTING")
+        self.passes(3600, "RESTING", ("write",))
         self.port.needs_spares = True
         self.passes(3600, "SEARCHING", ("search",))
 
