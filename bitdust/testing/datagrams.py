@@ -44,7 +44,7 @@ class Host(Protocol):
 
 @implementer(IListeningPort)
 class MemoryUDPPort:
-    """One bound socket; datagrams may be lost, never changed."""
+    """One bound socket; datagrams may be lost, but for those of a host to itself, and are never changed."""
 
     def __init__(self, host: Host, number: int, protocol: DatagramProtocol) -> None:
         self._host = host
@@ -56,7 +56,8 @@ class MemoryUDPPort:
         network = self._host.network
         network.datagrams += 1
         target = self._host.resolve(address[0])
-        lost = network.loss and network.random.random() < network.loss
+        is_sent = target != self._host.address
+        lost = network.loss and is_sent and network.random.random() < network.loss
         if lost or not network.hears(self._host.address, target):
             return
         source = address[0] if target == self._host.address else self._host.address

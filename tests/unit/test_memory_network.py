@@ -323,6 +323,15 @@ class DatagramTests(Sockets):
         self.network.loss = 0.3
         self.assertEqual([data for data, _ in self.send(1000).got], got)
 
+    def test_a_host_hears_itself(self) -> None:
+        """What a host sends to itself goes over no line, and is never lost."""
+        self.network.loss = 1.0
+        receiver = Datagrams()
+        port = self.server.listen_udp(0, receiver).getHost().port
+        receiver.transport.write(b"me", ("127.0.0.1", port))
+        self.run_for(1)
+        self.assertEqual(receiver.got, [(b"me", ("127.0.0.1", port))])
+
     def test_partition_and_death(self) -> None:
         """Nothing comes over a partition or to a dead host, and no one is told."""
         self.network.cut = lambda one, other: True
