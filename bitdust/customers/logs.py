@@ -64,7 +64,7 @@ def append(
     if 0 < entry.sequence <= sequence:
         _same(database, entry, sequence, held)
     else:
-        begins = head.first == entry.sequence
+        begins = head.first == entry.sequence or (not sequence and _begins_here(database, entry))
         if not begins and (entry.sequence != sequence + 1 or entry.previous != held):
             raise _conflict("the entry does not follow the last one that is held", sequence, held)
         _insert(database, entry, room)
@@ -104,6 +104,21 @@ def _covered(heads: list[tuple[Head, bytes]], device: bytes) -> int:
     """Up to which entry the snapshots of other devices stand for a device's log."""
     told = [one for head, _ in heads if head.device != device for one in head.covers or ()]
     return max((one["sequence"] for one in told if one["device"] == device), default=0)
+
+
+def _begins_here(database: sqlite3.Connection, entry: ReceivedEntry) -> bool:
+    """Whether another log that is here to its end has a snapshot of all that was before an entry.
+
+    The head of a log whose device wrote no more since others made that snapshot does not say so itself.
+    """
+    found = _signed_heads(database, entry.owner, entry.scope)
+    kept = [one for one in found if _is_here(database, one[0])]
+    return entry.sequence <= _covered(kept, entry.device) + 1
+
+
+def _is_here(database: sqlite3.Connection, head: Head) -> bool:
+    """Whether the entry that a head names is here."""
+    return last(database, head.owner, head.scope or NO_SCOPE, head.device)[0] >= head.sequence
 
 
 def _same(database: sqlite3.Connection, entry: ReceivedEntry, sequence: int, held: bytes) -> None:
@@ -177,9 +192,4 @@ def _conflict(text: str, sequence: int, held: bytes) -> BitDustError:
 
 def heads(database: sqlite3.Connection, owner: bytes, scope: bytes | None = None) -> list[bytes]:
     """The newest signed head of each log, or of each log of one ``scope``, whose entry is here."""
-    found = _signed_heads(database, owner, scope)
-    return [
-        signed
-        for head, signed in found
-        if last(database, owner, head.scope or NO_SCOPE, head.device)[0] >= head.sequence
-    ]
+    return [signed for head, signed in _signed_heads(database, owner, scope) if _is_here(database, head)]

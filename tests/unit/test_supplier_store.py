@@ -1,6 +1,7 @@
 """The supplier's store: promises, pieces, logs, records, and what the disk may do to them."""
 
 import errno
+import hashlib
 from pathlib import Path
 
 from attrs import evolve
@@ -16,7 +17,20 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Contract, Head, PackRecord
 from bitdust.wire.signed import Signed
-from tests.unit.supplier_kit import DAY, MIB, START, BrokenDisk, FakeDevice, Killed, Pack, Person, Shop, files, now
+from tests.unit.supplier_kit import (
+    DAY,
+    MIB,
+    START,
+    BrokenDisk,
+    FakeDevice,
+    Killed,
+    Pack,
+    Person,
+    Shop,
+    files,
+    log_of,
+    now,
+)  # fmt: skip
 
 ALICE = Person("alice")
 BOB = Person("bob")
@@ -409,6 +423,24 @@ class LogTests(ShopCase):
         for entry in made[1:]:
             said = self.shop.log(ALICE, entry)
         self.assertEqual(said.fields["sequence"], 52)
+
+    def test_a_tail_that_another_log_stands_for(self) -> None:
+        """A device that wrote no more since another one made a snapshot has a head that does not know. Its tail is
+        taken where that snapshot is kept to its end, and goes up to where the tail begins."""
+        second = Person("alice's second device")
+        ALICE.document.devices[second.device.id] = FakeDevice(second.device.public)
+        self.addCleanup(ALICE.document.devices.pop, second.device.id)
+        tail = second.log(3, start=7, previous=b"p" * 32, owner=ALICE.fingerprint)
+        ((entry, head),) = ALICE.log(1)
+        told = [{"device": second.device.id, "sequence": 5}]
+        self.shop.log(ALICE, (entry, ALICE.sign(evolve(Head.from_body(head.body), covers=told))))
+        self.assertEqual(self.shop.log_packet(ALICE, tail).code, "conflict")
+        ((entry, head),) = ALICE.log(1, start=2, previous=hashlib.sha256(entry).digest())
+        told = [{"device": second.device.id, "sequence": 6}]
+        self.shop.log(ALICE, (entry, ALICE.sign(evolve(Head.from_body(head.body), covers=told))))
+        self.assertEqual(self.shop.log_packet(ALICE, tail).fields["sequence"], 9)
+        self.assertEqual(log_of(self.shop.store, ALICE.fingerprint, second.device.id), [data for data, _ in tail])
+        self.assertIn(tail[-1][1].to_bytes(), self.shop.store.heads(ALICE.fingerprint))
 
     def test_records_keep_the_highest_revision(self) -> None:
         """Key ring and family: newer replaces, equal refreshes, older is stale, other bytes are an alarm."""
