@@ -189,10 +189,13 @@ async def _seen(node: Patient) -> list[Seen]:
 
 
 async def _clock(node: Patient) -> list[Finding]:
-    """ID servers, and peers by the time in their last answers."""
+    """ID servers, and peers by the time in their last answers; of these only those whom this node has called, and each
+    once: whoever comes here by himself may come as often as he likes."""
     dates = [seen.date - node.world.wall() for seen in await _seen(node) if seen.date is not None]
     sessions = node.gateway.sessions() if node.driver.is_on("gateway") else []
-    return judging.clock([*dates, *(session.ahead for session in sessions if session.ahead is not None)])
+    called = [(one.peer, one.ahead) for one in sessions if one.call.dialled]
+    peers = {peer.fingerprint: ahead for peer, ahead in called if peer is not None and ahead is not None}
+    return judging.clock([*dates, *peers.values()])
 
 
 async def _id_servers(node: Patient) -> list[Finding]:

@@ -228,7 +228,8 @@ _OPTIONS = (
         "networks",
         HOUSEHOLD,
         "networks of mine",
-        "Strangers of any other network share what one network may take. Separated by blanks.",
+        "Strangers of any other network share what one network may take. Separated by blanks. If you set it, peers of "
+        "these networks are connected to even where this node has no address in them.",
     ),
     Option("services/network/interface", "str", "", "address", "The address to listen on and to announce; empty: all."),
     _bool("services/network/proxy/enabled", False, "HTTP proxy", "Reach ID servers by way of an HTTP proxy."),

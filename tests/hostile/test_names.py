@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.checkup import judging
 from bitdust.customers.customers import Customers
+from bitdust.customers.keepsakes import IDENTITY
 from bitdust.identity.cache import IdentityCache
 from bitdust.peers.presence import CUSTOMER
 from tests.unit.family_kit import Town
@@ -13,7 +15,7 @@ from tests.unit.supplier_kit import Person, Shop
 from tests.unit.test_identity import GOOD, SOURCES, HomeCase, made
 from tests.vectors.keys import master
 
-ALICE = Person("alice")
+ALICE, BOB = Person("alice"), Person("bob")
 
 
 class CacheTests(HomeCase):
@@ -54,6 +56,27 @@ class ShownTests(SynchronousTestCase):
         for proven, name in ((True, "alice@id.example"), (False, f"{'ab' * 8} (alice@id.example, unproven)")):
             (finding,) = judging.suppliers([row | {"name_proven": proven}])
             self.assertIn(name, finding.found)
+
+
+class ContractTests(SynchronousTestCase):
+    def test_a_document_belongs_to_its_contract(self) -> None:
+        """What anybody brings of a customer that is newer is kept with its contract at once; what comes of others is
+        not."""
+        shop = Shop(Path(self.mktemp()).resolve() / "customers")
+        shop.open()
+        self.addCleanup(shop.crash)
+        shop.hire(ALICE)
+        town = Town(Path(self.mktemp()))
+        self.addCleanup(town.registry.shutdown)
+        self.addCleanup(town.stop)
+        customers = Customers(shop, shop.store, town.presence)
+        customers.start()
+        for document in (evolve(ALICE.document, revision=5), BOB.document):
+            shop.documents[document.fingerprint] = document
+            shop.identities.changed.emit(document)
+        kept = {one.customer: one.revision for one in shop.store.keepsakes(IDENTITY)}
+        self.assertEqual(kept, {ALICE.fingerprint: 5})
+        customers.stop()
 
 
 class ContactsTests(SynchronousTestCase):

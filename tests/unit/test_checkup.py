@@ -368,13 +368,18 @@ class RunningTests(CheckupCase):
         def greet(server: Any) -> "Deferred[Any]":
             return fail(OSError("refused")) if server.host == "b" else succeed((200, NOW + 4000))
 
-        ahead: list[float | None] = [None]
-        gateway = SimpleNamespace(sessions=lambda: [SimpleNamespace(ahead=seconds) for seconds in ahead])
+        def session(seconds: float | None, who: int, dialled: bool = True) -> SimpleNamespace:
+            return SimpleNamespace(
+                ahead=seconds, call=SimpleNamespace(dialled=dialled), peer=SimpleNamespace(fingerprint=who)
+            )
+
+        sessions = [session(None, 0), *(session(0.0, who, dialled=False) for who in range(50)), session(9000.0, 1)]
+        gateway = SimpleNamespace(sessions=lambda: sessions)
         node = self.node(client=SimpleNamespace(servers=lambda: servers, greet=greet), gateway=gateway)
         self.assertEqual(self.gather(running._clock(node)), ["bad"])
         self.assertEqual(self.gather(running._id_servers(node)), ["warn"])
-        ahead += [0.5, -0.5]
-        self.assertEqual(self.gather(running._clock(node)), ["ok"], "two peers against one server")
+        sessions += [session(0.5, 2), session(-0.5, 3), session(-0.5, 4), *(session(9000.0, 1) for _ in range(9))]
+        self.assertEqual(self.gather(running._clock(node)), ["ok"], "more peers against one server and one peer")
 
     def test_dht_round_trip(self) -> None:
         """A value is put and read again; another one that comes back, or none, is bad."""
