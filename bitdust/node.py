@@ -198,10 +198,10 @@ class Node:
             restarting.addBoth(lambda _: self.driver.wake_all())
 
         def accepted(event: Event) -> None:
-            # An event is delivered later: the store may have been closed meanwhile.
-            store = self.rooms.customers.store
-            for kept in store.customers() if store.is_open else ():
-                self.rooms.peers.presence.watch(kept.contract.customer, CUSTOMER)
+            # An event is delivered later: the store may have been closed meanwhile, or the customer have left.
+            store, customer = self.rooms.customers.store, bytes.fromhex(event.data["fingerprint"])
+            if store.is_open and store.contract_of(customer) is not None:
+                self.rooms.peers.presence.watch(customer, CUSTOMER)
 
         def unlocked(event: Event) -> None:
             self._remind()

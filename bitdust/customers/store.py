@@ -5,7 +5,7 @@ that writes all of it (`bitdust.disk.commit`). A fingerprint given to a method m
 signatures of records are checked by the caller (`rows`). A Deferred fires after the disk has it.
 """
 
-import os
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +21,7 @@ from bitdust.customers.free_space import FreeSpace
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
 from bitdust.customers.keepsakes import IDENTITY, Keepsake, all_kept, keep, kept
+from bitdust.customers.links import Links
 from bitdust.customers.listing import Listed, list_pieces
 from bitdust.customers.log_source import LogSource
 from bitdust.customers.logs import ReceivedEntry, heads
@@ -41,7 +42,6 @@ from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
 from bitdust.wire.capability import MOST_DAYS, Capability
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import is_global_id
 from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
 
@@ -74,6 +74,7 @@ class SupplierStore:
         self.space = FreeSpace(self._disk, folder, lambda: int(self._settings.get(DISK_RESERVE)))
         self.scopes = scopes or customers_alone(around)
         self.pieces = Pieces(shelf, self.space.free, self.scopes, small)
+        self._links = Links(self._disk, folder)
         self._proofs = Proofs(shelf, self._world.clock.seconds)
         self.contracts = Contracts(around, self.donated, self.space.free)
         self._renewed: dict[bytes, float] = {}
@@ -142,18 +143,10 @@ class SupplierStore:
         account: Account = await self._commits.change(request)
         self._renewed[customer.fingerprint] = now
         try:
-            await self._world.run_in_thread(self._link, account)
+            await self._world.run_in_thread(self._links.make, account)
         except OSError:
             return account  # the link is a convenience for people; the folder is made with the first piece
         return account
-
-    def _link(self, account: Account) -> None:
-        """``customers/alice@host`` leads to her pieces, for people; the first who shows a name has the link."""
-        target = account.contract.customer.hex()
-        self._disk.make_folder(self.folder / target)
-        link = self.folder / account.global_id
-        if is_global_id(account.global_id) and not os.path.lexists(link):
-            link.symlink_to(target)
 
     def cancel(self, customer: bytes, contract: bytes) -> "Deferred[Account]":
         """The customer leaves; its pieces stay until ``Account.until``."""
@@ -230,7 +223,16 @@ class SupplierStore:
             return [(PieceName(customer, pack, number), size) for pack, number, size in forget(database)]
 
         self._renewed.pop(customer, None)
-        return self._remove(RemovePieces(self._disk, self.folder, choose))
+        return Deferred.fromCoroutine(
+            self._forgotten(customer, self.contract_of(customer), RemovePieces(self._disk, self.folder, choose))
+        )
+
+    async def _forgotten(self, customer: bytes, account: Account | None, job: RemovePieces) -> int:
+        freed = await self._removed(job)
+        if account is not None and self.is_open and self.contract_of(customer) is None:
+            with contextlib.suppress(OSError):
+                await self._world.run_in_thread(self._links.remove, account)
+        return freed
 
     def _remove(self, job: RemovePieces) -> "Deferred[int]":
         return Deferred.fromCoroutine(self._removed(job))

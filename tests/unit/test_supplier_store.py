@@ -102,13 +102,15 @@ class ContractTests(ShopCase):
         self.assertEqual(self.shop.hire(BOB, 1).code, "no-space")
 
     def test_the_link_leads_to_the_pieces(self) -> None:
-        """`customers/<global id>` is a link to the folder named by the fingerprint."""
+        """A link by fingerprint and global id leads to the folder of that fingerprint, and goes with the contract."""
         self.shop.hire(ALICE)
         pack = Pack(ALICE, 1)
         self.shop.put(ALICE, pack)
-        link = self.folder / "alice@id.example"
+        link = self.folder / f"{ALICE.fingerprint.hex()[:16]}-alice@id.example"
         self.assertEqual(link.readlink(), Path(ALICE.fingerprint.hex()))
         self.assertTrue((link / pack.id.hex()[:2] / f"{pack.id.hex()}.0").is_file())
+        now(self.shop.store.end(ALICE.fingerprint, self.shop.store.contract_of(ALICE.fingerprint).contract.contract))
+        self.assertFalse(link.is_symlink())
 
     def test_any_contact_renews_the_term(self) -> None:
         """Hearing from the customer moves `since`, is written at most once an hour, and ends an announced grace."""
