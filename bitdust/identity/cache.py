@@ -126,11 +126,13 @@ class IdentityCache:
     def hold(self, document: IdentityDocument) -> None:
         """Know it, and what replaces it, until `let_go`, however many others come; whoever asks this keeps it on disk
         himself."""
-        self._accept(document)
-        newest = self.get(document.fingerprint)
-        if newest is not None:
-            self._strangers.take(document.fingerprint)
-            self._held[document.fingerprint] = newest
+        known = self.get(document.fingerprint)
+        self._strangers.take(document.fingerprint)
+        self._held[document.fingerprint] = known or document
+        if known is None:
+            self.changed.emit(document)
+        else:
+            self._accept(document)
 
     def let_go(self, fingerprint: bytes) -> None:
         """Its owner is somebody like others now."""

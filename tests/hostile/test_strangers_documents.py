@@ -109,9 +109,14 @@ class StrangersTests(SynchronousTestCase):
 
     def test_customers(self) -> None:
         """A customer's document is known as long as its contract keeps it, and no file of the cache besides."""
+        self.cache.follow(lambda fingerprint: fingerprint == GOOD.fingerprint)
+        seen: list[int] = []
+        self.cache.changed.connect(lambda document: seen.append(document.revision))
         self.cache.hold(GOOD)
-        self.come()
+        self.cache.hold(made(2))
         self.assertEqual(self.cache.accept(made(4)), "newer")
+        self.assertEqual(seen, [3, 4])
+        self.cache.follow(lambda fingerprint: False)
         self.come()
         self.assertEqual(self.cache.get(GOOD.fingerprint).revision, 4)
         self.cache.let_go(GOOD.fingerprint)
