@@ -125,7 +125,8 @@ class StorageJoint:
         logs = OwnLogs(me)
         hinted = self._identity.registration.hints.heads
         heads = [Head(me.fingerprint, hint.device, hint.sequence, hint.hash, 0, scope=hint.scope) for hint in hinted]
-        return heads + await self._directory.heads_of(logs.scope(key) or b"" for key in logs.readable_keys())
+        scopes = [scope or b"" for key in logs.readable_keys() for scope in logs.scopes(key)]
+        return heads + await self._directory.heads_of(scopes)
 
     def catalog_is_outdated(self) -> None:
         """Other devices have deleted what this one does not know of: everything that uses the catalog starts again."""

@@ -14,6 +14,8 @@ CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
 OLD_BACKUP, OLD_COPY = 7 * 86_400.0, 365 * 86_400.0
 MAKE_BACKUP = "bitdust file upload FOLDER NAME"
 SERVERS = "services/identity-propagate/known-servers"
+TOLD_FOR = 30 * 86_400
+"""Seconds in which the return of a former key ring is news."""
 
 
 @frozen
@@ -335,6 +337,14 @@ def recovery(waits_for: Sequence[str], can_start_over: bool) -> list[Finding]:
     if can_start_over:
         hint += "; to wait no longer, and lose what only they know: bitdust identity recover --start-over"
     return [warn("recovery", "; ".join(waits_for), hint)]
+
+
+def other_life(files: int | None, age: float) -> list[Finding]:
+    """A key ring was found that the person had started over without, ``age`` seconds ago; how many files it brought."""
+    if age > TOLD_FOR or files == 0:
+        return []
+    back = "what it opens is being read" if files is None else f"{files} files of before are back"
+    return [ok("former key ring", f"the former key ring was found: {back}")]
 
 
 def identity(present: bool, global_id: str, locked: bool = False) -> list[Finding]:

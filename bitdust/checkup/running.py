@@ -90,6 +90,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
     return {
         "identity": lambda: _identity(node.me),
         "recovery": lambda: _recovery(node),
+        "former key ring": lambda: _other_life(node),
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
         "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
@@ -136,6 +137,11 @@ def _recovery(node: Patient) -> list[Finding]:
     if me.awaits(CATALOG):
         waits.append("newer states of your files may exist, so nothing is written until more suppliers were heard")
     return judging.recovery(waits, True)
+
+
+def _other_life(node: Patient) -> list[Finding]:
+    found = node.storage.core.other_life.reunion if node.storage.is_open else None
+    return judging.other_life(found.files, node.world.wall() - found.time) if found is not None else []
 
 
 def _promised(node: Patient) -> int:

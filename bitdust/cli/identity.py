@@ -129,7 +129,8 @@ def recover(
     Your suppliers are found again, and with them your files. Until the node is sure that it knows the newest state it
     reads and writes nothing; it hires nobody new in place of the suppliers that you had. With --start-over, also later
     and without a FILE, you say that you wait no longer: it goes on with what it knows, and begins anew where it knows
-    nothing. What was stored at suppliers that it does not know may be lost by that.
+    nothing. What was stored at suppliers that it does not know may be lost by that; if the former key ring turns up
+    all the same, files of before come back beside the new ones, and bitdust doctor says how many.
 
     Where another device of yours was stolen, say --revoke-other-devices: from now on this one alone speaks for you,
     and what the others stored until now comes back all the same.

@@ -3,7 +3,8 @@
 It is sealed to the master RSA key and held by every supplier (``docs/formats.md``, section 7). Rings of several devices
 merge by union: nothing in a ring is ever overwritten or dropped. A secret's name is the number of the device that made
 it and a counter of that device (`secret_name`), so that two devices give no name twice. Where two secrets have one name
-all the same, both are kept, and whoever opens something tries both.
+all the same, both are kept, and whoever opens something tries both. In the same way a key keeps each tag under which
+its logs were ever written (`bitdust.crypt.scope`).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from bitdust.crypt.scope import SCOPE_SIZE, scope_of
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KEY_ALIAS
@@ -22,15 +24,19 @@ SEAL_ROOM = 8 * 1024
 """Left free for the seal, the signature, and storage secrets that are still to come."""
 MAX_KEYS = 500
 MAX_LABEL = 200
-MAX_SECRETS = 1000
+MAX_SECRETS, MAX_SCOPES = 1000, 64
 """Of one key."""
 _PEM = Text(10 * 1024)
 _COUNTER_BITS = 32
 _COUNTER = 2**_COUNTER_BITS - 1
 MAX_NAME = 2**48 - 1
 """Of a storage secret: the device number has 16 bits, the counter 32."""
-VERSION = 2
-"""1 had each name once, and no secret that is only for reading."""
+VERSION = 3
+"""1 had each name once, and no secret that is only for reading; 2 had no scopes, which followed from the first secret
+of the master key, whichever that was, and did not say which of two labels is the newer one."""
+MAX_PAIRS = 8
+"""Former RSA pairs of one key."""
+_PAIR = Struct({"private": Optional(_PEM), "public": Optional(_PEM)})
 _SECRET = Struct({"epoch": Int(1, MAX_NAME), "secret": Bytes(32), "retired": Optional(Flag())})
 _KEY = Struct(
     {
@@ -41,6 +47,9 @@ _KEY = Struct(
         "private": Optional(_PEM),
         "public": Optional(_PEM),
         "secrets": ListOf(_SECRET, MAX_SECRETS),
+        "scopes": Optional(ListOf(Bytes(SCOPE_SIZE), MAX_SCOPES)),
+        "edits": Optional(Int(1)),
+        "pairs": Optional(ListOf(_PAIR, MAX_PAIRS)),
     }
 )
 _RING = Struct({"version": Int(1, VERSION), "keys": ListOf(_KEY, MAX_KEYS)})
@@ -52,7 +61,9 @@ class RingKey:
 
     An erased key stays as a mark without its PEM, so that a merge does not bring it back; its storage secrets stay,
     because versions that were stored under it may still be wanted. ``secrets`` has for each name all that have it, in
-    order; those that are ``retired`` open what was sealed under them, and nothing new is sealed.
+    order; those that are ``retired`` open what was sealed under them, and nothing new is sealed. ``scopes`` are the
+    tags under which others know the key's logs: one, or several after rings were united that had nothing in common;
+    then ``pairs`` keeps the RSA pairs (private, public) that gave way. ``edits`` counts changes of label and state.
     """
 
     key_id: str
@@ -63,6 +74,9 @@ class RingKey:
     public: str | None = None
     secrets: dict[int, tuple[bytes, ...]] = field(factory=dict, repr=False)
     retired: frozenset[bytes] = field(default=frozenset(), repr=False)
+    scopes: frozenset[bytes] = frozenset()
+    edits: int = 0
+    pairs: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
 
     @property
     def named(self) -> list[tuple[int, bytes]]:
@@ -76,8 +90,13 @@ class RingKey:
 
     @property
     def first(self) -> bytes:
-        """The secret that stays the first whatever others come; one that is not retired goes before."""
+        """The first secret of those that there are now; one that is not retired goes before."""
         return min(self.named, key=lambda one: (one[0], one[1] in self.retired, one[1]))[1]
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it could not be read back."""
+        return len(self.named) > MAX_SECRETS or len(self.scopes) > MAX_SCOPES or len(self.pairs) > MAX_PAIRS
 
     def as_map(self) -> dict[str, Any]:
         """The stored form."""
@@ -87,7 +106,14 @@ class RingKey:
             "active": self.active,
             "secrets": [self._secret_map(name, secret) for name, secret in self.named],
         }
-        optional = {"erased": self.erased or None, "private": self.private, "public": self.public}
+        optional = {
+            "erased": self.erased or None,
+            "private": self.private,
+            "public": self.public,
+            "scopes": sorted(self.scopes) or None,
+            "edits": self.edits or None,
+            "pairs": [_pair_map(*pair) for pair in sorted(self.pairs)] or None,
+        }
         return shown | {name: value for name, value in optional.items() if value is not None}
 
     def _secret_map(self, name: int, secret: bytes) -> dict[str, Any]:
@@ -95,24 +121,37 @@ class RingKey:
         return kept | {"retired": True} if secret in self.retired else kept
 
     def merged(self, other: "RingKey") -> "RingKey":
-        """Both keys' secrets; what one of them lacks comes from the other; erased and retired win."""
+        """What both keys have, the same on either side; label and state of who changed them last; erased and retired
+        win."""
         erased = self.erased or other.erased
+        edits, label, active = max((one.edits, one.label, one.active) for one in (self, other))
+        pairs = sorted(
+            {*self.pairs, *other.pairs, self._pair, other._pair} - {("", "")}, key=lambda pair: (not pair[0], pair)
+        )
+        private, public = pairs[0] if pairs and not erased else ("", "")
         return RingKey(
             self.key_id,
-            self.label or other.label,
-            self.active and not erased,
+            label,
+            active and not erased,
             erased,
-            None if erased else self.private or other.private,
-            None if erased else self.public or other.public,
+            private or None,
+            public or None,
             united(self.secrets, other.secrets),
             self.retired | other.retired,
+            self.scopes | other.scopes,
+            edits,
+            frozenset(() if erased else pairs[1:]),
         )
+
+    @property
+    def _pair(self) -> tuple[str, str]:
+        return (self.private or "", self.public or "")
 
     def with_old(self, other: "RingKey") -> "RingKey":
         """The same key, which opens what the other one opens, and is otherwise as it was."""
         secrets = united(self.secrets, other.secrets)
         news = {secret for _, secret in other.named} - {secret for _, secret in self.named}
-        return evolve(self, secrets=secrets, retired=self.retired | news)
+        return evolve(self, secrets=secrets, retired=self.retired | news, scopes=self.scopes | other.scopes)
 
     def all_retired(self) -> "RingKey":
         """The same key, under which nothing new is sealed."""
@@ -155,7 +194,13 @@ class KeyRing:
         marked = self.keys.get(key.key_id)
         added = key
         if marked is not None:
-            added = evolve(key, secrets=united(marked.secrets, key.secrets), retired=marked.retired | key.retired)
+            added = evolve(
+                key,
+                secrets=united(marked.secrets, key.secrets),
+                retired=marked.retired | key.retired,
+                scopes=marked.scopes | key.scopes,
+            )
+        added = self._tagged(added)
         if len(KeyRing(self.keys | {key.key_id: added}).to_bytes()) > MAX_RING - SEAL_ROOM:
             raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
         self.keys[key.key_id] = added
@@ -164,19 +209,23 @@ class KeyRing:
         """Give a key another label, at most 200 characters."""
         if len(label) > MAX_LABEL:
             raise BitDustError("bad-argument", f"a label has at most {MAX_LABEL} characters")
-        self.keys[key_id] = evolve(self.get(key_id), label=label)
+        key = self.get(key_id)
+        self.keys[key_id] = evolve(key, label=label, edits=key.edits + 1)
 
     def mark(self, key_id: str, active: bool) -> None:
         """Note whether a key is in use. Raises ``not-allowed`` for the master key."""
         if key_id == MASTER:
             raise BitDustError("not-allowed", "the master key is always active")
-        self.keys[key_id] = evolve(self.get(key_id), active=active)
+        key = self.get(key_id)
+        self.keys[key_id] = evolve(key, active=active, edits=key.edits + 1)
 
     def erase(self, key_id: str) -> None:
         """Forget the key itself; its storage secrets stay."""
         if key_id == MASTER:
             raise BitDustError("not-allowed", "the master key cannot be erased; erase the identity instead")
-        self.keys[key_id] = evolve(self.get(key_id), erased=True, active=False, private=None, public=None)
+        self.keys[key_id] = evolve(
+            self.get(key_id), erased=True, active=False, private=None, public=None, pairs=frozenset()
+        )
 
     def ensure_secret(self, key_id: str, entropy: Callable[[int], bytes], device: int) -> bool:
         """Give a key a storage secret of this device's where it has none to seal with; True when one was made."""
@@ -185,8 +234,16 @@ class KeyRing:
             return False
         counters = [name & _COUNTER for name in key.secrets if name >> _COUNTER_BITS == device]
         made = {secret_name(device, max(counters, default=0) + 1): (entropy(32),)}
-        self.keys[key_id] = evolve(key, secrets=united(key.secrets, made))
+        self.keys[key_id] = self._tagged(evolve(key, secrets=united(key.secrets, made)))
         return True
+
+    def _tagged(self, key: RingKey) -> RingKey:
+        """The key with its scope, if it needs one and has none yet."""
+        if key.scopes or not key.secrets or key.key_id == MASTER:
+            return key
+        master = self.keys.get(MASTER)
+        secret = master.first if master is not None and master.secrets else key.first
+        return evolve(key, scopes=frozenset((scope_of(secret, key.key_id),)))
 
     def renew_secrets(self, entropy: Callable[[int], bytes], device: int) -> None:
         """From now on everything is sealed under secrets that nobody knows yet; the former ones open what there is."""
@@ -224,8 +281,8 @@ class KeyRing:
             else:
                 merged[key_id] = mine.with_old(key) if mine else key.all_retired()
         both = KeyRing(merged).to_bytes()
-        most = max((len(key.named) for key in merged.values()), default=0)
-        if len(both) > MAX_RING - SEAL_ROOM or len(merged) > MAX_KEYS or most > MAX_SECRETS:
+        is_full = any(key.is_too_large for key in merged.values())
+        if len(both) > MAX_RING - SEAL_ROOM or len(merged) > MAX_KEYS or is_full:
             raise BitDustError("too-many-keys", f"two key rings have more than {MAX_RING - SEAL_ROOM} bytes together")
         changed = both != self.to_bytes()
         self.keys = merged
@@ -237,7 +294,7 @@ class KeyRing:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "KeyRing":
-        """Raises `WireError`. A ring of version 1 is read too."""
+        """Raises `WireError`. Rings of version 1 and 2 are read too."""
         ring = cls()
         value = parse(data, _RING, MAX_RING, "key ring")
         for stored in value["keys"]:
@@ -249,8 +306,27 @@ class KeyRing:
                 raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} stands there twice")
             secrets = united({}, *({name: (secret,)} for name, secret in named))
             retired = frozenset(item["secret"] for item in kept if item.get("retired"))
-            ring.keys[stored["key_id"]] = RingKey(**stored, secrets=secrets, retired=retired)
+            scopes = frozenset(stored.pop("scopes", ()))
+            pairs = frozenset((one.get("private", ""), one.get("public", "")) for one in stored.pop("pairs", ()))
+            ring.keys[stored["key_id"]] = RingKey(
+                **stored, secrets=secrets, retired=retired, scopes=scopes, pairs=pairs
+            )
+        if value["version"] < VERSION:
+            ring.keys = {name: _with_former_scopes(key, ring.keys.get(MASTER)) for name, key in ring.keys.items()}
+        ring.keys = {name: ring._tagged(key) for name, key in ring.keys.items()}
         return ring
+
+
+def _pair_map(private: str, public: str) -> dict[str, str]:
+    return {name: value for name, value in (("private", private), ("public", public)) if value}
+
+
+def _with_former_scopes(key: RingKey, master: RingKey | None) -> RingKey:
+    """A key as it was kept without its scopes: any secret of the master key may have been the first one once."""
+    if key.key_id == MASTER or not key.secrets or master is None:
+        return key
+    made = [scope_of(secret, key.key_id) for _, secret in master.named[:MAX_SCOPES]]
+    return evolve(key, scopes=frozenset(made))
 
 
 def secret_name(device: int, counter: int) -> int:

@@ -73,7 +73,7 @@ class SharedCatalog:
 
     async def _recover(self, key: str, heads: Iterable[SeenHead]) -> Merged:
         access = self._shared.access
-        of_key = [seen for seen in heads if seen.head.scope == access.scope(key)]
+        of_key = [seen for seen in heads if seen.head.scope in access.scopes(key)]
         return await LogRecovery(self.catalog, access, key, self._shared.requests.entries).recover(of_key)
 
 

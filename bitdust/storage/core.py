@@ -30,6 +30,7 @@ from bitdust.storage.keeping.twins import Twins
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.log.compaction import Compactor
 from bitdust.storage.log.keyring_replica import KeyRingReplicas
+from bitdust.storage.log.other_life import OtherLife
 from bitdust.storage.log.outdated import start_over
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
@@ -88,6 +89,7 @@ class Core:
         self.key_ring_replicas = KeyRingReplicas(around, ports)
         self.log_replicas = LogReplicas(around, self.log_writer, ports, self.key_ring_replicas.opens_at)
         self.compactor = Compactor(around, self.log_writer, self.log_replicas, self.calendar)
+        self.other_life = OtherLife(around, self.catalog)
         self.view = CatalogView(self.catalog, self)
 
     def _build_pieces(self) -> None:
@@ -151,9 +153,17 @@ class Core:
         self.rebuilder.stuck_changed.connect(lambda packs: self._stuck_files.report(self.rebuilder.stuck))
         self.reencoder.moved.connect(self.monitor.deleted)
         self.key_ring_replicas.acknowledged.connect(lambda supplier: self.log_replicas.key_ring_acknowledged())
+        self.key_ring_replicas.united.connect(self._ring_united)
+        self.log_replicas.merged.connect(self.other_life.look)
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
         self.uploads.quiet.connect(self.twins.look)
+
+    def _ring_united(self, is_other_life: bool) -> None:
+        """What could not be opened before is read now."""
+        if is_other_life:
+            self.other_life.found()
+        self.log_replicas.others_wrote()
 
     def block_size(self) -> int:
         """Bytes of a pack that is full."""

@@ -136,9 +136,9 @@ class Storage:
         """How far the logs of my devices have come, as far as this node knows."""
         if self._core is None or not self._core.catalog.is_open:
             return []
-        catalog, logs, owner = self._core.catalog, self._core.log_writer.logs, self._around.me.fingerprint
+        catalog, owner = self._core.catalog, self._around.me.fingerprint
         return [
-            Head(owner, device, end.sequence, end.hash, 0, scope=logs.scope(key))
+            Head(owner, device, end.sequence, end.hash, 0, scope=catalog.scope(key, device))
             for key in sort_keys(catalog.known_keys())
             for device in catalog.devices(key)
             if (end := catalog.end(key, device)).sequence

@@ -64,8 +64,9 @@ class ManyCatalogsTests(SynchronousTestCase):
 
     def shared(self) -> SharedCatalog:
         me, logs = self.alice.me, self.alice.storage.core.log_writer.logs
-        scope = logs.scope(SHARE)
-        access = SharedLogs(me.document, me.fingerprint, {SHARE: scope}, {SHARE: dict(me.key_ring.get(SHARE).secrets)})
+        (scope,) = logs.scopes(SHARE)
+        given = {SHARE: dict(me.key_ring.get(SHARE).secrets)}
+        access = SharedLogs(me.document, me.fingerprint, {SHARE: [scope]}, given)
         self.guest = Guest(self.alice, scope)
         shared = Shared(ALICE, "http://id.example/alice.xml", access, LogRequests(access, self.guest, SHOWN))
         return SharedCatalog(self.bob.world, self.bob.home, shared)

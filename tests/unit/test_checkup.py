@@ -26,6 +26,7 @@ from bitdust.identity.backup_mark import write_mark
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.database import open_catalog
+from bitdust.storage.log.other_life import Reunion
 from bitdust.wire.names import IDURL, new_version
 from bitdust.wire.sizes import in_words
 from tests.vectors.keys import master
@@ -351,6 +352,23 @@ class RunningTests(CheckupCase):
         (found,) = running._recovery(node)
         self.assertIn("no answer yet from the DHT", found.found)
         self.assertNotIn("--start-over", found.hint)
+
+    def test_a_former_key_ring(self) -> None:
+        """That the files of a former life are back is said for a month; a node that never started over says nothing."""
+        said = [
+            (None, "the former key ring was found: what it opens is being read"),
+            (Reunion(int(NOW) - 60, (), 12), "the former key ring was found: 12 files of before are back"),
+            (Reunion(int(NOW) - 32 * 86_400, (), 12), None),
+            (Reunion(int(NOW), (), 0), None),
+        ]
+        for found, text in said:
+            life = SimpleNamespace(reunion=found or Reunion(int(NOW)))
+            storage = SimpleNamespace(is_open=True, core=SimpleNamespace(other_life=life))
+            findings = running._other_life(self.node(storage=storage))
+            self.assertEqual([one.found for one in findings], [text] if text else [])
+        self.assertEqual(running._other_life(self.node(storage=SimpleNamespace(is_open=False))), [])
+        life.reunion = None
+        self.assertEqual(running._other_life(self.node(storage=storage)), [])
 
     def node(self, **parts: Any) -> Any:
         clock = Clock()

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt import keyfile
 from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
-from bitdust.crypt.keyring import MASTER, MAX_RING, KeyRing, RingKey, secret_name
+from bitdust.crypt.keyring import MASTER, MAX_RING, MAX_SCOPES, KeyRing, RingKey, secret_name
+from bitdust.crypt.scope import scope_of
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
@@ -60,7 +61,7 @@ class Rings(SynchronousTestCase):
         value = decode(ring.to_bytes(), MAX_RING)
         key = value["keys"][0]
         bad = [
-            value | {"version": 3},
+            value | {"version": 4},
             value | {"x": 1},
             {"keys": []},
             value | {"keys": [key, key]},
@@ -183,13 +184,80 @@ class Rings(SynchronousTestCase):
         self.assertEqual(mine.to_bytes(), before)
 
     def test_the_former_format(self):
-        """A ring of version 1 is read, and written as version 2; it has no name twice."""
+        """A ring of version 1 is read, and written as version 3; it has no name twice."""
         key = {"key_id": MASTER, "label": "", "active": True, "secrets": [{"epoch": 3, "secret": SECRET}]}
         ring = KeyRing.from_bytes(encode({"version": 1, "keys": [key]}))
         self.assertEqual(ring.current(MASTER), (3, SECRET))
-        self.assertEqual(decode(ring.to_bytes(), MAX_RING)["version"], 2)
+        self.assertEqual(decode(ring.to_bytes(), MAX_RING)["version"], 3)
         twice = key | {"secrets": [*key["secrets"], {"epoch": 3, "secret": bytes(32)}]}
         self.assertEqual(code_of(self, KeyRing.from_bytes, encode({"version": 1, "keys": [twice]})), "bad-field")
+
+
+    def test_scopes_of_a_former_ring(self):
+        """A ring of version 2 had no scopes: each secret of the master key may have given a key the one that it has."""
+        kept = [{"epoch": 1 << 32 | 1, "secret": SECRET}, {"epoch": 1, "secret": bytes(32)}]
+        keys = [{"key_id": name, "label": "", "active": True, "secrets": kept} for name in (MASTER, "docs")]
+        keys.append(keys[0] | {"key_id": "unused", "secrets": []})
+        ring = KeyRing.from_bytes(encode({"version": 2, "keys": keys}))
+        self.assertEqual(ring.get("docs").scopes, {scope_of(one, "docs") for one in (SECRET, bytes(32))})
+        self.assertEqual((ring.get(MASTER).scopes, ring.get("unused").scopes), (frozenset(), frozenset()))
+        self.assertEqual(KeyRing.from_bytes(ring.to_bytes()), ring)
+
+    def test_scopes_stay(self):
+        """A key has its scope with its first secret, and keeps it when a merge brings another first secret."""
+        mine, theirs = (
+            self.ring(RingKey(MASTER, secrets={number: (one,)}), RingKey("docs"))
+            for number, one in ((2, SECRET), (1, bytes(32)))
+        )
+        for ring in (mine, theirs):
+            self.assertEqual(ring.get("docs").scopes, frozenset())
+            ring.ensure_secret("docs", bytes, 1)
+        before = mine.get("docs").scopes
+        self.assertEqual(before, {scope_of(SECRET, "docs")})
+        mine.merge(theirs)
+        self.assertEqual(mine.get("docs").scopes, before | theirs.get("docs").scopes)
+        mine.erase("docs")
+        mine.add(RingKey("docs", secrets={9: (PACK * 2,)}))
+        self.assertEqual(mine.get("docs").scopes, before | theirs.get("docs").scopes)
+
+    def test_a_key_without_a_master_secret(self):
+        """Where the master key has no secret yet, the key's own one gives the scope."""
+        ring = self.ring(RingKey("docs", secrets={1: (SECRET,)}))
+        self.assertEqual(ring.get("docs").scopes, {scope_of(SECRET, "docs")})
+
+    def test_too_many_scopes(self):
+        """Those of a ring that could not be read back are not taken."""
+        ring, other = self.ring(RingKey("docs", secrets={1: (SECRET,)})), KeyRing()
+        other.add(RingKey("docs", secrets={1: (SECRET,)}, scopes=frozenset(bytes([n]) * 16 for n in range(MAX_SCOPES))))
+        self.assertEqual(code_of(self, ring.merge, other), "too-many-keys")
+
+    def test_both_devices_have_the_same(self):
+        """Whatever two rings say of one key, both devices have the same ring after they have met."""
+        pairs = (
+            (RingKey("docs", "mine", private="MINE", public="P"), RingKey("docs", "theirs", private="THEIRS")),
+            (RingKey("docs", "mine"), RingKey("docs", "theirs", active=False)),
+            (RingKey("docs", "x", public="P"), RingKey("docs", private="THEIRS", public="Q")),
+        )
+        for one, two in pairs:
+            mine, theirs = self.ring(one), self.ring(two)
+            before = KeyRing.from_bytes(mine.to_bytes())
+            mine.merge(theirs)
+            theirs.merge(before)
+            self.assertEqual(mine.to_bytes(), theirs.to_bytes())
+            self.assertEqual(KeyRing.from_bytes(mine.to_bytes()), mine)
+            kept = {(key.private, key.public) for key in (one, two)} - {(None, None)}
+            key = mine.get("docs")
+            found = {(key.private, key.public), *((a or None, b or None) for a, b in key.pairs)} - {(None, None)}
+            self.assertEqual(found, kept)
+
+    def test_the_newest_label(self):
+        """A label that one device gave later stays, whichever device compares first."""
+        mine, theirs = self.ring(RingKey("docs", "z")), self.ring(RingKey("docs", "z"))
+        theirs.label("docs", "a")
+        before = KeyRing.from_bytes(mine.to_bytes())
+        self.assertTrue(mine.merge(theirs))
+        self.assertFalse(theirs.merge(before))
+        self.assertEqual((mine.get("docs").label, mine), ("a", theirs))
 
 
 class KeyFiles(SynchronousTestCase):

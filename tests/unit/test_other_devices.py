@@ -6,10 +6,9 @@ from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import MASTER
-from bitdust.formats.log_entry import Begin, Content, Entry, hash_of, head_of, seal
+from bitdust.formats.log_entry import Begin, Content, Entry, LogName, hash_of, head_of, seal
 from bitdust.formats.operations import item_op
 from bitdust.identity.document import Device
-from bitdust.storage.log.access import log_name
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.storage_kit import START, Node, random_file, stop_quietly
@@ -99,7 +98,7 @@ class ForgedTests(OtherDeviceCase):
         row = (me.fingerprint, b"", device, sequence)
         database.execute("INSERT OR REPLACE INTO log VALUES(?, ?, ?, ?, ?, ?)", (*row, hash_of(data), data))
         if signer is not None:
-            head = head_of(log_name(logs, MASTER, device), sequence, hash_of(data), START, Begin())
+            head = head_of(LogName(logs.owner, None, device), sequence, hash_of(data), START, Begin())
             signed = signer.sign_record(Head.KIND, head.to_body()).to_bytes()
             database.execute("INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*row, signed))
 

@@ -169,6 +169,10 @@ class Catalog:
             found = self._ends[key, device] = log_end(self.read, key, device)
         return found
 
+    def scope(self, key: str, device: bytes) -> bytes | None:
+        """The tag under which others know a device's log, as far as entries of it are known here."""
+        return log_scope(self.read, key, device)
+
     def known_keys(self) -> list[str]:
         """Keys of which logs are known here."""
         return self._steps("SELECT min(key) FROM entries WHERE key>?")
@@ -222,6 +226,14 @@ def log_end(database: sqlite3.Connection, key: str, device: bytes) -> LogEnd:
     ).fetchone()
     base = base_of(database, key, device)
     return LogEnd(row[0], bytes(row[1])) if row is not None and row[0] >= base.sequence else base
+
+
+def log_scope(database: sqlite3.Connection, key: str, device: bytes) -> bytes | None:
+    """The scope that a device's log of a key is in; None where there is none, or nothing is known of the log."""
+    row = database.execute(
+        "SELECT entry FROM entries WHERE key=? AND device=? ORDER BY sequence LIMIT 1", (key, device)
+    ).fetchone()
+    return Entry.parse(bytes(row[0])).scope if row is not None else None
 
 
 def base_of(database: sqlite3.Connection, key: str, device: bytes) -> LogEnd:

@@ -1,7 +1,7 @@
 """Figures of the catalog for people and monitoring: how much there is, how much of it is safe, since when."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bitdust.storage.catalog.database import PackState, PieceState
@@ -32,6 +32,15 @@ def pieces(database: sqlite3.Connection) -> dict[str, int]:
         "missing": missing,
         "spool_bytes": spool_bytes,
     }
+
+
+def files_of_others(database: sqlite3.Connection, devices: Sequence[bytes]) -> int:
+    """How many files have a version that none of these devices has stored."""
+    known = ", ".join("?" * len(devices))
+    (files,) = database.execute(
+        f"SELECT count(DISTINCT path) FROM versions WHERE {_OF_FILES} AND device NOT IN ({known})", tuple(devices)
+    ).fetchone()
+    return int(files)
 
 
 def newest_whole(database: sqlite3.Connection, failed: frozenset[bytes] = frozenset()) -> float | None:

@@ -1,16 +1,15 @@
 """Who may open which logs: my own with my key ring, those of another owner with the secrets that I was given."""
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from attrs import field, frozen
 
 from bitdust.crypt.keyring import MASTER, RingKey
-from bitdust.crypt.scope import scope_of
-from bitdust.formats.log_entry import LogName
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.storage.catalog.catalog import LogKeys
+from bitdust.storage.catalog.catalog import LogKeys, log_scope
 from bitdust.wire.errors import BitDustError
 
 
@@ -28,8 +27,8 @@ class LogAccess(Protocol):
     def readable_keys(self) -> list[str]:
         """Keys whose logs can be opened."""
 
-    def scope(self, key: str, /) -> bytes | None:
-        """The tag under which others know a key's logs; None for the master key."""
+    def scopes(self, key: str, /) -> Sequence[bytes | None]:
+        """The tags under which others know a key's logs; None alone for the master key."""
 
     def secrets(self, key: str, epoch: int, /) -> tuple[bytes, ...]:
         """The storage secrets of a key under one name. Raises `BitDustError` ``key-not-found``."""
@@ -57,22 +56,31 @@ class OwnLogs:
         has_master = MASTER in keys and bool(keys[MASTER].secrets)
         return [name for name, key in keys.items() if key.secrets] if has_master else []
 
-    def scope(self, key: str) -> bytes | None:
-        """Made with the first secret of the master key. Raises `BitDustError` ``keys-not-ready``."""
-        if key == MASTER:
-            return None
-        return scope_of(self._key(MASTER).first, key)
+    def scopes(self, key: str) -> Sequence[bytes | None]:
+        """As the ring has them; a log of a device that has none yet goes under the first one.
+
+        Raises `BitDustError` ``keys-not-ready``.
+        """
+        return (None,) if key == MASTER else sorted(self._key(key).scopes)
 
     def secrets(self, key: str, epoch: int) -> tuple[bytes, ...]:
         """Secrets of my ring."""
         return self._me.key_ring.secrets(key, epoch)
 
-    def writing(self, key: str) -> LogKeys:
-        """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``."""
+    def writing(self, database: sqlite3.Connection, key: str) -> LogKeys:
+        """Under which keys entries are written now: a log stays in the scope that it began in.
+
+        Raises `BitDustError` ``keys-not-ready``.
+        """
+        device = self._me.device.id
+        scope = log_scope(database, key, device) or self.scopes(key)[0]
+        return LogKeys(self.owner, key, scope, device, *self._newest(key))
+
+    def _newest(self, key: str) -> tuple[int, bytes]:
         usable = self._key(key).usable
         if not usable:
             raise BitDustError("keys-not-ready", f"key {key!r} has no storage secret for anything new yet")
-        return LogKeys(self.owner, key, self.scope(key), self._me.device.id, *max(usable))
+        return max(usable)
 
     def _key(self, key: str) -> RingKey:
         known = self._me.key_ring.keys.get(key)
@@ -82,7 +90,7 @@ class OwnLogs:
 
     def check_ready(self) -> None:
         """Raises `BitDustError` ``keys-not-ready`` while there is no secret of the master key."""
-        self.writing(MASTER)
+        self._newest(MASTER)
 
 
 @frozen
@@ -91,18 +99,18 @@ class SharedLogs:
 
     document: IdentityDocument
     owner: bytes
-    scopes: Mapping[str, bytes | None]
+    tags: Mapping[str, Sequence[bytes | None]]
     given: Mapping[str, Mapping[int, tuple[bytes, ...]]] = field(repr=False)
 
     def readable_keys(self) -> list[str]:
         """Keys whose secrets were given."""
         return list(self.given)
 
-    def scope(self, key: str) -> bytes | None:
-        """The tag that was given. Raises `BitDustError` ``key-not-found``."""
-        if key not in self.scopes:
+    def scopes(self, key: str) -> Sequence[bytes | None]:
+        """Tags that were given. Raises `BitDustError` ``key-not-found``."""
+        if key not in self.tags:
             raise BitDustError("key-not-found", f"nothing of key {key!r} was given to this node")
-        return self.scopes[key]
+        return self.tags[key]
 
     def secrets(self, key: str, epoch: int) -> tuple[bytes, ...]:
         """Secrets that were given."""
@@ -111,8 +119,3 @@ class SharedLogs:
         except KeyError:
             text = f"the storage secret {epoch} of key {key!r} was not given to this node"
             raise BitDustError("key-not-found", text) from None
-
-
-def log_name(access: LogAccess, key: str, device: bytes) -> LogName:
-    """How the log of a key and a device is named outside."""
-    return LogName(access.owner, access.scope(key), device)

@@ -62,7 +62,8 @@ class KeyRingReplicas:
     """I am the port of `KeysSynchronizer`, and the `Record` that suppliers are brought.
 
     ``state_changed`` says that the machine's state, or `ready`, may have changed; ``acknowledged`` names a supplier
-    that holds another ring than before.
+    that holds another ring than before. ``united`` says that my ring opens more than before, and whether a ring came
+    whose writer had not known mine: that of another life, where one has started over.
     """
 
     log = Logger()
@@ -80,6 +81,7 @@ class KeyRingReplicas:
         self._patience = Patience(around.world.clock)
         self.reason = "suppliers were not asked yet"
         self.state_changed: Signal[[]] = Signal()
+        self.united: Signal[[bool]] = Signal()
         self.machine = KeysSynchronizer(around.registry, self)
         self.acknowledged = self._replicas.acknowledged
         self.acknowledged.connect(lambda supplier: self.machine.send("acked"))
@@ -230,8 +232,10 @@ class KeyRingReplicas:
         Raises `BitDustError` on a recovered node whom nobody gave a secret: none may be made in place of the true one.
         """
         recovering = self._me.awaits(KEY_RING)
+        before = self._master()
         changed = self._unite([kept for rings in found for kept in rings])
-        if recovering and not self._me.key_ring.keys.get(MASTER, RingKey(MASTER)).secrets:
+        is_other_life = _is_of_another_life(before, self._master())
+        if recovering and not self._master().secrets:
             raise BitDustError("keys-not-ready", NOBODY_HAS_IT)
         if changed:
             self._me.save_key_ring()
@@ -239,6 +243,11 @@ class KeyRingReplicas:
         self._me.ensure_master_secret()
         self._current = self._newest([rings[0] for rings in found], recovering)
         self.state_changed.emit()
+        if changed or not before.secrets:
+            self.united.emit(is_other_life)
+
+    def _master(self) -> RingKey:
+        return self._me.key_ring.keys.get(MASTER, RingKey(MASTER))
 
     def _unite(self, found: list[KeptRing]) -> bool:
         """All of them and mine; those of revoked devices come last. True when mine changed."""
@@ -321,6 +330,11 @@ class KeyRingReplicas:
         if self._patience.took_back(supplier):
             self.keys_changed()
         return succeed(False)
+
+
+def _is_of_another_life(before: RingKey, after: RingKey) -> bool:
+    """Whether secrets came from somebody who had not known mine: who renews secrets knows and retires those before."""
+    return not set(after.named).issubset(before.named) and not set(before.usable).isdisjoint(after.usable)
 
 
 def _followed(revisions: list[int]) -> int:

@@ -33,12 +33,6 @@ def is_outdated(catalog: Catalog, key: str, heads: Sequence[SeenHead]) -> bool:
     )
 
 
-def covered(heads: Sequence[SeenHead], device: bytes) -> int:
-    """Up to which entry the snapshots of others tell a device's log."""
-    told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
-    return max((one["sequence"] for one in told if one["device"] == device), default=0)
-
-
 def places_of_unheard(database: sqlite3.Connection, access: LogAccess, key: str, device: bytes, after: int) -> list[Op]:
     """Living items that a device's entries behind ``after`` write to, and all folders above them, said as before."""
     rows = database.execute("SELECT entry FROM entries WHERE key=? AND device=? AND sequence>?", (key, device, after))

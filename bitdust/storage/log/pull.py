@@ -14,8 +14,17 @@ from bitdust.outcome import outcome
 from bitdust.replication import needed, places_heard
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.log.others import OtherDevices
-from bitdust.storage.log.outdated import come_back, covered, is_outdated, places_of_unheard
-from bitdust.storage.log.recovery import LogRecovery, Missing, SeenHead, check_complete, highest
+from bitdust.storage.log.outdated import come_back, is_outdated, places_of_unheard
+from bitdust.storage.log.recovery import (
+    LogRecovery,
+    Missing,
+    SeenHead,
+    check_complete,
+    covered,
+    highest,
+    losses,
+    note_losses,
+)
 from bitdust.storage.log.replica import KeyLog, note_holdings
 from bitdust.storage.log.requests import LogRequests, ask_online
 from bitdust.storage.log.writer import LogWriter
@@ -146,7 +155,7 @@ class LogPull:
         return listed
 
     def _by_scope(self, logs: Sequence[KeyLog]) -> dict[bytes | None, KeyLog]:
-        return {self._writer.logs.scope(one.key): one for one in logs}
+        return {scope: one for one in logs for scope in self._writer.logs.scopes(one.key)}
 
     async def _add_known_heads(self, logs: Sequence[KeyLog], heard: _Heard) -> list[Head]:
         found = await outcome(self._ports.known_heads())
@@ -170,13 +179,18 @@ class LogPull:
 
     async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
         entries, missing = 0, list[Missing]()
+        known, news = losses(self._catalog.read), dict[tuple[str, bytes], int]()
         for one in logs:
             merged = await LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries).recover(
                 heard.heads[one.key]
             )
             entries += merged.entries
-            missing += merged.missing
+            lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
+            missing += lost
+            news |= {(one.key, some.device): some.last for some in lost}
         check_complete(missing, accept_loss)
+        if news:
+            await self._catalog.change(lambda database: note_losses(database, news))
         return entries
 
     async def _say_places_again(self, logs: Sequence[KeyLog], heard: _Heard) -> None:

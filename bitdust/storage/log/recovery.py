@@ -6,8 +6,9 @@ come into the wrong hands, so entries count up to a head that a device of the ow
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -17,13 +18,15 @@ from bitdust.crypt.device import check_record
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog, insert_entry
-from bitdust.storage.catalog.database import CatalogError
-from bitdust.storage.log.access import LogAccess, log_name
-from bitdust.wire.encoding import WireError
+from bitdust.storage.catalog.database import CatalogError, meta, set_meta
+from bitdust.storage.log.access import LogAccess
+from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
 
+LOSSES = "accepted-losses"
+MAX_LOSSES = 1024 * 1024
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
 
@@ -94,7 +97,7 @@ class LogRecovery:
     async def recover(self, heads: Sequence[SeenHead]) -> Merged:
         """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
         merged = Merged()
-        devices = sorted({seen.head.device for seen in heads})
+        devices = sorted({seen.head.device for seen in heads}, key=lambda device: (_is_told(heads, device), device))
         before = -1
         while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
             before, merged.missing = merged.entries, []
@@ -103,8 +106,11 @@ class LogRecovery:
         return merged
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
+        """The log of a device is in one scope: the one that is known already, or that of its highest head."""
         counted = (seen for seen in heads if seen.end)
         by_height = sorted(counted, key=lambda seen: (-seen.end, not seen.proven, not self._counts(seen.signer)))
+        scope = self._catalog.scope(self._key, device) or next((seen.head.scope for seen in by_height), None)
+        by_height = [seen for seen in by_height if seen.head.scope == scope]
         if not by_height:
             return
         target = by_height[0].end
@@ -125,7 +131,7 @@ class LogRecovery:
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
         """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
         target, begin = heads[0].end, heads[0].head.first or 1
-        count, log = 0, log_name(self._access, self._key, device)
+        count, log = 0, LogName(self._access.owner, heads[0].head.scope, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
             first = max(end.sequence + 1, begin)
             got = await outcome(self._fetch(holder, log, first))
@@ -178,9 +184,38 @@ def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[En
         insert_entry(database, key, entry, content)
 
 
+def covered(heads: Iterable[SeenHead], device: bytes) -> int:
+    """Up to which entry the snapshots of others tell a device's log."""
+    told = [one for seen in heads if seen.proven for one in seen.head.covers or ()]
+    return max((one["sequence"] for one in told if one["device"] == device), default=0)
+
+
+def _is_told(heads: Sequence[SeenHead], device: bytes) -> bool:
+    """Whether a snapshot of another device stands for a log from its beginning on.
+
+    That one is read first: a supplier that is behind, or holds the log in another scope, may still have what was
+    deleted since, and nobody tells that any more.
+    """
+    begin = max((seen.head.first or 1 for seen in heads if seen.proven and seen.head.device == device), default=1)
+    return begin <= covered(heads, device)
+
+
 def highest(heads: Iterable[SeenHead], device: bytes) -> int:
     """The highest sequence of a device."""
     return max((seen.head.sequence for seen in heads if seen.head.device == device), default=0)
+
+
+def losses(database: sqlite3.Connection) -> dict[tuple[str, bytes], int]:
+    """By key and device up to which entry the person does without what no supplier gives."""
+    kept = meta(database, LOSSES)
+    rows: Any = decode(kept, MAX_LOSSES) if kept is not None else []
+    return {(key, device): last for key, device, last in rows}
+
+
+def note_losses(database: sqlite3.Connection, lost: Mapping[tuple[str, bytes], int]) -> None:
+    """Inside a transaction: these are not asked about again; whoever gives them later is welcome."""
+    rows = [[key, device, last] for (key, device), last in sorted((losses(database) | dict(lost)).items())]
+    set_meta(database, LOSSES, encode(rows))
 
 
 def check_complete(missing: Sequence[Missing], accept_loss: bool) -> None:

@@ -13,13 +13,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.crypt.keyring import MASTER
-from bitdust.formats.log_entry import Begin, check_chain, hash_of, head_of
+from bitdust.formats.log_entry import Begin, LogName, check_chain, hash_of, head_of
 from bitdust.formats.log_packet import MOST_ENTRIES, REFUSED, fill
 from bitdust.outcome import Outcome, outcome
 from bitdust.ports import Reply
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, begin_of
-from bitdust.storage.log.access import log_name
 from bitdust.storage.log.patience import Patience
 from bitdust.storage.log.recovery import SeenHead
 from bitdust.storage.log.requests import SILENCE, LogRequests
@@ -268,15 +267,18 @@ class KeyLog:
         if sequence == end.sequence:
             return Head.from_body(Signed.from_bytes(signed, Head.KIND).body)
         first = self._catalog.first_sequence(self.key, device)
-        name = log_name(self._logs, self.key, device)
-        return head_of(name, end.sequence, end.hash, self._world.wall(), Begin(first if first > 1 else None))
+        begin = Begin(first if first > 1 else None)
+        return head_of(self._name(device), end.sequence, end.hash, self._world.wall(), begin)
+
+    def _name(self, device: bytes) -> LogName:
+        return LogName(self._logs.owner, self._catalog.scope(self.key, device), device)
 
     def head(self, end: LogEnd, brief: bool = False) -> Head:
         """The head of my own log; a brief one does not say what is told of the logs of other devices."""
         device = self._me.device.id
         begin = begin_of(self._catalog.read, self.key, device)
-        name = log_name(self._logs, self.key, device)
-        return head_of(name, end.sequence, end.hash, self._world.wall(), Begin(begin.first) if brief else begin)
+        told = Begin(begin.first) if brief else begin
+        return head_of(self._name(device), end.sequence, end.hash, self._world.wall(), told)
 
     def compare(self, supplier: bytes, error: BaseException) -> "Deferred[bool]":
         """The supplier holds something else: either it is behind, or another node has written under my device key."""
@@ -303,9 +305,9 @@ class KeyLog:
 
     async def _is_shown(self, supplier: bytes, device: bytes, sequence: int, digest: bytes) -> bool:
         """Whether a supplier can show the entry that I have not written: saying so would cost me my device key."""
-        got = await outcome(self._requests.entries(supplier, log_name(self._logs, self.key, device), sequence))
+        got = await outcome(self._requests.entries(supplier, self._name(device), sequence))
         try:
-            entries = check_chain(got.value[:1] if got.value else [], log_name(self._logs, self.key, device), None)
+            entries = check_chain(got.value[:1] if got.value else [], self._name(device), None)
             opened = [one for one in entries if one.open(self._logs.secrets(self.key, one.epoch))]
         except BitDustError as error:
             self.log.warn("what a supplier shows is no entry of mine: {error}", error=error)

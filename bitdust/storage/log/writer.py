@@ -118,7 +118,7 @@ def write_batch(
 
 def append_by_key(database: sqlite3.Connection, logs: OwnLogs, ops: Mapping[str, Sequence[Op]], wall: float) -> Ends:
     """Inside a transaction: write each key's operations to its log."""
-    return {key: append_ops(database, logs.writing(key), part, wall) for key, part in ops.items()}
+    return {key: append_ops(database, logs.writing(database, key), part, wall) for key, part in ops.items()}
 
 
 def unlogged_packs(database: sqlite3.Connection) -> list[Op]:
