@@ -18,7 +18,7 @@ from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
-from bitdust.wire.records import Family, Scheme
+from bitdust.wire.records import MAX_ROOTS, Family, Scheme
 from bitdust.wire.signed import Signed
 
 MOST_AHEAD = 1000
@@ -72,10 +72,12 @@ class MyFamily:
         addresses: Sequence[str | None],
         leaving: Sequence[bytes | None] | None = None,
         change: SizeChange | None = None,
+        other: Family | None = None,
     ) -> Family:
         """The next revision, signed and saved.
 
-        Without ``leaving`` those who leave a place go on leaving it, and so does a ``change`` of size.
+        Without ``leaving`` those who leave a place go on leaving it, and so does a ``change`` of size. The record of
+        an ``other`` family, which knew nothing of mine, is followed as well.
         """
         self._check_known()
         n, before = len(suppliers), self.current
@@ -85,7 +87,7 @@ class MyFamily:
         change = change or SizeChange()
         family = Family(
             customer=self._me.fingerprint,
-            revision=self.current.revision + 1 if self.current is not None else 1,
+            revision=1 + max((one.revision for one in (before, other) if one is not None), default=0),
             k=Scheme.for_family(n).k,
             n=n,
             time=int(self._wall()),
@@ -96,10 +98,18 @@ class MyFamily:
             beyond=list(change.beyond) or None,
             former=change.former,
             mandate=before.mandate if before is not None and before.n == n else None,
+            roots=self._roots(other),
         )
         self._sign(family)
         assert self.current is not None
         return self.current
+
+    def _roots(self, other: Family | None) -> list[bytes] | None:
+        before = self.current
+        if before is None:
+            return [self._me.device.id]
+        roots = sorted({*(before.roots or ()), *((other and other.roots) or ())})
+        return roots[:MAX_ROOTS] or None
 
     def entrust(self, mandate: Mandate | None) -> None:
         """The next revision, with another mandate and nothing else changed."""
@@ -121,6 +131,7 @@ class MyFamily:
     def adopt(self, signed: Signed) -> bool:
         """Take a newer revision that a device of mine signed, from the DHT or a supplier; True when it was newer.
 
+        A record that does not go back to all that mine goes back to is joined with mine, whichever is newer.
         A record of a device that was revoked since is taken where nothing else is known; it replaces none of a device
         that counts, however high its revision: whoever stole that device could write it. Any such one replaces it.
         And none goes so far ahead that suppliers would take no later one. Raises `WireError`.
@@ -129,6 +140,8 @@ class MyFamily:
         if self.current is not None and device.revoked is not None:
             return False
         if self.current is not None and not self._is_of_revoked_device():
+            if not self._me.awaits(FAMILY) and is_of_another_life(self.current, family):
+                return self._unite(self.current, family)
             if family.revision <= self.current.revision:
                 return False
             # On a recovered node what came first may be as old as it likes.
@@ -138,6 +151,17 @@ class MyFamily:
         self._keep(family, signed)
         if not self._me.awaits(FAMILY):
             self.confirm()
+        return True
+
+    def _unite(self, mine: Family, theirs: Family) -> bool:
+        """Go on from both: I started over, or another device did, and each family holds what the other one lacks."""
+        if theirs.revision > mine.revision + MOST_AHEAD:
+            raise WireError("bad-field", f"revision {theirs.revision} is too far ahead of {mine.revision}")
+        if set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision:
+            return False
+        write_safely(self._marker, b"")
+        places = merged(mine, theirs)
+        self.write(places.suppliers, places.addresses, places.leaving, places.change, theirs)
         return True
 
     def confirm(self) -> None:
@@ -209,3 +233,8 @@ class MyFamily:
     def holders(self) -> list[bytes]:
         """The members, and those who leave and still hold pieces."""
         return self.current.holders if self.current is not None else []
+
+
+def is_of_another_life(mine: Family, theirs: Family) -> bool:
+    """Whether somebody wrote a record who did not know all that mine goes back to."""
+    return bool(mine.roots and theirs.roots) and not set(mine.roots or ()).issubset(theirs.roots or ())

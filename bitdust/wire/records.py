@@ -15,6 +15,7 @@ from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, St
 
 MAX_SUPPLIERS = 64
 MIN_SUPPLIERS = 2
+MAX_ROOTS = 8
 ECC_CODE = "isa_l_rs_cauchy"
 SCHEME_VERSION = 2
 MAX_ADDRESSES = 8
@@ -197,7 +198,8 @@ class Family(Record):
     who has the places from ``n`` on, of a larger family to come or of a former one whose packs are not moved yet, and
     ``former`` the size of the smallest family whose packs may be left. A place is the same in all of these sizes, so
     piece number i of any pack belongs to place i.
-    ``mandate`` is what its members may do while the customer is away.
+    ``mandate`` is what its members may do while the customer is away. ``roots`` names the devices that hired a first
+    family: of two records that differ in them neither was written by somebody who knew the other one.
     """
 
     KIND: ClassVar[str] = "family"
@@ -214,6 +216,7 @@ class Family(Record):
         "beyond": Optional(ListOf(Optional(Bytes(32)), MAX_SUPPLIERS)),
         "former": Optional(Int(MIN_SUPPLIERS, MAX_SUPPLIERS)),
         "mandate": Optional(Struct(MANDATE)),
+        "roots": Optional(ListOf(Bytes(8), MAX_ROOTS)),
     }
 
     customer: bytes
@@ -228,6 +231,7 @@ class Family(Record):
     beyond: list[bytes | None] | None = None
     former: int | None = None
     mandate: Mandate | None = None
+    roots: list[bytes] | None = None
 
     @classmethod
     def from_body(cls, data: bytes) -> "Family":

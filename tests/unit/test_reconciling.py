@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+from attrs import evolve
 from twisted.internet.defer import fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,6 +13,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.family_merge import merged
 from bitdust.suppliers.publication import FamilyPublication
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
@@ -140,6 +142,51 @@ class DevicesTests(SynchronousTestCase):
         for _, publication in (self.one, self.other):
             self.assertTrue(all(publication.is_held_by(who) for who in current.holders))
             self.assertTrue(publication.is_safe())
+
+    def other_life(self, times: int) -> MyFamily:
+        """The second device has started over: it knows nothing of the first family, and wrote its own so many times."""
+        family = self.device(b"2")[0]
+        for _ in range(times):
+            family.write([Y, Z, None, None], [None] * 4)
+        return family
+
+    def test_a_family_of_another_life_is_joined(self) -> None:
+        """Whoever hears of the other one first, whichever is newer: both devices have all suppliers in the end."""
+        for times, first_hears in ((1, True), (1, False), (5, True), (5, False)):
+            one, other = self.device(b"1")[0], self.other_life(times)
+            one.write([A, B, C, D], [None] * 4)
+            one.write([A, B, C, D], [None] * 4)
+            former = one.signed
+            hears, known = (one, other) if first_hears else (other, one)
+            self.assertTrue(hears.adopt(known.signed))
+            self.assertTrue(hears.inherited)
+            self.assertEqual(hears.current.revision, max(times, 2) + 1)
+            self.assertEqual(set(hears.current.holders), {A, B, C, D, Y, Z})
+            self.assertTrue(known.adopt(hears.signed))
+            self.assertEqual(one.current, other.current)
+            self.assertFalse(one.adopt(former))
+            again = other.write([A, B, C, D], [None] * 4)
+            self.assertTrue(one.adopt(other.signed))
+            self.assertEqual(one.current, again)
+
+    def test_a_change_that_did_not_know_of_the_other_life(self) -> None:
+        """The first device has changed its family again before it heard of the union: that change counts too."""
+        one, other = self.device(b"1")[0], self.other_life(1)
+        one.write([A, B, C, D], [None] * 4)
+        other.adopt(one.signed)
+        for _ in range(3):
+            one.write([A, B, C, None], [None] * 4, [None, None, None, D])
+        self.assertTrue(other.adopt(one.signed))
+        self.assertTrue(one.adopt(other.signed))
+        self.assertEqual(one.current, other.current)
+        self.assertEqual(set(one.current.holders), {A, B, C, D, Y, Z})
+
+    def test_a_family_of_another_life_that_is_too_far_ahead(self) -> None:
+        """It is refused: suppliers would take no record that follows both."""
+        one, other = self.device(b"1")[0], self.other_life(1)
+        one.write([A, B, C, D], [None] * 4)
+        other._sign(evolve(other.current, revision=5000))
+        self.assertRaises(WireError, one.adopt, other.signed)
 
     def test_a_revoked_device_joins_nothing(self) -> None:
         """What a device wrote under the same revision that is revoked since does not change my record."""
