@@ -15,6 +15,10 @@ from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 
+LOOK_AGAIN = 30.0
+"""Seconds for which a customer is taken for a newcomer, or for none, before it is looked up again."""
+MOST_KNOWN = 10_000
+
 
 class Customers:
     """I know who my customers are, and renew the contract of one that comes."""
@@ -27,7 +31,8 @@ class Customers:
         self._events = around.events
         self._identities = around.identities
         self._wall = around.world.wall
-        self._settled: set[bytes] = set()
+        self._uptime = around.world.clock.seconds
+        self._newcomers: dict[bytes, tuple[bool, float]] = {}
         self._disconnect: list[Disconnect] = []
 
     def start(self) -> None:
@@ -52,20 +57,24 @@ class Customers:
         """This customer is one no more."""
         self._identities.let_go(customer)
         self._presence.forget(customer, CUSTOMER)
+        self._newcomers.pop(customer, None)
 
     def is_customer(self, fingerprint: bytes) -> bool:
         """Whether something is promised to this peer."""
         return self._store.contract_of(fingerprint) is not None
 
     def is_newcomer(self, fingerprint: bytes) -> bool:
-        """Whether a customer has little to lose here yet; who is none any more stays so until the next start."""
-        if fingerprint in self._settled:
-            return False
+        """Whether a customer has little to lose here yet; asked with every packet, so that it is looked up rarely."""
+        now = self._uptime()
+        known, until = self._newcomers.get(fingerprint, (True, now))
+        if now < until:
+            return known
         account = self._store.contract_of(fingerprint)
-        if account is None or account.is_newcomer(self._wall()):
-            return True
-        self._settled.add(fingerprint)
-        return False
+        is_new = account is None or account.is_newcomer(self._wall())
+        if len(self._newcomers) >= MOST_KNOWN:
+            self._newcomers.clear()
+        self._newcomers[fingerprint] = (is_new, now + LOOK_AGAIN)
+        return is_new
 
     def _know(self, kept: Keepsake) -> None:
         try:

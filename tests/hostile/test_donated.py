@@ -216,6 +216,23 @@ class PromisedTests(DonatedCase):
         self.store._write_connection().execute("UPDATE customers SET used=?", (50 * MIB,))
         self.assertIsNone(self.shop.hire(ALICE, FIRST).code)
 
+    def test_who_is_a_newcomer(self) -> None:
+        """Somebody of whom something is stored is none after a day, and who stores much is none at once."""
+        view = Customers(self.shop, self.store, SimpleNamespace())
+
+        def new() -> tuple[bool, bool]:
+            self.shop.clock.advance(60)
+            return view.is_newcomer(ALICE.fingerprint), view.is_newcomer(MALLORY.fingerprint)
+
+        self.shop.hire(ALICE)
+        self.shop.hire(MALLORY)
+        self.shop.put(ALICE, Pack(ALICE, 1))
+        self.assertEqual(new(), (True, True))
+        self.shop.now += DAY
+        self.assertEqual(new(), (False, True))
+        self.database.execute("UPDATE customers SET used=?", (64 * MIB,))
+        self.assertEqual(new(), (False, False))
+
     def test_who_stores_nothing(self) -> None:
         """A promise of which nothing was filled for a week ends; the smallest room is left, and the contract stands."""
         self.shop.hire(MALLORY, 128 * MIB)

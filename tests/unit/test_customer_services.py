@@ -205,7 +205,8 @@ class SupplierServiceTests(TestCase):
         (self.shop.world.home / "metadata").mkdir(parents=True)
         self.shop.settings.values["paths/customers"] = ""
         presence = SimpleNamespace(
-            is_online=lambda who: False, watch=lambda who: None, changed=Signal(), chance=Signal()
+            is_online=lambda who: False, watch=lambda *_: None, forget=lambda *_: None,
+            changed=Signal(), chance=Signal(),
         )  # fmt: skip
         self.customers = CustomersRoom(self.shop, presence, SimpleNamespace(), customers_alone(self.shop))
         self.rows: list = []
