@@ -92,6 +92,7 @@ class Node:
             hiring=rooms.suppliers.hiring,
             replacement_requests=rooms.suppliers.requests,
             spares=rooms.suppliers.spares_view,
+            held_back=rooms.suppliers.held_back,
             customers=rooms.customers.view,
             patrol=rooms.customers.patrol,
             retirement=rooms.customers.retirement,

@@ -28,6 +28,7 @@ from bitdust.risk import Risk
 from bitdust.services.driver import Driver
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
+from bitdust.suppliers.held_back import HeldBackOrders
 from bitdust.suppliers.hiring import Hiring
 from bitdust.suppliers.requests import ReplacementRequests
 from bitdust.suppliers.spares_view import SparesView
@@ -95,6 +96,7 @@ class Context:
     hiring: Hiring
     replacement_requests: ReplacementRequests
     spares: SparesView
+    held_back: HeldBackOrders
     customers: Customers
     patrol: Patrol
     retirement: Retirement

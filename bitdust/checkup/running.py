@@ -11,6 +11,7 @@ from twisted.internet.protocol import Protocol as Connection
 
 from bitdust.checkup import home, judging, libraries, ports
 from bitdust.checkup import risk as risks
+from bitdust.checkup.deletions import deletions
 from bitdust.checkup.finding import Finding
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, run_checks
@@ -69,6 +70,9 @@ class Patient(Protocol):
     def spares(self) -> Any: ...
 
     @property
+    def held_back(self) -> Any: ...
+
+    @property
     def storage(self) -> Any: ...
 
     @property
@@ -105,6 +109,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "suppliers": lambda: _suppliers(node),
         "number of suppliers": lambda: _resizing(node),
         "healing": lambda: _healing(node),
+        "deletions": lambda: _deletions(node),
         "audits": lambda: _audits(node),
         "risk": lambda: Deferred.fromCoroutine(_risk(node)),
         "uploads": lambda: _uploads(node),
@@ -286,6 +291,12 @@ def _audits(node: Patient) -> list[Finding]:
     hired = [row for row in node.suppliers.list() if row["fingerprint"]]
     audits = node.storage.core.audits
     return judging.audits([row | {"audit": audits.row(bytes.fromhex(row["fingerprint"]))} for row in hired])
+
+
+def _deletions(node: Patient) -> list[Finding]:
+    held_back = node.held_back
+    rows = [held_back.row(one) for one in held_back.all()]
+    return deletions(rows, node.world.wall()) if node.driver.is_on("employer") else []
 
 
 async def _risk(node: Patient) -> list[Finding]:

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "file": ("files:file", "Files: list, create, upload, download, delete."),
     "dir": ("files:folder", "Folders: create, delete."),
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
+    "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
     "storage": ("contacts:storage", "Space given, taken and used."),
     "doctor": ("doctor:doctor", "What is wrong with this node, and what to do."),
@@ -70,7 +71,7 @@ ALIASES = {
     "automats": "states", "machines": "states", "net": "network", "nw": "network", "call": "ping",
     "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets", "logs": "log",
     "transfer": "transfers", "connection": "connections", "checkup": "doctor",
-    "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
+    "deletions": "deletion", "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
 }  # fmt: skip
 
 

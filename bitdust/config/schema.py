@@ -240,6 +240,15 @@ _OPTIONS = (
     Option("services/network/proxy/password", "password", "", "password at the proxy", "Is never shown."),
     _number("services/network/receive-limit", 0, "download limit", "0: none.", 0, 10**12, "bytes a second"),
     _number("services/network/send-limit", 0, "upload limit", "0: none.", 0, 10**12, "bytes a second"),
+    _number(
+        "services/supplier/deletion-delay",
+        48,
+        "delay of mass deletions",
+        "So long a customer can undo what one of its devices has ordered; 0: at once.",
+        0,
+        720,
+        "hours",
+    ),
     _size(
         "services/supplier/donated-space", 8 * GB, "space I give", "Room for customers' pieces on this disk.", 64 * MB
     ),

@@ -28,7 +28,7 @@ from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim
-from bitdust.wire.signed import Signed
+from bitdust.wire.signed import COUNTERSIGNATURE, Signed
 from bitdust.wire.table import Device, Document, Peer, Request
 
 
@@ -128,6 +128,16 @@ class Admission:
     def signer(self, peer: Peer, signed: Signed, *, revoked: bool = False) -> Device:
         """The peer's device that signed a record; a revoked one counts only where asked. Raises ``bad-signature``."""
         return _signer(self._newest(peer), signed, revoked)
+
+    def is_owners_word(self, request: Request, signed: Signed) -> bool:
+        """Whether the owner's RSA key has signed a record as well. Raises ``bad-signature`` where it seems so."""
+        shown = request.fields.get(COUNTERSIGNATURE)
+        document = self._documents(request.peer.fingerprint)
+        if shown is None or document is None:
+            return False
+        if not document.public.verify(shown, signed.countersigned()):
+            raise WireError("bad-signature", "the countersignature is not by the owner's key")
+        return True
 
     def counting(self, peer: Peer) -> Callable[[bytes], bool]:
         """By the id of a device, whether it is one of the peer's that counts now."""

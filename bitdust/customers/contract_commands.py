@@ -7,12 +7,14 @@ from bitdust.customers.contracts import Account, Customer, Wish
 from bitdust.customers.keepsakes import IDENTITY
 from bitdust.customers.notices import Notices
 from bitdust.customers.store import SupplierStore
-from bitdust.formats.orders import MAX_RING, ring_revision
+from bitdust.formats.orders import DECISION_KIND, MAX_RING, Decision, ring_revision
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.addresses import host_of
 from bitdust.wire.capability import Revocation
+from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.news import DELETIONS
 from bitdust.wire.packet import Command
 from bitdust.wire.records import ContractEnd, Family
 from bitdust.wire.signed import Signed
@@ -88,12 +90,44 @@ class ContractCommands:
         if (end.contract, end.supplier) != (named, self._me.fingerprint):
             raise BitDustError("not-allowed", "this word is about another contract")
         account = self._store.contract_of(end.customer)
+        if not self._admission.is_owners_word(request, signed):
+            until = await self._store.delays.end(end.customer, end.contract, signed.device)
+            if until:
+                self.brought.emit(end.customer, b"", DELETIONS)
+                return ack(until=until, freed=0)
         freed = await self._store.end(end.customer, end.contract)
         if account is not None:
             data = {"idurl": account.idurl, "ecc_map": account.ecc_map, "freed": freed}
             self._events.send("existing-customer-terminated", data)
         self.customer_left.emit(end.customer)
         return ack(until=0, freed=freed)
+
+    # what waits
+
+    async def retrieve_deletions(self, request: Request) -> Answer:
+        """What devices of the customer have ordered that is not done yet."""
+        waiting = self._store.delays.of(request.peer.fingerprint)
+        return Answer(Command.DATA, {"kind": DELETIONS}, encode([one.as_fields() for one in waiting]))
+
+    async def decide(self, request: Request) -> Answer:
+        """Another device of the customer undoes such an order, or confirms it; its RSA key does so by any device."""
+        signed = Signed.from_bytes(await request.payload.read_all(1024), DECISION_KIND, 1024)
+        decision, customer = Decision.parse(signed.body), request.peer.fingerprint
+        _need_owner(request, decision.owner)
+        self._admission.signer(request.peer, signed)
+        if decision.supplier != self._me.fingerprint:
+            raise BitDustError("not-allowed", "this decision is for another supplier")
+        if decision.undo:
+            undone = await self._store.delays.undo(customer, [decision.device])
+            self.brought.emit(customer, b"", DELETIONS)
+            return ack(orders=undone, freed=0)
+        if decision.device == signed.device and not self._admission.is_owners_word(request, signed):
+            raise BitDustError("not-allowed", "another device has to confirm this, or your private key")
+        freed = await self._store.delays.confirm(customer, decision.device, decision.until)
+        self.brought.emit(customer, b"", DELETIONS)
+        if self._store.contract_of(customer) is None:
+            self.customer_left.emit(customer)
+        return ack(orders=0, freed=freed)
 
     async def contacts(self, request: Request) -> Answer:
         """Keep the customer's newest family record."""

@@ -45,6 +45,7 @@ class Customers:
         self._disconnect = [
             self._presence.changed.connect(self._renew),
             self._identities.changed.connect(lambda document: self._keep_document(document.fingerprint)),
+            self._identities.changed.connect(self._shut_out),
         ]
 
     def stop(self) -> None:
@@ -93,6 +94,14 @@ class Customers:
             new = Keepsake(fingerprint, document.revision, 0, document.xml)
             keeping = self._store.keep(IDENTITY, new)
             keeping.addErrback(lambda failure: self.log.warn("a document is not kept: {why}", why=failure.value))
+
+    def _shut_out(self, document: IdentityDocument) -> None:
+        """What a device has ordered that was revoked since does not happen."""
+        if self._store.is_open and (waiting := self._store.delays.of(document.fingerprint)):
+            known = {one.device: document.device(one.device) for one in waiting}
+            gone = [ident for ident, device in known.items() if device is None or device.revoked is not None]
+            undoing = self._store.delays.undo(document.fingerprint, gone)
+            undoing.addErrback(lambda failure: self.log.warn("an order is not undone: {why}", why=failure.value))
 
     def _renew(self, fingerprint: bytes, online: bool) -> None:
         if online:

@@ -13,11 +13,14 @@ from bitdust.signal import Signal
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.news import LOG
+from bitdust.wire.news import DELETIONS, LOG
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Head, PackRecord
 from bitdust.wire.signed import Signed
 from bitdust.wire.table import Answer, Device, Request, ack
+
+EVERYBODY = b""
+"""What is new in this is reported to the device that brought it, too."""
 
 
 class DataCommands:
@@ -102,7 +105,13 @@ class DataCommands:
         order = DeleteOrder.parse(signed.body, signed.device)
         self._admission.access(request).need_owner(order.owner)
         self._admission.signer(request.peer, signed)
-        return ack(freed=await self._store.delete(order))
+        at_once = self._admission.is_owners_word(request, signed)
+        freed = await self._store.delays.delete(order, at_once)
+        waiting = [one for one in self._store.delays.of(order.owner) if one.device == order.device and not one.is_end]
+        if at_once or not waiting:
+            return ack(freed=freed)
+        self.brought.emit(order.owner, EVERYBODY, DELETIONS)
+        return ack(freed=freed, waits=waiting[0].packs, until=waiting[0].until)
 
     # what goes back
 

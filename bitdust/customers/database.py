@@ -4,7 +4,8 @@
 table        one row is
 ===========  ===================================================================================================
 customers    a fingerprint with the names it showed, bytes (``used``) and number of pieces, bytes of its logs, and
-             of its records and revocations
+             of its records and revocations; bytes that are ``condemned`` (``held``), and packs ``dropped`` at its word
+             in a day since ``dropped_since``
 contracts    the promise to one customer, never more than one; ``promised`` is when its room became so large,
              ``made`` when it began, ``network`` from where it was asked for (empty: from no network of strangers)
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
@@ -13,6 +14,8 @@ small        the bytes of a piece of at most `SMALL` bytes; they go with the row
 log, heads   entries of the catalog log of a scope and device, and the newest signed head that they reach
 records      the newest signed key rings and families, by kind; the newest has the highest id
 deletes      the newest delete order of each device, so that an old one does nothing
+delayed      an order of a device that is carried out later: packs to delete, or the end of a ``contract``
+condemned    a pack of such an order, with what its pieces take
 garbage      a piece's file that was ordered to go and may still be there
 grants       bytes, and number of pieces and entries, that are kept under a capability of the customer
 revocations  capabilities that the customer has revoked, with its signed word
@@ -30,10 +33,25 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 _KEEPSAKES = """
 CREATE TABLE keepsakes(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(customer, kind));
+"""
+_DELAYS = """
+CREATE TABLE delayed(id INTEGER PRIMARY KEY AUTOINCREMENT, customer BLOB NOT NULL, device BLOB NOT NULL,
+    due INTEGER NOT NULL, contract BLOB);
+CREATE INDEX delayed_by_customer ON delayed(customer);
+CREATE TABLE condemned(customer BLOB NOT NULL, pack BLOB NOT NULL, size INTEGER NOT NULL, delayed INTEGER NOT NULL,
+    PRIMARY KEY(customer, pack)) WITHOUT ROWID;
+CREATE INDEX condemned_by_order ON condemned(delayed, size);
+CREATE TRIGGER condemned_counts AFTER INSERT ON condemned BEGIN
+    UPDATE customers SET held=held+new.size WHERE fingerprint=new.customer; END;
+CREATE TRIGGER condemned_counts_no_more AFTER DELETE ON condemned BEGIN
+    UPDATE customers SET held=held-old.size WHERE fingerprint=old.customer; END;
+CREATE TRIGGER delayed_goes AFTER DELETE ON delayed BEGIN DELETE FROM condemned WHERE delayed=old.id; END;
+CREATE TRIGGER condemned_goes AFTER DELETE ON pieces BEGIN
+    DELETE FROM condemned WHERE customer=old.customer AND pack=old.pack; END;
 """
 _MISSING = """
 CREATE INDEX IF NOT EXISTS pieces_missing ON pieces(customer, size) WHERE state = 1;
@@ -42,7 +60,8 @@ SCHEMA = (
     """
 CREATE TABLE customers(fingerprint BLOB PRIMARY KEY, idurl TEXT NOT NULL, global_id TEXT NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, pieces INTEGER NOT NULL DEFAULT 0,
-    log_bytes INTEGER NOT NULL DEFAULT 0, record_bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    log_bytes INTEGER NOT NULL DEFAULT 0, record_bytes INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0,
+    dropped_since INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE contracts(customer BLOB PRIMARY KEY, contract BLOB NOT NULL, room INTEGER NOT NULL,
     position INTEGER NOT NULL, n INTEGER NOT NULL, since INTEGER NOT NULL, term INTEGER NOT NULL,
     grace INTEGER NOT NULL, state TEXT NOT NULL, announced INTEGER NOT NULL DEFAULT 0,
@@ -75,6 +94,7 @@ CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, recei
 """
     + _KEEPSAKES
     + _MISSING
+    + _DELAYS
 )
 STEPS = {
     4: """
@@ -100,6 +120,12 @@ UPDATE customers SET record_bytes =
     (SELECT coalesce(sum(length(signed)), 0) FROM records WHERE customer = fingerprint)
     + (SELECT coalesce(sum(length(signed)), 0) FROM revocations WHERE customer = fingerprint);
 """,
+    10: """
+ALTER TABLE customers ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE customers ADD COLUMN dropped_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE customers ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+"""
+    + _DELAYS,
 }
 """By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"

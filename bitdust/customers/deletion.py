@@ -17,6 +17,9 @@ from bitdust.disk.disk import Disk
 from bitdust.formats.orders import DeleteOrder
 from bitdust.wire.errors import BitDustError
 
+Chosen = list[tuple[PieceName, int]]
+"""Pieces with their bytes."""
+
 
 class RemovePieces(Job):
     """Rows in the transaction, files after it; what stays behind is garbage for the next start."""
@@ -72,8 +75,8 @@ def remove_rows(database: sqlite3.Connection, names: Sequence[tuple[PieceName, i
         count(database, name.customer, -size, -1)
 
 
-def obey(database: sqlite3.Connection, order: DeleteOrder) -> list[tuple[PieceName, int]]:
-    """Carry out an order once; the very same order again changes nothing. Raises ``stale`` for an older one."""
+def obey(database: sqlite3.Connection, order: DeleteOrder) -> Chosen:
+    """The pieces that an order names, once: the very same order again names none. Raises ``stale`` for an older one."""
     row = database.execute(
         "SELECT time, digest FROM deletes WHERE customer=? AND device=?", (order.owner, order.device)
     ).fetchone()
@@ -84,13 +87,12 @@ def obey(database: sqlite3.Connection, order: DeleteOrder) -> list[tuple[PieceNa
     database.execute(
         "INSERT OR REPLACE INTO deletes VALUES(?, ?, ?, ?)", (order.owner, order.device, order.time, order.digest)
     )
-    chosen = []
+    chosen: Chosen = []
     for pack in order.packs:
         rows = database.execute(
             "SELECT number, size FROM pieces WHERE customer=? AND pack=?", (order.owner, pack)
         ).fetchall()
         chosen += [(PieceName(order.owner, pack, number), size) for number, size in rows]
-    remove_rows(database, chosen)
     return chosen
 
 

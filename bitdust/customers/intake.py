@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.merkle import MerkleHasher
 from bitdust.customers.database import NO_SCOPE, PieceCondition
+from bitdust.customers.delays import keep_condemned
 from bitdust.customers.grants import charge, discharge, need_valid
 from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.quota import Usage, count, usage
@@ -215,6 +216,8 @@ def store_piece(database: sqlite3.Connection, piece: IncomingPiece) -> PieceCond
     """
     before = usage(database, piece.name.customer)
     need_same_pack(database, piece)
+    if piece.grant is None:
+        keep_condemned(database, piece.name)
     row = database.execute(
         "SELECT state FROM pieces WHERE customer=? AND pack=? AND number=?", piece.name.key
     ).fetchone()

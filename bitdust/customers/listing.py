@@ -1,4 +1,4 @@
-"""Which pieces of a customer are kept, page by page."""
+"""Which pieces of a customer are kept, page by page; those that wait to be deleted are not among them."""
 
 import sqlite3
 
@@ -22,6 +22,7 @@ def list_pieces(
     one = "" if scope is None else " AND scope=x''" if scope == b"" else " AND scope<>x'' AND scope=:scope"
     rows = database.execute(
         f"SELECT pack, number, size FROM pieces WHERE customer=:customer AND pack>:after AND state=:kept{one}"
+        " AND NOT EXISTS (SELECT 1 FROM condemned c WHERE c.customer=:customer AND c.pack=pieces.pack)"
         " ORDER BY pack, number LIMIT :most",
         {"customer": customer, "after": after, "kept": PieceCondition.KEPT, "most": most + 64, "scope": scope},
     ).fetchall()

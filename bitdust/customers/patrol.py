@@ -40,6 +40,7 @@ class Patrol:
         self._events = around.events
         self._wall = around.world.wall
         self._uptime = around.world.clock.seconds
+        self._identities = around.identities
         self._over_since: dict[bytes, float] = {}
         self._worked: dict[str, float] = {}
         self.noticed: Signal[[bytes]] = Signal()
@@ -78,6 +79,7 @@ class Patrol:
     async def _suspend_idle(self) -> int:
         await self._store.lapse()
         await self._store.shrink()
+        await self._carry_out()
         days = int(self._settings.get(IDLE_DAYS))
         silent = [account for account in self._store.customers() if days and self._is_silent(account, days)]
         for account in silent:
@@ -85,6 +87,18 @@ class Patrol:
             self._events.send("customer-idle", {"idurl": account.idurl, "until": account.until})
         self._worked["idle"] = self._uptime()
         return len(silent)
+
+    async def _carry_out(self) -> None:
+        """Orders that have waited for as long as they had to."""
+        for customer, freed in await self._store.delays.due(self._counts):
+            self._events.send("customer-deletion-done", {"customer": customer.hex(), "freed": freed})
+            if self._store.contract_of(customer) is None:
+                self.removed.emit(customer)
+
+    def _counts(self, customer: bytes, ident: bytes) -> bool:
+        document = self._identities.get(customer)
+        device = document.device(ident) if document is not None else None
+        return device is not None and device.revoked is None
 
     def _is_silent(self, account: Account, days: int) -> bool:
         return account.state == ContractState.ACTIVE and self._wall() - account.contract.since > days * DAY

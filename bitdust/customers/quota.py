@@ -19,6 +19,9 @@ BESIDE = 4096
 RECORD_SHARE = 4
 """A quarter of the room, or `LEAST_RECORDS`, may be key rings, families and revocations."""
 LEAST_RECORDS = 2 * MIB
+SPARE_SHARE = 2
+"""What waits to be deleted keeps nothing out, up to half of the room: who deletes and stores all the time would take
+the whole disk otherwise."""
 LOG_SHARE = 2
 """Half of the room may be logs: deletions must come through where pieces fill the rest."""
 
@@ -32,6 +35,8 @@ class Usage:
     pieces: int = 0
     log_bytes: int = 0
     record_bytes: int = 0
+    spare: int = 0
+    """Bytes of packs that are to go and wait, which keep nothing out: so many are stored beyond the room."""
 
     @property
     def charged(self) -> int:
@@ -40,7 +45,7 @@ class Usage:
 
     def need_room(self, size: int, coming: int = 0, pieces_coming: int = 0) -> None:
         """Raises ``no-space`` unless one more piece fits, besides bytes and pieces that are on their way."""
-        if self.charged + coming + size + (pieces_coming + 1) * BESIDE > self.room:
+        if self.charged + coming + size + (pieces_coming + 1) * BESIDE > self.room + self.spare:
             text = f"{size} bytes do not fit: {self.charged} of {self.room} bytes are taken"
             beside = f"{self.log_bytes} bytes of logs and {self.record_bytes} bytes of records"
             raise BitDustError("no-space", f"{text} by {self.pieces} pieces, {beside}")
@@ -59,7 +64,7 @@ def most_log(room: int) -> int:
 def usage(database: sqlite3.Connection, customer: bytes, after_notice: bool = False) -> Usage:
     """What a customer uses and may use; no room without an active contract, or after a notice where that is asked."""
     row = database.execute(
-        "SELECT c.used, k.room, k.state, c.pieces, c.log_bytes, c.record_bytes FROM customers c"
+        "SELECT c.used, k.room, k.state, c.pieces, c.log_bytes, c.record_bytes, c.held FROM customers c"
         " JOIN contracts k ON k.customer = c.fingerprint WHERE c.fingerprint = ?",
         (customer,),
     ).fetchone()
@@ -68,7 +73,7 @@ def usage(database: sqlite3.Connection, customer: bytes, after_notice: bool = Fa
             raise BitDustError("no-service", "this supplier has given notice; it keeps what it has and takes no more")
     elif row is None or row[2] != ACTIVE:
         raise BitDustError("no-contract", "there is no contract with you; ask for the service first")
-    return Usage(row[0], row[1], *row[3:])
+    return Usage(row[0], row[1], row[3], row[4], row[5], min(row[6], row[1] // SPARE_SHARE))
 
 
 def count(database: sqlite3.Connection, customer: bytes, size: int, pieces: int) -> None:

@@ -57,7 +57,8 @@ class CustomersRoom:
         for brought in self.rows.brought:
             brought.connect(self.news.report)
         self.scrubber.lost.connect(self.losses.report)
-        self.rows.customer_left.connect(lambda customer: self.retirement.customer_left())
+        for left in (self.rows.customer_left, self.patrol.removed):
+            left.connect(lambda customer: self.retirement.customer_left())
 
     def start(self) -> "Deferred[None]":
         """Open the store, do what a notice says, and follow who comes; then commands can be answered."""

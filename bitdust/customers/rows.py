@@ -25,9 +25,11 @@ from bitdust.surroundings import Connected
 from bitdust.wire.capability import Right
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.news import DELETIONS
 from bitdust.wire.packet import MAX_PAYLOAD, Command
 from bitdust.wire.records import MAX_SUPPLIERS, MIN_SUPPLIERS
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Schema, Struct
+from bitdust.wire.signed import COUNTERSIGNATURE
 from bitdust.wire.table import Answer, Request, Row, Who
 
 SERVICE = "service_supplier"
@@ -44,7 +46,8 @@ _PAGE: Fields = {"after": Bytes(0, 16), "most": Int(1, MOST_LISTED)}
 _PIECE: Fields = {"index": _INDEX, "record": Bytes(1, 16 * 1024)}
 _PART: Fields = {"pack": Bytes(16), "index": _INDEX, "offset": Int(), "length": Int()}
 _LOG: Fields = {"device": Bytes(8), "first": Int(1), "most": Int(1), "scope": Optional(Bytes(16))}
-_CANCEL: Fields = {"service": Choice((SERVICE,)), "contract": Bytes(16), "end": Optional(Bytes(1, 4096))}
+_CONFIRMED: Fields = {COUNTERSIGNATURE: Optional(Bytes(256, 512))}
+_CANCEL: Fields = {"service": Choice((SERVICE,)), "contract": Bytes(16), "end": Optional(Bytes(1, 4096)), **_CONFIRMED}
 _FAMILY: Fields = {"space": Choice((FAMILY,))}
 _BACK: Fields = {"back": Optional(Int(0, MOST_KEPT - 1))}
 _WISH: Fields = {
@@ -99,6 +102,8 @@ class SupplierRows:
         return [
             Spec(Command.REQUEST_SERVICE, SERVICE, _WISH, 0, mine.request_service, stranger=True),
             Spec(cancel, SERVICE, _CANCEL, 0, mine.cancel_service, becomes=("supplier_retirement", "customer-left")),
+            Spec(cancel, DELETIONS, _kind(DELETIONS, _CONFIRMED), 1024, mine.decide),
+            Spec(give, DELETIONS, _kind(DELETIONS), 0, mine.retrieve_deletions),
             Spec(cancel, CAPABILITY, _kind(CAPABILITY), 1024, mine.revoke),
             Spec(Command.CONTACTS, FAMILY, _FAMILY, 32 * 1024, mine.contacts, becomes=("family_member", "refresh")),
             Spec(keep, "piece", _kind("piece", _PIECE), MAX_PAYLOAD, data.data_piece, right=write),
@@ -112,7 +117,7 @@ class SupplierRows:
             Spec(give, FAMILY, _kind(FAMILY, _BACK), 0, mine.retrieve_record),
             Spec(give, "identity", _kind("identity"), 0, mine.retrieve_identity),
             Spec(Command.LIST_FILES, None, _PAGE, 0, data.list_files, right=Right.LIST),
-            Spec(Command.DELETE_FILE, None, {}, 64 * 1024, data.delete_file),
+            Spec(Command.DELETE_FILE, None, _CONFIRMED, 64 * 1024, data.delete_file),
         ]
 
     def rows(self) -> list[Row]:

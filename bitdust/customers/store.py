@@ -16,7 +16,8 @@ from twisted.internet.defer import Deferred
 from bitdust.crypt.possession import LeafChain
 from bitdust.customers.contracts import RENEW_AFTER, Account, Contracts, ContractState, Customer, Wish
 from bitdust.customers.database import NO_SCOPE, give_back, open_database
-from bitdust.customers.deletion import RemovePieces, forget_garbage, obey
+from bitdust.customers.delays import Choose, Delays, keep_contract
+from bitdust.customers.deletion import RemovePieces, forget_garbage
 from bitdust.customers.free_space import FreeSpace
 from bitdust.customers.grants import forget_revocations, need_valid, revoke
 from bitdust.customers.intake import PieceIntake, Shelf
@@ -37,7 +38,6 @@ from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
 from bitdust.formats.log_packet import SMALL, SmallPiece
-from bitdust.formats.orders import DeleteOrder
 from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
 from bitdust.wire.capability import MOST_DAYS, Capability
@@ -77,6 +77,7 @@ class SupplierStore:
         self._links = Links(self._disk, folder)
         self._proofs = Proofs(shelf, self._world.clock.seconds)
         self.contracts = Contracts(around, self.donated, self.space.free)
+        self.delays = Delays(around, self.contracts, self._commits, lambda: self._read, self._remove)
         self._renewed: dict[bytes, float] = {}
 
     def start(self) -> "Deferred[ScanReport]":
@@ -136,6 +137,7 @@ class SupplierStore:
 
         def request(database: sqlite3.Connection) -> Account:
             account = self.contracts.request(database, customer, wish, now)
+            keep_contract(database, customer.fingerprint)
             if customer.document:
                 keep(database, IDENTITY, Keepsake(customer.fingerprint, customer.revision, 0, customer.document))
             return account
@@ -223,19 +225,19 @@ class SupplierStore:
             return [(PieceName(customer, pack, number), size) for pack, number, size in forget(database)]
 
         self._renewed.pop(customer, None)
-        return Deferred.fromCoroutine(
-            self._forgotten(customer, self.contract_of(customer), RemovePieces(self._disk, self.folder, choose))
-        )
+        return self._remove(customer, choose)
 
-    async def _forgotten(self, customer: bytes, account: Account | None, job: RemovePieces) -> int:
+    def _remove(self, customer: bytes, choose: Choose) -> "Deferred[int]":
+        return Deferred.fromCoroutine(self._forgotten(customer, RemovePieces(self._disk, self.folder, choose)))
+
+    async def _forgotten(self, customer: bytes, job: RemovePieces) -> int:
+        account = self.contract_of(customer)
         freed = await self._removed(job)
         if account is not None and self.is_open and self.contract_of(customer) is None:
+            self._renewed.pop(customer, None)
             with contextlib.suppress(OSError):
                 await self._world.run_in_thread(self._links.remove, account)
         return freed
-
-    def _remove(self, job: RemovePieces) -> "Deferred[int]":
-        return Deferred.fromCoroutine(self._removed(job))
 
     async def _removed(self, job: RemovePieces) -> int:
         freed: int = await self._commits.run(job)
@@ -296,10 +298,6 @@ class SupplierStore:
         A pack is never split over two pages.
         """
         return list_pieces(self._read, customer, after, most, scope)
-
-    def delete(self, order: DeleteOrder) -> "Deferred[int]":
-        """Carry out the owner's verified order; fires with freed bytes."""
-        return self._remove(RemovePieces(self._disk, self.folder, lambda database: obey(database, order)))
 
     # capabilities
 

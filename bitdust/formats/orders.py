@@ -2,15 +2,18 @@
 
 import hashlib
 
-from attrs import frozen
+from attrs import asdict, frozen
 
+from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.schema import Bytes, Int, ListOf, Struct, parse
+from bitdust.wire.schema import Bytes, Flag, Int, ListOf, Struct, parse
 
 DELETE_KIND = "delete"
+DECISION_KIND = "deletion-decision"
 MOST_PACKS = 1000
 MAX_RING = 256 * 1024
 RING = Struct({"owner": Bytes(32), "revision": Int(1), "sealed": Bytes(1, MAX_RING)})
+_DECISION = Struct({"owner": Bytes(32), "supplier": Bytes(32), "device": Bytes(8), "undo": Flag(), "until": Int()})
 _ORDER = Struct({"owner": Bytes(32), "packs": ListOf(Bytes(16), MOST_PACKS), "time": Int()})
 
 
@@ -30,6 +33,29 @@ class DeleteOrder:
         value = parse(body, _ORDER, 32 * 1024, "delete", max_items=MOST_PACKS + 16)
         digest = hashlib.sha256(body).digest()
         return cls(value["owner"], device, tuple(dict.fromkeys(value["packs"])), value["time"], digest)
+
+
+@frozen
+class Decision:
+    """A device's word about what another one has ordered and what waits: it does not happen, or happens now.
+
+    What is due after ``until`` is not meant.
+    """
+
+    owner: bytes
+    supplier: bytes
+    device: bytes
+    undo: bool
+    until: int
+
+    def to_body(self) -> bytes:
+        """The bytes that are signed."""
+        return encode(asdict(self))
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Decision":
+        """Raises `WireError`."""
+        return cls(**parse(body, _DECISION, 512, DECISION_KIND, max_items=16))
 
 
 def ring_revision(body: bytes, owner: bytes) -> int:

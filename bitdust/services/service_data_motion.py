@@ -48,6 +48,8 @@ class DataMotionService(Service):
             core.key_ring_replicas.others_wrote()
         if news.FAMILY in records:
             self._rooms.suppliers.publication.supplier_accepted(request.peer.fingerprint)
+        if news.DELETIONS in records:
+            self._rooms.suppliers.held_back.ask(request.peer.fingerprint)
         return ack()
 
     def _lost(self, request: Request) -> Answer:

@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from bitdust.automats.supplier_connector import Refused
+from bitdust.identity.countersigning import countersignature
 from bitdust.outcome import outcome
 from bitdust.suppliers.contracts import ContractBook, SignedContract, Wish, verify_contract
 from bitdust.suppliers.growth import LEAST
@@ -143,7 +144,8 @@ class SupplierLink:
         fields: dict[str, Any] = {"service": SERVICE, "contract": contract.contract}
         if self._book.is_released(self._supplier):
             end = ContractEnd(contract.contract, self._me.fingerprint, self._supplier)
-            fields["end"] = self._me.sign(ContractEnd.KIND, end.to_body()).to_bytes()
+            signed = self._me.sign(ContractEnd.KIND, end.to_body())
+            fields |= {"end": signed.to_bytes(), **countersignature(self._me.held_master, signed)}
         await self._sessions.session_to(self._supplier)
         sent = await outcome(self._outbox.send(self._supplier, Command.CANCEL_SERVICE, fields, deadline=CANCEL_SECONDS))
         if sent.error is not None and sent.code not in ENDED:

@@ -10,6 +10,7 @@ from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departures
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import FamilyFinding
+from bitdust.suppliers.held_back import HeldBackOrders
 from bitdust.suppliers.hiring import AbsentParts, Hiring
 from bitdust.suppliers.lost import LostSuppliers
 from bitdust.suppliers.mandates import Mandates
@@ -51,6 +52,7 @@ class SuppliersRoom:
         )
         self.mandates = Mandates(around, self.family, self.connectors, self.hiring.searches.meet)
         self.spares = OwnSpares(around, self.family, self.book, presence)
+        self.held_back = HeldBackOrders(around)
         self.spares_view = SparesView(around, self.family, self.mandates, self.spares)
         self.roster = Roster(around, self.family, self.connectors, self.replacements)
         self.view = SuppliersView(around, self.roster, presence, self.book, self.resizing)
@@ -60,6 +62,7 @@ class SuppliersRoom:
         self.connectors.accepted.connect(self.publication.supplier_accepted)
         presence.chance.connect(self.connectors.try_again)
         self.connectors.accepted.connect(self.spares.supplier_connected)
+        self.connectors.accepted.connect(self.held_back.ask)
         self.connectors.leaving.connect(self.requests.receive_notice)
         self._me = around.me
         self._forget: Disconnect = lambda: None

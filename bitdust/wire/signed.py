@@ -6,6 +6,9 @@ from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.schema import Bytes, Schema, Text
 
 DOMAIN = b"BitDust signature 1\0"
+COUNTER_DOMAIN = b"BitDust countersignature 1\0"
+COUNTERSIGNATURE = "countersignature"
+"""The field beside a signed record in which the owner's RSA key confirms it."""
 MAX_SIGNED = 256 * 1024
 
 
@@ -43,3 +46,7 @@ class Signed:
     def message(self) -> bytes:
         """What the signature must fit."""
         return message(self.kind, self.body)
+
+    def countersigned(self) -> bytes:
+        """What the owner's RSA key signs to confirm this record, its signature included."""
+        return COUNTER_DOMAIN + self.to_bytes()

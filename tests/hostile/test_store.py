@@ -117,7 +117,7 @@ class BatchTests(StoreCase):
         coming = self.shop.store.receive(_name(PACK, 0), PACK.record, record)
         coming.write(memoryview(PACK.pieces[0]))
         storing = coming.store()
-        deleting = self.shop.store.delete(_order(ALICE, PACK.id))
+        deleting = self.shop.store.delays.delete(_order(ALICE, PACK.id))
         self.patch(self.disk, "rename", Refusing().rename)
         self.release(calls)
         self.assertEqual(self.failureResultOf(storing).value.code, "internal")

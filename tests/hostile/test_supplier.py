@@ -60,6 +60,7 @@ class StrangerTests(HostileCase):
         tries = {
             (Command.CANCEL_SERVICE, "service_supplier"): {"service": "service_supplier", "contract": bytes(16)},
             (Command.CANCEL_SERVICE, "capability"): {"payload": ALICE.revocation().to_bytes()},
+            (Command.CANCEL_SERVICE, "deletions"): {"payload": ALICE.ring(9).to_bytes()},
             (Command.CONTACTS, "family"): {"space": "family", "payload": ALICE.family(9).to_bytes()},
             (Command.DATA, "piece"): {"index": 0, "record": PACK.signed.to_bytes(), "payload": PACK.pieces[0]},
             (Command.DATA, "log"): {"head": head.to_bytes(), "payload": entry},
@@ -71,6 +72,7 @@ class StrangerTests(HostileCase):
             (Command.RETRIEVE, "keyring"): {},
             (Command.RETRIEVE, "family"): {},
             (Command.RETRIEVE, "identity"): {},
+            (Command.RETRIEVE, "deletions"): {},
             (Command.LIST_FILES, None): {"after": b"", "most": 10},
             (Command.DELETE_FILE, None): {"payload": ALICE.order(PACK.id).to_bytes()},
         }

@@ -221,6 +221,7 @@ class BrokenDisk(Disk):
 
 SETTINGS = {
     "services/supplier/donated-space": 100 * MIB,
+    "services/supplier/deletion-delay": 0,
     "services/supplier/enabled": True,
     "services/supplier/promise-days": 7,
     "services/customer-patrol/customer-idle-days": 0,

@@ -509,7 +509,9 @@ class LogTests(ShopCase):
             "DROP TABLE keepsakes; ALTER TABLE contracts DROP COLUMN promised; DROP INDEX pieces_missing;"
             "ALTER TABLE contracts DROP COLUMN made; ALTER TABLE contracts DROP COLUMN network;"
             "ALTER TABLE customers DROP COLUMN record_bytes;"
-            "PRAGMA user_version=4;"
+            "DROP TRIGGER condemned_goes; DROP TABLE condemned; DROP TABLE delayed;"
+            "ALTER TABLE customers DROP COLUMN held; ALTER TABLE customers DROP COLUMN dropped_since;"
+            "ALTER TABLE customers DROP COLUMN dropped; PRAGMA user_version=4;"
         )
         database.execute("INSERT INTO records VALUES(?, ?, ?, ?)",
                          (ALICE.fingerprint, "keyring", 3, ALICE.ring(3).to_bytes()))  # fmt: skip
@@ -523,6 +525,7 @@ class LogTests(ShopCase):
         self.shop.hire(ALICE)
         self.assertEqual(self.shop.ask(ALICE, Command.RETRIEVE, "identity").bytes, ALICE.document.xml)
         self.assertTrue(self.shop.store._read.execute("PRAGMA index_info(pieces_missing)").fetchall())
+        self.assertEqual(self.shop.store.delays.of(ALICE.fingerprint), [])
 
     def test_what_is_missing_is_found_without_a_walk(self) -> None:
         """The list of customers reads an index of what is missing alone, however many pieces there are."""
@@ -592,7 +595,7 @@ class DiskTests(ShopCase):
             self.assertGreater(step, 5)
             self.assertEqual(shop.get(ALICE, pack).bytes, pack.pieces[0])
             self.reopen()
-            now(self.shop.store.delete(self.order(self.shop, pack)))
+            now(self.shop.store.delays.delete(self.order(self.shop, pack)))
 
     def after_crash(self, pack: Pack, first: Pack) -> None:
         shop, report = self.reopen()
@@ -604,7 +607,7 @@ class DiskTests(ShopCase):
         if kept:
             self.assertEqual(found.bytes, pack.pieces[0])
         self.assertEqual(shop.store.usage(ALICE.fingerprint).used, 500 + kept * len(pack.pieces[0]))
-        now(shop.store.delete(self.order(shop, pack)))
+        now(shop.store.delays.delete(self.order(shop, pack)))
 
     def order(self, shop: Shop, pack: Pack):
         from bitdust.formats.orders import DeleteOrder
@@ -623,7 +626,7 @@ class DiskTests(ShopCase):
             shop.put(ALICE, pack)
             disk.fail_at = len(disk.calls) + step
             try:
-                now(shop.store.delete(self.order(shop, pack)))
+                now(shop.store.delays.delete(self.order(shop, pack)))
                 self.assertGreater(step, 2)
             except Killed:
                 pass
@@ -650,7 +653,7 @@ class DiskTests(ShopCase):
                 for left in files(self.folder):
                     (self.folder / left).unlink()
             self.assertEqual(shop.put(ALICE, pack).command, Command.ACK)
-            now(shop.store.delete(self.order(shop, pack)))
+            now(shop.store.delays.delete(self.order(shop, pack)))
 
     def fill(self, disk: BrokenDisk, name: str) -> None:
         step = disk._step

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from bitdust.formats.orders import DELETE_KIND, MOST_PACKS
+from bitdust.identity.countersigning import countersignature
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
@@ -150,28 +151,36 @@ class DeleteOrders:
         """Order one supplier to delete what is due, until nothing is."""
         latest = None if self._replicas.is_alone() else int(self._calendar.now() * 1000) - OTHERS_DELAY
         while found := await self._catalog.read_in_thread(lambda database: deletable(database, supplier, safe, latest)):
-            for packs in parts(found, MOST_PACKS):
-                sent = await self._send(supplier, packs)
+            others: set[bytes] = await self._catalog.read_in_thread(lambda database: self._of_others(database, found))  # noqa: B023
+            mine = [pack for pack in found if pack not in others]
+            for packs in (*parts(mine, MOST_PACKS), *parts(sorted(others), MOST_PACKS)):
+                sent = await self._send(supplier, packs, packs[0] not in others)
                 if sent.error is not None:
                     self.log.info("supplier {s} deletes nothing now: {e}", s=supplier.hex()[:16], e=sent.error)
                     return
                 await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
 
-    async def _send(self, supplier: bytes, packs: list[bytes]) -> Outcome:
+    def _of_others(self, database: sqlite3.Connection, packs: list[bytes]) -> set[bytes]:
+        """Those that another device of mine has given up, which may be stolen: my RSA key does not vouch for that."""
+        return given_up_by_others(database, packs, self._me.device.id)
+
+    async def _send(self, supplier: bytes, packs: list[bytes], mine: bool) -> Outcome:
         """One order. A supplier that has had a later one, by a clock that was ahead, says of when: then once more."""
-        sent = await self._send_dated(supplier, packs)
+        sent = await self._send_dated(supplier, packs, mine)
         later = sent.fields.get("time")
         if sent.code == "stale" and type(later) is int:
             self._last_orders[supplier] = later
-            sent = await self._send_dated(supplier, packs)
+            sent = await self._send_dated(supplier, packs, mine)
         return sent
 
-    def _send_dated(self, supplier: bytes, packs: list[bytes]) -> "Deferred[Outcome]":
+    def _send_dated(self, supplier: bytes, packs: list[bytes], mine: bool) -> "Deferred[Outcome]":
         now = max(int(self._world.wall() * 1000), self._last_orders.get(supplier, 0) + 1)
         self._last_orders[supplier] = now
         body = encode({"owner": self._me.fingerprint, "packs": packs, "time": now})
-        signed = self._me.sign(DELETE_KIND, body).to_bytes()
-        return outcome(self._ports.outbox.send(supplier, Command.DELETE_FILE, {}, signed, deadline=SILENCE))
+        signed = self._me.sign(DELETE_KIND, body)
+        fields = countersignature(self._me.held_master if mine else None, signed)
+        order = self._ports.outbox.send(supplier, Command.DELETE_FILE, fields, signed.to_bytes(), deadline=SILENCE)
+        return outcome(order)
 
     async def _safe(self) -> Safe:
         """Up to which entry of each log enough suppliers hold the tombstones."""
@@ -195,6 +204,12 @@ def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest:
     )
     due = (bytes(pack) for pack, *tombstone in rows if _is_due(safe, latest, *tombstone))
     return list(islice(due, AT_ONCE))
+
+
+def given_up_by_others(database: sqlite3.Connection, packs: Iterable[bytes], device: bytes) -> set[bytes]:
+    """Packs whose tombstone another device has written."""
+    query = "SELECT 1 FROM tombstones WHERE name=? AND device<>?"
+    return {pack for pack in packs if database.execute(query, (pack.hex(), device)).fetchone() is not None}
 
 
 def _is_due(safe: Safe, latest: int | None, key: str | None, device: bytes, sequence: int, time: int) -> bool:
