@@ -62,7 +62,7 @@ class Budget:
             api_connections=min(most.api_connections, spare * 15 // 100),
             web_sockets=min(most.web_sockets, spare * 5 // 100),
             restoring=min(most.restoring, max(MIB, memory // 32)),
-            unread=min(most.unread, max(4 * MIB, memory // 8)),
+            unread=min(most.unread, max(17 * MIB, memory // 8)),
         )
 
 

@@ -7,6 +7,9 @@ from attrs import frozen
 from bitdust.budget import MIB, Budget
 from bitdust.scopes.reservations import Limits, Resource, Role
 
+WHOLE = 4 * MIB
+"""Bytes of the largest payload that a stranger may bring to be gathered."""
+
 
 @frozen
 class Plan:
@@ -34,6 +37,7 @@ class Plan:
             Resource.STREAMS: 4096,
             Resource.REQUESTS: 4096,
             Resource.MEMORY: budget.unread,
+            Resource.PAYLOADS: budget.unread,
             Resource.WRITES: budget.pieces // 2,
             Resource.READS: budget.pieces // 2,
         }
@@ -43,6 +47,7 @@ class Plan:
             Resource.STREAMS: 4,
             Resource.REQUESTS: 8,
             Resource.MEMORY: MIB,
+            Resource.PAYLOADS: WHOLE,
             Resource.WRITES: 2,
             Resource.READS: 2,
         }
@@ -61,6 +66,8 @@ class Plan:
             Resource.WRITES: max(2, budget.pieces // 16),
             Resource.READS: max(2, budget.pieces // 16),
         }
+        eighth = _share(strangers, 1 / 8)
+        one_network = {**eighth, Resource.PAYLOADS: max(WHOLE, eighth[Resource.PAYLOADS])}
         customers = _share(whole, 5 / 8)
         people = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
         return cls(
@@ -71,14 +78,14 @@ class Plan:
                 Role.STRANGER: strangers,
             },
             peers={**dict.fromkeys(people, known), Role.NEWCOMER: newcomer, Role.STRANGER: one_stranger},
-            network={**_share(strangers, 1 / 8), Resource.CONNECTIONS: 10},
+            network={**one_network, Resource.CONNECTIONS: 10},
             session={Resource.STREAMS: 256, Resource.MEMORY: min(4 * MIB, budget.unread // 4)},
             rates={
                 **dict.fromkeys(people, (1000.0, 3000.0)),
-                Role.NEWCOMER: (250.0, 1000.0),
+                Role.NEWCOMER: (100.0, 200.0),
                 Role.STRANGER: (20.0, 100.0),
             },
-            role_rates={Role.NEWCOMER: (1000.0, 2000.0), Role.STRANGER: (200.0, 200.0)},
+            role_rates={Role.NEWCOMER: (400.0, 200.0), Role.STRANGER: (200.0, 200.0)},
             network_rate=(50.0, 100.0),
         )
 

@@ -24,6 +24,8 @@ class Resource(Enum):
     """Packets of peers that are worked on."""
     MEMORY = "memory"
     """Bytes that wait here to be read, or to be taken by the peer."""
+    PAYLOADS = "payloads"
+    """Bytes of payloads that are gathered here until they are whole."""
     WRITES = "writes"
     """Pieces on their way to the disk: an open file each."""
     READS = "reads"

@@ -181,6 +181,7 @@ class Inbox:
             incoming.take(Resource.REQUESTS)
             if packet.size:
                 incoming.take(Resource.STREAMS)
+                payload.reserve = partial(incoming.take, Resource.PAYLOADS)
             request = Request(session.peer, packet, payload)
             row = self._row_for(session, request)
             if row.gathers and packet.size > SMALL:

@@ -17,6 +17,8 @@ from bitdust.wire.encoding import WireError
 PART_COST = 1 / 16
 """What a frame counts that is no request: small parts of payloads, credit."""
 FRAME_COST = {Kind.OPEN: 1.0, Kind.PING: 1 / 2, Kind.PONG: 1 / 2}
+SLICE = 50.0
+"""What is read of one peer before it is another one's turn."""
 LARGE = 4096
 """Bytes of a part of a payload that is no trouble: as much as the line gives, and credit allows."""
 
@@ -60,15 +62,17 @@ class Reading(ReadingPause):
         self.unread.release()
 
     def _read(self, data: bytes) -> None:
-        wait = 0.0
-        while data and wait <= 0.0 and self._frames is not None:
-            self._frames.enough, self._may, self._cost = False, self._party.may_ask(), 0.0
+        wait = read = 0.0
+        while data and wait <= 0.0 and read < SLICE and self._frames is not None:
+            self._frames.enough, self._cost = False, 0.0
+            self._may = min(SLICE, self._party.may_ask())
             try:
                 data = data[self._frames.feed(data) :]
             except WireError as error:
                 self._frames = None
                 self._broken(error)
             wait = self._party.pace(self._cost)
+            read += self._cost
         self._due = self._clock.seconds() + wait
         self._left = data if self._frames is not None else b""
         self.unread.add(len(self._left))

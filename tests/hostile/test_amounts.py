@@ -76,6 +76,17 @@ class MemoryTests(Amounts):
         (here,) = self.bob.gateway.sessions()
         self.assertEqual(here.reading.unread._size, 0)
 
+    def test_payloads_that_are_gathered(self) -> None:
+        """What a handler wants whole takes its memory before it comes: a stranger gathers four megabytes at most."""
+        self.bob.serve(limit=4 * MB)
+        self.dial(self.mallory)
+        for _ in range(3):
+            self.send(self.mallory, 3 * MB)
+        self.run_for(10)
+        strangers = self.scopes.roles[Role.STRANGER]
+        self.assertEqual([len(data) for data in self.bob.served], [3 * MB])
+        self.assertEqual((strangers.peak[Resource.PAYLOADS], strangers.used[Resource.PAYLOADS]), (3 * MB, 0))
+
     def test_memory_comes_back(self) -> None:
         """With the session all that it held is free, however it ends."""
         self.hoard(self.mallory, 20)
