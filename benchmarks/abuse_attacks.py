@@ -318,7 +318,7 @@ class Attack:
             connecting.addCallback(ask).addBoth(lambda _: later(0.0, again))
 
         def ask(peer: Peer) -> "Deferred[object]":
-            return peer.ask(Command.REQUEST_SERVICE, wish(4096 * MIB)).addCallback(answered, peer)
+            return peer.ask(Command.REQUEST_SERVICE, wish(64 * MIB)).addCallback(answered, peer)
 
         def answered(reply: Reply, peer: Peer) -> None:
             self.seen[str(reply.packet.fields.get("code", "promised"))] += 1

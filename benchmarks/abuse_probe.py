@@ -31,7 +31,7 @@ PATIENCE = 20.0
 
 
 class Probe:
-    """What honest people saw: seconds of pings, of pieces up and back, of newcomers until they had an answer."""
+    """What honest people saw: seconds of pings, of pieces up and back, of newcomers until they had a contract."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -101,7 +101,7 @@ class Probe:
         since = time.monotonic()
         peer = await self._join()
         try:
-            await self._ask(peer, Command.IDENTITY, {})
+            need(await self._ask(peer, Command.REQUEST_SERVICE, wish(1024 * 1024)))
         finally:
             peer.link.loseConnection()
         self._note("newcomer", since)
