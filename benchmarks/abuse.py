@@ -6,8 +6,8 @@ beside them.
 A seed, and a supplier that counts 127.0.0.0/24 as its household: attackers come from other networks of 127/8, each /24
 a stranger's own. For each attack: resident memory before, at its highest and five seconds after; the most open files;
 its share of a processor; the honest ping (median and 95th percentile); 4 MiB pieces up and back; how soon a newcomer
-has a contract; what the honest could not do. Ends with 1 where the ping is 10 ms or more, a transfer is slower than half of
-what it is in a quiet moment, anything honest failed, or memory reached 200 MiB.
+has a contract; what the honest could not do. Ends with 1 where the ping is 10 ms or more, a transfer is slower than
+half of what it is in a quiet moment, anything honest failed, or memory reached 200 MiB.
 
 On a machine that has other things to do, ``--first`` lets the attacked and the honest go before all others (SCHED_RR,
 which root alone may); attackers stay as they are.

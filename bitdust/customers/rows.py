@@ -35,6 +35,8 @@ from bitdust.wire.table import Answer, Request, Row, Who
 SERVICE = "service_supplier"
 CAPABILITY = "capability"
 MOST_LISTED = 10_000
+COMMIT = 10.0
+"""What a contract costs that is written and signed, beside a ping."""
 CODES = frozenset(
     ("not-allowed", "bad-field", "too-large", "no-service", "no-contract", "no-space", "not-found", "bad-piece")
     + ("bad-signature", "conflict", "stale", "busy", "internal")
@@ -65,7 +67,7 @@ class Spec:
     """One row: the command, its kind, fields, payload limit and handler.
 
     ``stranger`` may be anybody; ``right`` is what a capability must give for it, None where none is taken; ``becomes``
-    names the machine and the event that the command becomes besides what it stores.
+    names the machine and the event that the command becomes besides what it stores; ``cost`` is that of the row.
     """
 
     command: Command
@@ -76,6 +78,7 @@ class Spec:
     stranger: bool = False
     right: Right | None = None
     becomes: tuple[str, str] | None = None
+    cost: float = 1.0
 
 
 def _kind(kind: str, more: Fields | None = None) -> Fields:
@@ -100,7 +103,7 @@ class SupplierRows:
         cancel, keep, give = Command.CANCEL_SERVICE, Command.DATA, Command.RETRIEVE
         read, write = Right.READ, Right.WRITE
         return [
-            Spec(Command.REQUEST_SERVICE, SERVICE, _WISH, 0, mine.request_service, stranger=True),
+            Spec(Command.REQUEST_SERVICE, SERVICE, _WISH, 0, mine.request_service, stranger=True, cost=COMMIT),
             Spec(cancel, SERVICE, _CANCEL, 0, mine.cancel_service, becomes=("supplier_retirement", "customer-left")),
             Spec(cancel, DELETIONS, _kind(DELETIONS, _CONFIRMED), 1024, mine.decide),
             Spec(give, DELETIONS, _kind(DELETIONS), 0, mine.retrieve_deletions),
@@ -137,6 +140,7 @@ class SupplierRows:
             authorise=self._authorise(spec.right) if spec.right is not None else None,
             becomes=spec.becomes,
             gathers=spec.handler != self._data.data_piece,
+            cost=spec.cost,
         )
 
     def _authorise(self, right: Right) -> Callable[[Request], None]:

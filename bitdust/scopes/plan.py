@@ -7,6 +7,7 @@ from attrs import frozen
 from bitdust.budget import MIB, Budget
 from bitdust.scopes.reservations import Limits, Resource, Role
 
+PEOPLE = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
 WHOLE = 4 * MIB
 """Bytes of the largest payload that a stranger may bring to be gathered."""
 
@@ -42,34 +43,9 @@ class Plan:
             Resource.READS: budget.pieces // 2,
         }
         strangers = _share(whole, 1 / 4)
-        one_stranger = {
-            Resource.SESSIONS: 2,
-            Resource.STREAMS: 4,
-            Resource.REQUESTS: 8,
-            Resource.MEMORY: MIB,
-            Resource.PAYLOADS: WHOLE,
-            Resource.WRITES: 2,
-            Resource.READS: 2,
-        }
-        known = {
-            Resource.SESSIONS: 16,
-            Resource.STREAMS: 256,
-            Resource.REQUESTS: 64,
-            Resource.MEMORY: max(MIB, budget.unread // 4),
-            Resource.WRITES: max(4, budget.pieces // 8),
-            Resource.READS: max(4, budget.pieces // 8),
-        }
-        newcomer = {
-            **known,
-            Resource.SESSIONS: 4,
-            Resource.STREAMS: 64,
-            Resource.WRITES: max(2, budget.pieces // 16),
-            Resource.READS: max(2, budget.pieces // 16),
-        }
         eighth = _share(strangers, 1 / 8)
         one_network = {**eighth, Resource.PAYLOADS: max(WHOLE, eighth[Resource.PAYLOADS])}
         customers = _share(whole, 5 / 8)
-        people = (Role.DEVICE, Role.SUPPLIER, Role.FRIEND, Role.CUSTOMER)
         return cls(
             system=whole,
             roles={
@@ -77,17 +53,48 @@ class Plan:
                 Role.NEWCOMER: _share(customers, 1 / 2),
                 Role.STRANGER: strangers,
             },
-            peers={**dict.fromkeys(people, known), Role.NEWCOMER: newcomer, Role.STRANGER: one_stranger},
+            peers=_peers(budget),
             network={**one_network, Resource.CONNECTIONS: 10},
             session={Resource.STREAMS: 256, Resource.MEMORY: min(4 * MIB, budget.unread // 4)},
             rates={
-                **dict.fromkeys(people, (1000.0, 3000.0)),
+                **dict.fromkeys(PEOPLE, (1000.0, 3000.0)),
                 Role.NEWCOMER: (100.0, 200.0),
                 Role.STRANGER: (20.0, 100.0),
             },
             role_rates={Role.NEWCOMER: (400.0, 200.0), Role.STRANGER: (200.0, 200.0)},
             network_rate=(50.0, 100.0),
         )
+
+
+def _peers(budget: Budget) -> dict[Role, Limits]:
+    """What one peer may take."""
+    one_stranger = {
+        Resource.SESSIONS: 2,
+        Resource.STREAMS: 4,
+        Resource.REQUESTS: 8,
+        Resource.MEMORY: MIB,
+        Resource.PAYLOADS: WHOLE,
+        Resource.WRITES: 2,
+        Resource.READS: 2,
+    }
+    known = {
+        Resource.SESSIONS: 16,
+        Resource.STREAMS: 256,
+        Resource.REQUESTS: 64,
+        Resource.MEMORY: max(MIB, budget.unread // 4),
+        Resource.PAYLOADS: max(WHOLE, budget.unread // 4),
+        Resource.WRITES: max(4, budget.pieces // 8),
+        Resource.READS: max(4, budget.pieces // 8),
+    }
+    newcomer = {
+        **known,
+        Resource.SESSIONS: 4,
+        Resource.STREAMS: 64,
+        Resource.PAYLOADS: WHOLE,
+        Resource.WRITES: max(2, budget.pieces // 16),
+        Resource.READS: max(2, budget.pieces // 16),
+    }
+    return {**dict.fromkeys(PEOPLE, known), Role.NEWCOMER: newcomer, Role.STRANGER: one_stranger}
 
 
 def _share(limits: Limits, part: float) -> Limits:

@@ -181,11 +181,11 @@ class Inbox:
             incoming.take(Resource.REQUESTS)
             if packet.size:
                 incoming.take(Resource.STREAMS)
-                payload.reserve = partial(incoming.take, Resource.PAYLOADS)
             request = Request(session.peer, packet, payload)
             row = self._row_for(session, request)
             if row.gathers and packet.size > SMALL:
-                incoming.take(Resource.MEMORY, packet.size)
+                incoming.take(Resource.PAYLOADS, packet.size)
+            session.reading.charge(row.cost - 1.0)
         except BitDustError as error:
             incoming.machine.send("refuse", fail(error.code, str(error), **error.details))
             return

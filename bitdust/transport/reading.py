@@ -47,7 +47,11 @@ class Reading(ReadingPause):
 
     def spend(self, kind: Kind, size: int = 0) -> None:
         """One more frame has been read, or a part of a payload of so many bytes."""
-        self._cost += FRAME_COST.get(kind, PART_COST if size < LARGE else 0.0)
+        self.charge(FRAME_COST.get(kind, PART_COST if size < LARGE else 0.0))
+
+    def charge(self, cost: float) -> None:
+        """What was read costs so much, or so much more."""
+        self._cost += cost
         if self._cost >= self._may and self._frames is not None:
             self._frames.enough = True
 

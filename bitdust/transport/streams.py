@@ -78,8 +78,6 @@ class Payload:
         self._failure: BitDustError | None = None
         self._done: Deferred[int] | None = None
         self._progress: Callable[[int, int], None] | None = None
-        self.reserve: Callable[[int], object] = lambda size: None
-        """Take memory for so many bytes before they are gathered; raises `BitDustError` ``busy``."""
 
     def feed(self, part: memoryview, last: bool) -> None:
         """The session's side: more bytes, in order. Raises `WireError` when their number is not the announced one."""
@@ -125,14 +123,12 @@ class Payload:
         return done
 
     def read_all(self, limit: int, progress: Callable[[int, int], None] | None = None) -> "Deferred[bytes]":
-        """All bytes at once; raises `BitDustError` before reading: ``too-large`` when there are more than ``limit``,
-        ``busy`` when there is no memory for so many.
+        """All bytes at once; raises `WireError` ``too-large`` before reading when there are more than ``limit``.
 
         ``progress`` is called with the bytes that have come, and their number in all.
         """
         if self.size > limit:
             raise WireError("too-large", f"a payload of {self.size} bytes; at most {limit} are accepted here")
-        self.reserve(self.size)
         parts: list[bytes] = []
         self._progress = progress
 

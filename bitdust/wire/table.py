@@ -154,7 +154,8 @@ class Row:
     capability, before anything else of it is used, and raises `WireError` ``not-allowed`` where the capability does not
     cover the request. ``gathers`` says that the handler has the whole payload in memory before it does anything: so
     much is set aside before a byte of it is read. ``becomes`` names the machine and the event that the packet becomes,
-    where there is one.
+    where there is one. ``cost`` is what it costs this node, beside a ping: who may ask a hundred things may ask ten
+    that cost ten.
     """
 
     command: Command
@@ -167,6 +168,7 @@ class Row:
     authorise: Authorise | None = field(default=None, kw_only=True)
     becomes: tuple[str, str] | None = field(default=None, kw_only=True)
     gathers: bool = field(default=False, kw_only=True)
+    cost: float = field(default=1.0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if (Who.CAPABILITY in self.who) != (self.authorise is not None):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,6 +40,12 @@ class Amounts(SynchronousTestCase):
 
     def used(self, resource: Resource, role: Role = Role.STRANGER) -> int:
         return self.scopes.roles[role].used[resource]
+
+    def change(self, **changes) -> None:
+        """The one row of the packet table is another one."""
+        (row,) = self.bob.gateway.inbox.rows()
+        self.bob.gateway.inbox.remove(row)
+        self.bob.gateway.inbox.add(evolve(row, **changes))
 
     def send(self, who: Person, size: int, deadline: float = 600.0):
         sending = who.gateway.outbox.send(
@@ -79,6 +86,7 @@ class MemoryTests(Amounts):
     def test_payloads_that_are_gathered(self) -> None:
         """What a handler wants whole takes its memory before it comes: a stranger gathers four megabytes at most."""
         self.bob.serve(limit=4 * MB)
+        self.change(gathers=True)
         self.dial(self.mallory)
         for _ in range(3):
             self.send(self.mallory, 3 * MB)
@@ -186,6 +194,19 @@ class RequestTests(Amounts):
         self.assertEqual(len(served), 300)
         (here,) = self.bob.gateway.sessions()
         self.assertEqual(here.reading.unread._size, 0)
+
+    def test_what_is_dear_counts_more(self) -> None:
+        """Of requests that cost ten times a ping a stranger makes a tenth."""
+        served: list = []
+        self.bob.serve(handler=lambda request: served.append(1) or Answer(Command.ACK, {}))
+        self.change(cost=10.0)
+        self.dial(self.mallory)
+        for _ in range(60):
+            self.send(self.mallory, 0, 60)
+        self.run_for(1)
+        self.assertLessEqual(len(served), 13)
+        self.run_for(10)
+        self.assertLess(len(served), 35)
 
     def test_frames_that_are_no_requests_count_too(self) -> None:
         """A megabyte of parts of one byte is read no faster for being no requests."""

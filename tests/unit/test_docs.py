@@ -137,3 +137,14 @@ class ClaimsTests(SynchronousTestCase):
             self.assertRegex(row, r"(`tests/\S+\.py` `\w+`|–) \|$", "a row names no test")
         for who in ("supplier", "spare of a family", "DHT node", "ID server", "local user", "network observer"):
             self.assertTrue([row for row in rows if row.startswith(f"| {who}")], who)
+
+    def test_attackers(self) -> None:
+        """Every row of what attackers try names a test, and each attacker has a section."""
+        for row in self.rows("threats.md"):
+            if not row.endswith("| test |"):
+                self.assertRegex(row, r"`tests/\S+\.py` `\w+` \|$", "a row names no test")
+        text = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
+        for who in ("stranger", "customer", "supplier", "thief of a device", "thief of a key file", "local user"):
+            self.assertIn(f"\n## A {who}\n", text)
+        for who in ("k colluding suppliers", "An ID server", "DHT nodes", "A web page"):
+            self.assertIn(f"\n## {who}\n", text)

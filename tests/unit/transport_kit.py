@@ -82,8 +82,6 @@ class Person:
         self.strict = self.gateway.scopes.plan
         everybody = self.strict.peers[Role.FRIEND]
         self.limits(peers=dict.fromkeys(Role, everybody), **UNHURRIED)
-        strangers = self.gateway.scopes.roles[Role.STRANGER]
-        strangers.limits = {one: most for one, most in strangers.limits.items() if one is not Resource.PAYLOADS}
         self._forget_resolver = lambda: None
         self.served: list[bytes] = []
         self.hold: Deferred | None = None

@@ -27,6 +27,8 @@ SERVICE = "service_customer_family"
 Handler = Callable[[Request], Awaitable[Answer]]
 _CUSTOMER = Bytes(32)
 MOST_RINGS = 3
+DOSSIER = 20.0
+"""What it costs to read the signatures of a dossier, beside a ping."""
 
 
 @frozen
@@ -71,6 +73,8 @@ class HealingRows:
             Row(
                 spec.command, spec.kind, Struct({"kind": Choice((spec.kind,)), **spec.fields}), spec.max_payload,
                 Who.ANYONE, SERVICE, self._guarded(spec.handler), becomes=spec.becomes,
+                gathers=bool(spec.max_payload),
+                cost=DOSSIER if spec.max_payload else 1.0,
             )
             for spec in self.specs()
         ]  # fmt: skip
