@@ -166,7 +166,9 @@ class Driver:
             self._machine(name).send("start")
 
     def _wake_waiting(self, name: str) -> None:
-        if not self._machine(name).failures:
+        """What has failed is tried again after a pause, unless that was over while a service that it needs was off."""
+        machine = self._machine(name)
+        if not machine.failures or machine.state == "DEPENDS_OFF":
             self._wake(name)
 
     def start(self, name: str) -> "Deferred[str]":

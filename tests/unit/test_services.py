@@ -209,6 +209,19 @@ class DriverTests(SynchronousTestCase):
         self.assertEqual(set(self.states(driver).values()), {"ON"})
         self.assertEqual(driver.info("gateway")["reason"], "")
 
+    def test_a_retry_while_a_need_is_off(self) -> None:
+        """A service that had failed, and was to be tried again while what it needs was off, starts with that."""
+        self.gateway.trouble = "the disk is full"
+        driver = self.started()
+        driver.stop("network")
+        self.clock.advance(2)
+        self.pump()
+        self.assertEqual(driver.info("gateway")["state"], "DEPENDS_OFF")
+        self.gateway.trouble = ""
+        driver.start("network")
+        self.pump()
+        self.assertEqual(set(self.states(driver).values()), {"ON"})
+
     def test_pauses_grow(self) -> None:
         """Each failure doubles the pause before the next try."""
         self.network.trouble = "no interface"
