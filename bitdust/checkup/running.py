@@ -12,7 +12,7 @@ from twisted.internet.protocol import Protocol as Connection
 from bitdust.checkup import home, judging, libraries, ports
 from bitdust.checkup import risk as risks
 from bitdust.checkup.deletions import deletions
-from bitdust.checkup.finding import Finding
+from bitdust.checkup.finding import Finding, called
 from bitdust.checkup.judging import Copy, Reached, Seen
 from bitdust.checkup.rounds import Check, run_checks
 from bitdust.checkup.uploads import uploads
@@ -162,7 +162,7 @@ def _customers(node: Patient) -> list[Finding]:
     if not node.driver.is_on("supplier"):
         return []
     rows = node.customers.list(verbose=True)
-    held = [judging.Held(row["global_id"], row["taken"], row["unfilled"]) for row in rows]
+    held = [judging.Held(called(row), row["taken"], row["unfilled"]) for row in rows]
     return judging.customers(held, int(node.space.donated()["donated"]))
 
 

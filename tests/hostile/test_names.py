@@ -1,11 +1,12 @@
 """Names that anybody may give himself, where people read them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.checkup import judging
+from bitdust.checkup import judging, running
 from bitdust.customers.customers import Customers
 from bitdust.customers.keepsakes import IDENTITY
 from bitdust.identity.cache import IdentityCache
@@ -56,6 +57,19 @@ class ShownTests(SynchronousTestCase):
         for proven, name in ((True, "alice@id.example"), (False, f"{'ab' * 8} (alice@id.example, unproven)")):
             (finding,) = judging.suppliers([row | {"name_proven": proven}])
             self.assertIn(name, finding.found)
+
+
+    def test_doctor_about_customers(self) -> None:
+        """So it does with a customer."""
+        row = {"global_id": "alice@id.example", "idurl": "", "fingerprint": "ab" * 32, "name_proven": False,
+               "taken": 0, "unfilled": 100}  # fmt: skip
+        node = SimpleNamespace(
+            driver=SimpleNamespace(is_on=lambda service: True),
+            customers=SimpleNamespace(list=lambda verbose: [row]),
+            space=SimpleNamespace(donated=lambda: {"donated": 100}),
+        )
+        (finding,) = running._customers(node)
+        self.assertIn(f"{'ab' * 8} (alice@id.example, unproven)", finding.found)
 
 
 class ContractTests(SynchronousTestCase):
