@@ -252,6 +252,15 @@ class SizeTests(TownCase):
         self.assertNotIn("-", self.names())
         self.assertEqual([self.room(number) for number in range(4)], [FIRST // 4] * 4)
 
+    def test_not_less_than_a_place_takes(self) -> None:
+        """However often all refuse, nobody gets a place whose pieces he cannot hold."""
+        self.start()
+        self.take(0, FIRST // 2)
+        growth = self.town.room.connectors.growth
+        growth.refused(b"somebody")
+        self.assertTrue(growth.becomes_modest())
+        self.assertEqual(growth.first(GB, 4, 0).least, FIRST // 2)
+
     def test_nobody_has_any_room(self) -> None:
         """Less than a few MiB is not worth a place: the reason says that there is no room."""
         for supplier in self.town.suppliers.values():
