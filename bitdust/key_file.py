@@ -101,7 +101,13 @@ class KeyFileCare:
         family.changed.connect(self.check)
 
     def note(self, named: Collection[bytes], path: str, renew: str) -> None:
-        """A copy was checked: it names these suppliers, and is renewed as the person wants."""
+        """A copy was checked: it names these suppliers, and is renewed as the person wants. Looking at a copy ends no
+        renewal that was asked for before, of that file or of another one."""
+        before = read_note(self._folder)
+        if before is not None and before.renew and not renew:
+            if before.path != path:
+                return
+            renew = before.renew
         self._write(Note(tuple(who.hex() for who in named), path, renew))
         self.check()
 

@@ -18,6 +18,10 @@ ALIASES = {
     "save": "backup", "restore": "recover", "load": "recover", "ls": "list", "cache": "list",
     "delete": "erase", "rm": "erase",
 }  # fmt: skip
+SETTINGS = (
+    "settings of the former machine are not in the key file: look at bitdust storage; where this node is to keep "
+    "nothing for others: bitdust set services/supplier/enabled false"
+)
 OTHERS = "your other devices go on; was one of them lost or stolen? bitdust identity devices, bitdust identity revoke"
 FIELDS = ("name", "global_id", "idurl", "sources", "contacts", "revision", "date", "fingerprint")
 
@@ -153,6 +157,8 @@ def recover(
     if revoke_other_devices:
         arguments["revoke_other_devices"] = True
     _show(session, session.call("identity_recover", private_key_source=source, join_network=True, **arguments))
+    if not session.as_json:
+        click.echo(SETTINGS, err=True)
     if not session.as_json and not revoke_other_devices:
         click.echo(OTHERS, err=True)
 

@@ -114,6 +114,16 @@ class CareTests(KeyFileCase):
         self.hire(ONE, THREE)
         self.assertEqual((self.named(), self.care.unnamed), ([ONE, THREE], 0))
 
+    def test_looking_at_a_copy_ends_no_renewal(self) -> None:
+        """A check of the copy, or of another one, leaves the renewal that was asked for as it is."""
+        self.write()
+        self.hire(ONE, TWO)
+        self.care.note([], str(self.file), ALWAYS)
+        for path in (str(self.file), "/elsewhere/copy", ""):
+            self.care.note([ONE, TWO], path, "")
+        self.hire(ONE, THREE)
+        self.assertEqual((self.named(), self.care.unnamed), ([ONE, THREE], 0))
+
     def test_a_file_that_is_gone_or_another(self) -> None:
         """What cannot be renewed is outdated and told with the reason; nothing else is written over."""
         self.care.note([], str(self.file), ALWAYS)
