@@ -28,7 +28,7 @@ class Links:
 
     def remove(self, account: Account) -> None:
         """Who is forgotten leaves none behind."""
-        if os.path.lexists(self._of(account)):
+        if is_global_id(account.global_id) and os.path.lexists(self._of(account)):
             self._disk.remove(self._of(account))
 
     def _of(self, account: Account) -> Path:
