@@ -1,6 +1,7 @@
-"""Links by which people find the pieces of a customer: by what it calls itself, behind the fingerprint.
+"""Links by which people and scripts find the pieces of a customer.
 
-Anybody may call himself anything, so a name alone leads to nobody.
+Anybody may call himself anything, so what a name alone leads to is a convenience for who knows his customers: the first
+who has shown it. The link that begins with the fingerprint is right whoever shows what.
 """
 
 import os
@@ -12,7 +13,7 @@ from bitdust.wire.names import is_global_id
 
 
 class Links:
-    """I keep ``<fingerprint>-alice@host`` beside the folder of each customer. I block: for a thread."""
+    """I keep ``<fingerprint>-alice@host`` and ``alice@host`` beside each customer's folder. I block: for a thread."""
 
     def __init__(self, disk: Disk, folder: Path) -> None:
         self._disk = disk
@@ -22,14 +23,19 @@ class Links:
         """The folder of its pieces, and the link to it."""
         target = account.contract.customer.hex()
         self._disk.make_folder(self._folder / target)
-        link = self._of(account)
-        if is_global_id(account.global_id) and not os.path.lexists(link):
-            link.symlink_to(target)
+        for link in self._of(account):
+            if not os.path.lexists(link):
+                link.symlink_to(target)
 
     def remove(self, account: Account) -> None:
         """Who is forgotten leaves none behind."""
-        if is_global_id(account.global_id) and os.path.lexists(self._of(account)):
-            self._disk.remove(self._of(account))
+        target = account.contract.customer.hex()
+        for link in self._of(account):
+            if link.is_symlink() and os.readlink(link) == target:
+                self._disk.remove(link)
 
-    def _of(self, account: Account) -> Path:
-        return self._folder / f"{account.contract.customer.hex()[:16]}-{account.global_id}"
+    def _of(self, account: Account) -> list[Path]:
+        if not is_global_id(account.global_id):
+            return []
+        fingerprint = account.contract.customer.hex()[:16]
+        return [self._folder / f"{fingerprint}-{account.global_id}", self._folder / account.global_id]

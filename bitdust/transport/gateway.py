@@ -41,6 +41,8 @@ from bitdust.wire.packet import Packet
 from bitdust.wire.table import Who
 
 STOPPED = "this node stops"
+TRUSTED = Who.SUPPLIER | Who.FRIEND | Who.DEVICE
+"""Whose addresses may lead into any private network. Who asks to be a customer is none of them."""
 
 
 class Gateway:
@@ -218,7 +220,9 @@ class Gateway:
                 raise WireError("bad-address", f"this node does not speak {where.scheme}, as for {address[:100]!r}")
         except WireError as error:
             return fail(error)
-        session = Session(self, Call(where, True, expect, Claim(claim, key) if claim is not None else None))
+        anywhere = claim is not None or (expect is not None and self.relations.has(TRUSTED, expect))
+        shown = Claim(claim, key) if claim is not None else None
+        session = Session(self, Call(where, True, expect, shown, anywhere))
         self._sessions.begin(session)
         connecting = self.transports[where.scheme].dial(where, key, session)
         connecting.addErrback(self._not_connected, session)

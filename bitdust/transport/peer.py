@@ -36,6 +36,9 @@ class Call:
     dialled: bool
     expected: bytes | None = None
     claim: Claim | None = None
+    anywhere: bool = False
+    """Whether its address may lead into any private network: it was named by somebody with whom there are dealings, or
+    by my own key file."""
 
 
 @frozen

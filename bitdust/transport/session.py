@@ -86,7 +86,7 @@ class Session:
         self._owner = owner
         self.call = call
         self.party = party or owner.scopes.party(call.address.host, call.dialled)
-        self.dialled = call.dialled
+        self.dialled, self.anywhere = call.dialled, call.anywhere
         self.scheme = call.address.scheme
         self.address = join_host(call.address.host, call.address.port)
         self.expected = call.expected

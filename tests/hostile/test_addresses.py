@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.nearby import Nearby
 from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.networks import HOUSEHOLD, is_local, private_network
+from bitdust.wire.table import Who
 from tests.unit.transport_kit import Memory
 
 
@@ -57,6 +58,15 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(self.inside.connected, [self.alice.host])
         self.alice.gateway.stop()
         self.failureResultOf(dialling)
+
+    def test_people_with_whom_there_are_dealings(self) -> None:
+        """A supplier of mine is connected to wherever it is; who merely asked to be a customer is not."""
+        for role, connected in ((Who.CUSTOMER, 0), (Who.SUPPLIER, 1)):
+            self.alice.know(role, self.bob)
+            dialling = self.alice.gateway.dial("tcp://192.168.7.7:9999", self.bob.fingerprint)
+            dialling.addErrback(lambda _: None)
+            self.network.clock.pump([0.1] * 20)
+            self.assertEqual(len(self.inside.connected), connected)
 
     def test_loopback_among_those_on_it(self) -> None:
         """Nodes that listen on loopback alone reach each other there; other nodes are not sent to their own ports."""

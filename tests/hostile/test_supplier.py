@@ -258,7 +258,8 @@ class NameTests(HostileCase):
             kept = now(self.shop.store.request(customer, Wish(MIB, 2, 0, 1)))
             self.assertEqual(kept.global_id, name)
         links = {path.name for path in self.folder.iterdir() if path.is_symlink()}
-        self.assertEqual(links, {link_of(ALICE), link_of(BOB)})
+        names = {"alice@id.example", "bob@id.example"}
+        self.assertEqual(links, {link_of(ALICE), link_of(BOB)} | names)
         outside = {path.name for path in self.folder.parent.iterdir()}
         self.assertEqual({name.split("-")[0] for name in outside}, {"customers", "customers.db"})
 
@@ -266,7 +267,8 @@ class NameTests(HostileCase):
         """A stranger with Alice's global id has a folder of his own; the link goes on leading to hers."""
         stranger = Customer(b"m" * 32, "http://evil/alice.xml", "alice@id.example")
         now(self.shop.store.request(stranger, Wish(MIB, 2, 0, 1)))
-        self.assertEqual((self.folder / link_of(ALICE)).readlink(), Path(ALICE.fingerprint.hex()))
+        for link in (link_of(ALICE), "alice@id.example"):
+            self.assertEqual((self.folder / link).readlink(), Path(ALICE.fingerprint.hex()))
 
     def test_fields_that_are_no_hashes_are_refused(self) -> None:
         """The rows accept pack and device ids of their exact length only."""

@@ -41,6 +41,10 @@ class Link(Protocol):
 class LinkUser(Protocol):
     """What a link reports to: a session. After `link_lost` nothing follows."""
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether the address that is dialled may lead into any private network."""
+
     def link_made(self, link: Link) -> None:
         """There is a connection; nothing of the peer is proven yet."""
 

@@ -160,7 +160,8 @@ class TCPTransport:
 
     def dial(self, address: Address, device: DeviceKey, user: LinkUser) -> "Deferred[Any]":
         factory = TLSFactory(DeviceTLS(device), True, _Outgoing(user), self._clock)
-        return self._network.client(address.host, address.port, CONNECT_SECONDS, self._may_reach).connect(factory)
+        may_reach = None if user.anywhere else self._may_reach
+        return self._network.client(address.host, address.port, CONNECT_SECONDS, may_reach).connect(factory)
 
     def stop(self) -> "Deferred[None]":
         ports, self._ports = self._ports, []
