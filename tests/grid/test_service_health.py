@@ -131,7 +131,7 @@ class SupplierHealthTests(HealthCase):
     def test_nodes_lookup(self) -> None:
         """That nobody outside answers stops nothing here; a node of the hash table that does not run is a fault."""
         lookup = self.node.rooms.nodes_lookup
-        with mock.patch.object(lookup._identity.client, "fetch", side_effect=BitDustError("timeout", "no answer")):
+        with mock.patch.object(lookup._identity.client, "look_up", side_effect=BitDustError("timeout", "no answer")):
             for _ in range(9):
                 self.failureResultOf(lookup.identify("http://10.0.0.1:8084/nobody.xml"), BitDustError)
         self.healthy("nodes_lookup")

@@ -145,6 +145,9 @@ class Empty:
     def end(self, key: str, device: bytes) -> LogEnd:
         return LogEnd(0, NOTHING_BEFORE)
 
+    def scope(self, key: str, device: bytes) -> bytes | None:
+        return None
+
 
 class SpecialBitTests(KindCase):
     """A mode by which a program runs as its owner, as its group, or keeps others from removing it."""

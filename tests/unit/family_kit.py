@@ -55,6 +55,8 @@ class Settings(kit.Settings):
 class Me(Person):
     """The local identity; ``awaited`` is what a recovered one waits for."""
 
+    held_master = None
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.awaited: set[str] = set()

@@ -166,7 +166,7 @@ class NotRunningTests(SynchronousTestCase):
         for words in (["services"], ["file", "list"], ["identity"], ["api", "process_health"], ["ping", "a@b.example"]):
             result = run(self.mktemp(), *words)
             self.assertEqual(result.exit_code, 1, words)
-            self.assertIn("bitdust daemon", result.output)
+            self.assertRegex(result.output, "start it with: bitdust --appdir .* daemon")
 
     def test_stop_in_json(self) -> None:
         """With --json a stop answers with one document, also when there is nothing to stop."""

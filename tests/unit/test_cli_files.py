@@ -377,7 +377,7 @@ class ClientTests(SynchronousTestCase):
         self.fails("no-rest")
         for text in ("nonsense", None):
             self.ports.write_text(text) if text else self.ports.unlink()
-            self.assertIn("bitdust daemon", self.fails("not-running"))
+            self.assertRegex(self.fails("not-running"), "start it with: bitdust --appdir .* daemon")
         self.pid = None
         self.fails("not-running")
 

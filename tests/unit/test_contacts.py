@@ -341,7 +341,7 @@ class TableTests(ShopCase):
             inbox.add(row)
         anyone = [row.command for row in inbox.rows() if row.who is Who.ANYONE]
         self.assertEqual(anyone, [Command.REQUEST_SERVICE])
-        self.assertEqual(len(inbox.rows()), 16)
+        self.assertEqual(len(inbox.rows()), 18)
         said = self.shop.hire(ALICE)
         self.assertIsInstance(said, Answer)
 

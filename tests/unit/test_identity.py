@@ -382,7 +382,7 @@ class Mine(HomeCase):
         me = self.again()
         self.assertEqual(me.key_ring.current(MASTER), (name, secret))
         me.save_key_ring()
-        self.assertEqual(decode(open_box(path.read_bytes(), self.me.device, None), 10_000)["version"], 2)
+        self.assertEqual(decode(open_box(path.read_bytes(), self.me.device, None), 10_000)["version"], 3)
         self.assertEqual(self.again().key_ring.current(MASTER), (name, secret))
 
 

@@ -108,7 +108,9 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_a_piece_without_room(self) -> None:
         """What the supplier refuses of the pieces fails; the entry is held all the same."""
-        self.late.shop.disk.free = lambda path: 0
+        shop = self.late.shop
+        shop.settings.values["paths/disk-reserve-percent"] = 50
+        shop.disk.free = lambda path: shop.disk.total(path) * 4 // 10
         refused: list[Any] = []
         self.offer(self.mine(1)).addErrback(refused.append)
         self.write(1)

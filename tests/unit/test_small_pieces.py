@@ -236,7 +236,7 @@ class PacketTests(SmallTests):
 
     def test_a_full_disk_takes_the_log(self) -> None:
         """The reserve of the disk stops pieces and not the log."""
-        self.disk.space = 0
+        self.disk.space = SIZE - 1
         said = self.shop.log_packet(ALICE, ALICE.log(1), rider(PACKS[0]))
         self.assertEqual([one["code"] for one in said.fields["refused"]], ["no-space"])
         self.assertEqual(self.kept(), (0, 0, 1))

@@ -40,7 +40,7 @@ class StoppingTests(SynchronousTestCase):
     def test_an_event_that_comes_late(self) -> None:
         """A customer that was accepted just before its store was closed is no error."""
         for name in ("new-customer-accepted", "existing-customer-accepted"):
-            self.node.events.send(name, {})
+            self.node.events.send(name, {"fingerprint": "ab" * 32})
         self.run_for(1)
         self.assertFalse(self.node.rooms.customers.store.is_open)
         self.assertEqual(self.flushLoggedErrors(), [])

@@ -140,7 +140,7 @@ class UninstallTests(PlacesCase):
         with sqlite3.connect(self.home / "customers.db") as opened:
             opened.executescript(SCHEMA)
             for number in range(count):
-                opened.execute("INSERT INTO contracts VALUES(?, x'00', 1, 0, 4, 0, 30, 30, 'active', 0, 0)",
+                opened.execute("INSERT INTO contracts VALUES(?, x'00', 1, 0, 4, 0, 30, 30, 'active', 0, 0, 0, '')",
                                (bytes([number]),))
         opened.close()
 

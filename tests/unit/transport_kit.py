@@ -81,7 +81,7 @@ class Person:
         self.gateway = Gateway(self.around, transports)
         self.strict = self.gateway.scopes.plan
         everybody = self.strict.peers[Role.FRIEND]
-        self.limits(peers=dict.fromkeys(Role, everybody), **UNHURRIED)
+        self.limits(peers=dict.fromkeys(Role, everybody), session={}, **UNHURRIED)
         self._forget_resolver = lambda: None
         self.served: list[bytes] = []
         self.hold: Deferred | None = None

@@ -125,7 +125,7 @@ def delete(field: Field) -> Scenario:
 def compaction(field: Field) -> Scenario:
     """The log grows until a snapshot takes its place, and everybody forgets what stood before."""
     stage = Stage(field)
-    stage.put("folder-0", stage.content(8))
+    stage.put("folder-0", stage.content(2))
     stage.settle()
 
     def is_compacted() -> bool:
