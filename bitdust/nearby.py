@@ -7,10 +7,16 @@ that it stands in by somebody outside.
 from ipaddress import ip_address, ip_network
 
 from bitdust.config.settings import Settings
+from bitdust.scopes.networks import Household
 from bitdust.wire.networks import HOUSEHOLD, private_network
 from bitdust.world import Network
 
 SETTING = "services/network/household"
+
+
+def household(settings: Settings) -> Household:
+    """The networks of which every address counts by itself, as the settings name them now."""
+    return Household(settings.get(SETTING).split())
 
 
 class Nearby:

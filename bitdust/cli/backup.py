@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bitdust.cli.asking import secret
 from bitdust.cli.client import ApiError
 from bitdust.cli.main import Session
 
@@ -34,6 +35,11 @@ def check(session: Session, file: Path, passphrase: str, renew: str = "") -> dic
         "identity_backup_check", source_filepath=str(file), private_key_source=source, **arguments
     )
     return found | {"local_path": str(file), "warnings": warnings(session.home, file, found["counts"])}
+
+
+def passphrase_of(source: str, passphrase_file: str | None) -> str:
+    """The passphrase of a key file with this text, asked for where it has one; empty where it has none."""
+    return secret(passphrase_file, "Passphrase of the key file", twice=False) if "ENCRYPTED" in source else ""
 
 
 def warnings(home: Path, file: Path, counts: bool) -> list[str]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from bitdust.cli.asking import PASSPHRASE_FILE, confirm, secret
-from bitdust.cli.backup import read_key_file
+from bitdust.cli.asking import PASSPHRASE_FILE, confirm
+from bitdust.cli.backup import passphrase_of, read_key_file
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 
@@ -55,9 +55,8 @@ def _key(file: Path, passphrase_file: str | None) -> dict[str, str]:
 
 
 def _passphrase(source: str, passphrase_file: str | None) -> dict[str, str]:
-    if "ENCRYPTED" not in source:
-        return {}
-    return {"passphrase": secret(passphrase_file, "Passphrase of the key file", twice=False)}
+    word = passphrase_of(source, passphrase_file)
+    return {"passphrase": word} if word else {}
 
 
 @click.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bitdust.cli.asking import PASSPHRASE_FILE, secret
-from bitdust.cli.backup import back_up, check, read_key_file, show_checked
+from bitdust.cli.backup import back_up, check, passphrase_of, read_key_file, show_checked
 from bitdust.cli.client import ApiError
 from bitdust.cli.devices import attach, detach, devices, revoke
 from bitdust.cli.groups import Aliased
@@ -96,9 +96,7 @@ def backup(
 def check_file(session: Session, file: Path, passphrase_file: str | None) -> None:
     """Read a key file back and compare it with this node's identity; ends the reminders when it is good."""
     target = file.expanduser().absolute()
-    locked = "ENCRYPTED" in read_key_file(target)
-    word = secret(passphrase_file, "Passphrase of the key file", twice=False) if locked else ""
-    found = check(session, target, word)
+    found = check(session, target, passphrase_of(read_key_file(target), passphrase_file))
     if session.as_json:
         show_json(found)
     else:
@@ -147,8 +145,7 @@ def recover(
     if not session.as_json:
         click.echo("searching for your identity wherever it may be known", err=True)
     source = read_key_file(file)
-    locked = "ENCRYPTED" in source
-    word = secret(passphrase_file, "Passphrase of the key file", twice=False) if locked else ""
+    word = passphrase_of(source, passphrase_file)
     arguments: dict[str, object] = {"passphrase": word} if word else {}
     if idurl:
         arguments["known_idurl"] = idurl

@@ -8,7 +8,7 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.dht.directory import Directory
 from bitdust.dht.node import DHTNode
 from bitdust.dht.seeds import Seed
-from bitdust.scopes.networks import Household
+from bitdust.nearby import household
 from bitdust.surroundings import Surroundings
 
 PORT = "services/entangled-dht/udp-port"
@@ -44,7 +44,7 @@ class DHTRoom:
     def use_my_device(self) -> "Deferred[None]":
         """Be the node of my device; without an identity that of a passing key, to look things up."""
         me = self._around.me
-        self.node.household = Household(self._around.settings.get("services/network/household").split())
+        self.node.household = household(self._around.settings)
         if not me.present:
             return self.node.use_device(self._passing)
         return self.node.use_device(me.device, me.public.spki, me.certificate)

@@ -1,6 +1,7 @@
 """The ID server: keeps identity documents for others at ``http://host:port/<name>.xml`` (formats, section 2)."""
 
 from collections import deque
+from functools import partial
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -15,7 +16,8 @@ from bitdust.crypt.files import make_private_folder, remove_leftovers, write_saf
 from bitdust.identity.document import MAX_SIZE, IdentityDocument, compare
 from bitdust.identity.name_cost import HEADER, NamePrices, challenge_of, is_worked
 from bitdust.identity.server_connections import Bounded
-from bitdust.scopes.networks import Household, network_of
+from bitdust.nearby import household
+from bitdust.scopes.networks import network_of
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import USER_NAME
@@ -61,7 +63,7 @@ class IdentityServer:
         self._names = sum(1 for _ in self._folder.glob("*.xml"))
         site = Site(_Root(self), reactor=cast(Any, self._world.clock))
         site.requestFactory = _LimitedRequest
-        self._bounded = Bounded(site, self._world.clock, self._household)
+        self._bounded = Bounded(site, self._world.clock, partial(household, self._settings))
         port = self._settings.get("services/identity-server/web-port")
         endpoint = self._world.network.server(port, self._settings.get("services/network/interface"))
 
@@ -100,9 +102,6 @@ class IdentityServer:
         except FileNotFoundError:
             return None
 
-    def _household(self) -> Household:
-        return Household(self._settings.get("services/network/household").split())
-
     def accept(self, data: bytes, client: str, work: str = "") -> str:
         """``new``, ``newer`` or ``refresh``; raises `Refused`. ``work`` is what was done for a new name."""
         self._count(client)
@@ -120,7 +119,7 @@ class IdentityServer:
         """Raise `Refused` where a new name is not to be had, or not for this."""
         if self._names >= MAX_IDENTITIES:
             raise Refused(429, "this server keeps as many identities as it can")
-        bits = self._prices.bits(client, self._household(), self._names / MAX_IDENTITIES)
+        bits = self._prices.bits(client, household(self._settings), self._names / MAX_IDENTITIES)
         here = f"{self._settings.get('services/identity-server/host').lower()}:{self.port}"
         if bits and not is_worked(challenge_of(document.name, here, document.fingerprint), work, bits):
             refused = Refused(428, f"a new name costs work here, of {bits} bits; newer programs do it")
@@ -143,14 +142,14 @@ class IdentityServer:
             write_safely(self._folder / f"{document.name}.xml", document.xml)
         if word == "new":
             self._names += 1
-            self._prices.note(client, self._household())
+            self._prices.note(client, household(self._settings))
         return word
 
     def _is_here(self, host: str, port: int) -> bool:
         return host == self._settings.get("services/identity-server/host").lower() and port == self.port
 
     def _count(self, client: str) -> None:
-        if client in self._household():
+        if client in household(self._settings):
             return
         now = self._world.clock.seconds()
         network = network_of(client)

@@ -67,9 +67,8 @@ class Scopes:
             scope = self._networks[name] = Scope("network", name, self.plan.network, allowance)
         return scope
 
-    def chain(self, host: str | None, fingerprint: bytes | None) -> tuple[Scope, ...]:
-        """All scopes of a party, the smallest first."""
-        role = self.role(fingerprint)
+    def chain(self, role: Role, host: str | None, fingerprint: bytes | None) -> tuple[Scope, ...]:
+        """All scopes of a party in a role, the smallest first."""
         found: list[Scope] = [self.peer(role, fingerprint)] if fingerprint is not None else []
         if host is not None and role in (Role.STRANGER, Role.UNPROVEN):
             network = self.network(host)
@@ -80,7 +79,7 @@ class Scopes:
 
     def reserve(self, resource: Resource, amount: int, fingerprint: bytes, host: str | None = None) -> Reservation:
         """Take it for a peer, whatever session it has; raises `TooMuch`, and then nothing was taken."""
-        made = Reservation(self.chain(host, fingerprint), resource, 0)
+        made = Reservation(self.chain(self.role(fingerprint), host, fingerprint), resource, 0)
         made.resize(amount)
         return made
 
@@ -146,7 +145,7 @@ class Party:
 
     def reserve(self, resource: Resource, amount: int = 1) -> Reservation:
         """Take it; raises `TooMuch`, and then nothing was taken."""
-        made = Reservation(self._chain(), resource, 0)
+        made = Reservation(self._chain(self._scopes.role(self.fingerprint)), resource, 0)
         made.resize(amount)
         self._held.add(made)
         return made
@@ -154,14 +153,14 @@ class Party:
     def _move(self, role: Role) -> None:
         """What it holds counts for the role that it has now."""
         self._standing = role
-        chain = self._chain()
+        chain = self._chain(role)
         for one in self._held:
             one.move(chain)
 
-    def _chain(self) -> tuple[Scope, ...]:
+    def _chain(self, role: Role) -> tuple[Scope, ...]:
         if self.dialled:
             return (self.own, self._scopes.system)
-        return (self.own, *self._scopes.chain(self.host, self.fingerprint))
+        return (self.own, *self._scopes.chain(role, self.host, self.fingerprint))
 
     def may_ask(self) -> float:
         """How many requests it may make now, one at least: `pace` says what it has to wait for the next one."""
@@ -181,5 +180,5 @@ class Party:
         if self.fingerprint is None:
             return []
         self._peer = self._scopes.peer(role, self.fingerprint)
-        scopes = (self._peer,) if self.dialled else self._chain()
+        scopes = (self._peer,) if self.dialled else self._chain(role)
         return [scope.allowance for scope in scopes if scope.allowance is not None]

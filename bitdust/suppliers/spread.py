@@ -10,9 +10,10 @@ could never be hired from; where they should count, a second setting says so, an
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 
 from bitdust.peers.shown import show_name
+from bitdust.scopes import networks
 from bitdust.suppliers.contracts import Wish
 from bitdust.suppliers.family import MyFamily
 from bitdust.surroundings import Connected
@@ -21,8 +22,6 @@ from bitdust.wire.errors import BitDustError
 
 ENABLED = "services/employer/spread-enabled"
 PRIVATE = "services/employer/spread-private-enabled"
-IPV4_PREFIX = 24
-IPV6_PREFIX = 48
 
 
 def most_at_one(n: int) -> int:
@@ -33,13 +32,12 @@ def most_at_one(n: int) -> int:
 def network_of(address: str | None, private: bool) -> str | None:
     """The network that an address belongs to; None where it does not count or is no number."""
     try:
-        ip: IPv4Address | IPv6Address = ip_address(host_of(address or ""))
+        ip = ip_address(host_of(address or ""))
     except ValueError:
         return None
     if not ip.is_global:
         return str(ip) if private else None
-    prefix = IPV4_PREFIX if ip.version == 4 else IPV6_PREFIX
-    return str(ip_network((ip, prefix), strict=False))
+    return networks.network_of(str(ip))
 
 
 class Spread:

@@ -13,9 +13,8 @@ from twisted.python.failure import Failure
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
-from bitdust.nearby import Nearby
+from bitdust.nearby import Nearby, household
 from bitdust.peers.relations import Relations
-from bitdust.scopes.networks import Household
 from bitdust.scopes.plan import Plan
 from bitdust.scopes.scopes import Party, Scopes
 from bitdust.signal import Disconnect
@@ -67,8 +66,7 @@ class Gateway:
         self._welcome = Welcome(world.clock, me, around.identities)
         self._sessions = Sessions(me)
         self._is_stopped = False
-        household = Household(self._settings.get("services/network/household").split())
-        self.scopes = Scopes(world.clock, Plan.of(around.budget), self.relations.of, household)
+        self.scopes = Scopes(world.clock, Plan.of(around.budget), self.relations.of, household(self._settings))
         self._listener = listener.Listener(around, self.scopes, self._sessions, self._incoming)
         self._dialler = Dials(registry, self)
         self._sessions.changed.connect(self._dialler.session_up)
@@ -95,7 +93,7 @@ class Gateway:
         """Take over the limits of the settings, in the middle of whatever is on its way."""
         self.send_bucket.change(self._settings.get("services/network/send-limit"))
         self.receive_bucket.change(self._settings.get("services/network/receive-limit"))
-        self.scopes.household = Household(self._settings.get("services/network/household").split())
+        self.scopes.household = household(self._settings)
         self.turns.changed()
         for session in self._sessions.all():
             session.reading.end()
