@@ -78,7 +78,9 @@ class KeyFileHints:
             SupplierHint(who, tuple(self._gateway.known_addresses(who)[:4]))
             for who in (family.holders if family else ())
         ]
-        heads = [HeadHint(head.device, head.sequence, head.hash, head.scope) for head in self._storage.heads()]
+        heads = [
+            HeadHint(head.device, head.sequence, head.hash, head.scope) for head in self._storage.heads(only_safe=True)
+        ]
         seeds = [text.strip() for text in known if ":" in text]
         named = tuple(dict.fromkeys([*seeds, *nodes]))[:MOST_SEEDS]
         revision = family.revision if family is not None else 0

@@ -21,7 +21,7 @@ from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.catalogs import Catalogs, need_mine
 from bitdust.storage.core import Core
 from bitdust.storage.jobs import Job
-from bitdust.storage.log.replica import sort_keys
+from bitdust.storage.log.heads import heads_of
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.placement import Placement
 from bitdust.storage.ports import NodePorts, Ports
@@ -132,17 +132,13 @@ class Storage:
             return None
         return max((head.sequence for head in self.heads() if head.device == device), default=0)
 
-    def heads(self) -> list[Head]:
-        """How far the logs of my devices have come, as far as this node knows."""
+    def heads(self, only_safe: bool = False) -> list[Head]:
+        """How far the logs of my devices have come, as far as this node knows, or as far as enough suppliers hold them:
+        whoever comes back by a key file waits for all that is named there."""
         if self._core is None or not self._core.catalog.is_open:
             return []
-        catalog, owner = self._core.catalog, self._around.me.fingerprint
-        return [
-            Head(owner, device, end.sequence, end.hash, 0, scope=catalog.scope(key, device))
-            for key in sort_keys(catalog.known_keys())
-            for device in catalog.devices(key)
-            if (end := catalog.end(key, device)).sequence
-        ]
+        catalog, replicas = self._core.catalog, self._core.log_replicas
+        return heads_of(catalog, self._around.me.fingerprint, replicas.safe_end if only_safe else catalog.end)
 
     async def count(self) -> None:
         """Read in a thread what `stats` shows, where anything has changed since."""

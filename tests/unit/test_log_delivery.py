@@ -85,6 +85,30 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual([len(packet.entries) for packet in self.packets], [2, 1])
         self.assertTrue(replica.synchronized)
 
+    def test_entries_without_their_head(self) -> None:
+        """Of a long log that is brought in several packets nothing is safe before its head is there: whoever comes back
+        reads no further. That a list shows less until then is not held against the supplier."""
+        replicas, me = self.node.storage.core.log_replicas, self.node.me.device.id
+        (one,) = replicas._logs.values()
+        self.late.mode = "away"
+        self.write(5)
+        before = one.holdings.safely(self.late.fingerprint, me)
+        self.patch(replica_module, "MOST_ENTRIES", 2)
+        self.packets.clear()
+        ask, patience = self.late.ask, one.patience
+        self.patch(patience, "took_back", lambda supplier: self.fail("an honest supplier"))
+        silent = self.late._say_nothing
+        self.late.ask = lambda *asked: silent(asked[0].clock, 15) if len(self.packets) > 1 else ask(*asked)
+        self.back()
+        holdings = one.holdings
+        self.assertEqual((holdings.at(self.late.fingerprint, me), self.held()), (before + 2, before + 2))
+        self.assertEqual(holdings.safely(self.late.fingerprint, me), before)
+        self.assertEqual(replicas.holders("master", me, before + 1), 3)
+        self.late.ask = ask
+        replicas.pull_again()
+        self.node.pass_time(40)
+        self.assertEqual((holdings.safely(self.late.fingerprint, me), self.held()), (before + 5, before + 5))
+
     def test_entries_gather(self) -> None:
         """What is written within a moment is one packet; an upload that waits for it does not wait that long."""
         self.write(3)

@@ -1,4 +1,4 @@
-"""Heads of logs in the DHT: brought when a log has grown, rarely, and again where that failed."""
+"""Heads of logs in the DHT: brought when more of a log is safe, rarely, and again where that failed."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log.heads import EVERY, HeadPublisher
 from bitdust.wire.records import Head
 
@@ -20,9 +21,6 @@ class OneLog:
         self.key = key
         self.sequence = 0
 
-    def end(self, device: bytes) -> Any:
-        return SimpleNamespace(sequence=self.sequence)
-
     def head(self, end: Any, brief: bool) -> Head:
         return Head(OWNER, DEVICE, end.sequence, bytes(32), 1)
 
@@ -33,7 +31,7 @@ class HeadPublisherTests(SynchronousTestCase):
         self.put: list[tuple[int, Deferred[Any]]] = []
         me = SimpleNamespace(device=SimpleNamespace(id=DEVICE), sign=lambda kind, body: (kind, body))
         around = SimpleNamespace(world=SimpleNamespace(clock=self.clock), me=me)
-        self.heads = HeadPublisher(around, self)  # type: ignore[arg-type]
+        self.heads = HeadPublisher(around, self, lambda one: LogEnd(one.sequence))  # type: ignore
         self.master = OneLog("master")
 
     def publish_head(self, head: Head, signed: Any) -> "Deferred[Any]":
@@ -48,7 +46,7 @@ class HeadPublisherTests(SynchronousTestCase):
         return [sequence for sequence, _ in self.put[before:]]
 
     def test_nothing_to_bring(self) -> None:
-        """A log without an entry has no head."""
+        """A log of which nothing is safe has no head."""
         self.assertEqual(self.publish(), [])
 
     def test_a_pause_that_was_rounded(self) -> None:
@@ -103,6 +101,14 @@ class HeadPublisherTests(SynchronousTestCase):
         self.publish()
         self.put[1][1].callback(None)
         self.put[0][1].errback(RuntimeError("late"))
+        self.assertEqual(self.publish(), [])
+
+    def test_never_back(self) -> None:
+        """Where less is safe than before, because suppliers came or went, what was brought stays."""
+        self.master.sequence = 5
+        self.publish()
+        self.clock.advance(EVERY)
+        self.master.sequence = 4
         self.assertEqual(self.publish(), [])
 
     def test_each_log_by_itself(self) -> None:

@@ -143,6 +143,35 @@ class NewMachineTests(RecoveryCase):
         node = self.again()
         self.assertFalse(node.storage.core.log_replicas.recovered)
 
+    def test_nobody_waits_for_what_only_the_home_had(self) -> None:
+        """A home that is lost before a supplier has its last entries has named them to nobody: neither to the DHT nor
+        to a key file, so that a recovery is not one that waits for ever."""
+        self.stored("one")
+        self.set_modes("fine", "frozen", "frozen", "frozen")
+        self.node.create("two")
+        self.node.pass_time(3)
+        known, safe = self.node.storage.heads(), self.node.storage.heads(only_safe=True)
+        self.assertEqual((known[0].sequence, safe[0].sequence), (self.last_entry(), self.last_entry() - 1))
+        self.node.kill()
+        self.set_modes("away", "fine", "fine", "fine")
+        self.around.heads += safe
+        node = self.again()
+        self.assertTrue(node.storage.core.log_replicas.recovered)
+        self.assertEqual([row["path"] for row in node.rows()], ["one"])
+
+    def test_a_head_follows_the_acknowledgements(self) -> None:
+        """The DHT gets the head when enough suppliers hold the log, without waiting for the next entry."""
+        self.stored("one")
+        self.node.pass_time(60)
+        before = self.around.heads[-1].sequence
+        self.set_modes("frozen", "frozen", "frozen", "fine")
+        self.node.create("two")
+        self.node.pass_time(3)
+        self.assertEqual(self.around.heads[-1].sequence, before)
+        self.set_modes("fine", "fine", "fine", "fine")
+        self.node.pass_time(30)
+        self.assertEqual((before + 1, before + 1), (self.around.heads[-1].sequence, self.last_entry()))
+
     def last_entry(self) -> int:
         return self.node.storage.core.catalog.end("master", self.node.me.device.id).sequence
 

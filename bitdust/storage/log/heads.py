@@ -1,13 +1,17 @@
-"""Heads of my own logs in the DHT: a recovered node learns from them up to where it must get its logs back."""
+"""Heads of my own logs in the DHT: a recovered node learns from them up to where it must get its logs back.
 
-from collections.abc import Iterable
+So none may name entries that only this home has: when that is lost, a recovery would wait for them for ever.
+"""
+
+from collections.abc import Callable, Iterable
 
 from attrs import frozen
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from bitdust.storage.log.replica import KeyLog
+from bitdust.storage.catalog.catalog import Catalog, LogEnd
+from bitdust.storage.log.replica import KeyLog, sort_keys
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Head
@@ -23,14 +27,18 @@ class _Published:
 
 
 class HeadPublisher:
-    """I bring the head of a log to the DHT when it has grown, not at every entry; the last one follows by itself."""
+    """I bring the head of a log to the DHT when more of it is safe, not at every entry; the last one follows by itself.
+
+    ``safe_end`` is the log up to where enough suppliers hold it.
+    """
 
     log = Logger()
 
-    def __init__(self, around: Connected, ports: Ports) -> None:
+    def __init__(self, around: Connected, ports: Ports, safe_end: Callable[[KeyLog], LogEnd]) -> None:
         self._world = around.world
         self._me = around.me
         self._ports = ports
+        self._safe_end = safe_end
         self._published: dict[tuple[str, bytes], _Published] = {}
         self._later: dict[str, IDelayedCall] = {}
 
@@ -48,8 +56,8 @@ class HeadPublisher:
 
     def _publish(self, one: KeyLog, is_due: bool = False) -> None:
         device, now = self._me.device.id, self._world.clock.seconds()
-        end, before = one.end(device), self._published.get((one.key, device))
-        if not end.sequence or (before is not None and before.sequence == end.sequence):
+        end, before = self._safe_end(one), self._published.get((one.key, device))
+        if not end.sequence or (before is not None and before.sequence >= end.sequence):
             return
         if before is not None and now - before.moment < EVERY and not is_due:
             if one.key not in self._later:
@@ -71,3 +79,13 @@ class HeadPublisher:
         if self._published.get((key, device)) is published:
             del self._published[key, device]
         self.log.info("the head of a log is not in the DHT: {error}", error=failure.value)
+
+
+def heads_of(catalog: Catalog, owner: bytes, end_of: Callable[[str, bytes], LogEnd]) -> list[Head]:
+    """Unsigned heads of all logs that have entries up to their end, which ``end_of`` gives by key and device."""
+    return [
+        Head(owner, device, end.sequence, end.hash, 0, scope=catalog.scope(key, device))
+        for key in sort_keys(catalog.known_keys())
+        for device in catalog.devices(key)
+        if (end := end_of(key, device)).sequence
+    ]

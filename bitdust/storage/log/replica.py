@@ -41,12 +41,17 @@ HELD = Struct({"sequence": Int(), "hash": Bytes(32)})
 
 
 class Holdings:
-    """What each supplier holds of the logs of one key, by device, and the newest signed head of each log."""
+    """What each supplier holds of the logs of one key, by device, and the newest signed head of each log.
+
+    Entries that came without a head of theirs are not read by a recovered node, and are not listed: they are `at` a
+    supplier, so that the next ones follow, but are no part of what it holds `safely`.
+    """
 
     def __init__(self, key: str, catalog: Catalog) -> None:
         self._key = key
         self._catalog = catalog
         self._acked: dict[tuple[bytes, bytes], int] = {}
+        self._headed: dict[tuple[bytes, bytes], int] = {}
         self._heads: dict[bytes, tuple[int, bytes]] = {}
         self._signers: dict[tuple[bytes, bytes], bytes] = {}
 
@@ -54,23 +59,34 @@ class Holdings:
         """What was written down after the last comparison; heads report it again at every start."""
         query = "SELECT supplier, device, sequence FROM log_acks WHERE key=?"
         for supplier, device, sequence in self._catalog.read.execute(query, (self._key,)):
-            self._acked[bytes(supplier), bytes(device)] = sequence
+            self.acknowledge(bytes(supplier), bytes(device), sequence, sequence)
 
     def rows(self) -> list[tuple[str, bytes, bytes, int]]:
         """The same to be written down."""
-        return [(self._key, supplier, device, sequence) for (supplier, device), sequence in self._acked.items()]
+        return [(self._key, supplier, device, sequence) for (supplier, device), sequence in self._headed.items()]
 
     def at(self, supplier: bytes, device: bytes) -> int:
         """Up to which entry a supplier holds a log."""
         return self._acked.get((supplier, device), 0)
 
+    def safely(self, supplier: bytes, device: bytes) -> int:
+        """Up to which entry it holds a log together with the head that says so."""
+        return self._headed.get((supplier, device), 0)
+
+    def acknowledge(self, supplier: bytes, device: bytes, sequence: int, head: int) -> None:
+        """It has taken the log up to there; ``head`` is the sequence of the head that came along."""
+        self._acked[supplier, device] = sequence
+        if head == sequence:
+            self._headed[supplier, device] = sequence
+
     def set(self, supplier: bytes, device: bytes, sequence: int) -> None:
         """It holds the log up to there, and no further."""
         self._acked[supplier, device] = sequence
+        self._headed[supplier, device] = min(sequence, self.safely(supplier, device))
 
     def of(self, supplier: bytes) -> dict[bytes, int]:
-        """By device, up to which entry a supplier holds each log."""
-        return {device: held for (known, device), held in self._acked.items() if known == supplier}
+        """By device, up to which entry a supplier holds each log safely, and is to list it."""
+        return {device: held for (known, device), held in self._headed.items() if known == supplier}
 
     def take_back(self, supplier: bytes, before: Mapping[bytes, int], listed: Mapping[bytes, int]) -> bool:
         """What a supplier does not list it does not hold, whatever it has acknowledged; True when that was news.
@@ -78,9 +94,9 @@ class Holdings:
         ``before`` is what it was known to hold when it was asked: what it got meanwhile stays.
         """
         lost = {device: listed.get(device, 0) for device, held in before.items() if listed.get(device, 0) < held}
-        lost = {device: left for device, left in lost.items() if self.at(supplier, device) == before[device]}
+        lost = {device: left for device, left in lost.items() if self.safely(supplier, device) == before[device]}
         for device, left in lost.items():
-            self._acked[supplier, device] = left
+            self.set(supplier, device, left)
             self._signers.pop((supplier, device), None)
         return bool(lost)
 
@@ -94,7 +110,7 @@ class Holdings:
         if seen.proven and seen.head.sequence > self.head(seen.head.device)[0]:
             self._heads[seen.head.device] = (seen.head.sequence, seen.signed)
         if seen.head.sequence == known.sequence and seen.head.hash == known.hash:
-            self._acked[supplier, seen.head.device] = seen.head.sequence
+            self.acknowledge(supplier, seen.head.device, seen.head.sequence, seen.head.sequence)
             self._signers[supplier, seen.head.device] = seen.signer
 
     def signer(self, supplier: bytes, device: bytes) -> bytes | None:
@@ -169,13 +185,21 @@ class KeyLog:
 
     def safe_sequence(self, suppliers: Iterable[bytes], device: bytes, count: int) -> int:
         """Up to which entry ``count`` of the suppliers hold a device's log."""
-        held = sorted((self.holdings.at(supplier, device) for supplier in suppliers), reverse=True)
+        held = sorted((self.holdings.safely(supplier, device) for supplier in suppliers), reverse=True)
         return held[count - 1] if len(held) >= count else 0
+
+    def end_at(self, device: bytes, sequence: int) -> LogEnd:
+        """A device's log as if it ended with an earlier entry; nothing where that is not here."""
+        end = self.end(device)
+        if sequence >= end.sequence:
+            return end
+        entry = self._catalog.entry(self.key, device, sequence)
+        return LogEnd(sequence, hash_of(entry)) if entry is not None else LogEnd()
 
     def is_whole_at(self, supplier: bytes) -> bool:
         """Whether a supplier holds the logs of all my devices to their ends."""
         return all(
-            self.holdings.at(supplier, device) >= self.end(device).sequence or self._is_told(device)
+            self.holdings.safely(supplier, device) >= self.end(device).sequence or self._is_told(device)
             for device in self.devices()
         )
 
@@ -195,7 +219,7 @@ class KeyLog:
             held, end = self.holdings.at(supplier, device), self.end(device)
             if held < end.sequence and self._may_send(device, end) and not self._is_told(device):
                 return Next(device, max(held + 1, self._catalog.first_sequence(self.key, device)), end)
-            if held == end.sequence and self._needs_signature(supplier, device):
+            if held == end.sequence and self._needs_head(supplier, device, end):
                 return Next(device, end.sequence, end)
         return None
 
@@ -206,7 +230,11 @@ class KeyLog:
 
     def _may_send(self, device: bytes, end: LogEnd) -> bool:
         """The heads of my own log are signed here, and of those who count no more; of others there must be theirs."""
-        return self._signs_for(device) or self.holdings.head(device)[0] >= end.sequence
+        return self._head_sequence(device, end) >= end.sequence
+
+    def _head_sequence(self, device: bytes, end: LogEnd) -> int:
+        """Where the log ends by the head that is sent with its entries."""
+        return end.sequence if self._signs_for(device) else self.holdings.head(device)[0]
 
     def _signs_for(self, device: bytes) -> bool:
         """Whether this device signs the heads of a log: of its own, and of devices that count no more."""
@@ -216,8 +244,11 @@ class KeyLog:
         known = self._me.document.device(device)
         return known is not None and known.revoked is None
 
-    def _needs_signature(self, supplier: bytes, device: bytes) -> bool:
-        """Whether the head at a supplier is signed by a device that counts no more: one day nobody will know it."""
+    def _needs_head(self, supplier: bytes, device: bytes, end: LogEnd) -> bool:
+        """Whether a supplier has the entries and not the head, or one that is signed by a device that counts no more:
+        one day nobody will know it."""
+        if self.holdings.safely(supplier, device) < end.sequence and self._head_sequence(device, end) == end.sequence:
+            return not self._is_told(device)
         signer = self.holdings.signer(supplier, device)
         return signer is not None and not self._counts(signer) and self._counts(self._me.device.id)
 
@@ -244,7 +275,8 @@ class KeyLog:
         def acknowledged(reply: Reply) -> None:
             self._ports.note_answer(supplier, reply)
             self._riders.landed(taken, reply.fields.get("refused", []))
-            self.holdings.set(supplier, found.device, found.sequence + len(packet.entries) - 1)
+            last = found.sequence + len(packet.entries) - 1
+            self.holdings.acknowledge(supplier, found.device, last, self._head_sequence(found.device, found.end))
             if self._signs_for(found.device):
                 self.holdings.note_signer(supplier, found.device, self._me.device.id)
 
@@ -291,7 +323,7 @@ class KeyLog:
         if held == 0 or held < self._catalog.first_sequence(self.key, device) or self._is_ours(conflict):
             before = self.holdings.at(supplier, device)
             self.holdings.set(supplier, device, held)
-            return held != before and self.patience.took_back(supplier)
+            return held > before or (held < before and self.patience.took_back(supplier))
         self.log.warn("a supplier says that it holds other log entries of this device (up to {held})", held=held)
         if device != self._me.device.id or not await self._is_shown(supplier, device, held, conflict.hash):
             return False

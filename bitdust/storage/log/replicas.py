@@ -1,6 +1,6 @@
 """My logs at my suppliers: one log for each key and device, pushed as it grows, pulled when there is something new."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,6 +13,7 @@ from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Disconnect, Signal
+from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log.device_fork import DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.outdated import note_outdated
@@ -52,7 +53,7 @@ class LogReplicas:
         self._replicas: dict[str, Replicas] = {}
         self._pull = LogPull(around, writer, ports)
         self.others = self._pull.others
-        self._heads = HeadPublisher(around, ports)
+        self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
         self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
         self.reason = ""
         self._gathering: IDelayedCall | None = None
@@ -97,17 +98,18 @@ class LogReplicas:
         one.holdings.load()
         one.forked.connect(self._forked)
         replicas = Replicas(self._around.registry, f"log {key}", one, self._ports.is_online)
-        replicas.acknowledged.connect(self._acknowledged)
+        replicas.acknowledged.connect(lambda supplier: self._acknowledged([one]))
         self._logs[key], self._replicas[key] = one, replicas
 
     def key_ring_acknowledged(self) -> None:
         """A supplier holds the secrets that it needs for more of my logs."""
-        self.machine.send("acked")
-        self.acknowledged.emit()
+        self._acknowledged(self._logs.values())
 
-    def _acknowledged(self, supplier: bytes) -> None:
+    def _acknowledged(self, logs: Iterable[KeyLog]) -> None:
         self.machine.send("acked")
         self.acknowledged.emit()
+        if self._catalog.is_open:
+            self._heads.publish(logs)
 
     @property
     def synchronized(self) -> bool:
@@ -211,6 +213,11 @@ class LogReplicas:
             return 0
         return one.safe_sequence(self._readable_at(key), device or self._me.device.id, needed(family))
 
+    def safe_end(self, key: str, device: bytes) -> LogEnd:
+        """A log up to where enough suppliers hold it: nothing of what only this home has may be promised to anybody."""
+        one = self._logs.get(key)
+        return one.end_at(device, self.safe_sequence(key, device)) if one is not None else LogEnd()
+
     def _readable_at(self, key: str) -> list[bytes]:
         """Members that hold the ring with the secrets of a key: what its log says counts with that ring alone."""
         return [supplier for supplier in members(self._ports.family()) if self._opens_at(supplier, key)]
@@ -224,7 +231,7 @@ class LogReplicas:
         one = self._logs.get(key)
         if one is None:
             return 0
-        return sum(1 for supplier in self._readable_at(key) if one.holdings.at(supplier, device) >= sequence)
+        return sum(1 for supplier in self._readable_at(key) if one.holdings.safely(supplier, device) >= sequence)
 
     def is_held_by(self, supplier: bytes) -> bool:
         """Whether one supplier holds the logs of all my keys and devices to their ends."""
