@@ -6,8 +6,11 @@ one ``task.Clock`` and a real node runs on the reactor with nothing else differe
 
 import contextlib
 import ctypes
+import fcntl
+import ipaddress
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +39,10 @@ T = TypeVar("T")
 ANY_SIX = "::"
 """Every interface, of IPv6 alone."""
 BACKLOG = 128
+SIOCGIFADDR = 0x8915
+"""The request for the IPv4 address of an interface; see netdevice(7)."""
+IPV6_INTERFACES = Path("/proc/net/if_inet6")
+GLOBAL_SCOPE = "00"
 PACKET = 2048
 """Bytes of a datagram that are read at most."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -148,7 +155,10 @@ def _six_socket(kind: int, port: int) -> socket.socket:
 
 
 def local_addresses() -> list[str]:
-    """The addresses, IPv4 first, that this host's routing table would send from (nothing is sent), or loopback."""
+    """The addresses, IPv4 first, that this host's routing table would send from (nothing is sent).
+
+    Where no route leads out: those of all interfaces but loopback, and loopback where there is nothing else.
+    """
     found = []
     for family, documentation_address in ((socket.AF_INET, "198.51.100.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -157,7 +167,21 @@ def local_addresses() -> list[str]:
             except OSError:
                 continue
             found.append(str(probe.getsockname()[0]))
-    return found or ["127.0.0.1"]
+    return found or interface_addresses() or ["127.0.0.1"]
+
+
+def interface_addresses() -> list[str]:
+    """IPv4 and global IPv6 addresses of this host's interfaces without loopback; empty where the system is no Linux."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for _, name in socket.if_nameindex():
+            with contextlib.suppress(OSError):
+                answer = fcntl.ioctl(asking, SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+                found.append(socket.inet_ntop(socket.AF_INET, answer[20:24]))
+    with contextlib.suppress(OSError):
+        rows = [line.split() for line in IPV6_INTERFACES.read_text().splitlines()]
+        found += [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[3] == GLOBAL_SCOPE]
+    return [address for address in found if not ipaddress.ip_address(address).is_loopback]
 
 
 def share_one_heap() -> None:

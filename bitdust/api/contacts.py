@@ -96,7 +96,10 @@ def suppliers_audit(context: Context) -> Envelope:
     errors=(*NO_PERSON, "not-allowed"),
 )
 async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envelope:
-    """My suppliers, as my signed record in the DHT names them; that of another customer is sealed to its owner."""
+    """My suppliers, as my signed record in the DHT names them; that of another customer is sealed to its owner.
+
+    ``suppliers`` has every place in order; an empty one is an empty text.
+    """
     customer = await find_person(context, customer_id) if customer_id else context.me.document
     record = await newest_family(context.dht, customer)
     if record is None:
@@ -105,7 +108,7 @@ async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envel
         raise BitDustError("not-allowed", f"the family of {customer.global_id} is sealed: its owner alone can read it")
     signed = Signed.from_bytes(opened(context.me, record.value), Family.KIND)
     family = Family.from_body(signed.body)
-    suppliers = [names_of(context, member)["idurl"] or member.hex() for member in family.suppliers if member]
+    suppliers = [_shown(context, member) for member in family.suppliers]
     return ok(
         {
             "customer_idurl": str(customer.idurl),
@@ -116,6 +119,10 @@ async def suppliers_list_dht(context: Context, customer_id: str | None) -> Envel
             "timestamp": family.time,
         }
     )
+
+
+def _shown(context: Context, member: bytes | None) -> str:
+    return (names_of(context, member)["idurl"] or member.hex()) if member is not None else ""
 
 
 @method(

@@ -11,9 +11,9 @@ from bitdust.api.table import Param, Route, method
 PACKET = "{direction, command, packet_id, label, target, host, size, bytes_sent or bytes_received, …}"
 
 
-@method(Route("GET", "/packet/list/v1", ("/pkt/l",)), service="gateway", returns=f"[{PACKET}]")
+@method(Route("GET", "/packet/list/v1", ("/pkt/l",)), returns=f"[{PACKET}]")
 def packets_list(context: Context) -> Envelope:
-    """Packets that are on their way now, out and in."""
+    """Packets that are on their way now, out and in; none before there is an identity."""
     return listed([*context.gateway.outbox.packets(), *context.gateway.inbox.packets()])
 
 

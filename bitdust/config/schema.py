@@ -114,8 +114,8 @@ _OPTIONS = (
         "services/backups/block-size",
         4 * MB,
         "size of a pack",
-        "Data is sealed in packs of this size.",
-        64 * KB,
+        "Data is sealed in packs of this size, each of one chunk of 32 to 256 KB at least.",
+        10 * KB,
         16 * MB,
     ),
     _size("services/backups/max-block-size", 16 * MB, "largest pack", "No pack is larger than this.", 64 * KB, 32 * MB),
@@ -219,7 +219,7 @@ _OPTIONS = (
         300,
         "check of ID servers",
         "Seconds between checks of my sources.",
-        10,
+        5,
         86400,
         "seconds",
     ),
@@ -269,8 +269,10 @@ _OPTIONS = (
 
 _UNREAD = "Accepted so that scripts of older nodes run; nothing in this version reads it."
 _OF_OLDER_NODES = (
+    _bool("services/bismuth-blockchain/enabled", False, "blockchain", _UNREAD),
     _bool("services/identity-propagate/automatic-rotate-enabled", True, "move to other ID servers", _UNREAD),
     Option("services/identity-server/tcp-port", "port", 6661, "old TCP port of the ID server", _UNREAD, 0, 65535),
+    _bool("services/ip-port-responder/enabled", False, "answers about addresses", _UNREAD),
     _bool("services/private-messages/enabled", True, "private messages", _UNREAD),
     _bool("services/private-groups/enabled", True, "private groups", _UNREAD),
     _number("services/private-groups/message-ack-timeout", 30, "message timeout", _UNREAD, 1, 3600, "seconds"),
@@ -280,6 +282,9 @@ _OF_OLDER_NODES = (
     _bool("services/proxy-transport/enabled", True, "relay transport", _UNREAD),
     _text("services/proxy-transport/preferred-routers", "preferred relays", _UNREAD),
     _bool("services/shared-data/enabled", True, "shares", _UNREAD),
+    _bool("services/web-socket-router/enabled", False, "router of devices", _UNREAD),
+    _text("services/web-socket-router/host", "host of the router", _UNREAD),
+    Option("services/web-socket-router/port", "port", 8282, "TCP port of the router", _UNREAD, 0, 65535),
 )
 
 

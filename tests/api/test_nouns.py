@@ -433,7 +433,7 @@ class ContactTests(NounCase):
         ):
             found = self.result(name, **arguments)
             self.assertEqual(found["customer_idurl"], "http://id.example/alice.xml")
-            self.assertEqual(found["suppliers"], ["http://id.example/bob.xml", (b"z" * 32).hex()])
+            self.assertEqual(found["suppliers"], ["http://id.example/bob.xml", (b"z" * 32).hex(), "", ""])
             self.assertEqual((found["ecc_map"], found["revision"]), ("ecc/4x4", 3))
         self.assertEqual(self.code("suppliers_list_dht", id="bob@id.example"), "not-allowed")
 

@@ -1,6 +1,7 @@
 """Hosts and ports as people and peers write them, IPv6 included."""
 
 import socket
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from bitdust.dht.seeds import parse_seeds, resolve, seed_contacts
 from bitdust.wire.addresses import Address, host_of, join_host, one_host, split_host
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
-from bitdust.world import local_addresses
+from bitdust.world import interface_addresses, local_addresses
 
 HOSTS = {
     "example.org": "example.org", "Seed.Example": "seed.example", "192.0.2.1": "192.0.2.1", "::1": "::1",
@@ -138,4 +139,30 @@ class LocalAddressesTests(SynchronousTestCase):
         Probe.routes = ("2001:db8::1",)
         self.assertEqual(local_addresses(), ["2001:db8::7"])
         Probe.routes = ()
+        self.patch(world, "interface_addresses", list)
         self.assertEqual(local_addresses(), ["127.0.0.1"])
+        self.patch(world, "interface_addresses", lambda: ["192.0.2.8"])
+        self.assertEqual(local_addresses(), ["192.0.2.8"])
+
+    def test_interfaces_without_a_route(self) -> None:
+        """What the interfaces have is named, IPv4 first: no loopback, no IPv6 of the link alone, none where none is."""
+        addresses = {b"lo": "127.0.0.1", b"eth0": "192.0.2.9"}
+
+        def ioctl(_: object, request: int, interface: bytes) -> bytes:
+            name = interface.rstrip(b"\0")
+            if name not in addresses:
+                raise OSError("no address")
+            return bytes(20) + socket.inet_aton(addresses[name]) + bytes(8)
+
+        self.patch(world.fcntl, "ioctl", ioctl)
+        self.patch(world.socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0"), (3, "wlan0")])
+        rows = Path(self.mktemp())
+        rows.write_text(
+            "00000000000000000000000000000001 01 80 10 80       lo\n"
+            "fe800000000000000000000000000005 02 40 20 80     eth0\n"
+            "20010db8000000000000000000000005 02 40 00 80     eth0\n"
+        )
+        self.patch(world, "IPV6_INTERFACES", rows)
+        self.assertEqual(interface_addresses(), ["192.0.2.9", "2001:db8::5"])
+        self.patch(world, "IPV6_INTERFACES", rows.with_name("none"))
+        self.assertEqual(interface_addresses(), ["192.0.2.9"])

@@ -513,6 +513,8 @@ OPERATORS = """
     services/employer/{candidates,replace-critically-offline-enabled}
     services/backups/{block-size,max-copies,keep-local-copies-enabled,wait-suppliers-enabled}
     services/private-groups/{message-ack-timeout,broker-connect-timeout,preferred-brokers} services/network/enabled
+    services/bismuth-blockchain/enabled services/ip-port-responder/enabled
+    services/web-socket-router/{enabled,host,port}
 """
 """What scripts of older nodes set before they start one."""
 FILLED_IN = re.compile(r'f"([a-z/-]*/[a-z-]*)\{\w+\}([a-z-]*)"')
@@ -586,6 +588,8 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual([suppliers.parse(number) for number in (2, 3, 5, 64)], [2, 3, 5, 64])
         for number in (1, 65):
             self.assertRaises(SettingError, suppliers.parse, number)
+        self.assertEqual(schema["services/backups/block-size"].parse("10 KB"), 10 * 1024)
+        self.assertEqual(schema["services/identity-propagate/health-check-interval-seconds"].parse(5), 5)
         for key, option in schema.items():
             if key.endswith("port"):
                 self.assertEqual((key, option.type, option.parse(0)), (key, "port", 0))
