@@ -100,6 +100,7 @@ class Node:
             risk=rooms.risk,
             gateway=rooms.gateway,
             presence=rooms.peers.presence,
+            people=rooms.people,
             dht=rooms.dht.node,
             table=TABLE,
         )
@@ -165,6 +166,7 @@ class Node:
         self.rooms.identity.load()
         self.rooms.suppliers.load()
         self.rooms.customers.load()
+        self.rooms.people.load()
         self._watch_identity()
 
     def _tell_upgrades(self) -> None:

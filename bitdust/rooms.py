@@ -9,6 +9,7 @@ from bitdust.identity.room import IdentityRoom
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
+from bitdust.people.room import PeopleRoom
 from bitdust.recovery import Recovery
 from bitdust.risk import Risk
 from bitdust.space import Space
@@ -28,6 +29,7 @@ class Rooms:
     gateway: Gateway
     dht: DHTRoom
     peers: PeersRoom
+    people: PeopleRoom
     suppliers: SuppliersRoom
     customers: CustomersRoom
     storage: Storage

@@ -24,6 +24,7 @@ from bitdust.identity.revocation import Revocations
 from bitdust.identity.server import IdentityServer
 from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
+from bitdust.people.room import PeopleRoom
 from bitdust.risk import Risk
 from bitdust.services.driver import Driver
 from bitdust.space import Space
@@ -104,6 +105,7 @@ class Context:
     risk: Risk
     gateway: Gateway
     presence: Presence
+    people: PeopleRoom
     dht: DHTNode
     table: Table
     listener: Listener | None = None

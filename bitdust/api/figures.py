@@ -38,7 +38,7 @@ def process(context: Context) -> Figures:
     }
     parts: dict[str, tuple[str, Callable[[], Figures]]] = {
         "keys_registry": ("key", lambda: {"registered": len(context.me.key_ring.living())}),
-        "gateway": ("contact", lambda: contact(context, kinds)),
+        "gateway": ("contact", lambda: contact(context)),
         "backup_db": ("file", lambda: file(context)),
         "entangled_dht": ("dht", lambda: dht(context)),
     }
@@ -60,15 +60,15 @@ def identity(context: Context) -> Figures:
     }
 
 
-def contact(context: Context, kinds: Counter[str]) -> Figures:
-    """``active`` peers have a session now; ``correspondents`` are followed, and neither suppliers nor customers."""
+def contact(context: Context) -> Figures:
+    """``active`` peers have a session now; ``correspondents`` are friends."""
     suppliers = context.suppliers.list() if context.driver.is_on("customer") else []
     customers = context.customers.list() if context.driver.is_on("supplier") else []
     suppliers = [row for row in suppliers if not row["beyond"]]
     hired = sum(bool(row["idurl"]) for row in suppliers)
     return {
         "active": len({session.peer.fingerprint for session in context.gateway.sessions() if session.peer is not None}),
-        "correspondents": max(0, kinds["online_status"] - hired - len(customers)),
+        "correspondents": len(context.people.friends.all()),
         "customers": len(customers),
         "suppliers_hired": hired,
         "suppliers_total": len(suppliers),

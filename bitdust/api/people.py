@@ -7,22 +7,25 @@ from twisted.internet.defer import Deferred
 
 from bitdust.api.context import Context
 from bitdust.identity.document import IdentityDocument
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import idurl_of
 
 FINGERPRINT_DIGITS = 64
-NO_PERSON = ("unknown-user", "bad-name", "not-found", "not-allowed", "network-error")
+NO_PERSON = ("unknown-user", "ambiguous-user", "bad-name", "not-found", "not-allowed", "network-error")
 """The codes with which `find_person` fails, for the errors of methods that use it."""
 
 
 async def find_person(context: Context, user: str) -> IdentityDocument:
-    """The document of a global id, an IDURL, a key id or a fingerprint in hex; fetched where it is not known, because
-    a person asked. Raises ``unknown-user`` and what fetching raises."""
+    """The document of a global id, an IDURL, a key id, a fingerprint in hex or a friend's alias; fetched where it is
+    not known, because a person asked. Raises ``unknown-user``, ``ambiguous-user`` and what fetching raises."""
     if len(user) == FINGERPRINT_DIGITS and all(digit in "0123456789abcdef" for digit in user.lower()):
-        known = document_of(context, bytes.fromhex(user))
-        if known is None:
-            raise BitDustError("unknown-user", f"nobody with the fingerprint {user} is known to this node")
-        return known
+        return await _by_fingerprint(context, bytes.fromhex(user))
+    friends = context.people.friends.called(user)
+    if len(friends) > 1:
+        raise BitDustError("ambiguous-user", f"you call {len(friends)} friends {user!r}: {_listed(context, friends)}")
+    if friends:
+        return await _by_fingerprint(context, friends[0])
     idurl = idurl_of(user)
     if context.me.present and idurl in context.me.document.sources:
         return context.me.document
@@ -31,6 +34,37 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
         known = await context.client.look_up(idurl)
         context.cache.accept(known, idurl)
     return known
+
+
+async def _by_fingerprint(context: Context, fingerprint: bytes) -> IdentityDocument:
+    """The document that is known here, or that the hash table has: it proves by itself whose it is."""
+    known = document_of(context, fingerprint)
+    if known is not None:
+        return known
+    record = await context.dht.get("identity", fingerprint, thorough=True) if context.dht.running else None
+    if record is None:
+        text = f"nobody with the fingerprint {fingerprint.hex()} is known to this node or to the DHT"
+        raise BitDustError("unknown-user", text)
+    try:
+        found = IdentityDocument.parse(record.value)
+    except WireError as error:
+        raise BitDustError("unknown-user", f"the DHT gave no document that can be read: {error}") from error
+    context.cache.accept(found)
+    return found
+
+
+def shown_person(context: Context, fingerprint: bytes) -> str:
+    """The global id of somebody; where nobody has proved it, the fingerprint first."""
+    document = document_of(context, fingerprint)
+    if document is None:
+        return fingerprint.hex()
+    if context.cache.is_proven(fingerprint):
+        return document.global_id
+    return f"{fingerprint.hex()} (unproven: {document.global_id})"
+
+
+def _listed(context: Context, people: list[bytes]) -> str:
+    return ", ".join(shown_person(context, one) for one in people)
 
 
 def document_of(context: Context, fingerprint: bytes) -> IdentityDocument | None:

@@ -6,18 +6,19 @@ from typing import Protocol
 from attrs import frozen
 
 from bitdust.api.context import Context, Row
+from bitdust.api.friends import friend_row
 from bitdust.api.keys import key_row
 from bitdust.api.people import document_of, settled
 from bitdust.automats.kernel import Transition
 from bitdust.automats.local_service import LocalService
 from bitdust.automats.online_status import OnlineStatus
 from bitdust.events import Event
+from bitdust.people.friends.book import Friend
 from bitdust.storage.catalog.changes import Touched
 
 MOST_UNSETTLED = 1_000
 MESSAGES, SHARES = "private messages", "shares"
 NOT_YET = {
-    "correspondent": MESSAGES,
     "conversation": MESSAGES,
     "message": MESSAGES,
     "shared_file": SHARES,
@@ -180,6 +181,27 @@ class OnlineStatuses:
         return Snapshot(str(idurl or fingerprint.hex()), data)
 
 
+class Correspondents:
+    """``correspondent``: id is the IDURL, or the fingerprint where no document is known; data as `friends_list` shows
+    it, with the alias as ``nickname`` too."""
+
+    service: str | None = None
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def all(self) -> list[Snapshot]:
+        return [self._snapshot(friend) for friend in self._context.people.friends.all()]
+
+    def watch(self, changed: Changed) -> Forget:
+        return self._context.people.friends.changed.connect(lambda friend: changed(self._snapshot(friend)))
+
+    def _snapshot(self, friend: Friend) -> Snapshot:
+        row = friend_row(self._context, friend)
+        is_gone = not self._context.people.friends.is_friend(friend.fingerprint)
+        return Snapshot(row["idurl"] or row["fingerprint"], row | {"nickname": friend.alias}, deleted=is_gone)
+
+
 class Files:
     """``private_file``: id is ``key_id:path_id``, which every method takes as a remote path; data as `file_info` shows
     it, with that id as ``global_id``."""
@@ -280,4 +302,5 @@ SOURCES: dict[str, Callable[[Context], Source]] = {
     "private_file": Files,
     "remote_version": Versions,
     "online_status": OnlineStatuses,
+    "correspondent": Correspondents,
 }

@@ -18,6 +18,7 @@ from bitdust.identity.room import IdentityRoom
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
+from bitdust.people.room import PeopleRoom
 from bitdust.recovery import Recovery
 from bitdust.risk import Risk
 from bitdust.rooms import Rooms
@@ -28,6 +29,7 @@ from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected, Surroundings
 from bitdust.transport.gateway import Gateway
+from bitdust.wire.table import Who
 from bitdust.wiring import check_wires
 from bitdust.world import World
 
@@ -73,6 +75,7 @@ class Assembly:
             gateway=gateway,
             dht=dht,
             peers=peers,
+            people=PeopleRoom(around, peers.presence),
             suppliers=suppliers,
             customers=customers,
             storage=storage,
@@ -105,6 +108,7 @@ class Assembly:
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)
+        rooms.gateway.relations.add(Who.FRIEND, rooms.people.friends.is_friend)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
     "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
+    "friend": ("friends:friend", "People whom you have accepted."),
     "storage": ("contacts:storage", "Space given, taken and used."),
     "doctor": ("doctor:doctor", "What is wrong with this node, and what to do."),
     "services": ("services:services", "Every service, and why it is off when it is."),
@@ -71,6 +72,7 @@ ALIASES = {
     "automats": "states", "machines": "states", "net": "network", "nw": "network", "call": "ping",
     "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets", "logs": "log",
     "transfer": "transfers", "connection": "connections", "checkup": "doctor",
+    "friends": "friend", "buddy": "friend", "contact": "friend", "peer": "friend", "fr": "friend",
     "deletions": "deletion", "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ _SERVICES = {
     "identity-propagate": "keeps my identity known to ID servers and to the DHT",
     "identity-server": "keeps identity documents for others",
     "p2p-hookups": "answers pings and requests for services",
+    "friends": "keeps in touch with my friends",
     "nodes-lookup": "finds nodes that offer a service",
     "keys-registry": "keeps my keys",
     "data-disintegration": "cuts data into pieces and puts them together",

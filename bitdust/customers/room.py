@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
-from bitdust.customers.calls import Calls
+from bitdust.customers.calls import CustomerCalls
 from bitdust.customers.customers import Customers
 from bitdust.customers.families import CustomerFamilies, CustomersInDHT
 from bitdust.customers.healing.room import Healing
@@ -33,7 +33,7 @@ class CustomersRoom:
         self.notices = Notices(around, self.store, lambda: self.retirement.until)
         self.families = CustomerFamilies(around, self.store, dht, presence)
         self.view = Customers(around, self.store, presence)
-        self.calls = Calls(around, self.store, presence)
+        self.calls = CustomerCalls(around, self.store, presence)
         self.patrol = Patrol(around, self.store)
         self.scrubber = Scrubber(around, self.store, home / "metadata" / "scrubbed")
         self.losses = Losses(around)

@@ -34,6 +34,7 @@ OWN = (
     "metadata/contracts",
     "metadata/departures",
     "metadata/absences",
+    "metadata/friends",
     "catalog.db",
     "catalog.db-wal",
     "catalog.db-shm",

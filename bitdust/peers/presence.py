@@ -83,6 +83,10 @@ class Presence:
             if machine is not None:
                 machine.send("shutdown")
 
+    def follows(self, fingerprint: bytes) -> bool:
+        """Whether a peer is a contact of mine, for whatever reason."""
+        return fingerprint in self._contacts
+
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether the peer is there, as far as is known."""
         machine = self._contacts.get(fingerprint)

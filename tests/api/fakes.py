@@ -106,7 +106,8 @@ class FakeContext:
         self.noted: list[Any] = []
         self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)
         self.spares = Anything(status=lambda: {"after_days": 0, "spares": [], "problem": "", "places": []})
-        self.outbox = self.dht = Anything()
+        self.people = Anything(friends=Anything(all=list, called=lambda alias: []))
+        self.outbox, self.dht = Anything(), Anything(running=False)
         self.inbox = Anything(rows=list)
         self.gateway = Anything(inbox=self.inbox)
         self.stops: list[bool] = []

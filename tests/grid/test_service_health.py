@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import services
+from bitdust.crypt.device import DeviceKey
 from bitdust.dht.node import DHTOff
 from bitdust.services.service import Unhealthy
 from bitdust.storage.packs.erasure import Coder
@@ -17,6 +18,7 @@ from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord
+from tests.api.test_nouns import document
 from tests.grid.test_main_job import GridCase
 
 PAIR = {"services/customer/suppliers-number": 2}
@@ -92,6 +94,17 @@ class SupplierHealthTests(HealthCase):
         self.node.rooms.identity.me.set_addresses([])
         self.grid.wait(self.node.rooms.gateway.stop())
         self.unhealthy("p2p_hookups", "nobody can connect to this node")
+
+    def test_friends(self) -> None:
+        """A list that cannot be read, and a friend whom nobody follows, are told."""
+        friends = self.node.rooms.people.friends
+        self.grid.wait(friends.add(document("bob", DeviceKey.from_seed(b"b" * 32))))
+        self.healthy("friends")
+        self.node.rooms.peers.presence.forget(friends.all()[0].fingerprint, "friend")
+        self.unhealthy("friends", "1 of my friends are not followed")
+        (self.node.home / "metadata" / "friends").write_text("{")
+        friends.load()
+        self.unhealthy("friends", "cannot be read")
 
     def test_gateway(self) -> None:
         """A request that goes on for more than a minute after its deadline shows that packets do not become events."""

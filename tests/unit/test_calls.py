@@ -6,7 +6,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
-from bitdust.customers.calls import AT_ONCE, SEEN_DAYS, SPREAD, Calls
+from bitdust.customers.calls import SEEN_DAYS, CustomerCalls
+from bitdust.peers.calls import AT_ONCE, SPREAD
 from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 from tests.unit.supplier_kit import DAY, START, Person
@@ -27,7 +28,7 @@ class CallsTests(ShopCase):
         )
         sessions = SimpleNamespace(connected=self.connected.__contains__, session_to=self.call)
         around = SimpleNamespace(world=world, sessions=sessions)
-        self.calls = Calls(around, self.shop.store, self.presence)
+        self.calls = CustomerCalls(around, self.shop.store, self.presence)
         self.addCleanup(self.calls.stop)
 
     def call(self, customer: bytes) -> Deferred:

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import TimeoutError
 
-from bitdust.api import contracts, users
+from bitdust.api import contracts, friends, users
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed
@@ -141,3 +141,39 @@ async def ping(context: Context, idurl: str, timeout: float) -> Envelope:
     peer, packet = person.idurl.name, reply.packet
     shown = f"{packet.command.value}(Identity) {peer}|{peer} for {context.me.document.idurl.name}"
     return said(f"(signed.Packet[{shown}], in_{packet.id.hex()[:16]}(DONE))")
+
+
+FRIEND = Param("idurl", aliases=("user_id", "global_id"), help="IDURL or global id", example="bob@id.example")
+
+
+@method_2016(returns="[{idurl, nickname}]")
+def list_correspondents(context: Context) -> Envelope:
+    """Your friends."""
+    rows = [friends.friend_row(context, friend) for friend in context.people.friends.all()]
+    return listed([{"idurl": row["idurl"], "nickname": row["alias"] or row["username"]} for row in rows])
+
+
+@method_2016(
+    params=(FRIEND, Param("nickname", default="", aliases=("alias",), help="what you call this person")),
+    service="identity_propagate",
+    returns="'new correspondent http://id.example/bob.xml was added'",
+    errors=friends.friend_add.errors,
+)
+async def add_correspondent(context: Context, idurl: str, nickname: str) -> Envelope:
+    """Accept somebody as a friend; who is one already gets the nickname."""
+    answer: Envelope = await friends.friend_add.call(context, idurl, nickname, True)
+    if answer["status"] != "OK":
+        return answer
+    return said(f"new correspondent {answer['result']['idurl']} was added")
+
+
+@method_2016(
+    params=(FRIEND,),
+    service="identity_propagate",
+    returns="'correspondent bob@id.example was removed'",
+    errors=friends.friend_remove.errors,
+)
+async def remove_correspondent(context: Context, idurl: str) -> Envelope:
+    """Somebody is a friend no more."""
+    answer: Envelope = await friends.friend_remove.call(context, idurl)
+    return answer if answer["status"] != "OK" else said(f"correspondent {idurl} was removed")

@@ -1,0 +1,1 @@
+"""My friends: the list of them, and who of them is here."""

@@ -1,0 +1,99 @@
+"""Friends, as whole nodes without suppliers: who comes back is seen within seconds, wherever it was."""
+
+from twisted.internet.defer import Deferred
+
+from bitdust.api.call import perform
+from bitdust.api.methods import TABLE
+from bitdust.api.snapshots import SOURCES, Snapshot
+from bitdust.testing.grid import GridNode
+from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
+
+SOON = 10.0
+
+
+class PeopleCase(GridCase):
+    """People who neither have suppliers nor are any."""
+
+    def person(self, name: str, **settings) -> GridNode:
+        node = self.grid.add(name, **NO_CUSTOMER, **NO_SUPPLIER, **settings)
+        node.start()
+        node.create_identity()
+        self.grid.until(lambda: node.is_on("friends"), what=name)
+        return node
+
+    def envelope(self, node: GridNode, method: str, **arguments) -> dict:
+        answer: Deferred[dict] = perform(node.node.context, TABLE.named(method), arguments)
+        return self.grid.wait(answer)
+
+    def call(self, node: GridNode, method: str, **arguments):
+        envelope = self.envelope(node, method, **arguments)
+        self.assertEqual(envelope["status"], "OK", envelope)
+        return envelope.get("result")
+
+
+class FriendsTests(PeopleCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.person("alice"), self.person("bob")
+        self.call(self.alice, "friend_add", trusted_user_id=self.bob.rooms.identity.me.global_id, alias="Bob")
+        self.call(self.bob, "friend_add", trusted_user_id=self.alice.fingerprint.hex())
+        self.grid.until(self.are_together, SOON, "the first meeting")
+
+    def sees(self, node: GridNode) -> str:
+        (row,) = self.call(node, "friends_list")
+        return str(row["contact_state"])
+
+    def are_together(self) -> bool:
+        return self.sees(self.alice) == self.sees(self.bob) == "CONNECTED"
+
+    def test_the_list(self) -> None:
+        """Global id and fingerprint name the same person; both ends show a name that was proven, or say that it was
+        not."""
+        (mine,), (his,) = self.call(self.alice, "friends_list"), self.call(self.bob, "friends_list")
+        self.assertEqual((mine["alias"], mine["username"], mine["name_proven"]), ("Bob", "bob", True))
+        self.assertEqual((his["username"], his["name_proven"]), ("alice", False))
+        self.assertTrue(self.alice.rooms.gateway.relations.of(self.bob.fingerprint))
+        self.assertEqual(self.call(self.alice, "user_status", user_id="Bob")["global_id"], mine["global_id"])
+
+    def test_model(self) -> None:
+        """A WebSocket that asked for it sees friends come and go, and says what `friends_list` says."""
+        source = SOURCES["correspondent"](self.alice.node.context)
+        seen: list[Snapshot] = []
+        forget = source.watch(seen.append)
+        (now,) = self.grid.wait(Deferred.fromCoroutine(source.all()))
+        self.call(self.alice, "friend_remove", user_id="Bob")
+        forget()
+        self.assertEqual((now.id, now.data["nickname"], now.deleted), (str(now.data["idurl"]), "Bob", False))
+        self.assertEqual([(one.id, one.deleted) for one in seen], [(now.id, True)])
+
+    def test_killed_and_back(self) -> None:
+        """A friend that was killed is back elsewhere: both see each other within seconds, and know each other still."""
+        self.bob.crash()
+        self.grid.pass_time(3600)
+        self.assertEqual(self.sees(self.alice), "OFFLINE")
+        self.bob = self.bob.again("10.0.1.7")
+        self.grid.until(lambda: self.bob.is_on("friends") and self.are_together(), SOON, "the meeting")
+
+    def test_both_killed(self) -> None:
+        """When both were away, whoever comes second finds the other one."""
+        for node in (self.alice, self.bob):
+            node.crash()
+        self.grid.pass_time(3600)
+        self.alice = self.alice.again("10.0.1.6")
+        self.grid.pass_time(600)
+        self.bob = self.bob.again("10.0.1.7")
+        self.grid.until(lambda: self.bob.is_on("friends") and self.are_together(), SOON, "the meeting")
+
+    def test_cut_off(self) -> None:
+        """After an hour without a network both ends are together again within seconds, without anybody asking."""
+        self.grid.network.cut = lambda one, other: (one == self.bob.address) != (other == self.bob.address)
+        self.grid.pass_time(3600)
+        self.assertEqual((self.sees(self.alice), self.sees(self.bob)), ("OFFLINE", "OFFLINE"))
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(self.are_together, SOON, "the meeting")
+
+    def test_an_orderly_end(self) -> None:
+        """A friend that stops says so: it is seen at once."""
+        self.bob.stop()
+        self.grid.until(lambda: self.sees(self.alice) == "OFFLINE", 1.0, "the goodbye")
+        self.grid.nodes.remove(self.bob)

@@ -1,0 +1,37 @@
+"""`bitdust friend`: what it asks of the node, and what it prints."""
+
+from tests.unit.test_cli_calls import NodeCase
+
+BOB = {
+    "fingerprint": "ab" * 32, "idurl": "http://id.example/bob.xml", "global_id": "bob@id.example", "alias": "Bob",
+    "name_proven": True, "contact_state": "CONNECTED", "idhost": "id.example", "username": "bob", "since": 1,
+}  # fmt: skip
+
+
+class FriendTests(NodeCase):
+    def test_list(self) -> None:
+        """Friends with alias and state; a name that nobody has proved comes behind the fingerprint."""
+        self.answers["friends_list"] = {"result": [BOB, BOB | {"name_proven": False, "alias": ""}]}
+        printed = self.asks("friend", ("friends_list", {}))
+        self.assertIn("Bob", printed)
+        self.assertIn("abababababababab (unproven: bob@id.example)", printed)
+        self.prints_json("friend list", [BOB, BOB | {"name_proven": False, "alias": ""}])
+        self.answers["friends_list"] = {"result": []}
+        self.assertIn("bitdust friend add", self.asks("buddy ls", ("friends_list", {})))
+
+    def test_add_and_remove(self) -> None:
+        """Who and the alias are handed over, and the node's sentence is printed."""
+        self.answers["friend_add"] = self.answers["friend_remove"] = {"message": "so it is"}
+        wanted = {"trusted_user_id": "bob@id.example", "alias": "Bob"}
+        self.assertIn("So it is", self.asks("friend add bob@id.example Bob", ("friend_add", wanted)).capitalize())
+        self.asks("friend add bob@id.example", ("friend_add", wanted | {"alias": ""}))
+        self.asks("friend rm Bob", ("friend_remove", {"user_id": "Bob"}))
+
+    def test_status(self) -> None:
+        """Somebody is asked for a sign of life."""
+        row = {"global_id": "bob@id.example", "idurl": BOB["idurl"], "contact_state": "CONNECTED"}
+        self.answers["user_status_check"] = {"result": row}
+        printed = self.asks("friend status Bob", ("user_status_check", {"user_id": "Bob"}))
+        self.assertEqual(printed, "bob@id.example is CONNECTED\n")
+        self.asks("friend status Bob --timeout 3", ("user_status_check", {"user_id": "Bob", "timeout": 3.0}))
+        self.prints_json("friend status Bob", row)

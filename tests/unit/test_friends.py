@@ -1,0 +1,281 @@
+"""Friends: the list on the disk, who is called and when, and what is reported of it."""
+
+import json
+import os
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.peers.calls import SPREAD
+from bitdust.people.friends.book import MOST, Friend, FriendsBook, Put, Take
+from bitdust.people.friends.friends import Friends
+from bitdust.people.friends.greetings import FIRST, GAP, LONGEST, SHARE
+from bitdust.wire.errors import BitDustError
+from tests.unit.family_kit import Town
+
+MOMENT = SPREAD + 0.1
+
+
+class BookTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.book = self.opened()
+
+    def opened(self, run=maybeDeferred) -> FriendsBook:
+        book = FriendsBook(self.path, run)
+        book.load()
+        return book
+
+    def put(self, number: int, alias: str = "") -> bool:
+        return self.successResultOf(self.book.change(Put(Friend(number.to_bytes(32, "big"), alias, 7))))
+
+    def test_after_a_restart(self) -> None:
+        """Who was added is known to the next run, in order, with alias and day; who was removed is not."""
+        self.assertEqual([self.put(1, "Éve"), self.put(2), self.put(3)], [True] * 3)
+        self.assertTrue(self.successResultOf(self.book.change(Take(bytes(31) + b"\2"))))
+        self.assertFalse(self.successResultOf(self.book.change(Take(bytes(31) + b"\2"))))
+        found = list(self.opened().known.values())
+        self.assertEqual(found, [Friend(bytes(31) + b"\1", "Éve", 7), Friend(bytes(31) + b"\3", "", 7)])
+
+    def test_twice(self) -> None:
+        """Who is a friend already keeps the day, and the alias where no other one is given."""
+        self.put(1, "Eve")
+        self.assertFalse(self.put(1))
+        self.assertEqual(self.book.known[bytes(31) + b"\1"].alias, "Eve")
+        self.assertFalse(self.put(1, "Mother"))
+        self.assertEqual(self.opened().known[bytes(31) + b"\1"].alias, "Mother")
+
+    def test_it_counts_when_it_is_on_the_disk(self) -> None:
+        """Until the file is written nobody is a friend; what comes meanwhile is written together."""
+        writing: list[Deferred] = []
+
+        def run(call, *arguments):
+            waiting: Deferred = Deferred().addCallback(lambda _: call(*arguments))
+            writing.append(waiting)
+            return waiting
+
+        book = self.opened(run)
+        ones = [book.change(Put(Friend(bytes([n]) * 32))) for n in range(4)]
+        self.assertEqual((len(writing), book.known), (1, {}))
+        self.assertNoResult(ones[0])
+        writing[0].callback(None)
+        self.assertEqual((len(writing), len(book.known)), (2, 1))
+        writing[1].callback(None)
+        self.assertEqual([self.successResultOf(one) for one in ones], [True] * 4)
+        self.assertEqual(len(self.opened().known), 4)
+
+    def test_a_disk_that_refuses(self) -> None:
+        """Where the file cannot be written the change fails, and nothing has changed."""
+        self.put(1)
+        self.path.unlink()
+        self.path.mkdir()
+        self.failureResultOf(self.book.change(Put(Friend(b"x" * 32))), OSError)
+        self.assertEqual(len(self.book.known), 1)
+
+    def test_a_damaged_list(self) -> None:
+        """A file that cannot be read is reported, never written over, and takes no change until it is gone."""
+        short = {"version": 1, "friends": [{"who": "00", "alias": "", "since": 1}]}
+        for text in ("{", "[]", '{"version": 2, "friends": []}', '{"version": 1, "friends": [{}]}', json.dumps(short)):
+            self.path.write_text(text)
+            self.book = self.opened()
+            self.assertIn(str(self.path), self.book.problem)
+            failure = self.failureResultOf(self.book.change(Put(Friend(bytes(32)))), BitDustError)
+            self.assertEqual((failure.value.code, self.path.read_text()), ("damaged-friends", text))
+        self.path.unlink()
+        self.assertEqual(self.opened().problem, "")
+
+    def test_many(self) -> None:
+        """The list has a bound; who is refused is refused alone."""
+        known = {number.to_bytes(32, "big"): Friend(number.to_bytes(32, "big")) for number in range(MOST)}
+        self.book.known = known
+        one, other = self.book.change(Put(Friend(b"x" * 32))), self.book.change(Take(bytes(32)))
+        self.assertEqual(self.failureResultOf(one, BitDustError).value.code, "too-many-friends")
+        self.assertTrue(self.successResultOf(other))
+
+
+class FriendsCase(SynchronousTestCase):
+    """A node with a friend, `bob`, who is not here yet."""
+
+    def setUp(self) -> None:
+        self.town = Town(Path(self.mktemp()))
+        self.town.world.run_in_thread = maybeDeferred
+        self.presence = self.town.presence
+        self.presence.start()
+        self.addCleanup(self.town.registry.shutdown)
+        self.addCleanup(self.town.stop)
+        self.friends = self.made()
+        self.addCleanup(self.friends.stop)
+        self.bob = self.town.supplier(0)
+        self.bob.up = False
+
+    def made(self) -> Friends:
+        friends = Friends(self.town.around, self.presence, self.town.folder / "metadata" / "friends")
+        friends.load()
+        return friends
+
+    def add(self, peer, alias: str = "") -> bool:
+        return self.successResultOf(self.friends.add(peer.person.document, alias))
+
+    def events(self) -> list[str]:
+        names = [name for name in self.town.events.names() if name.startswith("friend")]
+        self.town.events.sent.clear()
+        return names
+
+    def dials(self) -> list[float]:
+        """When bob is called, from now on."""
+        found: list[float] = []
+        real = self.town.session_to
+
+        def session_to(fingerprint):
+            found.append(self.town.clock.seconds())
+            return real(fingerprint)
+
+        self.patch(self.town, "session_to", session_to)
+        return found
+
+
+class FriendsTests(FriendsCase):
+    def test_added_and_removed(self) -> None:
+        """A friend has a relation, an alias, and an event when it is added and removed, each once."""
+        self.assertTrue(self.add(self.bob, "Bob"))
+        self.assertFalse(self.add(self.bob))
+        who = self.bob.fingerprint
+        self.assertTrue(self.friends.is_friend(who))
+        self.assertEqual((self.friends.alias_of(who), self.friends.called("Bob")), ("Bob", [who]))
+        event, data = self.town.events.sent[0]
+        wanted = {"idurl": "http://id.example/supplier-0.xml", "global_id": "supplier-0@id.example", "alias": "Bob"}
+        self.assertEqual((event, {name: data[name] for name in wanted}), ("friend-added", wanted))
+        self.assertTrue(self.successResultOf(self.friends.remove(who)))
+        self.assertFalse(self.successResultOf(self.friends.remove(who)))
+        self.assertFalse(self.friends.is_friend(who))
+        self.assertEqual((self.friends.alias_of(who), self.friends.called("")), ("", []))
+        self.assertEqual(self.events(), ["friend-added", "friend-removed"])
+
+    def test_aliases(self) -> None:
+        """What cannot be shown in a line, or is very long, is no alias."""
+        for alias in ("x" * 101, "a\nb", "\x1b[31m"):
+            self.assertRaises(BitDustError, self.friends.add, self.bob.person.document, alias)
+
+    def test_without_the_service(self) -> None:
+        """While nobody keeps in touch, friends are added and known, and nobody is called."""
+        dials = self.dials()
+        self.add(self.bob)
+        self.town.clock.advance(3600)
+        self.assertEqual((dials, self.presence.follows(self.bob.fingerprint)), ([], False))
+
+    def test_comes_and_goes(self) -> None:
+        """A friend's session makes it connected, its end disconnected, whoever opened it."""
+        self.add(self.bob, "Bob")
+        self.friends.start()
+        self.events()
+        self.town.connect(self.bob.fingerprint)
+        self.assertEqual(self.town.events.sent[-1][1]["new_state"], "CONNECTED")
+        self.town.cut(self.bob.fingerprint)
+        self.assertEqual(self.town.events.sent[-1][1]["old_state"], "CONNECTED")
+        self.assertEqual(self.events(), ["friend-connected", "friend-disconnected"])
+        self.town.connect(self.town.supplier(1).fingerprint)
+        self.assertEqual(self.events(), [])
+
+    def test_a_friend_who_is_here_already(self) -> None:
+        """Somebody who is connected, for another reason too, is reported once when added, and once at a start."""
+        for reason in ("", "customer"):
+            if reason:
+                self.presence.watch(self.bob.fingerprint, reason)
+            self.town.connect(self.bob.fingerprint)
+            self.friends.start()
+            self.events()
+            self.add(self.bob)
+            self.assertEqual(self.events(), ["friend-added", "friend-connected"], reason)
+            self.friends.stop()
+            self.friends.start()
+            self.assertEqual(self.events(), ["friend-connected"], reason)
+            self.friends.stop()
+            self.successResultOf(self.friends.remove(self.bob.fingerprint))
+            self.town.cut(self.bob.fingerprint)
+
+    def test_removed_for_one_reason(self) -> None:
+        """A customer that is a friend no more is a contact still."""
+        self.presence.watch(self.bob.fingerprint, "customer")
+        self.add(self.bob)
+        self.friends.start()
+        self.successResultOf(self.friends.remove(self.bob.fingerprint))
+        self.assertTrue(self.presence.follows(self.bob.fingerprint))
+        self.presence.forget(self.bob.fingerprint, "customer")
+        self.assertFalse(self.presence.follows(self.bob.fingerprint))
+
+    def test_neglected(self) -> None:
+        """A friend whom nobody follows is counted."""
+        self.add(self.bob)
+        self.friends.start()
+        self.assertEqual(self.friends.neglected(), 0)
+        self.presence.forget(self.bob.fingerprint, "friend")
+        self.assertEqual(self.friends.neglected(), 1)
+
+
+class GreetingTests(FriendsCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.add(self.bob)
+        self.friends.stop()
+
+    def test_who_comes_back_greets(self) -> None:
+        """At the start, and when the network is back, every friend is called within seconds; who is new, at once."""
+        carol = self.town.supplier(1)
+        self.add(carol)
+        self.bob.up = True
+        self.friends.start()
+        self.town.clock.advance(MOMENT)
+        self.assertEqual(self.town.sessions, {self.bob.fingerprint, carol.fingerprint})
+        self.town.cut(self.bob.fingerprint)
+        self.presence.chance.emit()
+        self.town.clock.advance(MOMENT)
+        self.assertIn(self.bob.fingerprint, self.town.sessions)
+        dora = self.town.supplier(2)
+        self.add(dora)
+        self.town.clock.advance(MOMENT)
+        self.assertIn(dora.fingerprint, self.town.sessions)
+
+    def test_a_line_that_failed(self) -> None:
+        """A friend whose session ended is called again soon."""
+        self.bob.up = True
+        self.friends.start()
+        self.town.clock.advance(MOMENT)
+        self.town.cut(self.bob.fingerprint)
+        self.town.clock.pump([1] * int(1.5 * FIRST + MOMENT + GAP))
+        self.assertIn(self.bob.fingerprint, self.town.sessions)
+
+    def test_less_and_less_often(self) -> None:
+        """Whoever stays away is called in pauses that grow with the absence, up to hours, and then forever."""
+        dials = self.dials()
+        self.friends.start()
+        self.town.clock.pump([10.0] * 8640 * 3)
+        pauses = [after - before for before, after in zip(dials, dials[1:], strict=False)]
+        self.assertLess(pauses[0], 1.5 * FIRST + GAP + SPREAD + 10)
+        self.assertLess(len(dials), 90)
+        self.assertTrue(all(pause < 1.5 * LONGEST + 20 for pause in pauses))
+        self.assertGreater(pauses[-1], SHARE * 86400 / 4)
+
+    def test_two_hundred(self) -> None:
+        """One timer serves two hundred friends that are away; calls of theirs are minutes apart after a day."""
+        for number in range(200):
+            friend = self.town.add(f"friend-{number}")
+            friend.up = False
+            self.add(friend)
+        self.friends.start()
+        self.town.clock.pump([30.0] * 2880)
+        self.assertLessEqual(len(self.town.clock.getDelayedCalls()), 2)
+        dials = self.dials()
+        self.town.clock.pump([30.0] * 120)
+        self.assertLess(len(dials), 100)
+
+    def test_nobody_is_left(self) -> None:
+        """When the last friend is removed, or the service stops, no timer is left."""
+        self.friends.start()
+        self.town.clock.advance(MOMENT)
+        self.successResultOf(self.friends.remove(self.bob.fingerprint))
+        self.assertEqual(self.town.clock.getDelayedCalls(), [])
+        self.add(self.bob)
+        self.friends.stop()
+        self.assertEqual(self.town.clock.getDelayedCalls(), [])
+        os.unlink(self.town.folder / "metadata" / "friends")
