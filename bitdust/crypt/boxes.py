@@ -6,15 +6,14 @@ device agrees on with the one-time key beside it (X25519, for which a device's E
 and libsodium do it). A box of version 1 alone is opened by the RSA key.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bitdust.crypt.device import DeviceKey, device_id
+from bitdust.crypt.exchange import converted, private_of, public_of, shared
 from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.crypt.sealing import hkdf
 from bitdust.wire.encoding import WireError, encode
@@ -24,7 +23,6 @@ VERSION = b"\x02"
 MAX_DEVICES = 9
 """Eight of a document, and one that goes while another one comes."""
 MAX_BOX = 300 * 1024
-_PRIME = 2**255 - 19
 _INFO = b"BitDust box 2"
 _NO_NONCE = bytes(12)
 """Of a key that is used once."""
@@ -71,26 +69,19 @@ def _need(master: MasterKey | None) -> MasterKey:
 
 
 def _wrap(public: bytes, key: bytes) -> dict[str, bytes]:
-    once = X25519PrivateKey.from_private_bytes(os.urandom(32))
-    shared = once.exchange(X25519PublicKey.from_public_bytes(_converted(public)))
-    own = once.public_key().public_bytes_raw()
-    return {"id": device_id(public), "key": own, "wrapped": _cipher(shared, own, public).encrypt(_NO_NONCE, key, b"")}
+    once = os.urandom(32)
+    own = public_of(once)
+    cipher = _cipher(shared(once, converted(public)), own, public)
+    return {"id": device_id(public), "key": own, "wrapped": cipher.encrypt(_NO_NONCE, key, b"")}
 
 
 def _unwrap(device: DeviceKey, own: bytes, wrapped: bytes) -> bytes:
-    mine = X25519PrivateKey.from_private_bytes(hashlib.sha512(device.seed).digest()[:32])
     try:
-        shared = mine.exchange(X25519PublicKey.from_public_bytes(own))
-        return _cipher(shared, own, device.public).decrypt(_NO_NONCE, wrapped, b"")
+        cipher = _cipher(shared(private_of(device), own), own, device.public)
+        return cipher.decrypt(_NO_NONCE, wrapped, b"")
     except (InvalidTag, ValueError) as error:
         raise WireError("bad-seal", "the box is not for this device") from error
 
 
-def _cipher(shared: bytes, own: bytes, public: bytes) -> AESGCM:
-    return AESGCM(hkdf(shared, _INFO + own + public))
-
-
-def _converted(public: bytes) -> bytes:
-    """The point of an Ed25519 key on the curve of X25519: u = (1 + y) / (1 − y)."""
-    y = int.from_bytes(public, "little") & (2**255 - 1)
-    return ((1 + y) * pow(1 - y, -1, _PRIME) % _PRIME).to_bytes(32, "little")
+def _cipher(agreed: bytes, own: bytes, public: bytes) -> AESGCM:
+    return AESGCM(hkdf(agreed, _INFO + own + public))

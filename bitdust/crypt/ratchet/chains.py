@@ -1,0 +1,168 @@
+"""The Double Ratchet: each message has a key of its own, and each change of direction a new agreement.
+
+Names and functions follow the specification, section 3: ``KDF_RK`` is HKDF-SHA-256 with the root key as salt,
+``KDF_CK`` HMAC-SHA-256 of the chain key over one byte, and messages are sealed with AES-256-GCM under a key and nonce
+that follow from the message key, with the header as associated data.
+"""
+
+import hmac
+
+from attrs import evolve, field, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from bitdust.crypt.exchange import public_of, shared
+from bitdust.wire.encoding import WireError
+
+MAX_SKIP = 1000
+"""Messages of a chain that may be missing before one that comes: so many keys are made for one message at most."""
+MAX_KEPT = 2000
+"""Keys of missing messages that a session keeps; the oldest go first."""
+KEPT_SECONDS = 45 * 86_400
+"""And so long: a mailbox keeps a message for a month."""
+_RATCHET = b"BitDust ratchet 1"
+_MESSAGE = b"BitDust message key 1"
+_KEY, _NEXT = b"\x01", b"\x02"
+
+
+@frozen
+class Header:
+    """What travels beside a sealed message: the sender's ratchet key, the length of its chain before this one, and the
+    number of the message in its chain."""
+
+    key: bytes
+    before: int
+    number: int
+
+
+@frozen
+class Skipped:
+    """The key of a message that has not come yet."""
+
+    key: bytes
+    number: int
+    message_key: bytes = field(repr=False)
+    since: int
+
+
+@frozen
+class Chains:
+    """The state of one side. ``private`` is its ratchet key, ``theirs`` the other side's."""
+
+    private: bytes = field(repr=False)
+    theirs: bytes | None
+    root: bytes = field(repr=False)
+    sending: bytes | None = field(repr=False)
+    receiving: bytes | None = field(repr=False)
+    sent: int = 0
+    received: int = 0
+    before: int = 0
+    skipped: tuple[Skipped, ...] = field(default=(), repr=False)
+
+
+def first(secret: bytes, theirs: bytes, private: bytes) -> Chains:
+    """The side that begins: it knows the other's ratchet key, which is its signed prekey."""
+    root, sending = root_step(secret, shared(private, theirs), _RATCHET)
+    return Chains(private, theirs, root, sending, None)
+
+
+def second(secret: bytes, private: bytes) -> Chains:
+    """The side that answers: its ratchet key is its signed prekey."""
+    return Chains(private, None, secret, None, None)
+
+
+def seal(chains: Chains, plain: bytes, context: bytes) -> tuple[Chains, Header, bytes]:
+    """``RatchetEncrypt``. The caller keeps the new state on the disk before the message leaves.
+
+    ``context`` and the header are authenticated. Raises `WireError` ``no-chain`` where nothing has come yet.
+    """
+    if chains.sending is None:
+        raise WireError("no-chain", "the other side has to write first")
+    key, following = chain_step(chains.sending)
+    header = Header(public_of(chains.private), chains.before, chains.sent)
+    cipher, nonce = _cipher(key)
+    sealed = cipher.encrypt(nonce, plain, associated(context, header))
+    return evolve(chains, sending=following, sent=chains.sent + 1), header, sealed
+
+
+def open_message(
+    chains: Chains, header: Header, sealed: bytes, context: bytes, fresh: bytes, now: int
+) -> tuple[Chains, bytes]:
+    """``RatchetDecrypt``; ``fresh`` is a new ratchet key, 32 random bytes, which is used where direction has changed.
+
+    Raises `WireError`: ``bad-seal`` for what is none of this session's, or was opened before, ``too-far`` for a message
+    behind more than `MAX_SKIP` others.
+    """
+    kept = next((one for one in chains.skipped if (one.key, one.number) == (header.key, header.number)), None)
+    if kept is not None:
+        plain = _open(kept.message_key, header, sealed, context)
+        return evolve(chains, skipped=tuple(one for one in chains.skipped if one is not kept)), plain
+    if header.key != chains.theirs:
+        chains = _skip(chains, header.before, now)
+        chains = _turn(chains, header.key, fresh)
+    chains = _skip(chains, header.number, now)
+    if header.number < chains.received or chains.receiving is None:
+        raise WireError("bad-seal", "this message was opened before")
+    key, following = chain_step(chains.receiving)
+    plain = _open(key, header, sealed, context)
+    return evolve(chains, receiving=following, received=chains.received + 1), plain
+
+
+def _skip(chains: Chains, until: int, now: int) -> Chains:
+    """``SkipMessageKeys``"""
+    if until > chains.received + MAX_SKIP:
+        raise WireError("too-far", f"more than {MAX_SKIP} messages are missing before this one")
+    if chains.receiving is None or until <= chains.received:
+        return chains
+    assert chains.theirs is not None
+    receiving, kept = chains.receiving, [one for one in chains.skipped if one.since > now - KEPT_SECONDS]
+    for number in range(chains.received, until):
+        key, receiving = chain_step(receiving)
+        kept.append(Skipped(chains.theirs, number, key, now))
+    return evolve(chains, receiving=receiving, received=until, skipped=tuple(kept[-MAX_KEPT:]))
+
+
+def _turn(chains: Chains, theirs: bytes, fresh: bytes) -> Chains:
+    """``DHRatchet``"""
+    root, receiving = root_step(chains.root, shared(chains.private, theirs), _RATCHET)
+    root, sending = root_step(root, shared(fresh, theirs), _RATCHET)
+    return evolve(
+        chains, private=fresh, theirs=theirs, root=root, sending=sending, receiving=receiving, before=chains.sent,
+        sent=0, received=0,
+    )  # fmt: skip
+
+
+def root_step(root: bytes, agreed: bytes, info: bytes) -> tuple[bytes, bytes]:
+    """``KDF_RK``: the next root key, and a chain key."""
+    both = HKDF(hashes.SHA256(), 64, root, info).derive(agreed)
+    return both[:32], both[32:]
+
+
+def chain_step(chain: bytes) -> tuple[bytes, bytes]:
+    """``KDF_CK``: a message key, and the next chain key."""
+    return hmac.digest(chain, _KEY, "sha256"), hmac.digest(chain, _NEXT, "sha256")
+
+
+def message_keys(key: bytes, info: bytes, length: int) -> bytes:
+    """What a message is sealed with."""
+    return HKDF(hashes.SHA256(), length, bytes(32), info).derive(key)
+
+
+def associated(context: bytes, header: Header) -> bytes:
+    """``CONCAT``: what is authenticated beside the message."""
+    return context + header.key + header.before.to_bytes(8, "big") + header.number.to_bytes(8, "big")
+
+
+def _cipher(key: bytes) -> tuple[AESGCM, bytes]:
+    both = message_keys(key, _MESSAGE, 44)
+    return AESGCM(both[:32]), both[32:]
+
+
+def _open(key: bytes, header: Header, sealed: bytes, context: bytes) -> bytes:
+    cipher, nonce = _cipher(key)
+    try:
+        return cipher.decrypt(nonce, sealed, associated(context, header))
+    except (InvalidTag, ValueError) as error:
+        raise WireError("bad-seal", "the message was changed, or is none of this session") from error
