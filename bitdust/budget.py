@@ -44,6 +44,8 @@ class Budget:
     """Bytes of packs that a download has in memory."""
     unread: int = 64 * MIB
     """Bytes of peers that wait here to be read, or to be taken by them."""
+    answers: int = 32 * MIB
+    """Bytes of long answers that programs at the API have asked for and not read."""
 
     @classmethod
     def of(cls, files: int, memory: int) -> "Budget":
@@ -63,6 +65,7 @@ class Budget:
             web_sockets=min(most.web_sockets, spare * 5 // 100),
             restoring=min(most.restoring, max(MIB, memory // 32)),
             unread=min(most.unread, max(17 * MIB, memory // 8)),
+            answers=min(most.answers, max(4 * MIB, memory // 32)),
         )
 
 

@@ -37,9 +37,9 @@ def begin(context: Context, row: Method, given: Mapping[str, Any]) -> "Envelope 
     try:
         outcome: Any = _run(context, row, given)
     except Exception:  # noqa: BLE001 - whatever a method raises becomes an envelope
-        return tally.ended(_failed(Failure(), row.name), row.name, started)
+        return tally.ended(broken(Failure(), row.name), row.name, started)
     if iscoroutine(outcome) or isinstance(outcome, Deferred):
-        answer = ensureDeferred(outcome).addCallbacks(_enveloped, _failed, errbackArgs=(row.name,))
+        answer = ensureDeferred(outcome).addCallbacks(_enveloped, broken, errbackArgs=(row.name,))
         return answer.addCallback(tally.ended, row.name, started)
     return tally.ended(_enveloped(outcome), row.name, started)
 
@@ -66,7 +66,8 @@ def _enveloped(outcome: Any) -> Envelope:
     return ok(outcome)
 
 
-def _failed(failure: Failure, name: str) -> Envelope:
+def broken(failure: Failure, name: str) -> Envelope:
+    """What a method answers when something was raised."""
     if isinstance(failure.value, BitDustError):
         return failed_with(failure.value)
     if isinstance(failure.value, CancelledError):

@@ -48,7 +48,8 @@ A method that begins what lasts (an upload, a recovery, the restart of a service
 the state machine that does it: `automat_info` shows it until it ends, `automats_follow` its moves.
 
 Besides the codes of each method, any may answer `bad-argument`, `service-off` (the service that it needs is not ON),
-`os-error`, `timeout`, `cancelled`, or `internal` (a mistake in the node; its log has more).
+`os-error`, `timeout`, `cancelled`, `busy` (too many long answers wait for programs to read them), or `internal` (a
+mistake in the node; its log has more).
 
 Refused before any method is looked for, with an HTTP status of its own: 400 `not-json` or `bad-request`, 401
 `access-denied`, 403 `wrong-host` or `wrong-origin`, 404 `not-found`, 405 `bad-verb`, 413 and 431 `too-large`, 429

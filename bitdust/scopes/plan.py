@@ -52,6 +52,7 @@ class Plan:
                 Role.CUSTOMER: customers,
                 Role.NEWCOMER: _share(customers, 1 / 2),
                 Role.STRANGER: strangers,
+                Role.PROGRAM: {Resource.MEMORY: budget.answers},
             },
             peers=_peers(budget),
             network={**one_network, Resource.CONNECTIONS: 10},

@@ -44,6 +44,8 @@ class Role(Enum):
     STRANGER = "stranger"
     UNPROVEN = "unproven"
     """A connection that has not shown who it is."""
+    PROGRAM = "program"
+    """A program at the API; not a peer."""
 
 
 Limits = Mapping[Resource, int]
@@ -135,11 +137,14 @@ class Reservation:
 
     def resize(self, amount: int) -> None:
         """Take more, or give some back; raises `TooMuch`, and then nothing has changed."""
-        more = amount - self.amount
-        if more > 0:
-            _demand(self._chain, self.resource, more)
+        if amount > self.amount:
+            _demand(self._chain, self.resource, amount - self.amount)
+        self.force(amount)
+
+    def force(self, amount: int) -> None:
+        """Count so much, full or not: it is there already."""
         for scope in self._chain:
-            scope.take(self.resource, more)
+            scope.take(self.resource, amount - self.amount)
         self.amount = amount
 
     def move(self, chain: tuple[Scope, ...]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.web.answers import Place
 from bitdust.web.guard import Refusal
 
 Trailers = Callable[[BaseException | None], bytes]
@@ -58,6 +59,7 @@ class Reply(NamedTuple):
 
     A ``body`` that is an asynchronous iterator is asked for its next piece when the client has read what was sent
     before, and closed when the client goes. Without a ``length`` it goes out in chunks, where the client knows them.
+    Long bytes count in ``place`` until the client has taken them; without one they get a place of their own.
     """
 
     status: int
@@ -65,6 +67,7 @@ class Reply(NamedTuple):
     body: bytes | AsyncIterator[bytes] = b""
     length: int | None = None
     trailers: Trailers | None = None
+    place: Place | None = None
 
 
 class BodySink(Protocol):

@@ -8,6 +8,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import implementer
 
+from bitdust.web.answers import Answers
 from bitdust.web.channel import ApiChannel
 from bitdust.web.connections import Connections
 from bitdust.web.dialect import Dialect, Reply
@@ -27,8 +28,15 @@ class Engine(ServerFactory):
 
     noisy = False
 
-    def __init__(self, clock: IReactorTime, dialects: Sequence[Dialect], most: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        dialects: Sequence[Dialect],
+        most: int = MAX_CONNECTIONS,
+        answers: Answers | None = None,
+    ) -> None:
         self.clock = clock
+        self.answers = answers or Answers.alone(clock)
         self.channels: Connections[ApiChannel] = Connections(clock)
         self._most = most
         *self._others, self._last = dialects

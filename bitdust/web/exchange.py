@@ -8,10 +8,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import NO_CONTENT, RESPONSES
 from twisted.web.http_headers import Headers
 
+from bitdust.web.answers import Answers
 from bitdust.web.channel import ENDLESS_BODY, ApiChannel
 from bitdust.web.dialect import BodySink, Dialect, Head, Reply
 from bitdust.web.guard import Refusal
-from bitdust.web.sending import Sending, close_stream
+from bitdust.web.sending import Sending, let_go, streamed
 
 INTERNAL = Refusal(500, "internal", "the request failed inside the node; logs/stdout.log has more")
 
@@ -26,6 +27,10 @@ class Port(Protocol):
 
     @property
     def clock(self) -> IReactorTime: ...
+
+    @property
+    def answers(self) -> Answers:
+        """Where long answers count."""
 
     def dialect_of(self, path: bytes) -> Dialect:
         """Who speaks at this path."""
@@ -183,7 +188,7 @@ class HttpExchange:
     def answer(self, reply: Reply) -> None:
         """Send it, once; what comes for a client that has gone is dropped."""
         if self._answered or self._refusal is not None or self.channel is None:
-            close_stream(reply)
+            let_go(reply)
         elif self._whole or not (isinstance(reply.body, bytes) or self.head.length == 0):
             self._send(reply)
         else:
@@ -197,11 +202,14 @@ class HttpExchange:
             channel.turn_away(reply)
 
     def _send(self, reply: Reply) -> None:
-        """What is whole goes out in one write; nothing when it was sent already or the client is gone."""
-        channel, body = self.channel, reply.body
+        """What is whole and short goes out in one write; nothing when it was sent already or the client is gone."""
+        channel = self.channel
         if self._answered or channel is None:
+            let_go(reply)
             return
         self._answered = True
+        reply = streamed(reply, self._port.answers, channel.break_off)
+        body = reply.body
         if not isinstance(body, bytes):
             self._sending = Sending(channel, self.head, reply, self._stream_ended)
             self._sending.start()

@@ -13,6 +13,9 @@ from bitdust.web.outflow import Outflow, model_gap_message
 from bitdust.web.render import compact
 from bitdust.wire.errors import BitDustError
 
+SNAPSHOT = 512
+"""Bytes of memory that a snapshot is taken to have until it is written."""
+
 
 def model_message(model: str, snapshot: Snapshot, created: float) -> bytes:
     """A snapshot as it goes to a client; ``created`` is seconds since the epoch."""
@@ -136,8 +139,8 @@ class SocketListener:
                 found = [snapshot for snapshot in found if snapshot.id == ident]
             if ident is not None and not found:
                 raise BitDustError("not-found", f"model {model!r} has no {ident[:200]!r}")
+            self.outflow().put_many(self._messages(model, found), SNAPSHOT * len(found))
             self._sending.add(model)
-            self.outflow().put_many(self._messages(model, found))
         finally:
             del self._held[model]
             for data in held:

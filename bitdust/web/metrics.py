@@ -47,6 +47,7 @@ class _Collector:
         yield self._gauge("up", "The node works", {(): 1})
         yield self._gauge("build_info", "The version that runs", {(info["version"],): 1}, ("version",))
         yield from self._machines()
+        yield from self._scopes()
         yield from self._network(info)
         yield from self._storage(info)
         yield from self._contacts(info)
@@ -86,7 +87,6 @@ class _Collector:
             yield self._counter("packets", "Packets to and from peers", packets, ("direction", "command"))
             waiting = {("in",): info["network"]["packets_in"], ("out",): info["network"]["packets_out"]}
             yield self._gauge("packets_in_work", "Packets on their way now", waiting, ("direction",))
-            yield from self._scopes()
         if "dht" in info:
             yield from self._dht(info["dht"])
 
@@ -94,8 +94,8 @@ class _Collector:
         roles = self._context.gateway.scopes.roles.values()
         taken = {(one.kind, resource.value): count for one in roles for resource, count in one.used.items()}
         refused = {(one.kind, resource.value): count for one in roles for resource, count in one.refused.items()}
-        yield self._gauge("taken", "What peers hold of this node now", taken, ("role", "resource"))
-        yield self._counter("refused", "What peers asked for and did not get", refused, ("role", "resource"))
+        yield self._gauge("taken", "What peers and programs hold of this node now", taken, ("role", "resource"))
+        yield self._counter("refused", "What they asked for and did not get", refused, ("role", "resource"))
 
     def _dht(self, dht: Mapping[str, Any]) -> Iterable[Any]:
         sizes = {("in",): dht["bytes_in"], ("out",): dht["bytes_out"]}

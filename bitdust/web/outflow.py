@@ -15,6 +15,7 @@ from attrs import define
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from bitdust.events import Event, Events
+from bitdust.web.answers import SHORT, Answers, Place
 from bitdust.web.render import compact
 
 MAX_WAITING_MESSAGES = 5_000
@@ -43,7 +44,8 @@ class _Waiting:
     """Messages that wait in their order: one that is there, or many that are made when there is room for them."""
 
     data: bytes
-    more: Iterator[bytes] | None = None
+    more: Iterator[bytes] | None
+    place: Place
 
 
 def event_message(event: Event, run: str) -> bytes:
@@ -67,12 +69,14 @@ def model_gap_message(model: str, reason: str) -> bytes:
 class Outflow:
     """I send what a client is to get, as fast as it reads."""
 
-    def __init__(self, clock: IReactorTime, events: Events, socket: Socket) -> None:
+    def __init__(self, clock: IReactorTime, events: Events, socket: Socket, answers: Answers) -> None:
         self._clock = clock
+        self._answers = answers
         self._events = events
         self._socket = socket
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
+        self._written: list[Place] = []
         self._paused = False
         self._ended = False
         self._pumping: IDelayedCall | None = None
@@ -93,26 +97,48 @@ class Outflow:
 
     # what is to go out
 
-    def put(self, data: bytes) -> None:
+    def put(self, data: bytes, place: Place | None = None) -> None:
         """An answer or a snapshot: at once where there is room, behind what waits otherwise."""
+        place = place or self._answers.place()
         if self._ended:
+            place.release()
             return
-        if self._paused or self._queue:
-            self._enqueue(_Waiting(data))
+        waits = self._paused or bool(self._queue)
+        place.written(len(data), self.give_way, waits)
+        if waits:
+            self._enqueue(_Waiting(data, None, place))
         else:
-            self._socket.write(data)
+            self._write(data, place)
+
+    def _write(self, data: bytes, place: Place) -> None:
+        """A long one is there until the transport has room again."""
+        self._socket.write(data)
+        if self._paused:
+            self._written.append(place)
+        else:
+            place.release()
 
     def put_snapshot(self, model: str, data: bytes) -> None:
         """A snapshot that may be left out, with a notice, where too much waits already."""
+        waits = self._paused or bool(self._queue)
         if model in self._missed_models or len(self._queue) >= MAX_WAITING_SNAPSHOTS:
+            self._missed_models[model] = None
+        elif waits and not self._answers.has_room:
+            self._answers.refuse()
             self._missed_models[model] = None
         else:
             self.put(data)
 
-    def put_many(self, messages: Iterator[bytes]) -> None:
-        """Many messages, each made when there is room for it."""
-        if not self._ended:
-            self._enqueue(_Waiting(b"", messages))
+    def put_many(self, messages: Iterator[bytes], size: int) -> None:
+        """Many messages, each made when there is room for it; what they are made of takes so many bytes. Raises
+        `BitDustError` ``busy``."""
+        if self._ended:
+            return
+        if size > SHORT and not self._answers.has_room:
+            raise self._answers.refuse()
+        place = self._answers.place()
+        place.written(size, self.give_way)
+        self._enqueue(_Waiting(b"", messages, place))
 
     def _enqueue(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)
@@ -122,6 +148,7 @@ class Outflow:
             self._give_up(f"{count} messages of {self._bytes} bytes waited for this client to read")
         else:
             self._pump_later()
+            self._answers.squeeze()
 
     def put_event(self, event: Event, data: bytes) -> None:
         """An event has happened; ``data`` is its message."""
@@ -168,6 +195,9 @@ class Outflow:
     def go_on(self) -> None:
         """The transport has room again."""
         self._paused = False
+        self._release()
+        for waiting in self._queue:
+            waiting.place.progress()
         self._stop_waiting()
         if self._ended:
             return
@@ -205,7 +235,11 @@ class Outflow:
         if data is None or waiting.more is None:
             self._queue.popleft()
             self._bytes -= len(waiting.data)
-        if data is not None:
+        if data is None:
+            waiting.place.release()
+        elif waiting.more is None:
+            self._write(data, waiting.place)
+        else:
             self._socket.write(data)
 
     def _next_events(self) -> None:
@@ -227,6 +261,16 @@ class Outflow:
         self.stop()
         self._socket.end(TOO_SLOW, f"too slow: {reason}")
 
+    def give_way(self) -> None:
+        """Others wait for room, and this client takes nothing."""
+        self._give_up("others wait, and nothing was read")
+
+    def _release(self) -> None:
+        """What was written is taken."""
+        written, self._written = self._written, []
+        for place in written:
+            place.release()
+
     def _stop_waiting(self) -> None:
         if self._stalled is not None and self._stalled.active():
             self._stalled.cancel()
@@ -235,6 +279,9 @@ class Outflow:
     def stop(self) -> None:
         """Nothing goes out any more."""
         self._ended = True
+        self._release()
+        for waiting in self._queue:
+            waiting.place.release()
         self._queue.clear()
         self._bytes = 0
         self._stop_waiting()

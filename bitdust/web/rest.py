@@ -14,11 +14,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.api.arguments import BadArgument, parse_json
-from bitdust.api.call import begin
+from bitdust.api.call import begin, broken
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed
 from bitdust.api.table import Match, NoRoute, Table
 from bitdust.web.access import JSON_HEADERS, Access
+from bitdust.web.answers import Answers, Place
 from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.guard import Refusal
 from bitdust.web.render import is_long, pretty
@@ -38,10 +39,11 @@ class RestDialect:
 
     limits = Limits(MAX_BODY)
 
-    def __init__(self, context: Context, table: Table, access: Access) -> None:
+    def __init__(self, context: Context, table: Table, access: Access, answers: Answers) -> None:
         self._context = context
         self._table = table
         self._access = access
+        self._answers = answers
 
     def takes(self, path: bytes) -> bool:
         """All of them."""
@@ -62,7 +64,7 @@ class RestDialect:
             return self._access.refusal(Refusal(405 if allowed else 404, error.code, str(error)), head, admitted)
         except BadArgument as error:
             return self._access.envelope(200, failed(error.code, str(error)), head, admitted)
-        return _Call(self._context, self._access, exchange, match, admitted)
+        return _Call(self._context, self._access, exchange, match, admitted, self._answers.place(match.row))
 
     def refusal(self, refusal: Refusal, head: Head | None) -> Reply:
         """An envelope."""
@@ -78,6 +80,7 @@ class _Call:
     _exchange: Exchange
     _match: Match
     _headers: bytes
+    _place: Place
     _body: list[bytes] = field(factory=list)
     _calling: "Deferred[Any] | None" = None
 
@@ -86,7 +89,7 @@ class _Call:
         self._body.append(data)
 
     def finished(self) -> None:
-        """Call the method; answer when the call has ended."""
+        """Call the method when there is room for its answer; answer when the call has ended."""
         try:
             given = self._given()
         except NotJson as error:
@@ -95,6 +98,17 @@ class _Call:
         except BadArgument as error:
             self._reply(failed(error.code, str(error)))
             return
+        entering = self._place.enter()
+        if entering is None:
+            self._call(given)
+            return
+        self._calling = entering
+        entering.addCallbacks(lambda _: self._call(given), self._no_room).addErrback(self._broken)
+
+    def _no_room(self, failure: Failure) -> None:
+        self._reply(broken(failure, self._match.row.name))
+
+    def _call(self, given: dict[str, Any]) -> None:
         calling = begin(self._context, self._match.row, given)
         if isinstance(calling, Deferred):
             self._calling = calling
@@ -107,6 +121,7 @@ class _Call:
 
     def gone(self) -> None:
         """Nobody waits for the call any more; an answer that is being written in a thread is written in vain."""
+        self._place.release()
         calling, self._calling = self._calling, None
         if calling is not None:
             calling.cancel()
@@ -159,10 +174,11 @@ class _Call:
         return writing.addCallback(self._send)
 
     def _send(self, body: bytes) -> None:
-        self._exchange.answer(Reply(200, self._headers + JSON_HEADERS, body))
+        self._exchange.answer(Reply(200, self._headers + JSON_HEADERS, body, place=self._place))
 
     def _reply(self, envelope: Envelope) -> None:
-        self._exchange.answer(self._access.envelope(200, envelope, self._exchange.head, self._headers))
+        reply = self._access.envelope(200, envelope, self._exchange.head, self._headers)
+        self._exchange.answer(reply._replace(place=self._place))
 
     def _refuse(self, refusal: Refusal) -> None:
         self._exchange.answer(self._access.refusal(refusal, self._exchange.head, self._headers))

@@ -9,8 +9,12 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 from zope.interface import implementer
 
+from bitdust.web.answers import SHORT, Answers
 from bitdust.web.channel import ApiChannel
 from bitdust.web.dialect import Head, Reply
+
+PIECE = 1 << 18
+"""Bytes of an answer that are copied to the connection at a time."""
 
 
 class WrongLength(Exception):
@@ -23,8 +27,27 @@ async def _closed(stream: AsyncIterator[bytes]) -> None:
         await close()
 
 
-def close_stream(reply: Reply) -> None:
-    """Let go of what a reply would have sent."""
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), PIECE):
+        yield body[start : start + PIECE]
+
+
+def streamed(reply: Reply, answers: Answers, cut_off: Callable[[], object]) -> Reply:
+    """A reply whose long bytes go out piece by piece, and count until then."""
+    body, place = reply.body, reply.place
+    if not isinstance(body, bytes) or (place is None and len(body) <= SHORT):
+        return reply
+    place = place or answers.place()
+    place.written(len(body), cut_off)
+    if len(body) <= SHORT:
+        return reply
+    return reply._replace(body=_pieces(body), length=len(body), place=place)
+
+
+def let_go(reply: Reply) -> None:
+    """Nobody takes what a reply would have sent."""
+    if reply.place is not None:
+        reply.place.release()
     if not isinstance(reply.body, bytes):
         Deferred.fromCoroutine(_closed(reply.body)).addErrback(lambda failure: None)
 
@@ -70,6 +93,8 @@ class Sending:
 
     def _end(self, failure: Failure | None) -> None:
         self._channel.unregisterProducer()
+        if self._reply.place is not None:
+            self._reply.place.release()
         if not self._cancelled:
             self._ended(failure)
 
@@ -115,6 +140,8 @@ class Sending:
     def resumeProducing(self) -> None:
         """The transport has room again."""
         self._full = False
+        if self._reply.place is not None:
+            self._reply.place.progress()
         room, self._room = self._room, None
         if room is not None:
             room.callback(None)

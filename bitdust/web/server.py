@@ -8,7 +8,9 @@ from bitdust.api.context import Context
 from bitdust.api.table import Table
 from bitdust.budget import Budget
 from bitdust.crypt.files import make_private_folder, write_safely
+from bitdust.scopes.reservations import Role
 from bitdust.web.access import Access
+from bitdust.web.answers import Answers
 from bitdust.web.documents import MetricsDialect, OpenApiDialect
 from bitdust.web.engine import MAX_CONNECTIONS, Engine
 from bitdust.web.guard import Guard
@@ -18,16 +20,19 @@ from bitdust.web.secret import api_secret
 from bitdust.web.websocket import SocketFactory
 
 
-def rest_engine(context: Context, table: Table, guard: Guard, most: int = MAX_CONNECTIONS) -> Engine:
+def rest_engine(
+    context: Context, table: Table, guard: Guard, most: int = MAX_CONNECTIONS, answers: Answers | None = None
+) -> Engine:
     """What answers at the port of REST."""
     clock = context.world.clock
+    answers = answers or Answers.alone(clock)
     access = Access(guard, clock)
     dialects = (
         MetricsDialect(context, access),
         OpenApiDialect(table, access),
-        RestDialect(context, table, access),
+        RestDialect(context, table, access, answers),
     )
-    return Engine(clock, dialects, most)
+    return Engine(clock, dialects, most, answers)
 
 
 class ApiServer:
@@ -53,18 +58,19 @@ class ApiServer:
 
     def _rows(self) -> Iterator[Listener]:
         context, table, budget, guard = self._context, self._table, self._budget, self._guard()
+        answers = Answers(context.world.clock, context.gateway.scopes.roles[Role.PROGRAM])
         most = min(MAX_CONNECTIONS, budget.api_connections)
         yield Listener(
             "rest",
             "interface/api/rest-http-enabled",
             "interface/api/rest-http-port",
-            lambda: rest_engine(context, table, guard, most),
+            lambda: rest_engine(context, table, guard, most, answers),
         )
         yield Listener(
             "websocket",
             "interface/api/web-socket-enabled",
             "interface/api/web-socket-port",
-            lambda: SocketFactory(context, table, guard, budget),
+            lambda: SocketFactory(context, table, guard, answers, budget),
         )
 
     def _guard(self) -> Guard:

@@ -24,12 +24,13 @@ from txaio import tx
 from zope.interface import implementer
 
 from bitdust.api.arguments import BadArgument, parse_json
-from bitdust.api.call import begin
+from bitdust.api.call import begin, broken
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, ok
-from bitdust.api.table import Table
+from bitdust.api.table import Method, Table
 from bitdust.budget import Budget
 from bitdust.events import Event
+from bitdust.web.answers import Answers, Place
 from bitdust.web.connections import Connections
 from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
@@ -64,6 +65,7 @@ class SocketApi:
     guard: Guard
     connections: "Connections[ApiSocket]"
     models: Models
+    answers: Answers
     most: int
 
 
@@ -83,7 +85,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._opened = False
         self._wishes: Subscription | None = None
         self._late: IDelayedCall | None = None
-        self.outflow = Outflow(self._clock, api.context.events, self)
+        self.outflow = Outflow(self._clock, api.context.events, self, api.answers)
         self._listener = SocketListener(api.models, lambda: self.outflow)
         self._asked = api.context.heard_by(self._listener)
 
@@ -132,7 +134,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._stop_timer()
         self._opened = True
         self.transport.registerProducer(self, True)
-        self.outflow = Outflow(self._clock, self._context.events, self)
+        self.outflow = Outflow(self._clock, self._context.events, self, self._api.answers)
         if self._wishes is not None:
             self.outflow.choose(chosen(self._wishes.events))
             if self._wishes.after is not None:
@@ -291,12 +293,22 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             raise BadArgument("kwargs must be a JSON dictionary")
         if self._calls:
             self._check_waiting(call_id)
-        calling = begin(self._asked, row, kwargs)
+        place = self._api.answers.place(row)
+        calling = self._begin(row, kwargs, place)
         if not isinstance(calling, Deferred):
-            self._answer_or_complain(calling, call_id)
+            self._answer_or_complain(calling, call_id, place)
             return
         self._calls[calling] = _ident(call_id)
-        calling.addBoth(self._ended, calling).addCallback(self._answer_or_complain, call_id)
+        calling.addBoth(self._ended, calling).addCallback(self._answer_or_complain, call_id, place)
+
+    def _begin(self, row: Method, kwargs: dict[str, Any], place: Place) -> "Envelope | Deferred[Envelope]":
+        """As soon as there is room for the answer."""
+        entering = place.enter()
+        if entering is None:
+            return begin(self._asked, row, kwargs)
+        return entering.addCallbacks(
+            lambda _: begin(self._asked, row, kwargs), lambda failure: broken(failure, row.name)
+        )
 
     def _check_waiting(self, call_id: Any) -> None:
         if len(self._calls) >= MAX_CALLS:
@@ -309,15 +321,17 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._calls.pop(calling, None)
         return result
 
-    def _answer_or_complain(self, envelope: Envelope, call_id: Any) -> None:
+    def _answer_or_complain(self, envelope: Envelope, call_id: Any, place: Place) -> None:
         try:
-            self._answer(envelope, call_id)
+            self._answer(envelope, call_id, place)
         except (TypeError, ValueError, RecursionError):
+            place.release()
             self.log.failure("an answer could not be written")
             self._complain(call_id, "internal", "the answer could not be written; logs/stdout.log tells more")
 
-    def _answer(self, envelope: Envelope, call_id: Any) -> None:
-        self.outflow.put(compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}}))
+    def _answer(self, envelope: Envelope, call_id: Any, place: Place | None = None) -> None:
+        message = compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}})
+        self.outflow.put(message, place)
 
     def _complain(self, call_id: Any, code: str, text: str) -> None:
         payload = {"call_id": call_id, "errors": [text], "response": failed(code, text)}
@@ -331,14 +345,16 @@ def _ident(call_id: Any) -> str | None:
 class SocketFactory(_Factory):  # type: ignore[misc]
     """Accepts WebSocket clients and gives each of them every event."""
 
-    def __init__(self, context: Context, table: Table, guard: Guard, budget: Budget | None = None) -> None:
+    def __init__(
+        self, context: Context, table: Table, guard: Guard, answers: Answers, budget: Budget | None = None
+    ) -> None:
         clock = context.world.clock
         _timers.config.loop = clock
         super().__init__(reactor=clock)
         self.connections: Connections[ApiSocket] = Connections(clock)
         self._models = Models(context)
         self._most = min(MAX_SOCKETS, (budget or Budget()).web_sockets)
-        self._sockets = SocketApi(context, table, guard, self.connections, self._models, self._most)
+        self._sockets = SocketApi(context, table, guard, self.connections, self._models, answers, self._most)
         self._run = context.events.run
         self._forget = context.events.subscribe(self._broadcast)
         self.setProtocolOptions(

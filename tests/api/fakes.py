@@ -11,9 +11,14 @@ from bitdust.api.following import Following, Watching
 from bitdust.api.methods import TABLE
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
+from bitdust.budget import Budget
 from bitdust.config.settings import Settings
 from bitdust.events import Consumers, Events
+from bitdust.scopes.networks import Household
+from bitdust.scopes.plan import Plan
+from bitdust.scopes.scopes import Scopes
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.table import Who
 from bitdust.world import ReactorNetwork, World
 
 
@@ -109,7 +114,8 @@ class FakeContext:
         self.people = Anything(friends=Anything(all=list, called=lambda alias: []))
         self.outbox, self.dht = Anything(), Anything(running=False)
         self.inbox = Anything(rows=list)
-        self.gateway = Anything(inbox=self.inbox)
+        scopes = Scopes(clock, Plan.of(Budget()), lambda fingerprint: Who(0), Household([]))
+        self.gateway = Anything(inbox=self.inbox, scopes=scopes)
         self.stops: list[bool] = []
         self.ill: str | None = None
 

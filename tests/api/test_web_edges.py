@@ -172,7 +172,7 @@ class ModelTests(SynchronousTestCase):
 
         self.models._sources["service"] = Slow()
 
-    def put_many(self, messages: Any) -> None:
+    def put_many(self, messages: Any, size: int) -> None:
         self.sent += list(messages)
 
     def put_snapshot(self, model: str, data: bytes) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.testing.grid import GridNode
+from bitdust.web.answers import Answers
 from bitdust.web.listening import Models, SocketListener
 from bitdust.web.outflow import Outflow
 from tests.grid.test_main_job import NO_CUSTOMER, GridCase
@@ -17,7 +18,7 @@ class FakeSocket:
     def __init__(self, case: "ModelCase", node: GridNode, models: Models) -> None:
         self.case = case
         self.sent: list[dict[str, Any]] = []
-        self.outflow = Outflow(node.node.world.clock, node.node.events, self)
+        self.outflow = Outflow(node.node.world.clock, node.node.events, self, Answers.alone(node.node.world.clock))
         self.outflow.choose(lambda event_id: False)
         self.listener = SocketListener(models, lambda: self.outflow)
         self.context: Any = node.node.context.heard_by(self.listener)

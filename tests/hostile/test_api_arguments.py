@@ -22,6 +22,7 @@ from bitdust.cli.calls import api
 from bitdust.cli.client import ApiClient
 from bitdust.cli.main import Session
 from bitdust.testing.grid import SEED_HOST, Grid
+from bitdust.web.answers import Answers
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard
 from bitdust.web.listening import Models
@@ -96,7 +97,8 @@ class Client:
         self.clock = clock
         self.guard = Guard(clock, SECRET, list, list)
         self.rest = rest_engine(context, TABLE, self.guard)
-        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), Models(context), most=64)
+        models, answers = Models(context), Answers.alone(clock)
+        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), models, answers, most=64)
 
     def ask(self, verb: bytes, target: bytes, body: bytes = b"") -> "Answer":
         """One request."""

@@ -12,6 +12,7 @@ from bitdust import events as events_module
 from bitdust.api.arguments import BadArgument
 from bitdust.events import Events
 from bitdust.web import outflow as module
+from bitdust.web.answers import Answers
 from bitdust.web.outflow import STALLED, TOO_SLOW, Outflow, event_message
 from bitdust.web.patterns import chosen
 
@@ -56,7 +57,7 @@ class OutflowTestCase(SynchronousTestCase):
 
     def client(self, room: int = 1 << 60) -> FakeWire:
         wire = FakeWire(room)
-        wire.outflow = Outflow(self.clock, self.events, wire)
+        wire.outflow = Outflow(self.clock, self.events, wire, Answers.alone(self.clock))
         self.clients.append(wire)
         return wire
 
@@ -127,7 +128,7 @@ class OrderTests(OutflowTestCase):
                 made.append(number)
                 yield b'{"type": "n", "payload": %d}' % number
 
-        client.outflow.put_many(make())
+        client.outflow.put_many(make(), 1000)
         client.outflow.put(b'{"type": "last"}')
         self.clock.advance(0)
         self.assertEqual(made, [0, 1, 2])
@@ -142,7 +143,7 @@ class OrderTests(OutflowTestCase):
         self.patch(events_module, "MAX_KEPT", 40 if small else 10_000)
         events = Events(self.clock, lambda: 5.0, run="now")
         self.events, client = events, FakeWire()
-        client.outflow = Outflow(self.clock, events, client)
+        client.outflow = Outflow(self.clock, events, client, Answers.alone(self.clock))
         self.clients = [client]
         events.subscribe(self.broadcast)
         for what, number in steps:
