@@ -25,6 +25,20 @@ class ChaosTests(SynchronousTestCase):
         self.assertEqual(first, second)
 
 
+class PromiseTests(SynchronousTestCase):
+    def test_a_refused_upload_takes_no_promise_back(self) -> None:
+        """What was promised before stays promised, also where the upload that was refused had the same content."""
+        one = promises.Promises()
+        one.accept("file", b"content")
+        one.keep("file", b"content")
+        one.accept("file", b"content")
+        one.take_back("file", b"content")
+        self.assertEqual(one.may_be("file"), [b"content"])
+        one.accept("other", b"content")
+        one.take_back("other", b"content")
+        self.assertEqual(one.items, ["file"])
+
+
 class KeyTests(SynchronousTestCase):
     def test_keys_follow_from_their_numbers(self) -> None:
         """The stored distances lead to primes, so that a key is the same one on every machine."""

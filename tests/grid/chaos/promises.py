@@ -36,12 +36,13 @@ class Promises:
             self.deleted.discard(remote)
 
     def take_back(self, remote: str, content: Content) -> None:
-        """An upload was refused."""
-        known = [one for one in self._items.get(remote, []) if one is not content or one is None]
+        """An upload was refused; what was promised before may have been the very same."""
+        known = self._items.get(remote, [])
+        where = [number for number, one in enumerate(known) if one is content]
+        if where:
+            known.pop(where[-1])
         if known == [None]:
             del self._items[remote]
-        elif known:
-            self._items[remote] = known
 
     def keep(self, remote: str, content: Content) -> None:
         """This version was reported as done: what was there before need not come back any more."""
