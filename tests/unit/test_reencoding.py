@@ -380,11 +380,13 @@ class PaceTests(ReencodingCase):
 
     def test_another_device_waits(self) -> None:
         """A device that has not changed the family leaves the work to the one that has, until that rests for long."""
-        self.upload("a")
+        self.upload("a", "b")
         self.patch(reencode_module, "TAKE_OVER", 60.0)
         self.patch(Node, "is_family_mine", lambda node: False)
         self.resize(4)
         self.node.pass_time(50)
-        self.assertEqual(self.schemes(), {2})
+        self.node.delete("a")  # stands for what the other device does: fewer packs are left
+        self.node.pass_time(50)
+        self.assertEqual((self.schemes(), self.node.storage.reencoding()["left"]), ({2}, 1))
         self.node.pass_time(20)
         self.until_moved(4)

@@ -212,6 +212,8 @@ class Reencoder:
         for pack, new in half_way(self._catalog.read):
             if pack not in self._moving:
                 self._new(pack, new).send("resume")
+        if not self._is_my_turn():
+            self._waiting.clear()  # another device moves them: how many are left is to be looked at again
         if not self._waiting:
             await self._find(family)
         self._was_changing = family.is_changing or bool(self.left.packs)
@@ -232,7 +234,8 @@ class Reencoder:
         if found.left.packs < self.left.packs:
             self._fewer_at = now
         self.left = found.left
-        self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
+        if self._is_my_turn():
+            self._waiting.extend(pack for pack in found.packs if pack not in self._moving)
         if not self._waiting:  # those that failed are tried again behind all others, however many they are
             self._failed = {pack: since for pack, since in self._failed.items() if now - since < TRY_AGAIN}
 
@@ -242,7 +245,11 @@ class Reencoder:
             return False
         if self._mover.is_busy() and now - self._last_begun < BUSY_PAUSE:
             return False
-        return self._ports.is_family_mine() or now - self._fewer_at >= TAKE_OVER
+        return self._is_my_turn()
+
+    def _is_my_turn(self) -> bool:
+        """Packs are moved by the device that changed the family, by another one when that rests for long."""
+        return self._ports.is_family_mine() or self._clock.seconds() - self._fewer_at >= TAKE_OVER
 
     def _are_many(self) -> bool:
         """Whether enough packs are on their way. Few of them are worked on; those that wait for the absent are more."""
