@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from bitdust.api.context import Context
 from bitdust.api.following import Following, Watching
+from bitdust.api.issued_tickets import Tickets
 from bitdust.api.methods import TABLE
 from bitdust.api.tally import Tally
 from bitdust.assembly import Assembly
@@ -77,6 +78,7 @@ class Node:
             registry=self.registry,
             driver=self.driver,
             tally=Tally(self.world.clock, self.settings),
+            tickets=Tickets(self.world),
             following=Following(self.registry, self.events),
             watching=Watching(self.registry),
             me=identity.me,

@@ -11,7 +11,7 @@
  * In a page (its origin must be on localhost, or in the setting interface/api/allowed-origins):
  *
  *     import { BitDust } from "./bitdust-client.mjs";
- *     const node = new BitDust(() => ({ port: 8280, secret }));
+ *     const node = new BitDust(() => ({ port: 8280, rest: 8180, secret }));
  *     node.onGap = (gap) => console.warn("missed", gap);
  *     console.log(await node.call("identity_get"));
  *     await node.watch((event) => console.log(event.event_id, event.data), "service-*");
@@ -35,7 +35,7 @@ export class CallFailed extends Error {
   }
 }
 
-/** One node. `find` gives its port and secret, or a promise of them; it is asked again for every connection. */
+/** One node. `find` gives its ports and secret, or a promise of them; it is asked again for every connection. */
 export class BitDust {
   #find;
   #socket = null;
@@ -110,8 +110,9 @@ export class BitDust {
   }
 
   async #open() {
-    const { port, secret } = await this.#find();
-    const wishes = new URLSearchParams({ api_secret: secret, events: (this.#patterns ?? ["none"]).join(",") });
+    const { port, rest, secret } = await this.#find();
+    const wishes = new URLSearchParams(await admission(rest, secret));
+    wishes.set("events", (this.#patterns ?? ["none"]).join(","));
     if (this.#place) {
       wishes.set("run", this.#place.run);
       wishes.set("after", this.#place.seq);
@@ -164,13 +165,22 @@ export class BitDust {
   }
 }
 
+/** What opens one socket: a ticket, because addresses end up in histories; the secret without the port of REST. */
+async function admission(rest, secret) {
+  if (!rest) return { api_secret: secret };
+  const asked = { method: "POST", headers: { api_secret: secret } };
+  const envelope = await (await fetch(`http://127.0.0.1:${rest}/api/websocket_ticket`, asked)).json();
+  if (envelope.status !== "OK") throw new CallFailed(envelope);
+  return { ticket: envelope.result.ticket };
+}
+
 /** For Node: where the home folder of a node says that it is. */
 export function atHome(home) {
   return async () => {
     const { readFile } = await import("node:fs/promises");
     try {
       const ports = JSON.parse(await readFile(`${home}/metadata/apiports`, "utf8"));
-      return { port: ports.websocket, secret: (await readFile(`${home}/apisecret`, "utf8")).trim() };
+      return { port: ports.websocket, rest: ports.rest, secret: (await readFile(`${home}/apisecret`, "utf8")).trim() };
     } catch {
       throw new Error(`no node runs in ${home}: start it with: bitdust daemon`);
     }

@@ -6,6 +6,7 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.api.following import Following, Watching
+from bitdust.api.issued_tickets import Tickets
 from bitdust.api.table import Table
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
@@ -82,6 +83,7 @@ class Context:
     registry: Registry
     driver: Driver
     tally: Tally
+    tickets: Tickets
     following: Following
     watching: Watching
     me: Me

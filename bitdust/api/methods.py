@@ -23,6 +23,7 @@ from bitdust.api import (
     services,
     space,
     spares,
+    tickets,
     traffic,
     users,
     verify,
@@ -54,6 +55,7 @@ NOUNS: tuple[ModuleType, ...] = (
     dht,
     events,
     models,
+    tickets,
     *NOUNS_2016,
 )
 

@@ -10,7 +10,7 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:----
 _BETWEEN = r"""(?:\\*["']\s*[=:,]|\s*[=:])\s*[\[(]?\s*"""
 # A quoted value up to its closing quote; inside quoted JSON the end of the value is not sure, so the line is hidden.
 _QUOTED = r"""b?"(?:[^"\\]|\\.)*"?|b?'(?:[^'\\]|\\.)*'?|b?\\+["'][^\n]*"""
-_SECRET = re.compile(rf"""(api[_-]secret{_BETWEEN})({_QUOTED}|[^\s&,;"')}}\]]+)""", re.I | re.S)
+_SECRET = re.compile(rf"""((?:api[_-]secret|\bticket){_BETWEEN})({_QUOTED}|[^\s&,;"')}}\]]+)""", re.I | re.S)
 # A bare passphrase may hold blanks, so the rest of its line is hidden.
 _PASSPHRASE = re.compile(rf"""(pass(?:phrase|word){_BETWEEN})({_QUOTED}|[^\n]+)""", re.I | re.S)
 _SHORT_SECRET = re.compile(r"""([?&]a=)[^&\s"']+""")

@@ -115,7 +115,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         headers = {name: value.encode() for name, value in request.headers.items()}
         guard = self._api.guard
         refusal = guard.refuse(headers.get("host"), headers.get("origin"), headers.get("sec-fetch-site"))
-        if refusal is None:
+        if refusal is None and not self._has_ticket(request.params):
             given = request.params.get("api_secret") or request.params.get("a")
             secret = given[0].encode() if given else headers.get("api_secret")
             refusal = guard.refuse_secret(secret)
@@ -128,6 +128,11 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             self._wishes = Subscription.of(request.params)
         except BadArgument as error:
             raise _Deny(400, str(error)) from error
+
+    def _has_ticket(self, params: dict[str, list[str]]) -> bool:
+        """Whether it shows one that opens this socket, which is used up then."""
+        shown = params.get("ticket", [])
+        return len(shown) == 1 and self._context.tickets.redeem(shown[0])
 
     def onOpen(self) -> None:
         """The handshake is done: events flow from now on."""

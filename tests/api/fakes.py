@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.api.following import Following, Watching
+from bitdust.api.issued_tickets import Tickets
 from bitdust.api.methods import TABLE
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
@@ -101,6 +102,7 @@ class FakeContext:
         self.driver = FakeDriver()
         self.registry = Registry(clock)
         self.tally = Tally(clock, self.settings)
+        self.tickets = Tickets(self.world)
         self.following = Following(self.registry, self.events)
         self.watching = Watching(self.registry)
         self.me = Anything(present=False, global_id="", key_ring=None, locked_key="", backup_checked=None)

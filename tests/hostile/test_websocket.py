@@ -42,7 +42,9 @@ class Raw(Protocol):
         self.transport.write(bytes([first]) + size + bytes(4) + text)
 
 
-class HostileTests(TestCase):
+class SocketCase(TestCase):
+    """A listener of a small node, and clients that say what they want."""
+
     timeout = 60
 
     async def setUp(self) -> None:
@@ -59,7 +61,7 @@ class HostileTests(TestCase):
         await self.server.stop()
         self.context.events.stop()
 
-    async def connect(self, query: str = "", **headers: str) -> Raw:
+    async def connect(self, query: str = "", secret: bool = True, **headers: str) -> Raw:
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.ports["websocket"])
         raw: Raw = await connectProtocol(endpoint, Raw())
         self.raws.append(raw)
@@ -72,7 +74,8 @@ class HostileTests(TestCase):
             **headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-        raw.transport.write(f"GET /?a={self.secret}{query} HTTP/1.1\r\n{lines}\r\n".encode())
+        own = f"a={self.secret}" if secret else ""
+        raw.transport.write(f"GET /?{own}{query} HTTP/1.1\r\n{lines}\r\n".encode())
         await raw.hears
         return raw
 
@@ -80,6 +83,8 @@ class HostileTests(TestCase):
         while not condition():
             await deferLater(reactor, 0.01)
 
+
+class HostileTests(SocketCase):
     async def test_a_client_that_never_reads(self) -> None:
         """While one client sleeps, 50,000 events cost the node no memory for it, another client gets every one of
         them, and who wakes up is told what it has missed and gets the rest."""

@@ -107,10 +107,13 @@ class SecretsTests(SynchronousTestCase):
         self.exchange("rest", f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
 
     def use_sockets(self) -> None:
-        """The API's secret in the URL, both names of it, right and wrong; passphrases in messages."""
+        """The API's secret in the URL, both names of it, right and wrong, and tickets; passphrases in messages."""
         secret = (self.node.home / "apisecret").read_text()
         wrong = WRONG.replace(" ", "+")
-        for query in (f"api_secret={secret}", f"a={secret}", f"a={wrong}", f"api_secret={secret}&a=x"):
+        tickets = [self.ask("websocket_ticket")["ticket"] for _ in range(2)]
+        self.secrets |= set(tickets)
+        shown = [f"ticket={ticket}" for ticket in (tickets[0], tickets[0], tickets[1] + "x")]
+        for query in (f"api_secret={secret}", f"a={secret}", f"a={wrong}", f"api_secret={secret}&a=x", *shown):
             key = base64.b64encode(os.urandom(16)).decode()
             head = (
                 f"GET /?{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -60,6 +60,8 @@ class RedactionTests(SynchronousTestCase):
     FORMS = (
         "GET /?api_secret={}&x=1",
         "GET /?a={}",
+        "GET /?events=none&ticket={}",
+        "{{'ticket': '{}', 'seconds': 30}}",
         "api_secret: {}",
         "{{'api_secret': '{}', 'x': 1}}",
         '{{"api_secret": "{}"}}',
