@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from functools import partial
 from types import SimpleNamespace
 
 from attrs import evolve
@@ -143,6 +144,35 @@ class KeyRingTests(LogCase):
         self.node.pass_time(5)
         self.assertEqual((len(refused), self.core.key_ring_replicas.synchronized), (1, True))
         self.assertTrue(all(self.core.key_ring_replicas.is_held_by(one.fingerprint) for one in self.around.suppliers))
+
+    def test_a_log_follows_the_secrets_that_open_it(self) -> None:
+        """Where a ring with new secrets has not come yet, nothing is brought that they alone open: a home that is lost
+        then leaves a recovery that reads what was before, and not one that waits for a key which nobody has."""
+        self.node.pass_time(5)
+        before, me, asks = self.held_by(0), self.node.me, [supplier.ask for supplier in self.around.suppliers]
+        silent = self.around.suppliers[0]._say_nothing
+
+        def ask(number: int, *asked):
+            is_ring = asked[1] is Command.DATA and asked[2].get("kind") == "keyring"
+            return silent(self.node.clock, asked[4]) if is_ring else asks[number](*asked)
+
+        for number, supplier in enumerate(self.around.suppliers):
+            supplier.ask = partial(ask, number)
+        me.key_ring.renew_secrets(os.urandom, me.device_number)
+        me.save_key_ring()
+        self.core.key_ring_replicas.keys_changed()
+        self.node.create("four")
+        self.node.pass_time(5)
+        self.assertEqual([self.held_by(number) for number in range(4)], [before] * 4)
+        for number, supplier in enumerate(self.around.suppliers):
+            supplier.ask = asks[number]
+        again = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, again)
+        again.start().pass_time(5)
+        self.assertEqual([row["path"] for row in again.rows()], ["one", "three", "two"])
+        self.node.pass_time(60)
+        self.assertEqual(self.held_by(0), self.held_by(3))
+        self.assertGreater(len(self.held_by(0)), len(before))
 
     def test_two_devices_unite_their_rings(self) -> None:
         """What another device has added meanwhile is in the ring that I bring, and comes back to it."""

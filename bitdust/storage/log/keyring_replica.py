@@ -160,10 +160,11 @@ class KeyRingReplicas:
     def _note(self, supplier: bytes, rings: list[KeptRing]) -> None:
         """What it does not give it does not hold, whatever it has acknowledged."""
         self._heard.add(supplier)
+        before = self._holds.pop(supplier, None)
         if rings:
             self._holds[supplier] = rings[0]
-        else:
-            self._holds.pop(supplier, None)
+            if before is None or before.signed != rings[0].signed:
+                self.acknowledged.emit(supplier)
 
     # pull
 

@@ -4,7 +4,7 @@ An entry counts as safe when N−k+1 suppliers hold it: any k suppliers that com
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -156,13 +156,26 @@ class LogConflict(BitDustError):
 
 
 class KeyLog:
-    """I am the `Record` of one key's logs. ``forked`` names the device key of mine under which another node wrote."""
+    """I am the `Record` of one key's logs. ``forked`` names the device key of mine under which another node wrote.
+
+    ``opens_at`` says whether a supplier holds all secrets of the key. One that does not is brought nothing: where nobody
+    has the secret of an entry, whoever comes back would wait for what cannot be read.
+    """
 
     log = Logger()
 
-    def __init__(self, around: Connected, key: str, writer: LogWriter, ports: Ports, riders: Riders) -> None:
+    def __init__(
+        self,
+        around: Connected,
+        key: str,
+        writer: LogWriter,
+        ports: Ports,
+        riders: Riders,
+        opens_at: Callable[[bytes], bool],
+    ) -> None:
         self._world = around.world
         self._riders = riders
+        self._opens_at = opens_at
         self._catalog = writer.catalog
         self._logs = writer.logs
         self._me = around.me
@@ -215,6 +228,8 @@ class KeyLog:
 
     def _next(self, supplier: bytes) -> Next | None:
         """My own log goes first, and last one that begins with what the snapshot of another one stands for."""
+        if not self._opens_at(supplier):
+            return None
         for device in sorted(self.devices(), key=self._turn):
             held, end = self.holdings.at(supplier, device), self.end(device)
             if held < end.sequence and self._may_send(device, end) and not self._is_told(device):

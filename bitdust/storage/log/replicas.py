@@ -94,7 +94,8 @@ class LogReplicas:
         return [self._logs[key] for key in sort_keys(self._logs)]
 
     def _add(self, key: str) -> None:
-        one = KeyLog(self._around, key, self._writer, self._ports, self.riders)
+        opens_at = self._opens_at
+        one = KeyLog(self._around, key, self._writer, self._ports, self.riders, lambda who: opens_at(who, key))
         one.holdings.load()
         one.forked.connect(self._forked)
         replicas = Replicas(self._around.registry, f"log {key}", one, self._ports.is_online)
@@ -103,6 +104,8 @@ class LogReplicas:
 
     def key_ring_acknowledged(self) -> None:
         """A supplier holds the secrets that it needs for more of my logs."""
+        for replicas in self._replicas.values():
+            replicas.update()
         self._acknowledged(self._logs.values())
 
     def _acknowledged(self, logs: Iterable[KeyLog]) -> None:
