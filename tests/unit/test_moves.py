@@ -93,11 +93,13 @@ class MoveTests(SynchronousTestCase):
         return entry, entry.open([SECRET])
 
     def test_deduplication_follows(self) -> None:
-        """A chunk of a pack that was moved is found in the new one."""
+        """A chunk of a pack that was moved is found in the new one, as soon as that has enough pieces."""
         catalog = open_catalog(self)
         keys = LogKeys(OWNER, "master", None, b"d" * 8, 1, SECRET)
         for ops in ([pack(P)], [pack(N, 4), move_op(P, N), tombstone_op([], [P], 1)]):
             now(catalog.change(lambda database, ops=ops: append_ops(database, keys, ops, START)))
+        self.assertIsNone(stored_place(catalog.read, CHUNK))
+        now(catalog.change(lambda database: database.execute("UPDATE packs SET acked=2 WHERE pack=?", (N,))))
         self.assertEqual(stored_place(catalog.read, CHUNK), (N, 0))
 
     def test_another_keys_log_moves_nothing(self) -> None:

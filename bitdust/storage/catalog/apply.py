@@ -18,6 +18,7 @@ from bitdust.formats.operations import Op, record_of
 from bitdust.storage.catalog.database import PackState, set_base
 from bitdust.storage.catalog.extras import note_extras
 from bitdust.storage.catalog.moves import is_moved, link_packs, note_move
+from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.names import split_version
 
@@ -86,7 +87,9 @@ def insert_pack(
     )
     if known.rowcount:
         database.executemany(
-            "INSERT OR IGNORE INTO chunks VALUES(?, ?, ?)",
+            "INSERT INTO chunks VALUES(?, ?, ?) ON CONFLICT(name) DO UPDATE SET pack=excluded.pack,"
+            " number=excluded.number"
+            f" WHERE NOT EXISTS (SELECT 1 FROM packs p WHERE p.pack=chunks.pack AND p.state<=1 AND {HAS_ENOUGH})",
             ((names[16 * number : 16 * number + 16], pack, number) for number in range(len(lengths))),
         )
 

@@ -158,8 +158,8 @@ class LogConflict(BitDustError):
 class KeyLog:
     """I am the `Record` of one key's logs. ``forked`` names the device key of mine under which another node wrote.
 
-    ``opens_at`` says whether a supplier holds all secrets of the key. One that does not is brought nothing: where nobody
-    has the secret of an entry, whoever comes back would wait for what cannot be read.
+    ``opens_at`` says whether a supplier holds all secrets of the key. One that does not is brought nothing: where
+    nobody has the secret of an entry, whoever comes back would wait for what cannot be read.
     """
 
     log = Logger()

@@ -12,6 +12,7 @@ from attrs import define, field, frozen
 
 from bitdust.crypt.sealing import chunk_name, index_key
 from bitdust.storage.catalog.database import PackState
+from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
 from bitdust.storage.packs.pack import Buffer, PackBuilder
 
 
@@ -108,9 +109,10 @@ def _emptied(packages: deque[OpenPackage]) -> list[OpenPackage]:
 
 
 def stored_place(database: sqlite3.Connection, name: bytes) -> tuple[bytes, int] | None:
-    """Where the catalog has a chunk of this name, in a pack that counts."""
+    """Where the catalog has a chunk of this name, in a pack that counts and of which there are enough pieces."""
     row = database.execute(
-        "SELECT c.pack, c.number FROM chunks c JOIN packs p ON p.pack=c.pack WHERE c.name=? AND p.state<=?",
+        f"SELECT c.pack, c.number FROM chunks c JOIN packs p ON p.pack=c.pack WHERE c.name=? AND p.state<=?"
+        f" AND {HAS_ENOUGH}",
         (name, PackState.HELD),
     ).fetchone()
     return (bytes(row[0]), row[1]) if row is not None else None

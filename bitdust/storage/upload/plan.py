@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from attrs import define, field
 
 from bitdust.formats.operations import Op, gone_op, item_op, version_ops
-from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.paths import Item, Version, below, children, next_path_id, version_at
+from bitdust.storage.catalog.whereabouts import counts_on_all
 from bitdust.storage.upload.losses import Losses
 from bitdust.storage.upload.reader import Work
 from bitdust.storage.upload.scan import Found, Listing
@@ -135,10 +135,4 @@ class Planner:
             "SELECT version FROM seen WHERE path=? AND size=? AND mtime=? AND inode=? AND ctime=? AND volume=?",
             (latest.path, status.size, status.mtime, status.inode, status.ctime, status.volume),
         ).fetchone()
-        if row is None or latest.version != row[0]:
-            return False
-        lost = database.execute(
-            "SELECT 1 FROM version_packs v JOIN packs p ON p.pack=v.pack WHERE v.path=? AND v.version=? AND p.state>=?",
-            (latest.path, latest.version, PackState.DEAD),
-        )
-        return lost.fetchone() is None
+        return row is not None and latest.version == row[0] and counts_on_all(database, latest.path, row[0])
