@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from bitdust.long_polls import LongPolls
 from bitdust.wire.errors import BitDustError
 
 MAX_KINDS = 1_000
@@ -19,11 +19,9 @@ OTHERS = "others"
 MAX_KEPT = 10_000
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 MAX_DATA = 64 * 1024
-MAX_CONSUMERS = 1000
-MAX_UNCOLLECTED = 100
 DELIVERED_AT_ONCE = 100
 _EVENT_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-Callback = Callable[["Event"], None]
+Callback = Callable[["Event"], object]
 
 
 @frozen
@@ -122,6 +120,10 @@ class Events:
 
         return remove
 
+    def seconds(self) -> float:
+        """The time of the clock on which events are delivered."""
+        return self._clock.seconds()
+
     @property
     def last(self) -> int:
         """The number of the newest event, 0 before the first."""
@@ -162,53 +164,14 @@ def _checked(data: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return checked, len(text)
 
 
-class Consumers:
-    """Long polls: each consumer id has a queue of what it did not collect yet, and is dropped when it forgets to."""
+class Consumers(LongPolls[Event]):
+    """Long polls of the events."""
 
     def __init__(self, events: Events) -> None:
-        self._queues: dict[str, deque[Event]] = {}
-        self._waiting: dict[str, Deferred[list[Event]]] = {}
-        self._forget = events.subscribe(self._arrived)
-
-    def __len__(self) -> int:
-        return len(self._queues)
-
-    def listen(self, consumer: str) -> "Deferred[list[Event]]":
-        """What the consumer has not seen, at once or as soon as there is something; may be cancelled."""
-        if not 1 <= len(consumer) <= 100:
-            raise BitDustError("bad-argument", "a consumer id has 1 to 100 characters")
-        if consumer not in self._queues and len(self._queues) >= MAX_CONSUMERS:
-            raise BitDustError("too-many-consumers", f"at most {MAX_CONSUMERS} consumers can listen at once")
-        queue = self._queues.setdefault(consumer, deque())
-        if queue:
-            found = list(queue)
-            queue.clear()
-            return succeed(found)
-        before = self._waiting.pop(consumer, None)
-        if before is not None:
-            before.callback([])
-
-        def forget(_: object) -> None:
-            self._waiting.pop(consumer, None)
-
-        waiting: Deferred[list[Event]] = Deferred(forget)
-        self._waiting[consumer] = waiting
-        return waiting
-
-    def _arrived(self, event: Event) -> None:
-        for consumer in list(self._queues):
-            waiting = self._waiting.pop(consumer, None)
-            if waiting is not None:
-                waiting.callback([event])
-                continue
-            queue = self._queues[consumer]
-            queue.append(event)
-            if len(queue) > MAX_UNCOLLECTED:
-                del self._queues[consumer]
+        super().__init__(events.seconds)
+        self._forget = events.subscribe(self.offer)
 
     def stop(self) -> None:
         """Answer who waits with nothing."""
         self._forget()
-        waiting, self._waiting = self._waiting, {}
-        for deferred in waiting.values():
-            deferred.callback([])
+        super().stop()

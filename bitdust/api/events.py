@@ -6,6 +6,7 @@ from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.table import Param, Route, method
+from bitdust.long_polls import MAX_UNCOLLECTED
 
 MAX_TIMEOUT = 3600.0
 
@@ -43,15 +44,24 @@ def event_send(context: Context, event_id: str, data: Any) -> Envelope:
             example=1,
         ),
     ),
-    returns="[{type, id, event_id, data, time, seq}]",
+    returns="[{type, id, event_id, data, time, seq}]; where it was forgotten: nothing, beside dropped and after",
 )
 async def event_listen(context: Context, consumer_callback_id: str, polling_timeout: float | None) -> Envelope:
     """What has happened since the last call of this consumer; waits when nothing has. A consumer that leaves 100
-    events uncollected is forgotten."""
+    events uncollected is forgotten, and told so by the next call: ``after`` is the last event that it has got."""
+    lost = context.consumers.lost(consumer_callback_id)
+    if lost is not None:
+        return dropped(consumer_callback_id, lost.seq - 1)
     waiting = context.consumers.listen(consumer_callback_id)
     if polling_timeout is not None:
         waiting.addTimeout(polling_timeout, context.world.clock, lambda *_: [])
     return listed([event.as_dict() for event in await waiting])
+
+
+def dropped(consumer: str, after: int) -> Envelope:
+    """The answer to a consumer that was forgotten; ``after`` is the number from which it can go on."""
+    text = f"{consumer} left {MAX_UNCOLLECTED} uncollected and was forgotten; what came after {after} is not told again"
+    return listed([], message=text, dropped=True, after=after)
 
 
 @method(Route("GET", "/event/list/v1", ("/ev/l",)), returns="{event id: how often it was sent}")

@@ -12,14 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust import events as module
 from bitdust.events import (
     DELIVERED_AT_ONCE,
-    MAX_CONSUMERS,
     MAX_DATA,
     MAX_KEPT,
-    MAX_UNCOLLECTED,
     Consumers,
     Event,
     Events,
 )
+from bitdust.long_polls import BETWEEN, MAX_CONSUMERS, MAX_UNCOLLECTED
 from bitdust.wire.errors import BitDustError
 
 
@@ -302,6 +301,31 @@ class ConsumerTests(EventsTestCase):
         self.assertEqual(len(self.numbers()), MAX_UNCOLLECTED)
         self.send(MAX_UNCOLLECTED + 1)
         self.assertEqual(len(self.consumers), 0)
+        self.assertNoResult(self.consumers.listen("me"))
+
+    def test_the_dropped_one_hears_of_it(self) -> None:
+        """Who was dropped hears once which event was the first that it has missed, and has its place again."""
+        self.consumers.listen("me").addErrback(lambda failure: failure.trap(CancelledError)).cancel()
+        self.assertIsNone(self.consumers.lost("me"))
+        self.send(MAX_UNCOLLECTED + 5)
+        lost = self.consumers.lost("me")
+        self.assertEqual(lost and lost.seq, 1)
+        self.send()
+        self.assertIsNone(self.consumers.lost("me"))
+        self.assertEqual(self.numbers(), [MAX_UNCOLLECTED + 6])
+
+    def test_whether_somebody_was_there(self) -> None:
+        """An item is taken by who waits, or has polled a moment ago; not by who stays away, and not without a wish."""
+        event = Event(1, "x", {}, 0.0)
+        self.assertFalse(self.consumers.offer(event))
+        self.consumers.listen("me", lambda found: found.id == "x")
+        self.assertFalse(self.consumers.offer(Event(2, "y", {}, 0.0)))
+        self.assertTrue(self.consumers.offer(event))
+        self.clock.advance(BETWEEN)
+        self.assertTrue(self.consumers.offer(event))
+        self.clock.advance(0.1)
+        self.assertFalse(self.consumers.offer(event))
+        self.consumers.forget("me", lambda found: found.seq == 1)
         self.assertNoResult(self.consumers.listen("me"))
 
     def test_number_of_consumers(self) -> None:

@@ -15,7 +15,12 @@ MOST_LINES = 400
 LONGEST_FUNCTION = 60
 MOST_SHARED = 10
 TESTS_TO_SOURCE = 0.75
-DATABASES = ("customers/database.py", "storage/catalog/database.py", "dht/store.py")
+DATABASES = (
+    "customers/database.py",
+    "storage/catalog/database.py",
+    "dht/store.py",
+    "people/history/database.py",
+)
 """Where a node's databases are opened."""
 NO_NODES_DATA = {
     "api/pages.py": "documents",
