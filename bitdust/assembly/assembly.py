@@ -89,7 +89,7 @@ class Assembly:
 
     def _space(self, suppliers: SuppliersRoom, customers: CustomersRoom, storage: Storage) -> Space:
         home, family = self._connected.world.home, suppliers.family
-        databases = tuple(home / name for name in ("catalog.db", "customers.db", "dht.db"))
+        databases = tuple(home / name for name in ("catalog.db", "customers.db", "dht.db", "messages/history.db"))
         spool = Path(self._connected.settings.get("paths/backups") or home / "spool")
         return Space(
             self._connected,

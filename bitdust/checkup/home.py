@@ -28,6 +28,8 @@ PRIVATE = (
     "config/settings.json",
     "catalog.db",
     "customers.db",
+    "messages/history.db",
+    "messages/key",
 )
 """Files that nobody but the owner may read."""
 

@@ -35,6 +35,7 @@ OWN = (
     "metadata/departures",
     "metadata/absences",
     "metadata/friends",
+    "messages",
     "catalog.db",
     "catalog.db-wal",
     "catalog.db-shm",

@@ -2,6 +2,8 @@
 
 from bitdust.peers.presence import Presence
 from bitdust.people.friends.friends import Friends
+from bitdust.people.history.history import History
+from bitdust.people.history.listeners import Listeners
 from bitdust.surroundings import Connected
 
 
@@ -10,6 +12,8 @@ class PeopleRoom:
 
     def __init__(self, around: Connected, presence: Presence) -> None:
         self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
+        self.history = History(around)
+        self.listeners = Listeners(around.world.clock, self.history)
 
     def load(self) -> None:
         """Read from the home; what is damaged is left alone and reported by the health of its service."""

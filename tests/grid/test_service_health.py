@@ -95,6 +95,15 @@ class SupplierHealthTests(HealthCase):
         self.grid.wait(self.node.rooms.gateway.stop())
         self.unhealthy("p2p_hookups", "nobody can connect to this node")
 
+    def test_message_history(self) -> None:
+        """A history that is not open, or whose last message could not be stored, keeps nothing."""
+        history = self.node.rooms.people.history
+        self.healthy("message_history")
+        history.problem = "messages/history.db: the disk is full"
+        self.unhealthy("message_history", "the disk is full")
+        self.grid.wait(history.close())
+        self.unhealthy("message_history", "the history of messages is not open")
+
     def test_friends(self) -> None:
         """A list that cannot be read, and a friend whom nobody follows, are told."""
         friends = self.node.rooms.people.friends

@@ -4,8 +4,10 @@ import sqlite3
 from unittest import mock
 
 from bitdust.people.history import damage, reading, upkeep, words, writing
+from bitdust.people.history import listeners as listeners_module
 from bitdust.people.history.database import FORMAT, connect, trouble
-from bitdust.people.history.values import Filter
+from bitdust.people.history.listeners import Listeners
+from bitdust.people.history.values import Filter, Page
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import GROUP, OUTGOING, PRIVATE, conversation_of
 from tests.unit.history_kit import ALICE, BOB, CAROL, START, HistoryCase, message, sqlite_trouble, to_group
@@ -219,7 +221,7 @@ class SearchTests(HistoryCase):
         self.assertEqual(self.search("brown fox*"), ["brown foxes", "The quick brown Fóx_trot"])
         self.assertEqual(self.search('"quick brown"'), ["The quick brown Fóx_trot"])
         self.assertEqual(self.search("brown", Filter(kinds=(GROUP,))), ["brown foxes"])
-        with mock.patch("bitdust.people.history.database.WORDS", "CREATE VIRTUAL TABLE others USING fts99(x)"):
+        with mock.patch("bitdust.people.history.database.MODULE", "fts99"):
             self.assertFalse(self.again().file.has_words)
         self.assertEqual(self.search("brown fox*"), ["brown foxes", "The quick brown Fóx_trot"])
 
@@ -449,3 +451,64 @@ class DamageTests(HistoryCase):
             self.assertEqual(trouble(sqlite_trouble(code), self.path).code, said)
         self.assertEqual(trouble(sqlite3.ProgrammingError("closed"), self.path).code, "internal")
         self.assertIsInstance(trouble(OSError(28, "no"), self.path), BitDustError)
+
+
+class ListenerTests(HistoryCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.listeners = Listeners(self.clock, self.history)
+
+    def unread(self) -> int:
+        return self.successResultOf(self.history.counts())["unread"]
+
+    def test_nobody_is_there(self) -> None:
+        """Without a listener a message is not consumed."""
+        one = message("hello")
+        self.add(one)
+        self.assertFalse(self.listeners.deliver(one))
+
+    def test_a_poll(self) -> None:
+        """Who polls gets the number of a message, which then is consumed; it is told once."""
+        waiting = self.listeners.polls.listen("me", lambda notice: notice.kind == PRIVATE)
+        group, one = to_group("all"), message("hello")
+        self.add(group, one)
+        self.assertEqual([notice.number for notice in self.successResultOf(waiting)], [2])
+        self.assertEqual([self.listeners.deliver(each) for each in (group, one, one)], [False, True, False])
+
+    def test_takers(self) -> None:
+        """Who watches gets each message, and says whether it took it; one that fails harms nobody."""
+        got = []
+        bad = self.listeners.watch(lambda stored: 1 / 0)  # type: ignore[arg-type, return-value]
+        forget = self.listeners.watch(lambda stored: got.append(stored) or True)
+        one, two = message("one"), message("two")
+        self.add(one)
+        forget()
+        self.add(two)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        bad()
+        self.assertEqual([stored.message for stored in got], [one])
+        self.assertEqual([self.listeners.deliver(each) for each in (one, two)], [True, False])
+        self.work(2)
+        self.assertEqual(self.unread(), 1)
+
+    def test_seen(self) -> None:
+        """What programs have got is read: many of them are one write, and nothing is left over at the end."""
+        self.fill(5)
+        found = self.successResultOf(self.history.page(Filter(), Page()))
+        self.listeners.seen(found[1:3])
+        self.listeners.seen(found[:1])
+        self.assertEqual(self.unread(), 5)
+        self.work(2)
+        self.assertEqual(self.unread(), 2)
+        self.listeners.seen(found)
+        waiting = self.listeners.polls.listen("me")
+        self.listeners.stop()
+        self.assertEqual((self.unread(), self.successResultOf(waiting)), (0, []))
+
+    def test_memory_is_bounded(self) -> None:
+        """Of messages whose sender never asks only so many are remembered."""
+        self.patch(listeners_module, "MOST_REMEMBERED", 2)
+        many = [message(str(number)) for number in range(3)]
+        self.listeners.polls.listen("me")
+        self.add(*many)
+        self.assertEqual([self.listeners.deliver(each) for each in many], [False, True, True])

@@ -48,11 +48,11 @@ CREATE INDEX messages_by_time ON messages(stored);
 CREATE TABLE sequences(conversation TEXT NOT NULL, device BLOB NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY(conversation, device)) WITHOUT ROWID;
 """
-WORDS = """
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(place, text, content='', columnsize=0,
-    tokenize='unicode61 remove_diacritics 2');
-"""
-NO_WORDS = "this SQLite has no FTS5: messages are searched one after the other"
+MODULE = "fts5"
+WORDS = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(place, text, content='', columnsize=0, "
+    "tokenize='unicode61 remove_diacritics 2')"
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -116,16 +116,9 @@ def trouble(error: OSError | sqlite3.Error, path: Path) -> BitDustError:
     return BitDustError("internal", f"{path}: {error}")
 
 
-def make_words(database: sqlite3.Connection) -> bool:
-    """See that there is an index of words; False where this SQLite cannot have one."""
-    try:
-        database.executescript(WORDS)
-        database.execute("SELECT rowid FROM words WHERE words MATCH 'any' LIMIT 1").fetchone()
-    except sqlite3.OperationalError as error:
-        if "no such module" in str(error):
-            return False
-        raise
-    return True
+def can_index(database: sqlite3.Connection) -> bool:
+    """Whether this SQLite can have an index of words."""
+    return database.execute("SELECT 1 FROM pragma_module_list WHERE name=?", (MODULE,)).fetchone() is not None
 
 
 def fact(database: sqlite3.Connection, name: str, default: int = 0) -> int:
@@ -148,9 +141,11 @@ def note(database: sqlite3.Connection, name: str, value: int | str | None) -> No
         database.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, value))
 
 
-def problem_of(database: sqlite3.Connection, path: Path, now: int) -> str:
-    """In a thread: what is wrong with the file, empty where nothing is; a large one is read once a week."""
-    if path.stat().st_size > SMALL_FILE and 0 <= now - fact(database, "checked") < WEEK:
-        return ""
+def problem_of(database: sqlite3.Connection, path: Path, now: int) -> tuple[str, bool]:
+    """In a thread: what is wrong with the file, empty where nothing is, and whether that is to be written down: a large
+    file is read once a week."""
+    is_large = path.stat().st_size > SMALL_FILE
+    if is_large and 0 <= now - fact(database, "checked") < WEEK:
+        return "", False
     found = database.execute("PRAGMA quick_check(1)").fetchone()
-    return "" if found is None or found[0] == "ok" else str(found[0])
+    return "" if found is None or found[0] == "ok" else str(found[0]), is_large

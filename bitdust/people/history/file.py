@@ -11,10 +11,10 @@ from bitdust.people.history import damage
 from bitdust.people.history.bodies import Bodies, keep_key, load_key
 from bitdust.people.history.database import (
     DAMAGED,
+    can_index,
     close,
     connect,
     fact,
-    make_words,
     note,
     open_database,
     trouble,
@@ -106,7 +106,7 @@ class HistoryFile:
         sealed = bool(fact(writer, SEALED))
         self._key = load_key(self.folder, self.me, False)
         self.bodies = Bodies(self._key, sealed)
-        self.has_words = not sealed and make_words(writer)
+        self.has_words = not sealed and can_index(writer)
 
     def _set_aside(self, why: str) -> None:
         aside = damage.set_aside(self.path, self.disk, damage.DAMAGED_NAME, self.world.wall())

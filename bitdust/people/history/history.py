@@ -16,7 +16,7 @@ from bitdust.disk.disk import Disk
 from bitdust.people.history import reading, words, writing
 from bitdust.people.history.database import DAMAGED, note, problem_of, trouble
 from bitdust.people.history.file import HistoryFile
-from bitdust.people.history.upkeep import HOUR, Portion, Rules, note_hour, portion
+from bitdust.people.history.upkeep import DAYS, HOUR, Portion, Rules, note_hour, portion
 from bitdust.people.history.values import Conversation, Filter, Page, Stored
 from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
@@ -95,7 +95,8 @@ class History:
     def _tick(self) -> None:
         self._hourly = self._world.clock.callLater(HOUR, self._tick)
         now = int(self._world.wall())
-        self._change(lambda database: note_hour(database, now)).addErrback(self._note)
+        if self._around.settings.get(DAYS):
+            self._change(lambda database: note_hour(database, now)).addErrback(self._note)
         self._upkeep.want()
 
     def _look_at_key(self) -> None:
@@ -249,10 +250,11 @@ class History:
 
     async def _check(self) -> None:
         now, generation = int(self._world.wall()), self.file.generation
-        wrong = await self._read(problem_of, self.file.path, now)
+        wrong, is_noted = await self._read(problem_of, self.file.path, now)
         if wrong:
             await self._repair(generation, f"{self.file.path} is damaged: {wrong}")
-        await self._change(lambda database: note(database, "checked", now))
+        elif is_noted:
+            await self._change(lambda database: note(database, "checked", now))
 
     async def _repair(self, generation: int, why: str) -> None:
         """Go on with a new file, once for all who found the damage."""

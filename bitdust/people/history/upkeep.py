@@ -8,7 +8,7 @@ from attrs import frozen
 
 from bitdust.config.settings import Settings
 from bitdust.people.history import damage, words
-from bitdust.people.history.database import fact, make_words, note
+from bitdust.people.history.database import can_index, fact, note
 from bitdust.people.history.file import CONVERTED, HistoryFile
 from bitdust.people.history.writing import prune, seal_more
 
@@ -61,7 +61,7 @@ def portion(database: sqlite3.Connection, file: HistoryFile, rules: Rules) -> Po
 def _convert(database: sqlite3.Connection, file: HistoryFile, sealed: bool) -> bool:
     if not seal_more(database, file.bodies, sealed):
         note(database, CONVERTED, 1)
-        file.has_words = not sealed and make_words(database)
+        file.has_words = not sealed and can_index(database)
     return True
 
 

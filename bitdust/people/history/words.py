@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bitdust.people.history.bodies import Bodies
-from bitdust.people.history.database import fact, note
+from bitdust.people.history.database import WORDS, fact, note
 from bitdust.people.history.values import Filter
 from bitdust.wire.errors import BitDustError
 
@@ -86,6 +86,8 @@ def _place(conversation: int, kind: str, sender: bytes, incoming: int) -> str:
 
 def search(database: sqlite3.Connection, asked: str, before: int | None, limit: int, offset: int) -> list[int]:
     """Numbers of the newest messages that match an `expression`, newest first."""
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name='words'").fetchone() is None:
+        return []
     newest = "AND rowid < ?" if before is not None else ""
     query = f"SELECT rowid FROM words WHERE words MATCH ? {newest} ORDER BY rowid DESC LIMIT ? OFFSET ?"
     arguments = (asked, *([before] if before is not None else []), limit, offset)
@@ -101,6 +103,7 @@ def index_more(database: sqlite3.Connection, bodies: Bodies, most: int = AT_ONCE
         rows = _rows(database, "m.number < ? ORDER BY m.number DESC", low, most)
     if not rows:
         return 0
+    database.execute(WORDS)
     database.executemany("INSERT INTO words(rowid, place, text) VALUES(?, ?, ?)", _entries(rows, bodies))
     numbers = [row[0] for row in rows]
     note(database, LOW, min(low, *numbers))
