@@ -1,4 +1,4 @@
-"""What suppliers hold back that one device of mine has ordered to be destroyed."""
+"""What is held back, at suppliers or here, that one device of mine has ordered to be destroyed or has deleted."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ def _devices(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _of_device(rows: list[dict[str, Any]], now: float) -> Finding:
-    first, names = rows[0], few(list(dict.fromkeys(row["supplier"] for row in rows)))
+    first = min(rows, key=lambda row: int(row["until"]))
+    names = few(list(dict.fromkeys(row["supplier"] or "this node" for row in rows)))
     packs, size = sum(row["packs"] for row in rows), sum(row["bytes"] for row in rows)
     ends = sum(row["what"] == "contract-end" for row in rows)
     what = [f"the deletion of {packs} packs ({size} bytes)"] if packs else []

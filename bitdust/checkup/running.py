@@ -109,7 +109,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "suppliers": lambda: _suppliers(node),
         "number of suppliers": lambda: _resizing(node),
         "healing": lambda: _healing(node),
-        "deletions": lambda: _deletions(node),
+        "deletions": lambda: Deferred.fromCoroutine(_deletions(node)),
         "audits": lambda: _audits(node),
         "risk": lambda: Deferred.fromCoroutine(_risk(node)),
         "uploads": lambda: _uploads(node),
@@ -293,9 +293,10 @@ def _audits(node: Patient) -> list[Finding]:
     return judging.audits([row | {"audit": audits.row(bytes.fromhex(row["fingerprint"]))} for row in hired])
 
 
-def _deletions(node: Patient) -> list[Finding]:
+async def _deletions(node: Patient) -> list[Finding]:
     held_back = node.held_back
     rows = [held_back.row(one) for one in held_back.all()]
+    rows += await node.storage.core.held_deletions.masses() if node.storage.is_open else []
     return deletions(rows, node.world.wall()) if node.driver.is_on("employer") else []
 
 

@@ -14,13 +14,13 @@ COLUMNS = ["supplier", "device", "what", "packs", "bytes", "until"]
 
 @click.group(cls=Aliased, aliases=LIST_WORDS, default="list")
 def deletion() -> None:
-    """Deletions that suppliers hold back for two days: list, undo, confirm."""
+    """Deletions that are held back, for two days or more: list, undo, confirm."""
 
 
 @deletion.command("list")
 @click.pass_obj
 def list_deletions(session: Session) -> None:
-    """What devices of yours have ordered suppliers to destroy, and when that happens."""
+    """What devices of yours have ordered suppliers to destroy, or have deleted, and when that happens."""
     _show(session, session.call("deletions_list"))
 
 
@@ -45,4 +45,4 @@ def _show(session: Session, rows: list[dict[str, Any]]) -> None:
         show_json(rows)
     else:
         shown = [row | {"until": time.strftime("%Y-%m-%d %H:%M", time.localtime(row["until"]))} for row in rows]
-        show_table(shown, COLUMNS, "no supplier holds back anything")
+        show_table(shown, COLUMNS, "nothing is held back")

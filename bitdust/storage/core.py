@@ -19,6 +19,7 @@ from bitdust.storage.deletions import Deletions
 from bitdust.storage.keeping.audits import Audits
 from bitdust.storage.keeping.cleaning import Cleaner
 from bitdust.storage.keeping.disposal import DeleteOrders, Disposal
+from bitdust.storage.keeping.held_deletions import HeldDeletions
 from bitdust.storage.keeping.inventory import Inventory
 from bitdust.storage.keeping.monitor import Monitor
 from bitdust.storage.keeping.moving_pace import MOVING_LIMIT, MovingPace
@@ -87,7 +88,8 @@ class Core:
         around, ports = self._around, self.ports
         self.log_writer = LogWriter(self.world, self.catalog, OwnLogs(self.me))
         self.key_ring_replicas = KeyRingReplicas(around, ports)
-        self.log_replicas = LogReplicas(around, self.log_writer, ports, self.key_ring_replicas.opens_at)
+        opens_at = self.key_ring_replicas.opens_at
+        self.log_replicas = LogReplicas(around, self.log_writer, ports, opens_at, self.calendar)
         self.compactor = Compactor(around, self.log_writer, self.log_replicas, self.calendar)
         self.other_life = OtherLife(around, self.catalog)
         self.view = CatalogView(self.catalog, self)
@@ -123,6 +125,7 @@ class Core:
         self.troubles = Troubles(ports, self.queues, self.log_replicas, self.key_ring_replicas, self.audits)
         self.inventory = Inventory(around, self.catalog, ports, self.audits.prover, self.bad_pieces)
         self.cleaner = Cleaner(around, self.log_writer, self.log_replicas, self.uploads, self.calendar)
+        self.held_deletions = HeldDeletions(around, self.log_writer, self.log_replicas)
         self.twins = Twins(around, self.log_writer, self.log_replicas, self.uploads)
         self.pace = MovingPace(self.world.clock, lambda: int(self.settings.get(MOVING_LIMIT)))
         self.rebuilder = Rebuilder(self._pack_store, self.fetcher, self.queues, self.pack_sources, ports, self.pace)
@@ -155,6 +158,7 @@ class Core:
         self.key_ring_replicas.acknowledged.connect(lambda supplier: self.log_replicas.key_ring_acknowledged())
         self.key_ring_replicas.united.connect(self._ring_united)
         self.log_replicas.merged.connect(self.other_life.look)
+        self.log_replicas.merged.connect(self.held_deletions.look)
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
         self.uploads.quiet.connect(self.twins.look)

@@ -2,7 +2,7 @@
 
 Items, versions, packs and ``gone`` only ever appear. A tombstone hides what was written before it, by (lamport,
 device); what another device wrote later, not knowing of the tombstone, comes back into view together with the folders
-above it: two devices that disagree keep the data.
+above it: two devices that disagree keep the data. So does what is said once more, later than its tombstone.
 
 The log of a key tells of the items under that key alone. What it says of others is passed over: whoever may write one
 key's log changes nothing elsewhere.
@@ -17,7 +17,8 @@ from attrs import frozen
 from bitdust.formats.operations import Op, record_of
 from bitdust.storage.catalog.database import PackState, set_base
 from bitdust.storage.catalog.extras import note_extras
-from bitdust.storage.catalog.moves import is_moved, link_packs, note_move
+from bitdust.storage.catalog.held import Place, hold_item, hold_late, hold_pack, hold_version, let_go
+from bitdust.storage.catalog.moves import current, is_moved, link_packs, note_move
 from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.names import split_version
@@ -28,17 +29,25 @@ _ITEMS = 100_000_000
 
 @frozen
 class Stamp:
-    """Whose operation it is, under which key, and where it stands in the one order of all entries of that key."""
+    """Whose operation it is, under which key, and where it stands in the one order of all entries of that key.
+
+    ``learnt`` is when it came from a supplier, in milliseconds; 0 for what this node says itself.
+    """
 
     owner: bytes
     key: str
     lamport: int
     device: bytes
     sequence: int
+    learnt: int = 0
 
     @property
     def order(self) -> tuple[int, bytes]:
         return (self.lamport, self.device)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.lamport, self.device, self.learnt)
 
 
 def apply_all(database: sqlite3.Connection, ops: Iterable[Op], stamp: Stamp) -> None:
@@ -61,8 +70,7 @@ def _apply_pack(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         record.scheme.n, PackState.HELD, stamp.sequence, 0,
     )  # fmt: skip
     database.execute("UPDATE packs SET logged=1 WHERE pack=? AND key=?", (record.pack, stamp.key))
-    is_buried = database.execute("SELECT 1 FROM tombstones WHERE name=?", (record.pack.hex(),)).fetchone()
-    if is_buried or is_moved(database, record.pack):
+    if is_moved(database, record.pack) or _is_given_up(database, record.pack):
         _bury_pack(database, record.pack)
 
 
@@ -102,9 +110,19 @@ def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     )
     if made.rowcount:
         _drop_foreign(database, op["path"], stamp)
+    elif _is_ours(database, op["path"], stamp):
+        database.execute(
+            "UPDATE items SET lamport=:lamport, device=:device WHERE path=:path"
+            " AND (lamport<:lamport OR (lamport=:lamport AND device<:device))",
+            {"path": op["path"], "lamport": stamp.lamport, "device": stamp.device},
+        )
     row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (op["path"],)).fetchone()
     if row is not None:
         database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*row, op["path"]))
+        if (row[0], bytes(row[1])) < stamp.order:
+            let_go(database, op["path"], "")
+        elif made.rowcount:
+            hold_late(database, op["path"], "", stamp.learnt)
     label = database.execute("SELECT label FROM labels WHERE path=?", (op["path"],)).fetchone()
     if label is not None:
         database.execute("UPDATE items SET label=? WHERE path=?", (label[0], op["path"]))
@@ -135,22 +153,70 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         database.execute("UPDATE versions SET extents=? WHERE path=? AND version=?", (whole, path, version))
     else:
         dead = _is_dead(database, path, version, stamp)
-        database.execute(
+        made = database.execute(
             "INSERT OR IGNORE INTO versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (path, version, stamp.key, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents),
              stamp.lamport, stamp.device, stamp.sequence, dead),
         )  # fmt: skip
+        if not made.rowcount:
+            _say_again(database, path, version, dead, stamp)
+        elif dead:
+            hold_late(database, path, version, stamp.learnt)
         if op.get("extras"):
             note_extras(database, path, version, op["extras"])
     link_packs(database, path, version, extents)
+    _keep_packs(database, path, version, stamp)
     _refresh(database, path)
 
 
+def _say_again(database: sqlite3.Connection, path: str, version: str, dead: bool, stamp: Stamp) -> None:
+    """A version that is known was said once more; where that is later than before it counts from there."""
+    said = database.execute(
+        "UPDATE versions SET dead=:dead, lamport=:lamport, device=:device, sequence=:sequence"
+        " WHERE path=:path AND version=:version AND (lamport<:lamport OR (lamport=:lamport AND device<:device))",
+        {"path": path, "version": version, "dead": dead, "lamport": stamp.lamport, "device": stamp.device,
+         "sequence": stamp.sequence},
+    )  # fmt: skip
+    if said.rowcount and not dead:
+        let_go(database, path, version)
+
+
+def _keep_packs(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> None:
+    """Packs of a version that is in view, and was said later than they were given up, are wanted again."""
+    rows = database.execute(
+        "SELECT p.pack FROM version_packs x JOIN packs p ON p.pack=x.pack JOIN versions w ON w.path=x.path"
+        " AND w.version=x.version WHERE x.path=? AND x.version=? AND w.dead=0 AND p.state=?",
+        (path, version, PackState.DEAD),
+    ).fetchall()
+    for (pack,) in rows:
+        _keep_pack(database, bytes(pack))
+
+
+def _keep_pack(database: sqlite3.Connection, pack: bytes) -> None:
+    """A pack that was given up is wanted again, if something newer says so."""
+    if current(database, pack) == pack and not _is_given_up(database, pack):
+        database.execute("UPDATE packs SET state=? WHERE pack=? AND state=?", (PackState.HELD, pack, PackState.DEAD))
+
+
+def _is_given_up(database: sqlite3.Connection, pack: bytes) -> bool:
+    """Whether a tombstone names a pack, and nothing that was said later needs it."""
+    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (pack.hex(),)).fetchone()
+    if row is None:
+        return False
+    later = "({0}lamport>:lamport OR ({0}lamport=:lamport AND {0}device>:device))"
+    values = {"pack": pack, "lamport": row[0], "device": row[1]}
+    wanted = database.execute(
+        "SELECT EXISTS (SELECT 1 FROM version_packs x JOIN versions w ON w.path=x.path AND w.version=x.version"
+        f" WHERE x.pack=:pack AND w.dead=0 AND {later.format('w.')})"
+        f" OR EXISTS (SELECT 1 FROM moves WHERE new=:pack AND {later.format('')})",
+        values,
+    ).fetchone()
+    return not wanted[0]
+
+
 def _is_dead(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> bool:
-    if database.execute("SELECT 1 FROM tombstones WHERE name=?", (f"{path}/{version}",)).fetchone():
-        return True
-    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (path,)).fetchone()
-    return row is not None and (row[0], bytes(row[1])) >= stamp.order
+    rows = database.execute("SELECT lamport, device FROM tombstones WHERE name IN (?, ?)", (f"{path}/{version}", path))
+    return any((lamport, bytes(device)) >= stamp.order for lamport, device in rows)
 
 
 def _apply_gone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
@@ -164,6 +230,7 @@ def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None
         if not _is_ours(database, path, stamp) or not _note_tombstone(database, name, op["time"], stamp):
             continue
         if version is None:
+            hold_item(database, path, stamp.place)
             database.execute(
                 "UPDATE versions SET dead=1 WHERE path=? AND (lamport<? OR (lamport=? AND device<=?))",
                 (path, stamp.lamport, stamp.lamport, stamp.device),
@@ -171,7 +238,8 @@ def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None
             database.execute(
                 "UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (stamp.lamport, stamp.device, path)
             )
-        else:
+        elif _is_before(database, path, version, stamp):
+            hold_version(database, path, version, stamp.place)
             database.execute("UPDATE versions SET dead=1 WHERE path=? AND version=?", (path, version))
         _refresh(database, path)
     for pack in op["packs"]:
@@ -179,7 +247,14 @@ def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None
         if row is not None and row[0] != stamp.key:
             continue
         _note_tombstone(database, pack.hex(), op["time"], stamp)
-        _bury_pack(database, pack)
+        if _is_given_up(database, pack):
+            _bury_pack(database, pack)
+
+
+def _is_before(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> bool:
+    """Whether a version that is known was said last before a tombstone of it."""
+    row = database.execute("SELECT lamport, device FROM versions WHERE path=? AND version=?", (path, version))
+    return any((lamport, bytes(device)) <= stamp.order for lamport, device in row)
 
 
 def _note_tombstone(database: sqlite3.Connection, name: str, time: int, stamp: Stamp) -> bool:
@@ -225,7 +300,12 @@ def _apply_move(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     database.execute("DELETE FROM version_packs WHERE pack=?", (before,))
     for path, version, extents in versions:
         link_packs(database, path, version, extents_of(extents))
-    _bury_pack(database, old)
+    now = current(database, old)
+    if now != before:
+        hold_pack(database, before, old, stamp.place)
+    if now != old:
+        _bury_pack(database, old)
+    _keep_pack(database, now)
 
 
 def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:
@@ -242,7 +322,8 @@ def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
 
 def _apply_earlier(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     """What was said before counts as if it came from there."""
-    apply_all(database, op["ops"], Stamp(stamp.owner, stamp.key, op["lamport"], op["device"], op["sequence"]))
+    said = Stamp(stamp.owner, stamp.key, op["lamport"], op["device"], op["sequence"], stamp.learnt)
+    apply_all(database, op["ops"], said)
 
 
 def _apply_label(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
@@ -262,13 +343,20 @@ def _apply_label(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
 def _refresh(database: sqlite3.Connection, path: str) -> None:
     """Whether an item is out of view, and what that means for the folders above it."""
     while path:
-        row = database.execute("SELECT parent, dead_lamport, dead FROM items WHERE path=?", (path,)).fetchone()
+        row = database.execute(
+            "SELECT parent, dead_lamport, dead, (dead_lamport, dead_device)>=(lamport, device) FROM items WHERE path=?",
+            (path,),
+        ).fetchone()
         if row is None:
             return
-        parent, buried, before = row
-        dead = buried >= 0 and not (
-            database.execute("SELECT 1 FROM versions WHERE path=? AND dead=0 LIMIT 1", (path,)).fetchone()
-            or database.execute("SELECT 1 FROM items WHERE parent=? AND dead=0 LIMIT 1", (path,)).fetchone()
+        parent, buried, before, is_later = row
+        dead = (
+            buried >= 0
+            and is_later
+            and not (
+                database.execute("SELECT 1 FROM versions WHERE path=? AND dead=0 LIMIT 1", (path,)).fetchone()
+                or database.execute("SELECT 1 FROM items WHERE parent=? AND dead=0 LIMIT 1", (path,)).fetchone()
+            )
         )
         if dead == bool(before):
             return

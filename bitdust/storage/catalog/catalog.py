@@ -288,10 +288,14 @@ def next_entry(database: sqlite3.Connection, keys: LogKeys, ops: list[Op], wall:
     return seal(unsealed, keys.secret, content), content
 
 
-def insert_entry(database: sqlite3.Connection, key: str, entry: Entry, content: Content) -> None:
-    """Inside a transaction: keep an entry and apply what it says; one that is known changes nothing."""
+def insert_entry(database: sqlite3.Connection, key: str, entry: Entry, content: Content, learnt: int = 0) -> None:
+    """Inside a transaction: keep an entry and apply what it says; one that is known changes nothing.
+
+    ``learnt`` is when it came from a supplier, in milliseconds, 0 for one that is written here.
+    """
     if keep_entry(database, key, entry, content.lamport):
-        apply_all(database, content.ops, Stamp(entry.owner, key, content.lamport, entry.device, entry.sequence))
+        stamp = Stamp(entry.owner, key, content.lamport, entry.device, entry.sequence, learnt)
+        apply_all(database, content.ops, stamp)
 
 
 def keep_entry(database: sqlite3.Connection, key: str, entry: Entry, stamp: int) -> bool:

@@ -50,6 +50,11 @@ CREATE INDEX IF NOT EXISTS version_packs_by_version ON version_packs(path, versi
 CREATE TABLE IF NOT EXISTS moves(old BLOB PRIMARY KEY, new BLOB NOT NULL, key TEXT NOT NULL, lamport INT NOT NULL,
   device BLOB NOT NULL, sequence INT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS moves_by_new ON moves(new);
+CREATE TABLE IF NOT EXISTS held(path TEXT, version TEXT, device BLOB NOT NULL, time INT NOT NULL,
+  PRIMARY KEY(path, version)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS held_by_time ON held(time);
+CREATE TABLE IF NOT EXISTS held_packs(pack BLOB PRIMARY KEY, old BLOB NOT NULL, device BLOB NOT NULL, time INT NOT NULL)
+  WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS entries(key TEXT, device BLOB, sequence INT, hash BLOB NOT NULL,
   lamport INT NOT NULL, entry BLOB NOT NULL, PRIMARY KEY(key, device, sequence)) WITHOUT ROWID;

@@ -1,7 +1,8 @@
 """Packs that took the place of others: the same chunks in the same order, sealed again and cut by another scheme.
 
 A version goes on to name the pack in which its bytes were first; `current` finds the one that holds them now. Where two
-devices moved one pack, the later move counts, by (lamport, device), and so every device comes to the same one.
+devices moved one pack, the later move counts, by (lamport, device), and so every device comes to the same one. A pack
+that moves to itself is back in its place: a move by a stolen device is undone so.
 """
 
 import sqlite3
@@ -16,7 +17,7 @@ def current(database: sqlite3.Connection, pack: bytes) -> bytes:
     """The pack that holds now what a pack held."""
     for _ in range(MOST_STEPS):
         row = database.execute("SELECT new FROM moves WHERE old=?", (pack,)).fetchone()
-        if row is None:
+        if row is None or row[0] == pack:
             break
         pack = bytes(row[0])
     return pack
@@ -24,7 +25,7 @@ def current(database: sqlite3.Connection, pack: bytes) -> bytes:
 
 def is_moved(database: sqlite3.Connection, pack: bytes) -> bool:
     """Whether another pack holds what this one held."""
-    return database.execute("SELECT 1 FROM moves WHERE old=?", (pack,)).fetchone() is not None
+    return database.execute("SELECT 1 FROM moves WHERE old=? AND new<>old", (pack,)).fetchone() is not None
 
 
 def note_move(
@@ -38,7 +39,7 @@ def note_move(
     if known is not None and (known[0], bytes(known[1])) >= place[:2]:
         return None
     before = current(database, old)
-    if current(database, new) == old:
+    if new != old and current(database, new) == old:
         return None
     database.execute("INSERT OR REPLACE INTO moves VALUES(?, ?, ?, ?, ?, ?)", (old, new, key, *place))
     now = current(database, old)

@@ -13,9 +13,11 @@ from twisted.internet.defer import Deferred
 from bitdust.formats.operations import Op, tombstone_op
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import PackState
+from bitdust.storage.catalog.held import NEEDED
 from bitdust.storage.catalog.paths import Item, Target, below, versions
 from bitdust.storage.catalog.rows import Row
-from bitdust.storage.keeping.disposal import LIVING, parts
+from bitdust.storage.keeping.disposal import parts
+from bitdust.storage.keeping.held_deletions import let_lapse
 from bitdust.storage.keeping.old_versions import as_fields, explained, old_names, rules_of, suspects
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.writer import LogWriter
@@ -67,6 +69,7 @@ class Cleaner:
         """Old versions, and packs without use, are named in tombstones."""
         if self._replicas.knows_all and self._builders.is_quiet:
             await self._writer.catalog.change_quietly(self._calendar.note)
+            await let_lapse(self._writer.catalog, self._settings, self._calendar)
             await self._clean_versions()
             await self._until_safe(await self._write(self._unused))
 
@@ -129,7 +132,7 @@ def _versions_below(database: sqlite3.Connection, item: Item, version: str) -> I
 def unused_packs(database: sqlite3.Connection, orphans_before: float | None) -> list[bytes]:
     """Packs whose versions are all dead; and, with a moment, older ones that no version ever came to need."""
     query = (
-        f"SELECT p.pack FROM packs p WHERE p.state=? AND p.logged=1 AND NOT {LIVING}"
+        f"SELECT p.pack FROM packs p WHERE p.state=? AND p.logged=1 AND NOT {NEEDED}"
         " AND (EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack) OR (p.time>0 AND p.time<?)"
         " OR EXISTS (SELECT 1 FROM moves m WHERE m.new=p.pack)) LIMIT ?"
     )

@@ -1,7 +1,8 @@
 """What becomes of pieces that nobody needs: dropped here, and ordered to be deleted at suppliers.
 
-Pieces are deleted at suppliers only after enough of them hold the tombstone of their pack. Where other devices of mine
-may be building on it unheard, pieces stay for 30 days more.
+Pieces are deleted at suppliers only after enough of them hold the tombstone of their pack, and nothing that is held
+needs it (`bitdust.storage.catalog.held`). Where other devices of mine may be building on it unheard, pieces stay for
+30 days more.
 """
 
 import sqlite3
@@ -18,6 +19,7 @@ from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.held import LIVING, NEEDED
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.pieces.local_copies import drop_data
 from bitdust.storage.pieces.spool import Spool
@@ -31,10 +33,6 @@ AT_ONCE = 5000
 OTHERS_DELAY = 30 * 86_400_000
 OTHERS_HEAR = 3_600_000
 """Milliseconds in which other devices hear that a pack was moved; what they build on it meanwhile moves with it."""
-LIVING = (
-    "EXISTS (SELECT 1 FROM version_packs v JOIN versions w ON w.path=v.path AND w.version=v.version"
-    " WHERE v.pack=p.pack AND w.dead=0)"
-)
 T = TypeVar("T")
 Piece = tuple[bytes, int]
 Safe = dict[tuple[str, bytes], int]
@@ -94,11 +92,14 @@ class Disposal:
 
 
 def waiting_pieces(database: sqlite3.Connection) -> list[Piece]:
-    """Pieces of dead packs that no supplier has, a bounded number. For a thread."""
+    """Pieces of dead packs that no supplier has, a bounded number. For a thread.
+
+    Where something held needs the pack, what waits here stays, and what is missing is made when it is wanted again.
+    """
     rows = database.execute(
         "SELECT s.pack, s.number FROM pieces s JOIN packs p ON p.pack=s.pack"
-        f" WHERE s.state<>1 AND p.state>=? AND NOT {LIVING} LIMIT ?",
-        (PackState.DEAD, AT_ONCE),
+        f" WHERE s.state<>1 AND p.state>=? AND (NOT {NEEDED} OR (s.state=? AND NOT {LIVING})) LIMIT ?",
+        (PackState.DEAD, PieceState.MISSING, AT_ONCE),
     )
     return [(bytes(pack), number) for pack, number in rows]
 
@@ -107,7 +108,7 @@ def copies(database: sqlite3.Connection) -> Iterator[tuple[bytes, int, bool]]:
     """All pieces of dead packs that suppliers have, and whether the bytes are in the catalog itself. For a thread."""
     rows = database.execute(
         "SELECT s.pack, s.number, s.data IS NOT NULL FROM packs p CROSS JOIN pieces s ON s.pack=p.pack"
-        f" WHERE p.state>=? AND s.state=? AND NOT {LIVING}",
+        f" WHERE p.state>=? AND s.state=? AND NOT {NEEDED}",
         (PackState.DEAD, PieceState.KEPT),
     )
     return ((bytes(pack), number, bool(is_inside)) for pack, number, is_inside in rows)
@@ -199,7 +200,7 @@ def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest:
         "SELECT DISTINCT s.pack, t.key, t.device, t.sequence,"
         " t.time - EXISTS (SELECT 1 FROM moves m WHERE m.old=s.pack) * ? FROM packs p CROSS JOIN pieces s"
         " ON s.pack=p.pack LEFT JOIN tombstones t ON t.name=lower(hex(s.pack))"
-        f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {LIVING} ORDER BY s.pack",
+        f" WHERE s.supplier=? AND s.state=? AND p.state>=? AND NOT {NEEDED} ORDER BY s.pack",
         (OTHERS_DELAY - OTHERS_HEAR, supplier, PieceState.KEPT, PackState.DEAD),
     )
     due = (bytes(pack) for pack, *tombstone in rows if _is_due(safe, latest, *tombstone))

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import outcome
 from bitdust.replication import needed, places_heard
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
 from bitdust.storage.log.others import OtherDevices
 from bitdust.storage.log.outdated import come_back, is_outdated, places_of_unheard
@@ -78,8 +79,9 @@ class LogPull:
 
     log = Logger()
 
-    def __init__(self, around: Connected, writer: LogWriter, ports: Ports) -> None:
+    def __init__(self, around: Connected, writer: LogWriter, ports: Ports, calendar: Calendar) -> None:
         self._world = around.world
+        self._calendar = calendar
         self._catalog = writer.catalog
         self._writer = writer
         self._me = around.me
@@ -180,10 +182,10 @@ class LogPull:
     async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
         entries, missing = 0, list[Missing]()
         known, news = losses(self._catalog.read), dict[tuple[str, bytes], int]()
+        learnt = int(self._calendar.stamp() * 1000)
         for one in logs:
-            merged = await LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries).recover(
-                heard.heads[one.key]
-            )
+            recovery = LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
+            merged = await recovery.recover(heard.heads[one.key], learnt)
             entries += merged.entries
             lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
             missing += lost

@@ -93,10 +93,15 @@ class LogRecovery:
         self._access = access
         self._key = key
         self._fetch = fetch
+        self._learnt = 0
 
-    async def recover(self, heads: Sequence[SeenHead]) -> Merged:
-        """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
+    async def recover(self, heads: Sequence[SeenHead], learnt: int = 0) -> Merged:
+        """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept.
+
+        ``learnt`` is the time now, in milliseconds: from then on what they delete is held; 0 holds nothing.
+        """
         merged = Merged()
+        self._learnt = learnt
         devices = sorted({seen.head.device for seen in heads}, key=lambda device: (_is_told(heads, device), device))
         before = -1
         while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
@@ -150,7 +155,7 @@ class LogRecovery:
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
-            await self._catalog.change(partial(insert_entries, key=self._key, opened=opened))
+            await self._catalog.change(partial(insert_entries, key=self._key, opened=opened, learnt=self._learnt))
             count += len(opened)
         return count
 
@@ -178,10 +183,10 @@ def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[En
     return [one for one in entries if one.sequence <= heads[0].end]
 
 
-def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]]) -> None:
+def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]], learnt: int) -> None:
     """Inside a transaction: keep and apply entries in the order of their log."""
     for entry, content in opened:
-        insert_entry(database, key, entry, content)
+        insert_entry(database, key, entry, content, learnt)
 
 
 def covered(heads: Iterable[SeenHead], device: bytes) -> int:

@@ -13,6 +13,7 @@ from bitdust.identity.awaited import CATALOG, STARTED_OVER
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Disconnect, Signal
+from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import LogEnd
 from bitdust.storage.log.device_fork import DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
@@ -40,7 +41,12 @@ class LogReplicas:
     log = Logger()
 
     def __init__(
-        self, around: Connected, writer: LogWriter, ports: Ports, opens_at: Callable[[bytes, str], bool]
+        self,
+        around: Connected,
+        writer: LogWriter,
+        ports: Ports,
+        opens_at: Callable[[bytes, str], bool],
+        calendar: Calendar,
     ) -> None:
         self._around = around
         self._writer = writer
@@ -51,7 +57,7 @@ class LogReplicas:
         self.riders = Riders(around.world.clock)
         self._logs: dict[str, KeyLog] = {}
         self._replicas: dict[str, Replicas] = {}
-        self._pull = LogPull(around, writer, ports)
+        self._pull = LogPull(around, writer, ports, calendar)
         self.others = self._pull.others
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
         self._fork = DeviceFork(around.me, writer, ports.device_is_taken)

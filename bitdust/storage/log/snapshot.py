@@ -66,13 +66,16 @@ def devices(database: sqlite3.Connection, key: str) -> list[bytes]:
 
 
 def forget_the_dead(database: sqlite3.Connection, key: str, before: int) -> None:
-    """Inside a transaction: remove rows of a key that were buried before a moment and that nothing living needs."""
+    """Inside a transaction: remove rows of a key that were buried before a moment, that nothing living needs and that
+    are not held."""
     old, buried = "SELECT name FROM tombstones WHERE key=? AND time<=?", (key, before)
     database.execute(
-        f"DELETE FROM versions WHERE dead=1 AND key=? AND (path IN ({old}) OR path || '/' || version IN ({old}))",
+        f"DELETE FROM versions WHERE dead=1 AND key=? AND (path IN ({old}) OR path || '/' || version IN ({old}))"
+        " AND NOT EXISTS (SELECT 1 FROM held h WHERE h.path=versions.path AND h.version=versions.version)",
         (key, *buried, *buried),
     )
-    database.execute(f"DELETE FROM items WHERE dead=1 AND path IN ({old})", buried)
+    inside = "SELECT 1 FROM held h WHERE h.path=items.path OR (h.path>items.path||'/' AND h.path<items.path||'0')"
+    database.execute(f"DELETE FROM items WHERE dead=1 AND path IN ({old}) AND NOT EXISTS ({inside})", buried)
     for table in ("gone", "labels"):
         database.execute(f"DELETE FROM {table} WHERE path IN ({old}) AND path NOT IN (SELECT path FROM items)", buried)
     database.execute(
@@ -91,7 +94,8 @@ def _forget_packs(database: sqlite3.Connection, key: str, before: int) -> None:
     rows = database.execute(
         "SELECT p.pack FROM packs p LEFT JOIN tombstones t ON t.name=lower(hex(p.pack)) WHERE p.state=? AND p.key=?"
         " AND coalesce(t.time, 0)<=? AND NOT EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack)"
-        " AND NOT EXISTS (SELECT 1 FROM pieces s WHERE s.pack=p.pack)",
+        " AND NOT EXISTS (SELECT 1 FROM pieces s WHERE s.pack=p.pack)"
+        " AND NOT EXISTS (SELECT 1 FROM held_packs h WHERE h.pack=p.pack)",
         (PackState.DEAD, key, before),
     ).fetchall()
     database.executemany("DELETE FROM packs WHERE pack=?", rows)
