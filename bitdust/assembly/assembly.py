@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bitdust import services
-from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, PieceMaking, StorageJoint
+from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, MessageDirectory, PieceMaking, StorageJoint
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.config.settings import Settings
@@ -75,7 +75,13 @@ class Assembly:
             gateway=gateway,
             dht=dht,
             peers=peers,
-            people=PeopleRoom(around, peers.presence),
+            people=PeopleRoom(
+                around,
+                peers.presence,
+                MessageDirectory(directory),
+                lambda: suppliers.family.holders,
+                gateway.relations.of,
+            ),
             suppliers=suppliers,
             customers=customers,
             storage=storage,
@@ -116,6 +122,9 @@ class Assembly:
         rooms.storage.distrusted.connect(lambda supplier: suppliers.hiring.restart())
         suppliers.hiring.customers = suppliers.requests.customers = rooms.customers
         rooms.customers.healing.rebuilds.maker = PieceMaking()
+        messages = rooms.people.messages
+        messages.incoming.history = messages.letters.history = rooms.people.history
+        messages.incoming.listeners = rooms.people.listeners
         rooms.recovery.services = self.driver
         self._storing.services = self.driver
         self._device.services = self.driver
@@ -127,6 +136,7 @@ class Assembly:
             yield room
             yield from vars_of(room)
         yield from vars_of(self.rooms.customers.healing)
+        yield from vars_of(self.rooms.people.messages)
 
 
 def vars_of(part: object) -> list[object]:

@@ -48,6 +48,29 @@ class FamiliesInDHT:
         return self._directory.put_identity_of(customer, revision, document)
 
 
+class MessageDirectory:
+    """Where devices of people are found, and what they left for who writes to them."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def put_prekeys(self, signed: Signed) -> "Deferred[Any]":
+        """Store my record."""
+        return self._directory.put_prekeys(signed)
+
+    def prekeys_of(self, fingerprint: bytes, device: bytes) -> "Deferred[bytes | None]":
+        """The newest record of a device."""
+        return Deferred.fromCoroutine(self._directory.prekeys_of(fingerprint, device))
+
+    def look_up(self, fingerprint: bytes) -> "Deferred[Any]":
+        """Have the newest document known."""
+        return Deferred.fromCoroutine(self._directory.resolve(fingerprint))
+
+    def resolve_device(self, fingerprint: bytes, device: bytes) -> "Deferred[list[str]]":
+        """Where one device may be reached."""
+        return Deferred.fromCoroutine(self._directory.addresses_of_device(fingerprint, device))
+
+
 class PieceMaking:
     """How a spare of this node makes a piece out of others."""
 

@@ -19,6 +19,7 @@ from bitdust.identity.document import OPEN_END, Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
+from bitdust.wire.prekeys import Prekeys
 from bitdust.wire.records import DeviceAddresses, Family, Head
 from bitdust.wire.signed import Signed
 
@@ -106,6 +107,28 @@ class Directory:
             self._identities.accept(newer)
         document = self._identities.get(fingerprint)
         return await self.addresses_of(document) if document is not None else []
+
+    async def addresses_of_device(self, fingerprint: bytes, device: bytes) -> list[str]:
+        """Where one device of somebody may be reached, by its own record; nowhere while there is none."""
+        record = await self._node.get(DeviceAddresses.KIND, fingerprint + device) if self._node.running else None
+        if record is None:
+            return []
+        return list(DeviceAddresses.from_body(Signed.from_bytes(record.value, DeviceAddresses.KIND).body).addresses)
+
+    # prekeys
+
+    def put_prekeys(self, signed: Signed) -> "Deferred[Any]":
+        """My prekeys record."""
+        record = Prekeys.from_body(signed.body)
+        subject = record.owner + record.device
+        return self._node.put(Prekeys.KIND, subject, record.time, signed.to_bytes(), DAYS * DAY)
+
+    async def prekeys_of(self, fingerprint: bytes, device: bytes) -> bytes | None:
+        """The newest signed record of somebody's device, or None."""
+        if not self._node.running:
+            return None
+        record = await self._node.get(Prekeys.KIND, fingerprint + device, thorough=True)
+        return record.value if record is not None else None
 
     # families
 

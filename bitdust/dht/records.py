@@ -7,6 +7,7 @@ identity           fingerprint                     the XML, signed by its RSA ke
 family             fingerprint and device id       signed record ``sealed-family``       the family's
 head               fingerprint, scope, device id   signed record ``head``                its sequence
 addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
+prekeys            fingerprint and device id       signed record ``prekeys``             its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
 
@@ -28,12 +29,13 @@ from bitdust.dht.messages import MAX_RECORD
 from bitdust.dht.sealed_family import SealedFamily
 from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.prekeys import Prekeys
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, parse
 from bitdust.wire.signed import Signed
 
 DEBUG = "skip_validation"
-TYPES = ("identity", "family", "head", "addresses", DEBUG)
+TYPES = ("identity", "family", "head", "addresses", "prekeys", DEBUG)
 MAX_DEBUG_VALUE = 1024
 MAX_SUBJECT = 256
 DAY = 86_400
@@ -205,6 +207,9 @@ def _meaning(kind: str, signed: Signed) -> tuple[bytes, int]:
     if kind == "head":
         head = Head.from_body(signed.body)
         return head.subject, head.sequence
+    if kind == "prekeys":
+        prekeys = Prekeys.from_body(signed.body)
+        return prekeys.owner + prekeys.device, prekeys.time
     addresses = DeviceAddresses.from_body(signed.body)
     return addresses.owner + addresses.device, addresses.time
 

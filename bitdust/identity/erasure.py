@@ -36,6 +36,7 @@ OWN = (
     "metadata/absences",
     "metadata/friends",
     "messages",
+    "correspondence",
     "catalog.db",
     "catalog.db-wal",
     "catalog.db-shm",

@@ -1,20 +1,43 @@
 """The room of people: each part of it is a folder beside this file."""
 
+from collections.abc import Callable
+
 from bitdust.peers.presence import Presence
 from bitdust.people.friends.friends import Friends
 from bitdust.people.history.history import History
 from bitdust.people.history.listeners import Listeners
+from bitdust.people.messages.messages import Messages
+from bitdust.people.messages.ports import Directory
 from bitdust.surroundings import Connected
+from bitdust.wire.table import Who
 
 
 class PeopleRoom:
     """What people are to each other needs no storage: a person without a single supplier has all of it."""
 
-    def __init__(self, around: Connected, presence: Presence) -> None:
+    def __init__(
+        self,
+        around: Connected,
+        presence: Presence,
+        directory: Directory,
+        suppliers: Callable[[], list[bytes]],
+        role_of: Callable[[bytes], Who],
+    ) -> None:
+        """``suppliers`` keep mailboxes; ``role_of`` gives the relations of a fingerprint."""
+        self._around = around
+        self._suppliers = suppliers
         self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
         self.history = History(around)
         self.listeners = Listeners(around.world.clock, self.history)
+        self.messages = Messages(around, directory, self, role_of)
 
     def load(self) -> None:
         """Read from the home; what is damaged is left alone and reported by the health of its service."""
         self.friends.load()
+
+    def candidates(self) -> list[bytes]:
+        """Who may keep a mailbox for me: suppliers, then friends, of each those first who are here."""
+        connected = self._around.sessions.connected
+        friends = [friend.fingerprint for friend in self.friends.all()]
+        groups = [sorted(some, key=lambda peer: not connected(peer)) for some in (self._suppliers(), friends)]
+        return list(dict.fromkeys(peer for some in groups for peer in some if peer))

@@ -1,0 +1,177 @@
+"""What is on its way, by number and by person, and what became of it: where couriers report."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from bitdust.people.messages.couriers import Courier
+from bitdust.people.messages.incoming import CONSUMED, STORED
+from bitdust.people.messages.store import LETTER, NOTICE, Device, Outgoing, Store, drop_target
+from bitdust.surroundings import Surroundings
+from bitdust.wire.errors import BitDustError
+
+DAY = 86_400
+KEPT_DAYS = 60
+"""What nobody has acknowledged for so long is given up."""
+MOST_WAITING = 50_000
+MOST_FOR_ONE = 10_000
+KEPT = "kept"
+"""Mailboxes have it for every device of the recipient that has not said that it has it."""
+FAILED = "private-message-failed"
+"""The event that reports a message which is given up."""
+Waiter = Deferred[str]
+
+
+class Desk:
+    """Rows and couriers; all that changes is written, and nobody waits for what only makes less."""
+
+    log = Logger()
+
+    def __init__(self, around: Surroundings, store: Store) -> None:
+        self._around = around
+        self._world = around.world
+        self._store = store
+        self.rows: dict[int, Outgoing] = {}
+        self.by_person: dict[bytes, dict[int, Outgoing]] = {}
+        self.couriers: dict[Device, Courier] = {}
+        self._waiters: dict[int, list[Waiter]] = {}
+
+    def add(self, row: Outgoing) -> None:
+        """Something is on its way."""
+        self.rows[row.number] = row
+        self.by_person.setdefault(row.person, {})[row.number] = row
+
+    def check_room(self, person: bytes) -> None:
+        """Raises `BitDustError` ``busy`` where too much waits already."""
+        if len(self.rows) >= MOST_WAITING or len(self.by_person.get(person, ())) >= MOST_FOR_ONE:
+            raise BitDustError("busy", "too many messages wait to be taken; send more when some have arrived")
+
+    def stop(self) -> None:
+        """Forget all; it is on the disk."""
+        couriers, self.couriers, self.rows, self.by_person = self.couriers, {}, {}, {}
+        for courier in couriers.values():
+            courier.stop()
+        waiters, self._waiters = self._waiters, {}
+        for waiter in (one for some in waiters.values() for one in some):
+            waiter.errback(BitDustError("stopping", "this node stops; the message is stored and goes on its way later"))
+
+    def when_arrived(self, row: Outgoing) -> Waiter:
+        """Fires with `CONSUMED` or `STORED` once a device of the recipient has it, with `KEPT` once mailboxes do; fails
+        when it is given up. May be cancelled."""
+        if row.reached:
+            return succeed(STORED)
+        waiter: Waiter = Deferred(lambda waiter: self._forget_waiter(row.number, waiter))
+        self._waiters.setdefault(row.number, []).append(waiter)
+        return waiter
+
+    def _forget_waiter(self, number: int, waiter: Waiter) -> None:
+        waiters = self._waiters.get(number, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+
+    def _fire(self, number: int, result: Any) -> None:
+        for waiter in self._waiters.pop(number, []):
+            waiter.errback(result) if isinstance(result, BitDustError) else waiter.callback(result)
+
+    # what couriers report
+
+    def has_arrived(self, device: Device, number: int, consumed: bool) -> None:
+        row = self.rows.get(number)
+        reached = row is not None and device[0] == row.person
+        self._write(lambda database: drop_target(database, device, number, reached))
+        if row is None:
+            return
+        row.targets.pop(device, None)
+        if reached:
+            row.reached = True
+            self._fire(number, CONSUMED if consumed else STORED)
+        self.forget_done(row)
+
+    def is_deposited(self, device: Device, numbers: list[int]) -> "Deferred[None]":
+        if not numbers:
+            return succeed(None)
+        now = int(self._world.wall())
+
+        def write(database: sqlite3.Connection) -> None:
+            database.executemany(
+                "UPDATE targets SET deposited=? WHERE person=? AND device=? AND number=?",
+                ((now, *device, number) for number in numbers),
+            )
+
+        return self._store.change(write).addCallback(lambda _: self._deposited(device, numbers))
+
+    def _deposited(self, device: Device, numbers: Iterable[int]) -> None:
+        for row in [self.rows[number] for number in numbers if number in self.rows]:
+            if row.kind == NOTICE:
+                # Nobody answers a notice that was fetched: mailboxes are as far as it goes.
+                self.drop(device, row.number)
+                self.has_arrived(device, row.number, False)
+                continue
+            row.targets[device] = (True, True)
+            theirs = [kept for (person, _), (_, kept) in row.targets.items() if person == row.person]
+            if all(theirs):
+                self._fire(row.number, KEPT)
+
+    def gave_up(self, device: Device, number: int, code: str) -> None:
+        row = self.rows.get(number)
+        if row is None:
+            return
+        row.targets.pop(device, None)
+        self._write(lambda database: drop_target(database, device, number, False))
+        if not row.reached and not any(person == row.person for person, _ in row.targets):
+            self._fail(row, code)
+        else:
+            self.forget_done(row)
+
+    def drop(self, device: Device, number: int) -> None:
+        """It need not be brought to a device any more."""
+        if device in self.couriers:
+            self.couriers[device].drop(number)
+
+    def _fail(self, row: Outgoing, code: str) -> None:
+        """No device of the person will have it."""
+        row.reached = row.noted = True
+        self._fire(row.number, BitDustError(code, "the recipient does not take this message"))
+        for device in row.targets:
+            self.drop(device, row.number)
+        row.targets = {}
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM targets WHERE number=?", (row.number,))
+            database.execute("DELETE FROM outgoing WHERE number=?", (row.number,))
+
+        self._write(write)
+        self.forget_done(row)
+        if row.kind == LETTER:
+            details = {"message_id": row.message.hex(), "fingerprint": row.person.hex(), "code": code}
+            self._around.events.send(FAILED, details)
+
+    def forget_done(self, row: Outgoing) -> None:
+        """It is not on its way any more, once the history has it and everybody else."""
+        if row.noted and row.reached and not row.targets:
+            self.rows.pop(row.number, None)
+            theirs = self.by_person.get(row.person, {})
+            theirs.pop(row.number, None)
+            if not theirs:
+                self.by_person.pop(row.person, None)
+
+    def _write(self, call: Any) -> None:
+        self._store.change(call).addErrback(self.not_written)
+
+    def not_written(self, failure: Any) -> None:
+        """What could not be written is done again at the next start."""
+        self.log.warn("what is on its way could not be changed: {error}", error=failure.getErrorMessage())
+
+    def upkeep(self) -> None:
+        """Give up what nobody has taken for too long."""
+        before = int(self._world.wall()) - KEPT_DAYS * DAY
+        for row in [one for one in self.rows.values() if one.made < before]:
+            self._fail(row, "no-answer")
+
+    @property
+    def waiting(self) -> int:
+        """How many messages no device of their recipients has acknowledged."""
+        return sum(1 for row in self.rows.values() if row.kind == LETTER and not row.reached)

@@ -1,0 +1,203 @@
+"""What comes for this device: opened once, on the disk before it is acknowledged, delivered in order."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from attrs import define, frozen
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from bitdust.outcome import outcome
+from bitdust.people.messages.letters import Notice, read
+from bitdust.people.messages.ordering import Ordering
+from bitdust.people.messages.ports import History, Listeners
+from bitdust.people.messages.prekeys import MyPrekeys, drop_prekeys
+from bitdust.people.messages.sessions import SessionBook
+from bitdust.people.messages.store import Device, Store, put_sequence
+from bitdust.signal import Signal
+from bitdust.surroundings import Surroundings
+from bitdust.wire.encoding import WireError
+from bitdust.wire.envelopes import Envelope
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.messages import Message
+from bitdust.wiring import Wire
+
+CONSUMED, STORED = "consumed", "stored"
+"""How an envelope ended that is acknowledged: a program took its message, or nobody was listening."""
+GAP = "private-message-gap"
+"""The event that reports numbers which are missing in a conversation."""
+SEEN_DAYS = 60
+ROW_LIMIT = 200_000
+DAY = 86_400
+
+
+@frozen
+class Origin:
+    """A device, and the key by which it is known."""
+
+    person: bytes
+    device: bytes
+    key: bytes
+
+    @property
+    def name(self) -> Device:
+        return (self.person, self.device)
+
+
+@define
+class _One:
+    """One envelope that is worked on, and how it ended."""
+
+    raw: bytes
+    envelope: Envelope | None = None
+    content: Message | Notice | None = None
+    plain: bytes = b""
+    row: int = 0
+    result: str = ""
+
+
+class Incoming:
+    """``received`` reports each message that is news, once the history has it; ``noticed`` notices of other nodes."""
+
+    log = Logger()
+    history = Wire(History)
+    listeners = Wire(Listeners)
+
+    def __init__(self, around: Surroundings, store: Store, prekeys: MyPrekeys, book: SessionBook) -> None:
+        self._around = around
+        self._me = around.me
+        self._wall = around.world.wall
+        self._store = store
+        self._prekeys = prekeys
+        self._book = book
+        self.ordering = Ordering(around.world.clock, self._gap)
+        self.received: Signal[[Message]] = Signal()
+        self.noticed: Signal[[bytes, bytes, Notice]] = Signal()
+
+    async def start(self) -> None:
+        """Go on with what was opened in an earlier life."""
+        self.ordering.load(await self._store.sequences())
+        for number, plain in await self._store.incoming():
+            message = Message.from_body(plain)
+            if message.sender == self._me.fingerprint:
+                message = message.outgoing()
+            await self._keep(message, number)
+
+    def stop(self) -> None:
+        """Hold nothing back any more."""
+        self.ordering.stop()
+
+    async def take(self, origin: Origin, raw: Sequence[bytes]) -> list[str]:
+        """Open envelopes of one device; how each ended: `CONSUMED`, `STORED`, or a code."""
+        ones = [_One(one) for one in raw]
+        async with self._book.lock(origin.name):
+            await self._open_all(origin, ones)
+        waiting = [outcome(Deferred.fromCoroutine(self._settle(origin, one))) for one in ones if not one.result]
+        for ended in await gatherResults(waiting):
+            if ended.error is not None:
+                self.log.warn("a message could not be stored: {error}", error=ended.error)
+        return [one.result or "disk-error" for one in ones]
+
+    async def _open_all(self, origin: Origin, ones: list[_One]) -> None:
+        await self._book.load(origin.name)
+        used: list[int] = []
+        for one in ones:
+            try:
+                used += self._open(origin, one)
+            except BitDustError as error:
+                one.result = error.code
+        await self._mark_doubles(origin.name, [one for one in ones if one.result])
+        opened = [one for one in ones if not one.result]
+        if not opened:
+            return
+        keep = self._book.writer(origin.name)
+        now, seal = int(self._wall()), self._store.vault.seal
+
+        def write(database: sqlite3.Connection) -> None:
+            keep(database)
+            drop_prekeys(database, used)
+            for one in opened:
+                assert one.envelope is not None
+                database.execute("INSERT OR IGNORE INTO seen VALUES(?, ?, ?, ?)", (*origin.name, one.envelope.id, now))
+                if isinstance(one.content, Message):
+                    body = seal(one.content.to_body())
+                    one.row = database.execute("INSERT INTO incoming(body) VALUES(?)", (body,)).lastrowid or 0
+
+        written = await outcome(self._store.change(write))
+        if written.error is not None:
+            self._book.forget(origin.name)
+            for one in opened:
+                one.result = written.code or "internal"
+        else:
+            self._prekeys.forget(used)
+
+    def _open(self, origin: Origin, one: _One) -> list[int]:
+        envelope = one.envelope = Envelope.from_bytes(one.raw)
+        if (envelope.sender, envelope.device) != origin.name:
+            raise WireError("not-allowed", "an envelope of another device than the one that is proven")
+        if (envelope.recipient, envelope.to) != (self._me.fingerprint, self._me.device.id):
+            raise WireError("wrong-device", "an envelope for another device")
+        opened = self._book.open(origin.name, origin.key, envelope)
+        used = [opened.used] if opened.used is not None else []
+        try:
+            one.content = read(opened.plain, origin.person, origin.key, self._me.fingerprint)
+        except WireError as error:
+            # Whoever has this session has sealed it: sealing it again would not help.
+            self.log.warn("a message of {who} is refused: {error}", who=origin.person.hex()[:16], error=error)
+            one.result = "refused"
+        return used
+
+    async def _mark_doubles(self, device: Device, ones: list[_One]) -> None:
+        """What does not open may have been opened before: then it is stored."""
+        asked = [one.envelope.id for one in ones if one.envelope is not None]
+        if not asked:
+            return
+        seen = await self._store.have_seen(device, asked)
+        for one in ones:
+            if one.envelope is not None and one.envelope.id in seen:
+                one.result = STORED
+
+    async def _settle(self, origin: Origin, one: _One) -> None:
+        if isinstance(one.content, Notice):
+            self.noticed.emit(origin.person, origin.device, one.content)
+            one.result = STORED
+        elif one.content is not None:
+            one.result = await self._keep(one.content, one.row)
+
+    async def _keep(self, message: Message, row: int) -> str:
+        """Bring an opened message to the history when it is its turn, then to whoever listens."""
+        await self.ordering.turn(message)
+        result = STORED
+        if await self.history.add(message):
+            self.received.emit(message)
+            result = CONSUMED if self.listeners.deliver(message) else STORED
+        last = self.ordering.last((message.conversation, message.sender_device))
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM incoming WHERE number=?", (row,))
+            put_sequence(database, message.conversation, message.sender_device, last)
+
+        # Nobody waits for it: what is not deleted is a double at the next start.
+        outcome(self._store.change(write))
+        return result
+
+    def _gap(self, conversation: str, device: bytes, first: int, last: int) -> None:
+        self.log.warn("messages {first} to {last} of {talk} are missing", first=first, last=last, talk=conversation)
+        details = {"conversation": conversation, "device": device.hex(), "first": first, "last": last}
+        self._around.events.send(GAP, details)
+
+    def upkeep(self) -> "Deferred[None]":
+        """Forget which envelopes were seen long ago, and the oldest above a number."""
+        before = int(self._wall()) - SEEN_DAYS * DAY
+
+        def write(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM seen WHERE time<?", (before,))
+            (count,) = database.execute("SELECT count(*) FROM seen").fetchone()
+            if count > ROW_LIMIT:
+                database.execute(
+                    "DELETE FROM seen WHERE (person, device, envelope) IN"
+                    " (SELECT person, device, envelope FROM seen ORDER BY time LIMIT ?)",
+                    (count - ROW_LIMIT,),
+                )
+
+        return self._store.change(write)

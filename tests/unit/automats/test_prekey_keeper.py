@@ -1,0 +1,115 @@
+"""Rows of prekey_keeper."""
+
+from bitdust.automats.prekey_keeper import PrekeyKeeper, PrekeyKeeperPort
+from tests.unit.automats.kit import RowTests
+
+MAKE, LEAVE, PUBLISH = ("make",), ("leave",), ("publish",)
+
+
+class PrekeyKeeperTests(RowTests):
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.record(PrekeyKeeperPort, is_due=False)
+        self.machine = PrekeyKeeper(self.registry, self.port)
+        self.addCleanup(self.machine.send, "stop")
+
+    def making(self) -> None:
+        self.port.answers["is_due"] = True
+        self.drive("start", None, "MAKING", MAKE)
+        self.port.answers["is_due"] = False
+
+    def leaving(self) -> None:
+        self.drive("start", None, "LEAVING", LEAVE)
+
+    def publishing(self) -> None:
+        self.leaving()
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+
+    def fresh(self) -> None:
+        self.publishing()
+        self.port.succeed("publish")
+        self.asked("FRESH")
+
+    def test_made_left_published(self) -> None:
+        """A new prekey is made, left at the mailboxes, and only then shown."""
+        self.making()
+        self.port.succeed("make")
+        self.asked("LEAVING", LEAVE)
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+        self.port.succeed("publish")
+        self.asked("FRESH")
+
+    def test_renewed(self) -> None:
+        """Each hour it looks whether the prekey is old; each day it is left and shown again."""
+        self.fresh()
+        self.passes(3600, "FRESH")
+        self.port.answers["is_due"] = True
+        self.passes(3600, "MAKING", MAKE)
+        self.port.answers["is_due"] = False
+        self.port.succeed("make")
+        self.port.succeed("leave")
+        self.port.succeed("publish")
+        self.asked("FRESH", LEAVE, PUBLISH)
+        self.passes(86_400, "LEAVING", LEAVE)
+
+    def test_other_keepers(self) -> None:
+        """Where others may keep mailboxes they are asked, and shown."""
+        self.fresh()
+        self.drive("keepers-changed", None, "LEAVING", LEAVE)
+
+    def stale(self) -> None:
+        self.leaving()
+        self.port.fail("leave")
+        self.asked("STALE")
+
+    def test_failures(self) -> None:
+        """What fails is tried again after a minute, then two, at most an hour."""
+        self.stale()
+        self.passes(60, "LEAVING", LEAVE)
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+        self.port.fail("publish")
+        self.asked("STALE")
+        self.port.answers["is_due"] = True
+        self.passes(120, "MAKING", MAKE)
+        self.assertEqual(self.machine.failures, 2)
+        self.port.fail("make")
+        self.asked("STALE")
+        self.assertEqual(self.machine.failures, 3)
+        self.machine.failures = 50
+        self.assertEqual(self.machine.timer_seconds("timer-1min"), 3600)
+
+    def test_success_shortens_pauses(self) -> None:
+        """After a success the next pause is a minute again."""
+        self.machine.failures = 5
+        self.fresh()
+        self.assertEqual(self.machine.failures, 0)
+
+    def test_what_hangs(self) -> None:
+        """Nothing is waited for longer than a minute."""
+        self.making()
+        self.passes(60, "STALE")
+        self.passes(60, "LEAVING", LEAVE)
+        self.passes(60, "STALE")
+        self.passes(120, "LEAVING", LEAVE)
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+        self.passes(60, "STALE")
+        self.assertEqual(self.machine.failures, 3)
+        self.passes(240, "LEAVING", LEAVE)
+
+    def test_other_keepers_end_a_pause(self) -> None:
+        """After a failure other keepers are asked at once."""
+        self.stale()
+        self.drive("keepers-changed", None, "LEAVING", LEAVE)
+        self.port.fail("leave")
+        self.asked("STALE")
+        self.port.answers["is_due"] = True
+        self.drive("keepers-changed", None, "MAKING", MAKE)
+
+    def test_the_end(self) -> None:
+        """It ends from wherever it is."""
+        self.leaving()
+        self.ends("stop")
