@@ -115,6 +115,12 @@ class SupplierHealthTests(HealthCase):
         friends.load()
         self.unhealthy("friends", "cannot be read")
 
+    def test_private_messages(self) -> None:
+        """A store that is closed is told."""
+        self.healthy("private_messages")
+        self.grid.wait(Deferred.fromCoroutine(self.node.rooms.people.messages.store.close()))
+        self.unhealthy("private_messages", "the store of messages is closed")
+
     def test_gateway(self) -> None:
         """A request that goes on for more than a minute after its deadline shows that packets do not become events."""
         gateway = self.node.rooms.gateway
