@@ -47,11 +47,12 @@ class AcknowledgementTests(SynchronousTestCase):
         self.acknowledgements.add(PieceRef(b"p", 0), b"alice")
         self.clock.advance(WRITE_AFTER)
         self.acknowledgements.add(PieceRef(b"p", 1), b"bob")
-        self.assertEqual((self.catalog.acknowledged(), self.acknowledgements.unwritten(b"p")), (0, {0, 1}))
+        unwritten = self.acknowledgements.unwritten(b"p")
+        self.assertEqual((self.catalog.acknowledged(), unwritten), (0, {0: b"alice", 1: b"bob"}))
         self.clock.advance(WRITE_AFTER)
         self.catalog.is_full = False
         self.clock.advance(WRITE_AGAIN)
-        self.assertEqual((self.catalog.acknowledged(), self.acknowledgements.unwritten(b"p")), (2, set()))
+        self.assertEqual((self.catalog.acknowledged(), self.acknowledgements.unwritten(b"p")), (2, {}))
         self.assertEqual([supplier for _, supplier in self.written], [b"alice", b"bob"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog.database import PackState
+from bitdust.storage.pieces import waiting
 from bitdust.storage.pieces.spool import Spool, SpoolError
 from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, network, random_file, stop_quietly
@@ -91,6 +92,19 @@ class PowerCutTests(PowerCutCase):
         self.restart()
         self.node.pass_time(60)
         self.assertEqual(self.states(), [PackState.HELD])
+        self.comes_back(data)
+
+    def test_what_suppliers_said_is_written_with_what_rests_on_it(self) -> None:
+        """A version that was written because suppliers have enough outlives a power cut that takes all pieces here."""
+        later = self.patch(waiting, "WRITE_AFTER", 3600.0)
+        data = self.begin("fine", "fine", "fine", "frozen")
+        self.assertEqual(len(self.node.info("file")["versions"]), 1)
+        self.cut(gone=(0, 1, 2, 3))
+        later.restore()
+        self.restart()
+        self.node.pass_time(60)
+        self.assertEqual((self.states(), self.node.pieces()["missing"]), ([PackState.HELD], 0))
+        self.assertEqual(self.node.info("file")["versions"][0]["reliable"], "100%")
         self.comes_back(data)
 
     def test_what_survived_is_brought_to_the_disk(self) -> None:

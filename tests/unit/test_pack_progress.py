@@ -40,13 +40,13 @@ class Queues:
 
     def __init__(self) -> None:
         self.added: list[tuple[bytes, int]] = []
-        self.new: dict[bytes, set[int]] = {}
+        self.new: dict[bytes, dict[int, bytes]] = {}
 
     def add(self, pack: bytes, index: int, size: int) -> None:
         self.added.append((pack, index))
 
-    def unwritten(self, pack: bytes) -> set[int]:
-        return self.new.get(pack, set())
+    def unwritten(self, pack: bytes) -> dict[int, bytes]:
+        return self.new.get(pack, {})
 
 
 def names(count: int) -> list[bytes]:
@@ -75,7 +75,7 @@ def packs_over(database: sqlite3.Connection, queues: Queues | None = None) -> Pa
     world = SimpleNamespace(clock=clock, run_in_thread=maybeDeferred)
     store = SimpleNamespace(
         catalog=SimpleNamespace(read=database), run_in_thread=maybeDeferred, lost=[], missing=[],
-        note_held=lambda pack: succeed(None), sync=lambda pack, indexes: Deferred(),
+        note_held=lambda pack, acknowledged: succeed(None), sync=lambda pack, indexes: Deferred(),
     )  # fmt: skip
     store.note_lost = store.lost.append
     store.note_missing = store.missing.append
@@ -162,7 +162,7 @@ class StandingTests(SynchronousTestCase):
     def test_unwritten_acknowledgements_count(self) -> None:
         """What was acknowledged a moment ago counts before the catalog says so."""
         add_pack(self.database, self.pack, PackState.HELD, {0})
-        self.queues.new[self.pack] = {1, 2}
+        self.queues.new[self.pack] = {1: b"s1", 2: b"s2"}
         self.assertEqual(self.packs.standing(self.pack), PackStanding(True, 0, frozenset({3})))
 
     def test_complete_and_forgotten(self) -> None:

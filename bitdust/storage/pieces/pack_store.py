@@ -1,7 +1,7 @@
 """What is written of a pack on this disk: its pieces, its row, and how safe they are."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,6 +16,7 @@ from bitdust.storage.packs.pack import SealedPack, seal
 from bitdust.storage.packs.packer import OpenPackage
 from bitdust.storage.pieces.pack_progress import PackShape
 from bitdust.storage.pieces.spool import SMALL, Spool
+from bitdust.storage.pieces.waiting import mark_kept
 from bitdust.wire.records import PieceRef, Scheme
 from bitdust.world import World
 
@@ -62,10 +63,17 @@ class PackStore:
         """Bring pieces to the disk for good. Fails with `SpoolError`."""
         return self._world.run_in_thread(self.spool.sync, pack, indexes)
 
-    def note_held(self, pack: bytes) -> "Deferred[None]":
-        """The pack survives a power cut; fires when that is written down."""
-        query, values = "UPDATE packs SET state=? WHERE pack=? AND state=?", (PackState.HELD, pack, PackState.NEW)
-        return self._note(lambda database: database.execute(query, values))
+    def note_held(self, pack: bytes, acknowledged: Mapping[int, bytes]) -> "Deferred[None]":
+        """The pack survives a power cut; fires when that is written down, and with it what it rests on: which suppliers
+        have ``acknowledged`` their pieces. Versions are written next, and these pieces may not be on this disk."""
+
+        def note(database: sqlite3.Connection) -> None:
+            for index, supplier in acknowledged.items():
+                mark_kept(database, PieceRef(pack, index), supplier, keep_data=True)
+            query = "UPDATE packs SET state=? WHERE pack=? AND state=?"
+            database.execute(query, (PackState.HELD, pack, PackState.NEW))
+
+        return self._note(note)
 
     def note_lost(self, pack: bytes) -> None:
         """The pack is given up: its bytes get a new one."""

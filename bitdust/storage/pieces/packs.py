@@ -121,7 +121,7 @@ class Packs:
         state, acked, n = row
         if acked >= n or state > PackState.HELD:
             return COMPLETE
-        written, new = piece_numbers(database, pack, PieceState.WAITING), self._queues.unwritten(pack)
+        written, new = piece_numbers(database, pack, PieceState.WAITING), set(self._queues.unwritten(pack))
         return self._standing(Scheme.for_family(n).k, n, acked + len(written & new), written - new)
 
     def _standing(self, k: int, n: int, acked: int, waiting: set[int]) -> PackStanding:
@@ -171,7 +171,7 @@ class Packs:
 
     def note_held(self, pack: bytes) -> None:
         self._noting.add(pack)
-        self._store.note_held(pack).addCallback(lambda _: self._noting.discard(pack))
+        self._store.note_held(pack, self._queues.unwritten(pack)).addCallback(lambda _: self._noting.discard(pack))
 
     def note_lost(self, pack: bytes) -> None:
         self._store.note_lost(pack)

@@ -99,8 +99,8 @@ class SupplierQueues:
         queue = self._queues.get(supplier)
         return queue is not None and queue.machine.state == "STALLED"
 
-    def unwritten(self, pack: bytes) -> set[int]:
-        """Pieces of a pack that suppliers have, and of which the catalog does not say so yet."""
+    def unwritten(self, pack: bytes) -> dict[int, bytes]:
+        """Pieces of a pack that suppliers have, and of which the catalog does not say so yet, with who has each."""
         return self._acknowledgements.unwritten(pack)
 
     @property

@@ -71,7 +71,7 @@ class Acknowledgements:
         self._spool = spool
         self._keeps_local = keeps_local
         self._new: Acknowledged = []
-        self._unwritten: dict[bytes, set[int]] = {}
+        self._unwritten: dict[bytes, dict[int, bytes]] = {}
         self._call: IDelayedCall | None = None
         self.came: Signal[[PieceRef, bytes]] = Signal()
         self.written: Signal[[Acknowledged]] = Signal()
@@ -79,14 +79,14 @@ class Acknowledgements:
     def add(self, piece: PieceRef, supplier: bytes) -> None:
         """A supplier has a piece on its disk."""
         self._new.append((piece, supplier))
-        self._unwritten.setdefault(piece.pack, set()).add(piece.index)
+        self._unwritten.setdefault(piece.pack, {})[piece.index] = supplier
         if self._call is None:
             self._call = self._world.clock.callLater(WRITE_AFTER, self.write)
         self.came.emit(piece, supplier)
 
-    def unwritten(self, pack: bytes) -> set[int]:
-        """Pieces of a pack that suppliers have, and of which the catalog does not say so yet."""
-        return self._unwritten.get(pack, set())
+    def unwritten(self, pack: bytes) -> dict[int, bytes]:
+        """Pieces of a pack that suppliers have, and of which the catalog does not say so yet, with who has each."""
+        return dict(self._unwritten.get(pack, {}))
 
     def write(self) -> "Deferred[None]":
         """Write down what came since the last time, then let go of it here; fires when all that came is written.
@@ -123,8 +123,8 @@ class Acknowledgements:
 
         await self._catalog.change(note)
         for piece, _ in new:
-            left = self._unwritten.get(piece.pack, set())
-            left.discard(piece.index)
+            left = self._unwritten.get(piece.pack, {})
+            left.pop(piece.index, None)
             if not left:
                 self._unwritten.pop(piece.pack, None)
         self.written.emit(new)
