@@ -10,12 +10,11 @@ from collections.abc import Callable
 
 from bitdust.customers.quota import count_records, usage
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.revisions import check_near
 
 KEPT = 3
 MOST_KEPT = 12
 """The newest of each device included."""
-MOST_AHEAD = 1000
-"""Revisions that a record may be ahead of the one that is kept."""
 Counts = Callable[[bytes], bool]
 
 
@@ -56,9 +55,7 @@ def _check_follows(kind: str, revision: int, kept: int) -> None:
         raise BitDustError("stale", f"revision {kept} is kept already", revision=kept)
     if revision == kept:
         raise BitDustError("conflict", f"another {kind} with revision {revision} is kept", revision=revision)
-    if revision > kept + MOST_AHEAD:
-        text = f"revision {kept} is kept, and revision {revision} is more than {MOST_AHEAD} ahead of it"
-        raise BitDustError("bad-field", text)
+    check_near(revision, kept, f"this {kind}")
 
 
 def _forget_old(database: sqlite3.Connection, owner: bytes, kind: str) -> int:

@@ -21,6 +21,7 @@ from bitdust.outcome import outcome
 from bitdust.wire.encoding import WireError
 from bitdust.wire.prekeys import Prekeys
 from bitdust.wire.records import DeviceAddresses, Family, Head
+from bitdust.wire.revisions import followed
 from bitdust.wire.signed import Signed
 
 DAY = 86_400
@@ -181,7 +182,8 @@ def _counts(device: Device, head: Head) -> bool:
 
 
 async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord | None:
-    """The newest family of somebody that a device which counts has written; one of another where there is none."""
+    """The newest family of somebody that a device which counts has written, but for leaps; one of another where there
+    is none."""
     found = {
         device.id: node.get(Family.KIND, document.fingerprint + device.id, thorough=True) for device in document.devices
     }
@@ -190,7 +192,8 @@ async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord 
     for some in (living, list(records.values())):
         there = [record for record in some if record is not None]
         if there:
-            return max(there, key=lambda record: record.revision)
+            newest = followed(record.revision for record in there)
+            return next(record for record in there if record.revision == newest)
     return None
 
 

@@ -15,12 +15,15 @@ from bitdust.dht.contact import Contact
 from bitdust.dht.holdings import Entry, Holdings
 from bitdust.dht.records import DEBUG, DHTRecord
 from bitdust.wire.encoding import WireError
+from bitdust.wire.revisions import check_near
 
 MAX_RECORDS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PER_OWNER = 64
 MAX_PER_WRITER = 16
 """Of debugging records, which have no owner: so many of each device that wrote them."""
+COUNTED = ("identity", "family")
+"""Types whose revisions count acts; those of others are sequences and times."""
 SHARES = {"identity": 0.3, "family": 0.2, "head": 0.3, "addresses": 0.19, DEBUG: 0.01}
 """What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
 RESEALED = ("family",)
@@ -104,8 +107,8 @@ class RecordStore:
     def add(self, record: DHTRecord, data: bytes, layer: int, wall: float, mine: bool = False) -> bool:
         """Keep a checked record; False when the same or a longer-lived one of this revision is here already.
 
-        Raises `WireError` ``stale`` (an older revision), ``conflict`` (the same revision, another value), ``no-space``,
-        ``too-many``; what was kept stays.
+        Raises `WireError` ``stale`` (an older revision), ``conflict`` (the same revision, another value), ``bad-field``
+        (one that leaps), ``no-space``, ``too-many``; what was kept stays.
         """
         key = record.key(layer)
         old = self._held.entries.get(key)
@@ -127,6 +130,8 @@ class RecordStore:
         if record.revision != old.revision:
             if record.revision < old.revision:
                 raise WireError("stale", "a newer revision of this record is here already")
+            if record.type in COUNTED:
+                check_near(record.revision, old.revision, f"this {record.type} record")
             return True
         row = self._database.execute("SELECT data FROM records WHERE key = ?", (key,)).fetchone()
         if record.type not in RESEALED and DHTRecord.from_bytes(bytes(row[0])).value != record.value:

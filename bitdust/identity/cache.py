@@ -107,7 +107,7 @@ class IdentityCache:
     # what comes
 
     def accept(self, document: IdentityDocument, fetched_from: IDURL | None = None) -> str:
-        """``new``, ``newer``, ``refresh``, ``stale`` or ``conflict``; only the first two change what is known.
+        """``new`` or ``newer``, which change what is known; ``refresh``, ``stale``, ``conflict`` or ``leap``.
 
         Of two of one revision the one that goes before the other is taken, and counts as newer where it came later.
 

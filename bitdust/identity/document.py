@@ -20,6 +20,7 @@ from bitdust.crypt.device import device_id
 from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.names import IDURL, USER_NAME, BadName
+from bitdust.wire.revisions import is_leap
 
 VERSION = 1
 WITH_FORMER = 2
@@ -224,7 +225,9 @@ class IdentityDocument:
 
 
 def compare(new: IdentityDocument, old: IdentityDocument) -> str:
-    """``newer``, ``refresh``, ``stale`` or ``conflict``, of two documents of one fingerprint."""
+    """``newer``, ``refresh``, ``stale``, ``conflict`` or ``leap``, of two documents of one fingerprint."""
+    if is_leap(new.revision, old.revision):
+        return "leap"
     if new.revision != old.revision:
         return "newer" if new.revision > old.revision else "stale"
     return "refresh" if new.canonical == old.canonical else "conflict"

@@ -8,27 +8,21 @@ everything of mine is taken as it is.
 from bitdust.identity.devices import former, union
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.wire.encoding import WireError
-
-LEAP = 1000
-"""A document so many revisions ahead was hardly made by devices of mine: each revision is the act of one, or a person.
-
-Whoever joined one of the last number there is could never change anything any more, and not even shut a thief out.
-Where a person's devices did make it, this one has been away for so long that it is recovered with the key file.
-"""
+from bitdust.wire.revisions import check_near
 
 
 def join(me: Me, other: IdentityDocument) -> bool:
     """Take over another device's changes; True when my document is a new revision, which nobody else has yet.
 
-    Raises `WireError` ``bad-field`` for a document that is too far ahead of mine.
+    Raises `WireError` ``bad-field`` for a document that is too far ahead of mine: whoever joined one of the last number
+    there is could not even shut a thief out. Where a person's devices did make it, this one has been away for so long
+    that it is recovered with the key file.
     """
     mine = me.document
     if other.fingerprint != mine.fingerprint or other.is_claim or other.canonical == mine.canonical:
         return False
-    if other.revision > mine.revision + LEAP:
-        text = f"revision {other.revision} of this identity is more than {LEAP} ahead of {mine.revision}, the known one"
-        raise WireError("bad-field", f"{text}; if devices of yours made it, recover this one with the key file")
+    hint = "; if devices of yours made it, recover this one with the key file"
+    check_near(other.revision, mine.revision, "this identity", hint)
     newest = other if other.goes_before(mine) else mine
     devices = union(mine, other, me.device.public)
     if me.held_master is None:

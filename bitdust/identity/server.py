@@ -136,7 +136,7 @@ class IdentityServer:
             if old.fingerprint != document.fingerprint:
                 raise Refused(403, f"the name {document.name} belongs to another key")
             word = compare(document, old)
-        if word in ("stale", "conflict"):
+        if word in ("stale", "conflict", "leap"):
             raise Refused(409, "another document is kept", kept)
         if word != "refresh":
             write_safely(self._folder / f"{document.name}.xml", document.xml)

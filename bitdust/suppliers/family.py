@@ -19,9 +19,9 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.mandate import Mandate
 from bitdust.wire.records import MAX_ROOTS, Family, Scheme
+from bitdust.wire.revisions import check_near
 from bitdust.wire.signed import Signed
 
-MOST_AHEAD = 1000
 """Revisions by which a record may be ahead of mine; suppliers take no more either."""
 MAX_RECORD = 32 * 1024
 MAX_BODY = 3500
@@ -145,8 +145,8 @@ class MyFamily:
             if family.revision <= self.current.revision:
                 return False
             # On a recovered node what came first may be as old as it likes.
-            if family.revision > self.current.revision + MOST_AHEAD and not self._me.awaits(FAMILY):
-                raise WireError("bad-field", f"revision {family.revision} is too far ahead of {self.current.revision}")
+            if not self._me.awaits(FAMILY):
+                check_near(family.revision, self.current.revision, "my family")
         write_safely(self._marker, b"")
         self._keep(family, signed)
         if not self._me.awaits(FAMILY):
@@ -155,8 +155,7 @@ class MyFamily:
 
     def _unite(self, mine: Family, theirs: Family) -> bool:
         """Go on from both: I started over, or another device did, and each family holds what the other one lacks."""
-        if theirs.revision > mine.revision + MOST_AHEAD:
-            raise WireError("bad-field", f"revision {theirs.revision} is too far ahead of {mine.revision}")
+        check_near(theirs.revision, mine.revision, "my family")
         if set(theirs.roots or ()).issubset(mine.roots or ()) and theirs.revision < mine.revision:
             return False
         write_safely(self._marker, b"")

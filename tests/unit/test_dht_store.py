@@ -70,6 +70,16 @@ class StoreTests(SynchronousTestCase):
         self.refused("stale", record(revision=5, value=b"five"))
         self.assertEqual((len(self.store), self.store.size), (1, len(record(revision=6, value=b"six").to_bytes())))
 
+    def test_a_leap(self) -> None:
+        """Nobody writes the last revision of an identity or a family; a log's sequence, or a time, may go on far."""
+        for kind, far in (("identity", False), ("family", False), ("head", True), ("addresses", True)):
+            self.add(record(kind.encode(), kind=kind))
+            if far:
+                self.assertTrue(self.add(record(kind.encode(), 2**62, kind=kind)))
+            else:
+                self.refused("bad-field", record(kind.encode(), 1002, kind=kind))
+                self.assertTrue(self.add(record(kind.encode(), 1001, kind=kind)))
+
     def test_same_revision(self) -> None:
         """The same revision may only live longer; with another value it is refused."""
         self.add(record())

@@ -123,6 +123,17 @@ class DevicesTests(SynchronousTestCase):
         self.other[0].adopt(self.one[0].signed)
         self.assertEqual(self.other[0].current, first)
 
+    def test_a_leap(self) -> None:
+        """A device that was stolen gives its family the last revision: the others stay with theirs, and go on."""
+        one, other = self.one[0], self.other[0]
+        me = one._me
+        for revision in (2**62, one.current.revision + 1001):
+            far = evolve(one.current, revision=revision)
+            self.assertRaises(WireError, other.adopt, me.sign(Family.KIND, far.to_body()))
+            another = evolve(far, roots=[b"thief..."])
+            self.assertRaises(WireError, other.adopt, me.sign(Family.KIND, another.to_body()))
+        self.assertEqual(other.write([A, B, C, Z], [None] * 4).revision, 2)
+
     def test_both_changes_count(self) -> None:
         """Each device reached half of the suppliers with its own change; in the end all hold the record of both."""
         self.one[0].write([Y, B, C, D], [None] * 4, [A, None, None, None])

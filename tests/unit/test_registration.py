@@ -12,13 +12,14 @@ from bitdust.crypt.master import MasterKey
 from bitdust.identity.client import Outcome, Server
 from bitdust.identity.devices import former, union, with_new_device
 from bitdust.identity.document import MAX_DEVICES, MAX_REVISION, Device, IdentityDocument
-from bitdust.identity.joining import LEAP, join
+from bitdust.identity.joining import join
 from bitdust.identity.me import Me
 from bitdust.identity.publication import PUSHES, Publication
 from bitdust.identity.registration import Registration
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
+from bitdust.wire.revisions import MOST_AHEAD
 from tests.unit.test_identity import GOOD, START, HomeCase
 from tests.vectors.keys import device, master
 
@@ -229,7 +230,7 @@ class PublicationTests(MeCase):
 
     def test_devices_that_raised_it_often(self) -> None:
         """A device that was away while others changed hundreds of things joins them."""
-        newer = made(GOOD.revision + LEAP, GOOD.devices)
+        newer = made(GOOD.revision + MOST_AHEAD, GOOD.devices)
         self.assertFalse(join(self.me, newer))
         self.assertEqual(self.me.document, newer)
 

@@ -27,14 +27,13 @@ from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.revisions import followed
 from bitdust.wire.schema import parse
 from bitdust.wire.signed import Signed
 
 KIND = "keyring"
 SILENCE = 15.0
 MAX_ANSWER = MAX_RING + 2048
-MOST_AHEAD = 1000
-"""Revisions that a supplier lets a ring be ahead of the one that it keeps."""
 MOST_ASKED = 12
 """Rings of one supplier that a recovering node reads."""
 TOO_FEW_HEARD = "too few suppliers were heard"
@@ -264,7 +263,7 @@ class KeyRingReplicas:
         """What suppliers are to hold: what they hold already, where it says all that I know and a device of mine that
         counts has signed it; else a new revision. After a recovery this device signs: others may be gone tomorrow."""
         known = [one for one in (*kept, self._current) if one is not None and one.counts]
-        highest = _followed([one.revision for one in known])
+        highest = followed(one.revision for one in known)
         same = {one.signed: one for one in known if one.revision == highest}
         mine = self._me.key_ring.to_bytes()
         if recovering or len(same) != 1 or next(iter(same.values())).ring.to_bytes() != mine:
@@ -336,10 +335,3 @@ class KeyRingReplicas:
 def _is_of_another_life(before: RingKey, after: RingKey) -> bool:
     """Whether secrets came from somebody who had not known mine: who renews secrets knows and retires those before."""
     return not set(after.named).issubset(before.named) and not set(before.usable).isdisjoint(after.usable)
-
-
-def _followed(revisions: list[int]) -> int:
-    """The highest revision that goes not so far ahead of the others that honest suppliers would refuse the next one."""
-    in_order = sorted(revisions)
-    middle = in_order[(len(in_order) - 1) // 2] if in_order else 0
-    return max((one for one in in_order if one <= middle + MOST_AHEAD), default=0)
