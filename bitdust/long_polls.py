@@ -1,7 +1,7 @@
 """Long polls: programs that come again and again for what has happened, each with a place of its own in a stream."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -41,14 +41,15 @@ class LongPolls(Generic[T]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def listen(self, consumer: str, wants: Callable[[T], bool] = everything) -> "Deferred[list[T]]":
-        """What the consumer has not seen, at once or as soon as there is something; may be cancelled."""
+    def listen(
+        self, consumer: str, wants: Callable[[T], bool] = everything, most: int = MAX_UNCOLLECTED
+    ) -> "Deferred[list[T]]":
+        """What the consumer has not seen, at once or as soon as there is something, ``most`` items; may be cancelled."""
         place = self._enter(consumer, wants)
-        if place.queue:
-            found = [item for item in place.queue if wants(item)]
-            place.queue.clear()
-            if found:
-                return succeed(found)
+        found = [item for item in place.queue if wants(item)]
+        place.queue = deque(found[most:])
+        if found:
+            return succeed(found[:most])
         before = self._waiting.pop(consumer, None)
         if before is not None:
             before.callback([])
@@ -78,6 +79,12 @@ class LongPolls(Generic[T]):
         first = self._lost[consumer]
         self._enter(consumer, wants)
         return first
+
+    def put_back(self, consumer: str, items: Sequence[T]) -> None:
+        """The consumer could not be given these; they are the next ones that it gets."""
+        place = self._places.get(consumer)
+        if place is not None:
+            place.queue.extendleft(reversed(items))
 
     def forget(self, consumer: str, seen: Callable[[T], bool]) -> None:
         """The consumer has got some of what waits for it another way."""

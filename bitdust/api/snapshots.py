@@ -1,14 +1,13 @@
 """The models: what a snapshot of each holds, and when one has changed."""
 
 from collections.abc import Callable
-from typing import Protocol
-
-from attrs import frozen
 
 from bitdust.api.context import Context, Row
 from bitdust.api.friends import friend_row
 from bitdust.api.keys import key_row
+from bitdust.api.message_models import Conversations, Messages
 from bitdust.api.people import document_of, settled
+from bitdust.api.sources import Changed, Forget, Snapshot, Source
 from bitdust.automats.kernel import Transition
 from bitdust.automats.local_service import LocalService
 from bitdust.automats.online_status import OnlineStatus
@@ -17,10 +16,8 @@ from bitdust.people.friends.book import Friend
 from bitdust.storage.catalog.changes import Touched
 
 MOST_UNSETTLED = 1_000
-MESSAGES, SHARES = "private messages", "shares"
+SHARES = "shares"
 NOT_YET = {
-    "conversation": MESSAGES,
-    "message": MESSAGES,
     "shared_file": SHARES,
     "shared_location": SHARES,
 }
@@ -33,31 +30,6 @@ _OUTCOMES = {
     "NOT_INSTALLED": "not_installed",
     "DEPENDS_OFF": "depends_off",
 }
-
-
-@frozen
-class Snapshot:
-    """One thing of a model as it is now; ``deleted`` when it is there no more."""
-
-    id: str
-    data: Row
-    deleted: bool = False
-
-
-Changed = Callable[[Snapshot], None]
-Forget = Callable[[], None]
-
-
-class Source(Protocol):
-    """One model. ``service`` must be ON for its snapshots, if it names one."""
-
-    service: str | None
-
-    async def all(self) -> list[Snapshot]:
-        """Everything that is there."""
-
-    def watch(self, changed: Changed) -> Forget:
-        """Call ``changed`` with the snapshot of every change."""
 
 
 class Services:
@@ -303,4 +275,6 @@ SOURCES: dict[str, Callable[[Context], Source]] = {
     "remote_version": Versions,
     "online_status": OnlineStatuses,
     "correspondent": Correspondents,
+    "conversation": Conversations,
+    "message": Messages,
 }

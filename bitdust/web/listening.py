@@ -7,7 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.api.context import Context, Row
-from bitdust.api.snapshots import SOURCES, Snapshot, Source
+from bitdust.api.snapshots import SOURCES
+from bitdust.api.sources import Snapshot, Source
 from bitdust.events import Event
 from bitdust.web.outflow import Outflow, model_gap_message
 from bitdust.web.render import compact

@@ -17,7 +17,7 @@ from bitdust.web.guard import Guard
 from bitdust.web.listeners import Listener, Listeners
 from bitdust.web.rest import RestDialect
 from bitdust.web.secret import api_secret
-from bitdust.web.websocket import SocketFactory
+from bitdust.web.sockets import SocketFactory
 
 
 def rest_engine(

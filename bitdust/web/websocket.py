@@ -6,21 +6,21 @@ Messages of a client are JSON dictionaries in text frames, with a ``command``:
   API was in that year
 * ``{"command": "subscribe", "events": ["service-*", …] or null, "call_id": …}`` narrows or widens the events
 * ``{"command": "resume", "run": …, "after": seq, "call_id": …}`` sends again what came after that event
+* both take ``messages``, the types of messages that are wanted, and ``messages_after``, the number of the last one
 
 Each is answered with ``{"type": "api_call", "payload": {"call_id", "response": envelope}}``, and with ``errors`` beside
-``response`` when the message itself was wrong. Beside the answers come messages of type ``event``, ``gap`` and
-``model``. ``docs/api/websocket.md`` describes them all.
+``response`` when the message itself was wrong. Beside the answers come messages of type ``event``, ``gap``,
+``model`` and ``stream_message``. ``docs/api/websocket.md`` describes them all.
 """
 
 import json
 from typing import Any
 
 from attrs import frozen
-from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionDeny
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
-from txaio import tx
 from zope.interface import implementer
 
 from bitdust.api.arguments import BadArgument, parse_json
@@ -28,21 +28,19 @@ from bitdust.api.call import begin, broken
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, ok
 from bitdust.api.table import Method, Table
-from bitdust.budget import Budget
-from bitdust.events import Event
 from bitdust.web.answers import Answers, Place
 from bitdust.web.connections import Connections
 from bitdust.web.frames import text_header, whole_text
 from bitdust.web.guard import Guard
 from bitdust.web.listening import Models, SocketListener
-from bitdust.web.outflow import Outflow, event_message
+from bitdust.web.message_flow import MessageFlow, WantedMessages
+from bitdust.web.outflow import Outflow
 from bitdust.web.patterns import chosen
 from bitdust.web.render import compact
 from bitdust.web.subscription import Subscription, place_of
 
 MAX_MESSAGE = 1 << 20
 MAX_HANDSHAKE = 1 << 16
-MAX_SOCKETS = 64
 MAX_CALLS = 64
 MAX_REASON = 123
 HANDSHAKE_TIMEOUT = 10.0
@@ -51,9 +49,7 @@ GOING_AWAY, NOT_TEXT, NOT_UTF8 = 1001, 1003, 1007
 COMMANDS = "api_call, subscribe and resume"
 
 _Protocol: Any = WebSocketServerProtocol  # autobahn calls itself typed and is so only in part
-_Factory: Any = WebSocketServerFactory
 _Deny: Any = ConnectionDeny
-_timers: Any = tx
 
 
 @frozen
@@ -87,6 +83,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._late: IDelayedCall | None = None
         self.outflow = Outflow(self._clock, api.context.events, self, api.answers)
         self._listener = SocketListener(api.models, lambda: self.outflow)
+        self.messages = MessageFlow(api.context, lambda: self.outflow)
         self._asked = api.context.heard_by(self._listener)
 
     # its life
@@ -103,6 +100,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._stop_timer()
         self.outflow.stop()
         self._listener.close()
+        self.messages.close()
         for calling in list(self._calls):
             calling.cancel()
         super().connectionLost(reason)
@@ -144,6 +142,7 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             self.outflow.choose(chosen(self._wishes.events))
             if self._wishes.after is not None:
                 self.outflow.resume(self._wishes.run, self._wishes.after)
+            self.messages.begin(self._wishes.messages)
         self._context.events.send("web-socket-connected", {"peer": self.peer})
 
     @property
@@ -258,14 +257,16 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         if command == "api_call":
             self._call(message, call_id)
         elif command == "subscribe":
-            wants, place = chosen(message.get("events")), self._place(message)
+            wants, place, messages = chosen(message.get("events")), self._place(message), WantedMessages.of(message)
             self.outflow.choose(wants)
             self._resume(place, call_id)
+            self.messages.begin(messages)
         elif command == "resume":
-            place = self._place(message)
-            if place is None:
+            place, messages = self._place(message), WantedMessages.of(message)
+            if place is None and messages.after is None:
                 raise BadArgument("after is missing: the number of the last event that was seen")
             self._resume(place, call_id)
+            self.messages.begin(messages)
         else:
             raise BadArgument(f"unknown command {str(command)[:80]!r}; known are {COMMANDS}")
 
@@ -345,54 +346,3 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
 
 def _ident(call_id: Any) -> str | None:
     return None if call_id is None else json.dumps(call_id, sort_keys=True)
-
-
-class SocketFactory(_Factory):  # type: ignore[misc]
-    """Accepts WebSocket clients and gives each of them every event."""
-
-    def __init__(
-        self, context: Context, table: Table, guard: Guard, answers: Answers, budget: Budget | None = None
-    ) -> None:
-        clock = context.world.clock
-        _timers.config.loop = clock
-        super().__init__(reactor=clock)
-        self.connections: Connections[ApiSocket] = Connections(clock)
-        self._models = Models(context)
-        self._most = min(MAX_SOCKETS, (budget or Budget()).web_sockets)
-        self._sockets = SocketApi(context, table, guard, self.connections, self._models, answers, self._most)
-        self._run = context.events.run
-        self._forget = context.events.subscribe(self._broadcast)
-        self.setProtocolOptions(
-            webStatus=False,
-            maxFramePayloadSize=MAX_MESSAGE,
-            maxMessagePayloadSize=MAX_MESSAGE,
-            utf8validateIncoming=False,
-            openHandshakeTimeout=0,
-            closeHandshakeTimeout=0,
-            failByDrop=False,
-        )
-
-    def buildProtocol(self, addr: Any) -> ApiSocket:
-        """A socket for one client. Whoever has not shown the secret makes room for the next one: strangers cannot keep
-        the owner out by holding connections."""
-        if len(self.connections) >= self._most:
-            stranger = next((socket for socket in self.connections.all() if not socket.is_admitted), None)
-            if stranger is not None:
-                self.connections.closed(stranger)
-                stranger.break_off()
-        socket = ApiSocket(self._sockets)
-        socket.factory = self
-        return socket
-
-    def close(self) -> "Deferred[None]":
-        """Send no more events, close every socket; fires when all are gone."""
-        self._forget()
-        self._models.close()
-        return self.connections.close()
-
-    def _broadcast(self, event: Event) -> None:
-        sockets = self.connections.all()
-        if sockets:
-            data = event_message(event, self._run)
-            for socket in sockets:
-                socket.outflow.put_event(event, data)

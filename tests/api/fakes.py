@@ -113,7 +113,8 @@ class FakeContext:
         self.noted: list[Any] = []
         self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)
         self.spares = Anything(status=lambda: {"after_days": 0, "spares": [], "problem": "", "places": []})
-        self.people = Anything(friends=Anything(all=list, called=lambda alias: []))
+        listeners = Anything(watch=lambda taker: lambda: None)
+        self.people = Anything(friends=Anything(all=list, called=lambda alias: []), listeners=listeners)
         self.outbox, self.dht = Anything(), Anything(running=False)
         self.inbox = Anything(rows=list)
         scopes = Scopes(clock, Plan.of(Budget()), lambda fingerprint: Who(0), Household([]))

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bitdust.api.methods import TABLE
-from bitdust.web import websocket
+from bitdust.web import sockets, websocket
 from bitdust.web.server import ApiServer
 from tests.api.fakes import FakeContext
 
@@ -49,7 +49,9 @@ class Client(WebSocketClientProtocol):
                 return message["payload"]
 
 
-class SocketTests(TestCase):
+class SocketCase(TestCase):
+    """A server on loopback, and clients of it."""
+
     async def setUp(self) -> None:
         self.context = FakeContext(reactor, self.mktemp(), reactor)
         self.server = ApiServer(self.context, TABLE)
@@ -76,6 +78,8 @@ class SocketTests(TestCase):
         await client.opened
         return client
 
+
+class SocketTests(SocketCase):
     async def test_call(self) -> None:
         """A call is answered with its call_id and the envelope."""
         client = await self.connect()
@@ -191,7 +195,7 @@ class SocketTests(TestCase):
 
     async def test_too_many_sockets(self) -> None:
         """One socket over the limit is refused, and those that are open stay."""
-        self.patch(websocket, "MAX_SOCKETS", 2)
+        self.patch(sockets, "MAX_SOCKETS", 2)
         await self.server.stop()
         self.ports = await self.server.start()
         first, _ = await self.connect(), await self.connect()

@@ -171,7 +171,7 @@ class HostileTests(SocketCase):
     async def test_strangers_that_hold_connections(self) -> None:
         """However many connections are held by who has not shown the secret, the owner comes in, and the number of
         them stays bounded; who is in stays in."""
-        self.patch(websocket, "MAX_SOCKETS", 3)
+        self.patch(sockets, "MAX_SOCKETS", 3)
         await self.server.stop()
         self.ports = await self.server.start()
         first = await self.connect()

@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from bitdust.api.year2016 import adding, backups, filemanager, jobs, node, people, process, settings
+from bitdust.api.year2016 import adding, backups, filemanager, jobs, messages, node, people, process, settings
 
-NOUNS_2016: tuple[ModuleType, ...] = (process, settings, backups, adding, jobs, filemanager, people, node)
+NOUNS_2016: tuple[ModuleType, ...] = (process, settings, backups, adding, jobs, filemanager, people, messages, node)

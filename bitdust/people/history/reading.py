@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bitdust.people.history import words
@@ -15,6 +15,8 @@ _COLUMNS = (
     "m.incoming, m.stored, m.sealed, m.body FROM messages m CROSS JOIN conversations c ON c.id = m.conversation"
 )
 SCANNED = 1_000
+MOST_BYTES = 8 * 1024 * 1024
+"""Bytes of data after which a page has no more messages, however many are wanted."""
 
 
 def page(database: sqlite3.Connection, bodies: Bodies, wanted: Filter, part: Page) -> list[Stored]:
@@ -26,9 +28,24 @@ def page(database: sqlite3.Connection, bodies: Bodies, wanted: Filter, part: Pag
         query, values = _of_conversation(database, conversation, part)
     else:
         query, values = _of_all(wanted, conversation, part)
-    rows = database.execute(f"SELECT {_COLUMNS} {query} LIMIT ?", (*values, part.limit)).fetchall()
-    found = [_stored(bodies, row) for row in rows]
+    rows = database.execute(f"SELECT {_COLUMNS} {query} LIMIT ?", (*values, part.limit))
+    found = _bounded(_stored(bodies, row) for row in rows)
     return found if part.after is not None else found[::-1]
+
+
+def _bounded(found: Iterable[Stored]) -> list[Stored]:
+    page, size = [], 0
+    for stored in found:
+        page.append(stored)
+        size += stored.size
+        if size >= MOST_BYTES:
+            break
+    return page
+
+
+def is_cut(found: Iterable[Stored]) -> bool:
+    """Whether there may be more of a page than its bytes allow."""
+    return sum(stored.size for stored in found) >= MOST_BYTES
 
 
 def _number_of(database: sqlite3.Connection, name: str) -> int | None:
@@ -103,12 +120,8 @@ def _where(wanted: Filter, conversation: int | None) -> tuple[list[str], list[An
 
 def named(database: sqlite3.Connection, bodies: Bodies, numbers: Sequence[int]) -> list[Stored]:
     """The messages that have these numbers, in their order."""
-    found = {}
-    for number in numbers:
-        row = database.execute(f"SELECT {_COLUMNS} WHERE m.number=?", (number,)).fetchone()
-        if row is not None:
-            found[number] = _stored(bodies, row)
-    return [found[number] for number in numbers if number in found]
+    rows = (database.execute(f"SELECT {_COLUMNS} WHERE m.number=?", (number,)).fetchone() for number in numbers)
+    return _bounded(_stored(bodies, row) for row in rows if row is not None)
 
 
 def number_of(database: sqlite3.Connection, ident: bytes, conversation: str) -> int | None:
@@ -136,7 +149,7 @@ def scan(
     plain = words.Plainly(query)
     rows = page(database, bodies, wanted, Page(SCANNED, 0, before))
     found = [stored for stored in reversed(rows) if plain.matches(stored.message.data)]
-    return found, rows[0].number if len(rows) == SCANNED else None
+    return found, rows[0].number if len(rows) == SCANNED or is_cut(rows) else None
 
 
 def conversations(
@@ -174,7 +187,7 @@ def sequences(database: sqlite3.Connection) -> dict[tuple[str, bytes], int]:
 
 def _stored(bodies: Bodies, row: Sequence[Any]) -> Stored:
     number, ident, kind, name, position, sender, device, recipient, key, time, sequence, incoming, at, *kept = row
-    data = json.loads(bodies.text(ident + sender, *kept))
+    text = bodies.text(ident + sender, *kept)
     direction = INCOMING if incoming else OUTGOING
     names = (ident.hex(), kind, name, sender, device, recipient, key)
-    return Stored(Message(*names, time, sequence, data, direction), number, position, at)
+    return Stored(Message(*names, time, sequence, json.loads(text), direction), number, position, at, len(text))

@@ -7,12 +7,14 @@ from bitdust.wire.messages import Message
 
 @frozen
 class Stored:
-    """A message as it is kept: its number on this node, its place in its conversation, when it came (milliseconds)."""
+    """A message as it is kept: its number on this node, its place in its conversation, when it came (milliseconds), and
+    the bytes of its data."""
 
     message: Message
     number: int
     position: int
     at: int
+    size: int
 
 
 @frozen

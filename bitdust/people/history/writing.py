@@ -17,13 +17,14 @@ def add(database: sqlite3.Connection, bodies: Bodies, message: Message, at: int)
     if _is_there(database, ident, message.sender):
         return None
     conversation, last = _conversation(database, message, at)
-    number = _insert(database, bodies, conversation, (None, last + 1, at), message)
+    text = json_text(message.data)
+    number = _insert(database, bodies, conversation, (None, last + 1, at), message, text)
     incoming = int(message.direction == INCOMING)
     database.execute(
         "UPDATE conversations SET last=?, updated=?, unread=unread+? WHERE id=?",
         (last + 1, at, incoming, conversation),
     )
-    return Stored(message, number, last + 1, at)
+    return Stored(message, number, last + 1, at, len(text))
 
 
 def add_before(database: sqlite3.Connection, bodies: Bodies, message: Message, at: int) -> bool:
@@ -36,7 +37,7 @@ def add_before(database: sqlite3.Connection, bodies: Bodies, message: Message, a
     (first,) = database.execute(query, (conversation,)).fetchone()
     (oldest,) = database.execute("SELECT coalesce(min(number), 1) FROM messages").fetchone()
     number = min(oldest, fact(database, words.LOW, 1), 1) - 1
-    _insert(database, bodies, conversation, (number, first - 1, at), message)
+    _insert(database, bodies, conversation, (number, first - 1, at), message, json_text(message.data))
     query = "UPDATE conversations SET first=?, started=min(started, ?) WHERE id=?"
     database.execute(query, (first - 1, at, conversation))
     return True
@@ -66,11 +67,12 @@ def _insert(
     conversation: int,
     place: tuple[int | None, int, int],
     message: Message,
+    text: bytes,
 ) -> int:
     """At a place (number, None for the next one; position; when it was stored); the number."""
     number, position, at = place
     ident = bytes.fromhex(message.id)
-    sealed, body = bodies.kept(ident + message.sender, json_text(message.data))
+    sealed, body = bodies.kept(ident + message.sender, text)
     made = database.execute(
         "INSERT INTO messages VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (

@@ -1,0 +1,144 @@
+"""Messages from the command line: conversations, history, search, export, sending."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from bitdust.cli.groups import LIST_WORDS, Aliased
+from bitdust.cli.main import Session
+from bitdust.cli.output import age, printable, show_json, show_table
+
+WORDS = LIST_WORDS | {"conversations": "list", "find": "search", "to": "send", "show": "history", "write": "send"}
+AT_ONCE = 500
+Row = dict[str, Any]
+WITH = click.option("--with", "who", metavar="ID|ALIAS", default=None, help="Only what you and this person wrote.")
+
+
+@click.group(cls=Aliased, aliases=WORDS, default="list")
+def message() -> None:
+    """Messages: list, history, search, export, read, send."""
+
+
+@message.command("list")
+@click.option("--limit", type=int, default=100, show_default=True, help="So many conversations at most.")
+@click.pass_obj
+def list_conversations(session: Session, limit: int) -> None:
+    """Your conversations, the newest first."""
+    rows = session.call("message_conversations_list", limit=limit) or []
+    if session.as_json:
+        show_json(rows)
+        return
+    shown = [{**row, "with": row["label"], "last": age(row["last_updated"])} for row in rows]
+    show_table(shown, ["with", "messages", "unread", "last", "state"], "nobody has written yet; bitdust chat ID")
+
+
+@message.command("history")
+@click.argument("who", metavar="[ID|ALIAS]", required=False)
+@click.option("-n", "--limit", type=int, default=50, show_default=True, help="So many messages at most.")
+@click.option("--offset", type=int, default=0, help="Leave out so many of the newest.")
+@click.option("--before", default=None, metavar="NUMBER", help="Only older ones than this message.")
+@click.pass_obj
+def history(session: Session, who: str | None, limit: int, offset: int, before: str | None) -> None:
+    """What was written with one person, or with everybody."""
+    place = {"before": before} if before is not None else {}
+    _show(session, session.call("message_history", recipient_id=who, limit=limit, offset=offset, **place) or [])
+
+
+@message.command("search")
+@click.argument("words", nargs=-1, required=True)
+@WITH
+@click.option("-n", "--limit", type=int, default=50, show_default=True, help="So many messages at most.")
+@click.pass_obj
+def search(session: Session, words: tuple[str, ...], who: str | None, limit: int) -> None:
+    """Messages that have all these words, the newest first; begin* finds every word that begins so."""
+    _show(session, session.call("message_search", query=" ".join(words), recipient_id=who, limit=limit) or [])
+
+
+@message.command("export")
+@click.argument("file", metavar="[FILE]", default="-")
+@WITH
+@click.pass_obj
+def export(session: Session, file: str, who: str | None) -> None:
+    """Write messages to FILE, one JSON object a line; - is the standard output."""
+    if file != "-":
+        import os
+
+        path = os.path.abspath(os.path.expanduser(file))
+        envelope = session.envelope("message_export", destination_filepath=path, recipient_id=who)
+        session.say(envelope["message"], **envelope["result"])
+        return
+    for row in pages(session, who):
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def pages(session: Session, who: str | None) -> Iterator[Row]:
+    """All messages from old to new, some at a time."""
+    after = str(-(2**52))
+    while rows := session.call("message_history", recipient_id=who, limit=AT_ONCE, after=after):
+        yield from rows
+        after = str(rows[-1]["number"])
+
+
+@message.command("read")
+@click.argument("who", metavar="ID|ALIAS")
+@click.pass_obj
+def read(session: Session, who: str) -> None:
+    """You have read all of a conversation."""
+    row = session.call("message_mark_read", conversation_id=who)
+    session.say(f"{row['unread']} messages are unread", **row)
+
+
+@message.command("send")
+@click.argument("who", metavar="ID|ALIAS")
+@click.argument("text", nargs=-1, required=True)
+@click.pass_obj
+def send(session: Session, who: str, text: tuple[str, ...]) -> None:
+    """Write to somebody; a TEXT that begins with { is a JSON object that is sent as it stands."""
+    envelope = session.envelope("message_send", recipient_id=who, data=data_of(" ".join(text)))
+    session.say(envelope.get("message", "sent"), **(envelope.get("result") or {}))
+
+
+def data_of(text: str) -> Row:
+    """What travels for a text that a person typed."""
+    if text.startswith("{"):
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise click.BadParameter(f"no JSON object: {error}", param_hint="TEXT") from None
+        return dict(data)
+    return {"message": text}
+
+
+def _show(session: Session, rows: list[Row]) -> None:
+    if session.as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        click.echo(line_of(row["doc"]))
+    if not rows:
+        click.echo("no such messages")
+
+
+def line_of(shown: Row) -> str:
+    """A stored message in one line."""
+    payload = shown["payload"]
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(payload["time"]))
+    return f"{when}  {who_of(shown['sender']['glob_id'])}: {text_of(payload['data'])}"
+
+
+def who_of(key_id: str) -> str:
+    """``bob@host`` of ``master$bob@host``; a fingerprint in short."""
+    name = key_id.rpartition("$")[2]
+    return printable(name if "@" in name else name[:16])
+
+
+def text_of(data: Any) -> str:
+    """What a person reads of a message."""
+    for name in ("message", "text", "body"):
+        if isinstance(data, dict) and isinstance(data.get(name), str) and len(data) == 1:
+            return printable(data[name])
+    return printable(json.dumps(data, ensure_ascii=False))
