@@ -44,7 +44,7 @@ class LongPolls(Generic[T]):
     def listen(
         self, consumer: str, wants: Callable[[T], bool] = everything, most: int = MAX_UNCOLLECTED
     ) -> "Deferred[list[T]]":
-        """What the consumer has not seen, at once or as soon as there is something, ``most`` items; may be cancelled."""
+        """``most`` of what the consumer has not seen, at once or as soon as there is something; may be cancelled."""
         place = self._enter(consumer, wants)
         found = [item for item in place.queue if wants(item)]
         place.queue = deque(found[most:])

@@ -52,7 +52,7 @@ KINDS_WANTED = Param(
     Kind.LIST,
     None,
     help=f"{PRIVATE}, {GROUP}: a list, or a text with commas",
-    example=f"{PRIVATE},{GROUP}",
+    example=[PRIVATE, GROUP],
 )
 OFFSET = Param("offset", Kind.INTEGER, 0, help="leave out so many", low=0, high=MOST_OFFSET)
 LIMIT = Param("limit", Kind.INTEGER, 100, help="give so many at most", low=1, high=MOST_ROWS)
@@ -82,9 +82,10 @@ async def message_history(
     """What was written in one conversation, or by one person, or all of it: the newest messages, in the order in which
     they came here.
 
-    A page has 8 MB at most: what is left out is told in ``message``. ``offset`` counts from the newest one back. Pages that do not move while messages come go by ``before``, the first
-    message of the page that is there, or by ``after``, the last one. ``number`` is where a message stands on this node:
-    it goes up with each one, and is never used twice. ``received`` is when it came, ``time`` what its sender says.
+    ``offset`` counts from the newest one back. Pages that do not move while messages come go by ``before``, the first
+    message of the page that is there, or by ``after``, the last one; a page has 8 MB at most, and ``message`` says so
+    where it ends there. ``number`` is where a message stands on this node: it goes up with each one, and is never used
+    twice. ``received`` is when it came, ``time`` what its sender says.
     """
     wanted = await filter_of(context, recipient_id, sender_id, kinds_of([message_type] if message_type else None))
     found = await _page(context, wanted, offset, limit, before, after)
@@ -180,7 +181,12 @@ async def message_mark_read(context: Context, conversation_id: str, message_id: 
 @method(
     Route("POST", "/message/export/v1", ("/msg/x",)),
     params=(
-        Param("destination_filepath", aliases=("destination_path", "local_path"), help="a new file", example="/tmp/m"),
+        Param(
+            "destination_filepath",
+            aliases=("destination_path", "local_path"),
+            help="a new file",
+            example="/home/alice/messages.jsonl",
+        ),
         RECIPIENT,
         SENDER,
         KIND,

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from bitdust.api.methods import TABLE
 from bitdust.people.history import reading
 from bitdust.people.history.history import History
 from bitdust.people.history.listeners import Listeners
-from bitdust.wire.messages import OUTGOING, PRIVATE, Message, conversation_of
+from bitdust.wire.messages import GROUP, OUTGOING, PRIVATE, Message, conversation_of
 from tests.api.fakes import Anything
 from tests.api.test_friends import PeopleCase
 from tests.unit.history_kit import CAROL, message, to_group
@@ -54,13 +54,15 @@ class HistoryTests(MessagesCase):
         one = self.of_bob("hello", time=1_700_000_000_500)
         self.keep(one, self.to_bob("hi"), message("psst", CAROL, self.me, data={"message": "psst"}))
         first, second, third = self.result("message_history")
+        payload = {"msg_type": PRIVATE, "message_id": one.id, "time": 1_700_000_000.5, "data": {"message": "hello"}}
         self.assertEqual(first["doc"], {
-            "payload": {"msg_type": PRIVATE, "message_id": one.id, "time": 1_700_000_000.5, "data": {"message": "hello"}},
+            "payload": payload,
             "sender": {"glob_id": "master$bob@id.example"}, "recipient": {"glob_id": "master$alice@id.example"},
             "direction": "in", "conversation_id": self.with_bob,
         })
         self.assertEqual((first["number"], first["received"]), (1, 1000.0))
-        self.assertEqual((second["doc"]["direction"], second["doc"]["sender"]["glob_id"]), ("out", "master$alice@id.example"))
+        self.assertEqual(second["doc"]["sender"]["glob_id"], "master$alice@id.example")
+        self.assertEqual(second["doc"]["direction"], "out")
         self.assertEqual(third["doc"]["sender"]["glob_id"], CAROL.hex())
 
     def test_whose(self) -> None:
@@ -119,7 +121,7 @@ class HistoryTests(MessagesCase):
         self.assertEqual((group["conversation_id"], group["key_id"], group["state"]), ("group_abc", "group_abc", ""))
         for wanted in ("group_message", "groupmessage", ["group_message"]):
             self.assertEqual(len(self.result("message_conversations_list", message_types=wanted)), 1)
-        self.assertEqual(len(self.result("message_conversations_list", message_types=",".join((GROUP, PRIVATE)))), 2)
+        self.assertEqual(len(self.result("message_conversations_list", message_types=f"{GROUP},{PRIVATE}")), 2)
         self.assertEqual(len(self.result("message_conversations_list", limit=1, offset=1)), 1)
 
     def test_mark_read(self) -> None:
@@ -174,6 +176,12 @@ class ReceiveTests(MessagesCase):
         typed = row.arguments({"consumer_callback_id": consumer, **arguments})
         return Deferred.fromCoroutine(row.call(self.context, **typed))
 
+    def register(self) -> None:
+        """A program polls once, and goes away."""
+        polling = self.receive()
+        polling.addErrback(lambda failure: failure.trap(CancelledError))
+        polling.cancel()
+
     def test_a_poll(self) -> None:
         """A poll waits, and answers with the message as clients know it; what comes between two polls waits for it."""
         waiting = self.receive()
@@ -226,7 +234,7 @@ class ReceiveTests(MessagesCase):
     def test_large_messages(self) -> None:
         """A page and a poll have a bounded number of bytes; the rest comes with the next one."""
         self.patch(reading, "MOST_BYTES", 60)
-        self.receive().cancel()
+        self.register()
         self.fill(5)
         self.assertEqual(self.texts("message_history"), ["word 3", "word 4", "word 5"])
         self.assertIn("the page is full", self.call("message_history")["message"])
@@ -235,7 +243,7 @@ class ReceiveTests(MessagesCase):
 
     def test_dropped(self) -> None:
         """Who leaves 100 uncollected hears where to go on, and gets all of them from there."""
-        self.receive().cancel()
+        self.register()
         self.fill(103)
         answer = self.successResultOf(self.receive())
         self.assertEqual((answer["result"], answer["dropped"], answer["after"]), ([], True, 0))
@@ -262,7 +270,8 @@ class Messages2016Tests(MessagesCase):
         self.keep(self.to_bob("mine"))
         self.assertNoResult(waiting)
         self.fill(3)
-        self.assertEqual(self.successResultOf(waiting)["result"], [{"from": "master$bob@id.example", "message": "word 1"}])
+        found = self.successResultOf(waiting)["result"]
+        self.assertEqual(found, [{"from": "master$bob@id.example", "message": "word 1"}])
         got = [self.successResultOf(Deferred.fromCoroutine(row.call(self.context, 1.0)))["result"] for _ in range(2)]
         self.assertEqual([each[0]["message"] for each in got], ["word 2", "word 3"])
         last = Deferred.fromCoroutine(row.call(self.context, 1.0))

@@ -125,7 +125,7 @@ class ServiceAndKeyTests(ModelCase):
         """Models that belong to what is not there yet have a code and a reason, unknown ones another."""
         socket = self.socket(self.seed)
         for method in ("enable_model_listener", "disable_model_listener", "request_model_data"):
-            for name in ("conversation", "message", "shared_file", "shared_location"):
+            for name in ("shared_file", "shared_location"):
                 answer = socket.call(method, model_name=name)
                 self.assertEqual(answer["code"], "not-yet")
                 self.assertIn("which this version does not have", answer["errors"][0])

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bitdust.api.methods import TABLE
-from bitdust.web import outflow, websocket
+from bitdust.web import outflow, sockets, websocket
 from bitdust.web.server import ApiServer
 from tests.api.fakes import FakeContext
 
