@@ -7,7 +7,8 @@ A seed, and a supplier that counts 127.0.0.0/24 as its household: attackers come
 a stranger's own. For each attack: resident memory before, at its highest and five seconds after; the most open files;
 its share of a processor; the honest ping (median and 95th percentile); 4 MiB pieces up and back; how soon a newcomer
 has a contract; what the honest could not do. Ends with 1 where the ping is 10 ms or more, a transfer is slower than
-half of what it is in a quiet moment, anything honest failed, or memory reached 200 MiB.
+half of what it is in a quiet moment, anything honest failed, memory reached 200 MiB, or a minute after the last attack
+there are 32 MiB more than before the first one.
 
 On a machine that has other things to do, ``--first`` lets the attacked and the honest go before all others (SCHED_RR,
 which root alone may); attackers stay as they are.
@@ -32,8 +33,8 @@ from benchmarks.abuse_attacks import ATTACKS
 from bitdust.cli.client import ApiError
 from bitdust.cli.processes import NodeProcess, ProcessNetwork
 
-PING, SHARE, MEMORY = 0.010, 0.5, 200.0
-AFTER = 5.0
+PING, SHARE, MEMORY, LEFT = 0.010, 0.5, 200.0, 32.0
+AFTER, LATER = 5.0, 60.0
 HOUSEHOLD = {"services/network/household": "127.0.0.0/24 ::1/128"}
 MIB = 1024 * 1024
 
@@ -110,10 +111,11 @@ class Abuse:
     """The seed, the victim, and those who are honest."""
 
     def __init__(self, base: Path, first: bool) -> None:
+        self.first: dict[str, float] = {}
         self.network = ProcessNetwork(base, HOUSEHOLD)
         self.network.seed.configure(HOUSEHOLD)
         self.network.start_seed()
-        self.victim = self.network.add_supplier(1, "8 GB")
+        self.victim = self.network.add_supplier(1, "20 GB")
         self.words = self._where(self.victim)
         self.ports = self._ports()
         self.probe = Helper("abuse_probe", *self.words)
@@ -146,6 +148,7 @@ class Abuse:
         node = self.network.seed if name == "idserver" else self.victim
         watch = Watch(node.pid)
         before, used = watch.resident(), watch.seconds()
+        self.first.setdefault(node.name, before)
         attacker = Helper("abuse_attacks", name, str(seconds), *self.words, *self.ports)
         honest: list[float] = []
         try:
@@ -165,6 +168,13 @@ class Abuse:
             "before": before, "peak": watch.memory, "after": watch.resident(), "files": watch.files,
             "cpu": used / seconds, "did": did, "http": sorted(honest)[len(honest) // 2] if honest else None,
         }  # fmt: skip
+
+    def left(self) -> tuple[float, float]:
+        """MiB of the victim before the first attack, and a minute after the last."""
+        watch = Watch(self.victim.pid)
+        before = self.first.get(self.victim.name, watch.resident())
+        time.sleep(LATER)
+        return before, watch.resident()
 
     def _ask_http(self, name: str, seconds: float, honest: list[float]) -> None:
         """The ID server and the API, as honest programs ask them."""
@@ -241,6 +251,9 @@ def main(arguments: list[str]) -> int:
             print(line, flush=True)
             print(f"    {name}: {seen['did']} {seen['why'] or ''}", file=sys.stderr, flush=True)
             wrong = wrong or bool(missed)
+        before, left = abuse.left()
+        print(f"memory after {LATER:.0f} s: {left:.0f} MiB, before all attacks: {before:.0f}")
+        wrong = wrong or left - before >= LEFT
     finally:
         if abuse is not None:
             abuse.close()

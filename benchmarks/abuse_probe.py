@@ -23,7 +23,8 @@ from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
 
 PIECE = 4 * 1024 * 1024
-ROOM = 256 * 1024 * 1024
+ROOM = 2 * 1024 * 1024 * 1024
+"""Deletions of many pieces are kept for some days, so each piece that is fetched again takes room until the end."""
 SETTLED = 17
 """Pieces that make a customer somebody with something to lose."""
 EVERY, BETWEEN, NEWCOMERS = 0.1, 0.25, 1.0

@@ -11,6 +11,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
 
 from bitdust.budget import measure
+from bitdust.heap import HeapRounds, share_one_heap
 from bitdust.identity.home_lock import find_passphrase
 from bitdust.last_resort import begin_again, end_within, leave
 from bitdust.log.eventlog import start_event_log
@@ -19,7 +20,7 @@ from bitdust.log.start import start_logging
 from bitdust.node import RESTART, Node
 from bitdust.notify import ServiceManager
 from bitdust.wire.errors import BitDustError
-from bitdust.world import real_world, share_one_heap
+from bitdust.world import real_world
 
 LAST_RESORT = 0.7
 """Seconds more for threads that still read or write; nothing that they would leave behind counts before its end."""
@@ -56,11 +57,14 @@ def main(home: Path, foreground: bool) -> int:
         maybeDeferred(node.shutdown).addBoth(lambda _: real.stop())
 
     manager = ServiceManager(real, os.environ)
+    heap = HeapRounds(real, node.world.run_in_thread)
     node.ready.connect(manager.ready)
+    node.ready.connect(heap.start)
     node.stopping.connect(manager.stopping)
 
     def stopped() -> None:
         manager.close()
+        heap.stop()
         end_within(LAST_RESORT, begin_again if node.exit_code == RESTART else partial(leave, node.exit_code))
         real.stop()
 
