@@ -125,6 +125,8 @@ class Assembly:
         messages = rooms.people.messages
         messages.incoming.history = messages.letters.history = rooms.people.history
         messages.incoming.listeners = rooms.people.listeners
+        suppliers.family.changed.connect(messages.upkeep.keepers_changed)
+        rooms.people.friends.changed.connect(lambda friend: messages.upkeep.keepers_changed())
         rooms.recovery.services = self.driver
         self._storing.services = self.driver
         self._device.services = self.driver

@@ -15,6 +15,12 @@ class PrekeyKeeperPort(Protocol):
     def is_due(self) -> bool:
         """Whether there is no signed prekey to show, or it is a week old."""
 
+    def is_short(self) -> bool:
+        """Whether others might keep a mailbox, and too few do."""
+
+    def is_shown(self) -> bool:
+        """Whether the DHT has all that is to be shown, and not for long."""
+
     def make(self) -> "Deferred[Any]":
         """Make another signed prekey; fires when it is on the disk."""
 
@@ -35,13 +41,18 @@ class PrekeyKeeper(Machine):
       MAKING       made             -       LEAVING     leave
       MAKING       not-made         -       STALE       count_failure
       MAKING       timer-60sec      -       STALE       count_failure
+      LEAVING      left             shown   FRESH       forget_failures
       LEAVING      left             -       PUBLISHING  publish
+      LEAVING      keepers-changed  -       =           note_change
       LEAVING      not-left         -       STALE       count_failure
       LEAVING      timer-60sec      -       STALE       count_failure
+      PUBLISHING   published        changed LEAVING     forget_change leave
       PUBLISHING   published        -       FRESH       forget_failures
+      PUBLISHING   keepers-changed  -       =           note_change
       PUBLISHING   not-published    -       STALE       count_failure
       PUBLISHING   timer-60sec      -       STALE       count_failure
       FRESH        keepers-changed  -       LEAVING     leave
+      FRESH        timer-10min      short   LEAVING     leave
       FRESH        timer-1hour      is_due  MAKING      make
       FRESH        timer-24hour     -       LEAVING     leave
       STALE        keepers-changed  is_due  MAKING      make
@@ -53,9 +64,9 @@ class PrekeyKeeper(Machine):
     ignore = """
       OFF          made not-made left not-left published not-published keepers-changed
       MAKING       start left not-left published not-published keepers-changed
-      LEAVING      start made not-made published not-published keepers-changed
-      PUBLISHING   start made not-made left not-left keepers-changed
-      FRESH        start made not-made left not-left published not-published timer-1hour
+      LEAVING      start made not-made published not-published
+      PUBLISHING   start made not-made left not-left
+      FRESH        start made not-made left not-left published not-published timer-1hour timer-10min
       STALE        start made not-made left not-left published not-published
     """
     initial = "OFF"
@@ -64,6 +75,7 @@ class PrekeyKeeper(Machine):
     def __init__(self, registry: Registry, port: PrekeyKeeperPort) -> None:
         self._port = port
         self.failures = 0
+        self.has_changed = False
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
@@ -74,6 +86,15 @@ class PrekeyKeeper(Machine):
     def is_due(self, payload: Any) -> bool:
         return self._port.is_due()
 
+    def short(self, payload: Any) -> bool:
+        return self._port.is_short()
+
+    def shown(self, payload: Any) -> bool:
+        return not self.has_changed and self._port.is_shown()
+
+    def changed(self, payload: Any) -> bool:
+        return self.has_changed
+
     def make(self, payload: Any) -> None:
         self.watch(self._port.make(), "made", "not-made")
 
@@ -82,6 +103,12 @@ class PrekeyKeeper(Machine):
 
     def publish(self, payload: Any) -> None:
         self.watch(self._port.publish(), "published", "not-published")
+
+    def note_change(self, payload: Any) -> None:
+        self.has_changed = True
+
+    def forget_change(self, payload: Any) -> None:
+        self.has_changed = False
 
     def count_failure(self, payload: Any) -> None:
         self.failures += 1

@@ -270,6 +270,14 @@ _OPTIONS = (
         "hours",
     ),
     _size(
+        "services/private-messages/mailbox-space",
+        256 * MB,
+        "space for mailboxes",
+        "Room for sealed messages to friends and customers who are away; 0 keeps none.",
+        0,
+        64 * GB,
+    ),
+    _size(
         "services/supplier/donated-space", 8 * GB, "space I give", "Room for customers' pieces on this disk.", 64 * MB
     ),
     _number(

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from bitdust.peers.presence import Presence
+from bitdust.people.amounts import Amounts
 from bitdust.people.friends.friends import Friends
 from bitdust.people.history.history import History
 from bitdust.people.history.listeners import Listeners
+from bitdust.people.mailboxes.keeper import MailboxKeeper
 from bitdust.people.messages.messages import Messages
 from bitdust.people.messages.ports import Directory
 from bitdust.surroundings import Connected
@@ -29,7 +31,9 @@ class PeopleRoom:
         self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
         self.history = History(around)
         self.listeners = Listeners(around.world.clock, self.history)
-        self.messages = Messages(around, directory, self, role_of)
+        amounts = Amounts(around.world.clock, role_of)
+        self.messages = Messages(around, directory, self, amounts)
+        self.mailboxes = MailboxKeeper(around, amounts)
 
     def load(self) -> None:
         """Read from the home; what is damaged is left alone and reported by the health of its service."""

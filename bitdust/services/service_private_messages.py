@@ -17,16 +17,19 @@ class PrivateMessagesService(Service):
 
     def __init__(self, rooms: Rooms) -> None:
         self._messages = rooms.people.messages
+        self._mailboxes = rooms.people.mailboxes
         self._inbox = rooms.gateway.inbox
         self._added: list[Row] = []
 
     def packet_rows(self) -> list[Row]:
-        return self._messages.rows()
+        return [*self._messages.rows(), *self._mailboxes.rows()]
 
     def start(self) -> "Deferred[None]":
-        return self._messages.start().addCallback(lambda _: self._add_rows())
+        return Deferred.fromCoroutine(self._start())
 
-    def _add_rows(self) -> None:
+    async def _start(self) -> None:
+        await self._mailboxes.start()
+        await self._messages.start()
         self._added = self.packet_rows()
         for row in self._added:
             self._inbox.add(row)
@@ -35,9 +38,15 @@ class PrivateMessagesService(Service):
         rows, self._added = self._added, []
         for row in rows:
             self._inbox.remove(row)
-        return self._messages.stop()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._messages.stop()
+        await self._mailboxes.stop()
 
     def health(self) -> None:
+        if not self._mailboxes.store.is_open:
+            raise Unhealthy("the store of mailboxes is closed")
         problem = self._messages.trouble()
         if problem:
             raise Unhealthy(problem)

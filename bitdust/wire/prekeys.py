@@ -15,6 +15,11 @@ ONCE = Struct({"id": ID, "key": Bytes(32), "signature": Bytes(64)})
 ONCE_KIND = "one-time prekey"
 """The kind under which a device signs a one-time prekey; see `once_body`."""
 
+ENVELOPES, PREKEYS, WAITING = "envelopes", "prekeys", "waiting"
+"""Kinds of `Command.MESSAGE` that a device answers: envelopes for it, its prekeys, a word that its mailbox has some."""
+OPEN, FETCH, TAKEN, DEPOSIT, ONCE_ASKED = "mailbox", "fetch", "taken", "deposit", "once"
+"""Kinds that a keeper of mailboxes answers: the first three to their owners, the others to senders."""
+
 
 @frozen
 class Prekeys(Record):

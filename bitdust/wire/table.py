@@ -4,7 +4,7 @@ A room writes its `Row`s with these and never meets the sessions that packets co
 the table, checks each packet against its row, and calls the row's handler with a `Request`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Flag, auto
 from typing import Any, Protocol
 
@@ -48,6 +48,9 @@ class Device(Protocol):
     """One device of an identity document."""
 
     @property
+    def id(self) -> bytes: ...
+
+    @property
     def key(self) -> bytes: ...
 
     @property
@@ -71,6 +74,9 @@ class Document(Protocol):
 
     @property
     def xml(self) -> bytes: ...
+
+    @property
+    def devices(self) -> Sequence[Device]: ...
 
     def device(self, ident: bytes, /) -> Device | None: ...
 

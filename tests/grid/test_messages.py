@@ -51,3 +51,56 @@ class OnlineTests(MessagesCase):
         self.assertEqual((message.sender, message.data, message.sequence), (alice.fingerprint, {"text": "hello"}, 1))
         self.send(bob, alice, text="hello too")
         self.grid.until(lambda: self.texts(alice) == ["hello too"], 10, "the answer")
+
+
+class MailboxCase(MessagesCase):
+    """Carol and dave are friends of bob and keep his mailboxes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.person("alice"), self.person("bob")
+        self.keepers = [self.person("carol"), self.person("dave")]
+        for keeper in self.keepers:
+            self.befriend(self.bob, keeper)
+        self.introduce(self.alice, self.bob)
+        self.grid.until(lambda: self.is_fresh(self.bob, 2), 120, "the mailboxes")
+
+    def befriend(self, one: GridNode, other: GridNode) -> None:
+        for mine, theirs in ((one, other), (other, one)):
+            self.grid.wait(mine.rooms.people.friends.add(theirs.rooms.identity.me.document))
+
+    def is_fresh(self, node: GridNode, mailboxes: int) -> bool:
+        upkeep = node.rooms.people.messages.upkeep
+        return upkeep.state == "FRESH" and len(upkeep.mailboxes) == mailboxes
+
+    def kept(self, keeper: GridNode) -> int:
+        return self.grid.wait(keeper.rooms.people.mailboxes.store.figures())[1]
+
+    def again(self, node: GridNode, address: str) -> GridNode:
+        """The node's next life, which goes on hearing."""
+        born = node.again(address)
+        self.grid.until(lambda: born.is_on("private_messages"), 120, "messages")
+        self.follow(born)
+        return born
+
+    def done(self, node: GridNode) -> bool:
+        """Nothing is on its way any more."""
+        return not node.rooms.people.messages.letters.desk.rows
+
+
+class AwayTests(MailboxCase):
+    def test_somebody_away(self) -> None:
+        """What is written to somebody who is away is kept at two mailboxes, and there once, in order, on return; the
+        mailboxes and the sender forget it then."""
+        self.bob.crash()
+        sent = [self.send(self.alice, self.bob, text=number) for number in range(5)]
+        self.assertEqual(self.grid.wait(sent[-1].arrived, 300), "kept")
+        self.assertEqual([self.kept(keeper) for keeper in self.keepers], [5, 5])
+        self.alice.crash()
+        bob = self.again(self.bob, "10.0.0.20")
+        self.grid.until(lambda: len(self.heard["bob"]) == 5, 300, "the messages")
+        self.assertEqual(self.texts(bob), list(range(5)))
+        self.grid.until(lambda: [self.kept(keeper) for keeper in self.keepers] == [0, 0], 1200, "the deletion")
+        alice = self.again(self.alice, "10.0.0.21")
+        self.grid.until(lambda: self.done(alice), 1200, "the acknowledgement")
+        self.assertEqual(self.texts(bob), list(range(5)))

@@ -20,6 +20,7 @@ DATABASES = (
     "storage/catalog/database.py",
     "dht/store.py",
     "people/history/database.py",
+    "people/mailboxes/database.py",
     "people/messages/database.py",
 )
 """Where a node's databases are opened."""

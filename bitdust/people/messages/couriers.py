@@ -18,12 +18,9 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.envelopes import MAX_BATCH, MOST_IN_BATCH, pack
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.prekeys import ONCE, ONCE_KIND, Prekeys, once_body
+from bitdust.wire.prekeys import DEPOSIT, ENVELOPES, ONCE, ONCE_ASKED, ONCE_KIND, PREKEYS, Prekeys, once_body
 from bitdust.wire.signed import Signed, message
 
-ENVELOPES, PREKEYS = "envelopes", "prekeys"
-DEPOSIT, ONCE_ASKED = "deposit", "once"
-"""Kinds of `Command.MESSAGE`: the first two are asked of the device itself, the others of its mailboxes."""
 SECONDS = 20.0
 RECORD_KEPT = 3600.0
 """Seconds for which the record of a device's prekeys is not asked for again."""
@@ -120,6 +117,10 @@ class Courier:
         self._sealed.pop(number, None)
         for kept in (self._unsealed.pop(number, None), self._ready.pop(number, None)):
             self._ready_bytes -= len(kept) if kept is not None else 0
+
+    def begin_anew(self) -> None:
+        """The device has lost the session: the next message begins another one."""
+        self._begin_anew = True
 
     # what the machine asks
 

@@ -9,6 +9,7 @@ targets    one device that is to have it and has not acknowledged it yet; ``enve
            ``deposited`` since when mailboxes have that
 sessions   the ratchet's sessions with one device, sealed
 prekeys    a prekey of mine, its secret sealed: ``kind`` 0 signed, 1 one-time; ``retired`` since when it is not shown
+keepers    a node that keeps a mailbox of mine, or has kept one ``until`` some time
 incoming   a letter that was opened and that the history has not yet
 seen       an envelope that was opened, so that a double is known
 owner      whose store it is, and which device's
@@ -36,6 +37,7 @@ CREATE TABLE sessions(person BLOB, device BLOB, data BLOB NOT NULL, used INT NOT
   WITHOUT ROWID;
 CREATE TABLE prekeys(id INTEGER PRIMARY KEY, kind INT NOT NULL, secret BLOB NOT NULL, made INT NOT NULL,
   place BLOB NOT NULL DEFAULT x'', retired INT NOT NULL DEFAULT 0);
+CREATE TABLE keepers(peer BLOB PRIMARY KEY, place INT NOT NULL, until INT) WITHOUT ROWID;
 CREATE TABLE incoming(number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
 CREATE TABLE seen(person BLOB, device BLOB, envelope BLOB, time INT NOT NULL, PRIMARY KEY(person, device, envelope))
   WITHOUT ROWID;

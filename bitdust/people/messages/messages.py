@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from bitdust.identity.document import IdentityDocument
-from bitdust.people.messages.amounts import Amounts
+from bitdust.people.amounts import Amounts
 from bitdust.people.messages.incoming import Incoming
 from bitdust.people.messages.outgoing import Letters, Sent
 from bitdust.people.messages.ports import Directory, Keepers
@@ -17,10 +17,11 @@ from bitdust.people.messages.rows import MessageRows
 from bitdust.people.messages.sessions import SessionBook
 from bitdust.people.messages.store import Store, adopt
 from bitdust.people.messages.upkeep import PrekeyUpkeep
+from bitdust.people.messages.visits import Means, Visits
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import MASTER
-from bitdust.wire.table import Row, Who
+from bitdust.wire.table import Row
 
 FOLDER = "correspondence"
 DAY = 86_400.0
@@ -32,9 +33,7 @@ class Messages:
 
     log = Logger()
 
-    def __init__(
-        self, around: Connected, directory: Directory, keepers: Keepers, role_of: Callable[[bytes], Who]
-    ) -> None:
+    def __init__(self, around: Connected, directory: Directory, keepers: Keepers, amounts: Amounts) -> None:
         self._around = around
         self._me = around.me
         self._clock = around.world.clock
@@ -43,9 +42,12 @@ class Messages:
         self.book = SessionBook(around, self.store, self.prekeys)
         self.incoming = Incoming(around, self.store, self.prekeys, self.book)
         self.letters = Letters(around, self.store, self.book, directory)
-        self.upkeep = PrekeyUpkeep(around, self.prekeys, directory, keepers)
-        self._rows = MessageRows(around, self.incoming, self.upkeep, Amounts(around.world.clock, role_of))
+        self.upkeep = PrekeyUpkeep(around, self.store, self.prekeys, directory, keepers)
+        means = Means(around, self.incoming, directory, self.letters.notify, self.upkeep.mailbox_has)
+        self._visits = Visits(means)
+        self._rows = MessageRows(around, self.incoming, self.upkeep, self._visits, amounts)
         self.incoming.noticed.connect(self.letters.noticed)
+        self.upkeep.named.connect(self._visits.follow)
         self._removers: list[Callable[[], None]] = []
         self._daily: IDelayedCall | None = None
         self.problem = ""
@@ -70,7 +72,7 @@ class Messages:
             self._around.identities.changed.connect(self._document),
             self._me.changed.connect(self._mine),
         ]
-        self.upkeep.start()
+        await self.upkeep.start()
         self._tick()
 
     def stop(self) -> "Deferred[None]":
@@ -82,6 +84,7 @@ class Messages:
             self._daily.cancel()
         self._daily = None
         self.upkeep.stop()
+        self._visits.stop()
         self.letters.stop()
         self.incoming.stop()
         return Deferred.fromCoroutine(self._stop())
@@ -116,6 +119,7 @@ class Messages:
     def _session(self, session: Any, up: bool) -> None:
         if up:
             self.letters.device_online((session.peer.fingerprint, session.peer.device))
+            self._visits.go(session.peer.fingerprint)
 
     def _document(self, document: IdentityDocument) -> None:
         self.letters.document_known(document.fingerprint)

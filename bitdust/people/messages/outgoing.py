@@ -281,6 +281,8 @@ class Letters:
             if row is None:
                 continue
             if what.about == LOST:
+                if target == device and (person, target) in self.desk.couriers:
+                    self.desk.couriers[person, target].begin_anew()
                 more = set() if row.reached else {one for one, _ in self._devices(person)}
                 self._assign(row, {(person, target)}, more)
             elif target == device:

@@ -1,14 +1,15 @@
 """What this node answers about private messages: envelopes for this device, and its prekeys."""
 
-from bitdust.people.messages.amounts import Amounts
-from bitdust.people.messages.couriers import ENVELOPES, PREKEYS
+from bitdust.people.amounts import Amounts
 from bitdust.people.messages.incoming import Incoming, Origin
 from bitdust.people.messages.upkeep import PrekeyUpkeep
+from bitdust.people.messages.visits import Visits
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, unpack
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
+from bitdust.wire.prekeys import ENVELOPES, PREKEYS, WAITING
 from bitdust.wire.schema import Bytes, Choice, Struct
 from bitdust.wire.table import Answer, Request, Row, Who, ack
 
@@ -21,7 +22,10 @@ HANDING_OUT = 10.0
 class MessageRows:
     """Anybody may write; how much is taken depends on who it is."""
 
-    def __init__(self, around: Connected, incoming: Incoming, upkeep: PrekeyUpkeep, amounts: Amounts) -> None:
+    def __init__(
+        self, around: Connected, incoming: Incoming, upkeep: PrekeyUpkeep, visits: Visits, amounts: Amounts
+    ) -> None:
+        self._visits = visits
         self._me = around.me
         self._incoming = incoming
         self._upkeep = upkeep
@@ -33,6 +37,16 @@ class MessageRows:
         asked = Struct({"kind": Choice((PREKEYS,)), "to": Bytes(8)})
         return [
             Row(Command.MESSAGE, ENVELOPES, brought, MAX_PAYLOAD, Who.ANYONE, SERVICE, self._take, gathers=True),
+            Row(
+                Command.MESSAGE,
+                WAITING,
+                Struct({"kind": Choice((WAITING,))}),
+                0,
+                Who.ANYONE,
+                SERVICE,
+                self._call,
+                becomes=("mailbox_visit", "go"),
+            ),
             Row(Command.MESSAGE, PREKEYS, asked, 0, Who.ANYONE, SERVICE, self._hand_out, cost=HANDING_OUT),
         ]
 
@@ -60,6 +74,11 @@ class MessageRows:
         self._amounts.spend(request.peer.fingerprint, 0)
         record, once = await self._upkeep.shown()
         return ack(record=record.to_bytes(), once=once.as_map())
+
+    def _call(self, request: Request) -> Answer:
+        """A keeper of a mailbox of mine says that there is something in it; another's word changes nothing."""
+        self._visits.go(request.peer.fingerprint)
+        return ack()
 
     def _check_device(self, request: Request) -> None:
         if request.fields["to"] != self._me.device.id:

@@ -191,6 +191,16 @@ class Store:
             }
         )
 
+    def keepers(self, since: int) -> "Deferred[tuple[list[bytes], list[bytes]]]":
+        """Who keeps mailboxes of mine, and who has kept one until a time after ``since``."""
+
+        def read(database: sqlite3.Connection) -> tuple[list[bytes], list[bytes]]:
+            rows = database.execute("SELECT peer, until FROM keepers ORDER BY place").fetchall()
+            named = [peer for peer, until in rows if until is None]
+            return named, [peer for peer, until in rows if until is not None and until > since]
+
+        return self._read(read)
+
     def have_seen(self, device: Device, envelopes: list[bytes]) -> "Deferred[set[bytes]]":
         """Which of these envelopes of a device were opened before."""
 
@@ -221,12 +231,19 @@ def adopt(database: sqlite3.Connection, person: bytes, device: bytes) -> None:
     if row == (person, device):
         return
     if row is not None:
-        for table in ("sessions", "prekeys", "seen"):
+        for table in ("sessions", "prekeys", "seen", "keepers"):
             database.execute(f"DELETE FROM {table}")
         database.execute("UPDATE targets SET envelope=NULL, data=NULL, deposited=0, sealings=0")
         database.execute("DELETE FROM targets WHERE person=? AND device=?", (person, device))
     database.execute("DELETE FROM owner")
     database.execute("INSERT INTO owner VALUES(?, ?)", (person, device))
+
+
+def put_keepers(database: sqlite3.Connection, named: Sequence[bytes], now: int) -> None:
+    """Who keeps mailboxes of mine from now on."""
+    database.execute("UPDATE keepers SET until=? WHERE until IS NULL", (now,))
+    rows = ((peer, place) for place, peer in enumerate(named))
+    database.executemany("INSERT OR REPLACE INTO keepers VALUES(?, ?, NULL)", rows)
 
 
 def put_sessions(database: sqlite3.Connection, device: Device, sealed: bytes, now: int) -> None:

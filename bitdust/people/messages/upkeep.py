@@ -8,14 +8,14 @@ from bitdust.automats.prekey_keeper import PrekeyKeeper
 from bitdust.outcome import outcome
 from bitdust.people.messages.ports import Directory, Keepers
 from bitdust.people.messages.prekeys import MyPrekeys
+from bitdust.people.messages.store import Store, put_keepers
+from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import encode
 from bitdust.wire.packet import Command
-from bitdust.wire.prekeys import OncePrekey
+from bitdust.wire.prekeys import OPEN, OncePrekey
 from bitdust.wire.signed import Signed
 
-OPEN = "mailbox"
-"""The kind of `Command.MESSAGE` that opens a mailbox, or keeps it open, and brings one-time prekeys."""
 SECONDS = 15.0
 WANTED = 2
 """Mailboxes that are named."""
@@ -23,10 +23,22 @@ LOW = 20
 """One-time prekeys that a mailbox has still when it gets more."""
 
 
-class PrekeyUpkeep:
-    """I run one `prekey_keeper` from `start` to `stop`; ``mailboxes`` are the nodes that keep one for this device."""
+SHOWN_AGAIN = 20 * 3600
+"""Seconds after which the DHT gets the same record again."""
+VISITED_DAYS = 40
+"""Mailboxes that are named no more are visited for so long: they keep messages for a month."""
 
-    def __init__(self, around: Connected, prekeys: MyPrekeys, directory: Directory, keepers: Keepers) -> None:
+
+class PrekeyUpkeep:
+    """I run one `prekey_keeper` from `start` to `stop`; ``mailboxes`` are the nodes that keep one for this device.
+
+    ``named`` reports those from which something is to be fetched: they, and those that were named not long ago.
+    """
+
+    def __init__(
+        self, around: Connected, store: Store, prekeys: MyPrekeys, directory: Directory, keepers: Keepers
+    ) -> None:
+        self._store = store
         self._around = around
         self._me = around.me
         self._prekeys = prekeys
@@ -34,14 +46,20 @@ class PrekeyUpkeep:
         self._keepers = keepers
         self._machine: PrekeyKeeper | None = None
         self.mailboxes: list[bytes] = []
+        self._shown: tuple[int, list[bytes]] | None = None
+        self._shown_at = 0.0
+        self.named: Signal[[list[bytes]]] = Signal()
 
     @property
     def state(self) -> str:
         """How far it has come."""
         return self._machine.state if self._machine is not None else "OFF"
 
-    def start(self) -> None:
-        """Begin."""
+    async def start(self) -> None:
+        """Begin, with the mailboxes of earlier lives."""
+        named, former = await self._store.keepers(self._since())
+        self.mailboxes = named
+        self.named.emit([*named, *former])
         self._machine = PrekeyKeeper(self._around.registry, self)
         self._machine.send("start")
 
@@ -52,9 +70,14 @@ class PrekeyUpkeep:
             machine.send("stop")
 
     def keepers_changed(self) -> None:
-        """Others may keep mailboxes for me now, or a mailbox has few prekeys left."""
+        """Others may keep mailboxes for me now."""
         if self._machine is not None:
             self._machine.send("keepers-changed")
+
+    def mailbox_has(self, left: int) -> None:
+        """A mailbox has so many one-time prekeys left."""
+        if left <= LOW:
+            self.keepers_changed()
 
     async def shown(self) -> tuple[Signed, OncePrekey]:
         """What this device gives who asks it: its record, and a one-time prekey of its own."""
@@ -66,6 +89,16 @@ class PrekeyUpkeep:
 
     def is_due(self) -> bool:
         return self._prekeys.is_due
+
+    def is_short(self) -> bool:
+        return len(self.mailboxes) < WANTED and any(one not in self.mailboxes for one in self._keepers.candidates())
+
+    def is_shown(self) -> bool:
+        return self._shown == self._to_show() and self._around.world.wall() - self._shown_at < SHOWN_AGAIN
+
+    def _to_show(self) -> tuple[int, list[bytes]]:
+        current = self._prekeys.current
+        return (current.prekey.id if current is not None else 0, self.mailboxes)
 
     def make(self) -> "Deferred[None]":
         return self._prekeys.renew()
@@ -80,7 +113,14 @@ class PrekeyUpkeep:
         for peer in candidates:
             if len(found) < WANTED and (await outcome(Deferred.fromCoroutine(self._open(peer)))).error is None:
                 found.append(peer)
+        now = int(self._around.world.wall())
+        await self._store.change(lambda database: put_keepers(database, found, now))
         self.mailboxes = found
+        named, former = await self._store.keepers(self._since())
+        self.named.emit([*named, *former])
+
+    def _since(self) -> int:
+        return int(self._around.world.wall()) - VISITED_DAYS * 86_400
 
     async def _open(self, peer: bytes) -> None:
         answer = await self._ask(peer, None)
@@ -93,5 +133,10 @@ class PrekeyUpkeep:
     def _ask(self, peer: bytes, payload: bytes | None) -> Any:
         return self._around.outbox.send(peer, Command.MESSAGE, {"kind": OPEN}, payload, deadline=SECONDS)
 
-    def publish(self) -> "Deferred[Any]":
-        return self._directory.put_prekeys(self._prekeys.record(self.mailboxes))
+    def publish(self) -> "Deferred[None]":
+        shown = self._to_show()
+        put = self._directory.put_prekeys(self._prekeys.record(self.mailboxes))
+        return put.addCallback(lambda _: self._published(shown))
+
+    def _published(self, shown: tuple[int, list[bytes]]) -> None:
+        self._shown, self._shown_at = shown, self._around.world.wall()

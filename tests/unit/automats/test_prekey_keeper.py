@@ -9,7 +9,7 @@ MAKE, LEAVE, PUBLISH = ("make",), ("leave",), ("publish",)
 class PrekeyKeeperTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(PrekeyKeeperPort, is_due=False)
+        self.port = self.record(PrekeyKeeperPort, is_due=False, is_short=False, is_shown=False)
         self.machine = PrekeyKeeper(self.registry, self.port)
         self.addCleanup(self.machine.send, "stop")
 
@@ -63,6 +63,34 @@ class PrekeyKeeperTests(RowTests):
         self.leaving()
         self.port.fail("leave")
         self.asked("STALE")
+
+    def test_others_meanwhile(self) -> None:
+        """Keepers that change while some are asked, or while the record is on its way, are asked afterwards, once."""
+        self.port.answers["is_shown"] = True
+        self.leaving()
+        self.drive("keepers-changed", None, "LEAVING")
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+        self.port.succeed("publish")
+        self.asked("LEAVING", LEAVE)
+        self.port.answers["is_shown"] = False
+        self.port.succeed("leave")
+        self.asked("PUBLISHING", PUBLISH)
+        self.drive("keepers-changed", None, "PUBLISHING")
+        self.port.succeed("publish")
+        self.asked("LEAVING", LEAVE)
+        self.port.answers["is_shown"] = True
+        self.machine.failures = 3
+        self.port.succeed("leave")
+        self.asked("FRESH")
+        self.assertEqual(self.machine.failures, 0)
+
+    def test_too_few(self) -> None:
+        """While too few keep a mailbox those who might are asked every ten minutes."""
+        self.fresh()
+        self.passes(600, "FRESH")
+        self.port.answers["is_short"] = True
+        self.passes(600, "LEAVING", LEAVE)
 
     def test_failures(self) -> None:
         """What fails is tried again after a minute, then two, at most an hour."""

@@ -1,0 +1,211 @@
+"""Visits to the nodes that keep mailboxes for this device: the port of each `mailbox_visit`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from bitdust.automats.mailbox_visit import MailboxVisit
+from bitdust.outcome import outcome
+from bitdust.people.messages.couriers import SEAL_AGAIN
+from bitdust.people.messages.incoming import CONSUMED, STORED, Incoming, Origin
+from bitdust.people.messages.letters import LOST, RECEIVED, Notice
+from bitdust.people.messages.ports import Directory
+from bitdust.people.messages.store import Device
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
+from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, Envelope, unpack
+from bitdust.wire.packet import Command
+from bitdust.wire.prekeys import FETCH, TAKEN
+from bitdust.wire.schema import Bytes, Int, ListOf, Schema
+
+SECONDS = 30.0
+MAX_ANSWER = MAX_BATCH + MAX_ENVELOPE + 4096
+MOST = 256
+_NUMBERS = ListOf(Int(), MOST)
+Notify = Callable[[Device, Notice], None]
+
+
+@frozen
+class Fetched:
+    """One envelope of a mailbox, and its number there."""
+
+    number: int
+    raw: bytes
+    envelope: Envelope | None
+
+
+@frozen
+class Means:
+    """What visits work with. ``low`` is told when a mailbox has few one-time prekeys left."""
+
+    around: Connected
+    incoming: Incoming
+    directory: Directory
+    notify: Notify
+    low: Callable[[int], None]
+
+
+class Visit:
+    """The mailbox of this device at one node."""
+
+    log = Logger()
+
+    def __init__(self, means: Means, keeper: bytes) -> None:
+        self._means = means
+        self._around = means.around
+        self._keeper = keeper
+        self._after = 0
+        self._more = False
+        self._found: list[Fetched] = []
+        self._lost: list[tuple[int, Device, bytes]] = []
+        self._done: list[int] = []
+        self.machine = MailboxVisit(means.around.registry, keeper.hex()[:8], self)
+
+    def jitter(self) -> float:
+        return int.from_bytes(self._around.world.entropy(2), "big") / 65536
+
+    def found_nothing(self) -> bool:
+        return not self._found and not self._lost
+
+    def has_more(self) -> bool:
+        return self._more
+
+    # fetching
+
+    def fetch(self) -> "Deferred[None]":
+        if not self._more:
+            self._after = 0
+        fields = {"kind": FETCH, "after": self._after}
+        asked = self._around.outbox.send(self._keeper, Command.MESSAGE, fields, deadline=SECONDS, max_answer=MAX_ANSWER)
+        return asked.addCallback(self._fetched)
+
+    def _fetched(self, answer: Any) -> None:
+        numbers, raw = answer.fields.get("numbers"), unpack(answer.payload)
+        _NUMBERS.check(numbers, "numbers")
+        if len(numbers) != len(raw):
+            raise WireError("bad-field", "not as many numbers as envelopes")
+        self._found = [Fetched(number, one, _read(one)) for number, one in zip(numbers, raw, strict=True)]
+        self._more = answer.fields.get("more") is True and bool(numbers)
+        self._after = max(numbers, default=0)
+        self._lost = _lost(answer.fields.get("lost"))
+        left = answer.fields.get("left")
+        if isinstance(left, int):
+            self._means.low(left)
+
+    # taking
+
+    def take(self) -> "Deferred[None]":
+        return Deferred.fromCoroutine(self._take())
+
+    async def _take(self) -> None:
+        self._done = [one.number for one in self._found if one.envelope is None]
+        by_device: dict[Device, list[Fetched]] = {}
+        for one in self._found:
+            if one.envelope is not None:
+                by_device.setdefault((one.envelope.sender, one.envelope.device), []).append(one)
+        for device, some in by_device.items():
+            await self._take_from(device, some)
+        lost: dict[Device, list[bytes]] = {}
+        for number, device, envelope in self._lost:
+            self._done.append(number)
+            lost.setdefault(device, []).append(envelope)
+        for device, names in lost.items():
+            self._means.notify(device, Notice(LOST, tuple(names[:MOST])))
+
+    async def _take_from(self, device: Device, some: list[Fetched]) -> None:
+        """What one device sent; it stays there while nobody knows whose it is."""
+        key = await self._key(device)
+        if key is None:
+            return
+        results = await self._means.incoming.take(Origin(*device, key), [one.raw for one in some])
+        received: list[bytes] = []
+        lost: list[bytes] = []
+        for one, result in zip(some, results, strict=True):
+            assert one.envelope is not None
+            if result in (CONSUMED, STORED):
+                received.append(one.envelope.id)
+            elif result in SEAL_AGAIN:
+                lost.append(one.envelope.id)
+            elif result not in ("refused", "malformed", "not-canonical", "wrong-device"):
+                continue
+            self._done.append(one.number)
+        for about, names in ((RECEIVED, received), (LOST, lost)):
+            if names:
+                self._means.notify(device, Notice(about, tuple(names)))
+
+    async def _key(self, device: Device) -> bytes | None:
+        """The key of a device that counts, of which the newest document is looked for where it is not known."""
+        found = self._known(device)
+        if found is None:
+            await outcome(self._means.directory.look_up(device[0]))
+            found = self._known(device)
+        return found
+
+    def _known(self, device: Device) -> bytes | None:
+        me = self._around.me
+        document = me.document if device[0] == me.fingerprint else self._around.identities.get(device[0])
+        known = document.device(device[1]) if document is not None else None
+        return known.key if known is not None and known.revoked is None else None
+
+    # confirming
+
+    def confirm(self) -> "Deferred[Any]":
+        done, self._done, self._found, self._lost = self._done, [], [], []
+        if not done:
+            return succeed(None)
+        fields = {"kind": TAKEN, "numbers": done[:MOST]}
+        return self._around.outbox.send(self._keeper, Command.MESSAGE, fields, deadline=SECONDS)
+
+
+class Visits:
+    """One visit for each node that keeps a mailbox of mine, or has kept one not long ago."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._visits: dict[bytes, Visit] = {}
+
+    def follow(self, keepers: list[bytes]) -> None:
+        """These keep mailboxes of mine; those that are new are visited at once."""
+        for keeper in keepers:
+            if keeper not in self._visits:
+                self._visits[keeper] = Visit(self._means, keeper)
+                self.go(keeper)
+        for keeper in [one for one in self._visits if one not in keepers]:
+            self._visits.pop(keeper).machine.send("stop")
+
+    def go(self, keeper: bytes) -> None:
+        """This node is there, or has said that there is something."""
+        visit = self._visits.get(keeper)
+        if visit is not None:
+            visit.machine.send("go")
+
+    def stop(self) -> None:
+        """Visit nobody any more."""
+        visits, self._visits = self._visits, {}
+        for visit in visits.values():
+            visit.machine.send("stop")
+
+
+def _read(raw: bytes) -> Envelope | None:
+    try:
+        return Envelope.from_bytes(raw)
+    except WireError:
+        return None
+
+
+def _lost(value: Any) -> list[tuple[int, Device, bytes]]:
+    """What a mailbox says about devices that are gone: number, sender, and envelope; raises `WireError`."""
+    if value is None:
+        return []
+    schemas: tuple[Schema, ...] = (Int(), Bytes(32), Bytes(8), Bytes(16))
+    if not isinstance(value, list) or len(value) > MOST or not all(isinstance(row, list) for row in value):
+        raise WireError("bad-field", "lost: a short list is expected")
+    for row in value:
+        if len(row) != len(schemas):
+            raise WireError("bad-field", "lost: four items are expected")
+        for item, schema in zip(row, schemas, strict=True):
+            schema.check(item, "lost")
+    return [(row[0], (row[1], row[2]), row[3]) for row in value]
