@@ -41,7 +41,7 @@ class PackPort(Protocol):
         """Versions may build on it."""
 
     def note_held(self) -> None:
-        """It survives a power cut: write that down; versions may build on it."""
+        """It survives a power cut: write that down; then versions may build on it."""
 
     def give_up(self, reason: Any) -> None:
         """Its bytes need a new pack: write that down, and report it to who builds on it."""

@@ -3,6 +3,7 @@
 import errno
 from pathlib import Path
 
+from twisted.internet.defer import fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.storage.catalog.database import PackState
@@ -173,6 +174,26 @@ class FailingDiskTests(PowerCutCase):
         self.set_modes("fine", "fine", "fine", "fine")
         self.node.upload(self.base / "file", "file")
         self.comes_back((self.base / "file").read_bytes())
+
+    def test_a_pack_that_could_not_be_noted(self) -> None:
+        """Nothing is built on a pack before its row says that it is held: the disk is asked until it takes that."""
+        catalog = self.node.storage.core.catalog
+        real, is_full = catalog.change, True
+
+        def change(call):
+            if is_full and "note_held" in call.__qualname__:
+                return fail(BitDustError("disk-full", "No space left on device"))
+            return real(call)
+
+        catalog.change = change
+        data = self.begin("fine", "fine", "fine", "fine", seconds=3)
+        self.assertEqual(self.node.info("file")["versions"], [])
+        is_full = False
+        self.node.pass_time(20)
+        logged = catalog.read.execute("SELECT logged FROM packs").fetchall()
+        self.assertEqual((self.states(), logged), ([PackState.HELD], [(1,)]))
+        self.assertEqual(self.node.storage.core.uploads.running, [])
+        self.comes_back(data)
 
     def test_a_piece_lost_here_is_made_again(self) -> None:
         """A piece that vanished from the spool before its supplier took it is missing, and made from the others."""

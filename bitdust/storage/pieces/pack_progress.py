@@ -46,7 +46,7 @@ class PackWork(Protocol):
         """Bring pieces to the disk for good."""
 
     def note_held(self, pack: bytes, /) -> None:
-        """Write down that a pack survives a power cut."""
+        """Write down that a pack survives a power cut; then versions may build on it."""
 
     def note_lost(self, pack: bytes, /) -> None:
         """Write down that a pack is given up."""
@@ -142,7 +142,6 @@ class PackProgress:
 
     def note_held(self) -> None:
         self._work.note_held(self.pack)
-        self._work.report_held(self.pack)
 
     def give_up(self, reason: Any) -> None:
         lost = BitDustError("piece-lost", "pieces of a pack were lost before suppliers had them")

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.batching import ThreadQueue
 from bitdust.storage.catalog.apply import give_up_pack, insert_pack
@@ -20,6 +22,10 @@ from bitdust.storage.pieces.waiting import mark_kept
 from bitdust.wire.records import PieceRef, Scheme
 from bitdust.world import World
 
+NOTE_AGAIN = 10.0
+"""Seconds until a disk that did not take what was to be noted is asked again."""
+Change = Callable[[sqlite3.Connection], Any]
+
 
 class PackStore:
     """I seal packs, one at a time, and keep their pieces: small ones in ``catalog.db``, others in the spool."""
@@ -32,6 +38,21 @@ class PackStore:
         self.spool = spool
         self._coding = coding
         self._coders = Coders()
+        self._unnoted: list[tuple[Change, Deferred[None]]] = []
+        self._call: IDelayedCall | None = None
+        self._is_open = True
+
+    def open(self) -> None:
+        """What the disk does not take is tried again from now on. May follow a `stop`."""
+        self._is_open = True
+
+    def stop(self) -> None:
+        """Note nothing again; what is not noted is found at the next start."""
+        self._is_open = False
+        self._unnoted.clear()
+        if self._call is not None:
+            self._call.cancel()
+        self._call = None
 
     @property
     def run_in_thread(self) -> "Callable[..., Deferred[Any]]":
@@ -83,9 +104,26 @@ class PackStore:
         """This disk has lost a piece that its supplier does not have: the next round makes it again."""
         self._note(lambda database: mark_missing(database, piece))
 
-    def _note(self, change: Callable[[sqlite3.Connection], Any]) -> "Deferred[None]":
+    def _note(self, change: Change) -> "Deferred[None]":
+        """Fires when it is written: what the disk does not take is tried again until it does."""
+        noted: Deferred[None] = Deferred()
+        self._try_to_note(change, noted)
+        return noted
+
+    def _try_to_note(self, change: Change, noted: "Deferred[None]") -> None:
         noting = self.catalog.change(change)
-        return noting.addErrback(lambda failure: self.log.failure("a pack could not be noted", failure))
+        noting.addCallbacks(lambda _: noted.callback(None), lambda failure: self._keep(failure, change, noted))
+
+    def _keep(self, failure: Failure, change: Change, noted: "Deferred[None]") -> None:
+        self.log.warn("a pack could not be noted yet: {error}", error=failure.value)
+        if self._is_open:
+            self._unnoted.append((change, noted))
+            self._call = self._call or self._world.clock.callLater(NOTE_AGAIN, self._note_again)
+
+    def _note_again(self) -> None:
+        unnoted, self._unnoted, self._call = self._unnoted, [], None
+        for change, noted in unnoted:
+            self._try_to_note(change, noted)
 
 
 def _record(database: sqlite3.Connection, package: OpenPackage, sealed: SealedPack, small: bool, now: int) -> None:

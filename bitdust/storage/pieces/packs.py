@@ -106,7 +106,7 @@ class Packs:
         """How far a pack is. Raises the error of one that could not be kept."""
         progress = self._progress.get(pack)
         if progress is not None:
-            if not progress.is_held:
+            if not progress.is_held or pack in self._noting:
                 return UNSEALED
             return self._standing(progress.k, progress.n, len(progress.acked), progress.waiting)
         if pack in self._failures:
@@ -116,7 +116,9 @@ class Packs:
     def _of_row(self, pack: bytes) -> PackStanding:
         database = self._store.catalog.read
         row = database.execute("SELECT state, acked, n FROM packs WHERE pack=?", (pack,)).fetchone()
-        if row is None or (row[0] == PackState.NEW and pack not in self._noting):
+        if pack in self._noting:
+            return UNSEALED
+        if row is None or row[0] == PackState.NEW:
             raise BitDustError("failed", "a pack could not be kept")
         state, acked, n = row
         if acked >= n or state > PackState.HELD:
@@ -170,8 +172,14 @@ class Packs:
         return self._store.sync(pack, indexes)
 
     def note_held(self, pack: bytes) -> None:
+        # The next write may be taken by a disk that does not take this one, and would name a pack that no log knows.
         self._noting.add(pack)
-        self._store.note_held(pack, self._queues.unwritten(pack)).addCallback(lambda _: self._noting.discard(pack))
+        self._store.note_held(pack, self._queues.unwritten(pack)).addCallback(lambda _: self._noted(pack))
+
+    def _noted(self, pack: bytes) -> None:
+        self._noting.discard(pack)
+        if pack not in self._failures:
+            self.report_held(pack)
 
     def note_lost(self, pack: bytes) -> None:
         self._store.note_lost(pack)
@@ -203,6 +211,7 @@ class Packs:
     async def open(self, copies: LocalCopies) -> None:
         """Find what a crash has left: finish what is whole, give up what is not."""
         store = self._store
+        store.open()
         left: Leftovers = await store.run_in_thread(find_leftovers, store.catalog.another_reader, store.spool, copies)
         await settle(store, left)
         for found in left.few[:MOST_FEW]:
@@ -211,6 +220,8 @@ class Packs:
 
     def stop(self) -> None:
         """Nothing more is done; what is not held is looked at again at the next start."""
+        self._store.stop()
+        self._noting.clear()
         progress, self._progress = self._progress, {}
         for one in progress.values():
             one.machine.send("stop")
