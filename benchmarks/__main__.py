@@ -10,6 +10,7 @@ dht_bench     the hash table: put, get, CPU and memory, deaths
 durability    heal, audit, reencode and restore one after the other, with the conditions of the machine
 hashing       MB/s of piece roots, chunk names and seals, beside what was there before them
 heal          a member dies while the owner is away: seconds until a spare has made its pieces again
+history       a million messages: storing them, a page, a search
 idle          CPU and memory of a network that does nothing
 listing       rows of 100,000 files without a node: time and memory of each kind of list
 reencode      another number of suppliers: seconds, and bytes moved beside the fewest there can be

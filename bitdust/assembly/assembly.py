@@ -122,6 +122,7 @@ class Assembly:
         rooms.storage.distrusted.connect(lambda supplier: suppliers.hiring.restart())
         suppliers.hiring.customers = suppliers.requests.customers = rooms.customers
         rooms.customers.healing.rebuilds.maker = PieceMaking()
+        identity.home_lock.changed.connect(rooms.people.history.look_after)
         messages = rooms.people.messages
         messages.incoming.history = messages.letters.history = rooms.people.history
         messages.incoming.listeners = rooms.people.listeners

@@ -1,5 +1,6 @@
 """A chat in the terminal: what was written, what comes, and what you answer."""
 
+import json
 import secrets
 import threading
 import time
@@ -20,9 +21,19 @@ HELP = "/who  who is here    /with ID  write to somebody    /history [N]  what w
 Row = dict[str, Any]
 
 
-@click.group(cls=Aliased, aliases={"to": "send", "open": "with"}, default="with")
+class ChatGroup(Aliased):
+    """``bitdust chat bob`` chats with bob."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A word that is no command is somebody's name."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            args = ["with", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=ChatGroup, aliases={"to": "send", "open": "with"}, default="with")
 def chat() -> None:
-    """Chat: with, send. Without a word it begins with nobody: /who shows who is here."""
+    """Chat: with, send. Without a name it begins with nobody: /who shows who is here."""
 
 
 chat.add_command(send)
@@ -49,12 +60,12 @@ class Chat:
         self._session = session
         self._who: str | None = None
         self._consumer = f"chat-{secrets.token_hex(8)}"
-        self._after: int | None = None
+        self._after = 0
         self._ended = threading.Event()
 
     def run(self, who: str | None) -> None:
         """Until the person has enough."""
-        click.echo(HELP)
+        self._say_for_people(HELP)
         newest = self._session.call("message_history", limit=1)
         self._after = newest[-1]["number"] if newest else 0
         threading.Thread(target=self._listen, daemon=True).start()
@@ -64,6 +75,10 @@ class Chat:
             self.turn_to(who)
         while not self._ended.is_set():
             self.typed(click.prompt(self._who or "…", prompt_suffix="> ", default="", show_default=False))
+
+    def _say_for_people(self, text: str) -> None:
+        if not self._session.as_json:
+            click.echo(text)
 
     def stop(self) -> None:
         """Nothing more is polled for."""
@@ -95,7 +110,7 @@ class Chat:
             return
         answer = self._session.call("message_send", recipient_id=self._who, data=data_of(text))
         if isinstance(answer, dict) and not answer.get("consumed"):
-            click.echo("  (stored; nobody is reading it now)")
+            self._say_for_people("  (stored; nobody is reading it now)")
 
     def turn_to(self, who: str) -> None:
         """Write to somebody from now on."""
@@ -107,7 +122,7 @@ class Chat:
         """The last lines of the conversation, which then are read."""
         rows = self._session.call("message_history", recipient_id=self._who, limit=max(1, min(count, 1000))) or []
         for row in rows:
-            click.echo(line_of(row["doc"]))
+            click.echo(json.dumps(row) if self._session.as_json else line_of(row["doc"]))
         if rows and self._who is not None:
             self._session.call("message_mark_read", conversation_id=self._who)
 
@@ -144,6 +159,8 @@ class Chat:
         )
         for row in rows or []:
             self._after = row["number"]
-            if not self._ended.is_set():
+            if self._session.as_json:
+                click.echo(json.dumps(row))
+            elif not self._ended.is_set():
                 when = time.strftime("%H:%M", time.localtime(row["time"]))
                 click.echo(f"\r{when}  {who_of(row['sender'])}: {text_of(row['data'])}")

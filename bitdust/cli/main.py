@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
     "friend": ("friends:friend", "People whom you have accepted."),
+    "chat": ("chat:chat", "Chat in the terminal."),
+    "message": ("messages:message", "Messages: history, search, export, sending."),
     "storage": ("contacts:storage", "Space given, taken and used."),
     "doctor": ("doctor:doctor", "What is wrong with this node, and what to do."),
     "services": ("services:services", "Every service, and why it is off when it is."),
@@ -73,6 +75,7 @@ ALIASES = {
     "sendid": "ping", "keys": "key", "events": "event", "usage": "help", "packet": "packets", "logs": "log",
     "transfer": "transfers", "connection": "connections", "checkup": "doctor",
     "friends": "friend", "buddy": "friend", "contact": "friend", "peer": "friend", "fr": "friend",
+    "talk": "chat", "messages": "message", "msg": "message",
     "deletions": "deletion", "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Messages from the command line: conversations, history, search, export, sending."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -65,8 +66,6 @@ def search(session: Session, words: tuple[str, ...], who: str | None, limit: int
 def export(session: Session, file: str, who: str | None) -> None:
     """Write messages to FILE, one JSON object a line; - is the standard output."""
     if file != "-":
-        import os
-
         path = os.path.abspath(os.path.expanduser(file))
         envelope = session.envelope("message_export", destination_filepath=path, recipient_id=who)
         session.say(envelope["message"], **envelope["result"])

@@ -8,6 +8,7 @@ from bitdust.crypt.files import readable_by
 from bitdust.crypt.keyfile import lock_key, unlock_key
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.me import Me
+from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
 
@@ -28,6 +29,8 @@ class HomeLock:
         self._wrong = 0
         self._next_try = 0.0
         self._busy = False
+        self.changed: Signal[[]] = Signal()
+        """The home keeps its keys under a passphrase now, or no more."""
 
     async def unlock(self, passphrase: str) -> None:
         """Open the keys; raises `BitDustError` wrong-passphrase, too-many-tries, not-locked, broken-identity."""
@@ -50,6 +53,7 @@ class HomeLock:
         if self._me.fingerprint != master.fingerprint:
             raise BitDustError("wrong-key", "the identity of this node has changed meanwhile; nothing was locked")
         self._me.keep_locked(locked)
+        self.changed.emit()
 
     async def remove(self, passphrase: str) -> None:
         """Keep the keys as they are, as a home without a lock does; raises as `unlock` does."""
@@ -60,6 +64,7 @@ class HomeLock:
         else:
             await self._opened(self._me.kept_locked(), passphrase)
         self._me.keep_open()
+        self.changed.emit()
 
     async def _opened(self, locked: str, passphrase: str) -> MasterKey:
         now = self._world.clock.seconds()

@@ -54,8 +54,11 @@ class LockTests(LockCase):
     def test_there_and_back(self) -> None:
         """Locked keys wait for their passphrase, then are all there; without the lock they come by themselves again."""
         me, lock = self.again()
+        changes: list[bool] = []
+        lock.changed.connect(lambda: changes.append(me.keeps_locked))
         secret = me.key_ring.secrets(MASTER, 1)
         self.do(lock.lock(WORD))
+        self.assertEqual(changes, [True])
         self.assertTrue(me.present and me.keeps_locked)
         me, lock = self.again()
         self.assertEqual((me.present, me.keeps_locked, code_of(self, getattr, me, "master")), (False, True, "locked"))

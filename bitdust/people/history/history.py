@@ -92,6 +92,11 @@ class History:
     def is_open(self) -> bool:
         return self.file.is_open
 
+    def look_after(self) -> None:
+        """Something has changed on which it depends how messages are kept."""
+        if self.is_open:
+            self._upkeep.want()
+
     def _tick(self) -> None:
         self._hourly = self._world.clock.callLater(HOUR, self._tick)
         now = int(self._world.wall())

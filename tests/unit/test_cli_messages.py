@@ -1,0 +1,141 @@
+"""`bitdust message` and `bitdust chat`: what they ask of the node, and what they print."""
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from bitdust.cli import chat as chat_module
+from bitdust.cli.chat import Chat
+from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.main import Session
+from tests.unit.test_cli_calls import NodeCase
+
+TALK = {
+    "conversation_id": "a&b", "type": "private_message", "key_id": "master$bob@id.example", "label": "Bob",
+    "state": "CONNECTED", "started": 1.0, "last_updated": 2.0, "last_message_id": "ab", "messages": 3, "unread": 1,
+}  # fmt: skip
+
+
+def stored(text: Any, number: int = 1, sender: str = "master$bob@id.example") -> dict[str, Any]:
+    data = text if isinstance(text, dict) else {"message": text}
+    payload = {"msg_type": "private_message", "message_id": "ab", "time": 1_700_000_000.0, "data": data}
+    return {"number": number, "received": 1.0, "doc": {"payload": payload, "sender": {"glob_id": sender}}}
+
+
+class MessageTests(NodeCase):
+    def test_list(self) -> None:
+        """Conversations with whom, how many messages, and how many of them are unread."""
+        self.answers["message_conversations_list"] = {"result": [TALK]}
+        printed = self.asks("message", ("message_conversations_list", {"limit": 100}))
+        self.assertIn("Bob", printed)
+        self.prints_json("message list --limit 5", [TALK])
+        self.answers["message_conversations_list"] = {"result": []}
+        self.assertIn("bitdust chat", self.asks("msg ls", ("message_conversations_list", {"limit": 100})))
+
+    def test_history(self) -> None:
+        """One line a message; what is no plain text is shown as JSON, and nothing plays with the terminal."""
+        rows = [stored("hello\x1b[2J"), stored({"a": 1}, sender="ab" * 32)]
+        self.answers["message_history"] = {"result": rows}
+        wanted = {"recipient_id": "bob", "limit": 50, "offset": 0}
+        printed = self.asks("message history bob", ("message_history", wanted)).splitlines()
+        self.assertTrue(printed[0].endswith("bob@id.example: hello\\x1b[2J"), printed[0])
+        self.assertTrue(printed[1].endswith('abababababababab: {"a": 1}'), printed[1])
+        self.asks("message history bob -n 5 --offset 2 --before 9", (
+            "message_history", {"recipient_id": "bob", "limit": 5, "offset": 2, "before": "9"}))
+        self.prints_json("message history", rows)
+        self.answers["message_history"] = {"result": []}
+        self.assertIn("no such messages", self.cli("message", "history").output)
+
+    def test_search(self) -> None:
+        """Words are one query, of one person if wished."""
+        self.answers["message_search"] = {"result": [stored("a cat")]}
+        wanted = {"query": "cat dog*", "recipient_id": "Bob", "limit": 50}
+        self.assertIn("a cat", self.asks("message search cat dog* --with Bob", ("message_search", wanted)))
+
+    def test_export(self) -> None:
+        """Into a file by the node; to the standard output page by page, one JSON object a line."""
+        self.answers["message_export"] = {"result": {"messages": 2}, "message": "2 messages are in x"}
+        path = str(Path("out.jsonl").absolute())
+        wanted = {"destination_filepath": path, "recipient_id": None}
+        self.assertIn("2 messages", self.asks("message export out.jsonl", ("message_export", wanted)))
+        pages = {str(-(2**52)): [stored("one", 1), stored("two", 2)], "2": [stored("three", 3)], "3": []}
+        self.answers["message_history"] = lambda arguments: {"result": pages[arguments["after"]]}
+        lines = self.cli("message", "export", "--with", "bob").output.splitlines()
+        self.assertEqual([json.loads(line)["number"] for line in lines], [1, 2, 3])
+
+    def test_read_and_send(self) -> None:
+        """A conversation is read; a text is sent as it is usual, a JSON object as it stands, and nonsense is not."""
+        self.answers["message_mark_read"] = {"result": {"conversation_id": "a&b", "unread": 0}}
+        self.assertIn("0 messages", self.asks("message read bob", ("message_mark_read", {"conversation_id": "bob"})))
+        self.answers["message_send"] = {"result": {"consumed": True}}
+        sent = ("message_send", {"recipient_id": "bob", "data": {"message": "hello you"}})
+        self.assertIn("sent", self.asks("message send bob hello you", sent))
+        self.asks("chat to bob hello you", sent)
+        self.asks('message send bob {"a":1}', ("message_send", {"recipient_id": "bob", "data": {"a": 1}}))
+        self.refuses("message send bob {oops", "no JSON object", 2)
+
+
+class ChatTests(NodeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.answers["friends_list"] = {"result": [
+            {"alias": "", "global_id": "bob@id.example", "fingerprint": "ab" * 32, "contact_state": "CONNECTED"}]}
+        self.answers["message_conversations_list"] = {"result": [TALK, TALK | {"label": "bob@id.example"}]}
+        self.answers["message_history"] = {"result": [stored("hello", 7)]}
+        self.answers["message_send"] = {"result": {"consumed": False}}
+
+    def chat(self, typed: str, *words: str) -> str:
+        with mock.patch.object(Chat, "_listen"):
+            return self.cli("chat", *words, input=typed).output
+
+    def test_with_somebody(self) -> None:
+        """The last lines are shown and read; each line that is typed is sent; the end of input ends it."""
+        printed = self.chat("how are you?\n", "bob@id.example")
+        self.assertIn("bob@id.example: hello", printed)
+        self.assertIn("nobody is reading it now", printed)
+        sent = {"recipient_id": "bob@id.example", "data": {"message": "how are you?"}}
+        self.assertIn(("message_send", sent), self.asked)
+        self.assertIn(("message_mark_read", {"conversation_id": "bob@id.example"}), self.asked)
+
+    def test_commands(self) -> None:
+        """Who is here, whom to write to, what was written, and the end; errors are shown, and the chat goes on."""
+        self.answers["message_send"] = ApiError("unknown-user", "nobody knows him")
+        printed = self.chat("/who\nfirst\n/with Bob\n/history 3\nhello\n{oops\n/what\n/quit\nnever sent\n")
+        self.assertIn("CONNECTED", printed)
+        self.assertEqual(printed.count("bob@id.example  CONNECTED"), 2)
+        for part in ("to whom? /with ID", "Error: nobody knows him", "no JSON object", "/quit  or Ctrl-C"):
+            self.assertIn(part, printed)
+        self.assertIn(("message_history", {"recipient_id": "Bob", "limit": 3}), self.asked)
+        self.assertNotIn("never sent", json.dumps(self.asked))
+
+    def test_what_comes(self) -> None:
+        """A poll goes on behind the last message, and shows each line once; as JSON for programs."""
+        row = {"number": 8, "time": 1_700_000_000.0, "sender": "master$bob@id.example", "data": {"message": "hi"}}
+        self.answers["message_receive"] = {"result": [row]}
+        shown: list[str] = []
+        self.patch(chat_module.click, "echo", lambda text="", **_: shown.append(text))
+        for as_json in (False, True):
+            talk = Chat(Session(self.home, as_json))
+            talk.poll(ApiClient(self.home))
+            talk.poll(ApiClient(self.home))
+        afters = [arguments["after"] for method, arguments in self.asked if method == "message_receive"]
+        self.assertEqual(afters, [0, 8, 0, 8])
+        self.assertTrue(shown[0].endswith("bob@id.example: hi"))
+        self.assertEqual(json.loads(shown[2]), row)
+
+    def test_a_node_that_is_away(self) -> None:
+        """The poll is tried again after a moment, and the person hears why nothing comes; at the end it stops."""
+        talk = Chat(Session(self.home, False))
+        errors: list[str] = []
+
+        def shown(text: str = "", **_: Any) -> None:
+            errors.append(text)
+            if len(errors) == 2:
+                talk.stop()
+
+        self.answers["message_receive"] = ApiError("not-running", "BitDust is not running")
+        self.patch(chat_module, "AGAIN", 0.001)
+        self.patch(chat_module.click, "echo", shown)
+        talk._listen()
+        self.assertEqual(errors, ["\nError: BitDust is not running"] * 2)
