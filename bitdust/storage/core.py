@@ -244,7 +244,7 @@ class Core:
             self.me.save_key_ring()
             self.key_ring_replicas.keys_changed()
         epoch, secret = ring.current(alias)
-        return StorageKey(alias, epoch, secret)
+        return StorageKey(alias, epoch, secret, self.log_writer.logs.scopes(alias)[0])
 
     def secrets(self, alias: str, epoch: int) -> tuple[bytes, ...]:
         """The storage secrets of a name: under one of them a pack was sealed."""

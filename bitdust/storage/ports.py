@@ -10,6 +10,22 @@ from bitdust.wire.records import Family, Head
 from bitdust.wire.signed import Signed
 
 
+class Holders(Protocol):
+    """The suppliers of one owner: who they are, whether they are there, and the way to them."""
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def is_online(self, fingerprint: bytes, /) -> bool:
+        """Whether there is a session with a supplier."""
+
+    def names(self, fingerprint: bytes, /) -> tuple[str, str]:
+        """IDURL and global id of a supplier, empty where they are not known."""
+
+    def family(self) -> Family | None:
+        """The owner's newest family record."""
+
+
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""
 

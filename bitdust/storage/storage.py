@@ -25,6 +25,7 @@ from bitdust.storage.log.heads import heads_of
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.placement import Placement
 from bitdust.storage.ports import NodePorts, Ports
+from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
@@ -270,16 +271,21 @@ class Storage:
         return alias
 
     def _with_jobs(self, view: CatalogView, rows: Listed, uploads: bool, downloads: bool) -> Listed:
-        """Jobs are all of my own catalog."""
+        """Uploads are all of my own catalog."""
         found = self.core.uploads.rows() if uploads else {}
-        restores = self.core.downloads.rows() if downloads else []
+        restores = self._downloads_in(view).rows() if downloads else []
         for row in rows:
-            mine = row["path_id"] if not view.foreign else None
+            item = row["path_id"]
+            mine = item if not view.foreign else None
             if uploads:
                 row["uploads"] = {name: [job for job in jobs if job["path_id"] == mine] for name, jobs in found.items()}
             if downloads:
-                row["downloads"] = [job for job in restores if job["path_id"] == mine]
+                row["downloads"] = [job for job in restores if job["path_id"] == item]
         return rows
+
+    def _downloads_in(self, view: CatalogView) -> Downloads:
+        shared = next((one for one in self.catalogs.shared() if one.view is view), None)
+        return shared.downloads if shared is not None else self.core.downloads
 
     async def delete(self, remote_path: str, wait_result: bool = False) -> Row:
         """Take an item, or one version of it, out of the catalog and off the suppliers; its row, and the machine.
@@ -343,8 +349,11 @@ class Storage:
         self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET
     ) -> Job:
         """Begin a download of what was found already."""
-        need_mine(target.owner, target.item.text if target.item is not None else "this")
-        return await self.core.downloads.start(target, destination, policy, options)
+        return await self._downloads_of(target).start(target, destination, policy, options)
+
+    def _downloads_of(self, target: Target) -> Downloads:
+        shared = self.catalogs.shared_of(target)
+        return shared.downloads if shared is not None else self.core.downloads
 
     def uploads(self) -> Jobs:
         """Running and pending uploads."""
@@ -355,8 +364,9 @@ class Storage:
         return self.core.uploads.failures.rows()
 
     def downloads(self) -> Listed:
-        """Running downloads."""
-        return self.core.downloads.rows()
+        """Running downloads, out of shares too."""
+        everywhere = [self.core.downloads, *(one.downloads for one in self.catalogs.shared())]
+        return [row for some in everywhere for row in some.rows()]
 
     def stop_upload(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""
@@ -383,7 +393,7 @@ class Storage:
 
     def abort_download(self, target: Target) -> Listed:
         """Give up downloads of an item, or of a version; what was stopped, nothing when none runs."""
-        return self.core.downloads.stop(target)
+        return self._downloads_of(target).stop(target)
 
     def sync(self) -> "Deferred[None]":
         """Compare with the suppliers at once."""

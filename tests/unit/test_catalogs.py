@@ -6,43 +6,44 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import RingKey
-from bitdust.storage.catalogs import Shared, SharedCatalog
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.requests import LogRequests
-from bitdust.wire.encoding import encode
+from bitdust.storage.shared.catalog import Shared, SharedCatalog
+from bitdust.storage.shared.guest import GuestPorts
+from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, Reply, network, random_file
+from tests.unit.supplier_kit import DAY, START, Person
 
 SHARE = "wedding"
 ALICE = "alice@id.example"
 BOB = "bob@id.example"
-SHOWN = b"a capability"
+GUEST = Person("bob")
 
 
 class Guest:
-    """The way from Bob to the suppliers of Alice: they give what belongs to one scope, to who shows a capability."""
+    """The way from Bob to the suppliers of Alice, who judge by the capability that he shows."""
 
-    def __init__(self, alice: Node, scope: bytes | None) -> None:
+    def __init__(self, alice: Node) -> None:
         self.alice = alice
-        self.scope = scope
         self.away = False
+        self.gate = succeed(None)
 
-    @property
-    def outbox(self) -> "Guest":
-        return self
+    def connected(self, fingerprint: bytes) -> bool:
+        return not self.away
 
-    def send(self, to, command, fields, payload=None, *, deadline, max_answer, owner, capability):
-        assert (command, owner, capability) == (Command.RETRIEVE, self.alice.me.fingerprint, SHOWN)
+    def send(self, to, command, fields, payload=None, *, owner, capability, **terms):
         if self.away:
             return fail(BitDustError("no-answer", "nobody is there"))
-        store = next(one for one in self.alice.around.suppliers if one.fingerprint == to).shop.store
-        if fields["kind"] == "heads":
-            return succeed(Reply({}, encode(store.heads(owner, self.scope))))
-        if fields.get("scope") != self.scope:
-            return fail(BitDustError("not-allowed", "another scope"))
-        found = store.entries(owner, fields["device"], fields["first"], fields["most"], self.scope)
-        return succeed(Reply({}, found.read(0, found.size)))
+        shop = next(one for one in self.alice.around.suppliers if one.fingerprint == to).shop
+        rest = {name: value for name, value in fields.items() if name != "kind"}
+        said = shop.ask(GUEST, command, fields["kind"], owner=owner, capability=capability, **rest)
+        if said.command is Command.FAIL:
+            return fail(BitDustError(said.fields["code"], said.fields["text"]))
+        reply = Reply(said.fields, said.bytes if said.payload is not None else b"")
+        answered: Deferred = Deferred()
+        self.gate.addCallback(lambda _: answered.callback(reply))
+        return answered
 
 
 class ManyCatalogsTests(SynchronousTestCase):
@@ -62,14 +63,19 @@ class ManyCatalogsTests(SynchronousTestCase):
         random_file(path, 3000)
         self.alice.upload(path, remote)
 
-    def shared(self) -> SharedCatalog:
+    def shared(self, *rights: Right) -> SharedCatalog:
         me, logs = self.alice.me, self.alice.storage.core.log_writer.logs
         (scope,) = logs.scopes(SHARE)
         given = {SHARE: dict(me.key_ring.get(SHARE).secrets)}
         access = SharedLogs(me.document, me.fingerprint, {SHARE: [scope]}, given)
-        self.guest = Guest(self.alice, scope)
-        shared = Shared(ALICE, "http://id.example/alice.xml", access, LogRequests(access, self.guest, SHOWN))
-        return SharedCatalog(self.bob.world, self.bob.home, shared)
+        self.guest = Guest(self.alice)
+        nobody = SimpleNamespace(get=lambda who: None)
+        around = SimpleNamespace(outbox=self.guest, sessions=self.guest, identities=nobody)
+        grant = Capability(b"c" * 16, me.fingerprint, GUEST.fingerprint, rights or (Right.READ,), 0, START + DAY, scope)
+        shown = ShownCapability.of(me.sign(Capability.KIND, grant.to_body())).to_bytes()
+        family = self.alice.family()
+        ports = GuestPorts(around, me.fingerprint, lambda: family, lambda: shown)
+        return SharedCatalog(self.bob.connected, Shared(SHARE, me.fingerprint, lambda: [ALICE], lambda: access, ports))
 
     def open(self) -> SharedCatalog:
         shared = self.shared()
@@ -97,7 +103,7 @@ class ManyCatalogsTests(SynchronousTestCase):
     def test_lists_and_rows(self) -> None:
         """The shared catalog is listed and described under its owner's name; mine is as it was."""
         self.open()
-        self.assertEqual(self.bob.storage.catalogs.owners(), [ALICE])
+        self.assertEqual([one.shared.key_id for one in self.bob.storage.catalogs.shared()], [f"{SHARE}${ALICE}"])
         everything = self.bob.rows(f"{SHARE}${ALICE}:")
         self.assertEqual([row["remote_path"] for row in everything], [f"{SHARE}${ALICE}:cake"])
         by_key = self.now(self.bob.storage.list(None, f"{SHARE}${ALICE}", True, True, True))
@@ -117,7 +123,7 @@ class ManyCatalogsTests(SynchronousTestCase):
         """Of the owner's other keys there is nothing, neither to list nor to find."""
         self.open()
         self.assertEqual(self.code(self.bob.info, f"master${ALICE}:secret plans"), "not-found")
-        self.assertEqual(self.bob.rows(f"master${ALICE}:"), [])
+        self.assertEqual(self.code(self.bob.rows, f"master${ALICE}:"), "not-found")
 
     def test_it_is_only_read(self) -> None:
         """Whatever would change something there is refused, and changes nothing here."""
@@ -128,9 +134,30 @@ class ManyCatalogsTests(SynchronousTestCase):
         self.assertEqual(self.code(storage.delete, path), "not-allowed")
         self.assertEqual(self.code(storage.upload, local, path), "not-allowed")
         self.assertEqual(self.code(storage.stop_upload, path), "not-allowed")
-        self.assertEqual(self.code(storage.download, path, str(self.base / "back"), "replace"), "not-allowed")
         self.assertEqual([row["path"] for row in self.bob.rows()], ["diary"])
         self.assertEqual(storage.core.catalog.known_keys(), ["master"])
+
+    def test_files_come_back(self) -> None:
+        """A file of the share is brought here from the owner's suppliers, byte for byte, with half of them away."""
+        self.open()
+        for supplier in self.alice.around.suppliers[:2]:
+            supplier.mode = "away"
+        self.bob.download(f"{SHARE}${ALICE}:cake", self.base / "back")
+        self.assertEqual((self.base / "back" / "cake").read_bytes(), (self.base / "cake").read_bytes())
+        self.guest.gate = Deferred()
+        job = self.bob.begin_download(f"{SHARE}${ALICE}:", self.base / "all")
+        (row,) = self.bob.storage.downloads()
+        self.assertEqual((row["key_id"], row["eccmap"]), (f"{SHARE}${ALICE}", "ecc/4x4"))
+        self.guest.gate.callback(None)
+        self.bob.wait(job.completion, 60)
+        self.assertEqual((self.base / "all" / "cake").read_bytes(), (self.base / "cake").read_bytes())
+
+    def test_without_the_right(self) -> None:
+        """Suppliers give nothing to who was not let in: nothing is listed, and the reason is in the log."""
+        shared = self.shared(Right.LIST)
+        self.now(self.bob.storage.catalogs.add(shared))
+        (merged,) = self.now(shared.pull(self.suppliers))
+        self.assertEqual((merged.entries, self.bob.rows(f"{SHARE}${ALICE}:")), (0, []))
 
     def test_it_grows(self) -> None:
         """What the owner adds comes with the next pull; suppliers that are away take nothing from what is known."""
@@ -150,8 +177,8 @@ class ManyCatalogsTests(SynchronousTestCase):
         self.open()
         target = self.bob.storage.find(f"{SHARE}${ALICE}:cake")
         self.assertEqual(self.code(self.bob.storage.catalogs.add, self.shared()), "exists")
-        self.now(self.bob.storage.catalogs.remove(ALICE))
-        self.now(self.bob.storage.catalogs.remove(ALICE))
+        self.now(self.bob.storage.catalogs.remove(self.alice.me.fingerprint, SHARE))
+        self.now(self.bob.storage.catalogs.remove(self.alice.me.fingerprint, SHARE))
         self.assertEqual(self.code(self.bob.info, f"{SHARE}${ALICE}:cake"), "not-found")
         self.assertEqual(self.code(self.bob.storage.versions, target), "not-found")
         self.now(self.bob.storage.catalogs.add(self.shared()))
@@ -161,21 +188,13 @@ class ManyCatalogsTests(SynchronousTestCase):
         """A damaged one is refused and is not open afterwards."""
         folder = self.bob.home / "catalogs"
         folder.mkdir()
-        (folder / f"{self.alice.me.fingerprint.hex()}.db").write_bytes(b"no database at all " * 100)
+        (folder / f"{self.alice.me.fingerprint.hex()}-{SHARE}.db").write_bytes(b"no database at all " * 100)
         self.assertEqual(self.code(self.bob.storage.catalogs.add, self.shared()), "damaged-catalog")
-        self.assertEqual(self.bob.storage.catalogs.owners(), [])
+        self.assertEqual(list(self.bob.storage.catalogs.shared()), [])
 
     def test_the_end_of_the_storage_closes_all(self) -> None:
         """No file stays open behind a storage that was closed."""
         shared = self.open()
         self.bob.stop()
         self.assertFalse(shared.catalog.is_open)
-        self.assertEqual(self.bob.storage.catalogs.owners(), [])
-
-
-class OwnerTests(SynchronousTestCase):
-    def test_rows_of_a_share_say_what_is_known(self) -> None:
-        """How many suppliers hold an entry is known to its owner alone."""
-        access = SimpleNamespace(owner=b"o" * 32)
-        shared = Shared(ALICE, "http://id.example/alice.xml", access, None)
-        self.assertEqual((shared.owner().holders(SHARE, b"d", 1), list(shared.names())), (0, [ALICE]))
+        self.assertEqual(list(self.bob.storage.catalogs.shared()), [])

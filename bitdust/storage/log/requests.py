@@ -43,21 +43,14 @@ class HasOutbox(Protocol):
 
 
 class LogRequests:
-    """I ask for heads and entries of one owner's logs; for another owner's under a ``capability`` that was given."""
+    """I ask for heads and entries of one owner's logs."""
 
-    def __init__(self, access: LogAccess, ports: HasOutbox, capability: bytes | None = None) -> None:
+    def __init__(self, access: LogAccess, ports: HasOutbox) -> None:
         self._access = access
         self._ports = ports
-        self._capability = capability
 
     def _ask(self, supplier: bytes, fields: Mapping[str, Any], most: int) -> "Deferred[Any]":
-        outbox = self._ports.outbox
-        if self._capability is None:
-            return outbox.send(supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=most)
-        owner, shown = self._access.owner, self._capability
-        return outbox.send(
-            supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=most, owner=owner, capability=shown
-        )
+        return self._ports.outbox.send(supplier, Command.RETRIEVE, fields, deadline=SILENCE, max_answer=most)
 
     async def heads(self, supplier: bytes) -> list[SeenHead]:
         """Heads of all logs that may be read there; what is no head of the owner's is left out."""

@@ -18,11 +18,12 @@ from bitdust.storage.packs.pack import Buffer, PackBuilder
 
 @frozen
 class StorageKey:
-    """The key of a path: its alias, and the storage secret for what is new, with its name."""
+    """The key of a path: its alias, the storage secret for what is new with its name, and the tag of its packs."""
 
     alias: str
     epoch: int
     secret: bytes = field(repr=False)
+    scope: bytes | None = None
 
 
 @define

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PieceState
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import Holders
 from bitdust.surroundings import Connected
 from bitdust.wire.records import PieceRef
 
@@ -27,7 +27,7 @@ class BadPieces:
 
     log = Logger()
 
-    def __init__(self, around: Connected, catalog: Catalog, ports: Ports) -> None:
+    def __init__(self, around: Connected, catalog: Catalog, ports: Holders) -> None:
         self._world = around.world
         self._catalog = catalog
         self._events = around.events

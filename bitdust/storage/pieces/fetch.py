@@ -15,7 +15,7 @@ from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.pieces.pace import Pace
 from bitdust.storage.pieces.pack_fetch import Fetch, PieceRequest
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import Holders
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -28,7 +28,7 @@ TOO_FEW = "not-enough-pieces"
 class Fetcher:
     """I know every supplier's pace and all packs that are being fetched."""
 
-    def __init__(self, around: Connected, ports: Ports, bad_pieces: BadPieces) -> None:
+    def __init__(self, around: Connected, ports: Holders, bad_pieces: BadPieces) -> None:
         self.clock = around.world.clock
         self.wall = around.world.wall
         self._run_in_thread = around.world.run_in_thread

@@ -12,7 +12,7 @@ from bitdust.storage.catalog.database import CatalogError, PieceState
 from bitdust.storage.catalog.moves import current
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.waiting import WaitingPieces
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import Holders
 from bitdust.wire.records import PackRecord, PieceRef
 
 
@@ -30,7 +30,7 @@ class PackSource:
 class PackSources:
     """I find the pieces of packs."""
 
-    def __init__(self, catalog: Catalog, ports: Ports, pieces: WaitingPieces, copies: LocalCopies) -> None:
+    def __init__(self, catalog: Catalog, ports: Holders, pieces: WaitingPieces, copies: LocalCopies) -> None:
         self._catalog = catalog
         self._ports = ports
         self._waiting = pieces

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -72,7 +73,9 @@ class PackStore:
         return PackShape(scheme, size, size <= SMALL)
 
     def _seal(self, package: OpenPackage, scheme: Scheme, owner: bytes) -> SealedPack:
-        sealed = seal(package.builder.plain(), owner, package.pack, package.key.secret, scheme, self._coders.of(scheme))
+        key, coder = package.key, self._coders.of(scheme)
+        made = seal(package.builder.plain(), owner, package.pack, key.secret, scheme, coder)
+        sealed = SealedPack(evolve(made.record, scope=key.scope), made.pieces)
         package.builder.forget_data()
         self.spool.need_room(sealed.record.piece_size * scheme.n)
         if sealed.record.piece_size > SMALL:

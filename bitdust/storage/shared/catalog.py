@@ -1,0 +1,160 @@
+"""One share of another owner: its catalog in a file of its own, and downloads out of it from the owner's suppliers."""
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.batching import ThreadQueue
+from bitdust.disk.reserve import SETTING, Reserve
+from bitdust.outcome import outcomes
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.paths import Item, names_of
+from bitdust.storage.catalog.rows import Owner
+from bitdust.storage.catalog.view import CatalogView
+from bitdust.storage.log.access import SharedLogs
+from bitdust.storage.log.outdated import is_outdated, note_outdated, start_over
+from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
+from bitdust.storage.log.requests import LogRequests
+from bitdust.storage.pieces.bad_pieces import BadPieces
+from bitdust.storage.pieces.fetch import Fetcher
+from bitdust.storage.pieces.local_copies import LocalCopies
+from bitdust.storage.pieces.locations import PackSources
+from bitdust.storage.pieces.spool import Spool
+from bitdust.storage.pieces.waiting import WaitingPieces
+from bitdust.storage.ports import Holders
+from bitdust.storage.restore.jobs import Downloads
+from bitdust.storage.restore.restore import RestoreParts
+from bitdust.surroundings import Connected
+
+FOLDER = "catalogs"
+
+
+@frozen
+class Shared:
+    """Another owner's key that was given to this node: whose it is, what opens it, and who holds what is under it.
+
+    ``global_ids`` gives the names of the owner, the present one first; ``access`` what opens its logs, which grows when
+    the owner gives newer secrets.
+    """
+
+    alias: str
+    owner: bytes
+    global_ids: Callable[[], Collection[str]]
+    access: Callable[[], SharedLogs]
+    holders: Holders
+
+    @property
+    def global_id(self) -> str:
+        """The present name of the owner."""
+        return next(iter(self.global_ids()))
+
+    @property
+    def key_id(self) -> str:
+        """How people call the key."""
+        return f"{self.alias}${self.global_id}"
+
+    def names(self) -> Collection[str]:
+        """Global ids of the owner."""
+        return self.global_ids()
+
+    def owner_of_rows(self) -> Owner:
+        """What rows say of the owner; how many suppliers hold an entry is known to the owner alone."""
+        idurl = str(self.access().document.idurl)
+        return Owner(self.global_id, idurl, 0, lambda key, device, sequence: 0)
+
+
+class _Whose:
+    """The owner of a shared catalog, as rows and downloads want it."""
+
+    def __init__(self, shared: Shared, catalog: Catalog) -> None:
+        self._shared = shared
+        self._catalog = catalog
+
+    def names(self) -> Collection[str]:
+        return self._shared.names()
+
+    def owner(self) -> Owner:
+        return self._shared.owner_of_rows()
+
+    def ecc_map(self) -> str:
+        family = self._shared.holders.family()
+        return family.ecc_map if family is not None else ""
+
+    def secrets(self, alias: str, epoch: int) -> tuple[bytes, ...]:
+        return self._shared.access().secrets(alias, epoch)
+
+    def names_of(self, item: Item) -> dict[str, Any]:
+        return names_of(self._catalog.read, item, self._shared.global_id)
+
+    def names_of_all(self, key: str) -> dict[str, Any]:
+        return {"remote_path": f"{self._shared.key_id}:", "key_id": self._shared.key_id, "path": "", "path_id": ""}
+
+
+class SharedCatalog:
+    """I keep one share of another owner, read its logs from the owner's suppliers, and bring its files here."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, shared: Shared) -> None:
+        world = around.world
+        self.shared = shared
+        name = f"{shared.owner.hex()}-{shared.alias}"
+        folder: Path = world.home / FOLDER
+        self.catalog = Catalog(world, folder / f"{name}.db", prepare=start_over)
+        whose = _Whose(shared, self.catalog)
+        self.view = CatalogView(self.catalog, whose, shared.global_id)
+        reserve = Reserve(lambda: int(around.settings.get(SETTING)))
+        spool = Spool(folder / name, reserve)
+        self._bad_pieces = BadPieces(around, self.catalog, shared.holders)
+        self._fetcher = Fetcher(around, shared.holders, self._bad_pieces)
+        self._coding = ThreadQueue(world.run_in_thread)
+        copies = LocalCopies(world, self.catalog, spool, lambda: False)
+        sources = PackSources(self.catalog, shared.holders, WaitingPieces(world, self.catalog, spool), copies)
+        parts = RestoreParts(around, self.catalog, self._fetcher, sources, self._coding, reserve)
+        self.downloads = Downloads(parts, whose, whose)
+
+    async def open(self) -> None:
+        """Open the file, and go on with downloads that a crash interrupted."""
+        await self.catalog.open()
+        self._bad_pieces.open()
+        self.downloads.resume()
+
+    async def close(self) -> None:
+        """Stop everything; the file stays."""
+        self.downloads.suspend()
+        self._fetcher.stop()
+        self._coding.stop()
+        await self.catalog.close()
+
+    async def pull(self, suppliers: Iterable[bytes]) -> list[Merged]:
+        """Take over what these suppliers hold of the logs that can be opened, one answer for each key.
+
+        Those who do not answer are left out: what is known already stays readable.
+        """
+        access = self.shared.access()
+        requests = LogRequests(access, self.shared.holders)
+        answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in suppliers)
+        heads = [seen for answer in answers if answer.error is None for seen in answer.value]
+        for answer in answers:
+            if answer.error is not None:
+                self.log.info("a supplier of {who} says nothing: {e}", who=self.shared.key_id, e=answer.error)
+        if any(is_outdated(self.catalog, key, self._of_key(access, key, heads)) for key in access.readable_keys()):
+            await self._start_over()
+        found = []
+        for key in access.readable_keys():
+            recovery = LogRecovery(self.catalog, access, key, requests.entries)
+            found.append(await recovery.recover(self._of_key(access, key, heads)))
+        return found
+
+    def _of_key(self, access: SharedLogs, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
+        return [seen for seen in heads if seen.head.scope in access.scopes(key)]
+
+    async def _start_over(self) -> None:
+        """The owner's logs begin later now than where this node stopped reading: all of it is read again."""
+        await self.catalog.change(note_outdated)
+        await self.catalog.close()
+        await self.catalog.open()
