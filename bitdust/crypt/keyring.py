@@ -13,6 +13,17 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from bitdust.crypt.scope import SCOPE_SIZE, scope_of
+from bitdust.crypt.shares import (
+    GRANT,
+    MAX_GRANTS,
+    MAX_SHARES,
+    SHARE,
+    GivenShare,
+    Grant,
+    secrets_map,
+    united_grants,
+    united_shares,
+)
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KEY_ALIAS
@@ -31,9 +42,9 @@ _COUNTER_BITS = 32
 _COUNTER = 2**_COUNTER_BITS - 1
 MAX_NAME = 2**48 - 1
 """Of a storage secret: the device number has 16 bits, the counter 32."""
-VERSION = 3
+VERSION = 4
 """1 had each name once, and no secret that is only for reading; 2 had no scopes, which followed from the first secret
-of the master key, whichever that was, and did not say which of two labels is the newer one."""
+of the master key, whichever that was, and did not say which of two labels is the newer one; 3 knew of no shares."""
 MAX_PAIRS = 8
 """Former RSA pairs of one key."""
 _PAIR = Struct({"private": Optional(_PEM), "public": Optional(_PEM)})
@@ -50,9 +61,12 @@ _KEY = Struct(
         "scopes": Optional(ListOf(Bytes(SCOPE_SIZE), MAX_SCOPES)),
         "edits": Optional(Int(1)),
         "pairs": Optional(ListOf(_PAIR, MAX_PAIRS)),
+        "grants": Optional(ListOf(GRANT, MAX_GRANTS)),
     }
 )
-_RING = Struct({"version": Int(1, VERSION), "keys": ListOf(_KEY, MAX_KEYS)})
+_RING = Struct(
+    {"version": Int(1, VERSION), "keys": ListOf(_KEY, MAX_KEYS), "shares": Optional(ListOf(SHARE, MAX_SHARES))}
+)
 
 
 @frozen
@@ -64,6 +78,7 @@ class RingKey:
     order; those that are ``retired`` open what was sealed under them, and nothing new is sealed. ``scopes`` are the
     tags under which others know the key's logs: one, or several after rings were united that had nothing in common;
     then ``pairs`` keeps the RSA pairs (private, public) that gave way. ``edits`` counts changes of label and state.
+    ``grants`` says who else may use it, and who may not any more.
     """
 
     key_id: str
@@ -77,6 +92,7 @@ class RingKey:
     scopes: frozenset[bytes] = frozenset()
     edits: int = 0
     pairs: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
+    grants: tuple[Grant, ...] = ()
 
     @property
     def named(self) -> list[tuple[int, bytes]]:
@@ -113,6 +129,7 @@ class RingKey:
             "scopes": sorted(self.scopes) or None,
             "edits": self.edits or None,
             "pairs": [_pair_map(*pair) for pair in sorted(self.pairs)] or None,
+            "grants": [grant.as_map() for grant in self.grants] or None,
         }
         return shown | {name: value for name, value in optional.items() if value is not None}
 
@@ -141,6 +158,7 @@ class RingKey:
             self.scopes | other.scopes,
             edits,
             frozenset(() if erased else pairs[1:]),
+            united_grants(self.grants, other.grants),
         )
 
     @property
@@ -160,9 +178,10 @@ class RingKey:
 
 @define
 class KeyRing:
-    """All keys of one user, by key id."""
+    """All keys of one user by key id, and those of others that were given to it by owner and alias."""
 
     keys: dict[str, RingKey] = field(factory=dict)
+    shares: dict[tuple[bytes, str], GivenShare] = field(factory=dict)
 
     def __contains__(self, key_id: object) -> bool:
         return key_id in self.keys and not self.keys[str(key_id)].erased
@@ -200,10 +219,27 @@ class KeyRing:
                 retired=marked.retired | key.retired,
                 scopes=marked.scopes | key.scopes,
             )
-        added = self._tagged(added)
-        if len(KeyRing(self.keys | {key.key_id: added}).to_bytes()) > MAX_RING - SEAL_ROOM:
+        self._put(self._tagged(added))
+
+    def _put(self, key: RingKey) -> None:
+        if len(KeyRing(self.keys | {key.key_id: key}, self.shares).to_bytes()) > MAX_RING - SEAL_ROOM:
             raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
-        self.keys[key.key_id] = added
+        self.keys[key.key_id] = key
+
+    def grant(self, key_id: str, grant: Grant) -> None:
+        """Note that somebody may use a key, until when, or that it may not any more. Raises ``too-many-keys``."""
+        key = self.get(key_id)
+        grants = united_grants(key.grants, (grant,))
+        if len(grants) > MAX_GRANTS:
+            raise BitDustError("too-many-keys", f"a key is given to at most {MAX_GRANTS} people")
+        self._put(evolve(key, grants=grants))
+
+    def give(self, share: GivenShare) -> None:
+        """Keep a key of somebody else, or what is newer of it. Raises ``too-many-keys``."""
+        shares = united_shares(self.shares.values(), (share,))
+        if len(shares) > MAX_SHARES or len(KeyRing(self.keys, shares).to_bytes()) > MAX_RING - SEAL_ROOM:
+            raise BitDustError("too-many-keys", f"a key ring has at most {MAX_SHARES} shares of others")
+        self.shares = shares
 
     def label(self, key_id: str, label: str) -> None:
         """Give a key another label, at most 200 characters."""
@@ -248,9 +284,14 @@ class KeyRing:
     def renew_secrets(self, entropy: Callable[[int], bytes], device: int) -> None:
         """From now on everything is sealed under secrets that nobody knows yet; the former ones open what there is."""
         for key in self.living():
-            if key.usable:
-                self.keys[key.key_id] = key.all_retired()
-                self.ensure_secret(key.key_id, entropy, device)
+            self.renew_secret(key.key_id, entropy, device)
+
+    def renew_secret(self, key_id: str, entropy: Callable[[int], bytes], device: int) -> None:
+        """The same for one key, where it has a secret."""
+        key = self.get(key_id)
+        if key.usable:
+            self.keys[key_id] = key.all_retired()
+            self.ensure_secret(key_id, entropy, device)
 
     def current(self, key_id: str) -> tuple[int, bytes]:
         """The storage secret (32 bytes) for what is new, with its name: the same on all devices that have one ring."""
@@ -280,17 +321,21 @@ class KeyRing:
                 merged[key_id] = mine.merged(key) if mine else key
             else:
                 merged[key_id] = mine.with_old(key) if mine else key.all_retired()
-        both = KeyRing(merged).to_bytes()
-        is_full = any(key.is_too_large for key in merged.values())
+        theirs = other.shares.values() if counts else [evolve(one, edits=0) for one in other.shares.values()]
+        shares = united_shares(self.shares.values(), theirs)
+        both = KeyRing(merged, shares).to_bytes()
+        is_full = len(shares) > MAX_SHARES or any(key.is_too_large for key in merged.values())
         if len(both) > MAX_RING - SEAL_ROOM or len(merged) > MAX_KEYS or is_full:
             raise BitDustError("too-many-keys", f"two key rings have more than {MAX_RING - SEAL_ROOM} bytes together")
         changed = both != self.to_bytes()
-        self.keys = merged
+        self.keys, self.shares = merged, shares
         return changed
 
     def to_bytes(self) -> bytes:
         """The plain form; it is only ever written sealed."""
-        return encode({"version": VERSION, "keys": [self.keys[name].as_map() for name in sorted(self.keys)]})
+        ring: dict[str, Any] = {"version": VERSION, "keys": [self.keys[name].as_map() for name in sorted(self.keys)]}
+        shares = [self.shares[place].as_map() for place in sorted(self.shares)]
+        return encode(ring | {"shares": shares} if shares else ring)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "KeyRing":
@@ -304,16 +349,18 @@ class KeyRing:
                 raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} has a secret twice")
             if stored["key_id"] in ring.keys:
                 raise WireError("bad-field", f"key ring: {stored['key_id'][:60]!r} stands there twice")
-            secrets = united({}, *({name: (secret,)} for name, secret in named))
+            secrets = secrets_map(kept)
             retired = frozenset(item["secret"] for item in kept if item.get("retired"))
             scopes = frozenset(stored.pop("scopes", ()))
             pairs = frozenset((one.get("private", ""), one.get("public", "")) for one in stored.pop("pairs", ()))
+            grants = united_grants(map(Grant.of_map, stored.pop("grants", ())))
             ring.keys[stored["key_id"]] = RingKey(
-                **stored, secrets=secrets, retired=retired, scopes=scopes, pairs=pairs
+                **stored, secrets=secrets, retired=retired, scopes=scopes, pairs=pairs, grants=grants
             )
         if value["version"] < VERSION:
             ring.keys = {name: _with_former_scopes(key, ring.keys.get(MASTER)) for name, key in ring.keys.items()}
         ring.keys = {name: ring._tagged(key) for name, key in ring.keys.items()}
+        ring.shares = united_shares(map(GivenShare.of_map, value.get("shares", ())))
         return ring
 
 

@@ -61,7 +61,9 @@ class Rings(SynchronousTestCase):
         value = decode(ring.to_bytes(), MAX_RING)
         key = value["keys"][0]
         bad = [
-            value | {"version": 4},
+            value | {"version": 5},
+            value | {"shares": [{"owner": bytes(32)}]},
+            value | {"keys": [key | {"grants": [{"id": bytes(16)}]}]},
             value | {"x": 1},
             {"keys": []},
             value | {"keys": [key, key]},
@@ -184,11 +186,11 @@ class Rings(SynchronousTestCase):
         self.assertEqual(mine.to_bytes(), before)
 
     def test_the_former_format(self):
-        """A ring of version 1 is read, and written as version 3; it has no name twice."""
+        """A ring of version 1 is read, and written as version 4; it has no name twice."""
         key = {"key_id": MASTER, "label": "", "active": True, "secrets": [{"epoch": 3, "secret": SECRET}]}
         ring = KeyRing.from_bytes(encode({"version": 1, "keys": [key]}))
         self.assertEqual(ring.current(MASTER), (3, SECRET))
-        self.assertEqual(decode(ring.to_bytes(), MAX_RING)["version"], 3)
+        self.assertEqual(decode(ring.to_bytes(), MAX_RING)["version"], 4)
         twice = key | {"secrets": [*key["secrets"], {"epoch": 3, "secret": bytes(32)}]}
         self.assertEqual(code_of(self, KeyRing.from_bytes, encode({"version": 1, "keys": [twice]})), "bad-field")
 

@@ -22,6 +22,7 @@ from bitdust.crypt.master import MasterKey
 from bitdust.crypt.merkle import root
 from bitdust.crypt.scope import scope_of
 from bitdust.crypt.sealing import chunk_name, index_key, seal_entry, seal_pack
+from bitdust.crypt.shares import GivenShare, Grant
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import DHTRecord, Owner, make_record
 from bitdust.formats.log_entry import NOTHING_BEFORE, Content, Entry, hash_of
@@ -239,7 +240,22 @@ def key_vectors() -> Iterator[Vector]:
     ring.add(RingKey("master", "my master key", secrets={1: (SECRET,)}))
     two, old = {1: (SECRET, bytes(32)), 2: (bytes(32),)}, frozenset((bytes(32),))
     ring.add(RingKey("docs", "for friends", private="a PEM", public="a PEM", secrets=two, retired=old))
+    reading = Grant(PACK_ID, master("other").fingerprint, (Right.READ, Right.LIST), 0, WALL, WALL + 86_400)
+    ring.grant("docs", reading)
+    ring.grant("docs", evolve(reading, id=bytes(16), revoked=True))
+    ring.give(given_share(ring.get("docs")))
     yield vector("key ring", ring.to_bytes(), [key.as_map() for key in ring.keys.values()])
+
+
+def given_share(key: RingKey) -> GivenShare:
+    """What somebody else is given of a key."""
+    mine = master().fingerprint
+    (scope,) = key.scopes
+    grant = Capability(PACK_ID, mine, master("other").fingerprint, (Right.READ,), 0, WALL + 86_400, scope)
+    shown_grant = ShownCapability.of(device().sign_record(Capability.KIND, grant.to_body())).to_bytes()
+    family = Family(mine, 1, 1, 2, WALL, [SECRET, None])
+    signed = device().sign_record(Family.KIND, family.to_body()).to_bytes()
+    return GivenShare(mine, "docs", "alice@id.example", "", WALL * 1000, key.secrets, (shown_grant,), signed, True)
 
 
 MAKERS: tuple[Callable[[], Iterator[Vector]], ...] = (

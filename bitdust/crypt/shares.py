@@ -1,0 +1,210 @@
+"""What a key ring says of shares: to whom my keys were given, and which keys of other people were given to me.
+
+Both travel with the key ring (``docs/formats.md``, section 7), so that all devices of a person know of them, and a
+recovered one too. Like all of a ring they are united: of two states of one grant, or of one share, the newer one wins,
+and secrets are never dropped.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from bitdust.wire.capability import Capability, Right, ShownCapability
+from bitdust.wire.encoding import WireError
+from bitdust.wire.packet import MAX_CAPABILITY
+from bitdust.wire.records import Family
+from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text
+from bitdust.wire.signed import Signed
+
+MAX_SHARES = 200
+MAX_GRANTS = 200
+"""Of one key, those that were taken back included, until they end."""
+MAX_SHARE_SECRETS, MAX_SHARE_SCOPES = 1000, 64
+MAX_FAMILY = 8 * 1024
+MAX_SHARE_LABEL = 800
+_NAME = Int(1, 2**48 - 1)
+SECRETS = ListOf(Struct({"epoch": _NAME, "secret": Bytes(32)}), MAX_SHARE_SECRETS)
+CAPABILITIES = ListOf(Bytes(1, MAX_CAPABILITY), MAX_SHARE_SCOPES, 1)
+GRANT = Struct(
+    {
+        "id": Bytes(16),
+        "holder": Bytes(32),
+        "rights": ListOf(Choice(tuple(Right)), len(Right), 1),
+        "quota": Int(0, 2**60),
+        "since": Int(),
+        "ends": Int(),
+        "revoked": Optional(Flag()),
+    }
+)
+SHARE = Struct(
+    {
+        "owner": Bytes(32),
+        "alias": Text(64),
+        "name": Text(300),
+        "label": Text(MAX_SHARE_LABEL),
+        "given": Int(),
+        "edits": Int(0),
+        "active": Flag(),
+        "erased": Optional(Flag()),
+        "secrets": SECRETS,
+        "capabilities": CAPABILITIES,
+        "family": Bytes(1, MAX_FAMILY),
+    }
+)
+
+
+@frozen
+class Grant:
+    """My word that ``holder`` (a fingerprint) may use one of my keys; ``id`` names its capabilities.
+
+    ``since`` and ``ends`` are seconds since the epoch; ``quota`` are bytes that the holder may bring.
+    """
+
+    id: bytes
+    holder: bytes
+    rights: tuple[Right, ...]
+    quota: int
+    since: int
+    ends: int
+    revoked: bool = False
+
+    def as_map(self) -> dict[str, Any]:
+        """The stored form."""
+        kept = {name: getattr(self, name) for name in ("id", "holder", "quota", "since", "ends")}
+        kept["rights"] = [right.value for right in self.rights]
+        return kept | {"revoked": True} if self.revoked else kept
+
+    @classmethod
+    def of_map(cls, value: Mapping[str, Any]) -> "Grant":
+        """Of the stored form, which was checked."""
+        return cls(**{**value, "rights": tuple(map(Right, value["rights"]))})
+
+    def counts(self, now: float) -> bool:
+        """Whether its holder may use the key."""
+        return not self.revoked and now < self.ends
+
+
+def united_grants(*grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    """All of them, each once: taken back wins, and the later end."""
+    found: dict[bytes, Grant] = {}
+    for some in grants:
+        for one in some:
+            known = found.get(one.id, one)
+            newer = max(known, one, key=lambda grant: (grant.ends, grant.since, grant.quota, grant.rights))
+            found[one.id] = evolve(newer, revoked=known.revoked or one.revoked)
+    return tuple(found[ident] for ident in sorted(found))
+
+
+@frozen
+class GivenShare:
+    """A key of another person that was given to me.
+
+    ``name`` is the global id under which its ``owner`` gave it, ``given`` when, in milliseconds since the epoch of the
+    owner's clock. ``capabilities`` has one for each tag under which suppliers know the key, ``family`` the owner's
+    signed family record. ``edits`` counts what I changed: whether it is open (``active``), or forgotten (``erased``).
+    """
+
+    owner: bytes
+    alias: str
+    name: str
+    label: str
+    given: int
+    secrets: dict[int, tuple[bytes, ...]] = field(repr=False)
+    capabilities: tuple[bytes, ...] = field(repr=False)
+    family: bytes = field(repr=False)
+    active: bool = False
+    erased: bool = False
+    edits: int = 0
+
+    @property
+    def key_id(self) -> str:
+        """How it was called when it was given."""
+        return f"{self.alias}${self.name}"
+
+    @property
+    def place(self) -> tuple[bytes, str]:
+        """What names it for good."""
+        return self.owner, self.alias
+
+    @property
+    def grants(self) -> list[Capability]:
+        """The capabilities without their signatures."""
+        return [Capability.from_body(ShownCapability.from_bytes(shown).body) for shown in self.capabilities]
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What its holder may do."""
+        return frozenset(right for grant in self.grants for right in grant.rights)
+
+    @property
+    def ends(self) -> int:
+        """When suppliers refuse it, in seconds since the epoch."""
+        return min(grant.ends for grant in self.grants)
+
+    def owner_family(self) -> Family:
+        """Who keeps what is under the key."""
+        return Family.from_body(Signed.from_bytes(self.family, Family.KIND).body)
+
+    def merged(self, other: "GivenShare") -> "GivenShare":
+        """What both say: of the owner's the newer, of mine what was changed last, and all secrets."""
+        newer = max(self, other, key=lambda one: (one.given, one.capabilities, one.family))
+        mine = max(self, other, key=lambda one: (one.edits, one.erased, one.active))
+        secrets: dict[int, set[bytes]] = {}
+        for one in (self, other):
+            for name, some in one.secrets.items():
+                secrets.setdefault(name, set()).update(some)
+        together = {name: tuple(sorted(some)) for name, some in secrets.items()}
+        return evolve(newer, secrets=together, active=mine.active, erased=mine.erased, edits=mine.edits)
+
+    def marked(self, *, active: bool, erased: bool = False) -> "GivenShare":
+        """The same, opened, closed or forgotten."""
+        return evolve(self, active=active, erased=erased, edits=self.edits + 1)
+
+    def as_map(self) -> dict[str, Any]:
+        """The stored form."""
+        kept: dict[str, Any] = {
+            "owner": self.owner,
+            "alias": self.alias,
+            "name": self.name,
+            "label": self.label,
+            "given": self.given,
+            "edits": self.edits,
+            "active": self.active,
+            "secrets": secrets_list(self.secrets),
+            "capabilities": list(self.capabilities),
+            "family": self.family,
+        }
+        return kept | {"erased": True} if self.erased else kept
+
+    @classmethod
+    def of_map(cls, value: Mapping[str, Any]) -> "GivenShare":
+        """Of the stored form, which was checked by `SHARE`. Raises `WireError` for capabilities that are none."""
+        secrets = secrets_map(value["secrets"])
+        share = cls(**{**value, "secrets": secrets, "capabilities": tuple(value["capabilities"])})
+        if not all(grant.scope for grant in share.grants) or not share.rights:
+            raise WireError("bad-field", "share: a capability is for no key")
+        return share
+
+
+def secrets_list(secrets: Mapping[int, Iterable[bytes]]) -> list[dict[str, Any]]:
+    """Storage secrets as they are stored and given."""
+    return [{"epoch": name, "secret": secret} for name in sorted(secrets) for secret in sorted(secrets[name])]
+
+
+def secrets_map(listed: Iterable[Mapping[str, Any]]) -> dict[int, tuple[bytes, ...]]:
+    """And back."""
+    found: dict[int, set[bytes]] = {}
+    for item in listed:
+        found.setdefault(item["epoch"], set()).add(item["secret"])
+    return {name: tuple(sorted(some)) for name, some in found.items()}
+
+
+def united_shares(*shares: Iterable[GivenShare]) -> dict[tuple[bytes, str], GivenShare]:
+    """All of them by owner and alias, each once."""
+    found: dict[tuple[bytes, str], GivenShare] = {}
+    for some in shares:
+        for one in some:
+            known = found.get(one.place)
+            found[one.place] = known.merged(one) if known is not None else one
+    return found
