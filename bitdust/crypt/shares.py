@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError
+from bitdust.wire.names import KEY_ALIAS
 from bitdust.wire.packet import MAX_CAPABILITY
 from bitdust.wire.records import Family
 from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text
@@ -40,7 +41,7 @@ GRANT = Struct(
 SHARE = Struct(
     {
         "owner": Bytes(32),
-        "alias": Text(64),
+        "alias": Text(64, lambda alias: KEY_ALIAS.fullmatch(alias) is not None),
         "name": Text(300),
         "label": Text(MAX_SHARE_LABEL),
         "given": Int(),

@@ -20,8 +20,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from bitdust.crypt.device import check_record, verify
-from bitdust.crypt.master import MasterPublic
+from bitdust.crypt.capabilities import OwnerDocument, is_owners_word
+from bitdust.crypt.device import check_record
 from bitdust.customers.database import NO_SCOPE
 from bitdust.customers.store import SupplierStore
 from bitdust.wire.capability import Capability, Right, ShownCapability
@@ -30,14 +30,6 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim
 from bitdust.wire.signed import COUNTERSIGNATURE, Signed
 from bitdust.wire.table import Device, Document, Peer, Request
-
-
-class OwnerDocument(Document, Protocol):
-    """An identity document with the RSA key that it is signed by."""
-
-    @property
-    def public(self) -> MasterPublic: ...
-
 
 Documents = Callable[[bytes], OwnerDocument | None]
 """The newest identity document of a fingerprint that is known here."""
@@ -116,13 +108,7 @@ class Admission:
 
     def _check_owner_signed(self, shown: ShownCapability, owner: bytes) -> None:
         document = self._documents(owner)
-        if document is not None and not shown.device:
-            signed = document.public.verify(shown.signature, shown.message())
-        else:
-            device = document.device(shown.device) if document is not None else None
-            counts = device is not None and device.revoked is None
-            signed = counts and device is not None and verify(device.key, shown.signature, shown.message())
-        if not signed:
+        if document is None or not is_owners_word(document, shown):
             raise WireError("bad-signature", "the capability is not signed by its owner")
 
     def signer(self, peer: Peer, signed: Signed, *, revoked: bool = False) -> Device:

@@ -17,6 +17,9 @@ CHANGES = (
     "key-state-changed",
     "key-erased",
     "my-keys-renewed",
+    "share-granted",
+    "share-revoked",
+    "share-changed",
 )
 
 

@@ -29,6 +29,7 @@ from bitdust.storage.ports import Holders
 from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.restore import RestoreParts
 from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
 
 FOLDER = "catalogs"
 
@@ -117,6 +118,11 @@ class SharedCatalog:
         parts = RestoreParts(around, self.catalog, self._fetcher, sources, self._coding, reserve)
         self.downloads = Downloads(parts, whose, whose)
 
+    @property
+    def place(self) -> tuple[bytes, str]:
+        """Owner and alias."""
+        return self.shared.owner, self.shared.alias
+
     async def open(self) -> None:
         """Open the file, and go on with downloads that a crash interrupted."""
         await self.catalog.open()
@@ -130,10 +136,11 @@ class SharedCatalog:
         self._coding.stop()
         await self.catalog.close()
 
-    async def pull(self, suppliers: Iterable[bytes]) -> list[Merged]:
+    async def pull(self, suppliers: Iterable[bytes], least: int = 0) -> list[Merged]:
         """Take over what these suppliers hold of the logs that can be opened, one answer for each key.
 
-        Those who do not answer are left out: what is known already stays readable.
+        Those who do not answer are left out: what is known already stays readable. Fails as the first of them did
+        where fewer than ``least`` answered.
         """
         access = self.shared.access()
         requests = LogRequests(access, self.shared.holders)
@@ -148,6 +155,9 @@ class SharedCatalog:
         for key in access.readable_keys():
             recovery = LogRecovery(self.catalog, access, key, requests.entries)
             found.append(await recovery.recover(self._of_key(access, key, heads)))
+        failed = [answer.error for answer in answers if answer.error is not None]
+        if len(answers) - len(failed) < least:
+            raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
         return found
 
     def _of_key(self, access: SharedLogs, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:

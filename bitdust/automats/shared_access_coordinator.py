@@ -1,0 +1,88 @@
+"""One open share: its suppliers are connected, and what they hold of its catalog is read, again and again."""
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Machine, Registry
+
+LONGEST_PAUSE = 300.0
+
+
+class SharedAccessPort(Protocol):
+    """What the machine acts on; `bitdust.shares.opened` implements it for my shares and for those of others."""
+
+    def connect(self) -> "Deferred[Any]":
+        """Connect to those who hold it; fires when each of them is there or cannot be reached."""
+
+    def has_enough(self) -> bool:
+        """Whether so many are connected that everything can be brought back."""
+
+    def read(self) -> "Deferred[Any]":
+        """Take over what they hold of the catalog; fails where too few of them gave an answer."""
+
+    def report_open(self) -> None:
+        """The share can be used."""
+
+    def report_closed(self, reason: Any) -> None:
+        """It cannot be used now; ``reason`` is what reading failed with, or None where too few are connected."""
+
+
+class SharedAccessCoordinator(Machine):
+    """CONNECTED while the files of a share can be had; pauses after a failure grow up to five minutes."""
+
+    table = """
+      # state       event          guard       next          actions
+      DISCONNECTED  open           -           SUPPLIERS?    connect
+      DISCONNECTED  supplier-up    -           SUPPLIERS?    connect
+      DISCONNECTED  timer-2sec     -           SUPPLIERS?    connect
+      SUPPLIERS?    supplier-up    has_enough  READING       read
+      SUPPLIERS?    tried          has_enough  READING       read
+      SUPPLIERS?    tried          -           DISCONNECTED  report_closed
+      SUPPLIERS?    timer-30sec    -           DISCONNECTED  report_closed
+      READING       done           -           CONNECTED     report_open
+      READING       failed         -           DISCONNECTED  report_closed
+      READING       timer-1min     -           DISCONNECTED  report_closed
+      CONNECTED     news           -           READING       read
+      CONNECTED     supplier-down  has_enough  =             -
+      CONNECTED     supplier-down  -           SUPPLIERS?    connect
+      CONNECTED     timer-5min     -           SUPPLIERS?    connect
+      *             shutdown       -           CLOSED        -
+    """
+    ignore = """
+      DISCONNECTED  news supplier-down tried done failed
+      SUPPLIERS?    open news supplier-down done failed
+      READING       open news supplier-up supplier-down tried
+      CONNECTED     open supplier-up tried done failed
+    """
+    initial = "DISCONNECTED"
+    final = ("CLOSED",)
+
+    def __init__(self, registry: Registry, ident: str, port: SharedAccessPort) -> None:
+        self._port = port
+        self._failures = 0
+        super().__init__(registry, ident)
+
+    def timer_seconds(self, event: str) -> float:
+        """The pause after a failure doubles with each one."""
+        seconds = super().timer_seconds(event)
+        if event != "timer-2sec":
+            return seconds
+        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._failures - 1), 10))
+
+    def has_enough(self, payload: Any) -> bool:
+        return self._port.has_enough()
+
+    def connect(self, payload: Any) -> None:
+        self.watch(self._port.connect(), "tried", "tried")
+
+    def read(self, payload: Any) -> None:
+        self.watch(self._port.read(), "done", "failed")
+
+    def report_open(self, payload: Any) -> None:
+        self._failures = 0
+        self._port.report_open()
+
+    def report_closed(self, payload: Any) -> None:
+        self._failures += 1
+        self._port.report_closed(payload)

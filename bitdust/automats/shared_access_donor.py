@@ -1,0 +1,80 @@
+"""One person to whom I gave a key: what it needs is brought to it, and again whenever that has changed."""
+
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.kernel import Machine, Registry
+
+LONGEST_PAUSE = 3600.0
+
+
+class SharedAccessDonorPort(Protocol):
+    """What the machine acts on; `bitdust.shares.donations` implements it for each grant."""
+
+    def deliver(self) -> "Deferred[Any]":
+        """Bring secrets, capabilities and family to the holder; fires when it has kept them."""
+
+    def is_refusal(self, reason: Any) -> bool:
+        """Whether the holder was there, and does not take it."""
+
+    def report_delivered(self) -> None:
+        """The holder has all that it needs."""
+
+    def report_failed(self, reason: Any) -> None:
+        """It has not, and why."""
+
+
+class SharedAccessDonor(Machine):
+    """DELIVERED when the holder has the newest; who is away is tried again in growing pauses, and when it comes."""
+
+    table = """
+      # state     event        guard       next       actions
+      AT_STARTUP  start        -           DELIVERY?  deliver
+      DELIVERY?   delivered    -           DELIVERED  report_delivered
+      DELIVERY?   failed       is_refusal  REFUSED    report_failed
+      DELIVERY?   failed       -           WAITING    report_failed
+      DELIVERY?   changed      -           DELIVERY?  deliver
+      DELIVERY?   timer-1min   -           WAITING    report_failed
+      WAITING     holder-came  -           DELIVERY?  deliver
+      WAITING     changed      -           DELIVERY?  deliver
+      WAITING     timer-1min   -           DELIVERY?  deliver
+      DELIVERED   changed      -           DELIVERY?  deliver
+      REFUSED     changed      -           DELIVERY?  deliver
+      *           shutdown     -           CLOSED     -
+    """
+    ignore = """
+      AT_STARTUP  holder-came changed delivered failed
+      DELIVERY?   start holder-came
+      WAITING     start delivered failed
+      DELIVERED   start holder-came delivered failed
+      REFUSED     start holder-came delivered failed
+    """
+    initial = "AT_STARTUP"
+    final = ("CLOSED",)
+
+    def __init__(self, registry: Registry, ident: str, port: SharedAccessDonorPort) -> None:
+        self._port = port
+        self._failures = 0
+        super().__init__(registry, ident)
+
+    def timer_seconds(self, event: str) -> float:
+        """How long somebody who is away is waited for doubles with each try, up to an hour."""
+        seconds = super().timer_seconds(event)
+        if self.state != "WAITING":
+            return seconds
+        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._failures - 1), 10))
+
+    def deliver(self, payload: Any) -> None:
+        self.watch(self._port.deliver(), "delivered", "failed")
+
+    def is_refusal(self, payload: Any) -> bool:
+        return self._port.is_refusal(payload)
+
+    def report_delivered(self, payload: Any) -> None:
+        self._failures = 0
+        self._port.report_delivered()
+
+    def report_failed(self, payload: Any) -> None:
+        self._failures += 1
+        self._port.report_failed(payload)

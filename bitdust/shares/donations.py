@@ -1,0 +1,266 @@
+"""Whom I let into keys of mine: grants in the key ring, and a `shared_access_donor` for each that counts."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from bitdust.automats.shared_access_donor import SharedAccessDonor
+from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.crypt.shares import GivenShare, Grant
+from bitdust.outcome import outcome
+from bitdust.peers.shown import Names
+from bitdust.shares.offer import write_offer
+from bitdust.shares.ports import MyFamily
+from bitdust.surroundings import Connected
+from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+
+KIND = "share"
+SECONDS = 30.0
+DAY = 86_400
+LONGEST = (MOST_DAYS - 1) * DAY
+RENEWED_BEFORE = 60 * DAY
+"""So long before its end a capability that has no end of its own is given again."""
+LOOK_AGAIN = DAY / 4
+REFUSALS = ("not-allowed", "bad-signature", "bad-field", "too-many-shares", "too-many-keys", "unknown-command")
+READER = (Right.READ, Right.LIST)
+Place = tuple[str, bytes]
+"""Alias of the key and holder."""
+
+
+class Donation:
+    """One grant: the port of its machine."""
+
+    def __init__(self, donations: "Donations", alias: str, grant: bytes, holder: bytes) -> None:
+        self._donations = donations
+        self.alias = alias
+        self.ident = grant
+        self.holder = holder
+        self.delivered = b""
+        """The digest of what the holder has."""
+        self.problem = ""
+        self.machine = SharedAccessDonor(donations.registry, f"{alias}/{holder.hex()[:8]}", self)
+
+    def deliver(self) -> "Deferred[object]":
+        return Deferred.fromCoroutine(self._donations.deliver(self))
+
+    def is_refusal(self, reason: object) -> bool:
+        return getattr(getattr(reason, "value", reason), "code", "") in REFUSALS
+
+    def report_delivered(self) -> None:
+        self.problem = ""
+        self._donations.report(self)
+
+    def report_failed(self, reason: object) -> None:
+        self.problem = str(getattr(reason, "value", reason) or "no answer")
+        self._donations.report(self)
+
+
+class Donations:
+    """I let people into keys of mine, bring them what they need, and keep it new, from `start` to `stop`."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, family: MyFamily) -> None:
+        self.registry = around.registry
+        self._around = around
+        self._me = around.me
+        self._family = family
+        self._running: dict[Place, Donation] = {}
+        self._removers: list[Callable[[], None]] = []
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Bring everybody what changed while this node was away."""
+        self._removers = [
+            self._family.changed.connect(self.refresh),
+            self._me.changed.connect(self.refresh),
+            self._around.events.subscribe(lambda _: self.refresh(), "my-keys-synchronized"),
+            self._around.sessions.on_session(self._session),
+        ]
+        self.refresh()
+
+    def stop(self) -> None:
+        """Bring nothing any more."""
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        running, self._running = self._running, {}
+        for donation in running.values():
+            donation.machine.send("shutdown")
+
+    # what the person decides
+
+    def grant(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int, ends: int | None) -> Donation:
+        """Let somebody into a key of mine, or change what it may do; the end is a year ahead where none is said, and
+        moves on. Raises `BitDustError` ``key-not-found``, ``not-allowed``, ``keys-not-ready``, ``bad-argument``."""
+        self._need_grantable(alias)
+        now = int(self._around.world.wall())
+        if ends is not None and not now < ends <= now + LONGEST:
+            raise BitDustError("bad-argument", f"a grant ends within {MOST_DAYS - 1} days from now")
+        known = self.grant_of(alias, holder)
+        ident = known.id if known is not None else self._around.world.entropy(16)
+        since = known.since if known is not None else now
+        grant = Grant(ident, holder, rights, quota, since, ends or now + LONGEST)
+        self._me.key_ring.grant(alias, grant)
+        self._me.save_key_ring()
+        self._around.events.send("share-granted", self._shown(alias, holder))
+        self.refresh()
+        return self._running[alias, holder]
+
+    def _need_grantable(self, alias: str) -> None:
+        key = self._me.key_ring.get(alias)
+        if alias == MASTER:
+            raise BitDustError("not-allowed", "the master key is yours alone; make a share, and store there")
+        if "$" in alias:
+            raise BitDustError("not-allowed", "a key of somebody else is given by its owner alone")
+        if not key.usable or not key.scopes or self._family.signed is None:
+            raise BitDustError("keys-not-ready", "you have no suppliers yet who could hold what is shared")
+
+    def take_back(self, alias: str, holder: bytes) -> Grant:
+        """Somebody may not read what is new any more: suppliers are told, and a new secret is made.
+
+        What the person has already stays readable for it. Raises `BitDustError` ``not-found``.
+        """
+        grant = self.grant_of(alias, holder)
+        if grant is None:
+            raise BitDustError("not-found", "this person was not let in")
+        ring, me = self._me.key_ring, self._me
+        revoked = evolve(grant, revoked=True)
+        ring.grant(alias, revoked)
+        ring.renew_secret(alias, self._around.world.entropy, me.device_number)
+        me.save_key_ring()
+        self._around.events.send("share-revoked", self._shown(alias, holder))
+        self.refresh()
+        return revoked
+
+    def grant_of(self, alias: str, holder: bytes) -> Grant | None:
+        """The grant that counts for somebody."""
+        return next((one for one in self.grants(alias) if one.holder == holder), None)
+
+    def grants(self, alias: str) -> list[Grant]:
+        """Those of a key that count."""
+        key, now = self._me.key_ring.keys.get(alias), self._around.world.wall()
+        return [one for one in key.grants if one.counts(now)] if key is not None and not key.erased else []
+
+    def of(self, alias: str) -> list[Donation]:
+        """What is brought to the holders of a key."""
+        return [one for (name, _), one in self._running.items() if name == alias]
+
+    # what follows
+
+    def refresh(self) -> None:
+        """Look again who is to have what."""
+        if not self._removers:
+            return
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh)
+        wanted = dict(self._wanted())
+        for place, donation in list(self._running.items()):
+            if place not in wanted or wanted[place][1].id != donation.ident:
+                del self._running[place]
+                donation.machine.send("shutdown")
+        for (alias, holder), (key, grant) in wanted.items():
+            self._renew_end(key, grant)
+            known = self._running.get((alias, holder))
+            if known is None:
+                begun = self._running[alias, holder] = Donation(self, alias, grant.id, holder)
+                begun.machine.send("start")
+            elif self.digest(known) != known.delivered:
+                known.machine.send("changed")
+
+    def _wanted(self) -> "Iterator[tuple[Place, tuple[RingKey, Grant]]]":
+        if self._family.signed is None:
+            return
+        now = self._around.world.wall()
+        for key in self._me.key_ring.living():
+            for grant in key.grants:
+                if grant.counts(now) and key.usable and key.scopes:
+                    yield (key.key_id, grant.holder), (key, grant)
+
+    def _renew_end(self, key: RingKey, grant: Grant) -> None:
+        """A grant that lasted as long as one can goes on: nobody is shut out by forgetting it."""
+        now = int(self._around.world.wall())
+        if grant.ends - grant.since >= LONGEST and grant.ends - now < RENEWED_BEFORE:
+            self._me.key_ring.grant(key.key_id, evolve(grant, ends=now + LONGEST))
+            self._me.save_key_ring()
+
+    def _session(self, session: object, up: bool) -> None:
+        if up:
+            came = session.peer.fingerprint  # type: ignore[attr-defined]
+            for (_, holder), donation in list(self._running.items()):
+                if holder == came:
+                    donation.machine.send("holder-came")
+
+    # what each donation asks
+
+    def digest(self, donation: Donation) -> bytes:
+        """What its holder is to have, by a digest that time alone does not change."""
+        share = self._share(donation)
+        return hashlib.sha256(write_offer(evolve(share, given=0))).digest()
+
+    async def deliver(self, donation: Donation) -> None:
+        """Bring it. Fails as `Outbox.send` does."""
+        offer, digest = write_offer(self._share(donation)), self.digest(donation)
+        fields = {"kind": KIND}
+        await self._around.outbox.send(donation.holder, Command.KEY, fields, offer, deadline=SECONDS)
+        donation.delivered = digest
+
+    def _share(self, donation: Donation) -> GivenShare:
+        key = self._me.key_ring.get(donation.alias)
+        grant = next(one for one in key.grants if one.id == donation.ident)
+        signed = self._family.signed
+        if signed is None:
+            raise BitDustError("keys-not-ready", "there is no family of suppliers any more")
+        me, now = self._me, int(self._around.world.wall() * 1000)
+        shown = [
+            ShownCapability.of(
+                me.sign(
+                    Capability.KIND,
+                    Capability(
+                        grant.id, me.fingerprint, grant.holder, grant.rights, grant.quota, grant.ends, scope
+                    ).to_body(),
+                )
+            ).to_bytes()
+            for scope in sorted(key.scopes)
+        ]
+        secrets = dict(key.secrets)
+        return GivenShare(
+            me.fingerprint, key.key_id, me.global_id, key.label, now, secrets, tuple(shown), signed.to_bytes()
+        )
+
+    def report(self, donation: Donation) -> None:
+        """A donation has come to a holder, or has not."""
+        data = self._shown(donation.alias, donation.holder)
+        if donation.problem:
+            reason = {"reason": donation.problem[:500]}
+            self._around.events.send("private-key-share-failed", data | reason)
+        else:
+            self._around.events.send("private-key-shared", data)
+
+    def _shown(self, alias: str, holder: bytes) -> dict[str, str]:
+        names = Names.of(self._around.identities, holder)
+        return {
+            "key_id": f"{alias}${self._me.global_id}",
+            "fingerprint": holder.hex(),
+            "global_id": names.global_id,
+            "remote_idurl": names.idurl,
+        }
+
+
+async def delivered(donation: Donation, clock: object, seconds: float) -> str:
+    """Wait until it has come to its holder, or is refused; the state of its machine then."""
+    machine = donation.machine
+    if machine.state == "DELIVERED":
+        return machine.state
+    waiting = machine.when("DELIVERED", "REFUSED", *machine.final).addTimeout(seconds, clock)  # type: ignore[arg-type]
+    found = await outcome(waiting)
+    return str(found.value) if found.error is None else machine.state

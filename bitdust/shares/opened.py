@@ -1,0 +1,170 @@
+"""Shares that are open: one `shared_access_coordinator` each, for those of other people and for my own."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
+from bitdust.crypt.shares import GivenShare
+from bitdust.identity.document import IdentityDocument
+from bitdust.outcome import outcome, outcomes
+from bitdust.shares.ports import MyFamily, MyStorage
+from bitdust.storage.log.access import SharedLogs
+from bitdust.storage.shared.catalog import Shared, SharedCatalog
+from bitdust.storage.shared.guest import GuestPorts
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL, idurl_of
+from bitdust.wire.records import Family
+
+Report = Callable[[str, bool], None]
+"""Hears of a key id whether it can be used."""
+
+
+class LooksUp(Protocol):
+    """Who fetches identity documents by name."""
+
+    def look_up(self, idurl: IDURL, /) -> "Deferred[IdentityDocument]": ...
+
+
+class OpenShare(ABC):
+    """What both kinds have: a machine, and what it says."""
+
+    def __init__(self, around: Connected, key_id: str, report: Report) -> None:
+        self._around = around
+        self.key_id = key_id
+        self._report = report
+        self.reason = ""
+        self.machine = SharedAccessCoordinator(around.registry, key_id, self)
+
+    @abstractmethod
+    def family(self) -> Family | None:
+        """Who holds it."""
+
+    @abstractmethod
+    def connect(self) -> "Deferred[Any]":
+        """See `SharedAccessPort`."""
+
+    @abstractmethod
+    def read(self) -> "Deferred[Any]":
+        """See `SharedAccessPort`."""
+
+    def holders(self) -> list[bytes]:
+        """All who hold pieces or logs of it."""
+        family = self.family()
+        return family.holders if family is not None else []
+
+    def has_enough(self) -> bool:
+        family = self.family()
+        online = sum(self._around.sessions.connected(who) for who in self.holders())
+        return family is not None and online >= family.k
+
+    def report_open(self) -> None:
+        self.reason = ""
+        self._report(self.key_id, True)
+
+    def report_closed(self, reason: Any) -> None:
+        error = getattr(reason, "value", reason)
+        self.reason = str(error) if isinstance(error, BaseException) else "too few of its suppliers can be reached"
+        self._report(self.key_id, False)
+
+    def session(self, fingerprint: bytes, up: bool) -> None:
+        """Somebody came or went."""
+        if fingerprint in self.holders():
+            self.machine.send("supplier-up" if up else "supplier-down")
+
+
+class MyShare(OpenShare):
+    """A share of mine: my suppliers are connected anyway, and my catalog is read anyway."""
+
+    def __init__(self, around: Connected, key_id: str, report: Report, rooms: tuple[MyFamily, MyStorage]) -> None:
+        self._family, self._storage = rooms
+        super().__init__(around, key_id, report)
+
+    def family(self) -> Family | None:
+        return self._family.current
+
+    def connect(self) -> "Deferred[Any]":
+        return succeed(None)
+
+    def read(self) -> "Deferred[Any]":
+        return self._storage.sync()
+
+
+class TheirShare(OpenShare):
+    """A share of somebody else, whose catalog is a file of its own here."""
+
+    def __init__(self, around: Connected, share: GivenShare, report: Report, people: LooksUp) -> None:
+        self._share = share
+        self._people = people
+        super().__init__(around, share.key_id, report)
+        ports = GuestPorts(around, share.owner, self.family, self._capability)
+        self.catalog = SharedCatalog(around, Shared(share.alias, share.owner, self._names, self._logs, ports))
+
+    def renew(self, share: GivenShare) -> None:
+        """The owner gave something newer, or I changed what I say of it."""
+        self._share = share
+        self.machine.send("news")
+
+    def family(self) -> Family:
+        return self._share.owner_family()
+
+    def _capability(self) -> bytes:
+        return self._share.capabilities[0]
+
+    def _names(self) -> list[str]:
+        document = self._around.identities.get(self._share.owner)
+        present = [source.global_id for source in document.sources] if document is not None else []
+        return list(dict.fromkeys([*present, self._share.name]))
+
+    def _logs(self) -> SharedLogs:
+        share = self._share
+        document = self._around.identities.get(share.owner)
+        if document is None:
+            raise BitDustError("unknown-user", f"the identity of {share.name} is not known here")
+        scopes = [grant.scope for grant in share.grants]
+        return SharedLogs(document, share.owner, {share.alias: scopes}, {share.alias: share.secrets})
+
+    def connect(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._connect())
+
+    async def _connect(self) -> None:
+        await self._know_owner()
+        family = self.family()
+        hints = dict(zip(family.suppliers, family.addresses or (), strict=False))
+        await outcomes(self._reach(who, hints.get(who)) for who in self.holders())
+
+    async def _know_owner(self) -> None:
+        """A recovered node has the key of a share, and perhaps not the identity of its owner."""
+        identities, share = self._around.identities, self._share
+        if identities.get(share.owner) is None:
+            idurl = idurl_of(share.name)
+            found = await outcome(self._people.look_up(idurl))
+            if found.error is None and found.value.fingerprint == share.owner:
+                identities.accept(found.value, idurl)
+
+    def _reach(self, who: bytes, hint: str | None) -> "Deferred[Any]":
+        sessions = self._around.sessions
+        if sessions.connected(who):
+            return succeed(None)
+        return Deferred.fromCoroutine(_either([lambda: sessions.session_to(who), *_dials(sessions, who, hint)]))
+
+    def read(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._read())
+
+    async def _read(self) -> None:
+        online = [who for who in self.holders() if self._around.sessions.connected(who)]
+        await self.catalog.pull(online, self.family().k)
+
+
+def _dials(sessions: Any, who: bytes, hint: str | None) -> "Iterable[Callable[[], Deferred[Any]]]":
+    return [lambda: sessions.dial(hint, who)] if hint else []
+
+
+async def _either(tries: "list[Callable[[], Deferred[Any]]]") -> None:
+    """One way after the other, until one leads there."""
+    for attempt in tries:
+        if (await outcome(attempt())).error is None:
+            return

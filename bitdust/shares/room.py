@@ -1,0 +1,233 @@
+"""The room of shares: whom I let in, what I was let into, and which of all that is open."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.crypt.keyring import RingKey
+from bitdust.crypt.shares import GivenShare
+from bitdust.outcome import outcome
+from bitdust.shares.donations import Donations
+from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare
+from bitdust.shares.ports import IsFriend, MyFamily
+from bitdust.shares.received import Received
+from bitdust.shares.withdrawals import Withdrawals
+from bitdust.storage.storage import Storage
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import KeyId, idurl_of
+
+PREFIX = "share_"
+"""How aliases of keys begin that were made to be shared."""
+
+
+@frozen
+class Share:
+    """One share, mine or given to me, open or not."""
+
+    key_id: str
+    mine: RingKey | None
+    given: GivenShare | None
+    opened: OpenShare | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is, or is to be, open."""
+        return self.mine.active if self.mine is not None else self.given is not None and self.given.active
+
+    @property
+    def label(self) -> str:
+        """What its owner calls it."""
+        return self.mine.label if self.mine is not None else self.given.label if self.given is not None else ""
+
+    @property
+    def alias(self) -> str:
+        """The name of its key."""
+        return self.key_id.partition("$")[0]
+
+
+class SharesRoom:
+    """I open shares and close them, from `start` to `stop`; what I keep stands in the key ring."""
+
+    log = Logger()
+
+    def __init__(
+        self, around: Connected, family: MyFamily, storage: Storage, people: LooksUp, is_friend: IsFriend
+    ) -> None:
+        self._around = around
+        self._me = around.me
+        self._family = family
+        self._storage = storage
+        self._people = people
+        self.donations = Donations(around, family)
+        self.withdrawals = Withdrawals(around, family)
+        self.received = Received(around, is_friend)
+        self._opened: dict[object, OpenShare] = {}
+        self._removers: list[Callable[[], None]] = []
+
+    # life
+
+    async def start(self) -> None:
+        """Open what was open, and bring others what they wait for."""
+        self._removers = [
+            self.received.changed.connect(self._given),
+            self._around.sessions.on_session(self._session),
+            self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
+        ]
+        self.donations.start()
+        self.withdrawals.start()
+        await self._open_all()
+
+    async def stop(self) -> None:
+        """Close everything; what was open is opened again at the next start."""
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        self.donations.stop()
+        self.withdrawals.stop()
+        for place in list(self._opened):
+            await self._end(place)
+
+    async def _open_all(self) -> None:
+        for share in self.all():
+            if share.active and share.opened is None:
+                opening = await outcome(Deferred.fromCoroutine(self._begin(share)))
+                if opening.error is not None:
+                    self.log.warn("share {key} cannot be opened: {why}", key=share.key_id, why=opening.error)
+
+    def _follow_ring(self) -> None:
+        """Another device may have opened or closed something, or was given something."""
+        outcome(Deferred.fromCoroutine(self._open_all()))
+        for place, given in self._me.key_ring.shares.items():
+            opened = self._opened.get(place)
+            if isinstance(opened, TheirShare) and (given.erased or not given.active):
+                outcome(Deferred.fromCoroutine(self._end(place)))
+
+    def _given(self, share: GivenShare) -> None:
+        opened = self._opened.get(share.place)
+        if isinstance(opened, TheirShare):
+            opened.renew(share)
+
+    def _session(self, session: Any, up: bool) -> None:
+        for opened in list(self._opened.values()):
+            opened.session(session.peer.fingerprint, up)
+
+    # which there are
+
+    def all(self) -> list[Share]:
+        """My shares, then those of others."""
+        keys = [key for key in self._me.key_ring.living() if key.key_id.startswith(PREFIX) and "$" not in key.key_id]
+        mine = [self._of_mine(key) for key in keys]
+        return mine + [Share(one.key_id, None, one, self._opened.get(one.place)) for one in self.received.all()]
+
+    def _of_mine(self, key: RingKey) -> Share:
+        return Share(f"{key.key_id}${self._me.global_id}", key, None, self._opened.get(key.key_id))
+
+    def find(self, key_id: str) -> Share:
+        """The share that a key id names, or an alias of mine. Raises ``key-not-found``, ``bad-name``, ``not-a-share``.
+
+        Any key of mine but the master may be given to others, whatever its alias.
+        """
+        if "$" in key_id and idurl_of(KeyId.parse(key_id).owner) not in self._me.document.sources:
+            key = KeyId.parse(key_id)
+            given = self.received.find(key.alias, lambda owner: self._is_called(owner, key.owner))
+            return Share(given.key_id, None, given, self._opened.get(given.place))
+        alias = key_id.partition("$")[0]
+        if alias == "master":
+            raise BitDustError("not-a-share", "the master key is yours alone and cannot be shared")
+        return self._of_mine(self._me.key_ring.get(alias))
+
+    def _is_called(self, owner: bytes, name: str) -> bool:
+        document = self._around.identities.get(owner)
+        names = [source.global_id for source in document.sources] if document is not None else []
+        return name in names or any(one.owner == owner and one.name == name for one in self.received.all())
+
+    def holds(self, fingerprint: bytes) -> bool:
+        """Whether somebody is the owner, a guest or a supplier of a share that this node takes part in."""
+        if any(one.owner == fingerprint for one in self.received.all()):
+            return True
+        if any(fingerprint in opened.holders() for opened in self._opened.values() if isinstance(opened, TheirShare)):
+            return True
+        keys = self._me.key_ring.living() if self._me.present else []
+        return any(grant.holder == fingerprint and not grant.revoked for key in keys for grant in key.grants)
+
+    # what the person decides
+
+    async def open(self, share: Share) -> OpenShare:
+        """Connect to its suppliers, now and after each start; the machine that does it.
+
+        Raises ``damaged-catalog``, ``disk-full``.
+        """
+        if share.opened is not None:
+            share.opened.machine.send("open")
+            return share.opened
+        if share.mine is not None:
+            if not share.mine.active:
+                self._me.key_ring.mark(share.mine.key_id, True)
+                self._me.save_key_ring()
+                self._around.events.send("share-changed", {"key_id": share.key_id, "active": True})
+        elif share.given is not None and not share.given.active:
+            self.received.mark(share.given, active=True)
+        return await self._begin(self.find(share.key_id))
+
+    async def _begin(self, share: Share) -> OpenShare:
+        opened: OpenShare
+        if share.given is not None:
+            place: object = share.given.place
+            their = TheirShare(self._around, share.given, self._report, self._people)
+            self._opened[place] = opened = their
+            adding = await outcome(Deferred.fromCoroutine(self._storage.catalogs.add(their.catalog)))
+            if adding.error is not None:
+                await self._end(place)
+                raise adding.error
+        else:
+            place = share.alias
+            rooms = (self._family, self._storage)
+            self._opened[place] = opened = MyShare(self._around, share.key_id, self._report, rooms)
+        opened.machine.send("open")
+        return opened
+
+    async def close(self, share: Share) -> None:
+        """Disconnect from it; it stays closed. Raises ``not-open``."""
+        if share.opened is None and not share.active:
+            raise BitDustError("not-open", f"the share {share.key_id} is not open")
+        if share.mine is not None:
+            self._me.key_ring.mark(share.mine.key_id, False)
+            self._me.save_key_ring()
+            self._around.events.send("share-changed", {"key_id": share.key_id, "active": False})
+            await self._end(share.mine.key_id)
+        elif share.given is not None:
+            self.received.mark(share.given, active=False)
+            await self._end(share.given.place)
+
+    async def forget(self, share: Share) -> None:
+        """Give up a share: of mine everybody is shut out, and its key is erased; of another's all here is forgotten.
+
+        What is stored in a share of mine stays until it is deleted.
+        """
+        if share.mine is not None:
+            alias = share.mine.key_id
+            for grant in self.donations.grants(alias):
+                self.donations.take_back(alias, grant.holder)
+            self.withdrawals.tell()
+            self._me.key_ring.erase(alias)
+            self._me.save_key_ring()
+            self._around.events.send("share-changed", {"key_id": share.key_id, "active": False})
+            await self._end(alias)
+        elif share.given is not None:
+            self.received.mark(share.given, active=False, erased=True)
+            await self._end(share.given.place)
+
+    async def _end(self, place: object) -> None:
+        opened = self._opened.pop(place, None)
+        if opened is None:
+            return
+        opened.machine.send("shutdown")
+        if isinstance(opened, TheirShare):
+            await self._storage.catalogs.remove(*opened.catalog.place)
+
+    def _report(self, key_id: str, is_open: bool) -> None:
+        self._around.events.send("share-connected" if is_open else "share-disconnected", {"key_id": key_id})

@@ -1,0 +1,87 @@
+"""Revocations: every supplier of mine learns which capabilities count no more, as soon as it can be reached."""
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.outcome import outcome
+from bitdust.shares.ports import MyFamily
+from bitdust.surroundings import Connected
+from bitdust.wire.capability import Revocation
+from bitdust.wire.packet import Command
+
+KIND = "capability"
+SECONDS = 15.0
+
+
+class Withdrawals:
+    """Grants that were taken back stand in the key ring until they end; a supplier is told once in a run of the node,
+    when it is connected, and again after each failure when it comes back."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, family: MyFamily) -> None:
+        self._around = around
+        self._me = around.me
+        self._family = family
+        self._told: set[tuple[bytes, bytes]] = set()
+        self._on_the_way: set[tuple[bytes, bytes]] = set()
+        self._removers: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Tell them from now on."""
+        self._removers = [
+            self._family.changed.connect(self.tell),
+            self._around.sessions.on_session(lambda session, up: self._tell(session.peer.fingerprint) if up else None),
+        ]
+        self.tell()
+
+    def stop(self) -> None:
+        """Tell nobody any more."""
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+
+    def tell(self) -> None:
+        """Tell all that are connected what they do not know yet."""
+        family = self._family.current
+        for supplier in family.holders if family is not None else ():
+            self._tell(supplier)
+
+    def waiting(self) -> int:
+        """How many are still to learn of something."""
+        return sum(1 for _ in self._due())
+
+    def _due(self) -> Iterator[tuple[bytes, bytes]]:
+        family, now = self._family.current, self._around.world.wall()
+        revoked = [
+            grant.id
+            for key in self._me.key_ring.keys.values()
+            for grant in key.grants
+            if grant.revoked and now < grant.ends
+        ]
+        for supplier in family.holders if family is not None else ():
+            for ident in revoked:
+                if (supplier, ident) not in self._told:
+                    yield supplier, ident
+
+    def _tell(self, supplier: bytes) -> None:
+        if not self._removers or not self._around.sessions.connected(supplier):
+            return
+        for one in list(self._due()):
+            if one[0] == supplier and one not in self._on_the_way:
+                self._on_the_way.add(one)
+                outcome(Deferred.fromCoroutine(self._send(*one)))
+
+    async def _send(self, supplier: bytes, ident: bytes) -> None:
+        revocation = Revocation(self._me.fingerprint, ident)
+        signed = self._me.sign(Revocation.KIND, revocation.to_body()).to_bytes()
+        fields = {"kind": KIND}
+        sending = self._around.outbox.send(supplier, Command.CANCEL_SERVICE, fields, signed, deadline=SECONDS)
+        answer = await outcome(sending)
+        self._on_the_way.discard((supplier, ident))
+        if answer.error is None:
+            self._told.add((supplier, ident))
+        else:
+            self.log.info("a supplier has not taken a revocation yet: {why}", why=answer.error)
