@@ -103,6 +103,7 @@ class Node:
             gateway=rooms.gateway,
             presence=rooms.peers.presence,
             people=rooms.people,
+            shares=rooms.shares,
             dht=rooms.dht.node,
             table=TABLE,
         )

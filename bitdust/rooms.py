@@ -12,6 +12,7 @@ from bitdust.peers.room import PeersRoom
 from bitdust.people.room import PeopleRoom
 from bitdust.recovery import Recovery
 from bitdust.risk import Risk
+from bitdust.shares.room import SharesRoom
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
@@ -30,6 +31,7 @@ class Rooms:
     dht: DHTRoom
     peers: PeersRoom
     people: PeopleRoom
+    shares: SharesRoom
     suppliers: SuppliersRoom
     customers: CustomersRoom
     storage: Storage

@@ -28,6 +28,7 @@ from bitdust.peers.presence import Presence
 from bitdust.people.room import PeopleRoom
 from bitdust.risk import Risk
 from bitdust.services.driver import Driver
+from bitdust.shares.room import SharesRoom
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.held_back import HeldBackOrders
@@ -108,6 +109,7 @@ class Context:
     gateway: Gateway
     presence: Presence
     people: PeopleRoom
+    shares: SharesRoom
     dht: DHTNode
     table: Table
     listener: Listener | None = None

@@ -69,6 +69,11 @@ async def key_create(
     context: Context, key_alias: str, key_size: int | None, label: str, active: bool, include_private: bool
 ) -> Envelope:
     """Make an RSA key and storage secrets of their own for files that belong together."""
+    return ok(key_row(context, await make_key(context, key_alias, key_size, label, active), include_private))
+
+
+async def make_key(context: Context, key_alias: str, key_size: int | None, label: str, active: bool) -> RingKey:
+    """A new key of mine, in my key ring. Raises ``bad-key-id``, ``key-exists``, ``bad-argument``."""
     if not KEY_ALIAS.fullmatch(key_alias):
         raise BitDustError("bad-key-id", "an alias has 1 to 64 letters, digits, '.', '_' and '-'")
     if key_alias in context.me.key_ring:
@@ -79,9 +84,9 @@ async def key_create(
     ring.add(RingKey(key_alias, label, active, private=pair.to_pem(), public=pair.public.to_pem()))
     ring.ensure_secret(key_alias, context.world.entropy, context.me.device_number)
     context.me.save_key_ring()
-    row = key_row(context, ring.get(key_alias), include_private)
+    row = key_row(context, ring.get(key_alias), False)
     context.events.send("key-generated", {name: row[name] for name in ("key_id", "label", "size")})
-    return ok(row)
+    return ring.get(key_alias)
 
 
 def _bits(wish: int) -> int:

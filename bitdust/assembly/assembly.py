@@ -24,6 +24,7 @@ from bitdust.risk import Risk
 from bitdust.rooms import Rooms
 from bitdust.services.driver import Driver
 from bitdust.services.service import Service
+from bitdust.shares.room import SharesRoom
 from bitdust.space import MeasuredFolders, Space
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
@@ -68,6 +69,13 @@ class Assembly:
         storage = Storage(around, self._storing)
         hints = KeyFileHints(around, gateway, dht, suppliers.family, storage)
         customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory), gateway.scopes)
+        people = PeopleRoom(
+            around,
+            peers.presence,
+            MessageDirectory(directory),
+            lambda: suppliers.family.holders,
+            gateway.relations.of,
+        )
         return Rooms(
             around=around,
             consumers=Consumers(around.events),
@@ -75,13 +83,8 @@ class Assembly:
             gateway=gateway,
             dht=dht,
             peers=peers,
-            people=PeopleRoom(
-                around,
-                peers.presence,
-                MessageDirectory(directory),
-                lambda: suppliers.family.holders,
-                gateway.relations.of,
-            ),
+            people=people,
+            shares=SharesRoom(around, suppliers.family, storage, identity.client, people.friends.is_friend),
             suppliers=suppliers,
             customers=customers,
             storage=storage,
@@ -115,6 +118,7 @@ class Assembly:
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)
         rooms.gateway.relations.add(Who.FRIEND, rooms.people.friends.is_friend)
+        rooms.gateway.relations.add(Who.MEMBER, rooms.shares.holds)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement

@@ -51,7 +51,7 @@ class SharedAccessCoordinator(Machine):
     """
     ignore = """
       DISCONNECTED  news supplier-down tried done failed
-      SUPPLIERS?    open news supplier-down done failed
+      SUPPLIERS?    open news supplier-up supplier-down done failed
       READING       open news supplier-up supplier-down tried
       CONNECTED     open supplier-up tried done failed
     """

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("keys:key", "Keys: list, create, show, label, erase."),
     "file": ("files:file", "Files: list, create, upload, download, delete."),
     "dir": ("files:folder", "Folders: create, delete."),
+    "share": ("shares:share", "Places that you let people into, and theirs."),
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
     "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
@@ -76,6 +77,7 @@ ALIASES = {
     "transfer": "transfers", "connection": "connections", "checkup": "doctor",
     "friends": "friend", "buddy": "friend", "contact": "friend", "peer": "friend", "fr": "friend",
     "talk": "chat", "messages": "message", "msg": "message",
+    "shares": "share", "sh": "share",
     "deletions": "deletion", "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
 }  # fmt: skip
 

@@ -38,6 +38,7 @@ _SERVICES = {
     "restores": "downloads files",
     "keys-storage": "keeps my key ring at my suppliers",
     "my-data": "reports that my storage is ready",
+    "shared-data": "lets people into shares of mine, and opens those of others",
 }
 
 
@@ -308,7 +309,6 @@ _OF_OLDER_NODES = (
     _bool("services/proxy-server/enabled", False, "relay for others", _UNREAD),
     _bool("services/proxy-transport/enabled", True, "relay transport", _UNREAD),
     _text("services/proxy-transport/preferred-routers", "preferred relays", _UNREAD),
-    _bool("services/shared-data/enabled", True, "shares", _UNREAD),
     _bool("services/web-socket-router/enabled", False, "router of devices", _UNREAD),
     _text("services/web-socket-router/host", "host of the router", _UNREAD),
     Option("services/web-socket-router/port", "port", 8282, "TCP port of the router", _UNREAD, 0, 65535),

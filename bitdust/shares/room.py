@@ -19,6 +19,7 @@ from bitdust.storage.storage import Storage
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId, idurl_of
+from bitdust.wire.records import Family
 
 PREFIX = "share_"
 """How aliases of keys begin that were made to be shared."""
@@ -116,6 +117,10 @@ class SharesRoom:
             opened.session(session.peer.fingerprint, up)
 
     # which there are
+
+    def my_family(self) -> Family | None:
+        """Who holds what I share."""
+        return self._family.current
 
     def all(self) -> list[Share]:
         """My shares, then those of others."""

@@ -40,7 +40,7 @@ from bitdust.wire.packet import Packet
 from bitdust.wire.table import Who
 
 STOPPED = "this node stops"
-TRUSTED = Who.SUPPLIER | Who.FRIEND | Who.DEVICE
+TRUSTED = Who.SUPPLIER | Who.FRIEND | Who.MEMBER | Who.DEVICE
 """Whose addresses may lead into any private network. Who asks to be a customer is none of them."""
 
 
