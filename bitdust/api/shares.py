@@ -12,6 +12,7 @@ from bitdust.shares.donations import READER, delivered
 from bitdust.shares.room import PREFIX, Share
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import version_time
 
 SHARE = (
     "{key_id, alias, label, creator, mine, active, state, reason, suppliers, ecc_map, revision, index, id, name,"
@@ -231,18 +232,18 @@ async def _stored(context: Context, share: Share) -> list[Row]:
     if share.mine is None and share.opened is None:
         return []
     items = await context.storage.list(None, share.key_id, True, False, False)
+    found = [(item, version, version["backup_id"].rpartition("/")[2]) for item in items for version in item["versions"]]
     return [
         {
             "key_id": share.key_id,
-            "time": version["created"],
+            "time": version_time(name),
             "event": "stored",
             "remote_path": item["remote_path"],
             "path_id": item["path_id"],
-            "version": version["label"] if "label" in version else version["backup_id"].rpartition("/")[2],
+            "version": name,
             "size": version["size"],
         }
-        for item in items
-        for version in item["versions"]
+        for item, version, name in found
     ]
 
 

@@ -60,7 +60,7 @@ class SharedAccessCoordinator(Machine):
 
     def __init__(self, registry: Registry, ident: str, port: SharedAccessPort) -> None:
         self._port = port
-        self._failures = 0
+        self._tries = 0
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
@@ -68,21 +68,21 @@ class SharedAccessCoordinator(Machine):
         seconds = super().timer_seconds(event)
         if event != "timer-2sec":
             return seconds
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._failures - 1), 10))
+        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._tries - 1), 10))
 
     def has_enough(self, payload: Any) -> bool:
         return self._port.has_enough()
 
     def connect(self, payload: Any) -> None:
+        self._tries += 1
         self.watch(self._port.connect(), "tried", "tried")
 
     def read(self, payload: Any) -> None:
         self.watch(self._port.read(), "done", "failed")
 
     def report_open(self, payload: Any) -> None:
-        self._failures = 0
+        self._tries = 0
         self._port.report_open()
 
     def report_closed(self, payload: Any) -> None:
-        self._failures += 1
         self._port.report_closed(payload)

@@ -55,7 +55,7 @@ class SharedAccessDonor(Machine):
 
     def __init__(self, registry: Registry, ident: str, port: SharedAccessDonorPort) -> None:
         self._port = port
-        self._failures = 0
+        self._tries = 0
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
@@ -63,18 +63,18 @@ class SharedAccessDonor(Machine):
         seconds = super().timer_seconds(event)
         if self.state != "WAITING":
             return seconds
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._failures - 1), 10))
+        return min(LONGEST_PAUSE, seconds * 2.0 ** min(max(0, self._tries - 1), 10))
 
     def deliver(self, payload: Any) -> None:
+        self._tries += 1
         self.watch(self._port.deliver(), "delivered", "failed")
 
     def is_refusal(self, payload: Any) -> bool:
         return self._port.is_refusal(payload)
 
     def report_delivered(self, payload: Any) -> None:
-        self._failures = 0
+        self._tries = 0
         self._port.report_delivered()
 
     def report_failed(self, payload: Any) -> None:
-        self._failures += 1
         self._port.report_failed(payload)

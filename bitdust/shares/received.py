@@ -56,9 +56,13 @@ class Received:
         peer = request.peer
         share = read_offer(data, peer.document, self._me.fingerprint, self._world.wall())  # type: ignore[arg-type]
         before = self._me.key_ring.shares.get(share.place)
+        if before is not None and before.erased:
+            if {grant.id for grant in share.grants} & {grant.id for grant in before.grants}:
+                return ack()  # its person has forgotten it, and its owner brings it again after each start
+            share = before.merged(share).marked(active=False)
         self._need_place(share, before)
         is_new = before is None or before.erased
-        self._keep(share if before is None or not before.erased else share.marked(active=False))
+        self._keep(share)
         self._identities.keep(peer.document)  # type: ignore[arg-type]
         if is_new:
             names = {"global_id": peer.document.global_id, "remote_idurl": str(peer.document.idurl)}

@@ -1,0 +1,130 @@
+"""Shares between whole nodes: let in, read, grown, shut out, owner gone for good."""
+
+from bitdust.api.call import perform
+from bitdust.api.methods import TABLE
+from bitdust.testing.grid import GridNode
+from bitdust.wire.errors import BitDustError
+from tests.grid.test_main_job import GridCase
+
+WRONG = "not the right answer"
+
+
+class SharesTests(GridCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(4)
+        self.alice = self.add_customer("alice")
+        self.bob = self.add_customer("bob")
+        for node in (self.alice, self.bob):
+            self.grid.until(lambda node=node: node.is_on("shared_data"), 60, "shares")
+
+    def envelope(self, node: GridNode, method: str, **arguments) -> dict:
+        return self.grid.wait(perform(node.node.context, TABLE.named(method), arguments))
+
+    def api(self, node: GridNode, method: str, **arguments):
+        """The result of a method of the API. Raises `BitDustError` for an error of it."""
+        envelope = self.envelope(node, method, **arguments)
+        if envelope["status"] != "OK":
+            raise BitDustError(envelope["code"], envelope["errors"][0])
+        return envelope.get("result")
+
+    def code(self, node: GridNode, method: str, **arguments) -> str:
+        try:
+            return f"{WRONG}: {self.api(node, method, **arguments)}"
+        except BitDustError as error:
+            return error.code
+
+    def name(self, node: GridNode) -> str:
+        return node.rooms.identity.me.global_id
+
+    def create(self) -> str:
+        return self.api(self.alice, "share_create", label="our wedding")["key_id"]
+
+    def grant(self, key: str, **arguments):
+        return self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(self.bob), **arguments)
+
+    def names(self, node: GridNode, key: str) -> list[str]:
+        return [row["path"] for row in self.api(node, "files_list", key_id=key) if row["type"] == "file"]
+
+    def test_read_by_somebody_else(self) -> None:
+        """Who was let in lists the share and brings its files back from the owner's suppliers, and nothing else."""
+        key = self.create()
+        cake, data = self.file("cake")
+        self.upload(self.alice, cake, f"{key}:cake")
+        self.upload(self.alice, cake, "secret")
+        row = self.grant(key, access="read")
+        self.assertEqual((row["state"], row["rights"]), ("DELIVERED", ["list", "read"]))
+        (given,) = self.api(self.bob, "shares_list")
+        self.assertEqual((given["key_id"], given["mine"], given["state"]), (key, False, "CLOSED"))
+        self.assertEqual(given["label"], "our wedding")
+        opened = self.api(self.bob, "share_open", key_id=key)
+        self.assertEqual((opened["state"], len(opened["suppliers"])), ("CONNECTED", 4))
+        self.assertEqual(self.names(self.bob, key), ["cake"])
+        self.download(self.bob, f"{key}:cake", self.base / "back")
+        self.assertEqual((self.base / "back" / "cake").read_bytes(), data)
+        secret = f"master${self.name(self.alice)}:secret"
+        self.assertEqual(self.code(self.bob, "file_info", remote_path=secret), "not-found")
+        (stored,) = self.api(self.bob, "share_history", key_id=key)
+        self.assertEqual((stored["event"], stored["size"]), ("stored", len(data)))
+        self.shut_out(key)
+
+    def shut_out(self, key: str) -> None:
+        """Who was shut out reads nothing that comes later; the owner goes on."""
+        self.api(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
+        self.grid.run(5)
+        self.assertEqual(self.alice.rooms.shares.withdrawals.waiting(), 0)
+        dance, data = self.file("dance")
+        self.upload(self.alice, dance, f"{key}:dance")
+        self.api(self.bob, "share_close", key_id=key)
+        self.assertEqual(self.code(self.bob, "share_open", key_id=key), "not-connected")
+        self.assertIn("revoked", self.api(self.bob, "share_info", key_id=key)["reason"])
+        self.assertEqual(self.names(self.bob, key), ["cake"])
+        self.download(self.alice, f"{key}:dance", self.base / "mine")
+        self.assertEqual((self.base / "mine" / "dance").read_bytes(), data)
+
+    def test_the_owner_is_gone(self) -> None:
+        """With the owner's machine gone for good and half of the suppliers switched off the share is read, after a
+        restart of the guest too."""
+        key = self.create()
+        cake, data = self.file("cake")
+        self.upload(self.alice, cake, f"{key}:cake")
+        self.grant(key)
+        self.api(self.bob, "share_open", key_id=key)
+        self.alice.kill()
+        for supplier in self.suppliers[:2]:
+            supplier.kill()
+        self.bob.crash()
+        self.bob = self.bob.again("10.0.0.99")
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
+        self.grid.until(lambda: self.api(self.bob, "share_info", key_id=key)["state"] == "CONNECTED", 300, "the share")
+        self.download(self.bob, f"{key}:cake", self.base / "back")
+        self.assertEqual((self.base / "back" / "cake").read_bytes(), data)
+
+    def test_away_when_let_in(self) -> None:
+        """Who is away gets the key when it comes back, and the answer says so."""
+        key = self.create()
+        name = self.name(self.bob)
+        self.api(self.alice, "user_ping", user_id=name)
+        self.bob.crash()
+        envelope = self.envelope(self.alice, "share_grant", key_id=key, trusted_user_id=name, timeout=5)
+        self.assertEqual((envelope["status"], envelope["code"]), ("ERROR", "no-answer"))
+        self.bob = self.bob.again("10.0.0.99")
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
+        self.grid.until(lambda: bool(self.api(self.bob, "shares_list")), 600, "the key")
+
+    def test_refused(self) -> None:
+        """The master key, keys of others, oneself, nobody and unknown shares are refused with a code each."""
+        key = self.create()
+        self.assertEqual(self.code(self.alice, "share_grant", key_id=f"master${self.name(self.alice)}",
+                                   trusted_user_id=self.name(self.bob)), "not-a-share")  # fmt: skip
+        self.assertEqual(self.code(self.bob, "share_open", key_id=key), "key-not-found")
+        self.assertEqual(self.code(self.bob, "share_grant", key_id=key, trusted_user_id=self.name(self.alice)),
+                         "key-not-found")  # fmt: skip
+        self.assertEqual(self.code(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(self.alice)),
+                         "not-allowed")  # fmt: skip
+        self.assertEqual(self.code(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob)),
+                         "not-found")  # fmt: skip
+        self.assertEqual(self.code(self.alice, "share_create", owner_id=self.name(self.bob)), "not-allowed")
+        self.assertEqual(self.code(self.alice, "share_info", key_id="share_none"), "key-not-found")
+        self.assertEqual(self.api(self.alice, "share_delete", key_id=key)["key_id"], key)
+        self.assertEqual(self.code(self.alice, "share_info", key_id=key), "key-not-found")

@@ -1,0 +1,166 @@
+"""Shares that somebody forges, pushes upon this node, or tries to put in the place of another."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.shares import GivenShare
+from bitdust.identity.document import Device, IdentityDocument
+from bitdust.shares import received
+from bitdust.shares.offer import MAX_OFFER, read_offer, write_offer
+from bitdust.shares.received import Received
+from bitdust.wire.capability import Capability, Right, ShownCapability
+from bitdust.wire.encoding import decode, encode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import IDURL
+from bitdust.wire.records import Family
+from tests.unit.storage_kit import Neighbours, Node
+from tests.unit.supplier_kit import DAY, START
+from tests.vectors.keys import device, master
+
+SCOPE = b"s" * 16
+
+
+class Owner:
+    """Somebody who gives keys, honest as long as nothing else is asked for."""
+
+    def __init__(self, name: str = "alice") -> None:
+        self.device = device()
+        source = (IDURL.parse(f"http://id.example/{name}.xml"),)
+        devices = (Device(0, 1, self.device.public),)
+        self.document = IdentityDocument.create(master(), source, 1, devices, START)
+        self.fingerprint = self.document.fingerprint
+
+    def capability(self, holder: bytes, signer: DeviceKey | None = None, **changes) -> bytes:
+        values = {"id": b"c" * 16, "owner": self.fingerprint, "holder": holder, "rights": (Right.READ,), "quota": 0}
+        body = Capability(**{**values, "ends": START + DAY, "scope": SCOPE, **changes}).to_body()
+        return ShownCapability.of((signer or self.device).sign_record(Capability.KIND, body)).to_bytes()
+
+    def family(self, signer: DeviceKey | None = None, **changes) -> bytes:
+        values = {"customer": self.fingerprint, "revision": 1, "k": 1, "n": 2, "time": START}
+        values["suppliers"] = [b"x" * 32, None]
+        return (signer or self.device).sign_record(Family.KIND, Family(**{**values, **changes}).to_body()).to_bytes()
+
+    def share(self, holder: bytes, **changes) -> GivenShare:
+        values = {"owner": self.fingerprint, "alias": "share_1", "name": "", "label": "", "given": 1}
+        given = {"secrets": {1: (b"1" * 32,)}, "capabilities": (self.capability(holder),), "family": self.family()}
+        return GivenShare(**{**values, **given, **changes})
+
+
+class OfferTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.owner, self.me = Owner(), b"m" * 32
+        self.stranger = DeviceKey.generate(os.urandom)
+
+    def code(self, share: GivenShare, **changes) -> str:
+        offer = encode(decode(write_offer(share), MAX_OFFER) | changes)
+        with self.assertRaises(BitDustError) as caught:
+            read_offer(offer, self.owner.document, self.me, START)
+        return caught.exception.code
+
+    def test_an_honest_one(self) -> None:
+        """What the owner signed is taken, under the name that its document has."""
+        share = self.owner.share(self.me, name="mallory@evil.example")
+        found = read_offer(write_offer(share), self.owner.document, self.me, START)
+        self.assertEqual(found, evolve(share, name="alice@id.example"))
+
+    def test_capabilities_that_do_not_count(self) -> None:
+        """Of or for somebody else, ended, for no key, or signed by another device: refused."""
+        owner, me = self.owner, self.me
+        for changes, code in (
+            ({"holder": b"z" * 32}, "not-allowed"),
+            ({"owner": b"z" * 32}, "not-allowed"),
+            ({"ends": START}, "not-allowed"),
+            ({"scope": None}, "bad-field"),
+        ):
+            shown = owner.capability(changes.pop("holder", me), **changes)
+            self.assertEqual(self.code(owner.share(me, capabilities=(shown,))), code)
+        forged = owner.capability(me, self.stranger)
+        self.assertEqual(self.code(owner.share(me, capabilities=(owner.capability(me), forged))), "bad-signature")
+
+    def test_families_that_do_not_count(self) -> None:
+        """A family of somebody else, or one that another device signed, leads to nobody."""
+        for family in (self.owner.family(customer=b"z" * 32), self.owner.family(self.stranger)):
+            self.assertEqual(self.code(self.owner.share(self.me, family=family)), "bad-signature")
+
+    def test_what_is_no_offer(self) -> None:
+        """Unknown versions and fields, aliases that lead elsewhere and what is too large are refused."""
+        share = self.owner.share(self.me)
+        for changes in ({"version": 2}, {"active": True}, {"alias": "../../etc"}, {"alias": ""}, {"secrets": [{}]},
+                        {"capabilities": []}, {"label": "x" * 10_000}):  # fmt: skip
+            self.assertEqual(self.code(share, **changes), "bad-field", changes)
+        self.assertEqual(self.code(share, family=b"x" * (8 * 1024)), "malformed")
+        with self.assertRaises(BitDustError) as caught:
+            read_offer(bytes(MAX_OFFER + 1), self.owner.document, self.me, START)
+        self.assertEqual(caught.exception.code, "too-large")
+
+
+class PushedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        base = Path(self.mktemp())
+        around = Neighbours(base, 2)
+        self.addCleanup(around.close)
+        self.node = Node(base / "home", around)
+        self.node.connected.identities.keep = lambda document: None
+        self.friends: set[bytes] = set()
+        self.received = Received(self.node.connected, self.friends.__contains__)
+        self.owner = Owner()
+
+    def push(self, share: GivenShare) -> str:
+        payload = SimpleNamespace(read_all=lambda limit: self.bytes(write_offer(share)))
+        peer = SimpleNamespace(document=self.owner.document, fingerprint=self.owner.fingerprint)
+        request = SimpleNamespace(peer=peer, payload=payload)
+        answer = Deferred.fromCoroutine(self.received.row().handler(request))
+        failure = []
+        answer.addErrback(lambda reason: failure.append(reason.value))
+        return failure[0].code if failure else ""
+
+    async def bytes(self, data: bytes) -> bytes:
+        return data
+
+    def share(self, alias: str = "share_1", **changes) -> GivenShare:
+        return self.owner.share(self.node.me.fingerprint, alias=alias, **changes)
+
+    def test_nothing_is_opened_by_others(self) -> None:
+        """A key that comes is closed; one that was opened or forgotten here stays so, until it is given anew."""
+        self.assertEqual(self.push(self.share()), "")
+        (kept,) = self.received.all()
+        self.assertFalse(kept.active)
+        self.received.mark(kept, active=True)
+        self.push(self.share(given=2, label="newer"))
+        (kept,) = self.received.all()
+        self.assertEqual((kept.active, kept.label), (True, "newer"))
+        self.received.mark(kept, active=False, erased=True)
+        self.assertEqual(self.received.all(), [])
+        self.assertEqual((self.push(self.share(given=3)), self.received.all()), ("", []))
+        again = self.owner.capability(self.node.me.fingerprint, id=b"d" * 16)
+        self.push(self.share(given=4, capabilities=(again,)))
+        self.assertEqual([one.active for one in self.received.all()], [False])
+        self.assertEqual(self.node.event_names().count("share-received"), 2)
+
+    def test_nothing_is_replaced_by_what_is_older(self) -> None:
+        """An offer that is replayed takes back nothing, and no key of mine is touched by what comes."""
+        before = dict(self.node.me.key_ring.keys)
+        self.push(self.share(given=5, label="new", secrets={2: (b"2" * 32,)}))
+        self.push(self.share(given=4, label="old"))
+        self.push(self.share("master"))
+        newest = next(one for one in self.received.all() if one.alias == "share_1")
+        self.assertEqual((newest.label, sorted(newest.secrets)), ("new", [1, 2]))
+        self.assertEqual(self.node.me.key_ring.keys, before)
+
+    def test_a_flood(self) -> None:
+        """Strangers may leave a few, nobody more than some dozens, and what was opened counts no more as theirs."""
+        self.patch(received, "MOST_OF_STRANGERS", 3)
+        self.patch(received, "MOST_OF_ONE", 5)
+        self.assertEqual([self.push(self.share(f"share_{n}")) for n in range(4)], ["", "", "", "too-many-shares"])
+        self.assertEqual(self.push(self.share("share_2", given=9)), "")
+        self.received.mark(self.received.all()[0], active=True)
+        self.assertEqual(self.push(self.share("share_3")), "")
+        self.friends.add(self.owner.fingerprint)
+        self.assertEqual(self.push(self.share("share_4")), "")
+        self.assertEqual(self.push(self.share("share_5")), "too-many-shares")
