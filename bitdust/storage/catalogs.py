@@ -77,6 +77,10 @@ class Catalogs:
             raise BitDustError("not-found", f"the share {target.key}${target.owner} is not open any more")
         return shared
 
+    def shared_in(self, view: CatalogView) -> SharedCatalog | None:
+        """The share that a view looks into, None for my own catalog."""
+        return next((one for one in self.shared() if one.view is view), None)
+
     def of_target(self, target: Target) -> CatalogView:
         """The catalog in which something was found. Raises `BitDustError` ``not-found`` when it was closed since."""
         shared = self.shared_of(target)

@@ -27,6 +27,7 @@ from bitdust.storage.placement import Placement
 from bitdust.storage.ports import NodePorts, Ports
 from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.options import AS_SET, RestoreOptions
+from bitdust.storage.shared.catalog import SharedCatalog
 from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.options import USUAL, UploadOptions
@@ -148,8 +149,7 @@ class Storage:
             return
         revision = core.catalog.revision
         found = await core.catalog.read_in_thread(figures.count_all)
-        if self._core is core:
-            self._counted = (revision, found)
+        self._counted = (revision, found) if self._core is core else self._counted
 
     def stats(self) -> Row:
         """How many files and folders there are, how much of them, and how many ``pieces`` are due, acknowledged,
@@ -273,7 +273,7 @@ class Storage:
     def _with_jobs(self, view: CatalogView, rows: Listed, uploads: bool, downloads: bool) -> Listed:
         """Uploads are all of my own catalog."""
         found = self.core.uploads.rows() if uploads else {}
-        restores = self._downloads_in(view).rows() if downloads else []
+        restores = self._downloads(self.catalogs.shared_in(view)).rows() if downloads else []
         for row in rows:
             item = row["path_id"]
             mine = item if not view.foreign else None
@@ -282,10 +282,6 @@ class Storage:
             if downloads:
                 row["downloads"] = [job for job in restores if job["path_id"] == item]
         return rows
-
-    def _downloads_in(self, view: CatalogView) -> Downloads:
-        shared = next((one for one in self.catalogs.shared() if one.view is view), None)
-        return shared.downloads if shared is not None else self.core.downloads
 
     async def delete(self, remote_path: str, wait_result: bool = False) -> Row:
         """Take an item, or one version of it, out of the catalog and off the suppliers; its row, and the machine.
@@ -349,10 +345,9 @@ class Storage:
         self, target: Target, destination: bytes, policy: str, options: RestoreOptions = AS_SET
     ) -> Job:
         """Begin a download of what was found already."""
-        return await self._downloads_of(target).start(target, destination, policy, options)
+        return await self._downloads(self.catalogs.shared_of(target)).start(target, destination, policy, options)
 
-    def _downloads_of(self, target: Target) -> Downloads:
-        shared = self.catalogs.shared_of(target)
+    def _downloads(self, shared: SharedCatalog | None) -> Downloads:
         return shared.downloads if shared is not None else self.core.downloads
 
     def uploads(self) -> Jobs:
@@ -365,8 +360,7 @@ class Storage:
 
     def downloads(self) -> Listed:
         """Running downloads, out of shares too."""
-        everywhere = [self.core.downloads, *(one.downloads for one in self.catalogs.shared())]
-        return [row for some in everywhere for row in some.rows()]
+        return [row for shared in (None, *self.catalogs.shared()) for row in self._downloads(shared).rows()]
 
     def stop_upload(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""
@@ -393,7 +387,7 @@ class Storage:
 
     def abort_download(self, target: Target) -> Listed:
         """Give up downloads of an item, or of a version; what was stopped, nothing when none runs."""
-        return self._downloads_of(target).stop(target)
+        return self._downloads(self.catalogs.shared_of(target)).stop(target)
 
     def sync(self) -> "Deferred[None]":
         """Compare with the suppliers at once."""
