@@ -73,6 +73,7 @@ def around(home: Path) -> Any:
 
 def fill(history: History, writers: Writers, count: int) -> float:
     """Seconds in a thread for so many messages."""
+    history.file.open()
     database, began = history.file.writer(), time.monotonic()
     database.execute("PRAGMA synchronous=OFF")
     for start in range(0, count, 10_000):
@@ -82,7 +83,7 @@ def fill(history: History, writers: Writers, count: int) -> float:
         while words.index_more(database, history.file.bodies, 10_000):
             pass
         database.execute("COMMIT")
-    database.execute("PRAGMA synchronous=FULL")
+    history.file.close()
     return time.monotonic() - began
 
 
@@ -102,9 +103,9 @@ async def run(options: argparse.Namespace) -> None:
     home = Path(options.keep or tempfile.mkdtemp(prefix="history-"))
     history, writers = History(around(home)), Writers()
     try:
-        await history.open()
         spent = await threads.deferToThread(fill, history, writers, options.messages)
         print(f"{options.messages} messages stored and indexed in {spent:.0f} s")
+        await history.open()
         await add(history, writers)
         size = sum(path.stat().st_size for path in history.file.folder.iterdir())
         print(f"{size / 1e6:.0f} MB on the disk\n{'':28}{'median':>10} {'95 %':>11}")

@@ -1,11 +1,13 @@
 """Messages and conversations, as clients get them: people under the names that are known now."""
 
+import re
+
 from bitdust.api.context import Context, Row
 from bitdust.api.people import document_of
 from bitdust.people.history.values import Conversation, Stored
 from bitdust.wire.messages import INCOMING, PRIVATE
 
-MESSAGE = "{type, dir, message_id, sender, recipient, data, time, conversation_id, number}"
+MESSAGE = "{type, dir, message_id, sender, recipient, data, time, conversation_id, number, received}"
 DOCUMENT = (
     "{doc: {payload: {msg_type, message_id, time, data}, sender: {glob_id}, recipient: {glob_id}, direction, "
     "conversation_id}, number, received}"
@@ -15,6 +17,7 @@ CONVERSATION = (
     "index, id, name}"
 )
 THOUSAND = 1000
+_PAIR = re.compile(r"[0-9a-f]{64}&[0-9a-f]{64}")
 
 
 def key_id_of(context: Context, fingerprint: bytes, alias: str = "master") -> str:
@@ -40,7 +43,10 @@ def recipient_of(context: Context, stored: Stored) -> str:
     message = stored.message
     if message.kind != PRIVATE:
         return message.recipient
-    return key_id_of(context, bytes.fromhex(message.recipient), message.recipient_key)
+    try:
+        return key_id_of(context, bytes.fromhex(message.recipient), message.recipient_key)
+    except ValueError:
+        return message.recipient
 
 
 def message_row(context: Context, stored: Stored) -> Row:
@@ -56,6 +62,7 @@ def message_row(context: Context, stored: Stored) -> Row:
         "time": message.time / THOUSAND,
         "conversation_id": message.conversation,
         "number": stored.number,
+        "received": stored.at / THOUSAND,
     }
 
 
@@ -83,7 +90,7 @@ def document_row(context: Context, stored: Stored) -> Row:
 
 def other_of(context: Context, name: str) -> bytes | None:
     """With whom a private conversation is; None for another kind."""
-    people = [bytes.fromhex(part) for part in name.split("&")] if "&" in name else []
+    people = [bytes.fromhex(part) for part in name.split("&")] if _PAIR.fullmatch(name) else []
     mine = context.me.fingerprint if context.me.present else b""
     return next((one for one in people if one != mine), people[0] if people else None)
 

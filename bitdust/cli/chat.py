@@ -122,7 +122,7 @@ class Chat:
         """The last lines of the conversation, which then are read."""
         rows = self._session.call("message_history", recipient_id=self._who, limit=max(1, min(count, 1000))) or []
         for row in rows:
-            click.echo(json.dumps(row) if self._session.as_json else line_of(row["doc"]))
+            click.echo(json.dumps(row) if self._session.as_json else line_of(row))
         if rows and self._who is not None:
             self._session.call("message_mark_read", conversation_id=self._who)
 
@@ -162,5 +162,5 @@ class Chat:
             if self._session.as_json:
                 click.echo(json.dumps(row))
             elif not self._ended.is_set():
-                when = time.strftime("%H:%M", time.localtime(row["time"]))
+                when = time.strftime("%H:%M", time.localtime(row["received"]))
                 click.echo(f"\r{when}  {who_of(row['sender'])}: {text_of(row['data'])}")

@@ -117,15 +117,16 @@ def _show(session: Session, rows: list[Row]) -> None:
         show_json(rows)
         return
     for row in rows:
-        click.echo(line_of(row["doc"]))
+        click.echo(line_of(row))
     if not rows:
         click.echo("no such messages")
 
 
-def line_of(shown: Row) -> str:
-    """A stored message in one line."""
+def line_of(row: Row) -> str:
+    """A stored message in one line; when it came, because its sender may say any time."""
+    shown = row["doc"]
     payload = shown["payload"]
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(payload["time"]))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["received"]))
     return f"{when}  {who_of(shown['sender']['glob_id'])}: {text_of(payload['data'])}"
 
 

@@ -22,6 +22,8 @@ MASTER = "master"
 MAX_DATA = 1024 * 1024
 """Bytes of the JSON text."""
 MAX_BODY = MAX_DATA + 4096
+MAX_DEPTH = 100
+"""Lists and objects inside each other."""
 _BODY = Struct(
     {
         "id": Bytes(16),
@@ -114,17 +116,29 @@ def json_text(data: dict[str, Any]) -> bytes:
         raise WireError("bad-message", f"a message is a JSON object: {error}") from error
     if len(text) > MAX_DATA:
         raise WireError("too-large", f"a message of {len(text)} bytes; at most {MAX_DATA} are sent: share a file")
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_deep(data):
+        raise WireError("bad-message", f"a message has lists and objects in at most {MAX_DEPTH} levels")
     return text
 
 
+def _is_deep(data: Any) -> bool:
+    level, depth = [data], 0
+    while level:
+        depth += 1
+        inner = [list(value.values()) if type(value) is dict else value for value in level]
+        level = [one for values in inner for one in values if type(one) in (dict, list)]
+    return depth > MAX_DEPTH
+
+
 def json_object(text: bytes) -> dict[str, Any]:
-    """The object of a JSON text; raises `WireError` ``bad-message``."""
+    """The object of a JSON text; raises `WireError` as `json_text` does, for what could not be written again too."""
     try:
         data = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise WireError("bad-message", "the data of a message are no JSON") from error
     if type(data) is not dict:
         raise WireError("bad-message", "the data of a message are no JSON object")
+    json_text(data)
     return data
 
 

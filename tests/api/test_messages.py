@@ -192,7 +192,7 @@ class ReceiveTests(MessagesCase):
         self.assertEqual(row, {
             "type": PRIVATE, "dir": "incoming", "message_id": one.id, "sender": "master$bob@id.example",
             "recipient": "master$alice@id.example", "data": {"message": "hello"}, "time": 1_700_000_000.0,
-            "conversation_id": self.with_bob, "number": 1,
+            "conversation_id": self.with_bob, "number": 1, "received": 1000.0,
         })
         self.assertTrue(self.listeners.deliver(one))
         self.fill(3)

@@ -111,7 +111,7 @@ class ChatTests(NodeCase):
 
     def test_what_comes(self) -> None:
         """A poll goes on behind the last message, and shows each line once; as JSON for programs."""
-        row = {"number": 8, "time": 1_700_000_000.0, "sender": "master$bob@id.example", "data": {"message": "hi"}}
+        row = {"number": 8, "received": 1_700_000_000.0, "sender": "master$bob@id.example", "data": {"message": "hi"}}
         self.answers["message_receive"] = {"result": [row]}
         shown: list[str] = []
         self.patch(chat_module.click, "echo", lambda text="", **_: shown.append(text))

@@ -4,7 +4,16 @@ from attrs import evolve
 from twisted.trial.unittest import TestCase
 
 from bitdust.wire.encoding import WireError, decode, encode
-from bitdust.wire.messages import MAX_DATA, OUTGOING, PRIVATE, Message, conversation_of, json_object, json_text
+from bitdust.wire.messages import (
+    MAX_DATA,
+    MAX_DEPTH,
+    OUTGOING,
+    PRIVATE,
+    Message,
+    conversation_of,
+    json_object,
+    json_text,
+)
 
 ALICE, BOB = b"\x02" * 32, b"\x01" * 32
 MESSAGE = Message(
@@ -28,8 +37,17 @@ class BodyTests(TestCase):
         """What is no JSON object is refused where it is written and where it is read."""
         for data in ("text", [1], None, {"x": float("nan")}, {"x": b"bytes"}, {"x": "\ud800"}):
             self.assertEqual(self.assertRaises(WireError, json_text, data).code, "bad-message")
-        for text in (b"[1]", b"1", b'{"x": NaN}', b"{", b"\xff\xff", b'{"x":' + b"[" * 100_000):
+        for text in (b"[1]", b"1", b'{"x": NaN}', b"{", b"\xff\xff", b'{"x":' + b"[" * 100_000,
+                     rb'{"x": "\ud800"}', b'{"x": 1e999}', b'{"x": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}"):
             self.assertEqual(self.assertRaises(WireError, json_object, text).code, "bad-message")
+
+    def test_deep(self):
+        """A hundred levels travel, and many lists beside each other; one level more does not."""
+        deep = {"x": [[[]] * 200]}
+        for _ in range(MAX_DEPTH - 4):
+            deep = {"x": deep}
+        self.assertEqual(json_object(json_text(deep)), deep)
+        self.assertEqual(self.assertRaises(WireError, json_text, {"x": deep}).code, "bad-message")
 
     def test_a_megabyte(self):
         """A megabyte of JSON travels; a byte more is refused, not cut."""
