@@ -3,7 +3,7 @@
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, failed, listed, ok
-from bitdust.api.people import NO_PERSON, document_of, find_person
+from bitdust.api.people import NO_PERSON, document_of, find_person, shown_person
 from bitdust.api.table import Param, Route, method
 from bitdust.people.friends.book import Friend
 
@@ -70,7 +70,7 @@ async def friend_add(context: Context, trusted_user_id: str, alias: str, share_p
     word = "a new friend" if is_new else "a friend already"
     friend = next((one for one in context.people.friends.all() if one.fingerprint == person.fingerprint), None)
     row = friend_row(context, friend) if friend is not None else None
-    return ok(row, message=f"{person.global_id}{called} is {word}")
+    return ok(row, message=f"{shown_person(context, person.fingerprint)}{called} is {word}")
 
 
 @method(

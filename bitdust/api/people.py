@@ -7,18 +7,21 @@ from twisted.internet.defer import Deferred
 
 from bitdust.api.context import Context
 from bitdust.identity.document import IdentityDocument
+from bitdust.people.names.search import Bearer
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import idurl_of
+from bitdust.wire.nicknames import is_nickname
 
 FINGERPRINT_DIGITS = 64
-NO_PERSON = ("unknown-user", "ambiguous-user", "bad-name", "not-found", "not-allowed", "network-error")
+NO_PERSON = ("unknown-user", "ambiguous-user", "bad-name", "not-found", "not-allowed", "network-error", "no-answer")
 """The codes with which `find_person` fails, for the errors of methods that use it."""
 
 
 async def find_person(context: Context, user: str) -> IdentityDocument:
-    """The document of a global id, an IDURL, a key id, a fingerprint in hex or a friend's alias; fetched where it is
-    not known, because a person asked. Raises ``unknown-user``, ``ambiguous-user`` and what fetching raises."""
+    """The document of a global id, an IDURL, a key id, a fingerprint in hex, a friend's alias or a nickname; fetched
+    where it is not known, because a person asked. Raises ``unknown-user``, ``ambiguous-user`` and what fetching raises.
+    """
     if len(user) == FINGERPRINT_DIGITS and all(digit in "0123456789abcdef" for digit in user.lower()):
         return await _by_fingerprint(context, bytes.fromhex(user))
     friends = context.people.friends.called(user)
@@ -26,6 +29,8 @@ async def find_person(context: Context, user: str) -> IdentityDocument:
         raise BitDustError("ambiguous-user", f"you call {len(friends)} friends {user!r}: {_listed(context, friends)}")
     if friends:
         return await _by_fingerprint(context, friends[0])
+    if is_nickname(user) and context.dht.running:
+        return await _by_nickname(context, user)
     idurl = idurl_of(user)
     if context.me.present and idurl in context.me.document.sources:
         return context.me.document
@@ -51,6 +56,31 @@ async def _by_fingerprint(context: Context, fingerprint: bytes) -> IdentityDocum
         raise BitDustError("unknown-user", f"the DHT gave no document that can be read: {error}") from error
     context.cache.accept(found)
     return found
+
+
+async def _by_nickname(context: Context, nickname: str) -> IdentityDocument:
+    """Whoever alone bears it. Which of several is meant only a person can say."""
+    found = await context.people.names.observe(nickname)
+    if not found:
+        raise BitDustError("unknown-user", f"nobody is called {nickname[:100]!r}, neither by you nor in the DHT")
+    if len(found) > 1:
+        people = _listed(context, [one.document.fingerprint for one in found])
+        text = f"{len(found)} people are called {nickname!r}, name one by the fingerprint: {people}"
+        raise BitDustError("ambiguous-user", text)
+    return found[0].document
+
+
+def bearer_row(context: Context, bearer: Bearer) -> dict[str, Any]:
+    """Somebody who bears a nickname, as JSON."""
+    return {
+        "result": "exist",
+        "nickname": bearer.nickname,
+        "position": bearer.position,
+        "global_id": bearer.document.global_id,
+        "idurl": str(bearer.document.idurl),
+        "fingerprint": bearer.document.fingerprint.hex(),
+        "name_proven": context.cache.is_proven(bearer.document.fingerprint),
+    }
 
 
 def shown_person(context: Context, fingerprint: bytes) -> str:

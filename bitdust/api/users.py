@@ -26,7 +26,7 @@ USER = Param(
     ),
     service="gateway",
     returns="{global_id, idurl, seconds}",
-    errors=("no-answer", *NO_PERSON),
+    errors=NO_PERSON,
 )
 async def user_ping(context: Context, user_id: str, timeout: float | None, retries: int) -> Envelope:
     """Ask another node for a sign of life."""

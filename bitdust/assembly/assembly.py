@@ -75,6 +75,7 @@ class Assembly:
             MessageDirectory(directory),
             lambda: suppliers.family.holders,
             gateway.relations.of,
+            directory,
         )
         return Rooms(
             around=around,

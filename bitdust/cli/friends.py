@@ -8,12 +8,19 @@ from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 
-WORDS = LIST_WORDS | {"rm": "remove", "del": "remove", "delete": "remove", "ping": "status", "check": "status"}
+WORDS = LIST_WORDS | {
+    "rm": "remove",
+    "del": "remove",
+    "delete": "remove",
+    "ping": "status",
+    "check": "status",
+    "find": "search",
+}
 
 
 @click.group(cls=Aliased, aliases=WORDS, default="list")
 def friend() -> None:
-    """People whom you have accepted: list, add, remove, status."""
+    """People whom you have accepted: list, search, add, remove, status."""
 
 
 @friend.command("list")
@@ -35,12 +42,25 @@ def called(row: dict[str, Any]) -> str:
     return f"{row['fingerprint'][:16]} (unproven: {row['global_id'] or 'no name'})"
 
 
+@friend.command("search")
+@click.argument("nickname")
+@click.pass_obj
+def search(session: Session, nickname: str) -> None:
+    """Everybody who bears a nickname; compare the fingerprint before you trust a name that is not proven."""
+    rows = session.call("user_observe", nickname=nickname) or []
+    if session.as_json:
+        show_json(rows)
+        return
+    shown = [{**row, "who": called(row)} for row in rows]
+    show_table(shown, ["position", "who", "fingerprint", "idurl"], f"nobody is called {nickname}")
+
+
 @friend.command("add")
 @click.argument("who", metavar="ID")
 @click.argument("alias", required=False, default="")
 @click.pass_obj
 def add_friend(session: Session, who: str, alias: str) -> None:
-    """Accept somebody: a global id, identity URL or fingerprint, and what you call this person."""
+    """Accept somebody: a global id, identity URL, nickname or fingerprint, and what you call this person."""
     session.say(session.envelope("friend_add", trusted_user_id=who, alias=alias).get("message", "done"))
 
 

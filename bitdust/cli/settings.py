@@ -28,6 +28,7 @@ SHORT_NAMES = {
     "udp-port": "services/udp-datagrams/udp-port",
     "proxy": "services/proxy-transport/enabled",
     "dht-port": "services/entangled-dht/udp-port",
+    "nickname": "personal/nickname",
     "limit-send": "services/network/send-limit",
     "limit-receive": "services/network/receive-limit",
 }

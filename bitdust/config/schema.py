@@ -20,6 +20,7 @@ _SERVICES = {
     "identity-propagate": "keeps my identity known to ID servers and to the DHT",
     "identity-server": "keeps identity documents for others",
     "p2p-hookups": "answers pings and requests for services",
+    "nickname": "keeps my nickname in the DHT",
     "friends": "keeps in touch with my friends",
     "message-history": "stores messages, and finds them again",
     "private-messages": "sends messages to people, and takes theirs",
@@ -98,6 +99,7 @@ _OPTIONS = (
         "percent",
     ),
     Option("paths/restore", "dir", "", "restore", "Folder for downloads without a target; empty: your home folder."),
+    _text("personal/nickname", "nickname", "People find you by it; empty: the name of your identity."),
     Option(
         "personal/passphrase-file",
         "str",

@@ -1,4 +1,5 @@
-"""What nodes keep in the hash table about themselves and each other: identities, addresses, families, heads of logs.
+"""What nodes keep in the hash table about themselves and each other: identities, addresses, families, nicknames,
+heads of logs.
 
 Each record lives longer than the time in which its owner writes it again; which record shows what to whom is a table in
 ``docs/formats.md``.
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
 
 from bitdust.dht.node import DHTNode
@@ -17,10 +18,12 @@ from bitdust.dht.sealed_family import opened, sealed_for
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import OPEN_END, Device, IdentityDocument
 from bitdust.identity.me import Me
-from bitdust.outcome import outcome
+from bitdust.outcome import Outcome, outcome
 from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.nicknames import Claim, Nickname, subject
 from bitdust.wire.prekeys import Prekeys
-from bitdust.wire.records import DeviceAddresses, Family, Head
+from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Family, Head
 from bitdust.wire.revisions import followed
 from bitdust.wire.signed import Signed
 
@@ -28,8 +31,9 @@ DAY = 86_400
 IDENTITY = "identity"
 ADDRESSES_DAYS = 2
 DAYS = 30
-STALE = "stale"
-"""Why nodes refuse a record: they have a newer one."""
+RELEASED_SECONDS = 3600
+STALE, TAKEN = "stale", "taken"
+"""Why nodes refuse a record: they have a newer one, or somebody else's."""
 CONTRACT_DAYS = 458
 """How long what a recovery needs is found, as long as suppliers keep their promises."""
 
@@ -152,6 +156,21 @@ class Directory:
         """Store a record of somebody who is away again, byte for byte."""
         return self._node.put_raw(raw)
 
+    # nicknames
+
+    def claims(self, nickname: str, position: int) -> "Deferred[list[Claim]]":
+        """Everybody's newest word about a position, proven, those who have released it too."""
+        searching = self._node.search(Nickname.KIND, subject(nickname, position), thorough=True)
+        return searching.addCallback(lambda found: _newest_claims(found.records))
+
+    def put_claim(self, nickname: Nickname, signed: Signed) -> "Deferred[bool]":
+        """Store mine; whether more nodes keep it than have somebody else's. Fails where no other node is there."""
+        if not self._node.knows_others():
+            return fail(BitDustError("no-answer", "no other node of the DHT is there yet"))
+        ttl = RELEASED_SECONDS if nickname.released else DAYS * DAY
+        putting = self._node.put(Nickname.KIND, nickname.subject, nickname.time, signed.to_bytes(), ttl)
+        return outcome(putting).addCallback(_is_held)
+
     # heads of logs
 
     def put_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
@@ -195,6 +214,23 @@ async def newest_family(node: DHTNode, document: IdentityDocument) -> DHTRecord 
             newest = followed(record.revision for record in there)
             return next(record for record in there if record.revision == newest)
     return None
+
+
+def _newest_claims(records: Iterable[DHTRecord]) -> list[Claim]:
+    newest: dict[bytes, Claim] = {}
+    for record in records:
+        if record.certificate is not None:
+            nickname = Nickname.from_body(Signed.from_bytes(record.value, Nickname.KIND).body)
+            known = newest.get(nickname.owner)
+            if known is None or known.nickname.time < nickname.time:
+                newest[nickname.owner] = Claim(nickname, DeviceCertificate.from_body(record.certificate).key)
+    return list(newest.values())
+
+
+def _is_held(put: Outcome) -> bool:
+    if put.error is not None and put.code != TAKEN:
+        raise put.error
+    return put.error is None and put.value.count > put.value.refused.get(TAKEN, 0)
 
 
 def _document(raw: bytes) -> IdentityDocument | None:

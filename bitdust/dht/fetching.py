@@ -24,10 +24,14 @@ LIMIT = 8.0
 
 @frozen
 class Found:
-    """The outcome of a get: the record or None, and the ids of the nearest nodes that answered, in hex."""
+    """The outcome of a get: the record or None, and the ids of the nearest nodes that answered, in hex.
+
+    ``records`` are all that were seen under the key, older ones and, of a nickname, those of other owners too.
+    """
 
     record: DHTRecord | None
     closest: tuple[str, ...]
+    records: tuple[DHTRecord, ...] = ()
 
 
 @frozen
@@ -62,7 +66,7 @@ class Fetching:
         self._check = check
         self._best = sought.local
         self._on_done = on_done
-        self._givers: list[tuple[Contact, int]] = []
+        self._givers: list[tuple[Contact, DHTRecord]] = []
         self._seen: dict[bytes, DHTRecord] = {}
         self._timers: list[IDelayedCall] = []
         self._done = False
@@ -92,7 +96,7 @@ class Fetching:
             return
         if self._best is None or _order(record) > _order(self._best):
             self._best = record
-        self._givers.append((contact, record.revision))
+        self._givers.append((contact, record))
         if self._sought.whole:
             return
         if len(self._givers) >= QUORUM:
@@ -124,13 +128,16 @@ class Fetching:
             self._write_back()
         answered = [contact for lookup in self._lookups for contact in lookup.answered()]
         closest = nearest(answered, number(self._sought.key), K)
-        self._on_done(Found(self._best, tuple(contact.id.hex() for contact in closest)))
+        local = [self._sought.local] if self._sought.local is not None else []
+        records = dict.fromkeys([*local, *self._seen.values()])
+        self._on_done(Found(self._best, tuple(contact.id.hex() for contact in closest), tuple(records)))
 
     def _write_back(self) -> None:
         """Whoever gave an older revision gets the newest, and gives it to those who ask after me."""
-        for contact, revision in self._givers:
-            if self._best is not None and revision < self._best.revision:
-                self._rpc.ask(contact, "store", {"record": self._best.to_bytes()}, _written, layer=self._sought.layer)
+        best = self._best
+        for contact, record in self._givers:
+            if best is not None and record.revision < best.revision and record.fingerprint == best.fingerprint:
+                self._rpc.ask(contact, "store", {"record": best.to_bytes()}, _written, layer=self._sought.layer)
 
 
 def _written(_contact: Contact, _reply: Message) -> None:

@@ -8,13 +8,14 @@ family             fingerprint and device id       signed record ``sealed-family
 head               fingerprint, scope, device id   signed record ``head``                its sequence
 addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
 prekeys            fingerprint and device id       signed record ``prekeys``             its time, milliseconds
+nickname           nickname and position           signed record ``nickname``            its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
 
 Each device has records of its own, so that whoever stole one can write over nobody else's; readers know by the identity
 document whose word counts. A signed value must come from the device that signs the DHT record, and its revision must be
-the record's. Identity records need no owner, certificate and signature around them. ``skip_validation`` has only the
-writer's device key.
+the record's. A position of a nickname is its owner's until the record expires. Identity records need no owner,
+certificate and signature around them. ``skip_validation`` has only the writer's device key.
 """
 
 import hashlib
@@ -29,13 +30,15 @@ from bitdust.dht.messages import MAX_RECORD
 from bitdust.dht.sealed_family import SealedFamily
 from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.nicknames import Nickname
 from bitdust.wire.prekeys import Prekeys
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, parse
 from bitdust.wire.signed import Signed
 
 DEBUG = "skip_validation"
-TYPES = ("identity", "family", "head", "addresses", "prekeys", DEBUG)
+NICKNAME = Nickname.KIND
+TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, DEBUG)
 MAX_DEBUG_VALUE = 1024
 MAX_SUBJECT = 256
 DAY = 86_400
@@ -118,7 +121,9 @@ class DHTRecord:
     @property
     def fingerprint(self) -> bytes | None:
         """The owner's name; None for a debugging record."""
-        return None if isinstance(self.subject, str) else self.subject[:32]
+        if isinstance(self.subject, bytes):
+            return self.subject[:32]
+        return hashlib.sha256(self.owner).digest() if self.owner is not None else None
 
 
 @frozen
@@ -189,17 +194,19 @@ class Checker:
         if record.owner is None or record.certificate is None or record.signature is None or record.device is not None:
             raise WireError("bad-field", f"a {record.type} record has owner, certificate and signature")
         certificate = self.certificate(record.owner, record.certificate)
-        if record.subject != certificate.owner + device_id(certificate.key):
+        if record.type != NICKNAME and record.subject != certificate.owner + device_id(certificate.key):
             raise WireError("bad-subject", f"this {record.type} record is about somebody else than its owner")
         if not verify(certificate.key, record.signature, record.message()):
             raise WireError("bad-signature", "the record is not signed by its owner's device")
         signed = Signed.from_bytes(record.value, SIGNED.get(record.type, record.type), MAX_RECORD)
         check_record(signed, certificate.key)
+        if record.type == NICKNAME and Nickname.from_body(signed.body).owner != certificate.owner:
+            raise WireError("bad-subject", "this nickname is said to be somebody else's than its owner's")
         if _meaning(record.type, signed) != (record.subject, record.revision):
             raise WireError("bad-subject", "the record's subject or revision is not that of its value")
 
 
-def _meaning(kind: str, signed: Signed) -> tuple[bytes, int]:
+def _meaning(kind: str, signed: Signed) -> tuple[bytes | str, int]:
     """Subject and revision that a signed value has by itself."""
     if kind == "family":
         family = SealedFamily.from_body(signed.body)
@@ -210,6 +217,9 @@ def _meaning(kind: str, signed: Signed) -> tuple[bytes, int]:
     if kind == "prekeys":
         prekeys = Prekeys.from_body(signed.body)
         return prekeys.owner + prekeys.device, prekeys.time
+    if kind == NICKNAME:
+        nickname = Nickname.from_body(signed.body)
+        return nickname.subject, nickname.time
     addresses = DeviceAddresses.from_body(signed.body)
     return addresses.owner + addresses.device, addresses.time
 

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.holdings import Entry, Holdings
-from bitdust.dht.records import DEBUG, DHTRecord
+from bitdust.dht.records import DEBUG, NICKNAME, DHTRecord
 from bitdust.wire.encoding import WireError
 from bitdust.wire.revisions import check_near
 
@@ -24,7 +24,9 @@ MAX_PER_WRITER = 16
 """Of debugging records, which have no owner: so many of each device that wrote them."""
 COUNTED = ("identity", "family")
 """Types whose revisions count acts; those of others are sequences and times."""
-SHARES = {"identity": 0.3, "family": 0.2, "head": 0.3, "addresses": 0.19, DEBUG: 0.01}
+SHARES = {
+    "identity": 0.2, "family": 0.2, "head": 0.3, "addresses": 0.19, "prekeys": 0.05, NICKNAME: 0.05, DEBUG: 0.01
+}  # fmt: skip
 """What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
 RESEALED = ("family",)
 """Types whose owner seals the same value again whenever it writes it: of one revision the longest-lived one counts."""
@@ -107,8 +109,9 @@ class RecordStore:
     def add(self, record: DHTRecord, data: bytes, layer: int, wall: float, mine: bool = False) -> bool:
         """Keep a checked record; False when the same or a longer-lived one of this revision is here already.
 
-        Raises `WireError` ``stale`` (an older revision), ``conflict`` (the same revision, another value), ``bad-field``
-        (one that leaps), ``no-space``, ``too-many``; what was kept stays.
+        Raises `WireError` ``stale`` (an older revision), ``conflict`` (the same revision, another value), ``taken``
+        (somebody else has this position of a nickname), ``bad-field`` (one that leaps), ``no-space``, ``too-many``;
+        what was kept stays.
         """
         key = record.key(layer)
         old = self._held.entries.get(key)
@@ -127,6 +130,8 @@ class RecordStore:
         return True
 
     def _replaces(self, record: DHTRecord, data: bytes, key: bytes, old: Entry) -> bool:
+        if record.type == NICKNAME and record.fingerprint != old.owner:
+            raise WireError("taken", "somebody else has this position of the nickname")
         if record.revision != old.revision:
             if record.revision < old.revision:
                 raise WireError("stale", "a newer revision of this record is here already")

@@ -10,6 +10,8 @@ from bitdust.people.history.listeners import Listeners
 from bitdust.people.mailboxes.keeper import MailboxKeeper
 from bitdust.people.messages.messages import Messages
 from bitdust.people.messages.ports import Directory
+from bitdust.people.names.names import Names
+from bitdust.people.names.ports import NicknameTable
 from bitdust.surroundings import Connected
 from bitdust.wire.table import Who
 
@@ -24,10 +26,12 @@ class PeopleRoom:
         directory: Directory,
         suppliers: Callable[[], list[bytes]],
         role_of: Callable[[bytes], Who],
+        nicknames: NicknameTable,
     ) -> None:
         """``suppliers`` keep mailboxes; ``role_of`` gives the relations of a fingerprint."""
         self._around = around
         self._suppliers = suppliers
+        self.names = Names(around, nicknames)
         self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
         self.history = History(around)
         self.listeners = Listeners(around.world.clock, self.history)

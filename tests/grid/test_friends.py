@@ -97,3 +97,49 @@ class FriendsTests(PeopleCase):
         self.bob.stop()
         self.grid.until(lambda: self.sees(self.alice) == "OFFLINE", 1.0, "the goodbye")
         self.grid.nodes.remove(self.bob)
+
+
+class NicknamesTests(PeopleCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.person("alice"), self.person("bob", **{"personal/nickname": "bobby"})
+        self.grid.until(lambda: self.position(self.bob) == 0, SOON, "the nickname")
+
+    def position(self, node: GridNode) -> int | None:
+        return self.call(node, "nickname_get")["position"]
+
+    def test_a_friend_by_nickname(self) -> None:
+        """A nickname names a person wherever a user is named; nobody has looked up the name, and that is said."""
+        found = self.call(self.alice, "user_search", nickname="Bobby")
+        self.assertEqual((found["result"], found["position"], found["name_proven"]), ("exist", 0, False))
+        (same,) = self.call(self.alice, "user_observe", nickname="bobby")
+        self.assertEqual(same, found)
+        self.assertEqual(self.call(self.alice, "user_search", nickname="nobody")["result"], "not exist")
+        added = self.envelope(self.alice, "friend_add", trusted_user_id="bobby")
+        self.assertEqual(added["result"]["fingerprint"], self.bob.fingerprint.hex())
+        self.assertIn(f"{self.bob.fingerprint.hex()} (unproven: bob@", added["message"])
+        self.assertEqual(self.envelope(self.alice, "user_ping", user_id="nobody")["code"], "unknown-user")
+        self.assertEqual(self.call(self.alice, "user_ping", user_id="alice")["seconds"], 0.0)
+
+    def test_two_of_one_nickname(self) -> None:
+        """Where several bear it, the error lists who they are, and a fingerprint decides."""
+        self.call(self.alice, "nickname_set", nickname="bobby")
+        self.grid.until(lambda: self.position(self.alice) == 1, SOON, "the other nickname")
+        envelope = self.envelope(self.alice, "friend_add", trusted_user_id="bobby")
+        self.assertEqual(envelope["code"], "ambiguous-user")
+        for node in (self.alice, self.bob):
+            self.assertIn(node.fingerprint.hex(), envelope["errors"][0] + self.alice.fingerprint.hex())
+        self.call(self.alice, "friend_add", trusted_user_id=self.bob.fingerprint.hex())
+
+    def test_2016(self) -> None:
+        """The methods of 2016 set a nickname and find who bears it."""
+
+        def said(name: str, nickname: str):
+            answer = perform(self.alice.node.context, TABLE.named(name, "2016"), {"nickname": nickname})
+            return self.grid.wait(answer)["result"]
+
+        self.assertEqual(said("set_my_nickname", "Bobby"), "nickname bobby was set")
+        self.grid.until(lambda: self.position(self.alice) == 1, SOON, "the other nickname")
+        found = said("find_peer_by_nickname", "bobby")
+        both = {node.fingerprint.hex() for node in (self.alice, self.bob)}
+        self.assertEqual({row["fingerprint"] for row in found}, both)

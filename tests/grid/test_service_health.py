@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust import services
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.node import DHTOff
+from bitdust.people.names import holder
 from bitdust.services.service import Unhealthy
 from bitdust.storage.packs.erasure import Coder
 from bitdust.testing.grid import GridNode
@@ -120,6 +121,14 @@ class SupplierHealthTests(HealthCase):
         self.healthy("private_messages")
         self.grid.wait(Deferred.fromCoroutine(self.node.rooms.people.messages.store.close()))
         self.unhealthy("private_messages", "the store of messages is closed")
+
+    def test_nickname(self) -> None:
+        """A nickname that no node keeps is found by nobody."""
+        self.grid.until(lambda: self.node.rooms.people.names.holder.standing.position == 0, 60, "the nickname")
+        self.node.rooms.people.names.holder.report(None, "all its positions belong to others")
+        self.healthy("nickname")
+        self.patch(holder, "PATIENCE", 0.0)
+        self.unhealthy("nickname", "nobody finds me as supplier-1")
 
     def test_gateway(self) -> None:
         """A request that goes on for more than a minute after its deadline shows that packets do not become events."""

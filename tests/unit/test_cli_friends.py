@@ -27,6 +27,16 @@ class FriendTests(NodeCase):
         self.asks("friend add bob@id.example", ("friend_add", wanted | {"alias": ""}))
         self.asks("friend rm Bob", ("friend_remove", {"user_id": "Bob"}))
 
+    def test_search(self) -> None:
+        """Everybody who bears a nickname, the fingerprint first where the name is not proven."""
+        row = {name: BOB[name] for name in ("fingerprint", "idurl", "global_id")}
+        self.answers["user_observe"] = {"result": [row | {"position": 2, "name_proven": False, "nickname": "bobby"}]}
+        printed = self.asks("friend search bobby", ("user_observe", {"nickname": "bobby"}))
+        self.assertIn("abababababababab (unproven: bob@id.example)", printed)
+        self.answers["user_observe"] = {"result": []}
+        self.assertIn("nobody is called bobby", self.asks("friend find bobby", ("user_observe", {"nickname": "bobby"})))
+        self.prints_json("friend search bobby", [])
+
     def test_status(self) -> None:
         """Somebody is asked for a sign of life."""
         row = {"global_id": "bob@id.example", "idurl": BOB["idurl"], "contact_state": "CONNECTED"}

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.ids import number
-from bitdust.dht.records import DEBUG, DHTRecord
+from bitdust.dht.records import DEBUG, TYPES, DHTRecord
 from bitdust.dht.store import MAX_MET, MAX_PER_OWNER, MAX_PER_WRITER, SHARES, RecordStore
 from bitdust.testing.faulty_disk import COMMIT, Fault, FaultyDisks, sqlite_error
 from bitdust.wire.encoding import WireError
@@ -62,6 +62,10 @@ class StoreTests(SynchronousTestCase):
         self.add(record())
         self.add(record(), layer=3)
         self.assertEqual([self.store.items(layer) for layer in (0, 1, 3)], [1, 0, 1])
+
+    def test_every_type_has_a_share(self) -> None:
+        """Whatever a node keeps can count on some of its room, and all shares together are the room."""
+        self.assertEqual((set(SHARES), round(sum(SHARES.values()), 9)), (set(TYPES), 1.0))
 
     def test_newer_revision(self) -> None:
         """A newer revision replaces an older one, and an older one is refused."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from twisted.internet.defer import TimeoutError
 
-from bitdust.api import contracts, friends, users
+from bitdust.api import contracts, friends, names, users
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, listed
@@ -123,7 +123,7 @@ async def customers_ping(context: Context) -> Envelope:
     ),
     service="gateway",
     returns="'(signed.Packet[Ack(Identity) bob|bob for alice], in_70_19828906(DONE))'",
-    errors=("no-answer", *NO_PERSON, "bad-name"),
+    errors=NO_PERSON,
 )
 async def ping(context: Context, idurl: str, timeout: float) -> Envelope:
     """Ask another node for a sign of life: its identity is read where it is not known, a session is made, my Identity
@@ -177,3 +177,29 @@ async def remove_correspondent(context: Context, idurl: str) -> Envelope:
     """Somebody is a friend no more."""
     answer: Envelope = await friends.friend_remove.call(context, idurl)
     return answer if answer["status"] != "OK" else said(f"correspondent {idurl} was removed")
+
+
+@method_2016(
+    params=(names.NICKNAME,),
+    service="nickname",
+    returns="'nickname alice was set'",
+    errors=names.nickname_set.errors,
+    becomes=[("nickname_holder", "set")],
+)
+def set_my_nickname(context: Context, nickname: str) -> Envelope:
+    """Register a nickname in the DHT, and keep it there."""
+    answer: Envelope = names.nickname_set.call(context, nickname)
+    return said(f"nickname {answer['result']['nickname']} was set")
+
+
+@method_2016(
+    params=(names.NICKNAME,),
+    service="entangled_dht",
+    returns=f"[{names.BEARER}]",
+    errors=names.user_observe.errors,
+    becomes=[("nickname_observer", "observe-many")],
+)
+async def find_peer_by_nickname(context: Context, nickname: str) -> Envelope:
+    """Everybody who bears a nickname in the DHT."""
+    answer: Envelope = await names.user_observe.call(context, nickname, 1)
+    return answer

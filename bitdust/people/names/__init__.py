@@ -1,0 +1,1 @@
+"""Nicknames: mine in the hash table, and who else bears one."""
