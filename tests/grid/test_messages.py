@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from bitdust.people.history.values import Filter, Page
 from bitdust.testing.grid import GridNode
 from bitdust.wire.messages import Message
+from bitdust.wire.names import IDURL
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
 
 
@@ -51,6 +53,52 @@ class OnlineTests(MessagesCase):
         self.assertEqual((message.sender, message.data, message.sequence), (alice.fingerprint, {"text": "hello"}, 1))
         self.send(bob, alice, text="hello too")
         self.grid.until(lambda: self.texts(alice) == ["hello too"], 10, "the answer")
+
+    def test_connections_that_break(self) -> None:
+        """Connections that break again and again while both write lose, double and reorder nothing."""
+        alice, bob = self.person("alice"), self.person("bob")
+        self.introduce(alice, bob)
+        for number in range(12):
+            self.send(alice, bob, text=number)
+            self.send(bob, alice, text=number) if number else None
+            self.grid.run(0.1)
+            for session in alice.rooms.gateway.sessions():
+                if session.peer.fingerprint == bob.fingerprint:
+                    session.close("stopping", "a test cuts it")
+        self.grid.until(lambda: len(self.texts(alice)) == 11 and len(self.texts(bob)) == 12, 600, "all of them")
+        self.grid.run(30)
+        self.assertEqual((self.texts(alice), self.texts(bob)), (list(range(1, 12)), list(range(12))))
+
+    def test_another_name(self) -> None:
+        """Who moves to another ID server in the middle of a conversation stays the same person in it."""
+        alice, bob = self.person("alice"), self.person("bob")
+        self.introduce(alice, bob)
+        self.grid.wait(self.send(alice, bob, text=1).arrived, 60)
+        me = bob.rooms.identity.me
+        me.replace_document(me.revise(sources=(IDURL.parse("http://10.0.0.9/bob.xml"),)))
+        self.send(bob, alice, text="from my new name")
+        self.grid.until(lambda: self.texts(alice) == ["from my new name"], 60, "the answer")
+        self.grid.wait(self.send(alice, bob, text=2).arrived, 60)
+        self.assertEqual({one.conversation for one in self.heard["bob"]}, {self.heard["alice"][0].conversation})
+
+
+class DevicesTests(MessagesCase):
+    def test_two_devices(self) -> None:
+        """Both devices of a person have what is written to her, and each has what the other one wrote."""
+        alice, bob = self.person("alice"), self.person("bob")
+        key_file = bob.rooms.identity.registration.backup(None)
+        other = self.grid.add_stranger("bob-again", **NO_SUPPLIER, **NO_CUSTOMER)
+        other.start()
+        self.grid.wait(other.rooms.identity.registration.recover(key_file, None, None), 300)
+        self.follow(other)
+        self.grid.until(lambda: len(bob.rooms.identity.me.document.devices) == 2, 300, "the other device")
+        self.introduce(alice, bob)
+        self.send(alice, bob, text="to both")
+        self.grid.until(lambda: self.texts(bob) == self.texts(other) == ["to both"], 120, "the message")
+        self.send(other, alice, text="from one")
+        self.grid.until(lambda: self.texts(alice) == ["from one"], 120, "the answer")
+        self.grid.until(lambda: "from one" in self.texts(bob), 120, "what the other wrote")
+        self.assertEqual(self.heard["bob"][-1].direction, "outgoing")
 
 
 class MailboxCase(MessagesCase):
@@ -104,3 +152,31 @@ class AwayTests(MailboxCase):
         alice = self.again(self.alice, "10.0.0.21")
         self.grid.until(lambda: self.done(alice), 1200, "the acknowledgement")
         self.assertEqual(self.texts(bob), list(range(5)))
+
+    def test_a_partition(self) -> None:
+        """Who cannot reach each other write over mailboxes that both reach; once they meet nothing comes twice."""
+        apart = {self.alice.address, self.bob.address}
+        self.grid.network.cut = lambda one, other: {one, other} == apart
+        for number in range(3):
+            self.send(self.alice, self.bob, text=number)
+        self.grid.until(lambda: self.texts(self.bob) == [0, 1, 2], 300, "the messages")
+        self.send(self.alice, self.bob, text=3)
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: self.texts(self.bob) == [0, 1, 2, 3], 300, "the last one")
+        self.grid.until(lambda: self.done(self.alice), 1800, "the acknowledgement")
+        self.assertEqual(self.texts(self.bob), [0, 1, 2, 3])
+
+    def test_killed_and_back(self) -> None:
+        """Both are killed in the middle of it, one after the other: nothing is lost or there twice."""
+        for number in range(4):
+            self.send(self.alice, self.bob, text=number)
+        self.grid.run(0.03)
+        self.bob.crash()
+        bob = self.again(self.bob, "10.0.0.30")
+        for number in range(4, 8):
+            self.send(self.alice, bob, text=number)
+        self.alice.crash()
+        alice = self.again(self.alice, "10.0.0.31")
+        self.grid.until(lambda: self.done(alice), 1800, "the end")
+        stored = self.grid.wait(bob.rooms.people.history.page(Filter(direction="incoming"), Page()), 10)
+        self.assertEqual(sorted(one.message.sequence for one in stored), list(range(1, 9)))

@@ -301,6 +301,7 @@ class Courier:
             self.drop(number)
             self.add(number)
             self._begin_anew = True
+            self._sent_up_to = min(self._sent_up_to, number - 1)
         elif result in GIVEN_UP:
             self.drop(number)
             desk.gave_up(self.device, number, result)

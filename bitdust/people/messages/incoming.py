@@ -24,6 +24,8 @@ from bitdust.wiring import Wire
 
 CONSUMED, STORED = "consumed", "stored"
 """How an envelope ended that is acknowledged: a program took its message, or nobody was listening."""
+UNOPENED = ("bad-seal", "no-session", "too-far")
+"""Codes of what may have been opened before."""
 GAP = "private-message-gap"
 """The event that reports numbers which are missing in a conversation."""
 SEEN_DAYS = 60
@@ -106,7 +108,7 @@ class Incoming:
                 used += self._open(origin, one)
             except BitDustError as error:
                 one.result = error.code
-        await self._mark_doubles(origin.name, [one for one in ones if one.result])
+        await self._mark_doubles(origin.name, [one for one in ones if one.result in UNOPENED])
         opened = [one for one in ones if not one.result]
         if not opened:
             return

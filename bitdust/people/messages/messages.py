@@ -63,7 +63,10 @@ class Messages:
 
     async def _start(self) -> None:
         await self._around.world.run_in_thread(self.store.open)
-        await self.store.change(lambda database: adopt(database, self._me.fingerprint, self._me.device.id))
+        mine = (self._me.fingerprint, self._me.device.id)
+        is_other = await self.store.change(lambda database: adopt(database, *mine))
+        if is_other:
+            await self.letters.sign_again()
         await self.prekeys.load()
         await self.incoming.start()
         await self.letters.start()

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
@@ -73,14 +73,35 @@ class Letters:
         self._is_running = True
         for row in await self._store.outgoing():
             self.desk.add(row)
-            for device, (is_sealed, deposited) in row.targets.items():
-                self._hand(device, row.number, is_sealed, deposited)
             if not row.noted:
                 await self._note_again(row)
-        for person in {person for person, _ in self.desk.couriers} | set(self.desk.by_person):
+        for person in {person for row in self.desk.rows.values() for person, _ in row.targets} | set(
+            self.desk.by_person
+        ):
             self._look_for(person)
-        for courier in list(self.desk.couriers.values()):
-            courier.wake()
+
+    async def sign_again(self) -> None:
+        """What another device key of this node has signed, as what this one says; before `start`."""
+        sequences: dict[str, int] = {}
+        for row in await self._store.outgoing():
+            plain = await self._store.body(row.number) or b""
+            again = self._sign_again(plain, row.kind, sequences)
+            sealed = self._store.vault.seal(again)
+
+            def write(database: sqlite3.Connection, number: int = row.number, sealed: bytes = sealed) -> None:
+                database.execute("UPDATE outgoing SET body=? WHERE number=?", (sealed, number))
+                for conversation, sequence in sequences.items():
+                    put_sequence(database, conversation, self._me.device.id, sequence)
+
+            await self._store.change(write)
+
+    def _sign_again(self, plain: bytes, kind: int, sequences: dict[str, int]) -> bytes:
+        if kind != LETTER:
+            return notice(self._me.sign(NOTICE_KIND, Signed.from_bytes(plain[1:], NOTICE_KIND, len(plain)).body))
+        message = Message.from_body(Signed.from_bytes(plain[1:], SIGNED_KIND, len(plain)).body)
+        sequence = sequences[message.conversation] = sequences.get(message.conversation, 0) + 1
+        mine = evolve(message, sender_device=self._me.device.id, sequence=sequence)
+        return letter(self._me.sign(SIGNED_KIND, mine.to_body()))
 
     def stop(self) -> None:
         """Bring nothing any more; all that waits is on the disk."""
@@ -129,9 +150,10 @@ class Letters:
 
         devices = dict([*self._devices(row.person), *self._devices(self._me.fingerprint)])
         await self._post(row, plain, list(devices.items()), sequence)
-        arrived = self.desk.when_arrived(row)
+        sent = Sent(message, self.desk.when_arrived(row))
         self._note(row, message)
-        return Sent(message, arrived)
+        self._hand_out(row, plain)
+        return sent
 
     async def _post(
         self, row: Outgoing, plain: bytes, devices: Known, also: Callable[[sqlite3.Connection], None]
@@ -150,12 +172,16 @@ class Letters:
             raise BitDustError("stopping", "this node stops; the message is stored and goes on its way later")
         row.targets = {device: (False, False) for device, _ in devices}
         self.desk.add(row)
-        for device, _ in devices:
+
+    def _hand_out(self, row: Outgoing, plain: bytes) -> None:
+        """To those who bring it."""
+        targets = list(row.targets)
+        for device in targets:
             courier = self._courier(device)
             if courier is not None:
                 courier.add(row.number, plain)
                 courier.wake()
-        for person in {device[0] for device, _ in devices} | {row.person}:
+        for person in {person for person, _ in targets} | {row.person}:
             self._look_for(person)
 
     def _note(self, row: Outgoing, message: Message) -> None:
@@ -184,7 +210,7 @@ class Letters:
         plain = notice(self._me.sign(NOTICE_KIND, notice_body(what)))
         row = Outgoing(0, device[0], self._world.entropy(16), int(self._world.wall()), NOTICE, True, False)
         posted = Deferred.fromCoroutine(self._post(row, plain, [(device, key)], lambda _: None))
-        posted.addErrback(self.desk.not_written)
+        posted.addCallbacks(lambda _: self._hand_out(row, plain), self.desk.not_written)
 
     # devices
 
@@ -210,12 +236,18 @@ class Letters:
             courier = self.desk.couriers[device] = Courier(self._means, device, key)
         return courier
 
-    def _hand(self, device: Device, number: int, is_sealed: bool, deposited: bool) -> None:
+    def _take_up(self, device: Device) -> None:
+        """A device that counts, and nobody who brings it things yet: it gets what an earlier life has left."""
         courier = self._courier(device)
-        if courier is not None and is_sealed:
-            courier.add_sealed(number, deposited)
-        elif courier is not None:
-            courier.add(number)
+        for row in self.desk.rows.values():
+            if courier is not None and device in row.targets:
+                is_sealed, deposited = row.targets[device]
+                if is_sealed:
+                    courier.add_sealed(row.number, deposited)
+                else:
+                    courier.add(row.number)
+        if courier is not None and courier.waiting:
+            courier.wake()
 
     def _look_for(self, person: bytes) -> None:
         if person not in self._addressees:
@@ -237,6 +269,8 @@ class Letters:
     def assign(self, person: bytes) -> None:
         """Bring what waits for a person to the devices that count now, and to no other."""
         living = {device for device, _ in self._devices(person)}
+        for device in living - set(self.desk.couriers):
+            self._take_up(device)
         is_mine = person == self._me.fingerprint
         for row in list(self.desk.rows.values()):
             theirs = {device for device in row.targets if device[0] == person}

@@ -225,11 +225,12 @@ def _outgoing(database: sqlite3.Connection) -> list[Outgoing]:
     return list(found.values())
 
 
-def adopt(database: sqlite3.Connection, person: bytes, device: bytes) -> None:
-    """Whose store it is. What another device has agreed on is of no use to this one: all is sealed again."""
+def adopt(database: sqlite3.Connection, person: bytes, device: bytes) -> bool:
+    """Whose store it is. What another device has agreed on is of no use to this one: True where all that is on its way
+    has to be signed again, and sealed again."""
     row = database.execute("SELECT person, device FROM owner").fetchone()
     if row == (person, device):
-        return
+        return False
     if row is not None:
         for table in ("sessions", "prekeys", "seen", "keepers"):
             database.execute(f"DELETE FROM {table}")
@@ -237,6 +238,7 @@ def adopt(database: sqlite3.Connection, person: bytes, device: bytes) -> None:
         database.execute("DELETE FROM targets WHERE person=? AND device=?", (person, device))
     database.execute("DELETE FROM owner")
     database.execute("INSERT INTO owner VALUES(?, ?)", (person, device))
+    return row is not None
 
 
 def put_keepers(database: sqlite3.Connection, named: Sequence[bytes], now: int) -> None:
