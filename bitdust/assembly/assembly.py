@@ -115,6 +115,7 @@ class Assembly:
         identity.registration.current_hints = rooms.key_file_hints
         identity.revocations.logs = rooms.storage
         rooms.storage.compared.connect(identity.revocations.settle)
+        suppliers.held_back.kept.connect(lambda: rooms.storage.core.monitor.sync() if rooms.storage.is_open else None)
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)

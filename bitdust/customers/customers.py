@@ -11,7 +11,7 @@ from bitdust.customers.store import SupplierStore
 from bitdust.identity.document import IdentityDocument
 from bitdust.peers.presence import CUSTOMER, Presence
 from bitdust.peers.shown import show_contract
-from bitdust.signal import Disconnect
+from bitdust.signal import Disconnect, Signal
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
 
@@ -21,7 +21,10 @@ MOST_KNOWN = 10_000
 
 
 class Customers:
-    """I know who my customers are, and renew the contract of one that comes."""
+    """I know who my customers are, and renew the contract of one that comes.
+
+    ``spared`` is emitted when nothing happens of what a device of a customer had ordered, because it was revoked.
+    """
 
     log = Logger()
 
@@ -34,6 +37,7 @@ class Customers:
         self._uptime = around.world.clock.seconds
         self._newcomers: dict[bytes, tuple[bool, float]] = {}
         self._disconnect: list[Disconnect] = []
+        self.spared: Signal[[bytes]] = Signal()
 
     def start(self) -> None:
         """Follow who of them comes, and know their newest documents, whatever else is known of identities."""
@@ -101,6 +105,7 @@ class Customers:
             known = {one.device: document.device(one.device) for one in waiting}
             gone = [ident for ident, device in known.items() if device is None or device.revoked is not None]
             undoing = self._store.delays.undo(document.fingerprint, gone)
+            undoing.addCallback(lambda count: self.spared.emit(document.fingerprint) if count else None)
             undoing.addErrback(lambda failure: self.log.warn("an order is not undone: {why}", why=failure.value))
 
     def _renew(self, fingerprint: bytes, online: bool) -> None:

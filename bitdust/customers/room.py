@@ -20,6 +20,7 @@ from bitdust.customers.upkeep import Upkeep
 from bitdust.peers.presence import Presence
 from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Connected
+from bitdust.wire.news import DELETIONS
 
 
 class CustomersRoom:
@@ -56,6 +57,7 @@ class CustomersRoom:
         self.rows.family_stored.connect(self.healing.refresh)
         for brought in self.rows.brought:
             brought.connect(self.news.report)
+        self.view.spared.connect(lambda customer: self.news.report(customer, b"", DELETIONS))
         self.scrubber.lost.connect(self.losses.report)
         for left in (self.rows.customer_left, self.patrol.removed):
             left.connect(lambda customer: self.retirement.customer_left())

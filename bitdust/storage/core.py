@@ -159,6 +159,8 @@ class Core:
         self.key_ring_replicas.united.connect(self._ring_united)
         self.log_replicas.merged.connect(self.other_life.look)
         self.log_replicas.merged.connect(self.held_deletions.look)
+        self.inventory.refreshed.connect(self.held_deletions.look)
+        self.held_deletions.wanted.connect(self.monitor.sync)
         self.log_replicas.acknowledged.connect(self.uploads.check)
         self.uploads.quiet.connect(self.monitor.deleted)
         self.uploads.quiet.connect(self.twins.look)
@@ -197,6 +199,7 @@ class Core:
         """Stop everything; what is acknowledged is on the disk, what is not goes on at the next start."""
         for part in (
             self.deletions,
+            self.held_deletions,
             self.reencoder,
             self.monitor,
             self.verifications,

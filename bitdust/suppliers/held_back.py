@@ -14,6 +14,7 @@ from bitdust.formats.orders import DECISION_KIND, Decision
 from bitdust.identity.countersigning import countersignature
 from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.peers.shown import show_name
+from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import decode
 from bitdust.wire.errors import BitDustError
@@ -45,7 +46,10 @@ class HeldBack:
 
 
 class HeldBackOrders:
-    """I ask suppliers what they hold back, and bring them what a person decides."""
+    """I ask suppliers what they hold back, and bring them what a person decides.
+
+    ``kept`` is emitted when a supplier holds back no more what is not due yet: it lists these packs again.
+    """
 
     log = Logger()
 
@@ -56,12 +60,20 @@ class HeldBackOrders:
         self._wall = around.world.wall
         self._outbox = around.outbox
         self._known: dict[bytes, list[HeldBack]] = {}
+        self.kept: Signal[[]] = Signal()
 
     def all(self) -> list[HeldBack]:
-        """What was not due yet when suppliers were asked last, what is due first before the rest."""
+        """What was not due yet when suppliers were asked last, what is due first before the rest.
+
+        What a device ordered that was revoked since does not happen.
+        """
         now = self._wall()
-        found = [one for held in self._known.values() for one in held if one.until > now]
+        found = [one for held in self._known.values() for one in held if one.until > now and self._counts(one.device)]
         return sorted(found, key=lambda one: (one.until, one.supplier, one.device, one.is_end))
+
+    def _counts(self, ident: bytes) -> bool:
+        device = self._me.document.device(ident)
+        return device is None or device.revoked is None
 
     def ask(self, supplier: bytes) -> "Deferred[None]":
         """Ask a supplier; never fails."""
@@ -82,6 +94,9 @@ class HeldBackOrders:
         before = {(one.device, one.is_end): one for one in self._known.pop(supplier, [])}
         if answer.value:
             self._known[supplier] = answer.value
+        left = {(one.device, one.is_end) for one in answer.value}
+        if any(one.packs and one.until > self._wall() for key, one in before.items() if key not in left):
+            self.kept.emit()
         for one in answer.value:
             known = before.get((one.device, one.is_end))
             if known is None or known.packs < one.packs:

@@ -33,7 +33,7 @@ class HeldBackCase(SynchronousTestCase):
         self.events = Sent()
         self.me = SimpleNamespace(
             fingerprint=b"m" * 32, device=ME, held_master=None, sign=ME.sign_record,
-            document=SimpleNamespace(device=lambda ident: SimpleNamespace(number=3) if ident == OTHER else None),
+            document=SimpleNamespace(device=lambda ident: SimpleNamespace(number=3, revoked=None) if ident == OTHER else None),
         )  # fmt: skip
         around = SimpleNamespace(
             me=self.me, events=self.events, identities=SimpleNamespace(get=lambda who: None),
@@ -68,6 +68,21 @@ class OwnerTests(HeldBackCase):
         self.assertEqual(said, [("deletion-held-back", *one, 3) for one in expected])
         self.assertEqual([(one.supplier, one.packs) for one in self.held.all()], [(ONE, 8)])
         self.hold()
+        self.assertEqual(self.held.all(), [])
+
+    def test_what_does_not_happen_after_all(self) -> None:
+        """A supplier that holds packs back no more before they are due is asked what it has; one at its end is not."""
+        kept: list[int] = []
+        self.held.kept.connect(lambda: kept.append(1))
+        self.hold(one=[self.row()], two=[self.row(until=START)])
+        self.assertEqual(kept, [])
+        self.hold()
+        self.assertEqual(kept, [1])
+
+    def test_who_was_revoked(self) -> None:
+        """Nothing of what it ordered happens, so nothing of that is shown any more."""
+        self.hold(one=[self.row()])
+        self.me.document.device = lambda ident: SimpleNamespace(number=3, revoked=4)
         self.assertEqual(self.held.all(), [])
 
     def test_an_answer_that_is_none(self) -> None:

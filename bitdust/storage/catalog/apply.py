@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.formats.operations import Op, record_of
-from bitdust.storage.catalog.database import PackState, set_base
+from bitdust.storage.catalog.database import PackState, PieceState, set_base
 from bitdust.storage.catalog.extras import note_extras
 from bitdust.storage.catalog.held import Place, hold_item, hold_late, hold_pack, hold_version, let_go
 from bitdust.storage.catalog.moves import current, is_moved, link_packs, note_move
@@ -195,7 +195,11 @@ def _keep_packs(database: sqlite3.Connection, path: str, version: str, stamp: St
 def _keep_pack(database: sqlite3.Connection, pack: bytes) -> None:
     """A pack that was given up is wanted again, if something newer says so."""
     if current(database, pack) == pack and not _is_given_up(database, pack):
-        database.execute("UPDATE packs SET state=? WHERE pack=? AND state=?", (PackState.HELD, pack, PackState.DEAD))
+        database.execute(
+            "UPDATE packs SET state=?, acked=(SELECT count(*) FROM pieces s WHERE s.pack=packs.pack AND s.state=?)"
+            " WHERE pack=? AND state=?",
+            (PackState.HELD, PieceState.KEPT, pack, PackState.DEAD),
+        )
 
 
 def _is_given_up(database: sqlite3.Connection, pack: bytes) -> bool:

@@ -2,19 +2,22 @@
 
 A device that was stolen can delete in two ways: by orders to suppliers, which let them wait, or by entries of its log,
 which all devices follow. So what such an entry deletes is kept for the days in which things can be undone, two at
-least; another device may bring it back until then. When a device is revoked that is done at once.
+least; another device may bring it back until then. When a device is revoked that is done at once,
+and again after a while for what suppliers do not list yet, because they let its deletion wait as well.
 """
 
 import sqlite3
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.config.settings import Settings
 from bitdust.formats.operations import Op
 from bitdust.identity.document import OPEN_END, Device
+from bitdust.signal import Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.held import (
@@ -37,6 +40,8 @@ DAYS = "services/backups/undo-days"
 LEAST_DAYS = 2
 DAY = 86_400
 REPORTED = 7 * DAY
+SOON, LONG = 5.0, 86_400.0
+"""Seconds until suppliers are asked again, the first and the last time."""
 SHARE, MOST = 10, 100
 """More than one in ten packs that are stored, or more than so many, is a mass: the person is notified."""
 
@@ -54,7 +59,10 @@ async def let_lapse(catalog: Catalog, settings: Settings, calendar: Calendar) ->
 
 
 class HeldDeletions:
-    """I look after each comparison with the suppliers; `rows` shows what is held, by device."""
+    """I look after each comparison with the suppliers, and each list of theirs; `rows` shows what is held, by device.
+
+    ``wanted`` asks for such lists.
+    """
 
     log = Logger()
 
@@ -68,6 +76,16 @@ class HeldDeletions:
         self._replicas = replicas
         self._newest: int | None = None
         self._announced: dict[bytes, int] = {}
+        self._clock = around.world.clock
+        self._pause = SOON
+        self._call: IDelayedCall | None = None
+        self.wanted: Signal[[]] = Signal()
+
+    def stop(self) -> None:
+        """Ask nobody any more."""
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
 
     def look(self) -> None:
         """A comparison is over: bring back what a revoked device has deleted, and report a mass."""
@@ -81,12 +99,23 @@ class HeldDeletions:
     async def _look(self) -> None:
         for device in self._revoked():
             await self.undo(device.id)
-            if device.sequence != OPEN_END:
+            if self._count(device.id) and self._pause <= LONG:
+                self._ask_later()
+            elif device.sequence != OPEN_END:
                 await self._note_undone(device.id)
         (newest,) = self._catalog.read.execute("SELECT max(time) FROM held").fetchone()
         if newest is not None and newest != self._newest:
             self._newest = newest
             await self._announce()
+
+    def _ask_later(self) -> None:
+        if self._call is None:
+            self._call = self._clock.callLater(self._pause, self._ask)
+            self._pause *= 2
+
+    def _ask(self) -> None:
+        self._call = None
+        self.wanted.emit()
 
     def _note_undone(self, device: bytes) -> "Deferred[None]":
         return self._catalog.change_quietly(lambda database: note_undone(database, device))

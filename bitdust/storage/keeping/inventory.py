@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from bitdust.automats.list_files_orator import ListFilesOrator
 from bitdust.outcome import Outcome, outcome, outcomes
+from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.audit import chosen_of
@@ -99,6 +100,8 @@ class Inventory:
         self._clock = around.registry.clock
         self._asked_at = self._clock.seconds()
         self._answers: dict[bytes, Comparison] = {}
+        self.refreshed: Signal[[]] = Signal()
+        """Suppliers have listed what they have."""
         self.machine = ListFilesOrator(around.registry, self)
 
     def stop(self) -> None:
@@ -125,6 +128,7 @@ class Inventory:
             self._events.send(
                 "my-list-files-refreshed", {"suppliers": len(self._answers), "found": found, "lost": lost}
             )
+            self.refreshed.emit()
 
     def ask_suppliers(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._ask_all())
