@@ -8,6 +8,7 @@ from attrs import frozen
 
 from bitdust.checkup.finding import Finding, bad, called, few, lasting, ok, warn
 from bitdust.wire.addresses import host_of
+from bitdust.wire.errors import REVOKED
 from bitdust.wire.sizes import in_words
 
 CLOCK_WARN, CLOCK_BAD = 30.0, 300.0
@@ -90,6 +91,9 @@ def _named(name: str, error: str) -> str:
     return error if name in error else f"{name} ({error})"
 
 
+RECOVER = "where that was not meant: bitdust identity recover FILE, with your key file, in a new home"
+
+
 @frozen
 class Copy:
     """What is at one source of my identity: its revision, or why there is none."""
@@ -110,8 +114,7 @@ def my_identity(revision: int, copies: Sequence[Copy]) -> list[Finding]:
     again = "it is sent again by itself within minutes, or at once by: bitdust service restart identity_propagate"
     findings = []
     if any(copy.revokes_me for copy in copies if copy.mine):
-        hint = "where that was not meant: bitdust identity recover FILE, with your key file, in a new home"
-        findings.append(bad("my identity", "this device was revoked: nobody takes its word any more", hint))
+        findings.append(bad("my identity", "this device was revoked: nobody takes its word any more", RECOVER))
         other = []
     if foreign:
         hint = "the name belongs to another key there: take that server out of the settings, and keep your key file"
@@ -209,6 +212,9 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     if not hired:
         hint = "see why: bitdust service info employer; there must be nodes that give space in your network"
         return [bad("suppliers", "no supplier is hired", hint)]
+    revoked = [called(row) for row in hired if str(row.get("reason", "")).endswith(REVOKED)]
+    if revoked and not online:
+        return [bad("suppliers", f"{REVOKED}, as they say: {few(revoked)}", RECOVER)]
     if len(online) * 2 < places:
         hint = "your files cannot be read until more are back; ask them: bitdust supplier ping"
         return [bad("suppliers", f"{len(online)} of {places} are online; away: {few(away)}", hint)]
@@ -355,3 +361,13 @@ def identity(present: bool, global_id: str, locked: bool = False) -> list[Findin
         return [ok("identity", global_id)]
     hint = "bitdust identity create NAME, or bitdust identity recover FILE"
     return [warn("identity", "there is no identity yet", hint)]
+
+
+def without_consequences(findings: Sequence[Finding]) -> list[Finding]:
+    """Of a device that was revoked only that: nothing else that it says of its files and suppliers is any help."""
+    if not any(one.hint == RECOVER for one in findings):
+        return list(findings)
+    return [one for one in findings if one.hint == RECOVER or one.check not in _FOLLOW]
+
+
+_FOLLOW = ("services", "suppliers", "risk", "audits", "healing", "number of suppliers", "last backup", "uploads")

@@ -22,6 +22,7 @@ from bitdust.transport.sending import Sending
 from bitdust.transport.streams import WINDOW, OutStream, Payload, StreamReset
 from bitdust.wire.addresses import join_host
 from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.errors import REVOKED
 from bitdust.wire.packet import Packet
 from bitdust.wire.table import Source
 from bitdust.world import World
@@ -162,7 +163,7 @@ class Session:
         if peer is None or peer.document.is_claim:
             return
         if device is not None and device.revoked is not None:
-            self.close("revoked", "this device was revoked by its owner")
+            self.close("revoked", REVOKED)
         elif device is not None:
             self.peer, self.stale = evolve(peer, document=document), False
         else:

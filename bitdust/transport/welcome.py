@@ -14,6 +14,7 @@ from bitdust.transport.peer import Admission, Peer
 from bitdust.transport.session import MAX_STREAMS, Session
 from bitdust.transport.streams import WINDOW
 from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import REVOKED
 from bitdust.wire.records import DeviceAddresses
 from bitdust.wire.signed import Signed
 
@@ -69,7 +70,7 @@ class Welcome:
         if known is not None:
             device = known.device(device_id(device_key))
             if device is not None and device.revoked is not None:
-                raise WireError("revoked", "this device was revoked by its owner")
+                raise WireError("revoked", REVOKED)
             if known.goes_before(document):
                 return True
         self._identities.accept(document)

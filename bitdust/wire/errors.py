@@ -2,6 +2,9 @@
 
 from typing import Any
 
+REVOKED = "this device was revoked by its owner"
+"""What is said to a device that was revoked, and what it says of that to its person."""
+
 
 class BitDustError(Exception):
     """``code`` is stable for programs; the text says what is wrong and what to do; ``details`` go into the answer."""

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.identity.document import OPEN_END
+from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
@@ -88,20 +89,31 @@ class RevokedTests(StolenCase):
         revision = owner.rooms.suppliers.family.current.revision
         found = self.run_now(_awaited(owner.rooms.dht.directory.my_family()))
         self.assertEqual(Family.from_body(Signed.from_bytes(found, Family.KIND).body).revision, revision)
+        self.assert_told()
         for wrong, code in (("1", "not-allowed"), ("9", "not-found")):
             answer = self.run_now(called(owner, "identity_device_revoke", device=wrong))
             self.assertEqual(answer["code"], code)
 
 
+    def assert_told(self) -> None:
+        """The revoked device says so, by the ID server and by the suppliers, and blames no supplier and no copy."""
+        for checks in ({"my identity", "suppliers"}, {"suppliers"}):
+            findings = self.run_now(called(self.alice, "process_checkup"))["result"]["findings"]
+            told = {one["check"] for one in findings if "this device was revoked" in one["found"]}
+            self.assertEqual(told, checks)
+            self.assertNotIn("risk", {one["check"] for one in findings})
+            self.assertNotIn("away", str(findings))
+            self.seed.kill()
+
     def leap(self) -> None:
-        """The thief gives its own family a revision that nobody can follow: suppliers refuse, the DHT cannot know."""
+        """The thief gives its own family a revision that nobody can follow: suppliers and DHT refuse it."""
         rooms = self.alice.rooms
         family = evolve(rooms.suppliers.family.current, revision=2**62, time=1)
         signed = rooms.identity.me.sign(Family.KIND, family.to_body())
         for supplier in self.suppliers:
             said = self.asks(supplier, Command.CONTACTS, signed.to_bytes(), space="family")
             self.assertEqual(said, "bad-field")
-        self.run_now(_awaited(rooms.dht.directory.put_family(family, signed)))
+        self.assertRaises(WireError, self.run_now, _awaited(rooms.dht.directory.put_family(family, signed)))
 
 
 async def _awaited(waiting: Any) -> Any:

@@ -33,7 +33,9 @@ class HeldBackCase(SynchronousTestCase):
         self.events = Sent()
         self.me = SimpleNamespace(
             fingerprint=b"m" * 32, device=ME, held_master=None, sign=ME.sign_record,
-            document=SimpleNamespace(device=lambda ident: SimpleNamespace(number=3, revoked=None) if ident == OTHER else None),
+            document=SimpleNamespace(
+                device=lambda ident: SimpleNamespace(number=3, revoked=None) if ident == OTHER else None
+            ),
         )  # fmt: skip
         around = SimpleNamespace(
             me=self.me, events=self.events, identities=SimpleNamespace(get=lambda who: None),
