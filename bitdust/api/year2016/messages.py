@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from bitdust.api import messages
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed
 from bitdust.api.messages_shown import recipient_of, sender_of
+from bitdust.api.people import find_person
 from bitdust.api.table import Param
 from bitdust.api.year2016.shapes import method_2016, moment
 from bitdust.people.history.values import Filter, Notice, Page, Stored
@@ -38,6 +40,24 @@ async def receive_one_message(context: Context, timeout: float | None) -> Envelo
     found = await context.people.history.named([notice.number for notice in await waiting])
     context.people.listeners.seen(found)
     return listed([{"from": row["from"], "message": row["message"]} for row in (_row(context, one) for one in found)])
+
+
+@method_2016(
+    params=(
+        Param("recipient", aliases=("recipient_id", "idurl"), help="IDURL or global id", example="bob@id.example"),
+        Param("message_body", aliases=("message",), help="a text", example="hello"),
+    ),
+    service="private_messages",
+    returns="['signed.Packet[Message(6f1a…)]']",
+    errors=messages.message_send.errors,
+    becomes=[("message_courier", "work")],
+)
+async def send_message(context: Context, recipient: str, message_body: str) -> Envelope:
+    """Send a text to somebody. It is on the disk here when the call answers, and goes on its way."""
+    person = await find_person(context, recipient)
+    sent = await context.people.messages.send(person.fingerprint, {"message": message_body})
+    sent.arrived.addErrback(lambda _: None)
+    return listed([f"signed.Packet[Message({sent.message.id})]"])
 
 
 def _is_wanted(notice: Notice) -> bool:

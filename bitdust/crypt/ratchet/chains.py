@@ -49,9 +49,10 @@ class Skipped:
 
 @frozen
 class Chains:
-    """The state of one side. ``private`` is its ratchet key, ``theirs`` the other side's."""
+    """The state of one side. ``private`` and ``public`` are its ratchet key, ``theirs`` is the other side's."""
 
     private: bytes = field(repr=False)
+    public: bytes
     theirs: bytes | None
     root: bytes = field(repr=False)
     sending: bytes | None = field(repr=False)
@@ -65,12 +66,12 @@ class Chains:
 def first(secret: bytes, theirs: bytes, private: bytes) -> Chains:
     """The side that begins: it knows the other's ratchet key, which is its signed prekey."""
     root, sending = root_step(secret, shared(private, theirs), _RATCHET)
-    return Chains(private, theirs, root, sending, None)
+    return Chains(private, public_of(private), theirs, root, sending, None)
 
 
 def second(secret: bytes, private: bytes) -> Chains:
     """The side that answers: its ratchet key is its signed prekey."""
-    return Chains(private, None, secret, None, None)
+    return Chains(private, public_of(private), None, secret, None, None)
 
 
 def seal(chains: Chains, plain: bytes, context: bytes) -> tuple[Chains, Header, bytes]:
@@ -81,7 +82,7 @@ def seal(chains: Chains, plain: bytes, context: bytes) -> tuple[Chains, Header, 
     if chains.sending is None:
         raise WireError("no-chain", "the other side has to write first")
     key, following = chain_step(chains.sending)
-    header = Header(public_of(chains.private), chains.before, chains.sent)
+    header = Header(chains.public, chains.before, chains.sent)
     cipher, nonce = _cipher(key)
     sealed = cipher.encrypt(nonce, plain, associated(context, header))
     return evolve(chains, sending=following, sent=chains.sent + 1), header, sealed
@@ -129,9 +130,17 @@ def _turn(chains: Chains, theirs: bytes, fresh: bytes) -> Chains:
     root, receiving = root_step(chains.root, shared(chains.private, theirs), _RATCHET)
     root, sending = root_step(root, shared(fresh, theirs), _RATCHET)
     return evolve(
-        chains, private=fresh, theirs=theirs, root=root, sending=sending, receiving=receiving, before=chains.sent,
-        sent=0, received=0,
-    )  # fmt: skip
+        chains,
+        private=fresh,
+        public=public_of(fresh),
+        theirs=theirs,
+        root=root,
+        sending=sending,
+        receiving=receiving,
+        before=chains.sent,
+        sent=0,
+        received=0,
+    )
 
 
 def root_step(root: bytes, agreed: bytes, info: bytes) -> tuple[bytes, bytes]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from bitdust.crypt.exchange import public_of
 from bitdust.crypt.ratchet import chains as ratchet
 from bitdust.crypt.ratchet.agreement import Agreed, Start
 from bitdust.crypt.ratchet.chains import Chains, Header, Skipped
@@ -139,7 +140,13 @@ def _session_in(value: Any) -> Session:
         raise WireError("bad-field", "chains: too many skipped keys")
     kept = tuple(Skipped(*_checked(one, _SKIPPED, "skipped")) for one in skipped)
     begins = None if start is None else Start(*_checked(start, _START, "start"))
-    return Session(base, context, evolve(Chains(*fields), skipped=kept), begins, made)
+    return Session(base, context, _chains(fields, kept), begins, made)
+
+
+def _chains(fields: list[Any], kept: tuple[Skipped, ...]) -> Chains:
+    private, theirs, root, sending, receiving, sent, received, before = fields
+    public = public_of(private)
+    return Chains(private, public, theirs, root, sending, receiving, sent, received, before, kept)
 
 
 def _checked(value: Any, schemas: tuple[Schema, ...], what: str) -> list[Any]:

@@ -159,7 +159,7 @@ class Desk:
                 self.by_person.pop(row.person, None)
 
     def _write(self, call: Any) -> None:
-        self._store.change(call).addErrback(self.not_written)
+        self._store.later(call)
 
     def not_written(self, failure: Any) -> None:
         """What could not be written is done again at the next start."""

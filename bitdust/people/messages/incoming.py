@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from attrs import define, frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.outcome import outcome
 from bitdust.people.messages.letters import Notice, read
@@ -83,7 +84,7 @@ class Incoming:
             message = Message.from_body(plain)
             if message.sender == self._me.fingerprint:
                 message = message.outgoing()
-            await self._keep(message, number)
+            await self._keep(_One(b"", content=message, row=number))
 
     def stop(self) -> None:
         """Hold nothing back any more."""
@@ -94,10 +95,13 @@ class Incoming:
         ones = [_One(one) for one in raw]
         async with self._book.lock(origin.name):
             await self._open_all(origin, ones)
-        waiting = [outcome(Deferred.fromCoroutine(self._settle(origin, one))) for one in ones if not one.result]
-        for ended in await gatherResults(waiting):
-            if ended.error is not None:
-                self.log.warn("a message could not be stored: {error}", error=ended.error)
+        waiting = [self._keep(one) for one in ones if not one.result and isinstance(one.content, Message)]
+        for one in ones:
+            if isinstance(one.content, Notice) and not one.result:
+                one.result = STORED
+                self.noticed.emit(origin.person, origin.device, one.content)
+        if waiting:
+            await DeferredList(waiting)
         return [one.result or "disk-error" for one in ones]
 
     async def _open_all(self, origin: Origin, ones: list[_One]) -> None:
@@ -122,8 +126,8 @@ class Incoming:
                 assert one.envelope is not None
                 database.execute("INSERT OR IGNORE INTO seen VALUES(?, ?, ?, ?)", (*origin.name, one.envelope.id, now))
                 if isinstance(one.content, Message):
-                    body = seal(one.content.to_body())
-                    one.row = database.execute("INSERT INTO incoming(body) VALUES(?)", (body,)).lastrowid or 0
+                    cursor = database.execute("INSERT INTO incoming(body) VALUES(?)", (seal(one.plain),))
+                    one.row = cursor.lastrowid or 0
 
         written = await outcome(self._store.change(write))
         if written.error is not None:
@@ -142,7 +146,7 @@ class Incoming:
         opened = self._book.open(origin.name, origin.key, envelope)
         used = [opened.used] if opened.used is not None else []
         try:
-            one.content = read(opened.plain, origin.person, origin.key, self._me.fingerprint)
+            one.content, one.plain = read(opened.plain, origin.person, origin.key, self._me.fingerprint)
         except WireError as error:
             # Whoever has this session has sealed it: sealing it again would not help.
             self.log.warn("a message of {who} is refused: {error}", who=origin.person.hex()[:16], error=error)
@@ -159,29 +163,30 @@ class Incoming:
             if one.envelope is not None and one.envelope.id in seen:
                 one.result = STORED
 
-    async def _settle(self, origin: Origin, one: _One) -> None:
-        if isinstance(one.content, Notice):
-            self.noticed.emit(origin.person, origin.device, one.content)
-            one.result = STORED
-        elif one.content is not None:
-            one.result = await self._keep(one.content, one.row)
-
-    async def _keep(self, message: Message, row: int) -> str:
+    def _keep(self, one: _One) -> "Deferred[None]":
         """Bring an opened message to the history when it is its turn, then to whoever listens."""
-        await self.ordering.turn(message)
-        result = STORED
-        if await self.history.add(message):
+        message = one.content
+        assert isinstance(message, Message)
+        added = self.ordering.turn(message).addCallback(lambda _: self.history.add(message))
+        return added.addCallbacks(self._added, self._not_added, callbackArgs=(one, message), errbackArgs=(one,))
+
+    def _added(self, is_news: bool, one: _One, message: Message) -> None:
+        one.result = STORED
+        if is_news:
             self.received.emit(message)
-            result = CONSUMED if self.listeners.deliver(message) else STORED
+            one.result = CONSUMED if self.listeners.deliver(message) else STORED
         last = self.ordering.last((message.conversation, message.sender_device))
 
         def write(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM incoming WHERE number=?", (row,))
+            database.execute("DELETE FROM incoming WHERE number=?", (one.row,))
             put_sequence(database, message.conversation, message.sender_device, last)
 
-        # Nobody waits for it: what is not deleted is a double at the next start.
-        outcome(self._store.change(write))
-        return result
+        # What is not deleted is a double at the next start.
+        self._store.later(write)
+
+    def _not_added(self, failure: Failure, one: _One) -> None:
+        self.log.warn("a message could not be stored: {error}", error=failure.getErrorMessage())
+        one.result = str(getattr(failure.value, "code", "")) or "disk-error"
 
     def _gap(self, conversation: str, device: bytes, first: int, last: int) -> None:
         self.log.warn("messages {first} to {last} of {talk} are missing", first=first, last=last, talk=conversation)

@@ -39,8 +39,8 @@ def notice(signed: Signed) -> bytes:
     return _NOTICE + signed.to_bytes()
 
 
-def read(plain: bytes, sender: bytes, device_key: bytes, me: bytes) -> Message | Notice:
-    """What is in it, once the signature holds; raises `WireError`.
+def read(plain: bytes, sender: bytes, device_key: bytes, me: bytes) -> tuple[Message | Notice, bytes]:
+    """What is in it, once the signature holds, and its signed body; raises `WireError`.
 
     ``not-allowed`` where the message is another person's or device's than it says, or is not for ``me``.
     """
@@ -49,7 +49,7 @@ def read(plain: bytes, sender: bytes, device_key: bytes, me: bytes) -> Message |
         signed = Signed.from_bytes(raw, NOTICE_KIND, MAX_BODY)
         check_record(signed, device_key)
         value = parse(signed.body, _FIELDS, MAX_BODY, NOTICE_KIND, max_items=MOST_IN_BATCH + 8)
-        return Notice(value["about"], tuple(value["envelopes"]))
+        return Notice(value["about"], tuple(value["envelopes"])), signed.body
     if kind != _LETTER:
         raise WireError("malformed", "neither a message nor a notice")
     signed = Signed.from_bytes(raw, SIGNED_KIND, MAX_BODY + 1024)
@@ -59,7 +59,7 @@ def read(plain: bytes, sender: bytes, device_key: bytes, me: bytes) -> Message |
         raise WireError("not-allowed", "the message says that it is somebody else's")
     if found.kind != PRIVATE or not _is_mine(found, me):
         raise WireError("not-allowed", "the message is for somebody else")
-    return found.outgoing() if sender == me else found
+    return (found.outgoing() if sender == me else found), signed.body
 
 
 def _is_mine(found: Message, me: bytes) -> bool:

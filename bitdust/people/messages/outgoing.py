@@ -30,7 +30,7 @@ from bitdust.people.messages.store import (
 )
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.messages import MASTER, PRIVATE, SIGNED_KIND, Message, conversation_of, json_text
+from bitdust.wire.messages import MASTER, PRIVATE, SIGNED_KIND, Message, conversation_of
 from bitdust.wire.messages import OUTGOING as DIRECTION
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
@@ -123,14 +123,14 @@ class Letters:
         """Fires when the message is on the disk. Fails with ``bad-message``, ``too-large``, ``busy``, or a disk's
         codes, and then nothing is sent."""
         try:
-            json_text(data)
             if not self._is_running:
                 raise BitDustError("no-service", "private messages are off")
             self.desk.check_room(person)
+            message = self._write_message(person, data, key)
+            plain = letter(self._me.sign(SIGNED_KIND, message.to_body()))
         except BitDustError as error:
             return fail(error)
-        message = self._write_message(person, data, key)
-        plain = letter(self._me.sign(SIGNED_KIND, message.to_body()))
+        self._sequences[message.conversation, message.sender_device] = message.sequence
         is_mine = person == self._me.fingerprint
         row = Outgoing(0, person, bytes.fromhex(message.id), message.time // 1000, LETTER, False, is_mine)
         return Deferred.fromCoroutine(self._send(row, message, plain))
@@ -139,7 +139,6 @@ class Letters:
         mine, device = self._me.fingerprint, self._me.device.id
         conversation = conversation_of(mine, person)
         last = max(self._sequences.get((conversation, device), 0), self.history.last_sequence(conversation, device))
-        self._sequences[conversation, device] = last + 1
         now = int(self._world.wall() * 1000)
         ident = self._world.entropy(16).hex()
         return Message(ident, PRIVATE, conversation, mine, device, person.hex(), key, now, last + 1, data, DIRECTION)
@@ -198,8 +197,7 @@ class Letters:
             database.execute("UPDATE outgoing SET noted=1 WHERE number=?", (row.number,))
             drop_done(database, row.number)
 
-        if self._store.is_open:
-            self._store.change(write).addErrback(self.desk.not_written)
+        self._store.later(write)
         self.desk.forget_done(row)
 
     def notify(self, device: Device, what: Notice) -> None:

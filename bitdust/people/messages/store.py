@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 
 from bitdust.batching import ThreadQueue
 from bitdust.crypt.ratchet.agreement import Prekey
@@ -66,6 +68,8 @@ class StoredPrekey:
 class Store:
     """`open` first, `close` last. Changes are functions over the database, many of them in one commit."""
 
+    log = Logger()
+
     def __init__(self, around: Surroundings, folder: Path, disk: Disk | None = None) -> None:
         self.folder = folder
         self.vault = Vault(around.me, folder)
@@ -74,6 +78,8 @@ class Store:
         self._reader: sqlite3.Connection | None = None
         self._commits = GroupCommit(self._world.run_in_thread, disk or Disk(), self._write_connection)
         self._reads = ThreadQueue(self._world.run_in_thread)
+        self._later: list[Callable[[sqlite3.Connection], object]] = []
+        self._flushing: IDelayedCall | None = None
 
     @property
     def is_open(self) -> bool:
@@ -88,6 +94,9 @@ class Store:
 
     async def close(self) -> None:
         """When all that was begun is written."""
+        if self._flushing is not None and self._flushing.active():
+            self._flushing.cancel()
+            self._flush()
         await self._commits.when_idle()
         await self._reads.when_idle()
         for connection in (self._reader, self._writer):
@@ -103,6 +112,25 @@ class Store:
     def change(self, call: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
         """Fires with what ``call`` returned, once it is on the disk."""
         return self._commits.change(call)
+
+    def later(self, call: Callable[[sqlite3.Connection], object]) -> None:
+        """Do it with all others that come in this turn. Nobody waits for it: what is not written is done again by the
+        next life."""
+        if not self._later:
+            self._flushing = self._world.clock.callLater(0, self._flush)
+        self._later.append(call)
+
+    def _flush(self) -> None:
+        calls, self._later = self._later, []
+
+        def write(database: sqlite3.Connection) -> None:
+            for call in calls:
+                call(database)
+
+        if calls and self._writer is not None:
+            self.change(write).addErrback(
+                lambda failure: self.log.warn("not written: {error}", error=failure.getErrorMessage())
+            )
 
     def _read(self, call: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
         return self._reads.submit(lambda: call(self._reader))  # type: ignore[arg-type]
