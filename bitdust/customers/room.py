@@ -43,6 +43,7 @@ class CustomersRoom:
         self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
         self.news = News(around)
         scopes.is_newcomer = self.view.is_newcomer
+        self._scopes, self._wall = scopes, around.world.wall
         self._connect()
 
     def _connect(self) -> None:
@@ -68,10 +69,17 @@ class CustomersRoom:
 
     async def _start(self) -> None:
         await self.store.start()
+        self.remember_networks()
         await self.retirement.start()
         self.view.start()
         self.notices.start()
         self.calls.start()
+
+    def remember_networks(self) -> None:
+        """Those of customers who have stored something: let them shake hands beside a flood."""
+        for account in self.store.customers():
+            if account.network and not account.is_newcomer(self._wall()):
+                self._scopes.arrivals.met(account.network)
 
     def stop(self) -> "Deferred[None]":
         """Fires when the store is closed."""

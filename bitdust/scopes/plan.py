@@ -28,6 +28,10 @@ class Plan:
     """The same of all in a role together."""
     network_rate: tuple[float, float]
     """The same of strangers of one network."""
+    network_welcome: tuple[float, float] = (0.5, 30.0)
+    """What those who are new in one network may ask, and wait for no other ones who are new."""
+    household_welcome: tuple[float, float] = (20.0, 200.0)
+    """The same of the household."""
 
     @classmethod
     def of(cls, budget: Budget) -> "Plan":

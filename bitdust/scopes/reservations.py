@@ -1,7 +1,7 @@
 """Scopes with what is taken in them, and reservations, which count in several at once."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -77,12 +77,45 @@ class Allowance:
         """Requests that are within the rate now; less than none where there is a debt."""
         return min(self._burst, self._tokens + (self._clock.seconds() - self._at) * self._rate)
 
+    def spent(self) -> float:
+        """What is not there any more, or not yet again."""
+        return self._burst - self.left()
+
     def spend(self, cost: float = 1.0) -> float:
         """Seconds until the next one is within the rate, 0 if it is now; `LONGEST` at most."""
         tokens = self.left() - cost
         self._tokens = max(tokens, -LONGEST * self._rate)
         self._at = self._clock.seconds()
         return max(0.0, -self._tokens / self._rate)
+
+
+REMEMBERED = 4096
+"""Allowances that outlive the sessions of those who have used them."""
+
+
+class Allowances:
+    """Allowances by what they belong to. The last ones that were used are remembered: who leaves and comes again has
+    what is left, and not a whole burst."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._kept: dict[Hashable, Allowance] = {}
+
+    def get(self, key: Hashable) -> Allowance | None:
+        """One that is remembered; None for others."""
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self._kept[key] = found
+        return found
+
+    def of(self, key: Hashable, rate: tuple[float, float]) -> Allowance:
+        """One that is remembered, or a new one of that rate and burst."""
+        found = self.get(key)
+        if found is None:
+            found = self._kept[key] = Allowance(self._clock, *rate)
+            if len(self._kept) > REMEMBERED:
+                del self._kept[next(iter(self._kept))]
+        return found
 
 
 @define(eq=False)

@@ -6,12 +6,15 @@ from weakref import WeakSet, WeakValueDictionary
 
 from twisted.internet.interfaces import IReactorTime
 
+from bitdust.scopes.arrivals import Arrivals
 from bitdust.scopes.networks import Household, network_of
 from bitdust.scopes.plan import Plan
-from bitdust.scopes.reservations import Allowance, Reservation, Resource, Role, Scope
+from bitdust.scopes.reservations import Allowance, Allowances, Reservation, Resource, Role, Scope
 from bitdust.wire.table import Who
 
 ROLES = {Who.DEVICE: Role.DEVICE, Who.SUPPLIER: Role.SUPPLIER, Who.FRIEND: Role.FRIEND, Who.CUSTOMER: Role.CUSTOMER}
+NEW = (Role.STRANGER, Role.UNPROVEN, Role.NEWCOMER)
+"""Those with whom there have been no dealings, or hardly any."""
 RoleOf = Callable[[bytes], Who]
 
 
@@ -30,6 +33,8 @@ class Scopes:
         self.roles = {role: Scope(role.value, "", plan.roles.get(role, {})) for role in Role}
         for role, rate in plan.role_rates.items():
             self.roles[role].allowance = Allowance(clock, *rate)
+        self.arrivals = Arrivals(clock)
+        self._allowances = Allowances(clock)
         self._peers: WeakValueDictionary[tuple[Role, bytes], Scope] = WeakValueDictionary()
         self._networks: WeakValueDictionary[str, Scope] = WeakValueDictionary()
 
@@ -46,10 +51,8 @@ class Scopes:
         key = (role, fingerprint)
         scope = self._peers.get(key)
         if scope is None:
-            scope = Scope(
-                "peer", fingerprint.hex()[:16], self.plan.peers[role], Allowance(self._clock, *self.plan.rates[role])
-            )
-            self._peers[key] = scope
+            allowance = self._allowances.of(key, self.plan.rates[role])
+            scope = self._peers[key] = Scope("peer", fingerprint.hex()[:16], self.plan.peers[role], allowance)
         return scope
 
     def network_name(self, host: str) -> str:
@@ -63,9 +66,30 @@ class Scopes:
             return None
         scope = self._networks.get(name)
         if scope is None:
-            allowance = Allowance(self._clock, *self.plan.network_rate)
+            allowance = self._allowances.of(name, self.plan.network_rate)
             scope = self._networks[name] = Scope("network", name, self.plan.network, allowance)
         return scope
+
+    def may_come(self, host: str) -> bool:
+        """Whether a connection from there may go on to its handshake; a refusal is counted."""
+        network = self.network_name(host)
+        if not network or self.arrivals.may_come(network):
+            return True
+        for scope in (self.roles[Role.UNPROVEN], self.system):
+            scope.refused[Resource.CONNECTIONS] += 1
+        return False
+
+    def met(self, fingerprint: bytes, host: str) -> None:
+        """A peer has proved who it is, from there."""
+        network = self.network_name(host)
+        if network and self.role(fingerprint) not in NEW:
+            self.arrivals.met(network)
+
+    def welcome(self, host: str) -> Allowance:
+        """What those who are new in a network may ask without waiting for all others who are new."""
+        network = self.network_name(host)
+        rate = self.plan.network_welcome if network else self.plan.household_welcome
+        return self._allowances.of(("new", network), rate)
 
     def chain(self, role: Role, host: str | None, fingerprint: bytes | None) -> tuple[Scope, ...]:
         """All scopes of a party in a role, the smallest first."""
@@ -120,11 +144,14 @@ class Party:
         """Take a place as that peer in its stead; raises `TooMuch`, and then it has none."""
         self.leave()
         self.fingerprint = fingerprint
+        self._scopes.met(fingerprint, self.host)
         self._move(self._scopes.role(fingerprint))
         self._place = self.reserve(Resource.SESSIONS)
 
     def leave(self) -> None:
         """The connection is over, or has to go."""
+        if self.fingerprint is not None:
+            self._scopes.met(self.fingerprint, self.host)
         if self._place is not None:
             self._place.release()
 
@@ -140,8 +167,7 @@ class Party:
     @property
     def is_new(self) -> bool:
         """Whether it is a stranger, or hardly more."""
-        role = self._scopes.role(self.fingerprint)
-        return not self.dialled and role in (Role.STRANGER, Role.UNPROVEN, Role.NEWCOMER)
+        return not self.dialled and self._scopes.role(self.fingerprint) in NEW
 
     def reserve(self, resource: Resource, amount: int = 1) -> Reservation:
         """Take it; raises `TooMuch`, and then nothing was taken."""
@@ -164,16 +190,28 @@ class Party:
 
     def may_ask(self) -> float:
         """How many requests it may make now, one at least: `pace` says what it has to wait for the next one."""
-        return max(1.0, min((one.left() for one in self._allowances()), default=1.0))
+        return max(1.0, min((one.left() for _, one in self._paced()), default=1.0))
 
     def pace(self, cost: float = 1.0) -> float:
         """Count requests that were made; seconds until it may make the next one.
 
-        Those who share an allowance are served in turn: who owes waits until all are served that have owed before.
+        Those who share an allowance are served in turn: who owes waits until all are served that have owed before. Who
+        has asked for next to nothing yet waits for nobody.
         """
-        return max((one.spend(cost) for one in self._allowances()), default=0.0)
+        wait = shared = 0.0
+        for scope, allowance in self._paced():
+            if scope.kind in ("peer", "network"):
+                wait = max(wait, allowance.spend(cost))
+            else:
+                shared = max(shared, allowance.spend(cost))
+        if shared > wait == 0.0:
+            welcome = self._scopes.welcome(self.host)
+            if welcome.left() >= cost:
+                welcome.spend(cost)
+                return 0.0
+        return max(wait, shared)
 
-    def _allowances(self) -> list[Allowance]:
+    def _paced(self) -> list[tuple[Scope, Allowance]]:
         role = self._scopes.role(self.fingerprint)
         if role is not self._standing:
             self._move(role)
@@ -181,4 +219,4 @@ class Party:
             return []
         self._peer = self._scopes.peer(role, self.fingerprint)
         scopes = (self._peer,) if self.dialled else self._chain(role)
-        return [scope.allowance for scope in scopes if scope.allowance is not None]
+        return [(scope, scope.allowance) for scope in scopes if scope.allowance is not None]

@@ -38,6 +38,9 @@ class Listener:
         is_full = not system.has_room(Resource.SESSIONS, 1) and self._sessions.idlest_stranger(system) is None
         if is_full or not self._settings.get("services/tcp-transport/receiving-enabled"):
             return None
+        return self._enter(address) if self._scopes.may_come(address.host) else None
+
+    def _enter(self, address: Address) -> Session | None:
         party = self._scopes.party(address.host)
         try:
             party.enter()
@@ -46,7 +49,7 @@ class Listener:
             if oldest is None:
                 return None
             oldest.give_way()
-            return self.accept(address)
+            return self._enter(address)
         return self._make(address, party)
 
     def let_in(self, session: Session, fingerprint: bytes) -> None:

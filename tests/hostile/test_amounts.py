@@ -144,6 +144,17 @@ class PlaceTests(Amounts):
         self.assertEqual(len(self.bob.gateway.connections()), 100)
         self.dial(self.alice)
 
+    def test_handshakes_are_dear(self) -> None:
+        """Connections that come faster than a network may shake hands are refused before TLS, and counted; the others
+        are served."""
+        for _ in range(100):
+            self.knock("198.51.100.1")
+            self.network.clock.advance(0.001)
+        self.run_for(0.1)
+        self.assertLessEqual(len(self.bob.gateway.connections()), 20)
+        self.assertGreaterEqual(self.scopes.roles[Role.UNPROVEN].refused[Resource.CONNECTIONS], 80)
+        self.dial(self.alice)
+
     def test_keys_are_cheap(self) -> None:
         """A thousand keys of one network take a few places, and neither strangers elsewhere nor customers lose one."""
         self.bob.limit(stranger=3)

@@ -236,6 +236,21 @@ class SupplierServiceTests(TestCase):
         self.assertEqual((len(self.rows), self.layers), (len(self.customers.rows.specs()), {SUPPLIERS_LAYER}))
         self.assertFalse(self.roles[0](ALICE.fingerprint))
 
+    def test_where_its_customers_were_met(self) -> None:
+        """After a restart it knows from where those came who have stored something, and lets them shake hands beside a
+        flood; a network of newcomers is one of strangers."""
+        self.patch(self.customers.store, "customers", lambda: [
+            SimpleNamespace(network=f"203.0.{number}.0/24", is_newcomer=lambda wall, new=number == 2: new)
+            for number in (1, 2)
+        ])  # fmt: skip
+        self.customers.remember_networks()
+        scopes = self.customers.store.scopes
+        for number in range(240):
+            for _ in range(20):
+                scopes.may_come(f"198.51.{number}.1")
+            scopes.may_come("203.0.2.1")
+        self.assertEqual([scopes.may_come(f"203.0.{number}.7") for number in (1, 2)], [True, False])
+
     def test_a_disk_that_is_gone(self) -> None:
         """Without its folder the service says which one is gone, until it is there again."""
         shutil.rmtree(self.customers.folder)

@@ -1,14 +1,17 @@
 """What strangers, networks, peers and roles may take, and that all of it comes back."""
 
+import gc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.budget import MIB, Budget
+from bitdust.scopes import reservations
 from bitdust.scopes.networks import Household, network_of
 from bitdust.scopes.plan import Plan
-from bitdust.scopes.reservations import Reservation, Resource, Role, TooMuch
+from bitdust.scopes.reservations import Allowances, Reservation, Resource, Role, TooMuch
 from bitdust.scopes.scopes import Party, Scopes
 from bitdust.wire.table import Who
 
@@ -211,6 +214,8 @@ class RateTests(Made):
         """Strangers of many networks together ask two hundred things a second; each gets its turn, and customers do not
         wait for them."""
         people = [self.proven(crowd(number), f"198.51.{number}.1") for number in range(100)]
+        for one in people:
+            self.scopes.welcome(one.host).spend(30)
         self.assertEqual({one.pace(2) for one in people}, {0.0})
         self.assertEqual({one.may_ask() for one in people}, {1.0})
         waits = [one.pace() for one in people]
@@ -226,9 +231,87 @@ class RateTests(Made):
         self.assertAlmostEqual(self.proven(crowd(77), "198.51.100.77").pace(), 21 / 50)
         self.assertEqual(self.proven(crowd(78), "198.51.101.1").pace(), 0.0)
 
+    def test_who_is_new_waits_for_no_crowd(self) -> None:
+        """Whose network has asked for next to nothing waits for no strangers, once: the first contract is for a
+        newcomer what the ten thousandth ping is for the crowd."""
+        crowds = [self.proven(crowd(number), f"198.51.{number}.1") for number in range(100)]
+        for _ in range(40):
+            for one in crowds:
+                one.pace(1)
+        self.assertGreater(min(one.pace() for one in crowds), 10.0)
+        newcomer = self.proven(MALLORY, "203.0.113.1")
+        self.assertEqual([newcomer.pace(10) for _ in range(3)], [0.0] * 3)
+        self.assertGreater(newcomer.pace(1), 10.0)
+
+    def test_who_comes_again_has_what_is_left(self) -> None:
+        """The allowance of a peer and that of its network outlive its sessions, and are filled again by time alone."""
+        for host in ("198.51.100.1", "10.1.0.1"):
+            first = self.proven(MALLORY, host)
+            first.pace(99)
+            first.leave()
+            del first
+            gc.collect()
+            again = self.proven(MALLORY, host)
+            self.assertEqual(again.may_ask(), 1.0)
+            again.leave()
+            self.clock.advance(60)
+            self.assertEqual(self.proven(MALLORY, host).may_ask(), 100.0)
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        """Of many that left, those who came last are remembered."""
+        self.patch(reservations, "REMEMBERED", 3)
+        kept = Allowances(self.clock)
+        for name in "abcd":
+            kept.of(name, (1.0, 10.0)).spend(10)
+            self.assertIsNotNone(kept.get("a") if name != "d" else kept.get("d"))
+        self.assertEqual([name for name in "abcd" if kept.get(name)], ["a", "c", "d"])
+
     def test_nobody_is_paced_before_he_is_known(self) -> None:
         """The handshake has limits of its own."""
         self.assertEqual(self.scopes.party("203.0.113.1").pace(1000), 0.0)
+
+
+class ArrivalTests(Made):
+    """Connections before their handshake."""
+
+    def come(self, host: str, times: int = 1) -> int:
+        return sum(self.scopes.may_come(host) for _ in range(times))
+
+    def test_a_network(self) -> None:
+        """Strangers of one network shake hands twenty times at once, then every ten seconds, whatever their keys."""
+        self.assertEqual(sum(self.come(f"198.51.100.{n}") for n in range(100)), 20)
+        self.clock.advance(31)
+        self.assertEqual(self.come("198.51.100.7", 10), 3)
+        self.assertEqual(self.scopes.system.refused[Resource.CONNECTIONS], 87)
+
+    def test_a_flood_from_everywhere(self) -> None:
+        """However many networks a flood comes from, thirty shake hands a second; and nearly everybody who comes for
+        the first time is among them."""
+        let_in = newcomers = 0
+        for step in range(200 * 20):
+            self.clock.advance(1 / 200)
+            let_in += self.come(f"198.{step % 240}.1.1")
+            if step % 100 == 99:
+                newcomers += self.come(f"203.0.{step // 100}.1")
+        self.assertGreater(newcomers, 32)
+        self.assertLess(let_in, 120 + 30 * 20 + 1)
+
+    def test_people_with_whom_there_are_dealings(self) -> None:
+        """Where a customer was met it is let in beside any flood, after a restart or not, and has a rate all the same;
+        a newcomer's network is a stranger's still."""
+        self.scopes.is_newcomer = lambda who: who == MALLORY
+        self.roles[MALLORY] = Who.CUSTOMER
+        for who, host in ((BOB, "203.0.113.1"), (MALLORY, "203.0.114.1")):
+            self.scopes.party(host).prove(who)
+        for number in range(240):
+            self.come(f"198.51.{number}.1", 20)
+            self.come("203.0.114.1")
+        self.assertEqual((self.come("203.0.113.77"), self.come("203.0.114.1")), (1, 0))
+        self.assertLess(self.come("203.0.113.77", 1000), 71)
+
+    def test_the_household_comes_as_it_likes(self) -> None:
+        """Private networks shake hands as often as they want."""
+        self.assertEqual(self.come("10.1.0.1", 1000), 1000)
 
 
 class NetworkTests(SynchronousTestCase):
