@@ -10,7 +10,7 @@ from bitdust.api.table import Param, Route, method
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import KEY_ALIAS, KeyId, idurl_of
+from bitdust.wire.names import HIDDEN, KEY_ALIAS, KeyId, idurl_of, is_hidden
 
 SMALLEST = 2048
 KEY_ID = Param(
@@ -45,7 +45,8 @@ def key_get(context: Context, key_id: str, include_private: bool) -> Envelope:
 )
 def keys_list(context: Context, sort: bool, include_private: bool) -> Envelope:
     """All keys; master, your own, comes first."""
-    rows = [key_row(context, key, include_private) for key in context.me.key_ring.living()]
+    shown = [key for key in context.me.key_ring.living() if not is_hidden(key.key_id)]
+    rows = [key_row(context, key, include_private) for key in shown]
     if sort:
         rows.sort(key=lambda row: (row["alias"] != MASTER, row["key_id"]))
     return listed(rows)
@@ -76,6 +77,8 @@ async def make_key(context: Context, key_alias: str, key_size: int | None, label
     """A new key of mine, in my key ring. Raises ``bad-key-id``, ``key-exists``, ``bad-argument``."""
     if not KEY_ALIAS.fullmatch(key_alias):
         raise BitDustError("bad-key-id", "an alias has 1 to 64 letters, digits, '.', '_' and '-'")
+    if is_hidden(key_alias):
+        raise BitDustError("bad-key-id", f"aliases that begin with {HIDDEN} are the program's own; take another one")
     if key_alias in context.me.key_ring:
         raise BitDustError("key-exists", f"key {key_alias!r} exists already")
     bits = _bits(key_size or int(context.settings.get("personal/private-key-size")))

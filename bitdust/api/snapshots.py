@@ -14,6 +14,7 @@ from bitdust.automats.online_status import OnlineStatus
 from bitdust.events import Event
 from bitdust.people.friends.book import Friend
 from bitdust.storage.catalog.changes import Touched
+from bitdust.wire.names import is_hidden
 
 MOST_UNSETTLED = 1_000
 SHARES = "shares"
@@ -78,7 +79,7 @@ class Keys:
         me = self._context.me
         if not me.present:
             return {}
-        rows = [key_row(self._context, key, False) for key in me.key_ring.living()]
+        rows = [key_row(self._context, key, False) for key in me.key_ring.living() if not is_hidden(key.key_id)]
         return {row["key_id"]: row for row in rows}
 
     def watch(self, changed: Changed) -> Forget:
@@ -196,7 +197,8 @@ class Files:
         def touched(found: list[Touched]) -> None:
             if self._context.storage.is_open:
                 for one in found:
-                    self.touched(one, changed)
+                    if not is_hidden(self._context.storage.key_of(one.path)):
+                        self.touched(one, changed)
 
         return self._context.storage.changes.watch(touched)
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bitdust import services
-from bitdust.assembly.joints import DeviceRenewal, FamiliesInDHT, MessageDirectory, PieceMaking, StorageJoint
+from bitdust.assembly.joints import (
+    DeviceRenewal,
+    FamiliesInDHT,
+    HistoryInStorage,
+    MessageDirectory,
+    PieceMaking,
+    StorageJoint,
+)
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
 from bitdust.config.settings import Settings
@@ -128,6 +135,8 @@ class Assembly:
         rooms.storage.distrusted.connect(lambda supplier: suppliers.hiring.restart())
         suppliers.hiring.customers = suppliers.requests.customers = rooms.customers
         rooms.customers.healing.rebuilds.maker = PieceMaking()
+        rooms.people.archive.segments = HistoryInStorage(self._connected, rooms.storage)
+        rooms.storage.compared.connect(rooms.people.archive.look)
         identity.home_lock.changed.connect(rooms.people.history.look_after)
         messages = rooms.people.messages
         messages.incoming.history = messages.letters.history = rooms.people.history

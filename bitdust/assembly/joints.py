@@ -1,19 +1,24 @@
 """Joints: small objects that answer one room's port with what other rooms know."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 
+from bitdust.crypt.keyring import RingKey
 from bitdust.customers.families import FamilyInDHT, InDHT
 from bitdust.dht.directory import Directory
 from bitdust.identity.room import IdentityRoom
 from bitdust.ports import ServiceStarter
 from bitdust.storage.log.access import OwnLogs
 from bitdust.storage.packs.erasure import Coders
+from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
 from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import HIDDEN
 from bitdust.wire.records import Family, Head, PackRecord
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
@@ -96,6 +101,71 @@ class DeviceRenewal:
         self._me.renew_device(revoke=False)
         for name in ("entangled_dht", "tcp_connections"):
             self.services.restart(name)
+
+
+class HistoryInStorage:
+    """Segments of the history as files of my storage, under a key of their own."""
+
+    ALIAS = f"{HIDDEN}messages"
+
+    def __init__(self, around: Connected, storage: Storage) -> None:
+        self._around = around
+        self._me = around.me
+        self._storage = storage
+
+    def can_keep(self) -> bool:
+        """Whether files can be stored now, and nothing of a recovery is missing."""
+        if not self._me.present or self._me.is_recovering or not self._storage.is_open:
+            return False
+        try:
+            self._storage.need_suppliers()
+        except BitDustError:
+            return False
+        return True
+
+    def secrets(self) -> list[bytes]:
+        """Secrets of the key, the newest last."""
+        ring = self._me.key_ring
+        return [secret for _, secret in ring.get(self.ALIAS).named] if self.ALIAS in ring else []
+
+    def make_key(self) -> None:
+        """See that there is the key."""
+        ring = self._me.key_ring
+        if self.ALIAS not in ring:
+            ring.add(RingKey(self.ALIAS, "history of messages"))
+        if ring.ensure_secret(self.ALIAS, self._around.world.entropy, self._me.device_number):
+            self._me.save_key_ring()
+            self._around.events.send("key-generated", {"key_id": self._path("").rstrip(":"), "label": "", "size": 0})
+
+    def _path(self, name: str) -> str:
+        return f"{self.ALIAS}${self._me.global_id}:{name}"
+
+    def keep(self, name: str, source: Path) -> "Deferred[Any]":
+        """Store a file as the newest version under a name."""
+        return Deferred.fromCoroutine(self._keep(name, source))
+
+    async def _keep(self, name: str, source: Path) -> None:
+        await self._storage.create(self._path(name), False, True, None)
+        job = await self._storage.upload(str(source), self._path(name))
+        await job.completion
+
+    def names(self) -> "Deferred[list[str]]":
+        """Of all segments."""
+        return Deferred.fromCoroutine(self._names())
+
+    async def _names(self) -> list[str]:
+        if self.ALIAS not in self._me.key_ring:
+            return []
+        rows = await self._storage.list(None, self.ALIAS, True, False, False)
+        return [str(row["path"]) for row in rows if row["type"] == "file"]
+
+    def bring(self, name: str, folder: Path) -> "Deferred[Any]":
+        """Bring a segment into a folder."""
+        return Deferred.fromCoroutine(self._bring(name, folder))
+
+    async def _bring(self, name: str, folder: Path) -> None:
+        job = await self._storage.download(self._path(name), str(folder), "replace")
+        await job.completion
 
 
 class StorageJoint:

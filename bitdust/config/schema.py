@@ -229,6 +229,12 @@ _OPTIONS = (
         86400,
         "seconds",
     ),
+    _bool(
+        "services/message-history/archive-enabled",
+        True,
+        "history in my storage",
+        "Keep messages at my suppliers as well.",
+    ),
     _number(
         "services/message-history/keep-days",
         0,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bitdust.peers.presence import Presence
 from bitdust.people.amounts import Amounts
 from bitdust.people.friends.friends import Friends
+from bitdust.people.history.archive import Archive
 from bitdust.people.history.history import History
 from bitdust.people.history.listeners import Listeners
 from bitdust.people.mailboxes.keeper import MailboxKeeper
@@ -34,6 +35,7 @@ class PeopleRoom:
         self.names = Names(around, nicknames)
         self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
         self.history = History(around)
+        self.archive = Archive(around, self.history)
         self.listeners = Listeners(around.world.clock, self.history)
         amounts = Amounts(around.world.clock, role_of)
         self.messages = Messages(around, directory, self, amounts)

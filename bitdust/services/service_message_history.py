@@ -17,11 +17,13 @@ class MessageHistoryService(Service):
     def __init__(self, rooms: Rooms) -> None:
         self._history = rooms.people.history
         self._listeners = rooms.people.listeners
+        self._archive = rooms.people.archive
 
     def start(self) -> "Deferred[None]":
-        return self._history.open()
+        return self._history.open().addCallback(lambda _: self._archive.start())
 
     def stop(self) -> "Deferred[None]":
+        self._archive.stop()
         self._listeners.stop()
         return self._history.close()
 

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from bitdust.automats.kernel import Machine
 from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import is_hidden
 
 Row = dict[str, Any]
 MOST_TOLD = 100
@@ -58,6 +59,11 @@ class Job(ABC):
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(self._result)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it is about files that the program keeps for itself."""
+        return is_hidden(str(self.names.get("key_id", "")))
 
     @property
     def shown(self) -> str:

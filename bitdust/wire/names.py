@@ -24,6 +24,8 @@ MAX_PATH_DEPTH = 128
 MAX_NAME = 255
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,18}[a-z0-9]")
 KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+HIDDEN = "hidden."
+"""So the alias of a key begins that the program uses for itself: neither it nor its files are in lists."""
 MAX_HOST = 253
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -31,6 +33,11 @@ _GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.
 _PATH_ID = re.compile(r"\d{1,9}(\.\d{1,5})?(/\d{1,9}(\.\d{1,5})?)*", re.ASCII)
 _VERSION = re.compile(r"F(\d{17})-(\d{1,5})", re.ASCII)
 _OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)", re.ASCII)
+
+
+def is_hidden(alias: str) -> bool:
+    """Whether a key is the program's own."""
+    return alias.startswith(HIDDEN)
 
 
 class BadName(WireError):

@@ -14,7 +14,7 @@ from bitdust.batching import Soon, ThreadQueue
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk
 from bitdust.people.history import reading, words, writing
-from bitdust.people.history.database import DAMAGED, note, problem_of, trouble
+from bitdust.people.history.database import DAMAGED, fact, note, problem_of, trouble
 from bitdust.people.history.file import HistoryFile
 from bitdust.people.history.upkeep import DAYS, HOUR, Portion, Rules, note_hour, portion
 from bitdust.people.history.values import Conversation, Filter, Page, Stored
@@ -150,6 +150,37 @@ class History:
         if news:
             self.changed.emit(conversation)
         return news
+
+    def add_before(self, messages: "Sequence[tuple[Message, int]]") -> "Deferred[int]":
+        """Older messages than all that are here, the newest of them first, each with when it was stored; fires with
+        how many are news."""
+        return Deferred.fromCoroutine(self._add_before(messages))
+
+    async def _add_before(self, messages: "Sequence[tuple[Message, int]]") -> int:
+        def write(database: sqlite3.Connection) -> int:
+            return sum(writing.add_before(database, self.file.bodies, message, at) for message, at in messages)
+
+        count: int = await self._change(write)
+        for message, _ in messages:
+            key = (message.conversation, message.sender_device)
+            self._sequences[key] = max(self._sequences.get(key, 0), message.sequence)
+        for name in {message.conversation for message, _ in messages} if count else ():
+            self.changed.emit(name)
+        self._upkeep.want()
+        return count
+
+    def note(self, facts: dict[str, int]) -> "Deferred[None]":
+        """Write facts about the file down."""
+
+        def write(database: sqlite3.Connection) -> None:
+            for name, value in facts.items():
+                note(database, name, value)
+
+        return self._change(write)
+
+    def fact(self, name: str) -> "Deferred[int]":
+        """What was written down under a name; 0 for nothing."""
+        return self._read(fact, name)
 
     def _change(self, call: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
         return Deferred.fromCoroutine(self._try(partial(self._commits.change, call)))

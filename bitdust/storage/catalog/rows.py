@@ -10,7 +10,7 @@ from attrs import frozen
 
 from bitdust.storage.catalog.paths import Item, Target, children, names_below, version_at
 from bitdust.storage.catalog.row_facts import STEADY, Changing, Facts, FolderFigures, Safety, StoredVersion
-from bitdust.wire.names import shown
+from bitdust.wire.names import is_hidden, shown
 
 Row = dict[str, Any]
 HoldersOf = Callable[[str, bytes, int], int]
@@ -161,7 +161,7 @@ class Rows:
         items = self._items(target, recursive)
         while page := list(islice(items, PAGE)):
             here = page if target.item is not None and target.item.kind != "folder" else self._of_these_here(page)
-            yield from (item for item in here if key is None or item.key == key)
+            yield from (item for item in here if (item.key == key if key is not None else not is_hidden(item.key)))
 
     def _items(self, target: Target, recursive: bool) -> Iterator[Item]:
         if target.item is not None and target.item.kind != "folder":

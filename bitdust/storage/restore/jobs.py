@@ -107,4 +107,4 @@ class Downloads(Jobs[Restore]):
 
     def rows(self) -> list[Row]:
         """Running jobs."""
-        return [restore.row() for restore in self.running]
+        return [restore.row() for restore in self.running if not restore.is_hidden]

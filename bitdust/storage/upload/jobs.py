@@ -192,6 +192,8 @@ class Uploads(Jobs[Upload]):
     def rows(self) -> dict[str, list[Row]]:
         """Running and pending jobs."""
         pending = [
-            {**upload.describe(), "task_id": upload.number, "created": upload.created} for upload in self._pending
+            {**upload.describe(), "task_id": upload.number, "created": upload.created}
+            for upload in self._pending
+            if not upload.is_hidden
         ]
-        return {"running": [upload.row() for upload in self.running], "pending": pending}
+        return {"running": [upload.row() for upload in self.running if not upload.is_hidden], "pending": pending}
