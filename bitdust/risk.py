@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -15,8 +15,9 @@ from twisted.logger import Logger
 from bitdust.peers.shown import Names, show_name
 from bitdust.replication import members, needed
 from bitdust.storage.catalog.redundancy import Holders, Standing, packs_of, standings
+from bitdust.storage.catalog.whereabouts import AN_HOUR, GivenUp
 from bitdust.storage.core import Core
-from bitdust.storage.keeping.stuck import MOST_NAMED, files_of
+from bitdust.storage.keeping.stuck import MOST_NAMED, files_of, given_up_of
 from bitdust.storage.keeping.trouble import Code, Trouble
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.room import SuppliersRoom
@@ -50,11 +51,14 @@ class Copies:
 
 @frozen
 class Stored:
-    """What the catalog says: how all packs stand, the weakest first, and files of the weakest."""
+    """What the catalog says: how all packs stand, the weakest first, files of the weakest, and which versions nobody
+    brings any more: so many, some of them named."""
 
     standings: tuple[Standing, ...] = ()
     remote_paths: tuple[str, ...] = ()
     bad: int = 0
+    versions_lost: int = 0
+    named: tuple[dict[str, str], ...] = ()
 
     @property
     def old(self) -> list[Standing]:
@@ -84,6 +88,7 @@ class Stored:
                 "bad": self.bad,
             },
             "weakest": self._weakest(),
+            "versions_lost": {"count": self.versions_lost, "named": list(self.named)},
         }
 
     def _weakest(self) -> Row | None:
@@ -161,7 +166,7 @@ class Risk:
         """Everything, as `storage_risk` shows it. Raises `CatalogError` ``catalog-closed``."""
         core = self._storage.core
         holders = self.holders(core)
-        known = (id(core), core.catalog.revision, holders)
+        known = (id(core), core.catalog.revision, holders, self._around.world.wall() // AN_HOUR)
         if known in self._looking:
             waiting: Deferred[None] = Deferred()
             self._looking[known].append(waiting)
@@ -174,7 +179,8 @@ class Risk:
         """Read the catalog; who comes meanwhile for the same waits for this reading."""
         self._looking[known], began = [], self._around.world.clock.seconds()
         try:
-            self._stored = await core.catalog.read_in_thread(lambda database: self._read(database, holders))
+            given_up = core.given_up()
+            self._stored = await core.catalog.read_in_thread(lambda database: self._read(database, holders, given_up))
             self._pause = max(LOOK, SHARE * (self._around.world.clock.seconds() - began))
             self._known = known
         finally:
@@ -182,16 +188,16 @@ class Risk:
                 if not waiting.called:
                     waiting.callback(None)
 
-    def _read(self, database: sqlite3.Connection, holders: Holders) -> Stored:
-        found = tuple(standings(database, holders, self._around.world.wall()))
+    def _read(self, database: sqlite3.Connection, holders: Holders, given_up: GivenUp) -> Stored:
+        found, global_id = tuple(standings(database, holders, self._around.world.wall())), self._around.me.global_id
         (bad,) = database.execute("SELECT count(*) FROM bad_pieces").fetchone()
-        stored = Stored(found, bad=bad)
+        lost, named = given_up_of(database, given_up, global_id)
+        stored = Stored(found, (), bad, lost, tuple(named))
         weakest = stored.old[:1]
         if not weakest or weakest[0].may_die >= weakest[0].n - weakest[0].k:
             return stored
         packs = packs_of(database, holders, weakest[0], MOST_NAMED)
-        names = files_of(database, packs, self._around.me.document.global_id)
-        return Stored(found, tuple(names), bad)
+        return evolve(stored, remote_paths=tuple(files_of(database, packs, global_id)))
 
     def holders(self, core: Core) -> Holders:
         """Who has pieces that count. One that failed its last audit may have lost them; a spare has them of another."""

@@ -293,7 +293,8 @@ async def file_download_start(
     """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole.
 
     Each of ``problems`` has ``path``, ``reason`` and ``code``: ``left-out``, ``changed`` for what is there and not
-    quite as it was, ``kept`` for a file that was to be kept."""
+    quite as it was, ``kept`` for a file that was to be kept, ``older-version`` where no version was named, the
+    ``newest`` one cannot be had from anybody, and ``version`` was taken."""
     if policy not in POLICIES:
         raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
     folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)

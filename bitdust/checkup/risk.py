@@ -23,6 +23,7 @@ def risk(row: Row, now: float) -> list[Finding]:
     """All findings; ``now`` in seconds since the epoch."""
     return [
         *_pieces(row),
+        *versions(row["versions_lost"]),
         *_suppliers(row["suppliers"]),
         *_copies(row),
         *_family(row["family"]),
@@ -42,6 +43,21 @@ def sentence(row: Row) -> str:
         return f"{row['packs_unreadable']} of {row['packs']} packs cannot be read until suppliers are back"
     text = f"any {least} {_more(least)} may be lost before a file is" if least else "no further supplier may be lost"
     return text if most == least else f"{text}; any {most}, once everybody who is away is back"
+
+
+def versions(row: Row) -> list[Finding]:
+    """Those that nobody brings any more, such as what was uploaded by a computer that is lost."""
+    if not row["count"]:
+        return []
+    named = [
+        f"{one['remote_path']} {one['version']} ({one['earlier'] or 'none'} before it can)" for one in row["named"]
+    ]
+    text = f"{row['count']} {'version' if row['count'] == 1 else 'versions'} cannot be had: {few(named, 3)}"
+    hint = (
+        "a download takes the version before it; upload the file again if you have it, or keep the list short:"
+        " bitdust file delete PATH/VERSION"
+    )
+    return [warn("versions", text, hint)]
 
 
 def _more(count: int) -> str:

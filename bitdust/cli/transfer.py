@@ -26,6 +26,8 @@ MISTAKES = {
     "would-drop": ("allow_drop", "Go on, and keep them in the history only?"),
 }
 """Refusals that a person may overrule: the argument for it, and the question."""
+WORDS = {"changed": "changed", "kept": "kept", "older-version": "an earlier version"}
+"""What became of a file, by the code of the problem."""
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -93,7 +95,8 @@ def _counts(problem: Any) -> bool:
 
 
 def _words(problem: Any) -> str:
-    return "changed" if isinstance(problem, dict) and problem.get("code") == "changed" else "not included"
+    code = problem.get("code") if isinstance(problem, dict) else None
+    return WORDS.get(str(code), "not included")
 
 
 def text_of(problem: Any) -> str:

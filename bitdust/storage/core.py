@@ -15,6 +15,7 @@ from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.row_facts import STEADY, Changing
 from bitdust.storage.catalog.rows import Owner
 from bitdust.storage.catalog.view import CatalogView
+from bitdust.storage.catalog.whereabouts import GivenUp
 from bitdust.storage.deletions import Deletions
 from bitdust.storage.keeping.audits import Audits
 from bitdust.storage.keeping.cleaning import Cleaner
@@ -137,7 +138,9 @@ class Core:
         self.deletions = Deletions(registry, self.cleaner, self.mirror, self.log_replicas, self.monitor)
 
     def _build_downloads(self) -> None:
-        parts = RestoreParts(self._around, self.catalog, self.fetcher, self.pack_sources, self.coding, self.reserve)
+        parts = RestoreParts(
+            self._around, self.catalog, self.fetcher, self.pack_sources, self.coding, self.reserve, self.given_up
+        )  # fmt: skip
         self.downloads = Downloads(parts, self, self)
         verifying = VerifyParts(
             self._around, self.catalog, self.audits.prover, self.bad_pieces, self.fetcher, self.pack_sources,
@@ -303,6 +306,10 @@ class Core:
     def is_logged(self, mark: int) -> bool:
         """Whether enough suppliers hold all that was written to my logs up to a mark of the writer; all of it for 0."""
         return self.log_replicas.is_logged(mark) if mark else self.log_replicas.is_safe()
+
+    def given_up(self) -> GivenUp:
+        """Versions that nobody brings any more."""
+        return GivenUp.now(self.catalog.read, self.world.wall(), self.log_replicas.is_alone())
 
     # whose catalog it is
 

@@ -108,6 +108,19 @@ class PowerCutTests(PowerCutCase):
         self.assertEqual(self.node.info("file")["versions"][0]["reliable"], "100%")
         self.comes_back(data)
 
+    def test_what_is_not_known_may_be_there(self) -> None:
+        """A recovered node that is killed before it has heard all suppliers gives no pack up that they may have."""
+        data = self.begin("fine", "fine", "fine", "fine", seconds=5)
+        core = self.node.storage.core
+        self.node.wait(core.catalog.change(lambda database: database.execute("DELETE FROM pieces WHERE number<>1")))
+        waits = "UPDATE pieces SET state=0, supplier=NULL, data=x'00'"
+        self.node.wait(core.catalog.change(lambda database: database.execute(waits)))
+        self.node.kill()
+        self.restart("away")
+        self.assertEqual(self.states(), [PackState.HELD])
+        self.set_modes("fine", "fine", "fine", "fine")
+        self.comes_back(data)
+
     def test_what_survived_is_brought_to_the_disk(self) -> None:
         """Pieces that were found whole may not survive the next power cut: they are synced before the pack is held."""
         data = self.begin("frozen", "frozen", "frozen", "frozen")

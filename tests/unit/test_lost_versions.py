@@ -2,7 +2,10 @@
 
 import shutil
 
+from bitdust.checkup.risk import versions as words
 from bitdust.storage.catalog import figures
+from bitdust.storage.keeping.stuck import given_up_of
+from bitdust.wire.errors import BitDustError
 from tests.unit.storage_kit import Node, random_file
 from tests.unit.test_storage_recovery import RecoveryCase
 
@@ -28,6 +31,109 @@ class LostCase(RecoveryCase):
     def back(self, node: Node, name: str) -> bytes:
         node.download(name, self.base / "back")
         return (self.base / "back" / name).read_bytes()
+
+
+class DownloadTests(LostCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.first = self.stored("file")
+        self.node.pass_time(5)
+
+    def test_the_newest_that_can_be_had(self) -> None:
+        """Without a version the newest one that can be had comes back, and both are named; a person is told."""
+        self.never_left("file")
+        node = self.recovered()
+        node.me.replace_document(node.me.revise(devices=node.me.document.devices[1:]))
+        row = node.download("file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), self.first)
+        taken, newest = (one["version"] for one in node.info("file")["versions"])
+        (problem,) = row["problems"]
+        self.assertEqual((problem["code"], problem["version"], problem["newest"]), ("older-version", taken, newest))
+        self.assertIn(newest, problem["reason"])
+        self.assertTrue(row["backup_id"].endswith(taken))
+        self.assertEqual(node.events_of("restore-done")[0]["problems"], row["problems"])
+
+    def test_another_device_may_still_bring_it(self) -> None:
+        """While another device may be uploading, and until suppliers were heard, a download fails as before."""
+        self.never_left("file")
+        node = self.recovered()
+        self.assertRaises(BitDustError, node.download, "file", self.base / "back")
+        node.pass_time(3600, 60)
+        self.assertEqual(self.back(node, "file"), self.first)
+
+    def test_a_version_that_was_named(self) -> None:
+        """It is brought or refused, and the answer names it, and the one before it."""
+        self.never_left("file")
+        node = self.recovered()
+        node.pass_time(3600, 60)
+        taken, newest = (one["version"] for one in node.info("file")["versions"])
+        error = self.assertRaises(BitDustError, node.download, f"file/{newest}", self.base / "back")
+        self.assertEqual(error.code, "incomplete")
+        self.assertIn(newest, str(error))
+        self.assertIn(f"version {taken} can", str(error))
+        node.download(f"file/{taken}", self.base / "back")
+
+    def test_a_folder(self) -> None:
+        """Of a folder all comes back that can; of the rest it is told what became of it."""
+        folder = self.base / "folder"
+        for name in ("both", "old"):
+            random_file(folder / name, 200_000)
+        self.node.upload(folder, "folder")
+        old = {one.name: one.read_bytes() for one in folder.iterdir()}
+        self.set_modes(*["full"] * 4)
+        for name in ("both", "new-1", "new-2", "new-3", "new-4"):
+            random_file(folder / name, 1_200_000)
+        self.node.begin_upload(folder, "folder")
+        self.node.pass_time(5)
+        self.set_modes(*["fine"] * 4)
+        node = self.recovered()
+        node.pass_time(3600, 60)
+        row = node.download("folder", self.base / "back")
+        back = self.base / "back" / "folder"
+        self.assertEqual({one.name: one.read_bytes() for one in back.iterdir()}, old)
+        told = {problem["path"]: problem["code"] for problem in row["problems"]}
+        lost = {f"folder/new-{number}": "left-out" for number in range(1, 5)}
+        self.assertEqual(told, {"folder/both": "older-version", **lost})
+
+    def test_nothing_before_it(self) -> None:
+        """A file of which no version can be had is an error that says so."""
+        self.never_left("other")
+        node = self.recovered()
+        node.pass_time(3600, 60)
+        error = self.assertRaises(BitDustError, node.download, "other", self.base / "back")
+        self.assertEqual(error.code, "incomplete")
+        self.assertIn("there is no version before it", str(error))
+
+
+class DoctorTests(LostCase):
+    def given_up(self, node: Node) -> tuple[int, list[dict[str, str]]]:
+        core = node.storage.core
+        return given_up_of(core.catalog.read, core.given_up(), "alice@id.example")
+
+    def test_they_are_named_until_they_are_deleted(self) -> None:
+        """The doctor names them with what to do, rebuilding does not wait for them, and a deletion is the end of it."""
+        self.stored("file")
+        self.node.pass_time(5)
+        self.never_left("file")
+        node = self.recovered()
+        self.assertEqual(self.given_up(node), (0, []))
+        node.pass_time(3600, 60)
+        taken, newest = (one["version"] for one in node.info("file")["versions"])
+        count, rows = self.given_up(node)
+        named = {"remote_path": "master$alice@id.example:file", "version": newest, "earlier": taken}
+        self.assertEqual((count, rows, node.storage.core.rebuilder.stuck), (1, [named], set()))
+        (finding,) = words({"count": count, "named": rows})
+        self.assertIn(f"file {newest} ({taken} before it can)", finding.found)
+        self.assertIn("bitdust file delete PATH/VERSION", finding.hint)
+        node.delete(f"file/{newest}")
+        node.pass_time(60)
+        self.assertEqual(self.given_up(node), (0, []))
+        pieces = node.pieces()
+        self.assertEqual((pieces["missing"], pieces["acknowledged"]), (0, pieces["due"]))
+
+    def test_nothing_to_say(self) -> None:
+        """Without such versions there is no finding."""
+        self.assertEqual(words({"count": 0, "named": []}), [])
 
 
 class AgainTests(LostCase):

@@ -23,7 +23,10 @@ def pieces(database: sqlite3.Connection) -> dict[str, int]:
     ).fetchone()
     query = "SELECT count(*), coalesce(sum(size), 0) FROM pieces WHERE state<>1 AND state=?"
     waiting, spool_bytes = database.execute(query, (PieceState.WAITING,)).fetchone()
-    missing, _ = database.execute(query, (PieceState.MISSING,)).fetchone()
+    (missing,) = database.execute(
+        "SELECT count(*) FROM pieces s JOIN packs p ON p.pack=s.pack WHERE s.state<>1 AND s.state=? AND p.state<=?",
+        (PieceState.MISSING, PackState.HELD),
+    ).fetchone()
     return {
         "packs": packs,
         "due": due,

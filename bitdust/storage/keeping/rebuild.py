@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from bitdust.outcome import outcome
 from bitdust.signal import Signal
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.whereabouts import is_nowhere
 from bitdust.storage.keeping.moving_pace import MovingPace, bytes_of
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.pieces.bad_pieces import count_kept
@@ -42,8 +43,9 @@ PATIENCE = 60.0
 class Rebuilder:
     """I mend packs one after the other, those with the fewest pieces first.
 
-    ``stuck`` names packs of which too few pieces could be had when they were tried last, ``stuck_changed`` reports that
-    their number is another one, ``can_go_on`` that suppliers have taken what rebuilding had to wait for.
+    ``stuck`` names packs of which too few pieces could be had when they were tried last, of those that can come back at
+    all; ``stuck_changed`` reports that their number is another one, ``can_go_on`` that suppliers have taken what
+    rebuilding had to wait for.
     """
 
     log = Logger()
@@ -150,8 +152,10 @@ class Rebuilder:
                 if error.code == "disk-full":
                     self.log.warn("nothing can be mended now: {error}", error=error)
                     return False
-                self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
                 self._left_out.add(pack)
+                if error.code == TOO_FEW and is_nowhere(self._catalog.read, pack):
+                    continue  # nobody is waited for: it is tried again for the case that somebody has a piece after all
+                self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
                 if error.code == TOO_FEW:
                     self.stuck.add(pack)
             except Exception:  # noqa: BLE001 - whatever is wrong with one pack must not stop those behind it
@@ -179,11 +183,19 @@ class Rebuilder:
             index: who for index, who in source.places.items() if index not in missing or who in departing
         }  # fmt: skip
         copied = await self._copies(source.record, {index: places.get(index) for index in missing})
+        if not copied:
+            pieces = await outcome(Deferred.fromCoroutine(self._fetcher.enough(source, places)))
+            if pieces.error is None:
+                size = await self._store.run_in_coding_thread(self._make, source.record, pieces.value, missing)
+            else:  # What whoever leaves has can move all the same: the place would wait for it.
+                copied = await self._copies(
+                    source.record, {index: places[index] for index in missing if index in places}
+                )
+                missing = list(copied)
+                if not copied:
+                    raise pieces.error
         if copied:
             size = await self._store.run_in_coding_thread(self._copy, source.record, copied)
-        else:
-            pieces = await self._fetcher.enough(source, places)
-            size = await self._store.run_in_coding_thread(self._make, source.record, pieces, missing)
         await self._catalog.change(lambda database: self._note(database, source.record, missing, size))
         for index in missing:
             self._queues.add(pack, index, size)
@@ -191,7 +203,7 @@ class Rebuilder:
     async def _copies(self, record: PackRecord, places: dict[int, bytes | None]) -> dict[int, bytes]:
         """Pieces of places that change hands, from who has had them until now; none where one of them gives none."""
         there = {index: who for index, who in places.items() if who is not None and self._ports.is_online(who)}
-        if len(there) < len(places) or self._silent.intersection(there.values()):
+        if not there or len(there) < len(places) or self._silent.intersection(there.values()):
             return {}
         copied = await outcome(self._fetcher.fetch(record, there, len(places)))
         if not copied.value:

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 from twisted.logger import Logger
 
-from bitdust.storage.catalog.paths import by_id, names_of
+from bitdust.storage.catalog.paths import by_id, names_of, order_of, versions
+from bitdust.storage.catalog.whereabouts import GivenUp
 from bitdust.storage.upload.reader import ReadingThread
 from bitdust.surroundings import Connected
 
@@ -47,3 +48,19 @@ def files_of(database: sqlite3.Connection, packs: Collection[bytes], global_id: 
             if len(found) >= MOST_NAMED:
                 return sorted(found)
     return sorted(found)
+
+
+def given_up_of(database: sqlite3.Connection, given_up: GivenUp, global_id: str) -> tuple[int, list[dict[str, str]]]:
+    """How many versions were given up, and ``remote_path``, ``version`` and the ``earlier`` one that can be had, empty
+    for none, of a bounded number; for a thread."""
+    found = given_up.find(database)
+    rows: list[dict[str, str]] = []
+    for path, version in found:
+        item = by_id(database, path)
+        if item is None or len(rows) >= MOST_NAMED:
+            continue
+        before = [one for one in versions(database, path) if one.order < order_of(version)]
+        earlier = next((one.version for one in reversed(before) if not given_up.has(database, path, one.version)), "")
+        name = names_of(database, item, global_id)["remote_path"]
+        rows.append({"remote_path": name, "version": version, "earlier": earlier})
+    return len(found), rows

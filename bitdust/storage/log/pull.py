@@ -14,6 +14,7 @@ from bitdust.outcome import outcome
 from bitdust.replication import needed, places_heard
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.database import RECOVERING, meta, set_meta
+from bitdust.storage.catalog.whereabouts import OTHERS_WROTE
 from bitdust.storage.log.others import OtherDevices
 from bitdust.storage.log.outdated import come_back, is_outdated, places_of_unheard
 from bitdust.storage.log.recovery import (
@@ -223,6 +224,6 @@ class LogPull:
             if was_recovering:
                 come_back(database)
             elif entries:
-                set_meta(database, "others-wrote", moment)
+                set_meta(database, OTHERS_WROTE, moment)
 
         await self._catalog.change(note)

@@ -26,7 +26,8 @@ from bitdust.wire.records import PackRecord, PieceRef, Scheme
 
 @define
 class LeftPack:
-    """A pack that is not complete: which of its pieces suppliers have, and which wait here."""
+    """A pack that is not complete: which of its pieces suppliers have, and which wait here; of so many it is
+    ``unknown``, as where a recovered node was killed before it had heard all suppliers."""
 
     pack: bytes
     k: int
@@ -34,6 +35,7 @@ class LeftPack:
     size: int = 0
     acked: set[int] = field(factory=set)
     waiting: set[int] = field(factory=set)
+    unknown: int = 0
 
 
 @define
@@ -72,6 +74,8 @@ class _Search:
     def _pack(self, pack: bytes, n: int) -> LeftPack:
         """What is there of a pack; pieces whose file is gone are missing."""
         left = LeftPack(pack, Scheme.for_family(n).k, n, acked=piece_numbers(self._database, pack, PieceState.KEPT))
+        (known,) = self._database.execute("SELECT count(*) FROM pieces WHERE pack=?", (pack,)).fetchone()
+        left.unknown = n - known
         rows = self._database.execute(
             "SELECT number, size, data IS NULL FROM pieces WHERE pack=? AND state=?", (pack, PieceState.WAITING)
         )
@@ -96,7 +100,7 @@ class _Search:
             self.found.held.append(left.pack)
 
     def _judge(self, left: LeftPack) -> bool:
-        if len(left.acked) + len(left.waiting) < left.k:
+        if len(left.acked) + len(left.waiting) + left.unknown < left.k:
             self.found.given_up.append(left.pack)
             return False
         if left.waiting and len(left.acked) < left.k:

@@ -13,8 +13,9 @@ from bitdust.storage.catalog.apply import extents_of
 from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.moves import current
-from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at
-from bitdust.storage.restore.tree import CHANGED, LEADS_ELSEWHERE, LEFT_OUT, Destination, Parts, part_name
+from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at, versions
+from bitdust.storage.catalog.whereabouts import GivenUp
+from bitdust.storage.restore.tree import CHANGED, LEADS_ELSEWHERE, LEFT_OUT, OLDER, Destination, Parts, part_name
 from bitdust.wire.names import is_entry_name, shown
 
 
@@ -88,21 +89,24 @@ class FolderWork:
 
 @define
 class RestorePlan:
-    """Everything in the order of the tree, folders before what is in them."""
+    """Everything in the order of the tree, folders before what is in them. ``given_up`` says of versions that were
+    asked for by name why they cannot be had."""
 
     folders: list[FolderWork] = field(factory=list)
     files: list[FileWork] = field(factory=list)
     links: list[LinkWork] = field(factory=list)
     problems: list[dict[str, str]] = field(factory=list)
+    given_up: list[str] = field(factory=list)
     total: int = 0
     version: str = ""
 
 
 class Planner:
-    """I read the catalog, in a thread."""
+    """I read the catalog, in a thread. In place of a version that was ``given_up`` I take the newest that was not."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, given_up: GivenUp | None = None) -> None:
         self._database = database
+        self._given_up = given_up
         self._lengths: dict[bytes, list[int]] = {}
         self._current: dict[bytes, bytes] = {}
         self.plan = RestorePlan()
@@ -110,11 +114,13 @@ class Planner:
     def make(self, target: Target, name: bytes | None = None) -> RestorePlan:
         """``name`` is that of an item at its destination, where it has another one than in the catalog.
 
-        Raises `CatalogError` ``not-found`` when there is nothing to bring back."""
+        Raises `CatalogError` ``not-found`` when there is nothing to bring back, ``incomplete`` when it was given up."""
         tops = [target.item] if target.item is not None else children(self._database, "", target.key)
         self._visit_all(tops, (), target.version, 0, name)
         plan = self.plan
         if not (plan.files or plan.links or any(folder.version for folder in plan.folders)):
+            if plan.problems:
+                raise CatalogError("incomplete", plan.problems[0]["reason"])
             shown = path_of(self._database, target.item) if target.item is not None else "the catalog"
             raise CatalogError("not-found", f"{shown!r} was not found in the catalog with any version: upload it first")
         return plan
@@ -137,7 +143,7 @@ class Planner:
         self.plan.problems.append({"path": place.text, "reason": reason, "code": code})
 
     def _visit(self, item: Item, place: Destination, version: str | None, depth: int) -> None:
-        found = version_at(self._database, item.path, version)
+        found = self._chosen(item, place, version)
         if found is not None and (version is None or not self.plan.version):
             self.plan.version = max(self.plan.version, found.version)
         if item.kind == "folder":
@@ -148,6 +154,26 @@ class Planner:
             self.plan.links.append(LinkWork(item, found, place, max(0, depth - 1), self._extras(found)))
         elif found is not None:
             self._file(item, found, place)
+
+    def _chosen(self, item: Item, place: Destination, version: str | None) -> Version | None:
+        """The version that is meant, or the newest before it that can be had; which one is told."""
+        found = version_at(self._database, item.path, version)
+        if found is None or not self._is_given_up(found):
+            return found
+        before = [one for one in versions(self._database, item.path) if one.order < found.order]
+        taken = next((one for one in reversed(before) if not self._is_given_up(one)), None)
+        why = f"version {found.version} cannot be had: too few pieces of it have ever come to suppliers, or are left"
+        if version is not None or taken is None:
+            more = f"; version {taken.version} can" if taken is not None else "; there is no version before it"
+            self._problem(place, why + more, LEFT_OUT)
+            self.plan.given_up += [f"{place.text}: {why}{more}"] if version is not None else []
+            return None
+        self._problem(place, f"version {taken.version} was taken; the newer {why}", OLDER)
+        self.plan.problems[-1] |= {"version": taken.version, "newest": found.version}
+        return taken
+
+    def _is_given_up(self, version: Version) -> bool:
+        return self._given_up is not None and self._given_up.has(self._database, version.path, version.version)
 
     def _extras(self, version: Version | None) -> Extras:
         return extras_of(self._database, version.path, version.version) if version is not None else NO_EXTRAS

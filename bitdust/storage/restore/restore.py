@@ -22,6 +22,7 @@ from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.local_paths import source_of
 from bitdust.storage.catalog.paths import Target
+from bitdust.storage.catalog.whereabouts import GivenUp
 from bitdust.storage.jobs import Job, Row
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import OpenPack, unseal
@@ -69,7 +70,7 @@ class KeyOwner(Protocol):
 
 @frozen
 class RestoreParts:
-    """What downloads share."""
+    """What downloads share; ``given_up`` are versions that nobody brings any more."""
 
     around: Connected
     catalog: Catalog
@@ -77,6 +78,7 @@ class RestoreParts:
     sources: PackSources
     coding: ThreadQueue
     reserve: Reserve
+    given_up: Callable[[], GivenUp]
 
 
 class Restore(Job):
@@ -132,10 +134,13 @@ class Restore(Job):
     # plan
 
     def make_plan(self) -> "Deferred[Any]":
-        return self._parts.catalog.read_in_thread(self._plan).addCallback(self._planned)
+        given_up = self._parts.given_up()
+        return self._parts.catalog.read_in_thread(lambda database: self._plan(database, given_up)).addCallback(
+            self._planned
+        )
 
-    def _plan(self, database: sqlite3.Connection) -> tuple[RestorePlan, list[Problem]]:
-        plan = Planner(database).make(self.target, self._name_there(database))
+    def _plan(self, database: sqlite3.Connection, given_up: GivenUp) -> tuple[RestorePlan, list[Problem]]:
+        plan = Planner(database, given_up).make(self.target, self._name_there(database))
         self._tree.prepare()
         return plan, self._writer.survey(plan.files, database, self._owner.secrets)
 
@@ -146,6 +151,7 @@ class Restore(Job):
 
     def _planned(self, found: tuple[RestorePlan, list[Problem]]) -> None:
         self.plan, problems = found
+        self._lost += self.plan.given_up
         self._note(problems)
         pair([file for file in self.plan.files if file not in self._bad])
         for file in self.plan.files:

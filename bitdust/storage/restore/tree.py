@@ -26,7 +26,7 @@ MOST_OPEN = 32
 Parts = tuple[bytes, ...]
 
 
-LEFT_OUT, CHANGED, KEPT = "left-out", "changed", "kept"
+LEFT_OUT, CHANGED, KEPT, OLDER = "left-out", "changed", "kept", "older-version"
 """What became of an entry with which something is wrong; what was there already is kept where that was wished."""
 LEADS_ELSEWHERE = "its name leads elsewhere, and is not used"
 

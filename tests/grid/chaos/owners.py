@@ -36,6 +36,7 @@ class Owner:
         self.key_files: list[str] = []
         self.settings: dict[str, Any] = {NUMBER: n, **NO_SUPPLIER, **settings}
         self.homes = [field.add(name, **self.settings)]
+        self.has_lost_homes = False
         self.writers: dict[str, str] = {}
         """Which home uploads an item; two at once would both be right."""
 
@@ -235,6 +236,7 @@ class Owner:
         lost = self.random.choice(self.homes)
         lost.kill()
         self.note(f"{lost.name} is lost")
+        self.has_lost_homes = True
         self.homes.remove(lost)
         self.enrol(self.random.choice(self.key_files))
         for remote, writer in self.writers.items():
