@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bitdust.automats.kernel import Registry
 from bitdust.automats.replica import Replica
@@ -72,6 +73,7 @@ class RecordCopy:
     record: Record
     reachable: Callable[[bytes], bool]
     acknowledged: "Signal[[bytes]]"
+    delivered: "Callable[[bytes, Any], Any]"
 
     def is_current(self) -> bool:
         """Whether the supplier holds the record."""
@@ -83,7 +85,7 @@ class RecordCopy:
 
     def deliver(self) -> "Deferred[Any]":
         """Bring what comes next."""
-        return self.record.deliver(self.supplier)
+        return self.record.deliver(self.supplier).addBoth(lambda result: self.delivered(self.supplier, result))
 
     def is_contradiction(self, error: Any) -> bool:
         """Whether it refused because it holds something else."""
@@ -107,6 +109,7 @@ class Replicas:
         self._record = record
         self._reachable = reachable
         self._machines: dict[bytes, Replica] = {}
+        self._refused_at: dict[bytes, float] = {}
         self.acknowledged: Signal[[bytes]] = Signal()
 
     def place_at(self, suppliers: Iterable[bytes]) -> None:
@@ -117,6 +120,7 @@ class Replicas:
         wanted = list(suppliers)
         for supplier in [known for known in self._machines if known not in wanted]:
             self._machines.pop(supplier).send("shutdown")
+            self._refused_at.pop(supplier, None)
         for supplier in wanted:
             machine = self._machines.get(supplier)
             if machine is None:
@@ -125,8 +129,21 @@ class Replicas:
             machine.send("changed")
 
     def _new(self, supplier: bytes) -> Replica:
-        place = RecordCopy(supplier, self._record, self._reachable, self.acknowledged)
+        place = RecordCopy(supplier, self._record, self._reachable, self.acknowledged, self._delivered)
         return Replica(self._registry, place, f"{self._name} {supplier.hex()[:8]}")
+
+    def _delivered(self, supplier: bytes, result: Any) -> Any:
+        if isinstance(result, Failure):
+            self._refused_at.setdefault(supplier, self._registry.clock.seconds())
+        else:
+            self._refused_at.pop(supplier, None)
+        return result
+
+    def refusing_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has taken nothing of the record, whatever it answered; 0 where it takes, and
+        while it is away."""
+        since = self._refused_at.get(supplier)
+        return self._registry.clock.seconds() - since if since is not None and self._reachable(supplier) else 0.0
 
     def update(self) -> None:
         """The record has grown."""

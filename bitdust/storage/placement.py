@@ -83,8 +83,12 @@ class Placement:
         return core.log_replicas.is_held_by(supplier) and core.key_ring_replicas.is_held_by(supplier)
 
     def refusing_for(self, supplier: bytes) -> float:
-        """For how many seconds a supplier has taken none of the pieces that it was offered; 0 where it takes."""
-        return self._storage.core.queues.refusing_for(supplier) if self._storage.is_open else 0.0
+        """For how many seconds a supplier has taken none of the pieces, or nothing of the log or the key ring, that it
+        was offered; 0 where it takes, and while it is away."""
+        if not self._storage.is_open:
+            return 0.0
+        core = self._storage.core
+        return max(one.refusing_for(supplier) for one in (core.queues, core.log_replicas, core.key_ring_replicas))
 
     def failed_in_a_row(self, supplier: bytes) -> int | None:
         """How many audits a supplier has failed since it passed one; None while that is not known."""

@@ -20,7 +20,7 @@ MAX_FILE = 256 * 1024
 
 class Why(StrEnum):
     """Why a place changes hands: its supplier says so, or I do; it was away for too long, failed its audits, or takes
-    none of the pieces of a place that it has just got."""
+    none of the pieces, or not the records, of a place that it has just got."""
 
     NOTICE = "notice"
     ASKED = "asked"

@@ -155,6 +155,6 @@ class LostSuppliers:
         reasons = {
             Why.AUDITS: f"it failed {self.audits.failed_in_a_row(supplier)} audits in a row",
             Why.AWAY: f"it was away for more than {self._settings.get(AWAY_DAYS)} days",
-            Why.REFUSES: "it takes none of the pieces of the place that it has got",
+            Why.REFUSES: "it takes none of the pieces, or not the records, of the place that it has got",
         }
         self._events.send(_EVENTS[why], {**data, "reason": reasons[why]})

@@ -93,6 +93,10 @@ class FamilyPublication:
         """Whether so many suppliers hold the newest revision that any k which come back later include one of them."""
         return is_safe(self._family.current, self.is_held_by)
 
+    def refusing_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has not taken the record."""
+        return self._replicas.refusing_for(supplier)
+
     # the record that replicas bring to suppliers
 
     def is_held_by(self, supplier: bytes) -> bool:

@@ -29,7 +29,7 @@ from bitdust.surroundings import Connected
 from bitdust.wiring import Wire
 
 REFUSED_FOR = 600.0
-"""Seconds for which somebody new may take no pieces before the place goes to another one."""
+"""Seconds for which somebody new may take no pieces, or no records, before the place goes to another one."""
 
 
 class StoredPieces(Protocol):
@@ -45,7 +45,7 @@ class StoredPieces(Protocol):
         """Whether a former supplier has pieces of a place that its supplier has not."""
 
     def refusing_for(self, supplier: bytes, /) -> float:
-        """For how many seconds a supplier has taken none of the pieces that it was offered."""
+        """For how many seconds a supplier has taken none of the pieces, or of the records, that it was offered."""
 
 
 @frozen
@@ -186,11 +186,13 @@ class Replacements:
         return not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS) or self.is_refused(position)
 
     def is_refused(self, position: int) -> bool:
-        """Whether a place changes hands, and who is to have it has long taken none of its pieces: nothing moves."""
+        """Whether a place changes hands, and who is to have it has long taken none of its pieces, or not the log, the
+        key ring or the family record: it never ends."""
         supplier = self._supplier(position)
         if supplier is None or self.former(position) is None:
             return False
-        return self.pieces.refusing_for(supplier) >= REFUSED_FOR
+        refusals = (self.pieces.refusing_for(supplier), self._publication.refusing_for(supplier))
+        return max(refusals) >= REFUSED_FOR
 
     def is_moving(self, position: int) -> bool:
         """Whether a place changes hands now. It does not where all has moved that can, and the former one stays."""

@@ -115,6 +115,8 @@ class Supplier:
             self.cancelled += 1
             self.ended += "end" in fields
             return succeed(Reply({"until": 0}))
+        if command == Command.CONTACTS and self.mood == "deaf":
+            return fail(BitDustError("no-space", "there is no room for records"))
         if command == Command.CONTACTS:
             return self.keep(Signed.from_bytes(payload, Family.KIND))
         if fields.get("kind") == "spare-offer":

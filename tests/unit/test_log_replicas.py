@@ -83,6 +83,25 @@ class BehindTests(LogCase):
         self.node.pass_time(60)
         self.assertEqual((self.states()[3], self.held_by(3)), ("CURRENT", self.held_by(0)))
 
+    def test_a_supplier_that_takes_no_entries(self) -> None:
+        """For how long it does not is known, so that a place which it has got can go to another one."""
+        supplier, placement = self.around.suppliers[3], self.node.storage.placement
+        original = supplier.ask
+
+        def refuse(me, command, fields, payload, deadline):
+            if (command, fields.get("kind")) != (Command.DATA, "log"):
+                return original(me, command, fields, payload, deadline)
+            return fail(PeerFailed({"code": "no-space", "text": "the catalog log is full"}))
+
+        supplier.ask = refuse
+        self.node.create("four")
+        self.node.pass_time(650)
+        self.assertGreater(placement.refusing_for(supplier.fingerprint), 600)
+        self.assertEqual(placement.refusing_for(self.around.suppliers[2].fingerprint), 0)
+        supplier.ask = original
+        self.node.pass_time(70)
+        self.assertEqual(placement.refusing_for(supplier.fingerprint), 0)
+
     def test_silence(self) -> None:
         """Pauses after a silent supplier grow, so that it is not asked all the time."""
         supplier = self.around.suppliers[3]
@@ -539,7 +558,8 @@ class ReplicasTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.record = Notebook()
         self.online = set(FOUR)
-        self.replicas = Replicas(Registry(Clock(), lambda: 0.0), "note", self.record, self.online.__contains__)
+        self.clock = Clock()
+        self.replicas = Replicas(Registry(self.clock, lambda: 0.0), "note", self.record, self.online.__contains__)
         self.addCleanup(self.replicas.stop)
 
     def test_those_who_leave_are_left_alone(self) -> None:
@@ -560,6 +580,20 @@ class ReplicasTests(SynchronousTestCase):
         self.record.held.discard(FOUR[1])
         self.replicas.update()
         self.assertEqual(self.record.asked, FOUR[:2])
+
+    def test_for_how_long_a_supplier_takes_nothing(self) -> None:
+        """From its first refusal, or silence, until it takes something again; not while it is away."""
+        refusing = FOUR[0]
+        self.record.deliver = lambda supplier: fail(BitDustError("no-space", "no room for records"))
+        self.replicas.place_at(FOUR[:1])
+        self.clock.pump([10.0] * 12)
+        self.assertEqual(self.replicas.refusing_for(refusing), 120)
+        self.online.discard(refusing)
+        self.assertEqual(self.replicas.refusing_for(refusing), 0)
+        self.online.add(refusing)
+        self.record.deliver = lambda supplier: self.record.held.add(supplier) or succeed(None)
+        self.clock.advance(60)
+        self.assertEqual(self.replicas.refusing_for(refusing), 0)
 
     def test_how_many_are_enough(self) -> None:
         """Any k suppliers that come back include one that holds a safe record."""

@@ -136,6 +136,18 @@ class ReplacingTests(TownCase):
         self.assertIn("takes none of the pieces", told[0]["reason"])
         self.assertEqual(self.town.hiring.reputation.replaced(), {new.fingerprint})
 
+    def test_a_successor_that_does_not_take_the_record(self) -> None:
+        """Whoever has all pieces and never takes the family record keeps its place no longer than ten minutes."""
+        old, new = self.town.supplier(1), self.town.supplier(4)
+        new.mood = "deaf"
+        self.notice(1)
+        self.pass_time(70)
+        self.assertEqual((self.names()[1], self.town.room.replacements.state(1)), ("supplier-4", "CONFIRMING"))
+        self.pass_time(REFUSED_FOR + 70, 5.0)
+        self.assertEqual((self.names()[1], self.town.room.replacements.state(1)), ("supplier-5", ""))
+        self.assertEqual(old.ended, 1)
+        self.assertIn(new.fingerprint, self.town.hiring.reputation.replaced())
+
     def test_a_successor_that_takes_pieces_after_all(self) -> None:
         """While nobody else is found it keeps the place, and it stays there when it takes again."""
         new = self.town.supplier(4)

@@ -283,6 +283,10 @@ class KeyRingReplicas:
         held = self._holds.get(supplier)
         return self._current is not None and held is not None and held.signed == self._current.signed
 
+    def refusing_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has not taken my ring."""
+        return self._replicas.refusing_for(supplier)
+
     def opens_at(self, supplier: bytes, key: str) -> bool:
         """Whether the ring that a supplier holds has all secrets of a key: else its log could not be read there."""
         held, mine = self._holds.get(supplier), self._me.key_ring.keys.get(key)

@@ -246,6 +246,10 @@ class LogReplicas:
         """Whether one supplier holds the logs of all my keys and devices to their ends."""
         return all(one.is_whole_at(supplier) for one in self._logs.values())
 
+    def refusing_for(self, supplier: bytes) -> float:
+        """For how many seconds a supplier has taken nothing of one of my logs."""
+        return max((replicas.refusing_for(supplier) for replicas in self._replicas.values()), default=0.0)
+
     def is_safe(self) -> bool:
         """Whether enough suppliers hold my own logs to their ends."""
         mine = self._me.device.id
