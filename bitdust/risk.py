@@ -280,7 +280,7 @@ class Risk:
         }
 
     def _rebuilding(self, core: Core) -> Row:
-        stuck, problem = len(core.rebuilder.stuck), core.monitor.problem()
+        stuck, problem = len(core.rebuilder.waits_for_suppliers), core.monitor.problem()
         reason = f"too few pieces of {stuck} packs can be had" if stuck else problem
         if not reason:
             self._stuck_since = None

@@ -121,7 +121,7 @@ class DoctorTests(LostCase):
         taken, newest = (one["version"] for one in node.info("file")["versions"])
         count, rows = self.given_up(node)
         named = {"remote_path": "master$alice@id.example:file", "version": newest, "earlier": taken}
-        self.assertEqual((count, rows, node.storage.core.rebuilder.stuck), (1, [named], set()))
+        self.assertEqual((count, rows, node.storage.core.rebuilder.waits_for_suppliers), (1, [named], set()))
         (finding,) = words({"count": count, "named": rows})
         self.assertIn(f"file {newest} ({taken} before it can)", finding.found)
         self.assertIn("bitdust file delete PATH/VERSION", finding.hint)

@@ -43,9 +43,8 @@ PATIENCE = 60.0
 class Rebuilder:
     """I mend packs one after the other, those with the fewest pieces first.
 
-    ``stuck`` names packs of which too few pieces could be had when they were tried last, of those that can come back at
-    all; ``stuck_changed`` reports that their number is another one, ``can_go_on`` that suppliers have taken what
-    rebuilding had to wait for.
+    ``stuck`` names packs of which too few pieces could be had when they were tried last, ``stuck_changed`` reports that
+    their number is another one, ``can_go_on`` that suppliers have taken what rebuilding had to wait for.
     """
 
     log = Logger()
@@ -75,6 +74,7 @@ class Rebuilder:
         self._taken: Deferred[bool] | None = None
         self.rebuilt = 0
         self.stuck: set[bytes] = set()
+        self._nowhere: set[bytes] = set()
         self.stuck_changed: Signal[[int]] = Signal()
         self.can_go_on: Signal[[]] = Signal()
         queues.taken.connect(self._note_taken)
@@ -89,9 +89,15 @@ class Rebuilder:
         finally:
             # What was not tried this time is as it was.
             self.stuck |= stuck if self._is_cut_short or self._waits_for else set()
+            self._nowhere &= self.stuck
             if len(self.stuck) != len(stuck):
                 self.stuck_changed.emit(len(self.stuck))
         return self.rebuilt - before
+
+    @property
+    def waits_for_suppliers(self) -> set[bytes]:
+        """Those of the stuck packs that can be mended when suppliers are back; of the others too little is anywhere."""
+        return self.stuck - self._nowhere
 
     def cut_short(self) -> None:
         """End with the pack that is being mended; what is left is mended in the next round."""
@@ -153,11 +159,13 @@ class Rebuilder:
                     self.log.warn("nothing can be mended now: {error}", error=error)
                     return False
                 self._left_out.add(pack)
-                if error.code == TOO_FEW and is_nowhere(self._catalog.read, pack):
-                    continue  # nobody is waited for: it is tried again for the case that somebody has a piece after all
-                self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
+                self._nowhere.discard(pack)
                 if error.code == TOO_FEW:
                     self.stuck.add(pack)
+                if error.code == TOO_FEW and is_nowhere(self._catalog.read, pack):
+                    self._nowhere.add(pack)
+                    continue  # nobody is waited for: it is tried again for the case that somebody has a piece after all
+                self.log.warn("pack {pack} cannot be mended now: {error}", pack=pack.hex()[:16], error=error)
             except Exception:  # noqa: BLE001 - whatever is wrong with one pack must not stop those behind it
                 self.log.failure("pack {pack} cannot be mended", pack=pack.hex()[:16])
                 self._left_out.add(pack)
