@@ -65,6 +65,11 @@ class Recovery:
         """The revision of my family when the key file was written."""
         return self._registration.hints.family
 
+    @property
+    def hinted_suppliers(self) -> list[bytes]:
+        """Those that the key file names; none after a restart."""
+        return [hint.fingerprint for hint in self._registration.hints.suppliers]
+
     def ask_for_family(self, suppliers: Iterable[bytes], at_large: bool, take: Take) -> "Deferred[None]":
         """See `bitdust.suppliers.finding.FamilySources`."""
         hints = {hint.fingerprint: hint for hint in self._registration.hints.suppliers}

@@ -277,9 +277,10 @@ async def identity_recover(
     The node asks everybody who may know something, for as long as it takes; after two minutes this call answers
     ``still-searching``, and the search goes on. Nothing is written before the newest family is known, and nobody is
     hired in place of the suppliers that there were, unless you say ``start_over``: with a key file, or later without
-    one. If the former key ring turns up all the same, files of before come back (event ``former-key-ring-found``,
-    ``files``). Where another device was stolen, say ``revoke_other_devices``; files that they stored come back all the
-    same.
+    one. Where nobody knew the family then, it is searched for quietly all the same (event ``former-family-found``,
+    ``revision``, ``suppliers``). If the former key ring turns up, files of before come back (event
+    ``former-key-ring-found``, ``files``). Where another device was stolen, say ``revoke_other_devices``; files that
+    they stored come back all the same.
     """
     if start_over and context.me.present and not (private_key_source or private_key_local_file):
         return _started_over(context)

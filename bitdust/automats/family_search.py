@@ -9,17 +9,20 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.kernel import Machine, Registry
 
-LONGEST_PAUSE = 300.0
+MOST_DOUBLINGS = 16
 
 
 class FamilySearchPort(Protocol):
-    """What the machine acts on; `bitdust.suppliers.finding` implements it."""
+    """What the machine acts on; `bitdust.suppliers.finding` implements it, and `bitdust.suppliers.former`."""
 
     def ask(self) -> "Deferred[Any]":
         """Ask everybody side by side; each answer counts when it comes. Fires when all have answered or failed."""
 
     def is_known(self) -> bool:
         """Whether no newer record can be anywhere, or the person says that it does not matter."""
+
+    def longest_pause(self) -> float:
+        """Seconds between two rounds, at most."""
 
     def report_waiting(self) -> None:
         """Nobody knows it for certain yet."""
@@ -58,11 +61,11 @@ class FamilySearch(Machine):
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
-        """The pause before the next round doubles with each one, up to five minutes."""
+        """The pause before the next round doubles with each one, up to the longest."""
         seconds = super().timer_seconds(event)
         if event != "timer-2sec":
             return seconds
-        return min(LONGEST_PAUSE, seconds * 2.0 ** min(self._failures - 1, 10))
+        return min(self._port.longest_pause(), seconds * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS))
 
     def is_known(self, payload: Any) -> bool:
         return self._port.is_known()

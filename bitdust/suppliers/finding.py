@@ -30,6 +30,7 @@ from bitdust.wire.records import Family
 from bitdust.wire.signed import Signed
 from bitdust.wiring import Wire
 
+LONGEST_PAUSE = 300.0
 MOST_NAMED = 4
 """Sources that a sentence names; of more it says how many they are."""
 
@@ -52,6 +53,10 @@ class FamilySources(Protocol):
     @property
     def hinted_revision(self) -> int:
         """That of the family when the key file was written; 0 where it does not say."""
+
+    @property
+    def hinted_suppliers(self) -> list[bytes]:
+        """Those that the key file names."""
 
     def ask_for_family(
         self, suppliers: Iterable[bytes], at_large: bool, take: Callable[[Answer], None], /
@@ -186,6 +191,9 @@ class FamilyFinding:
 
     def _places(self, family: Family) -> int:
         return places_heard(family, self._heard, True)
+
+    def longest_pause(self) -> float:
+        return LONGEST_PAUSE
 
     def report_waiting(self) -> None:
         self._around.events.send("my-family-awaited", {"reason": self.reason})

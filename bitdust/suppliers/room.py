@@ -10,6 +10,7 @@ from bitdust.suppliers.contracts import ContractBook
 from bitdust.suppliers.departures import Departures
 from bitdust.suppliers.family import MyFamily
 from bitdust.suppliers.finding import FamilyFinding
+from bitdust.suppliers.former import FormerFamily
 from bitdust.suppliers.held_back import HeldBackOrders
 from bitdust.suppliers.hiring import AbsentParts, Hiring
 from bitdust.suppliers.lost import LostSuppliers
@@ -45,6 +46,7 @@ class SuppliersRoom:
             around, self.family, self.absences, self.departures, self.replacements, self.reputation
         )
         self.finding = FamilyFinding(around, self.family)
+        self.former = FormerFamily(around, self.family, self.finding)
         absent = AbsentParts(self.finding, self.lost)
         self.hiring = Hiring(around, self.family, self.connectors, self.replacements, self.resizing, absent)
         self.requests = ReplacementRequests(
@@ -88,12 +90,14 @@ class SuppliersRoom:
         self.connectors.open()
         self.replacements.start()
         self.resizing.start()
+        self.former.start()
 
     def close(self) -> None:
         """Hire, connect and move nobody any more; contracts stay."""
         self._forget()
         self._forget_me()
         self._again.stop()
+        self.former.stop()
         self.hiring.stop()
         self.reputation.save()
         self.spares.stop()

@@ -137,6 +137,7 @@ class CustomerHost(Host):
         return fail(BitDustError("not-found", idurl))
 
     hinted_revision = 0
+    hinted_suppliers = ()
 
     def ask_for_family(self, suppliers, at_large, take):
         return succeed([])

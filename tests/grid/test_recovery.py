@@ -146,8 +146,9 @@ class OldKeyFileTests(RecoveryCase):
         self.comes_back(again, data)
 
     def test_the_person_waits_no_longer(self) -> None:
-        """On the person's word a family is hired and a secret is made, and files can be stored again."""
-        alice, key_file, _ = self.uploaded(4)
+        """On the person's word a family is hired and a secret is made, and files can be stored again. The family of
+        before is looked for all the same: when it is in reach again, both lives go on as one, and an event says so."""
+        alice, key_file, data = self.uploaded(4)
         members = {one.address for one in self.suppliers}
         self.add_suppliers(4)
         self.lose(alice)
@@ -160,6 +161,15 @@ class OldKeyFileTests(RecoveryCase):
         self.grid.until(lambda: again.is_on("my_data"), 300, "a new storage")
         path, _ = self.file("new")
         self.upload(again, path, "new")
+        self.assertTrue(again.rooms.suppliers.former.is_searching)
+        again.crash()
+        again = again.again("10.0.9.9")
+        self.grid.network.cut = lambda one, other: False
+        self.grid.until(lambda: again.is_on("my_data") and again.rooms.storage.exists("file"), 1200, "files of before")
+        self.comes_back(again, data)
+        self.assertFalse(again.rooms.suppliers.former.is_searching)
+        told = [event.data["suppliers"] for event in again.node.events.since(0) if event.id == "former-family-found"]
+        self.assertEqual(told, [4])
 
 
 class AwayTests(RecoveryCase):

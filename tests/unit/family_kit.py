@@ -269,6 +269,7 @@ class Town(StoredAsSaid):
         return [family.revision for family in self.in_dht]
 
     hinted_revision = 0
+    hinted_suppliers = ()
 
     def ask_for_family(self, suppliers, at_large, take):
         self.asked_for_family.append((sorted(suppliers), at_large))

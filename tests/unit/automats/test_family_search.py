@@ -7,7 +7,7 @@ from tests.unit.automats.kit import RowTests
 class FamilySearchTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(FamilySearchPort, is_known=False)
+        self.port = self.record(FamilySearchPort, is_known=False, longest_pause=300.0)
         self.machine = FamilySearch(self.registry, self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -35,7 +35,7 @@ class FamilySearchTests(RowTests):
         self.asked("KNOWN!", ("report_known",))
 
     def test_for_ever(self) -> None:
-        """Rounds grow rarer up to five minutes, and never end by themselves."""
+        """Rounds grow rarer up to the longest pause, and never end by themselves."""
         self.wait()
         for pause in (2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
             self.passes(pause, "ASKING", ("ask",))

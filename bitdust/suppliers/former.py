@@ -1,0 +1,142 @@
+"""The family of before, which nobody knew when the person started over: it is searched for quietly, and read in beside.
+
+Its suppliers may have been off, or this machine cut off. They keep what they have for as long as contracts last, and so
+long they are asked for, in rounds that grow rarer up to one a day. What is found joins the family of today
+(`MyFamily.adopt`); then key ring and logs come back from those suppliers by themselves.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.automats.family_search import FamilySearch
+from bitdust.crypt.files import remove_safely, write_safely
+from bitdust.identity.awaited import FAMILY, STARTED_OVER
+from bitdust.suppliers.again import Again
+from bitdust.suppliers.family import MAX_RECORD, MyFamily, is_of_another_life
+from bitdust.suppliers.finding import Answer, FamilyFinding
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import MAX_SUPPLIERS, Family
+from bitdust.wire.signed import Signed
+
+NOTE = "former-family"
+MAX_NOTE = 64 * 1024
+DAY = 86_400.0
+TERM = 458 * DAY
+"""Seconds for which suppliers keep what they have of somebody who does not come."""
+
+
+class FormerFamily:
+    """I am the port of one `family_search`, from the moment when the person started over with no family found."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, family: MyFamily, finding: FamilyFinding) -> None:
+        self._around = around
+        self._me = around.me
+        self._family = family
+        self._finding = finding
+        self._path: Path = around.world.home / "metadata" / NOTE
+        self._since: float | None = None
+        self._suppliers: list[bytes] = []
+        self._found: Family | None = None
+        self._machine: FamilySearch | None = None
+        self._forget: Callable[[], None] = lambda: None
+        self._again = Again(around.world.clock, self._look)
+
+    def start(self) -> None:
+        """Go on with a search that the disk remembers, or begin one when the person starts over."""
+        self._load()
+        self._forget = self._me.changed.connect(self._look)
+        self._look()
+
+    def stop(self) -> None:
+        """Search no more; what is noted stays."""
+        self._forget()
+        self._again.stop()
+        machine, self._machine = self._machine, None
+        if machine is not None:
+            machine.send("shutdown")
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether the family of before is searched for."""
+        return self._machine is not None
+
+    def _load(self) -> None:
+        """A note that cannot be read begins the search again."""
+        try:
+            with self._path.open("rb") as stream:
+                noted: Any = json.loads(stream.read(MAX_NOTE))
+            self._since = float(noted["since"])
+            self._suppliers = [bytes.fromhex(who) for who in noted["suppliers"]][:MAX_SUPPLIERS]
+        except FileNotFoundError:
+            self._since = None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self.log.warn("{path} cannot be read: {error}", path=self._path, error=error)
+            self._since, self._suppliers = self._around.world.wall(), []
+
+    def _look(self) -> None:
+        """Whether somebody has just started over without a family."""
+        if self._machine is not None:
+            return
+        if self._since is None and self._me.awaits(STARTED_OVER) and self._family.current is None:
+            try:
+                self._note()
+            except OSError as error:
+                self._again.after(error)
+                return
+        if self._since is not None and not self._me.awaits(FAMILY):
+            self._machine = FamilySearch(self._around.registry, self)
+            self._machine.send("start")
+
+    def _note(self) -> None:
+        suppliers, since = list(self._finding.sources.hinted_suppliers), self._around.world.wall()
+        text = json.dumps({"since": since, "suppliers": [who.hex() for who in suppliers]})
+        write_safely(self._path, text.encode() + b"\n")
+        self._since, self._suppliers = since, suppliers
+
+    # the port of family_search
+
+    def ask(self) -> "Deferred[None]":
+        return self._finding.sources.ask_for_family(self._suppliers, True, self._take)
+
+    def _take(self, answer: Answer) -> None:
+        if not answer.record or self._found is not None:
+            return
+        try:
+            signed = Signed.from_bytes(answer.record, Family.KIND, MAX_RECORD)
+            theirs, mine = Family.from_body(signed.body), self._family.current
+            if (mine is None or is_of_another_life(mine, theirs)) and self._family.adopt(signed):
+                self._found = theirs
+        except (BitDustError, OSError) as problem:
+            self.log.warn("a family record of before is no use: {why}", why=problem)
+        if self._machine is not None:
+            self._machine.send("heard")
+
+    def is_known(self) -> bool:
+        """Whether it is found, or nobody can have it any more."""
+        since = self._since if self._since is not None else 0.0
+        return self._found is not None or self._around.world.wall() - since > TERM
+
+    def longest_pause(self) -> float:
+        return DAY
+
+    def report_waiting(self) -> None:
+        """Nobody is told: the person has gone on without it."""
+
+    def report_known(self) -> None:
+        self._machine, found = None, self._found
+        try:
+            remove_safely(self._path)
+            self._since = None
+        except OSError as error:
+            self.log.warn("the search for a former family will begin again: {error}", error=error)
+        if found is not None:
+            suppliers = sum(1 for who in found.suppliers if who is not None)
+            self._around.events.send("former-family-found", {"revision": found.revision, "suppliers": suppliers})
