@@ -182,9 +182,9 @@ class CountingTests(SynchronousTestCase):
 
     def test_rebuilding_that_stands_still(self) -> None:
         """It is said since when, and why."""
-        rebuilder = self.node.storage.core.rebuilder = SimpleNamespace(stuck=set())
+        rebuilder = self.node.storage.core.rebuilder = SimpleNamespace(waits_for_suppliers=set())
         self.assertIsNone(self.look()["rebuilding"]["since"])
-        rebuilder.stuck = {b"pack"}
+        rebuilder.waits_for_suppliers = {b"pack"}
         since = self.look()["rebuilding"]["since"]
         self.assertEqual(since, self.node.world.wall())
         self.node.clock.advance(7200)
@@ -192,7 +192,7 @@ class CountingTests(SynchronousTestCase):
         self.assertEqual((found["since"], found["stuck_packs"]), (since, 1))
         self.assertIn("2 hours", next(one.found for one in words.risk(self.look(), self.node.world.wall())
                                       if one.check == "rebuilding"))
-        rebuilder.stuck = set()
+        rebuilder.waits_for_suppliers = set()
         self.assertEqual(self.look()["rebuilding"]["reason"], "")
 
     def test_a_new_pack_on_its_way(self) -> None:
