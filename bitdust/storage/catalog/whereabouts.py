@@ -83,6 +83,11 @@ class GivenUp:
         return [(path, version) for path, version in rows if version_time(version) < self.before]
 
 
+def none_given_up() -> GivenUp:
+    """Where nobody knows what suppliers hold: of another owner's catalog."""
+    return GivenUp(-math.inf)
+
+
 def nowhere(database: sqlite3.Connection) -> dict[str, int]:
     """Of packs that count and cannot come back, what `figures.pieces` counts among all: ``packs``, pieces ``due``,
     ``acknowledged`` and ``missing``; for a thread."""

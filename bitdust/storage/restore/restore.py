@@ -22,7 +22,7 @@ from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.local_paths import source_of
 from bitdust.storage.catalog.paths import Target
-from bitdust.storage.catalog.whereabouts import GivenUp
+from bitdust.storage.catalog.whereabouts import GivenUp, none_given_up
 from bitdust.storage.jobs import Job, Row
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import OpenPack, unseal
@@ -78,7 +78,7 @@ class RestoreParts:
     sources: PackSources
     coding: ThreadQueue
     reserve: Reserve
-    given_up: Callable[[], GivenUp]
+    given_up: Callable[[], GivenUp] = none_given_up
 
 
 class Restore(Job):
