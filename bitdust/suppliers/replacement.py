@@ -179,11 +179,14 @@ class Replacements:
         return [position for position in range(family.n if family is not None else 0) if self.is_wanted(position)]
 
     def is_wanted(self, position: int) -> bool:
-        """While things move to a new supplier it is to be replaced again only where it is lost, lies, or refuses."""
+        """While things move to a new supplier it is to be replaced again only where it is lost, lies, or refuses, or a
+        person asks for it: who had the place first has everything still."""
         known = self._departures.of(self._supplier(position))
         if known is None:
             return False
-        return not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS) or self.is_refused(position)
+        return (
+            not self.is_moving(position) or known.why in (Why.AWAY, Why.AUDITS, Why.ASKED) or self.is_refused(position)
+        )
 
     def is_refused(self, position: int) -> bool:
         """Whether a place changes hands, and who is to have it has long taken none of its pieces, or not the log, the

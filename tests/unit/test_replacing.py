@@ -136,6 +136,22 @@ class ReplacingTests(TownCase):
         self.assertIn("takes none of the pieces", told[0]["reason"])
         self.assertEqual(self.town.hiring.reputation.replaced(), {new.fingerprint})
 
+    def test_a_successor_that_the_person_does_not_want(self) -> None:
+        """Where a place has gone to somebody who cannot hold it, the person's word gives it to another one at once."""
+        old, new = self.town.supplier(1), self.town.supplier(4)
+        self.hold(4)
+        held = self.hold(5)
+        self.notice(1)
+        self.pass_time(2)
+        self.assertEqual((self.names()[1], self.town.room.replacements.state(1)), ("supplier-4", "MOVING"))
+        self.town.requests.replace(new.fingerprint, None)
+        self.pass_time(2)
+        self.assertEqual((self.names()[1], self.town.room.replacements.state(1)), ("supplier-5", "MOVING"))
+        self.assertEqual(self.town.family.current.leaving, [None, old.fingerprint, None, None])
+        self.town.unmoved.discard(held)
+        self.pass_time(70)
+        self.assertEqual((old.ended, self.town.departures.suppliers()), (1, []))
+
     def test_a_successor_that_does_not_take_the_record(self) -> None:
         """Whoever has all pieces and never takes the family record keeps its place no longer than ten minutes."""
         old, new = self.town.supplier(1), self.town.supplier(4)
