@@ -162,7 +162,7 @@ class OldKeyFileTests(RecoveryCase):
         path, _ = self.file("new")
         self.upload(again, path, "new")
         self.assertTrue(again.rooms.suppliers.former.is_searching)
-        again.crash()
+        again.stop()
         again = again.again("10.0.9.9")
         self.grid.network.cut = lambda one, other: False
         self.grid.until(lambda: again.is_on("my_data") and again.rooms.storage.exists("file"), 1200, "files of before")
