@@ -157,6 +157,7 @@ class Safety:
         self.heal()
         for owner in self.owners:
             for home in owner.homes:
+                self.truth.check_named(home)
                 self.judge.check_all(owner, home)
         for owner in self.owners:
             self.recover(owner)

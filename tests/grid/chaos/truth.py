@@ -122,6 +122,17 @@ class Truth:
             found.append("log entries")
         return found
 
+    def check_named(self, owner: ChaosNode) -> None:
+        """Every pack that a living version names is in the log, or a recovery would not know it. Raises `Finding`."""
+        with self._database(owner.home / "catalog.db") as database:
+            query = (
+                "SELECT w.path, w.version, v.pack FROM version_packs v JOIN versions w USING(path, version)"
+                " LEFT JOIN packs p ON p.pack=v.pack WHERE w.dead=0 AND coalesce(p.logged, 0)=0"
+            )
+            found = [] if database is None else database.execute(query).fetchall()
+        if found:
+            raise Finding(f"a version of {owner.name} names a pack that no log knows: {found[0]}")
+
     def own_ends(self, owner: ChaosNode) -> dict[bytes, int]:
         """How far each log is in an owner's own catalog, of those that no snapshot stands for."""
         return self._ends(owner, "SELECT device, max(sequence) FROM entries GROUP BY device")

@@ -164,6 +164,7 @@ class Run:
         if not self.at and not stage.has_come():
             raise Finding("what the scenario is about has not happened")
         stage.truth.check_acknowledged(owner.home, set())
+        stage.truth.check_named(owner.home)
         lacking = {name: stage.truth.lacking(owner.home, node) for name, node in self.field.suppliers.items()}
         if any(lacking.values()):
             raise Finding(f"suppliers lack something: {lacking}")
