@@ -4,13 +4,14 @@ from collections import deque
 from functools import partial
 from typing import Any, cast
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from bitdust.batching import ThreadQueue
 from bitdust.config.settings import Settings
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.identity.document import MAX_SIZE, IdentityDocument, compare
@@ -55,6 +56,9 @@ class IdentityServer:
         self._pushes: dict[str, deque[float]] = {}
         self._prices = NamePrices(world.clock)
         self._names = 0
+        self._disk = ThreadQueue(world.run_in_thread)
+        self._writing: dict[str, bytes] = {}
+        """Documents that are on their way to the disk, by name."""
 
     def start(self) -> "Deferred[int]":
         """Open the web port; fires with its number, fails with `BitDustError` ``port-taken``."""
@@ -81,7 +85,8 @@ class IdentityServer:
         port, self._port = self._port, None
         if self._bounded is not None:
             self._bounded.break_off()
-        return maybeDeferred(port.stopListening if port else lambda: None).addCallback(lambda _: None)
+        stopping = maybeDeferred(port.stopListening if port else lambda: None)
+        return stopping.addCallback(lambda _: self._disk.when_idle())
 
     @property
     def port(self) -> int:
@@ -97,13 +102,16 @@ class IdentityServer:
         """The document of a name."""
         if USER_NAME.fullmatch(name) is None:
             return None
+        if name in self._writing:
+            return self._writing[name]
         try:
             return (self._folder / f"{name}.xml").read_bytes()
         except FileNotFoundError:
             return None
 
-    def accept(self, data: bytes, client: str, work: str = "") -> str:
-        """``new``, ``newer`` or ``refresh``; raises `Refused`. ``work`` is what was done for a new name."""
+    def accept(self, data: bytes, client: str, work: str = "") -> "Deferred[str]":
+        """Fires with ``new``, ``newer`` or ``refresh`` when the document is on the disk; raises `Refused`. ``work`` is
+        what was done for a new name."""
         self._count(client)
         if len(data) > MAX_SIZE:
             raise Refused(413, f"an identity document has at most {MAX_SIZE} bytes")
@@ -126,7 +134,7 @@ class IdentityServer:
             refused.bits = bits
             raise refused
 
-    def _store(self, document: IdentityDocument, client: str, work: str) -> str:
+    def _store(self, document: IdentityDocument, client: str, work: str) -> "Deferred[str]":
         kept = self.read(document.name)
         if kept is None:
             self._sell(document, client, work)
@@ -138,12 +146,32 @@ class IdentityServer:
             word = compare(document, old)
         if word in ("stale", "conflict", "leap"):
             raise Refused(409, "another document is kept", kept)
-        if word != "refresh":
-            write_safely(self._folder / f"{document.name}.xml", document.xml)
         if word == "new":
             self._names += 1
             self._prices.note(client, household(self._settings))
-        return word
+        return self._write(document, word).addCallback(lambda _: word)
+
+    def _write(self, document: IdentityDocument, word: str) -> "Deferred[Any]":
+        """In a thread, in the order in which documents came: this node waits for no disk. What is refreshed waits for
+        the end of its own writing."""
+        name, data = document.name, document.xml
+        if word == "refresh":
+            return self._disk.submit(lambda: None) if name in self._writing else succeed(None)
+        self._writing[name] = data
+
+        def written(result: Any) -> Any:
+            if self._writing.get(name) is data:
+                del self._writing[name]
+            return result
+
+        def failed(failure: Failure) -> None:
+            failure.trap(OSError)
+            self._names -= word == "new"
+            self.log.error("the document of {name} cannot be written: {why}", name=name, why=failure.value)
+            raise Refused(507, "this server's disk takes no more documents now")
+
+        writing = self._disk.submit(write_safely, self._folder / f"{name}.xml", data)
+        return writing.addBoth(written).addErrback(failed)
 
     def _is_here(self, host: str, port: int) -> bool:
         return host == self._settings.get("services/identity-server/host").lower() and port == self.port
@@ -196,7 +224,7 @@ class _Root(Resource):
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         return b"BitDust ID server\n"
 
-    def render_POST(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
+    def render_POST(self, request: Request) -> int:  # noqa: N802 - the interface's name
         return _answer(self._server, request)
 
 
@@ -216,18 +244,36 @@ class _Document(Resource):
         request.setHeader(b"content-type", b"application/xml")
         return data
 
-    def render_PUT(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
+    def render_PUT(self, request: Request) -> int:  # noqa: N802 - the interface's name
         return _answer(self._server, request)
 
 
-def _answer(server: IdentityServer, request: Request) -> bytes:
+def _answer(server: IdentityServer, request: Request) -> int:
+    """Once the document is on the disk, or refused; nobody is answered who has gone."""
     data = request.content.read(MAX_SIZE + 1) if request.content is not None else b""
     client = request.getClientAddress()
-    try:
-        word = server.accept(data, getattr(client, "host", "?"), request.getHeader(HEADER) or "")
-    except Refused as refused:
+    there = [True]
+    request.notifyFinish().addErrback(lambda _: there.clear())
+
+    def refused(failure: Failure) -> bytes:
+        failure.trap(Refused)
+        refused: Any = failure.value
         request.setResponseCode(refused.status)
         if refused.bits is not None:
             request.setHeader(HEADER, str(refused.bits))
-        return refused.body
-    return word.encode() + b"\n"
+        body: bytes = refused.body
+        return body
+
+    def broken(failure: Failure) -> bytes:
+        server.log.failure("a document could not be judged", failure)
+        request.setResponseCode(500)
+        return b"this server could not do that\n"
+
+    def send(body: bytes) -> None:
+        if there:
+            request.write(body)
+            request.finish()
+
+    accepting = maybeDeferred(server.accept, data, getattr(client, "host", "?"), request.getHeader(HEADER) or "")
+    accepting.addCallback(lambda word: word.encode() + b"\n").addErrback(refused).addErrback(broken).addCallback(send)
+    return NOT_DONE_YET

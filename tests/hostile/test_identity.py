@@ -1,5 +1,8 @@
 """Weaknesses 9, 14 and 20 of the original: what strangers try on an ID server, and what one that lies tries on us."""
 
+import os
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from socket import inet_aton, inet_ntoa
@@ -19,6 +22,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, readBody
 from zope.interface import implementer
 
+from bitdust.batching import ThreadQueue
 from bitdust.identity import client as client_module
 from bitdust.identity import name_cost
 from bitdust.identity import server as server_module
@@ -155,6 +159,33 @@ class ServerTests(WebCase):
         for change in changes:
             self.assertEqual(await self.push(evolve(good, **change).xml), 400, change)
         await self.holds(good)
+
+    async def test_a_slow_disk(self) -> None:
+        """While a document is being written, others are read, and it is acknowledged when it is on the disk, also to
+        who pushes it again; a disk that takes none is said, and the name is free as before."""
+        waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
+
+        def slowly(call: Callable[..., Any], *arguments: Any) -> "Deferred[Any]":
+            waiting.append((Deferred(), partial(call, *arguments)))
+            return waiting[-1][0]
+
+        def end() -> None:
+            done, call = waiting.pop(0)
+            maybeDeferred(call).chainDeferred(done)
+
+        self.server._disk = ThreadQueue(slowly)
+        first = document(self.port, 1)
+        pushes = [self.server.accept(first.xml, HOST) for _ in range(2)]
+        self.assertEqual((await self.ask("GET", self.port))[0], 200)
+        self.assertEqual([one.called for one in pushes], [False, False])
+        end()
+        end()
+        self.assertEqual([await one for one in pushes], ["new", "refresh"])
+        self.patch(server_module, "write_safely", lambda path, data: os.open("/nowhere/at/all", os.O_RDONLY))
+        pushing = self.server.accept(document(self.port, 2).xml, HOST)
+        end()
+        self.assertEqual((await self.assertFailure(pushing, Refused)).status, 507)
+        await self.holds(first)
 
     async def test_rollback_and_fork(self) -> None:
         """An older document, and another one of the same revision, get 409 with what is kept."""
@@ -293,7 +324,7 @@ class ServerTests(WebCase):
             source = IDURL.parse(f"http://{HOST}:{self.port}/{name}.xml")
             made = IdentityDocument.create(master(), (source,), 1, (Device(0, 1, device().public),), START)
             try:
-                return self.server.accept(made.xml, client, done)
+                return self.successResultOf(self.server.accept(made.xml, client, done))
             except Refused as refused:
                 self.assertEqual(refused.status, 428)
                 return refused.bits

@@ -55,9 +55,9 @@ class DocumentTests(HomeCase):
         (self.home / "identityserver").mkdir()
         here = lambda revision: document(server.port, revision).xml  # noqa: E731
         kept = here(5)
-        self.assertEqual(server.accept(kept, "127.0.0.1"), "new")
+        self.assertEqual(self.successResultOf(server.accept(kept, "127.0.0.1")), "new")
         for far in (5 + FAR, MAX_REVISION):
             refused = self.assertRaises(Refused, server.accept, here(far), "127.0.0.1")
             self.assertEqual(refused.status, 409)
         self.assertEqual(server.read("alice"), kept)
-        self.assertEqual(server.accept(here(6), "127.0.0.1"), "newer")
+        self.assertEqual(self.successResultOf(server.accept(here(6), "127.0.0.1")), "newer")
