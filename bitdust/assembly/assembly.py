@@ -106,7 +106,8 @@ class Assembly:
 
     def _space(self, suppliers: SuppliersRoom, customers: CustomersRoom, storage: Storage) -> Space:
         home, family = self._connected.world.home, suppliers.family
-        databases = tuple(home / name for name in ("catalog.db", "customers.db", "dht.db", "messages/history.db"))
+        names = ("catalog.db", "customers.db", "dht.db", "messages/history.db", "correspondence/correspondence.db")
+        databases = tuple(home / name for name in (*names, "mailboxes.db"))
         spool = Path(self._connected.settings.get("paths/backups") or home / "spool")
         return Space(
             self._connected,

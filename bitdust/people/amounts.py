@@ -15,7 +15,7 @@ KNOWN = Who.FRIEND | Who.SUPPLIER | Who.CUSTOMER | Who.DEVICE
 REMEMBERED = 2000
 _FRIEND = ((1000.0, 4000.0), (512 * 1024.0, 64.0 * MIB))
 _STRANGER = ((2.0, 100.0), (50 * MIB / DAY, 10.0 * MIB))
-_STRANGERS = ((50.0, 400.0), (500 * MIB / DAY, 64.0 * MIB))
+_STRANGERS = ((5.0, 400.0), (200 * MIB / DAY, 64.0 * MIB))
 """Envelopes a second and how many at once; bytes a second and how many at once."""
 
 

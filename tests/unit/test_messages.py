@@ -5,6 +5,7 @@ from random import Random
 from attrs import evolve
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.people.messages import desk as desk_module
 from bitdust.people.messages.desk import FAILED, KEPT
 from bitdust.people.messages.incoming import CONSUMED, GAP, STORED
 from bitdust.people.messages.prekeys import DAY
@@ -41,9 +42,6 @@ class DirectTests(PostCase):
         sent = self.send(self.alice, self.bob)
         self.assertNoResult(sent.arrived)
         self.bob.history.broken = False
-        self.bob.stop()
-        self.office.nodes.remove(self.bob)
-        self.bob.again()
         self.passes(60)
         self.assertEqual(self.bob.texts, ["hello"])
         self.assertEqual(self.alice.messages.letters.desk.rows, {})
@@ -252,6 +250,20 @@ class DevicesTests(PostCase):
         self.phone.again()
         self.passes(5)
         self.assertEqual(self.phone.texts, ["soon"])
+
+    def test_a_device_that_stays_away(self) -> None:
+        """Of what a person has already only the newest thousands wait for a device of hers that never comes."""
+        self.phone.crash()
+        for number in range(6):
+            self.send(self.alice, self.bob, number)
+        desk = self.alice.messages.letters.desk
+        self.assertEqual((len(desk.rows), desk.by_person), (6, {}))
+        self.patch(desk_module, "MOST_FOR_DEVICE", 2)
+        desk.upkeep()
+        self.assertEqual(len(desk.rows), 2)
+        self.phone.again()
+        self.passes(5)
+        self.assertEqual(self.phone.texts, [4, 5])
 
     def test_a_device_that_is_lost(self) -> None:
         """What only a lost device would have had is sealed again for those that count."""

@@ -83,6 +83,10 @@ class Courier:
         """How many wait."""
         return len(self._unsealed) + len(self._sealed)
 
+    def oldest(self, spared: int) -> list[int]:
+        """What waits, without so many of the newest."""
+        return sorted([*self._unsealed, *self._sealed])[: max(0, self.waiting - spared)]
+
     # what comes to be sent
 
     def add(self, number: int, plain: bytes | None = None) -> None:

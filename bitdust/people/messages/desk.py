@@ -18,6 +18,8 @@ KEPT_DAYS = 60
 """What nobody has acknowledged for so long is given up."""
 MOST_WAITING = 50_000
 MOST_FOR_ONE = 10_000
+MOST_FOR_DEVICE = 5_000
+"""Of what other devices have already, so many of the newest wait for one that is away."""
 KEPT = "kept"
 """Mailboxes have it for every device of the recipient that has not said that it has it."""
 FAILED = "private-message-failed"
@@ -42,10 +44,11 @@ class Desk:
     def add(self, row: Outgoing) -> None:
         """Something is on its way."""
         self.rows[row.number] = row
-        self.by_person.setdefault(row.person, {})[row.number] = row
+        if not row.reached:
+            self.by_person.setdefault(row.person, {})[row.number] = row
 
     def check_room(self, person: bytes) -> None:
-        """Raises `BitDustError` ``busy`` where too much waits already."""
+        """Raises `BitDustError` ``busy`` where too much waits that nobody has yet."""
         if len(self.rows) >= MOST_WAITING or len(self.by_person.get(person, ())) >= MOST_FOR_ONE:
             raise BitDustError("busy", "too many messages wait to be taken; send more when some have arrived")
 
@@ -87,6 +90,7 @@ class Desk:
         row.targets.pop(device, None)
         if reached:
             row.reached = True
+            self._forget_unreached(row)
             self._fire(number, CONSUMED if consumed else STORED)
         self.forget_done(row)
 
@@ -134,6 +138,7 @@ class Desk:
     def _fail(self, row: Outgoing, code: str) -> None:
         """No device of the person will have it."""
         row.reached = row.noted = True
+        self._forget_unreached(row)
         self._fire(row.number, BitDustError(code, "the recipient does not take this message"))
         for device in row.targets:
             self.drop(device, row.number)
@@ -153,10 +158,12 @@ class Desk:
         """It is not on its way any more, once the history has it and everybody else."""
         if row.noted and row.reached and not row.targets:
             self.rows.pop(row.number, None)
-            theirs = self.by_person.get(row.person, {})
-            theirs.pop(row.number, None)
-            if not theirs:
-                self.by_person.pop(row.person, None)
+
+    def _forget_unreached(self, row: Outgoing) -> None:
+        theirs = self.by_person.get(row.person, {})
+        theirs.pop(row.number, None)
+        if not theirs:
+            self.by_person.pop(row.person, None)
 
     def _write(self, call: Any) -> None:
         self._store.later(call)
@@ -166,10 +173,16 @@ class Desk:
         self.log.warn("what is on its way could not be changed: {error}", error=failure.getErrorMessage())
 
     def upkeep(self) -> None:
-        """Give up what nobody has taken for too long."""
+        """Give up what nobody has taken for too long; and of what a person has already, the oldest for her devices
+        that are not there."""
         before = int(self._world.wall()) - KEPT_DAYS * DAY
         for row in [one for one in self.rows.values() if one.made < before]:
             self._fail(row, "no-answer")
+        for device, courier in self.couriers.items():
+            for number in courier.oldest(MOST_FOR_DEVICE):
+                if number in self.rows and self.rows[number].reached:
+                    courier.drop(number)
+                    self.has_arrived(device, number, False)
 
     @property
     def waiting(self) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -29,8 +30,12 @@ UNOPENED = ("bad-seal", "no-session", "too-far")
 """Codes of what may have been opened before."""
 GAP = "private-message-gap"
 """The event that reports numbers which are missing in a conversation."""
+RETRY = 30.0
+"""Seconds until the history is asked again to take what it did not."""
 SEEN_DAYS = 60
 ROW_LIMIT = 200_000
+MOST_SESSIONS = 10_000
+"""Devices with which there are sessions; those that were used longest ago begin again."""
 DAY = 86_400
 
 
@@ -74,6 +79,8 @@ class Incoming:
         self._prekeys = prekeys
         self._book = book
         self.ordering = Ordering(around.world.clock, self._gap)
+        self._left: list[_One] = []
+        self._again: IDelayedCall | None = None
         self.received: Signal[[Message]] = Signal()
         self.noticed: Signal[[bytes, bytes, Notice]] = Signal()
 
@@ -88,6 +95,9 @@ class Incoming:
 
     def stop(self) -> None:
         """Hold nothing back any more."""
+        again, self._again, self._left = self._again, None, []
+        if again is not None:
+            again.cancel()
         self.ordering.stop()
 
     async def take(self, origin: Origin, raw: Sequence[bytes]) -> list[str]:
@@ -186,7 +196,17 @@ class Incoming:
 
     def _not_added(self, failure: Failure, one: _One) -> None:
         self.log.warn("a message could not be stored: {error}", error=failure.getErrorMessage())
+        self._left.append(one)
+        if self._again is None:
+            self._again = self._around.world.clock.callLater(RETRY, self._try_again)
         one.result = str(getattr(failure.value, "code", "")) or "disk-error"
+
+    def _try_again(self) -> None:
+        """What the history did not take is on the disk here: its sender need not send it again."""
+        self._again = None
+        left, self._left = self._left, []
+        for one in left:
+            self._keep(one)
 
     def _gap(self, conversation: str, device: bytes, first: int, last: int) -> None:
         self.log.warn("messages {first} to {last} of {talk} are missing", first=first, last=last, talk=conversation)
@@ -194,7 +214,7 @@ class Incoming:
         self._around.events.send(GAP, details)
 
     def upkeep(self) -> "Deferred[None]":
-        """Forget which envelopes were seen long ago, and the oldest above a number."""
+        """Forget which envelopes were seen long ago, and the oldest above a number; of sessions as well."""
         before = int(self._wall()) - SEEN_DAYS * DAY
 
         def write(database: sqlite3.Connection) -> None:
@@ -206,5 +226,10 @@ class Incoming:
                     " (SELECT person, device, envelope FROM seen ORDER BY time LIMIT ?)",
                     (count - ROW_LIMIT,),
                 )
+            database.execute(
+                "DELETE FROM sessions WHERE (person, device) IN"
+                " (SELECT person, device FROM sessions ORDER BY used DESC LIMIT -1 OFFSET ?)",
+                (MOST_SESSIONS,),
+            )
 
         return self._store.change(write)

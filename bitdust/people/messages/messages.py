@@ -24,7 +24,7 @@ from bitdust.wire.messages import MASTER
 from bitdust.wire.table import Row
 
 FOLDER = "correspondence"
-DAY = 86_400.0
+HOUR = 3600.0
 
 
 class Messages:
@@ -49,7 +49,7 @@ class Messages:
         self.incoming.noticed.connect(self.letters.noticed)
         self.upkeep.named.connect(self._visits.follow)
         self._removers: list[Callable[[], None]] = []
-        self._daily: IDelayedCall | None = None
+        self._hourly: IDelayedCall | None = None
         self.problem = ""
         """Why something could not be written or opened last."""
 
@@ -83,9 +83,9 @@ class Messages:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
-        if self._daily is not None and self._daily.active():
-            self._daily.cancel()
-        self._daily = None
+        if self._hourly is not None and self._hourly.active():
+            self._hourly.cancel()
+        self._hourly = None
         self.upkeep.stop()
         self._visits.stop()
         self.letters.stop()
@@ -111,7 +111,7 @@ class Messages:
         return self.problem
 
     def _tick(self) -> None:
-        self._daily = self._clock.callLater(DAY, self._tick)
+        self._hourly = self._clock.callLater(HOUR, self._tick)
         self.letters.desk.upkeep()
         self.incoming.upkeep().addErrback(self._note)
 
