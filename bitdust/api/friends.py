@@ -3,9 +3,11 @@
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, failed, listed, ok
+from bitdust.api.keys import make_key
 from bitdust.api.people import NO_PERSON, document_of, find_person, shown_person
 from bitdust.api.table import Param, Route, method
 from bitdust.people.friends.book import Friend
+from bitdust.people.keys.person import PERSON
 
 FRIEND = "{fingerprint, idurl, global_id, name_proven, idhost, username, alias, contact_state, since}"
 NOT_WRITTEN = ("damaged-friends", "os-error")
@@ -51,11 +53,11 @@ def friend_row(context: Context, friend: Friend) -> Row:
             example="bob@id.example",
         ),
         Param("alias", default="", help="what you call this person", example="Bob from work"),
-        Param("share_person_key", Kind.FLAG, True, help="taken; your public key is in your identity document"),
+        Param("share_person_key", Kind.FLAG, True, help="give this person the public part of your key person$you"),
     ),
     service="identity_propagate",
     returns=FRIEND,
-    errors=(*NO_PERSON, "bad-argument", "too-many-friends", *NOT_WRITTEN),
+    errors=(*NO_PERSON, "bad-argument", "too-many-friends", "too-many-keys", *NOT_WRITTEN),
 )
 async def friend_add(context: Context, trusted_user_id: str, alias: str, share_person_key: bool) -> Envelope:
     """Accept somebody as a friend; who is one already gets the alias.
@@ -65,12 +67,22 @@ async def friend_add(context: Context, trusted_user_id: str, alias: str, share_p
     person = await find_person(context, trusted_user_id)
     if context.me.present and person.fingerprint == context.me.fingerprint:
         return failed("not-allowed", f"{person.global_id} is you; nobody is a friend of his own")
-    is_new = await context.people.friends.add(person, alias)
+    gives = share_person_key and context.me.present and await _need_person_key(context)
+    is_new = await context.people.friends.add(person, alias, gives)
+    context.people.keys.person.give(person.fingerprint)
     called = f", whom you call {alias}" if alias else ""
     word = "a new friend" if is_new else "a friend already"
     friend = next((one for one in context.people.friends.all() if one.fingerprint == person.fingerprint), None)
     row = friend_row(context, friend) if friend is not None else None
     return ok(row, message=f"{shown_person(context, person.fingerprint)}{called} is {word}")
+
+
+async def _need_person_key(context: Context) -> bool:
+    """Make it where there is none; whether there is one now."""
+    ring = context.me.key_ring
+    if PERSON not in ring and PERSON not in ring.keys:
+        await make_key(context, PERSON, None, "", True)
+    return PERSON in ring
 
 
 @method(

@@ -1,16 +1,22 @@
 """Keys: each has an alias, a label, an RSA key pair, and storage secrets that never leave the key ring."""
 
-from base64 import b64decode
+from base64 import b64encode
 from typing import Any
 
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.people import FINGERPRINT_DIGITS, NO_PERSON, document_of, find_person, shown_person
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.master import MasterKey, MasterPublic
+from bitdust.people.keys.audits import Question
+from bitdust.people.keys.giving import Gift
+from bitdust.people.keys.pem import spki_of
+from bitdust.people.keys.taking import owner_of
+from bitdust.people.keys.taking import ring_name as name_of_theirs
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import HIDDEN, KEY_ALIAS, KeyId, idurl_of, is_hidden
+from bitdust.wire.names import HIDDEN, IDURL, KEY_ALIAS, KeyId, idurl_of, is_hidden
 
 SMALLEST = 2048
 KEY_ID = Param(
@@ -20,21 +26,42 @@ KEY_ID = Param(
     example="holiday$alice@id.example",
 )
 INCLUDE_PRIVATE = Param("include_private", Kind.FLAG, False, help="show the private key as well")
-KEY = "{key_id, alias, creator, public, private, size, is_public, label, active}"
+KEY = (
+    "{key_id, alias, creator, fingerprint, name_proven, public, private, size, is_public, label, active, signature?,"
+    " signature_pubkey?}"
+)
+SIGNATURE_DOMAIN = b"BitDust key signature 1\0"
 PUSHED = [("keys_synchronizer", "keys-changed")]
 """Suppliers get the new key ring."""
 
 
 @method(
     Route("GET", "/key/get/v1", ("/k/g",)),
-    params=(KEY_ID, INCLUDE_PRIVATE),
+    params=(
+        KEY_ID,
+        INCLUDE_PRIVATE,
+        Param("include_signature", Kind.FLAG, False, help="sign the public part by your master key; of yours alone"),
+        Param("generate_signature", Kind.FLAG, False, help="the same"),
+    ),
     service="keys_registry",
     returns=KEY,
-    errors=("key-not-found", "bad-name"),
+    errors=("key-not-found", "bad-name", "ambiguous-user", "key-needed"),
 )
-def key_get(context: Context, key_id: str, include_private: bool) -> Envelope:
-    """One key, of yours or of somebody else."""
-    return ok(key_row(context, context.me.key_ring.get(ring_name(context, key_id)), include_private))
+async def key_get(
+    context: Context, key_id: str, include_private: bool, include_signature: bool, generate_signature: bool
+) -> Envelope:
+    """One key, of yours or of somebody else.
+
+    ``signature`` (base64, RSASSA-PSS with SHA-256) covers "BitDust key signature 1", a null byte, the alias, a null
+    byte and the public key in DER; ``signature_pubkey`` checks it.
+    """
+    key = context.me.key_ring.get(ring_name(context, key_id))
+    row = key_row(context, key, include_private)
+    if (include_signature or generate_signature) and "$" not in key.key_id:
+        message = SIGNATURE_DOMAIN + key.key_id.encode() + b"\0" + spki_of(row["public"])
+        signature = await context.world.run_in_thread(context.me.master.sign, message)
+        row |= {"signature": b64encode(signature).decode(), "signature_pubkey": context.me.public.to_pem()}
+    return ok(row)
 
 
 @method(
@@ -146,31 +173,148 @@ def key_erase(context: Context, key_id: str) -> Envelope:
     return ok(message=f"key {key_id} was erased")
 
 
+TRUSTED = Param(
+    "trusted_user_id",
+    aliases=("user_id", "trusted_global_id"),
+    help="global id, IDURL, nickname, fingerprint or alias of a friend",
+    example="bob@id.example",
+)
+
+
+@method(
+    Route("PUT", "/key/share/v1", ("/k/s",)),
+    params=(
+        KEY_ID,
+        TRUSTED,
+        Param(
+            "include_private", Kind.FLAG, False, help="give the private part as well; the person must be your friend"
+        ),
+        Param("include_signature", Kind.FLAG, False, help="taken; what is given is always signed"),
+        Param("include_label", Kind.FLAG, False, help="what you call it"),
+        Param("timeout", Kind.NUMBER, 30, help="seconds to wait for that person's node", low=0.1, high=300),
+    ),
+    service="key_exchange",
+    returns="{key_id, fingerprint, global_id, include_private}",
+    errors=("key-not-found", "not-private", "refused", "no-answer", *NO_PERSON),
+    becomes=[("key_share", "start")],
+)
+async def key_share(
+    context: Context,
+    key_id: str,
+    trusted_user_id: str,
+    include_private: bool,
+    include_signature: bool,
+    include_label: bool,
+    timeout: float,
+) -> Envelope:
+    """Give somebody the public part of a key of yours, or the private part too: whoever has that has the key.
+
+    It goes to the person's node alone, over an encrypted session, signed by you; a key that is there already is never
+    replaced. A node takes private keys of friends alone: the person must have accepted you."""
+    name, person = ring_name(context, key_id), await find_person(context, trusted_user_id)
+    context.me.key_ring.get(name)
+    await context.people.keys.share(Gift(name, person.fingerprint, include_private, include_label), timeout)
+    part = "private and public part" if include_private else "public part"
+    row = {"key_id": f"{name}${context.me.global_id}", "include_private": include_private}
+    who = {"fingerprint": person.fingerprint.hex(), "global_id": person.global_id}
+    return ok(row | who, message=f"{shown_person(context, person.fingerprint)} has the {part} of {name} now")
+
+
+@method(
+    Route("POST", "/key/audit/v1", ("/k/a",)),
+    params=(
+        KEY_ID,
+        Param(
+            "untrusted_user_id",
+            aliases=("user_id",),
+            help="global id, IDURL, nickname, fingerprint or alias of a friend",
+            example="bob@id.example",
+        ),
+        Param("is_private", Kind.FLAG, False, help="whether the private part is there"),
+        Param("timeout", Kind.NUMBER, None, help="seconds to wait for that person's node", low=0.1, high=300),
+    ),
+    service="key_exchange",
+    returns="[true or false]",
+    errors=("key-not-found", "refused", "no-answer", *NO_PERSON),
+    becomes=[("key_audit", "start")],
+)
+async def key_audit(
+    context: Context, key_id: str, untrusted_user_id: str, is_private: bool, timeout: float | None
+) -> Envelope:
+    """Find out whether somebody really has a key that is known here: the answer is a proof over a fresh random number.
+
+    A node says which keys it has to friends, and to the owner of a key."""
+    person = await find_person(context, untrusted_user_id)
+    owner, alias = await _whose(context, key_id)
+    question = Question(owner, alias, person.fingerprint, is_private)
+    found = await context.people.keys.audit(question, timeout or 30.0)
+    has = "has" if found else "does not have"
+    part = "private part" if is_private else "public part"
+    return ok(found, message=f"{shown_person(context, person.fingerprint)} {has} the {part} of {key_id}")
+
+
+async def _whose(context: Context, key_id: str) -> tuple[bytes, str]:
+    """Owner and alias of a key. A master key is in the identity of its owner, and in no ring but his."""
+    alias, _, owner = key_id.partition("$")
+    if owner and alias == MASTER:
+        return (await find_person(context, owner)).fingerprint, MASTER
+    name = ring_name(context, key_id)
+    theirs = owner_of(name) if "$" in name else context.me.fingerprint
+    return theirs, name.partition("$")[0]
+
+
 def ring_name(context: Context, key_id: str) -> str:
-    """How the ring calls a key: the alias alone when it is mine, whatever my name was."""
+    """How the ring calls a key: the alias alone when it is mine, whatever my name was. Raises `BitDustError`."""
     if "$" not in key_id:
         return key_id
+    alias, _, owner = key_id.partition("$")
+    if len(owner) == FINGERPRINT_DIGITS and KEY_ALIAS.fullmatch(alias) and owner_of(f"${owner}"):
+        fingerprint = bytes.fromhex(owner)
+        return alias if fingerprint == context.me.fingerprint else name_of_theirs(alias, fingerprint)
     parsed = KeyId.parse(key_id)
-    mine = idurl_of(parsed.owner) in context.me.document.sources
-    return parsed.alias if mine else str(parsed)
+    idurl = idurl_of(parsed.owner)
+    if idurl in context.me.document.sources:
+        return parsed.alias
+    known = [key.key_id for key in context.me.key_ring.living() if key.key_id.startswith(f"{parsed.alias}$")]
+    called = [name for name in known if _is_called(context, owner_of(name), idurl)]
+    proven = [name for name in called if context.cache.is_proven(owner_of(name))]
+    if len(proven or called) > 1:
+        text = f"several people call themselves {parsed.owner}; name the key by a fingerprint: {', '.join(called)}"
+        raise BitDustError("ambiguous-user", text)
+    return (proven or called or [str(parsed)])[0]
+
+
+def _is_called(context: Context, owner: bytes, idurl: IDURL) -> bool:
+    document = document_of(context, owner) if owner else None
+    return document is not None and idurl in document.sources
+
+
+def _creator(context: Context, name: str) -> dict[str, Any]:
+    """Whose key it is; a name that nobody has looked up gives way to the fingerprint."""
+    if "$" not in name:
+        return {"creator": context.me.global_id, "fingerprint": context.me.fingerprint.hex(), "name_proven": True}
+    owner = owner_of(name)
+    if not owner:
+        return {"creator": name.partition("$")[2], "fingerprint": "", "name_proven": False}
+    document, is_proven = document_of(context, owner), context.cache.is_proven(owner)
+    creator = document.global_id if document is not None and is_proven else owner.hex()
+    return {"creator": creator, "fingerprint": owner.hex(), "name_proven": is_proven}
 
 
 def _size(public: str) -> int:
     """Bits of a public key in PEM."""
-    lines = public.strip().splitlines()[1:-1]
-    return MasterPublic.from_spki(b64decode("".join(lines))).bits
+    return MasterPublic.from_spki(spki_of(public)).bits
 
 
 def key_row(context: Context, key: RingKey, include_private: bool) -> dict[str, Any]:
     """A key as JSON."""
-    alias, _, owner = key.key_id.partition("$")
-    is_master = key.key_id == MASTER
+    alias, is_master = key.key_id.partition("$")[0], key.key_id == MASTER
     public = context.me.public.to_pem() if is_master else key.public
-    creator = owner or context.me.global_id
+    whose = _creator(context, key.key_id)
     row: dict[str, Any] = {
-        "key_id": f"{alias}${creator}",
+        "key_id": f"{alias}${whose['creator']}",
         "alias": alias,
-        "creator": creator,
+        **whose,
         "public": public or "",
         "size": _size(public) if public else 0,
         "is_public": key.private is None and not is_master,

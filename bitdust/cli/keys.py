@@ -14,13 +14,13 @@ ALIASES = (
     LIST_WORDS
     | REMOVE_WORDS
     | {"new": "create", "gen": "create", "show": "get", "print": "get", "erase": "delete"}
-    | {"copy": "backup"}
+    | {"copy": "backup", "send": "share", "verify": "audit"}
 )
 
 
 @click.group(cls=Aliased, aliases=ALIASES, default="list")
 def key() -> None:
-    """Keys: list, create, get, label, delete."""
+    """Keys: list, create, get, label, delete, share, audit."""
 
 
 @key.command("list")
@@ -96,6 +96,32 @@ def delete(session: Session, key_id: str, yes: bool) -> None:
         click.confirm(f"Erase {key_id}? What is encrypted with it cannot be read any more", abort=True, err=True)
     session.call("key_erase", key_id=key_id)
     session.say(f"{key_id} is erased")
+
+
+@key.command("share")
+@click.argument("key_id")
+@click.argument("who", metavar="ID")
+@click.option("--private", is_flag=True, help="The private part too: whoever has that has the key.")
+@click.option("--label", is_flag=True, help="With its label.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def share(session: Session, key_id: str, who: str, private: bool, label: bool, yes: bool) -> None:
+    """Give somebody the public part of a key."""
+    if private and not yes:
+        click.confirm(f"Give the private part of {key_id} to {who}? It cannot be taken back", abort=True, err=True)
+    arguments = {"key_id": key_id, "trusted_user_id": who, "include_private": private, "include_label": label}
+    session.say(session.envelope("key_share", **arguments).get("message", "done"))
+
+
+@key.command("audit")
+@click.argument("key_id")
+@click.argument("who", metavar="ID")
+@click.option("--private", is_flag=True, help="Whether the private part is there.")
+@click.pass_obj
+def audit(session: Session, key_id: str, who: str, private: bool) -> None:
+    """Find out whether somebody really has a key."""
+    found = session.envelope("key_audit", key_id=key_id, untrusted_user_id=who, is_private=private)
+    session.say(found.get("message", "done"), has_key=bool(found["result"][0]))
 
 
 def _show(session: Session, row: dict[str, object]) -> None:

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "identity": ("identity:identity", "Create, show, back up and recover your identity."),
     "id": ("identity:global_id", "Print your global id."),
     "idurl": ("identity:idurl", "Print your identity URL."),
-    "key": ("keys:key", "Keys: list, create, show, label, erase."),
+    "key": ("keys:key", "Keys: list, create, show, label, erase, share."),
     "file": ("files:file", "Files: list, create, upload, download, delete."),
     "dir": ("files:folder", "Folders: create, delete."),
     "share": ("shares:share", "Places that you let people into, and theirs."),

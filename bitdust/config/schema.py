@@ -20,6 +20,7 @@ _SERVICES = {
     "identity-propagate": "keeps my identity known to ID servers and to the DHT",
     "identity-server": "keeps identity documents for others",
     "p2p-hookups": "answers pings and requests for services",
+    "key-exchange": "takes keys that people give me",
     "nickname": "keeps my nickname in the DHT",
     "friends": "keeps in touch with my friends",
     "message-history": "stores messages, and finds them again",

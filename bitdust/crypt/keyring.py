@@ -45,6 +45,7 @@ MAX_NAME = 2**48 - 1
 VERSION = 4
 """1 had each name once, and no secret that is only for reading; 2 had no scopes, which followed from the first secret
 of the master key, whichever that was, and did not say which of two labels is the newer one; 3 knew of no shares."""
+WITH_SCOPES = 3
 MAX_PAIRS = 8
 """Former RSA pairs of one key."""
 _PAIR = Struct({"private": Optional(_PEM), "public": Optional(_PEM)})
@@ -226,6 +227,10 @@ class KeyRing:
             raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
         self.keys[key.key_id] = key
 
+    def complete(self, key_id: str, private: str) -> None:
+        """Add the private part of a key whose public part is here. Raises ``too-many-keys``."""
+        self._put(evolve(self.get(key_id), private=private))
+
     def grant(self, key_id: str, grant: Grant) -> None:
         """Note that somebody may use a key, until when, or that it may not any more. Raises ``too-many-keys``."""
         key = self.get(key_id)
@@ -357,7 +362,7 @@ class KeyRing:
             ring.keys[stored["key_id"]] = RingKey(
                 **stored, secrets=secrets, retired=retired, scopes=scopes, pairs=pairs, grants=grants
             )
-        if value["version"] < VERSION:
+        if value["version"] < WITH_SCOPES:
             ring.keys = {name: _with_former_scopes(key, ring.keys.get(MASTER)) for name, key in ring.keys.items()}
         ring.keys = {name: ring._tagged(key) for name, key in ring.keys.items()}
         ring.shares = united_shares(map(GivenShare.of_map, value.get("shares", ())))

@@ -8,6 +8,7 @@ from bitdust.people.friends.friends import Friends
 from bitdust.people.history.archive import Archive
 from bitdust.people.history.history import History
 from bitdust.people.history.listeners import Listeners
+from bitdust.people.keys.keys import Keys
 from bitdust.people.mailboxes.keeper import MailboxKeeper
 from bitdust.people.messages.messages import Messages
 from bitdust.people.messages.ports import Directory
@@ -37,6 +38,7 @@ class PeopleRoom:
         self.history = History(around)
         self.archive = Archive(around, self.history)
         self.listeners = Listeners(around.world.clock, self.history)
+        self.keys = Keys(around, presence, self.friends, self.friends.is_friend)
         amounts = Amounts(around.world.clock, role_of)
         self.messages = Messages(around, directory, self, amounts)
         self.mailboxes = MailboxKeeper(around, amounts)

@@ -6,11 +6,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyring import RingKey
+from bitdust.identity.document import Device, IdentityDocument
 from bitdust.people.friends.friends import Friends
+from bitdust.people.keys.taking import ring_name
 from bitdust.signal import Signal
 from bitdust.wire.errors import BitDustError
 from tests.api.fakes import Anything
 from tests.api.test_nouns import NounCase, document
+from tests.grid.chaos import keys
 
 
 class PeopleCase(NounCase):
@@ -25,7 +29,7 @@ class PeopleCase(NounCase):
         )
         context.identities, context.sessions, context.outbox = context.cache, Anything(), Anything()
         self.path = Path(self.mktemp())
-        context.people = Anything(friends=Friends(context, context.presence, self.path))
+        context.people.friends = Friends(context, context.presence, self.path)
         context.people.friends.load()
         self.carol = document("carol", DeviceKey.from_seed(b"c" * 32))
 
@@ -112,3 +116,45 @@ class FingerprintTests(PeopleCase):
         self.assertEqual(self.find(lambda: fail(BitDustError("dht-off", "it is off")))["code"], "dht-off")
         self.context.dht = Anything(running=False)
         self.assertEqual(self.code("user_ping", user_id="cd" * 32), "unknown-user")
+
+
+class KeyNamesTests(PeopleCase):
+    """How keys of other people are named."""
+
+    def have(self, *people: Any) -> None:
+        for person in people:
+            public = person.public.to_pem()
+            self.context.me.key_ring.add(RingKey(ring_name("k", person.fingerprint), public=public))
+
+    def test_by_fingerprint_and_by_name(self) -> None:
+        """A fingerprint names a key of its owner always, a global id where it is clear whose that is."""
+        self.context.cache.accept(self.carol)
+        self.have(self.bob, self.carol)
+        rows = {row["fingerprint"]: row for row in self.result("keys_list")}
+        bob, carol = rows[self.bob.fingerprint.hex()], rows[self.carol.fingerprint.hex()]
+        self.assertEqual((bob["key_id"], bob["name_proven"]), ("k$bob@id.example", True))
+        self.assertEqual((carol["key_id"], carol["name_proven"]), (f"k${self.carol.fingerprint.hex()}", False))
+        for name in ("k$carol@id.example", carol["key_id"], carol["key_id"].upper().replace("K$", "k$")):
+            self.assertEqual(self.result("key_get", key_id=name)["fingerprint"], carol["fingerprint"], name)
+        mine = f"master${self.context.me.fingerprint.hex()}"
+        self.assertEqual(self.result("key_get", key_id=mine)["creator"], "alice@id.example")
+        self.assertEqual(self.code("key_get", key_id="k$dave@id.example"), "key-not-found")
+        self.result("key_label", key_id="k$bob@id.example", label="of Bob")
+        self.result("key_erase", key_id=carol["key_id"])
+        self.assertEqual(self.code("key_get", key_id=carol["key_id"]), "key-not-found")
+
+    def test_two_of_one_name(self) -> None:
+        """Of several who call themselves the same, whose name was looked up is meant; where nobody's was, nobody."""
+        url = self.bob.idurl
+        twins = [
+            IdentityDocument.create(keys.key(50 + n), (url,), 1, (Device(0, 1, bytes(31) + bytes((n,))),), 1.0)
+            for n in (1, 2)
+        ]
+        for twin in twins:
+            self.context.cache.accept(twin)
+        self.have(*twins)
+        envelope = self.call("key_get", key_id="k$bob@id.example")
+        self.assertEqual(envelope["code"], "ambiguous-user")
+        self.assertIn(twins[1].fingerprint.hex(), envelope["errors"][0])
+        self.have(self.bob)
+        self.assertEqual(self.result("key_get", key_id="k$bob@id.example")["fingerprint"], self.bob.fingerprint.hex())

@@ -1,10 +1,15 @@
 """Friends, as whole nodes without suppliers: who comes back is seen within seconds, wherever it was."""
 
+from base64 import b64decode
+
 from twisted.internet.defer import Deferred
 
 from bitdust.api.call import perform
+from bitdust.api.keys import SIGNATURE_DOMAIN
 from bitdust.api.methods import TABLE
 from bitdust.api.snapshots import SOURCES, Snapshot
+from bitdust.crypt.master import MasterPublic
+from bitdust.people.keys.pem import spki_of
 from bitdust.testing.grid import GridNode
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
 
@@ -143,3 +148,49 @@ class NicknamesTests(PeopleCase):
         found = said("find_peer_by_nickname", "bobby")
         both = {node.fingerprint.hex() for node in (self.alice, self.bob)}
         self.assertEqual({row["fingerprint"] for row in found}, both)
+
+
+class KeysTests(PeopleCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.alice, self.bob = self.person("alice"), self.person("bob")
+        for node, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            gives = node is self.alice
+            name = other.rooms.identity.me.global_id
+            self.call(node, "friend_add", trusted_user_id=name, alias="friend", share_person_key=gives)
+
+    def foreign(self, node: GridNode) -> list[dict]:
+        return [row for row in self.call(node, "keys_list") if row["fingerprint"] != node.fingerprint.hex()]
+
+    def test_person_key(self) -> None:
+        """Whoever adds a friend gives the public part of a key of its own, which the friend's list of keys shows."""
+        self.grid.until(lambda: self.foreign(self.bob), SOON, "the key")
+        (row,) = self.foreign(self.bob)
+        self.assertEqual((row["key_id"], row["is_public"]), (f"person${self.alice.rooms.identity.me.global_id}", True))
+        self.assertTrue(self.call(self.bob, "key_get", key_id=row["key_id"])["name_proven"])
+        self.assertEqual(self.foreign(self.alice), [])
+        self.alice.stop()
+        self.grid.nodes.remove(self.alice)
+
+    def test_share_and_audit(self) -> None:
+        """A private key goes to a friend, who can prove it; its signature can be checked by anybody."""
+        me = self.alice.rooms.identity.me
+        self.call(self.alice, "key_create", key_alias="holiday", label="Sun")
+        signed = self.call(self.alice, "key_get", key_id="holiday", include_signature=True)
+        message = SIGNATURE_DOMAIN + b"holiday\0" + spki_of(signed["public"])
+        public = MasterPublic.from_spki(spki_of(signed["signature_pubkey"]))
+        self.assertEqual(public.fingerprint, me.fingerprint)
+        self.assertTrue(public.verify(b64decode(signed["signature"]), message))
+        audit = {"key_id": "holiday", "untrusted_user_id": "friend", "is_private": True}
+        self.assertEqual(self.call(self.alice, "key_audit", **audit), [False])
+        shared = {"key_id": "holiday", "trusted_user_id": "friend", "include_private": True, "include_label": True}
+        self.call(self.alice, "key_share", **shared)
+        self.assertEqual(self.call(self.alice, "key_audit", **audit), [True])
+        key_id = f"holiday${self.alice.fingerprint.hex()}"
+        row = self.call(self.bob, "key_get", key_id=key_id, include_private=True)
+        self.assertEqual((row["label"], row["is_public"]), ("Sun", False))
+        self.assertIn("PRIVATE", row["private"])
+        self.assertEqual(self.call(self.bob, "key_get", key_id=f"holiday${me.global_id}")["public"], signed["public"])
+        master = f"master${self.bob.rooms.identity.me.global_id}"
+        self.assertEqual(self.call(self.alice, "key_audit", **audit | {"key_id": master}), [True])
+        self.assertEqual(self.envelope(self.alice, "key_share", **shared | {"key_id": "master"})["code"], "not-allowed")

@@ -13,6 +13,7 @@ from bitdust import services
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.node import DHTOff
 from bitdust.people.names import holder
+from bitdust.services import service_key_exchange
 from bitdust.services.service import Unhealthy
 from bitdust.storage.packs.erasure import Coder
 from bitdust.testing.grid import GridNode
@@ -121,6 +122,11 @@ class SupplierHealthTests(HealthCase):
         self.healthy("private_messages")
         self.grid.wait(Deferred.fromCoroutine(self.node.rooms.people.messages.store.close()))
         self.unhealthy("private_messages", "the store of messages is closed")
+
+    def test_key_exchange(self) -> None:
+        """A key ring that has no room takes no key."""
+        self.patch(service_key_exchange, "MAX_KEYS", 1)
+        self.unhealthy("key_exchange", "the key ring is full")
 
     def test_nickname(self) -> None:
         """A nickname that no node keeps is found by nobody."""

@@ -45,3 +45,23 @@ class FriendTests(NodeCase):
         self.assertEqual(printed, "bob@id.example is CONNECTED\n")
         self.asks("friend status Bob --timeout 3", ("user_status_check", {"user_id": "Bob", "timeout": 3.0}))
         self.prints_json("friend status Bob", row)
+
+
+class KeyTests(NodeCase):
+    def test_share(self) -> None:
+        """The private part is given after a question alone; the node's sentence is printed."""
+        self.answers["key_share"] = {"message": "bob has it now"}
+        wanted = {"key_id": "k", "trusted_user_id": "bob", "include_private": False, "include_label": False}
+        self.assertIn("bob has it now", self.asks("key share k bob", ("key_share", wanted)))
+        private = wanted | {"include_private": True}
+        self.asks("key send k bob --private --yes", ("key_share", private))
+        self.asks("key share k bob --private", ("key_share", private), input="y\n")
+        self.cli("key", "share", "k", "bob", "--private", input="n\n", code=1)
+        self.asks("key share k bob --label", ("key_share", wanted | {"include_label": True}))
+
+    def test_audit(self) -> None:
+        """Whether somebody has a key, in words and for programs."""
+        self.answers["key_audit"] = {"result": [False], "message": "bob does not have it"}
+        wanted = {"key_id": "k", "untrusted_user_id": "bob", "is_private": True}
+        self.assertIn("bob does not have it", self.asks("key audit k bob --private", ("key_audit", wanted)))
+        self.prints_json("key audit k bob", {"message": "bob does not have it", "has_key": False})

@@ -4,11 +4,12 @@ import json
 import os
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.peers.calls import SPREAD
-from bitdust.people.friends.book import MOST, Friend, FriendsBook, Put, Take
+from bitdust.people.friends.book import DUE, GIVEN, MOST, Friend, FriendsBook, NoteGiven, Put, Take
 from bitdust.people.friends.friends import Friends
 from bitdust.people.friends.greetings import FIRST, GAP, LONGEST, SHARE
 from bitdust.wire.errors import BitDustError
@@ -94,6 +95,19 @@ class BookTests(SynchronousTestCase):
         self.assertTrue(self.successResultOf(other))
 
 
+    def test_a_key_that_is_to_be_given(self) -> None:
+        """Whether a friend is to have my person key, or has it, is known to the next run, and it is given once."""
+        bob, carol = (Friend(bytes([n]) * 32) for n in (1, 2))
+        self.successResultOf(self.book.change(Put(evolve(bob, key=DUE))))
+        self.successResultOf(self.book.change(Put(carol)))
+        self.assertEqual([one.key for one in self.opened().known.values()], [DUE, ""])
+        self.assertTrue(self.successResultOf(self.book.change(NoteGiven(bob.fingerprint))))
+        self.assertFalse(self.successResultOf(self.book.change(NoteGiven(b"x" * 32))))
+        for again in (bob, evolve(bob, key=DUE), evolve(carol, key=DUE)):
+            self.successResultOf(self.book.change(Put(again)))
+        self.assertEqual([one.key for one in self.opened().known.values()], [GIVEN, DUE])
+
+
 class FriendsCase(SynchronousTestCase):
     """A node with a friend, `bob`, who is not here yet."""
 
@@ -142,6 +156,11 @@ class FriendsTests(FriendsCase):
         self.assertFalse(self.add(self.bob))
         who = self.bob.fingerprint
         self.assertTrue(self.friends.is_friend(who))
+        self.assertFalse(self.friends.awaits_key(who))
+        self.successResultOf(self.friends.add(self.bob.person.document, give_key=True))
+        self.assertTrue(self.friends.awaits_key(who))
+        self.successResultOf(self.friends.note_key_given(who))
+        self.assertFalse(self.friends.awaits_key(who))
         self.assertEqual((self.friends.alias_of(who), self.friends.called("Bob")), ("Bob", [who]))
         event, data = self.town.events.sent[0]
         wanted = {"idurl": "http://id.example/supplier-0.xml", "global_id": "supplier-0@id.example", "alias": "Bob"}

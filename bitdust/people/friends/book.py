@@ -26,13 +26,18 @@ MOST_CHANGES = 256
 
 @frozen
 class Friend:
-    """Somebody whom the person of this node has accepted; ``since`` is in seconds since the epoch."""
+    """Somebody whom the person of this node has accepted; ``since`` is in seconds since the epoch.
+
+    ``key`` says how it is with my person key: empty where it is not to be given, `DUE` or `GIVEN`.
+    """
 
     fingerprint: bytes
     alias: str = ""
     since: int = 0
+    key: str = ""
 
 
+DUE, GIVEN = "due", "given"
 Known = dict[bytes, Friend]
 
 
@@ -48,8 +53,23 @@ class Put:
         if before is None and len(known) >= MOST:
             raise BitDustError("too-many-friends", f"a list of friends has at most {MOST} of them")
         alias = self.friend.alias or (before.alias if before is not None else "")
-        known[self.friend.fingerprint] = evolve(before or self.friend, alias=alias)
+        key = before.key if before is not None and (before.key == GIVEN or not self.friend.key) else self.friend.key
+        known[self.friend.fingerprint] = evolve(before or self.friend, alias=alias, key=key)
         return before is None
+
+
+@frozen
+class NoteGiven:
+    """A friend has my person key; True when it is one."""
+
+    fingerprint: bytes
+
+    def apply(self, known: Known) -> bool:
+        """Nothing is raised."""
+        before = known.get(self.fingerprint)
+        if before is not None:
+            known[self.fingerprint] = evolve(before, key=GIVEN)
+        return before is not None
 
 
 @frozen
@@ -63,6 +83,9 @@ class Take:
         return known.pop(self.fingerprint, None) is not None
 
 
+Change = Put | Take | NoteGiven
+
+
 class FriendsBook:
     """I know who is a friend; a change counts when it is on the disk."""
 
@@ -71,7 +94,7 @@ class FriendsBook:
     def __init__(self, path: Path, run_in_thread: "Callable[..., Deferred[Any]]") -> None:
         self._path = path
         self._run_in_thread = run_in_thread
-        self._changes: Batcher[Put | Take] = Batcher(self._apply, MOST_CHANGES)
+        self._changes: Batcher[Change] = Batcher(self._apply, MOST_CHANGES)
         self.known: Known = {}
         self.problem = ""
         """Why the list cannot be read; empty when all is well."""
@@ -87,11 +110,11 @@ class FriendsBook:
             self.problem = f"{self._path} cannot be read ({error}); bring it back from a copy, or move it away"
             self.log.warn("{problem}", problem=self.problem)
 
-    def change(self, change: Put | Take) -> "Deferred[bool]":
+    def change(self, change: "Change") -> "Deferred[bool]":
         """Fires when it is on the disk. Fails with ``damaged-friends``, ``too-many-friends`` or `OSError`."""
         return self._changes.put(change)
 
-    async def _apply(self, changes: list[Put | Take]) -> list[bool | BitDustError]:
+    async def _apply(self, changes: "list[Change]") -> list[bool | BitDustError]:
         if self.problem:
             raise BitDustError("damaged-friends", self.problem)
         known = dict(self.known)
@@ -114,12 +137,18 @@ def _read(data: bytes) -> Known:
     value = json.loads(data)
     if value["version"] != VERSION:
         raise ValueError(f"its version is {value['version']!r}, not {VERSION}")
-    found = [Friend(bytes.fromhex(one["who"]), str(one["alias"]), int(one["since"])) for one in value["friends"]]
+    found = [
+        Friend(bytes.fromhex(one["who"]), str(one["alias"]), int(one["since"]), str(one.get("key", "")))
+        for one in value["friends"]
+    ]
     if any(len(friend.fingerprint) != 32 for friend in found):
         raise ValueError("somebody in it has no fingerprint")
     return {friend.fingerprint: friend for friend in found}
 
 
 def _written(known: Known) -> bytes:
-    friends = [{"who": one.fingerprint.hex(), "alias": one.alias, "since": one.since} for one in known.values()]
+    friends = [
+        {"who": one.fingerprint.hex(), "alias": one.alias, "since": one.since} | ({"key": one.key} if one.key else {})
+        for one in known.values()
+    ]
     return json.dumps({"version": VERSION, "friends": friends}, indent=1).encode()

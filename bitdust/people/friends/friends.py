@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from bitdust.identity.document import IdentityDocument
 from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names
-from bitdust.people.friends.book import MAX_ALIAS, Friend, FriendsBook, Put, Take
+from bitdust.people.friends.book import DUE, MAX_ALIAS, Friend, FriendsBook, NoteGiven, Put, Take
 from bitdust.people.friends.greetings import Greetings
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
@@ -65,14 +65,26 @@ class Friends:
         """All friends with an alias."""
         return [friend.fingerprint for friend in self._book.known.values() if alias and friend.alias == alias]
 
-    def add(self, document: IdentityDocument, alias: str = "") -> "Deferred[bool]":
+    def awaits_key(self, fingerprint: bytes) -> bool:
+        """Whether a friend is to have my person key and was not given it yet."""
+        friend = self._book.known.get(fingerprint)
+        return friend is not None and friend.key == DUE
+
+    def note_key_given(self, fingerprint: bytes) -> "Deferred[bool]":
+        """A friend has my person key."""
+        return self._book.change(NoteGiven(fingerprint))
+
+    def add(self, document: IdentityDocument, alias: str = "", give_key: bool = False) -> "Deferred[bool]":
         """Accept somebody, or call a friend by another alias; fires with whether it is a new one.
+
+        With ``give_key`` my person key is brought there when both are there.
 
         Raises `BitDustError` ``bad-argument`` for an alias that is none, and fails as `FriendsBook.change` does.
         """
         if len(alias) > MAX_ALIAS or not all(character.isprintable() for character in alias):
             raise BitDustError("bad-argument", f"an alias has at most {MAX_ALIAS} characters that can be shown")
-        friend = Friend(document.fingerprint, alias, int(self._around.world.wall()))
+        now, key = int(self._around.world.wall()), DUE if give_key else ""
+        friend = Friend(document.fingerprint, alias, now, key)
         return self._book.change(Put(friend)).addCallback(self._added, document)
 
     def _added(self, is_new: bool, document: IdentityDocument) -> bool:

@@ -1,0 +1,1 @@
+"""Keys between people: giving mine to others, taking theirs, and finding out who really has one."""

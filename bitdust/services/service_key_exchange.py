@@ -1,0 +1,41 @@
+"""Keys between people."""
+
+from bitdust.crypt.keyring import MAX_KEYS, MAX_RING, SEAL_ROOM
+from bitdust.rooms import Rooms
+from bitdust.services.service import Service, Unhealthy
+from bitdust.wire.table import Row
+
+
+class KeyExchangeService(Service):
+    """Takes keys that people give me, and proves which ones are here; giving needs the sessions that it needs."""
+
+    name = "key_exchange"
+    needs = ("p2p_hookups", "keys_registry")
+    needs_identity = True
+    duty = "takes keys that people give me, gives friends mine, and proves which ones are here"
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._keys = rooms.people.keys
+        self._me = rooms.identity.me
+        self._inbox = rooms.gateway.inbox
+        self._added: list[Row] = []
+
+    def packet_rows(self) -> list[Row]:
+        return self._keys.rows()
+
+    def start(self) -> None:
+        self._added = self.packet_rows()
+        for row in self._added:
+            self._inbox.add(row)
+        self._keys.person.start()
+
+    def stop(self) -> None:
+        rows, self._added = self._added, []
+        for row in rows:
+            self._inbox.remove(row)
+        self._keys.person.stop()
+
+    def health(self) -> None:
+        ring = self._me.key_ring
+        if len(ring.keys) >= MAX_KEYS or len(ring.to_bytes()) > MAX_RING - 2 * SEAL_ROOM:
+            raise Unhealthy("the key ring is full: nobody can give a key to this node")
