@@ -12,13 +12,6 @@ from bitdust.api.methods import TABLE
 from bitdust.api.table import Method
 
 CALLS = Path(__file__).parents[1] / "vectors" / "seed_002_calls.txt"
-NOT_YET = {
-    "identity_rotate", "key_share", "key_audit", "shares_list",
-    "share_create", "share_delete", "share_grant", "share_open", "share_close", "groups_list", "group_create",
-    "group_info", "group_join", "group_leave", "group_share",
-    "user_search", "user_observe", "message_send_group",
-    "queues_list", "queue_consumers_list", "queue_producers_list", "network_stun",
-}  # fmt: skip
 SLIPS = {"dht_user_random": "dht_node_find", "user_ping": "suppliers_ping", "friend_remove": "friend_add"}
 """Methods under which the seed prints a WebSocket call of another one."""
 
@@ -33,6 +26,15 @@ def current(name: str) -> Method | None:
     """The row of the current API, not of an older one that has the name."""
     row = TABLE.named(name)
     return row if row is not None and not row.generation else None
+
+
+def not_yet() -> set[str]:
+    """What is not there, and for which the page of coverage gives a reason."""
+    lines = CALLS.with_name("not_yet.txt").read_text().splitlines()
+    return {name for name, _, reason in (line.partition("\t") for line in lines) if reason and current(name) is None}
+
+
+NOT_YET = not_yet()
 
 
 def parse_curl(line: str) -> tuple[str, str, dict[str, Any]]:
@@ -54,11 +56,11 @@ class SeedTests(SynchronousTestCase):
 
     def test_curl_lines(self) -> None:
         """Each curl line of a method that is due finds it, and it takes the arguments."""
-        seen = 0
-        for name, line in printed():
+        due = [(name, line) for name, line in printed() if name not in NOT_YET and line.startswith("curl ")]
+        self.assertGreater(len(due), 75)
+        for name, line in due:
             row = current(name)
-            if row is None or not line.startswith("curl "):
-                continue
+            assert row is not None
             verb, path, given = parse_curl(line)
             match = TABLE.find(verb, path)
             self.assertIs(match.row, row, line)
@@ -66,8 +68,6 @@ class SeedTests(SynchronousTestCase):
             for argument, value in given.items():
                 param = next(p for p in row.params if argument in (p.name, *p.aliases))
                 self.assertEqual(typed[param.name], param.read(value), line)
-            seen += 1
-        self.assertEqual(seen, 75)
 
     def test_websocket_lines(self) -> None:
         """Each WebSocket line of a method that is due is JSON whose method and arguments are taken, slips included."""

@@ -31,7 +31,7 @@ from bitdust.web.websocket import ApiSocket, SocketApi
 from tests.api.fakes import FakeContext
 
 SECRET = b"s" * 32
-LONG_POLLS = frozenset(("event_listen",))
+LONG_POLLS = frozenset(("event_listen", "message_receive", "receive_one_message"))
 """They answer when something happens, and wait for it as long as the client does."""
 LAST = ("identity_erase", "process_stop", "process_restart")
 """What ends a node is tried after everything else."""
