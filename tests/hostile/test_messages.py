@@ -4,10 +4,12 @@ import os
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.people.amounts import _STRANGER
 from bitdust.people.mailboxes.store import SENDER_MOST
+from bitdust.people.messages import prekeys
 from bitdust.people.messages.letters import letter
 from bitdust.people.messages.store import Device
 from bitdust.wire.encoding import WireError, encode
@@ -205,10 +207,11 @@ class AmountTests(HostileCase):
         results: list[str] = []
         for _ in range(3):
             raw = [self.sealed(self.mallory, self.bob, b"\x03") for _ in range(60)]
-            try:
-                results += self.bring(self.mallory, self.bob, *raw)
-            except self.failureException:
-                results += ["busy"] * 60
+            fields = {"kind": ENVELOPES, "to": self.bob.me.device.id}
+            answered = self.office.ask(self.mallory, self.bob, fields, pack(raw))
+            answered.addCallbacks(lambda reply: reply.fields["results"], lambda failure: ["busy"] * 60)
+            answered.addCallback(results.extend)
+            self.office.clock.advance(0)
         burst = int(_STRANGER[0][1])
         self.assertLessEqual(results.count("refused"), burst)
         self.assertGreater(results.count("busy"), 50)
@@ -225,6 +228,17 @@ class AmountTests(HostileCase):
             one.addErrback(refused.append)
         self.assertGreater(len(refused), 40)
         self.assertEqual(self.successResultOf(self.send(self.alice, self.bob).arrived), "stored")
+
+    def test_prekeys_that_nobody_uses(self) -> None:
+        """A thousand one-time prekeys of a day are out at most; then sessions begin without, and a day later with."""
+        self.patch(prekeys, "MOST_HERE", 5)
+        mine = self.bob.messages.prekeys
+        got = [self.successResultOf(Deferred.fromCoroutine(mine.hand_out())) for _ in range(7)]
+        self.assertEqual([one is None for one in got], [False] * 5 + [True] * 2)
+        self.send(self.mallory, self.bob, "without")
+        self.assertEqual(self.bob.texts, ["without"])
+        self.office.clock.advance(86_401)
+        self.assertIsNotNone(self.successResultOf(Deferred.fromCoroutine(mine.hand_out())))
 
     def test_far_numbers(self) -> None:
         """An envelope that would have thousands of keys made is refused."""

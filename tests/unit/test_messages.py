@@ -46,6 +46,15 @@ class DirectTests(PostCase):
         self.assertEqual(self.bob.texts, ["hello"])
         self.assertEqual(self.alice.messages.letters.desk.rows, {})
 
+    def test_nobody_is_followed_for_nothing(self) -> None:
+        """When nothing waits for anybody no machine is left for that after an hour; the next message goes as well."""
+        self.send(self.alice, self.bob, 1)
+        self.office.clock.advance(3601)
+        names = {machine.name for machine in self.alice.registry}
+        self.assertEqual(names & {"message_courier", "message_addressee"}, set())
+        self.send(self.alice, self.bob, 2)
+        self.assertEqual(self.bob.texts, [1, 2])
+
     def test_what_is_no_message(self) -> None:
         """No JSON object, more than a megabyte, or a service that is off: an error, and nothing is sent."""
         frame = len(b'{"x":""}')

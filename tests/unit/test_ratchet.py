@@ -231,6 +231,14 @@ class SessionTests(TestCase):
         self.assertEqual(len(self.bob.sessions.all), MOST)
         self.assertEqual(self.alice.read(self.bob.write(b"answer"), self.bob), b"answer")
 
+    def test_a_state_of_yesterday(self):
+        """Two messages that are sealed from one old state share no key and nonce, because their names differ."""
+        self.alice.begin(self.bob)
+        old = self.alice.sessions
+        (_, one), (_, two) = old.seal(b"text one", b"name 1"), old.seal(b"text one", b"name 2")
+        self.assertEqual(one.header, two.header)
+        self.assertNotEqual(one.sealed[:8], two.sealed[:8])
+
     def test_nothing_to_write_with(self):
         """Who has answered nothing yet cannot write over a session that the other side began and never used."""
         error = self.assertRaises(WireError, chains.seal, chains.second(b"s" * 32, b"p" * 32), b"x", b"")

@@ -2,7 +2,7 @@
 
 Names and functions follow the specification, section 3: ``KDF_RK`` is HKDF-SHA-256 with the root key as salt,
 ``KDF_CK`` HMAC-SHA-256 of the chain key over one byte, and messages are sealed with AES-256-GCM under a key and nonce
-that follow from the message key, with the header as associated data.
+that follow from the message key and the associated data, in which the header is.
 """
 
 import hmac
@@ -83,8 +83,9 @@ def seal(chains: Chains, plain: bytes, context: bytes) -> tuple[Chains, Header, 
         raise WireError("no-chain", "the other side has to write first")
     key, following = chain_step(chains.sending)
     header = Header(chains.public, chains.before, chains.sent)
-    cipher, nonce = _cipher(key)
-    sealed = cipher.encrypt(nonce, plain, associated(context, header))
+    beside = associated(context, header)
+    cipher, nonce = _cipher(key, beside)
+    sealed = cipher.encrypt(nonce, plain, beside)
     return evolve(chains, sending=following, sent=chains.sent + 1), header, sealed
 
 
@@ -154,9 +155,9 @@ def chain_step(chain: bytes) -> tuple[bytes, bytes]:
     return hmac.digest(chain, _KEY, "sha256"), hmac.digest(chain, _NEXT, "sha256")
 
 
-def message_keys(key: bytes, info: bytes, length: int) -> bytes:
+def message_keys(key: bytes, info: bytes, length: int, salt: bytes = bytes(32)) -> bytes:
     """What a message is sealed with."""
-    return HKDF(hashes.SHA256(), length, bytes(32), info).derive(key)
+    return HKDF(hashes.SHA256(), length, salt, info).derive(key)
 
 
 def associated(context: bytes, header: Header) -> bytes:
@@ -164,14 +165,17 @@ def associated(context: bytes, header: Header) -> bytes:
     return context + header.key + header.before.to_bytes(8, "big") + header.number.to_bytes(8, "big")
 
 
-def _cipher(key: bytes) -> tuple[AESGCM, bytes]:
-    both = message_keys(key, _MESSAGE, 44)
+def _cipher(key: bytes, beside: bytes) -> tuple[AESGCM, bytes]:
+    """Of a state that is read from an old copy a message key comes a second time; not so what is beside the message,
+    which has a random name in it. So key and nonce are new all the same."""
+    both = message_keys(key, _MESSAGE, 44, beside)
     return AESGCM(both[:32]), both[32:]
 
 
 def _open(key: bytes, header: Header, sealed: bytes, context: bytes) -> bytes:
-    cipher, nonce = _cipher(key)
+    beside = associated(context, header)
+    cipher, nonce = _cipher(key, beside)
     try:
-        return cipher.decrypt(nonce, sealed, associated(context, header))
+        return cipher.decrypt(nonce, sealed, beside)
     except (InvalidTag, ValueError) as error:
         raise WireError("bad-seal", "the message was changed, or is none of this session") from error

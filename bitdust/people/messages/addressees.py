@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from bitdust.automats.message_addressee import MessageAddressee
 from bitdust.people.messages.ports import Directory
@@ -20,7 +20,13 @@ class Addressee:
         self._assign = assign
         self.machine = MessageAddressee(around.registry, person.hex()[:8], self)
 
+    @property
+    def _is_me(self) -> bool:
+        return self._around.me.present and self._person == self._around.me.fingerprint
+
     def look(self) -> "Deferred[None]":
+        if self._is_me:
+            return succeed(None)
         return self._directory.look_up(self._person).addCallback(lambda _: self._looked())
 
     def _looked(self) -> None:
@@ -28,8 +34,7 @@ class Addressee:
             raise BitDustError("not-found", "no document of the person was found")
 
     def is_known(self) -> bool:
-        mine = self._around.me.present and self._person == self._around.me.fingerprint
-        return mine or self._around.identities.get(self._person) is not None
+        return self._is_me or self._around.identities.get(self._person) is not None
 
     def assign(self) -> None:
         self._assign(self._person)

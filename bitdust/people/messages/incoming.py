@@ -30,6 +30,8 @@ UNOPENED = ("bad-seal", "no-session", "too-far")
 """Codes of what may have been opened before."""
 GAP = "private-message-gap"
 """The event that reports numbers which are missing in a conversation."""
+AT_ONCE = 32
+"""Envelopes that are opened in one turn of the reactor."""
 RETRY = 30.0
 """Seconds until the history is asked again to take what it did not."""
 SEEN_DAYS = 60
@@ -117,7 +119,9 @@ class Incoming:
     async def _open_all(self, origin: Origin, ones: list[_One]) -> None:
         await self._book.load(origin.name)
         used: list[int] = []
-        for one in ones:
+        for number, one in enumerate(ones):
+            if number % AT_ONCE == AT_ONCE - 1:
+                await self._let_others_work()
             try:
                 used += self._open(origin, one)
             except BitDustError as error:
@@ -146,6 +150,12 @@ class Incoming:
                 one.result = written.code or "internal"
         else:
             self._prekeys.forget(used)
+
+    def _let_others_work(self) -> "Deferred[None]":
+        """Fires in the next turn of the reactor."""
+        done: Deferred[None] = Deferred()
+        self._around.world.clock.callLater(0, done.callback, None)
+        return done
 
     def _open(self, origin: Origin, one: _One) -> list[int]:
         envelope = one.envelope = Envelope.from_bytes(one.raw)

@@ -112,7 +112,7 @@ class Messages:
 
     def _tick(self) -> None:
         self._hourly = self._clock.callLater(HOUR, self._tick)
-        self.letters.desk.upkeep()
+        self.letters.upkeep()
         self.incoming.upkeep().addErrback(self._note)
 
     def _note(self, failure: Any) -> None:

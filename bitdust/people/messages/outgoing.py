@@ -252,6 +252,16 @@ class Letters:
             self._addressees[person] = Addressee(self._around, self._directory, person, self.assign)
         self._addressees[person].machine.send("look")
 
+    def upkeep(self) -> None:
+        """Give up what is too old, and follow nobody for whom nothing waits."""
+        self.desk.upkeep()
+        idle = [device for device, courier in self.desk.couriers.items() if not courier.waiting]
+        for device in idle:
+            self.desk.couriers.pop(device).stop()
+        wanted = {person for person, _ in self.desk.couriers} | set(self.desk.by_person)
+        for person in [one for one in self._addressees if one not in wanted]:
+            self._addressees.pop(person).machine.send("stop")
+
     def document_known(self, person: bytes) -> None:
         """There is a newer document of somebody, or of mine."""
         addressee = self._addressees.get(person)

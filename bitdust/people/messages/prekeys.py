@@ -18,6 +18,8 @@ KEPT_DAYS = 45
 """The secret of a signed prekey is kept so long after its successor came: mailboxes keep messages for a month."""
 ONCE_DAYS = 90
 """A one-time prekey that was handed out and never used is forgotten."""
+MOST_HERE = 1000
+"""Of those that this device hands out itself, which are forgotten after a day, so many wait for their first use."""
 HERE = b""
 """The place of those that this device hands out itself."""
 
@@ -96,8 +98,16 @@ class MyPrekeys:
         self._keys |= {one.prekey.id: one for one in made}
         return [self._shown(one.prekey) for one in made]
 
-    async def hand_out(self) -> OncePrekey:
-        """One of those that this device hands out itself, made for who asks."""
+    async def hand_out(self) -> OncePrekey | None:
+        """One of those that this device hands out itself, made for who asks; None while too many were not used."""
+        before = int(self._world.wall()) - DAY
+        mine = [one for one in self._keys.values() if one.is_once and one.place == HERE]
+        old = [one.prekey.id for one in mine if one.made < before]
+        if old:
+            await self._store.change(lambda database: drop_prekeys(database, old))
+            self.forget(old)
+        if len(mine) - len(old) >= MOST_HERE:
+            return None
         (made,) = await self.more_once(HERE, MOST_ONCE - 1)
         return made
 

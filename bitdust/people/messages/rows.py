@@ -73,7 +73,8 @@ class MessageRows:
         self._check_device(request)
         self._amounts.spend(request.peer.fingerprint, 0)
         record, once = await self._upkeep.shown()
-        return ack(record=record.to_bytes(), once=once.as_map())
+        more = {"once": once.as_map()} if once is not None else {}
+        return ack(record=record.to_bytes(), **more)
 
     def _call(self, request: Request) -> Answer:
         """A keeper of a mailbox of mine says that there is something in it; another's word changes nothing."""

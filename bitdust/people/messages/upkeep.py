@@ -79,8 +79,8 @@ class PrekeyUpkeep:
         if left <= LOW:
             self.keepers_changed()
 
-    async def shown(self) -> tuple[Signed, OncePrekey]:
-        """What this device gives who asks it: its record, and a one-time prekey of its own."""
+    async def shown(self) -> tuple[Signed, OncePrekey | None]:
+        """What this device gives who asks it: its record, and a one-time prekey of its own where there is one."""
         if self._prekeys.is_due:
             await self._prekeys.renew()
         return self._prekeys.record(self.mailboxes), await self._prekeys.hand_out()
