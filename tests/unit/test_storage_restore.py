@@ -8,7 +8,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.storage.restore.tree import PART_PREFIX, stays_inside
+from bitdust.storage.links import stays_inside
+from bitdust.storage.restore.tree import PART_PREFIX
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import network, random_file

@@ -13,11 +13,12 @@ from attrs import frozen
 
 from bitdust.crypt.sealing import chunk_name, index_key
 from bitdust.disk.reserve import Reserve, no_reserve
+from bitdust.storage.links import stays_inside
 from bitdust.storage.options import Wishes
 from bitdust.storage.packs.pack import OpenPack
 from bitdust.storage.restore.attributes import dress, set_owner
 from bitdust.storage.restore.plan import FileWork, FolderWork, LinkWork, Run
-from bitdust.storage.restore.tree import CHANGED, KEPT, LEFT_OUT, Blocked, Tree, part_name, stays_inside, trouble
+from bitdust.storage.restore.tree import CHANGED, KEPT, LEFT_OUT, Blocked, Tree, part_name, trouble
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
 

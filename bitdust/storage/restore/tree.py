@@ -60,18 +60,6 @@ def part_name(path_id: str, version: str) -> bytes:
     return PART_PREFIX + hashlib.sha256(f"{path_id}/{version}".encode()).hexdigest()[:24].encode() + b".part"
 
 
-def stays_inside(target: bytes, depth: int) -> bool:
-    """Whether a link that is ``depth`` folders deep in its tree leads nowhere else.
-
-    ``..`` counts only at the beginning: after a name it would lead out of wherever that name, perhaps a link, leads.
-    """
-    parts = [part for part in target.split(b"/") if part not in (b"", b".")]
-    up = 0
-    while up < len(parts) and parts[up] == b"..":
-        up += 1
-    return not target.startswith(b"/") and up <= depth and b".." not in parts[up:]
-
-
 def _need_name(name: bytes) -> None:
     """The last look before a name reaches the disk. Raises `Blocked`."""
     if not is_entry_name(name):

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import define, frozen
 
 from bitdust.formats.extras import NO_EXTRAS, Extras
+from bitdust.storage.links import stays_inside
 from bitdust.storage.options import Wishes
 from bitdust.storage.upload.attributes import extras_at
 from bitdust.wire.errors import BitDustError
@@ -162,7 +163,16 @@ def _list(folder: Found, depth: int, wishes: Wishes) -> Listing:
         return listing
     for name in names:
         _add(listing, name, wishes)
+    listing.skipped.extend(line for one in listing.entries for line in _leading_out(one, depth - 1))
     return listing
+
+
+def _leading_out(found: Found, depth: int) -> list[Skipped]:
+    """What is to be told of a link that is so many folders deep and leads out of what is stored: nothing of others."""
+    if found.target is None or stays_inside(found.target, depth):
+        return []
+    reason = f"a link to {shown(found.target)!r}, which leads out of the folder: a download does not make it"
+    return [skipped(found.path, reason, CHANGED)]
 
 
 def _add(listing: Listing, name: bytes, wishes: Wishes) -> None:
