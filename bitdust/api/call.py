@@ -56,8 +56,21 @@ def require_service(context: Context, name: str) -> None:
     if not context.driver.is_on(name):
         info = context.driver.info(name)
         disabled = f"it is disabled by the setting {info['config_path']}/enabled"
-        state = info["state"]
-        raise ServiceOff(name, state, info["reason"] or (f"its state is {state}" if info["enabled"] else disabled))
+        state, reason = info["state"], str(info["reason"] or "")
+        if state == "DEPENDS_OFF":
+            reason += _root(context, reason)
+        raise ServiceOff(name, state, reason or (f"its state is {state}" if info["enabled"] else disabled))
+
+
+def _root(context: Context, reason: str) -> str:
+    """Why what a service needs is off, down to what needs nothing that is off; in words that follow the reason."""
+    found = ""
+    while reason.startswith("needs "):
+        needed = reason.removeprefix("needs ").partition(",")[0]
+        info = context.driver.info(needed)
+        reason = str(info["reason"] or "")
+        found = f"; {needed}: {reason}" if reason else found
+    return found
 
 
 def _enveloped(outcome: Any) -> Envelope:

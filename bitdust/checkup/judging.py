@@ -181,7 +181,8 @@ def services(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
         findings.append(warn("services", f"still starting: {few(busy)}", hint))
     if lacking:
         hint = "create or recover an identity: bitdust identity create NAME, or bitdust identity recover FILE"
-        findings.append(warn("services", f"{len(lacking)} wait: {lacking[0]['reason']}", hint))
+        why = str(lacking[0]["reason"])
+        findings.append(warn("services", f"{len(lacking)} wait: {why}", "bitdust unlock" if "unlock" in why else hint))
     disabled = [row["name"].removeprefix("service_") for row in rows if not row["enabled"]]
     also = f"; switched off: {few(disabled)}" if disabled else ""
     also += f"; off, because they need one of those: {few(stuck)}" if stuck else ""
@@ -220,7 +221,7 @@ def suppliers(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
         return [bad("suppliers", f"{len(online)} of {places} are online; away: {few(away)}", hint)]
     if len(online) < places:
         text = f"{len(online)} of {places} are online" + (f"; away: {few(away)}" if away else "; places are vacant")
-        hint = "files can be read; a supplier that stays away can be replaced: bitdust api supplier_change position=N"
+        hint = "files can be read; a supplier that stays away can be replaced: bitdust supplier replace POSITION"
         if leaving:
             text += f"; to be replaced: {few(leaving)}"
         return [warn("suppliers", text, hint)]
@@ -242,7 +243,7 @@ def resizing(change: str, beyond: Sequence[Mapping[str, Any]], progress: Mapping
     if going:
         text += f"; still needed until then: {few(going)}"
     if waits:
-        hint = "it goes on when they are back; to replace one: bitdust api supplier_change position=N"
+        hint = "it goes on when they are back; to replace one: bitdust supplier replace POSITION"
         return [warn("number of suppliers", f"{text}; it waits for {few(waits)}", hint)]
     if progress.get("reason"):
         return [warn("number of suppliers", f"{text}; {progress['reason']}", "it is tried again every minute")]
@@ -271,7 +272,7 @@ def audits(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     if failed:
         shown = [f"{called(row)} ({row['audit']['failed_in_a_row']} times in a row)" for row in failed]
         text = f"{len(failed)} of {len(rows)} suppliers did not prove that they have your pieces: {few(shown)}"
-        hint = "what they lost is made again by itself; to replace one: bitdust api supplier_change position=N"
+        hint = "what they lost is made again by itself; to replace one: bitdust supplier replace POSITION"
         findings.append(bad("audits", text, hint))
     if overdue:
         names = few([called(row) for row in overdue])

@@ -43,6 +43,16 @@ def _start(session: Session) -> None:
     if session.as_json:
         session.say(STARTING, started=True)
     tell_if_locked(session)
+    tell_if_full(session.home)
+
+
+def tell_if_full(home: Path) -> None:
+    """A home on a disk that is full, or cannot be written, starts and can do little: say so, and what to do."""
+    from bitdust.checkup.home import disk
+
+    for finding in disk(home):
+        if finding.verdict != "ok":
+            click.echo(f"{finding.found}: {finding.hint}", err=True)
 
 
 def tell_if_moved(home: Path) -> None:

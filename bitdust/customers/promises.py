@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.sizes import in_words
 
 DAY = 86_400
 SMALLEST = 1024 * 1024
@@ -54,31 +55,30 @@ class Asked(Protocol):
 def check_room(asked: Asked, old: Promise | None, others: Sequence[Promise], donated: int, disk: int) -> None:
     """Raises ``no-space`` with the reason, where a promise cannot be made or become so large. ``disk`` is bytes that
     may still be written."""
-    room = asked.room
+    room, wish = asked.room, f"{in_words(asked.room)} were asked for"
     if old is None and room < SMALLEST:
-        raise BitDustError("no-space", f"{room} bytes were asked for, but {SMALLEST} is the smallest room")
+        raise BitDustError("no-space", f"{wish}, but {in_words(SMALLEST)} is the smallest room")
     if old is not None and room <= old.allotted:
         return
     free = max(0, donated - sum(one.allotted for one in others))
     if room > free:
-        raise BitDustError("no-space", f"{room} bytes were asked for and {free} of {donated} are free")
+        raise BitDustError("no-space", f"{wish} and {in_words(free)} of {in_words(donated)} are free")
     charged = old.charged if old is not None else 0
     most = max(_earned(charged), free // SHARE)
     if room > most and not asked.is_vouched:
-        text = f"{room} bytes were asked for; {most} can be promised until more of them are filled"
-        raise BitDustError("no-space", text)
+        raise BitDustError("no-space", f"{wish}; {in_words(most)} can be promised until more of it is filled")
     if asked.network and not asked.is_vouched:
         _check_network(room, charged, [one for one in others if one.network == asked.network], donated)
     if room - charged > disk:
-        raise BitDustError("no-space", f"{room} bytes were asked for and the disk has {disk} left")
+        raise BitDustError("no-space", f"{wish} and the disk has {in_words(disk)} left")
 
 
 def _check_network(room: int, charged: int, others: Sequence[Promise], donated: int) -> None:
     most = max(_earned(charged + sum(one.charged for one in others)), donated // SHARE)
     promised = sum(one.allotted for one in others)
     if promised + room > most:
-        text = f"{room} bytes were asked for; your network has {promised} of {most} that it can be promised"
-        raise BitDustError("no-space", f"{text} until more of them are filled")
+        text = f"{in_words(room)} were asked for; your network has {in_words(promised)} of {in_words(most)} for it"
+        raise BitDustError("no-space", f"{text}, until more of it is filled")
 
 
 def _earned(charged: int) -> int:

@@ -111,6 +111,16 @@ class ServiceOffTests(NounCase):
             text = f"service_{row.service}() is not started: its socket was taken away"
             self.assertEqual(envelope["errors"], [text])
 
+    def test_what_it_needs(self) -> None:
+        """Where it waits for others, the answer says why the last of them is off."""
+        states = self.context.driver.states
+        states["backups"] = ("DEPENDS_OFF", "needs backup_db")
+        states["backup_db"] = ("DEPENDS_OFF", "needs keys_storage")
+        states["keys_storage"] = ("OFF", "no space is left on the disk of /home/alice")
+        row = next(row for row in TABLE if row.service == "backups")
+        said = self.call_row(row, {p.name: "x" for p in row.params if p.required})["errors"][0]
+        self.assertIn("needs backup_db; keys_storage: no space is left on the disk", said)
+
     def test_disabled(self) -> None:
         """A service that was switched off says by which setting."""
         self.context.driver.states["supplier"] = ("OFF", "")

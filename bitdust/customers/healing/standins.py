@@ -12,6 +12,7 @@ from bitdust.peers.shown import Names
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import Dossier, SpareCertificate
+from bitdust.wire.sizes import in_words
 
 
 class StandIns:
@@ -68,7 +69,7 @@ class StandIns:
             raise BitDustError("conflict", "this node is a supplier of that customer already")
         free = self._store.donated() - sum(account.allotted for account in self._store.customers())
         if room > min(free, self._store.space.free()):
-            raise BitDustError("no-space", f"{room} bytes were asked for and {max(0, free)} are free")
+            raise BitDustError("no-space", f"{in_words(room)} were asked for and {in_words(max(0, free))} are free")
 
     async def begin(self, dossier: Dossier) -> Bench:
         """Become a supplier of a customer by a certificate that names this node. Raises `BitDustError`."""
