@@ -12,12 +12,13 @@ from bitdust.crypt.keyfile import KeyFile
 from bitdust.crypt.master import MasterKey
 from bitdust.identity.document import OPEN_END, Device
 from bitdust.identity.revocation import check_key
+from bitdust.storage.catalog.figures import stored_by_device
 from bitdust.wire.errors import BitDustError
 
 DETACHED = "where this device does not keep your private key"
 ELSEWHERE = "/media/alice/alice.key"
 KEY_ERRORS = ("wrong-key", "passphrase-needed", "wrong-passphrase", "bad-passphrase", "bad-key", "not-a-key-file")
-DEVICES = "[{number, id, since, state, revoked, entries, this_device}]"
+DEVICES = "[{number, id, since, state, revoked, entries, this_device, stored_first, stored_last}]"
 
 
 @method(
@@ -25,20 +26,29 @@ DEVICES = "[{number, id, since, state, revoked, entries, this_device}]"
     returns=DEVICES,
     errors=("no-identity", "locked"),
 )
-def identity_devices(context: Context) -> Envelope:
+async def identity_devices(context: Context) -> Envelope:
     """The devices of your identity.
+
+    ``stored_first`` and ``stored_last`` are when a device has stored something, in seconds since 1970, as far as that
+    is still in the catalog; null for never, and while the catalog is not open.
 
     ``state`` is ``counts``; ``revoked``, by the identity's revision ``revoked``: nobody takes its word any more, and
     of what it had written ``entries`` count (null: all, until this node has compared it with the suppliers); or
     ``former``: it was let go for a newer one, because eight have a place, and all that it wrote counts.
     """
-    return listed(_rows(context))
+    return listed(await _rows(context))
 
 
-def _rows(context: Context) -> list[dict[str, Any]]:
+async def _rows(context: Context) -> list[dict[str, Any]]:
     document, mine = context.me.document, context.me.device.public
     devices = sorted((*document.devices, *document.former), key=lambda device: device.number)
-    return [_row(device, mine) for device in devices]
+    catalog = context.storage.core.catalog if context.storage.is_open else None
+    stored = await catalog.read_in_thread(stored_by_device) if catalog is not None and catalog.is_open else {}
+    return [_row(device, mine) | _times(*stored.get(device.id, (None, None))) for device in devices]
+
+
+def _times(first: float | None, last: float | None) -> dict[str, float | None]:
+    return {"stored_first": first, "stored_last": last}
 
 
 def _row(device: Device, mine: bytes) -> dict[str, Any]:
@@ -80,7 +90,7 @@ async def identity_device_revoke(
     revocations.revoke(found)
     if context.storage.is_open:
         await context.storage.sync()
-    return ok(_rows(context), message="it is revoked; whoever hears of it takes its word no more")
+    return ok(await _rows(context), message="it is revoked; whoever hears of it takes its word no more")
 
 
 async def _master(context: Context, text: str, passphrase: str | None) -> MasterKey:

@@ -49,6 +49,13 @@ def confirm(flag: str, question: str, default: bool) -> bool:
     return click.confirm(question, default=default, err=True)
 
 
+def sure(yes: bool, question: str) -> None:
+    """What destroys something asks first, unless ``--yes`` was said. Raises `click.Abort` for a no, and
+    `click.UsageError` where nobody is there to be asked."""
+    if not yes and not confirm("--yes", question, default=False):
+        raise click.Abort
+
+
 def missing(flags: list[str]) -> click.UsageError:
     """The error of a command that can ask nobody."""
     return click.UsageError(f"nobody can be asked here; give {', '.join(flags)}")

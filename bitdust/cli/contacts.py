@@ -1,14 +1,14 @@
 """Suppliers, customers and space from the command line."""
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from bitdust.cli.asking import sure
 from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
-from bitdust.cli.output import sentences, show_json, show_table, size
+from bitdust.cli.output import day, sentences, show_json, show_table, size
 
 SPACE_FIELDS = (
     ("given to others", "space_donated", ("donated", "consumed", "used", "free", "real")),
@@ -77,7 +77,7 @@ def _problems_in_words(row: dict[str, Any]) -> str:
     """``is away since 2026-11-21``, ``is full: no space left; has not your newest key ring``."""
     texts = [problem["text"] for problem in row.get("problems") or ()]
     if texts and row["problems"][0]["code"] == "away" and row.get("since"):
-        texts[0] += f" since {_day(row['since'])}"
+        texts[0] += f" since {day(row['since'])}"
     return "; ".join(texts)
 
 
@@ -90,7 +90,7 @@ def _in_words(notice: dict[str, Any] | None) -> str:
         return "failed its audits, to be replaced"
     if notice["why"] == "asked":
         return "to be replaced"
-    return f"leaves by {_day(notice['until'])}"
+    return f"leaves by {day(notice['until'])}"
 
 
 @supplier.command("replace")
@@ -117,7 +117,7 @@ def show_spares(session: Session) -> None:
     if status["spares"]:
         click.echo(f"{status['after_days']} days after both were here last: {', '.join(status['spares'])}")
     if status["places"]:
-        rows = [{**row, "since": _day(row["since"])} for row in status["places"]]
+        rows = [{**row, "since": day(row["since"])} for row in status["places"]]
         show_table(rows, ["position", "global_id", "instead_of", "since", "state"], "")
 
 
@@ -166,8 +166,7 @@ def end_contracts(session: Session, which: str | None, everybody: bool, yes: boo
         raise click.UsageError("name one supplier, or say --all")
     lost = "all your stored files are lost" if everybody else "its pieces must be rebuilt from the others"
     what = "all contracts" if everybody else f"the contract with {which}"
-    if not (yes or yes_lose_data):
-        click.confirm(f"End {what}? Where files are stored, {lost}.", abort=True)
+    sure(yes or yes_lose_data, f"End {what}? Where files are stored, {lost}.")
     arguments: dict[str, Any] = {} if which is None else {"supplier_id": which}
     found = session.envelope("contracts_end", lose_data=yes_lose_data, **arguments)
     session.say(found.get("message", "done"))
@@ -188,8 +187,7 @@ def retire(session: Session, days: float, cancel: bool, status: bool, yes: bool)
     elif status:
         found = session.envelope("supplier_retire_status")
     else:
-        if not yes:
-            click.confirm(f"Give notice to all customers, who then have {days:g} days to move?", abort=True)
+        sure(yes, f"Give notice to all customers, who then have {days:g} days to move?")
         found = session.envelope("supplier_retire", grace_days=days)
     if session.as_json:
         show_json(found["result"])
@@ -197,16 +195,12 @@ def retire(session: Session, days: float, cancel: bool, status: bool, yes: bool)
     click.echo(sentences(found.get("message", "done")))
     result = found["result"]
     if result["until"]:
-        click.echo(f"customers have time until {_day(result['until'])}")
+        click.echo(f"customers have time until {day(result['until'])}")
     rows = [
-        {**row, "used": size(row["used"]), "keeps_until": _day(row["keeps_until"])} for row in result["customers"] or ()
+        {**row, "used": size(row["used"]), "keeps_until": day(row["keeps_until"])} for row in result["customers"] or ()
     ]
     if rows:
         show_table(rows, ["global_id", "used", "told", "keeps_until"], "")
-
-
-def _day(moment: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(moment))
 
 
 @click.group(cls=Aliased, aliases=LIST_WORDS | {"remove": "reject", "rm": "reject"}, default="list")
@@ -241,9 +235,8 @@ def _called(row: dict[str, Any]) -> str:
 @click.pass_obj
 def reject_customer(session: Session, customer_id: str, at_once: bool, yes: bool) -> None:
     """Take nothing more from a customer; its pieces stay for 90 days after it has heard."""
-    if not yes:
-        how = "erase its pieces now, which it may have nowhere else" if at_once else "it has 90 days to move"
-        click.confirm(f"Reject {customer_id}: {how}?", abort=True)
+    how = "erase its pieces now, which it may have nowhere else" if at_once else "it has 90 days to move"
+    sure(yes, f"Reject {customer_id}: {how}?")
     found = session.envelope("customer_reject", customer_id=customer_id, at_once=at_once)
     session.say(found.get("message", "done"))
 

@@ -1,16 +1,17 @@
 """Devices of your identity: which there are, and what to do when one was stolen."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from bitdust.cli.asking import PASSPHRASE_FILE, confirm
+from bitdust.cli.asking import PASSPHRASE_FILE, sure
 from bitdust.cli.backup import passphrase_of, read_key_file
 from bitdust.cli.main import Session
-from bitdust.cli.output import show_json, show_table
+from bitdust.cli.output import day, show_json, show_table
 
 KEY_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-COLUMNS = ["number", "id", "state", "since", "revoked", "entries", "this device"]
+COLUMNS = ["number", "id", "state", "revoked", "stored first", "stored last", "this device"]
 
 
 @click.command()
@@ -20,11 +21,16 @@ def devices(session: Session) -> None:
     _show(session, session.call("identity_devices"))
 
 
-def _show(session: Session, rows: list[dict[str, object]]) -> None:
+def _show(session: Session, rows: list[dict[str, Any]]) -> None:
     if session.as_json:
         show_json(rows)
     else:
-        shown = [row | {"this device": "yes" if row["this_device"] else ""} for row in rows]
+        shown = [
+            row
+            | {"this device": "yes" if row["this_device"] else ""}
+            | {f"stored {when}": day(row.get(f"stored_{when}")) for when in ("first", "last")}
+            for row in rows
+        ]
         show_table(shown, COLUMNS, "this node has no devices yet")
 
 
@@ -40,8 +46,7 @@ def revoke(session: Session, device: str, key_file: Path | None, passphrase_file
     What it stored stays yours. A device that is revoked does not come back: recover on it from your key file to use it
     again. Whoever has a copy of your key file too can undo this.
     """
-    if not yes and not confirm("--yes", f"Revoke device {device} for good?", default=False):
-        raise click.Abort
+    sure(yes, f"Revoke device {device} for good?")
     key = _key(key_file, passphrase_file) if key_file is not None else {}
     rows = session.call("identity_device_revoke", device=device, **key)
     if not session.as_json:

@@ -8,15 +8,20 @@ from typing import Any
 
 import click
 
+from bitdust.cli.asking import sure
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import printable, show_json, show_table, size
 from bitdust.cli.transfer import DOWNLOAD_CODES, UPLOAD_CODES, given, keeping, transfer
 from bitdust.cli.verify import verify
+from bitdust.wire.names import is_version
 
 ALIASES = LIST_WORDS | REMOVE_WORDS | {"up": "upload", "put": "upload", "down": "download", "get": "download"}
 ALIASES |= {"restore": "download", "mkdir": "create", "new": "create", "show": "info", "abort": "cancel"}
+
+NOTHING_STORED = ("no-space", "no-such-file", "unreadable", "bad-path", "too-few-suppliers")
+"""Refusals before anything was stored: a place that was made for it is taken back."""
 
 
 @click.group(cls=Aliased, aliases=ALIASES, default="list")
@@ -108,11 +113,17 @@ def upload(session: Session, /, local: str, remote: str | None, no_wait: bool, *
     if not os.path.lexists(source):
         raise ApiError("no-such-file", f"{printable(source)} does not exist")
     remote = remote or os.path.basename(source)
-    if not session.call("file_exists", remote_path=remote)["exist"]:
+    is_new = not session.call("file_exists", remote_path=remote)["exist"]
+    if is_new:
         is_folder = os.path.isdir(source) and not os.path.islink(source)
         session.call("file_create", remote_path=remote, as_folder=is_folder, exist_ok=True)
     arguments = {"local_path": source, "remote_path": remote}
-    transfer(session, "upload", arguments | given(options), no_wait)
+    try:
+        transfer(session, "upload", arguments | given(options), no_wait)
+    except ApiError as error:
+        if is_new and error.code in NOTHING_STORED and not session.call("file_info", remote_path=remote)["versions"]:
+            session.call("file_delete", remote_path=remote)
+        raise
 
 
 @file.command("download", epilog=DOWNLOAD_CODES)
@@ -161,9 +172,12 @@ PENDING = "; too few suppliers know of it yet, so a recovery now could bring it 
 
 @file.command("delete")
 @click.argument("path")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def delete(session: Session, path: str) -> None:
-    """Take a file or folder out of the catalog and off the suppliers."""
+def delete(session: Session, path: str, yes: bool) -> None:
+    """Take a file or folder, or one version (PATH/VERSION), out of the catalog and off the suppliers."""
+    what = "this version of it" if is_version(path.rpartition("/")[2]) else "with all its versions"
+    sure(yes, f"Delete {printable(path)}, {what}? It cannot be undone.")
     row = session.call("file_delete", remote_path=path)
     session.say(f"deleted {printable(str(row.get('remote_path', path)))}{PENDING if row.get('pending') else ''}", **row)
 

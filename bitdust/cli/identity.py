@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bitdust.cli.asking import PASSPHRASE_FILE, secret
+from bitdust.cli.asking import PASSPHRASE_FILE, secret, sure
 from bitdust.cli.backup import back_up, check, passphrase_of, read_key_file, show_checked
 from bitdust.cli.client import ApiError
 from bitdust.cli.devices import attach, detach, devices, revoke
@@ -167,9 +167,8 @@ def recover(
 def erase(session: Session, private_key: bool, yes: bool) -> None:
     """Give up this node's identity. Its keys and catalog are put aside, unless --private-key."""
     name = session.call("identity_get")["global_id"]
-    if not yes:
-        loss = ", with its keys: without a backup of your key file all is lost" if private_key else ""
-        click.confirm(f"Erase {name} from this node{loss}?", abort=True, err=True)
+    loss = ", with its keys: without a backup of your key file all is lost" if private_key else ""
+    sure(yes, f"Erase {name} from this node{loss}?")
     envelope = session.client.envelope("identity_erase", erase_private_key=private_key)
     if session.as_json:
         show_json(envelope["result"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bitdust.cli.asking import sure
 from bitdust.cli.backup import write_key_file
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import LIST_WORDS, REMOVE_WORDS, Aliased
@@ -92,8 +93,7 @@ def label_key(session: Session, key_id: str, label: str) -> None:
 @click.pass_obj
 def delete(session: Session, key_id: str, yes: bool) -> None:
     """Forget a key. What is encrypted with it cannot be read any more."""
-    if not yes:
-        click.confirm(f"Erase {key_id}? What is encrypted with it cannot be read any more", abort=True, err=True)
+    sure(yes, f"Erase {key_id}? What is encrypted with it cannot be read any more")
     session.call("key_erase", key_id=key_id)
     session.say(f"{key_id} is erased")
 

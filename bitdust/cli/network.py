@@ -32,7 +32,24 @@ def status(session: Session) -> None:
     if session.as_json:
         show_json(result)
     else:
-        show_fields(result)
+        show_fields(_summary(result))
+
+
+def _summary(found: dict[str, Any]) -> dict[str, Any]:
+    """What a person reads; ``--json`` has all of it."""
+    suppliers, customers, tcp, dht = (found.get(name) or {} for name in ("suppliers", "customers", "tcp", "dht"))
+    sessions = len(tcp.get("sessions") or ())
+    contacts = [len(layer.get("contacts") or ()) for layer in dht.get("layers") or ()]
+    return {
+        "you": found.get("global_id"),
+        "published at": found.get("identity_sources"),
+        "reachable at": found.get("identity_contacts"),
+        "state": str(found.get("p2p_connector_state") or "off").lower().replace("_", " "),
+        "suppliers": f"{suppliers.get('connected', 0)} of {suppliers.get('desired', 0)} are connected",
+        "customers": f"{customers.get('connected', 0)} of {customers.get('total', 0)} are connected",
+        "sessions": f"{sessions}, at port {tcp.get('port')}" if tcp.get("port") else sessions,
+        "DHT": f"{max(contacts)} nodes are known" if contacts else "off",
+    }
 
 
 @network.command("connected")

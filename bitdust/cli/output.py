@@ -69,6 +69,11 @@ def size(count: int | float | None) -> str:
     return "-" if count is None else in_words(count)
 
 
+def day(moment: float | None) -> str:
+    """``2026-11-28``."""
+    return time.strftime("%Y-%m-%d", time.localtime(moment)) if moment else "-"
+
+
 def age(moment: float | None) -> str:
     """How long ago, in the largest unit that fits."""
     if not moment:

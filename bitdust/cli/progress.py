@@ -1,4 +1,5 @@
-"""Follow an upload or download: a bar for a person on a terminal, quiet for a program."""
+"""Follow an upload or download: a bar for a person on a terminal; elsewhere only whom it waits for, and nothing for a
+program."""
 
 import threading
 from typing import Any
@@ -9,7 +10,7 @@ from bitdust.cli.client import ApiClient, ApiError
 from bitdust.cli.main import Session
 from bitdust.cli.output import on_terminal, printable
 
-LOOK_EVERY = 0.25
+LOOK_EVERY, LOOK_SLOWLY = 0.25, 5.0
 METHODS = {"upload": "files_uploads", "download": "files_downloads", "verify": "files_verifications"}
 
 
@@ -46,10 +47,24 @@ def follow(session: Session, way: str, method: str, arguments: dict[str, Any]) -
     try:
         if on_terminal() and not session.as_json:
             _draw(session, way, arguments["remote_path"], waiting)
+        elif not session.as_json:
+            _say_what_it_waits_for(session, way, arguments["remote_path"], waiting)
         return waiting.result()
     except KeyboardInterrupt:
         click.echo(f"\nthe {way} goes on in the node; stop it with: bitdust file cancel --{way} PATH", err=True)
         raise SystemExit(130) from None
+
+
+def _say_what_it_waits_for(session: Session, way: str, remote_path: str, waiting: Waiting) -> None:
+    """A line for each change of whom it waits for: what is silent for a minute seems to hang."""
+    told = ""
+    while waiting.is_alive():
+        waiting.join(LOOK_SLOWLY)
+        row = _row_of(session, way, remote_path) if waiting.is_alive() else None
+        waits = ", ".join((row or {}).get("waits_for") or ())
+        if waits and waits != told:
+            click.echo(printable(f"{way} {remote_path}: waits for {waits}"), err=True)
+            told = waits
 
 
 def _draw(session: Session, way: str, remote_path: str, waiting: Waiting) -> None:

@@ -25,7 +25,9 @@ class DevicesCase(NounCase):
         self.me.replace_document(self.me.revise(devices=(*self.me.document.devices, Device(1, 2, OTHER.public))))
         self.revocations = self.context.revocations = Revocations(self.context.world, self.context.events, self.me)
         self.syncs: list[int] = []
-        self.context.storage = Anything(is_open=True, sync=self.sync)
+        self.stored: dict[bytes, tuple[float, float]] = {}
+        catalog = Anything(is_open=True, read_in_thread=lambda call: succeed(self.stored))
+        self.context.storage = Anything(is_open=True, sync=self.sync, core=Anything(catalog=catalog))
         self.length: int | None = None
         self.revocations.logs = Anything(length=lambda device: self.length)
 
@@ -42,6 +44,14 @@ class DevicesTests(DevicesCase):
     def test_what_there_is(self) -> None:
         """Both count, and one of them is this one."""
         self.assertEqual(self.states(), [(0, "counts", None, True), (1, "counts", None, False)])
+
+    def test_when_each_has_stored_something(self) -> None:
+        """So a person knows which one is which; null for one that never has, and while the catalog is closed."""
+        self.stored[OTHER.id] = (1_800_000_000.0, 1_800_000_100.0)
+        times = lambda: [(row["stored_first"], row["stored_last"]) for row in self.result("identity_devices")]  # noqa: E731
+        self.assertEqual(times(), [(None, None), (1_800_000_000.0, 1_800_000_100.0)])
+        self.context.storage.is_open = False
+        self.assertEqual(times(), [(None, None)] * 2)
 
     def test_the_other_one_is_revoked(self) -> None:
         """By its id too: all that it wrote counts until that is compared, which is asked for; then so much of it."""

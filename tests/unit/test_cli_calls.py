@@ -9,8 +9,11 @@ from typing import Any
 from click.testing import Result
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.cli import contacts, network, states
+from bitdust.checkup import home
+from bitdust.checkup.finding import bad, ok
+from bitdust.cli import asking, daemon, network, states
 from bitdust.cli.client import ApiClient, ApiError, NotRunning
+from bitdust.cli.output import day
 from tests.unit.test_cli import run
 
 ALICE = "alice@id.example"
@@ -39,6 +42,8 @@ class NodeCase(SynchronousTestCase):
         return answer if "result" in answer or "message" in answer else {"result": answer}
 
     def cli(self, *words: str, code: int = 0, **options: Any) -> Result:
+        if options.get("input") in ("y\n", "n\n"):  # somebody is there to type it
+            self.patch(asking, "somebody_is_there", lambda: True)
         result = run(str(self.home), *words, **options)
         self.assertEqual(result.exit_code, code, result.output)
         return result
@@ -91,7 +96,7 @@ class SupplierTests(NodeCase):
         notices = [{"why": "away"}, {"why": "asked"}, {"why": "leaves", "until": DAY}]
         self.answers["suppliers_list"] = {"result": [self.row(n, notice=notice) for n, notice in enumerate(notices)]}
         output = self.cli("supplier").output
-        for part in ("away for too long", "to be replaced", f"leaves by {contacts._day(DAY)}"):
+        for part in ("away for too long", "to be replaced", f"leaves by {day(DAY)}"):
             self.assertIn(part, output)
 
     def test_problems(self) -> None:
@@ -101,7 +106,7 @@ class SupplierTests(NodeCase):
         rows = [self.row(0, problems=[away], since=DAY), self.row(1, problems=[full, lags])]
         self.answers["suppliers_list"] = {"result": rows}
         output = " ".join(self.cli("supplier").output.split())
-        for part in (f"is away since {contacts._day(DAY)}", "is full: no room; lags"):
+        for part in (f"is away since {day(DAY)}", "is full: no room; lags"):
             self.assertIn(part, output)
 
     def test_none(self) -> None:
@@ -124,7 +129,7 @@ class SupplierTests(NodeCase):
         status = {"after_days": 7, "spares": [ALICE], "problem": "", "places": [place]}
         self.answers["suppliers_spares"] = {"message": "spares stand in at 1 places", "result": status}
         output = self.asks("supplier spares", ("suppliers_spares", {}))
-        for part in ("spares stand in", "7 days", ALICE, "bob@id.example", contacts._day(DAY)):
+        for part in ("spares stand in", "7 days", ALICE, "bob@id.example", day(DAY)):
             self.assertIn(part, output)
         self.prints_json("supplier spares", status)
         for word in ("confirm", "dismiss"):
@@ -148,7 +153,7 @@ class SupplierTests(NodeCase):
         answer = {"message": "notice is given", "result": {"until": DAY, "customers": customers}}
         self.answers["supplier_retire"] = self.answers["supplier_retire_status"] = answer
         output = self.asks("supplier retire --days 20", ("supplier_retire", {"grace_days": 20.0}), input="y\n")
-        for part in ("notice is given", contacts._day(DAY), ALICE, "3 MB"):
+        for part in ("notice is given", day(DAY), ALICE, "3 MB"):
             self.assertIn(part, output)
         self.asks("supplier retire", code=1, input="n\n")
         self.asks("supplier retire --yes", ("supplier_retire", {"grace_days": 14.0}))
@@ -193,13 +198,33 @@ class CustomerTests(NodeCase):
         self.prints_json("storage", everything)
 
 
+class FullHomeTests(NodeCase):
+    def test_a_disk_that_takes_nothing(self) -> None:
+        """Whoever starts a node on a full disk is told so, and what to do; on a good one nothing is said."""
+        told: list[str] = []
+        self.patch(daemon.click, "echo", lambda text, err: told.append(text))
+        for finding in (ok("disk", "9 GB are free"), bad("disk", "the disk of alice is full", "make room")):
+            self.patch(home, "disk", lambda folder, finding=finding: [finding])
+            daemon.tell_if_full(self.home)
+        self.assertEqual(told, ["the disk of alice is full: make room"])
+
+
 class NetworkTests(NodeCase):
     def test_status(self) -> None:
         """How the node is connected, line by line."""
         everything = {"suppliers": True, "customers": True, "dht": True, "tcp": True}
-        self.answers["network_status"] = {"p2p_connector_state": "CONNECTED"}
-        self.assertIn("CONNECTED", self.asks("network", ("network_status", everything)))
-        self.prints_json("network", {"p2p_connector_state": "CONNECTED"})
+        found = {
+            "p2p_connector_state": "CONNECTED",
+            "suppliers": {"desired": 4, "connected": 3},
+            "tcp": {"port": 14441, "sessions": [{}, {}]},
+            "dht": {"layers": [{"contacts": ["a", "b", "c"]}, {"contacts": []}]},
+        }
+        self.answers["network_status"] = found
+        shown = self.asks("network", ("network_status", everything))
+        for part in ("connected", "3 of 4 are connected", "2, at port 14441", "3 nodes are known"):
+            self.assertIn(part, shown)
+        self.assertNotIn("{", shown)
+        self.prints_json("network", found)
         self.answers["network_configuration"] = {"name": "default"}
         self.assertIn("default", self.asks("network config", ("network_configuration", {})))
         self.prints_json("network config", {"name": "default"})

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +76,20 @@ class FilesTests(NodeCase):
         self.answers["file_upload_start"] = {}
         self.assertIn("upload began", self.upload(" docs/a --no-wait", remote_path="docs/a", how={}))
         self.refuses("file upload /no/such/file", "does not exist")
+
+    def test_a_place_that_was_made_for_nothing(self) -> None:
+        """Where an upload is refused before anything is stored, the place that was made for it is taken back."""
+        (self.home / "letter").write_text("x")
+        self.answers |= {"file_upload_start": ApiError("no-space", "too large"), "file_info": {"versions": []}}
+        for is_there, expected in ((False, 1), (True, 0)):
+            self.answers["file_exists"] = {"exist": is_there}
+            self.asked.clear()
+            self.refuses(f"file upload {self.home}/letter", "too large")
+            self.assertEqual([method for method, _ in self.asked].count("file_delete"), expected)
+        self.answers |= {"file_exists": {"exist": False}, "file_info": {"versions": [{"version": "F1"}]}}
+        self.asked.clear()
+        self.refuses(f"file upload {self.home}/letter", "too large")
+        self.assertNotIn("file_delete", [method for method, _ in self.asked])
 
     def test_what_looks_like_a_mistake(self) -> None:
         """Where much would be dropped a person is asked, and goes on or not; a program is refused with a code of its
@@ -160,8 +175,13 @@ class FilesTests(NodeCase):
     def test_other_commands(self) -> None:
         """Files are deleted, compared, shown, and transfers are stopped under either name."""
         self.answers["file_delete"] = {"remote_path": "docs/a"}
-        self.assertIn("deleted docs/a", self.asks("file rm docs/a", ("file_delete", {"remote_path": "docs/a"})))
-        self.asks("dir delete docs", ("file_delete", {"remote_path": "docs"}))
+        self.refuses("file rm docs/a", "nobody can be asked here; give --yes", 2)
+        self.assertIn("deleted docs/a", self.asks("file rm docs/a --yes", ("file_delete", {"remote_path": "docs/a"})))
+        self.asks("dir delete docs --yes", ("file_delete", {"remote_path": "docs"}))
+        said = self.asks("file rm docs/a", ("file_delete", {"remote_path": "docs/a"}), input="y\n")
+        self.assertIn("Delete docs/a, with all its versions? It cannot be undone.", said)
+        version = "file rm docs/a/F20261121034159123-0"
+        self.assertIn("this version of it?", self.cli(*version.split(), input="n\n", code=1).output)
         self.asks("file sync", ("files_sync", {}))
         self.answers["file_explore"] = {"message": "it is shown"}
         self.asks(f"file explore {self.home}", ("file_explore", {"local_path": str(self.home)}))
@@ -202,6 +222,23 @@ class FilesTests(NodeCase):
         for given in (("file", "upload"), ("--json", "file", "upload")):
             result = self.cli(*given, str(self.home / "a"), "a", code=5)
             self.assertIn("goes on by itself", result.output)
+
+    def test_without_a_terminal(self) -> None:
+        """Where there is no bar, whom a transfer waits for is said once; a program is told nothing on the way."""
+        self.patch(progress_module, "LOOK_SLOWLY", 0.001)
+        ended = threading.Event()
+        looks = iter(range(1000))
+
+        def running(given: object) -> dict[str, object]:
+            if next(looks) >= 3:
+                ended.set()
+            return {"running": [{"remote_path": "a", "waits_for": ["bob (is away)"]}]}
+
+        self.answers |= {"files_uploads": running, "file_upload_start": lambda given: {} if ended.wait(10) else {}}
+        self.answers |= {"file_exists": {"exist": True}}
+        (self.home / "a").write_text("x")
+        output = self.cli("file", "upload", str(self.home / "a")).output
+        self.assertEqual(output.count("upload a: waits for bob (is away)"), 1)
 
     def test_bar(self) -> None:
         """On a terminal a bar follows the row of the transfer, or the only one there is."""

@@ -91,9 +91,11 @@ class IdentityTests(NodeCase):
     def test_devices(self) -> None:
         """They are shown, and one of them is revoked by its number or id."""
         rows = [{"number": 1, "id": "ab12", "state": "counts", "since": 2, "revoked": None, "entries": None,
-                 "this_device": True}]  # fmt: skip
+                 "this_device": True, "stored_first": 1_800_000_000.0, "stored_last": None}]  # fmt: skip
         self.answers |= {"identity_devices": {"result": rows}, "identity_device_revoke": {"result": rows}}
-        self.assertIn("ab12", self.asks("identity devices", ("identity_devices", {})))
+        shown = self.asks("identity devices", ("identity_devices", {}))
+        self.assertIn("ab12", shown)
+        self.assertIn("2027-01-15", shown)
         self.prints_json("identity devices", rows)
         self.asks("identity revoke ab12 --yes", ("identity_device_revoke", {"device": "ab12"}))
         self.prints_json("identity revoke 1 --yes", rows)

@@ -87,6 +87,12 @@ def count_all(database: sqlite3.Connection) -> dict[str, Any]:
     return {**count(database), "used": used, "pieces": pieces(database)}
 
 
+def stored_by_device(database: sqlite3.Connection) -> dict[bytes, tuple[float, float]]:
+    """When each device has stored its first and its last version of those that are left; reads all of them."""
+    rows = database.execute("SELECT device, min(version), max(version) FROM versions GROUP BY device")
+    return {bytes(device): (version_time(first), version_time(last)) for device, first, last in rows}
+
+
 def pieces_by_supplier(database: sqlite3.Connection) -> dict[bytes, int]:
     """How many pieces each supplier has acknowledged; reads as many rows as there are pieces."""
     rows = database.execute(
