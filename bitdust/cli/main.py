@@ -233,8 +233,8 @@ def _error(code: str, words: str) -> str:
 
 def error_line(code: str, words: str, as_json: bool) -> str:
     """An error as it is printed for a person or a program."""
-    from bitdust.cli.output import sentences
+    from bitdust.cli.output import in_commands, sentences
 
     if not as_json:
-        return f"error: {sentences(words)}"
+        return f"error: {in_commands(sentences(words))}"
     return json.dumps({"status": "ERROR", "code": code, "errors": [words]})

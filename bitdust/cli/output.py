@@ -64,6 +64,21 @@ def sentences(told: object) -> str:
     return "\n".join(map(printable, str(told).split("\n")))
 
 
+COMMANDS = {
+    "supplier_change": "bitdust supplier replace",
+    "configs_list": "bitdust config list",
+    "services_list": "bitdust services",
+}
+"""What a person types for a method of the API that a text of the node names."""
+
+
+def in_commands(told: str) -> str:
+    """A text of the node with commands in the place of methods."""
+    for method, command in COMMANDS.items():
+        told = told.replace(method, command)
+    return told
+
+
 def size(count: int | float | None) -> str:
     """Bytes for people: ``4 MB``, ``1.5 GB`` (powers of 1024)."""
     return "-" if count is None else in_words(count)

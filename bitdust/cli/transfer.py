@@ -18,7 +18,7 @@ CODES = (
 )
 UPLOAD_CODES = CODES.format(
     refused="4 refused, because much would be dropped and neither --allow-empty nor --allow-drop was given;"
-    " 5 suppliers take nothing now: all is kept here, and the node goes on by itself;"
+    " 5 suppliers take nothing now: all is kept here, and the node goes on by itself; "
 )
 DOWNLOAD_CODES = CODES.format(refused="")
 MISTAKES = {

@@ -182,7 +182,7 @@ class Option:
         if parsed < least or (most is not None and parsed > most):
             shown = show_size if self.type == "size" else str
             upper = f"to {shown(most)}" if most is not None else "or more"
-            raise _bad(parsed, f"is not in the range of {shown(least)} {upper}")
+            raise _bad(shown(parsed), f"is not in the range of {shown(least)} {upper}")
 
     def stored(self, value: Any) -> Any:
         """As the settings file holds it."""

@@ -210,6 +210,12 @@ class FullHomeTests(NodeCase):
 
 
 class NetworkTests(NodeCase):
+    def test_methods_are_commands_for_a_person(self) -> None:
+        """Where a text of the node names a method a person reads what to type; a program reads what was said."""
+        self.answers["network_reconnect"] = ApiError("not-found", "service x does not exist; see services_list")
+        self.refuses("network reconnect", "see bitdust services")
+        self.assertIn("see services_list", self.cli("--json", "network", "reconnect", code=1).output)
+
     def test_status(self) -> None:
         """How the node is connected, line by line."""
         everything = {"suppliers": True, "customers": True, "dht": True, "tcp": True}
