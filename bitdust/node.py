@@ -105,6 +105,7 @@ class Node:
             people=rooms.people,
             shares=rooms.shares,
             dht=rooms.dht.node,
+            seen_address=rooms.seen_address,
             table=TABLE,
         )
 

@@ -12,6 +12,7 @@ from bitdust.peers.room import PeersRoom
 from bitdust.people.room import PeopleRoom
 from bitdust.recovery import Recovery
 from bitdust.risk import Risk
+from bitdust.seen_address import SeenAddress
 from bitdust.shares.room import SharesRoom
 from bitdust.space import Space
 from bitdust.storage.storage import Storage
@@ -39,5 +40,6 @@ class Rooms:
     risk: Risk
     recovery: Recovery
     nodes_lookup: NodesLookup
+    seen_address: SeenAddress
     key_file_hints: KeyFileHints
     key_file: KeyFileCare

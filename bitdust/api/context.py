@@ -27,6 +27,7 @@ from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
 from bitdust.people.room import PeopleRoom
 from bitdust.risk import Risk
+from bitdust.seen_address import SeenAddress
 from bitdust.services.driver import Driver
 from bitdust.shares.room import SharesRoom
 from bitdust.space import Space
@@ -111,6 +112,7 @@ class Context:
     people: PeopleRoom
     shares: SharesRoom
     dht: DHTNode
+    seen_address: SeenAddress
     table: Table
     listener: Listener | None = None
 

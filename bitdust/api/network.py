@@ -175,3 +175,25 @@ async def network_disconnect(context: Context) -> Envelope:
     await context.driver.stop("network")
     text = "this node is off the network; start the service network to come back"
     return ok(message=text, automat=address(context.driver.info("network")))
+
+
+@method(
+    Route("GET", "/network/stun/v1", ("/nw/stn",)),
+    params=(
+        Param("udp_port", Kind.INTEGER, None, obsolete=True),
+        Param("dht_port", Kind.INTEGER, None, obsolete=True),
+    ),
+    service="entangled_dht",
+    returns="{result, type, ip, port, details: [{node, ip, port}]}",
+    errors=("no-answer", "dht-off"),
+    becomes=[("stun_client", "start")],
+)
+async def network_stun(context: Context) -> Envelope:
+    """From which address others see this node: a few nodes of the DHT are asked, over the UDP port of this node.
+
+    ``type`` is symmetric where a router shows another port to each of them, else non-symmetric."""
+    seen = await context.seen_address.find()
+    host, port = seen.address
+    details = [{"node": f"{who[0]}:{who[1]}", "ip": told[0], "port": told[1]} for who, told in seen.answers]
+    kind = "symmetric" if seen.symmetric else "non-symmetric"
+    return ok({"result": "stun-success", "type": kind, "ip": host, "port": port, "details": details})

@@ -29,6 +29,7 @@ from bitdust.people.room import PeopleRoom
 from bitdust.recovery import Recovery
 from bitdust.risk import Risk
 from bitdust.rooms import Rooms
+from bitdust.seen_address import SeenAddress
 from bitdust.services.driver import Driver
 from bitdust.services.service import Service
 from bitdust.shares.room import SharesRoom
@@ -100,6 +101,7 @@ class Assembly:
             risk=Risk(around, storage, suppliers),
             recovery=Recovery(around, gateway, dht, identity.registration),
             nodes_lookup=NodesLookup(dht, identity),
+            seen_address=SeenAddress(around, gateway.stun, dht.node),
             key_file_hints=hints,
             key_file=KeyFileCare(around, suppliers.family, hints),
         )
