@@ -123,10 +123,11 @@ class Directory:
     # prekeys
 
     def put_prekeys(self, signed: Signed) -> "Deferred[Any]":
-        """My prekeys record."""
+        """My prekeys record; fails with ``not-stored`` where nobody else was there to keep it."""
         record = Prekeys.from_body(signed.body)
         subject = record.owner + record.device
-        return self._node.put(Prekeys.KIND, subject, record.time, signed.to_bytes(), DAYS * DAY)
+        put = self._node.put(Prekeys.KIND, subject, record.time, signed.to_bytes(), DAYS * DAY)
+        return put.addCallback(_kept_by_others)
 
     async def prekeys_of(self, fingerprint: bytes, device: bytes) -> bytes | None:
         """The newest signed record of somebody's device, or None."""
@@ -231,6 +232,13 @@ def _is_held(put: Outcome) -> bool:
     if put.error is not None and put.code != TAKEN:
         raise put.error
     return put.error is None and put.value.count > put.value.refused.get(TAKEN, 0)
+
+
+def _kept_by_others(stored: Any) -> Any:
+    """A node that has just come knows nobody yet, and keeps what it writes alone."""
+    if not stored.asked:
+        raise WireError("not-stored", "no other node of the DHT is known yet")
+    return stored
 
 
 def _document(raw: bytes) -> IdentityDocument | None:

@@ -37,6 +37,11 @@ class MessagesCase(GridCase):
     def texts(self, node: GridNode) -> list[Any]:
         return [message.data.get("text") for message in self.heard[node.name]]
 
+    def stored(self, node: GridNode) -> list[Any]:
+        """What came to a node, from the history."""
+        page = node.rooms.people.history.page(Filter(direction="incoming"), Page())
+        return [one.message.data["text"] for one in self.grid.wait(page, 10)]
+
     def introduce(self, one: GridNode, other: GridNode) -> None:
         """One knows the other's document, as whoever has looked a name up does."""
         one.rooms.identity.cache.accept(other.rooms.identity.me.document)
@@ -180,3 +185,23 @@ class AwayTests(MailboxCase):
         self.grid.until(lambda: self.done(alice), 1800, "the end")
         stored = self.grid.wait(bob.rooms.people.history.page(Filter(direction="incoming"), Page()), 10)
         self.assertEqual(sorted(one.message.sequence for one in stored), list(range(1, 9)))
+
+
+class SuppliersTests(MessagesCase):
+    def test_suppliers_keep_mailboxes(self) -> None:
+        """Who has suppliers needs no friends to be written to while away: two of them keep the mailboxes."""
+        self.add_suppliers(2)
+        alice = self.person("alice")
+        bob = self.add_customer("bob", **{"services/customer/suppliers-number": 2})
+        self.follow(bob)
+        upkeep = bob.rooms.people.messages.upkeep
+        self.grid.until(lambda: upkeep.state == "FRESH" and len(upkeep.mailboxes) == 2, 1200, "the mailboxes")
+        self.assertEqual(set(upkeep.mailboxes), {one.fingerprint for one in self.suppliers})
+        self.introduce(alice, bob)
+        bob.crash()
+        sent = self.send(alice, bob, text="kept by suppliers")
+        self.assertEqual(self.grid.wait(sent.arrived, 300), "kept")
+        alice.crash()
+        born = bob.again("10.0.0.40")
+        self.grid.until(lambda: born.is_on("private_messages"), 120, "messages")
+        self.grid.until(lambda: self.stored(born) == ["kept by suppliers"], 1200, "the message")

@@ -12,7 +12,7 @@ from bitdust.people.mailboxes.store import SENDER_MOST
 from bitdust.people.messages import prekeys
 from bitdust.people.messages.letters import letter
 from bitdust.people.messages.store import Device
-from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.envelopes import Envelope, pack, padded, unpack
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import PRIVATE, SIGNED_KIND, Message, conversation_of
@@ -271,7 +271,7 @@ class MailboxAttacks(MailboxCase, HostileCase):
         """Mallory gets nothing of bob's mailbox, and deletes nothing in it."""
         self.away("for bob")
         fetched = self.successResultOf(self.office.ask(self.mallory, self.carol, {"kind": FETCH, "after": 0}))
-        self.assertEqual(unpack(fetched.payload), [])
+        self.assertEqual(decode(fetched.payload, 4096), [[], []])
         taken = {"kind": TAKEN, "numbers": list(range(1, 200))}
         self.assertEqual(self.successResultOf(self.office.ask(self.mallory, self.carol, taken)).fields["gone"], 0)
         self.assertEqual(self.kept(), [1, 1])
@@ -330,15 +330,19 @@ class MailboxAttacks(MailboxCase, HostileCase):
         self.away("true")
         ask = type(self.office).ask
         true = self.successResultOf(ask(self.office, self.bob, self.carol, {"kind": FETCH, "after": 0}))
-        (raw,) = unpack(true.payload)
+        (raw,), documents = decode(true.payload, 65_536)
         stranger = evolve(Envelope.from_bytes(raw), sender=b"n" * 32).to_bytes()
         changed = evolve(Envelope.from_bytes(raw), id=b"n" * 16).to_bytes()
         lies = [
-            ({"numbers": [1, 2]}, pack([raw])),
-            ({"numbers": "many"}, pack([raw])),
-            ({"numbers": [1], "lost": [[1, 2]]}, pack([raw])),
+            ({"numbers": [1, 2]}, encode([[raw], []])),
+            ({"numbers": "many"}, encode([[raw], []])),
+            ({"numbers": [1], "lost": [[1, 2]]}, encode([[raw], []])),
             ({}, b"\xff"),
-            ({"numbers": [1, 2, 3, 4, 5], "more": False, "left": -1}, pack([b"x", stranger, changed, raw, raw])),
+            ({}, encode([[raw]])),
+            (
+                {"numbers": [1, 2, 3, 4, 5], "more": False, "left": -1},
+                encode([[b"x", stranger, changed, raw, raw], [*documents, b"no document"]]),
+            ),
         ]
 
         def lie(sender, recipient, fields, payload=b""):

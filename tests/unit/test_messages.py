@@ -328,6 +328,14 @@ class MailboxTests(MailboxCase):
         self.assertEqual(self.kept(), [0, 0])
         self.assertEqual(self.alice.messages.letters.desk.rows, {})
 
+    def test_a_sender_whom_nobody_knows(self) -> None:
+        """Whoever fetches gets the documents of the senders with it: nobody need find them elsewhere."""
+        self.away("from a stranger")
+        self.alice.crash()
+        del self.office.documents[self.alice.me.fingerprint]
+        self.bob.again()
+        self.assertEqual(self.bob.texts, ["from a stranger"])
+
     def test_the_sender_is_gone(self) -> None:
         """What mailboxes have comes without the sender, who hears of it later, over mailboxes as well."""
         self.befriend(self.alice, self.keepers[0])

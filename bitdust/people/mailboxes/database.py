@@ -12,6 +12,7 @@ CREATE TABLE handed(box INT, asker BLOB, time INT NOT NULL, PRIMARY KEY(box, ask
 CREATE TABLE kept(number INTEGER PRIMARY KEY AUTOINCREMENT, box INT NOT NULL, sender BLOB NOT NULL,
   device BLOB NOT NULL, envelope BLOB NOT NULL, size INT NOT NULL, time INT NOT NULL, data BLOB NOT NULL,
   UNIQUE(box, sender, envelope));
+CREATE TABLE senders(person BLOB PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX kept_by_sender ON kept(box, sender, size);
 CREATE INDEX kept_by_time ON kept(time);
 CREATE INDEX kept_sizes ON kept(size);

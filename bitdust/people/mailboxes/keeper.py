@@ -10,8 +10,8 @@ from twisted.logger import Logger
 from bitdust.people.amounts import Amounts
 from bitdust.people.mailboxes.store import Box, Letter, MailboxStore
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import WireError, decode
-from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, MOST_IN_BATCH, Envelope, pack, unpack
+from bitdust.wire.encoding import WireError, decode, encode
+from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, MOST_IN_BATCH, Envelope, unpack
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.prekeys import DEPOSIT, FETCH, MOST_ONCE, ONCE, ONCE_ASKED, OPEN, TAKEN, WAITING, OncePrekey
@@ -96,7 +96,8 @@ class MailboxKeeper:
             "left": found.left,
             "lost": [list(row) for row in found.lost],
         }
-        return Answer(Command.DATA, fields, pack(letter.data for letter in found.letters))
+        payload = encode([[letter.data for letter in found.letters], found.documents])
+        return Answer(Command.DATA, fields, payload)
 
     async def _taken(self, request: Request) -> Answer:
         return ack(gone=await self.store.taken(_mine(request), request.fields["numbers"], _living(request)))
@@ -108,7 +109,7 @@ class MailboxKeeper:
         raw = unpack(await request.payload.read_all(MAX_PAYLOAD))
         letters = [self._letter(request, box, one) for one in raw]
         taken = self._within(request.peer.fingerprint, letters)
-        results = await self.store.deposit(box, taken)
+        results = await self.store.deposit(box, taken, request.peer.document.xml) if taken else []
         if "stored" in results:
             self._tell(box)
         return ack(results=results + ["busy"] * (len(letters) - len(taken)))

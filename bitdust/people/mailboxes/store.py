@@ -7,6 +7,7 @@ boxes     the mailbox of one device of a person, opened last at a time
 once      a one-time prekey of its owner, to be handed out once
 handed    somebody who got one, and when
 kept      an envelope, whose it is and for how long
+senders   the identity document of somebody who has brought one, as it was shown last
 ========  ============================================================================================================
 
 Nothing in it can be read here: envelopes are sealed for the devices of their recipients.
@@ -40,6 +41,8 @@ SENDER_BYTES, SENDER_MOST = 16 * MIB, 2_000
 HANDED_EVERY = DAY
 """Nobody gets more than one one-time prekey of a device in so many seconds."""
 FETCHED_BYTES, FETCHED_MOST = MIB, 200
+FETCHED_SENDERS = 16
+"""Senders in one answer: their documents come with it."""
 STORED = "stored"
 Box = tuple[bytes, bytes]
 """Whose mailbox it is: fingerprint and device id."""
@@ -63,6 +66,7 @@ class Fetched:
     letters: list[Letter]
     more: bool
     left: int
+    documents: list[bytes]
     lost: list[tuple[int, bytes, bytes, bytes]]
     """Of mailboxes of devices that count no more: number, sender, its device, and the envelope."""
 
@@ -149,20 +153,30 @@ class MailboxStore:
                 (number, after, FETCHED_MOST + 1),
             )
             found: list[Letter] = []
+            senders: dict[bytes, None] = {}
             size, more = 0, False
             for row in rows:
                 size += len(row[3])
-                if found and (size > FETCHED_BYTES or len(found) == FETCHED_MOST):
+                senders[row[0]] = None
+                is_full = size > FETCHED_BYTES or len(found) == FETCHED_MOST or len(senders) > FETCHED_SENDERS
+                if found and is_full:
                     more = True
                     break
                 found.append(Letter(*row))
+            asked = {letter.sender for letter in found}
+            documents = [
+                row[0]
+                for sender in senders
+                if sender in asked
+                for row in database.execute("SELECT document FROM senders WHERE person=?", (sender,))
+            ]
             marks = ",".join("?" * len(living))
             lost = database.execute(
                 "SELECT k.number, k.sender, k.device, k.envelope FROM kept k JOIN boxes b ON b.number=k.box"
                 f" WHERE b.person=? AND b.device NOT IN ({marks}) ORDER BY k.number LIMIT ?",
                 (box[0], *living, FETCHED_MOST),
             ).fetchall()
-            return Fetched(found, more, _left(database, number), lost)
+            return Fetched(found, more, _left(database, number), documents, lost)
 
         return self._read(read)
 
@@ -179,8 +193,8 @@ class MailboxStore:
 
     # senders
 
-    def deposit(self, box: Box, letters: Sequence[Letter]) -> "Deferred[list[str]]":
-        """Keep these for their recipient; how each ended: `STORED`, or a code."""
+    def deposit(self, box: Box, letters: Sequence[Letter], document: bytes) -> "Deferred[list[str]]":
+        """Keep these for their recipient, with their sender's document; how each ended: `STORED`, or a code."""
         now, most = int(self._wall()), self._most()
 
         def write(database: sqlite3.Connection) -> list[str]:
@@ -193,6 +207,8 @@ class MailboxStore:
                 result = _keep(database, number, letter, now, most - total)
                 total += len(letter.data) if result == STORED else 0
                 results.append(result)
+            if STORED in results:
+                database.execute("INSERT OR REPLACE INTO senders VALUES(?, ?)", (letters[0].sender, document))
             return results
 
         return self._commits.change(write)
@@ -229,6 +245,7 @@ class MailboxStore:
 
         def write(database: sqlite3.Connection) -> None:
             database.execute("DELETE FROM kept WHERE time<?", (now - KEPT_DAYS * DAY,))
+            database.execute("DELETE FROM senders WHERE person NOT IN (SELECT sender FROM kept)")
             database.execute("DELETE FROM handed WHERE time<?", (now - HANDED_EVERY,))
             old = database.execute("SELECT number FROM boxes WHERE opened<?", (now - UNUSED_DAYS * DAY,)).fetchall()
             for table in ("kept", "once", "handed"):

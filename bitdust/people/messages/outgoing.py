@@ -63,6 +63,7 @@ class Letters:
         self._means = Means(around, store, book, directory, self.desk)
         self._addressees: dict[bytes, Addressee] = {}
         self._sequences: dict[tuple[str, bytes], int] = {}
+        self._known: set[bytes] = set()
         self._is_running = False
 
     # its life
@@ -132,8 +133,16 @@ class Letters:
             return fail(error)
         self._sequences[message.conversation, message.sender_device] = message.sequence
         is_mine = person == self._me.fingerprint
+        self._know(person)
         row = Outgoing(0, person, bytes.fromhex(message.id), message.time // 1000, LETTER, False, is_mine)
         return Deferred.fromCoroutine(self._send(row, message, plain))
+
+    def _know(self, person: bytes) -> None:
+        """Somebody to whom I write is to be known after a restart too."""
+        document = self._around.identities.get(person)
+        if document is not None and person not in self._known:
+            self._known.add(person)
+            self._around.identities.keep(document)
 
     def _write_message(self, person: bytes, data: dict[str, Any], key: str) -> Message:
         mine, device = self._me.fingerprint, self._me.device.id

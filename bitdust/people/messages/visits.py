@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.mailbox_visit import MailboxVisit
+from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.outcome import outcome
 from bitdust.people.messages.couriers import SEAL_AGAIN
 from bitdust.people.messages.incoming import CONSUMED, STORED, Incoming, Origin
@@ -15,16 +16,18 @@ from bitdust.people.messages.letters import LOST, RECEIVED, Notice
 from bitdust.people.messages.ports import Directory
 from bitdust.people.messages.store import Device
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import WireError
-from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, Envelope, unpack
+from bitdust.wire.encoding import WireError, decode
+from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, Envelope
 from bitdust.wire.packet import Command
 from bitdust.wire.prekeys import FETCH, TAKEN
 from bitdust.wire.schema import Bytes, Int, ListOf, Schema
 
 SECONDS = 30.0
-MAX_ANSWER = MAX_BATCH + MAX_ENVELOPE + 4096
-MOST = 256
+MOST, MOST_SENDERS = 256, 16
+MAX_ANSWER = MAX_BATCH + MAX_ENVELOPE + MOST_SENDERS * MAX_SIZE + 4096
 _NUMBERS = ListOf(Int(), MOST)
+_ENVELOPES = ListOf(Bytes(1, MAX_ENVELOPE), MOST)
+_DOCUMENTS = ListOf(Bytes(1, MAX_SIZE), MOST_SENDERS)
 Notify = Callable[[Device, Notice], None]
 
 
@@ -83,10 +86,13 @@ class Visit:
         return asked.addCallback(self._fetched)
 
     def _fetched(self, answer: Any) -> None:
-        numbers, raw = answer.fields.get("numbers"), unpack(answer.payload)
+        numbers = answer.fields.get("numbers")
+        raw, documents = _unpacked(answer.payload)
         _NUMBERS.check(numbers, "numbers")
         if len(numbers) != len(raw):
             raise WireError("bad-field", "not as many numbers as envelopes")
+        for document in documents:
+            self._meet(document)
         self._found = [Fetched(number, one, _read(one)) for number, one in zip(numbers, raw, strict=True)]
         self._more = answer.fields.get("more") is True and bool(numbers)
         self._after = max(numbers, default=0)
@@ -94,6 +100,15 @@ class Visit:
         left = answer.fields.get("left")
         if isinstance(left, int):
             self._means.low(left)
+
+    def _meet(self, raw: bytes) -> None:
+        """A sender's document proves itself; an old one changes nothing."""
+        try:
+            document = IdentityDocument.parse(raw)
+        except WireError:
+            return
+        if not document.is_claim and document.fingerprint != self._around.me.fingerprint:
+            self._around.identities.accept(document)
 
     # taking
 
@@ -187,6 +202,16 @@ class Visits:
         visits, self._visits = self._visits, {}
         for visit in visits.values():
             visit.machine.send("stop")
+
+
+def _unpacked(payload: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Envelopes, and documents of their senders; raises `WireError`."""
+    value = decode(payload, MAX_ANSWER, max_items=2 * MOST + 8)
+    if not isinstance(value, list) or len(value) != 2:
+        raise WireError("malformed", "a mailbox gives envelopes, and documents of their senders")
+    _ENVELOPES.check(value[0], "envelopes")
+    _DOCUMENTS.check(value[1], "documents")
+    return value[0], value[1]
 
 
 def _read(raw: bytes) -> Envelope | None:
