@@ -19,6 +19,7 @@ RESERVE = "paths/disk-reserve-percent"
 MOUNTS = Path("/proc/self/mounts")
 ON_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"))
 FLEETING = frozenset(("tmpfs", "ramfs"))
+_BESIDE = ("-wal", "-shm")
 PRIVATE = (
     "apisecret",
     "metadata/mykeyfile",
@@ -135,6 +136,15 @@ def exceptions(home: Path) -> list[Finding]:
         return [ok("exceptions", "nothing unexpected happened inside the node")]
     hint = "read it: bitdust log exceptions -n 1; report it, then delete the files in logs/"
     return [warn("exceptions", f"{len(found)} unexpected exceptions are logged, the last in {found[-1].name}", hint)]
+
+
+def messages(home: Path) -> list[Finding]:
+    """No history of messages was set aside as damaged."""
+    found = sorted(path for path in (home / "messages").glob("history.db.damaged-*") if not path.name.endswith(_BESIDE))
+    if not found:
+        return [ok("messages", "no history of messages was damaged")]
+    hint = "what could be read of it is in the new one; look at the disk, and remove the file when nothing is missing"
+    return [warn("messages", f"a damaged history of messages is kept as {few([str(path) for path in found])}", hint)]
 
 
 def _written(path: Path) -> float:

@@ -118,6 +118,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "key size": lambda: libraries.key_size(node.me.public.bits if node.me.present else None),
         "libraries": lambda: in_thread(libraries.libraries),
         "exceptions": lambda: in_thread(home.exceptions, folder),
+        "messages": lambda: in_thread(home.messages, folder),
     }
 
 

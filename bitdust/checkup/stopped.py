@@ -51,6 +51,7 @@ def checks(folder: Path) -> Mapping[str, Check]:
         "settings": lambda: home.settings(folder),
         "permissions": lambda: home.permissions(folder),
         "exceptions": lambda: home.exceptions(folder),
+        "messages": lambda: home.messages(folder),
         "libraries": libraries.libraries,
     }
     try:

@@ -29,7 +29,7 @@ LEFT_OUT = {
     "restart_2016": "it ends the process that is tried",
     "automats_follow": "it waits for a state machine to move",
     "message_receive": "it waits for a message",
-    "receive_one_message": "it waits for a message, for ever if it is not told how long",
+    "receive_one_message_2016": "it waits for a message, for ever if it is not told how long",
     "event_listen": "it waits for an event, for ever if it is not told how long",
 }
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -120,6 +120,16 @@ class HomeTests(CheckupCase):
         (folder / "logs" / "exception_20261121T042600_1.log").write_text("boom")
         self.assertEqual(self.verdicts(home.exceptions(folder)), ["warn"])
 
+    def test_messages(self) -> None:
+        """A history that was set aside is named until its file is gone; what SQLite has beside it does not count."""
+        folder = self.folder()
+        (folder / "messages").mkdir()
+        for name in ("history.db", "history.db.damaged-20261129-031500-wal"):
+            (folder / "messages" / name).write_bytes(b"")
+        self.assertEqual(self.verdicts(home.messages(folder)), ["ok"])
+        (folder / "messages" / "history.db.damaged-20261129-031500").write_bytes(b"")
+        self.assertEqual(self.verdicts(home.messages(folder)), ["warn"])
+
     def test_exceptions_that_go_away(self) -> None:
         """The node takes old files away while they are counted."""
         folder = self.folder()
