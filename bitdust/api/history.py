@@ -58,6 +58,7 @@ OFFSET = Param("offset", Kind.INTEGER, 0, help="leave out so many", low=0, high=
 LIMIT = Param("limit", Kind.INTEGER, 100, help="give so many at most", low=1, high=MOST_ROWS)
 BEFORE = Param("before", default=None, help="only older ones than this message: its id or number")
 AFTER = Param("after", default=None, help="the first ones behind this message: its id or number")
+INDEXING = "older messages are still being indexed: there may be more"
 MORE = "the page is full: go on with before or after, the number of its first or last message"
 NO_MESSAGE = ("no-message", "busy", "damaged-history", "disk-full", "disk-error")
 
@@ -146,7 +147,7 @@ async def message_search(
     wanted = await filter_of(context, recipient_id, sender_id, kinds_of([message_type] if message_type else None))
     place = await _number(context, wanted, before)
     found = await history.search(query, wanted, Page(limit, offset, place))
-    rest = None if history.is_indexed else "older messages are still being indexed: there may be more"
+    rest = history.searched_plainly or (None if history.is_indexed else INDEXING)
     return listed([document_row(context, stored) for stored in found], message=rest)
 
 

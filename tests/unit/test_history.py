@@ -223,6 +223,7 @@ class SearchTests(HistoryCase):
         self.assertEqual(self.search("brown", Filter(kinds=(GROUP,))), ["brown foxes"])
         with mock.patch("bitdust.people.history.database.MODULE", "fts99"):
             self.assertFalse(self.again().file.has_words)
+        self.assertIn("FTS5", self.history.searched_plainly)
         self.assertEqual(self.search("brown fox*"), ["brown foxes", "The quick brown Fóx_trot"])
 
 
@@ -290,14 +291,16 @@ class LockedTests(HistoryCase):
         self.me.keeps_locked = True
         self.fill(2, start=4)
         self.work()
+        for word in (b"zebra", b"word"):
+            self.assertNotIn(word, self.raw())
         self.again()
         self.add(message("giraffe"))
         self.work()
-        self.again()
         for word in (b"zebra", b"giraffe", b"word"):
             self.assertNotIn(word, self.raw())
         self.assertEqual(self.page(limit=3), ["word 4", "word 5", "giraffe"])
         self.assertEqual(self.search("zebra"), ["zebra"])
+        self.assertIn("passphrase", self.history.searched_plainly)
 
     def test_and_back(self) -> None:
         """Without a passphrase bodies are plain again, and the index comes back; a turn half-way does no harm."""

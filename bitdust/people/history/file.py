@@ -1,5 +1,6 @@
 """The history's file: opened, replaced where it is damaged, closed; what blocks is for a thread."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class HistoryFile:
     _writer: sqlite3.Connection | None = None
     _reader: sqlite3.Connection | None = None
     _key: bytes | None = None
+    _boxed: bytes = b""
 
     @property
     def path(self) -> Path:
@@ -132,9 +134,15 @@ class HistoryFile:
         self._reader = self._writer = None
 
     def keep_key(self) -> None:
-        """This device has another key: the box of the history's key is made for it."""
-        if self._key is not None:
+        """Where this device has another key, the box of the history's key is made for it."""
+        if self._key is not None and self._boxed != self.me.device.id:
             keep_key(self.folder, self.me, self._key)
+            self._boxed = self.me.device.id
+
+    def forget_pages(self) -> None:
+        """Leave nothing of what was written over in the log beside the file, unless somebody still reads it."""
+        with contextlib.closing(connect(self.path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def want_sealed(self, database: sqlite3.Connection, sealed: bool) -> bool:
         """Inside a transaction: from now on bodies are sealed, or not any more; whether that is news."""

@@ -257,6 +257,17 @@ class History:
         self.is_indexed = not done
         return bool(done)
 
+    @property
+    def searched_plainly(self) -> str:
+        """Why messages are searched one after the other; empty where there is an index of words."""
+        if self.file.has_words or not self.is_open:
+            return ""
+        if self.file.bodies.sealing:
+            return (
+                "the home has a passphrase, so that there is no index of words: messages were read one after the other"
+            )
+        return "this SQLite has no full-text search (FTS5): messages were read one after the other"
+
     # what is done beside
 
     def _look_after(self) -> bool:
@@ -271,6 +282,8 @@ class History:
             while self.is_open:
                 done = await self._portion()
                 restored += done.restored
+                if done.is_converted:
+                    await self._world.run_in_thread(self.file.forget_pages)
                 if not done.more:
                     break
             if restored:

@@ -37,10 +37,12 @@ class Rules:
 
 @frozen
 class Portion:
-    """What was done in one transaction: whether there is more to do, and messages that came back."""
+    """What was done in one transaction: whether there is more to do, how many messages came back, and whether all
+    bodies are as the lock says now."""
 
     more: bool
     restored: int = 0
+    is_converted: bool = False
 
 
 def portion(database: sqlite3.Connection, file: HistoryFile, rules: Rules) -> Portion:
@@ -52,17 +54,18 @@ def portion(database: sqlite3.Connection, file: HistoryFile, rules: Rules) -> Po
     if restored is not None:
         return Portion(True, restored)
     if not fact(database, CONVERTED, 1):
-        return Portion(_convert(database, file, rules.sealed))
+        return _convert(database, file, rules.sealed)
     if file.has_words and words.index_more(database, file.bodies):
         return Portion(True)
     return Portion(_prune(database, file, rules))
 
 
-def _convert(database: sqlite3.Connection, file: HistoryFile, sealed: bool) -> bool:
-    if not seal_more(database, file.bodies, sealed):
-        note(database, CONVERTED, 1)
-        file.has_words = not sealed and can_index(database)
-    return True
+def _convert(database: sqlite3.Connection, file: HistoryFile, sealed: bool) -> Portion:
+    if seal_more(database, file.bodies, sealed):
+        return Portion(True)
+    note(database, CONVERTED, 1)
+    file.has_words = not sealed and can_index(database)
+    return Portion(True, is_converted=True)
 
 
 def _prune(database: sqlite3.Connection, file: HistoryFile, rules: Rules) -> bool:
