@@ -5,8 +5,10 @@ from cbor2 import loads
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.events import Events
-from bitdust.formats.operations import move_op, pack_op, tombstone_op
+from bitdust.formats.operations import Op, earlier_op, move_op, pack_op, tombstone_op
 from bitdust.identity.revocation import Revocations
+from bitdust.storage.catalog import catalog
+from bitdust.storage.catalog.catalog import lamport as LAMPORT
 from bitdust.storage.catalog.moves import current
 from bitdust.wire.records import PackRecord
 from tests.unit.storage_kit import Node, random_file, stop_quietly
@@ -119,3 +121,30 @@ class CatalogDeletesTests(OtherDeviceCase):
         self.assertEqual(current(self.core.catalog.read, bytes(pack)), bytes(pack))
         self.days(3)
         self.assert_back(self.node)
+
+    def write(self, lamport: int, ops: list[Op]) -> None:
+        """An entry of the thief's with any place in the order."""
+        self.patch(catalog, "lamport", lambda database, name: lamport - 1)
+        self.thief.wait(self.thief.storage.core.log_writer.write(ops))
+        self.patch(catalog, "lamport", LAMPORT)
+        self.compare()
+
+    def test_the_last_place_in_the_order(self) -> None:
+        """An entry behind which nothing could be written is not taken; neither is one that repeats such a one."""
+        tombstone = tombstone_op(["0"], [], 1)
+        for lamport, op in ((2**63 - 1, tombstone), (20, earlier_op(2**63 - 1, self.me.device.id, 1, [tombstone]))):
+            self.write(lamport, [op])
+            self.assertEqual(self.names(), ["file", "one", "three", "two"])
+        self.node.create("later")
+        self.node.wait(self.core.log_writer.write([tombstone_op(["0"], [], 1)]))
+        self.assertEqual(self.names(), ["file", "later", "three", "two"])
+
+    def test_in_the_name_of_another_device(self) -> None:
+        """What it says that the owner's device had deleted long ago is brought back with what it deletes itself."""
+        database = self.thief.storage.core.catalog.read
+        paths = [path for (path,) in database.execute("SELECT path FROM items")]
+        self.write(30, [earlier_op(29, self.me.device.id, 1, [tombstone_op(paths, [], 1)])])
+        self.assertEqual(self.names(), [])
+        self.revoke()
+        self.compare()
+        self.assertEqual(self.names(), ["file", "one", "three", "two"])

@@ -40,6 +40,8 @@ class Stamp:
     device: bytes
     sequence: int
     learnt: int = 0
+    writer: bytes = b""
+    """The device that wrote the entry, where that is not the one whose words it repeats."""
 
     @property
     def order(self) -> tuple[int, bytes]:
@@ -47,7 +49,7 @@ class Stamp:
 
     @property
     def place(self) -> Place:
-        return Place(self.lamport, self.device, self.learnt)
+        return Place(self.lamport, self.device, self.writer or self.device, self.learnt)
 
 
 def apply_all(database: sqlite3.Connection, ops: Iterable[Op], stamp: Stamp) -> None:
@@ -326,7 +328,7 @@ def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
 
 def _apply_earlier(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     """What was said before counts as if it came from there."""
-    said = Stamp(stamp.owner, stamp.key, op["lamport"], op["device"], op["sequence"], stamp.learnt)
+    said = Stamp(stamp.owner, stamp.key, op["lamport"], op["device"], op["sequence"], stamp.learnt, stamp.device)
     apply_all(database, op["ops"], said)
 
 

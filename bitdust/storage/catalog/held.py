@@ -16,6 +16,7 @@ from attrs import frozen
 from bitdust.formats.operations import Op, item_op, move_op, version_ops
 from bitdust.storage.catalog.database import PackState, PieceState, meta, set_meta
 from bitdust.storage.catalog.extras import extras_of
+from bitdust.storage.catalog.moves import current
 from bitdust.wire.encoding import decode, encode
 
 _VERSIONS = (
@@ -34,10 +35,14 @@ _BEFORE = "(lamport<:lamport OR (lamport=:lamport AND device<=:device))"
 
 @frozen
 class Place:
-    """Where in the one order of all entries something was said, by which device, and when it was learnt (0: here)."""
+    """Where in the one order of all entries something was said, by which device, and when it was learnt (0: here).
+
+    ``writer`` is the device that wrote the entry, whatever other device it says that it repeats.
+    """
 
     lamport: int
     device: bytes
+    writer: bytes
     learnt: int
 
 
@@ -59,14 +64,17 @@ def hold_item(database: sqlite3.Connection, path: str, place: Place) -> None:
     """Inside a transaction, before an item is taken out: hold its versions, or the item where it has none."""
     if not place.learnt:
         return
-    values = {"path": path, "lamport": place.lamport, "device": place.device, "learnt": place.learnt}
+    values = {"path": path, "lamport": place.lamport, "device": place.device} | {
+        "writer": place.writer,
+        "learnt": place.learnt,
+    }
     database.execute(
-        "INSERT OR IGNORE INTO held SELECT path, version, :device, :learnt FROM versions"
+        "INSERT OR IGNORE INTO held SELECT path, version, :writer, :learnt FROM versions"
         f" WHERE path=:path AND dead=0 AND {_BEFORE}",
         values,
     )
     database.execute(
-        "INSERT OR IGNORE INTO held SELECT path, '', :device, :learnt FROM items"
+        "INSERT OR IGNORE INTO held SELECT path, '', :writer, :learnt FROM items"
         f" WHERE path=:path AND dead=0 AND {_BEFORE} AND NOT EXISTS (SELECT 1 FROM versions WHERE path=:path)",
         values,
     )
@@ -77,7 +85,7 @@ def hold_version(database: sqlite3.Connection, path: str, version: str, place: P
     if place.learnt:
         database.execute(
             "INSERT OR IGNORE INTO held SELECT path, version, ?, ? FROM versions WHERE path=? AND version=? AND dead=0",
-            (place.device, place.learnt, path, version),
+            (place.writer, place.learnt, path, version),
         )
 
 
@@ -95,7 +103,7 @@ def hold_late(database: sqlite3.Connection, path: str, version: str, learnt: int
 def hold_pack(database: sqlite3.Connection, pack: bytes, old: bytes, place: Place) -> None:
     """The same for a pack that has held what ``old`` held, when another one takes its place."""
     if place.learnt:
-        row = (pack, old, place.device, place.learnt)
+        row = (pack, old, place.writer, place.learnt)
         database.execute("INSERT OR IGNORE INTO held_packs VALUES(?, ?, ?, ?)", row)
 
 
@@ -168,7 +176,7 @@ def again(database: sqlite3.Connection, device: bytes) -> Iterator[Op]:
             yield from _version(database, path, version)
     moved = database.execute("SELECT old, pack FROM held_packs WHERE device=? ORDER BY old", (device,)).fetchall()
     for old, pack in moved:
-        if _said(database, bytes(old)) == device:
+        if current(database, bytes(old)) != bytes(pack):
             yield move_op(bytes(old), bytes(pack))
 
 
@@ -187,11 +195,6 @@ def _version(database: sqlite3.Connection, path: str, version: str) -> Iterator[
         extents: Any = None if link else decode(bytes(row[3]), 256 * 1024 * 1024, 100_000_000)
         size, mode, mtime = row[:3]
         yield from version_ops(path, version, size, mode, mtime, extents, link, extras_of(database, path, version))
-
-
-def _said(database: sqlite3.Connection, old: bytes) -> bytes:
-    row = database.execute("SELECT device FROM moves WHERE old=?", (old,)).fetchone()
-    return bytes(row[0]) if row is not None else b""
 
 
 def _is_lost(database: sqlite3.Connection, path: str, version: str) -> bool:

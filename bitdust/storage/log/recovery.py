@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from bitdust.crypt.device import check_record
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
 from bitdust.outcome import outcome
-from bitdust.storage.catalog.catalog import Catalog, insert_entry
+from bitdust.storage.catalog.catalog import Catalog, insert_entry, lamport
 from bitdust.storage.catalog.database import CatalogError, meta, set_meta
 from bitdust.storage.log.access import LogAccess
 from bitdust.wire.encoding import WireError, decode, encode
@@ -26,6 +26,8 @@ from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
 
 LOSSES = "accepted-losses"
+MOST_AHEAD = 2**32
+"""Places in the order of entries by which one may be ahead of all that are known."""
 MAX_LOSSES = 1024 * 1024
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 
@@ -152,6 +154,7 @@ class LogRecovery:
                 opened = [(entry, entry.open(self._access.secrets(self._key, entry.epoch))) for entry in entries]
                 if after is None:
                     self._check_start(opened[0])
+                _check_order(opened, lamport(self._catalog.read, self._key))
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
@@ -166,6 +169,18 @@ class LogRecovery:
             return
         if not any(op["op"] == "snapshot" for op in content.ops):
             raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
+
+
+def _check_order(opened: Sequence[tuple[Entry, Content]], known: int) -> None:
+    """Whoever stole a device could give its entries the last place there is in the order: nothing could follow them.
+
+    Each entry has a place behind all that its device knew, and there are not so many. What it repeats was before it.
+    """
+    for entry, content in opened:
+        repeated = [op["lamport"] for op in content.ops if op["op"] == "earlier"]
+        if content.lamport > known + MOST_AHEAD or max(repeated, default=0) > content.lamport:
+            raise WireError("bad-field", f"entry {entry.sequence} claims a place far ahead of all that is known")
+        known = max(known, content.lamport)
 
 
 def _check_wanted(entry: Entry, first: int) -> None:
