@@ -354,6 +354,15 @@ def other_life(files: int | None, age: float) -> list[Finding]:
     return [ok("former key ring", f"the former key ring was found: {back}")]
 
 
+def copied(number: int, is_open: bool, age: float) -> list[Finding]:
+    """Another program used the key of a device of mine, ``age`` seconds ago; ``is_open``: this one has none instead."""
+    if age > TOLD_FOR:
+        return []
+    text = f"another program uses the key of device {number}: somebody has a copy of this home"
+    own = "give this one a key of its own, by: bitdust identity attach FILE, with your key file; " if is_open else ""
+    return [warn("copied home", text, f"{own}if that copy is not yours: bitdust identity revoke {number}")]
+
+
 def identity(present: bool, global_id: str, locked: bool = False) -> list[Finding]:
     """Whether there is one, and its keys are open."""
     if locked:

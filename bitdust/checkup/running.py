@@ -95,6 +95,7 @@ def checks(node: Patient) -> Mapping[str, Check]:
         "identity": lambda: _identity(node.me),
         "recovery": lambda: _recovery(node),
         "former key ring": lambda: _other_life(node),
+        "copied home": lambda: _copied(node),
         "services": lambda: judging.services(node.driver.list()),
         "settings": lambda: in_thread(home.settings, folder),
         "disk": lambda: in_thread(home.disk, folder, _promised(node), node.settings.get(home.RESERVE)),
@@ -148,6 +149,14 @@ def _recovery(node: Patient) -> list[Finding]:
 def _other_life(node: Patient) -> list[Finding]:
     found = node.storage.core.other_life.reunion if node.storage.is_open else None
     return judging.other_life(found.files, node.world.wall() - found.time) if found is not None else []
+
+
+def _copied(node: Patient) -> list[Finding]:
+    found = node.storage.core.log_replicas.copied if node.storage.is_open else None
+    device = node.me.document.device(found.device) if found is not None else None
+    if found is None or device is None or device.revoked is not None:
+        return []
+    return judging.copied(device.number, found.is_open, node.world.wall() - found.time)
 
 
 def _promised(node: Patient) -> int:

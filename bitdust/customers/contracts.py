@@ -359,7 +359,7 @@ class Contracts:
             f" WHERE customer=? AND {HAS_FILE}",
             (customer,),
         )
-        for table in ("delayed", "pieces", "log", "heads", "records", "deletes", "grants", "keepsakes"):
+        for table in ("delayed", "pieces", "covered", "log", "heads", "records", "deletes", "grants", "keepsakes"):
             database.execute(f"DELETE FROM {table} WHERE customer=?", (customer,))
         return pieces
 

@@ -11,6 +11,8 @@ contracts    the promise to one customer, never more than one; ``promised`` is w
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;
              ``scope`` as in `bitdust.crypt.scope`, and the capability under which somebody else brought it
 small        the bytes of a piece of at most `SMALL` bytes; they go with the row of the piece, and have no file
+covered      entries of a log, up to a sequence, for which a snapshot stands that the device ``by`` has signed:
+             they are forgotten later
 log, heads   entries of the catalog log of a scope and device, and the newest signed head that they reach
 records      the newest signed key rings and families, by kind; the newest has the highest id
 deletes      the newest delete order of each device, so that an old one does nothing
@@ -33,7 +35,7 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.signed import Signed
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 _KEEPSAKES = """
 CREATE TABLE keepsakes(customer BLOB NOT NULL, kind TEXT NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL,
     data BLOB NOT NULL, PRIMARY KEY(customer, kind));
@@ -52,6 +54,10 @@ CREATE TRIGGER condemned_counts_no_more AFTER DELETE ON condemned BEGIN
 CREATE TRIGGER delayed_goes AFTER DELETE ON delayed BEGIN DELETE FROM condemned WHERE delayed=old.id; END;
 CREATE TRIGGER condemned_goes AFTER DELETE ON pieces BEGIN
     DELETE FROM condemned WHERE customer=old.customer AND pack=old.pack; END;
+"""
+_COVERED = """
+CREATE TABLE IF NOT EXISTS covered(customer BLOB NOT NULL, scope BLOB NOT NULL, device BLOB NOT NULL, by BLOB NOT NULL,
+    sequence INTEGER NOT NULL, due INTEGER NOT NULL, PRIMARY KEY(customer, scope, device, by)) WITHOUT ROWID;
 """
 _MISSING = """
 CREATE INDEX IF NOT EXISTS pieces_missing ON pieces(customer, size) WHERE state = 1;
@@ -95,6 +101,7 @@ CREATE TABLE revocations(customer BLOB NOT NULL, capability BLOB NOT NULL, recei
     + _KEEPSAKES
     + _MISSING
     + _DELAYS
+    + _COVERED
 )
 STEPS = {
     4: """
@@ -126,6 +133,7 @@ ALTER TABLE customers ADD COLUMN dropped_since INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE customers ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
 """
     + _DELAYS,
+    11: _COVERED,
 }
 """By the version of a store that is older: what brings it to the next one, in one transaction."""
 HAS_FILE = "NOT EXISTS (SELECT 1 FROM small s WHERE (s.customer, s.pack, s.number) = (p.customer, p.pack, p.number))"

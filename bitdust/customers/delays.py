@@ -10,6 +10,7 @@ the pack, and who asks for the service again keeps the contract. A device that c
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -17,6 +18,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.customers.contracts import Contracts
 from bitdust.customers.deletion import Chosen, obey, remove_rows
+from bitdust.customers.logs import covered_by, forget_covered
 from bitdust.customers.names import PieceName
 from bitdust.customers.promises import DAY
 from bitdust.customers.quota import BESIDE
@@ -76,14 +78,14 @@ class Delays:
         self._remove = remove
         self._due_since: dict[int, float] = {}
 
-    def _until(self, at_once: bool) -> int:
+    def until(self, at_once: bool = False) -> int:
         """When an order of now is due; 0 for one that does not wait."""
         hours = 0 if at_once else int(self._settings.get(HOURS))
         return int(self._wall()) + hours * 3600 if hours else 0
 
     def delete(self, order: DeleteOrder, at_once: bool = False) -> "Deferred[int]":
         """Carry out the owner's verified order, or a mass of packs later; fires with bytes freed. Fails ``stale``."""
-        now, until = int(self._wall()), self._until(at_once)
+        now, until = int(self._wall()), self.until(at_once)
 
         def choose(database: sqlite3.Connection) -> Chosen:
             chosen = obey(database, order)
@@ -99,7 +101,7 @@ class Delays:
 
     def end(self, customer: bytes, contract: bytes, device: bytes) -> "Deferred[int]":
         """Let the end of a contract wait; fires with when it is due, 0 where nothing waits. Fails ``no-contract``."""
-        until = self._until(at_once=False)
+        until = self.until()
 
         def end(database: sqlite3.Connection) -> int:
             account = self._contracts.of(database, customer)
@@ -139,10 +141,17 @@ class Delays:
         return self._carry_out(customer, "device=? AND due<=?", (device, until))
 
     def due(self, counts: Counts) -> "Deferred[list[tuple[bytes, int]]]":
-        """Carry out what has been due for a while; fires with customers and bytes freed."""
+        """Carry out what has been due for a while; fires with customers and bytes freed.
+
+        Entries of logs are forgotten as well, for which a snapshot stands.
+        """
         return Deferred.fromCoroutine(self._due(counts))
 
     async def _due(self, counts: Counts) -> list[tuple[bytes, int]]:
+        now = int(self._wall())
+        for customer, by in covered_by(self._read(), now):
+            forgetting = partial(forget_covered, customer=customer, by=by, now=now, counts=counts(customer, by))
+            await self._commits.change(forgetting)
         query = "SELECT id, customer, device FROM delayed WHERE due<=? ORDER BY id"
         rows = self._read().execute(query, (int(self._wall()),)).fetchall()
         self._due_since = {row[0]: self._due_since.get(row[0], self._uptime()) for row in rows}

@@ -19,6 +19,7 @@ from bitdust.wire.records import Head
 from bitdust.wire.schema import parse
 from bitdust.wire.signed import Signed
 
+_UP_TO = "customer=? AND scope=? AND device=? AND sequence<=?"
 HEAD_OVERHEAD = 5
 """Bytes of CBOR before each head of a list, at most."""
 
@@ -52,12 +53,19 @@ class ReceivedEntry:
 
 
 def append(
-    database: sqlite3.Connection, entry: ReceivedEntry, head: Head, signed_head: bytes, grant: Capability | None = None
+    database: sqlite3.Connection,
+    entry: ReceivedEntry,
+    head: Head,
+    signed_head: bytes,
+    grant: Capability | None = None,
+    due: int = 0,
 ) -> int:
     """Add one entry and, when the chain reaches it, the head; the result is the last sequence held.
 
-    An entry that is already there is no error. Raises `BitDustError` ``conflict`` with ``sequence`` and ``hash`` of
-    what is held, ``no-contract``, ``no-space``; under a ``grant`` what `bitdust.customers.grants.charge` raises too.
+    What the head's snapshot stands for is forgotten when it is ``due``, or at once for 0: a device that was stolen may
+    say so, and is not believed where it was revoked until then. An entry that is already there is no error. Raises
+    `BitDustError` ``conflict`` with ``sequence`` and ``hash`` of what is held, ``no-contract``, ``no-space``; under a
+    ``grant`` what `bitdust.customers.grants.charge` raises too.
     """
     room = usage(database, entry.owner, after_notice=True).room
     sequence, held = last(database, *entry.chain)
@@ -71,7 +79,7 @@ def append(
         if grant is not None:
             charge(database, grant, len(entry.data))
         sequence = entry.sequence
-    _advance_head(database, entry, head, signed_head)
+    _advance_head(database, entry, head, signed_head, due)
     return sequence
 
 
@@ -131,7 +139,7 @@ def _same(database: sqlite3.Connection, entry: ReceivedEntry, sequence: int, hel
 
 def _insert(database: sqlite3.Connection, entry: ReceivedEntry, room: int) -> None:
     (log_bytes,) = database.execute("SELECT log_bytes FROM customers WHERE fingerprint=?", (entry.owner,)).fetchone()
-    allowed = most_log(room)
+    allowed = most_log(room) * (2 if _is_covered(database, entry.owner) else 1)
     if log_bytes + len(entry.data) > allowed:
         raise BitDustError("no-space", f"the catalog log has {log_bytes} bytes of {allowed} that are allowed")
     database.execute("INSERT INTO log VALUES(?, ?, ?, ?, ?, ?)", (*entry.chain, entry.sequence, entry.hash, entry.data))
@@ -140,7 +148,7 @@ def _insert(database: sqlite3.Connection, entry: ReceivedEntry, room: int) -> No
     )
 
 
-def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head, signed_head: bytes) -> None:
+def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head, signed_head: bytes, due: int) -> None:
     if head.sequence != entry.sequence:
         return
     if head.hash != entry.hash:
@@ -153,7 +161,7 @@ def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head
         database.execute(
             "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*entry.chain, head.sequence, signed_head)
         )
-        _forget_covered(database, entry, head)
+        _cover(database, entry, head, Signed.from_bytes(signed_head, Head.KIND).device, due)
 
 
 def _is_vouched(head: Head, signed_head: bytes) -> bool:
@@ -171,19 +179,49 @@ def _need_room_for_head(database: sqlite3.Connection, entry: ReceivedEntry, sign
         raise BitDustError("no-space", f"the heads of your logs take {others} bytes of {MAX_HEADS} already")
 
 
-def _forget_covered(database: sqlite3.Connection, entry: ReceivedEntry, head: Head) -> None:
+def _is_covered(database: sqlite3.Connection, owner: bytes) -> bool:
+    """Whether something is to be forgotten: until then there may be twice as much."""
+    return database.execute("SELECT 1 FROM covered WHERE customer=? LIMIT 1", (owner,)).fetchone() is not None
+
+
+def _cover(database: sqlite3.Connection, entry: ReceivedEntry, head: Head, by: bytes, due: int) -> None:
     """The log is here from its beginning to its end: what its snapshot stands for need not be kept any more."""
     last_of = {covered["device"]: covered["sequence"] for covered in head.covers or ()}
     if head.first is not None:
         last_of[head.device] = head.first - 1
     for device, sequence in last_of.items():
         where = (entry.owner, entry.scope, device, sequence)
-        freed = database.execute(
-            "SELECT sum(length(entry)) FROM log WHERE customer=? AND scope=? AND device=? AND sequence<=?", where
-        ).fetchone()[0]
-        if freed:
-            database.execute("DELETE FROM log WHERE customer=? AND scope=? AND device=? AND sequence<=?", where)
-            database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, entry.owner))
+        if not due:
+            _forget(database, where)
+        elif database.execute(f"SELECT 1 FROM log WHERE {_UP_TO} LIMIT 1", where).fetchone() is not None:
+            database.execute(
+                "INSERT INTO covered VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET sequence=excluded.sequence,"
+                " due=excluded.due WHERE excluded.sequence>covered.sequence",
+                (*where[:3], by, sequence, due),
+            )
+
+
+def _forget(database: sqlite3.Connection, where: tuple[bytes, bytes, bytes, int]) -> None:
+    freed = database.execute(f"SELECT sum(length(entry)) FROM log WHERE {_UP_TO}", where).fetchone()[0]
+    if freed:
+        database.execute(f"DELETE FROM log WHERE {_UP_TO}", where)
+        database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, where[0]))
+
+
+def covered_by(database: sqlite3.Connection, now: int) -> list[tuple[bytes, bytes]]:
+    """Customers, and devices of theirs, whose snapshots stand for entries that are due to be forgotten."""
+    rows = database.execute("SELECT DISTINCT customer, by FROM covered WHERE due<=?", (now,))
+    return [(bytes(customer), bytes(device)) for customer, device in rows]
+
+
+def forget_covered(database: sqlite3.Connection, customer: bytes, by: bytes, now: int, counts: bool) -> None:
+    """Inside a transaction: forget what is due, if the device that said so ``counts`` still; else keep it."""
+    rows = database.execute(
+        "DELETE FROM covered WHERE customer=? AND by=? AND due<=? RETURNING scope, device, sequence",
+        (customer, by, now),
+    ).fetchall()
+    for scope, device, sequence in rows if counts else ():
+        _forget(database, (customer, bytes(scope), bytes(device), sequence))
 
 
 def _conflict(text: str, sequence: int, held: bytes) -> BitDustError:

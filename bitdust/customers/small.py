@@ -96,6 +96,8 @@ class StoreLog(Job):
     head: Head
     signed_head: bytes
     grant: Capability | None = None
+    due: int = 0
+    """When entries are forgotten for which a snapshot stands from now on; 0: at once."""
     pieces: list[StoreSmall] = field(factory=list)
     refused: list[tuple[PieceName, BitDustError]] = field(factory=list)
 
@@ -107,7 +109,7 @@ class StoreLog(Job):
         """Raises what `bitdust.customers.logs.append` raises."""
         sequence = 0
         for entry in self.entries:
-            sequence = append(database, entry, self.head, self.signed_head, self.grant)
+            sequence = append(database, entry, self.head, self.signed_head, self.grant, self.due)
         for piece in self.pieces:
             self._keeps(piece, partial(piece.apply, database))
         return StoredLog(sequence, usage(database, self.head.owner, after_notice=True), self.refused)

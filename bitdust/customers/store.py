@@ -331,7 +331,7 @@ class SupplierStore:
         cannot be kept is named in the result and keeps nothing else back.
         """
         self.space.need(sum(len(entry.data) for entry in entries))
-        packet = StoreLog(entries, head, signed_head, grant)
+        packet = StoreLog(entries, head, signed_head, grant, self.delays.until())
         for pack, piece in pieces:
             self.pieces.admit_small(self._read, packet, pack, piece)
         return self._commits.run(packet)

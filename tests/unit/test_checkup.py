@@ -243,6 +243,14 @@ class JudgingTests(CheckupCase):
         (found,) = judging.my_identity(2, [Copy("http://a/x.xml", 3, revokes_me=True)])
         self.assertEqual((found.verdict, "was revoked" in found.found), ("bad", True))
 
+    def test_a_copied_home(self) -> None:
+        """Whoever did not make the copy revokes the device; a home without the private key needs the key file first."""
+        (found,) = judging.copied(3, True, 0)
+        self.assertIn("bitdust identity attach FILE", found.hint)
+        (found,) = judging.copied(3, False, 0)
+        self.assertEqual((found.verdict, found.hint.count("bitdust identity revoke 3")), ("warn", 1))
+        self.assertEqual(judging.copied(3, False, judging.TOLD_FOR + 1), [])
+
     def test_key_backup(self) -> None:
         """Never checked is bad, a year ago a warning."""
         self.assertEqual(self.verdicts(judging.key_backup(NOW - DAY, NOW)), ["ok"])

@@ -13,9 +13,9 @@ from bitdust.formats.orders import DECISION_KIND, Decision
 from bitdust.peers.presence import Presence
 from bitdust.wire.encoding import decode
 from bitdust.wire.packet import Command
-from bitdust.wire.records import ContractEnd
+from bitdust.wire.records import ContractEnd, Head
 from tests.unit.storage_kit import master_key
-from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, now
+from tests.unit.supplier_kit import DAY, MIB, START, FakeDevice, Pack, Person, Shop, log_of, now
 
 HOUR = 3600
 DUE = START + 48 * HOUR
@@ -101,6 +101,33 @@ class DeletionTests(DelaysCase):
         database.execute("UPDATE customers SET pieces=5000, dropped_since=?, dropped=?", (START, MOST - 2))
         self.assertEqual(self.order(self.stolen, self.packs[:2]).fields["freed"], 1000)
         self.assertEqual(self.order(self.stolen, self.packs[2:3], START + 1).fields["waits"], 1)
+
+    def cover(self) -> None:
+        """The stolen device says that its snapshot stands for three entries of each of two logs."""
+        for person in (self.stolen, self.second):
+            self.shop.log_packet(person, person.log(3, owner=self.alice))
+        data, signed = self.stolen.log(4, owner=self.alice)[-1]
+        covers = [{"device": self.second.device.id, "sequence": 3}]
+        said = self.stolen.sign(evolve(Head.from_body(signed.body), first=4, covers=covers))
+        self.assertEqual(self.shop.log(self.stolen, (data, said)).command, Command.ACK)
+        self.walk(47 * HOUR)
+        self.assertEqual(self.entries(), [4, 3])
+
+    def entries(self) -> list[int]:
+        return [len(log_of(self.shop.store, self.alice, one.device.id)) for one in (self.stolen, self.second)]
+
+    def test_what_a_snapshot_stands_for(self) -> None:
+        """Entries of logs are forgotten two days after a head says so."""
+        self.cover()
+        self.walk(HOUR)
+        self.assertEqual(self.entries(), [1, 0])
+
+    def test_a_snapshot_of_a_revoked_device(self) -> None:
+        """They are kept where the device that said so was revoked until then."""
+        self.cover()
+        self.stolen.document.devices[self.stolen.device.id] = FakeDevice(self.stolen.device.public, 2)
+        self.walk(HOUR)
+        self.assertEqual(self.entries(), [4, 3])
 
     def test_all_devices_hear_of_it(self) -> None:
         """What waits is reported to every device, and whoever asks is shown whose order it is, how much and when."""

@@ -455,12 +455,15 @@ class ForkTests(LogCase):
         copy.pass_time(5)
         self.assertTrue(copy.storage.core.log_replicas._fork.is_open)
         self.assertEqual(copy.taken, 0)
+        self.assertEqual([one["device_id"] for one in copy.events_of("device-copied")], [copy.me.device.id.hex()])
         copy.kill()
         copy = Node(copy.home, self.around, self.node.clock).start()
         self.addCleanup(stop_quietly, copy)
         copy.pass_time(100)
         self.assertFalse(copy.storage.core.log_replicas._fork.is_open)
         self.assertEqual(copy.taken, 1)
+        told = copy.storage.core.log_replicas.copied
+        self.assertEqual((told.device, told.is_open), (original.me.device.id, False))
         self.assert_all_is_there(original, copy)
 
     def test_killed_behind_the_new_key(self) -> None:

@@ -2,13 +2,15 @@
 
 What it said has path ids that the other one may have given out as well. So its entries are taken back, the items that
 they made get path ids of the new device, and everything is said once more under its key. That a fork was found is
-written down first: a node that is killed on the way goes on at its next start.
+written down first: a node that is killed on the way goes on at its next start. The person is told, who may not have
+made that copy.
 """
 
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.formats.log_entry import Entry
@@ -18,18 +20,33 @@ from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.catalog.paths import next_path_id
 from bitdust.storage.log.access import LogAccess
 from bitdust.storage.log.writer import LogWriter
+from bitdust.surroundings import Connected
 from bitdust.wire.encoding import decode, encode
 
-FORKED = "device-forked"
+FORKED, COPIED = "device-forked", "device-copied"
 _NOTHING_NEW = ("snapshot", "earlier")
 _TABLES = ("items", "versions", "version_packs", "gone", "seen", "labels")
+
+
+@frozen
+class Copied:
+    """Another program has written under the key of ``device``, as was found at ``time`` (seconds since the epoch).
+
+    ``is_open``: this one has no key of its own yet.
+    """
+
+    device: bytes
+    time: int
+    is_open: bool
 
 
 class DeviceFork:
     """I move what nobody has heard of this node to a device key of its own."""
 
-    def __init__(self, me: Me, writer: LogWriter, take_new_device: Callable[[], None]) -> None:
-        self._me = me
+    def __init__(self, around: Connected, writer: LogWriter, take_new_device: Callable[[], None]) -> None:
+        self._me: Me = around.me
+        self._events = around.events
+        self._wall = around.world.wall
         self._writer = writer
         self._take_new_device = take_new_device
 
@@ -38,11 +55,24 @@ class DeviceFork:
         """Whether a fork was found and is not over yet."""
         return meta(self._writer.catalog.read, FORKED) is not None
 
+    @property
+    def copied(self) -> Copied | None:
+        """The last one that was found."""
+        data = meta(self._writer.catalog.read, COPIED)
+        value: Any = decode(data, 100) if data is not None else None
+        return Copied(value[0], value[1], self.is_open) if value is not None else None
+
     def found(self, device: bytes, heard: Mapping[str, int]) -> "Deferred[Any]":
         """Another node has written under this device's key; ``heard`` says by key up to which entry I was heard."""
         note = encode({"device": device, "heard": [[key, sequence] for key, sequence in sorted(heard.items())]})
-        noting = self._writer.catalog.change(lambda database: set_meta(database, FORKED, note))
-        return noting.addCallback(lambda _: self.resume())
+        told = encode([device, int(self._wall())])
+
+        def write(database: sqlite3.Connection) -> None:
+            set_meta(database, FORKED, note)
+            set_meta(database, COPIED, told)
+
+        self._events.send("device-copied", {"device_id": device.hex()})
+        return self._writer.catalog.change(write).addCallback(lambda _: self.resume())
 
     def resume(self) -> "Deferred[Any]":
         """Go on with what was found; fires when it is said again."""

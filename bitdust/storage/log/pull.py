@@ -20,6 +20,7 @@ from bitdust.storage.log.outdated import come_back, is_outdated, places_of_unhea
 from bitdust.storage.log.recovery import (
     LogRecovery,
     Missing,
+    Reader,
     SeenHead,
     check_complete,
     covered,
@@ -33,6 +34,10 @@ from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import Ports
 from bitdust.surroundings import Connected
 from bitdust.wire.records import Head
+
+COMPARED = "compared"
+TOLD_FOR = 25 * 86_400
+"""Seconds for which snapshots surely repeat deletions; the compaction leaves them out after thirty days."""
 
 
 class Pulled(Enum):
@@ -103,10 +108,14 @@ class LogPull:
         known = await self._add_known_heads(logs, heard) if not recovered or waits else []
         mine = self._me.device.id
         taken = any(highest(heard.heads[one.key], mine) > one.end(mine).sequence for one in logs)
-        if recovered and any(is_outdated(self._catalog, one.key, heard.heads[one.key]) for one in logs):
+        if (
+            recovered
+            and not self._was_here()
+            and any(is_outdated(self._catalog, one.key, heard.heads[one.key]) for one in logs)
+        ):
             if not waits:
                 await self._say_places_again(logs, heard)
-            await self._note(logs, heard, 0)
+            await self._note(logs, heard, 0, is_merged=False)
             return Pulled.OUTDATED
         entries = await self._recover(logs, heard, accept_loss or self._me.awaits(STARTED_OVER))
         await self._note(logs, heard, entries)
@@ -116,6 +125,14 @@ class LogPull:
         if taken:
             self._ports.device_is_taken()
         return Pulled.MERGED
+
+    def _was_here(self) -> bool:
+        """Whether all was compared so lately that no snapshot has left out deletions which this node has not read.
+
+        Then it goes on from the snapshot, and keeps what it knows: a stolen device may have written that.
+        """
+        compared = int(meta(self._catalog.read, COMPARED) or b"0")
+        return bool(compared) and self._calendar.stamp() < compared + TOLD_FOR
 
     async def _ask(self, logs: Sequence[KeyLog]) -> _Heard:
         answers = await ask_online(self._ports, lambda supplier: self._heads(supplier, logs))
@@ -183,10 +200,10 @@ class LogPull:
     async def _recover(self, logs: Sequence[KeyLog], heard: _Heard, accept_loss: bool) -> int:
         entries, missing = 0, list[Missing]()
         known, news = losses(self._catalog.read), dict[tuple[str, bytes], int]()
-        learnt = int(self._calendar.stamp() * 1000)
+        reader = Reader(self._me.device.id, int(self._calendar.stamp() * 1000), self._was_here())
         for one in logs:
             recovery = LogRecovery(self._catalog, self._writer.logs, one.key, self._requests.entries)
-            merged = await recovery.recover(heard.heads[one.key], learnt)
+            merged = await recovery.recover(heard.heads[one.key], reader)
             entries += merged.entries
             lost = [some for some in merged.missing if some.last > known.get((one.key, some.device), 0)]
             missing += lost
@@ -209,7 +226,7 @@ class LogPull:
 
         await self._writer.write(places)
 
-    async def _note(self, logs: Sequence[KeyLog], heard: _Heard, entries: int) -> None:
+    async def _note(self, logs: Sequence[KeyLog], heard: _Heard, entries: int, is_merged: bool = True) -> None:
         for one in logs:
             for seen in heard.heads[one.key]:
                 if seen.holder is not None:
@@ -221,6 +238,8 @@ class LogPull:
             note_holdings(database, rows)
             was_recovering = not is_recovered(database)
             database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,))
+            if is_merged:
+                set_meta(database, COMPARED, moment)
             if was_recovering:
                 come_back(database)
             elif entries:

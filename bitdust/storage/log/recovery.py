@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
+from bitdust.formats.operations import Op
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog, insert_entry, lamport
-from bitdust.storage.catalog.database import CatalogError, meta, set_meta
+from bitdust.storage.catalog.database import CatalogError, meta, set_base, set_meta
 from bitdust.storage.log.access import LogAccess
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
@@ -50,13 +51,19 @@ class SeenHead:
 
 
 def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
-    """One signed head as a supplier told it; None for one of another owner, or not signed by its device."""
+    """One signed head as a supplier told it; None for one of another owner, or not signed by its device.
+
+    In place of a device that counts no more another one signs, which may have been revoked since: that leads to the
+    log, as far as that one counts, and proves nothing.
+    """
     try:
         signed = Signed.from_bytes(data, Head.KIND, 4096)
         head = Head.from_body(signed.body)
         device = access.document.device(signed.device)
         is_own = head.device == signed.device
-        if head.owner != access.owner or not (is_own or (device is not None and device.revoked is None)):
+        writer = access.document.device(head.device)
+        is_ended = writer is not None and writer.revoked is not None
+        if head.owner != access.owner or not (is_own or (device is not None and (device.revoked is None or is_ended))):
             return None
         if device is None:
             return SeenHead(head, holder, False, signer=signed.device)
@@ -64,8 +71,20 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
     except WireError:
         return None
     end = head.sequence if device.revoked is None else min(head.sequence, device.sequence or 0)
-    is_proven = end == head.sequence
+    if not is_own and device.revoked is not None and writer is not None:
+        end = min(head.sequence, writer.sequence or 0)
+    is_proven = end == head.sequence and (is_own or device.revoked is None)
     return SeenHead(head, holder, is_proven, data, signed.device, end if is_proven or (head.first or 1) <= end else 0)
+
+
+@frozen
+class Reader:
+    """Who reads: the owner's ``device``, at the time ``learnt`` in milliseconds, from which on what entries delete is
+    held (0 holds nothing). ``was_here``: it has read all so lately that there may be no gap."""
+
+    device: bytes = b""
+    learnt: int = 0
+    was_here: bool = False
 
 
 @define
@@ -95,22 +114,36 @@ class LogRecovery:
         self._access = access
         self._key = key
         self._fetch = fetch
-        self._learnt = 0
+        self._reader = Reader()
+        self._told: dict[bytes, tuple[int, bytes]] = {}
+        """By device, for what of its log a snapshot of a doubted device stands."""
 
-    async def recover(self, heads: Sequence[SeenHead], learnt: int = 0) -> Merged:
-        """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept.
-
-        ``learnt`` is the time now, in milliseconds: from then on what they delete is held; 0 holds nothing.
-        """
+    async def recover(self, heads: Sequence[SeenHead], reader: Reader | None = None) -> Merged:
+        """Merge all entries up to the highest heads; what no supplier gave is named. What was fetched is kept."""
         merged = Merged()
-        self._learnt = learnt
-        devices = sorted({seen.head.device for seen in heads}, key=lambda device: (_is_told(heads, device), device))
+        self._reader, self._told = reader or Reader(), {}
+        await self._read_all(heads, merged)
+        while told := {one.device: self._told.pop(one.device) for one in merged.missing if one.device in self._told}:
+            await self._catalog.change(partial(_set_bases, key=self._key, bases=told))
+            await self._read_all(heads, merged)
+        return merged
+
+    async def _read_all(self, heads: Sequence[SeenHead], merged: Merged) -> None:
+        trusted = [seen for seen in heads if not self._is_doubted(seen.head.device)]
+        devices = sorted({seen.head.device for seen in heads}, key=lambda device: (_is_told(trusted, device), device))
         before = -1
         while merged.entries > before:  # A snapshot may tell where the log of another device goes on.
             before, merged.missing = merged.entries, []
             for device in devices:
                 await self._device(device, [seen for seen in heads if seen.head.device == device], merged)
-        return merged
+
+    def _is_doubted(self, device: bytes) -> bool:
+        """Whether a log was that of a stolen device, perhaps: all is read that is left of what its snapshot stands for.
+
+        Suppliers forget that after some days. Only where nothing is left of it the snapshot counts.
+        """
+        known = self._access.document.device(device)
+        return known is not None and known.revoked is not None and not known.was_let_go
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
         """The log of a device is in one scope: the one that is known already, or that of its highest head."""
@@ -138,14 +171,17 @@ class LogRecovery:
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
         """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
         target, begin = heads[0].end, heads[0].head.first or 1
+        is_doubted = self._is_doubted(device)
         count, log = 0, LogName(self._access.owner, heads[0].head.scope, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
-            first = max(end.sequence + 1, begin)
+            # What is left of before a snapshot is read where there is no need to begin with that.
+            first = end.sequence + 1 if is_doubted or self._reader.was_here else max(end.sequence + 1, begin)
             got = await outcome(self._fetch(holder, log, first))
             if got.error is not None or not got.value:
                 return count
             try:
-                after = (end.sequence, end.hash) if end.sequence and first == end.sequence + 1 else None
+                follows = end.sequence and Entry.parse(got.value[0]).sequence == end.sequence + 1
+                after = (end.sequence, end.hash) if follows else None
                 entries = check_chain(got.value, log, after)
                 _check_wanted(entries[0], first)
                 entries = _up_to_heads(entries, heads)
@@ -155,12 +191,35 @@ class LogRecovery:
                 if after is None:
                     self._check_start(opened[0])
                 _check_order(opened, lamport(self._catalog.read, self._key))
+                clean = self._without_snapshot if is_doubted else self._with_true_bases
+                opened = [(entry, clean(content)) for entry, content in opened]
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
-            await self._catalog.change(partial(insert_entries, key=self._key, opened=opened, learnt=self._learnt))
+            await self._catalog.change(
+                partial(insert_entries, key=self._key, opened=opened, learnt=self._reader.learnt)
+            )
             count += len(opened)
         return count
+
+    def _without_snapshot(self, content: Content) -> Content:
+        for op in content.ops:
+            if op["op"] == "snapshot":
+                self._told |= {head["device"]: (head["sequence"], head["hash"]) for head in op["heads"]}
+        return evolve(content, ops=[op for op in content.ops if op["op"] != "snapshot"])
+
+    def _with_true_bases(self, content: Content) -> Content:
+        """Nobody knows more of my log than I do: who says so keeps me from writing on."""
+        mine = self._reader.device
+        end = self._catalog.end(self._key, mine).sequence if mine else 0
+
+        def clean(op: Op) -> Op:
+            heads = [head for head in op["heads"] if head["device"] != mine or head["sequence"] <= end]
+            return op | {"heads": heads}
+
+        if not end or all(op["op"] != "snapshot" for op in content.ops):
+            return content
+        return evolve(content, ops=[clean(op) if op["op"] == "snapshot" else op for op in content.ops])
 
     def _check_start(self, first: tuple[Entry, Content]) -> None:
         """A log begins with entry 1, or with the snapshot that stands for all before it."""
@@ -196,6 +255,11 @@ def _up_to_heads(entries: Sequence[Entry], heads: Sequence[SeenHead]) -> list[En
         if any(one.sequence == at and hash_of(one.to_bytes()) not in wanted for one in entries):
             raise WireError("broken-chain", f"entry {at} is not the one that a device of the owner has signed")
     return [one for one in entries if one.sequence <= heads[0].end]
+
+
+def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tuple[int, bytes]]) -> None:
+    for device, (sequence, digest) in bases.items():
+        set_base(database, key, device, sequence, digest)
 
 
 def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]], learnt: int) -> None:

@@ -309,9 +309,14 @@ class KeyLog:
         return self._me.sign(Head.KIND, head.to_body()).to_bytes()
 
     def _head_of(self, device: bytes, end: LogEnd) -> Head:
-        """The head of another device's log, as that device wrote it where it was seen."""
+        """The head of another device's log, as that device wrote it where it was seen.
+
+        Of one that was revoked nothing is repeated of where it said that logs begin, which may be a thief's word.
+        """
         sequence, signed = self.holdings.head(device)
-        if sequence == end.sequence:
+        known = self._me.document.device(device)
+        is_doubted = known is not None and known.revoked is not None and not known.was_let_go
+        if sequence == end.sequence and not is_doubted:
             return Head.from_body(Signed.from_bytes(signed, Head.KIND).body)
         first = self._catalog.first_sequence(self.key, device)
         begin = Begin(first if first > 1 else None)

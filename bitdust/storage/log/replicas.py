@@ -15,7 +15,7 @@ from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Disconnect, Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import LogEnd
-from bitdust.storage.log.device_fork import DeviceFork
+from bitdust.storage.log.device_fork import Copied, DeviceFork
 from bitdust.storage.log.heads import HeadPublisher
 from bitdust.storage.log.outdated import note_outdated
 from bitdust.storage.log.pull import Listed, LogPull, Pulled, is_recovered
@@ -60,7 +60,7 @@ class LogReplicas:
         self._pull = LogPull(around, writer, ports, calendar)
         self.others = self._pull.others
         self._heads = HeadPublisher(around, ports, lambda one: self.safe_end(one.key, self._me.device.id))
-        self._fork = DeviceFork(around.me, writer, ports.device_is_taken)
+        self._fork = DeviceFork(around, writer, ports.device_is_taken)
         self.reason = ""
         self._gathering: IDelayedCall | None = None
         self._news = Soon(around.world.clock, self._compare)
@@ -306,6 +306,11 @@ class LogReplicas:
         return noting.addCallback(lambda _: self._ports.catalog_is_outdated())
 
     # forks
+
+    @property
+    def copied(self) -> Copied | None:
+        """Another program that uses a copy of this home, the last one that was found."""
+        return self._fork.copied if self._catalog.is_open else None
 
     def _forked(self, device: bytes) -> None:
         """Take a device key of my own, and say under it what I said under the old one and nobody heard."""
