@@ -22,6 +22,7 @@ from bitdust.dht.seeds import SEEDS
 from bitdust.identity.awaited import FAMILY
 from bitdust.storage.storage import Storage
 from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.publication import FamilyPublication
 from bitdust.surroundings import Connected
 from bitdust.transport.gateway import Gateway
 from bitdust.wire.encoding import WireError
@@ -61,15 +62,25 @@ def read_note(folder: Path) -> Note | None:
 class KeyFileHints:
     """I know what a key file that is written now should name, beside the key."""
 
-    def __init__(self, around: Connected, gateway: Gateway, dht: DHTRoom, family: MyFamily, storage: Storage) -> None:
+    def __init__(
+        self,
+        around: Connected,
+        gateway: Gateway,
+        dht: DHTRoom,
+        family: MyFamily,
+        publication: FamilyPublication,
+        storage: Storage,
+    ) -> None:
         self._around = around
         self._gateway = gateway
         self._dht = dht
         self._family = family
+        self._publication = publication
         self._storage = storage
 
     def hints(self) -> Hints:
-        """Nodes of the hash table and suppliers that are known now, and how far the catalog has come."""
+        """Nodes of the hash table and suppliers that are known now, and how far catalog and family have come at
+        suppliers: a recovery waits for what is named, and what only this home has would be waited for in vain."""
         family = self._family.current
         known = str(self._around.settings.get(SEEDS)).split(",")
         contacts = [str(contact) for layer in self._dht.node.status()["layers"][:1] for contact in layer["contacts"]]
@@ -83,7 +94,7 @@ class KeyFileHints:
         ]
         seeds = [text.strip() for text in known if ":" in text]
         named = tuple(dict.fromkeys([*seeds, *nodes]))[:MOST_SEEDS]
-        revision = family.revision if family is not None else 0
+        revision = self._publication.safe_revision
         return Hints(seeds=named, suppliers=tuple(suppliers), heads=tuple(heads), family=revision)
 
 

@@ -75,7 +75,7 @@ class Assembly:
         suppliers = SuppliersRoom(around, peers.presence, directory.put_family)
         self._storing = StorageJoint(around, identity, suppliers, directory, self._device.renew)
         storage = Storage(around, self._storing)
-        hints = KeyFileHints(around, gateway, dht, suppliers.family, storage)
+        hints = KeyFileHints(around, gateway, dht, suppliers.family, suppliers.publication, storage)
         customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory), gateway.scopes)
         people = PeopleRoom(
             around,

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from bitdust.automats.dht_record import DHTRecord
 from bitdust.identity.awaited import FAMILY
 from bitdust.outcome import outcome
-from bitdust.replication import Replicas, is_safe
+from bitdust.replication import Replicas, is_safe, members, needed
 from bitdust.signal import Disconnect
 from bitdust.suppliers.family import MAX_RECORD, MyFamily
 from bitdust.surroundings import Connected
@@ -92,6 +92,15 @@ class FamilyPublication:
     def is_safe(self) -> bool:
         """Whether so many suppliers hold the newest revision that any k which come back later include one of them."""
         return is_safe(self._family.current, self.is_held_by)
+
+    @property
+    def safe_revision(self) -> int:
+        """The highest revision that so many suppliers hold, as far as is known; 0 for none."""
+        family = self._family.current
+        if family is None:
+            return 0
+        held = sorted((self._held.get(who, 0) for who in members(family)), reverse=True)
+        return held[needed(family) - 1] if len(held) >= needed(family) else 0
 
     def refusing_for(self, supplier: bytes) -> float:
         """For how many seconds a supplier has not taken the record."""

@@ -72,6 +72,21 @@ class PublicationTests(TownCase):
         self.pass_time(60)
         self.assertEqual(self.holders(), [0, 1, 2, 3])
 
+    def test_what_enough_suppliers_hold(self) -> None:
+        """The revision that a key file may name is one that enough suppliers have, never one of this home alone."""
+        before = self.publication.safe_revision
+        self.assertEqual(before, self.town.family.current.revision)
+        for number in range(4):
+            self.town.kill(self.town.supplier(number))
+        self.write()
+        self.assertEqual(self.publication.safe_revision, before)
+        for number in range(3):
+            self.assertEqual(self.publication.safe_revision, before)
+            self.town.supplier(number).up = True
+            self.town.connect(self.town.supplier(number).fingerprint)
+            self.pass_time(5)
+        self.assertEqual(self.publication.safe_revision, self.town.family.current.revision)
+
     def test_a_silent_supplier(self) -> None:
         """It holds up nobody, and gets the record when it answers again."""
         self.town.supplier(0).mood = "silent"
