@@ -51,7 +51,7 @@ def tell_if_full(home: Path) -> None:
     from bitdust.checkup.home import disk
 
     for finding in disk(home):
-        if finding.verdict != "ok":
+        if finding.verdict == "bad":
             click.echo(f"{finding.found}: {finding.hint}", err=True)
 
 

@@ -10,7 +10,7 @@ from click.testing import Result
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.checkup import home
-from bitdust.checkup.finding import bad, ok
+from bitdust.checkup.finding import bad, ok, warn
 from bitdust.cli import asking, daemon, network, states
 from bitdust.cli.client import ApiClient, ApiError, NotRunning
 from bitdust.cli.output import day
@@ -203,10 +203,11 @@ class FullHomeTests(NodeCase):
         """Whoever starts a node on a full disk is told so, and what to do; on a good one nothing is said."""
         told: list[str] = []
         self.patch(daemon.click, "echo", lambda text, err: told.append(text))
-        for finding in (ok("disk", "9 GB are free"), bad("disk", "the disk of alice is full", "make room")):
+        memory = warn("disk", "it is in memory", "move it")
+        for finding in (ok("disk", "9 GB are free"), memory, bad("disk", "it is full", "make room")):
             self.patch(home, "disk", lambda folder, finding=finding: [finding])
             daemon.tell_if_full(self.home)
-        self.assertEqual(told, ["the disk of alice is full: make room"])
+        self.assertEqual(told, ["it is full: make room"])
 
 
 class NetworkTests(NodeCase):
