@@ -1,5 +1,7 @@
 """Private messages between devices: once each, in order, whatever is lost on the way, and whoever dies."""
 
+import sqlite3
+from contextlib import closing
 from random import Random
 
 from attrs import evolve
@@ -216,6 +218,31 @@ class LifeTests(PostCase):
         self.send(self.bob, self.alice, "to the new key")
         self.passes(60)
         self.assertIn("to the new key", self.alice.texts)
+
+    def test_a_store_of_before(self) -> None:
+        """A store of the former format is brought to this one; one of a later format, or no store, is left alone."""
+        self.send(self.alice, self.bob, 1)
+        for name, table in (("correspondence/correspondence.db", "keepers"), ("mailboxes.db", "senders")):
+            path = self.bob.home / name
+            if self.bob in self.office.nodes:
+                self.bob.crash()
+            with closing(sqlite3.connect(path)) as database:
+                database.executescript(f"DROP TABLE {table}; PRAGMA user_version=1;")
+        self.bob.again()
+        self.send(self.alice, self.bob, 2)
+        self.assertEqual(self.bob.texts, [1, 2])
+        self.bob.crash()
+        for name, part in (("correspondence/correspondence.db", "messages"), ("mailboxes.db", "mailboxes")):
+            path = self.bob.home / name
+            self.bob.build()
+            with closing(sqlite3.connect(path)) as database:
+                database.executescript("PRAGMA user_version=9;")
+            failure = self.failureResultOf(getattr(self.bob, part).start(), BitDustError)
+            self.assertEqual(failure.value.code, "damaged-store")
+            path.write_bytes(b"no database at all, by any means" * 100)
+            self.bob.build()
+            failure = self.failureResultOf(getattr(self.bob, part).start(), BitDustError)
+            self.assertEqual(failure.value.code, "damaged-store")
 
     def test_nothing_private_is_on_the_disk(self) -> None:
         """No text and no key is in the files of the store; they are for their owner alone."""

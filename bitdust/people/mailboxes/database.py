@@ -3,7 +3,9 @@
 import sqlite3
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
+UPGRADED = (1,)
+"""Formats that only lack tables which are made when they are opened."""
 _SCHEMA = """
 CREATE TABLE boxes(number INTEGER PRIMARY KEY AUTOINCREMENT, person BLOB NOT NULL, device BLOB NOT NULL,
   opened INT NOT NULL, UNIQUE(person, device));
@@ -16,7 +18,7 @@ CREATE TABLE senders(person BLOB PRIMARY KEY, document BLOB NOT NULL) WITHOUT RO
 CREATE INDEX kept_by_sender ON kept(box, sender, size);
 CREATE INDEX kept_by_time ON kept(time);
 CREATE INDEX kept_sizes ON kept(size);
-"""
+""".replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS").replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -26,7 +28,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if not found:
+    if found in (0, *UPGRADED):
         connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
     elif found != FORMAT:
         raise sqlite3.DatabaseError(f"format {found}, and this program knows {FORMAT}")

@@ -23,7 +23,9 @@ from pathlib import Path
 from bitdust.disk.disk import is_disk_trouble, own_disk_error
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 1
+FORMAT = 2
+UPGRADED = (1,)
+"""Formats that only lack tables which are made when they are opened."""
 _SCHEMA = """
 CREATE TABLE owner(person BLOB NOT NULL, device BLOB NOT NULL);
 CREATE TABLE outgoing(number INTEGER PRIMARY KEY AUTOINCREMENT, person BLOB NOT NULL, message BLOB NOT NULL UNIQUE,
@@ -44,7 +46,7 @@ CREATE TABLE seen(person BLOB, device BLOB, envelope BLOB, time INT NOT NULL, PR
 CREATE INDEX seen_by_time ON seen(time);
 CREATE TABLE sequences(conversation TEXT, device BLOB, sequence INT NOT NULL, PRIMARY KEY(conversation, device))
   WITHOUT ROWID;
-"""
+""".replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS").replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -67,7 +69,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection = connect(path)
         path.chmod(0o600)
         (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if not found:
+        if found in (0, *UPGRADED):
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
         elif found != FORMAT:
             raise BitDustError("damaged-store", f"{path} has format {found}; this program knows {FORMAT}")

@@ -64,10 +64,16 @@ def read(plain: bytes, sender: bytes, device_key: bytes, me: bytes) -> tuple[Mes
 
 def _is_mine(found: Message, me: bytes) -> bool:
     """Written to me, or by another device of mine."""
-    if me not in (found.sender, bytes.fromhex(found.recipient) if _is_fingerprint(found.recipient) else b""):
+    recipient = _fingerprint(found.recipient)
+    if not recipient or me not in (found.sender, recipient):
         return False
-    return found.conversation == conversation_of(found.sender, bytes.fromhex(found.recipient))
+    return found.conversation == conversation_of(found.sender, recipient)
 
 
-def _is_fingerprint(text: str) -> bool:
-    return len(text) == 64 and all(digit in "0123456789abcdef" for digit in text)
+def _fingerprint(text: str) -> bytes:
+    """Empty for what is none."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    return found if len(found) == 32 and found.hex() == text else b""
