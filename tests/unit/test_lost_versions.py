@@ -54,10 +54,12 @@ class DownloadTests(LostCase):
         self.assertEqual(node.events_of("restore-done")[0]["problems"], row["problems"])
 
     def test_another_device_may_still_bring_it(self) -> None:
-        """While another device may be uploading, and until suppliers were heard, a download fails as before."""
+        """While another device may be uploading, and until suppliers were heard, a download fails and says what may."""
         self.never_left("file")
         node = self.recovered()
-        self.assertRaises(BitDustError, node.download, "file", self.base / "back")
+        error = self.assertRaises(BitDustError, node.download, "file", self.base / "back")
+        earlier = node.info("file")["versions"][0]["version"]
+        self.assertIn(f"an earlier version may: file/{earlier}", str(error))
         node.pass_time(3600, 60)
         self.assertEqual(self.back(node, "file"), self.first)
 

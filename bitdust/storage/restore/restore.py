@@ -21,7 +21,7 @@ from bitdust.batching import ThreadQueue
 from bitdust.disk.reserve import Reserve
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.local_paths import source_of
-from bitdust.storage.catalog.paths import Target
+from bitdust.storage.catalog.paths import Target, path_of, versions
 from bitdust.storage.catalog.whereabouts import GivenUp, none_given_up
 from bitdust.storage.jobs import Job, Row
 from bitdust.storage.packs.erasure import Coders
@@ -344,8 +344,19 @@ class Restore(Job):
             self._parts.around.world.run_in_thread(self._writer.remove_parts, self._growing())
         lost = len(self._bad)
         more = f" ({lost} of {len(self.plan.files)} files did not come back)" if lost else ""
-        text = f"downloading {self.shown} failed: {error}{more}"
+        text = f"downloading {self.shown} failed: {error}{more}{self._way_out()}"
         self._finish(BitDustError(code, text, problems=self.plan.problems[:100]))
+
+    def _way_out(self) -> str:
+        """The version before the newest one of the first file that did not come back, where there is one."""
+        catalog, named = self._parts.catalog, self.target.version is not None
+        for file in self.plan.files if catalog.is_open and not named else ():
+            if file not in self._bad:
+                continue
+            before = [one for one in versions(catalog.read, file.item.path) if one.order < file.version.order]
+            if before:
+                return f"; an earlier version may: {path_of(catalog.read, file.item)}/{before[-1].version}"
+        return ""
 
     def _growing(self) -> list[FileWork]:
         return [file for file in self.plan.files if not file.is_named]
