@@ -406,6 +406,21 @@ class DamageTests(HistoryCase):
         self.assertEqual(self.page(), ["word 1", "word 2", "word 3", "m0", "m1", "m2"])
         self.assertEqual(len(self.aside()), 1)
 
+    def test_no_room_for_a_new_file(self) -> None:
+        """Where the disk takes no new file it is tried again until it does; then all is there, and numbers go on."""
+        self.fill(3)
+        full = BitDustError("disk-full", "the disk is full")
+        with mock.patch("bitdust.people.history.file.open_database", side_effect=full):
+            with mock.patch("bitdust.people.history.writing.add", side_effect=sqlite_trouble(sqlite3.SQLITE_CORRUPT)):
+                self.assertEqual(self.refused(self.history.add(message("lost", sequence=4))), "disk-full")
+            self.work(130)
+            self.assertEqual((self.history.is_open, self.history.problem), (False, "the disk is full"))
+            self.assertEqual(self.refused(self.history.add(message("lost", sequence=4))), "busy")
+        self.work(70)
+        self.add(message("goes on", sequence=4))
+        self.assertEqual(self.page(), ["word 1", "word 2", "word 3", "goes on"])
+        self.assertEqual(self.history.problem, "")
+
     def test_cut_off(self) -> None:
         """A node that is killed between setting aside and bringing back does so at its next start."""
         self.fill(3)

@@ -25,6 +25,8 @@ from bitdust.wire.messages import Message
 
 T = TypeVar("T")
 FOLDER = "messages"
+AGAIN = 60.0
+"""Seconds until a file is opened again that could not be."""
 CATCHING_UP = 20
 """Portions of messages that a search has indexed before it looks."""
 
@@ -46,7 +48,9 @@ class History:
         self._repairs = DeferredLock()
         self._upkeep = Soon(self._world.clock, self._look_after)
         self._is_busy = False
+        self._is_wanted = False
         self._hourly: IDelayedCall | None = None
+        self._again: IDelayedCall | None = None
         self._forget: Callable[[], None] = lambda: None
         self.problem = ""
         """Why the last message could not be stored, or read."""
@@ -66,7 +70,7 @@ class History:
 
     async def _open(self) -> None:
         self._sequences = await self._world.run_in_thread(self.file.open)
-        self.problem = ""
+        self.problem, self._is_wanted = "", True
         self._forget = self._around.me.changed.connect(self._look_at_key)
         if self.file.damage:
             self._tell_damage()
@@ -79,11 +83,13 @@ class History:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        self._is_wanted = False
         self._forget()
         self._upkeep.stop()
-        if self._hourly is not None and self._hourly.active():
-            self._hourly.cancel()
-        self._hourly = None
+        for call in (self._hourly, self._again):
+            if call is not None and call.active():
+                call.cancel()
+        self._hourly = self._again = None
         await self._commits.when_idle()
         await self._reads.when_idle()
         self.file.close()
@@ -312,11 +318,40 @@ class History:
             if self.file.generation == generation and self.is_open:
                 await self._commits.when_idle()
                 await self._reads.when_idle()
-                await self._world.run_in_thread(self.file.replace, why, dict(self._sequences))
-                self._tell_damage()
-                self._upkeep.want()
+                await self._replace(why)
         finally:
             self._repairs.release()
+
+    async def _replace(self, why: str) -> None:
+        try:
+            await self._world.run_in_thread(self.file.replace, why, dict(self._sequences))
+        except (BitDustError, OSError) as error:
+            self._try_later(error)
+            raise
+        self._tell_damage()
+        self._upkeep.want()
+
+    def _try_later(self, error: Exception) -> None:
+        """The disk does not take a new file now: it is opened again in a while, and what was damaged comes back."""
+        self.problem = str(error)
+        if self._again is None and self._is_wanted:
+            self._again = self._world.clock.callLater(AGAIN, self._open_again)
+
+    def _open_again(self) -> None:
+        self._again = None
+        if self._is_wanted and not self.is_open:
+            Deferred.fromCoroutine(self._reopen()).addErrback(self._not_opened)
+
+    def _not_opened(self, failure: Any) -> None:
+        self._try_later(failure.value)
+
+    async def _reopen(self) -> None:
+        known = await self._world.run_in_thread(self.file.open)
+        for key, last in known.items():
+            self._sequences[key] = max(last, self._sequences.get(key, 0))
+        self.problem = ""
+        self._tell_damage()
+        self._upkeep.want()
 
     def _tell_damage(self) -> None:
         self.log.error("the history of messages was damaged: {why}", why=self.file.damage)
