@@ -265,6 +265,8 @@ async def _whose(context: Context, key_id: str) -> tuple[bytes, str]:
 
 def ring_name(context: Context, key_id: str) -> str:
     """How the ring calls a key: the alias alone when it is mine, whatever my name was. Raises `BitDustError`."""
+    if is_hidden(key_id.partition("$")[0]):
+        raise BitDustError("key-not-found", f"{key_id[:100]} is a key that the program keeps for itself")
     if "$" not in key_id:
         return key_id
     alias, _, owner = key_id.partition("$")

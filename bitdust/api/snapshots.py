@@ -197,7 +197,7 @@ class Files:
         def touched(found: list[Touched]) -> None:
             if self._context.storage.is_open:
                 for one in found:
-                    if not is_hidden(self._context.storage.key_of(one.path)):
+                    if not is_hidden(self._context.storage.key_of(one.path).partition("$")[0]):
                         self.touched(one, changed)
 
         return self._context.storage.changes.watch(touched)

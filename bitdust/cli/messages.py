@@ -98,7 +98,9 @@ def read(session: Session, who: str) -> None:
 def send(session: Session, who: str, text: tuple[str, ...]) -> None:
     """Write to somebody; a TEXT that begins with { is a JSON object that is sent as it stands."""
     envelope = session.envelope("message_send", recipient_id=who, data=data_of(" ".join(text)))
-    session.say(envelope.get("message", "sent"), **(envelope.get("result") or {}))
+    result = envelope.get("result") or {}
+    arrived = "a program there has it" if result.get("consumed") else "nobody is reading it now"
+    session.say(envelope.get("message") or f"{result.get('state', 'sent')}; {arrived}", **result)
 
 
 def data_of(text: str) -> Row:

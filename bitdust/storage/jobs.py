@@ -63,7 +63,7 @@ class Job(ABC):
     @property
     def is_hidden(self) -> bool:
         """Whether it is about files that the program keeps for itself."""
-        return is_hidden(str(self.names.get("key_id", "")))
+        return is_hidden(str(self.names.get("key_id", "")).partition("$")[0])
 
     @property
     def shown(self) -> str:

@@ -36,8 +36,8 @@ _OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)", re.ASCII)
 
 
 def is_hidden(alias: str) -> bool:
-    """Whether a key is the program's own."""
-    return alias.startswith(HIDDEN)
+    """Whether a key of mine is the program's own; somebody else's key is not, whatever it is called."""
+    return alias.startswith(HIDDEN) and "$" not in alias
 
 
 class BadName(WireError):

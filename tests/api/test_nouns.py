@@ -374,6 +374,8 @@ class KeyTests(NounCase):
             ("key_erase", {"key_id": "master"}, "not-allowed"),
             ("key_create", {"key_alias": "../x"}, "bad-key-id"),
             ("key_create", {"key_alias": "pictures"}, "key-exists"),
+            ("key_create", {"key_alias": "hidden.messages"}, "bad-key-id"),
+            ("key_erase", {"key_id": "hidden.messages$alice@id.example"}, "key-not-found"),
             ("key_create", {"key_alias": "other", "key_size": 3000}, "bad-argument"),
             ("key_get", {"key_id": "no-such"}, "key-not-found"),
             ("key_get", {"key_id": "master$not an id"}, "bad-name"),

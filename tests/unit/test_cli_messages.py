@@ -68,9 +68,9 @@ class MessageTests(NodeCase):
         """A conversation is read; a text is sent as it is usual, a JSON object as it stands, and nonsense is not."""
         self.answers["message_mark_read"] = {"result": {"conversation_id": "a&b", "unread": 0}}
         self.assertIn("0 messages", self.asks("message read bob", ("message_mark_read", {"conversation_id": "bob"})))
-        self.answers["message_send"] = {"result": {"consumed": True}}
+        self.answers["message_send"] = {"result": {"consumed": True, "state": "delivered"}}
         sent = ("message_send", {"recipient_id": "bob", "data": {"message": "hello you"}})
-        self.assertIn("sent", self.asks("message send bob hello you", sent))
+        self.assertIn("delivered; a program there has it", self.asks("message send bob hello you", sent))
         self.asks("chat to bob hello you", sent)
         self.asks('message send bob {"a":1}', ("message_send", {"recipient_id": "bob", "data": {"a": 1}}))
         self.refuses("message send bob {oops", "no JSON object", 2)
