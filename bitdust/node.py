@@ -85,6 +85,7 @@ class Node:
             home_lock=identity.home_lock,
             revocations=identity.revocations,
             registration=identity.registration,
+            rotation=identity.rotation,
             key_file=rooms.key_file,
             cache=identity.cache,
             client=identity.client,
@@ -227,6 +228,7 @@ class Node:
     async def _shutdown(self) -> None:
         self._settings_follower.stop()
         self.rooms.identity.registration.stop()
+        self.rooms.identity.rotation.stop()
         await self.driver.shutdown()
         self.rooms.consumers.stop()
         self.context.watching.stop()

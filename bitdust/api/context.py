@@ -22,6 +22,7 @@ from bitdust.identity.home_lock import HomeLock
 from bitdust.identity.me import Me
 from bitdust.identity.registration import Registration
 from bitdust.identity.revocation import Revocations
+from bitdust.identity.rotation import Rotation
 from bitdust.identity.server import IdentityServer
 from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
@@ -92,6 +93,7 @@ class Context:
     home_lock: HomeLock
     revocations: Revocations
     registration: Registration
+    rotation: Rotation
     key_file: KeyFileCare
     cache: IdentityCache
     client: IdentityClient

@@ -340,6 +340,25 @@ def _mine(context: Context, with_xml: bool, **extra: Any) -> Envelope:
 
 
 @method(
+    Route("PUT", "/identity/rotate/v1", ("/i/rot",)),
+    service="identity_propagate",
+    returns=f"{IDENTITY[:-1]}, old_sources, rotated}}",
+    errors=("no-identity", "no-id-server", "not-registered", "network-error", "key-needed", "busy"),
+    becomes=[("id_rotator", "start")],
+)
+async def identity_rotate(context: Context) -> Envelope:
+    """Move to another ID server that is known, also while those of now are well; your name there is your first one.
+
+    Contacts, contracts and data stay: everything goes by your fingerprint. Servers that answer stay behind the new one,
+    so that your former names lead to you; one that does not is left."""
+    rotated = await following(context.rotation.rotate())
+    old = [str(source) for source in rotated.old.sources]
+    envelope = _mine(context, False)
+    envelope["result"] |= {"old_sources": old, "rotated": True}
+    return envelope
+
+
+@method(
     Route("DELETE", "/identity/erase/v1", ("/i/d",)),
     params=(Param("erase_private_key", Kind.FLAG, False, help="remove the keys and the catalog too, for good"),),
     returns="{removed: [path], former: folder or null, elsewhere: [sentence]}",

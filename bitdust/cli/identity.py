@@ -62,6 +62,17 @@ def show(session: Session, xml: bool) -> None:
         _show(session, document)
 
 
+@identity.command("rotate")
+@click.pass_obj
+def rotate(session: Session) -> None:
+    """Move to another ID server that is known; contacts, contracts and data stay."""
+    document = session.call("identity_rotate")
+    if session.as_json:
+        show_json(document)
+        return
+    click.echo(f"you are {document['global_id']} now; before: {', '.join(document['old_sources'])}")
+
+
 @identity.command("backup")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the key with it.")

@@ -221,6 +221,12 @@ _OPTIONS = (
     _text("services/identity-propagate/preferred-servers", "preferred ID servers", "ID servers to use before others."),
     _number("services/identity-propagate/min-servers", 1, "fewest ID servers", "An identity lives on so many.", 1, 6),
     _number("services/identity-propagate/max-servers", 5, "most ID servers", "An identity lives on so many.", 1, 6),
+    _bool(
+        "services/identity-propagate/automatic-rotate-enabled",
+        True,
+        "move to other ID servers",
+        "Leave a first ID server that has not answered for a day.",
+    ),
     _number(
         "services/identity-propagate/health-check-interval-seconds",
         300,
@@ -308,7 +314,6 @@ _OPTIONS = (
 _UNREAD = "Accepted so that scripts of older nodes run; nothing in this version reads it."
 _OF_OLDER_NODES = (
     _bool("services/bismuth-blockchain/enabled", False, "blockchain", _UNREAD),
-    _bool("services/identity-propagate/automatic-rotate-enabled", True, "move to other ID servers", _UNREAD),
     Option("services/identity-server/tcp-port", "port", 6661, "old TCP port of the ID server", _UNREAD, 0, 65535),
     _bool("services/ip-port-responder/enabled", False, "answers about addresses", _UNREAD),
     _bool("services/private-groups/enabled", True, "private groups", _UNREAD),

@@ -151,11 +151,18 @@ class IdentityCache:
         if word not in ("new", "newer"):
             return word
         self._put(document)
-        if known and known.idurl != document.idurl:
-            urls = {"old_idurl": str(known.idurl), "new_idurl": str(document.idurl)}
-            self._events.send("identity-url-changed", urls | {"new_revision": document.revision})
+        if known and known.sources != document.sources:
+            self._report_move(known, document)
         self.changed.emit(document)
         return word
+
+    def _report_move(self, old: IdentityDocument, new: IdentityDocument) -> None:
+        revisions = {"old_revision": old.revision, "new_revision": new.revision, "fingerprint": new.fingerprint.hex()}
+        sources = {"old_idurls": [str(url) for url in old.sources], "new_idurls": [str(url) for url in new.sources]}
+        self._events.send("identity-rotated", sources | revisions)
+        if old.idurl != new.idurl:
+            names = {"old_idurl": str(old.idurl), "new_idurl": str(new.idurl)}
+            self._events.send("identity-url-changed", names | revisions)
 
     def _put(self, document: IdentityDocument) -> None:
         fingerprint = document.fingerprint

@@ -12,6 +12,7 @@ from bitdust.identity.client import Outcome
 from bitdust.identity.document import IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import Publication
+from bitdust.signal import Signal
 from bitdust.wire.names import IDURL
 from bitdust.wiring import Wire
 
@@ -35,6 +36,8 @@ class Propagation:
         self._settings = settings
         self._me = me
         self._publication = publication
+        self.pushed: Signal[[dict[IDURL, Outcome]]] = Signal()
+        """What each ID server has answered."""
         self._disconnect: Callable[[], None] = lambda: None
         self.machine = IdentityPropagator(registry, self)
 
@@ -68,7 +71,11 @@ class Propagation:
         return self.directory.put_identity(self._me.document)
 
     def push(self) -> "Deferred[str]":
-        return self._publication.publish().addCallback(_why_unknown)
+        return self._publication.publish().addCallback(self._judge)
+
+    def _judge(self, outcomes: dict[IDURL, Outcome]) -> str:
+        self.pushed.emit(outcomes)
+        return _why_unknown(outcomes)
 
     def interval(self) -> float:
         return float(self._settings.get(INTERVAL))

@@ -10,6 +10,7 @@ from bitdust.identity.me import Me
 from bitdust.identity.propagation import Propagation
 from bitdust.identity.registration import Registration
 from bitdust.identity.revocation import Revocations
+from bitdust.identity.rotation import Rotation
 from bitdust.identity.server import IdentityServer
 from bitdust.world import World
 
@@ -25,7 +26,9 @@ class IdentityRoom:
         self.server = IdentityServer(world, settings)
         self.registration = Registration(world, settings, registry, self.me, self.client)
         self.revocations = Revocations(world, events, self.me)
+        self.rotation = Rotation(world, settings, events, registry, (self.me, self.client))
         self.propagation = Propagation(registry, settings, self.me, self.registration.publication)
+        self.propagation.pushed.connect(self.rotation.follow)
 
     def load(self) -> None:
         """Read both from the home; raises `BitDustError` that names a damaged file."""

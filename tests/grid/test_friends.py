@@ -10,7 +10,7 @@ from bitdust.api.methods import TABLE
 from bitdust.api.snapshots import SOURCES, Snapshot
 from bitdust.crypt.master import MasterPublic
 from bitdust.people.keys.pem import spki_of
-from bitdust.testing.grid import GridNode
+from bitdust.testing.grid import SEED_HOST, GridNode
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
 
 SOON = 10.0
@@ -194,3 +194,34 @@ class KeysTests(PeopleCase):
         master = f"master${self.bob.rooms.identity.me.global_id}"
         self.assertEqual(self.call(self.alice, "key_audit", **audit | {"key_id": master}), [True])
         self.assertEqual(self.envelope(self.alice, "key_share", **shared | {"key_id": "master"})["code"], "not-allowed")
+
+
+class RotationTests(PeopleCase):
+    def test_friends_stay(self) -> None:
+        """An identity that moves to another ID server stays a friend, under its new name and its old one, here, after
+        a restart, and at a friend who was away; and is found when its first server is gone."""
+        host = "10.0.0.2"
+        servers = f"{SEED_HOST}:8084,{host}:8084"
+        known = {"services/identity-propagate/known-servers": servers, "services/identity-propagate/max-servers": 1}
+        serves = {"services/identity-server/enabled": True, "services/identity-server/host": host}
+        second = self.grid.add("second", **NO_CUSTOMER, **NO_SUPPLIER, **serves)
+        second.start()
+        alice, bob = self.person("alice", **known), self.person("bob", **known)
+        for node, other in ((alice, bob), (bob, alice)):
+            self.call(node, "friend_add", trusted_user_id=other.rooms.identity.me.global_id)
+        self.grid.until(lambda: self.call(alice, "friends_list")[0]["contact_state"] == "CONNECTED", 30, "bob")
+        alice.settings["services/identity-propagate/max-servers"] = 5
+        alice.node.settings.set("services/identity-propagate/max-servers", 5)
+        found = self.call(alice, "identity_rotate")
+        new = f"http://{host}:8084/alice.xml"
+        self.assertEqual((found["idurl"], found["rotated"]), (new, True))
+        self.grid.until(lambda: self.call(bob, "friends_list")[0]["idurl"] == new, 10, "the new name")
+        for name in (new, *found["old_sources"], alice.fingerprint.hex()):
+            self.assertEqual(self.call(bob, "user_status", user_id=name)["idurl"], new)
+        self.grid.until(lambda: self.seed.rooms.identity.server is not None, 1)
+        self.seed.kill()
+        alice.crash()
+        alice = alice.again("10.0.1.7")
+        self.grid.until(lambda: self.call(bob, "friends_list")[0]["contact_state"] == "CONNECTED", 30, "alice")
+        self.assertEqual(self.call(alice, "friends_list")[0]["fingerprint"], bob.fingerprint.hex())
+        self.assertEqual(self.call(alice, "identity_get")["idurl"], new)

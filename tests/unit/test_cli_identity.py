@@ -20,6 +20,13 @@ class IdentityTests(NodeCase):
         self.assertEqual(self.cli("id").output, f"{ALICE}\n")
         self.prints_json("idurl", {"idurl": self.document["idurl"]})
 
+    def test_rotate(self) -> None:
+        """Who this node is now, and where its name was before."""
+        self.answers["identity_rotate"] = moved = self.document | {"old_sources": ["http://old.example/alice.xml"]}
+        printed = self.asks("identity rotate", ("identity_rotate", {}))
+        self.assertEqual(printed, f"you are {ALICE} now; before: http://old.example/alice.xml\n")
+        self.prints_json("identity rotate", moved)
+
     def test_create(self) -> None:
         """A name is registered at the servers that are named, and people are reminded of a backup."""
         expected = {"username": "alice", "join_network": True}

@@ -205,6 +205,14 @@ class Rings(SynchronousTestCase):
         self.assertEqual((ring.get(MASTER).scopes, ring.get("unused").scopes), (frozenset(), frozenset()))
         self.assertEqual(KeyRing.from_bytes(ring.to_bytes()), ring)
 
+    def test_scopes_of_version_3(self):
+        """A ring that has scopes keeps exactly those, whichever secrets it has by now."""
+        own = scope_of(bytes(32), "docs")
+        kept = {"label": "", "active": True, "secrets": [{"epoch": 1, "secret": SECRET}]}
+        keys = [kept | {"key_id": MASTER}, kept | {"key_id": "docs", "scopes": [own]}]
+        ring = KeyRing.from_bytes(encode({"version": 3, "keys": keys}))
+        self.assertEqual(ring.get("docs").scopes, {own})
+
     def test_scopes_stay(self):
         """A key has its scope with its first secret, and keeps it when a merge brings another first secret."""
         mine, theirs = (

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import check_certificate, check_record
-from bitdust.crypt.keyring import MASTER
+from bitdust.crypt.keyring import MASTER, VERSION
 from bitdust.identity import me as me_module
 from bitdust.identity.awaited import CATALOG, FAMILY, KEY_RING
 from bitdust.identity.cache import IdentityCache
@@ -382,7 +382,7 @@ class Mine(HomeCase):
         me = self.again()
         self.assertEqual(me.key_ring.current(MASTER), (name, secret))
         me.save_key_ring()
-        self.assertEqual(decode(open_box(path.read_bytes(), self.me.device, None), 10_000)["version"], 3)
+        self.assertEqual(decode(open_box(path.read_bytes(), self.me.device, None), 10_000)["version"], VERSION)
         self.assertEqual(self.again().key_ring.current(MASTER), (name, secret))
 
 
@@ -462,5 +462,7 @@ class Others(HomeCase):
         """A newer document at another first place is announced."""
         self.cache.accept(GOOD)
         self.cache.accept(made(4, sources=SOURCES[::-1]))
-        name, data = self.events.sent[0]
-        self.assertEqual((name, data["old_idurl"], data["new_idurl"]), ("identity-url-changed", *map(str, SOURCES)))
+        sent = dict(self.events.sent)
+        moved, rotated = sent["identity-url-changed"], sent["identity-rotated"]
+        self.assertEqual((moved["old_idurl"], moved["new_idurl"]), (str(SOURCES[0]), str(SOURCES[1])))
+        self.assertEqual(rotated["new_idurls"], [str(source) for source in SOURCES[::-1]])
