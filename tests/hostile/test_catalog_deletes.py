@@ -5,11 +5,13 @@ from cbor2 import loads
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.events import Events
-from bitdust.formats.operations import Op, earlier_op, move_op, pack_op, tombstone_op
+from bitdust.formats.operations import Op, earlier_op, move_op, pack_op, tombstone_op, version_ops
 from bitdust.identity.revocation import Revocations
 from bitdust.storage.catalog import catalog
 from bitdust.storage.catalog.catalog import lamport as LAMPORT
 from bitdust.storage.catalog.moves import current
+from bitdust.storage.catalog.paths import versions
+from bitdust.wire.names import new_version, version_time
 from bitdust.wire.records import PackRecord
 from tests.unit.storage_kit import Node, random_file, stop_quietly
 from tests.unit.test_other_devices import OtherDeviceCase
@@ -150,3 +152,15 @@ class CatalogDeletesTests(CatalogDeletesCase):
         self.revoke()
         self.compare()
         self.assertEqual(self.names(), ["file", "one", "three", "two"])
+
+    def test_versions_of_long_ago(self) -> None:
+        """Versions that are dated so that another one looks old make nothing old, for as long as things are undone."""
+        path, version = self.core.catalog.read.execute("SELECT path, version FROM versions").fetchone()
+        self.node.clock.advance(40 * DAY)
+        dates = [new_version(version_time(version) + number, 1) for number in (1, 2, 3)]
+        ops = [op for date in dates for op in version_ops(path, date, 0, 0o600, 0, [])]
+        self.thief.wait(self.thief.storage.core.log_writer.write(ops))
+        self.compare()
+        for days, expected in ((28, [version, *dates]), (4, dates[1:])):
+            self.days(days)
+            self.assertEqual([one.version for one in versions(self.core.catalog.read, path)], expected)

@@ -17,7 +17,7 @@ from attrs import frozen
 from bitdust.formats.operations import Op, record_of
 from bitdust.storage.catalog.database import PackState, PieceState, set_base
 from bitdust.storage.catalog.extras import note_extras
-from bitdust.storage.catalog.held import Place, hold_item, hold_late, hold_pack, hold_version, let_go
+from bitdust.storage.catalog.held import Place, hold_item, hold_late, hold_pack, hold_version, let_go, note_late
 from bitdust.storage.catalog.moves import current, is_moved, link_packs, note_move
 from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
 from bitdust.wire.encoding import WireError, decode, encode
@@ -160,9 +160,11 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
             (path, version, stamp.key, op["size"], op["mode"], op["mtime"], op.get("target"), encode(extents),
              stamp.lamport, stamp.device, stamp.sequence, dead),
         )  # fmt: skip
-        if not made.rowcount:
+        if made.rowcount:
+            note_late(database, path, version, stamp.learnt)
+        else:
             _say_again(database, path, version, dead, stamp)
-        elif dead:
+        if made.rowcount and dead:
             hold_late(database, path, version, stamp.learnt)
         if op.get("extras"):
             note_extras(database, path, version, op["extras"])
@@ -227,7 +229,9 @@ def _is_dead(database: sqlite3.Connection, path: str, version: str, stamp: Stamp
 
 def _apply_gone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     if _is_ours(database, op["path"], stamp):
-        database.execute("INSERT OR IGNORE INTO gone VALUES(?, ?, ?)", (op["path"], op["version"], stamp.key))
+        row = (op["path"], op["version"], stamp.key)
+        if database.execute("INSERT OR IGNORE INTO gone VALUES(?, ?, ?)", row).rowcount:
+            note_late(database, op["path"], op["version"], stamp.learnt)
 
 
 def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:

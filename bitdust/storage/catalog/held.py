@@ -18,6 +18,7 @@ from bitdust.storage.catalog.database import PackState, PieceState, meta, set_me
 from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.moves import current
 from bitdust.wire.encoding import decode, encode
+from bitdust.wire.names import version_time
 
 _VERSIONS = (
     "EXISTS (SELECT 1 FROM version_packs v JOIN versions w ON w.path=v.path AND w.version=v.version WHERE v.pack=p.pack"
@@ -30,6 +31,8 @@ NEEDED = (
 )
 """The same of one that is in view, or is held."""
 _UNDONE = "undone-devices"
+LATE = 86_400_000
+"""Milliseconds behind its own date at which a moment comes late."""
 _BEFORE = "(lamport<:lamport OR (lamport=:lamport AND device<=:device))"
 
 
@@ -107,6 +110,21 @@ def hold_pack(database: sqlite3.Connection, pack: bytes, old: bytes, place: Plac
         database.execute("INSERT OR IGNORE INTO held_packs VALUES(?, ?, ?, ?)", row)
 
 
+def note_late(database: sqlite3.Connection, path: str, version: str, learnt: int) -> None:
+    """A moment of an item came long after it: so nothing of the item is taken for old for a while (`is_late`).
+
+    Whoever stole a device gives its versions any date: others would look old between them, or say that items are gone.
+    """
+    if learnt and version_time(version) * 1000 < learnt - LATE:
+        database.execute("INSERT OR REPLACE INTO late VALUES(?, ?)", (path, learnt))
+
+
+def is_late(database: sqlite3.Connection, path: str, since: int) -> bool:
+    """Whether a moment of an item has come late since then."""
+    row = database.execute("SELECT 1 FROM late WHERE path=? AND time>=?", (path, since)).fetchone()
+    return row is not None
+
+
 def let_go(database: sqlite3.Connection, path: str, version: str) -> None:
     """It is in view again."""
     database.execute("DELETE FROM held WHERE path=? AND version=?", (path, version))
@@ -120,7 +138,7 @@ def let_go_of(database: sqlite3.Connection, device: bytes) -> int:
 
 def lapse(database: sqlite3.Connection, before: int) -> None:
     """What was learnt before a moment is held no longer; nor what is not known any more."""
-    for table in ("held", "held_packs"):
+    for table in ("held", "held_packs", "late"):
         database.execute(f"DELETE FROM {table} WHERE time<?", (before,))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bitdust.config.settings import Settings
+from bitdust.storage.catalog.held import is_late
 from bitdust.storage.catalog.paths import Item, Version, version_at, versions
 from bitdust.storage.keeping.retention import DAY, Judged, Moment, Rules, judge, may_be_forgotten
 from bitdust.wire.names import new_version, version_time
@@ -48,9 +49,13 @@ def suspects(database: sqlite3.Connection, rules: Rules, now: float) -> list[str
 
 
 def old_names(database: sqlite3.Connection, paths: Iterable[str], rules: Rules, now: float) -> Iterator[str]:
-    """Of items that are suspected: versions that nothing keeps, and whole items that left long ago."""
+    """Of items that are suspected: versions that nothing keeps, and whole items that left long ago.
+
+    Nothing of those of which something was heard late, for as long as things can be undone.
+    """
     roots: dict[str, list[float]] = {}
-    for path in paths:
+    since = int((now - rules.undo) * 1000)
+    for path in (one for one in paths if not is_late(database, one, since)):
         moments = moments_of(database, path)
         above = _root_of(database, path)
         if above not in roots:
