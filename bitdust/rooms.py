@@ -5,6 +5,7 @@ from attrs import frozen
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
+from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
@@ -33,6 +34,7 @@ class Rooms:
     peers: PeersRoom
     people: PeopleRoom
     shares: SharesRoom
+    groups: GroupsRoom
     suppliers: SuppliersRoom
     customers: CustomersRoom
     storage: Storage

@@ -13,9 +13,11 @@ from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
 from bitdust.customers.customers import Customers
 from bitdust.customers.patrol import Patrol
+from bitdust.customers.readers import Readers
 from bitdust.customers.retirement import Retirement
 from bitdust.dht.node import DHTNode
 from bitdust.events import Consumers, Events
+from bitdust.groups.room import GroupsRoom
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.client import IdentityClient
 from bitdust.identity.home_lock import HomeLock
@@ -105,6 +107,7 @@ class Context:
     spares: SparesView
     held_back: HeldBackOrders
     customers: Customers
+    readers: Readers
     patrol: Patrol
     retirement: Retirement
     space: Space
@@ -113,6 +116,7 @@ class Context:
     presence: Presence
     people: PeopleRoom
     shares: SharesRoom
+    groups: GroupsRoom
     dht: DHTNode
     seen_address: SeenAddress
     table: Table

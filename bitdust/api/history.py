@@ -33,6 +33,7 @@ DIRECTIONS = (INCOMING, OUTGOING)
 _TYPES = {kind.replace("_", ""): kind for kind in (*KINDS, "personal_message")}
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _PAIR = re.compile(r"[0-9a-f]{64}&[0-9a-f]{64}")
+_CONVERSATION = re.compile(r"group_[^$@]+\$[0-9a-f]{64}")
 _GROUP = re.compile(r"group_[^$@]+(\$.+)?")
 _MESSAGE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -303,8 +304,10 @@ async def filter_of(context: Context, recipient: str | None, sender: str | None,
 
 
 async def _conversation(context: Context, given: str) -> str:
-    if _PAIR.fullmatch(given) or _GROUP.fullmatch(given):
+    if _PAIR.fullmatch(given):
         return given
+    if _GROUP.fullmatch(given):
+        return given if _CONVERSATION.fullmatch(given) else context.groups.conversation(given)
     return conversation_of(context.me.fingerprint, await _person(context, given))
 
 

@@ -42,7 +42,7 @@ def recipient_of(context: Context, stored: Stored) -> str:
     """To whom it was written: a person's key, or a group."""
     message = stored.message
     if message.kind != PRIVATE:
-        return message.recipient
+        return context.groups.called(message.recipient)
     try:
         return key_id_of(context, bytes.fromhex(message.recipient), message.recipient_key)
     except ValueError:

@@ -9,10 +9,10 @@ from bitdust.api.keys import key_row, make_key
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
 from bitdust.shares.donations import READER, delivered
-from bitdust.shares.room import PREFIX, Share
+from bitdust.shares.room import Share
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import version_time
+from bitdust.wire.names import SHARE_PREFIX, version_time
 
 SHARE = (
     "{key_id, alias, label, creator, mine, active, state, reason, suppliers, ecc_map, revision, index, id, name,"
@@ -76,7 +76,7 @@ async def share_create(
     """Make a place that you can let others into: upload to ``<key_id>:path``, then let people in with share_grant."""
     if owner_id and (await find_person(context, owner_id)).fingerprint != context.me.fingerprint:
         return failed("not-allowed", "a share belongs to the one who makes it; ask that person to make one")
-    alias = PREFIX + context.world.entropy(16).hex()
+    alias = SHARE_PREFIX + context.world.entropy(16).hex()
     made = await make_key(context, alias, key_size, label, False)
     share = context.shares.find(alias)
     if active:

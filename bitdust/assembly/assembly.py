@@ -21,6 +21,7 @@ from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
+from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
@@ -77,14 +78,16 @@ class Assembly:
         storage = Storage(around, self._storing)
         hints = KeyFileHints(around, gateway, dht, suppliers.family, suppliers.publication, storage)
         customers = CustomersRoom(around, peers.presence, FamiliesInDHT(directory), gateway.scopes)
+        finder = MessageDirectory(directory)
         people = PeopleRoom(
             around,
             peers.presence,
-            MessageDirectory(directory),
+            finder,
             lambda: suppliers.family.holders,
             gateway.relations.of,
             directory,
         )
+        shares = SharesRoom(around, suppliers.family, storage, identity.client, people.friends.is_friend)
         return Rooms(
             around=around,
             consumers=Consumers(around.events),
@@ -93,7 +96,8 @@ class Assembly:
             dht=dht,
             peers=peers,
             people=people,
-            shares=SharesRoom(around, suppliers.family, storage, identity.client, people.friends.is_friend),
+            shares=shares,
+            groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
             suppliers=suppliers,
             customers=customers,
             storage=storage,
@@ -130,7 +134,8 @@ class Assembly:
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)
         rooms.gateway.relations.add(Who.FRIEND, rooms.people.friends.is_friend)
-        rooms.gateway.relations.add(Who.MEMBER, rooms.shares.holds)
+        for takes_part in (rooms.shares.holds, rooms.groups.holds):
+            rooms.gateway.relations.add(Who.MEMBER, takes_part)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement

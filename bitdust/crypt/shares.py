@@ -51,6 +51,8 @@ SHARE = Struct(
         "secrets": SECRETS,
         "capabilities": CAPABILITIES,
         "family": Bytes(1, MAX_FAMILY),
+        "current": Optional(_NAME),
+        "members": Optional(ListOf(Bytes(32), MAX_GRANTS + 1)),
     }
 )
 
@@ -103,7 +105,8 @@ class GivenShare:
 
     ``name`` is the global id under which its ``owner`` gave it, ``given`` when, in milliseconds since the epoch of the
     owner's clock. ``capabilities`` has one for each tag under which suppliers know the key, ``family`` the owner's
-    signed family record. ``edits`` counts what I changed: whether it is open (``active``), or forgotten (``erased``).
+    signed family record, ``current`` names the secret under which its holder seals; ``members`` are all who write in a
+    group. ``edits`` counts what I changed: whether it is open (``active``), or forgotten (``erased``).
     """
 
     owner: bytes
@@ -117,6 +120,8 @@ class GivenShare:
     active: bool = False
     erased: bool = False
     edits: int = 0
+    members: tuple[bytes, ...] = ()
+    current: int | None = None
 
     @property
     def key_id(self) -> str:
@@ -132,6 +137,12 @@ class GivenShare:
     def grants(self) -> list[Capability]:
         """The capabilities without their signatures."""
         return [Capability.from_body(ShownCapability.from_bytes(shown).body) for shown in self.capabilities]
+
+    @property
+    def sealing(self) -> tuple[int, bytes]:
+        """The secret under which something new is sealed, with its name."""
+        name = self.current if self.current in self.secrets else max(self.secrets)
+        return name, self.secrets[name][-1]
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -176,13 +187,15 @@ class GivenShare:
             "capabilities": list(self.capabilities),
             "family": self.family,
         }
-        return kept | {"erased": True} if self.erased else kept
+        optional = {"erased": self.erased or None, "members": list(self.members) or None, "current": self.current}
+        return kept | {name: found for name, found in optional.items() if found is not None}
 
     @classmethod
     def of_map(cls, value: Mapping[str, Any]) -> "GivenShare":
         """Of the stored form, which was checked by `SHARE`. Raises `WireError` for capabilities that are none."""
         secrets = secrets_map(value["secrets"])
-        share = cls(**{**value, "secrets": secrets, "capabilities": tuple(value["capabilities"])})
+        listed = {"capabilities": tuple(value["capabilities"]), "members": tuple(value.get("members", ()))}
+        share = cls(**{**value, "secrets": secrets, **listed})
         if not all(grant.scope for grant in share.grants) or not share.rights:
             raise WireError("bad-field", "share: a capability is for no key")
         return share

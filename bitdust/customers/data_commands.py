@@ -30,6 +30,10 @@ class DataCommands:
         self._store = store
         self._admission = admission
         self.brought: Signal[[bytes, bytes, str]] = Signal()
+        self.appended: Signal[[bytes, bytes, bytes]] = Signal()
+        """Owner, scope and bringing device of entries that belong to a key other than the master."""
+        self.read: Signal[[bytes, bytes, bytes]] = Signal()
+        """Owner and scope of logs that somebody else who was let in has asked for, and who that is."""
 
     # what comes to stay
 
@@ -75,6 +79,8 @@ class DataCommands:
         pieces = [(self._record_of(request, access, piece), piece) for piece in packet.pieces]
         kept = await self._store.append(entries, head, request.fields["head"], pieces, access.grant)
         self.brought.emit(access.owner, request.peer.device, LOG)
+        if head.scope is not None and entries:
+            self.appended.emit(access.owner, head.scope, request.peer.device)
         refused = [{"pack": name.pack, "index": name.number, "code": error.code[:40]} for name, error in kept.refused]
         now = kept.usage
         return ack(sequence=kept.sequence, used=now.used, room=now.room, taken=now.charged, refused=refused)
@@ -144,6 +150,8 @@ class DataCommands:
     async def retrieve_heads(self, request: Request) -> Answer:
         """The newest signed head of each log."""
         access = self._admission.access(request)
+        if access.grant is not None and access.scope:
+            self.read.emit(access.owner, access.scope, request.peer.fingerprint)
         return Answer(Command.DATA, {"kind": "heads"}, encode(self._store.heads(access.owner, access.scope)))
 
     async def list_files(self, request: Request) -> Answer:

@@ -12,6 +12,7 @@ from bitdust.customers.losses import Losses
 from bitdust.customers.news import News
 from bitdust.customers.notices import Notices
 from bitdust.customers.patrol import Patrol
+from bitdust.customers.readers import Readers
 from bitdust.customers.retirement import Retirement
 from bitdust.customers.rows import SupplierRows
 from bitdust.customers.scrubber import Scrubber
@@ -42,6 +43,7 @@ class CustomersRoom:
         self.healing = Healing(around, self.store, presence)
         self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
         self.news = News(around)
+        self.readers = Readers(around, self.store.heads)
         scopes.is_newcomer = self.view.is_newcomer
         self._scopes, self._wall = scopes, around.world.wall
         self._connect()
@@ -59,6 +61,8 @@ class CustomersRoom:
         for brought in self.rows.brought:
             brought.connect(self.news.report)
         self.view.spared.connect(lambda customer: self.news.report(customer, b"", DELETIONS))
+        self.rows.appended.connect(self.readers.report)
+        self.rows.read.connect(self.readers.note)
         self.scrubber.lost.connect(self.losses.report)
         for left in (self.rows.customer_left, self.patrol.removed):
             left.connect(lambda customer: self.retirement.customer_left())

@@ -96,6 +96,7 @@ class SupplierRows:
         self.family_stored = self._contract.family_stored
         self.customer_left = self._contract.customer_left
         self.brought = (self._contract.brought, self._data.brought)
+        self.appended, self.read = self._data.appended, self._data.read
 
     def specs(self) -> list[Spec]:
         """Every command of the service."""

@@ -19,6 +19,8 @@ from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, St
 MAX_OPS_BYTES = 700 * 1024
 """Encoded operations of one entry: with seal and frame an entry stays under 1 MiB, however badly it packs."""
 MAX_EXTENTS_PER_OP = 20_000
+MAX_MESSAGE = 600 * 1024
+"""Bytes of what is said to a group at once: it fits an entry."""
 ITEM_TYPES = ("file", "folder", "link")
 LEAST_TIME = -(2**63)
 Op = dict[str, Any]
@@ -84,6 +86,7 @@ _PLAIN: dict[str, dict[str, Schema]] = {
     },
     "label": {"path": _PATH, "label": Text(800)},
     "move": {"pack": Bytes(16), "to": Bytes(16)},
+    "message": {"key": _KEY, "body": Bytes(1, MAX_MESSAGE)},
 }
 _EARLIER: dict[str, Schema] = {
     "lamport": Int(1),
@@ -185,6 +188,11 @@ def tombstone_op(names: list[str], packs: list[bytes], time: int) -> Op:
 def move_op(pack: bytes, to: bytes) -> Op:
     """Another pack, which was said before, holds the same chunks in the same order and takes the place of one."""
     return {"op": "move", "pack": pack, "to": to}
+
+
+def message_op(key: str, body: bytes) -> Op:
+    """Something that was said to a group, in the form of `bitdust.wire.messages.Message`."""
+    return {"op": "message", "key": key, "body": body}
 
 
 def earlier_op(lamport: int, device: bytes, sequence: int, ops: list[Op]) -> Op:

@@ -7,29 +7,35 @@ from bitdust.wire.table import Row
 
 
 class KeyExchangeService(Service):
-    """Takes keys that people give me, and proves which ones are here; giving needs the sessions that it needs."""
+    """Takes keys that people give me, proves which ones are here, and brings those whom I let in what is new of mine.
+
+    Shares and groups are built on it; it needs no storage.
+    """
 
     name = "key_exchange"
     needs = ("p2p_hookups", "keys_registry")
     needs_identity = True
-    duty = "takes keys that people give me, gives friends mine, and proves which ones are here"
+    duty = "takes keys that people give me, gives others mine, and proves which ones are here"
 
     def __init__(self, rooms: Rooms) -> None:
         self._keys = rooms.people.keys
+        self._shares = rooms.shares
         self._me = rooms.identity.me
         self._inbox = rooms.gateway.inbox
         self._added: list[Row] = []
 
     def packet_rows(self) -> list[Row]:
-        return self._keys.rows()
+        return [*self._keys.rows(), self._shares.received.row()]
 
     def start(self) -> None:
         self._added = self.packet_rows()
         for row in self._added:
             self._inbox.add(row)
         self._keys.person.start()
+        self._shares.start_exchange()
 
     def stop(self) -> None:
+        self._shares.stop_exchange()
         rows, self._added = self._added, []
         for row in rows:
             self._inbox.remove(row)
@@ -39,3 +45,6 @@ class KeyExchangeService(Service):
         ring = self._me.key_ring
         if len(ring.keys) >= MAX_KEYS or len(ring.to_bytes()) > MAX_RING - 2 * SEAL_ROOM:
             raise Unhealthy("the key ring is full: nobody can give a key to this node")
+        refused = self._shares.donations.refused()
+        if refused:
+            raise Unhealthy(f"{len(refused)} people do not take what I gave them, such as {refused[0]}")

@@ -18,6 +18,7 @@ from bitdust.shares.ports import MyFamily
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
 
 KIND = "share"
@@ -45,6 +46,11 @@ class Donation:
         """The digest of what the holder has."""
         self.problem = ""
         self.machine = SharedAccessDonor(donations.registry, f"{alias}/{holder.hex()[:8]}", self)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its holder was there, and does not take it."""
+        return self.machine.state == "REFUSED"
 
     def deliver(self) -> "Deferred[object]":
         return Deferred.fromCoroutine(self._donations.deliver(self))
@@ -154,6 +160,10 @@ class Donations:
         """What is brought to the holders of a key."""
         return [one for (name, _), one in self._running.items() if name == alias]
 
+    def refused(self) -> list[str]:
+        """Who does not take what I gave, and why."""
+        return [f"{one.holder.hex()[:16]}: {one.problem}" for one in self._running.values() if one.is_refused]
+
     # what follows
 
     def refresh(self) -> None:
@@ -232,10 +242,17 @@ class Donations:
             ).to_bytes()
             for scope in sorted(key.scopes)
         ]
-        secrets = dict(key.secrets)
-        return GivenShare(
-            me.fingerprint, key.key_id, me.global_id, key.label, now, secrets, tuple(shown), signed.to_bytes()
+        share = GivenShare(
+            me.fingerprint, key.key_id, me.global_id, key.label, now, dict(key.secrets), tuple(shown), signed.to_bytes()
         )
+        if not key.key_id.startswith(GROUP_PREFIX):
+            return share
+        current, _ = self._me.key_ring.current(key.key_id)
+        return evolve(share, members=tuple(self.members(key.key_id)), current=current)
+
+    def members(self, alias: str) -> list[bytes]:
+        """Me, and those whom I let into a key of mine."""
+        return [self._me.fingerprint, *sorted(grant.holder for grant in self.grants(alias))]
 
     def report(self, donation: Donation) -> None:
         """A donation has come to a holder, or has not."""

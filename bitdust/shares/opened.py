@@ -93,15 +93,14 @@ class MyShare(OpenShare):
         return self._storage.sync()
 
 
-class TheirShare(OpenShare):
-    """A share of somebody else, whose catalog is a file of its own here."""
+class Guest(OpenShare):
+    """A key of somebody else, at whose suppliers I am let in."""
 
-    def __init__(self, around: Connected, share: GivenShare, report: Report, people: LooksUp) -> None:
+    def __init__(self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp) -> None:
         self._share = share
-        self._people = people
+        self._looks_up = looks_up
         super().__init__(around, share.key_id, report)
-        ports = GuestPorts(around, share.owner, self.family, self._capability)
-        self.catalog = SharedCatalog(around, Shared(share.alias, share.owner, self._names, self._logs, ports))
+        self._ports = GuestPorts(around, share.owner, self.family, lambda: self._share.capabilities[0])
 
     def renew(self, share: GivenShare) -> None:
         """The owner gave something newer, or I changed what I say of it."""
@@ -110,22 +109,6 @@ class TheirShare(OpenShare):
 
     def family(self) -> Family:
         return self._share.owner_family()
-
-    def _capability(self) -> bytes:
-        return self._share.capabilities[0]
-
-    def _names(self) -> list[str]:
-        document = self._around.identities.get(self._share.owner)
-        present = [source.global_id for source in document.sources] if document is not None else []
-        return list(dict.fromkeys([*present, self._share.name]))
-
-    def _logs(self) -> SharedLogs:
-        share = self._share
-        document = self._around.identities.get(share.owner)
-        if document is None:
-            raise BitDustError("unknown-user", f"the identity of {share.name} is not known here")
-        scopes = [grant.scope for grant in share.grants]
-        return SharedLogs(document, share.owner, {share.alias: scopes}, {share.alias: share.secrets})
 
     def connect(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._connect())
@@ -141,7 +124,7 @@ class TheirShare(OpenShare):
         identities, share = self._around.identities, self._share
         if identities.get(share.owner) is None:
             idurl = idurl_of(share.name)
-            found = await outcome(self._people.look_up(idurl))
+            found = await outcome(self._looks_up.look_up(idurl))
             if found.error is None and found.value.fingerprint == share.owner:
                 identities.accept(found.value, idurl)
 
@@ -151,12 +134,37 @@ class TheirShare(OpenShare):
             return succeed(None)
         return Deferred.fromCoroutine(_either([lambda: sessions.session_to(who), *_dials(sessions, who, hint)]))
 
+    def online(self) -> list[bytes]:
+        """Those who hold it and are connected."""
+        return [who for who in self.holders() if self._around.sessions.connected(who)]
+
+
+class TheirShare(Guest):
+    """A share of somebody else, whose catalog is a file of its own here."""
+
+    def __init__(self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp) -> None:
+        super().__init__(around, share, report, looks_up)
+        shared = Shared(share.alias, share.owner, self._names, self._logs, self._ports)
+        self.catalog = SharedCatalog(around, shared)
+
+    def _names(self) -> list[str]:
+        document = self._around.identities.get(self._share.owner)
+        present = [source.global_id for source in document.sources] if document is not None else []
+        return list(dict.fromkeys([*present, self._share.name]))
+
+    def _logs(self) -> SharedLogs:
+        share = self._share
+        document = self._around.identities.get(share.owner)
+        if document is None:
+            raise BitDustError("unknown-user", f"the identity of {share.name} is not known here")
+        scopes = [grant.scope for grant in share.grants]
+        return SharedLogs(document, share.owner, {share.alias: scopes}, {share.alias: share.secrets})
+
     def read(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._read())
 
     async def _read(self) -> None:
-        online = [who for who in self.holders() if self._around.sessions.connected(who)]
-        await self.catalog.pull(online, self.family().k)
+        await self.catalog.pull(self.online(), self.family().k)
 
 
 def _dials(sessions: Any, who: bytes, hint: str | None) -> "Iterable[Callable[[], Deferred[Any]]]":

@@ -35,7 +35,7 @@ class Received:
         """The row of the packet table by which an owner gives me a key."""
         fields = Struct({"kind": Choice((KIND,))})
         return Row(
-            Command.KEY, KIND, fields, MAX_OFFER, Who.ANYONE, "service_shared_data", self._take,
+            Command.KEY, KIND, fields, MAX_OFFER, Who.ANYONE, "service_key_exchange", self._take,
             gathers=True, cost=COST, becomes=("shared_access_coordinator", "news"),
         )  # fmt: skip
 

@@ -18,11 +18,8 @@ from bitdust.shares.withdrawals import Withdrawals
 from bitdust.storage.storage import Storage
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import KeyId, idurl_of
+from bitdust.wire.names import SHARE_PREFIX, KeyId, idurl_of
 from bitdust.wire.records import Family
-
-PREFIX = "share_"
-"""How aliases of keys begin that were made to be shared."""
 
 
 @frozen
@@ -71,15 +68,23 @@ class SharesRoom:
 
     # life
 
+    def start_exchange(self) -> None:
+        """Bring others the keys that I gave them, and what is new of them."""
+        self.donations.start()
+        self.withdrawals.start()
+
+    def stop_exchange(self) -> None:
+        """Bring nothing any more."""
+        self.donations.stop()
+        self.withdrawals.stop()
+
     async def start(self) -> None:
-        """Open what was open, and bring others what they wait for."""
+        """Open what was open."""
         self._removers = [
             self.received.changed.connect(self._given),
             self._around.sessions.on_session(self._session),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
         ]
-        self.donations.start()
-        self.withdrawals.start()
         await self._open_all()
 
     async def stop(self) -> None:
@@ -87,8 +92,6 @@ class SharesRoom:
         removers, self._removers = self._removers, []
         for remove in removers:
             remove()
-        self.donations.stop()
-        self.withdrawals.stop()
         for place in list(self._opened):
             await self._end(place)
 
@@ -124,7 +127,9 @@ class SharesRoom:
 
     def all(self) -> list[Share]:
         """My shares, then those of others."""
-        keys = [key for key in self._me.key_ring.living() if key.key_id.startswith(PREFIX) and "$" not in key.key_id]
+        keys = [
+            key for key in self._me.key_ring.living() if key.key_id.startswith(SHARE_PREFIX) and "$" not in key.key_id
+        ]
         mine = [self._of_mine(key) for key in keys]
         return mine + [Share(one.key_id, None, one, self._opened.get(one.place)) for one in self.received.all()]
 

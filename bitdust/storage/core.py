@@ -58,6 +58,8 @@ from bitdust.storage.upload.upload import UploadParts
 from bitdust.storage.verify.verification import VerifyParts
 from bitdust.storage.verify.verifications import Verifications
 from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import GROUP_PREFIX
 
 
 class Core:
@@ -244,7 +246,12 @@ class Core:
     # what uploads and downloads share
 
     def storage_key(self, alias: str) -> StorageKey:
-        """The storage secret of a key for what is new; its first one is made and saved on the way."""
+        """The storage secret of a key for what is new; its first one is made and saved on the way.
+
+        Raises `BitDustError` ``not-allowed`` for the key of a group, ``key-not-found``.
+        """
+        if alias.startswith(GROUP_PREFIX):
+            raise BitDustError("not-allowed", f"{alias} is the key of a group, which keeps messages and no files")
         ring = self.me.key_ring
         if ring.ensure_secret(alias, self.world.entropy, self.me.device_number):
             self.me.save_key_ring()

@@ -26,6 +26,13 @@ class Holders(Protocol):
         """The owner's newest family record."""
 
 
+class LogHolders(Holders, Protocol):
+    """Suppliers that acknowledge what they are brought."""
+
+    def note_answer(self, supplier: bytes, reply: Reply, /) -> None:
+        """One has acknowledged something."""
+
+
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""
 

@@ -23,6 +23,8 @@ MAX_REMOTE_PATH = 4096
 MAX_PATH_DEPTH = 128
 MAX_NAME = 255
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{1,18}[a-z0-9]")
+SHARE_PREFIX, GROUP_PREFIX = "share_", "group_"
+"""How aliases of keys begin that were made for a share, or for a group."""
 KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 HIDDEN = "hidden."
 """So the alias of a key begins that the program uses for itself: neither it nor its files are in lists."""

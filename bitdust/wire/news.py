@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
-from bitdust.wire.schema import Choice, ListOf, Schema
+from bitdust.wire.schema import Bytes, Choice, ListOf, Schema
 
 KIND = "brought"
 LOG, KEY_RING, FAMILY, DELETIONS = RECORDS = ("log", "keyring", "family", "deletions")
+APPENDED = "appended"
+"""The kind of the event by which it reports to all who read the logs of a scope that there are new entries."""
+APPENDED_FIELDS: Mapping[str, Schema] = {"kind": Choice((APPENDED,)), "owner": Bytes(32), "scope": Bytes(16)}
 FIELDS: Mapping[str, Schema] = {"kind": Choice((KIND,)), "records": ListOf(Choice(RECORDS), len(RECORDS), 1)}

@@ -382,6 +382,10 @@ def extents_of(data: bytes) -> list[list[Any]]:
     return value
 
 
+def _apply_message(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    """What people say to each other stands in the entries alone; see `bitdust.storage.shared.member_log`."""
+
+
 _APPLY = {
     "pack": _apply_pack,
     "item": _apply_item,
@@ -392,4 +396,5 @@ _APPLY = {
     "earlier": _apply_earlier,
     "label": _apply_label,
     "move": _apply_move,
+    "message": _apply_message,
 }

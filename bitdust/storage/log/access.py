@@ -7,10 +7,11 @@ from typing import Protocol
 from attrs import field, frozen
 
 from bitdust.crypt.keyring import MASTER, RingKey
-from bitdust.identity.document import IdentityDocument
+from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.storage.catalog.catalog import LogKeys, log_scope
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import GROUP_PREFIX
 
 
 class LogAccess(Protocol):
@@ -24,6 +25,13 @@ class LogAccess(Protocol):
     def document(self) -> IdentityDocument:
         """The owner's identity, whose devices write the logs."""
 
+    def device(self, ident: bytes, /) -> Device | None:
+        """A device whose word counts in these logs, or did until it was revoked."""
+
+    @property
+    def is_each_for_itself(self) -> bool:
+        """Whether several people write, so that nobody but a device itself says where its log ends."""
+
     def readable_keys(self) -> list[str]:
         """Keys whose logs can be opened."""
 
@@ -32,6 +40,16 @@ class LogAccess(Protocol):
 
     def secrets(self, key: str, epoch: int, /) -> tuple[bytes, ...]:
         """The storage secrets of a key under one name. Raises `BitDustError` ``key-not-found``."""
+
+
+class WritableLogs(LogAccess, Protocol):
+    """Logs to which this node writes."""
+
+    def writing(self, database: sqlite3.Connection, key: str, /) -> LogKeys:
+        """Under which keys entries are written now. Raises `BitDustError` ``keys-not-ready``."""
+
+    def check_ready(self) -> None:
+        """Raises `BitDustError` ``keys-not-ready`` while nothing can be written."""
 
 
 class OwnLogs:
@@ -50,11 +68,21 @@ class OwnLogs:
         """My document."""
         return self._me.document
 
+    is_each_for_itself = False
+
+    def device(self, ident: bytes) -> Device | None:
+        """One of mine."""
+        return self._me.document.device(ident)
+
     def readable_keys(self) -> list[str]:
-        """Keys that have a secret, erased ones too: what is stored under them is still mine. None without a master."""
+        """Keys that have a secret, erased ones too: what is stored under them is still mine. None without a master.
+
+        What is said in groups is no part of a catalog, and is kept elsewhere.
+        """
         keys = self._me.key_ring.keys
         has_master = MASTER in keys and bool(keys[MASTER].secrets)
-        return [name for name, key in keys.items() if key.secrets] if has_master else []
+        named = [name for name, key in keys.items() if key.secrets and not name.startswith(GROUP_PREFIX)]
+        return named if has_master else []
 
     def scopes(self, key: str) -> Sequence[bytes | None]:
         """As the ring has them; a log of a device that has none yet goes under the first one.
@@ -101,6 +129,15 @@ class SharedLogs:
     owner: bytes
     tags: Mapping[str, Sequence[bytes | None]]
     given: Mapping[str, Mapping[int, tuple[bytes, ...]]] = field(repr=False)
+
+    @property
+    def is_each_for_itself(self) -> bool:
+        """All devices are of one owner."""
+        return False
+
+    def device(self, ident: bytes) -> Device | None:
+        """One of the owner's."""
+        return self.document.device(ident)
 
     def readable_keys(self) -> list[str]:
         """Keys whose secrets were given."""

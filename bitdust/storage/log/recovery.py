@@ -59,9 +59,11 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
     try:
         signed = Signed.from_bytes(data, Head.KIND, 4096)
         head = Head.from_body(signed.body)
-        device = access.document.device(signed.device)
+        device = access.device(signed.device)
         is_own = head.device == signed.device
-        writer = access.document.device(head.device)
+        if access.is_each_for_itself and (not is_own or device is None):
+            return None
+        writer = access.device(head.device)
         is_ended = writer is not None and writer.revoked is not None
         if head.owner != access.owner or not (is_own or (device is not None and (device.revoked is None or is_ended))):
             return None
@@ -165,7 +167,7 @@ class LogRecovery:
 
     def _counts(self, signer: bytes) -> bool:
         """What a revoked device says of where its log begins is worth less than what another one says."""
-        device = self._access.document.device(signer)
+        device = self._access.device(signer)
         return device is not None and device.revoked is None
 
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:

@@ -24,7 +24,7 @@ from bitdust.storage.log.recovery import SeenHead
 from bitdust.storage.log.requests import SILENCE, LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import LogHolders
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -169,7 +169,7 @@ class KeyLog:
         around: Connected,
         key: str,
         writer: LogWriter,
-        ports: Ports,
+        ports: LogHolders,
         riders: Riders,
         opens_at: Callable[[bytes], bool],
     ) -> None:

@@ -12,7 +12,7 @@ from bitdust.formats.operations import Op, pack_op_of_row
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, append_ops
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.log.access import OwnLogs
+from bitdust.storage.log.access import WritableLogs
 from bitdust.storage.log.routing import Router
 from bitdust.wire.errors import BitDustError
 from bitdust.world import World
@@ -58,7 +58,7 @@ class Marks:
 class LogWriter:
     """I collect operations while entries are being written; ``written`` says that a log of mine has a new end."""
 
-    def __init__(self, world: World, catalog: Catalog, logs: OwnLogs) -> None:
+    def __init__(self, world: World, catalog: Catalog, logs: WritableLogs) -> None:
         self._world = world
         self.catalog = catalog
         self.logs = logs
@@ -97,7 +97,7 @@ class LogWriter:
 
 
 def write_batch(
-    database: sqlite3.Connection, logs: OwnLogs, batch: Sequence[_Write], wall: float
+    database: sqlite3.Connection, logs: WritableLogs, batch: Sequence[_Write], wall: float
 ) -> tuple[Ends, list[BitDustError | None]]:
     """Inside a transaction: where the logs end now, and why a write was refused; the others do not mind."""
     errors: list[BitDustError | None] = []
@@ -116,7 +116,9 @@ def write_batch(
     return ends, errors
 
 
-def append_by_key(database: sqlite3.Connection, logs: OwnLogs, ops: Mapping[str, Sequence[Op]], wall: float) -> Ends:
+def append_by_key(
+    database: sqlite3.Connection, logs: WritableLogs, ops: Mapping[str, Sequence[Op]], wall: float
+) -> Ends:
     """Inside a transaction: write each key's operations to its log."""
     return {key: append_ops(database, logs.writing(database, key), part, wall) for key, part in ops.items()}
 

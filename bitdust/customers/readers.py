@@ -1,0 +1,128 @@
+"""Who reads logs of a key here: when somebody has brought entries, the others who read there learn so at once."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.interfaces import IDelayedCall
+
+from bitdust.outcome import Outcome, outcome
+from bitdust.surroundings import Connected
+from bitdust.wire.news import APPENDED
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Head
+from bitdust.wire.signed import Signed
+
+GATHER = 0.02
+"""Seconds in which entries gather for one report."""
+SECONDS = 15.0
+REMEMBERED = 900.0
+"""Seconds after its last question for which somebody counts as a reader."""
+MOST_READERS, MOST_LOGS = 256, 10_000
+Place = tuple[bytes, bytes]
+"""Owner and scope."""
+Device = tuple[bytes, bytes]
+"""Fingerprint and device."""
+
+
+@frozen
+class Queue:
+    """The logs of one scope: who reads them here, and how many entries there are of each device."""
+
+    owner: bytes
+    scope: bytes
+    readers: list[bytes]
+    parts: dict[bytes, int]
+
+
+class Readers:
+    """I report to devices that have a session with me; whoever comes later asks anyway."""
+
+    def __init__(self, around: Connected, heads: Callable[[bytes, bytes], list[bytes]]) -> None:
+        """``heads`` gives the signed heads of an owner's logs of a scope."""
+        self._heads = heads
+        self._clock = around.world.clock
+        self._sessions = around.sessions
+        self._outbox = around.outbox
+        self._asked: OrderedDict[Place, OrderedDict[bytes, float]] = OrderedDict()
+        self._waiting: dict[Place, set[bytes]] = {}
+        self._call: IDelayedCall | None = None
+        self._late: dict[tuple[Place, Device], bool] = {}
+        self.is_on = False
+
+    def start(self) -> None:
+        """Report from now on; may follow a `stop`."""
+        self.is_on = True
+
+    def note(self, owner: bytes, scope: bytes, reader: bytes) -> None:
+        """Somebody who was let in has asked for the heads of a scope."""
+        readers = self._asked.setdefault((owner, scope), OrderedDict())
+        self._asked.move_to_end((owner, scope))
+        readers[reader] = self._clock.seconds()
+        readers.move_to_end(reader)
+        if len(readers) > MOST_READERS:
+            readers.popitem(last=False)
+        if len(self._asked) > MOST_LOGS:
+            self._asked.popitem(last=False)
+
+    def report(self, owner: bytes, scope: bytes, device: bytes) -> None:
+        """A device has brought entries of a scope."""
+        if not self.is_on:
+            return
+        self._waiting.setdefault((owner, scope), set()).add(device)
+        if self._call is None:
+            self._call = self._clock.callLater(GATHER, self._send)
+
+    def stop(self) -> None:
+        """Report nothing any more."""
+        self.is_on = False
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+        self._waiting.clear()
+        self._late.clear()
+
+    def late(self) -> int:
+        """How many devices have not answered the last report yet."""
+        return len(self._late)
+
+    def queues(self) -> list[Queue]:
+        """Logs that are read here by others than their owners."""
+        oldest = self._clock.seconds() - REMEMBERED
+        found = []
+        for (owner, scope), asked in self._asked.items():
+            heads = [Head.from_body(Signed.from_bytes(data, Head.KIND).body) for data in self._heads(owner, scope)]
+            parts = {head.device: head.sequence for head in heads}
+            found.append(Queue(owner, scope, [who for who, moment in asked.items() if moment >= oldest], parts))
+        return found
+
+    def _send(self) -> None:
+        self._call = None
+        waiting, self._waiting = self._waiting, {}
+        oldest = self._clock.seconds() - REMEMBERED
+        for place, devices in waiting.items():
+            asked: Mapping[bytes, float] = self._asked.get(place, {})
+            readers = {who for who, moment in asked.items() if moment >= oldest} | {place[0]}
+            for session in self._sessions.sessions():
+                peer = session.peer
+                if peer.fingerprint in readers and devices != {peer.device}:
+                    self._report_over(session, place)
+
+    def _report_over(self, session: Any, place: Place) -> None:
+        """A device that has not answered yet is reported to when it has."""
+        key = (place, (session.peer.fingerprint, session.peer.device))
+        if key in self._late:
+            self._late[key] = True
+            return
+        self._late[key] = False
+        fields = {"kind": APPENDED, "owner": place[0], "scope": place[1]}
+        sending = self._outbox.send(key[1][0], Command.EVENT, fields, deadline=SECONDS, session=session)
+        outcome(sending).addCallback(self._sent, key)
+
+    def _sent(self, answer: Outcome, key: tuple[Place, Device]) -> None:
+        if self._late.pop(key, False) and answer.error is None:
+            for session in self._sessions.sessions():
+                if (session.peer.fingerprint, session.peer.device) == key[1]:
+                    self._report_over(session, key[0])
+                    return

@@ -1,0 +1,231 @@
+"""Groups that are open: each a log in which its members write, and the machine that keeps it up to date."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from bitdust.crypt.keyring import KeyRing
+from bitdust.crypt.shares import GivenShare
+from bitdust.formats.operations import MAX_MESSAGE, message_op
+from bitdust.groups.ports import FindsPeople, GroupHistory
+from bitdust.identity.document import IdentityDocument
+from bitdust.outcome import outcome, outcomes
+from bitdust.shares.donations import Donations
+from bitdust.shares.opened import Guest, LooksUp, OpenShare, Report
+from bitdust.shares.ports import MyFamily
+from bitdust.storage.ports import LogHolders
+from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.messages import GROUP, INCOMING, OUTGOING, Message
+from bitdust.wire.records import Family
+
+FOLDER = "groups"
+ROOM_FOR_DATA = MAX_MESSAGE - 4096
+
+
+def conversation_of(owner: bytes, alias: str) -> str:
+    """The name of a group's conversation, which stays when its creator's identity moves."""
+    return f"{alias}${owner.hex()}"
+
+
+class Discussion(ABC):
+    """What a group is, whoever made it: its log, its members, and what is said there."""
+
+    log_of = Logger()
+
+    def __init__(self, around: Connected, owner: bytes, alias: str, history: GroupHistory, people: FindsPeople) -> None:
+        self._world = around.world
+        self._me = around.me
+        self._identities = around.identities
+        self._history = history
+        self._people = people
+        self.owner = owner
+        self.alias = alias
+        self.conversation = conversation_of(owner, alias)
+        self._is_handing_on = self._is_wanted_again = False
+        self._sequence = 0
+
+    def begin(self, around: Connected, holders: LogHolders) -> None:
+        """Make the log; once, when the key and the members can be asked for."""
+        path: Path = around.world.home / FOLDER / f"{self.owner.hex()}-{self.alias}.db"
+        self.access = MemberAccess(lambda: self._me.device.id, self.key, self.documents)
+        self.log = MemberLog(around, path, self.access, holders)
+        self.log.grown.connect(self.hand_on)
+
+    @abstractmethod
+    def key(self) -> SharedKey:
+        """The key as it is now."""
+
+    @abstractmethod
+    def members(self) -> list[bytes]:
+        """Who writes in it, its creator first."""
+
+    def documents(self) -> list[IdentityDocument]:
+        """The identities of members, as far as they are known here."""
+        mine, found = self._me.document, [self._identities.get(who) for who in self.members()]
+        known = {one.fingerprint: one for one in found if one is not None}
+        return list((known | {mine.fingerprint: mine}).values())
+
+    async def know_members(self) -> None:
+        """Look up the identities of members that are not known here."""
+        known = {one.fingerprint for one in self.documents()}
+        await outcomes(self._people.look_up(who) for who in self.members() if who not in known)
+
+    async def say(self, data: dict[str, Any]) -> Message:
+        """Write a message; it is on the disk when this is over. Raises ``bad-message``, ``too-large``, disk errors."""
+        me = self._me
+        self._sequence = max(self._sequence, self._history.last_sequence(self.conversation, me.device.id)) + 1
+        message = Message(
+            self._world.entropy(16).hex(),
+            GROUP,
+            self.conversation,
+            me.fingerprint,
+            me.device.id,
+            self.conversation,
+            self.alias,
+            int(self._world.wall() * 1000),
+            self._sequence,
+            data,
+            OUTGOING,
+        )
+        body = message.to_body()
+        if len(body) > ROOM_FOR_DATA:
+            raise BitDustError("too-large", f"at most {ROOM_FOR_DATA} bytes are said to a group at once: share a file")
+        await self.log.write(message_op(self.alias, body))
+        return message
+
+    # what was said
+
+    def hand_on(self) -> None:
+        """Bring to the history what was said and is not there yet."""
+        self._is_wanted_again = True
+        if not self._is_handing_on and self.log.catalog.is_open:
+            self._is_handing_on = True
+            outcome(Deferred.fromCoroutine(self._hand_on())).addCallback(self._handed_on)
+
+    async def _hand_on(self) -> None:
+        while self._is_wanted_again and self.log.catalog.is_open:
+            self._is_wanted_again = False
+            said = self.log.unread()
+            if not said:
+                return
+            for one in said:
+                message = self._message_of(one)
+                if message is not None:
+                    await self._history.add(message)
+            await self.log.handed_on(said)
+            self._is_wanted_again = True
+
+    def _handed_on(self, ended: Any) -> None:
+        self._is_handing_on = False
+        if ended.error is not None:
+            self.log_of.warn("what was said in a group is not in the history yet: {why}", why=ended.error)
+
+    def _message_of(self, said: Said) -> Message | None:
+        """What somebody said; None for what is no message of the one whose device wrote it."""
+        if said.op.get("op") != "message":
+            return None
+        mine = said.device == self._me.device.id
+        try:
+            message = Message.from_body(said.op["body"], OUTGOING if mine else INCOMING)
+        except WireError as error:
+            self.log_of.warn("an entry of a group holds no message: {why}", why=error)
+            return None
+        writer = self._me.fingerprint if mine else self.access.writer(said.device)
+        theirs = (message.sender, message.sender_device, message.conversation, message.kind)
+        if theirs != (writer, said.device, self.conversation, GROUP):
+            self.log_of.warn("an entry of a group says that somebody else wrote it")
+            return None
+        return message.outgoing() if message.sender == self._me.fingerprint else message
+
+    async def read_from(self, online: Iterable[bytes], least: int) -> None:
+        """Take over what suppliers hold."""
+        await self.know_members()
+        await self.log.pull(online, least)
+
+
+class TheirGroup(Guest, Discussion):
+    """A group that somebody else made."""
+
+    def __init__(
+        self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp,
+        history: GroupHistory, people: FindsPeople,
+    ) -> None:  # fmt: skip
+        Guest.__init__(self, around, share, report, looks_up)
+        Discussion.__init__(self, around, share.owner, share.alias, history, people)
+        self.begin(around, self._ports)
+
+    def key(self) -> SharedKey:
+        share = self._share
+        scopes = [grant.scope for grant in share.grants if grant.scope is not None]
+        return SharedKey(share.owner, share.alias, scopes, share.secrets, share.sealing)
+
+    def members(self) -> list[bytes]:
+        return list(self._share.members) or [self._share.owner]
+
+    def read(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self.read_from(self.online(), self.family().k))
+
+
+class MyGroup(OpenShare, Discussion):
+    """A group of mine."""
+
+    def __init__(
+        self, around: Connected, key_id: str, report: Report, rooms: tuple[MyFamily, Donations],
+        history: GroupHistory, people: FindsPeople,
+    ) -> None:  # fmt: skip
+        self._family, self._donations = rooms
+        OpenShare.__init__(self, around, key_id, report)
+        alias = key_id.partition("$")[0]
+        Discussion.__init__(self, around, around.me.fingerprint, alias, history, people)
+        self.begin(around, OwnerPorts(around, self._family))
+
+    def family(self) -> Family | None:
+        return self._family.current
+
+    def key(self) -> SharedKey:
+        ring: KeyRing = self._me.key_ring
+        key = ring.get(self.alias)
+        return SharedKey(self.owner, self.alias, sorted(key.scopes), key.secrets, ring.current(self.alias))
+
+    def members(self) -> list[bytes]:
+        return self._donations.members(self.alias)
+
+    def connect(self) -> "Deferred[Any]":
+        return succeed(None)
+
+    def read(self) -> "Deferred[Any]":
+        family = self._family.current
+        online = [who for who in self.holders() if self._around.sessions.connected(who)]
+        return Deferred.fromCoroutine(self.read_from(online, family.k if family is not None else 1))
+
+
+class OwnerPorts:
+    """My suppliers, as a group of mine needs them."""
+
+    def __init__(self, around: Connected, family: MyFamily) -> None:
+        self._around = around
+        self._family = family
+        self.outbox = around.outbox
+
+    def is_online(self, fingerprint: bytes) -> bool:
+        """Whether there is a session with a supplier."""
+        return self._around.sessions.connected(fingerprint)
+
+    def names(self, fingerprint: bytes) -> tuple[str, str]:
+        """IDURL and global id of a supplier, empty where they are not known."""
+        document = self._around.identities.get(fingerprint)
+        return (str(document.idurl), document.global_id) if document is not None else ("", "")
+
+    def family(self) -> Family | None:
+        """My newest family record."""
+        return self._family.current
+
+    def note_answer(self, supplier: bytes, reply: Any) -> None:
+        """Room is counted where files are stored."""

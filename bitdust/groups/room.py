@@ -1,0 +1,269 @@
+"""The room of groups: those that I made and those that I was let into, and which of them are open.
+
+The key of a group is given as that of a share is: `bitdust.shares` brings it, renews it, and takes it back.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.crypt.keyring import RingKey
+from bitdust.crypt.shares import GivenShare
+from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
+from bitdust.groups.ports import FindsPeople, GroupHistory
+from bitdust.outcome import outcome
+from bitdust.shares.opened import LooksUp
+from bitdust.shares.ports import MyFamily
+from bitdust.shares.room import SharesRoom
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.messages import Message
+from bitdust.wire.names import GROUP_PREFIX, KeyId, idurl_of
+from bitdust.wire.news import APPENDED, APPENDED_FIELDS
+from bitdust.wire.packet import Command
+from bitdust.wire.schema import Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
+
+Place = tuple[bytes, str]
+"""Owner and alias."""
+
+
+@frozen
+class Group:
+    """One group, mine or somebody else's, open or not."""
+
+    key_id: str
+    owner: bytes
+    alias: str
+    mine: RingKey | None
+    given: GivenShare | None
+    opened: MyGroup | TheirGroup | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is, or is to be, open."""
+        return self.mine.active if self.mine is not None else self.given is not None and self.given.active
+
+    @property
+    def label(self) -> str:
+        """What its creator calls it."""
+        return self.mine.label if self.mine is not None else self.given.label if self.given is not None else ""
+
+    @property
+    def place(self) -> Place:
+        """What names it for good."""
+        return self.owner, self.alias
+
+
+class GroupsRoom:
+    """I open groups and close them, from `start` to `stop`; what I keep of them stands in the key ring."""
+
+    log = Logger()
+
+    def __init__(
+        self, around: Connected, family: MyFamily, shares: SharesRoom, looks_up: LooksUp,
+        history: GroupHistory, people: FindsPeople,
+    ) -> None:  # fmt: skip
+        self._around = around
+        self._me = around.me
+        self._family = family
+        self._shares = shares
+        self._looks_up = looks_up
+        self._history = history
+        self._people = people
+        self._opened: dict[Place, MyGroup | TheirGroup] = {}
+        self._removers: list[Callable[[], None]] = []
+
+    def row(self) -> Row:
+        """The row of the packet table by which a supplier reports that somebody wrote."""
+        fields = Struct(APPENDED_FIELDS)
+        return Row(
+            Command.EVENT, APPENDED, fields, 0, Who.SUPPLIER | Who.MEMBER, "service_private_groups", self._appended,
+            becomes=("shared_access_coordinator", "news"),
+        )  # fmt: skip
+
+    def _appended(self, request: Request) -> Answer:
+        owner, scope = request.fields["owner"], request.fields["scope"]
+        for opened in list(self._opened.values()):
+            if opened.owner == owner and scope in opened.key().scopes:
+                opened.machine.send("news")
+        return ack()
+
+    # life
+
+    async def start(self) -> None:
+        """Open what was open."""
+        self._removers = [
+            self._shares.received.changed.connect(self._given),
+            self._around.sessions.on_session(self._session),
+            self._family.changed.connect(self._family_changed),
+            self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
+        ]
+        await self._open_all()
+
+    async def stop(self) -> None:
+        """Close everything; what was open is opened again at the next start."""
+        removers, self._removers = self._removers, []
+        for remove in removers:
+            remove()
+        for place in list(self._opened):
+            await self._end(place)
+
+    async def _open_all(self) -> None:
+        for group in self.all():
+            if group.active and group.opened is None:
+                opening = await outcome(Deferred.fromCoroutine(self._begin(group)))
+                if opening.error is not None:
+                    self.log.warn("group {key} cannot be opened: {why}", key=group.key_id, why=opening.error)
+
+    def _follow_ring(self) -> None:
+        outcome(Deferred.fromCoroutine(self._open_all()))
+        for group in self.all():
+            if not group.active and group.opened is not None:
+                outcome(Deferred.fromCoroutine(self._end(group.place)))
+
+    def _given(self, share: GivenShare) -> None:
+        opened = self._opened.get(share.place)
+        if isinstance(opened, TheirGroup):
+            opened.renew(share)
+            opened.log.place()
+
+    def _family_changed(self) -> None:
+        for opened in list(self._opened.values()):
+            if isinstance(opened, MyGroup):
+                opened.log.place()
+
+    def _session(self, session: Any, up: bool) -> None:
+        who = session.peer.fingerprint
+        for opened in list(self._opened.values()):
+            opened.session(who, up)
+            if who in opened.holders():
+                opened.log.place()
+
+    # which there are
+
+    def all(self) -> list[Group]:
+        """My groups, then those of others."""
+        keys = [key for key in self._me.key_ring.living() if key.key_id.startswith(GROUP_PREFIX)]
+        given = [one for one in self._shares.received.all() if one.alias.startswith(GROUP_PREFIX)]
+        mine = [self._of_mine(key) for key in keys if "$" not in key.key_id]
+        return mine + [self._of_given(one) for one in given]
+
+    def _of_mine(self, key: RingKey) -> Group:
+        me, alias = self._me, key.key_id
+        opened = self._opened.get((me.fingerprint, alias))
+        return Group(f"{alias}${me.global_id}", me.fingerprint, alias, key, None, opened)
+
+    def _of_given(self, share: GivenShare) -> Group:
+        return Group(share.key_id, share.owner, share.alias, None, share, self._opened.get(share.place))
+
+    def find(self, key_id: str) -> Group:
+        """The group that a key id names, or an alias of mine.
+
+        Raises ``key-not-found``, ``bad-name``, ``not-a-group``.
+        """
+        alias = key_id.partition("$")[0]
+        if not alias.startswith(GROUP_PREFIX):
+            raise BitDustError("not-a-group", f"{key_id[:100]!r} is no group: their key ids begin with {GROUP_PREFIX}")
+        if "$" in key_id and idurl_of(KeyId.parse(key_id).owner) not in self._me.document.sources:
+            given = self._shares.find(key_id).given
+            assert given is not None
+            return self._of_given(given)
+        return self._of_mine(self._me.key_ring.get(alias))
+
+    def conversation(self, key_id: str) -> str:
+        """The name of a group's conversation. Raises as `find` does."""
+        group = self.find(key_id)
+        return conversation_of(group.owner, group.alias)
+
+    def called(self, conversation: str) -> str:
+        """The key id of the group that a conversation belongs to; the name itself where it is not known here."""
+        found = (group for group in self.all() if conversation_of(group.owner, group.alias) == conversation)
+        return next((group.key_id for group in found), conversation)
+
+    def members(self, group: Group) -> list[bytes]:
+        """Who writes in it, its creator first."""
+        if group.given is not None:
+            return list(group.given.members) or [group.owner]
+        return self._shares.donations.members(group.alias)
+
+    def holds(self, fingerprint: bytes) -> bool:
+        """Whether somebody is a member or a supplier of a group that is open here."""
+        opened = self._opened.values()
+        return any(fingerprint in one.members() or fingerprint in one.holders() for one in opened)
+
+    # what the person decides
+
+    async def join(self, group: Group) -> MyGroup | TheirGroup:
+        """Open it, now and after each start. Raises ``damaged-catalog``, ``disk-full``."""
+        if group.opened is not None:
+            group.opened.machine.send("open")
+            return group.opened
+        if group.mine is not None and not group.mine.active:
+            self._me.key_ring.mark(group.alias, True)
+            self._me.save_key_ring()
+            self._changed(group, True)
+        elif group.given is not None and not group.given.active:
+            self._shares.received.mark(group.given, active=True)
+        return await self._begin(self.find(group.key_id))
+
+    async def _begin(self, group: Group) -> MyGroup | TheirGroup:
+        opened: MyGroup | TheirGroup
+        if group.given is not None:
+            opened = TheirGroup(self._around, group.given, self._report, self._looks_up, self._history, self._people)
+        else:
+            rooms = (self._family, self._shares.donations)
+            opened = MyGroup(self._around, group.key_id, self._report, rooms, self._history, self._people)
+        self._opened[group.place] = opened
+        opening = await outcome(Deferred.fromCoroutine(opened.log.open()))
+        if opening.error is not None:
+            await self._end(group.place)
+            raise opening.error
+        opened.hand_on()
+        opened.machine.send("open")
+        return opened
+
+    def look_again(self, opened: MyGroup | TheirGroup) -> None:
+        """Read at once what was said."""
+        if opened.machine.state == "CONNECTED":
+            opened.machine.send("news")
+        else:
+            opened.machine.send("open")
+
+    async def leave(self, group: Group, erase_key: bool) -> None:
+        """Close it, and forget its key where that is wished. Raises ``not-open``."""
+        if group.opened is None and not group.active and not erase_key:
+            raise BitDustError("not-open", f"the group {group.key_id} is not joined")
+        if group.given is not None:
+            self._shares.received.mark(group.given, active=False, erased=erase_key)
+        elif erase_key:
+            await self._shares.forget(self._shares.find(group.key_id))
+        else:
+            self._me.key_ring.mark(group.alias, False)
+            self._me.save_key_ring()
+            self._changed(group, False)
+        await self._end(group.place)
+
+    def _changed(self, group: Group, active: bool) -> None:
+        self._around.events.send("share-changed", {"key_id": group.key_id, "active": active})
+
+    async def _end(self, place: Place) -> None:
+        opened = self._opened.pop(place, None)
+        if opened is not None:
+            opened.machine.send("shutdown")
+            await opened.log.close()
+
+    async def say(self, group: Group, data: dict[str, Any]) -> Message:
+        """Write to all members. Raises ``not-open``, ``not-connected``, ``bad-message``, ``too-large``, disk errors."""
+        opened = group.opened
+        if opened is None:
+            raise BitDustError("not-open", f"the group {group.key_id} is not joined; see group_join")
+        if not opened.log.end() and opened.machine.state != "CONNECTED":
+            raise BitDustError("not-connected", f"the group {group.key_id} was never read yet: {opened.reason}")
+        return await opened.say(data)
+
+    def _report(self, key_id: str, is_open: bool) -> None:
+        self._around.events.send("group-connected" if is_open else "group-disconnected", {"group_key_id": key_id})

@@ -1,0 +1,225 @@
+"""A log of one key in which several people write: each device its own part, all of it at the owner's suppliers.
+
+A device signs the head of its own part and of no other one's, and each entry names the hash of the one before: nobody
+can write for somebody else, leave something out, or change the order. It is a catalog by itself, in a file of its own.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.formats.log_entry import Entry
+from bitdust.formats.operations import Op
+from bitdust.identity.document import Device, IdentityDocument
+from bitdust.outcome import outcomes
+from bitdust.replication import Replicas, keepers
+from bitdust.signal import Signal
+from bitdust.storage.catalog.catalog import Catalog, LogKeys
+from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.storage.log.recovery import LogRecovery
+from bitdust.storage.log.replica import KeyLog
+from bitdust.storage.log.requests import LogRequests
+from bitdust.storage.log.riders import Riders
+from bitdust.storage.log.writer import LogWriter
+from bitdust.storage.ports import LogHolders
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+
+READ = "read:"
+"""Up to which entry the part of a device was handed on; its id in hex follows."""
+AT_ONCE = 200
+"""Entries that are opened in one go."""
+
+
+@frozen
+class SharedKey:
+    """The key: whose it is, its alias, its tags at suppliers, and its storage secrets by name."""
+
+    owner: bytes
+    alias: str
+    scopes: Sequence[bytes]
+    secrets: Mapping[int, tuple[bytes, ...]] = field(repr=False)
+    current: tuple[int, bytes] = field(repr=False)
+
+
+class MemberAccess:
+    """Who writes in it, and what opens it; ``key`` and ``members`` are asked each time, because both change."""
+
+    is_each_for_itself = True
+
+    def __init__(
+        self, device: Callable[[], bytes], key: Callable[[], SharedKey],
+        members: Callable[[], Iterable[IdentityDocument]],
+    ) -> None:  # fmt: skip
+        self._device = device
+        self._key = key
+        self._members = members
+
+    @property
+    def owner(self) -> bytes:
+        """Whose suppliers hold it."""
+        return self._key().owner
+
+    @property
+    def document(self) -> IdentityDocument:
+        """The identity of the owner. Raises `BitDustError` ``unknown-user`` while it is not known here."""
+        owner = self.owner
+        for document in self._members():
+            if document.fingerprint == owner:
+                return document
+        raise BitDustError("unknown-user", "the identity of the group's creator is not known here")
+
+    def device(self, ident: bytes) -> Device | None:
+        """A device of a member."""
+        found = (document.device(ident) for document in self._members())
+        return next((device for device in found if device is not None), None)
+
+    def writer(self, ident: bytes) -> bytes | None:
+        """The member whose device it is."""
+        return next((one.fingerprint for one in self._members() if one.device(ident) is not None), None)
+
+    def readable_keys(self) -> list[str]:
+        """The one key."""
+        return [self._key().alias]
+
+    def scopes(self, key: str) -> Sequence[bytes | None]:
+        """Its tags."""
+        return self._key().scopes
+
+    def secrets(self, key: str, epoch: int) -> tuple[bytes, ...]:
+        """Its secrets. Raises `BitDustError` ``key-not-found``."""
+        found = self._key().secrets.get(epoch)
+        if found is None:
+            raise BitDustError("key-not-found", f"the secret {epoch} of {key} was not given to this node")
+        return found
+
+    def writing(self, database: sqlite3.Connection, key: str) -> LogKeys:
+        """Under which secret this device writes now."""
+        known = self._key()
+        return LogKeys(known.owner, known.alias, known.scopes[0], self._device(), *known.current)
+
+    def check_ready(self) -> None:
+        """There is always a secret."""
+
+
+class MemberPart(KeyLog):
+    """The part of this device, which nobody else brings to suppliers."""
+
+    def devices(self) -> list[bytes]:
+        """This one."""
+        return [self._me.device.id]
+
+
+@frozen
+class Said:
+    """One operation of the log: which device said it, in which entry."""
+
+    device: bytes
+    sequence: int
+    op: Op
+
+
+class MemberLog:
+    """I write, bring what was written to suppliers, and read what others wrote. ``grown`` reports both."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, path: Path, access: MemberAccess, holders: LogHolders) -> None:
+        self._access = access
+        self._holders = holders
+        self.catalog = Catalog(around.world, path)
+        self._writer = LogWriter(around.world, self.catalog, access)
+        self._key = access.readable_keys()[0]
+        self._part = MemberPart(
+            around, self._key, self._writer, holders, Riders(around.world.clock), lambda supplier: True
+        )
+        self._replicas = Replicas(around.registry, f"group {self._key}", self._part, holders.is_online)
+        self._me = around.me
+        self.grown: Signal[[]] = Signal()
+        self.acknowledged: Signal[[]] = Signal()
+        """A supplier holds more of what this device wrote."""
+        self._writer.written.connect(self._written)
+        self._replicas.acknowledged.connect(lambda supplier: self.acknowledged.emit())
+
+    async def open(self) -> None:
+        """Open the file. Raises ``damaged-catalog``, ``disk-full``."""
+        await self.catalog.open()
+        self._part.holdings.load()
+
+    async def close(self) -> None:
+        """Stop everything; the file stays."""
+        self._replicas.stop()
+        await self.catalog.close()
+
+    def place(self) -> None:
+        """Suppliers came, went or changed: bring them what they lack."""
+        self._replicas.place_at(keepers(self._holders.family()))
+
+    def write(self, op: Op) -> "Deferred[int]":
+        """Say something; fires when it is on the disk here, and goes on its way."""
+        return self._writer.write([op])
+
+    def _written(self) -> None:
+        self._replicas.update()
+        self.grown.emit()
+
+    def end(self) -> int:
+        """The last entry of this device."""
+        return self.catalog.end(self._key, self._me.device.id).sequence
+
+    def holders_of(self, sequence: int) -> int:
+        """How many suppliers hold the part of this device up to an entry."""
+        mine = self._me.device.id
+        return sum(self._part.holdings.safely(who, mine) >= sequence for who in keepers(self._holders.family()))
+
+    def entries(self) -> int:
+        """How many entries are known here."""
+        return sum(self.catalog.end(self._key, device).sequence for device in self.catalog.devices(self._key))
+
+    async def pull(self, suppliers: Iterable[bytes], least: int = 1) -> None:
+        """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered."""
+        requests = LogRequests(self._access, self._holders)
+        answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in suppliers)
+        seen = [one for answer in answers if answer.error is None for one in answer.value]
+        scopes = self._access.scopes(self._key)
+        heads = [one for one in seen if one.head.scope in scopes]
+        for one in heads:
+            if one.holder is not None:
+                self._part.holdings.learn(one.holder, one)
+        before = self.entries()
+        await LogRecovery(self.catalog, self._access, self._key, requests.entries).recover(heads)
+        for one in heads:
+            if one.holder is not None:
+                self._part.holdings.learn(one.holder, one)
+        if self.entries() > before:
+            self.grown.emit()
+        self.place()
+        failed = [answer.error for answer in answers if answer.error is not None]
+        if len(answers) - len(failed) < least:
+            raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+
+    def unread(self) -> list[Said]:
+        """What was not handed on yet, each device's in its order, some hundred entries at most; also what is mine."""
+        found: list[Said] = []
+        for device in self.catalog.devices(self._key):
+            first = int(meta(self.catalog.read, READ + device.hex()) or b"0") + 1
+            last = min(self.catalog.end(self._key, device).sequence, first + AT_ONCE - 1)
+            for data in self.catalog.entries(self._key, device, first, last):
+                entry = Entry.parse(data)
+                content = entry.open(self._access.secrets(self._key, entry.epoch))
+                found += [Said(device, entry.sequence, op) for op in content.ops] or [Said(device, entry.sequence, {})]
+        return found
+
+    def handed_on(self, said: Sequence[Said]) -> "Deferred[None]":
+        """These need not be handed on again."""
+        ends = {one.device: one.sequence for one in said}
+
+        def note(database: sqlite3.Connection) -> None:
+            for device, sequence in ends.items():
+                set_meta(database, READ + device.hex(), b"%d" % sequence)
+
+        return self.catalog.change(note)

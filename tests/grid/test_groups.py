@@ -1,0 +1,89 @@
+"""Groups between whole nodes: said and heard, late, away, killed, shut out, with suppliers dying."""
+
+from twisted.internet.defer import Deferred
+
+from bitdust.api.call import perform
+from bitdust.api.methods import TABLE
+from bitdust.testing.grid import GridNode
+from bitdust.wire.errors import BitDustError
+from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
+
+
+class GroupsCase(GridCase):
+    """A creator with suppliers, and members who have none."""
+
+    MEMBERS = 2
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(4)
+        self.alice = self.add_customer("alice")
+        self.members = [self.add_member(f"member-{number}") for number in range(self.MEMBERS)]
+
+    def add_member(self, name: str) -> GridNode:
+        node = self.grid.add(name, **NO_SUPPLIER, **NO_CUSTOMER)
+        node.start()
+        node.create_identity()
+        self.grid.until(lambda: node.is_on("private_groups"), 120, "groups")
+        return node
+
+    def envelope(self, node: GridNode, method: str, **arguments) -> dict:
+        answer: Deferred[dict] = perform(node.node.context, TABLE.named(method), arguments)
+        return self.grid.wait(answer)
+
+    def api(self, node: GridNode, method: str, **arguments):
+        """The result of a method of the API. Raises `BitDustError` for an error of it."""
+        envelope = self.envelope(node, method, **arguments)
+        if envelope["status"] != "OK":
+            raise BitDustError(envelope["code"], envelope["errors"][0])
+        return envelope.get("result")
+
+    def name(self, node: GridNode) -> str:
+        return node.rooms.identity.me.global_id
+
+    def create(self) -> str:
+        key = self.api(self.alice, "group_create", label="friends")["group_key_id"]
+        self.api(self.alice, "group_join", group_key_id=key)
+        return key
+
+    def invite(self, key: str, node: GridNode) -> None:
+        self.api(self.alice, "group_share", group_key_id=key, trusted_user_id=self.name(node))
+        self.api(node, "group_join", group_key_id=key)
+
+    def say(self, key: str, node: GridNode, text: str) -> None:
+        self.api(node, "message_send_group", group_key_id=key, data={"text": text})
+
+    def heard(self, key: str, node: GridNode) -> list[tuple[str, str]]:
+        """Who said what, as a node's history has it."""
+        rows = self.api(node, "message_history", recipient_id=key, message_type="group_message", limit=1000) or []
+        docs = [row["doc"] for row in rows]
+        return [(doc["sender"]["glob_id"].partition("$")[2], doc["payload"]["data"]["text"]) for doc in docs]
+
+    def all_hear(self, key: str, nodes: list[GridNode], texts: set[str], seconds: float = 60) -> None:
+        for node in nodes:
+            said = f"what was said to {node.name}"
+            self.grid.until(lambda node=node: {text for _, text in self.heard(key, node)} >= texts, seconds, said)
+            found = [text for _, text in self.heard(key, node)]
+            self.assertEqual(sorted(found), sorted(texts), node.name)
+
+
+class GroupsTests(GroupsCase):
+    def test_said_and_heard(self) -> None:
+        """What one says all others hear within seconds, once, under the name of who said it; who joins late hears all."""
+        key = self.create()
+        self.assertEqual(self.api(self.alice, "group_info", group_key_id=key)["last_sequence_id"], -1)
+        bob, carl = self.members
+        self.invite(key, bob)
+        self.say(key, self.alice, "hello")
+        self.say(key, bob, "hi")
+        self.all_hear(key, [self.alice, bob], {"hello", "hi"}, 5)
+        self.assertIn((self.name(bob), "hi"), self.heard(key, self.alice))
+        self.invite(key, carl)
+        self.all_hear(key, [carl], {"hello", "hi"}, 5)
+        self.say(key, carl, "late")
+        self.all_hear(key, [self.alice, bob, carl], {"hello", "hi", "late"}, 10)
+        info = self.api(bob, "group_info", group_key_id=key)
+        self.assertEqual((info["state"], info["label"], len(info["members"])), ("CONNECTED", "friends", 3))
+        self.assertGreater(info["last_sequence_id"], 0)
+        queues = {row["queue_id"] for row in self.api(self.suppliers[0], "queues_list")}
+        self.assertIn(info["active_queue_id"], queues)
