@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from attrs import evolve
+
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, failed, listed, ok
@@ -111,7 +113,7 @@ async def group_leave(context: Context, group_key_id: str, erase_key: bool) -> E
     """Close a group; what was said stays in your history."""
     group = context.groups.find(group_key_id)
     await context.groups.leave(group, erase_key)
-    row = group_row(context, group) | {"active": False, "state": "CLOSED"}
+    row = group_row(context, evolve(group, opened=None)) | {"active": False}
     return ok(row, message=f"group {group.key_id} was left")
 
 

@@ -29,7 +29,7 @@ class SharedAccessPort(Protocol):
 
 
 class SharedAccessCoordinator(Machine):
-    """CONNECTED while the files of a share can be had; pauses after a failure grow up to five minutes."""
+    """CONNECTED while a share can be used, and read again; pauses after a failure grow up to five minutes."""
 
     table = """
       # state       event          guard       next          actions
@@ -40,10 +40,16 @@ class SharedAccessCoordinator(Machine):
       SUPPLIERS?    tried          has_enough  READING       read
       SUPPLIERS?    tried          -           DISCONNECTED  report_closed
       SUPPLIERS?    timer-30sec    -           DISCONNECTED  report_closed
+      READING       news           -           =             note_news
+      READING       done           has_news    CONNECTED     report_open read
       READING       done           -           CONNECTED     report_open
       READING       failed         -           DISCONNECTED  report_closed
       READING       timer-1min     -           DISCONNECTED  report_closed
-      CONNECTED     news           -           READING       read
+      CONNECTED     news           is_reading  =             note_news
+      CONNECTED     news           -           =             read
+      CONNECTED     done           has_news    =             read
+      CONNECTED     done           -           =             end_reading
+      CONNECTED     failed         -           DISCONNECTED  report_closed
       CONNECTED     supplier-down  has_enough  =             -
       CONNECTED     supplier-down  -           SUPPLIERS?    connect
       CONNECTED     timer-5min     -           SUPPLIERS?    connect
@@ -52,8 +58,8 @@ class SharedAccessCoordinator(Machine):
     ignore = """
       DISCONNECTED  news supplier-down tried done failed
       SUPPLIERS?    open news supplier-up supplier-down done failed
-      READING       open news supplier-up supplier-down tried
-      CONNECTED     open supplier-up tried done failed
+      READING       open supplier-up supplier-down tried
+      CONNECTED     open supplier-up tried
     """
     initial = "DISCONNECTED"
     final = ("CLOSED",)
@@ -61,6 +67,7 @@ class SharedAccessCoordinator(Machine):
     def __init__(self, registry: Registry, ident: str, port: SharedAccessPort) -> None:
         self._port = port
         self._tries = 0
+        self._has_news = self._is_reading = False
         super().__init__(registry, ident)
 
     def timer_seconds(self, event: str) -> float:
@@ -73,15 +80,29 @@ class SharedAccessCoordinator(Machine):
     def has_enough(self, payload: Any) -> bool:
         return self._port.has_enough()
 
+    def has_news(self, payload: Any) -> bool:
+        return self._has_news
+
+    def is_reading(self, payload: Any) -> bool:
+        return self._is_reading
+
+    def end_reading(self, payload: Any) -> None:
+        self._is_reading = False
+
+    def note_news(self, payload: Any) -> None:
+        self._has_news = True
+
     def connect(self, payload: Any) -> None:
         self._tries += 1
         self.watch(self._port.connect(), "tried", "tried")
 
     def read(self, payload: Any) -> None:
+        self._has_news, self._is_reading = False, True
         self.watch(self._port.read(), "done", "failed")
 
     def report_open(self, payload: Any) -> None:
         self._tries = 0
+        self._is_reading = False
         self._port.report_open()
 
     def report_closed(self, payload: Any) -> None:

@@ -118,11 +118,13 @@ class Readers:
         self._late[key] = False
         fields = {"kind": APPENDED, "owner": place[0], "scope": place[1]}
         sending = self._outbox.send(key[1][0], Command.EVENT, fields, deadline=SECONDS, session=session)
-        outcome(sending).addCallback(self._sent, key)
+        outcome(sending).addCallback(self._sent, key, session)
 
-    def _sent(self, answer: Outcome, key: tuple[Place, Device]) -> None:
-        if self._late.pop(key, False) and answer.error is None:
-            for session in self._sessions.sessions():
-                if (session.peer.fingerprint, session.peer.device) == key[1]:
+    def _sent(self, answer: Outcome, key: tuple[Place, Device], over: Any) -> None:
+        """Who was gone without a word may be back over another session, and has not heard of it."""
+        is_late = self._late.pop(key, False)
+        for session in self._sessions.sessions():
+            if (session.peer.fingerprint, session.peer.device) == key[1]:
+                if (is_late and answer.error is None) or (answer.error is not None and session is not over):
                     self._report_over(session, key[0])
-                    return
+                return

@@ -144,10 +144,10 @@ class Discussion(ABC):
             return None
         return message.outgoing() if message.sender == self._me.fingerprint else message
 
-    async def read_from(self, online: Iterable[bytes], least: int) -> None:
-        """Take over what suppliers hold."""
+    async def read_from(self, online: Iterable[bytes]) -> None:
+        """Take over what suppliers hold: one alone has all that was said, or all that it did not hide."""
         await self.know_members()
-        await self.log.pull(online, least)
+        await self.log.pull(online)
 
 
 class TheirGroup(Guest, Discussion):
@@ -170,7 +170,10 @@ class TheirGroup(Guest, Discussion):
         return list(self._share.members) or [self._share.owner]
 
     def read(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self.read_from(self.online(), self.family().k))
+        return Deferred.fromCoroutine(self.read_from(self.online()))
+
+    def has_enough(self) -> bool:
+        return bool(self.online())
 
 
 class MyGroup(OpenShare, Discussion):
@@ -201,9 +204,10 @@ class MyGroup(OpenShare, Discussion):
         return succeed(None)
 
     def read(self) -> "Deferred[Any]":
-        family = self._family.current
-        online = [who for who in self.holders() if self._around.sessions.connected(who)]
-        return Deferred.fromCoroutine(self.read_from(online, family.k if family is not None else 1))
+        return Deferred.fromCoroutine(self.read_from(self.online()))
+
+    def has_enough(self) -> bool:
+        return bool(self.online())
 
 
 class OwnerPorts:

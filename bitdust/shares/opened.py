@@ -56,10 +56,13 @@ class OpenShare(ABC):
         family = self.family()
         return family.holders if family is not None else []
 
+    def online(self) -> list[bytes]:
+        """Those who hold it and are connected."""
+        return [who for who in self.holders() if self._around.sessions.connected(who)]
+
     def has_enough(self) -> bool:
         family = self.family()
-        online = sum(self._around.sessions.connected(who) for who in self.holders())
-        return family is not None and online >= family.k
+        return family is not None and len(self.online()) >= family.k
 
     def report_open(self) -> None:
         self.reason = ""
@@ -133,10 +136,6 @@ class Guest(OpenShare):
         if sessions.connected(who):
             return succeed(None)
         return Deferred.fromCoroutine(_either([lambda: sessions.session_to(who), *_dials(sessions, who, hint)]))
-
-    def online(self) -> list[bytes]:
-        """Those who hold it and are connected."""
-        return [who for who in self.holders() if self._around.sessions.connected(who)]
 
 
 class TheirShare(Guest):

@@ -57,7 +57,9 @@ class GroupsCase(GridCase):
         """Who said what, as a node's history has it."""
         rows = self.api(node, "message_history", recipient_id=key, message_type="group_message", limit=1000) or []
         docs = [row["doc"] for row in rows]
-        return [(doc["sender"]["glob_id"].partition("$")[2], doc["payload"]["data"]["text"]) for doc in docs]
+        senders = [doc["sender"]["glob_id"] for doc in docs]
+        called = [who.partition("$")[2] or who for who in senders]
+        return [(who, doc["payload"]["data"]["text"]) for who, doc in zip(called, docs, strict=True)]
 
     def all_hear(self, key: str, nodes: list[GridNode], texts: set[str], seconds: float = 60) -> None:
         for node in nodes:
@@ -69,7 +71,7 @@ class GroupsCase(GridCase):
 
 class GroupsTests(GroupsCase):
     def test_said_and_heard(self) -> None:
-        """What one says all others hear within seconds, once, under the name of who said it; who joins late hears all."""
+        """What one says all hear within seconds, once, under the name of who said it; who joins late hears all."""
         key = self.create()
         self.assertEqual(self.api(self.alice, "group_info", group_key_id=key)["last_sequence_id"], -1)
         bob, carl = self.members
@@ -87,3 +89,74 @@ class GroupsTests(GroupsCase):
         self.assertGreater(info["last_sequence_id"], 0)
         queues = {row["queue_id"] for row in self.api(self.suppliers[0], "queues_list")}
         self.assertIn(info["active_queue_id"], queues)
+
+    def test_suppliers_die(self) -> None:
+        """With all suppliers but one dead, in the middle of it, what is said still comes to everybody."""
+        key = self.create()
+        bob, carl = self.members
+        for node in self.members:
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        for supplier in self.suppliers[1:]:
+            supplier.kill()
+        self.say(key, carl, "two")
+        self.say(key, self.alice, "three")
+        self.all_hear(key, [self.alice, bob, carl], {"one", "two", "three"}, 400)
+
+    def test_away_and_killed(self) -> None:
+        """Who is away hears everything when it is back, once; what a killed node had said goes on its way then."""
+        key = self.create()
+        bob, carl = self.members
+        for node in self.members:
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [carl], {"one"})
+        carl.crash()
+        for text in ("two", "three"):
+            self.say(key, bob, text)
+        bob.crash()
+        self.say(key, self.alice, "four")
+        carl, bob = carl.again("10.0.0.91"), bob.again("10.0.0.92")
+        for node in (carl, bob):
+            self.grid.until(lambda node=node: node.is_on("private_groups"), 120, "groups")
+        self.all_hear(key, [self.alice, bob, carl], {"one", "two", "three", "four"}, 120)
+        names = (self.name(bob), bob.fingerprint.hex())
+        order = [text for who, text in self.heard(key, carl) if who in names]
+        self.assertIn(order, (["one", "two", "three"], ["three", "two", "one"]))
+
+    def test_shut_out(self) -> None:
+        """Who was shut out hears nothing that is said later, and is heard by nobody; the others go on."""
+        key = self.create()
+        bob, carl = self.members
+        for node in self.members:
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [self.alice, carl], {"one"})
+        self.api(self.alice, "group_remove", group_key_id=key, trusted_user_id=self.name(bob))
+        self.grid.run(5)
+        self.say(key, carl, "two")
+        self.say(key, bob, "let me in")
+        self.grid.run(30)
+        self.all_hear(key, [self.alice, carl], {"one", "two"})
+        self.assertNotIn("two", [text for _, text in self.heard(key, bob)])
+
+    def test_refused(self) -> None:
+        """Groups that are not joined, unknown ones, keys of others and what is no object are refused with a code."""
+        key, (bob, _) = self.create(), self.members
+        for node, method, arguments, code in (
+            (bob, "group_join", {"group_key_id": key}, "key-not-found"),
+            (bob, "message_send_group", {"group_key_id": key, "data": {}}, "key-not-found"),
+            (bob, "group_info", {"group_key_id": f"master${self.name(bob)}"}, "not-a-group"),
+            (self.alice, "message_send_group", {"group_key_id": key, "data": {"x": "y" * 700_000}}, "too-large"),
+            (self.alice, "group_share", {"group_key_id": key, "trusted_user_id": self.name(self.alice)}, "not-allowed"),
+            (self.alice, "group_create", {"creator_id": self.name(bob)}, "not-allowed"),
+            (self.alice, "file_create", {"remote_path": f"{key}:file"}, "not-allowed"),
+            (bob, "group_share", {"group_key_id": key, "trusted_user_id": self.name(self.alice)}, "key-not-found"),
+        ):
+            self.assertEqual(self.envelope(node, method, **arguments).get("code"), code, method)
+        self.api(self.alice, "group_leave", group_key_id=key)
+        sent = self.envelope(self.alice, "message_send_group", group_key_id=key, data={"text": "x"})
+        self.assertEqual(sent["code"], "not-open")
+        self.assertEqual(self.api(self.alice, "groups_list", only_active=True), [])
+        self.api(self.alice, "group_leave", group_key_id=key, erase_key=True)
+        self.assertEqual(self.api(self.alice, "groups_list"), [])

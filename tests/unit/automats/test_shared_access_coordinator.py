@@ -78,9 +78,32 @@ class SharedAccessCoordinatorTests(RowTests):
         self.assertEqual(self.port.cancelled, {"read": 1})
 
     def test_news(self) -> None:
-        """What the owner says is new is read at once."""
+        """What is new is read at once, and the share stays open meanwhile; what is new after that is read anew."""
         self.opened()
-        self.drive("news", None, "READING", ("read",))
+        for _ in range(2):
+            self.drive("news", None, "CONNECTED", ("read",))
+            self.port.succeed("read")
+            self.asked("CONNECTED")
+
+    def test_news_while_reading(self) -> None:
+        """What becomes new while it is read is read after it, once, when it was opened and later."""
+        self.read()
+        self.drive("news", None, "READING")
+        self.drive("news", None, "READING")
+        self.port.succeed("read")
+        self.asked("CONNECTED", ("report_open",), ("read",))
+        self.drive("news", None, "CONNECTED")
+        self.port.succeed("read")
+        self.asked("CONNECTED", ("read",))
+        self.port.succeed("read")
+        self.asked("CONNECTED")
+
+    def test_news_cannot_be_read(self) -> None:
+        """Where reading again fails the share is closed, and tried again."""
+        self.opened()
+        self.drive("news", None, "CONNECTED", ("read",))
+        self.port.fail("read")
+        self.asked("DISCONNECTED", ("report_closed", ANY))
 
     def test_looked_at_again(self) -> None:
         """An open share is looked at again every five minutes."""
