@@ -1,0 +1,213 @@
+"""Groups in which a member, or who keeps their log, is not honest."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.formats.log_entry import Content, Entry, hash_of, seal
+from bitdust.formats.operations import message_op
+from bitdust.groups.opened import Discussion, conversation_of
+from bitdust.storage.log.recovery import read_head
+from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
+from bitdust.wire.encoding import decode, encode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.messages import GROUP, PRIVATE, Message
+from bitdust.wire.records import Family, Head
+from tests.unit.kit import Reply
+from tests.unit.storage_kit import Neighbours, Node
+from tests.unit.supplier_kit import START, Person
+
+ALIAS = "group_1"
+OWNER, BOB, EVE = Person("alice"), Person("bob"), Person("eve")
+SECRET, SCOPE = b"s" * 32, b"t" * 16
+KEY = SharedKey(OWNER.fingerprint, ALIAS, [SCOPE], {1: (SECRET,)}, (1, SECRET))
+CONVERSATION = conversation_of(OWNER.fingerprint, ALIAS)
+
+
+def body(sender: Person, text: str, **changes) -> bytes:
+    message = Message(os.urandom(16).hex(), GROUP, CONVERSATION, sender.fingerprint, sender.device.id, CONVERSATION,
+                      ALIAS, START * 1000, 1, {"text": text})  # fmt: skip
+    return evolve(message, **changes).to_body()
+
+
+class Part:
+    """What a supplier holds of one device: entries, and a head that somebody signed."""
+
+    def __init__(self, device: DeviceKey, *bodies: bytes, signer: DeviceKey | None = None) -> None:
+        self.entries, previous = [], bytes(32)
+        for number, one in enumerate(bodies, 1):
+            entry = Entry(OWNER.fingerprint, device.id, number, previous, 1, b"", SCOPE)
+            data = seal(entry, SECRET, Content(number, START * 1000, [message_op(ALIAS, one)])).to_bytes()
+            self.entries.append(data)
+            previous = hash_of(data)
+        self.device = device.id
+        head = Head(OWNER.fingerprint, device.id, len(bodies), previous, START, scope=SCOPE)
+        self.head = (signer or device).sign_record(Head.KIND, head.to_body()).to_bytes()
+
+
+class Keeper:
+    """Suppliers that give what they like; the holders of a log."""
+
+    def __init__(self, **parts: list[Part]) -> None:
+        self.parts = {name.encode() * 32: given for name, given in parts.items()}
+        self.outbox = self
+        self.asked = 0
+
+    def send(self, to, command, fields, payload=None, **terms):
+        self.asked += 1
+        parts = self.parts[to]
+        if fields["kind"] == "heads":
+            return succeed(Reply({}, encode([part.head for part in parts])))
+        part = next((one for one in parts if one.device == fields.get("device")), None)
+        if part is None:
+            return fail(BitDustError("not-found", "no such log"))
+        return succeed(Reply({}, encode(part.entries[fields["first"] - 1 :])))
+
+    def is_online(self, fingerprint: bytes) -> bool:
+        return True
+
+    def names(self, fingerprint: bytes) -> tuple[str, str]:
+        return "", ""
+
+    def family(self) -> Family | None:
+        return None
+
+    def note_answer(self, supplier, reply) -> None:
+        pass
+
+
+class MemberCase(SynchronousTestCase):
+    """A node that is a member beside Bob, and one that is none: Eve."""
+
+    def setUp(self) -> None:
+        base = Path(self.mktemp())
+        around = Neighbours(base, 2)
+        self.addCleanup(around.close)
+        self.node = Node(base / "home", around, Clock())
+        self.members = [OWNER.document, BOB.document]
+        self.access = MemberAccess(lambda: self.node.me.device.id, lambda: KEY, lambda: self.members)
+
+    def log(self, **parts: list[Part]) -> tuple[MemberLog, Keeper]:
+        keeper = Keeper(**parts)
+        log = MemberLog(self.node.connected, self.node.home / "groups" / f"{len(parts)}.db", self.access, keeper)
+        self.now(log.open())
+        self.addCleanup(lambda: self.now(log.close()))
+        return log, keeper
+
+    def now(self, coroutine):
+        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+
+    def said(self, log: MemberLog) -> list[bytes]:
+        return [one.op["body"] for one in log.unread()]
+
+
+class LogTests(MemberCase):
+    def test_an_honest_one(self) -> None:
+        """What a member's device signed is taken, in order, and handed on once."""
+        first, second = body(BOB, "one"), body(BOB, "two")
+        log, keeper = self.log(a=[Part(BOB.device, first, second)])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(self.said(log), [first, second])
+        self.successResultOf(log.handed_on(log.unread()))
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(self.said(log), [])
+
+    def test_nobody_writes_for_another(self) -> None:
+        """The part of a device whose head another member signed, or somebody who is none, is passed over."""
+        forged = Part(BOB.device, body(BOB, "never said"), signer=OWNER.device)
+        stranger = Part(EVE.device, body(EVE, "let me in"))
+        log, keeper = self.log(a=[forged, stranger])
+        self.assertEqual([read_head(one.head, self.access, b"a" * 32) for one in (forged, stranger)], [None, None])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(self.said(log), [])
+
+    def test_reordered_changed_or_dropped(self) -> None:
+        """A keeper that changes the order, leaves one out or cuts one off is found out, and another one is asked."""
+        whole = Part(BOB.device, *(body(BOB, text) for text in ("one", "two", "three")))
+        for spoil in (lambda e: [e[1], e[0], e[2]], lambda e: [e[0], e[2]], lambda e: [e[0], e[1], e[2][:-9]]):
+            lying = Part(BOB.device)
+            lying.entries, lying.head = spoil(list(whole.entries)), whole.head
+            log, keeper = self.log(a=[lying], b=[whole])
+            self.now(log.pull(keeper.parts))
+            texts = [decode(Message.from_body(one).to_body(), 10_000)["data"] for one in self.said(log)]
+            self.assertEqual(texts, [b'{"text":"one"}', b'{"text":"two"}', b'{"text":"three"}'])
+            (self.node.home / "groups" / "2.db").unlink()
+
+    def test_one_keeper_hides_something(self) -> None:
+        """What one supplier does not show another one does."""
+        log, keeper = self.log(a=[Part(BOB.device, body(BOB, "one"))], b=[])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(len(self.said(log)), 1)
+
+    def test_all_of_them_fail(self) -> None:
+        """Where nobody answers the reason is given."""
+        log, keeper = self.log(a=[])
+        keeper.send = lambda *arguments, **terms: fail(BitDustError("not-allowed", "this capability was revoked"))
+        failed = self.failureResultOf(Deferred.fromCoroutine(log.pull(keeper.parts)))
+        self.assertEqual(failed.value.code, "not-allowed")
+        self.assertEqual(self.failureResultOf(Deferred.fromCoroutine(log.pull([]))).value.code, "too-few-suppliers")
+
+
+class Talk(Discussion):
+    """A discussion without suppliers."""
+
+    def __init__(self, case: MemberCase) -> None:
+        self.kept: list[Message] = []
+        super().__init__(case.node.connected, OWNER.fingerprint, ALIAS, self, self)
+        self.access = case.access
+
+    def key(self) -> SharedKey:
+        return KEY
+
+    def members(self) -> list[bytes]:
+        return [OWNER.fingerprint, BOB.fingerprint]
+
+    def add(self, message: Message):
+        self.kept.append(message)
+        return succeed(True)
+
+    def last_sequence(self, conversation: str, device: bytes) -> int:
+        return 0
+
+    def look_up(self, fingerprint: bytes):
+        return succeed(None)
+
+
+class MessageTests(MemberCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.talk = Talk(self)
+
+    def message(self, data: bytes, device: bytes = BOB.device.id) -> Message | None:
+        return self.talk._message_of(Said(device, 1, message_op(ALIAS, data)))
+
+    def test_who_says_it(self) -> None:
+        """A message counts when its sender is the member whose device wrote the entry; what else is said is dropped."""
+        self.assertEqual(self.message(body(BOB, "hi")).data, {"text": "hi"})
+        for lie in (
+            body(OWNER, "I never said that"),
+            body(BOB, "x", sender_device=OWNER.device.id),
+            body(BOB, "x", conversation=conversation_of(OWNER.fingerprint, "group_2")),
+            body(BOB, "x", kind=PRIVATE),
+        ):
+            self.assertIsNone(self.message(lie))
+        self.assertIsNone(self.message(body(BOB, "hi"), OWNER.device.id))
+
+    def test_what_is_no_message(self) -> None:
+        """Bytes that are none, and operations of another kind, change nothing and stop nobody."""
+        self.assertIsNone(self.message(b"no message at all"))
+        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {"op": "tombstone", "names": []})))
+        self.assertIsNone(self.talk._message_of(Said(BOB.device.id, 1, {})))
+
+    def test_mine(self) -> None:
+        """What this device wrote is outgoing."""
+        me = self.node.me
+        mine = SimpleNamespace(fingerprint=me.fingerprint, device=me.device)
+        found = self.message(body(mine, "hello"), me.device.id)
+        self.assertEqual(found.direction, "outgoing")
