@@ -26,7 +26,6 @@ _SERVICES = {
     "message-history": "stores messages, and finds them again",
     "private-groups": "opens groups, and reads and writes in them",
     "joint-postman": "reports to members of groups what others wrote",
-    "key-exchange": "brings others keys that I gave them, and takes theirs",
     "private-messages": "sends messages to people, and takes theirs",
     "nodes-lookup": "finds nodes that offer a service",
     "keys-registry": "keeps my keys",

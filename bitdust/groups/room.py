@@ -15,7 +15,7 @@ from bitdust.crypt.shares import GivenShare
 from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import FindsPeople, GroupHistory
 from bitdust.outcome import outcome
-from bitdust.shares.opened import LooksUp
+from bitdust.shares.opened import LooksUp, open_active
 from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.surroundings import Connected
@@ -106,18 +106,13 @@ class GroupsRoom:
 
     async def stop(self) -> None:
         """Close everything; what was open is opened again at the next start."""
-        removers, self._removers = self._removers, []
-        for remove in removers:
-            remove()
-        for place in list(self._opened):
-            await self._end(place)
+        while self._removers:
+            self._removers.pop()()
+        while self._opened:
+            await self._end(next(iter(self._opened)))
 
     async def _open_all(self) -> None:
-        for group in self.all():
-            if group.active and group.opened is None:
-                opening = await outcome(Deferred.fromCoroutine(self._begin(group)))
-                if opening.error is not None:
-                    self.log.warn("group {key} cannot be opened: {why}", key=group.key_id, why=opening.error)
+        await open_active(self.all(), self._begin)
 
     def _follow_ring(self) -> None:
         outcome(Deferred.fromCoroutine(self._open_all()))

@@ -1,10 +1,11 @@
 """Shares that are open: one `shared_access_coordinator` each, for those of other people and for my own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
 from bitdust.crypt.shares import GivenShare
@@ -19,6 +20,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL, idurl_of
 from bitdust.wire.records import Family
 
+_log = Logger()
 Report = Callable[[str, bool], None]
 """Hears of a key id whether it can be used."""
 
@@ -27,6 +29,31 @@ class LooksUp(Protocol):
     """Who fetches identity documents by name."""
 
     def look_up(self, idurl: IDURL, /) -> "Deferred[IdentityDocument]": ...
+
+
+class Openable(Protocol):
+    """A share or a group, open or not."""
+
+    @property
+    def key_id(self) -> str: ...
+
+    @property
+    def active(self) -> bool: ...
+
+    @property
+    def opened(self) -> object: ...
+
+
+Kind = TypeVar("Kind", bound=Openable)
+
+
+async def open_active(known: Iterable[Kind], begin: Callable[[Kind], Coroutine[Any, Any, object]]) -> None:
+    """Open those that are to be open and are not; why one cannot be opened is in the log."""
+    for one in known:
+        if one.active and one.opened is None:
+            opening = await outcome(Deferred.fromCoroutine(begin(one)))
+            if opening.error is not None:
+                _log.warn("{key} cannot be opened: {why}", key=one.key_id, why=opening.error)
 
 
 class OpenShare(ABC):

@@ -11,7 +11,7 @@ from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.outcome import outcome
 from bitdust.shares.donations import Donations
-from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare
+from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
 from bitdust.shares.received import Received
 from bitdust.shares.withdrawals import Withdrawals
@@ -96,11 +96,7 @@ class SharesRoom:
             await self._end(place)
 
     async def _open_all(self) -> None:
-        for share in self.all():
-            if share.active and share.opened is None:
-                opening = await outcome(Deferred.fromCoroutine(self._begin(share)))
-                if opening.error is not None:
-                    self.log.warn("share {key} cannot be opened: {why}", key=share.key_id, why=opening.error)
+        await open_active(self.all(), self._begin)
 
     def _follow_ring(self) -> None:
         """Another device may have opened or closed something, or was given something."""

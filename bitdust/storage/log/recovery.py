@@ -144,7 +144,7 @@ class LogRecovery:
 
         Suppliers forget that after some days. Only where nothing is left of it the snapshot counts.
         """
-        known = self._access.document.device(device)
+        known = self._access.device(device)
         return known is not None and known.revoked is not None and not known.was_let_go
 
     async def _device(self, device: bytes, heads: list[SeenHead], merged: Merged) -> None:
