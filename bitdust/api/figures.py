@@ -118,11 +118,13 @@ def network(context: Context) -> Figures:
 
 
 def stream(context: Context, kinds: Counter[str]) -> Figures:
-    """Queues of messages and who serves them; ``queues`` and ``consumers`` are long polls of this node's events."""
+    """Queues of messages and who serves them; ``queues`` and ``consumers`` are long polls of this node's events and
+    messages."""
     sending = context.gateway.outbox.packets()
+    consumers = len(context.consumers) + len(context.people.listeners.polls)
     return {
-        "queues": len(context.consumers) + len(context.watching),
-        "consumers": len(context.consumers),
+        "queues": consumers + len(context.watching),
+        "consumers": consumers,
         "producers": kinds["message_producer"],
         "keepers": kinds["queue_keeper"],
         "peddlers": kinds["message_peddler"],

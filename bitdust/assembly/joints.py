@@ -124,9 +124,12 @@ class HistoryInStorage:
         return True
 
     def secrets(self) -> list[bytes]:
-        """Secrets of the key, the newest last."""
+        """Secrets of the key; the last one is the newest of those that may seal."""
         ring = self._me.key_ring
-        return [secret for _, secret in ring.get(self.ALIAS).named] if self.ALIAS in ring else []
+        if self.ALIAS not in ring:
+            return []
+        key = ring.get(self.ALIAS)
+        return [secret for _, secret in sorted(key.named, key=lambda one: (one in key.usable, one))]
 
     def make_key(self) -> None:
         """See that there is the key."""

@@ -113,7 +113,7 @@ class FakeContext:
         self.noted: list[Any] = []
         self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)
         self.spares = Anything(status=lambda: {"after_days": 0, "spares": [], "problem": "", "places": []})
-        listeners = Anything(watch=lambda taker: lambda: None)
+        listeners = Anything(watch=lambda taker: lambda: None, polls=())
         friends, person = Anything(all=list, called=lambda alias: []), Anything(give=lambda friend: None)
         self.people = Anything(keys=Anything(person=person), friends=friends, listeners=listeners)
         self.outbox, self.dht = Anything(), Anything(running=False)

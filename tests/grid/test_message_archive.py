@@ -40,6 +40,10 @@ class ArchiveTests(RecoveryCase):
         self.assertEqual([row["path"] for row in self.result(alice, "files_list", recursive=True)], ["file"])
         self.assertEqual([row["alias"] for row in self.result(alice, "keys_list")], ["master"])
         self.assertNotIn("four", "".join(path.read_text("latin1") for path in self.archived(alice)))
+        ring = alice.rooms.identity.me.key_ring
+        former = alice.rooms.people.archive.segments.secrets()
+        ring.renew_secrets(lambda size: b"n" * size, 0)
+        self.assertEqual(alice.rooms.people.archive.segments.secrets(), [*former, b"n" * 32])
         self.lose(alice)
         again = self.begin(key_file)
         self.grid.until(lambda: again.is_on("my_data"), 300, "the recovery")

@@ -51,7 +51,7 @@ class Segments(Protocol):
         """Whether files can be stored now, and all that there are are known."""
 
     def secrets(self) -> list[bytes]:
-        """Secrets of the key, the newest last; none where there is no such key."""
+        """Secrets of the key; the last one is the newest of those that may seal. None where there is no such key."""
 
     def make_key(self) -> None:
         """See that there is the key. Raises `BitDustError`, `OSError`."""
