@@ -5,7 +5,7 @@ from typing import Any
 
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
-from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.envelope import Envelope, failed, listed, ok
 from bitdust.api.people import FINGERPRINT_DIGITS, NO_PERSON, document_of, find_person, shown_person
 from bitdust.api.table import Param, Route, method
 from bitdust.crypt.keyring import MASTER, RingKey
@@ -210,9 +210,12 @@ async def key_share(
     """Give somebody the public part of a key of yours, or the private part too: whoever has that has the key.
 
     It goes to the person's node alone, over an encrypted session, signed by you; a key that is there already is never
-    replaced. A node takes private keys of friends alone: the person must have accepted you."""
+    replaced. Private keys go from friend to friend alone: each of you must have accepted the other."""
     name, person = ring_name(context, key_id), await find_person(context, trusted_user_id)
     context.me.key_ring.get(name)
+    if include_private and not context.people.friends.is_friend(person.fingerprint):
+        stranger = shown_person(context, person.fingerprint)
+        return failed("not-allowed", f"{stranger} is no friend of yours; private keys are given to friends alone")
     await context.people.keys.share(Gift(name, person.fingerprint, include_private, include_label), timeout)
     part = "private and public part" if include_private else "public part"
     row = {"key_id": f"{name}${context.me.global_id}", "include_private": include_private}

@@ -12,7 +12,10 @@ from bitdust.transport.outbox import NoAnswer
 from bitdust.wire.packet import Command
 
 USER = Param(
-    "user_id", aliases=("id", "idurl", "global_id"), help="global id, IDURL or key id", example="bob@id.example"
+    "user_id",
+    aliases=("id", "idurl", "global_id"),
+    help="global id, IDURL, key id, fingerprint, nickname or alias of a friend",
+    example="bob@id.example",
 )
 
 

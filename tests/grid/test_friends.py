@@ -194,6 +194,12 @@ class KeysTests(PeopleCase):
         master = f"master${self.bob.rooms.identity.me.global_id}"
         self.assertEqual(self.call(self.alice, "key_audit", **audit | {"key_id": master}), [True])
         self.assertEqual(self.envelope(self.alice, "key_share", **shared | {"key_id": "master"})["code"], "not-allowed")
+        self.call(self.alice, "friend_remove", user_id="friend")
+        stranger = shared | {"trusted_user_id": self.bob.fingerprint.hex()}
+        refused = self.envelope(self.alice, "key_share", **stranger)
+        self.assertEqual(refused["code"], "not-allowed")
+        self.assertIn("no friend of yours", refused["errors"][0])
+        self.call(self.alice, "key_share", **stranger | {"include_private": False})
 
 
 class RotationTests(PeopleCase):
