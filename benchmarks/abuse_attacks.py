@@ -122,7 +122,7 @@ class Attack:
         def up(peer: Peer) -> None:
             self.seen["sessions"] += 1
             if network is None:
-                peer.link.loseConnection()
+                peer.close()
 
         def refused(_: Failure) -> None:
             self.seen["refused"] += 1
@@ -140,7 +140,7 @@ class Attack:
 
         def up(peer: Peer) -> None:
             self.seen["sessions"] += 1
-            peer.link.loseConnection()
+            peer.close()
 
         for _ in range(8):
             again()
@@ -250,7 +250,7 @@ class Attack:
         make = self._make_identity(peer)
         peer.link.write(b"".join(make() for _ in range(100)))
         self.seen["packets"] += 100
-        later(0.3, peer.link.loseConnection)
+        later(0.3, peer.close)
 
     # what a customer may
 
@@ -322,7 +322,7 @@ class Attack:
 
         def answered(reply: Reply, peer: Peer) -> None:
             self.seen[str(reply.packet.fields.get("code", "promised"))] += 1
-            peer.link.loseConnection()
+            peer.close()
 
         for _ in range(4):
             again()

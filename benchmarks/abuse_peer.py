@@ -238,6 +238,11 @@ class Peer(Protocol):
                 if last:
                     del self._bodies[stream], self._credit[stream]
 
+    def close(self) -> None:
+        """End it; a producer that is registered would keep TLS from doing so."""
+        self.link.unregisterProducer()
+        self.link.loseConnection()
+
     def stop_reading(self) -> None:
         """Take nothing any more of what the other end writes."""
         self.link.pauseProducing()

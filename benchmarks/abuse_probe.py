@@ -104,7 +104,7 @@ class Probe:
         try:
             need(await self._ask(peer, Command.REQUEST_SERVICE, wish(1024 * 1024)))
         finally:
-            peer.link.loseConnection()
+            peer.close()
         self._note("newcomer", since)
 
     async def _repeat(self, name: str, once: Any, pause: float, until: float) -> None:
