@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.people.amounts import _STRANGER
@@ -17,7 +17,7 @@ from bitdust.wire.envelopes import Envelope, pack, padded, unpack
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import PRIVATE, SIGNED_KIND, Message, conversation_of
 from bitdust.wire.prekeys import DEPOSIT, ENVELOPES, FETCH, ONCE_ASKED, OPEN, PREKEYS, TAKEN, WAITING, Prekeys
-from tests.unit.message_kit import LOST, PASSES, Node, PostCase
+from tests.unit.message_kit import LOST, PASSES, Node, PostCase, Reply
 from tests.unit.test_messages import MailboxCase
 
 
@@ -182,7 +182,7 @@ class MalformedTests(HostileCase):
     def test_answers(self) -> None:
         """A recipient that answers nonsense, or that nothing opens, stops neither the sender nor its other letters."""
         ask = type(self.office).ask
-        lies: list[Any] = [[], ["stored"] * 5, [7], None, ["no-session"], ["unheard-of"]]
+        lies: list[Any] = [[], ["stored"] * 5, [7], None, ["no-session"], ["later"], ["unheard-of"]]
 
         def lie(sender, recipient, fields, payload=b""):
             answered = ask(self.office, sender, recipient, fields, payload)
@@ -198,6 +198,24 @@ class MalformedTests(HostileCase):
             lies.pop(0) if len(lies) > 1 else lies.clear()
             if not lies:
                 self.office.ask = lambda *asked: ask(self.office, *asked)
+
+
+class LiarTests(HostileCase):
+    def test_a_device_that_never_has_a_session(self) -> None:
+        """A device that says of everything that it has no session for it is given up after a few, at no cost."""
+        ask = type(self.office).ask
+
+        def lie(sender, recipient, fields, payload=b""):
+            if fields["kind"] == ENVELOPES and recipient is self.mallory:
+                return succeed(Reply({"results": ["no-session"]}, b""))
+            return ask(self.office, sender, recipient, fields, payload)
+
+        self.office.ask = lie
+        self.befriend(self.mallory, self.alice)
+        sent = self.successResultOf(self.alice.messages.send(self.mallory.me.fingerprint, {"text": "x"}))
+        self.assertEqual(self.failureResultOf(sent.arrived, BitDustError).value.code, "no-session")
+        brought = [kind for _, kind, _, _ in self.office.packets if kind == ENVELOPES]
+        self.assertLess(len(brought), 10)
 
 
 class AmountTests(HostileCase):

@@ -210,6 +210,11 @@ class Node:
         for store in (self.messages.store, self.mailboxes.store):
             Deferred.fromCoroutine(store.close())
 
+    def die(self) -> None:
+        """The same in the middle of something: what is open stays open."""
+        self.office.nodes.remove(self)
+        self.clock.die()
+
     def again(self) -> None:
         """The next life begins."""
         self.build()

@@ -9,7 +9,7 @@ from bitdust.automats.message_courier import MessageCourier
 from bitdust.crypt.device import check_record, verify
 from bitdust.crypt.ratchet.agreement import Bundle, Party
 from bitdust.outcome import outcome
-from bitdust.people.messages.incoming import CONSUMED, STORED
+from bitdust.people.messages.incoming import CONSUMED, LATER, STORED
 from bitdust.people.messages.ports import Directory
 from bitdust.people.messages.sessions import SessionBook
 from bitdust.people.messages.store import Device, Store, put_envelope
@@ -76,6 +76,8 @@ class Courier:
         self._session: Any = None
         self._record: tuple[Prekeys, float] | None = None
         self._begin_anew = False
+        self._sealings: dict[int, int] = {}
+        """How often something was sealed again in this life."""
         self.machine = MessageCourier(means.around.registry, f"{device[0].hex()[:8]}-{device[1].hex()[:4]}", self)
 
     @property
@@ -289,7 +291,9 @@ class Courier:
         answer = await self._ask(self.device[0], fields, pack(batch.values()), session=session)
         results = _results(answer, len(batch))
         self._sent_up_to = max(batch)
-        is_busy = False
+        is_busy = LATER in results and not SEAL_AGAIN.intersection(results)
+        if LATER in results:
+            self._sent_up_to = min(n for n, result in zip(batch, results, strict=True) if result == LATER) - 1
         for number, result in zip(batch, results, strict=True):
             is_busy = not self._note(number, result) or is_busy
         if is_busy:
@@ -299,19 +303,24 @@ class Courier:
         """What a device has answered; False where it is to be sent again later."""
         desk = self._means.desk
         if result in (CONSUMED, STORED):
-            self.drop(number)
+            self._end(number)
             desk.has_arrived(self.device, number, result == CONSUMED)
+        elif result in GIVEN_UP or (result in SEAL_AGAIN and self._sealings.get(number, 0) >= MOST_SEALINGS):
+            self._end(number)
+            desk.gave_up(self.device, number, result)
         elif result in SEAL_AGAIN:
+            self._sealings[number] = self._sealings.get(number, 0) + 1
             self.drop(number)
             self.add(number)
             self._begin_anew = True
             self._sent_up_to = min(self._sent_up_to, number - 1)
-        elif result in GIVEN_UP:
-            self.drop(number)
-            desk.gave_up(self.device, number, result)
         else:
-            return False
+            return result == LATER
         return True
+
+    def _end(self, number: int) -> None:
+        self.drop(number)
+        self._sealings.pop(number, None)
 
     async def _next(self, after: int, undeposited: bool) -> dict[int, bytes]:
         """As many of the next as fit into one packet."""

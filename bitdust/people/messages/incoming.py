@@ -26,8 +26,9 @@ from bitdust.wiring import Wire
 
 CONSUMED, STORED = "consumed", "stored"
 """How an envelope ended that is acknowledged: a program took its message, or nobody was listening."""
+LATER = "later"
 UNOPENED = ("bad-seal", "no-session", "too-far")
-"""Codes of what may have been opened before."""
+"""Codes of what its sender seals again."""
 GAP = "private-message-gap"
 """The event that reports numbers which are missing in a conversation."""
 AT_ONCE = 32
@@ -102,11 +103,15 @@ class Incoming:
             again.cancel()
         self.ordering.stop()
 
-    async def take(self, origin: Origin, raw: Sequence[bytes]) -> list[str]:
-        """Open envelopes of one device; how each ended: `CONSUMED`, `STORED`, or a code."""
+    async def take(self, origin: Origin, raw: Sequence[bytes], stops: bool = True) -> list[str]:
+        """Open envelopes of one device; how each ended: `CONSUMED`, `STORED`, or a code.
+
+        What does not open is sealed again by its sender; where that is asked at once it ``stops`` there, and those
+        behind it are sent `LATER`, after it.
+        """
         ones = [_One(one) for one in raw]
         async with self._book.lock(origin.name):
-            await self._open_all(origin, ones)
+            await self._open_all(origin, ones, stops)
         waiting = [self._keep(one) for one in ones if not one.result and isinstance(one.content, Message)]
         for one in ones:
             if isinstance(one.content, Notice) and not one.result:
@@ -116,7 +121,7 @@ class Incoming:
             await DeferredList(waiting)
         return [one.result or "disk-error" for one in ones]
 
-    async def _open_all(self, origin: Origin, ones: list[_One]) -> None:
+    async def _open_all(self, origin: Origin, ones: list[_One], stops: bool) -> None:
         await self._book.load(origin.name)
         used: list[int] = []
         for number, one in enumerate(ones):
@@ -125,8 +130,11 @@ class Incoming:
             try:
                 used += self._open(origin, one)
             except BitDustError as error:
-                one.result = error.code
-        await self._mark_doubles(origin.name, [one for one in ones if one.result in UNOPENED])
+                one.result = await self._is_double(origin.name, one) or error.code
+            if stops and one.result in UNOPENED:
+                for later in ones[number + 1 :]:
+                    later.result = LATER
+                break
         opened = [one for one in ones if not one.result]
         if not opened:
             return
@@ -173,15 +181,13 @@ class Incoming:
             one.result = "refused"
         return used
 
-    async def _mark_doubles(self, device: Device, ones: list[_One]) -> None:
+    async def _is_double(self, device: Device, one: _One) -> str:
         """What does not open may have been opened before: then it is stored."""
-        asked = [one.envelope.id for one in ones if one.envelope is not None]
-        if not asked:
-            return
-        seen = await self._store.have_seen(device, asked)
-        for one in ones:
-            if one.envelope is not None and one.envelope.id in seen:
-                one.result = STORED
+        if one.envelope is None or (one.envelope.sender, one.envelope.device) != device:
+            return ""
+        if (one.envelope.recipient, one.envelope.to) != (self._me.fingerprint, self._me.device.id):
+            return ""
+        return STORED if await self._store.have_seen(device, [one.envelope.id]) else ""
 
     def _keep(self, one: _One) -> "Deferred[None]":
         """Bring an opened message to the history when it is its turn, then to whoever listens."""

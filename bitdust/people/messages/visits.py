@@ -135,7 +135,7 @@ class Visit:
         key = await self._key(device)
         if key is None:
             return
-        results = await self._means.incoming.take(Origin(*device, key), [one.raw for one in some])
+        results = await self._means.incoming.take(Origin(*device, key), [one.raw for one in some], stops=False)
         received: list[bytes] = []
         lost: list[bytes] = []
         for one, result in zip(some, results, strict=True):
