@@ -168,8 +168,8 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
             hold_late(database, path, version, stamp.learnt)
         if op.get("extras"):
             note_extras(database, path, version, op["extras"])
-    link_packs(database, path, version, extents)
-    _keep_packs(database, path, version, stamp)
+    for pack in link_packs(database, path, version, extents):
+        _keep_pack(database, pack)
     _refresh(database, path)
 
 
@@ -185,19 +185,14 @@ def _say_again(database: sqlite3.Connection, path: str, version: str, dead: bool
         let_go(database, path, version)
 
 
-def _keep_packs(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> None:
-    """Packs of a version that is in view, and was said later than they were given up, are wanted again."""
-    rows = database.execute(
-        "SELECT p.pack FROM version_packs x JOIN packs p ON p.pack=x.pack JOIN versions w ON w.path=x.path"
-        " AND w.version=x.version WHERE x.path=? AND x.version=? AND w.dead=0 AND p.state=?",
-        (path, version, PackState.DEAD),
-    ).fetchall()
-    for (pack,) in rows:
-        _keep_pack(database, bytes(pack))
-
-
-def _keep_pack(database: sqlite3.Connection, pack: bytes) -> None:
-    """A pack that was given up is wanted again, if something newer says so."""
+def _keep_pack(database: sqlite3.Connection, pack: bytes, is_back: bool = False) -> None:
+    """A pack that was given up is wanted again, if something newer says so, or if it ``is_back`` in its place."""
+    row = database.execute("SELECT state FROM packs WHERE pack=?", (pack,)).fetchone()
+    if row is None or row[0] != PackState.DEAD:
+        return
+    query = "SELECT 1 FROM tombstones WHERE name=?"
+    if not is_back and database.execute(query, (pack.hex(),)).fetchone() is None:
+        return
     if current(database, pack) == pack and not _is_given_up(database, pack):
         database.execute(
             "UPDATE packs SET state=?, acked=(SELECT count(*) FROM pieces s WHERE s.pack=packs.pack AND s.state=?)"
@@ -315,7 +310,7 @@ def _apply_move(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         hold_pack(database, before, old, stamp.place)
     if now != old:
         _bury_pack(database, old)
-    _keep_pack(database, now)
+    _keep_pack(database, now, is_back=True)
 
 
 def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:

@@ -59,12 +59,13 @@ def _follow_chunks(database: sqlite3.Connection, old: bytes, before: bytes, now:
     )
 
 
-def link_packs(database: sqlite3.Connection, path: str, version: str, extents: Iterable[list[Any]]) -> None:
-    """Inside a transaction: which packs hold a version's bytes now."""
+def link_packs(database: sqlite3.Connection, path: str, version: str, extents: Iterable[list[Any]]) -> set[bytes]:
+    """Inside a transaction: note, and give back, which packs hold a version's bytes now."""
     packs = {current(database, pack) for pack in {extent[0] for extent in extents}}
     database.executemany(
         "INSERT OR IGNORE INTO version_packs VALUES(?, ?, ?)", ((pack, path, version) for pack in packs)
     )
+    return packs
 
 
 def forget_moves(database: sqlite3.Connection, packs: Iterable[bytes]) -> None:
