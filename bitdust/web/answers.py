@@ -35,6 +35,7 @@ class Answers:
     def __init__(self, clock: IReactorTime, scope: Scope) -> None:
         self._clock = clock
         self._scope = scope
+        self._chain = (scope,)
         self._sizes: dict[Callable[..., Any], int] = {}
         self._line: dict[Place, tuple[Deferred[None], float]] = {}
         self._holding: dict[Place, None] = {}
@@ -53,10 +54,10 @@ class Answers:
 
     def place(self, row: Method | None = None) -> "Place":
         """For one answer: of a method, or of something that is there already."""
-        expected = 0
-        if row is not None:
-            expected = self._sizes.get(row.call, UNKNOWN if "limit" in row.names() else 0)
-        return Place(self, Reservation((self._scope,), Resource.MEMORY, 0), row, expected)
+        expected = self._sizes.get(row.call) if row is not None else 0
+        if expected is None:
+            expected = UNKNOWN if row is not None and "limit" in row.names() else 0
+        return Place(self, Reservation(self._chain, Resource.MEMORY, 0), row, expected)
 
     def refuse(self) -> BitDustError:
         """``busy``, counted."""
@@ -75,7 +76,8 @@ class Answers:
 
     def learn(self, row: Method, size: int) -> None:
         """An answer has come out so long; the next one may be as long, and what was longer is forgotten by and by."""
-        self._sizes[row.call] = max(size, self._sizes.get(row.call, 0) // 2)
+        before = self._sizes.get(row.call, 0) // 2
+        self._sizes[row.call] = size if size > before else before
 
     def wait(self, place: "Place") -> "Deferred[None]":
         """Fires when it is its turn; fails with ``busy``; may be cancelled."""

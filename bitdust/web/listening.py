@@ -10,7 +10,7 @@ from bitdust.api.context import Context, Row
 from bitdust.api.snapshots import SOURCES
 from bitdust.api.sources import Snapshot, Source
 from bitdust.events import Event
-from bitdust.web.outflow import Outflow, model_gap_message
+from bitdust.web.outflow import MAX_WAITING_SNAPSHOTS, Outflow, model_gap_message
 from bitdust.web.render import compact
 from bitdust.wire.errors import BitDustError
 
@@ -146,6 +146,8 @@ class SocketListener:
             del self._held[model]
             for data in held:
                 self.push(model, data)
+            if len(held) == MAX_WAITING_SNAPSHOTS:
+                self.outflow().put(model_gap_message(model, "too slow"))
         return {"pushed": len(found)}
 
     def _messages(self, model: str, found: list[Snapshot]) -> Iterator[bytes]:
@@ -161,7 +163,8 @@ class SocketListener:
     def push(self, model: str, data: bytes) -> None:
         """One snapshot has changed."""
         if model in self._held:
-            self._held[model].append(data)
+            if len(self._held[model]) < MAX_WAITING_SNAPSHOTS:
+                self._held[model].append(data)
         elif model in self._chosen:
             self.outflow().put_snapshot(model, data)
 

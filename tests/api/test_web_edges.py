@@ -18,6 +18,7 @@ from bitdust.web.dialect import Head
 from bitdust.web.documents import MAX_BODY
 from bitdust.web.guard import Guard
 from bitdust.web.listening import Models, SocketListener
+from bitdust.web.outflow import MAX_WAITING_SNAPSHOTS
 from bitdust.web.render import compact
 from bitdust.web.rest import MAX_QUERY_FIELDS
 from bitdust.web.secret import api_secret
@@ -194,6 +195,15 @@ class ModelTests(SynchronousTestCase):
         self.reading.callback([Snapshot("old", {})])
         self.assertEqual(self.successResultOf(enabling)["pushed"], 1)
         self.assertEqual(self.ids(), ["old", "new"])
+
+    def test_more_changes_than_are_kept(self) -> None:
+        """Of changes without end that come meanwhile a thousand are kept, and a gap says that there were more."""
+        self.listener.enable("service", True)
+        for number in range(MAX_WAITING_SNAPSHOTS + 5):
+            self.told(Snapshot(str(number), {}))
+        self.reading.callback([])
+        self.assertEqual(len(self.sent), MAX_WAITING_SNAPSHOTS + 1)
+        self.assertEqual(json.loads(self.sent[-1])["type"], "gap")
 
     def test_reading_that_fails(self) -> None:
         """When the snapshots cannot be read, the changes that waited are pushed all the same."""
