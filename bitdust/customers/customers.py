@@ -10,7 +10,7 @@ from bitdust.customers.keepsakes import IDENTITY, Keepsake
 from bitdust.customers.store import SupplierStore
 from bitdust.identity.document import IdentityDocument
 from bitdust.peers.presence import CUSTOMER, Presence
-from bitdust.peers.shown import show_contract
+from bitdust.peers.shown import Names, show_contract
 from bitdust.signal import Disconnect, Signal
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
@@ -131,11 +131,12 @@ class Customers:
 
     def _entry(self, account: Account, verbose: bool) -> dict[str, Any]:
         customer = account.contract.customer
+        names = Names.of(self._identities, customer)  # newer than those of the contract, where the customer has moved
         entry = {
             "position": account.contract.position,
             "fingerprint": customer.hex(),
-            "idurl": account.idurl,
-            "global_id": account.global_id,
+            "idurl": names.idurl or account.idurl,
+            "global_id": names.global_id or account.global_id,
             "name_proven": self._identities.is_proven(customer),
             "contact_state": self._presence.state(customer),
             "customer_state": str(account.state),

@@ -203,15 +203,45 @@ class KeysTests(PeopleCase):
 
 
 class RotationTests(PeopleCase):
-    def test_friends_stay(self) -> None:
-        """An identity that moves to another ID server stays a friend, under its new name and its old one, here, after
-        a restart, and at a friend who was away; and is found when its first server is gone."""
+    def second_server(self) -> tuple[str, dict]:
+        """Another ID server; its host, and the settings of people who know both."""
         host = "10.0.0.2"
-        servers = f"{SEED_HOST}:8084,{host}:8084"
-        known = {"services/identity-propagate/known-servers": servers, "services/identity-propagate/max-servers": 1}
         serves = {"services/identity-server/enabled": True, "services/identity-server/host": host}
         second = self.grid.add("second", **NO_CUSTOMER, **NO_SUPPLIER, **serves)
         second.start()
+        return host, {"services/identity-propagate/known-servers": f"{SEED_HOST}:8084,{host}:8084"}
+
+    def test_data_stays(self) -> None:
+        """A customer that moves to another ID server keeps its suppliers and files, and stores more, under both names;
+        a key file of before brings everything back."""
+        host, known = self.second_server()
+        most = {"services/identity-propagate/max-servers": 1}
+        self.add_suppliers(2)
+        alice = self.add_customer(**known, **most, **{"services/customer/suppliers-number": 2})
+        before, data = self.file("before", 50_000)
+        self.upload(alice, before, "before")
+        family = alice.rooms.suppliers.family.members
+        key_file, old = self.key_file(alice), alice.rooms.identity.me.global_id
+        self.call(alice, "identity_rotate")
+        self.assertEqual(self.call(alice, "identity_get")["sources"], [f"http://{host}:8084/alice.xml"])
+        after, more = self.file("after", 50_000)
+        self.upload(alice, after, "after")
+        self.grid.run(10)
+        self.assertEqual(alice.rooms.suppliers.family.members, family)
+        (row,) = self.call(self.suppliers[0], "customers_list")
+        self.assertEqual((row["global_id"], row["fingerprint"]), (f"alice@{host}_8084", alice.fingerprint.hex()))
+        self.assertNotEqual(row["global_id"], old)
+        alice.crash()
+        again = self.recover(key_file)
+        for name, content in (("before", data), ("after", more)):
+            self.download(again, name, self.base / "back")
+            self.assertEqual((self.base / "back" / name).read_bytes(), content)
+
+    def test_friends_stay(self) -> None:
+        """An identity that moves to another ID server stays a friend, under its new name and its old one, here, after
+        a restart, and at a friend who was away; and is found when its first server is gone."""
+        host, known = self.second_server()
+        known |= {"services/identity-propagate/max-servers": 1}
         alice, bob = self.person("alice", **known), self.person("bob", **known)
         for node, other in ((alice, bob), (bob, alice)):
             self.call(node, "friend_add", trusted_user_id=other.rooms.identity.me.global_id)

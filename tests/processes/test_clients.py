@@ -95,6 +95,7 @@ class ClientsTests(ProcessTests):
         self.wait_for_services()
         self.suppliers(suppliers)
         self.files()
+        self.people()
         self.rest()
         self.backup_and_recovery()
         self.assertEqual(list(self.base.glob("*/logs/exception_*.log")), [])
@@ -157,6 +158,24 @@ class ClientsTests(ProcessTests):
         self.assertEqual((self.base / "down" / "photo.jpg").read_bytes(), local.read_bytes())
         wait_for(lambda: not self.client.ok("GET", "file/download/v1"), "the end of the downloads")
         self.client.ok("GET", "file/sync/v1")
+
+    def people(self) -> None:
+        """Friends by IDURL, people by nickname, and the address that others see."""
+        friend = self.urls["supplier-1"]
+        self.client.ok("POST", "friend/add/v1", {"idurl": friend, "alias": "supplier"})
+        self.assertEqual([row["idurl"] for row in self.client.ok("GET", "friend/list/v1")], [friend])
+
+        def found() -> bool:
+            answer = self.client.ok("GET", "user/search/supplier-1/v1")
+            self.assertIn(answer["result"], ("exist", "not exist"))
+            return bool(answer["nickname"] == "supplier-1" and answer["result"] == "exist")
+
+        wait_for(found, "the nickname")
+        (row,) = self.client.ok("GET", "user/observe/supplier-1/v1")
+        self.assertEqual((row["nickname"], row["result"]), ("supplier-1", "exist"))
+        self.assertEqual(self.client.ok("GET", "user/search/nobody-here/v1")["result"], "not exist")
+        seen = self.client.ok("GET", "network/stun/v1")
+        self.assertEqual((seen["result"], seen["ip"]), ("stun-success", "127.0.0.1"))
 
     def rest(self) -> None:
         def quiet() -> bool:
