@@ -27,7 +27,7 @@ async def list_messages(context: Context) -> Envelope:
 
 
 @method_2016(
-    params=(Param("timeout", Kind.NUMBER, None, help="seconds; without it the call waits for ever", low=0, high=3600),),
+    params=(Param("timeout", Kind.NUMBER, None, help="seconds; else it waits for ever", example=1, low=0, high=3600),),
     service="message_history",
     returns="[{from, message}]",
     errors=("too-many-consumers",),
