@@ -27,12 +27,13 @@ class CoverageTests(SynchronousTestCase):
 
     def test_two_words(self) -> None:
         """A method works, or not yet with a reason: its own or what the node said; without one there is an error."""
-        one, other, third = (Printed("001", name, f"{name}(key)", False) for name in ("stop", "send_message", "odd"))
+        names = ("stop", "broadcast_send_message", "odd")
+        one, other, third = (Printed("000", name, f"{name}(key)", False) for name in names)
         listed = [one, other]
         self.patch(coverage, "printed_methods", lambda: listed)
         text = page({one: "", other: NOT_THERE})
         self.assertIn("| `stop(key)` | works |  |", text)
-        self.assertIn(f"| `send_message(key)` | not yet | {reasons()['send_message']} |", text)
+        self.assertIn(f"| `broadcast_send_message(key)` | not yet | {reasons()[other.name]} |", text)
         self.assertIn("| `stop(key)` | not yet | unknown argument |", page({one: "unknown argument", other: ""}))
         self.assertRaises(ValueError, page, {third: NOT_THERE})
 
