@@ -129,8 +129,8 @@ class Fetching:
         answered = [contact for lookup in self._lookups for contact in lookup.answered()]
         closest = nearest(answered, number(self._sought.key), K)
         local = [self._sought.local] if self._sought.local is not None else []
-        records = dict.fromkeys([*local, *self._seen.values()])
-        self._on_done(Found(self._best, tuple(contact.id.hex() for contact in closest), tuple(records)))
+        records = (*local, *self._seen.values())
+        self._on_done(Found(self._best, tuple(contact.id.hex() for contact in closest), records))
 
     def _write_back(self) -> None:
         """Whoever gave an older revision gets the newest, and gives it to those who ask after me."""

@@ -269,10 +269,13 @@ class FetchingTests(CrowdCase):
         def check(data: bytes) -> Any:
             if not data:
                 raise WireError("bad-signature", "not signed")
-            return SimpleNamespace(revision=data[0], expires=0, key=lambda layer: KEY, to_bytes=lambda: data)
+            return SimpleNamespace(
+                revision=data[0], expires=0, fingerprint=data[1:2], key=lambda layer: KEY, to_bytes=lambda: data
+            )
 
         def found(one: Found) -> None:
             self.found.append(one.record.revision if one.record is not None else 0)
+            self.seen = one.records
 
         sought = Sought(KEY, 0, whole=whole, paths=paths)
         Fetching(self.clock, self.crowd, self.crowd, check, sought, found).start()
@@ -304,6 +307,16 @@ class FetchingTests(CrowdCase):
         self.assertEqual(self.found, [2])
         behind = [contact for contact in near if contact is not near[17]]
         self.assertEqual(sorted(self.write_backs(), key=lambda one: near.index(one[0])), [(c, b"\2") for c in behind])
+
+    def test_records_of_two_owners(self) -> None:
+        """All that were seen are handed over, and nobody is brought the record of another owner than his."""
+        self.crowd.known = near = self.nearest()
+        self.fetch(whole=True)
+        for _ in range(K):
+            number = near.index(self.crowd.asked[0].contact)
+            self.answer(record=b"\1B" if number % 2 else b"\2A", nodes=())
+        self.assertEqual((self.found, self.write_backs()), ([2], []))
+        self.assertEqual({(record.revision, record.fingerprint) for record in self.seen}, {(1, b"B"), (2, b"A")})
 
     def test_who_never_answers(self) -> None:
         """A search ends after some seconds with what it heard, whoever is still to be waited for."""
