@@ -1,5 +1,6 @@
 """Shares from the command line."""
 
+import time
 from typing import Any
 
 import click
@@ -119,7 +120,8 @@ def history(session: Session, key_id: str | None, limit: int) -> None:
     if session.as_json:
         show_json(rows)
     else:
-        show_table(rows, ["time", "remote_path", "size"], "nothing was stored in shares yet")
+        shown = [row | {"time": time.strftime("%Y-%m-%d %H:%M", time.localtime(row["time"]))} for row in rows]
+        show_table(shown, ["time", "remote_path", "size"], "nothing was stored in shares yet")
 
 
 @share.command("delete")

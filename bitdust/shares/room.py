@@ -18,7 +18,7 @@ from bitdust.shares.withdrawals import Withdrawals
 from bitdust.storage.storage import Storage
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import SHARE_PREFIX, KeyId, idurl_of
+from bitdust.wire.names import GROUP_PREFIX, SHARE_PREFIX, KeyId, idurl_of
 from bitdust.wire.records import Family
 
 
@@ -127,7 +127,8 @@ class SharesRoom:
             key for key in self._me.key_ring.living() if key.key_id.startswith(SHARE_PREFIX) and "$" not in key.key_id
         ]
         mine = [self._of_mine(key) for key in keys]
-        return mine + [Share(one.key_id, None, one, self._opened.get(one.place)) for one in self.received.all()]
+        given = [one for one in self.received.all() if not one.alias.startswith(GROUP_PREFIX)]
+        return mine + [Share(one.key_id, None, one, self._opened.get(one.place)) for one in given]
 
     def _of_mine(self, key: RingKey) -> Share:
         return Share(f"{key.key_id}${self._me.global_id}", key, None, self._opened.get(key.key_id))

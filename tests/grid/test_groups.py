@@ -87,6 +87,7 @@ class GroupsTests(GroupsCase):
         info = self.api(bob, "group_info", group_key_id=key)
         self.assertEqual((info["state"], info["label"], len(info["members"])), ("CONNECTED", "friends", 3))
         self.assertGreater(info["last_sequence_id"], 0)
+        self.assertEqual([one for node in (self.alice, bob) for one in node.rooms.shares.all()], [])
         queues = {row["queue_id"] for row in self.api(self.suppliers[0], "queues_list")}
         self.assertIn(info["active_queue_id"], queues)
 
