@@ -49,10 +49,9 @@ class Judge:
             job = owner.ask(home, home.rooms.storage.download(remote + version, str(target), "replace"))
             self.field.wait(job.completion, seconds, f"the download of {remote}", home)
         except BitDustError as error:
-            before = self._version_before(home, remote, version)
             is_off = any(not node.is_up for node in self.field.suppliers.values())
-            if must and before and owner.has_lost_homes and is_off:
-                # While suppliers are off a version counts as one that may come: the one before is to be named.
+            before = self._version_before(home, remote, version) if must and owner.has_lost_homes and is_off else ""
+            if before:  # While suppliers are off the newest version may still come: the one before is to be named.
                 self.download(owner, home, remote, must, seconds, before)
                 return
             if must:
