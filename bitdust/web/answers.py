@@ -52,11 +52,19 @@ class Answers:
         """Whether another long answer may be made now."""
         return not self._line and self._scope.has_room(Resource.MEMORY, 1)
 
-    def place(self, row: Method | None = None) -> "Place":
-        """For one answer: of a method, or of something that is there already."""
-        expected = self._sizes.get(row.call) if row is not None else 0
+    def before(self, row: Method) -> "Place | None":
+        """For a method that is to be called; None where its answers are short, as most are: that must cost nothing."""
+        expected = self._sizes.get(row.call)
         if expected is None:
-            expected = UNKNOWN if row is not None and "limit" in row.names() else 0
+            expected = self._sizes[row.call] = UNKNOWN if "limit" in row.names() else 0
+        return self.place(row, expected) if expected else None
+
+    def after(self, row: Method, place: "Place | None", size: int) -> "Place | None":
+        """The same once its answer is there: a long one needs a place, expected or not."""
+        return self.place(row) if place is None and size > SHORT else place
+
+    def place(self, row: Method | None = None, expected: int = 0) -> "Place":
+        """For one answer: of a method, or of something that is there already."""
         return Place(self, Reservation(self._chain, Resource.MEMORY, 0), row, expected)
 
     def refuse(self) -> BitDustError:
@@ -76,8 +84,8 @@ class Answers:
 
     def learn(self, row: Method, size: int) -> None:
         """An answer has come out so long; the next one may be as long, and what was longer is forgotten by and by."""
-        before = self._sizes.get(row.call, 0) // 2
-        self._sizes[row.call] = size if size > before else before
+        expected = max(size, self._sizes.get(row.call, 0) // 2)
+        self._sizes[row.call] = expected if expected > SHORT else 0
 
     def wait(self, place: "Place") -> "Deferred[None]":
         """Fires when it is its turn; fails with ``busy``; may be cancelled."""
@@ -149,8 +157,6 @@ class Place:
 
     def enter(self) -> "Deferred[None] | None":
         """Before the call is made: None, or what fires when it may be made, or fails with ``busy``."""
-        if self._expected <= SHORT:
-            return None
         if not self._answers.has_room:
             return self._answers.wait(self)
         self.take()

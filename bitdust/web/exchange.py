@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import NO_CONTENT, RESPONSES
 from twisted.web.http_headers import Headers
 
-from bitdust.web.answers import Answers
+from bitdust.web.answers import SHORT, Answers
 from bitdust.web.channel import ENDLESS_BODY, ApiChannel
 from bitdust.web.dialect import BodySink, Dialect, Head, Reply
 from bitdust.web.guard import Refusal
@@ -208,8 +208,10 @@ class HttpExchange:
             let_go(reply)
             return
         self._answered = True
-        reply = streamed(reply, self._port.answers, channel.break_off)
         body = reply.body
+        if isinstance(body, bytes) and (reply.place is not None or len(body) > SHORT):
+            reply = streamed(reply, self._port.answers, channel.break_off)
+            body = reply.body
         if not isinstance(body, bytes):
             self._sending = Sending(channel, self.head, reply, self._stream_ended)
             self._sending.start()

@@ -99,11 +99,15 @@ class Outflow:
 
     def put(self, data: bytes, place: Place | None = None) -> None:
         """An answer or a snapshot: at once where there is room, behind what waits otherwise."""
-        place = place or self._answers.place()
+        waits = self._paused or bool(self._queue)
+        if place is None:
+            if not waits and len(data) <= SHORT and not self._ended:
+                self._socket.write(data)
+                return
+            place = self._answers.place()
         if self._ended:
             place.release()
             return
-        waits = self._paused or bool(self._queue)
         place.written(len(data), self.give_way, waits)
         if waits:
             self._enqueue(_Waiting(data, None, place))

@@ -64,7 +64,7 @@ class RestDialect:
             return self._access.refusal(Refusal(405 if allowed else 404, error.code, str(error)), head, admitted)
         except BadArgument as error:
             return self._access.envelope(200, failed(error.code, str(error)), head, admitted)
-        return _Call(self._context, self._access, exchange, match, admitted, self._answers.place(match.row))
+        return _Call(self._context, self._access, exchange, match, admitted, self._answers)
 
     def refusal(self, refusal: Refusal, head: Head | None) -> Reply:
         """An envelope."""
@@ -80,9 +80,10 @@ class _Call:
     _exchange: Exchange
     _match: Match
     _headers: bytes
-    _place: Place
+    _answers: Answers
     _body: list[bytes] = field(factory=list)
     _calling: "Deferred[Any] | None" = None
+    _place: Place | None = None
 
     def received(self, data: bytes) -> None:
         """A part of the body. Forms are not parsed: a body is JSON whatever its type says, as `curl -d` sends it."""
@@ -98,7 +99,8 @@ class _Call:
         except BadArgument as error:
             self._reply(failed(error.code, str(error)))
             return
-        entering = self._place.enter()
+        place = self._place = self._answers.before(self._match.row)
+        entering = place.enter() if place is not None else None
         if entering is None:
             self._call(given)
             return
@@ -121,7 +123,8 @@ class _Call:
 
     def gone(self) -> None:
         """Nobody waits for the call any more; an answer that is being written in a thread is written in vain."""
-        self._place.release()
+        if self._place is not None:
+            self._place.release()
         calling, self._calling = self._calling, None
         if calling is not None:
             calling.cancel()
@@ -174,11 +177,16 @@ class _Call:
         return writing.addCallback(self._send)
 
     def _send(self, body: bytes) -> None:
-        self._exchange.answer(Reply(200, self._headers + JSON_HEADERS, body, place=self._place))
+        self._answer(Reply(200, self._headers + JSON_HEADERS, body), body)
+
+    def _answer(self, reply: Reply, body: bytes) -> None:
+        place = self._place = self._answers.after(self._match.row, self._place, len(body))
+        self._exchange.answer(reply if place is None else reply._replace(place=place))
 
     def _reply(self, envelope: Envelope) -> None:
         reply = self._access.envelope(200, envelope, self._exchange.head, self._headers)
-        self._exchange.answer(reply._replace(place=self._place))
+        body = reply.body
+        self._answer(reply, body if isinstance(body, bytes) else b"")
 
     def _refuse(self, refusal: Refusal) -> None:
         self._exchange.answer(self._access.refusal(refusal, self._exchange.head, self._headers))

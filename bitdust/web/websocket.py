@@ -299,13 +299,13 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
             raise BadArgument("kwargs must be a JSON dictionary")
         if self._calls:
             self._check_waiting(call_id)
-        place = self._api.answers.place(row)
-        calling = self._begin(row, kwargs, place)
+        place = self._api.answers.before(row)
+        calling = begin(self._asked, row, kwargs) if place is None else self._begin(row, kwargs, place)
         if not isinstance(calling, Deferred):
-            self._answer_or_complain(calling, call_id, place)
+            self._answer_or_complain(calling, call_id, row, place)
             return
         self._calls[calling] = _ident(call_id)
-        calling.addBoth(self._ended, calling).addCallback(self._answer_or_complain, call_id, place)
+        calling.addBoth(self._ended, calling).addCallback(self._answer_or_complain, call_id, row, place)
 
     def _begin(self, row: Method, kwargs: dict[str, Any], place: Place) -> "Envelope | Deferred[Envelope]":
         """As soon as there is room for the answer."""
@@ -327,21 +327,26 @@ class ApiSocket(_Protocol):  # type: ignore[misc]
         self._calls.pop(calling, None)
         return result
 
-    def _answer_or_complain(self, envelope: Envelope, call_id: Any, place: Place) -> None:
+    def _answer_or_complain(self, envelope: Envelope, call_id: Any, row: Method, place: Place | None) -> None:
         try:
-            self._answer(envelope, call_id, place)
+            message = _answer(envelope, call_id)
+            self.outflow.put(message, self._api.answers.after(row, place, len(message)))
         except (TypeError, ValueError, RecursionError):
-            place.release()
+            if place is not None:
+                place.release()
             self.log.failure("an answer could not be written")
             self._complain(call_id, "internal", "the answer could not be written; logs/stdout.log tells more")
 
-    def _answer(self, envelope: Envelope, call_id: Any, place: Place | None = None) -> None:
-        message = compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}})
-        self.outflow.put(message, place)
+    def _answer(self, envelope: Envelope, call_id: Any) -> None:
+        self.outflow.put(_answer(envelope, call_id))
 
     def _complain(self, call_id: Any, code: str, text: str) -> None:
         payload = {"call_id": call_id, "errors": [text], "response": failed(code, text)}
         self.outflow.put(compact({"type": "api_call", "payload": payload}))
+
+
+def _answer(envelope: Envelope, call_id: Any) -> bytes:
+    return compact({"type": "api_call", "payload": {"call_id": call_id, "response": envelope}})
 
 
 def _ident(call_id: Any) -> str | None:

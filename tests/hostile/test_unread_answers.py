@@ -98,7 +98,8 @@ class LineTests(SynchronousTestCase):
 
     def full(self, name: str = "reader") -> Place:
         """An answer that takes all the room, and that its client does not take."""
-        place = self.answers.place(self.row)
+        place = self.answers.before(self.row)
+        assert place is not None
         self.assertIsNone(place.enter())
 
         def cut_off() -> None:
@@ -109,7 +110,8 @@ class LineTests(SynchronousTestCase):
         return place
 
     def wait(self) -> tuple[Place, list[object]]:
-        place = self.answers.place(self.row)
+        place = self.answers.before(self.row)
+        assert place is not None
         entering = place.enter()
         got: list[object] = []
         assert entering is not None
@@ -160,15 +162,14 @@ class LineTests(SynchronousTestCase):
         sizes = [SHORT, 4 * MIB, *[100] * 6]
         waited = []
         for size in sizes:
-            place = self.answers.place(health)
-            entering = place.enter()
-            waited.append(entering is not None)
-            if entering is not None:
-                entering.addErrback(lambda _: None).cancel()
-            place.written(size, lambda: None)
-            place.release()
+            expected = self.answers.before(health)
+            waited.append(expected is not None)
+            place = self.answers.after(health, expected, size)
+            if place is not None:
+                place.written(size, lambda: None)
+                place.release()
         self.assertEqual(waited, [False, False, *[True] * 6])
-        self.assertIsNone(self.answers.place(health).enter())
+        self.assertIsNone(self.answers.before(health))
         reader.release()
 
     def test_what_must_wait_for_a_client(self) -> None:
