@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust import services
 from bitdust.crypt.device import DeviceKey
+from bitdust.crypt.keyring import RingKey
 from bitdust.dht.node import DHTOff
 from bitdust.people.names import holder
 from bitdust.services import service_key_exchange
@@ -125,8 +126,24 @@ class SupplierHealthTests(HealthCase):
 
     def test_key_exchange(self) -> None:
         """A key ring that has no room takes no key."""
+        self.healthy("key_exchange")
+        self.patch(self.node.rooms.shares.donations, "refused", lambda: ["bob: too many"])
+        self.unhealthy("key_exchange", "1 people do not take what I gave them, such as bob: too many")
         self.patch(service_key_exchange, "MAX_KEYS", 1)
         self.unhealthy("key_exchange", "the key ring is full")
+
+    def test_joint_postman(self) -> None:
+        """Very many devices that do not answer reports show that nobody hears of anything."""
+        readers = self.node.rooms.customers.readers
+        self.healthy("joint_postman")
+        readers._late = {((b"o", b"%d" % number), (b"f", b"d")): False for number in range(1001)}
+        self.unhealthy("joint_postman", "1001 devices have not answered a report yet")
+
+    def test_private_groups(self) -> None:
+        """A group that is joined and is not open is told."""
+        self.healthy("private_groups")
+        self.node.rooms.identity.me.key_ring.add(RingKey("group_1"))
+        self.unhealthy("private_groups", "1 groups that are joined are not open, such as group_1$")
 
     def test_nickname(self) -> None:
         """A nickname that no node keeps is found by nobody."""
@@ -238,6 +255,12 @@ class CustomerHealthTests(HealthCase):
         super().setUp()
         self.add_suppliers(2)
         self.node = self.add_customer("alice", **PAIR)
+
+    def test_shared_data(self) -> None:
+        """A share that is to be open and is not is told."""
+        self.healthy("shared_data")
+        self.node.rooms.identity.me.key_ring.add(RingKey("share_1"))
+        self.unhealthy("shared_data", "1 shares that are to be open are not, such as share_1$")
 
     def test_all_are_healthy(self) -> None:
         """On a node that works every service that is ON passes its check."""
