@@ -149,11 +149,13 @@ class PatienceTests(OnlineCase):
         """A service that is off for good, or one of a node that has run for long, is told at once."""
         self.context.driver.states["backup_db"] = ("OFF", "its disk is gone")
         self.assertIn("its disk is gone", (await self.run_cli("file", "list")).output)
-        self.context.driver.states["backup_db"] = ("DEPENDS_OFF", "needs keys_storage")
+        self.context.driver.states |= {
+            "backup_db": ("DEPENDS_OFF", "needs keys_storage"), "keys_storage": ("OFF", "no supplier has it")
+        }
         os.utime(Path(self.home) / "metadata" / "apiports", (1, 1))
         result = await self.run_cli("file", "list")
         self.assertEqual(result.exit_code, 1)
-        self.assertIn("needs keys_storage", result.output)
+        self.assertIn("needs keys_storage; keys_storage: no supplier has it", result.output)
 
 
 class FileTests(OnlineCase):
@@ -165,7 +167,7 @@ class FileTests(OnlineCase):
 
     async def test_names_that_others_chose(self) -> None:
         """In answers and in errors, as in tables, what others named cannot play with the terminal; lines stay lines."""
-        result = await self.run_cli("file", "delete", "0")
+        result = await self.run_cli("file", "delete", "0", "--yes")
         self.assertEqual(result.output, "deleted alice:a\\x1b[31m\n")
         result = await self.run_cli("file", "info", "x\x1b]0;owned\x07")
         self.assertEqual(result.exit_code, 1)
