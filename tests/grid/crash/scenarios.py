@@ -9,6 +9,7 @@ from bitdust.replication import members
 from bitdust.storage.catalog.database import meta
 from bitdust.storage.log.compaction import PENDING, SIZE
 from bitdust.suppliers import mandates
+from bitdust.wire.errors import BitDustError
 from tests.grid.chaos.field import Field, Finding
 from tests.grid.chaos.judging import Judge
 from tests.grid.chaos.nodes import ChaosNode
@@ -157,6 +158,15 @@ def replacement(field: Field) -> Scenario:
     stage.pass_time(200)
 
 
+def ask_for_number(stage: Stage, number: int) -> None:
+    """Want so many suppliers; where the disk does not take that, which is said, a person asks again."""
+    try:
+        stage.owner.home.node.settings.set(NUMBER, number)
+    except BitDustError as error:
+        stage.field.note(str(error))
+        stage.owner.home.node.settings.set(NUMBER, number)
+
+
 def reencoding(field: Field) -> Scenario:
     """Two suppliers become three: every pack is sealed again for the new family."""
     stage = Stage(field, 2, 1)
@@ -168,7 +178,7 @@ def reencoding(field: Field) -> Scenario:
     # A person who had no answer asks again: each process is started with it.
     stage.owner.home.settings[NUMBER] = 3
     if stage.owner.ready():
-        stage.owner.home.node.settings.set(NUMBER, 3)
+        ask_for_number(stage, 3)
     stage.pass_time(200)
 
 
