@@ -170,9 +170,21 @@ class GroupsRoom:
         return self._of_mine(self._me.key_ring.get(alias))
 
     def conversation(self, key_id: str) -> str:
-        """The name of a group's conversation. Raises as `find` does."""
-        group = self.find(key_id)
-        return conversation_of(group.owner, group.alias)
+        """The name of a group's conversation, also of one whose key was forgotten; the text itself where nobody knows it.
+
+        Raises ``bad-name``.
+        """
+        alias, dollar, owner = key_id.partition("$")
+        if not dollar:
+            return conversation_of(self._me.fingerprint, alias)
+        idurl = idurl_of(owner)
+        if self._me.present and idurl in self._me.document.sources:
+            return conversation_of(self._me.fingerprint, alias)
+        known = next((one for one in self.all() if one.key_id == key_id), None)
+        if known is not None:
+            return conversation_of(known.owner, alias)
+        document = self._around.identities.by_idurl(idurl)
+        return conversation_of(document.fingerprint, alias) if document is not None else key_id
 
     def called(self, conversation: str) -> str:
         """The key id of the group that a conversation belongs to; the name itself where it is not known here."""

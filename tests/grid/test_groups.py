@@ -155,9 +155,12 @@ class GroupsTests(GroupsCase):
             (bob, "group_share", {"group_key_id": key, "trusted_user_id": self.name(self.alice)}, "key-not-found"),
         ):
             self.assertEqual(self.envelope(node, method, **arguments).get("code"), code, method)
+        self.say(key, self.alice, "bye")
+        self.all_hear(key, [self.alice], {"bye"})
         self.api(self.alice, "group_leave", group_key_id=key)
         sent = self.envelope(self.alice, "message_send_group", group_key_id=key, data={"text": "x"})
         self.assertEqual(sent["code"], "not-open")
         self.assertEqual(self.api(self.alice, "groups_list", only_active=True), [])
         self.api(self.alice, "group_leave", group_key_id=key, erase_key=True)
         self.assertEqual(self.api(self.alice, "groups_list"), [])
+        self.assertEqual([text for _, text in self.heard(key, self.alice)], ["bye"])
