@@ -67,7 +67,7 @@ def group_info(context: Context, group_key_id: str) -> Envelope:
         Param("creator_id", default=None, help="yourself; nobody makes groups for others"),
         Param("key_size", Kind.INTEGER, None, help="1024, 2048, 3072 or 4096; nothing under 2048 is made"),
         Param("label", default="", help="what it is about", example="chat with my friends"),
-        Param("timeout", Kind.NUMBER, 30, obsolete=True, help="nobody has to be waited for"),
+        Param("timeout", default=None, obsolete=True, help="nobody has to be waited for"),
     ),
     service="private_groups",
     returns=GROUP,

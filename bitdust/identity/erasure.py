@@ -37,6 +37,8 @@ OWN = (
     "metadata/friends",
     "messages",
     "correspondence",
+    "groups",
+    "catalogs",
     "mailboxes.db",
     "mailboxes.db-wal",
     "mailboxes.db-shm",

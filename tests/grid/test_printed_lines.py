@@ -19,7 +19,9 @@ LAST = ("process_stop", "process_restart", "identity_erase")
 """They end the node: one of them each on a node of its own."""
 WAITS_FOREVER = {"event_listen": "client-event-abc"}
 """A long poll, and the event that ends it."""
-REFUSALS = {"not-found", "key-not-found", "service-off", "identity-exists", "network-error", "no-terminal"}
+REFUSALS = {
+    "not-found", "key-not-found", "service-off", "identity-exists", "network-error", "no-terminal", "no-id-server"
+}  # fmt: skip
 """What a node may answer to lines about people and files that it does not have."""
 
 

@@ -40,7 +40,7 @@ class FigureTests(LeavingCase):
             local = self.grid.wait(self.space(node).local())
             for figure, folder in (("customers", "customers"), ("backups", "spool"), ("temp", "temp")):
                 self.assertEqual(local[figure], walk(node.home / folder))
-            databases = [path for path in node.home.iterdir() if ".db" in path.name]
+            databases = [path for path in node.home.rglob("*") if ".db" in path.name]
             self.assertEqual(local["databases"], sum(path.stat().st_size for path in databases))
             parts = ("customers", "backups", "temp", "databases")
             self.assertEqual(local["total"], sum(local[figure] for figure in parts))
