@@ -170,7 +170,7 @@ class GroupsRoom:
         return self._of_mine(self._me.key_ring.get(alias))
 
     def conversation(self, key_id: str) -> str:
-        """The name of a group's conversation, also of one whose key was forgotten; the text itself where nobody knows it.
+        """The name of a group's conversation, also of one whose key was forgotten; the text where nobody knows it.
 
         Raises ``bad-name``.
         """

@@ -146,6 +146,8 @@ class SessionsTests(SynchronousTestCase):
         self.network = Memory(Path(self.mktemp()))
         self.bob = self.network.person("other", "bob")
         self.mallory = self.network.person("master", "mallory")
+        # How many may come at once is shown elsewhere.
+        self.patch(self.bob.gateway.scopes.arrivals, "may_come", lambda network: True)
         self.network.run(self.bob.gateway.listen(0))
         self.addCleanup(self._end)
 

@@ -1,5 +1,7 @@
 """Missing pieces are made again as fast as suppliers take them; what cannot be mended holds up nothing else."""
 
+from types import SimpleNamespace
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -234,10 +236,11 @@ class RebuildTests(SynchronousTestCase):
         self.upload("a", "b")
         poor = self.around.suppliers[2]
         self.lose(poor, self.packs(poor))
-        self.node.settings.set("paths/disk-reserve-percent", 90)
+        reserve = self.node.storage.core.reserve
+        usage, reserve.usage = reserve.usage, lambda path: SimpleNamespace(total=100, free=0)
         self.round()
         self.assertEqual(self.listed(poor), 0)
-        self.node.settings.set("paths/disk-reserve-percent", 0)
+        reserve.usage = usage
         self.round()
         self.assertEqual(self.listed(poor), 2)
 

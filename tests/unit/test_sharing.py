@@ -37,6 +37,7 @@ class Supplier:
         self.person = person
         person.settings.values["services/supplier/donated-space"] = 100 * MIB
         person.settings.values["paths/disk-reserve-percent"] = 0
+        person.settings.values["services/supplier/deletion-delay"] = 0
         around = Connected(
             person.world, person.settings, SimpleNamespace(send=lambda *event: None), person.registry, Budget(),
             person.me, person.cache, person.gateway, person.gateway.outbox,

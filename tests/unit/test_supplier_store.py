@@ -73,7 +73,7 @@ class ContractTests(ShopCase):
         self.shop.hire(ALICE, 60 * MIB)
         said = self.shop.hire(BOB, 60 * MIB)
         self.assertEqual(said.code, "no-space")
-        self.assertIn(str(40 * MIB), said.fields["text"])
+        self.assertIn("40 MB of 100 MB are free", said.fields["text"])
         self.assertIsNone(self.shop.store.contract_of(BOB.fingerprint))
         self.assertEqual(self.shop.hire(BOB, 40 * MIB).command, Command.ACK)
 
