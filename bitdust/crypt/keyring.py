@@ -7,7 +7,7 @@ all the same, both are kept, and whoever opens something tries both. In the same
 its logs were ever written (`bitdust.crypt.scope`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -17,17 +17,22 @@ from bitdust.crypt.shares import (
     GRANT,
     MAX_GRANTS,
     MAX_SHARES,
+    MAX_SHARES_SIZE,
     SHARE,
     GivenShare,
     Grant,
+    near,
     secrets_map,
+    united,
     united_grants,
     united_shares,
+    within,
 )
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KEY_ALIAS
-from bitdust.wire.schema import Bytes, Flag, Int, ListOf, Optional, Struct, Text, parse
+from bitdust.wire.revisions import MOST_AHEAD
+from bitdust.wire.schema import U63, Bytes, Flag, Int, ListOf, Optional, Struct, Text, parse
 
 MASTER = "master"
 MAX_RING = 256 * 1024
@@ -110,11 +115,6 @@ class RingKey:
         """The first secret of those that there are now; one that is not retired goes before."""
         return min(self.named, key=lambda one: (one[0], one[1] in self.retired, one[1]))[1]
 
-    @property
-    def is_too_large(self) -> bool:
-        """Whether it could not be read back."""
-        return len(self.named) > MAX_SECRETS or len(self.scopes) > MAX_SCOPES or len(self.pairs) > MAX_PAIRS
-
     def as_map(self) -> dict[str, Any]:
         """The stored form."""
         shown: dict[str, Any] = {
@@ -142,7 +142,8 @@ class RingKey:
         """What both keys have, the same on either side; label and state of who changed them last; erased and retired
         win."""
         erased = self.erased or other.erased
-        edits, label, active = max((one.edits, one.label, one.active) for one in (self, other))
+        theirs = min(other.edits, self.edits + MOST_AHEAD)
+        edits, label, active = max((self.edits, self.label, self.active), (theirs, other.label, other.active))
         pairs = sorted(
             {*self.pairs, *other.pairs, self._pair, other._pair} - {("", "")}, key=lambda pair: (not pair[0], pair)
         )
@@ -223,8 +224,7 @@ class KeyRing:
         self._put(self._tagged(added))
 
     def _put(self, key: RingKey) -> None:
-        if len(KeyRing(self.keys | {key.key_id: key}, self.shares).to_bytes()) > MAX_RING - SEAL_ROOM:
-            raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
+        readable(KeyRing(self.keys | {key.key_id: key}, self.shares))
         self.keys[key.key_id] = key
 
     def complete(self, key_id: str, private: str) -> None:
@@ -242,8 +242,12 @@ class KeyRing:
     def give(self, share: GivenShare) -> None:
         """Keep a key of somebody else, or what is newer of it. Raises ``too-many-keys``."""
         shares = united_shares(self.shares.values(), (share,))
-        if len(shares) > MAX_SHARES or len(KeyRing(self.keys, shares).to_bytes()) > MAX_RING - SEAL_ROOM:
-            raise BitDustError("too-many-keys", f"a key ring has at most {MAX_SHARES} shares of others")
+        if shares != within(shares):  # What was forgotten gives way; its owner may bring it again.
+            shares = {place: one for place, one in shares.items() if not one.erased or place == share.place}
+        if shares != within(shares):
+            text = f"a key ring has at most {MAX_SHARES} shares of others, of {MAX_SHARES_SIZE} bytes together"
+            raise BitDustError("too-many-keys", text)
+        readable(KeyRing(self.keys, shares))
         self.shares = shares
 
     def label(self, key_id: str, label: str) -> None:
@@ -251,14 +255,14 @@ class KeyRing:
         if len(label) > MAX_LABEL:
             raise BitDustError("bad-argument", f"a label has at most {MAX_LABEL} characters")
         key = self.get(key_id)
-        self.keys[key_id] = evolve(key, label=label, edits=key.edits + 1)
+        self._put(evolve(key, label=label, edits=min(key.edits + 1, U63)))
 
     def mark(self, key_id: str, active: bool) -> None:
         """Note whether a key is in use. Raises ``not-allowed`` for the master key."""
         if key_id == MASTER:
             raise BitDustError("not-allowed", "the master key is always active")
         key = self.get(key_id)
-        self.keys[key_id] = evolve(key, active=active, edits=key.edits + 1)
+        self.keys[key_id] = evolve(key, active=active, edits=min(key.edits + 1, U63))
 
     def erase(self, key_id: str) -> None:
         """Forget the key itself; its storage secrets stay."""
@@ -316,22 +320,20 @@ class KeyRing:
         """Take over what the other ring has; True when this one changed.
 
         Of a ring that does not count, as a revoked device may have written it, only what opens something is taken:
-        nothing is erased by it, and nothing new is sealed under what it brings. Raises ``too-many-keys``, and changes
-        nothing, where both together could not be read back.
+        nothing is erased by it, and nothing new is sealed under what it brings. Shares of others that were never opened
+        give way where both have too many. Raises ``too-many-keys``, and changes nothing, where both together could not
+        be read back.
         """
         merged = dict(self.keys)
         for key_id, key in other.keys.items():
             mine = merged.get(key_id)
             if counts:
-                merged[key_id] = mine.merged(key) if mine else key
+                merged[key_id] = mine.merged(key) if mine else evolve(key, edits=min(key.edits, MOST_AHEAD))
             else:
                 merged[key_id] = mine.with_old(key) if mine else key.all_retired()
-        theirs = other.shares.values() if counts else [evolve(one, edits=0) for one in other.shares.values()]
-        shares = united_shares(self.shares.values(), theirs)
-        both = KeyRing(merged, shares).to_bytes()
-        is_full = len(shares) > MAX_SHARES or any(key.is_too_large for key in merged.values())
-        if len(both) > MAX_RING - SEAL_ROOM or len(merged) > MAX_KEYS or is_full:
-            raise BitDustError("too-many-keys", f"two key rings have more than {MAX_RING - SEAL_ROOM} bytes together")
+        theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
+        shares = within(united_shares(self.shares.values(), theirs))
+        both = readable(KeyRing(merged, shares))
         changed = both != self.to_bytes()
         self.keys, self.shares = merged, shares
         return changed
@@ -369,6 +371,18 @@ class KeyRing:
         return ring
 
 
+def readable(ring: KeyRing) -> bytes:
+    """Its plain form; raises ``too-many-keys`` where that could not be read back."""
+    data = ring.to_bytes()
+    if len(data) > MAX_RING - SEAL_ROOM:
+        raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
+    try:
+        KeyRing.from_bytes(data)
+    except WireError as error:
+        raise BitDustError("too-many-keys", f"a key has more than can be kept of it: {error}") from error
+    return data
+
+
 def _pair_map(private: str, public: str) -> dict[str, str]:
     return {name: value for name, value in (("private", private), ("public", public)) if value}
 
@@ -384,12 +398,3 @@ def _with_former_scopes(key: RingKey, master: RingKey | None) -> RingKey:
 def secret_name(device: int, counter: int) -> int:
     """The name of a storage secret: whose it is among the owner's devices, and which one of that device's."""
     return device << _COUNTER_BITS | counter
-
-
-def united(*secrets: Mapping[int, tuple[bytes, ...]]) -> dict[int, tuple[bytes, ...]]:
-    """All secrets by name: where two have one name, both."""
-    found: dict[int, set[bytes]] = {}
-    for some in secrets:
-        for name, ones in some.items():
-            found.setdefault(name, set()).update(ones)
-    return {name: tuple(sorted(ones)) for name, ones in found.items()}

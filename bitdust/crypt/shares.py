@@ -11,19 +11,23 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from bitdust.wire.capability import Capability, Right, ShownCapability
-from bitdust.wire.encoding import WireError
+from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.names import KEY_ALIAS
 from bitdust.wire.packet import MAX_CAPABILITY
 from bitdust.wire.records import Family
-from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text
+from bitdust.wire.revisions import MOST_AHEAD
+from bitdust.wire.schema import U63, Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text
 from bitdust.wire.signed import Signed
 
-MAX_SHARES = 200
+MAX_SHARES, MAX_SHARES_SIZE = 200, 128 * 1024
+"""Of others, and their bytes: half of a ring is its owner's."""
 MAX_GRANTS = 200
 """Of one key, those that were taken back included, until they end."""
 MAX_SHARE_SECRETS, MAX_SHARE_SCOPES = 1000, 64
 MAX_FAMILY = 8 * 1024
 MAX_SHARE_LABEL = 800
+AHEAD = 86_400
+"""Seconds by which the clock of an owner may be ahead."""
 _NAME = Int(1, 2**48 - 1)
 SECRETS = ListOf(Struct({"epoch": _NAME, "secret": Bytes(32)}), MAX_SHARE_SECRETS)
 CAPABILITIES = ListOf(Bytes(1, MAX_CAPABILITY), MAX_SHARE_SCOPES, 1)
@@ -162,16 +166,13 @@ class GivenShare:
         """What both say: of the owner's the newer, of mine what was changed last, and all secrets."""
         newer = max(self, other, key=lambda one: (one.given, one.capabilities, one.family))
         mine = max(self, other, key=lambda one: (one.edits, one.erased, one.active))
-        secrets: dict[int, set[bytes]] = {}
-        for one in (self, other):
-            for name, some in one.secrets.items():
-                secrets.setdefault(name, set()).update(some)
-        together = {name: tuple(sorted(some)) for name, some in secrets.items()}
+        together = _newest_secrets(newer.secrets, (other if newer is self else self).secrets)
         return evolve(newer, secrets=together, active=mine.active, erased=mine.erased, edits=mine.edits)
 
     def marked(self, *, active: bool, erased: bool = False) -> "GivenShare":
         """The same, opened, closed or forgotten."""
-        return evolve(self, active=active, erased=erased, edits=self.edits + 1)
+        secrets = {} if erased else self.secrets  # its owner gives them all again
+        return evolve(self, active=active, erased=erased, edits=min(self.edits + 1, U63), secrets=secrets)
 
     def as_map(self) -> dict[str, Any]:
         """The stored form."""
@@ -212,6 +213,48 @@ def secrets_map(listed: Iterable[Mapping[str, Any]]) -> dict[int, tuple[bytes, .
     for item in listed:
         found.setdefault(item["epoch"], set()).add(item["secret"])
     return {name: tuple(sorted(some)) for name, some in found.items()}
+
+
+def _newest_secrets(
+    newer: Mapping[int, tuple[bytes, ...]], older: Mapping[int, tuple[bytes, ...]]
+) -> dict[int, tuple[bytes, ...]]:
+    """Of both as many as can be kept: those that were given last go before others."""
+    last, first = ([(name, secret) for name, some in one.items() for secret in some] for one in (newer, older))
+    former = sorted(set(first) - set(last), reverse=True)[: max(0, MAX_SHARE_SECRETS - len(last))]
+    return secrets_map({"epoch": name, "secret": secret} for name, secret in (*last, *former))
+
+
+def near(share: GivenShare, known: GivenShare | None, counts: bool) -> GivenShare:
+    """As another device of mine has it: not changed so often that this one could change it no more, and never changed
+    where that one does not count."""
+    most = (known.edits if known is not None else 0) + MOST_AHEAD
+    return evolve(share, edits=min(share.edits, most) if counts else 0)
+
+
+def not_ahead(shares: Mapping[tuple[bytes, str], GivenShare], wall: float) -> dict[tuple[bytes, str], GivenShare]:
+    """What claims to be given in times to come counts as the oldest: nothing could take its place before then."""
+    latest = int((wall + AHEAD) * 1000)
+    return {place: evolve(one, given=0) if one.given > latest else one for place, one in shares.items()}
+
+
+def within(shares: Mapping[tuple[bytes, str], GivenShare]) -> dict[tuple[bytes, str], GivenShare]:
+    """As many as can be kept. Those that were never opened here, or were forgotten, give way, the largest first: their
+    owners bring them again."""
+    kept, sizes = dict(shares), {place: len(encode(one.as_map())) for place, one in shares.items()}
+    idle = [place for place, one in shares.items() if not one.edits or one.erased]
+    for place in sorted(idle, key=lambda place: (-sizes[place], place)):
+        if len(kept) > MAX_SHARES or sum(sizes[one] for one in kept) > MAX_SHARES_SIZE:
+            del kept[place]
+    return kept
+
+
+def united(*secrets: Mapping[int, tuple[bytes, ...]]) -> dict[int, tuple[bytes, ...]]:
+    """All secrets by name: where two have one name, both."""
+    found: dict[int, set[bytes]] = {}
+    for some in secrets:
+        for name, ones in some.items():
+            found.setdefault(name, set()).update(ones)
+    return {name: tuple(sorted(ones)) for name, ones in found.items()}
 
 
 def united_shares(*shares: Iterable[GivenShare]) -> dict[tuple[bytes, str], GivenShare]:

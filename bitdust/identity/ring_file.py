@@ -25,7 +25,8 @@ def save_ring(path: Path, ring: KeyRing, box: bytes, device: DeviceKey, master: 
         write_safely(path, box)
     except OSError:
         with contextlib.suppress(OSError, ValueError):
-            ring.keys = read_ring(path, device, master).keys
+            kept = read_ring(path, device, master)
+            ring.keys, ring.shares = kept.keys, kept.shares
         raise
 
 

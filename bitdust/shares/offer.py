@@ -4,7 +4,7 @@ from attrs import evolve
 
 from bitdust.crypt.capabilities import OwnerDocument, is_owners_word
 from bitdust.crypt.device import check_record
-from bitdust.crypt.shares import SHARE, GivenShare
+from bitdust.crypt.shares import AHEAD, SHARE, GivenShare
 from bitdust.wire.capability import ShownCapability
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Family
@@ -44,4 +44,4 @@ def read_offer(data: bytes, owner: OwnerDocument, holder: bytes, now: float) -> 
     if device is None or share.owner_family().customer != share.owner:
         raise WireError("bad-signature", "the family of the share is not its owner's")
     check_record(signed, device.key)
-    return evolve(share, name=owner.global_id)
+    return evolve(share, name=owner.global_id, given=min(share.given, int((now + AHEAD) * 1000)))

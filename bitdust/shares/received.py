@@ -1,12 +1,16 @@
 """Keys of other people that were given to me: taken from their owners alone, checked, and kept in my key ring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from attrs import evolve
 
 from bitdust.crypt.shares import GivenShare
+from bitdust.scopes.reservations import Allowance
 from bitdust.shares.offer import MAX_OFFER, read_offer
 from bitdust.shares.ports import IsFriend
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
+from bitdust.wire.encoding import encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.schema import Choice, Struct
@@ -17,7 +21,11 @@ MOST_OF_STRANGERS = 20
 """Shares of all who are no friends, as long as they were never opened."""
 MOST_OF_ONE = 50
 """Shares of one owner."""
+STRANGERS_SIZE, SIZE_OF_ONE = 48 * 1024, 64 * 1024
+"""Bytes of all of those, as the key ring keeps them."""
 COST = 20.0
+CHANGES, CHANGES_OF_STRANGERS = (0.2, 100.0), (1 / 60, 20.0)
+"""A second, and at once: each changes the key ring, which goes to all suppliers."""
 
 
 class Received:
@@ -29,6 +37,8 @@ class Received:
         self._identities = around.identities
         self._events = around.events
         self._is_friend = is_friend
+        clock = around.world.clock
+        self._changes, self._of_strangers = Allowance(clock, *CHANGES), Allowance(clock, *CHANGES_OF_STRANGERS)
         self.changed: Signal[[GivenShare]] = Signal()
 
     def row(self) -> Row:
@@ -60,7 +70,10 @@ class Received:
             if {grant.id for grant in share.grants} & {grant.id for grant in before.grants}:
                 return ack()  # its person has forgotten it, and its owner brings it again after each start
             share = before.merged(share).marked(active=False)
+        elif before is not None and evolve(before.merged(share), given=before.given) == before:
+            return ack()
         self._need_place(share, before)
+        self._need_pace(share, before)
         is_new = before is None or before.erased
         self._keep(share)
         self._identities.keep(peer.document)  # type: ignore[arg-type]
@@ -71,14 +84,26 @@ class Received:
         return ack()
 
     def _need_place(self, share: GivenShare, before: GivenShare | None) -> None:
-        if before is not None and not before.erased:
+        as_kept = share if before is None else before.merged(share)
+        others = [one for one in self.all() if one.place != share.place]
+        theirs = [as_kept, *(one for one in others if one.owner == share.owner)]
+        if len(theirs) > MOST_OF_ONE or _size(theirs) > SIZE_OF_ONE:
+            text = f"at most {MOST_OF_ONE} shares of one person are kept here, of {SIZE_OF_ONE} bytes together"
+            raise BitDustError("too-many-shares", text)
+        if self._is_friend(share.owner) or (as_kept.edits and not as_kept.erased):
             return
-        others = self.all()
-        if sum(one.owner == share.owner for one in others) >= MOST_OF_ONE:
-            raise BitDustError("too-many-shares", f"at most {MOST_OF_ONE} shares of one person are kept here")
-        unopened = sum(1 for one in others if not one.edits and not self._is_friend(one.owner))
-        if not self._is_friend(share.owner) and unopened >= MOST_OF_STRANGERS:
+        unopened = [as_kept, *(one for one in others if not one.edits and not self._is_friend(one.owner))]
+        if len(unopened) > MOST_OF_STRANGERS or _size(unopened) > STRANGERS_SIZE:
             raise BitDustError("too-many-shares", "this node keeps no more shares of people who are no friends")
+
+    def _need_pace(self, share: GivenShare, before: GivenShare | None) -> None:
+        """Raises ``busy``: the owner brings it again."""
+        is_wanted = self._is_friend(share.owner) or (before is not None and before.active)
+        paces = [self._changes] if is_wanted else [self._changes, self._of_strangers]
+        if any(pace.left() < 1 for pace in paces):
+            raise BitDustError("busy", "more keys of others come than are taken; bring it again later")
+        for pace in paces:
+            pace.spend()
 
     def mark(self, share: GivenShare, *, active: bool, erased: bool = False) -> GivenShare:
         """Note that it is open, or closed, or forgotten; as it is kept now."""
@@ -92,3 +117,7 @@ class Received:
         kept = self._me.key_ring.shares[share.place]
         self._events.send("share-changed", {"key_id": kept.key_id, "active": kept.active})
         self.changed.emit(kept)
+
+
+def _size(shares: Iterable[GivenShare]) -> int:
+    return sum(len(encode(one.as_map())) for one in shares)

@@ -8,8 +8,10 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt import keyring
 from bitdust.crypt.device import DeviceKey
-from bitdust.crypt.shares import GivenShare
+from bitdust.crypt.keyring import KeyRing, RingKey
+from bitdust.crypt.shares import GivenShare, not_ahead
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.shares import received
 from bitdust.shares.offer import MAX_OFFER, read_offer, write_offer
@@ -19,6 +21,7 @@ from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
+from bitdust.wire.revisions import MOST_AHEAD
 from tests.unit.storage_kit import Neighbours, Node
 from tests.unit.supplier_kit import DAY, START
 from tests.vectors.keys import device, master
@@ -29,11 +32,11 @@ SCOPE = b"s" * 16
 class Owner:
     """Somebody who gives keys, honest as long as nothing else is asked for."""
 
-    def __init__(self, name: str = "alice") -> None:
+    def __init__(self, name: str = "alice", key: str = "master") -> None:
         self.device = device()
         source = (IDURL.parse(f"http://id.example/{name}.xml"),)
         devices = (Device(0, 1, self.device.public),)
-        self.document = IdentityDocument.create(master(), source, 1, devices, START)
+        self.document = IdentityDocument.create(master(key), source, 1, devices, START)
         self.fingerprint = self.document.fingerprint
 
     def capability(self, holder: bytes, signer: DeviceKey | None = None, **changes) -> bytes:
@@ -164,3 +167,54 @@ class PushedTests(SynchronousTestCase):
         self.friends.add(self.owner.fingerprint)
         self.assertEqual(self.push(self.share("share_4")), "")
         self.assertEqual(self.push(self.share("share_5")), "too-many-shares")
+
+    def secrets(self, first: int, count: int = 1000) -> dict[int, tuple[bytes, ...]]:
+        return {number: (b"%032d" % number,) for number in range(first, first + count)}
+
+    def test_the_ring_stays_readable(self) -> None:
+        """Whatever an owner gives one time after the other, the newest secrets count, and no more than can be kept."""
+        ring = self.node.me.key_ring
+        self.friends.add(self.owner.fingerprint)
+        for given in (1, 2):
+            self.assertEqual(self.push(self.share(given=given, secrets=self.secrets(given * 1000, 600))), "")
+        (kept,) = KeyRing.from_bytes(ring.to_bytes()).shares.values()
+        self.assertEqual((len(kept.secrets), 2599 in kept.secrets), (1000, True))
+
+    def test_the_ring_stays_its_owners(self) -> None:
+        """Strangers fill a part of it, a friend another one, and what is mine finds room; it comes at a slow pace."""
+        sizes = []
+        for owner in (Owner("eve", "other"), self.owner):
+            self.owner = owner
+            codes = [self.push(self.share(f"share_{n}", secrets=self.secrets(1, 400))) for n in range(4)]
+            sizes.append(codes.count(""))
+        self.assertEqual(sizes, [2, 0])
+        self.friends.add(self.owner.fingerprint)
+        codes = {self.push(self.share(f"share_{n}", secrets=self.secrets(1, 400))) for n in range(4)}
+        self.assertEqual(codes, {"", "too-many-shares"})
+        ring = self.node.me.key_ring
+        self.assertLess(len(ring.to_bytes()), keyring.MAX_RING // 2)
+        ring.add(RingKey("mine", private="x" * 10_000))
+
+    def test_changes_without_end(self) -> None:
+        """Each change of the ring goes to all suppliers: the same again changes nothing, others wait for their turn."""
+        saved = []
+        self.patch(self.node.me, "save_key_ring", lambda: saved.append(1))
+        self.assertEqual({self.push(self.share(given=given)) for given in range(1, 50)}, {""})
+        self.assertEqual(len(saved), 1)
+        codes = [self.push(self.share(given=100 + n, label=str(n))) for n in range(50)]
+        self.assertEqual((codes[0], codes[-1], len(saved)), ("", "busy", 20))
+        self.node.clock.advance(61)
+        self.assertEqual(self.push(self.share(given=999, label="later")), "")
+
+    def test_given_in_times_to_come(self) -> None:
+        """Who stole a device of an owner cannot give what nothing newer could ever replace, nor can it in my ring."""
+        self.push(self.share(given=2**62, label="stolen"))
+        self.node.clock.advance(2)
+        now = (self.node.connected.world.wall() + DAY) * 1000
+        self.assertEqual(self.push(self.share(given=int(now), label="mine again")), "")
+        self.assertEqual([one.label for one in self.received.all()], ["mine again"])
+        theirs = KeyRing({}, not_ahead({self.received.all()[0].place: self.share(given=2**62, edits=2**63 - 1)}, START))
+        self.node.me.key_ring.merge(theirs)
+        (kept,) = self.received.all()
+        self.assertEqual((kept.label, kept.edits), ("mine again", MOST_AHEAD))
+        self.received.mark(kept, active=True)

@@ -3,7 +3,7 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt import keyring
+from bitdust.crypt import keyring, shares
 from bitdust.crypt.keyring import KeyRing, RingKey
 from bitdust.crypt.shares import GivenShare, Grant, united_grants
 from bitdust.wire.capability import Capability, Right, ShownCapability
@@ -95,7 +95,7 @@ class RingTests(SynchronousTestCase):
     def test_as_many_as_there_is_room_for(self) -> None:
         """A ring that could not be read back is refused before anything changes."""
         ring = self.ring()
-        self.patch(keyring, "MAX_SHARES", 2)
+        self.patch(shares, "MAX_SHARES", 2)
         self.patch(keyring, "MAX_GRANTS", 1)
         for alias in ("one", "two"):
             ring.give(share(alias=alias))
@@ -105,10 +105,14 @@ class RingTests(SynchronousTestCase):
         self.assertEqual(self.refused(ring.grant, "wedding", evolve(GRANT, id=b"h" * 16)), "too-many-keys")
         other = self.ring()
         other.give(share(alias="three"))
-        self.assertEqual(self.refused(ring.merge, other), "too-many-keys")
-        self.assertEqual(len(ring.shares), 2)
+        ring.merge(other)
+        other.merge(ring)
+        self.assertEqual((len(ring.shares), other.shares), (2, ring.shares))
+        ring.give(share(alias="two", erased=True, edits=2))
+        ring.give(share(2, alias="four"))
+        self.assertNotIn((ALICE.fingerprint, "two"), ring.shares)
         self.patch(keyring, "MAX_RING", len(ring.to_bytes()) + keyring.SEAL_ROOM)
-        self.assertEqual(self.refused(ring.give, share(3, alias="two", label="x" * 100)), "too-many-keys")
+        self.assertEqual(self.refused(ring.give, share(3, alias="four", label="x" * 100)), "too-many-keys")
 
     def test_a_new_secret_for_one_key(self) -> None:
         """What was sealed stays readable; what is new is sealed under a secret that only this ring has."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.crypt.keyring import MASTER, MAX_RING, RingKey
 from bitdust.identity.document import IdentityDocument
 from bitdust.people.keys.giving import KIND
 from bitdust.people.keys.offer import MAX_OFFER, KeyOffer, check_private, read_offer
 from bitdust.surroundings import Connected
-from bitdust.wire.encoding import WireError
+from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_hidden
 from bitdust.wire.packet import Command
@@ -19,6 +19,8 @@ MOST_OF_ONE = 20
 """Keys of one owner."""
 MOST_OF_STRANGERS = 20
 """Keys of all who are no friends, together; and those are public ones."""
+MOST_BYTES = MAX_RING // 4
+"""Of all keys of others, as the ring keeps them."""
 COST = 20.0
 
 
@@ -78,6 +80,9 @@ class Taking:
         others = [key.key_id for key in ring.living() if "$" in key.key_id and key.key_id != name]
         if sum(one.endswith(suffix) for one in others) >= MOST_OF_ONE:
             raise BitDustError("too-many-keys", f"at most {MOST_OF_ONE} keys of one person are kept here")
+        kept = sum(len(encode(ring.keys[one].as_map())) for one in others)
+        if kept + len(offer.pem) + len(offer.private or "") > MOST_BYTES:
+            raise BitDustError("too-many-keys", f"all keys of others have at most {MOST_BYTES} bytes here")
         if self._is_friend(owner):
             return
         if name in ring.keys and ring.keys[name].erased:

@@ -15,6 +15,7 @@ from bitdust.batching import Soon
 from bitdust.crypt.boxes import open_box
 from bitdust.crypt.device import check_record
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
+from bitdust.crypt.shares import not_ahead
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
 from bitdust.outcome import Outcome, outcome
@@ -70,6 +71,7 @@ class KeyRingReplicas:
     def __init__(self, around: Connected, ports: Ports) -> None:
         self._registry = around.registry
         self._me = around.me
+        self._wall = around.world.wall
         self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
@@ -223,6 +225,7 @@ class KeyRingReplicas:
             if error.code != "key-needed":
                 raise
             ring = KeyRing()  # Its device did not know of this one yet; what this one knows becomes the next revision.
+        ring.shares = not_ahead(ring.shares, self._wall())
         counts = device.revoked is None
         return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go)
 
