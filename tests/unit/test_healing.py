@@ -41,6 +41,12 @@ class VillageCase(SynchronousTestCase):
         bench = village.member(asked).councils.bench(village.owner.fingerprint)
         return {one.terms.place: one.terms.spare for one in bench.certificates}
 
+    def refused(self, code: str, house: House, peer: Person, command, fields, payload=b"", **under) -> None:
+        """The packet is refused with this code."""
+        ended = house.handle(peer, command, fields, payload, **under)
+        error = self.failureResultOf(ended).value
+        self.assertEqual(getattr(error, "code", error), code)
+
     def pieces_of(self, house: House, village: Village) -> set[tuple[bytes, int]]:
         kept = house.store.listing(village.owner.fingerprint, b"", 100).pieces
         return {(pack, number) for pack, number, _ in kept}
@@ -247,12 +253,6 @@ class LiarTests(VillageCase):
 
 
 class RefusalTests(VillageCase):
-    def refused(self, code: str, house: House, peer: Person, command, fields, payload=b"", **under) -> None:
-        """The packet is refused with this code."""
-        ended = house.handle(peer, command, fields, payload, **under)
-        error = self.failureResultOf(ended).value
-        self.assertEqual(getattr(error, "code", error), code)
-
     def claimed(self, village: Village, place: int = 0) -> dict:
         owner = village.owner.fingerprint
         return {"owner": owner, "capability": SpareClaim(owner, place).to_bytes()}

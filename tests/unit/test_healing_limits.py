@@ -1,7 +1,7 @@
 """What healing takes of a node is bounded: work that is given up, what is remembered, and what is written when."""
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.spare_votes import spares_in_order
@@ -12,7 +12,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim, Terms
 from bitdust.wire.packet import Command
 from tests.unit.healing_kit import AFTER, House, Village
-from tests.unit.supplier_kit import DAY, Person, now
+from tests.unit.supplier_kit import DAY, MIB, Person, now
 from tests.unit.test_healing import VillageCase
 
 
@@ -218,6 +218,36 @@ class SpareGoneTests(VillageCase):
         village.member(0).is_up = False
         village.pass_time(AFTER + AFTER / 2 + 2 * DAY)
         self.assertEqual(self.standing(village), {0: self.other(village, first).fingerprint})
+
+    def test_a_spare_that_dies_while_it_begins(self) -> None:
+        """A contract without the family's record is half of a beginning: the only spare there is goes on from there."""
+        village = self.settle(spares=1)
+        spare = village.spare(0)
+        keep, cut = spare.councils.keep, []
+
+        def keep_later(shown):
+            cut.append(shown)
+            return fail(BitDustError("no-space", "the disk is full")) if len(cut) < 3 else keep(shown)
+
+        spare.councils.keep = keep_later
+        village.member(0).is_up = False
+        village.pass_time(AFTER + 3 * DAY)
+        self.assertGreater(len(cut), 2)
+        self.assertEqual(self.pieces_of(spare, village), {(pack, 0) for pack in village.packs})
+        self.assertEqual(len(spare.store.customers()), 1)
+
+    def test_a_certificate_that_nobody_has_any_more(self) -> None:
+        """A spare that has contract and family, and lost its certificate, says yes again, with no room twice."""
+        village, spare = self.healed(spares=1)
+        customer = village.owner.fingerprint
+        offer = {"kind": "spare-offer", "customer": customer, "room": 10 * MIB}
+        self.refused("conflict", spare, village.council.members[1], Command.EVENT, offer)
+        for house in village.houses.values():
+            house.councils.book.of(customer).certificates = []
+        spare.settings.values["services/supplier/donated-space"] = 15 * MIB
+        self.successResultOf(spare.handle(village.council.members[1], Command.EVENT, offer, b""))
+        village.pass_time(DAY)
+        self.assertEqual(self.standing(village), {0: spare.fingerprint})
 
     def test_a_spare_that_is_away_for_a_day(self) -> None:
         """It keeps the place."""

@@ -130,7 +130,7 @@ class HealingRows:
         """Take certificates over; one that names this node makes it a supplier of the customer."""
         customer = request.fields["customer"]
         dossier = await self._read(request)
-        if self._store.is_open and self._store.contract_of(customer) is None:
+        if self._stand_ins.is_to_begin(customer):
             bench = await self._stand_ins.begin(dossier)
         else:
             bench = await self._councils.take(dossier)

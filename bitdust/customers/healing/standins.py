@@ -64,12 +64,26 @@ class StandIns:
         """Raises `BitDustError` where this node would not stand in for a place of so many bytes."""
         if not self._store.is_open or self._store.contracts.is_closed or customer == self._me.fingerprint:
             raise BitDustError("no-service", "this node takes no new customers now")
-        known = self._store.contract_of(customer)
-        if known is not None:
+        if self._store.contract_of(customer) is not None and not self._is_half_way(customer):
             raise BitDustError("conflict", "this node is a supplier of that customer already")
-        free = self._store.donated() - sum(account.allotted for account in self._store.customers())
+        others = [account for account in self._store.customers() if account.customer != customer]
+        free = self._store.donated() - sum(account.allotted for account in others)
         if room > min(free, self._store.space.free()):
             raise BitDustError("no-space", f"{in_words(room)} were asked for and {in_words(max(0, free))} are free")
+
+    def _is_half_way(self, customer: bytes) -> bool:
+        """Whether there is a contract that no certificate and no owner's word is known for.
+
+        This node died, or its disk did, before it had written the rest of what makes it a spare.
+        """
+        family = self._councils.family(customer)
+        if family is not None and self._me.fingerprint in family.holders:
+            return False
+        return self._councils.place_of_spare(customer) is None
+
+    def is_to_begin(self, customer: bytes) -> bool:
+        """Whether this node knows nothing of the family yet that a certificate could be compared with."""
+        return self._store.is_open and self._councils.bench(customer) is None
 
     async def begin(self, dossier: Dossier) -> Bench:
         """Become a supplier of a customer by a certificate that names this node. Raises `BitDustError`."""
