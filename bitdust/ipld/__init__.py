@@ -1,0 +1,14 @@
+"""The formats of IPFS, pure: bytes in, values out, and back. No Twisted, no files, no network.
+
+Three floors, each of which knows only what is below it:
+
+* **Names**: `varint`, `multibase`, `multihash`, `cid`, `peerid`.
+* **Nodes**: `dagpb`, `dagcbor`, `dagjson` are codecs of blocks; `codecs` says by the CID which of them reads a block,
+  and which CIDs it links to; `car` is a file of blocks.
+* **Files**: `unixfs` is what a node means; `chunking` cuts bytes, `layout` and `trickle` build the tree over them,
+  `building` does both; `reading` goes back from the tree to the bytes; `directory`, `hamt` and `changes` are about
+  names.
+
+Nothing here holds a whole tree. Who builds gives bytes and takes blocks; who reads asks a *cursor* for the CID it wants
+next and gives it that block. Whatever decodes has limits, and raises `FormatError` alone.
+"""
