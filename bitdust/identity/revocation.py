@@ -4,6 +4,7 @@ How much that is says the document: the number of entries of their longest log. 
 node has not compared its logs with the suppliers since, all counts until it is.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from bitdust.crypt.master import MasterKey
@@ -62,8 +63,14 @@ class Revocations:
             text = "this is the device that you use; revoke it on another one, or where you recover your identity"
             raise BitDustError("not-allowed", text)
         if device.revoked is None or device.was_let_go:
-            self._take(with_revoked(self._me.document, [device.id]))
-            self._renew_secrets()
+            document = self._signed(with_revoked(self._me.document, [device.id]))
+            # The secrets go first: where this is cut off the device still counts, and the person revokes it again.
+            renewed = self._renew_secrets()
+            try:
+                self._me.replace_document(document)
+            finally:
+                if renewed:
+                    self._events.send("my-keys-renewed", {})
 
     def settle(self) -> None:
         """This node has compared its logs: say how much the revoked ones had written, where that was not known."""
@@ -76,18 +83,33 @@ class Revocations:
             length = self.logs.length(ident)
             ended = with_revoked(ended, [ident], OPEN_END if length is None else length)
         if ended != document:
-            self._take(ended)
+            self._me.replace_document(self._signed(ended))
         if self._is_lent and not any(one.sequence == OPEN_END for one in (*ended.devices, *ended.former)):
             self._is_lent = False
             self._me.hold(None)
 
-    def _take(self, ended: IdentityDocument) -> None:
+    def _signed(self, ended: IdentityDocument) -> IdentityDocument:
+        """The next document, with these lists. Raises `BitDustError` ``key-needed``."""
         gone = former(ended.devices, ended.revision + 1, ended)
-        self._me.replace_document(self._me.revise(devices=ended.devices, gone=gone))
+        return self._me.revise(devices=ended.devices, gone=gone)
 
-    def _renew_secrets(self) -> None:
-        """What is stored from now on is not to be read by somebody who has the secrets of before."""
-        if not self._me.awaits(KEY_RING):
-            self._me.key_ring.renew_secrets(self._world.entropy, self._me.device_number)
-            self._me.save_key_ring()
-            self._events.send("my-keys-renewed", {})
+    def _renew_secrets(self) -> bool:
+        """Make new ones; False where the ring is still to come back, and is renewed then."""
+        if self._me.awaits(KEY_RING):
+            return False
+        renew_secrets(self._me, self._world.entropy)
+        return True
+
+
+def renew_secrets(me: Me, entropy: Callable[[int], bytes]) -> None:
+    """What is stored from now on is not to be read by somebody who has the secrets of before."""
+    me.key_ring.renew_secrets(entropy, me.device_number)
+    me.save_key_ring()
+
+
+def has_revoked_others(me: Me) -> bool:
+    """Whether a device was revoked when this one came, or later: it knows secrets of a ring from before that."""
+    document = me.document
+    since = next((one.since for one in document.devices if one.id == me.device.id), 0)
+    others = (*document.devices, *document.former)
+    return any(one.revoked is not None and one.revoked >= since and not one.was_let_go for one in others)

@@ -1,12 +1,18 @@
 """The devices of an identity: shown, revoked, and without the private key."""
 
+import errno
 from pathlib import Path
+from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import KeyFile, lock_key
+from bitdust.crypt.keyring import MASTER
+from bitdust.identity import me as me_module
+from bitdust.identity import ring_file as ring_module
 from bitdust.identity.document import OPEN_END, Device
+from bitdust.identity.me import Me
 from bitdust.identity.revocation import Revocations
 from tests.api.fakes import Anything
 from tests.api.test_nouns import NounCase, master
@@ -67,6 +73,22 @@ class DevicesTests(DevicesCase):
         self.revocations.settle()
         self.result("identity_device_revoke", device="1")
         self.assertEqual((self.states()[1], self.me.document.revision), ((1, "revoked", LENGTH, False), 4))
+
+    def test_a_revocation_that_is_cut_off(self) -> None:
+        """Whichever write fails, a revoked device has none of the secrets that seal from then on; the person says it
+        again."""
+        ring = self.me.key_ring
+        stolen = ring.current(MASTER)
+        for module, name in ((ring_module, "keyring"), (me_module, "localidentity")):
+            with mock.patch.object(module, "write_safely", side_effect=OSError(errno.ENOSPC, name)):
+                self.assertNotEqual(self.call("identity_device_revoke", device="1")["status"], "OK")
+            self.assertEqual(self.states()[1][1], "counts", name)
+            again = Me(self.context.world, self.context.events)
+            again.load()
+            self.assertEqual((again.document, again.key_ring.to_bytes()), (self.me.document, ring.to_bytes()))
+        self.result("identity_device_revoke", device="1")
+        self.assertEqual(self.states()[1][1], "revoked")
+        self.assertNotIn(stolen, ring.get(MASTER).usable)
 
     def test_one_that_was_let_go(self) -> None:
         """A former device is distrusted from now on; nobody forgets that who joins an older document."""

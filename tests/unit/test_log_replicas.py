@@ -208,6 +208,20 @@ class KeyRingTests(LogCase):
         second.pass_time(5)
         self.assertIn("mine", second.me.key_ring)
 
+    def test_a_device_that_is_revoked_before_the_ring_is_back(self) -> None:
+        """It knows the secrets of a ring that others had: what a recovered node seals is sealed under new ones."""
+        self.node.pass_time(5)
+        again = Node(self.base / "again", self.around, Clock(), before=self.node)
+        self.addCleanup(stop_quietly, again)
+        me, stolen = again.me, self.node.me.key_ring.current(MASTER)
+        gone = Device(7, 1, bytes(32), me.document.revision + 1, 0)
+        me.replace_document(me.revise(devices=(*me.document.devices, gone)))
+        again.start().pass_time(5)
+        self.assertIn(stolen, me.key_ring.get(MASTER).named)
+        self.assertNotIn(stolen, me.key_ring.get(MASTER).usable)
+        self.assertTrue(again.storage.core.key_ring_replicas.synchronized)
+        self.assertEqual([row["path"] for row in again.rows()], ["one", "three", "two"])
+
     def signed_ring(self, device: DeviceKey, revision: int, **secrets: bytes) -> bytes:
         """A ring of this identity's that some device signed; secrets of the master key by name, as ``n7``."""
         ring = KeyRing()

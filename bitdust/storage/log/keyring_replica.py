@@ -18,6 +18,7 @@ from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.shares import not_ahead
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
+from bitdust.identity.revocation import has_revoked_others, renew_secrets
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
@@ -72,6 +73,7 @@ class KeyRingReplicas:
         self._registry = around.registry
         self._me = around.me
         self._wall = around.world.wall
+        self._entropy = around.world.entropy
         self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
@@ -240,7 +242,9 @@ class KeyRingReplicas:
         is_other_life = _is_of_another_life(before, self._master())
         if recovering and not self._master().secrets:
             raise BitDustError("keys-not-ready", NOBODY_HAS_IT)
-        if changed:
+        if recovering and has_revoked_others(self._me):
+            renew_secrets(self._me, self._entropy)
+        elif changed:
             self._me.save_key_ring()
         self._me.came_back(KEY_RING)
         self._me.ensure_master_secret()
