@@ -5,6 +5,7 @@ import os
 import sys
 
 from hypothesis import HealthCheck, settings
+from twisted.trial import _synctest
 
 from tests import keys
 from tests.lifeline import begin
@@ -14,6 +15,9 @@ keys.install()
 # Whatever else runs on the machine, a test does not depend on speed.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+# Trial makes every module forget its warnings before each test; Python does so by itself when filters change, which
+# trial does next.
+_synctest._setWarningRegistryToNone = lambda modules: None
 # A run holds every module and a whole network at a time: with Python's own 700 a sixth of it goes into looking at them.
 gc.set_threshold(50_000, 20, 50)
 # It starts hundreds of processes: whatever the environment says, what was compiled is kept for the next one, to which

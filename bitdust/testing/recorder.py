@@ -25,10 +25,10 @@ often as it likes. Arguments are checked against the signature, and an unknown m
 
 import inspect
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.wiring import members
@@ -37,12 +37,40 @@ Call = tuple[Any, ...]
 """The name of a method, then its arguments in the order of the signature."""
 
 
+@frozen
+class Asked:
+    """What a method of a port takes and gives."""
+
+    signature: inspect.Signature
+    plain: int
+    """How many arguments it takes by their place, where it takes these alone and all are needed; else -1."""
+    is_question: bool
+    gives_nothing: bool
+
+
+@cache
+def _members(port: type) -> dict[str, Asked | None]:
+    """The members of a port; None for what is no method."""
+    found = {name: inspect.getattr_static(port, name, None) for name in members(port)}
+    return {name: _asked(member) if inspect.isfunction(member) else None for name, member in found.items()}
+
+
+def _asked(member: Any) -> Asked:
+    signature = inspect.signature(member)
+    own = list(signature.parameters.values())[1:]
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    plain = all(one.kind in by_place and one.default is one.empty for one in own)
+    gives = _words(signature.return_annotation)
+    question = gives != "None" and "Deferred" not in gives
+    return Asked(signature, len(own) if plain else -1, question, gives == "None")
+
+
 class Recorder:
     """Plays ``port``; recorders that share a list of ``calls`` show the order across several ports."""
 
     def __init__(self, port: type, calls: list[Call] | None = None) -> None:
-        known = set(members(port))
-        clashes = sorted(known & _CONTROLS)
+        known = _members(port)
+        clashes = sorted(known.keys() & _CONTROLS)
         if not known or clashes:
             raise TypeError(f"{port.__name__} cannot be recorded: {', '.join(clashes) or 'it is no protocol'}")
         self._port = port
@@ -81,10 +109,8 @@ class Recorder:
     def __getattr__(self, name: str) -> Any:
         if name not in self._members:
             raise AttributeError(f"{self._port.__name__} has no {name}")
-        member = inspect.getattr_static(self._port, name, None)
-        if inspect.isfunction(member):
-            return partial(self._called, name, member)
-        return self._answer(name)
+        member = self._members[name]
+        return self._answer(name) if member is None else partial(self._called, name, member)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CONTROLS:
@@ -94,17 +120,16 @@ class Recorder:
         else:
             raise AttributeError(f"{self._port.__name__} has no {name}")
 
-    def _called(self, name: str, member: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        signature = inspect.signature(member)
-        bound = signature.bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        arguments = (*bound.args[1:], *bound.kwargs.values())
-        gives = _words(signature.return_annotation)
-        question = gives != "None" and "Deferred" not in gives
-        (self.questions if question else self.calls).append((name, *arguments))
-        if question or name in self.answers:
+    def _called(self, name: str, member: Asked, *args: Any, **kwargs: Any) -> Any:
+        arguments = args
+        if kwargs or len(args) != member.plain:
+            bound = member.signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            arguments = (*bound.args[1:], *bound.kwargs.values())
+        (self.questions if member.is_question else self.calls).append((name, *arguments))
+        if member.is_question or name in self.answers:
             return self._answer(name, *arguments)
-        return None if gives == "None" else self._defer(name)
+        return None if member.gives_nothing else self._defer(name)
 
     def _answer(self, name: str, *arguments: Any) -> Any:
         if name not in self.answers:
