@@ -11,7 +11,8 @@ from bitdust.wire.table import Who
 
 DAY = 86_400.0
 MIB = 1024 * 1024
-KNOWN = Who.FRIEND | Who.SUPPLIER | Who.CUSTOMER | Who.DEVICE
+KNOWN = Who.FRIEND | Who.DEVICE
+"""Customers came by themselves, and suppliers were found among strangers: neither was chosen to write."""
 REMEMBERED = 2000
 _FRIEND = ((1000.0, 4000.0), (512 * 1024.0, 64.0 * MIB))
 _STRANGER = ((2.0, 100.0), (50 * MIB / DAY, 10.0 * MIB))
@@ -40,9 +41,13 @@ class Amounts:
         self._strangers = _Share(clock, _STRANGERS)
         self._peers: OrderedDict[tuple[bool, bytes], _Share] = OrderedDict()
 
+    def is_known(self, peer: bytes) -> bool:
+        """Whether it is somebody whom my person has chosen, or a device of its own."""
+        return bool(self._role_of(peer) & KNOWN)
+
     def spend(self, peer: bytes, size: int) -> None:
         """Take one envelope of so many bytes from a peer; raises `BitDustError` ``busy``, and then nothing is taken."""
-        is_known = bool(self._role_of(peer) & KNOWN)
+        is_known = self.is_known(peer)
         shares = [self._share(is_known, peer)] + ([] if is_known else [self._strangers])
         if not all(share.has(size) for share in shares):
             raise BitDustError("busy", "more messages than are taken from one sender; send the rest later")

@@ -28,6 +28,8 @@ COMMIT = 10.0
 HOUR = 3600.0
 TELL_SECONDS = 10.0
 OWNERS = Who.CUSTOMER | Who.FRIEND
+OTHERS = 0.5
+"""Of the room for mailboxes those of customers fill no more: friends have the rest."""
 _BOX: dict[str, Schema] = {"recipient": Bytes(32), "to": Bytes(8)}
 
 
@@ -109,7 +111,8 @@ class MailboxKeeper:
         raw = unpack(await request.payload.read_all(MAX_PAYLOAD))
         letters = [self._letter(request, box, one) for one in raw]
         taken = self._within(request.peer.fingerprint, letters)
-        results = await self.store.deposit(box, taken, request.peer.document.xml) if taken else []
+        share = 1.0 if self._amounts.is_known(box[0]) else OTHERS
+        results = await self.store.deposit(box, taken, request.peer.document.xml, share) if taken else []
         if "stored" in results:
             self._tell(box)
         return ack(results=results + ["busy"] * (len(letters) - len(taken)))

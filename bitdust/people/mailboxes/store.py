@@ -38,6 +38,8 @@ MIB = 1024 * 1024
 BOX_BYTES, BOX_MOST = 64 * MIB, 10_000
 SENDER_BYTES, SENDER_MOST = 16 * MIB, 2_000
 """What one sender may have in one mailbox."""
+BOXES = 16
+"""Mailboxes of one person: devices that are there, and those from which something is still to be fetched."""
 HANDED_EVERY = DAY
 """Nobody gets more than one one-time prekey of a device in so many seconds."""
 FETCHED_BYTES, FETCHED_MOST = MIB, 200
@@ -126,6 +128,7 @@ class MailboxStore:
         now = int(self._wall())
 
         def write(database: sqlite3.Connection) -> int:
+            _close_oldest(database, box)
             database.execute(
                 "INSERT INTO boxes(person, device, opened) VALUES(?, ?, ?)"
                 " ON CONFLICT(person, device) DO UPDATE SET opened=excluded.opened",
@@ -193,9 +196,12 @@ class MailboxStore:
 
     # senders
 
-    def deposit(self, box: Box, letters: Sequence[Letter], document: bytes) -> "Deferred[list[str]]":
-        """Keep these for their recipient, with their sender's document; how each ended: `STORED`, or a code."""
-        now, most = int(self._wall()), self._most()
+    def deposit(self, box: Box, letters: Sequence[Letter], document: bytes, share: float = 1) -> "Deferred[list[str]]":
+        """Keep these for their recipient, with their sender's document; how each ended: `STORED`, or a code.
+
+        Nothing is kept above this ``share`` of all room. The document counts with each, as if nothing else needed it.
+        """
+        now, most = int(self._wall()), int(self._most() * share)
 
         def write(database: sqlite3.Connection) -> list[str]:
             number = _number(database, box)
@@ -204,8 +210,9 @@ class MailboxStore:
             (total,) = database.execute("SELECT coalesce(sum(size), 0) FROM kept").fetchone()
             results: list[str] = []
             for letter in letters:
-                result = _keep(database, number, letter, now, most - total)
-                total += len(letter.data) if result == STORED else 0
+                size = len(letter.data) + len(document)
+                result = _keep(database, number, letter, now, size, most - total)
+                total += size if result == STORED else 0
                 results.append(result)
             if STORED in results:
                 database.execute("INSERT OR REPLACE INTO senders VALUES(?, ?)", (letters[0].sender, document))
@@ -248,9 +255,7 @@ class MailboxStore:
             database.execute("DELETE FROM senders WHERE person NOT IN (SELECT sender FROM kept)")
             database.execute("DELETE FROM handed WHERE time<?", (now - HANDED_EVERY,))
             old = database.execute("SELECT number FROM boxes WHERE opened<?", (now - UNUSED_DAYS * DAY,)).fetchall()
-            for table in ("kept", "once", "handed"):
-                database.executemany(f"DELETE FROM {table} WHERE box=?", old)
-            database.executemany("DELETE FROM boxes WHERE number=?", old)
+            _close(database, old)
 
         return self._commits.change(write)
 
@@ -275,13 +280,24 @@ def _left(database: sqlite3.Connection, number: int) -> int:
     return int(count)
 
 
-def _keep(database: sqlite3.Connection, number: int, letter: Letter, now: int, room: int) -> str:
+def _close_oldest(database: sqlite3.Connection, box: Box) -> None:
+    """Somebody who takes one device after the other leaves those mailboxes that were opened longest ago."""
+    query = "SELECT number FROM boxes WHERE person=? AND device<>? ORDER BY opened DESC, number DESC LIMIT -1 OFFSET ?"
+    _close(database, database.execute(query, (*box, BOXES - 1)).fetchall())
+
+
+def _close(database: sqlite3.Connection, numbers: list[tuple[int]]) -> None:
+    for table in ("kept", "once", "handed"):
+        database.executemany(f"DELETE FROM {table} WHERE box=?", numbers)
+    database.executemany("DELETE FROM boxes WHERE number=?", numbers)
+
+
+def _keep(database: sqlite3.Connection, number: int, letter: Letter, now: int, size: int, room: int) -> str:
     known = database.execute(
         "SELECT 1 FROM kept WHERE box=? AND sender=? AND envelope=?", (number, letter.sender, letter.envelope)
     ).fetchone()
     if known is not None:
         return STORED
-    size = len(letter.data)
     many, much = "SELECT count(*), coalesce(sum(size), 0) FROM kept WHERE box=?", (number,)
     count, taken = database.execute(many, much).fetchone()
     his_count, his_taken = database.execute(f"{many} AND sender=?", (*much, letter.sender)).fetchone()

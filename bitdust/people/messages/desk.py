@@ -1,6 +1,7 @@
 """What is on its way, by number and by person, and what became of it: where couriers report."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ KEPT_DAYS = 60
 """What nobody has acknowledged for so long is given up."""
 MOST_WAITING = 50_000
 MOST_FOR_ONE = 10_000
+MOST_NOTICES_FOR_ONE = 50
 MOST_FOR_DEVICE = 5_000
 """Of what other devices have already, so many of the newest wait for one that is away."""
 KEPT = "kept"
@@ -40,20 +42,37 @@ class Desk:
         self.by_person: dict[bytes, dict[int, Outgoing]] = {}
         self.couriers: dict[Device, Courier] = {}
         self._waiters: dict[int, list[Waiter]] = {}
+        self._notices: Counter[bytes] = Counter()
+        """How many wait for each person."""
+        self._notice_count = 0
 
     def add(self, row: Outgoing) -> None:
         """Something is on its way."""
         self.rows[row.number] = row
+        self._count(row, 1)
         if not row.reached:
             self.by_person.setdefault(row.person, {})[row.number] = row
 
     def check_room(self, person: bytes) -> None:
         """Raises `BitDustError` ``busy`` where too much waits that nobody has yet."""
-        if len(self.rows) >= MOST_WAITING or len(self.by_person.get(person, ())) >= MOST_FOR_ONE:
+        if len(self.rows) - self._notice_count >= MOST_WAITING or len(self.by_person.get(person, ())) >= MOST_FOR_ONE:
             raise BitDustError("busy", "too many messages wait to be taken; send more when some have arrived")
+
+    def has_room_for_notice(self, person: bytes, most: int) -> bool:
+        """Whether one more may wait beside what people write: others cause them, so they take no room of that."""
+        return self._notice_count < most and self._notices[person] < MOST_NOTICES_FOR_ONE
+
+    def _count(self, row: Outgoing, change: int) -> None:
+        if row.kind == NOTICE:
+            self._notice_count += change
+            self._notices[row.person] += change
+            if not self._notices[row.person]:
+                del self._notices[row.person]
 
     def stop(self) -> None:
         """Forget all; it is on the disk."""
+        self._notices.clear()
+        self._notice_count = 0
         couriers, self.couriers, self.rows, self.by_person = self.couriers, {}, {}, {}
         for courier in couriers.values():
             courier.stop()
@@ -156,8 +175,8 @@ class Desk:
 
     def forget_done(self, row: Outgoing) -> None:
         """It is not on its way any more, once the history has it and everybody else."""
-        if row.noted and row.reached and not row.targets:
-            self.rows.pop(row.number, None)
+        if row.noted and row.reached and not row.targets and self.rows.pop(row.number, None) is not None:
+            self._count(row, -1)
 
     def _forget_unreached(self, row: Outgoing) -> None:
         theirs = self.by_person.get(row.person, {})

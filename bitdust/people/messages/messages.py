@@ -10,12 +10,13 @@ from twisted.logger import Logger
 from bitdust.identity.document import IdentityDocument
 from bitdust.people.amounts import Amounts
 from bitdust.people.messages.incoming import Incoming
+from bitdust.people.messages.letters import Notice
 from bitdust.people.messages.outgoing import Letters, Sent
 from bitdust.people.messages.ports import Directory, Keepers
 from bitdust.people.messages.prekeys import MyPrekeys
 from bitdust.people.messages.rows import MessageRows
 from bitdust.people.messages.sessions import SessionBook
-from bitdust.people.messages.store import Store, adopt
+from bitdust.people.messages.store import Device, Store, adopt
 from bitdust.people.messages.upkeep import PrekeyUpkeep
 from bitdust.people.messages.visits import Means, Visits
 from bitdust.surroundings import Connected
@@ -25,6 +26,8 @@ from bitdust.wire.table import Row
 
 FOLDER = "correspondence"
 HOUR = 3600.0
+MOST_NOTICES, MOST_TO_STRANGERS = 2_000, 500
+"""Notices that wait to be brought: strangers get none where so many do."""
 
 
 class Messages:
@@ -35,6 +38,7 @@ class Messages:
 
     def __init__(self, around: Connected, directory: Directory, keepers: Keepers, amounts: Amounts) -> None:
         self._around = around
+        self._amounts = amounts
         self._me = around.me
         self._clock = around.world.clock
         self.store = Store(around, around.world.home / FOLDER)
@@ -43,7 +47,7 @@ class Messages:
         self.incoming = Incoming(around, self.store, self.prekeys, self.book)
         self.letters = Letters(around, self.store, self.book, directory)
         self.upkeep = PrekeyUpkeep(around, self.store, self.prekeys, directory, keepers)
-        means = Means(around, self.incoming, directory, self.letters.notify, self.upkeep.mailbox_has)
+        means = Means(around, self.incoming, directory, self._notify, self.upkeep.mailbox_has, amounts)
         self._visits = Visits(means)
         self._rows = MessageRows(around, self.incoming, self.upkeep, self._visits, amounts)
         self.incoming.noticed.connect(self.letters.noticed)
@@ -101,6 +105,10 @@ class Messages:
         if not self.store.is_open:
             raise BitDustError("no-service", "private messages are off")
         return self.letters.send(person, data, key)
+
+    def _notify(self, device: Device, what: Notice) -> None:
+        """Nobody need hear of it: a sender keeps what it wrote until it meets the device itself."""
+        self.letters.notify(device, what, MOST_NOTICES if self._amounts.is_known(device[0]) else MOST_TO_STRANGERS)
 
     def trouble(self) -> str:
         """Why messages cannot be sent or taken as they should; empty where all is well."""

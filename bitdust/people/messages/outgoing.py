@@ -12,7 +12,7 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import Outcome, outcome
 from bitdust.people.messages.addressees import Addressee
 from bitdust.people.messages.couriers import Courier, Means
-from bitdust.people.messages.desk import MOST_WAITING, Desk, Waiter
+from bitdust.people.messages.desk import Desk, Waiter
 from bitdust.people.messages.letters import LOST, NOTICE_KIND, Notice, letter, notice, notice_body
 from bitdust.people.messages.ports import Directory, History
 from bitdust.people.messages.sessions import SessionBook
@@ -209,10 +209,11 @@ class Letters:
         self._store.later(write)
         self.desk.forget_done(row)
 
-    def notify(self, device: Device, what: Notice) -> None:
-        """Have a device of somebody know what became of envelopes."""
+    def notify(self, device: Device, what: Notice, most: int) -> None:
+        """Have a device of somebody know what became of envelopes; nobody hears of it where ``most`` notices wait, or
+        some for that person."""
         key = dict(self._devices(device[0])).get(device)
-        if key is None or not self._is_running or len(self.desk.rows) >= MOST_WAITING:
+        if key is None or not self._is_running or not self.desk.has_room_for_notice(device[0], most):
             return
         plain = notice(self._me.sign(NOTICE_KIND, notice_body(what)))
         row = Outgoing(0, device[0], self._world.entropy(16), int(self._world.wall()), NOTICE, True, False)

@@ -10,20 +10,26 @@ from twisted.logger import Logger
 from bitdust.automats.mailbox_visit import MailboxVisit
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.outcome import outcome
+from bitdust.people.amounts import Amounts
 from bitdust.people.messages.couriers import SEAL_AGAIN
 from bitdust.people.messages.incoming import CONSUMED, STORED, Incoming, Origin
 from bitdust.people.messages.letters import LOST, RECEIVED, Notice
 from bitdust.people.messages.ports import Directory
 from bitdust.people.messages.store import Device
+from bitdust.scopes.reservations import Allowance
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.envelopes import MAX_BATCH, MAX_ENVELOPE, Envelope
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.prekeys import FETCH, TAKEN
 from bitdust.wire.schema import Bytes, Int, ListOf, Schema
 
 SECONDS = 30.0
 MOST, MOST_SENDERS = 256, 16
+PACE = (0.5, 700.0)
+"""Answers a second of one keeper, and at once: a full mailbox in which every envelope is of somebody else has so
+many."""
 MAX_ANSWER = MAX_BATCH + MAX_ENVELOPE + MOST_SENDERS * MAX_SIZE + 4096
 _NUMBERS = ListOf(Int(), MOST)
 _ENVELOPES = ListOf(Bytes(1, MAX_ENVELOPE), MOST)
@@ -49,6 +55,7 @@ class Means:
     directory: Directory
     notify: Notify
     low: Callable[[int], None]
+    amounts: Amounts
 
 
 class Visit:
@@ -65,6 +72,9 @@ class Visit:
         self._found: list[Fetched] = []
         self._lost: list[tuple[int, Device, bytes]] = []
         self._done: list[int] = []
+        self._pace = Allowance(means.around.world.clock, *PACE)
+        self._late: set[bytes] = set()
+        """Senders of whom more came than is taken now: the rest is fetched by a later visit."""
         self.machine = MailboxVisit(means.around.registry, keeper.hex()[:8], self)
 
     def jitter(self) -> float:
@@ -74,13 +84,19 @@ class Visit:
         return not self._found and not self._lost
 
     def has_more(self) -> bool:
-        return self._more
+        return self._more and self.may_go()
+
+    def may_go(self) -> bool:
+        """Whether it is asked now: a keeper that always says that there is more is not listened to for ever."""
+        return self._pace.left() >= 1.0
 
     # fetching
 
     def fetch(self) -> "Deferred[None]":
+        self._pace.spend()
         if not self._more:
             self._after = 0
+            self._late.clear()
         fields = {"kind": FETCH, "after": self._after}
         asked = self._around.outbox.send(self._keeper, Command.MESSAGE, fields, deadline=SECONDS, max_answer=MAX_ANSWER)
         return asked.addCallback(self._fetched)
@@ -132,7 +148,8 @@ class Visit:
 
     async def _take_from(self, device: Device, some: list[Fetched]) -> None:
         """What one device sent; it stays there while nobody knows whose it is."""
-        key = await self._key(device)
+        some = self._within(device[0], some)
+        key = await self._key(device) if some else None
         if key is None:
             return
         results = await self._means.incoming.take(Origin(*device, key), [one.raw for one in some], stops=False)
@@ -150,6 +167,20 @@ class Visit:
         for about, names in ((RECEIVED, received), (LOST, lost)):
             if names:
                 self._means.notify(device, Notice(about, tuple(names)))
+
+    def _within(self, sender: bytes, some: list[Fetched]) -> list[Fetched]:
+        """As many as are taken of one sender, whoever brings them. The rest stays there, for another visit."""
+        taken: list[Fetched] = []
+        for one in some:
+            try:
+                if sender in self._late:
+                    break
+                self._means.amounts.spend(sender, len(one.raw))
+            except BitDustError:
+                self._late.add(sender)
+                break
+            taken.append(one)
+        return taken
 
     async def _key(self, device: Device) -> bytes | None:
         """The key of a device that counts, of which the newest document is looked for where it is not known."""
@@ -194,7 +225,7 @@ class Visits:
     def go(self, keeper: bytes) -> None:
         """This node is there, or has said that there is something."""
         visit = self._visits.get(keeper)
-        if visit is not None:
+        if visit is not None and visit.may_go():
             visit.machine.send("go")
 
     def stop(self) -> None:
