@@ -5,6 +5,7 @@ import stat
 from functools import partial
 from pathlib import Path
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +13,7 @@ from bitdust.storage.links import stays_inside
 from bitdust.storage.restore.tree import PART_PREFIX
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from tests.unit.storage_kit import network, random_file
+from tests.unit.storage_kit import Supplier, network, random_file
 
 MB = 1_000_000
 
@@ -292,6 +293,22 @@ class SuppliersTests(RestoreCase):
         self.assertEqual((len(slow), refusals), (1, [3]))
         slow[0].callback(None)
         self.node.wait(task.completion, 10)
+        self.assertEqual((self.target / "file").read_bytes(), data)
+
+    def test_right_after_two_lives_became_one(self) -> None:
+        """Where nobody was heard yet to have a piece, and who has the place says that it has none, the supplier that
+        leaves the place is asked, before the file is said to be gone."""
+        data = self.stored()
+        before, mine = self.around.suppliers[:], self.node.me.fingerprint
+        places = self.base / "new"
+        self.around.suppliers[:] = [Supplier(places / str(one) / "customers", 9 + one) for one in range(4)]
+        self.node.hire()
+        leaving = [one.fingerprint for one in before]
+        family = evolve(self.around.family(mine), leaving=leaving)
+        self.around.suppliers += before
+        self.node.family = lambda: family
+        self.node.storage.core.catalog._commits.change(lambda database: database.execute("DELETE FROM pieces"))
+        self.node.download("file", self.target)
         self.assertEqual((self.target / "file").read_bytes(), data)
 
     def test_lists_are_not_empty_in_the_middle(self) -> None:

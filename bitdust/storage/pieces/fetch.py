@@ -60,7 +60,10 @@ class Fetcher:
         return found
 
     async def current(self, sources: PackSources, pack: bytes) -> tuple[PackSource, dict[int, bytes]]:
-        """k pieces of a pack, or of the one that takes its place meanwhile, and which it is."""
+        """k pieces of a pack, or of the one that takes its place meanwhile, and which it is.
+
+        Right after two lives of mine have become one, a place may be asked for what its former supplier still has.
+        """
         while True:
             source = await sources.of(pack)
             if len(source.local) >= source.record.scheme.k:
@@ -68,8 +71,11 @@ class Fetcher:
             try:
                 return source, await self.fetch(source.record, source.places)
             except BitDustError:
-                if (await sources.of(pack)).record.pack == source.record.pack:
-                    raise
+                later = await sources.of(pack)
+                if later.record.pack == source.record.pack:
+                    if not source.elsewhere:
+                        raise
+                    return later, await self.fetch(later.record, {**later.places, **source.elsewhere})
 
     def stop(self) -> None:
         """Ask for nothing any more."""

@@ -18,13 +18,17 @@ from bitdust.wire.records import PackRecord, PieceRef
 
 @frozen
 class PackSource:
-    """Where a pack's pieces are: suppliers by index, and pieces that are still on this disk."""
+    """Where a pack's pieces are: suppliers by index, and pieces that are still on this disk.
+
+    ``elsewhere`` names who leaves a place whose piece nobody was heard to have: it may never have moved on.
+    """
 
     record: PackRecord
     key: str
     epoch: int
     places: dict[int, bytes]
     local: dict[int, bytes]
+    elsewhere: dict[int, bytes]
 
 
 class PackSources:
@@ -52,7 +56,11 @@ class PackSources:
         local = await self._copies.of(record)
         if not local and len(places) < record.scheme.k:
             local = await self._spooled(record, states)
-        return PackSource(record, row[1], row[2], places, local)
+        leaving = (family.leaving if family is not None else None) or ()
+        elsewhere = {
+            place: who for place, who in enumerate(leaving[: record.scheme.n]) if who and not_heard(states, place)
+        }
+        return PackSource(record, row[1], row[2], places, local, elsewhere)
 
     async def _spooled(self, record: PackRecord, states: dict[int, tuple[int, bytes | None]]) -> dict[int, bytes]:
         """A pack on its way out that fewer than k suppliers have: the pieces here give it back."""
@@ -70,6 +78,12 @@ def piece_states(database: sqlite3.Connection, pack: bytes) -> dict[int, tuple[i
     """State and supplier of each piece that is known here, by index."""
     rows = database.execute("SELECT number, state, supplier FROM pieces WHERE pack=?", (pack,))
     return {number: (state, bytes(supplier) if supplier else None) for number, state, supplier in rows}
+
+
+def not_heard(states: dict[int, tuple[int, bytes | None]], index: int) -> bool:
+    """Whether no supplier was heard to have this piece."""
+    state, supplier = states.get(index, (PieceState.KEPT, None))
+    return state == PieceState.KEPT and supplier is None
 
 
 def places_of(
