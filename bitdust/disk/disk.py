@@ -43,6 +43,12 @@ class Disk:
         """A descriptor of a new or emptied file."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
+    def write_from(self, path: Path, offset: int) -> int:
+        """A descriptor of a file that is there, whose next byte is written at ``offset``."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return descriptor
+
     def open(self, path: Path) -> int:
         """A descriptor for reading."""
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -16,6 +16,7 @@ LONGEST_FUNCTION = 60
 MOST_SHARED = 10
 TESTS_TO_SOURCE = 0.75
 DATABASES = (
+    "blocks/database.py",
     "customers/database.py",
     "storage/catalog/database.py",
     "dht/store.py",

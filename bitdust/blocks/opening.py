@@ -1,0 +1,154 @@
+"""What is done before a block store is used: the index is opened, and compared with the packs that are there.
+
+======================================  ==============================================================================
+found                                   done
+======================================  ==============================================================================
+an index that cannot be read            put aside as ``index.db.damaged-<time>``; a new one is made from the packs
+a pack that was to be removed           removed
+a pack that the index does not know     read through; its blocks are known again, up to the first that is no block
+a pack that is missing or too short     reported; its blocks are asked for elsewhere, and stored in another pack
+bytes behind the end of the last pack   left: the next block is written over them
+======================================  ==============================================================================
+
+Where the index was made anew nobody knows what was pinned: nothing is collected until somebody says that it may be.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import define, field
+
+from bitdust.blocks.database import DAMAGED, INDEX, fact, note, open_database, trouble
+from bitdust.blocks.index import Index, find, note_pack
+from bitdust.blocks.packs import PackReader, PackWriter, Place, Unreadable, found_packs, name_of, records
+from bitdust.disk.disk import Disk
+from bitdust.ipld.cid import Cid
+from bitdust.wire.errors import BitDustError
+
+INDEX_LOST = "index_lost"
+TOGETHER = 500
+"""Blocks that are made known in one transaction."""
+
+
+@define
+class Opened:
+    """What was found. ``problems`` is by pack."""
+
+    database: sqlite3.Connection
+    problems: dict[int, str] = field(factory=dict)
+    adopted: int = 0
+    put_aside: str = ""
+
+
+class Opening:
+    """I run in a thread, before anybody else uses the store."""
+
+    def __init__(self, disk: Disk, folder: Path, index: Index, packs: PackReader) -> None:
+        self._disk = disk
+        self._folder = folder
+        self._index = index
+        self._packs = packs
+        self.path = folder / INDEX
+
+    def open(self, writer: PackWriter, now: int) -> Opened:
+        """Everything of it. Raises `BitDustError`."""
+        try:
+            self._disk.make_folder(self._folder)
+            return self._open(writer, now)
+        except (OSError, sqlite3.Error) as error:
+            raise trouble(error, self.path) from error
+
+    def _open(self, writer: PackWriter, now: int) -> Opened:
+        opened = self._database(now)
+        database = opened.database
+        for (pack,) in database.execute("SELECT pack FROM garbage").fetchall():
+            self._disk.remove(self._folder / name_of(pack))
+            self._disk.sync_folder(self._folder)
+            database.execute("DELETE FROM garbage WHERE pack=?", (pack,))
+        found = found_packs(self._folder)
+        known = dict(database.execute("SELECT id, size FROM packs").fetchall())
+        for pack in found:
+            if pack not in known:
+                opened.adopted += self._adopt(database, pack)
+        opened.problems = self._problems(known)
+        last, size = database.execute("SELECT max(id), size FROM packs").fetchone()
+        writer.go_on(max([last or 0, *found]), size or 0)
+        if last is None or last in opened.problems or writer.number != last:
+            writer.leave()
+        return opened
+
+    def _database(self, now: int) -> Opened:
+        is_new = not self.path.exists()
+        aside = ""
+        try:
+            database = open_database(self.path)
+        except BitDustError as error:
+            if error.code != DAMAGED:
+                raise
+            aside, is_new = str(error), True
+            for end in ("", "-wal", "-shm"):
+                damaged = self.path.with_name(INDEX + end)
+                if damaged.exists():
+                    self._disk.rename(damaged, damaged.with_name(f"{INDEX}.damaged-{now}{end}"))
+            self._disk.sync_folder(self._folder)
+            database = open_database(self.path)
+        if is_new and found_packs(self._folder):
+            note(database, INDEX_LOST, 1)
+        return Opened(database, put_aside=aside)
+
+    def _problems(self, known: dict[int, int]) -> dict[int, str]:
+        problems = {}
+        for pack, size in known.items():
+            path = self._folder / name_of(pack)
+            try:
+                length = path.stat().st_size
+            except FileNotFoundError:
+                problems[pack] = f"{path} is missing"
+                continue
+            if length < size:
+                problems[pack] = f"{path} has {length} bytes instead of {size}"
+        return problems
+
+    def _adopt(self, database: sqlite3.Connection, pack: int) -> int:
+        """Make known what is in a pack; how many blocks."""
+        count, batch = 0, []
+        for cid, offset, size in records(self._disk, self._folder / name_of(pack)):
+            batch.append((cid, Place(pack, offset, size)))
+            if len(batch) >= TOGETHER:
+                count += self._take(database, pack, batch)
+                batch = []
+        return count + self._take(database, pack, batch)
+
+    def _take(self, database: sqlite3.Connection, pack: int, batch: Iterable[tuple[Cid, Place]]) -> int:
+        count = 0
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            note_pack(database, pack, 0)
+            self._index.begin()
+            for cid, place in batch:
+                count += self._take_one(database, cid, place)
+                note_pack(database, pack, place.offset + place.size)
+            self._index.tally(database)
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+        return count
+
+    def _take_one(self, database: sqlite3.Connection, cid: Cid, place: Place) -> bool:
+        row = find(database, cid.multihash)
+        if row is not None and row.pack is not None:
+            return False
+        try:
+            data = self._packs.block(cid, place)
+            self._index.put(database, cid, data, place)
+        except (Unreadable, BitDustError):
+            return False  # torn, or never answered for
+        return True
+
+
+def is_index_lost(database: sqlite3.Connection) -> bool:
+    """Whether nobody knows what was pinned."""
+    return bool(fact(database, INDEX_LOST))

@@ -1,0 +1,130 @@
+"""What is read of the store, in threads that change nothing: blocks, their links, lists of them, what is below."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+
+from attrs import frozen
+
+from bitdust.blocks.index import COLUMNS, find, row_of
+from bitdust.blocks.packs import PackReader, Place, Unreadable
+from bitdust.blocks.reach import TOGETHER, IdSet, Waiting
+from bitdust.blocks.values import Row, State
+from bitdust.ipld.cid import RAW, Cid
+
+MOST_MISSING = 1000
+"""CIDs of missing blocks that are named."""
+_LINKS = (
+    "SELECT l.position, l.version, l.codec, b.multihash, b.id, b.state, b.size FROM links l"
+    " JOIN blocks b ON b.id = l.child WHERE l.parent=? AND l.position >= ? ORDER BY l.position LIMIT ?"
+)
+_BELOW = (
+    "SELECT l.child, l.codec, b.state FROM links l JOIN blocks b ON b.id = l.child"
+    " WHERE l.parent IN (SELECT value FROM json_each(?))"
+)
+
+
+@frozen
+class Unread:
+    """A block that is known to be here and cannot be read, and why."""
+
+    row: Row
+    why: str
+
+
+@frozen
+class Link:
+    """A link of a block: where it leads, and what is known of that."""
+
+    position: int
+    cid: Cid
+    ident: int
+    state: State
+    size: int
+
+
+def read(database: sqlite3.Connection, packs: PackReader, cid: Cid) -> bytes | Unread | None:
+    """A block; None where it is not here."""
+    row = find(database, cid.multihash)
+    while row is not None and row.pack is not None:
+        try:
+            return packs.block(cid, Place(row.pack, row.offset, row.size))
+        except Unreadable as error:
+            why = str(error)
+        before, row = row, find(database, cid.multihash)
+        if row is not None and (row.pack, row.offset) == (before.pack, before.offset):
+            return Unread(row, why)  # else it was moved or removed meanwhile
+    return None
+
+
+def read_some(
+    database: sqlite3.Connection, packs: PackReader, cids: Sequence[Cid], most: int
+) -> list[bytes | Unread | None]:
+    """The first of some blocks, until they have so many bytes together; one at least."""
+    found: list[bytes | Unread | None] = []
+    size = 0
+    for cid in cids:
+        one = cid.inline() if cid.is_inline else read(database, packs, cid)
+        found.append(one)
+        size += len(one) if isinstance(one, bytes) else 0
+        if size >= most:
+            break
+    return found
+
+
+def rows_of(database: sqlite3.Connection, cids: Iterable[Cid]) -> list[Row | None]:
+    """What is known of some blocks, each under the name that was asked for."""
+    return [find(database, cid.multihash) for cid in cids]
+
+
+def links(database: sqlite3.Connection, ident: int, first: int, most: int) -> list[Link]:
+    """Some links of a block, from a position on."""
+    found = database.execute(_LINKS, (ident, first, most))
+    return [
+        Link(position, Cid(version, codec, hashed), child, State(state), size)
+        for position, version, codec, hashed, child, state, size in found
+    ]
+
+
+def listing(
+    database: sqlite3.Connection, after: int, most: int, chosen: Callable[[int], bool] | None = None
+) -> tuple[list[Row], int]:
+    """Some blocks that are here, behind an id, and the last id that was looked at; -1 behind the last one."""
+    query = f"SELECT {COLUMNS} FROM blocks WHERE id > ? ORDER BY id LIMIT ?"
+    found = database.execute(query, (after, most)).fetchall()
+    rows = [row_of(values) for values in found if values[5] is not None and (chosen is None or chosen(values[0]))]
+    return rows, found[-1][0] if len(found) == most else -1
+
+
+class Below:
+    """I look for what is missing below a block, a portion at a time."""
+
+    def __init__(self, ident: int) -> None:
+        self._seen = IdSet()
+        self._waiting = Waiting()
+        self._seen.add(ident)
+        self._waiting.put(ident)
+        self.missing: list[int] = []
+        self.unreadable: list[int] = []
+
+    def go_on(self, database: sqlite3.Connection, rounds: int) -> bool:
+        """Whether all was looked at, or enough is missing."""
+        for _ in range(rounds):
+            taken = self._waiting.take(TOGETHER)
+            if not taken or len(self.missing) + len(self.unreadable) >= MOST_MISSING:
+                return True
+            for child, codec, state in database.execute(_BELOW, (json.dumps(taken),)):
+                if self._is_open(codec, state) and self._seen.add(child):
+                    self._note(child, state)
+        return False
+
+    def _is_open(self, codec: int, state: int) -> bool:
+        return state == State.ABSENT or (state != State.WHOLE and codec != RAW)
+
+    def _note(self, child: int, state: int) -> None:
+        if state == State.ABSENT:
+            self.missing.append(child)
+        elif state == State.BROKEN:
+            self.unreadable.append(child)
+        else:
+            self._waiting.put(child)
