@@ -137,12 +137,15 @@ class Discussion(ABC):
         except WireError as error:
             self.log_of.warn("an entry of a group holds no message: {why}", why=error)
             return None
-        writer = self._me.fingerprint if mine else self.access.writer(said.device)
-        theirs = (message.sender, message.sender_device, message.conversation, message.kind)
-        if theirs != (writer, said.device, self.conversation, GROUP):
+        theirs = (message.sender_device, message.conversation, message.kind)
+        is_theirs = message.sender == self._me.fingerprint if mine else self._is_word_of(message.sender, said)
+        if theirs != (said.device, self.conversation, GROUP) or not is_theirs:
             self.log_of.warn("an entry of a group says that somebody else wrote it")
             return None
         return message.outgoing() if message.sender == self._me.fingerprint else message
+
+    def _is_word_of(self, person: bytes, said: Said) -> bool:
+        return self.access.is_writer(person, said.device, said.sequence)
 
     async def read_from(self, online: Iterable[bytes]) -> None:
         """Take over what suppliers hold: one alone has all that was said, or all that it did not hide."""

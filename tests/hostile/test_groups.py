@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.formats.log_entry import Content, Entry, hash_of, seal
-from bitdust.formats.operations import message_op
+from bitdust.formats.operations import Op, message_op, snapshot_op
 from bitdust.groups.opened import Discussion, conversation_of
+from bitdust.identity.document import Device
 from bitdust.storage.log.recovery import read_head
 from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
 from bitdust.wire.encoding import decode, encode
@@ -21,7 +22,7 @@ from bitdust.wire.messages import GROUP, PRIVATE, Message
 from bitdust.wire.records import Family, Head
 from tests.unit.kit import Reply
 from tests.unit.storage_kit import Neighbours, Node
-from tests.unit.supplier_kit import START, Person
+from tests.unit.supplier_kit import START, FakeDocument, Person
 
 ALIAS = "group_1"
 OWNER, BOB, EVE = Person("alice"), Person("bob"), Person("eve")
@@ -39,11 +40,12 @@ def body(sender: Person, text: str, **changes) -> bytes:
 class Part:
     """What a supplier holds of one device: entries, and a head that somebody signed."""
 
-    def __init__(self, device: DeviceKey, *bodies: bytes, signer: DeviceKey | None = None) -> None:
+    def __init__(self, device: DeviceKey, *bodies: bytes | Op, signer: DeviceKey | None = None) -> None:
         self.entries, previous = [], bytes(32)
         for number, one in enumerate(bodies, 1):
             entry = Entry(OWNER.fingerprint, device.id, number, previous, 1, b"", SCOPE)
-            data = seal(entry, SECRET, Content(number, START * 1000, [message_op(ALIAS, one)])).to_bytes()
+            op = message_op(ALIAS, one) if isinstance(one, bytes) else one
+            data = seal(entry, SECRET, Content(number, START * 1000, [op])).to_bytes()
             self.entries.append(data)
             previous = hash_of(data)
         self.device = device.id
@@ -106,6 +108,10 @@ class MemberCase(SynchronousTestCase):
     def said(self, log: MemberLog) -> list[bytes]:
         return [one.op["body"] for one in log.unread()]
 
+    def claim(self, device: Device) -> None:
+        """Eve is a member, the first of them, and names another's device in her document."""
+        self.members = [FakeDocument("eve", {device.id: device}), OWNER.document, BOB.document]
+
 
 class LogTests(MemberCase):
     def test_an_honest_one(self) -> None:
@@ -126,6 +132,26 @@ class LogTests(MemberCase):
         self.assertEqual([read_head(one.head, self.access, b"a" * 32) for one in (forged, stranger)], [None, None])
         self.now(log.pull(keeper.parts))
         self.assertEqual(self.said(log), [])
+
+    def test_a_device_that_another_claims(self) -> None:
+        """A member that writes another's device into its own document, as one that was revoked, silences nobody."""
+        self.claim(Device(1, 2, BOB.device.public, revoked=2, sequence=0))
+        log, keeper = self.log(a=[Part(BOB.device, body(BOB, "heard all the same"))])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(len(self.said(log)), 1)
+
+    def test_a_snapshot_of_others(self) -> None:
+        """A member that writes up to where the logs of others are told in its own stands for nothing but itself."""
+        mine = self.node.me.device.id
+        ends = [{"device": one, "sequence": 1000, "hash": b"h" * 32} for one in (BOB.device.id, mine)]
+        said = body(BOB, "one")
+        eve = Part(EVE.device, snapshot_op(ends))
+        self.members.append(EVE.document)
+        log, keeper = self.log(a=[eve, Part(BOB.device, said)])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual([one.op["body"] for one in log.unread() if one.op.get("op") == "message"], [said])
+        self.successResultOf(log.write(message_op(ALIAS, body(OWNER, "mine"))))
+        self.assertEqual(log.end(), 1)
 
     def test_reordered_changed_or_dropped(self) -> None:
         """A keeper that changes the order, leaves one out or cuts one off is found out, and another one is asked."""
@@ -198,6 +224,15 @@ class MessageTests(MemberCase):
         ):
             self.assertIsNone(self.message(lie))
         self.assertIsNone(self.message(body(BOB, "hi"), OWNER.device.id))
+
+    def test_a_device_of_two(self) -> None:
+        """A device that two name speaks for the one whose it says it is, as far as it counts in that one's document."""
+        self.claim(Device(1, 2, BOB.device.public))
+        self.talk.access = self.access
+        self.assertIsNotNone(self.message(body(BOB, "hi")))
+        end = Device(0, 1, BOB.device.public, revoked=2, sequence=0)
+        self.members[-1] = FakeDocument("bob", {end.id: end})
+        self.assertIsNone(self.message(body(BOB, "stolen")))
 
     def test_what_is_no_message(self) -> None:
         """Bytes that are none, and operations of another kind, change nothing and stop nobody."""

@@ -193,7 +193,7 @@ class LogRecovery:
                 if after is None:
                     self._check_start(opened[0])
                 _check_order(opened, lamport(self._catalog.read, self._key))
-                clean = self._without_snapshot if is_doubted else self._with_true_bases
+                clean = self._cleaning(is_doubted)
                 opened = [(entry, clean(content)) for entry, content in opened]
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
@@ -203,6 +203,12 @@ class LogRecovery:
             )
             count += len(opened)
         return count
+
+    def _cleaning(self, is_doubted: bool) -> Callable[[Content], Content]:
+        """What leaves out of an entry what its writer has no say in."""
+        if self._access.is_each_for_itself:
+            return _messages_alone
+        return self._without_snapshot if is_doubted else self._with_true_bases
 
     def _without_snapshot(self, content: Content) -> Content:
         for op in content.ops:
@@ -230,6 +236,11 @@ class LogRecovery:
             return
         if not any(op["op"] == "snapshot" for op in content.ops):
             raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
+
+
+def _messages_alone(content: Content) -> Content:
+    """Where several people write nobody says anything but messages: a snapshot would stand for the logs of others."""
+    return evolve(content, ops=[op for op in content.ops if op["op"] == "message"])
 
 
 def _check_order(opened: Sequence[tuple[Entry, Content]], known: int) -> None:

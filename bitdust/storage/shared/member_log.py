@@ -74,13 +74,18 @@ class MemberAccess:
         raise BitDustError("unknown-user", "the identity of the group's creator is not known here")
 
     def device(self, ident: bytes) -> Device | None:
-        """A device of a member."""
-        found = (document.device(ident) for document in self._members())
-        return next((device for device in found if device is not None), None)
+        """A device of a member: where several name it, as the one has it who lets it say most.
 
-    def writer(self, ident: bytes) -> bytes | None:
-        """The member whose device it is."""
-        return next((one.fingerprint for one in self._members() if one.device(ident) is not None), None)
+        Anybody can write another's key into a document, and that it was revoked: that must silence nobody. Whose words
+        they are says `is_writer`.
+        """
+        found = [device for one in self._members() if (device := one.device(ident)) is not None]
+        return max(found, key=lambda device: (device.revoked is None, device.sequence or 0), default=None)
+
+    def is_writer(self, person: bytes, ident: bytes, sequence: int) -> bool:
+        """Whether an entry of a device counts as a word of that member, as its own document has it."""
+        device = next((one.device(ident) for one in self._members() if one.fingerprint == person), None)
+        return device is not None and (device.revoked is None or sequence <= (device.sequence or 0))
 
     def readable_keys(self) -> list[str]:
         """The one key."""
