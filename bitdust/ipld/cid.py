@@ -26,6 +26,8 @@ CODECS = {
     "git-raw": 0x78,
     "protobuf": 0x50,
 }
+LONGEST_BLOCK = 2 * 1024 * 1024
+"""Bytes of a block that is read; builders make none of more than 1 MiB and what stands around it."""
 LONGEST_CID = 1 + 3 * varint.LONGEST + LONGEST
 LONGEST_TEXT = 1 + 8 * LONGEST_CID
 _V0_HEAD, _V0_SIZE = bytes((SHA2_256, 32)), 34
