@@ -5,10 +5,11 @@ Three floors, each of which knows only what is below it:
 * **Names**: `varint`, `multibase`, `multihash`, `cid`, `peerid`.
 * **Nodes**: `dagpb`, `dagcbor`, `dagjson` are codecs of blocks; `codecs` says by the CID which of them reads a block,
   and which CIDs it links to; `car` is a file of blocks.
-* **Files**: `unixfs` is what a node means; `chunking` cuts bytes, `layout` and `trickle` build the tree over them,
-  `building` does both; `reading` goes back from the tree to the bytes; `directory`, `hamt` and `changes` are about
-  names.
+* **Files**: `unixfs` is what a node means; `chunking` cuts bytes, `layout` builds the tree over them, `building` does
+  both; `reading` goes back from the tree to the bytes; `directory`, `hamt` and `changes` are about names; `walking`
+  goes over everything below a root.
 
-Nothing here holds a whole tree. Who builds gives bytes and takes blocks; who reads asks a *cursor* for the CID it wants
-next and gives it that block. Whatever decodes has limits, and raises `FormatError` alone.
+Nothing here holds a whole tree. Who builds gives bytes and takes blocks. Who reads asks a *cursor* (`FileReader`,
+`Listing`, `Walk`) for the CIDs it wants next and gives it those blocks; a search or a change is a generator that does
+the same (`steps`). Whatever decodes has limits, and raises `FormatError` alone.
 """

@@ -6,7 +6,8 @@ from bitdust.wire.errors import BitDustError
 class FormatError(BitDustError, ValueError):
     """Bytes or text that are not what their format says.
 
-    The code is ``malformed``, ``too-large`` (a limit of this room) or ``unsupported`` (well-formed, but unknown here).
+    The code is ``malformed``, ``too-large`` (a limit of this room) or ``unsupported`` (well-formed, but unknown here);
+    what has others says so.
     """
 
 
