@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from bitdust.ipld import dagpb
-from bitdust.ipld.cid import CODECS, DAG_PB, LIBP2P_KEY, LONGEST_BLOCK, RAW, Cid
+from bitdust.ipld import dagcbor, dagjson, dagpb
+from bitdust.ipld.cid import CODECS, DAG_CBOR, DAG_JSON, DAG_PB, LIBP2P_KEY, LONGEST_BLOCK, RAW, Cid
 from bitdust.ipld.errors import too_large, unsupported
 
 Links = Callable[[bytes], tuple[Cid, ...]]
@@ -20,6 +20,8 @@ def _of_dagpb(data: bytes) -> tuple[Cid, ...]:
 _READERS: Mapping[int, Links] = {
     RAW: _none,
     DAG_PB: _of_dagpb,
+    DAG_CBOR: dagcbor.links,
+    DAG_JSON: dagjson.links,
     LIBP2P_KEY: _none,
     CODECS["cbor"]: _none,
     CODECS["json"]: _none,
