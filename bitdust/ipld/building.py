@@ -35,9 +35,9 @@ class FileBuilder:
     Blocks that stand in their CID are not given back. `root` is there after `finish`.
     """
 
-    def __init__(self, recipe: Recipe = Recipe()) -> None:  # noqa: B008 - a value
+    def __init__(self, recipe: Recipe = Recipe(), layout: Layout | None = None) -> None:  # noqa: B008 - a value
         self._chunker = chunking.parse(recipe.chunker)
-        self._leaves, self._layout = recipe.leaves(), recipe.layout()
+        self._leaves, self._layout = recipe.leaves(), layout or recipe.layout()
         self._begun = False
         self._root: Part | None = None
 

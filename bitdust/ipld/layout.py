@@ -6,7 +6,7 @@ A builder holds, for each floor of the tree, the parts whose parent is not yet f
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, frozen
 
 from bitdust.ipld import dagpb, unixfs
 from bitdust.ipld.cid import Block, Cid
@@ -16,6 +16,8 @@ from bitdust.ipld.unixfs import Kind, UnixFs
 
 WIDTH = 174
 """Links of a node: as many as fill 8 KiB, at 47 bytes each."""
+NODE = UnixFs(Kind.FILE)
+"""What a node above others says, besides sizes."""
 _REPEAT = 4
 """Sub-trees of each depth in a trickle tree."""
 
@@ -56,12 +58,12 @@ class Leaves:
         return Made(block, Part(block.cid, len(data), len(block.data)))
 
 
-def join(naming: Naming, parts: Sequence[Part]) -> Made:
-    """The node above these parts of a file."""
+def join(naming: Naming, parts: Sequence[Part], like: UnixFs = NODE) -> Made:
+    """The node above these parts of a file; what else it says and the bytes in it are those of ``like``."""
     sizes = tuple(part.filesize for part in parts)
-    total = sum(sizes)
-    data = UnixFs(Kind.FILE, None, total, sizes).encode()
-    block = naming.node(dagpb.encode([part.link() for part in parts], data))
+    total = sum(sizes) + len(like.data or b"")
+    meaning = evolve(like, filesize=total, blocksizes=sizes)
+    block = naming.node(dagpb.encode([part.link() for part in parts], meaning.encode()))
     return Made(block, Part(block.cid, total, len(block.data) + sum(part.size for part in parts)))
 
 
@@ -118,12 +120,13 @@ class Balanced:
 
 
 @define
-class _Open:
+class Open:
     """A node of a trickle tree that may get more: its parts, and how many of them are trees, at most of which depth."""
 
     deepest: int
     parts: list[Part] = Factory(list)
     trees: int = 0
+    like: UnixFs = NODE
 
     @property
     def next_depth(self) -> int:
@@ -134,14 +137,14 @@ class Trickle:
     """Leaves first, then four trees of depth 1, four of depth 2, and so on: what comes first is found soonest.
 
     A tree of depth d has leaves, and trees of less depth than d. The root has a depth without limit, and stands over a
-    single leaf too.
+    single leaf too. ``nodes`` are those that are open, the root first, where a tree is not begun but goes on.
     """
 
     empty_leaf = False
 
-    def __init__(self, naming: Naming, width: int = WIDTH) -> None:
+    def __init__(self, naming: Naming, width: int = WIDTH, nodes: Sequence[Open] = ()) -> None:
         self._naming, self._width = naming, width
-        self._open = [_Open(0)]
+        self._open = list(nodes) or [Open(0)]
 
     def add(self, leaf: Part) -> list[Block]:
         """The nodes that are complete with this leaf."""
@@ -152,18 +155,19 @@ class Trickle:
                 last.parts.append(leaf)
                 return blocks
             if len(self._open) == 1 or last.next_depth < last.deepest:
-                self._open.append(_Open(last.next_depth))
+                self._open.append(Open(last.next_depth))
             else:
                 blocks.append(self._close())
 
     def finish(self) -> tuple[list[Block], Part]:
         """The nodes that were open, and the root."""
         blocks = [self._close() for _ in self._open[1:]]
-        block, root = join(self._naming, self._open[0].parts)
+        block, root = join(self._naming, self._open[0].parts, self._open[0].like)
         return [*blocks, block], root
 
     def _close(self) -> Block:
-        block, part = join(self._naming, self._open.pop().parts)
+        closed = self._open.pop()
+        block, part = join(self._naming, closed.parts, closed.like)
         self._open[-1].parts.append(part)
         self._open[-1].trees += 1
         return block
