@@ -47,9 +47,9 @@ _COUNTER_BITS = 32
 _COUNTER = 2**_COUNTER_BITS - 1
 MAX_NAME = 2**48 - 1
 """Of a storage secret: the device number has 16 bits, the counter 32."""
-VERSION = 4
-"""1 had each name once, and no secret that is only for reading; 2 had no scopes, which followed from the first secret
-of the master key, whichever that was, and did not say which of two labels is the newer one; 3 knew of no shares."""
+VERSION = 5
+"""1 had each name once, and no secret for reading alone; 2 had no scopes, which followed from the first secret of the
+master key, and did not say which of two labels is the newer one; 3 knew of no shares, 4 of no guests."""
 WITH_SCOPES = 3
 MAX_PAIRS = 8
 """Former RSA pairs of one key."""

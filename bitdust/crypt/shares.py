@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from bitdust.crypt.writers import CUT, KEYS, MAX_KEYS_OF_ONE, WRITER, Cut, Writer, cut_list, cut_map
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.names import KEY_ALIAS
@@ -40,6 +41,8 @@ GRANT = Struct(
         "since": Int(),
         "ends": Int(),
         "revoked": Optional(Flag()),
+        "devices": Optional(KEYS),
+        "cut": Optional(CUT),
     }
 )
 SHARE = Struct(
@@ -57,6 +60,7 @@ SHARE = Struct(
         "family": Bytes(1, MAX_FAMILY),
         "current": Optional(_NAME),
         "members": Optional(ListOf(Bytes(32), MAX_GRANTS + 1)),
+        "writers": Optional(ListOf(WRITER, MAX_GRANTS)),
     }
 )
 
@@ -65,7 +69,9 @@ SHARE = Struct(
 class Grant:
     """My word that ``holder`` (a fingerprint) may use one of my keys; ``id`` names its capabilities.
 
-    ``since`` and ``ends`` are seconds since the epoch; ``quota`` are bytes that the holder may bring.
+    ``since`` and ``ends`` are seconds since the epoch; ``quota`` are bytes that the holder may bring. ``devices`` are
+    the keys of the holder's devices that were seen, and ``cut`` says up to where the log of each counts after the grant
+    was taken back; without it all counts that suppliers have.
     """
 
     id: bytes
@@ -75,17 +81,32 @@ class Grant:
     since: int
     ends: int
     revoked: bool = False
+    devices: frozenset[bytes] = frozenset()
+    cut: Cut | None = field(default=None, hash=False)
+
+    @property
+    def writes(self) -> bool:
+        """Whether its holder may bring something, or might."""
+        return Right.LOG in self.rights
+
+    @property
+    def writer(self) -> Writer:
+        """What others who read there are to know of its holder."""
+        return Writer.of(self.id, self.holder, self.devices, self.cut)
 
     def as_map(self) -> dict[str, Any]:
         """The stored form."""
         kept = {name: getattr(self, name) for name in ("id", "holder", "quota", "since", "ends")}
         kept["rights"] = [right.value for right in self.rights]
-        return kept | {"revoked": True} if self.revoked else kept
+        optional: dict[str, Any] = {"revoked": self.revoked or None, "devices": sorted(self.devices) or None}
+        optional["cut"] = cut_list(self.cut) if self.cut is not None else None
+        return kept | {name: found for name, found in optional.items() if found is not None}
 
     @classmethod
     def of_map(cls, value: Mapping[str, Any]) -> "Grant":
         """Of the stored form, which was checked."""
-        return cls(**{**value, "rights": tuple(map(Right, value["rights"]))})
+        listed = {"rights": tuple(map(Right, value["rights"])), "devices": frozenset(value.get("devices", ()))}
+        return cls(**{**value, **listed, "cut": cut_map(value["cut"]) if "cut" in value else None})
 
     def counts(self, now: float) -> bool:
         """Whether its holder may use the key."""
@@ -93,13 +114,16 @@ class Grant:
 
 
 def united_grants(*grants: Iterable[Grant]) -> tuple[Grant, ...]:
-    """All of them, each once: taken back wins, and the later end."""
+    """All of them, each once: taken back wins, the later end, and all that is known of devices."""
     found: dict[bytes, Grant] = {}
     for some in grants:
         for one in some:
             known = found.get(one.id, one)
             newer = max(known, one, key=lambda grant: (grant.ends, grant.since, grant.quota, grant.rights))
-            found[one.id] = evolve(newer, revoked=known.revoked or one.revoked)
+            cuts = [cut for cut in (known.cut, one.cut) if cut is not None]
+            cut = {device: max(cut.get(device, 0) for cut in cuts) for device in set().union(*cuts)} if cuts else None
+            devices = frozenset(sorted(known.devices | one.devices)[:MAX_KEYS_OF_ONE])
+            found[one.id] = evolve(newer, revoked=known.revoked or one.revoked, devices=devices, cut=cut)
     return tuple(found[ident] for ident in sorted(found))
 
 
@@ -110,7 +134,8 @@ class GivenShare:
     ``name`` is the global id under which its ``owner`` gave it, ``given`` when, in milliseconds since the epoch of the
     owner's clock. ``capabilities`` has one for each tag under which suppliers know the key, ``family`` the owner's
     signed family record, ``current`` names the secret under which its holder seals; ``members`` are all who write in a
-    group. ``edits`` counts what I changed: whether it is open (``active``), or forgotten (``erased``).
+    group, and ``writers`` those besides the owner who bring files, or did. ``edits`` counts what I changed: whether it
+    is open (``active``), or forgotten (``erased``).
     """
 
     owner: bytes
@@ -126,6 +151,7 @@ class GivenShare:
     edits: int = 0
     members: tuple[bytes, ...] = ()
     current: int | None = None
+    writers: tuple[Writer, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -188,7 +214,9 @@ class GivenShare:
             "capabilities": list(self.capabilities),
             "family": self.family,
         }
-        optional = {"erased": self.erased or None, "members": list(self.members) or None, "current": self.current}
+        optional: dict[str, Any] = {"erased": self.erased or None, "current": self.current}
+        optional["members"] = list(self.members) or None
+        optional["writers"] = [writer.as_map() for writer in self.writers] or None
         return kept | {name: found for name, found in optional.items() if found is not None}
 
     @classmethod
@@ -196,6 +224,7 @@ class GivenShare:
         """Of the stored form, which was checked by `SHARE`. Raises `WireError` for capabilities that are none."""
         secrets = secrets_map(value["secrets"])
         listed = {"capabilities": tuple(value["capabilities"]), "members": tuple(value.get("members", ()))}
+        listed["writers"] = tuple(map(Writer.of_map, value.get("writers", ())))
         share = cls(**{**value, "secrets": secrets, **listed})
         if not all(grant.scope for grant in share.grants) or not share.rights:
             raise WireError("bad-field", "share: a capability is for no key")

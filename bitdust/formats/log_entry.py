@@ -20,8 +20,9 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.records import Head
 from bitdust.wire.schema import Bytes, Int, Optional, Struct, parse
 
-VERSION, OLDEST, PADDED = 4, 2, 4
-"""3: a version may have ``extras``. 4: the content is padded. Older entries are read; what is unknown is refused."""
+VERSION, OLDEST, PADDED = 5, 2, 4
+"""3: a version may have ``extras``. 4: the content is padded. 5: a tombstone may have
+``places``, and a pack be that of a ``guest``. Older entries are read; what is unknown is refused."""
 MAX_ENTRY = 1024 * 1024
 MAX_PACKED = MAX_ENTRY - 2048
 LEAST_CLASS, FINE_CLASSES = 512, 8192

@@ -3,7 +3,7 @@
 An operation says what became true; all of them together, in whichever order they arrive, make one catalog.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import asdict
@@ -14,7 +14,7 @@ from bitdust.formats.extras import EXTRAS, NO_EXTRAS, Extras
 from bitdust.wire.encoding import Value, WireError, encode
 from bitdust.wire.names import is_entry_name, is_path_id, is_version, split_version
 from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
-from bitdust.wire.schema import Bytes, Choice, Int, ListOf, Optional, Schema, Struct, Text, Variant
+from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Schema, Struct, Text, Variant
 
 MAX_OPS_BYTES = 700 * 1024
 """Encoded operations of one entry: with seal and frame an entry stays under 1 MiB, however badly it packs."""
@@ -55,6 +55,7 @@ _PACK = {
     "names": Bytes(0, 1600 * 1024),
     "lengths": ListOf(Int(0, 256 * 1024), 100_000),
     "scope": PackRecord.FIELDS["scope"],
+    "guest": Optional(Flag()),
 }
 _HEAD = Struct({"device": Bytes(8), "sequence": Int(1), "hash": Bytes(32)})
 _PLAIN: dict[str, dict[str, Schema]] = {
@@ -83,6 +84,7 @@ _PLAIN: dict[str, dict[str, Schema]] = {
         "names": ListOf(Text(4200, _is_path_or_version), 20_000),
         "packs": ListOf(Bytes(16), 20_000),
         "time": Int(),
+        "places": Optional(ListOf(_PATH, 20_000)),
     },
     "label": {"path": _PATH, "label": Text(800)},
     "move": {"pack": Bytes(16), "to": Bytes(16)},
@@ -180,9 +182,13 @@ def gone_op(path: str, version: str) -> Op:
     return {"op": "gone", "path": path, "version": version}
 
 
-def tombstone_op(names: list[str], packs: list[bytes], time: int) -> Op:
-    """Path ids, or ``path id/version``, and packs that are no longer wanted; ``time`` in milliseconds."""
-    return {"op": "tombstone", "names": names, "packs": packs, "time": time}
+def tombstone_op(names: list[str], packs: list[bytes], time: int, places: Sequence[str] = ()) -> Op:
+    """Path ids, or ``path id/version``, and packs that are no longer wanted; ``time`` in milliseconds.
+
+    Of ``places`` the versions stay, and the item with them: it goes when none is left.
+    """
+    op: Op = {"op": "tombstone", "names": names, "packs": packs, "time": time}
+    return op | {"places": list(places)} if places else op
 
 
 def move_op(pack: bytes, to: bytes) -> Op:

@@ -22,10 +22,6 @@ from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import Message
 from bitdust.wire.names import GROUP_PREFIX, KeyId, idurl_of
-from bitdust.wire.news import APPENDED, APPENDED_FIELDS
-from bitdust.wire.packet import Command
-from bitdust.wire.schema import Struct
-from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 Place = tuple[bytes, str]
 """Owner and alias."""
@@ -77,20 +73,10 @@ class GroupsRoom:
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
         self._removers: list[Callable[[], None]] = []
 
-    def row(self) -> Row:
-        """The row of the packet table by which a supplier reports that somebody wrote."""
-        fields = Struct(APPENDED_FIELDS)
-        return Row(
-            Command.EVENT, APPENDED, fields, 0, Who.SUPPLIER | Who.MEMBER, "service_private_groups", self._appended,
-            becomes=("shared_access_coordinator", "news"),
-        )  # fmt: skip
-
-    def _appended(self, request: Request) -> Answer:
-        owner, scope = request.fields["owner"], request.fields["scope"]
+    def _appended(self, owner: bytes, scope: bytes) -> None:
         for opened in list(self._opened.values()):
             if opened.owner == owner and scope in opened.key().scopes:
                 opened.machine.send("news")
-        return ack()
 
     # life
 
@@ -98,6 +84,7 @@ class GroupsRoom:
         """Open what was open."""
         self._removers = [
             self._shares.received.changed.connect(self._given),
+            self._shares.appended.connect(self._appended),
             self._around.sessions.on_session(self._session),
             self._family.changed.connect(self._family_changed),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),

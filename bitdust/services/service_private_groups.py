@@ -4,7 +4,6 @@ from twisted.internet.defer import Deferred
 
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
-from bitdust.wire.table import Row
 
 
 class PrivateGroupsService(Service):
@@ -17,22 +16,11 @@ class PrivateGroupsService(Service):
 
     def __init__(self, rooms: Rooms) -> None:
         self._groups = rooms.groups
-        self._inbox = rooms.gateway.inbox
-        self._rows: list[Row] = []
-
-    def packet_rows(self) -> list[Row]:
-        return [self._groups.row()]
 
     def start(self) -> "Deferred[None]":
-        self._rows = self.packet_rows()
-        for row in self._rows:
-            self._inbox.add(row)
         return Deferred.fromCoroutine(self._groups.start())
 
     def stop(self) -> "Deferred[None]":
-        rows, self._rows = self._rows, []
-        for row in rows:
-            self._inbox.remove(row)
         return Deferred.fromCoroutine(self._groups.stop())
 
     def health(self) -> None:

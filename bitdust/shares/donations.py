@@ -15,6 +15,7 @@ from bitdust.outcome import outcome
 from bitdust.peers.shown import Names
 from bitdust.shares.offer import write_offer
 from bitdust.shares.ports import MyFamily
+from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
 from bitdust.wire.errors import BitDustError
@@ -79,6 +80,8 @@ class Donations:
         self._family = family
         self._running: dict[Place, Donation] = {}
         self._removers: list[Callable[[], None]] = []
+        self.writers_changed: Signal[[]] = Signal()
+        """A device of somebody who may write is known now."""
         self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -88,6 +91,7 @@ class Donations:
             self._me.changed.connect(self.refresh),
             self._around.events.subscribe(lambda _: self.refresh(), "my-keys-synchronized"),
             self._around.sessions.on_session(self._session),
+            self._around.identities.changed.connect(lambda document: self._known(document.fingerprint)),
         ]
         self.refresh()
 
@@ -173,6 +177,7 @@ class Donations:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = self._around.world.clock.callLater(LOOK_AGAIN, self.refresh)
+        self._note_devices()
         wanted = dict(self._wanted())
         for place, donation in list(self._running.items()):
             if place not in wanted or wanted[place][1].id != donation.ident:
@@ -186,6 +191,25 @@ class Donations:
                 begun.machine.send("start")
             elif self.digest(known) != known.delivered:
                 known.machine.send("changed")
+
+    def _known(self, fingerprint: bytes) -> None:
+        """Something newer is known of somebody."""
+        if any(grant.holder == fingerprint for key in self._me.key_ring.keys.values() for grant in key.grants):
+            self.refresh()
+
+    def _note_devices(self) -> None:
+        """Note the devices of those who may write: whoever reads is to know what is theirs, without asking them."""
+        news = False
+        for key in self._me.key_ring.living() if self._me.present else []:
+            for grant in key.grants:
+                document = self._around.identities.get(grant.holder) if grant.writes and not grant.revoked else None
+                keys = {device.key for device in document.devices} if document is not None else set()
+                if not keys <= grant.devices:
+                    news = True
+                    self._me.key_ring.grant(key.key_id, evolve(grant, devices=grant.devices | keys))
+        if news:
+            self._me.save_key_ring()
+            self.writers_changed.emit()
 
     def _wanted(self) -> "Iterator[tuple[Place, tuple[RingKey, Grant]]]":
         if self._family.signed is None:
@@ -236,7 +260,7 @@ class Donations:
                 me.sign(
                     Capability.KIND,
                     Capability(
-                        grant.id, me.fingerprint, grant.holder, grant.rights, grant.quota, grant.ends, scope
+                        grant.id, me.fingerprint, grant.holder, grant.rights, self._quota(key, grant), grant.ends, scope
                     ).to_body(),
                 )
             ).to_bytes()
@@ -245,10 +269,17 @@ class Donations:
         share = GivenShare(
             me.fingerprint, key.key_id, me.global_id, key.label, now, dict(key.secrets), tuple(shown), signed.to_bytes()
         )
-        if not key.key_id.startswith(GROUP_PREFIX):
-            return share
         current, _ = self._me.key_ring.current(key.key_id)
-        return evolve(share, members=tuple(self.members(key.key_id)), current=current)
+        if key.key_id.startswith(GROUP_PREFIX):
+            return evolve(share, members=tuple(self.members(key.key_id)), current=current)
+        writers = tuple(one.writer for one in key.grants if one.writes and one.devices)
+        return evolve(share, writers=writers, current=current)
+
+    def _quota(self, key: RingKey, grant: Grant) -> int:
+        """Bytes for one supplier: of a file each has one part of k; of a group's log each has all."""
+        family = self._family.current
+        k = family.k if family is not None and not key.key_id.startswith(GROUP_PREFIX) else 1
+        return -(-grant.quota // k)
 
     def members(self, alias: str) -> list[bytes]:
         """Me, and those whom I let into a key of mine."""

@@ -11,12 +11,13 @@ from bitdust.wire.records import Family
 from bitdust.wire.schema import Int, Struct, parse
 from bitdust.wire.signed import Signed
 
-VERSION = 1
+VERSION = 2
+"""1 named nobody who writes in a share."""
 MAX_OFFER = 256 * 1024
 _KEPT = ("active", "edits", "erased", "owner")
 """What the holder says of it; the owner is who brings it."""
 _OFFER = Struct(
-    {"version": Int(VERSION, VERSION)} | {name: schema for name, schema in SHARE.fields.items() if name not in _KEPT}
+    {"version": Int(1, VERSION)} | {name: schema for name, schema in SHARE.fields.items() if name not in _KEPT}
 )
 
 

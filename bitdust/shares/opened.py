@@ -9,13 +9,16 @@ from twisted.logger import Logger
 
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
 from bitdust.crypt.shares import GivenShare
+from bitdust.crypt.writers import MARK, Writer
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome, outcomes
 from bitdust.shares.ports import MyFamily, MyStorage
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.shared.catalog import Shared, SharedCatalog
 from bitdust.storage.shared.guest import GuestPorts
+from bitdust.storage.shared.pen import Pen
 from bitdust.surroundings import Connected
+from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL, idurl_of
 from bitdust.wire.records import Family
@@ -170,7 +173,7 @@ class TheirShare(Guest):
 
     def __init__(self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp) -> None:
         super().__init__(around, share, report, looks_up)
-        shared = Shared(share.alias, share.owner, self._names, self._logs, self._ports)
+        shared = Shared(share.alias, share.owner, self._names, self._logs, self._ports, self._pen)
         self.catalog = SharedCatalog(around, shared)
 
     def _names(self) -> list[str]:
@@ -184,7 +187,33 @@ class TheirShare(Guest):
         if document is None:
             raise BitDustError("unknown-user", f"the identity of {share.name} is not known here")
         scopes = [grant.scope for grant in share.grants]
-        return SharedLogs(document, share.owner, {share.alias: scopes}, {share.alias: share.secrets})
+        writers = share.writers
+        if (pen := self._pen()) is not None:
+            me = self._around.me
+            mine = frozenset(device.key for device in me.document.devices)
+            writers = (*writers, Writer(pen.mark, me.fingerprint, mine))
+        return SharedLogs(document, share.owner, {share.alias: scopes}, {share.alias: share.secrets}, writers)
+
+    def _pen(self) -> Pen | None:
+        """What I write with, as long as the owner lets me."""
+        share, now = self._share, self._around.world.wall()
+        for grant in share.grants:
+            if now < grant.ends and grant.scope is not None and {Right.WRITE, Right.LOG} <= set(grant.rights):
+                return Pen(grant.scope, *share.sealing, grant.id[:MARK], grant.quota * self.family().k)
+        return None
+
+    def is_under(self, owner: bytes, scope: bytes) -> bool:
+        """Whether it is under a tag of an owner."""
+        return owner == self._share.owner and any(grant.scope == scope for grant in self._share.grants)
+
+    def session(self, fingerprint: bytes, up: bool) -> None:
+        super().session(fingerprint, up)
+        if fingerprint in self.holders():
+            self.catalog.writing.suppliers_changed()
+
+    def renew(self, share: GivenShare) -> None:
+        super().renew(share)
+        self.catalog.writing.suppliers_changed()
 
     def read(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self._read())

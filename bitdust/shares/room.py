@@ -15,11 +15,16 @@ from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare, open_
 from bitdust.shares.ports import IsFriend, MyFamily
 from bitdust.shares.received import Received
 from bitdust.shares.withdrawals import Withdrawals
+from bitdust.signal import Signal
 from bitdust.storage.storage import Storage
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX, SHARE_PREFIX, KeyId, idurl_of
+from bitdust.wire.news import APPENDED, APPENDED_FIELDS
+from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
+from bitdust.wire.schema import Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 
 @frozen
@@ -63,8 +68,33 @@ class SharesRoom:
         self.donations = Donations(around, family)
         self.withdrawals = Withdrawals(around, family)
         self.received = Received(around, is_friend)
+        self.appended: Signal[[bytes, bytes]] = Signal()
+        """Owner and tag of a key under which somebody has written something."""
         self._opened: dict[object, OpenShare] = {}
         self._removers: list[Callable[[], None]] = []
+
+    def row(self) -> Row:
+        """The row of the packet table by which a supplier reports that somebody wrote."""
+        fields = Struct(APPENDED_FIELDS)
+        return Row(
+            Command.EVENT, APPENDED, fields, 0, Who.SUPPLIER | Who.MEMBER, "service_key_exchange", self._appended,
+            becomes=("shared_access_coordinator", "news"),
+        )  # fmt: skip
+
+    def _appended(self, request: Request) -> Answer:
+        owner, scope = request.fields["owner"], request.fields["scope"]
+        for opened in self._opened.values():
+            if isinstance(opened, TheirShare) and opened.is_under(owner, scope):
+                opened.machine.send("news")
+        if owner == self._me.fingerprint:
+            self._read_guests()
+        self.appended.emit(owner, scope)
+        return ack()
+
+    def _read_guests(self) -> None:
+        """Somebody whom I let in wrote, or it is known now who that is."""
+        if self._storage.is_open:
+            self._storage.core.log_replicas.others_wrote()
 
     # life
 
@@ -81,6 +111,7 @@ class SharesRoom:
     async def start(self) -> None:
         """Open what was open."""
         self._removers = [
+            self.donations.writers_changed.connect(self._read_guests),
             self.received.changed.connect(self._given),
             self._around.sessions.on_session(self._session),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),

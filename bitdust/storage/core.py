@@ -283,10 +283,7 @@ class Core:
 
     def is_absent_position(self, position: int) -> bool:
         """Whether nothing is to be expected now of the supplier at a position."""
-        family = self.ports.family()
-        seats = family.seats if family is not None else ()
-        supplier = seats[position] if position < len(seats) else None
-        return self.queues.is_absent(supplier)
+        return self.queues.is_absent_position(position)
 
     def waits_for(self, positions: Collection[int], mark: int | None) -> list[str]:
         """Suppliers of these positions, and those that lack my log up to a mark which is not safe: names, and why."""
@@ -303,8 +300,7 @@ class Core:
 
     def absent_positions(self) -> list[int]:
         """Positions of suppliers of which nothing is to be expected now."""
-        family = self.ports.family()
-        return [place for place in range(len(family.seats) if family else 0) if self.is_absent_position(place)]
+        return self.queues.absent_positions()
 
     def bring_log(self) -> None:
         """Bring what was written to my logs to suppliers now."""

@@ -33,6 +33,13 @@ class LogHolders(Holders, Protocol):
         """One has acknowledged something."""
 
 
+class PieceHolders(LogHolders, Protocol):
+    """Suppliers to which pieces are brought."""
+
+    def note_refusal(self, supplier: bytes, code: str, /) -> None:
+        """One has refused a piece."""
+
+
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""
 

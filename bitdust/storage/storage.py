@@ -8,18 +8,17 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from bitdust.replication import members
 from bitdust.signal import Signal
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.catalog import revision_of
 from bitdust.storage.catalog.changes import Changes
 from bitdust.storage.catalog.database import CatalogError
-from bitdust.storage.catalog.new_items import Maker
-from bitdust.storage.catalog.paths import MASTER, Item, Target, by_id, key_alias
+from bitdust.storage.catalog.paths import MASTER, Item, Target
 from bitdust.storage.catalog.rows import Part, Row
 from bitdust.storage.catalog.view import CatalogView
-from bitdust.storage.catalogs import Catalogs, need_mine
+from bitdust.storage.catalogs import Catalogs
 from bitdust.storage.core import Core
+from bitdust.storage.edits import Edits
 from bitdust.storage.jobs import Job
 from bitdust.storage.log.heads import heads_of
 from bitdust.storage.pieces.local_copies import LocalCopies
@@ -29,12 +28,13 @@ from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.shared.catalog import SharedCatalog
 from bitdust.storage.transfers import transfers
+from bitdust.storage.upload.jobs import Uploads
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.storage.upload.space import piece_bytes, used_bytes
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import KeyId, RemotePath, shown
+from bitdust.wire.names import KeyId
 from bitdust.wire.records import Head
 
 NOTHING = {"items": 0, "files": 0, "folders": 0, "files_size": 0, "folders_size": 0, "used": 0}
@@ -56,6 +56,7 @@ class Storage:
         self._core: Core | None = None
         self.changes = Changes(around.world.clock)
         self.catalogs = Catalogs(lambda: self.core.view)
+        self.edits = Edits(self.catalogs, lambda: self.core, self._ports)
         self.placement = Placement(around, self._ports, self)
         self._had_data: bool | None = None
         self._counted: tuple[int, Row] | None = None
@@ -195,29 +196,12 @@ class Storage:
         """Versions of an item itself, the oldest first."""
         return self.catalogs.of_target(target).versions(target)
 
-    def _mine(self, remote_path: str) -> CatalogView:
-        """My catalog, for a path in which something is to change. Raises ``not-allowed`` for another owner's."""
-        view = self.catalogs.at(remote_path)
-        need_mine(view.foreign, remote_path)
-        return view
-
     async def create(self, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None) -> Row:
-        """A new item, with the folders above it. Raises `BitDustError` ``exists``, ``bad-name``, ``key-not-found``."""
-        core, view = self.core, self._mine(remote_path)
-        remote = RemotePath.parse(remote_path)
-        alias = key_alias(remote, view.names())
-        if not remote.path:
-            raise BitDustError("bad-name", "the path is empty; name a file or a folder")
-        core.storage_key(alias)
-        maker = Maker(alias, core.me.device_number, int(core.world.wall() * 1000), force_path_id)
-        kind = "folder" if as_folder else "file"
-        await core.log_writer.write(lambda database: maker.make(database, remote.path, kind, exist_ok))
-        item = by_id(self._read, maker.path)
-        if item is None:
-            raise CatalogError("not-found", f"{remote_path!r} was deleted meanwhile")
-        row = view.row(item)
-        shown = ("path_id", "key_id", "path", "remote_path", "global_id", "customer", "created", "type")
-        return {name: row[name] for name in shown}
+        """A new item, with the folders above it.
+
+        Raises `BitDustError` ``exists``, ``bad-name``, ``key-not-found``, ``not-allowed``.
+        """
+        return await self.edits.create(remote_path, as_folder, exist_ok, force_path_id)
 
     def exists(self, remote_path: str) -> str | None:
         """The path id of the item, or None."""
@@ -271,14 +255,13 @@ class Storage:
         return alias
 
     def _with_jobs(self, view: CatalogView, rows: Listed, uploads: bool, downloads: bool) -> Listed:
-        """Uploads are all of my own catalog."""
-        found = self.core.uploads.rows() if uploads else {}
-        restores = self._downloads(self.catalogs.shared_in(view)).rows() if downloads else []
+        shared = self.catalogs.shared_in(view)
+        found = self._uploads(shared).rows() if uploads else {}
+        restores = self._downloads(shared).rows() if downloads else []
         for row in rows:
             item = row["path_id"]
-            mine = item if not view.foreign else None
             if uploads:
-                row["uploads"] = {name: [job for job in jobs if job["path_id"] == mine] for name, jobs in found.items()}
+                row["uploads"] = {name: [job for job in jobs if job["path_id"] == item] for name, jobs in found.items()}
             if downloads:
                 row["downloads"] = [job for job in restores if job["path_id"] == item]
         return rows
@@ -293,49 +276,21 @@ class Storage:
 
     async def remove(self, target: Target, wait_result: bool = False) -> Row:
         """The same for what was found already."""
-        core = self.core
-        if target.item is None:
-            raise BitDustError("bad-name", "this names the whole catalog; name a file or a folder in it")
-        need_mine(target.owner, target.item.text)
-        row = core.view.row(target.item)
-        if target.version is None:
-            core.uploads.stop(target.item.path)
-        machine, answered = core.deletions.delete(target.item, target)
-        is_known = await answered
-        if wait_result and not is_known:
-            is_known = await machine.when("CLEANING", *machine.final) in ("CLEANING", "DONE")
-        shown = {name: row[name] for name in ("path_id", "path", "remote_path", "global_id", "customer")}
-        return {**shown, "pending": not is_known, "automat": {"index": machine.index, "id": machine.id}}
+        return await self.edits.remove(target, wait_result)
 
     # uploads and downloads
 
     async def upload(self, local_path: str, remote_path: str, options: UploadOptions = USUAL) -> Job:
-        """Begin an upload of a local file or folder as a new version of an item."""
-        try:
-            item, version = self._mine(remote_path).item(remote_path)
-        except CatalogError as error:
-            if error.code == "not-found":
-                raise CatalogError("not-found", f"{error}; make a place for it first, with file_create") from error
-            raise
-        if version is not None:
-            raise BitDustError("bad-name", "a version cannot be uploaded to; name the file or folder alone")
-        return await self.begin_upload(item, os.fsencode(local_path), options)
+        """Begin an upload of a local file or folder as a new version of an item, in a share of another owner too."""
+        return await self.edits.upload(local_path, remote_path, options)
 
     async def begin_upload(self, item: Item, source: bytes, options: UploadOptions = USUAL) -> Job:
-        """Begin an upload to an item that was found already."""
-        self.need_suppliers()
-        if not os.path.lexists(source):
-            raise BitDustError("no-such-file", f"{shown(source)!r} does not exist on the machine of this node")
-        return await self.core.uploads.start(item, source, options)
+        """Begin an upload to an item of mine that was found already."""
+        return await self.edits.begin_upload(item, source, options)
 
     def need_suppliers(self) -> None:
         """Raises `BitDustError` ``too-few-suppliers`` where nothing could be uploaded now."""
-        family = self._ports.family()
-        online = sum(1 for who in members(family) if self._ports.is_online(who))
-        if family is None or online < family.k:
-            least = family.k if family is not None else 1
-            text = f"{online} suppliers can be reached, at least {least} are needed; see: bitdust supplier list"
-            raise BitDustError("too-few-suppliers", text)
+        self.edits.need_suppliers()
 
     async def download(self, remote_path: str, destination: str, policy: str, options: RestoreOptions = AS_SET) -> Job:
         """Begin to bring an item, a version of it, or all of a key's catalog back into a local folder."""
@@ -347,16 +302,21 @@ class Storage:
         """Begin a download of what was found already."""
         return await self._downloads(self.catalogs.shared_of(target)).start(target, destination, policy, options)
 
+    def _uploads(self, shared: SharedCatalog | None) -> Uploads:
+        return shared.writing.uploads if shared is not None else self.core.uploads
+
     def _downloads(self, shared: SharedCatalog | None) -> Downloads:
         return shared.downloads if shared is not None else self.core.downloads
 
     def uploads(self) -> Jobs:
-        """Running and pending uploads."""
-        return self.core.uploads.rows()
+        """Running and pending uploads, into shares too."""
+        rows = [self._uploads(shared).rows() for shared in (None, *self.catalogs.shared())]
+        return {name: [job for some in rows for job in some[name]] for name in rows[0]}
 
     def failed_uploads(self) -> Listed:
         """Uploads that failed and were not made up for since, the latest first."""
-        return self.core.uploads.failures.rows()
+        rows = (self._uploads(one).failures.rows() for one in (None, *self.catalogs.shared()))
+        return sorted((row for some in rows for row in some), key=lambda row: row["time"], reverse=True)
 
     def downloads(self) -> Listed:
         """Running downloads, out of shares too."""
@@ -364,11 +324,7 @@ class Storage:
 
     def stop_upload(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""
-        item, _ = self._mine(remote_path).item(remote_path)
-        stopped = self.core.uploads.stop(item.path)
-        if not stopped:
-            raise BitDustError("not-found", f"no upload of {remote_path!r} runs or waits")
-        return stopped
+        return self.edits.stop_upload(remote_path)
 
     def cancel_upload(self, path_id: str) -> Listed:
         """Take back an upload that has not begun; what was stopped, nothing when none waits."""

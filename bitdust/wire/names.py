@@ -32,8 +32,8 @@ MAX_HOST = 253
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.ASCII)
-_PATH_ID = re.compile(r"\d{1,9}(\.\d{1,5})?(/\d{1,9}(\.\d{1,5})?)*", re.ASCII)
-_VERSION = re.compile(r"F(\d{17})-(\d{1,5})", re.ASCII)
+_PATH_ID = re.compile(r"\d{1,9}(\.\d{1,15})?(/\d{1,9}(\.\d{1,15})?)*", re.ASCII)
+_VERSION = re.compile(r"F(\d{17})-(\d{1,15})", re.ASCII)
 _OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)", re.ASCII)
 
 
@@ -207,6 +207,13 @@ def version_time(version: str) -> float:
     except ValueError as error:
         raise BadName(f"{version[:60]!r} names no moment in time") from error
     raise BadName(f"{version[:60]!r} is not a version such as F20261121034159123-0")
+
+
+def maker_of(name: str) -> int:
+    """The number that says who made a version, or an item by its path id: that of a device, or of a guest's."""
+    if match := _VERSION.fullmatch(name):
+        return int(match.group(2))
+    return int(name.rpartition("/")[2].partition(".")[2] or "0")
 
 
 def is_version(text: str) -> bool:

@@ -9,7 +9,9 @@ from tests.grid.test_main_job import GridCase
 WRONG = "not the right answer"
 
 
-class SharesTests(GridCase):
+class SharesCase(GridCase):
+    """Alice has suppliers and makes shares; so has Bob, who is let in."""
+
     def setUp(self) -> None:
         super().setUp()
         self.add_suppliers(4)
@@ -46,6 +48,8 @@ class SharesTests(GridCase):
     def names(self, node: GridNode, key: str) -> list[str]:
         return [row["path"] for row in self.api(node, "files_list", key_id=key) if row["type"] == "file"]
 
+
+class SharesTests(SharesCase):
     def test_read_by_somebody_else(self) -> None:
         """Who was let in lists the share and brings its files back from the owner's suppliers, and nothing else."""
         key = self.create()

@@ -94,7 +94,7 @@ class OfferTests(SynchronousTestCase):
     def test_what_is_no_offer(self) -> None:
         """Unknown versions and fields, aliases that lead elsewhere and what is too large are refused."""
         share = self.owner.share(self.me)
-        for changes in ({"version": 2}, {"active": True}, {"alias": "../../etc"}, {"alias": ""}, {"secrets": [{}]},
+        for changes in ({"version": 3}, {"active": True}, {"alias": "../../etc"}, {"alias": ""}, {"secrets": [{}]},
                         {"capabilities": []}, {"label": "x" * 10_000}):  # fmt: skip
             self.assertEqual(self.code(share, **changes), "bad-field", changes)
         self.assertEqual(self.code(share, family=b"x" * (8 * 1024)), "malformed")

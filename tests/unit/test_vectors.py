@@ -226,15 +226,15 @@ class Storage(VectorCase):
             self.assertEqual(coder.decode(given, record.size, record.scheme.segment), sealed, chosen)
 
     def test_log(self) -> None:
-        """Entries of two versions open, follow each other, end at the signed head, and are made again."""
-        rows = [self.row(f"log entry {number}") for number in (1, 2)]
+        """Entries of three versions open, follow each other, end at the signed head, and are made again."""
+        rows = [self.row(f"log entry {number}") for number in (1, 2, 3)]
         log = LogName(master().fingerprint, None, device().id)
         entries = check_chain([data for data, _ in rows], log, (0, NOTHING_BEFORE))
         for entry, (data, row) in zip(entries, rows, strict=True):
             secret = raw(row["secret"])
             self.assertEqual(shown(entry.open([bytes(32), secret])), row["value"])
             self.assertEqual(entry.to_bytes(), data)
-            self.assertEqual(entry.version == 4, len(entry.sealed) == 512 + TAG)
+            self.assertEqual(entry.version >= 4, len(entry.sealed) == 512 + TAG)
             self.assertEqual(hash_of(data), raw(row["hash"]))
             self.refused_when_changed(data, lambda given, secret=secret: Entry.parse(given).open([secret]), 60)
         data, row = self.row("log packet")
@@ -242,7 +242,7 @@ class Storage(VectorCase):
         self.assertEqual(shown(packet), row["value"])
         self.assertEqual((packet.entries, packet.to_bytes()), (tuple(data for data, _ in rows), data))
         head = self.signed("head", Head)
-        self.assertEqual((head.sequence, head.hash), (2, hash_of(rows[1][0])))
+        self.assertEqual((head.sequence, head.hash), (3, hash_of(rows[2][0])))
         self.assertEqual(self.signed("head after a compaction", Head).first, 2)
         swapped = [rows[1][0], rows[0][0]]
         self.assertRaises(WireError, check_chain, swapped, log, None)

@@ -23,12 +23,14 @@ from bitdust.crypt.merkle import root
 from bitdust.crypt.scope import scope_of
 from bitdust.crypt.sealing import chunk_name, index_key, seal_entry, seal_pack
 from bitdust.crypt.shares import GivenShare, Grant
+from bitdust.crypt.writers import Writer
 from bitdust.dht.ids import node_id
 from bitdust.dht.records import DHTRecord, Owner, make_record
 from bitdust.formats.log_entry import NOTHING_BEFORE, Content, Entry, hash_of
 from bitdust.formats.log_packet import LogPacket, SmallPiece
-from bitdust.formats.operations import item_op, pack_op, version_ops
+from bitdust.formats.operations import item_op, pack_op, tombstone_op, version_ops
 from bitdust.identity.document import Device, IdentityDocument
+from bitdust.shares.offer import write_offer
 from bitdust.storage.packs.erasure import Coder
 from bitdust.transport.hello import Hello
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
@@ -204,12 +206,13 @@ def log_vectors(pack: dict[str, Any]) -> Iterator[Vector]:
     contents = (
         Content(1, WALL * 1000, [pack, item_op("0", "", b"docs", "folder", "master", WALL * 1000)]),
         Content(2, WALL * 1000 + 1, [item_op("0/1", "0", b"a.txt", "file", "master", WALL * 1000), *version]),
+        Content(3, WALL * 1000 + 2, [tombstone_op(["0/1/F20270115080000000-0"], [], WALL * 1000, ["0/1"])]),
     )
     made: list[bytes] = []
     for sequence, content in enumerate(contents, 1):
         bare = Entry(owner, device().id, sequence, previous, 1, b"", version=2 + sequence)
         packed = frame(encode({"lamport": content.lamport, "time": content.time, "ops": content.ops}))
-        if bare.version == 4:
+        if bare.version >= 4:
             packed = (len(packed).to_bytes(4, "big") + packed).ljust(512, b"\0")
         sealed = seal_entry(SECRET, b"BitDust log 2" + device().id, sequence, bare.aad(), packed)
         data = evolve(bare, sealed=sealed).to_bytes()
@@ -242,9 +245,12 @@ def key_vectors() -> Iterator[Vector]:
     ring.add(RingKey("docs", "for friends", private="a PEM", public="a PEM", secrets=two, retired=old))
     reading = Grant(PACK_ID, master("other").fingerprint, (Right.READ, Right.LIST), 0, WALL, WALL + 86_400)
     ring.grant("docs", reading)
-    ring.grant("docs", evolve(reading, id=bytes(16), revoked=True))
+    writing = evolve(reading, rights=(Right.READ, Right.LIST, Right.WRITE, Right.LOG), devices=frozenset([bytes(32)]))
+    ring.grant("docs", evolve(writing, id=bytes(16), revoked=True, cut={b"device 1": 7}))
     ring.give(given_share(ring.get("docs")))
     yield vector("key ring", ring.to_bytes(), [key.as_map() for key in ring.keys.values()])
+    offered = given_share(ring.get("docs"))
+    yield vector("offer of a share", write_offer(offered), offered.as_map())
 
 
 def given_share(key: RingKey) -> GivenShare:
@@ -255,7 +261,9 @@ def given_share(key: RingKey) -> GivenShare:
     shown_grant = ShownCapability.of(device().sign_record(Capability.KIND, grant.to_body())).to_bytes()
     family = Family(mine, 1, 1, 2, WALL, [SECRET, None])
     signed = device().sign_record(Family.KIND, family.to_body()).to_bytes()
-    return GivenShare(mine, "docs", "alice@id.example", "", WALL * 1000, key.secrets, (shown_grant,), signed, True)
+    given = GivenShare(mine, "docs", "alice@id.example", "", WALL * 1000, key.secrets, (shown_grant,), signed, True)
+    writer = Writer.of(PACK_ID, master("other").fingerprint, [device().public], None)
+    return evolve(given, writers=(writer,), current=1)
 
 
 MAKERS: tuple[Callable[[], Iterator[Vector]], ...] = (

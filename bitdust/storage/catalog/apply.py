@@ -14,17 +14,21 @@ from typing import Any
 
 from attrs import frozen
 
+from bitdust.crypt.writers import Marks
 from bitdust.formats.operations import Op, record_of
-from bitdust.storage.catalog.database import PackState, PieceState, set_base
+from bitdust.storage.catalog.database import PackState, set_base
 from bitdust.storage.catalog.extras import note_extras
+from bitdust.storage.catalog.guests import is_guests, of_guest
 from bitdust.storage.catalog.held import Place, hold_item, hold_late, hold_pack, hold_version, let_go, note_late
 from bitdust.storage.catalog.moves import current, is_moved, link_packs, note_move
-from bitdust.storage.catalog.whereabouts import HAS_ENOUGH
+from bitdust.storage.catalog.pack_rows import bury_pack, insert_pack, is_given_up, keep_pack
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.names import split_version
 
 MAX_EXTENTS = 256 * 1024 * 1024
 _ITEMS = 100_000_000
+PLACE = "/~"
+"""Behind the path id of an item: the name of a tombstone that leaves its versions."""
 
 
 @frozen
@@ -42,6 +46,8 @@ class Stamp:
     learnt: int = 0
     writer: bytes = b""
     """The device that wrote the entry, where that is not the one whose words it repeats."""
+    guest: Marks | None = None
+    """Of whom it is, where that is not the owner of the catalog."""
 
     @property
     def order(self) -> tuple[int, bytes]:
@@ -54,7 +60,7 @@ class Stamp:
 
 def apply_all(database: sqlite3.Connection, ops: Iterable[Op], stamp: Stamp) -> None:
     """Apply the operations of one entry inside the caller's transaction."""
-    for op in ops:
+    for op in ops if stamp.guest is None else of_guest(database, ops, stamp.guest, stamp.key):
         if op.get("key", stamp.key) == stamp.key:
             _APPLY[op["op"]](database, op, stamp)
 
@@ -69,42 +75,16 @@ def _apply_pack(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     record = record_of(op, stamp.owner)
     insert_pack(
         database, record.pack, op["key"], op["epoch"], record.to_body(), op["names"], op["lengths"], record.size,
-        record.scheme.n, PackState.HELD, stamp.sequence, 0,
+        record.scheme.n, PackState.HELD, stamp.sequence, 0, stamp.guest is not None or bool(op.get("guest")),
     )  # fmt: skip
     database.execute("UPDATE packs SET logged=1 WHERE pack=? AND key=?", (record.pack, stamp.key))
-    if is_moved(database, record.pack) or _is_given_up(database, record.pack):
-        _bury_pack(database, record.pack)
-
-
-def insert_pack(
-    database: sqlite3.Connection,
-    pack: bytes,
-    key: str,
-    epoch: int,
-    record: bytes,
-    names: bytes,
-    lengths: list[int],
-    size: int,
-    n: int,
-    state: PackState,
-    logged: int,
-    time: int,
-) -> None:
-    """A row for the pack and its chunks' places in the index; a pack that is known already stays as it is."""
-    known = database.execute(
-        "INSERT OR IGNORE INTO packs VALUES(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-        (pack, key, epoch, size, record, names, encode(lengths), state, n, logged, time),
-    )
-    if known.rowcount:
-        database.executemany(
-            "INSERT INTO chunks VALUES(?, ?, ?) ON CONFLICT(name) DO UPDATE SET pack=excluded.pack,"
-            " number=excluded.number"
-            f" WHERE NOT EXISTS (SELECT 1 FROM packs p WHERE p.pack=chunks.pack AND p.state<=1 AND {HAS_ENOUGH})",
-            ((names[16 * number : 16 * number + 16], pack, number) for number in range(len(lengths))),
-        )
+    if is_moved(database, record.pack) or is_given_up(database, record.pack):
+        bury_pack(database, record.pack)
 
 
 def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
+    if stamp.guest is not None and not _is_ours(database, op["parent"], stamp):
+        return
     made = database.execute(
         "INSERT OR IGNORE INTO items(path, parent, name, type, key, lamport, device, time)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
@@ -118,7 +98,7 @@ def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
             " AND (lamport<:lamport OR (lamport=:lamport AND device<:device))",
             {"path": op["path"], "lamport": stamp.lamport, "device": stamp.device},
         )
-    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (op["path"],)).fetchone()
+    row = _buried(database, op["path"])
     if row is not None:
         database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*row, op["path"]))
         if (row[0], bytes(row[1])) < stamp.order:
@@ -132,10 +112,22 @@ def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     _refresh(database, op["parent"])
 
 
+def _buried(database: sqlite3.Connection, path: str) -> tuple[int, bytes] | None:
+    """Where in the order of all entries the last tombstone of an item stands."""
+    row: tuple[int, bytes] | None = database.execute(
+        "SELECT lamport, device FROM tombstones WHERE name IN (?, ?) ORDER BY lamport DESC, device DESC LIMIT 1",
+        (path, f"{path}{PLACE}"),
+    ).fetchone()
+    return row
+
+
 def _drop_foreign(database: sqlite3.Connection, path: str, stamp: Stamp) -> None:
     """What logs of other keys said of an item before it was known whose it is."""
     for table in ("versions", "gone", "labels"):
         database.execute(f"DELETE FROM {table} WHERE path=? AND key<>?", (path, stamp.key))
+    query = "SELECT path FROM items WHERE path>? AND path<? AND key<>?"
+    inside = database.execute(query, (f"{path}/", f"{path}0", stamp.key)).fetchall()
+    database.executemany("DELETE FROM items WHERE path=?", [one for one in inside if is_guests(one[0])])
     database.execute(
         "DELETE FROM tombstones WHERE (name=? OR (name>=? AND name<?)) AND key<>?",
         (path, f"{path}/F", f"{path}/G", stamp.key),
@@ -169,7 +161,7 @@ def _apply_version(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         if op.get("extras"):
             note_extras(database, path, version, op["extras"])
     for pack in link_packs(database, path, version, extents):
-        _keep_pack(database, pack)
+        keep_pack(database, pack)
     _refresh(database, path)
 
 
@@ -183,38 +175,6 @@ def _say_again(database: sqlite3.Connection, path: str, version: str, dead: bool
     )  # fmt: skip
     if said.rowcount and not dead:
         let_go(database, path, version)
-
-
-def _keep_pack(database: sqlite3.Connection, pack: bytes, is_back: bool = False) -> None:
-    """A pack that was given up is wanted again, if something newer says so, or if it ``is_back`` in its place."""
-    row = database.execute("SELECT state FROM packs WHERE pack=?", (pack,)).fetchone()
-    if row is None or row[0] != PackState.DEAD:
-        return
-    query = "SELECT 1 FROM tombstones WHERE name=?"
-    if not is_back and database.execute(query, (pack.hex(),)).fetchone() is None:
-        return
-    if current(database, pack) == pack and not _is_given_up(database, pack):
-        database.execute(
-            "UPDATE packs SET state=?, acked=(SELECT count(*) FROM pieces s WHERE s.pack=packs.pack AND s.state=?)"
-            " WHERE pack=? AND state=?",
-            (PackState.HELD, PieceState.KEPT, pack, PackState.DEAD),
-        )
-
-
-def _is_given_up(database: sqlite3.Connection, pack: bytes) -> bool:
-    """Whether a tombstone names a pack, and nothing that was said later needs it."""
-    row = database.execute("SELECT lamport, device FROM tombstones WHERE name=?", (pack.hex(),)).fetchone()
-    if row is None:
-        return False
-    later = "({0}lamport>:lamport OR ({0}lamport=:lamport AND {0}device>:device))"
-    values = {"pack": pack, "lamport": row[0], "device": row[1]}
-    wanted = database.execute(
-        "SELECT EXISTS (SELECT 1 FROM version_packs x JOIN versions w ON w.path=x.path AND w.version=x.version"
-        f" WHERE x.pack=:pack AND w.dead=0 AND {later.format('w.')})"
-        f" OR EXISTS (SELECT 1 FROM moves WHERE new=:pack AND {later.format('')})",
-        values,
-    ).fetchone()
-    return not wanted[0]
 
 
 def _is_dead(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> bool:
@@ -247,13 +207,18 @@ def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None
             hold_version(database, path, version, stamp.place)
             database.execute("UPDATE versions SET dead=1 WHERE path=? AND version=?", (path, version))
         _refresh(database, path)
+    for path in op.get("places", ()):
+        if _is_ours(database, path, stamp) and _note_tombstone(database, f"{path}{PLACE}", op["time"], stamp):
+            row = _buried(database, path)
+            database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*(row or ()), path))
+            _refresh(database, path)
     for pack in op["packs"]:
         row = database.execute("SELECT key FROM packs WHERE pack=?", (pack,)).fetchone()
         if row is not None and row[0] != stamp.key:
             continue
         _note_tombstone(database, pack.hex(), op["time"], stamp)
-        if _is_given_up(database, pack):
-            _bury_pack(database, pack)
+        if is_given_up(database, pack):
+            bury_pack(database, pack)
 
 
 def _is_before(database: sqlite3.Connection, path: str, version: str, stamp: Stamp) -> bool:
@@ -272,21 +237,6 @@ def _note_tombstone(database: sqlite3.Connection, name: str, time: int, stamp: S
         (name, stamp.key, stamp.lamport, stamp.device, stamp.sequence, time),
     )
     return True
-
-
-def _bury_pack(database: sqlite3.Connection, pack: bytes) -> None:
-    """A dead pack's chunks are stored again when they are met again; a living version that needs it keeps it."""
-    database.execute("UPDATE packs SET state=? WHERE pack=? AND state<>?", (PackState.DEAD, pack, PackState.LOST))
-    _forget_chunks(database, pack)
-
-
-def _forget_chunks(database: sqlite3.Connection, pack: bytes) -> None:
-    row = database.execute("SELECT names FROM packs WHERE pack=?", (pack,)).fetchone()
-    names = row[0] if row is not None else b""
-    database.executemany(
-        "DELETE FROM chunks WHERE name=? AND pack=?",
-        ((names[start : start + 16], pack) for start in range(0, len(names), 16)),
-    )
 
 
 def _apply_move(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
@@ -309,14 +259,8 @@ def _apply_move(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
     if now != before:
         hold_pack(database, before, old, stamp.place)
     if now != old:
-        _bury_pack(database, old)
-    _keep_pack(database, now, is_back=True)
-
-
-def give_up_pack(database: sqlite3.Connection, pack: bytes) -> None:
-    """Its pieces did not survive here before anybody had enough of them: its bytes get a new pack."""
-    database.execute("UPDATE packs SET state=? WHERE pack=?", (PackState.LOST, pack))
-    _forget_chunks(database, pack)
+        bury_pack(database, old)
+    keep_pack(database, now, is_back=True)
 
 
 def _apply_snapshot(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:

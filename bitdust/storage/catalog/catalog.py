@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.crypt.writers import Marks
 from bitdust.disk.commit import GroupCommit
 from bitdust.disk.disk import Disk, is_disk_trouble, own_disk_error
 from bitdust.formats.log_entry import NOTHING_BEFORE, Begin, Content, Entry, hash_of, seal
@@ -49,6 +50,8 @@ class LogKeys:
     device: bytes
     epoch: int
     secret: bytes = field(repr=False)
+    guest: Marks | None = None
+    """Of whom it is, where that is not the owner."""
 
 
 @frozen
@@ -275,7 +278,7 @@ def append_ops(database: sqlite3.Connection, keys: LogKeys, ops: Sequence[Op], w
     sequence = 0
     for batch in batches(ops):
         entry, content = next_entry(database, keys, batch, wall)
-        insert_entry(database, keys.key, entry, content)
+        insert_entry(database, keys.key, entry, content, guest=keys.guest)
         sequence = entry.sequence
     return sequence
 
@@ -288,13 +291,16 @@ def next_entry(database: sqlite3.Connection, keys: LogKeys, ops: list[Op], wall:
     return seal(unsealed, keys.secret, content), content
 
 
-def insert_entry(database: sqlite3.Connection, key: str, entry: Entry, content: Content, learnt: int = 0) -> None:
+def insert_entry(
+    database: sqlite3.Connection, key: str, entry: Entry, content: Content, learnt: int = 0, guest: Marks | None = None
+) -> None:
     """Inside a transaction: keep an entry and apply what it says; one that is known changes nothing.
 
-    ``learnt`` is when it came from a supplier, in milliseconds, 0 for one that is written here.
+    ``learnt`` is when it came from a supplier, in milliseconds, 0 for one that is written here; ``guest`` who wrote it,
+    where that is not the owner.
     """
     if keep_entry(database, key, entry, content.lamport):
-        stamp = Stamp(entry.owner, key, content.lamport, entry.device, entry.sequence, learnt)
+        stamp = Stamp(entry.owner, key, content.lamport, entry.device, entry.sequence, learnt, guest=guest)
         apply_all(database, content.ops, stamp)
 
 

@@ -44,6 +44,7 @@ CREATE INDEX IF NOT EXISTS packs_unlogged ON packs(logged) WHERE logged=0;
 DROP INDEX IF EXISTS packs_by_state;
 CREATE INDEX IF NOT EXISTS packs_by_scheme ON packs(state, n);
 CREATE TABLE IF NOT EXISTS chunks(name BLOB PRIMARY KEY, pack BLOB NOT NULL, number INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS guest_packs(pack BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS version_packs(pack BLOB, path TEXT, version TEXT, PRIMARY KEY(pack, path, version))
   WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS version_packs_by_version ON version_packs(path, version);

@@ -21,9 +21,9 @@ from twisted.logger import Logger
 from bitdust.automats.reencoding import Reencoding
 from bitdust.formats.operations import Op, move_op, pack_op_of_row, tombstone_op
 from bitdust.signal import Signal
-from bitdust.storage.catalog.apply import give_up_pack
 from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.moves import current
+from bitdust.storage.catalog.pack_rows import give_up_pack
 from bitdust.storage.keeping.moving_pace import MovingPace, bytes_of
 from bitdust.storage.keeping.reencode_rows import (
     Found,

@@ -7,6 +7,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.crypt.writers import GuestDevice, Writer, guest_device
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.storage.catalog.catalog import LogKeys, log_scope
@@ -27,6 +28,9 @@ class LogAccess(Protocol):
 
     def device(self, ident: bytes, /) -> Device | None:
         """A device whose word counts in these logs, or did until it was revoked."""
+
+    def guest(self, scope: bytes | None, ident: bytes, /) -> GuestDevice | None:
+        """A device of somebody whom the owner let write under a tag, or did; None for any other."""
 
     @property
     def is_each_for_itself(self) -> bool:
@@ -53,7 +57,7 @@ class WritableLogs(LogAccess, Protocol):
 
 
 class OwnLogs:
-    """My logs: one for each key of my ring that has a secret."""
+    """My logs: one for each key of my ring that has a secret, and those of guests beside them."""
 
     def __init__(self, me: Me) -> None:
         self._me = me
@@ -73,6 +77,13 @@ class OwnLogs:
     def device(self, ident: bytes) -> Device | None:
         """One of mine."""
         return self._me.document.device(ident)
+
+    def guest(self, scope: bytes | None, ident: bytes) -> GuestDevice | None:
+        """Of whom I let into the key with this tag; my own devices never are, whoever claims one of them."""
+        if scope is None or self.device(ident) is not None:
+            return None
+        keys = (key for key in self._me.key_ring.keys.values() if scope in key.scopes)
+        return guest_device((grant.writer for key in keys for grant in key.grants if grant.writes), ident)
 
     def readable_keys(self) -> list[str]:
         """Keys that have a secret, erased ones too: what is stored under them is still mine. None without a master.
@@ -129,6 +140,7 @@ class SharedLogs:
     owner: bytes
     tags: Mapping[str, Sequence[bytes | None]]
     given: Mapping[str, Mapping[int, tuple[bytes, ...]]] = field(repr=False)
+    writers: Sequence[Writer] = ()
 
     @property
     def is_each_for_itself(self) -> bool:
@@ -138,6 +150,10 @@ class SharedLogs:
     def device(self, ident: bytes) -> Device | None:
         """One of the owner's."""
         return self.document.device(ident)
+
+    def guest(self, scope: bytes | None, ident: bytes) -> GuestDevice | None:
+        """Of whom the owner let in besides; the owner's devices never are, whoever claims one of them."""
+        return None if self.device(ident) is not None else guest_device(self.writers, ident)
 
     def readable_keys(self) -> list[str]:
         """Keys whose secrets were given."""

@@ -17,7 +17,7 @@ from bitdust.storage.log.recovery import SeenHead
 
 _FROM_THE_LOG = (
     "items", "versions", "gone", "labels", "tombstones", "version_packs", "chunks", "entries", "bases", "log_acks",
-    "moves"
+    "moves", "guest_packs",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.crypt.device import check_record
+from bitdust.crypt.writers import GuestDevice, Marks
 from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
 from bitdust.formats.operations import Op
 from bitdust.outcome import outcome
@@ -59,7 +60,9 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
     try:
         signed = Signed.from_bytes(data, Head.KIND, 4096)
         head = Head.from_body(signed.body)
-        device = access.device(signed.device)
+        device, guest = access.device(signed.device), access.guest(head.scope, head.device)
+        if guest is not None and device is None:
+            return _of_guest(data, signed, head, guest, access.owner, holder)
         is_own = head.device == signed.device
         if access.is_each_for_itself and (not is_own or device is None):
             return None
@@ -75,8 +78,21 @@ def read_head(data: bytes, access: LogAccess, holder: bytes) -> SeenHead | None:
     end = head.sequence if device.revoked is None else min(head.sequence, device.sequence or 0)
     if not is_own and device.revoked is not None and writer is not None:
         end = min(head.sequence, writer.sequence or 0)
+    if guest is not None and guest.end is not None:
+        end = min(end, guest.end)
     is_proven = end == head.sequence and (is_own or device.revoked is None)
     return SeenHead(head, holder, is_proven, data, signed.device, end if is_proven or (head.first or 1) <= end else 0)
+
+
+def _of_guest(
+    data: bytes, signed: Signed, head: Head, guest: GuestDevice, owner: bytes, holder: bytes | None
+) -> SeenHead | None:
+    """The head of a guest's log, which its device signs itself, and which only ever grows."""
+    if head.owner != owner or head.device != signed.device or head.first is not None or head.covers is not None:
+        return None
+    check_record(signed, guest.key)
+    end = head.sequence if guest.end is None else min(head.sequence, guest.end)
+    return SeenHead(head, holder, end == head.sequence, data, signed.device, end)
 
 
 @frozen
@@ -153,7 +169,7 @@ class LogRecovery:
         by_height = sorted(counted, key=lambda seen: (-seen.end, not seen.proven, not self._counts(seen.signer)))
         scope = self._catalog.scope(self._key, device) or next((seen.head.scope for seen in by_height), None)
         by_height = [seen for seen in by_height if seen.head.scope == scope]
-        if not by_height:
+        if not by_height or self._is_unknown(scope, device):
             return
         target = by_height[0].end
         holders = dict.fromkeys(seen.holder for seen in by_height if seen.holder is not None)
@@ -162,8 +178,13 @@ class LogRecovery:
                 return
             merged.entries += await self._from(holder, device, by_height)
         reached = self._catalog.end(self._key, device).sequence
-        if reached < target:
+        if reached < target and self._access.guest(scope, device) is None:  # a guest spoils nothing but its own log
             merged.missing.append(Missing(device, reached + 1, target))
+
+    def _is_unknown(self, scope: bytes | None, device: bytes) -> bool:
+        """Whether a log under a tag is of a device that the owner's document does not name: it may be a guest's whom
+        nobody has named here yet, and what that one says is never the owner's word."""
+        return scope is not None and self._access.device(device) is None and self._access.guest(scope, device) is None
 
     def _counts(self, signer: bytes) -> bool:
         """What a revoked device says of where its log begins is worth less than what another one says."""
@@ -173,7 +194,7 @@ class LogRecovery:
     async def _from(self, holder: bytes, device: bytes, heads: Sequence[SeenHead]) -> int:
         """As many entries as one supplier gives, up to the highest of some heads; the number of them."""
         target, begin = heads[0].end, heads[0].head.first or 1
-        is_doubted = self._is_doubted(device)
+        is_doubted, guest = self._is_doubted(device), self._access.guest(heads[0].head.scope, device)
         count, log = 0, LogName(self._access.owner, heads[0].head.scope, device)
         while (end := self._catalog.end(self._key, device)).sequence < target:
             # What is left of before a snapshot is read where there is no need to begin with that.
@@ -198,8 +219,9 @@ class LogRecovery:
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
+            learnt, marks = self._reader.learnt, guest.marks if guest is not None else None
             await self._catalog.change(
-                partial(insert_entries, key=self._key, opened=opened, learnt=self._reader.learnt)
+                partial(insert_entries, key=self._key, opened=opened, learnt=learnt, guest=marks)
             )
             count += len(opened)
         return count
@@ -275,10 +297,12 @@ def _set_bases(database: sqlite3.Connection, key: str, bases: Mapping[bytes, tup
         set_base(database, key, device, sequence, digest)
 
 
-def insert_entries(database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]], learnt: int) -> None:
+def insert_entries(
+    database: sqlite3.Connection, key: str, opened: list[tuple[Entry, Content]], learnt: int, guest: Marks | None
+) -> None:
     """Inside a transaction: keep and apply entries in the order of their log."""
     for entry, content in opened:
-        insert_entry(database, key, entry, content, learnt)
+        insert_entry(database, key, entry, content, learnt, guest)
 
 
 def covered(heads: Iterable[SeenHead], device: bytes) -> int:

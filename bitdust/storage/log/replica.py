@@ -265,7 +265,9 @@ class KeyLog:
         if self.holdings.safely(supplier, device) < end.sequence and self._head_sequence(device, end) == end.sequence:
             return not self._is_told(device)
         signer = self.holdings.signer(supplier, device)
-        return signer is not None and not self._counts(signer) and self._counts(self._me.device.id)
+        if signer is None or self._logs.guest(self._catalog.scope(self.key, device), signer) is not None:
+            return False
+        return not self._counts(signer) and self._counts(self._me.device.id)
 
     def deliver(self, supplier: bytes) -> "Deferred[Any]":
         """Bring a supplier the next entries, and small pieces that wait for it."""

@@ -52,8 +52,11 @@ class Router:
             names.setdefault(self._key_of(split_version(name)[0]), []).append(name)
         for pack in op["packs"]:
             packs.setdefault(self._key_of_pack(pack), []).append(pack)
-        for key in dict.fromkeys([*names, *packs]):
-            yield key, tombstone_op(names.get(key, []), packs.get(key, []), op["time"])
+        places: dict[str, list[str]] = {}
+        for path in op.get("places", ()):
+            places.setdefault(self._key_of(path), []).append(path)
+        for key in dict.fromkeys([*names, *packs, *places]):
+            yield key, tombstone_op(names.get(key, []), packs.get(key, []), op["time"], places.get(key, []))
 
     def _key_of(self, path: str) -> str:
         made = self._made.get(path)

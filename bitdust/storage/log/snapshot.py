@@ -22,7 +22,7 @@ from bitdust.formats.operations import (
     tombstone_op,
     version_ops,
 )
-from bitdust.storage.catalog.apply import extents_of
+from bitdust.storage.catalog.apply import PLACE, extents_of
 from bitdust.storage.catalog.catalog import LogKeys, keep_entry, log_end, next_entry
 from bitdust.storage.catalog.database import PackState, set_base
 from bitdust.storage.catalog.extras import extras_of, forget_extras
@@ -105,7 +105,7 @@ def _forget_packs(database: sqlite3.Connection, key: str, before: int) -> None:
 def _is_known(database: sqlite3.Connection, name: str) -> bool:
     if is_pack(name):
         return database.execute("SELECT 1 FROM packs WHERE pack=?", (bytes.fromhex(name),)).fetchone() is not None
-    path, version = split_version(name)
+    path, version = split_version(name.removesuffix(PLACE))
     if version is None:
         query, values = "SELECT 1 FROM items WHERE path=?", (path,)
     else:
@@ -132,10 +132,12 @@ def snapshot_ops(database: sqlite3.Connection, key: str) -> Iterator[Op]:
 
 def _packs(database: sqlite3.Connection, key: str) -> Iterator[Op]:
     rows = database.execute(
-        "SELECT record, key, epoch, names, lengths FROM packs WHERE logged=1 AND key=? ORDER BY pack", (key,)
+        "SELECT EXISTS (SELECT 1 FROM guest_packs g WHERE g.pack=packs.pack), record, key, epoch, names, lengths"
+        " FROM packs WHERE logged=1 AND key=? ORDER BY pack",
+        (key,),
     )
-    for row in rows:
-        yield pack_op_of_row(*row)
+    for is_guests, *row in rows:
+        yield pack_op_of_row(*row) | ({"guest": True} if is_guests else {})
 
 
 def _items(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
@@ -176,8 +178,12 @@ def _tombstones(database: sqlite3.Connection, key: str) -> Iterator[Placed]:
         (key,),
     )
     for name, time, lamport, device, sequence in rows:
-        names, packs = ([], [bytes.fromhex(name)]) if is_pack(name) else ([name], [])
-        yield (lamport, bytes(device), sequence), tombstone_op(names, packs, time)
+        place = (lamport, bytes(device), sequence)
+        if name.endswith(PLACE):
+            yield place, tombstone_op([], [], time, [name.removesuffix(PLACE)])
+        else:
+            names, packs = ([], [bytes.fromhex(name)]) if is_pack(name) else ([name], [])
+            yield place, tombstone_op(names, packs, time)
 
 
 def _labels(database: sqlite3.Connection, key: str) -> Iterator[Placed]:

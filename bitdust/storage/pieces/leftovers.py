@@ -16,8 +16,8 @@ from itertools import groupby
 
 from attrs import define, field
 
-from bitdust.storage.catalog.apply import give_up_pack
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.pack_rows import give_up_pack
 from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.pack_store import PackStore, mark_missing, piece_numbers
 from bitdust.storage.pieces.spool import Spool, SpoolError

@@ -11,9 +11,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.batching import ThreadQueue
-from bitdust.storage.catalog.apply import give_up_pack, insert_pack
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState, PieceState
+from bitdust.storage.catalog.pack_rows import give_up_pack, insert_pack
 from bitdust.storage.packs.erasure import Coders
 from bitdust.storage.packs.pack import SealedPack, seal
 from bitdust.storage.packs.packer import OpenPackage

@@ -16,7 +16,7 @@ from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.pack_progress import PackProgress, PackShape, enough
 from bitdust.storage.pieces.pack_store import PackStore, piece_numbers
 from bitdust.storage.pieces.queues import SupplierQueues
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import PieceHolders
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PieceRef, Scheme
@@ -46,13 +46,12 @@ class Packs:
     ``acknowledged`` and ``lost`` for pieces of any pack; ``overdue`` when open packs wait for their end for long."""
 
     def __init__(
-        self, around: Connected, packer: Packer, store: PackStore, queues: SupplierQueues, ports: Ports
+        self, around: Connected, packer: Packer, store: PackStore, queues: SupplierQueues, ports: PieceHolders
     ) -> None:
         self._registry = around.registry
         self._packer = packer
         self._store = store
         self._queues = queues
-        self._me = around.me
         self._ports = ports
         self._packages: dict[bytes, OpenPackage] = {}
         self._progress: dict[bytes, PackProgress] = {}
@@ -156,7 +155,7 @@ class Packs:
         family = self._ports.family()
         if family is None:
             raise BitDustError("not-enough-suppliers", "there is no family of suppliers any more")
-        shape = await self._store.seal(package, Scheme(family.k, family.n), self._me.fingerprint)
+        shape = await self._store.seal(package, Scheme(family.k, family.n), family.customer)
         self._sealed(package)
         return shape
 

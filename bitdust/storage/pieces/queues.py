@@ -13,7 +13,7 @@ from bitdust.signal import Signal
 from bitdust.storage.pieces.queue import PieceQueue, PieceTransfer, Progress
 from bitdust.storage.pieces.sender import PieceSender
 from bitdust.storage.pieces.waiting import Acknowledged, Acknowledgements, WaitingPieces
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import PieceHolders
 from bitdust.wire.records import PieceRef
 
 
@@ -25,7 +25,7 @@ class SupplierQueues:
     """
 
     def __init__(
-        self, registry: Registry, ports: Ports, pieces: WaitingPieces, sender: PieceSender,
+        self, registry: Registry, ports: PieceHolders, pieces: WaitingPieces, sender: PieceSender,
         acknowledgements: Acknowledgements,
         most_at_once: Callable[[], int] = lambda: 32,
     ) -> None:  # fmt: skip
@@ -82,6 +82,17 @@ class SupplierQueues:
             return True
         queue = self._queues.get(supplier)
         return queue is not None and queue.is_absent
+
+    def is_absent_position(self, position: int) -> bool:
+        """The same of the supplier at a position of the family."""
+        family = self._ports.family()
+        seats = family.seats if family is not None else ()
+        return self.is_absent(seats[position] if position < len(seats) else None)
+
+    def absent_positions(self) -> list[int]:
+        """Positions of suppliers of which nothing is to be expected now."""
+        family = self._ports.family()
+        return [place for place in range(len(family.seats) if family else 0) if self.is_absent_position(place)]
 
     def refusal(self, supplier: bytes) -> BaseException | None:
         """Why a supplier did not take a piece when it was offered one last; None where it does, or none waits."""

@@ -11,7 +11,7 @@ from bitdust.outcome import Outcome
 from bitdust.ports import Reply
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.pieces.queue import Progress
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import PieceHolders
 from bitdust.wire.packet import Command
 from bitdust.wire.records import PackRecord
 
@@ -21,7 +21,7 @@ SILENCE = 30.0
 class PieceSender:
     """I sign the pack record of a piece and send both."""
 
-    def __init__(self, me: Me, ports: Ports, riders: Riders) -> None:
+    def __init__(self, me: Me, ports: PieceHolders, riders: Riders) -> None:
         self._me = me
         self._ports = ports
         self._riders = riders

@@ -12,11 +12,12 @@ from bitdust.batching import ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.outcome import outcomes
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import RECOVERING, meta
 from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.rows import Owner
 from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.log.access import SharedLogs
-from bitdust.storage.log.outdated import is_outdated, note_outdated, start_over
+from bitdust.storage.log.outdated import come_back, is_outdated, note_outdated, start_over
 from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.pieces.bad_pieces import BadPieces
@@ -25,9 +26,11 @@ from bitdust.storage.pieces.local_copies import LocalCopies
 from bitdust.storage.pieces.locations import PackSources
 from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.pieces.waiting import WaitingPieces
-from bitdust.storage.ports import Holders
+from bitdust.storage.ports import PieceHolders
 from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.restore import RestoreParts
+from bitdust.storage.shared.pen import GuestLogs, Pen, no_pen
+from bitdust.storage.shared.writing import Writing
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
@@ -39,14 +42,15 @@ class Shared:
     """Another owner's key that was given to this node: whose it is, what opens it, and who holds what is under it.
 
     ``global_ids`` gives the names of the owner, the present one first; ``access`` what opens its logs, which grows when
-    the owner gives newer secrets.
+    the owner gives newer secrets; ``pen`` what this node writes with, None while it may not.
     """
 
     alias: str
     owner: bytes
     global_ids: Callable[[], Collection[str]]
     access: Callable[[], SharedLogs]
-    holders: Holders
+    holders: PieceHolders
+    pen: Callable[[], Pen | None] = no_pen
 
     @property
     def global_id(self) -> str:
@@ -109,14 +113,23 @@ class SharedCatalog:
         whose = _Whose(shared, self.catalog)
         self.view = CatalogView(self.catalog, whose, shared.global_id)
         reserve = Reserve(lambda: int(around.settings.get(SETTING)))
-        spool = Spool(folder / name, reserve)
+        self._spool = spool = Spool(folder / name, reserve)
         self._bad_pieces = BadPieces(around, self.catalog, shared.holders)
         self._fetcher = Fetcher(around, shared.holders, self._bad_pieces)
         self._coding = ThreadQueue(world.run_in_thread)
-        copies = LocalCopies(world, self.catalog, spool, lambda: False)
-        sources = PackSources(self.catalog, shared.holders, WaitingPieces(world, self.catalog, spool), copies)
+        self._copies = LocalCopies(world, self.catalog, spool, lambda: False)
+        waiting = WaitingPieces(world, self.catalog, spool)
+        sources = PackSources(self.catalog, shared.holders, waiting, self._copies)
         parts = RestoreParts(around, self.catalog, self._fetcher, sources, self._coding, reserve)
         self.downloads = Downloads(parts, whose, whose)
+        self._logs = GuestLogs(around.me, (shared.alias, shared.key_id), shared.access, shared.pen)
+        self._around, self._names_of = around, whose.names_of
+        self.writing = self._new_writing()
+
+    def _new_writing(self) -> Writing:
+        writing = Writing(self._around, self.catalog, self._spool, self._logs, self.shared.holders)
+        writing.use(self._names_of)
+        return writing
 
     @property
     def place(self) -> tuple[bytes, str]:
@@ -128,10 +141,12 @@ class SharedCatalog:
         await self.catalog.open()
         self._bad_pieces.open()
         self.downloads.resume()
+        await self.writing.begin(self._copies)
 
     async def close(self) -> None:
         """Stop everything; the file stays."""
         self.downloads.suspend()
+        await self.writing.close()
         self._fetcher.stop()
         self._coding.stop()
         await self.catalog.close()
@@ -142,29 +157,43 @@ class SharedCatalog:
         Those who do not answer are left out: what is known already stays readable. Fails as the first of them did
         where fewer than ``least`` answered.
         """
-        access = self.shared.access()
+        access = self._logs
         requests = LogRequests(access, self.shared.holders)
         answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in suppliers)
         heads = [seen for answer in answers if answer.error is None for seen in answer.value]
         for answer in answers:
             if answer.error is not None:
                 self.log.info("a supplier of {who} says nothing: {e}", who=self.shared.key_id, e=answer.error)
-        if any(is_outdated(self.catalog, key, self._of_key(access, key, heads)) for key in access.readable_keys()):
+        of_keys = [(key, self._of_key(key, heads)) for key in access.readable_keys()]
+        if self.writing.is_quiet and any(is_outdated(self.catalog, key, seen) for key, seen in of_keys):
             await self._start_over()
         found = []
-        for key in access.readable_keys():
-            recovery = LogRecovery(self.catalog, access, key, requests.entries)
-            found.append(await recovery.recover(self._of_key(access, key, heads)))
+        for key, seen in of_keys:
+            found.append(await LogRecovery(self.catalog, access, key, requests.entries).recover(seen))
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+        await self._was_read([one for _, seen in of_keys for one in seen])
         return found
 
-    def _of_key(self, access: SharedLogs, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
-        return [seen for seen in heads if seen.head.scope in access.scopes(key)]
+    def _of_key(self, key: str, heads: Iterable[SeenHead]) -> list[SeenHead]:
+        return [seen for seen in heads if seen.head.scope in self._logs.scopes(key)]
+
+    async def _was_read(self, heads: Iterable[SeenHead]) -> None:
+        """What suppliers hold is known: what I write follows that, and what they lack of mine is brought to them."""
+        for seen in heads:
+            if seen.holder is not None:
+                self.writing.part.holdings.learn(seen.holder, seen)
+        if meta(self.catalog.read, RECOVERING) is not None:
+            await self.catalog.change(come_back)
+            await self.catalog.change(lambda database: database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,)))
+        await self.writing.begin(self._copies)
+        self.writing.suppliers_changed()
 
     async def _start_over(self) -> None:
         """The owner's logs begin later now than where this node stopped reading: all of it is read again."""
+        await self.writing.close()
         await self.catalog.change(note_outdated)
         await self.catalog.close()
         await self.catalog.open()
+        self.writing = self._new_writing()

@@ -53,6 +53,9 @@ class GuestPorts:
         document = self._around.identities.get(fingerprint)
         return (str(document.idurl), document.global_id) if document is not None else ("", "")
 
+    def note_refusal(self, supplier: bytes, code: str) -> None:
+        """The queue of that supplier knows why."""
+
     def note_answer(self, supplier: bytes, reply: Any) -> None:
         """How much room its owner has left there is nothing that concerns a guest."""
 

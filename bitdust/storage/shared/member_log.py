@@ -87,6 +87,9 @@ class MemberAccess:
         device = next((one.device(ident) for one in self._members() if one.fingerprint == person), None)
         return device is not None and (device.revoked is None or sequence <= (device.sequence or 0))
 
+    def guest(self, scope: bytes | None, ident: bytes) -> None:
+        """Nobody is a guest: all who write are members."""
+
     def readable_keys(self) -> list[str]:
         """The one key."""
         return [self._key().alias]
