@@ -368,6 +368,10 @@ class Contracts:
         row = database.execute(f"SELECT {_COLUMNS} {_FROM} WHERE k.customer=?", (customer,)).fetchone()
         return self._account(row) if row is not None else None
 
+    def has(self, database: sqlite3.Connection, customer: bytes) -> bool:
+        """Whether there is a contract with a customer; asked with every packet."""
+        return database.execute("SELECT 1 FROM contracts WHERE customer=?", (customer,)).fetchone() is not None
+
     def all(self, database: sqlite3.Connection) -> list[Account]:
         """All contracts, by the customers' names."""
         rows = database.execute(f"SELECT {_COLUMNS} {_FROM} ORDER BY c.global_id, k.customer")

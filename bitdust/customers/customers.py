@@ -66,7 +66,7 @@ class Customers:
 
     def is_customer(self, fingerprint: bytes) -> bool:
         """Whether something is promised to this peer."""
-        return self._store.contract_of(fingerprint) is not None
+        return self._store.has_contract(fingerprint)
 
     def is_newcomer(self, fingerprint: bytes) -> bool:
         """Whether a customer has little to lose here yet; asked with every packet, so that it is looked up rarely."""

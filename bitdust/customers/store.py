@@ -185,6 +185,10 @@ class SupplierStore:
         """The promise to a customer, in whichever state."""
         return self.contracts.of(self._read, customer)
 
+    def has_contract(self, customer: bytes) -> bool:
+        """Whether there is one, in whichever state."""
+        return self.contracts.has(self._read, customer)
+
     def customers(self) -> list[Account]:
         """All promises."""
         return self.contracts.all(self._read)

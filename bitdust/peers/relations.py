@@ -6,6 +6,7 @@ from bitdust.signal import Disconnect
 from bitdust.wire.table import RELATIONS, Who
 
 Holds = Callable[[bytes], bool]
+ALL = Who(sum(role.value for role in RELATIONS))
 
 
 class Relations:
@@ -13,6 +14,8 @@ class Relations:
 
     def __init__(self) -> None:
         self._providers: dict[Who, dict[object, Holds]] = {role: {} for role in RELATIONS}
+        # Asked with every packet: what an enumeration answers to is slower than all who are asked.
+        self._asked = [(role.value, holders) for role, holders in self._providers.items()]
 
     def add(self, role: Who, holds: Holds) -> Disconnect:
         """Ask ``holds(fingerprint)`` for a role from now on; the answer withdraws it, and may be called again.
@@ -31,14 +34,18 @@ class Relations:
 
     def has(self, who: Who, fingerprint: bytes) -> bool:
         """Whether the peer has one of the roles in ``who``; what is no role there counts for nothing."""
-        return any(
-            role in who and any(holds(fingerprint) for holds in self._providers[role].values()) for role in RELATIONS
-        )
+        wanted = who.value
+        for role, holders in self._asked:
+            if role & wanted:
+                for holds in holders.values():
+                    if holds(fingerprint):
+                        return True
+        return False
 
-    def of(self, fingerprint: bytes) -> Who:
-        """All roles of a peer, `Who(0)` for a stranger."""
-        found = Who(0)
-        for role in RELATIONS:
-            if self.has(role, fingerprint):
+    def of(self, fingerprint: bytes, among: Who = ALL) -> Who:
+        """All roles of a peer, of those ``among`` which they are looked for; `Who(0)` for a stranger."""
+        found, wanted = 0, among.value
+        for role, holders in self._asked:
+            if role & wanted and any(holds(fingerprint) for holds in holders.values()):
                 found |= role
-        return found
+        return Who(found)

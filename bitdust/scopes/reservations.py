@@ -14,6 +14,8 @@ from bitdust.wire.errors import BitDustError
 class Resource(Enum):
     """What is counted; bytes or pieces of it."""
 
+    __hash__ = object.__hash__  # of each there is one: its name need not be looked at
+
     CONNECTIONS = "connections"
     """Those that have not shown who they are."""
     SESSIONS = "sessions"
@@ -83,10 +85,10 @@ class Allowance:
 
     def spend(self, cost: float = 1.0) -> float:
         """Seconds until the next one is within the rate, 0 if it is now; `LONGEST` at most."""
-        tokens = self.left() - cost
-        self._tokens = max(tokens, -LONGEST * self._rate)
-        self._at = self._clock.seconds()
-        return max(0.0, -self._tokens / self._rate)
+        now = self._clock.seconds()
+        tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - cost
+        self._tokens, self._at = max(tokens, -LONGEST * self._rate), now
+        return -self._tokens / self._rate if tokens < 0.0 else 0.0
 
 
 REMEMBERED = 4096
@@ -131,6 +133,11 @@ class Scope:
     used: Counter[Resource] = field(factory=Counter, init=False)
     peak: Counter[Resource] = field(factory=Counter, init=False)
     refused: Counter[Resource] = field(factory=Counter, init=False)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is of one peer or one network, and not of all in a role."""
+        return self.kind in ("peer", "network")
 
     def has_room(self, resource: Resource, amount: int) -> bool:
         """Whether so much more may be taken."""

@@ -13,6 +13,8 @@ from bitdust.scopes.reservations import Allowance, Allowances, Reservation, Reso
 from bitdust.wire.table import Who
 
 ROLES = {Who.DEVICE: Role.DEVICE, Who.SUPPLIER: Role.SUPPLIER, Who.FRIEND: Role.FRIEND, Who.CUSTOMER: Role.CUSTOMER}
+COUNTED = Who.DEVICE | Who.SUPPLIER | Who.FRIEND | Who.CUSTOMER
+"""Relations that make a difference here."""
 NEW = (Role.STRANGER, Role.UNPROVEN, Role.NEWCOMER)
 """Those with whom there have been no dealings, or hardly any."""
 RoleOf = Callable[[bytes], Who]
@@ -26,6 +28,7 @@ class Scopes:
         self._clock = clock
         self.plan = plan
         self._role_of = role_of
+        self._roles = [(who.value, role) for who, role in ROLES.items()]
         self.household = household
         self.is_newcomer: Callable[[bytes], bool] = lambda customer: False
         """Whether a customer has not been one for long enough to count among those who have something to lose."""
@@ -42,8 +45,8 @@ class Scopes:
         """The best role of a party."""
         if fingerprint is None:
             return Role.UNPROVEN
-        held = self._role_of(fingerprint)
-        role = next((role for who, role in ROLES.items() if who in held), Role.STRANGER)
+        held = self._role_of(fingerprint).value
+        role = next((role for who, role in self._roles if who & held), Role.STRANGER)
         return Role.NEWCOMER if role is Role.CUSTOMER and self.is_newcomer(fingerprint) else role
 
     def peer(self, role: Role, fingerprint: bytes) -> Scope:
@@ -133,8 +136,11 @@ class Party:
         self.own = Scope("session", host, scopes.plan.session)
         self._place: Reservation | None = None
         self._held: WeakSet[Reservation] = WeakSet()
-        self._peer: Scope | None = None
         self._standing = Role.UNPROVEN
+        self._chain = self._scopes_of(Role.UNPROVEN)
+        self._single: list[Allowance] = []
+        self._shared: list[Allowance] = []
+        """Allowances that are its own or its network's, and those of all in a role."""
 
     def enter(self) -> None:
         """Take a place among the connections that have proved nothing yet; raises `TooMuch`."""
@@ -169,9 +175,15 @@ class Party:
         """Whether it is a stranger, or hardly more."""
         return not self.dialled and self._scopes.role(self.fingerprint) in NEW
 
+    def ask(self) -> None:
+        """It asks for something: from now on all of it counts for the role that it has now."""
+        role = self._scopes.role(self.fingerprint)
+        if role is not self._standing:
+            self._move(role)
+
     def reserve(self, resource: Resource, amount: int = 1) -> Reservation:
         """Take it; raises `TooMuch`, and then nothing was taken."""
-        made = Reservation(self._chain(self._scopes.role(self.fingerprint)), resource, 0)
+        made = Reservation(self._chain, resource, 0)
         made.resize(amount)
         self._held.add(made)
         return made
@@ -179,18 +191,22 @@ class Party:
     def _move(self, role: Role) -> None:
         """What it holds counts for the role that it has now."""
         self._standing = role
-        chain = self._chain(role)
+        self._chain = chain = self._scopes_of(role)
         for one in self._held:
             one.move(chain)
+        if self.fingerprint is not None:
+            paced = (self._scopes.peer(role, self.fingerprint),) if self.dialled else chain
+            self._single = [scope.allowance for scope in paced if scope.allowance and scope.is_single]
+            self._shared = [scope.allowance for scope in paced if scope.allowance and not scope.is_single]
 
-    def _chain(self, role: Role) -> tuple[Scope, ...]:
+    def _scopes_of(self, role: Role) -> tuple[Scope, ...]:
         if self.dialled:
             return (self.own, self._scopes.system)
         return (self.own, *self._scopes.chain(role, self.host, self.fingerprint))
 
     def may_ask(self) -> float:
         """How many requests it may make now, one at least: `pace` says what it has to wait for the next one."""
-        return max(1.0, min((one.left() for _, one in self._paced()), default=1.0))
+        return max(1.0, min((one.left() for one in (*self._single, *self._shared)), default=1.0))
 
     def pace(self, cost: float = 1.0) -> float:
         """Count requests that were made; seconds until it may make the next one.
@@ -198,25 +214,11 @@ class Party:
         Those who share an allowance are served in turn: who owes waits until all are served that have owed before. Who
         has asked for next to nothing yet waits for nobody.
         """
-        wait = shared = 0.0
-        for scope, allowance in self._paced():
-            if scope.kind in ("peer", "network"):
-                wait = max(wait, allowance.spend(cost))
-            else:
-                shared = max(shared, allowance.spend(cost))
+        wait = max((one.spend(cost) for one in self._single), default=0.0)
+        shared = max((one.spend(cost) for one in self._shared), default=0.0)
         if shared > wait == 0.0:
             welcome = self._scopes.welcome(self.host)
             if welcome.left() >= cost:
                 welcome.spend(cost)
                 return 0.0
         return max(wait, shared)
-
-    def _paced(self) -> list[tuple[Scope, Allowance]]:
-        role = self._scopes.role(self.fingerprint)
-        if role is not self._standing:
-            self._move(role)
-        if self.fingerprint is None:
-            return []
-        self._peer = self._scopes.peer(role, self.fingerprint)
-        scopes = (self._peer,) if self.dialled else self._chain(role)
-        return [(scope, scope.allowance) for scope in scopes if scope.allowance is not None]

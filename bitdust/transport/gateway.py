@@ -6,6 +6,7 @@ and `links` are what carries sessions. `datagrams` is the one UDP port, on which
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -14,9 +15,9 @@ from twisted.python.failure import Failure
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
 from bitdust.nearby import Nearby, household
-from bitdust.peers.relations import Relations
+from bitdust.peers.relations import ALL, Relations
 from bitdust.scopes.plan import Plan
-from bitdust.scopes.scopes import Party, Scopes
+from bitdust.scopes.scopes import COUNTED, Party, Scopes
 from bitdust.signal import Disconnect
 from bitdust.surroundings import Surroundings
 from bitdust.transport import listener
@@ -62,11 +63,12 @@ class Gateway:
         self.transports = {one.scheme: one for one in usual}
         self.relations = Relations()
         self.relations.add(Who.DEVICE, lambda fingerprint: me.present and fingerprint == me.fingerprint)
-        around.identities.follow(lambda fingerprint: bool(self.relations.of(fingerprint)))
+        around.identities.follow(lambda fingerprint: self.relations.has(ALL, fingerprint))
         self._welcome = Welcome(world.clock, me, around.identities)
         self._sessions = Sessions(me)
         self._is_stopped = False
-        self.scopes = Scopes(world.clock, Plan.of(around.budget), self.relations.of, household(self._settings))
+        role_of = partial(self.relations.of, among=COUNTED)
+        self.scopes = Scopes(world.clock, Plan.of(around.budget), role_of, household(self._settings))
         self._listener = listener.Listener(around, self.scopes, self._sessions, self._incoming)
         self._dialler = Dials(registry, self)
         self._sessions.changed.connect(self._dialler.session_up)

@@ -35,7 +35,9 @@ class Reading(ReadingPause):
         self._broken = broken
         self._frames: FrameReader | None = FrameReader(handler)
         self._left = b""
-        self._cost = self._may = self._due = 0.0
+        self._cost = self._due = 0.0
+        self._may: float | None = None
+        """What the peer may ask now; looked up when it asks for something."""
 
     def take(self, data: bytes) -> None:
         """Read what has come as far as the peer may ask that much; the rest waits for the end of the pause."""
@@ -45,13 +47,20 @@ class Reading(ReadingPause):
         else:
             self._read(data)
 
-    def spend(self, kind: Kind, size: int = 0) -> None:
-        """One more frame has been read, or a part of a payload of so many bytes."""
-        self.charge(FRAME_COST.get(kind, PART_COST if size < LARGE else 0.0))
+    def spend(self, kind: Kind) -> None:
+        """One more frame has been read that is no part of a payload."""
+        self.charge(FRAME_COST.get(kind, PART_COST))
+
+    def spend_part(self, size: int) -> None:
+        """A part of a payload of so many bytes has been read."""
+        if size < LARGE:
+            self.charge(PART_COST)
 
     def charge(self, cost: float) -> None:
         """What was read costs so much, or so much more."""
         self._cost += cost
+        if self._may is None:
+            self._may = min(SLICE, self._party.may_ask())
         if self._cost >= self._may and self._frames is not None:
             self._frames.enough = True
 
@@ -68,16 +77,16 @@ class Reading(ReadingPause):
     def _read(self, data: bytes) -> None:
         wait = read = 0.0
         while data and wait <= 0.0 and read < SLICE and self._frames is not None:
-            self._frames.enough, self._cost = False, 0.0
-            self._may = min(SLICE, self._party.may_ask())
+            self._frames.enough, self._cost, self._may = False, 0.0, None
             try:
                 data = data[self._frames.feed(data) :]
             except WireError as error:
                 self._frames = None
                 self._broken(error)
-            wait = self._party.pace(self._cost)
-            read += self._cost
-        self._due = self._clock.seconds() + wait
+            if self._cost:
+                wait = self._party.pace(self._cost)
+                self._due = self._clock.seconds() + wait
+                read += self._cost
         self._left = data if self._frames is not None else b""
         self.unread.add(len(self._left))
 

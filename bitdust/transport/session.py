@@ -289,6 +289,7 @@ class Session:
         if mine or stream <= self._last_foreign:
             raise WireError("malformed", f"stream {stream} cannot be opened")
         self._last_foreign = stream
+        self.party.ask()
         self._owe()
         self.used_at = self._owner.world.clock.seconds()
         packet = Packet.from_bytes(body)
@@ -305,7 +306,7 @@ class Session:
         incoming = self._in.get(stream)
         if self.peer is None or (incoming is None and stream > self._last_foreign):
             raise WireError("malformed", f"data for stream {stream}, which is not open")
-        self.reading.spend(Kind.DATA, len(part))
+        self.reading.spend_part(len(part))
         if incoming is None:
             return
         self.used_at = self._owner.world.clock.seconds()

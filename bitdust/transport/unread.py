@@ -18,8 +18,9 @@ class Unread:
 
     def add(self, size: int) -> None:
         """Bytes that wait for their reader."""
-        self._size += size
-        self._count()
+        if size:
+            self._size += size
+            self._count()
 
     def take(self, size: int) -> None:
         """Bytes that have been taken, or dropped."""

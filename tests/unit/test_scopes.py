@@ -133,7 +133,7 @@ class ReservationTests(Made):
         party.prove(MALLORY)
         self.assertTrue(party.is_stranger and party.holds(strangers))
         self.roles[MALLORY] = Who.CUSTOMER
-        party.pace()
+        party.ask()
         self.assertEqual((strangers.used[Resource.SESSIONS], customers.used[Resource.SESSIONS]), (0, 1))
         self.assertTrue(party.holds(customers) and not party.holds(strangers) and not party.is_stranger)
         party.leave()
