@@ -68,6 +68,8 @@ class BlockCase(SynchronousTestCase):
     """A store whose every read and write is done at once."""
 
     full = 4096
+    made = (links_of,)
+    """What a store is made with besides its place."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -84,7 +86,7 @@ class BlockCase(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def open(self, disk: Disk | None = None) -> BlockStore:
-        store = BlockStore(self.around, self.folder, links_of, disk, self.full)
+        store = BlockStore(self.around, self.folder, *self.made, disk, self.full)
         self.opened = self.came(store.open())
         return store
 
