@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from bitdust.blocks.room import BlocksRoom
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
@@ -37,6 +38,7 @@ class Rooms:
     groups: GroupsRoom
     suppliers: SuppliersRoom
     customers: CustomersRoom
+    blocks: BlocksRoom
     storage: Storage
     space: Space
     risk: Risk

@@ -16,6 +16,7 @@ from bitdust.assembly.joints import (
     StorageJoint,
 )
 from bitdust.automats.kernel import Registry
+from bitdust.blocks.room import BlocksRoom
 from bitdust.budget import Budget
 from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
@@ -100,6 +101,7 @@ class Assembly:
             groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
             suppliers=suppliers,
             customers=customers,
+            blocks=BlocksRoom(around),
             storage=storage,
             space=self._space(suppliers, customers, storage),
             risk=Risk(around, storage, suppliers),

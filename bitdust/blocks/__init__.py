@@ -4,5 +4,5 @@
 * One thread writes, with one commit for all who wait (`writing`); one reads blocks, one walks over many (`reading`).
 * Who adds holds a `leases.Lease`: what it puts stays, whatever else is collected, until it ends.
 * `collecting` marks what pins, roots and leases need, and removes the rest.
-* `store.BlockStore` is the face of it.
+* `store.BlockStore` is the face of it, `room.BlocksRoom` what a node has of it while it is switched off.
 """

@@ -10,7 +10,7 @@ takes it for a tree that is complete.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -22,6 +22,7 @@ from bitdust.blocks.index import COLUMNS, note_pack, row_of
 from bitdust.blocks.packs import PackReader, Place, Unreadable, record_size
 from bitdust.blocks.pinning import kept_ids
 from bitdust.blocks.reach import IdSet, Reach
+from bitdust.blocks.threads import Threads
 from bitdust.blocks.values import Mode, Row, State
 from bitdust.blocks.writing import Ledger
 from bitdust.disk.commit import Job
@@ -51,27 +52,21 @@ class Swept:
 class CollectionPort(Protocol):
     """What a collection asks of its store."""
 
-    def change(self, call: Callable[[sqlite3.Connection], Any]) -> "Deferred[Any]":
-        """Run something in the writing thread."""
-
-    def write(self, job: Job) -> "Deferred[Any]":
-        """The same for a job."""
-
     def held(self) -> list[IdSet]:
-        """What all leases hold."""
+        """What all leases hold; for the thread that writes."""
 
     def over(self, collection: "Collection", failure: Any) -> None:
         """It has ended; ``failure`` is why it did not come to its end, or None."""
-
-    def gone(self, pack: int) -> None:
-        """A pack was removed."""
 
 
 class Collection:
     """One run. ``removed`` reports CIDs as they go; ``freed`` bytes of packs were given back."""
 
-    def __init__(self, port: CollectionPort, ledger: Ledger, packs: PackReader, registry: Registry) -> None:
+    def __init__(
+        self, port: CollectionPort, threads: Threads, ledger: Ledger, packs: PackReader, registry: Registry
+    ) -> None:
         self._port = port
+        self._threads = threads
         self._ledger = ledger
         self._packs = packs
         self._reach = Reach()
@@ -92,7 +87,7 @@ class Collection:
         return ident in self._reach.reached or ident in self._alone
 
     def begin(self) -> "Deferred[None]":
-        return self._port.change(self._begin)
+        return self._threads.change(self._begin)
 
     def _begin(self, database: sqlite3.Connection) -> None:
         self._ledger.barrier = self
@@ -105,10 +100,10 @@ class Collection:
                 self._alone.add(ident)
 
     def mark(self) -> "Deferred[bool]":
-        return self._port.change(lambda database: self._reach.go_on(database, ROUNDS))
+        return self._threads.change(lambda database: self._reach.go_on(database, ROUNDS))
 
     def sweep(self) -> "Deferred[Swept]":
-        return self._port.change(self._sweep).addCallback(self._report)
+        return self._threads.change(self._sweep).addCallback(self._report)
 
     def _sweep(self, database: sqlite3.Connection) -> tuple[Swept, list[Cid]]:
         if not self._reach.go_on(database, 1):
@@ -125,6 +120,7 @@ class Collection:
             return Swept(), []
         index = self._ledger.index
         index.begin()
+        self._ledger.doubted.difference_update(doomed)
         removed = index.remove(database, doomed, self.keeps)
         index.tally(database)
         return Swept(is_over=is_last), removed
@@ -140,14 +136,14 @@ class Collection:
         return Deferred.fromCoroutine(self._rewrite())
 
     async def _rewrite(self) -> bool:
-        pack = await self._port.change(self._half_empty)
+        pack = await self._threads.change(self._half_empty)
         if pack is None:
             return True
         job = Rewrite(self._ledger, self._packs, pack)
-        await self._port.write(job)
+        await self._threads.write(job)
         if job.freed:
             self.freed += job.freed
-            self._port.gone(pack)
+            self._threads.gone(pack)
         elif not job.moved:
             self._kept_packs.add(pack)
         return False

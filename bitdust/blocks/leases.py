@@ -6,8 +6,8 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from bitdust.blocks.reach import IdSet
-from bitdust.blocks.values import MOST_BLOCK, Change, Row
-from bitdust.ipld.cid import Block, Cid
+from bitdust.blocks.values import Change, Row
+from bitdust.ipld.cid import LONGEST_BLOCK, Block, Cid
 from bitdust.wire.errors import BitDustError
 
 FLUSH = 4 * 1024 * 1024
@@ -58,8 +58,8 @@ class Lease:
         self._need_open()
         if block.cid.is_inline:
             return None
-        if len(block.data) > MOST_BLOCK:
-            text = f"block {block.cid} has {len(block.data)} bytes; a block has at most {MOST_BLOCK}"
+        if len(block.data) > LONGEST_BLOCK:
+            text = f"block {block.cid} has {len(block.data)} bytes; a block has at most {LONGEST_BLOCK}"
             raise BitDustError("too-large", text)
         self._gathered.append(block)
         self._pending[block.cid.multihash] = block.data

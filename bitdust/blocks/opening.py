@@ -39,6 +39,8 @@ class Opened:
     problems: dict[int, str] = field(factory=dict)
     adopted: int = 0
     put_aside: str = ""
+    index_lost: bool = False
+    """Whether nobody knows what was pinned."""
 
 
 class Opening:
@@ -48,7 +50,7 @@ class Opening:
         self._disk = disk
         self._folder = folder
         self._index = index
-        self._packs = packs
+        self.packs = packs
         self.path = folder / INDEX
 
     def open(self, writer: PackWriter, now: int) -> Opened:
@@ -95,7 +97,7 @@ class Opening:
             database = open_database(self.path)
         if is_new and found_packs(self._folder):
             note(database, INDEX_LOST, 1)
-        return Opened(database, put_aside=aside)
+        return Opened(database, put_aside=aside, index_lost=bool(fact(database, INDEX_LOST)))
 
     def _problems(self, known: dict[int, int]) -> dict[int, str]:
         problems = {}
@@ -142,13 +144,8 @@ class Opening:
         if row is not None and row.pack is not None:
             return False
         try:
-            data = self._packs.block(cid, place)
+            data = self.packs.block(cid, place)
             self._index.put(database, cid, data, place)
         except (Unreadable, BitDustError):
             return False  # torn, or never answered for
         return True
-
-
-def is_index_lost(database: sqlite3.Connection) -> bool:
-    """Whether nobody knows what was pinned."""
-    return bool(fact(database, INDEX_LOST))

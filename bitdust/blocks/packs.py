@@ -19,9 +19,8 @@ from struct import Struct
 
 from attrs import frozen
 
-from bitdust.blocks.values import MOST_BLOCK
 from bitdust.disk.disk import Disk
-from bitdust.ipld.cid import Block, Cid
+from bitdust.ipld.cid import LONGEST_BLOCK, Block, Cid
 
 MAGIC = b"BitDust blocks 1"
 HEAD = Struct(">IQBB")
@@ -250,7 +249,7 @@ def records(disk: Disk, path: Path) -> Iterator[tuple[Cid, int, int]]:
             offset += HEAD.size
             hashed = disk.read(descriptor, offset, length)
             offset += length
-            if len(hashed) != length or length < 2 or version > 1 or size > MOST_BLOCK:
+            if len(hashed) != length or length < 2 or version > 1 or size > LONGEST_BLOCK:
                 return
             yield Cid(version, codec, hashed), offset, size
             offset += size

@@ -34,6 +34,11 @@ def is_open(row: Row, one: Change) -> bool:
     return row.state is not State.WHOLE
 
 
+def set_whole(database: sqlite3.Connection, ident: int) -> None:
+    """What is below a block that is here was looked at, and is here as well."""
+    database.execute("UPDATE blocks SET state=? WHERE id=? AND state=?", (State.WHOLE, ident, State.HERE))
+
+
 def unreadable(cid: Cid) -> BitDustError:
     """Of a block whose links cannot be followed."""
     text = (

@@ -2,14 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 
 from attrs import frozen
 
-from bitdust.blocks.index import COLUMNS, find, row_of
+from bitdust.blocks.index import COLUMNS, find, get, row_of
 from bitdust.blocks.packs import PackReader, Place, Unreadable
-from bitdust.blocks.reach import TOGETHER, IdSet, Waiting
-from bitdust.blocks.values import Row, State
+from bitdust.blocks.pinning import pinned_ids
+from bitdust.blocks.reach import TOGETHER, IdSet, Reach, Waiting
+from bitdust.blocks.values import Mode, Row, Stat, State
 from bitdust.ipld.cid import RAW, Cid
 
 MOST_MISSING = 1000
@@ -86,14 +89,51 @@ def links(database: sqlite3.Connection, ident: int, first: int, most: int) -> li
     ]
 
 
-def listing(
-    database: sqlite3.Connection, after: int, most: int, chosen: Callable[[int], bool] | None = None
-) -> tuple[list[Row], int]:
+def listing(database: sqlite3.Connection, after: int, most: int) -> tuple[list[Row], int]:
     """Some blocks that are here, behind an id, and the last id that was looked at; -1 behind the last one."""
     query = f"SELECT {COLUMNS} FROM blocks WHERE id > ? ORDER BY id LIMIT ?"
     found = database.execute(query, (after, most)).fetchall()
-    rows = [row_of(values) for values in found if values[5] is not None and (chosen is None or chosen(values[0]))]
-    return rows, found[-1][0] if len(found) == most else -1
+    return [row_of(values) for values in found if values[5] is not None], found[-1][0] if len(found) == most else -1
+
+
+def stat(database: sqlite3.Connection, path: Path, allowed: int) -> Stat:
+    """Figures, in constant time."""
+    blocks, size, packed, live = database.execute("SELECT blocks, bytes, packed, live FROM totals").fetchone()
+    return Stat(blocks, size, packed, live, path.stat().st_size, allowed)
+
+
+class Indirect:
+    """What recursive pins keep besides what is pinned itself: `go_on` to the end, then `page` to the end."""
+
+    def __init__(self) -> None:
+        self._reach = Reach()
+        self._pinned = IdSet()
+        self._after = -1
+        self._is_begun = False
+        self._left: Iterator[int] = iter(())
+
+    def go_on(self, database: sqlite3.Connection, rounds: int) -> bool:
+        """Follow some links; whether all were followed."""
+        if not self._is_begun:
+            found = pinned_ids(database, self._after, TOGETHER)
+            for ident, mode in found:
+                self._pinned.add(ident)
+                if mode is Mode.RECURSIVE:
+                    self._reach.start((ident,))
+            self._after = found[-1][0] if found else self._after
+            self._is_begun = not found
+            return False
+        is_done = self._reach.go_on(database, rounds)
+        if is_done:
+            self._left = iter(self._reach.reached)
+        return is_done
+
+    def page(self, database: sqlite3.Connection, most: int) -> list[Row]:
+        """The next of them; none behind the last one."""
+        wanted = list(islice((ident for ident in self._left if ident not in self._pinned), most))
+        query = f"SELECT {COLUMNS} FROM blocks WHERE id IN (SELECT value FROM json_each(?))"
+        rows = [row_of(values) for values in database.execute(query, (json.dumps(wanted),))]
+        return rows if rows or not wanted else self.page(database, most)
 
 
 class Below:
@@ -117,6 +157,11 @@ class Below:
                 if self._is_open(codec, state) and self._seen.add(child):
                     self._note(child, state)
         return False
+
+    def named(self, database: sqlite3.Connection) -> tuple[list[Cid], list[Cid]]:
+        """What is missing, and what cannot be followed."""
+        missing, unreadable = ([get(database, one).cid for one in ids] for ids in (self.missing, self.unreadable))
+        return missing, unreadable
 
     def _is_open(self, codec: int, state: int) -> bool:
         return state == State.ABSENT or (state != State.WHOLE and codec != RAW)

@@ -10,8 +10,6 @@ from twisted.internet.defer import Deferred
 from bitdust.ipld.cid import Cid
 from bitdust.wire.errors import BitDustError
 
-MOST_BLOCK = 2 * 1024 * 1024
-"""Bytes of a block."""
 MOST_LINKS = 200_000
 """Links of a block."""
 LONGEST_NAME = 255

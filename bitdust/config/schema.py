@@ -43,7 +43,10 @@ _SERVICES = {
     "keys-storage": "keeps my key ring at my suppliers",
     "my-data": "reports that my storage is ready",
     "shared-data": "lets people into shares of mine, and opens those of others",
+    "block-store": "stores blocks of IPFS",
 }
+_OFF = ("identity-server", "block-store")
+"""Services that run where a person wants them."""
 
 
 def _bool(key: str, default: bool, label: str, text: str) -> Option:
@@ -71,7 +74,7 @@ def _text(key: str, label: str, text: str) -> Option:
 def _enabled() -> Iterable[Option]:
     for name, duty in _SERVICES.items():
         label = name.replace("-", " ") + " enabled"
-        yield _bool(f"services/{name}/enabled", name != "identity-server", label, f"Run the service that {duty}.")
+        yield _bool(f"services/{name}/enabled", name not in _OFF, label, f"Run the service that {duty}.")
 
 
 _OPTIONS = (
@@ -90,6 +93,7 @@ _OPTIONS = (
     _bool("logs/packet-enabled", False, "log packets", "Log every packet in and out in logs/packet.log."),
     _size("logs/file-size", 10 * MB, "size of a log file", "A log that is full is put aside.", 64 * KB, GB),
     _number("logs/files", 5, "files of a log", "So many files of each log are kept, the newest.", 1, 100),
+    Option("paths/blocks", "dir", "", "blocks", "Folder for blocks of IPFS; empty: in the home."),
     Option("paths/backups", "dir", "", "spool", "Folder for pieces that wait for suppliers; empty: in the home."),
     Option("paths/customers", "dir", "", "customers", "Folder for my customers' pieces; empty: in the home."),
     _number(
@@ -152,6 +156,13 @@ _OPTIONS = (
         False,
         "restore special bits",
         "Set-user-id, set-group-id and sticky bits are set.",
+    ),
+    _size(
+        "services/block-store/storage-max",
+        10 * GB,
+        "space for blocks",
+        "Room for blocks of IPFS on this disk; what would be more is refused.",
+        MB,
     ),
     _bool("services/backups/keep-local-copies-enabled", False, "keep local pieces", "Keep pieces here after delivery."),
     _bool("services/backups/wait-suppliers-enabled", True, "wait for suppliers", "An upload ends when it is safe."),

@@ -92,6 +92,19 @@ class SupplierHealthTests(HealthCase):
         folder.rename(folder.with_name("unmounted"))
         self.unhealthy("supplier", "is its disk mounted?")
 
+    def test_block_store(self) -> None:
+        """A store is off until a person wants it; one whose folder is gone, or that is closed, keeps no blocks."""
+        self.assertFalse(self.node.is_on("block_store"))
+        self.assertFalse((self.node.home / "blocks").exists())
+        self.node.node.settings.set("services/block-store/enabled", True)
+        self.grid.until(lambda: self.node.is_on("block_store"), 60, "the store")
+        self.healthy("block_store")
+        folder = self.node.rooms.blocks.folder
+        folder.rename(folder.with_name("unmounted"))
+        self.unhealthy("block_store", "is its disk mounted?")
+        self.grid.wait(self.node.rooms.blocks.close())
+        self.unhealthy("block_store", "is not open")
+
     def test_p2p_hookups(self) -> None:
         """A node without an address to tell is found by nobody."""
         self.node.rooms.identity.me.set_addresses([])

@@ -132,7 +132,7 @@ class BlockCase(SynchronousTestCase):
 
     def collect(self) -> Any:
         """Run a collection to its end."""
-        collection = self.came(self.store.collect())
+        collection = self.store.collect()
         self.assertEqual(collection.machine.state, "DONE")
         return collection
 
