@@ -10,16 +10,18 @@ from bitdust.api.envelope import Envelope, failed, listed, ok
 from bitdust.api.keys import key_row, make_key
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
+from bitdust.crypt.shares import GivenShare
 from bitdust.groups.room import Group
 from bitdust.shares.donations import delivered
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX
+from bitdust.wire.records import Family
 
 GROUP = (
     "{group_key_id, alias, label, creator, participant_id, mine, active, state, reason, members: [global id],"
-    " active_queue_id, active_supplier_id, active_supplier_pos, last_sequence_id, sequence_head, sequence_tail,"
-    " sequence_count, index, id, name}"
+    " joint_postman: suppliers or members, keepers: [global id], active_queue_id, active_supplier_id,"
+    " active_supplier_pos, last_sequence_id, sequence_head, sequence_tail, sequence_count, index, id, name}"
 )
 KEY_ID = Param("group_key_id", aliases=("key_id", "id"), help="group_…$alice@host",
                example="group_95d0fedc46308e2254477fcb96364af9$alice@id.example")  # fmt: skip
@@ -57,7 +59,9 @@ def groups_list(context: Context, only_active: bool, include_mine: bool, include
 @method(Route("GET", "/group/info/v1", ("/gr/i",)), params=(KEY_ID,), service="private_groups", returns=GROUP,
         errors=NO_GROUP)  # fmt: skip
 def group_info(context: Context, group_key_id: str) -> Envelope:
-    """One group. ``last_sequence_id`` is -1 before anything was said, then how many entries its log has."""
+    """One group. ``last_sequence_id`` is -1 before anything was said, then how many entries its log has.
+
+    ``joint_postman`` says who keeps that log, suppliers of its creator or members, and ``keepers`` names them."""
     return ok(group_row(context, context.groups.find(group_key_id)))
 
 
@@ -74,7 +78,9 @@ def group_info(context: Context, group_key_id: str) -> Envelope:
     errors=("not-allowed", *NO_PERSON),
 )
 async def group_create(context: Context, creator_id: str | None, key_size: int | None, label: str) -> Envelope:
-    """Make a group: say group_join to write in it, and group_share to let people in. Your suppliers keep its log."""
+    """Make a group: say group_join to write in it, and group_share to let people in.
+
+    Your suppliers keep its log; while you have none, you and up to four members do, see ``keepers`` in group_info."""
     if creator_id and (await find_person(context, creator_id)).fingerprint != context.me.fingerprint:
         return failed("not-allowed", "a group belongs to the one who makes it; ask that person to make one")
     made = await make_key(context, GROUP_PREFIX + context.world.entropy(16).hex(), key_size, label, False)
@@ -216,11 +222,13 @@ def _mine(context: Context, key_id: str) -> Group:
 def group_row(context: Context, group: Group) -> Row:
     """A group as JSON."""
     opened, given = group.opened, group.given
-    family = given.owner_family() if given is not None else context.shares.my_family()
+    joint = context.groups.joint(group)
+    family = joint.as_family() if joint is not None else _family(context, given)
     machine = opened.machine if opened is not None else None
     count = opened.log.entries() if opened is not None else 0
     seats = family.suppliers if family is not None else []
     present = [place for place, who in enumerate(seats) if who is not None and _is_there(context, who)]
+    kept = [names_of(context, who)["global_id"] or who.hex() for who in seats if who is not None]
     place = present[0] if present else None
     keeper = seats[place] if place is not None else None
     return {
@@ -234,6 +242,8 @@ def group_row(context: Context, group: Group) -> Row:
         "state": machine.state if machine is not None else "DISCONNECTED",
         "reason": opened.reason if opened is not None else "",
         "members": [names_of(context, who)["global_id"] or who.hex() for who in context.groups.members(group)],
+        "joint_postman": ("members" if joint is not None else "suppliers") if kept else None,
+        "keepers": kept,
         "active_queue_id": queue_id(opened.key().scopes[0], group.owner) if opened is not None and keeper else None,
         "active_supplier_id": names_of(context, keeper)["global_id"] if keeper is not None else None,
         "active_supplier_pos": place,
@@ -247,8 +257,12 @@ def group_row(context: Context, group: Group) -> Row:
     }
 
 
+def _family(context: Context, given: GivenShare | None) -> Family | None:
+    return given.owner_family() if given is not None else context.shares.my_family()
+
+
 def _is_there(context: Context, who: bytes) -> bool:
-    return context.gateway.connected(who)
+    return who == context.me.fingerprint or context.gateway.connected(who)
 
 
 def queue_id(scope: bytes, owner: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Queues: logs of groups and shares that this node keeps for its customers, and who writes and reads them."""
+"""Queues: logs of groups and shares that are kept here for customers or as a member, and who writes and reads them."""
 
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, listed
@@ -10,8 +10,8 @@ from bitdust.customers.readers import Queue
 
 @method(Route("GET", "/queue/list/v1", ("/qu/l",)), service="joint_postman", returns="[{queue_id, messages}]")
 def queues_list(context: Context) -> Envelope:
-    """Logs that somebody else than their owner reads here; ``messages`` is how many entries each has."""
-    return listed([{"queue_id": _id(one), "messages": sum(one.parts.values())} for one in context.readers.queues()])
+    """Logs of groups and shares that are kept here; ``messages`` is how many entries there are of each."""
+    return listed([{"queue_id": _id(one), "messages": one.entries} for one in _queues(context)])
 
 
 @method(
@@ -20,15 +20,16 @@ def queues_list(context: Context) -> Envelope:
     returns="[{consumer_id, queues, commands, state, consumed}]",
 )
 def queue_consumers_list(context: Context) -> Envelope:
-    """Who reads them; ``consumed`` is how many entries there are to read."""
+    """Who reads them: whoever has asked within a quarter of an hour. ``consumed`` is how many entries there are to
+    read."""
     rows: dict[bytes, Row] = {}
-    for queue in context.readers.queues():
+    for queue in _queues(context):
         for who in queue.readers:
             state = "CONNECTED" if context.gateway.connected(who) else "DISCONNECTED"
             new = {"consumer_id": _name(context, who), "queues": [], "commands": ["Retrieve"], "state": state}
             row = rows.setdefault(who, new | {"consumed": 0})
             row["queues"].append(_id(queue))
-            row["consumed"] += sum(queue.parts.values())
+            row["consumed"] += queue.entries
     return listed(list(rows.values()))
 
 
@@ -38,13 +39,16 @@ def queue_consumers_list(context: Context) -> Envelope:
     returns="[{producer_id, queues, state, produced}]",
 )
 def queue_producers_list(context: Context) -> Envelope:
-    """Devices that write them; ``produced`` is how many entries there are of each."""
-    rows: dict[bytes, Row] = {}
-    for queue in context.readers.queues():
+    """Who writes them: a global id, or a device in hex whose owner is not known here. ``produced`` is how many entries
+    are kept of each."""
+    names = _writers(context)
+    rows: dict[str, Row] = {}
+    for queue in _queues(context):
         for device, entries in queue.parts.items():
-            new = {"producer_id": device.hex(), "queues": [], "state": "READY", "produced": 0}
-            row = rows.setdefault(device, new)
-            row["queues"].append(_id(queue))
+            name = names.get(device, device.hex())
+            row = rows.setdefault(name, {"producer_id": name, "queues": [], "state": "READY", "produced": 0})
+            if _id(queue) not in row["queues"]:
+                row["queues"].append(_id(queue))
             row["produced"] += entries
     return listed(list(rows.values()))
 
@@ -55,18 +59,24 @@ def queue_producers_list(context: Context) -> Envelope:
     returns="[{queue_id, active, consumers, producers, sequence_id}]",
 )
 def queue_streams_list(context: Context) -> Envelope:
-    """The same by log; ``sequence_id`` is how many entries it has."""
+    """The same by log; ``sequence_id`` is how many entries it ever had, ``active`` whether somebody reads it."""
+    names = _writers(context)
     rows = [
         {
             "queue_id": _id(queue),
             "active": bool(queue.readers),
             "consumers": [_name(context, who) for who in queue.readers],
-            "producers": [device.hex() for device in queue.parts],
-            "sequence_id": sum(queue.parts.values()),
+            "producers": list(dict.fromkeys(names.get(device, device.hex()) for device in queue.parts)),
+            "sequence_id": queue.last,
         }
-        for queue in context.readers.queues()
+        for queue in _queues(context)
     ]
     return listed(rows)
+
+
+def _queues(context: Context) -> list[Queue]:
+    """Those of customers first; a group may be kept here in both ways while it moves to suppliers."""
+    return context.readers.queues() + context.groups.keeping.readers.queues()
 
 
 def _id(queue: Queue) -> str:
@@ -75,3 +85,9 @@ def _id(queue: Queue) -> str:
 
 def _name(context: Context, who: bytes) -> str:
     return names_of(context, who)["global_id"] or who.hex()
+
+
+def _writers(context: Context) -> dict[bytes, str]:
+    """The global id of whose device it is, as far as identities are known here."""
+    known = [context.me.document, *context.cache.all()] if context.me.present else context.cache.all()
+    return {device.id: _name(context, document.fingerprint) for document in known for device in document.devices}

@@ -136,6 +136,7 @@ class Assembly:
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)
         rooms.gateway.relations.add(Who.FRIEND, rooms.people.friends.is_friend)
+        rooms.shares.donations.groups = rooms.groups
         for takes_part in (rooms.shares.holds, rooms.groups.holds):
             rooms.gateway.relations.add(Who.MEMBER, takes_part)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)

@@ -13,12 +13,12 @@ from attrs import evolve, field, frozen
 from bitdust.crypt.writers import CUT, KEYS, MAX_KEYS_OF_ONE, WRITER, Cut, Writer, cut_list, cut_map
 from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.keepers import Keepers, family_of, keepers_of
 from bitdust.wire.names import KEY_ALIAS
 from bitdust.wire.packet import MAX_CAPABILITY
 from bitdust.wire.records import Family
 from bitdust.wire.revisions import MOST_AHEAD
 from bitdust.wire.schema import U63, Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text
-from bitdust.wire.signed import Signed
 
 MAX_SHARES, MAX_SHARES_SIZE = 200, 128 * 1024
 """Of others, and their bytes: half of a ring is its owner's."""
@@ -61,6 +61,7 @@ SHARE = Struct(
         "current": Optional(_NAME),
         "members": Optional(ListOf(Bytes(32), MAX_GRANTS + 1)),
         "writers": Optional(ListOf(WRITER, MAX_GRANTS)),
+        "names": Optional(ListOf(Text(300), MAX_GRANTS + 1)),
     }
 )
 
@@ -133,9 +134,10 @@ class GivenShare:
 
     ``name`` is the global id under which its ``owner`` gave it, ``given`` when, in milliseconds since the epoch of the
     owner's clock. ``capabilities`` has one for each tag under which suppliers know the key, ``family`` the owner's
-    signed family record, ``current`` names the secret under which its holder seals; ``members`` are all who write in a
-    group, and ``writers`` those besides the owner who bring files, or did. ``edits`` counts what I changed: whether it
-    is open (``active``), or forgotten (``erased``).
+    signed record of who keeps it, ``current`` names the secret under which its holder seals; ``members`` are all who
+    write in a group, ``names`` their global ids, as far as the owner knows them, and ``writers`` those besides the
+    owner who bring files, or did. ``edits`` counts what I changed: whether it is open (``active``), or forgotten
+    (``erased``).
     """
 
     owner: bytes
@@ -152,6 +154,7 @@ class GivenShare:
     members: tuple[bytes, ...] = ()
     current: int | None = None
     writers: tuple[Writer, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -185,8 +188,12 @@ class GivenShare:
         return min(grant.ends for grant in self.grants)
 
     def owner_family(self) -> Family:
-        """Who keeps what is under the key."""
-        return Family.from_body(Signed.from_bytes(self.family, Family.KIND).body)
+        """Who keeps what is under the key: the owner's suppliers, or members of a group."""
+        return family_of(self.family)
+
+    def keepers(self) -> Keepers | None:
+        """The members who keep a group; None where its owner's suppliers do."""
+        return keepers_of(self.family)
 
     def merged(self, other: "GivenShare") -> "GivenShare":
         """What both say: of the owner's the newer, of mine what was changed last, and all secrets."""
@@ -215,7 +222,7 @@ class GivenShare:
             "family": self.family,
         }
         optional: dict[str, Any] = {"erased": self.erased or None, "current": self.current}
-        optional["members"] = list(self.members) or None
+        optional |= {"members": list(self.members) or None, "names": list(self.names) or None}
         optional["writers"] = [writer.as_map() for writer in self.writers] or None
         return kept | {name: found for name, found in optional.items() if found is not None}
 
@@ -223,7 +230,7 @@ class GivenShare:
     def of_map(cls, value: Mapping[str, Any]) -> "GivenShare":
         """Of the stored form, which was checked by `SHARE`. Raises `WireError` for capabilities that are none."""
         secrets = secrets_map(value["secrets"])
-        listed = {"capabilities": tuple(value["capabilities"]), "members": tuple(value.get("members", ()))}
+        listed = {name: tuple(value.get(name, ())) for name in ("capabilities", "members", "names")}
         listed["writers"] = tuple(map(Writer.of_map, value.get("writers", ())))
         share = cls(**{**value, "secrets": secrets, **listed})
         if not all(grant.scope for grant in share.grants) or not share.rights:

@@ -148,6 +148,11 @@ class Admission:
             return _signer(document, signed, revoked=True)
         return self.signer(request.peer, signed)
 
+    def is_vouched(self, request: Request, access: Access, signed: Signed) -> bool:
+        """Whether the owner brings a head that no device of its own has signed. Who reads the log checks that; at the
+        supplier it is the owner's word, and takes the owner's room."""
+        return access.grant is None and self._newest(request.peer).device(signed.device) is None
+
     def log_signer(self, request: Request, access: Access, signed: Signed) -> Device:
         """Who signed a head: a device of the peer, which under a capability must not pass as one of the owner's."""
         document = self._documents(access.owner) if access.grant is not None else None

@@ -1,7 +1,7 @@
 """Who reads logs of a key here: when somebody has brought entries, the others who read there learn so at once."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -28,20 +28,38 @@ Device = tuple[bytes, bytes]
 
 @frozen
 class Queue:
-    """The logs of one scope: who reads them here, and how many entries there are of each device."""
+    """The logs of one scope: who reads them here, and the numbers of first and last entry of each device's."""
 
     owner: bytes
     scope: bytes
     readers: list[bytes]
-    parts: dict[bytes, int]
+    ends: dict[bytes, tuple[int, int]]
+
+    @property
+    def parts(self) -> dict[bytes, int]:
+        """How many entries are kept of each device."""
+        return {device: last - first + 1 for device, (first, last) in self.ends.items()}
+
+    @property
+    def entries(self) -> int:
+        """How many there are in all."""
+        return sum(self.parts.values())
+
+    @property
+    def last(self) -> int:
+        """How many there ever were."""
+        return sum(last for _, last in self.ends.values())
 
 
 class Readers:
     """I report to devices that have a session with me; whoever comes later asks anyway."""
 
-    def __init__(self, around: Connected, heads: Callable[[bytes, bytes], list[bytes]]) -> None:
-        """``heads`` gives the signed heads of an owner's logs of a scope."""
+    def __init__(
+        self, around: Connected, heads: Callable[[bytes, bytes], list[bytes]], kept: Callable[[], Iterable[Place]]
+    ) -> None:
+        """``heads`` gives the signed heads of an owner's logs of a scope, ``kept`` all of which there are any here."""
         self._heads = heads
+        self._kept = kept
         self._clock = around.world.clock
         self._sessions = around.sessions
         self._outbox = around.outbox
@@ -88,13 +106,14 @@ class Readers:
         return len(self._late)
 
     def queues(self) -> list[Queue]:
-        """Logs that are read here by others than their owners."""
+        """Logs of other keys than the master that are kept here, and those that somebody was let in to read."""
         oldest = self._clock.seconds() - REMEMBERED
         found = []
-        for (owner, scope), asked in self._asked.items():
+        for owner, scope in dict.fromkeys([*self._asked, *self._kept()]):
+            asked: Mapping[bytes, float] = self._asked.get((owner, scope), {})
             heads = [Head.from_body(Signed.from_bytes(data, Head.KIND).body) for data in self._heads(owner, scope)]
-            parts = {head.device: head.sequence for head in heads}
-            found.append(Queue(owner, scope, [who for who, moment in asked.items() if moment >= oldest], parts))
+            ends = {head.device: (head.first or 1, head.sequence) for head in heads}
+            found.append(Queue(owner, scope, [who for who, moment in asked.items() if moment >= oldest], ends))
         return found
 
     def _send(self) -> None:

@@ -22,6 +22,8 @@ from bitdust.peers.presence import Presence
 from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Connected
 from bitdust.wire.news import DELETIONS
+from bitdust.wire.records import Head
+from bitdust.wire.signed import Signed
 
 
 class CustomersRoom:
@@ -43,7 +45,7 @@ class CustomersRoom:
         self.healing = Healing(around, self.store, presence)
         self.rows = SupplierRows(around, self.store, self.notices, self.healing.claims)
         self.news = News(around)
-        self.readers = Readers(around, self.store.heads)
+        self.readers = Readers(around, self._heads, self._kept)
         scopes.is_newcomer = self.view.is_newcomer
         self._scopes, self._wall = scopes, around.world.wall
         self._connect()
@@ -78,6 +80,16 @@ class CustomersRoom:
         self.view.start()
         self.notices.start()
         self.calls.start()
+
+    def _heads(self, owner: bytes, scope: bytes) -> list[bytes]:
+        return self.store.heads(owner, scope) if self.store.is_open else []
+
+    def _kept(self) -> list[tuple[bytes, bytes]]:
+        """Owner and scope of logs that belong to other keys than the master."""
+        owners = [one.contract.customer for one in self.store.customers()] if self.store.is_open else []
+        signed = [Signed.from_bytes(data, Head.KIND) for owner in owners for data in self.store.heads(owner)]
+        heads = [Head.from_body(one.body) for one in signed]
+        return [(head.owner, head.scope) for head in heads if head.scope is not None]
 
     def remember_networks(self) -> None:
         """Those of customers who have stored something: let them shake hands beside a flood."""

@@ -1,7 +1,7 @@
 """Groups that are open: each a log in which its members write, and the machine that keeps it up to date."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,23 @@ from twisted.logger import Logger
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.shares import GivenShare
 from bitdust.formats.operations import MAX_MESSAGE, message_op
+from bitdust.groups.keepers import KeeperList, KeeperOutbox
 from bitdust.groups.ports import FindsPeople, GroupHistory
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome, outcomes
+from bitdust.ports import Outbox
+from bitdust.replication import members
 from bitdust.shares.donations import Donations
 from bitdust.shares.opened import Guest, LooksUp, OpenShare, Report
 from bitdust.shares.ports import MyFamily
-from bitdust.storage.ports import LogHolders
+from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import GROUP, INCOMING, OUTGOING, Message
+from bitdust.wire.names import idurl_of
 from bitdust.wire.records import Family
 
 FOLDER = "groups"
@@ -47,11 +52,12 @@ class Discussion(ABC):
         self._people = people
         self.owner = owner
         self.alias = alias
+        self._vouched: dict[bytes, IdentityDocument] = {}
         self.conversation = conversation_of(owner, alias)
         self._is_handing_on = self._is_wanted_again = False
         self._sequence = 0
 
-    def begin(self, around: Connected, holders: LogHolders) -> None:
+    def begin(self, around: Connected, holders: PartHolders) -> None:
         """Make the log; once, when the key and the members can be asked for."""
         path: Path = around.world.home / FOLDER / f"{self.owner.hex()}-{self.alias}.db"
         self.access = MemberAccess(lambda: self._me.device.id, self.key, self.documents)
@@ -66,16 +72,50 @@ class Discussion(ABC):
     def members(self) -> list[bytes]:
         """Who writes in it, its creator first."""
 
+    @abstractmethod
+    def keepers(self) -> Keepers | None:
+        """The members who keep it; None where suppliers do."""
+
+    @abstractmethod
+    def shut_out(self) -> Sequence[bytes]:
+        """Names of capabilities that count no more."""
+
+    def is_joint(self) -> bool:
+        """Whether members keep it."""
+        return self.keepers() is not None
+
+    def is_mine_to_keep(self) -> bool:
+        """Whether this node is one of those members."""
+        keepers = self.keepers()
+        return keepers is not None and self._me.fingerprint in keepers.keepers
+
+    def scope(self) -> bytes:
+        """Its tag."""
+        return self.key().scopes[0]
+
+    def vouch(self, member: Any) -> None:
+        """Somebody has shown the creator's word that it is a member, of which this node may not have heard."""
+        if member.fingerprint not in self.members():
+            self._vouched[member.fingerprint] = member.document
+
+    def read_by(self, member: bytes) -> None:  # noqa: B027  only its creator minds
+        """A member has read it at this node."""
+
     def documents(self) -> list[IdentityDocument]:
         """The identities of members, as far as they are known here."""
         mine, found = self._me.document, [self._identities.get(who) for who in self.members()]
         known = {one.fingerprint: one for one in found if one is not None}
-        return list((known | {mine.fingerprint: mine}).values())
+        return list((self._vouched | known | {mine.fingerprint: mine}).values())
 
     async def know_members(self) -> None:
         """Look up the identities of members that are not known here."""
         known = {one.fingerprint for one in self.documents()}
-        await outcomes(self._people.look_up(who) for who in self.members() if who not in known)
+        missing = [who for who in self.members() if who not in known]
+        await outcomes(Deferred.fromCoroutine(self.find(who)) for who in missing)
+
+    async def find(self, who: bytes) -> None:
+        """Look up one of them."""
+        await outcome(self._people.look_up(who))
 
     async def say(self, data: dict[str, Any]) -> Message:
         """Write a message; it is on the disk when this is over. Raises ``bad-message``, ``too-large``, disk errors."""
@@ -148,9 +188,9 @@ class Discussion(ABC):
         return self.access.is_writer(person, said.device, said.sequence)
 
     async def read_from(self, online: Iterable[bytes]) -> None:
-        """Take over what suppliers hold: one alone has all that was said, or all that it did not hide."""
+        """Take over what others hold: one alone has all that was said, or all that it did not hide."""
         await self.know_members()
-        await self.log.pull(online)
+        await self.log.pull(online, 0 if self.is_mine_to_keep() else 1)
 
 
 class TheirGroup(Guest, Discussion):
@@ -162,6 +202,7 @@ class TheirGroup(Guest, Discussion):
     ) -> None:  # fmt: skip
         Guest.__init__(self, around, share, report, looks_up)
         Discussion.__init__(self, around, share.owner, share.alias, history, people)
+        self._ports.outbox = KeeperOutbox(self._ports.outbox, self.is_joint, self.scope)
         self.begin(around, self._ports)
 
     def key(self) -> SharedKey:
@@ -172,11 +213,33 @@ class TheirGroup(Guest, Discussion):
     def members(self) -> list[bytes]:
         return list(self._share.members) or [self._share.owner]
 
+    async def find(self, who: bytes) -> None:
+        """By the name that the creator knows where nobody else does: a member may be gone."""
+        await super().find(who)
+        name = dict(zip(self._share.members, self._share.names, strict=False)).get(who)
+        if name and self._identities.get(who) is None:
+            idurl = idurl_of(name)
+            found = await outcome(self._looks_up.look_up(idurl))
+            if found.error is None and found.value.fingerprint == who:
+                self._identities.accept(found.value, idurl)
+
+    def keepers(self) -> Keepers | None:
+        return self._share.keepers()
+
+    def shut_out(self) -> Sequence[bytes]:
+        keepers = self.keepers()
+        return keepers.revoked if keepers is not None else ()
+
+    def renew(self, share: GivenShare) -> None:
+        super().renew(share)
+        for member in share.members:
+            self._vouched.pop(member, None)
+
     def read(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self.read_from(self.online()))
 
     def has_enough(self) -> bool:
-        return bool(self.online())
+        return bool(self.online()) or self.is_mine_to_keep()
 
 
 class MyGroup(OpenShare, Discussion):
@@ -190,10 +253,27 @@ class MyGroup(OpenShare, Discussion):
         OpenShare.__init__(self, around, key_id, report)
         alias = key_id.partition("$")[0]
         Discussion.__init__(self, around, around.me.fingerprint, alias, history, people)
-        self.begin(around, OwnerPorts(around, self._family))
+        ports = OwnerPorts(around, self)
+        self.begin(around, ports)
+        self.keeper_list = KeeperList(around, alias, self.log.catalog)
 
     def family(self) -> Family | None:
-        return self._family.current
+        keepers = self.keepers()
+        return keepers.as_family() if keepers is not None else self._family.current
+
+    def keepers(self) -> Keepers | None:
+        return None if members(self._family.current) else self.keeper_list.record
+
+    def shut_out(self) -> Sequence[bytes]:
+        return self._donations.shut_out(self.alias)
+
+    def read_by(self, member: bytes) -> None:
+        if self.is_joint() and member in self.members():
+            self.keeper_list.read_by(member)
+
+    def follow_grants(self) -> "Deferred[Any]":
+        """Somebody was let in, or shut out."""
+        return self.keeper_list.follow(self.members(), self.shut_out())
 
     def key(self) -> SharedKey:
         ring: KeyRing = self._me.key_ring
@@ -204,22 +284,22 @@ class MyGroup(OpenShare, Discussion):
         return self._donations.members(self.alias)
 
     def connect(self) -> "Deferred[Any]":
-        return succeed(None)
+        return outcomes(self.reach(who, None) for who in self.others()) if self.is_joint() else succeed(None)
 
     def read(self) -> "Deferred[Any]":
         return Deferred.fromCoroutine(self.read_from(self.online()))
 
     def has_enough(self) -> bool:
-        return bool(self.online())
+        return bool(self.online()) or self.is_joint()
 
 
 class OwnerPorts:
-    """My suppliers, as a group of mine needs them."""
+    """My suppliers, or the members who keep a group of mine, as its log needs them."""
 
-    def __init__(self, around: Connected, family: MyFamily) -> None:
+    def __init__(self, around: Connected, group: MyGroup) -> None:
         self._around = around
-        self._family = family
-        self.outbox = around.outbox
+        self._group = group
+        self.outbox: Outbox = KeeperOutbox(around.outbox, group.is_joint, group.scope)
 
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether there is a session with a supplier."""
@@ -231,8 +311,12 @@ class OwnerPorts:
         return (str(document.idurl), document.global_id) if document is not None else ("", "")
 
     def family(self) -> Family | None:
-        """My newest family record."""
-        return self._family.current
+        """Who keeps it."""
+        return self._group.family()
+
+    def brings_all(self) -> bool:
+        """Suppliers take everybody's part from the owner of the key."""
+        return not self._group.is_joint()
 
     def note_answer(self, supplier: bytes, reply: Any) -> None:
         """Room is counted where files are stored."""

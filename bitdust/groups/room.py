@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
+from bitdust.groups.keeping import Keeping
 from bitdust.groups.opened import MyGroup, TheirGroup, conversation_of
 from bitdust.groups.ports import FindsPeople, GroupHistory
 from bitdust.outcome import outcome
@@ -20,8 +21,10 @@ from bitdust.shares.ports import MyFamily
 from bitdust.shares.room import SharesRoom
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import Message
 from bitdust.wire.names import GROUP_PREFIX, KeyId, idurl_of
+from bitdust.wire.signed import Signed
 
 Place = tuple[bytes, str]
 """Owner and alias."""
@@ -71,12 +74,25 @@ class GroupsRoom:
         self._history = history
         self._people = people
         self._opened: dict[Place, MyGroup | TheirGroup] = {}
+        self.keeping = Keeping(around, self._of_scope, self._kept)
         self._removers: list[Callable[[], None]] = []
 
     def _appended(self, owner: bytes, scope: bytes) -> None:
         for opened in list(self._opened.values()):
             if opened.owner == owner and scope in opened.key().scopes:
                 opened.machine.send("news")
+
+    def _of_scope(self, scope: bytes) -> MyGroup | TheirGroup | None:
+        return next((one for one in self._opened.values() if scope in one.key().scopes), None)
+
+    def _kept(self) -> list[tuple[bytes, bytes]]:
+        opened = [one for one in self._opened.values() if one.is_mine_to_keep() and one.log.catalog.is_open]
+        return [(one.owner, one.scope()) for one in opened if one.log.entries()]
+
+    def keepers(self, alias: str) -> Signed | None:
+        """See `GroupKeepers`."""
+        opened = self._opened.get((self._me.fingerprint, alias))
+        return opened.keeper_list.signed if isinstance(opened, MyGroup) else None
 
     # life
 
@@ -87,6 +103,7 @@ class GroupsRoom:
             self._shares.appended.connect(self._appended),
             self._around.sessions.on_session(self._session),
             self._family.changed.connect(self._family_changed),
+            self._shares.donations.changed.connect(self._grants_changed),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),
         ]
         await self._open_all()
@@ -117,6 +134,12 @@ class GroupsRoom:
         for opened in list(self._opened.values()):
             if isinstance(opened, MyGroup):
                 opened.log.place()
+                opened.machine.send("news")
+
+    def _grants_changed(self, alias: str) -> None:
+        opened = self._opened.get((self._me.fingerprint, alias))
+        if isinstance(opened, MyGroup) and opened.log.catalog.is_open:
+            opened.follow_grants()
 
     def _session(self, session: Any, up: bool) -> None:
         who = session.peer.fingerprint
@@ -124,6 +147,8 @@ class GroupsRoom:
             opened.session(who, up)
             if who in opened.holders():
                 opened.log.place()
+                if up:
+                    opened.machine.send("news")
 
     # which there are
 
@@ -184,6 +209,12 @@ class GroupsRoom:
             return list(group.given.members) or [group.owner]
         return self._shares.donations.members(group.alias)
 
+    def joint(self, group: Group) -> Keepers | None:
+        """The members who keep it; None where suppliers do, or where that is not known while it is not open here."""
+        if group.opened is not None:
+            return group.opened.keepers()
+        return group.given.keepers() if group.given is not None else None
+
     def holds(self, fingerprint: bytes) -> bool:
         """Whether somebody is a member or a supplier of a group that is open here."""
         opened = self._opened.values()
@@ -216,9 +247,26 @@ class GroupsRoom:
         if opening.error is not None:
             await self._end(group.place)
             raise opening.error
+        if isinstance(opened, MyGroup):
+            await opened.keeper_list.load(opened.members(), opened.shut_out())
+            opened.keeper_list.changed.connect(self._keepers_changed(opened))
+            self._shares.donations.refresh()
+        opened.log.grown.connect(lambda: self._grown(opened))
         opened.hand_on()
         opened.machine.send("open")
         return opened
+
+    def _keepers_changed(self, opened: MyGroup) -> Callable[[], None]:
+        def changed() -> None:
+            self._shares.donations.refresh()
+            opened.log.place()
+
+        return changed
+
+    def _grown(self, opened: MyGroup | TheirGroup) -> None:
+        """Who keeps a group reports to those who read it here what came, from whomever."""
+        if opened.is_joint():
+            self.keeping.readers.report(opened.owner, opened.scope(), self._me.device.id)
 
     def look_again(self, opened: MyGroup | TheirGroup) -> None:
         """Read at once what was said."""

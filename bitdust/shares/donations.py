@@ -13,14 +13,17 @@ from bitdust.crypt.keyring import MASTER, RingKey
 from bitdust.crypt.shares import GivenShare, Grant
 from bitdust.outcome import outcome
 from bitdust.peers.shown import Names
+from bitdust.replication import members as seated
 from bitdust.shares.offer import write_offer
-from bitdust.shares.ports import MyFamily
+from bitdust.shares.ports import GroupKeepers, MyFamily
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import GROUP_PREFIX
 from bitdust.wire.packet import Command
+from bitdust.wire.signed import Signed
+from bitdust.wiring import Wire
 
 KIND = "share"
 SECONDS = 30.0
@@ -72,6 +75,7 @@ class Donations:
     """I let people into keys of mine, bring them what they need, and keep it new, from `start` to `stop`."""
 
     log = Logger()
+    groups = Wire(GroupKeepers)
 
     def __init__(self, around: Connected, family: MyFamily) -> None:
         self.registry = around.registry
@@ -82,6 +86,8 @@ class Donations:
         self._removers: list[Callable[[], None]] = []
         self.writers_changed: Signal[[]] = Signal()
         """A device of somebody who may write is known now."""
+        self.changed: Signal[[str]] = Signal()
+        """Somebody was let into a key with this alias, or shut out."""
         self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -122,6 +128,7 @@ class Donations:
         self._me.key_ring.grant(alias, grant)
         self._me.save_key_ring()
         self._around.events.send("share-granted", self._shown(alias, holder))
+        self.changed.emit(alias)
         self.refresh()
         return self._running[alias, holder]
 
@@ -131,8 +138,17 @@ class Donations:
             raise BitDustError("not-allowed", "the master key is yours alone; make a share, and store there")
         if "$" in alias:
             raise BitDustError("not-allowed", "a key of somebody else is given by its owner alone")
-        if not key.usable or not key.scopes or self._family.signed is None:
-            raise BitDustError("keys-not-ready", "you have no suppliers yet who could hold what is shared")
+        if not key.usable or not key.scopes or self._holders(alias) is None:
+            text = "you have no suppliers yet who could hold what is shared"
+            if alias.startswith(GROUP_PREFIX):
+                text += "; join the group, then you and its members keep it"
+            raise BitDustError("keys-not-ready", text)
+
+    def _holders(self, alias: str) -> Signed | None:
+        """The signed record of who holds what is under a key: my suppliers, or members of a group while I have none."""
+        if alias.startswith(GROUP_PREFIX) and not seated(self._family.current):
+            return self.groups.keepers(alias)
+        return self._family.signed
 
     def take_back(self, alias: str, holder: bytes) -> Grant:
         """Somebody may not read what is new any more: suppliers are told, and a new secret is made.
@@ -148,6 +164,7 @@ class Donations:
         ring.renew_secret(alias, self._around.world.entropy, me.device_number)
         me.save_key_ring()
         self._around.events.send("share-revoked", self._shown(alias, holder))
+        self.changed.emit(alias)
         self.refresh()
         return revoked
 
@@ -212,12 +229,11 @@ class Donations:
             self.writers_changed.emit()
 
     def _wanted(self) -> "Iterator[tuple[Place, tuple[RingKey, Grant]]]":
-        if self._family.signed is None:
-            return
         now = self._around.world.wall()
         for key in self._me.key_ring.living():
-            for grant in key.grants:
-                if grant.counts(now) and key.usable and key.scopes:
+            counting = [grant for grant in key.grants if grant.counts(now)]
+            if counting and key.usable and key.scopes and self._holders(key.key_id) is not None:
+                for grant in counting:
                     yield (key.key_id, grant.holder), (key, grant)
 
     def _renew_end(self, key: RingKey, grant: Grant) -> None:
@@ -251,9 +267,9 @@ class Donations:
     def _share(self, donation: Donation) -> GivenShare:
         key = self._me.key_ring.get(donation.alias)
         grant = next(one for one in key.grants if one.id == donation.ident)
-        signed = self._family.signed
+        signed = self._holders(donation.alias)
         if signed is None:
-            raise BitDustError("keys-not-ready", "there is no family of suppliers any more")
+            raise BitDustError("keys-not-ready", "there is nobody any more who holds what is shared")
         me, now = self._me, int(self._around.world.wall() * 1000)
         shown = [
             ShownCapability.of(
@@ -271,7 +287,9 @@ class Donations:
         )
         current, _ = self._me.key_ring.current(key.key_id)
         if key.key_id.startswith(GROUP_PREFIX):
-            return evolve(share, members=tuple(self.members(key.key_id)), current=current)
+            members = self.members(key.key_id)
+            names = [me.global_id, *(Names.of(self._around.identities, who).global_id for who in members[1:])]
+            return evolve(share, members=tuple(members), names=tuple(names), current=current)
         writers = tuple(one.writer for one in key.grants if one.writes and one.devices)
         return evolve(share, writers=writers, current=current)
 
@@ -280,6 +298,11 @@ class Donations:
         family = self._family.current
         k = family.k if family is not None and not key.key_id.startswith(GROUP_PREFIX) else 1
         return -(-grant.quota // k)
+
+    def shut_out(self, alias: str) -> list[bytes]:
+        """Names of capabilities of a key that were taken back and have not ended yet."""
+        key, now = self._me.key_ring.keys.get(alias), self._around.world.wall()
+        return [one.id for one in key.grants if one.revoked and now < one.ends] if key is not None else []
 
     def members(self, alias: str) -> list[bytes]:
         """Me, and those whom I let into a key of mine."""

@@ -90,6 +90,17 @@ class OpenShare(ABC):
         """Those who hold it and are connected."""
         return [who for who in self.holders() if self._around.sessions.connected(who)]
 
+    def others(self) -> list[bytes]:
+        """Those who hold it, but for this node itself."""
+        return [who for who in self.holders() if who != self._around.me.fingerprint]
+
+    def reach(self, who: bytes, hint: str | None) -> "Deferred[Any]":
+        """Connect to somebody; the hint is an address."""
+        sessions = self._around.sessions
+        if sessions.connected(who):
+            return succeed(None)
+        return Deferred.fromCoroutine(_either([lambda: sessions.session_to(who), *_dials(sessions, who, hint)]))
+
     def has_enough(self) -> bool:
         family = self.family()
         return family is not None and len(self.online()) >= family.k
@@ -150,7 +161,7 @@ class Guest(OpenShare):
         await self._know_owner()
         family = self.family()
         hints = dict(zip(family.suppliers, family.addresses or (), strict=False))
-        await outcomes(self._reach(who, hints.get(who)) for who in self.holders())
+        await outcomes(self.reach(who, hints.get(who)) for who in self.others())
 
     async def _know_owner(self) -> None:
         """A recovered node has the key of a share, and perhaps not the identity of its owner."""
@@ -160,12 +171,6 @@ class Guest(OpenShare):
             found = await outcome(self._looks_up.look_up(idurl))
             if found.error is None and found.value.fingerprint == share.owner:
                 identities.accept(found.value, idurl)
-
-    def _reach(self, who: bytes, hint: str | None) -> "Deferred[Any]":
-        sessions = self._around.sessions
-        if sessions.connected(who):
-            return succeed(None)
-        return Deferred.fromCoroutine(_either([lambda: sessions.session_to(who), *_dials(sessions, who, hint)]))
 
 
 class TheirShare(Guest):

@@ -26,6 +26,13 @@ class MyFamily(Protocol):
         """Another record is the newest now."""
 
 
+class GroupKeepers(Protocol):
+    """Members who keep groups of mine while I have no suppliers."""
+
+    def keepers(self, alias: str, /) -> Signed | None:
+        """The signed record of a group's keepers; None for one that is not open here."""
+
+
 class MyStorage(Protocol):
     """My own catalog, of which each share of mine is a part."""
 

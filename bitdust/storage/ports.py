@@ -40,6 +40,13 @@ class PieceHolders(LogHolders, Protocol):
         """One has refused a piece."""
 
 
+class PartHolders(LogHolders, Protocol):
+    """Whoever keeps the parts of a log in which several people write."""
+
+    def brings_all(self) -> bool:
+        """Whether this node brings them the parts of others too."""
+
+
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""
 

@@ -164,3 +164,96 @@ class GroupsTests(GroupsCase):
         self.api(self.alice, "group_leave", group_key_id=key, erase_key=True)
         self.assertEqual(self.api(self.alice, "groups_list"), [])
         self.assertEqual([text for _, text in self.heard(key, self.alice)], ["bye"])
+
+
+class WithoutSuppliers(GroupsCase):
+    """A creator who has no suppliers: members keep what is said."""
+
+    MEMBERS = 3
+
+    def setUp(self) -> None:
+        GridCase.setUp(self)
+        self.add_suppliers(1)
+        self.alice = self.add_member("alice")
+        self.members = [self.add_member(f"member-{number}") for number in range(self.MEMBERS)]
+
+    def test_members_keep_it(self) -> None:
+        """The creator alone can open it and write; who comes hears all of it, keeps it too, and is named."""
+        key = self.create()
+        alone = self.api(self.alice, "group_info", group_key_id=key)
+        self.assertEqual((alone["state"], alone["joint_postman"]), ("CONNECTED", "members"))
+        self.assertEqual(alone["keepers"], [self.name(self.alice)])
+        self.say(key, self.alice, "hello")
+        bob, carl, _ = self.members
+        for node in (bob, carl):
+            self.invite(key, node)
+        self.say(key, bob, "hi")
+        self.all_hear(key, [self.alice, bob, carl], {"hello", "hi"}, 10)
+        self.say(key, carl, "hey")
+        self.all_hear(key, [self.alice, bob, carl], {"hello", "hi", "hey"}, 10)
+        info = self.api(carl, "group_info", group_key_id=key)
+        self.assertEqual(set(info["keepers"]), {self.name(node) for node in (self.alice, bob, carl)})
+        queues = self.api(bob, "queue_streams_list")
+        self.assertEqual([row["queue_id"] for row in queues], [info["active_queue_id"]])
+        self.assertIn(self.name(carl), queues[0]["producers"])
+        self.assertIn(self.name(carl), [row["consumer_id"] for row in self.api(self.alice, "queue_consumers_list")])
+
+    def test_all_but_one_die(self) -> None:
+        """What was said to a keeper that is left alone, the creator gone, comes to who was away meanwhile."""
+        key = self.create()
+        bob, carl, dave = self.members
+        for node in self.members:
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [self.alice, bob, carl, dave], {"one"}, 20)
+        dave.crash()
+        self.say(key, bob, "two")
+        self.all_hear(key, [carl], {"one", "two"}, 20)
+        self.alice.kill()
+        bob.kill()
+        self.say(key, carl, "three")
+        dave = dave.again("10.0.0.91")
+        self.grid.until(lambda: dave.is_on("private_groups"), 120, "groups")
+        self.all_hear(key, [dave, carl], {"one", "two", "three"}, 400)
+
+    def test_moves_to_suppliers(self) -> None:
+        """When the creator has suppliers these keep it, with the parts of members who are gone by then."""
+        self.add_suppliers(1)
+        key = self.create()
+        bob, carl, dave = self.members
+        for node in (bob, carl):
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [self.alice, carl], {"one"}, 20)
+        bob.kill()
+        self.alice.node.settings.set("services/customer/suppliers-number", 2)
+        self.api(self.alice, "config_set", key="services/customer/enabled", value="true")
+        self.grid.until(lambda: self.kept_by(key, self.alice) == "suppliers", 300, "suppliers")
+        self.grid.until(lambda: self.kept_by(key, carl) == "suppliers", 120, "the news of suppliers")
+        self.say(key, carl, "two")
+        self.all_hear(key, [self.alice, carl], {"one", "two"}, 60)
+        self.invite(key, dave)
+        carl.kill()
+        self.alice.kill()
+        self.all_hear(key, [dave], {"one", "two"}, 60)
+
+    def kept_by(self, key: str, node: GridNode) -> str:
+        return self.api(node, "group_info", group_key_id=key)["joint_postman"]
+
+    def test_shut_out_without_suppliers(self) -> None:
+        """Who was shut out is refused by all keepers."""
+        key = self.create()
+        bob, carl, _ = self.members
+        for node in (bob, carl):
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [self.alice, carl], {"one"}, 20)
+        self.api(self.alice, "group_remove", group_key_id=key, trusted_user_id=self.name(bob))
+        self.grid.run(5)
+        self.say(key, carl, "two")
+        self.say(key, bob, "let me in")
+        self.grid.run(30)
+        self.all_hear(key, [self.alice, carl], {"one", "two"})
+        self.assertEqual({text for _, text in self.heard(key, bob)}, {"one", "let me in"})
+        info = self.api(self.alice, "group_info", group_key_id=key)
+        self.assertEqual(set(info["keepers"]), {self.name(node) for node in (self.alice, carl)})

@@ -15,6 +15,7 @@ from bitdust.formats.operations import Op, message_op, snapshot_op
 from bitdust.groups.opened import Discussion, conversation_of
 from bitdust.identity.document import Device
 from bitdust.storage.log.recovery import read_head
+from bitdust.storage.shared import parts
 from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -79,6 +80,9 @@ class Keeper:
 
     def family(self) -> Family | None:
         return None
+
+    def brings_all(self) -> bool:
+        return False
 
     def note_answer(self, supplier, reply) -> None:
         pass
@@ -165,6 +169,26 @@ class LogTests(MemberCase):
             self.assertEqual(texts, [b'{"text":"one"}', b'{"text":"two"}', b'{"text":"three"}'])
             (self.node.home / "groups" / "2.db").unlink()
 
+    def test_a_keeper_who_knows_the_secrets(self) -> None:
+        """Entries that lead to no signed head are not taken, whoever can seal them: a member who keeps a group can."""
+        whole = Part(BOB.device, *(body(BOB, text) for text in ("one", "two", "three")))
+        lying = Part(BOB.device, body(BOB, "never said"), body(BOB, "nor this"))
+        lying.head = whole.head
+        log, keeper = self.log(a=[lying])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual((self.said(log), log.entries()), ([], 0))
+        log, keeper = self.log(a=[lying], b=[whole])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(len(self.said(log)), 3)
+
+    def test_a_part_without_end(self) -> None:
+        """A part that has more bytes than one may have is not read, and takes no memory beyond that."""
+        self.patch(parts, "MOST_PART", 4096)
+        whole = Part(BOB.device, *(body(BOB, "x" * 400) for _ in range(9)))
+        log, keeper = self.log(a=[whole])
+        self.now(log.pull(keeper.parts))
+        self.assertEqual(log.entries(), 0)
+
     def test_one_keeper_hides_something(self) -> None:
         """What one supplier does not show another one does."""
         log, keeper = self.log(a=[Part(BOB.device, body(BOB, "one"))], b=[])
@@ -180,6 +204,60 @@ class LogTests(MemberCase):
         self.assertEqual(self.failureResultOf(Deferred.fromCoroutine(log.pull([]))).value.code, "too-few-suppliers")
 
 
+class KeeperTests(MemberCase):
+    """What others bring to a member who keeps the group."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.kept, _ = self.log()
+        self.whole = Part(BOB.device, *(body(BOB, text) for text in ("one", "two", "three")))
+
+    def bring(self, head: bytes, entries: list[bytes]) -> int | str:
+        """The last entry that is held, or why it is not taken."""
+        result: list = []
+        Deferred.fromCoroutine(self.kept.take(head, entries, EVE.fingerprint)).addBoth(result.append)
+        return result[0] if isinstance(result[0], int) else result[0].value.code
+
+    def test_what_is_signed_comes_in(self) -> None:
+        """The same again changes nothing, and what follows is taken and given, with its head, in a later life too."""
+        self.assertEqual([self.bring(self.whole.head, self.whole.entries) for _ in range(2)], [3, 3])
+        longer = Part(BOB.device, *(body(BOB, text) for text in ("four", "five", "six", "seven")))
+        self.assertEqual(self.bring(longer.head, longer.entries[3:]), "conflict")
+        self.assertEqual((self.kept.heads(), self.kept.entries()), ([self.whole.head], 3))
+        self.assertEqual(self.kept.give(BOB.device.id, 2, 1), self.whole.entries[1:2])
+        self.assertEqual(self.kept.give(BOB.device.id, 1, 10_000), self.whole.entries)
+        self.now(self.kept.close())
+        self.now(self.kept.open())
+        self.assertEqual(self.kept.heads(), [self.whole.head])
+
+    def test_what_is_not_signed_stays_out(self) -> None:
+        """Heads of strangers, of another device's hand, and entries that do not lead to theirs are refused."""
+        forged = Part(BOB.device, body(BOB, "never said"), signer=OWNER.device)
+        made_up = Part(BOB.device, *(body(BOB, "no") for _ in range(3)))
+        stranger = Part(EVE.device, body(EVE, "let me in"))
+        for head, entries, code in (
+            (forged.head, forged.entries, "bad-signature"),
+            (stranger.head, stranger.entries, "bad-signature"),
+            (b"no head", [], "bad-signature"),
+            (self.whole.head, made_up.entries, "broken-chain"),
+            (self.whole.head, self.whole.entries[:2], "broken-chain"),
+            (self.whole.head, self.whole.entries[1:], "conflict"),
+            (self.whole.head, self.whole.entries[::-1], "broken-chain"),
+            (self.whole.head, [b"no entry"], "malformed"),
+            (self.whole.head, [], "conflict"),
+        ):
+            self.assertEqual(self.bring(head, entries), code)
+        self.assertEqual((self.kept.entries(), self.kept.heads()), (0, []))
+
+    def test_a_flood_of_one_member(self) -> None:
+        """More than a part may have is refused, and other members still bring theirs."""
+        self.patch(parts, "MOST_PART", 4096)
+        flood = Part(BOB.device, *(body(BOB, "x" * 400) for _ in range(9)))
+        self.assertEqual(self.bring(flood.head, flood.entries), "no-space")
+        small = Part(OWNER.device, body(OWNER, "quiet"))
+        self.assertEqual(self.bring(small.head, small.entries), 1)
+
+
 class Talk(Discussion):
     """A discussion without suppliers."""
 
@@ -193,6 +271,12 @@ class Talk(Discussion):
 
     def members(self) -> list[bytes]:
         return [OWNER.fingerprint, BOB.fingerprint]
+
+    def keepers(self) -> None:
+        return None
+
+    def shut_out(self) -> list[bytes]:
+        return []
 
     def add(self, message: Message):
         self.kept.append(message)

@@ -23,7 +23,7 @@ class ReadersTests(SynchronousTestCase):
         around = SimpleNamespace(
             world=SimpleNamespace(clock=self.clock), outbox=self, sessions=SimpleNamespace(sessions=lambda: self.up)
         )
-        self.readers = Readers(around, lambda owner, scope: [])
+        self.readers = Readers(around, lambda owner, scope: [], list)
         self.readers.start()
         self.addCleanup(self.readers.stop)
 

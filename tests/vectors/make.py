@@ -35,6 +35,7 @@ from bitdust.storage.packs.erasure import Coder
 from bitdust.transport.hello import Hello
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import encode
+from bitdust.wire.keepers import Keepers
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command, Packet
 from bitdust.wire.records import Contract, DeviceAddresses, Family, Head, PackRecord, Scheme
@@ -251,6 +252,15 @@ def key_vectors() -> Iterator[Vector]:
     yield vector("key ring", ring.to_bytes(), [key.as_map() for key in ring.keys.values()])
     offered = given_share(ring.get("docs"))
     yield vector("offer of a share", write_offer(offered), offered.as_map())
+
+
+    group = given_share(ring.get("docs"))
+    keepers = Keepers(master().fingerprint, "group_1", WALL * 1000, [master().fingerprint, SECRET], [PACK_ID])
+    kept = device().sign_record(Keepers.KIND, keepers.to_body()).to_bytes()
+    yield vector("keepers", kept, keepers)
+    members = {"members": (master().fingerprint, SECRET), "names": ("alice@id.example", ""), "current": 1}
+    offered = evolve(group, alias="group_1", family=kept, **members)
+    yield vector("offer of a group that members keep", write_offer(offered), offered.as_map())
 
 
 def given_share(key: RingKey) -> GivenShare:

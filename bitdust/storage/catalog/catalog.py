@@ -212,6 +212,11 @@ class Catalog:
         )
         return [bytes(entry) for (entry,) in rows]
 
+    def bytes_of(self, key: str, device: bytes, first: int) -> int:
+        """Bytes of the entries of a device's log from one on."""
+        query = "SELECT coalesce(sum(length(entry)), 0) FROM entries WHERE key=? AND device=? AND sequence>=?"
+        return int(self.read.execute(query, (key, device, first)).fetchone()[0])
+
     def first_sequence(self, key: str, device: bytes) -> int:
         """The first entry that is known here: 1, or the start of the tail after a snapshot."""
         found = self._firsts.get((key, device))

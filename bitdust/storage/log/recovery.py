@@ -212,9 +212,9 @@ class LogRecovery:
                     return count
                 opened = [(entry, entry.open(self._access.secrets(self._key, entry.epoch))) for entry in entries]
                 if after is None:
-                    self._check_start(opened[0])
-                _check_order(opened, lamport(self._catalog.read, self._key))
-                clean = self._cleaning(is_doubted)
+                    check_start(opened[0])
+                check_order(opened, lamport(self._catalog.read, self._key))
+                clean = self._without_snapshot if is_doubted else self._with_true_bases
                 opened = [(entry, clean(content)) for entry, content in opened]
             except BitDustError as error:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
@@ -225,12 +225,6 @@ class LogRecovery:
             )
             count += len(opened)
         return count
-
-    def _cleaning(self, is_doubted: bool) -> Callable[[Content], Content]:
-        """What leaves out of an entry what its writer has no say in."""
-        if self._access.is_each_for_itself:
-            return _messages_alone
-        return self._without_snapshot if is_doubted else self._with_true_bases
 
     def _without_snapshot(self, content: Content) -> Content:
         for op in content.ops:
@@ -251,21 +245,15 @@ class LogRecovery:
             return content
         return evolve(content, ops=[clean(op) if op["op"] == "snapshot" else op for op in content.ops])
 
-    def _check_start(self, first: tuple[Entry, Content]) -> None:
-        """A log begins with entry 1, or with the snapshot that stands for all before it."""
-        entry, content = first
-        if entry.sequence == 1:
-            return
-        if not any(op["op"] == "snapshot" for op in content.ops):
-            raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
+
+def check_start(first: tuple[Entry, Content]) -> None:
+    """A log begins with entry 1, or with the snapshot that stands for all before it. Raises `WireError`."""
+    entry, content = first
+    if entry.sequence > 1 and not any(op["op"] == "snapshot" for op in content.ops):
+        raise WireError("broken-chain", f"a log begins with entry {entry.sequence}, which is no snapshot")
 
 
-def _messages_alone(content: Content) -> Content:
-    """Where several people write nobody says anything but messages: a snapshot would stand for the logs of others."""
-    return evolve(content, ops=[op for op in content.ops if op["op"] == "message"])
-
-
-def _check_order(opened: Sequence[tuple[Entry, Content]], known: int) -> None:
+def check_order(opened: Sequence[tuple[Entry, Content]], known: int) -> None:
     """Whoever stole a device could give its entries the last place there is in the order: nothing could follow them.
 
     Each entry has a place behind all that its device knew, and there are not so many. What it repeats was before it.

@@ -282,7 +282,8 @@ class KeyLog:
         packet = fill(entries, [rider.piece for rider in riders], MOST_SENT)
         taken, left = riders[: len(packet.pieces)], riders[len(packet.pieces) :]
         self._riders.left_behind(left)
-        fields = {"kind": "log", "head": self._signed_head(found.device, found.end)}
+        end = self._end_sent(found, found.sequence + len(packet.entries) - 1)
+        fields = {"kind": "log", "head": self._signed_head(found.device, end)}
         sending = self._ports.outbox.send(supplier, Command.DATA, fields, packet.to_bytes(), deadline=SILENCE)
 
         def check(reply: Reply) -> Reply:
@@ -293,7 +294,7 @@ class KeyLog:
             self._ports.note_answer(supplier, reply)
             self._riders.landed(taken, reply.fields.get("refused", []))
             last = found.sequence + len(packet.entries) - 1
-            self.holdings.acknowledge(supplier, found.device, last, self._head_sequence(found.device, found.end))
+            self.holdings.acknowledge(supplier, found.device, last, self._head_sequence(found.device, end))
             if self._signs_for(found.device):
                 self.holdings.note_signer(supplier, found.device, self._me.device.id)
 
@@ -303,6 +304,10 @@ class KeyLog:
             return Failure(LogConflict(found, failure.value)) if is_conflict else failure
 
         return sending.addCallback(check).addCallbacks(acknowledged, refused)
+
+    def _end_sent(self, found: Next, last: int) -> LogEnd:
+        """Up to where the head says that the log goes which is sent with entries up to ``last``."""
+        return found.end
 
     def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
         if not self._signs_for(device):

@@ -18,14 +18,15 @@ from bitdust.identity.document import Device, IdentityDocument
 from bitdust.outcome import outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
-from bitdust.storage.catalog.catalog import Catalog, LogKeys
+from bitdust.storage.catalog.catalog import Catalog, LogEnd, LogKeys
 from bitdust.storage.catalog.database import meta, set_meta
-from bitdust.storage.log.recovery import LogRecovery
-from bitdust.storage.log.replica import KeyLog
+from bitdust.storage.log.recovery import read_head
+from bitdust.storage.log.replica import KeyLog, Next
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
-from bitdust.storage.ports import LogHolders
+from bitdust.storage.ports import PartHolders
+from bitdust.storage.shared.parts import Parts
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
@@ -33,6 +34,8 @@ READ = "read:"
 """Up to which entry the part of a device was handed on; its id in hex follows."""
 AT_ONCE = 200
 """Entries that are opened in one go."""
+MOST_GIVEN = 512
+"""Entries of one answer."""
 
 
 @frozen
@@ -115,11 +118,41 @@ class MemberAccess:
 
 
 class MemberPart(KeyLog):
-    """The part of this device, which nobody else brings to suppliers."""
+    """The part of this device; those of others too where ``brings_all`` says that nobody else may be left to bring
+    them."""
+
+    parts: Parts
+    brings_all: Callable[[], bool]
 
     def devices(self) -> list[bytes]:
-        """This one."""
-        return [self._me.device.id]
+        """Whose parts are brought, this device's first."""
+        mine = self._me.device.id
+        others = [one.head.device for one in self.parts.heads()] if self.brings_all() else []
+        return [mine, *(device for device in others if device != mine)]
+
+    def _signs_for(self, device: bytes) -> bool:
+        return device == self._me.device.id
+
+    def _head_sequence(self, device: bytes, end: LogEnd) -> int:
+        known = self.parts.head(device)
+        return end.sequence if self._signs_for(device) else known.head.sequence if known is not None else 0
+
+    def _signed_head(self, device: bytes, end: LogEnd) -> bytes:
+        known = self.parts.head(device)
+        return super()._signed_head(device, end) if self._signs_for(device) or known is None else known.signed
+
+    def _end_sent(self, found: Next, last: int) -> LogEnd:
+        """Whoever gets a packet has a signed word for all that is in it."""
+        return self.end_at(found.device, last) if self._signs_for(found.device) else found.end
+
+    def _needs_head(self, supplier: bytes, device: bytes, end: LogEnd) -> bool:
+        return False
+
+    def signed(self) -> bytes | None:
+        """The head of this device's part; None before there is one."""
+        device = self._me.device.id
+        end = self.end(device)
+        return self._signed_head(device, end) if end.sequence else None
 
 
 @frozen
@@ -136,17 +169,20 @@ class MemberLog:
 
     log = Logger()
 
-    def __init__(self, around: Connected, path: Path, access: MemberAccess, holders: LogHolders) -> None:
+    def __init__(self, around: Connected, path: Path, access: MemberAccess, holders: PartHolders) -> None:
         self._access = access
         self._holders = holders
         self.catalog = Catalog(around.world, path)
         self._writer = LogWriter(around.world, self.catalog, access)
         self._key = access.readable_keys()[0]
+        self.parts = Parts(self.catalog, access, self._key)
         self._part = MemberPart(
             around, self._key, self._writer, holders, Riders(around.world.clock), lambda supplier: True
         )
+        self._part.parts, self._part.brings_all = self.parts, holders.brings_all
         self._replicas = Replicas(around.registry, f"group {self._key}", self._part, holders.is_online)
         self._me = around.me
+        self._is_there = holders.is_online
         self.grown: Signal[[]] = Signal()
         self.acknowledged: Signal[[]] = Signal()
         """A supplier holds more of what this device wrote."""
@@ -157,6 +193,7 @@ class MemberLog:
         """Open the file. Raises ``damaged-catalog``, ``disk-full``."""
         await self.catalog.open()
         self._part.holdings.load()
+        self.parts.load()
 
     async def close(self) -> None:
         """Stop everything; the file stays."""
@@ -165,7 +202,11 @@ class MemberLog:
 
     def place(self) -> None:
         """Suppliers came, went or changed: bring them what they lack."""
-        self._replicas.place_at(keepers(self._holders.family()))
+        self._replicas.place_at(self._others())
+
+    def _others(self) -> list[bytes]:
+        """Those who keep it besides this node; another device of this person may be one of them."""
+        return [who for who in keepers(self._holders.family()) if who != self._me.fingerprint or self._is_there(who)]
 
     def write(self, op: Op) -> "Deferred[int]":
         """Say something; fires when it is on the disk here, and goes on its way."""
@@ -182,7 +223,7 @@ class MemberLog:
     def holders_of(self, sequence: int) -> int:
         """How many suppliers hold the part of this device up to an entry."""
         mine = self._me.device.id
-        return sum(self._part.holdings.safely(who, mine) >= sequence for who in keepers(self._holders.family()))
+        return sum(self._part.holdings.safely(who, mine) >= sequence for who in self._others())
 
     def entries(self) -> int:
         """How many entries are known here."""
@@ -199,7 +240,7 @@ class MemberLog:
             if one.holder is not None:
                 self._part.holdings.learn(one.holder, one)
         before = self.entries()
-        await LogRecovery(self.catalog, self._access, self._key, requests.entries).recover(heads)
+        await self.parts.read(heads, requests.entries)
         for one in heads:
             if one.holder is not None:
                 self._part.holdings.learn(one.holder, one)
@@ -209,6 +250,36 @@ class MemberLog:
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+
+    async def take(self, signed: bytes, entries: Sequence[bytes], bringer: bytes) -> int:
+        """Keep what a member brings; the last entry that is held. Raises what `Parts.take` does, ``bad-signature``."""
+        seen = read_head(signed, self._access, bringer)
+        if seen is None or seen.head.scope not in self._access.scopes(self._key):
+            raise BitDustError("bad-signature", "this is not signed by a device of a member")
+        before = self._catalog_end(seen.head.device)
+        last = await self.parts.take(seen, entries)
+        if last > before:
+            self.grown.emit()
+        return last
+
+    def _catalog_end(self, device: bytes) -> int:
+        return self.catalog.end(self._key, device).sequence
+
+    def heads(self) -> list[bytes]:
+        """Signed heads of all parts that are here, each up to its head."""
+        mine = self._part.signed()
+        others = [one.signed for one in self.parts.heads() if one.head.device != self._me.device.id]
+        return others if mine is None else [mine, *others]
+
+    def give(self, device: bytes, first: int, most: int) -> list[bytes]:
+        """Entries of a device's part, as many as fit ``most`` bytes, and one at least where there is one."""
+        found: list[bytes] = []
+        for data in self.catalog.entries(self._key, device, first, first + MOST_GIVEN - 1):
+            most -= len(data)
+            if most < 0 and found:
+                break
+            found.append(data)
+        return found
 
     def unread(self) -> list[Said]:
         """What was not handed on yet, each device's in its order, some hundred entries at most; also what is mine."""

@@ -1,0 +1,112 @@
+"""Members who keep a group whose creator has no suppliers: who they are, and the way to them.
+
+The creator names them, itself first: those who were the first to read the group at its node, five in all. One that was
+not there for a day gives way to another one that is.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.outcome import outcome
+from bitdust.ports import Outbox
+from bitdust.signal import Signal
+from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.database import meta, set_meta
+from bitdust.surroundings import Connected
+from bitdust.wire.keepers import MOST_KEEPERS, Keepers
+from bitdust.wire.packet import Command
+from bitdust.wire.signed import Signed
+
+GROUP_LOG, GROUP_HEADS = "group-log", "group-heads"
+KINDS = {"log": GROUP_LOG, "heads": GROUP_HEADS}
+KEEPERS = "keepers"
+"""The value of a group's database that has the signed record."""
+GONE = 86_400.0
+"""Seconds after which another member takes the place of a keeper."""
+
+
+class KeeperOutbox:
+    """The way out of a group: members answer packets of other kinds than suppliers, which name the group."""
+
+    def __init__(self, outbox: Outbox, is_joint: Callable[[], bool], scope: Callable[[], bytes]) -> None:
+        self._outbox = outbox
+        self._is_joint = is_joint
+        self._scope = scope
+
+    def send(
+        self, to: bytes, command: Command, fields: Mapping[str, Any], payload: bytes | None = None, /, **terms: Any
+    ) -> "Deferred[Any]":
+        """As `Outbox.send`."""
+        if self._is_joint():
+            fields = {**fields, "kind": KINDS[fields["kind"]], "scope": self._scope()}
+        return self._outbox.send(to, command, fields, payload, **terms)
+
+
+class KeeperList:
+    """I am the creator's list of one group; ``changed`` says that there is a newer record, which is on the disk."""
+
+    def __init__(self, around: Connected, alias: str, catalog: Catalog) -> None:
+        self._world = around.world
+        self._sessions = around.sessions
+        self._me = around.me
+        self._alias = alias
+        self._catalog = catalog
+        self._here: dict[bytes, float] = {}
+        self._writing: Deferred[Any] | None = None
+        self.signed: Signed | None = None
+        self.record: Keepers | None = None
+        self.changed: Signal[[]] = Signal()
+
+    def load(self, members: Iterable[bytes], shut_out: Iterable[bytes]) -> "Deferred[Any]":
+        """Read the record, or make the first one, when the database is open."""
+        kept = meta(self._catalog.read, KEEPERS)
+        if kept is not None:
+            self._take(Signed.from_bytes(kept, Keepers.KIND))
+        return self.follow(members, shut_out)
+
+    def _take(self, signed: Signed) -> None:
+        self.signed, self.record = signed, Keepers.from_body(signed.body)
+
+    def of(self) -> list[bytes]:
+        """Who keeps it."""
+        return self.record.keepers if self.record is not None else [self._me.fingerprint]
+
+    def read_by(self, member: bytes) -> None:
+        """A member has read the group here: it has it open, and can keep it."""
+        self._here[member] = self._world.clock.seconds()
+        keepers = self.of()
+        if member in keepers:
+            return
+        if len(keepers) < MOST_KEEPERS:
+            self._put([*keepers, member])
+            return
+        gone = next((one for one in keepers[1:] if self._is_gone(one)), None)
+        if gone is not None:
+            self._put([member if one == gone else one for one in keepers])
+
+    def _is_gone(self, keeper: bytes) -> bool:
+        now = self._world.clock.seconds()
+        if self._sessions.connected(keeper):
+            self._here[keeper] = now
+        return now - self._here.setdefault(keeper, now) > GONE
+
+    def follow(self, members: Iterable[bytes], shut_out: Iterable[bytes]) -> "Deferred[Any]":
+        """Who is no member any more keeps nothing, and its capability counts no more."""
+        wanted = set(members)
+        keepers = [one for one in self.of() if one in wanted] or [self._me.fingerprint]
+        revoked = sorted(shut_out)
+        if self.record is not None and (keepers, revoked) == (self.record.keepers, self.record.revoked):
+            return succeed(None)
+        return self._put(keepers, revoked)
+
+    def _put(self, keepers: list[bytes], revoked: list[bytes] | None = None) -> "Deferred[Any]":
+        known = self.record
+        time = max(int(self._world.wall() * 1000), known.time + 1 if known is not None else 0)
+        shut_out = revoked if revoked is not None else known.revoked if known is not None else []
+        record = Keepers(self._me.fingerprint, self._alias, time, keepers, shut_out)
+        signed = self._me.sign(Keepers.KIND, record.to_body())
+        self.signed, self.record = signed, record
+        writing = self._catalog.change(lambda database: set_meta(database, KEEPERS, signed.to_bytes()))
+        return outcome(writing).addCallback(lambda _: self.changed.emit())

@@ -1,0 +1,119 @@
+"""What a member who keeps a group answers to the others: it takes their entries, and gives what it has.
+
+A packet is judged by the capability that its sender shows, as at a supplier, and by the creator's word about which of
+them count no more; the creator needs none.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust.crypt.capabilities import is_owners_word
+from bitdust.customers.readers import Place, Readers
+from bitdust.formats.log_packet import MAX_PACKET, LogPacket
+from bitdust.groups.keepers import GROUP_HEADS, GROUP_LOG
+from bitdust.groups.opened import Discussion
+from bitdust.surroundings import Connected
+from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
+from bitdust.wire.encoding import WireError, encode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.schema import Bytes, Choice, Int, Schema, Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
+
+SERVICE = "service_joint_postman"
+MOST_GIVEN = 1024 * 1024
+"""Bytes of one answer, unless a single entry is larger."""
+FIND = "this group is not open here"
+Handler = Callable[[Request, Discussion], Coroutine[Any, Any, Answer]]
+
+
+class Keeping:
+    """I am the keeper's side of all groups that are open here; ``find`` gives the one of a scope."""
+
+    def __init__(
+        self, around: Connected, find: Callable[[bytes], Discussion | None], kept: Callable[[], list[Place]]
+    ) -> None:
+        """``kept`` names owner and scope of those that this node is to keep."""
+        self._world = around.world
+        self._find = find
+        self.readers = Readers(around, self._heads, kept)
+
+    def _heads(self, owner: bytes, scope: bytes) -> list[bytes]:
+        group = self._find(scope)
+        return group.log.heads() if group is not None and group.log.catalog.is_open else []
+
+    def rows(self) -> list[Row]:
+        """What members ask."""
+        log: dict[str, Schema] = {"kind": Choice((GROUP_LOG,)), "scope": Bytes(16)}
+        heads: dict[str, Schema] = {"kind": Choice((GROUP_HEADS,)), "scope": Bytes(16)}
+        part: dict[str, Schema] = {"device": Bytes(8), "first": Int(1), "most": Int(1)}
+        give = Command.RETRIEVE
+        return [
+            self._row(Command.DATA, GROUP_LOG, log | {"head": Bytes(1, 4096)}, Right.LOG, self._take, MAX_PACKET),
+            self._row(give, GROUP_LOG, log | part, Right.READ, self._give),
+            self._row(give, GROUP_HEADS, heads, Right.READ, self._give_heads),
+        ]
+
+    def _row(
+        self, command: Command, kind: str, fields: dict[str, Schema], right: Right, handler: Handler, most: int = 0
+    ) -> Row:
+        who, checked = Who.MEMBER | Who.CAPABILITY, lambda request: self._authorise(request, right)
+        handle = self._handled(handler)
+        return Row(command, kind, Struct(fields), most, who, SERVICE, handle, authorise=checked, gathers=True)
+
+    # who may ask
+
+    def _authorise(self, request: Request, right: Right) -> None:
+        shown = ShownCapability.from_bytes(request.packet.capability or b"")
+        grant = Capability.from_body(shown.body)
+        group = self._find(grant.scope or b"")
+        if group is None:
+            raise BitDustError("not-found", FIND)
+        if not grant.owner == request.packet.owner == group.owner or grant.holder != request.peer.fingerprint:
+            raise BitDustError("not-allowed", "this capability is of another owner, or held by somebody else")
+        now = self._world.wall()
+        if not now < grant.ends <= now + MOST_DAYS * 86_400 or grant.id in group.shut_out():
+            raise BitDustError("not-allowed", "this capability has ended, or was revoked")
+        if right not in grant.rights:
+            raise BitDustError("not-allowed", f"this capability does not give the right to {right}")
+        if not is_owners_word(group.access.document, shown):
+            raise WireError("bad-signature", "the capability is not signed by the group's creator")
+        group.vouch(request.peer)
+
+    def _handled(self, handler: Handler) -> "Callable[[Request], Deferred[Answer]]":
+        async def handle(request: Request) -> Answer:
+            group = self._find(request.fields["scope"])
+            if group is None or not group.log.catalog.is_open:
+                raise BitDustError("not-found", FIND)
+            shown = request.packet.capability
+            if shown is None and request.peer.fingerprint != group.owner:
+                raise BitDustError("not-allowed", "show the capability that the group's creator gave you")
+            if shown is not None and request.packet.owner != group.owner:
+                raise BitDustError("not-allowed", "this capability is for another group")
+            return await handler(request, group)
+
+        return lambda request: Deferred.fromCoroutine(handle(request))
+
+    # what is answered
+
+    async def _take(self, request: Request, group: Discussion) -> Answer:
+        packet = LogPacket.parse(await request.payload.read_all(MAX_PACKET))
+        if packet.pieces:
+            raise BitDustError("bad-field", "members keep no pieces")
+        peer = request.peer
+        last = await group.log.take(request.fields["head"], packet.entries, peer.fingerprint)
+        self.readers.report(group.owner, request.fields["scope"], peer.device)
+        return ack(sequence=last)
+
+    async def _give(self, request: Request, group: Discussion) -> Answer:
+        fields = request.fields
+        entries = group.log.give(fields["device"], fields["first"], min(fields["most"], MOST_GIVEN))
+        answer = {"kind": GROUP_LOG, "device": fields["device"], "first": fields["first"], "count": len(entries)}
+        return Answer(Command.DATA, answer, encode(entries))
+
+    async def _give_heads(self, request: Request, group: Discussion) -> Answer:
+        self.readers.note(group.owner, request.fields["scope"], request.peer.fingerprint)
+        group.read_by(request.peer.fingerprint)
+        return Answer(Command.DATA, {"kind": GROUP_HEADS}, encode(group.log.heads()))

@@ -1,0 +1,183 @@
+"""Parts of a log in which several people write, one for each device: read from whoever holds them, and taken.
+
+Who holds a part may be a member, who knows the secrets and could make up entries. So entries count when all of them
+lead to a head that the writing device has signed, and are kept together with that head.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust.formats.log_entry import Content, Entry, LogName, check_chain, hash_of
+from bitdust.outcome import outcome
+from bitdust.storage.catalog.catalog import Catalog, LogEnd, lamport, log_end
+from bitdust.storage.catalog.database import set_meta
+from bitdust.storage.log.access import LogAccess
+from bitdust.storage.log.recovery import SeenHead, check_order, check_start, insert_entries
+from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Head
+from bitdust.wire.signed import Signed
+
+HEAD = "head:"
+"""The signed head of the part of a device, whose id in hex follows."""
+MOST_PART = 24 * 1024 * 1024
+"""Bytes of one part, from where its head says that it begins: a device shortens its own before."""
+Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
+
+
+@frozen
+class SignedHead:
+    """A head as its device has signed it."""
+
+    head: Head
+    signed: bytes
+
+
+class Parts:
+    """I keep what other devices wrote, each part with the head up to which it is here."""
+
+    log = Logger()
+
+    def __init__(self, catalog: Catalog, access: LogAccess, key: str) -> None:
+        self._catalog = catalog
+        self._access = access
+        self._key = key
+        self._heads: dict[bytes, SignedHead] = {}
+        self._sizes: dict[bytes, tuple[int, int]] = {}
+        """By device where its part begins, and its bytes from there on."""
+
+    def load(self) -> None:
+        """Read the heads that are kept, when the catalog is open."""
+        rows = self._catalog.read.execute("SELECT value FROM meta WHERE name>=? AND name<?", (HEAD, HEAD[:-1] + ";"))
+        for (signed,) in rows:
+            self._note(bytes(signed))
+
+    def _note(self, signed: bytes) -> None:
+        head = Head.from_body(Signed.from_bytes(signed, Head.KIND).body)
+        self._heads[head.device] = SignedHead(head, signed)
+
+    def head(self, device: bytes) -> SignedHead | None:
+        """The head of a device's part, which is here up to it."""
+        return self._heads.get(device)
+
+    def heads(self) -> list[SignedHead]:
+        """Those of all devices but this one."""
+        return list(self._heads.values())
+
+    async def read(self, heads: Iterable[SeenHead], fetch: Fetch) -> None:
+        """Take over what others hold: of each device the highest head first, then what else was seen."""
+        by_device: dict[bytes, list[SeenHead]] = {}
+        for one in heads:
+            if one.proven:
+                by_device.setdefault(one.head.device, []).append(one)
+        for device in sorted(by_device):
+            for seen in sorted(by_device[device], key=lambda one: -one.head.sequence):
+                known = self._catalog.end(self._key, device).sequence
+                if known >= seen.head.sequence or await self._read_from(seen, fetch):
+                    break
+
+    async def _read_from(self, seen: SeenHead, fetch: Fetch) -> bool:
+        head, end = seen.head, self._catalog.end(self._key, seen.head.device)
+        log = LogName(self._access.owner, head.scope, head.device)
+        first = max(end.sequence + 1, head.first or 1)
+        after = (end.sequence, end.hash) if first == end.sequence + 1 else None
+        found: list[Entry] = []
+        size = 0
+        while first <= head.sequence:
+            got = await outcome(fetch(seen.holder or b"", log, first))
+            try:
+                entries = check_chain(got.value or [], log, after)
+                if not entries or entries[0].sequence != first:
+                    raise WireError("broken-chain", f"entry {first} of a part was not given")
+                size += sum(map(len, got.value))
+                _need_size(size)
+            except BitDustError as error:
+                self.log.warn("a part of a log is not taken: {why}", why=got.error or error)
+                return False
+            found += entries
+            first, after = entries[-1].sequence + 1, (entries[-1].sequence, hash_of(got.value[-1]))
+        kept = await outcome(self._keep(seen, end, [one for one in found if one.sequence <= head.sequence]))
+        if kept.error is not None:
+            self.log.warn("a part of a log is not kept: {why}", why=kept.error)
+        return kept.error is None
+
+    async def take(self, seen: SeenHead, data: Sequence[bytes]) -> int:
+        """Keep what somebody brings, up to the head that comes with it; the last entry that is held.
+
+        Raises ``conflict`` with ``sequence`` and ``hash`` of what is held, ``no-space``, ``not-allowed``,
+        `WireError`, disk errors.
+        """
+        head, end = seen.head, self._catalog.end(self._key, seen.head.device)
+        if not seen.proven:
+            raise BitDustError("not-allowed", "the device that signed this counts no more")
+        if head.sequence <= end.sequence:
+            if head.sequence == end.sequence and head.hash != end.hash:
+                raise _conflict(end)
+            return end.sequence
+        log = LogName(self._access.owner, head.scope, head.device)
+        entries = [one for one in check_chain(list(data), log, None) if one.sequence > end.sequence]
+        if not entries or not _follows(entries[0], end, head):
+            raise _conflict(end)
+        begin, size = self._size(head)
+        size += sum(map(len, data))
+        _need_size(size)
+        await self._keep(seen, end, entries)
+        self._sizes[head.device] = (begin, size)
+        return head.sequence
+
+    def _size(self, head: Head) -> tuple[int, int]:
+        """Counted anew only where the part begins elsewhere than before."""
+        begin, known = head.first or 1, self._sizes.get(head.device)
+        if known is not None and known[0] == begin:
+            return known
+        return begin, self._catalog.bytes_of(self._key, head.device, begin)
+
+    def _keep(self, seen: SeenHead, end: LogEnd, entries: Sequence[Entry]) -> "Deferred[None]":
+        """Open and keep entries with their head, in one commit; nothing of them where anything is wrong."""
+        head = seen.head
+        if not entries or entries[-1].sequence != head.sequence or hash_of(entries[-1].to_bytes()) != head.hash:
+            raise WireError("broken-chain", "these entries do not lead to what their device has signed")
+        secrets = {name: self._access.secrets(self._key, name) for name in {one.epoch for one in entries}}
+
+        def keep(database: sqlite3.Connection) -> None:
+            if log_end(database, self._key, head.device) != end:
+                raise BitDustError("busy", "more of this part has come meanwhile; ask again")
+            opened = [(one, one.open(secrets[one.epoch])) for one in entries]
+            if not end.sequence or entries[0].sequence != end.sequence + 1:
+                check_start(opened[0])
+            check_order(opened, lamport(database, self._key))
+            clean = [(one, _messages_alone(content)) for one, content in opened]
+            insert_entries(database, self._key, clean, 0, None)
+            set_meta(database, HEAD + head.device.hex(), seen.signed)
+
+        def kept(result: Any) -> None:
+            self._sizes.pop(head.device, None)
+            self._heads[head.device] = SignedHead(head, seen.signed)
+
+        return self._catalog.change(keep).addCallback(kept)
+
+
+def _messages_alone(content: Content) -> Content:
+    """Where several people write nobody says anything but messages: a snapshot would stand for the parts of others."""
+    return evolve(content, ops=[op for op in content.ops if op["op"] == "message"])
+
+
+def _follows(entry: Entry, end: LogEnd, head: Head) -> bool:
+    if entry.sequence == end.sequence + 1:
+        return entry.previous == end.hash
+    return entry.sequence == head.first
+
+
+def _need_size(size: int) -> None:
+    if size > MOST_PART:
+        raise BitDustError("no-space", f"a part of a log has at most {MOST_PART} bytes; its device has to shorten it")
+
+
+def _conflict(end: LogEnd) -> BitDustError:
+    text = "the entries do not follow the last one that is held"
+    return BitDustError("conflict", text, sequence=end.sequence, hash=end.hash)
