@@ -112,5 +112,5 @@ class Placement:
         core, family = self._core(), self._ports.family()
         if core is None or family is None:
             return not self.has_data()
-        heard = core.log_replicas.is_alone() or self._wall() - since >= OTHERS_DELAY / 1000
+        heard = core.log_replicas.is_alone_everywhere() or self._wall() - since >= OTHERS_DELAY / 1000
         return heard and core.log_replicas.is_safe() and is_moved_all(core.catalog.read, family.n)

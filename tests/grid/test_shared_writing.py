@@ -1,6 +1,9 @@
 """Writing into other people's shares, between whole nodes."""
 
+import shutil
+
 from bitdust.testing.grid import GridNode
+from bitdust.wire.errors import BitDustError
 from tests.grid.test_shares import SharesCase
 
 
@@ -37,3 +40,109 @@ class WritingTests(SharesCase):
         more = self.put(self.alice, key, "from alice")
         self.sees(self.bob, key, "from alice", "from bob")
         self.gets(self.bob, key, "from alice", more)
+
+    def deletes(self, node: GridNode, key: str, name: str) -> str:
+        try:
+            return self.api(node, "file_delete", remote_path=f"{key}:{name}", wait_result=True)["path"]
+        except BitDustError as error:
+            return error.code
+
+    def test_each_takes_back_its_own(self) -> None:
+        """A guest deletes what it brought and nothing else; the owner deletes everything, and pieces go."""
+        key = self.open()
+        mine, theirs = self.put(self.alice, key, "a"), self.put(self.bob, key, "b")
+        self.sees(self.bob, key, "a", "b")
+        self.put(self.bob, key, "c")
+        self.sees(self.alice, key, "a", "b", "c")
+        self.assertEqual(self.deletes(self.bob, key, "a"), "not-allowed")
+        self.assertEqual(self.deletes(self.bob, key, "c"), "c")
+        self.sees(self.alice, key, "a", "b")
+        self.assertEqual(self.deletes(self.alice, key, "b"), "b")
+        self.sees(self.bob, key, "a")
+        self.gets(self.bob, key, "a", mine)
+        self.assertNotEqual(mine, theirs)
+
+    def test_versions_of_two(self) -> None:
+        """A guest's version of the owner's file is the newest; when the guest takes it back the owner's is again."""
+        key = self.open()
+        first = self.put(self.alice, key, "plan")
+        self.sees(self.bob, key, "plan")
+        second = self.put(self.bob, key, "plan")
+        self.grid.until(lambda: len(self.info(self.alice, key, "plan")["versions"]) == 2, 60, "the version")
+        self.gets(self.alice, key, "plan", second)
+        self.assertEqual(self.deletes(self.bob, key, "plan"), "plan")
+        self.grid.until(lambda: len(self.info(self.alice, key, "plan")["versions"]) == 1, 60, "the deletion")
+        self.gets(self.alice, key, "plan", first)
+
+    def info(self, node: GridNode, key: str, name: str) -> dict:
+        return self.api(node, "file_info", remote_path=f"{key}:{name}")
+
+    def test_the_owner_is_away(self) -> None:
+        """With the owner away and one supplier dying in the middle two guests write, and see each other's files."""
+        carol = self.add_customer("carol")
+        self.grid.until(lambda: carol.is_on("shared_data"), 60, "shares")
+        key = self.open()
+        self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(carol))
+        self.api(carol, "share_open", key_id=key)
+        self.grid.run(5)
+        self.alice.crash()
+        one = self.put(self.bob, key, "from bob")
+        self.suppliers[0].kill()
+        two = self.put(carol, key, "from carol")
+        for node in (self.bob, carol):
+            self.sees(node, key, "from bob", "from carol")
+            self.gets(node, key, "from bob", one)
+            self.gets(node, key, "from carol", two)
+        self.alice = self.alice.again("10.0.0.99")
+        self.grid.until(lambda: self.alice.is_on("my_data"), 300, "the owner")
+        self.sees(self.alice, key, "from bob", "from carol")
+        self.gets(self.alice, key, "from carol", two)
+
+    def test_shut_out(self) -> None:
+        """Who was shut out brings nothing more and hears why; what it had brought stays."""
+        key = self.open()
+        data = self.put(self.bob, key, "before")
+        self.sees(self.alice, key, "before")
+        self.api(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
+        self.grid.run(5)
+        path, _ = self.file("after")
+        remote = f"{key}:after"
+        self.api(self.bob, "file_create", remote_path=remote)
+        self.assertEqual(self.code(self.bob, "file_upload_start", local_path=str(path.absolute()), remote_path=remote,
+                                   wait_result=True), "not-allowed")  # fmt: skip
+        self.grid.run(60)
+        self.assertEqual(self.names(self.alice, key), ["before"])
+        self.gets(self.alice, key, "before", data)
+
+    def test_a_quota(self) -> None:
+        """More than the owner allows is refused with the figures, here and at suppliers."""
+        key = self.open(quota=1_000_000)
+        self.put(self.bob, key, "small")
+        path, _ = self.file("large", 1_000_000)
+        remote = f"{key}:large"
+        self.api(self.bob, "file_create", remote_path=remote)
+        self.assertEqual(self.code(self.bob, "file_upload_start", local_path=str(path.absolute()), remote_path=remote,
+                                   wait_result=True), "no-space")  # fmt: skip
+
+    def test_rows_and_recovery(self) -> None:
+        """Rows say at both sides what suppliers have; a recovered owner finds what guests brought."""
+        key = self.open()
+        data = self.put(self.bob, key, "from bob")
+        self.put(self.alice, key, "from alice")
+        for node in (self.bob, self.alice):
+            for name in ("from bob", "from alice"):
+                self.grid.until(lambda node=node, name=name: self.standing(node, key, name) == ("100%", "100%"), 600,
+                                f"{name} at {node.name}: {self.standing(node, key, name)}")  # fmt: skip
+        key_file = self.key_file(self.alice)
+        self.alice.kill()
+        shutil.rmtree(self.alice.home)
+        self.alice = self.recover(key_file)
+        self.sees(self.alice, key, "from alice", "from bob")
+        self.gets(self.alice, key, "from bob", data)
+
+    def standing(self, node: GridNode, key: str, name: str) -> tuple[str, str]:
+        try:
+            version = self.info(node, key, name)["versions"][-1]
+        except (BitDustError, IndexError):
+            return "", ""
+        return version["delivered"], version["reliable"]

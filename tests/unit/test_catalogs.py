@@ -37,7 +37,7 @@ class Guest:
             return fail(BitDustError("no-answer", "nobody is there"))
         shop = next(one for one in self.alice.around.suppliers if one.fingerprint == to).shop
         rest = {name: value for name, value in fields.items() if name != "kind"}
-        said = shop.ask(GUEST, command, fields["kind"], owner=owner, capability=capability, **rest)
+        said = shop.ask(GUEST, command, fields.get("kind", ""), owner=owner, capability=capability, **rest)
         if said.command is Command.FAIL:
             return fail(BitDustError(said.fields["code"], said.fields["text"]))
         reply = Reply(said.fields, said.bytes if said.payload is not None else b"")

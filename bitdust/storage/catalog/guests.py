@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from bitdust.crypt.writers import DEVICES, Marks
-from bitdust.formats.operations import Op
+from bitdust.formats.operations import Op, tombstone_op
 from bitdust.wire.names import maker_of, split_version
 
 
@@ -41,5 +41,6 @@ def _is_in_place(op: Op) -> bool:
 def _tombstone(op: Op, marks: Marks) -> Op:
     versions = [(name, split_version(name)[1]) for name in op["names"]]
     mine = [name for name, version in versions if version is not None and marks.made(version)]
-    places = [path for path in op.get("places", ()) if marks.made(path)]
-    return {**op, "names": mine, "packs": [], "places": places}
+    items = [name for name, version in versions if version is None]
+    places = [path for path in (*items, *op.get("places", ())) if marks.made(path)]
+    return tombstone_op(mine, [], op["time"], places)

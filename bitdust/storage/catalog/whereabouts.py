@@ -12,6 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.storage.catalog.database import PackState, PieceState, meta
+from bitdust.storage.catalog.guests import is_guests
 from bitdust.wire.names import version_time
 
 OTHERS_WROTE = "others-wrote"
@@ -45,9 +46,11 @@ def is_nowhere(database: sqlite3.Connection, pack: bytes) -> bool:
 @frozen
 class GivenUp:
     """Versions that nobody brings any more: a pack of theirs is nowhere, and they were made before ``before`` (seconds
-    since 1970). Of later ones another device may still be sending what is missing here."""
+    since 1970), or before ``guests`` where somebody else has. Of later ones another device may still be sending what is
+    missing here."""
 
     before: float = math.inf
+    guests: float = math.inf
 
     @classmethod
     def now(cls, database: sqlite3.Connection, wall: float, is_alone: bool) -> "GivenUp":
@@ -55,9 +58,9 @@ class GivenUp:
 
         A device that is lost counts among them until it is revoked."""
         if is_alone:
-            return cls()
+            return cls(guests=wall - A_DAY)
         heard = float(meta(database, OTHERS_WROTE) or b"0")
-        return cls(wall - (A_DAY if wall - heard < AN_HOUR else AN_HOUR))
+        return cls(wall - (A_DAY if wall - heard < AN_HOUR else AN_HOUR), wall - A_DAY)
 
     def has(self, database: sqlite3.Connection, path: str, version: str) -> bool:
         """Whether a version is one of them."""
@@ -66,7 +69,12 @@ class GivenUp:
             f" AND (p.state={PackState.LOST:d} OR {IS_NOWHERE}) LIMIT 1"
         )
         found = database.execute(query, (path, version)).fetchone()
-        return found is not None and version_time(version) < self.before
+        return found is not None and self._is_before(version)
+
+    def _is_before(self, version: str) -> bool:
+        """Of what a guest has brought its node may be sending more, as long as another device of mine might."""
+        limit = min(self.before, self.guests) if is_guests(version) else self.before
+        return version_time(version) < limit
 
     def find(self, database: sqlite3.Connection) -> list[tuple[str, str]]:
         """Path id and version of all that are living, the newest first; reads the rows of all pieces that are missing,
@@ -80,7 +88,7 @@ class GivenUp:
             "SELECT DISTINCT x.path, x.version FROM version_packs v JOIN versions x ON x.path=v.path"
             f" AND x.version=v.version WHERE x.dead=0 AND v.pack IN ({nowhere}) ORDER BY x.version DESC, x.path"
         ).fetchall()
-        return [(path, version) for path, version in rows if version_time(version) < self.before]
+        return [(path, version) for path, version in rows if self._is_before(version)]
 
 
 def none_given_up() -> GivenUp:

@@ -3,8 +3,9 @@
 A pack is named in a tombstone only while no upload could build on it.
 """
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -106,7 +107,8 @@ class Cleaner:
         return self._writer.write(ops)
 
     def _unused(self, database: sqlite3.Connection) -> tuple[list[str], list[bytes]]:
-        return [], unused_packs(database, self._calendar.now() - ORPHAN_AGE if self._replicas.is_alone() else None)
+        orphans = self._calendar.now() - ORPHAN_AGE if self._replicas.is_alone() else None
+        return [], unused_packs(database, orphans, self._replicas.others.guest_keys())
 
     def _until_safe(self, mark: int) -> "Deferred[None]":
         """Fires when enough suppliers hold my logs up to a mark; may be cancelled."""
@@ -129,12 +131,18 @@ def _versions_below(database: sqlite3.Connection, item: Item, version: str) -> I
             yield f"{one.path}/{version}"
 
 
-def unused_packs(database: sqlite3.Connection, orphans_before: float | None) -> list[bytes]:
-    """Packs whose versions are all dead; and, with a moment, older ones that no version ever came to need."""
+def unused_packs(
+    database: sqlite3.Connection, orphans_before: float | None, guest_keys: Collection[str] = ()
+) -> list[bytes]:
+    """Packs whose versions are all dead; and, with a moment, older ones that no version ever came to need.
+
+    Under ``guest_keys`` somebody may be building on them unheard.
+    """
     query = (
         f"SELECT p.pack FROM packs p WHERE p.state=? AND p.logged=1 AND NOT {NEEDED}"
-        " AND (EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack) OR (p.time>0 AND p.time<?)"
+        " AND (EXISTS (SELECT 1 FROM version_packs v WHERE v.pack=p.pack)"
+        " OR (p.time>0 AND p.time<? AND p.key NOT IN (SELECT value FROM json_each(?)))"
         " OR EXISTS (SELECT 1 FROM moves m WHERE m.new=p.pack)) LIMIT ?"
     )
-    rows = database.execute(query, (PackState.HELD, orphans_before or 0, AT_ONCE))
+    rows = database.execute(query, (PackState.HELD, orphans_before or 0, json.dumps(sorted(guest_keys)), AT_ONCE))
     return [bytes(row[0]) for row in rows]

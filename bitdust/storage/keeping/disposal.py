@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
@@ -144,13 +145,13 @@ class DeleteOrders:
         """Whether nothing is due, or enough suppliers say so now; a device that they name makes pieces stay."""
 
         def is_due(database: sqlite3.Connection) -> bool:
-            return any(deletable(database, who, safe, None) for who in online)
+            return any(deletable(database, who, safe, self._latest()) for who in online)
 
         return not await self._catalog.read_in_thread(is_due) or await self._replicas.others.look()
 
     async def _order(self, supplier: bytes, safe: Safe) -> None:
         """Order one supplier to delete what is due, until nothing is."""
-        latest = None if self._replicas.is_alone() else int(self._calendar.now() * 1000) - OTHERS_DELAY
+        latest = self._latest()
         while found := await self._catalog.read_in_thread(lambda database: deletable(database, supplier, safe, latest)):
             others: set[bytes] = await self._catalog.read_in_thread(lambda database: self._of_others(database, found))  # noqa: B023
             mine = [pack for pack in found if pack not in others]
@@ -160,6 +161,11 @@ class DeleteOrders:
                     self.log.info("supplier {s} deletes nothing now: {e}", s=supplier.hex()[:16], e=sent.error)
                     return
                 await self._catalog.change(lambda database, gone=packs: _forget(database, supplier, gone))  # type: ignore[misc]
+
+    def _latest(self) -> "Latest":
+        """Of keys under which others may be building on something unheard: before when it must have been given up."""
+        before, keys = int(self._calendar.now() * 1000) - OTHERS_DELAY, self._replicas.others.guest_keys()
+        return Latest(before, None if not self._replicas.is_alone() else frozenset(keys))
 
     def _of_others(self, database: sqlite3.Connection, packs: list[bytes]) -> set[bytes]:
         """Those that another device of mine has given up, which may be stolen: my RSA key does not vouch for that."""
@@ -191,11 +197,20 @@ class DeleteOrders:
         return {(key, bytes(device)): self._replicas.safe_sequence(key, bytes(device)) for key, device in logs}
 
 
-def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest: int | None) -> list[bytes]:
-    """What is due at one supplier, a bounded number; what is not due yet is passed over. For a thread.
+@frozen
+class Latest:
+    """Tombstones under these ``keys``, all for None, must have been written ``before`` (milliseconds); others not."""
 
-    ``latest`` is the moment before which a tombstone must have been written, None where any will do.
-    """
+    before: int
+    keys: frozenset[str] | None = frozenset()
+
+    def allows(self, key: str, time: int) -> bool:
+        """Whether a tombstone is old enough."""
+        return time <= self.before or (self.keys is not None and key not in self.keys)
+
+
+def deletable(database: sqlite3.Connection, supplier: bytes, safe: Safe, latest: Latest) -> list[bytes]:
+    """What is due at one supplier, a bounded number; what is not due yet is passed over. For a thread."""
     rows = database.execute(
         "SELECT DISTINCT s.pack, t.key, t.device, t.sequence,"
         " t.time - EXISTS (SELECT 1 FROM moves m WHERE m.old=s.pack) * ? FROM packs p CROSS JOIN pieces s"
@@ -213,9 +228,9 @@ def given_up_by_others(database: sqlite3.Connection, packs: Iterable[bytes], dev
     return {pack for pack in packs if database.execute(query, (pack.hex(), device)).fetchone() is not None}
 
 
-def _is_due(safe: Safe, latest: int | None, key: str | None, device: bytes, sequence: int, time: int) -> bool:
+def _is_due(safe: Safe, latest: Latest, key: str | None, device: bytes, sequence: int, time: int) -> bool:
     """A pack without a tombstone was given up before it was in the log."""
-    return key is None or ((latest is None or time <= latest) and sequence <= safe.get((key, bytes(device)), 0))
+    return key is None or (latest.allows(key, time) and sequence <= safe.get((key, bytes(device)), 0))
 
 
 def _forget(database: sqlite3.Connection, supplier: bytes, packs: list[bytes]) -> None:

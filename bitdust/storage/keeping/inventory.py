@@ -23,7 +23,7 @@ from bitdust.storage.catalog.database import PackState, PieceState
 from bitdust.storage.keeping.audit import chosen_of
 from bitdust.storage.keeping.prover import Prover, Sought, is_refusal
 from bitdust.storage.pieces.bad_pieces import BadPieces, count_kept, is_bad
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import Holders
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError, decode
 from bitdust.wire.packet import Command
@@ -89,7 +89,7 @@ class Inventory:
     log = Logger()
 
     def __init__(
-        self, around: Connected, catalog: Catalog, ports: Ports, prover: Prover, bad_pieces: BadPieces
+        self, around: Connected, catalog: Catalog, ports: Holders, prover: Prover, bad_pieces: BadPieces
     ) -> None:
         self._prover = prover
         self._bad_pieces = bad_pieces

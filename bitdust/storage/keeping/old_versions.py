@@ -1,14 +1,15 @@
 """Which versions of the catalog are old, by the rules of the settings; and why the others stay."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bitdust.config.settings import Settings
+from bitdust.crypt.writers import DEVICES
 from bitdust.storage.catalog.held import is_late
 from bitdust.storage.catalog.paths import Item, Version, version_at, versions
 from bitdust.storage.keeping.retention import DAY, Judged, Moment, Rules, judge, may_be_forgotten
-from bitdust.wire.names import new_version, version_time
+from bitdust.wire.names import maker_of, new_version, version_time
 
 AT_ONCE = 5000
 
@@ -33,7 +34,19 @@ def moments_of(database: sqlite3.Connection, path: str) -> list[Moment]:
 
 def explained(database: sqlite3.Connection, item: Item, rules: Rules, now: float) -> dict[str, Judged]:
     """By version of an item: why it stays."""
-    return {one.name: one for one in judge(moments_of(database, item.path), rules, now)}
+    return {one.name: one for one in _judged(moments_of(database, item.path), rules, now)}
+
+
+def _judged(moments: Sequence[Moment], rules: Rules, now: float) -> list[Judged]:
+    """Of several who bring versions each has its own count: nobody's old versions go because another brings many."""
+    makers = [_maker(one.name) for one in moments]
+    apart = ([one for one, maker in zip(moments, makers, strict=True) if maker == who] for who in sorted(set(makers)))
+    return [judged for some in apart for judged in judge(some, rules, now)]
+
+
+def _maker(version: str) -> int:
+    """Who made a version: the owner, or which guest."""
+    return maker_of(version) // DEVICES
 
 
 def suspects(database: sqlite3.Connection, rules: Rules, now: float) -> list[str]:
@@ -60,14 +73,19 @@ def old_names(database: sqlite3.Connection, paths: Iterable[str], rules: Rules, 
         above = _root_of(database, path)
         if above not in roots:
             roots[above] = [version_time(one.version) for one in _kept(database, above, rules, now)]
-        if may_be_forgotten(moments, roots[above], rules, now) and version_at(database, path, None) is None:
+        is_of_one = len({_maker(one.name) for one in moments}) == 1
+        if (
+            is_of_one
+            and may_be_forgotten(moments, roots[above], rules, now)
+            and version_at(database, path, None) is None
+        ):
             yield path
         else:
-            yield from (f"{path}/{one.name}" for one in judge(moments, rules, now) if not one.reasons)
+            yield from (f"{path}/{one.name}" for one in _judged(moments, rules, now) if not one.reasons)
 
 
 def _kept(database: sqlite3.Connection, path: str, rules: Rules, now: float) -> list[Version]:
-    stays = {one.name for one in judge(moments_of(database, path), rules, now) if one.reasons}
+    stays = {one.name for one in _judged(moments_of(database, path), rules, now) if one.reasons}
     return [one for one in versions(database, path) if one.version in stays]
 
 

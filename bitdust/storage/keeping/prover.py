@@ -14,7 +14,7 @@ from bitdust.formats.proof import ANSWER, MAX_ANSWER, MISSING, MOST_PIECES, MOST
 from bitdust.outcome import Outcome, outcome
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import PackState
-from bitdust.storage.ports import Ports
+from bitdust.storage.ports import Holders
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.packet import Command
@@ -81,7 +81,7 @@ def is_refusal(error: BaseException) -> bool:
 class Prover:
     """I ask and check."""
 
-    def __init__(self, around: Connected, catalog: Catalog, ports: Ports) -> None:
+    def __init__(self, around: Connected, catalog: Catalog, ports: Holders) -> None:
         self._world = around.world
         self._me = around.me
         self._catalog = catalog

@@ -137,7 +137,7 @@ class Twins:
         """Join what there is twice."""
         catalog, replicas = self._writer.catalog, self._replicas
         is_due = catalog.is_open and catalog.revision != self._looked and not self._is_looking
-        if is_due and self._builders.is_quiet and replicas.knows_all and not replicas.is_alone():
+        if is_due and self._builders.is_quiet and replicas.knows_all and not replicas.is_alone_everywhere():
             self._is_looking = True
             looking: Deferred[None] = Deferred.fromCoroutine(self._look())
             looking.addErrback(lambda failure: self.log.warn("places were not joined: {why}", why=failure.value))

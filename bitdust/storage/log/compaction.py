@@ -79,7 +79,7 @@ class LogCompaction:
     def write_now(self, database: sqlite3.Connection) -> None:
         """Inside a transaction: a snapshot, and the note that it is pending."""
         keys, wall = self._logs.writing(database, self._key), self._world.wall()
-        alone = self._replicas.is_alone()
+        alone = self._replicas.is_alone_in(self._key)
         dead_before = int(wall * 1000) if alone else int(self._calendar.now() * 1000) - DEAD_FOR
         first, last = write_snapshot(database, keys, dead_before, wall)
         set_meta(database, SIZE + self._key, b"%d" % log_bytes(database, self._key, keys.device, first))

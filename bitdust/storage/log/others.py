@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bitdust.crypt.device import device_id
 from bitdust.identity.document import MAX_SIZE, IdentityDocument
 from bitdust.identity.joining import join
 from bitdust.identity.me import Me
@@ -44,7 +45,17 @@ class OtherDevices:
 
     def _may_write(self, device: bytes) -> bool:
         known = self._me.document.device(device)
-        return device != self._me.device.id and (known is None or known.revoked is None)
+        is_mine = device == self._me.device.id or (known is None and device in self._of_guests())
+        return not is_mine and (known is None or known.revoked is None)
+
+    def guest_keys(self) -> set[str]:
+        """Keys of mine under which others bring files, or did: what they build on may be unheard here."""
+        keys = self._me.key_ring.keys if self._me.present else {}
+        return {name for name, key in keys.items() if any(grant.writes for grant in key.grants)}
+
+    def _of_guests(self) -> set[bytes]:
+        keys = self._me.key_ring.keys.values()
+        return {device_id(one) for key in keys for grant in key.grants for one in grant.devices}
 
     def _in_document(self) -> set[bytes]:
         return {device.id for device in self._me.document.devices}

@@ -129,6 +129,14 @@ class LogReplicas:
         """Whether no other device of mine was ever seen."""
         return self.others.is_alone()
 
+    def is_alone_in(self, key: str) -> bool:
+        """Whether besides nobody whom I let in writes under a key."""
+        return self.is_alone() and key not in self.others.guest_keys()
+
+    def is_alone_everywhere(self) -> bool:
+        """The same of all keys."""
+        return self.is_alone() and not self.others.guest_keys()
+
     @property
     def recovered(self) -> bool:
         """Whether this node knows all that was safe before; False on a recovered node until suppliers were heard."""

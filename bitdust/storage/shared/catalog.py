@@ -14,8 +14,9 @@ from bitdust.outcome import outcomes
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.database import RECOVERING, meta
 from bitdust.storage.catalog.paths import Item, names_of
-from bitdust.storage.catalog.rows import Owner
+from bitdust.storage.catalog.rows import HoldersOf, Owner
 from bitdust.storage.catalog.view import CatalogView
+from bitdust.storage.keeping.disposal import Disposal
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.log.outdated import come_back, is_outdated, note_outdated, start_over
 from bitdust.storage.log.recovery import LogRecovery, Merged, SeenHead
@@ -29,6 +30,7 @@ from bitdust.storage.pieces.waiting import WaitingPieces
 from bitdust.storage.ports import PieceHolders
 from bitdust.storage.restore.jobs import Downloads
 from bitdust.storage.restore.restore import RestoreParts
+from bitdust.storage.shared.inventory import SharedInventory
 from bitdust.storage.shared.pen import GuestLogs, Pen, no_pen
 from bitdust.storage.shared.writing import Writing
 from bitdust.surroundings import Connected
@@ -66,24 +68,22 @@ class Shared:
         """Global ids of the owner."""
         return self.global_ids()
 
-    def owner_of_rows(self) -> Owner:
-        """What rows say of the owner; how many suppliers hold an entry is known to the owner alone."""
-        idurl = str(self.access().document.idurl)
-        return Owner(self.global_id, idurl, 0, lambda key, device, sequence: 0)
-
 
 class _Whose:
     """The owner of a shared catalog, as rows and downloads want it."""
 
-    def __init__(self, shared: Shared, catalog: Catalog) -> None:
+    def __init__(self, shared: Shared, catalog: Catalog, holders: HoldersOf) -> None:
         self._shared = shared
         self._catalog = catalog
+        self._holders = holders
 
     def names(self) -> Collection[str]:
         return self._shared.names()
 
     def owner(self) -> Owner:
-        return self._shared.owner_of_rows()
+        family = self._shared.holders.family()
+        idurl = str(self._shared.access().document.idurl)
+        return Owner(self._shared.global_id, idurl, family.n if family is not None else 0, self._holders)
 
     def ecc_map(self) -> str:
         family = self._shared.holders.family()
@@ -110,7 +110,7 @@ class SharedCatalog:
         name = f"{shared.owner.hex()}-{shared.alias}"
         folder: Path = world.home / FOLDER
         self.catalog = Catalog(world, folder / f"{name}.db", prepare=start_over)
-        whose = _Whose(shared, self.catalog)
+        whose = _Whose(shared, self.catalog, self._holders)
         self.view = CatalogView(self.catalog, whose, shared.global_id)
         reserve = Reserve(lambda: int(around.settings.get(SETTING)))
         self._spool = spool = Spool(folder / name, reserve)
@@ -125,6 +125,11 @@ class SharedCatalog:
         self._logs = GuestLogs(around.me, (shared.alias, shared.key_id), shared.access, shared.pen)
         self._around, self._names_of = around, whose.names_of
         self.writing = self._new_writing()
+        self._inventory = SharedInventory(around, self.catalog, shared.holders, self._bad_pieces)
+        self._disposal = Disposal(world.run_in_thread, self.catalog, spool)
+
+    def _holders(self, key: str, device: bytes, sequence: int) -> int:
+        return self.writing.holders(key, device, sequence)
 
     def _new_writing(self) -> Writing:
         writing = Writing(self._around, self.catalog, self._spool, self._logs, self.shared.holders)
@@ -146,6 +151,7 @@ class SharedCatalog:
     async def close(self) -> None:
         """Stop everything; the file stays."""
         self.downloads.suspend()
+        self._inventory.stop()
         await self.writing.close()
         self._fetcher.stop()
         self._coding.stop()
@@ -189,6 +195,8 @@ class SharedCatalog:
             await self.catalog.change(lambda database: database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,)))
         await self.writing.begin(self._copies)
         self.writing.suppliers_changed()
+        await self._disposal.drop()
+        self._inventory.look()
 
     async def _start_over(self) -> None:
         """The owner's logs begin later now than where this node stopped reading: all of it is read again."""

@@ -40,6 +40,9 @@ from bitdust.storage.upload.upload import UploadParts
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
+SHUT = ("not-allowed", "bad-signature")
+"""Codes of a supplier that does not take the owner's permission for one."""
+
 
 class GuestPart(KeyLog):
     """The log of this device, which nobody else brings to suppliers."""
@@ -94,7 +97,22 @@ class Writing:
         self._replicas.acknowledged.connect(lambda supplier: self._log_acknowledged())
 
     def _check(self) -> None:
+        refusal = self.refusal()
+        if refusal is not None:
+            for upload in self.uploads.running:
+                upload.abort(refusal)
         self.uploads.check()
+
+    def refusal(self) -> BitDustError | None:
+        """Why nothing can be brought: so many suppliers refuse what I show that the others are too few."""
+        family = self._holders.family()
+        refusals = [(who, self.queues.refusal(who)) for who in members(family)]
+        refused = [
+            error for who, error in refusals if getattr(error, "code", "") in SHUT and self._holders.is_online(who)
+        ]
+        if family is None or len(refused) <= family.n - needed(family):
+            return None
+        return BitDustError("not-allowed", f"suppliers of {self.logs.key_id} take nothing from this node: {refused[0]}")
 
     def _close_open_packs(self) -> None:
         self.uploads.close_open_packs()
@@ -161,6 +179,9 @@ class Writing:
     def check(self) -> None:
         """Raises `BitDustError` ``not-allowed`` where the share is only read, ``keys-not-ready`` before it was read."""
         self.logs.writing(self.catalog.read, self.logs.alias)
+        refusal = self.refusal()
+        if refusal is not None:
+            raise refusal
 
     async def make(self, alias: str, path: str, kind: str, exist_ok: bool, forced: str | None) -> str:
         """A new item with the folders above it; its path id. Raises ``exists``, ``bad-name``, ``not-allowed``."""
