@@ -126,7 +126,8 @@ class Scopes:
 
 class Party:
     """One connection: it takes for whom it has proved to be, from where it comes. One that we dialled ourselves is
-    counted by the system alone: nobody else made it."""
+    counted by the system alone: nobody else made it. What its peer asks for counts as ever: much makes a node call
+    somebody."""
 
     def __init__(self, scopes: Scopes, host: str, dialled: bool = False) -> None:
         self._scopes = scopes
@@ -137,7 +138,9 @@ class Party:
         self._place: Reservation | None = None
         self._held: WeakSet[Reservation] = WeakSet()
         self._standing = Role.UNPROVEN
-        self._chain = self._scopes_of(Role.UNPROVEN)
+        self._asked: WeakSet[Reservation] = WeakSet()
+        self._asking = self._scopes_of(Role.UNPROVEN)
+        self._chain = self._ours(self._asking)
         self._single: list[Allowance] = []
         self._shared: list[Allowance] = []
         """Allowances that are its own or its network's, and those of all in a role."""
@@ -181,27 +184,31 @@ class Party:
         if role is not self._standing:
             self._move(role)
 
-    def reserve(self, resource: Resource, amount: int = 1) -> Reservation:
-        """Take it; raises `TooMuch`, and then nothing was taken."""
-        made = Reservation(self._chain, resource, 0)
+    def reserve(self, resource: Resource, amount: int = 1, asked: bool = False) -> Reservation:
+        """Take it, for what the peer has ``asked`` or for ourselves; raises `TooMuch`, and then nothing was taken."""
+        made = Reservation(self._asking if asked else self._chain, resource, 0)
         made.resize(amount)
-        self._held.add(made)
+        (self._asked if asked else self._held).add(made)
         return made
 
     def _move(self, role: Role) -> None:
         """What it holds counts for the role that it has now."""
         self._standing = role
-        self._chain = chain = self._scopes_of(role)
+        self._asking = self._scopes_of(role)
+        self._chain = chain = self._ours(self._asking)
         for one in self._held:
             one.move(chain)
+        for one in self._asked:
+            one.move(self._asking)
         if self.fingerprint is not None:
             paced = (self._scopes.peer(role, self.fingerprint),) if self.dialled else chain
             self._single = [scope.allowance for scope in paced if scope.allowance and scope.is_single]
             self._shared = [scope.allowance for scope in paced if scope.allowance and not scope.is_single]
 
+    def _ours(self, chain: tuple[Scope, ...]) -> tuple[Scope, ...]:
+        return (self.own, self._scopes.system) if self.dialled else chain
+
     def _scopes_of(self, role: Role) -> tuple[Scope, ...]:
-        if self.dialled:
-            return (self.own, self._scopes.system)
         return (self.own, *self._scopes.chain(role, self.host, self.fingerprint))
 
     def may_ask(self) -> float:

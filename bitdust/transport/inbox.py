@@ -110,7 +110,7 @@ class _Incoming:
 
     def take(self, resource: Resource, amount: int = 1) -> None:
         """Reserve it until the packet is forgotten; raises `TooMuch`."""
-        self.taken.append(self.session.party.reserve(resource, amount))
+        self.taken.append(self.session.party.reserve(resource, amount, asked=True))
 
     def _reply(self, answer: Answer) -> "Deferred[None]":
         if isinstance(answer.payload, bytes) and len(answer.payload) > SMALL:

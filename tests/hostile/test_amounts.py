@@ -95,6 +95,19 @@ class MemoryTests(Amounts):
         self.assertEqual([len(data) for data in self.bob.served], [3 * MB])
         self.assertEqual((strangers.peak[Resource.PAYLOADS], strangers.used[Resource.PAYLOADS]), (3 * MB, 0))
 
+    def test_a_stranger_that_was_called(self) -> None:
+        """Whoever had this node call it asks for no more than others: it is no trouble to be called."""
+        self.bob.serve(limit=4 * MB, handler=lambda request: request.payload.stream_to(lambda part: Deferred()))
+        self.change(gathers=True)
+        self.network.run(self.mallory.gateway.listen(0))
+        self.network.run(self.bob.gateway.dial(self.mallory.address(), self.mallory.fingerprint))
+        for _ in range(50):
+            self.send(self.mallory, MB)
+        self.run_for(5)
+        for resource in (Resource.REQUESTS, Resource.STREAMS, Resource.PAYLOADS):
+            limit = self.scopes.plan.peers[Role.STRANGER][resource]
+            self.assertLessEqual(self.scopes.system.peak[resource], limit, resource)
+
     def test_memory_comes_back(self) -> None:
         """With the session all that it held is free, however it ends."""
         self.hoard(self.mallory, 20)
