@@ -12,13 +12,23 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from bitdust.crypt.scope import SCOPE_SIZE, scope_of
+from bitdust.crypt.ring_room import (
+    KEY,
+    MAX_KEYS,
+    MAX_LABEL,
+    MAX_RING,
+    MAX_SCOPES,
+    RING,
+    VERSION,
+    Room,
+    most_bytes,
+    most_secrets,
+)
+from bitdust.crypt.scope import scope_of
 from bitdust.crypt.shares import (
-    GRANT,
     MAX_GRANTS,
     MAX_SHARES,
     MAX_SHARES_SIZE,
-    SHARE,
     GivenShare,
     Grant,
     near,
@@ -32,47 +42,13 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KEY_ALIAS
 from bitdust.wire.revisions import MOST_AHEAD
-from bitdust.wire.schema import U63, Bytes, Flag, Int, ListOf, Optional, Struct, Text, parse
+from bitdust.wire.schema import U63, parse
 
 MASTER = "master"
-MAX_RING = 256 * 1024
-SEAL_ROOM = 8 * 1024
-"""Left free for the seal, the signature, and storage secrets that are still to come."""
-MAX_KEYS = 500
-MAX_LABEL = 200
-MAX_SECRETS, MAX_SCOPES = 1000, 64
-"""Of one key."""
-_PEM = Text(10 * 1024)
 _COUNTER_BITS = 32
 _COUNTER = 2**_COUNTER_BITS - 1
-MAX_NAME = 2**48 - 1
-"""Of a storage secret: the device number has 16 bits, the counter 32."""
-VERSION = 5
-"""1 had each name once, and no secret for reading alone; 2 had no scopes, which followed from the first secret of the
-master key, and did not say which of two labels is the newer one; 3 knew of no shares, 4 of no guests."""
 WITH_SCOPES = 3
-MAX_PAIRS = 8
-"""Former RSA pairs of one key."""
-_PAIR = Struct({"private": Optional(_PEM), "public": Optional(_PEM)})
-_SECRET = Struct({"epoch": Int(1, MAX_NAME), "secret": Bytes(32), "retired": Optional(Flag())})
-_KEY = Struct(
-    {
-        "key_id": Text(300),
-        "label": Text(4 * MAX_LABEL),
-        "active": Flag(),
-        "erased": Optional(Flag()),
-        "private": Optional(_PEM),
-        "public": Optional(_PEM),
-        "secrets": ListOf(_SECRET, MAX_SECRETS),
-        "scopes": Optional(ListOf(Bytes(SCOPE_SIZE), MAX_SCOPES)),
-        "edits": Optional(Int(1)),
-        "pairs": Optional(ListOf(_PAIR, MAX_PAIRS)),
-        "grants": Optional(ListOf(GRANT, MAX_GRANTS)),
-    }
-)
-_RING = Struct(
-    {"version": Int(1, VERSION), "keys": ListOf(_KEY, MAX_KEYS), "shares": Optional(ListOf(SHARE, MAX_SHARES))}
-)
+"""The first version that has them."""
 
 
 @frozen
@@ -211,7 +187,7 @@ class KeyRing:
             raise BitDustError("bad-key-id", f"{key.key_id!r} is no key id: letters, digits, '.', '_' and '-'")
         if len(self.keys) >= MAX_KEYS:
             raise BitDustError("too-many-keys", f"a key ring holds at most {MAX_KEYS} keys")
-        _KEY.check(key.as_map(), "key")
+        KEY.check(key.as_map(), "key")
         marked = self.keys.get(key.key_id)
         added = key
         if marked is not None:
@@ -277,6 +253,8 @@ class KeyRing:
         key = self.get(key_id)
         if key.usable:
             return False
+        if not Room(len(self.to_bytes())).takes_secret(key):
+            raise BitDustError("too-many-keys", f"there is no room for another storage secret of {key_id!r}")
         counters = [name & _COUNTER for name in key.secrets if name >> _COUNTER_BITS == device]
         made = {secret_name(device, max(counters, default=0) + 1): (entropy(32),)}
         self.keys[key_id] = self._tagged(evolve(key, secrets=united(key.secrets, made)))
@@ -290,17 +268,32 @@ class KeyRing:
         secret = master.first if master is not None and master.secrets else key.first
         return evolve(key, scopes=frozenset((scope_of(secret, key.key_id),)))
 
-    def renew_secrets(self, entropy: Callable[[int], bytes], device: int) -> None:
-        """From now on everything is sealed under secrets that nobody knows yet; the former ones open what there is."""
+    def renew_secrets(self, entropy: Callable[[int], bytes], device: int, revoked: int = 0) -> None:
+        """From now on everything is sealed under secrets that nobody knows yet; the former ones open what there is.
+
+        So many devices were ``revoked``, with the one for which this is done. Where a thief has filled the ring a key
+        gets its new secret when it is needed. Raises ``too-many-keys`` where there is no room for that of the master.
+        """
+        if MASTER in self:
+            self.renew_secret(MASTER, entropy, device)
+        room = Room(len(self.to_bytes()), most_bytes(revoked))
         for key in self.living():
-            self.renew_secret(key.key_id, entropy, device)
+            if key.key_id != MASTER and key.usable and room.retires(key):
+                self.keys[key.key_id] = key.all_retired()
+        for key in self.living():
+            if key.secrets and not key.usable and room.takes_secret(key):
+                self.ensure_secret(key.key_id, entropy, device)
 
     def renew_secret(self, key_id: str, entropy: Callable[[int], bytes], device: int) -> None:
-        """The same for one key, where it has a secret."""
+        """The same for one key, where it has a secret. Raises ``too-many-keys``, and then nothing has changed."""
         key = self.get(key_id)
         if key.usable:
             self.keys[key_id] = key.all_retired()
-            self.ensure_secret(key_id, entropy, device)
+            try:
+                self.ensure_secret(key_id, entropy, device)
+            except BitDustError:
+                self.keys[key_id] = key
+                raise
 
     def current(self, key_id: str) -> tuple[int, bytes]:
         """The storage secret (32 bytes) for what is new, with its name: the same on all devices that have one ring."""
@@ -316,8 +309,8 @@ class KeyRing:
             raise BitDustError("key-not-found", f"the storage secret {name} of key {key_id!r} is not in the key ring")
         return key.secrets[name]
 
-    def merge(self, other: "KeyRing", counts: bool = True) -> bool:
-        """Take over what the other ring has; True when this one changed.
+    def merge(self, other: "KeyRing", counts: bool = True, revoked: int = 0) -> bool:
+        """Take over what the other ring has; True when this one changed. ``revoked`` is how many devices were.
 
         Of a ring that does not count, as a revoked device may have written it, only what opens something is taken:
         nothing is erased by it, and nothing new is sealed under what it brings. Shares of others that were never opened
@@ -333,7 +326,7 @@ class KeyRing:
                 merged[key_id] = mine.with_old(key) if mine else key.all_retired()
         theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
         shares = within(united_shares(self.shares.values(), theirs))
-        both = readable(KeyRing(merged, shares))
+        both = readable(KeyRing(merged, shares), revoked)
         changed = both != self.to_bytes()
         self.keys, self.shares = merged, shares
         return changed
@@ -348,7 +341,7 @@ class KeyRing:
     def from_bytes(cls, data: bytes) -> "KeyRing":
         """Raises `WireError`. Rings of version 1 and 2 are read too."""
         ring = cls()
-        value = parse(data, _RING, MAX_RING, "key ring")
+        value = parse(data, RING, MAX_RING, "key ring")
         for stored in value["keys"]:
             kept = stored.pop("secrets")
             named = {(item["epoch"], item["secret"]) for item in kept}
@@ -371,11 +364,13 @@ class KeyRing:
         return ring
 
 
-def readable(ring: KeyRing) -> bytes:
-    """Its plain form; raises ``too-many-keys`` where that could not be read back."""
-    data = ring.to_bytes()
-    if len(data) > MAX_RING - SEAL_ROOM:
-        raise BitDustError("too-many-keys", f"all keys together have at most {MAX_RING - SEAL_ROOM} bytes")
+def readable(ring: KeyRing, revoked: int = 0) -> bytes:
+    """Its plain form; raises ``too-many-keys`` where that could not be read back, or leaves no room for revocations."""
+    data, most, secrets = ring.to_bytes(), most_bytes(revoked), most_secrets(revoked)
+    if len(data) > most:
+        raise BitDustError("too-many-keys", f"all keys together have at most {most} bytes")
+    if any(len(key.named) > secrets for key in ring.keys.values()):
+        raise BitDustError("too-many-keys", f"a key has at most {secrets} storage secrets")
     try:
         KeyRing.from_bytes(data)
     except WireError as error:

@@ -13,7 +13,7 @@ from typing import Any
 import zstandard
 from attrs import evolve, frozen
 
-from bitdust.crypt.keyring import MAX_NAME
+from bitdust.crypt.ring_room import MAX_NAME
 from bitdust.crypt.sealing import open_entry, open_with_any, seal_entry
 from bitdust.formats.operations import OPS, Op, check_names, without_traps
 from bitdust.wire.encoding import WireError, encode

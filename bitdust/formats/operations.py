@@ -9,7 +9,7 @@ from typing import Any
 from attrs import asdict
 from cbor2 import loads
 
-from bitdust.crypt.keyring import MAX_NAME
+from bitdust.crypt.ring_room import MAX_NAME
 from bitdust.formats.extras import EXTRAS, NO_EXTRAS, Extras
 from bitdust.wire.encoding import Value, WireError, encode
 from bitdust.wire.names import is_entry_name, is_path_id, is_version, split_version

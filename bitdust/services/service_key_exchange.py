@@ -1,9 +1,12 @@
 """Keys between people."""
 
-from bitdust.crypt.keyring import MAX_KEYS, MAX_RING, SEAL_ROOM
+from bitdust.crypt.ring_room import MAX_KEYS, most_bytes
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.wire.table import Row
+
+NEARLY = 8 * 1024
+"""Bytes that are left in a key ring that is reported as full."""
 
 
 class KeyExchangeService(Service):
@@ -43,7 +46,7 @@ class KeyExchangeService(Service):
 
     def health(self) -> None:
         ring = self._me.key_ring
-        if len(ring.keys) >= MAX_KEYS or len(ring.to_bytes()) > MAX_RING - 2 * SEAL_ROOM:
+        if len(ring.keys) >= MAX_KEYS or len(ring.to_bytes()) > most_bytes(0) - NEARLY:
             raise Unhealthy("the key ring is full: nobody can give a key to this node")
         refused = self._shares.donations.refused()
         if refused:

@@ -111,7 +111,7 @@ class RingTests(SynchronousTestCase):
         ring.give(share(alias="two", erased=True, edits=2))
         ring.give(share(2, alias="four"))
         self.assertNotIn((ALICE.fingerprint, "two"), ring.shares)
-        self.patch(keyring, "MAX_RING", len(ring.to_bytes()) + keyring.SEAL_ROOM)
+        self.patch(keyring, "most_bytes", lambda revoked: len(ring.to_bytes()))
         self.assertEqual(self.refused(ring.give, share(3, alias="four", label="x" * 100)), "too-many-keys")
 
     def test_a_new_secret_for_one_key(self) -> None:

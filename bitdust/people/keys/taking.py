@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bitdust.crypt.keyring import MASTER, MAX_RING, RingKey
+from bitdust.crypt.keyring import MASTER, RingKey
+from bitdust.crypt.ring_room import MAX_RING
 from bitdust.identity.document import IdentityDocument
 from bitdust.people.keys.giving import KIND
 from bitdust.people.keys.offer import MAX_OFFER, KeyOffer, check_private, read_offer

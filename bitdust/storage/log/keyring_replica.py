@@ -18,7 +18,7 @@ from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.shares import not_ahead
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
-from bitdust.identity.revocation import has_revoked_others, renew_secrets
+from bitdust.identity.revocation import has_revoked_others, renew_secrets, revoked_devices
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
@@ -257,11 +257,12 @@ class KeyRingReplicas:
         return self._me.key_ring.keys.get(MASTER, RingKey(MASTER))
 
     def _unite(self, found: list[KeptRing]) -> bool:
-        """All of them and mine; those of revoked devices come last. True when mine changed."""
+        """All of them and mine; those of revoked devices come last, and before them those that somebody has filled.
+        True when mine changed."""
         changed = False
-        for kept in sorted(found, key=lambda kept: not kept.trusted):
+        for kept in sorted(found, key=lambda kept: (not kept.trusted, len(kept.signed))):
             try:
-                changed = self._me.key_ring.merge(kept.ring, kept.trusted) or changed
+                changed = self._me.key_ring.merge(kept.ring, kept.trusted, revoked_devices(self._me)) or changed
             except BitDustError as error:
                 self.log.warn("a key ring of a supplier is left out: {error}", error=error)
         return changed
@@ -329,7 +330,7 @@ class KeyRingReplicas:
         """Whether a ring has what mine has not."""
         mine = KeyRing.from_bytes(self._me.key_ring.to_bytes())
         try:
-            return mine.merge(kept.ring, kept.trusted)
+            return mine.merge(kept.ring, kept.trusted, revoked_devices(self._me))
         except BitDustError:
             return False
 
