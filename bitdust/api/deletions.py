@@ -23,7 +23,7 @@ async def deletions_list(context: Context) -> Envelope:
     """What devices of yours have ordered to be destroyed, and is held back until then.
 
     ``what`` is ``delete``, of so many packs and bytes, or ``contract-end``, of everything: a supplier holds it back,
-    because it concerns more than a tenth of what it keeps, or than 100 packs a day, and was not signed by your private
+    because it concerns more than a tenth of what it keeps, or than 100 packs, and was not signed by your private
     key. Or it is ``items``: another device has deleted them from your catalog, and this node (``supplier`` is null)
     goes on to keep the packs that only they need.
     """

@@ -4,8 +4,8 @@
 table        one row is
 ===========  ===================================================================================================
 customers    a fingerprint with the names it showed, bytes (``used``) and number of pieces, bytes of its logs, and
-             of its records and revocations; bytes that are ``condemned`` (``held``), and packs ``dropped`` at its word
-             in a day since ``dropped_since``
+             of its records and revocations; bytes that are ``condemned`` (``held``), and thousandths of packs
+             ``dropped`` at its word, as much as counted at ``dropped_since``
 contracts    the promise to one customer, never more than one; ``promised`` is when its room became so large,
              ``made`` when it began, ``network`` from where it was asked for (empty: from no network of strangers)
 pieces       a piece: where it belongs, its bytes, its signed pack record; ``state`` as in `PieceCondition`;

@@ -31,7 +31,11 @@ HOURS = "services/supplier/deletion-delay"
 SHARE = 10
 """More than one in so many packs that are kept is a mass."""
 MOST = 100
-"""So are more packs than these within a day."""
+"""So are more packs than these."""
+AGAIN = 10 * DAY
+"""Seconds in which as much may go again: who takes its time has a tenth, and a hundredth a day."""
+UNITS = 1000
+"""Parts of a pack in which it is counted."""
 SURE_AFTER = 3000.0
 """Seconds for which an order has to look due: a clock that is ahead for a moment destroys nothing."""
 Choose = Callable[[sqlite3.Connection], Chosen]
@@ -185,16 +189,16 @@ class Delays:
 
 
 def is_mass(database: sqlite3.Connection, customer: bytes, packs: int, now: int) -> bool:
-    """Whether so many packs are too many for one day; those that are not are counted."""
+    """Whether so many packs are too many, with those that went not long ago; those that are not are counted."""
     pieces, since, gone = database.execute(
         "SELECT pieces, dropped_since, dropped FROM customers WHERE fingerprint=?", (customer,)
     ).fetchone() or (0, 0, 0)
-    if not since <= now < since + DAY:
-        since, gone = now, 0
-    if gone + packs > MOST or (gone + packs) * SHARE > pieces + gone:
+    most = min(MOST * UNITS, (pieces * UNITS + gone) // SHARE)
+    left = max(0, gone - most * min(max(0, now - since), AGAIN) // AGAIN)
+    if left + packs * UNITS > most:
         return packs > 0
     database.execute(
-        "UPDATE customers SET dropped_since=?, dropped=? WHERE fingerprint=?", (since, gone + packs, customer)
+        "UPDATE customers SET dropped_since=?, dropped=? WHERE fingerprint=?", (now, left + packs * UNITS, customer)
     )
     return False
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import TestCase
 
 from bitdust.customers.customers import Customers
 from bitdust.customers.database import connect
-from bitdust.customers.delays import MOST, SURE_AFTER
+from bitdust.customers.delays import MOST, SURE_AFTER, UNITS
 from bitdust.customers.patrol import Patrol
 from bitdust.formats.orders import DECISION_KIND, Decision
 from bitdust.peers.presence import Presence
@@ -85,20 +85,31 @@ class DelaysCase(TestCase):
 
 
 class DeletionTests(DelaysCase):
-    def test_a_tenth_a_day_goes_at_once(self) -> None:
-        """Three of thirty packs go; the fourth of a day waits, and is not listed; another day has its own tenth."""
+    def test_a_tenth_goes_at_once(self) -> None:
+        """Three of thirty packs go; the fourth waits, and is not listed; after ten days as many go again."""
         self.assertEqual(self.order(self.stolen, self.packs[:3]).fields["freed"], 1500)
         said = self.order(self.stolen, self.packs[3:4], START + 1)
         self.assertEqual(said.fields, {"freed": 0, "waits": 1, "until": DUE})
         self.assertEqual((self.listed(), self.kept()), (26, 27))
         self.assertEqual(self.shop.get(self.second, self.packs[3]).bytes, self.packs[3].pieces[0])
         self.shop.now += DAY
-        self.assertEqual(self.order(self.stolen, self.packs[4:6], START + 2).fields["freed"], 1000)
+        self.assertEqual(self.order(self.stolen, self.packs[4:6], START + 2).fields["waits"], 3)
+        self.shop.now += 10 * DAY
+        self.assertEqual(self.order(self.stolen, self.packs[6:8], START + 3).fields["freed"], 1000)
 
-    def test_a_hundred_a_day_are_many(self) -> None:
-        """However much is kept, more than a hundred packs a day wait."""
+    def test_who_takes_its_time(self) -> None:
+        """A thief that deletes what is no mass each day has a fifth after ten days, and not two thirds."""
+        for day in range(10):
+            for pack in self.packs[3 * day : 3 * day + 3]:
+                self.order(self.stolen, [pack], START + 3 * day + self.packs.index(pack))
+            self.shop.now += DAY
+        self.assertGreaterEqual(self.kept(), 24)
+
+    def test_a_hundred_are_many(self) -> None:
+        """However much is kept, more than a hundred packs wait."""
         database = self.shop.store._write_connection()
-        database.execute("UPDATE customers SET pieces=5000, dropped_since=?, dropped=?", (START, MOST - 2))
+        dropped = (MOST - 2) * UNITS
+        database.execute("UPDATE customers SET pieces=5000, dropped_since=?, dropped=?", (START, dropped))
         self.assertEqual(self.order(self.stolen, self.packs[:2]).fields["freed"], 1000)
         self.assertEqual(self.order(self.stolen, self.packs[2:3], START + 1).fields["waits"], 1)
 
