@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.outcome import outcome
+from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
@@ -67,6 +68,7 @@ class SharesRoom:
         self._people = people
         self.donations = Donations(around, family)
         self.withdrawals = Withdrawals(around, family)
+        self._distrust = Distrust(around, self.donations, self.withdrawals)
         self.received = Received(around, is_friend)
         self.appended: Signal[[bytes, bytes]] = Signal()
         """Owner and tag of a key under which somebody has written something."""
@@ -102,9 +104,11 @@ class SharesRoom:
         """Bring others the keys that I gave them, and what is new of them."""
         self.donations.start()
         self.withdrawals.start()
+        self._distrust.start()
 
     def stop_exchange(self) -> None:
         """Bring nothing any more."""
+        self._distrust.stop()
         self.donations.stop()
         self.withdrawals.stop()
 

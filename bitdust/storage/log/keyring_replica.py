@@ -18,6 +18,7 @@ from bitdust.crypt.keyring import MASTER, KeyRing, RingKey
 from bitdust.crypt.shares import not_ahead
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
+from bitdust.identity.learnt_grants import LearntGrants
 from bitdust.identity.revocation import has_revoked_others, renew_secrets, revoked_devices
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
@@ -57,6 +58,7 @@ class KeptRing:
     ring: KeyRing
     counts: bool = True
     trusted: bool = True
+    signer: bytes = b""
 
 
 class KeyRingReplicas:
@@ -74,6 +76,7 @@ class KeyRingReplicas:
         self._me = around.me
         self._wall = around.world.wall
         self._entropy = around.world.entropy
+        self._learnt = LearntGrants(around.world.home / "metadata", around.world.wall)
         self._events = around.events
         self._ports = ports
         self._current: KeptRing | None = None
@@ -229,7 +232,7 @@ class KeyRingReplicas:
             ring = KeyRing()  # Its device did not know of this one yet; what this one knows becomes the next revision.
         ring.shares = not_ahead(ring.shares, self._wall())
         counts = device.revoked is None
-        return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go)
+        return KeptRing(value["revision"], data, ring, counts, counts or device.was_let_go, device.id)
 
     def _merge(self, found: list[list[KeptRing]]) -> None:
         """Take over what the suppliers have; what they lack becomes the next revision.
@@ -259,8 +262,10 @@ class KeyRingReplicas:
     def _unite(self, found: list[KeptRing]) -> bool:
         """All of them and mine; those of revoked devices come last, and before them those that somebody has filled.
         True when mine changed."""
-        changed = False
+        changed, recovering = False, self._me.awaits(KEY_RING)
         for kept in sorted(found, key=lambda kept: (not kept.trusted, len(kept.signed))):
+            if kept.trusted and not recovering:
+                self._learnt.note(self._me.key_ring, kept.ring, kept.signer)
             try:
                 changed = self._me.key_ring.merge(kept.ring, kept.trusted, revoked_devices(self._me)) or changed
             except BitDustError as error:
