@@ -107,6 +107,8 @@ class Node:
             people=rooms.people,
             shares=rooms.shares,
             groups=rooms.groups,
+            companions=rooms.companions,
+            router=rooms.router,
             dht=rooms.dht.node,
             seen_address=rooms.seen_address,
             table=TABLE,
@@ -174,6 +176,7 @@ class Node:
         self.rooms.suppliers.load()
         self.rooms.customers.load()
         self.rooms.people.load()
+        self.rooms.companions.load()
         self._watch_identity()
 
     def _tell_upgrades(self) -> None:

@@ -2,10 +2,12 @@
 
 from twisted.internet.defer import Deferred
 
-from bitdust.dht.ids import SUPPLIERS_LAYER
+from bitdust.companions.ports import Router
+from bitdust.dht.ids import SUPPLIERS_LAYER, WEB_SOCKET_ROUTERS_LAYER
 from bitdust.dht.room import DHTRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.suppliers.search import Candidate
+from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import idurl_of
 
@@ -13,7 +15,8 @@ from bitdust.wire.names import idurl_of
 class NodesLookup:
     """I ask the hash table and ID servers from `open` to `close`; otherwise nobody is known."""
 
-    def __init__(self, dht: DHTRoom, identity: IdentityRoom) -> None:
+    def __init__(self, around: Connected, dht: DHTRoom, identity: IdentityRoom) -> None:
+        self._settings = around.settings
         self._dht = dht
         self._identity = identity
         self._is_open = False
@@ -43,6 +46,24 @@ class NodesLookup:
             return None
         node = await self._dht.node.random_node(SUPPLIERS_LAYER, exclude)
         return Candidate(node.fingerprint, node.addresses) if node is not None else None
+
+    def find(self, exclude: frozenset[bytes]) -> "Deferred[Router | None]":
+        """A node that carries lines of companions: one of those that the person prefers, where they are named, or any
+        of the routers' layer."""
+        return Deferred.fromCoroutine(self._find_router(exclude))
+
+    async def _find_router(self, exclude: frozenset[bytes]) -> Router | None:
+        if not self._is_open:
+            return None
+        preferred = str(self._settings.get("services/web-socket-communicator/preferred-routers"))
+        for idurl in preferred.replace(",", " ").split():
+            fingerprint = await self._identify(idurl)
+            if fingerprint not in exclude:
+                return Router(fingerprint)
+        if preferred.strip():
+            return None
+        node = await self._dht.node.random_node(WEB_SOCKET_ROUTERS_LAYER, exclude)
+        return Router(node.fingerprint, tuple(node.addresses)) if node is not None else None
 
     def identify(self, idurl: str) -> "Deferred[bytes]":
         """The fingerprint of the user at an IDURL, whose document is known from then on."""

@@ -3,6 +3,8 @@
 from attrs import frozen
 
 from bitdust.blocks.room import BlocksRoom
+from bitdust.companions.companions import Companions
+from bitdust.companions.router import Router
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
@@ -36,6 +38,8 @@ class Rooms:
     people: PeopleRoom
     shares: SharesRoom
     groups: GroupsRoom
+    companions: Companions
+    router: Router
     suppliers: SuppliersRoom
     customers: CustomersRoom
     blocks: BlocksRoom

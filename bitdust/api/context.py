@@ -10,6 +10,8 @@ from bitdust.api.issued_tickets import Tickets
 from bitdust.api.table import Table
 from bitdust.api.tally import Tally
 from bitdust.automats.kernel import Registry
+from bitdust.companions.companions import Companions
+from bitdust.companions.router import Router
 from bitdust.config.settings import Settings
 from bitdust.customers.customers import Customers
 from bitdust.customers.patrol import Patrol
@@ -117,6 +119,8 @@ class Context:
     people: PeopleRoom
     shares: SharesRoom
     groups: GroupsRoom
+    companions: Companions
+    router: Router
     dht: DHTNode
     seen_address: SeenAddress
     table: Table

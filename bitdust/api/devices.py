@@ -107,6 +107,7 @@ async def _master(context: Context, text: str, passphrase: str | None) -> Master
     ),
     returns="{detached: true}",
     errors=("no-identity", "locked", "not-allowed", "bad-path", *KEY_ERRORS),
+    only_here=True,
 )
 async def identity_detach(context: Context, source_filepath: str, passphrase: str | None) -> Envelope:
     """Take your private key out of the home, once your key file was read back: it is there alone from then on.
@@ -139,6 +140,7 @@ async def identity_detach(context: Context, source_filepath: str, passphrase: st
     ),
     returns="{attached: true}",
     errors=("no-identity", "locked", *KEY_ERRORS),
+    only_here=True,
 )
 async def identity_attach(
     context: Context, private_key_source: str, passphrase: str | None, permanently: bool

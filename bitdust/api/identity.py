@@ -83,6 +83,7 @@ async def identity_create(
     ),
     returns="{local_path} or {result: text of the key file}",
     errors=("no-identity", "locked", "exists", "bad-path", "bad-passphrase"),
+    only_here=True,
 )
 def identity_backup(context: Context, destination_filepath: str, passphrase: str | None, overwrite: bool) -> Envelope:
     """Write a key file: your private key, where your identity is published, and hints for finding your suppliers
@@ -364,6 +365,7 @@ async def identity_rotate(context: Context) -> Envelope:
     returns="{removed: [path], former: folder or null, elsewhere: [sentence]}",
     errors=("no-identity",),
     becomes=[("identity_eraser", "start")],
+    only_here=True,
 )
 async def identity_erase(context: Context, erase_private_key: bool) -> Envelope:
     """Give up the identity of this node, after stopping its services; then the node starts again without one.

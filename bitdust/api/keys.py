@@ -25,7 +25,7 @@ KEY_ID = Param(
     help="such as master$alice@host, or the alias alone for a key of yours",
     example="holiday$alice@id.example",
 )
-INCLUDE_PRIVATE = Param("include_private", Kind.FLAG, False, help="show the private key as well")
+INCLUDE_PRIVATE = Param("include_private", Kind.FLAG, False, help="show the private key as well", only_here=True)
 KEY = (
     "{key_id, alias, creator, fingerprint, name_proven, public, private, size, is_public, label, active, signature?,"
     " signature_pubkey?}"

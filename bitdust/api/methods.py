@@ -4,6 +4,7 @@ from types import ModuleType
 
 from bitdust.api import (
     automats,
+    companions,
     config,
     contacts,
     contracts,
@@ -42,6 +43,7 @@ NOUNS: tuple[ModuleType, ...] = (
     config,
     identity,
     devices,
+    companions,
     keys,
     files,
     verify,

@@ -18,7 +18,7 @@ from bitdust.api.stored import as_text
 from bitdust.api.table import Method, Table
 
 INDEX = "README.md"
-BY_HAND = frozenset(("coverage.md", "2016.md", "websocket.md"))
+BY_HAND = frozenset(("coverage.md", "2016.md", "websocket.md", "devices-wire.md"))
 USAGE = "usage: python -m bitdust.api.pages FOLDER [--check] or --terminal\n"
 INTRODUCTION = """\
 # The API

@@ -25,7 +25,8 @@ _PLACE = re.compile(r"\{(\w+)(:path)?\}")
 @frozen
 class Param:
     """One parameter of a method. ``obsolete`` ones are taken from older clients and mean nothing any more. ``example``
-    is a value for the documents: every required one has it; an optional one that has it is shown in examples too."""
+    is a value for the documents: every required one has it; an optional one that has it is shown in examples too.
+    ``only_here`` is taken from programs on the node's machine alone, as a whole method of that kind is."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -37,6 +38,7 @@ class Param:
     low: float | None = None
     high: float | None = None
     example: Any = None
+    only_here: bool = False
 
     @property
     def required(self) -> bool:
@@ -96,7 +98,8 @@ class Method:
     """One row of the table. ``service`` names the service that must be ON; ``other_names`` are accepted as well;
     ``body`` names the parameter that a JSON body without any known name is taken for; ``example`` holds arguments of
     the documents' example that differ from those of the parameters; ``generation`` is empty for the current API;
-    ``becomes`` names the machines and their events that a call becomes, in the order in which they are sent."""
+    ``becomes`` names the machines and their events that a call becomes, in the order in which they are sent;
+    ``only_here`` ones are not for devices that were let in."""
 
     name: str
     params: tuple[Param, ...]
@@ -111,6 +114,7 @@ class Method:
     example: Mapping[str, Any] = NO_ARGUMENTS
     generation: str = ""
     becomes: tuple["Becomes", ...] = ()
+    only_here: bool = False
 
     @property
     def noun(self) -> str:
@@ -163,6 +167,7 @@ def method(
     example: Mapping[str, Any] = NO_ARGUMENTS,
     generation: str = "",
     becomes: Iterable[tuple[str, str]] = (),
+    only_here: bool = False,
 ) -> Callable[[Callable[..., Any]], Method]:
     """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document.
 
@@ -178,6 +183,7 @@ def method(
         return Method(
             name, declared, (*own, *routes), service, doc, returns, tuple(dict.fromkeys(errors)), call,
             tuple(other_names), body, example, generation, tuple(Becomes(*pair) for pair in becomes),
+            only_here,
         )  # fmt: skip
 
     return declare

@@ -9,7 +9,7 @@ from bitdust.api.envelope import Envelope, ok
 from bitdust.api.table import Route, method
 
 
-@method(Route("POST", "/websocket/ticket/v1"), returns="{ticket, seconds}")
+@method(Route("POST", "/websocket/ticket/v1"), returns="{ticket, seconds}", only_here=True)
 def websocket_ticket(context: Context) -> Envelope:
     """A ticket that opens one WebSocket within so many seconds, as ``ws://localhost:8280/?ticket=…``: for pages, which
     cannot send the secret in a header and should not write it into an address."""

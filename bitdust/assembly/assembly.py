@@ -18,6 +18,8 @@ from bitdust.assembly.joints import (
 from bitdust.automats.kernel import Registry
 from bitdust.blocks.room import BlocksRoom
 from bitdust.budget import Budget
+from bitdust.companions.companions import Companions
+from bitdust.companions.router import Router
 from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
@@ -99,6 +101,8 @@ class Assembly:
             people=people,
             shares=shares,
             groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
+            companions=Companions(around, around.world.home / "devices"),
+            router=Router(around, gateway.addresses),
             suppliers=suppliers,
             customers=customers,
             blocks=BlocksRoom(around),
@@ -106,7 +110,7 @@ class Assembly:
             space=self._space(suppliers, customers, storage),
             risk=Risk(around, storage, suppliers),
             recovery=Recovery(around, gateway, dht, identity.registration),
-            nodes_lookup=NodesLookup(dht, identity),
+            nodes_lookup=NodesLookup(around, dht, identity),
             seen_address=SeenAddress(around, gateway.stun, dht.node),
             key_file_hints=hints,
             key_file=KeyFileCare(around, suppliers.family, hints),
@@ -134,6 +138,7 @@ class Assembly:
         suppliers.held_back.kept.connect(lambda: rooms.storage.core.monitor.sync() if rooms.storage.is_open else None)
         identity.propagation.directory = rooms.dht.directory
         suppliers.hiring.candidates = suppliers.mandates.candidates = rooms.nodes_lookup
+        rooms.companions.routers = rooms.nodes_lookup
         rooms.dht.use_hosts(rooms.gateway.hosts)
         rooms.gateway.relations.add(Who.FRIEND, rooms.people.friends.is_friend)
         rooms.shares.donations.groups = rooms.groups

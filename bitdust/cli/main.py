@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),
     "customer": ("contacts:customer", "Whose pieces you keep."),
     "group": ("group:group", "People who write to all of each other."),
+    "device": ("device:device", "Apps on phones and in browsers that you let in."),
     "friend": ("friends:friend", "People whom you have accepted."),
     "chat": ("chat:chat", "Chat in the terminal."),
     "message": ("messages:message", "Messages: history, search, export, sending."),
@@ -78,7 +79,7 @@ ALIASES = {
     "transfer": "transfers", "connection": "connections", "checkup": "doctor",
     "friends": "friend", "buddy": "friend", "contact": "friend", "peer": "friend", "fr": "friend",
     "talk": "chat", "messages": "message", "msg": "message",
-    "shares": "share", "sh": "share", "groups": "group", "gr": "group",
+    "devices": "device", "dev": "device", "shares": "share", "sh": "share", "groups": "group", "gr": "group",
     "deletions": "deletion", "rejoin": "reconnect", "connect": "reconnect", "folder": "dir",
 }  # fmt: skip
 

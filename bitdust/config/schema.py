@@ -42,10 +42,12 @@ _SERVICES = {
     "restores": "downloads files",
     "keys-storage": "keeps my key ring at my suppliers",
     "my-data": "reports that my storage is ready",
+    "web-socket-communicator": "lets apps on phones and in browsers in",
+    "web-socket-router": "carries what apps and their nodes say to each other",
     "shared-data": "lets people into shares of mine, and opens those of others",
     "block-store": "stores blocks of IPFS",
 }
-_OFF = ("identity-server", "block-store")
+_OFF = ("identity-server", "block-store", "web-socket-router")
 """Services that run where a person wants them."""
 
 
@@ -321,6 +323,17 @@ _OPTIONS = (
     _port("services/tcp-connections/tcp-port", 7771, "TCP port for peers"),
     _bool("services/tcp-transport/receiving-enabled", True, "accept sessions", "Let peers connect over TCP."),
     _bool("services/tcp-transport/sending-enabled", True, "open sessions", "Connect to peers over TCP."),
+    _text(
+        "services/web-socket-communicator/preferred-routers",
+        "preferred routers",
+        "IDURLs of nodes that carry your devices, comma separated; empty: any.",
+    ),
+    _text(
+        "services/web-socket-router/host",
+        "host of the router",
+        "Where apps reach this router: a host name, or ws:// or wss:// with host and port; empty: where peers do.",
+    ),
+    _port("services/web-socket-router/port", 8282, "TCP port of the router for apps"),
     _port("services/udp-datagrams/udp-port", 8882, "UDP port, where that of the DHT is left alone"),
 )
 
@@ -335,9 +348,6 @@ _OF_OLDER_NODES = (
     _bool("services/proxy-server/enabled", False, "relay for others", _UNREAD),
     _bool("services/proxy-transport/enabled", True, "relay transport", _UNREAD),
     _text("services/proxy-transport/preferred-routers", "preferred relays", _UNREAD),
-    _bool("services/web-socket-router/enabled", False, "router of devices", _UNREAD),
-    _text("services/web-socket-router/host", "host of the router", _UNREAD),
-    Option("services/web-socket-router/port", "port", 8282, "TCP port of the router", _UNREAD, 0, 65535),
 )
 
 

@@ -11,6 +11,7 @@ from bitdust.crypt.files import make_private_folder, write_safely
 from bitdust.scopes.reservations import Role
 from bitdust.web.access import Access
 from bitdust.web.answers import Answers
+from bitdust.web.companions import CompanionDesk
 from bitdust.web.documents import MetricsDialect, OpenApiDialect
 from bitdust.web.engine import MAX_CONNECTIONS, Engine
 from bitdust.web.guard import Guard
@@ -18,6 +19,7 @@ from bitdust.web.listeners import Listener, Listeners
 from bitdust.web.rest import RestDialect
 from bitdust.web.secret import api_secret
 from bitdust.web.sockets import SocketFactory
+from bitdust.web.talk import Talks
 
 
 def rest_engine(
@@ -46,19 +48,23 @@ class ApiServer:
         self._context = context
         self._table = table
         self.listeners = Listeners(context.world.network, context.settings)
+        self._desk: CompanionDesk | None = None
 
     async def start(self) -> dict[str, int]:
         """Bind what the settings enable; the ports by ``rest`` and ``websocket``. Raises `BitDustError` with code
         ``port-taken``."""
         home = self._context.world.home
         make_private_folder(home)
-        await self.listeners.open(self._rows())
+        guard = self._guard()
+        answers = Answers(self._context.world.clock, self._context.gateway.scopes.roles[Role.PROGRAM])
+        await self.listeners.open(self._rows(guard, answers))
+        self._desk = CompanionDesk(Talks(self._context, self._table, answers), guard)
+        self._context.companions.desk = self._desk
         write_safely(home / "metadata" / "apiports", json.dumps(self.ports, sort_keys=True).encode(), 0o600)
         return self.ports
 
-    def _rows(self) -> Iterator[Listener]:
-        context, table, budget, guard = self._context, self._table, self._budget, self._guard()
-        answers = Answers(context.world.clock, context.gateway.scopes.roles[Role.PROGRAM])
+    def _rows(self, guard: Guard, answers: Answers) -> Iterator[Listener]:
+        context, table, budget = self._context, self._table, self._budget
         most = min(MAX_CONNECTIONS, budget.api_connections)
         yield Listener(
             "rest",
@@ -90,6 +96,9 @@ class ApiServer:
 
     async def stop(self) -> None:
         """Give the ports back and close every connection, after what was answered is sent."""
+        desk, self._desk, self._context.companions.desk = self._desk, None, None
+        if desk is not None:
+            desk.close()
         await self.listeners.close()
         (self._context.world.home / "metadata" / "apiports").unlink(missing_ok=True)
 

@@ -9,13 +9,10 @@ from txaio import tx
 from bitdust.api.context import Context
 from bitdust.api.table import Table
 from bitdust.budget import Budget
-from bitdust.events import Event
-from bitdust.people.history.values import Stored
 from bitdust.web.answers import Answers
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard
-from bitdust.web.listening import Models
-from bitdust.web.outflow import event_message
+from bitdust.web.talk import Talks
 from bitdust.web.websocket import MAX_MESSAGE, ApiSocket, SocketApi
 
 MAX_SOCKETS = 64
@@ -33,12 +30,9 @@ class SocketFactory(_Factory):  # type: ignore[misc]
         _timers.config.loop = clock
         super().__init__(reactor=clock)
         self.connections: Connections[ApiSocket] = Connections(clock)
-        self._models = Models(context)
+        self._talks = Talks(context, table, answers)
         self._most = min(MAX_SOCKETS, (budget or Budget()).web_sockets)
-        self._sockets = SocketApi(context, table, guard, self.connections, self._models, answers, self._most)
-        self._run = context.events.run
-        self._forget = context.events.subscribe(self._broadcast)
-        self._forget_messages = context.people.listeners.watch(self._take)
+        self._sockets = SocketApi(context, self._talks, guard, self.connections, self._most)
         self.setProtocolOptions(
             webStatus=False,
             maxFramePayloadSize=MAX_MESSAGE,
@@ -63,19 +57,5 @@ class SocketFactory(_Factory):  # type: ignore[misc]
 
     def close(self) -> "Deferred[None]":
         """Send no more events, close every socket; fires when all are gone."""
-        self._forget()
-        self._forget_messages()
-        self._models.close()
+        self._talks.close()
         return self.connections.close()
-
-    def _broadcast(self, event: Event) -> None:
-        sockets = self.connections.all()
-        if sockets:
-            data = event_message(event, self._run)
-            for socket in sockets:
-                socket.outflow.put_event(event, data)
-
-    def _take(self, stored: Stored) -> bool:
-        """A message was stored; whether some client gets it."""
-        admitted = (socket for socket in self.connections.all() if socket.is_admitted)
-        return sum(socket.messages.offer(stored) for socket in admitted) > 0

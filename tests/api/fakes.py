@@ -120,6 +120,7 @@ class FakeContext:
         self.inbox = Anything(rows=list)
         scopes = Scopes(clock, Plan.of(Budget()), lambda fingerprint: Who(0), Household([]))
         self.gateway = Anything(inbox=self.inbox, scopes=scopes)
+        self.companions = Anything(desk=None)
         self.stops: list[bool] = []
         self.ill: str | None = None
 

@@ -11,7 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bitdust.api.methods import TABLE
-from bitdust.web import sockets, websocket
+from bitdust.web import sockets, talk, websocket
 from bitdust.web.server import ApiServer
 from tests.api.fakes import FakeContext
 
@@ -176,10 +176,10 @@ class SocketTests(SocketCase):
             return Deferred(lambda _: cancelled.append(1) or (len(cancelled) == 64 and waiting.callback(None)))
 
         self.context.consumers.listen = listen
-        for number in range(websocket.MAX_CALLS + 1):
+        for number in range(talk.MAX_CALLS + 1):
             client.say(command="api_call", method="event_listen", kwargs={"consumer_callback_id": "x"}, call_id=number)
         answer = await client.next("api_call")
-        self.assertEqual(answer["call_id"], websocket.MAX_CALLS)
+        self.assertEqual(answer["call_id"], talk.MAX_CALLS)
         client.transport.abortConnection()
         await waiting
 

@@ -98,7 +98,7 @@ class HostileTests(SocketCase):
                 await self.until(lambda seen=number: b'"seq":%d,' % (seen - 1_000) in fast.heard[-2_000_000:])
         last = self.context.events.last
         await self.until(lambda: b'"seq":%d,' % last in fast.heard[-10_000:])
-        self.assertEqual([socket.outflow.waiting for socket in sockets], [(0, 0), (0, 0)])
+        self.assertEqual([socket.talk.outflow.waiting for socket in sockets], [(0, 0), (0, 0)])
         buffered = [len(socket.transport.dataBuffer) + socket.transport._tempDataLen for socket in sockets]
         self.assertLess(max(buffered), 200_000)
         numbers = [int(number) for number in re.findall(rb'"seq":(\d+),', fast.heard)]
@@ -134,7 +134,7 @@ class HostileTests(SocketCase):
         fair.say(b'{"command":"api_call","method":"process_health","call_id":"fair"}')
         await self.until(lambda: b'"call_id":"fair"' in fair.heard)
         socket = self.server.listeners.answering["websocket"].connections.all()[0]
-        self.assertLess(socket.outflow.waiting[0], 2_000)
+        self.assertLess(socket.talk.outflow.waiting[0], 2_000)
         greedy.transport.resumeProducing()
         await self.until(lambda: greedy.heard.count(b"not found") >= 2 * 20_000)
 
