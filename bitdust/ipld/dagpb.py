@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bitdust.ipld import protobuf
-from bitdust.ipld.cid import LONGEST_BLOCK, Cid
+from bitdust.ipld.cid import DAG_PB, LONGEST_BLOCK, RAW, Cid
 from bitdust.ipld.errors import malformed, too_large
 from bitdust.ipld.protobuf import BYTES, NUMBER
 
@@ -17,6 +17,14 @@ _DATA, _LINKS = 1, 2
 _HASH, _NAME, _SIZE = 1, 2, 3
 _NODE_KINDS = {_DATA: BYTES, _LINKS: BYTES}
 _LINK_KINDS = {_HASH: BYTES, _NAME: BYTES, _SIZE: NUMBER}
+_SHA2_256 = b"\x12\x20"
+_UNUSUAL = (0, 0, 0, 0)
+_USUAL = {
+    b"\x0a\x22\x12\x20": (0, DAG_PB, 2, 36),
+    b"\x0a\x24\x01\x70": (1, DAG_PB, 4, 38),
+    b"\x0a\x24\x01\x55": (1, RAW, 4, 38),
+}
+"""By how a link begins: version and codec of its CID, and where its multihash begins and ends."""
 
 
 class Link(NamedTuple):
@@ -88,6 +96,18 @@ def _order(link: Link) -> bytes:
 
 
 def _link(data: bytes, strict: bool) -> Link:
+    """The usual link at one glance: a CID of SHA-256, a short name, a size; any other one field by field."""
+    version, codec, start, end = _USUAL.get(data[:4], _UNUSUAL)
+    if end and data[start : start + 2] == _SHA2_256 and data[end : end + 1] == b"\x12" and len(data) > end + 1:
+        after = end + 2 + data[end + 1]
+        if data[end + 1] < 0x80 and data[after : after + 1] == b"\x18":
+            size, stop = protobuf.read_number(data, after + 1, strict)
+            if stop == len(data):
+                return Link(Cid(version, codec, data[start:end]), _text(data[end + 2 : after], strict), size)
+    return _any_link(data, strict)
+
+
+def _any_link(data: bytes, strict: bool) -> Link:
     cid: Cid | None = None
     name, size, last = "", 0, 0
     for field, value in protobuf.read(data, _LINK_KINDS, strict):

@@ -44,6 +44,8 @@ def bytes_field(field: int, value: bytes) -> bytes:
 
 def read_number(data: bytes, position: int, strict: bool = False) -> tuple[int, int]:
     """The number of at most 64 bits at ``position``, and where it ends."""
+    if position < len(data) and data[position] < 0x80:
+        return data[position], position + 1
     value = shift = 0
     for index in range(position, min(position + _LONGEST_NUMBER, len(data))):
         byte = data[index]
