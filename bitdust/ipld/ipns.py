@@ -110,7 +110,7 @@ def verify(data: bytes, name: PeerId, now: int) -> Record:
     said = _said(signed)
     _compare(found, said)
     record = Record(said["Value"], said["Sequence"], read_moment(said["Validity"]), said["TTL"])
-    if record.expires < now:
+    if record.expires <= now:
         raise FormatError("expired", f"an IPNS record that was valid until {said['Validity'].decode()}")
     return record
 

@@ -84,7 +84,7 @@ class KeyTests(FormatCase):
         self.refused("unsupported", PublicKey.decode, protobuf.number_field(1, 0) + protobuf.bytes_field(2, WEAK))
 
     @given(st.binary(max_size=60) | st.binary(min_size=32, max_size=32).map(lambda end: b"\x08\x01\x12\x20" + end))
-    @settings(max_examples=150)
+    @settings(max_examples=50)
     def test_any_bytes(self, data: bytes) -> None:
         """Bytes are a key, from which nothing goes wrong, or are refused."""
         for read in (PublicKey.decode, PrivateKey.decode):
@@ -143,7 +143,7 @@ class PeerIdTests(FormatCase):
         self.assertRaises(FormatError, PeerId.from_bytes, long_key)
 
     @given(st.text(max_size=60) | st.binary(max_size=45).map(multibase.BASE58.write))
-    @settings(max_examples=150)
+    @settings(max_examples=50)
     def test_any_text(self, text: str) -> None:
         """A text is a peer id or is refused."""
         try:
@@ -255,8 +255,8 @@ class RecordTests(FormatCase):
     def test_expired(self) -> None:
         """A record is valid until its moment, to the nanosecond."""
         data = ipns.make(KEY, RECORD)
-        self.assertEqual(ipns.verify(data, NAME, RECORD.expires), RECORD)
-        self.refused("expired", ipns.verify, data, NAME, RECORD.expires + 1)
+        self.assertEqual(ipns.verify(data, NAME, RECORD.expires - 1), RECORD)
+        self.refused("expired", ipns.verify, data, NAME, RECORD.expires)
 
     def test_rank(self) -> None:
         """The higher sequence counts; of equal ones the later moment."""
@@ -271,7 +271,7 @@ class RecordTests(FormatCase):
         self.refused("too-large", ipns.make, KEY, Record(b"", 1 << 64, NOW, 0))
 
     @given(st.integers(-SECOND * 10**10, SECOND * 10**11))
-    @settings(max_examples=100)
+    @settings(max_examples=40)
     def test_moments(self, moment: int) -> None:
         """Moments are written as RFC 3339 and come back, to the nanosecond."""
         self.assertEqual(ipns.read_moment(ipns.write_moment(moment).encode()), moment)
@@ -293,7 +293,7 @@ class RecordTests(FormatCase):
         self.refused("malformed", ipns.write_moment, 10**30)
 
     @given(st.data())
-    @settings(max_examples=100)
+    @settings(max_examples=40)
     def test_any_bytes(self, data: st.DataObject) -> None:
         """Bytes, and records with one byte changed, are refused with an error of this room, or are as they were."""
         blob = bytearray(ipns.make(KEY, RECORD))
