@@ -8,6 +8,7 @@ chaos         real processes that are killed, stopped, filled, wiped and rotten:
 commands      every simple command, and the start of a node
 dht_bench     the hash table: put, get, CPU and memory, deaths
 durability    heal, audit, reencode and restore one after the other, with the conditions of the machine
+formats       files, directories and values of IPFS, without a node
 hashing       MB/s of piece roots, chunk names and seals, beside what was there before them
 heal          a member dies while the owner is away: seconds until a spare has made its pieces again
 history       a million messages: storing them, a page, a search
