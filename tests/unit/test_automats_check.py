@@ -10,11 +10,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.automats.kernel import Machine
+from bitdust.automats.kernel import Machine, sources
+from bitdust.automats.kernel import check as checker
 from bitdust.automats.kernel.check import (
     Kind,
     all_machines,
-    check,
     check_class,
     check_events,
     check_limits,
@@ -63,6 +63,18 @@ def product() -> list[Kind]:
 
 
 @cache
+def product_sources() -> dict[str, Source]:
+    """Every source of the product."""
+    return sources.read(package_root(), "bitdust")
+
+
+def check_product(case: SynchronousTestCase) -> list[str]:
+    """What the check of all machines finds; the sources are read once for all tests."""
+    case.patch(checker, "read", lambda root, package: product_sources())
+    return [str(finding) for finding in checker.check(package_root())]
+
+
+@cache
 def product_pages() -> dict[str, str]:
     """The pages of all machines."""
     return pages(product())
@@ -75,7 +87,7 @@ def source(text: str, module: str = "bitdust.automats.lamp") -> Source:
 class ProductTests(SynchronousTestCase):
     def test_nothing_is_wrong(self) -> None:
         """No machine of the product has a finding."""
-        self.assertEqual([str(finding) for finding in check(package_root())], [])
+        self.assertEqual(check_product(self), [])
 
     def test_all_are_found(self) -> None:
         """Every file in automats/ has its machine, and these are all that are checked."""
@@ -212,8 +224,8 @@ class ClassTests(SynchronousTestCase):
     def test_limits_of_the_machines(self) -> None:
         """The check of all machines looks for limits too."""
         self.patch(RestoreWorker, "patient", ("PLAN", "REQUESTED"))
-        [found] = check(package_root())
-        self.assertIn("FINISHING waits without a limit", str(found))
+        [found] = check_product(self)
+        self.assertIn("FINISHING waits without a limit", found)
 
 
 class SourceTests(SynchronousTestCase):
@@ -312,10 +324,11 @@ class PageTests(SynchronousTestCase):
             self.assertEqual(len(rows), len(definition.rows), kind.name)
             for number, state in enumerate(definition.states):
                 self.assertIn(f'state "{state}" as s{number}\n', text)
+            arrows = [line for line in text.splitlines() if " --> " in line]
             for row in definition.rows:
                 if row.state != "*" and row.next != "=":
                     old, new = definition.states.index(row.state), definition.states.index(row.next)
-                    arrow = next(line for line in text.splitlines() if f"    s{old} --> s{new}: " in line)
+                    arrow = next(line for line in arrows if f"    s{old} --> s{new}: " in line)
                     self.assertIn(row.event, arrow)
 
     def test_the_same_bytes_in_every_process(self) -> None:

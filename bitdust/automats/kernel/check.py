@@ -21,6 +21,7 @@ from bitdust.automats.kernel.sources import (
     Watch,
     last_name,
     methods,
+    modules,
     own_attributes,
     port_calls,
     read,
@@ -64,7 +65,7 @@ def machine_modules(sources: Iterable[str]) -> list[str]:
 
 def all_machines(root: Path) -> list[Kind]:
     """Every machine of the package whose folder is ``root``, in the order of their names."""
-    kinds = [kind for module in machine_modules(read(root, "bitdust")) for kind in load(module)]
+    kinds = [kind for module in machine_modules(modules(root, "bitdust")) for kind in load(module)]
     return sorted(kinds, key=lambda kind: kind.name)
 
 

@@ -51,10 +51,15 @@ class Source:
     tree: ast.Module
 
     @cached_property
+    def _marked(self) -> tuple[ast.Call | ast.Import | ast.ImportFrom, ...]:
+        """What is looked for again and again; to walk over the tree takes far longer."""
+        return tuple(node for node in ast.walk(self.tree) if isinstance(node, ast.Call | ast.Import | ast.ImportFrom))
+
+    @cached_property
     def imports(self) -> frozenset[str]:
         """Dotted names of what this module imports, both packages and what is taken out of them."""
         found: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self._marked:
             if isinstance(node, ast.Import):
                 found.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -75,7 +80,7 @@ class Source:
 
     def calls(self, method: str) -> Iterator[tuple[ast.Call, ast.Attribute]]:
         """Every call of a method with this name, on whatever object."""
-        for node in ast.walk(self.tree):
+        for node in self._marked:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
                 yield node, node.func
 
@@ -178,11 +183,18 @@ def port_calls(found: ast.ClassDef, attribute: str) -> Iterator[tuple[int, str]]
             yield node.lineno, node.attr
 
 
-def read(root: Path, package: str) -> dict[str, Source]:
-    """All modules below ``root``, which is the folder of ``package``, by dotted name in the order of their paths."""
-    found: dict[str, Source] = {}
+def modules(root: Path, package: str) -> dict[str, Path]:
+    """Files below ``root``, which is the folder of ``package``, by dotted name in the order of their paths."""
+    found: dict[str, Path] = {}
     for path in sorted(root.rglob("*.py")):
         parts = [package, *path.relative_to(root).with_suffix("").parts]
-        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[module] = Source(module, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
+
+
+def read(root: Path, package: str) -> dict[str, Source]:
+    """All modules below ``root``, in the same order."""
+    return {
+        module: Source(module, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        for module, path in modules(root, package).items()
+    }
