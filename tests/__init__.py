@@ -3,8 +3,9 @@
 import gc
 import os
 import sys
+from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, configuration, settings
 from twisted.trial import _synctest
 
 from tests import keys
@@ -12,8 +13,11 @@ from tests.lifeline import begin
 
 WATCHER = begin()
 keys.install()
+# Hypothesis takes seconds to learn about Unicode and about the constants of our modules. It may keep that; examples it
+# may not, since no run should depend on another one.
+configuration.set_hypothesis_home_dir(str(Path(__file__).parents[1] / ".hypothesis"))
 # Whatever else runs on the machine, a test does not depend on speed.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 # Trial makes every module forget its warnings before each test; Python does so by itself when filters change, which
 # trial does next.

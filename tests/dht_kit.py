@@ -18,6 +18,7 @@ from twisted.internet.task import Clock
 from bitdust.automats.kernel import Registry
 from bitdust.crypt.device import DeviceKey
 from bitdust.dht.node import DHTNode
+from bitdust.testing.clock import GridClock
 from bitdust.transport.datagrams import DatagramPort
 from bitdust.world import World
 
@@ -146,7 +147,7 @@ class DHTGrid:
     """Many nodes on one clock."""
 
     def __init__(self, latency: float = 0.005, clock: Any = None) -> None:
-        self.clock = clock or Clock()
+        self.clock = clock or GridClock()
         self.udp = FakeUDP(self.clock, latency)
         self.nodes: list[DHTNode] = []
         self.hosts: list[str] = []

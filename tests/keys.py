@@ -1,4 +1,4 @@
-"""RSA keys of nodes in this process: taken from a table instead of searched, and read and checked once.
+"""Keys for tests. RSA keys of nodes in this process are taken from a table, and read and checked once.
 
 To search for a key, or to check one that is read, takes as long as a tenth of all the rest that a node of a test does.
 A test gets keys that differ, as long as it makes less than a hundred. What a module keeps from test to test it makes by
@@ -8,6 +8,9 @@ A test gets keys that differ, as long as it makes less than a hundred. What a mo
 from functools import lru_cache
 from itertools import count
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt import keyfile
 from bitdust.crypt.master import MIN_BITS, MasterKey
 
 search = MasterKey.generate
@@ -33,3 +36,10 @@ def install() -> None:
     """From now on."""
     MasterKey.generate = staticmethod(take)  # type: ignore[method-assign]
     MasterKey.from_pem = staticmethod(read)  # type: ignore[method-assign]
+
+
+def cheap_passphrases(case: SynchronousTestCase) -> dict[int, dict[str, int]]:
+    """Until the end of the test a passphrase takes a moment instead of a third of a second; gives what it costs."""
+    costs = keyfile._SCRYPT
+    case.patch(keyfile, "_SCRYPT", {version: cost | {"n": 2**version} for version, cost in costs.items()})
+    return costs

@@ -16,6 +16,7 @@ from bitdust.identity.me import Me
 from bitdust.identity.revocation import Revocations
 from tests.api.fakes import Anything
 from tests.api.test_nouns import NounCase, master
+from tests.keys import cheap_passphrases
 
 OTHER = DeviceKey.from_seed(b"o" * 32)
 LENGTH = 7
@@ -119,6 +120,7 @@ class DetachTests(DevicesCase):
 
     def test_only_with_a_good_key_file(self) -> None:
         """One that is not there, is in the home, or is of another identity, changes nothing; nor does a locked home."""
+        cheap_passphrases(self)
         inside, wrong = self.context.world.home.absolute() / "alice.key", Path(self.mktemp()).absolute()
         inside.write_text(self.file.read_text())
         wrong.write_text(KeyFile(self.me.document.sources, master("mallory")).write())

@@ -33,6 +33,7 @@ from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
 from tests import keys
 from tests.api.fakes import Anything, FakeContext
+from tests.keys import cheap_passphrases
 from tests.stand_ins import ClosedStorage
 
 KEY_FILE = "http://id.example/alice.xml\n-----BEGIN RSA PRIVATE KEY-----\n…"
@@ -132,6 +133,7 @@ class IdentityTests(NounCase):
     def test_backup_check(self) -> None:
         """A key file that is read back and good is noted; another's, a locked one and one in the home are not."""
         self.become_alice()
+        cheap_passphrases(self)
         health = lambda: self.result("process_health")  # noqa: E731
         self.assertEqual(health(), {"identity": "ready", "backup_checked": None})
         where = (IDURL.parse("http://id.example/alice.xml"),)
@@ -188,6 +190,7 @@ class IdentityTests(NounCase):
     def test_lock(self) -> None:
         """A locked node tells so in its health, in every answer that needs the identity, and opens by passphrase."""
         self.become_alice()
+        cheap_passphrases(self)
         self.context.home_lock = HomeLock(self.context.world, self.context.me)
         self.assertEqual(self.result("identity_lock", passphrase="correct horse\r\n"), {"locked": True})
         self.context.me = Me(self.context.world, self.context.events)

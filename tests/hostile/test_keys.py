@@ -22,6 +22,7 @@ from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.identity.document import IdentityDocument
 from bitdust.transport.links.tls import PROTOCOL, DeviceTLS
 from bitdust.wire.encoding import WireError
+from tests.keys import cheap_passphrases
 from tests.unit.test_identity import GOOD
 from tests.vectors.keys import device, master
 
@@ -123,9 +124,7 @@ class ExponentTests(SynchronousTestCase):
 
 class PassphraseTests(SynchronousTestCase):
     def setUp(self) -> None:
-        costs = {version: {**cost, "n": cost["n"] >> 14} for version, cost in keyfile._SCRYPT.items()}
-        self.was = keyfile._SCRYPT
-        self.patch(keyfile, "_SCRYPT", costs)
+        self.was = cheap_passphrases(self)
 
     def test_a_guess_is_dear(self) -> None:
         """A key is locked at today's floor, n=2^17; one that was locked for less before is opened still."""

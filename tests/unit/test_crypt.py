@@ -134,7 +134,10 @@ class Master(SynchronousTestCase):
         """Weakness 1: the master key opens key ring, device key and family, all my own: nobody gets anything opened."""
         uses, openers = {}, []
         for path in Path(files.__file__).parents[1].rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            text = path.read_text()
+            if "open_box" not in text and ".unseal" not in text:
+                continue
+            for node in ast.walk(ast.parse(text)):
                 called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
                 if called == "open_box":
                     openers.append(path.name)

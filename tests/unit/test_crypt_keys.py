@@ -14,6 +14,7 @@ from bitdust.crypt.scope import scope_of
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
+from tests.keys import cheap_passphrases
 from tests.vectors.keys import master
 
 SECRET, PACK = bytes(range(32)), b"p" * 16
@@ -274,7 +275,7 @@ class KeyFiles(SynchronousTestCase):
     """The one file that a person keeps."""
 
     def setUp(self):
-        self.patch(keyfile, "_SCRYPT", {1: {"n": 2, "r": 8, "p": 1}, 2: {"n": 4, "r": 8, "p": 1}})
+        cheap_passphrases(self)
 
     def test_round_trip(self):
         """A key file comes back with its places, key and hints; with a passphrase no key is in the text."""

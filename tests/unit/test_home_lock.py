@@ -20,6 +20,7 @@ from bitdust.identity.home_lock import HomeLock, find_passphrase
 from bitdust.identity.me import Me
 from bitdust.identity.registration import Registration
 from bitdust.wire.errors import BitDustError
+from tests.keys import cheap_passphrases
 from tests.unit.test_identity import GOOD, HomeCase, code_of
 from tests.vectors.keys import device, master
 
@@ -31,6 +32,7 @@ class LockCase(HomeCase):
 
     def setUp(self) -> None:
         super().setUp()
+        cheap_passphrases(self)
         self.clock: Clock = self.world.clock
         self.world = evolve(self.world, run_in_thread=maybeDeferred)
         self.folder = self.home / "metadata"

@@ -13,6 +13,7 @@ from bitdust.identity.awaited import FAMILY
 from bitdust.key_file import ALWAYS, ONCE, KeyFileCare, read_note
 from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
+from tests.keys import cheap_passphrases
 from tests.unit.kit import Events
 from tests.unit.test_identity import GOOD
 from tests.vectors.keys import master
@@ -23,6 +24,7 @@ WORD = b"correct horse"
 
 class KeyFileCase(SynchronousTestCase):
     def setUp(self) -> None:
+        cheap_passphrases(self)
         self.home = Path(self.mktemp()).absolute()
         (self.home / "metadata").mkdir(parents=True)
         self.file = self.home / "alice.key"
