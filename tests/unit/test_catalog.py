@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,7 @@ from bitdust.formats.log_entry import (
 )  # fmt: skip
 from bitdust.formats.operations import OPS, batches, item_op, tombstone_op, version_ops
 from bitdust.storage.catalog.catalog import Catalog, LogKeys, append_ops, insert_entry
+from bitdust.storage.catalog.database import set_meta
 from bitdust.storage.catalog.paths import by_path, fresh_version, next_path_id, version_at
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
@@ -255,6 +257,60 @@ class LogTests(SynchronousTestCase):
         ops = [item_op(str(number), "", b"x" * (number % 200 + 1), "file", "master", 0) for number in range(8000)]
         self.assertEqual([op for batch in batches(ops) for op in batch], ops)
         self.assertTrue(all(len(encode(batch)) < 800 * 1024 for batch in batches(ops)))
+
+
+class ReadingTests(SynchronousTestCase):
+    """Long readings, each over a connection of its own."""
+
+    def setUp(self) -> None:
+        self.catalog = open_catalog(self)
+        self.opened: list = []
+        opening = self.catalog.another_reader
+        self.patch(self.catalog, "another_reader", lambda: self.opened.append(opening()) or self.opened[-1])
+
+    def count(self, database) -> int:
+        return database.execute("SELECT count(*) FROM meta WHERE name='new'").fetchone()[0]
+
+    def write(self) -> None:
+        now(self.catalog.change(lambda database: set_meta(database, "new", b"1")))
+
+    def is_closed(self, database) -> bool:
+        try:
+            self.count(database)
+        except sqlite3.ProgrammingError:
+            return True
+        return False
+
+    def test_the_next_one_takes_the_same_connection(self) -> None:
+        """A connection is kept for the next reading, which sees what was written meanwhile, until the end."""
+        self.assertEqual(now(self.catalog.read_in_thread(self.count)), 0)
+        self.write()
+        self.assertEqual(now(self.catalog.read_in_thread(self.count)), 1)
+        [only] = self.opened
+        self.assertFalse(self.is_closed(only))
+        self.catalog.drop()
+        self.assertTrue(self.is_closed(only))
+
+    def test_one_that_is_not_done_is_not_taken_again(self) -> None:
+        """After an error, in a transaction, or when the catalog was closed meanwhile, a connection is let go."""
+
+        def fails(database) -> None:
+            self.left = database.execute("SELECT * FROM meta")
+            raise ValueError("half-way")
+
+        self.failureResultOf(self.catalog.read_in_thread(fails), ValueError)
+        now(self.catalog.read_in_thread(lambda database: database.execute("BEGIN")))
+        now(self.catalog.read_in_thread(lambda database: self.catalog.drop()))
+        self.assertEqual((len(self.opened), all(map(self.is_closed, self.opened))), (3, True))
+
+    def test_not_more_are_kept_than_read_at_a_time(self) -> None:
+        """Of many readings at the same time two leave a connection."""
+
+        def read(left: int):
+            return lambda database: self.catalog.read_apart(read(left - 1)) if left else None
+
+        self.catalog.read_apart(read(4))
+        self.assertEqual(sorted(map(self.is_closed, self.opened)), [False, False, True, True, True])
 
 
 class NamesTests(SynchronousTestCase):

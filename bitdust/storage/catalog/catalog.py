@@ -7,8 +7,8 @@ over a connection of its own.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -27,6 +27,8 @@ from bitdust.wire.encoding import decode, encode
 T = TypeVar("T")
 BEGIN, LAMPORT = "log-begin:", "lamport:"
 """Values of the logs of one key, whose name follows."""
+IDLE = 2
+"""So many connections are kept for the next long readings: to open one takes as long as most of them."""
 Change = Callable[[sqlite3.Connection], T]
 
 
@@ -77,6 +79,8 @@ class Catalog:
         self._prepare = prepare
         self._reader: sqlite3.Connection | None = None
         self._writer: sqlite3.Connection | None = None
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = Lock()
         self._commits = GroupCommit(
             world.run_in_thread, disk or Disk(), self._write_connection, lambda error: own_disk_error(error, path)
         )
@@ -102,10 +106,13 @@ class Catalog:
 
     def drop(self) -> None:
         """Let go of the file at once; what is committed stays, as after a crash."""
-        for connection in (self._reader, self._writer):
+        with self._lock:
+            connections = [*self._idle, self._reader, self._writer]
+            self._reader = self._writer = None
+            self._idle.clear()
+        for connection in connections:
             if connection is not None:
                 connection.close()
-        self._reader = self._writer = None
         self._forget()
 
     @property
@@ -135,12 +142,31 @@ class Catalog:
     def read_apart(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """What a long reading over a connection of its own returns; for a thread."""
         try:
-            with closing(self.another_reader()) as database:
-                return call(database)
+            database = self._idle_reader() or self.another_reader()
+            try:
+                found = call(database)
+            except BaseException:
+                database.close()  # it may be in the middle of a statement
+                raise
+            self._put_aside(database)
+            return found
         except sqlite3.Error as error:
             if is_disk_trouble(error):
                 raise own_disk_error(error, self.path) from error
             raise
+
+    def _idle_reader(self) -> sqlite3.Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _put_aside(self, database: sqlite3.Connection) -> None:
+        """One that has read to its end, and will see what is new when it is asked again."""
+        with self._lock:
+            keep = self._reader is not None and not database.in_transaction and len(self._idle) < IDLE
+            if keep:
+                self._idle.append(database)
+        if not keep:
+            database.close()
 
     def change(self, call: "Change[Any]") -> "Deferred[Any]":
         """Fires with what ``call`` returned, after it is on the disk; a call that raises changes nothing."""
