@@ -1,4 +1,4 @@
-"""Keys for tests. RSA keys of nodes in this process are taken from a table, and read and checked once.
+"""Keys for tests. RSA keys of nodes in this process are taken from a table; keys and signatures are checked once.
 
 To search for a key, or to check one that is read, takes as long as a tenth of all the rest that a node of a test does.
 A test gets keys that differ, as long as it makes less than a hundred. What a module keeps from test to test it makes by
@@ -10,7 +10,7 @@ from itertools import count
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust.crypt import keyfile
+from bitdust.crypt import device, keyfile
 from bitdust.crypt.master import MIN_BITS, MasterKey
 
 search = MasterKey.generate
@@ -33,7 +33,8 @@ def read(pem: str, passphrase: bytes | None = None) -> MasterKey:
 
 
 def install() -> None:
-    """From now on."""
+    """From now on. Which signatures fit depends on nothing else, and a whole network of nodes asks for the same."""
+    device.verify = lru_cache(10_000)(device.verify)
     MasterKey.generate = staticmethod(take)  # type: ignore[method-assign]
     MasterKey.from_pem = staticmethod(read)  # type: ignore[method-assign]
 

@@ -1,7 +1,8 @@
 """The clock of a grid, a `task.Clock` for thousands of calls at once, and those of the processes that live by it."""
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet.base import DelayedCall
@@ -9,9 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-
-def _time(call: DelayedCall) -> float:
-    return float(call.time)
+_time = attrgetter("time")
 
 
 class GridClock(Clock):
@@ -23,15 +22,19 @@ class GridClock(Clock):
         self, delay: float, callable: Callable[..., object], *args: object, **kw: object
     ) -> IDelayedCall:
         """See `Clock`."""
-        call = DelayedCall(
-            self.seconds() + delay, callable, args, kw, self.calls.remove, lambda _: self._sort(), self.seconds
-        )
+        call = DelayedCall(self.rightNow + delay, callable, args, kw, self._remove, self._sort, self.seconds)
         insort(self.calls, call, key=_time)
         later: IDelayedCall = call
         return later
 
-    def _sort(self) -> None:
+    def _sort(self, call: DelayedCall) -> None:
         self.calls.sort(key=_time)
+
+    def _remove(self, call: DelayedCall) -> None:
+        place = bisect_left(self.calls, call.time, key=_time)
+        while self.calls[place] is not call:
+            place += 1
+        del self.calls[place]
 
     def next_call(self) -> float | None:
         """When the next call is due, None where nothing is to come."""
@@ -39,7 +42,7 @@ class GridClock(Clock):
             call = self.calls.pop(0)
             call.activate_delay()
             insort(self.calls, call, key=_time)
-        return _time(self.calls[0]) if self.calls else None
+        return self.calls[0].time if self.calls else None
 
     def advance(self, amount: float) -> None:
         """See `Clock`."""
@@ -73,7 +76,7 @@ class LifeClock:
             if not self.is_dead:
                 callable(*args, **kwargs)
 
-        run.__qualname__ = f"{getattr(callable, '__qualname__', callable)}"
+        run.__qualname__ = getattr(callable, "__qualname__", type(callable).__qualname__)
         later: IDelayedCall = self._clock.callLater(delay, run)
         if not self.is_dead:
             self._calls.add(later)

@@ -10,6 +10,7 @@ COUNTER_DOMAIN = b"BitDust countersignature 1\0"
 COUNTERSIGNATURE = "countersignature"
 """The field beside a signed record in which the owner's RSA key confirms it."""
 MAX_SIGNED = 256 * 1024
+_KIND, _DEVICE, _SIGNATURE = Text(32), Bytes(8), Bytes(64)
 
 
 def message(kind: str, body: bytes) -> bytes:
@@ -36,7 +37,7 @@ class Signed:
         value = decode(data, limit, max_items=8)
         if type(value) is not list or len(value) != 4:
             raise WireError("malformed", "a signed record is a list of four")
-        schemas: tuple[Schema, ...] = (Text(32), Bytes(0, limit), Bytes(8), Bytes(64))
+        schemas: tuple[Schema, ...] = (_KIND, Bytes(0, limit), _DEVICE, _SIGNATURE)
         for number, (item, schema) in enumerate(zip(value, schemas, strict=True)):
             schema.check(item, f"signed[{number}]")
         if value[0] != kind:

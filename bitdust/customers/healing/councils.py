@@ -5,6 +5,7 @@ anything newer. A vote is given only for what this node has seen itself.
 """
 
 from collections import Counter
+from functools import lru_cache
 from operator import is_
 
 from attrs import frozen
@@ -39,6 +40,12 @@ SURE = 7
 """While the owner was in touch within this part of that time, nobody is looked for at all."""
 MOST_DOSSIERS = 20
 """Of one peer in a minute, with questions for room. Anybody may bring one, and to read it costs many signatures."""
+
+
+@lru_cache(1000)
+def signer(data: bytes) -> bytes:
+    """Id of the device that signed a family record; it is asked for with each look at a family."""
+    return Signed.from_bytes(data, Family.KIND).device
 
 
 @frozen
@@ -121,7 +128,7 @@ class Councils:
         document, back = self._identities.get(customer), 0
         newest = data = self._store.record(customer, Family.KIND)
         while data is not None:
-            device = document.device(Signed.from_bytes(data, Family.KIND).device) if document is not None else None
+            device = document.device(signer(data)) if document is not None else None
             if document is None or (device is not None and (device.revoked is None or device.sequence == WITHOUT_END)):
                 return data
             back += 1
