@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 from attrs import define
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
 from bitdust.identity.awaited import FAMILY
@@ -17,6 +16,7 @@ from bitdust.suppliers.room import SuppliersRoom
 from bitdust.suppliers.roster import SupplierShown
 from bitdust.suppliers.search import Candidate
 from bitdust.surroundings import Connected
+from bitdust.testing.clock import GridClock
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Contract, Family
@@ -182,7 +182,7 @@ class Town(StoredAsSaid):
         super().__init__()
         self.folder = folder
         (folder / "metadata").mkdir(parents=True, exist_ok=True)
-        self.clock = Clock()
+        self.clock = GridClock()
         self.settings = Settings()
         self.events = Events()
         self.me = Me("customer")

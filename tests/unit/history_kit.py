@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.people.history.history import History
 from bitdust.people.history.values import Filter, Page, Stored
 from bitdust.signal import Signal
+from bitdust.testing.clock import GridClock
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.messages import GROUP, INCOMING, OUTGOING, PRIVATE, Message, conversation_of
 from tests.unit.kit import Events, Settings
@@ -59,7 +59,7 @@ class HistoryCase(SynchronousTestCase):
     """Alice's home; every read and write is done at once, and what is done beside when a second passes."""
 
     def setUp(self) -> None:
-        self.clock = Clock()
+        self.clock = GridClock()
         self.home = Path(self.mktemp()).absolute()
         self.events = Events()
         self.settings = Settings({"services/message-history/keep-days": 0, "services/message-history/keep-messages": 0})

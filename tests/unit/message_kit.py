@@ -6,7 +6,6 @@ from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.automats.kernel import Registry
@@ -20,7 +19,7 @@ from bitdust.people.amounts import Amounts
 from bitdust.people.mailboxes.keeper import SPACE, MailboxKeeper
 from bitdust.people.messages.messages import Messages
 from bitdust.surroundings import Connected
-from bitdust.testing.clock import LifeClock
+from bitdust.testing.clock import GridClock, LifeClock
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import START, fake_world
 from bitdust.wire.errors import BitDustError
@@ -235,7 +234,7 @@ class Office:
 
     def __init__(self, base: Path) -> None:
         self.base = base
-        self.clock = Clock()
+        self.clock = GridClock()
         self.network = MemoryNetwork(self.clock)
         self.nodes: list[Node] = []
         self.packets: list[tuple[Node, str, dict[str, Any], bytes | None]] = []

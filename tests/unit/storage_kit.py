@@ -19,6 +19,7 @@ from bitdust.storage.catalog import figures
 from bitdust.storage.storage import Storage
 from bitdust.storage.upload.options import USUAL, UploadOptions
 from bitdust.surroundings import Connected
+from bitdust.testing.clock import GridClock
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.packet import Command
@@ -120,7 +121,7 @@ class Node:
     ) -> None:
         self.home = home
         self.around = around
-        self.clock = clock or Clock()
+        self.clock = clock or GridClock()
         self.ahead = 0.0  # of the true time, in seconds
         (home / "metadata").mkdir(parents=True, exist_ok=True)
         self.world = SimpleNamespace(

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
 from bitdust.budget import Budget
@@ -20,6 +19,7 @@ from bitdust.customers.store import SupplierStore
 from bitdust.disk.disk import Disk
 from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.signal import Signal
+from bitdust.testing.clock import GridClock
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
@@ -253,7 +253,7 @@ class Shop:
         self.now = float(START)
         self.run_in_thread = maybeDeferred
         numbers = itertools.count(1)
-        self.clock = Clock()
+        self.clock = GridClock()
         self.registry = Registry(self.clock)
         self.world = SimpleNamespace(
             wall=lambda: self.now,

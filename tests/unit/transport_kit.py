@@ -26,6 +26,7 @@ from bitdust.scopes.plan import Plan
 from bitdust.scopes.reservations import Allowance, Resource, Role
 from bitdust.scopes.scopes import Scopes
 from bitdust.surroundings import Surroundings
+from bitdust.testing.clock import GridClock
 from bitdust.testing.links import Pipes, PipeTransport
 from bitdust.testing.network import MemoryNetwork
 from bitdust.testing.world import START, fake_world
@@ -156,7 +157,7 @@ class Memory:
 
     def __init__(self, base: Path) -> None:
         self.base = base
-        self.clock = Clock()
+        self.clock = GridClock()
         self.network = MemoryNetwork(self.clock)
         self._hosts = itertools.count(1)
 
