@@ -45,9 +45,15 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All that is in a file; to walk over it takes as long as to read it."""
+    return tuple(ast.walk(tree(path)))
+
+
 def constructors(path: Path) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Every ``__init__`` that is written out, with its class; values get theirs made."""
-    for found in ast.walk(tree(path)):
+    for found in nodes(path):
         if isinstance(found, ast.ClassDef):
             yield from ((found.name, one) for one in found.body if getattr(one, "name", "") == "__init__")
 
@@ -57,7 +63,7 @@ def code_lines(path: Path) -> list[tuple[int, str]]:
     lines = path.read_text(encoding="utf-8").splitlines()
     imported = {
         number
-        for statement in ast.walk(tree(path))
+        for statement in nodes(path)
         if isinstance(statement, ast.Import | ast.ImportFrom)
         for number in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
     }
@@ -68,7 +74,7 @@ def code_lines(path: Path) -> list[tuple[int, str]]:
 def unseen_writes(path: Path) -> Iterator[str]:
     """Calls by which a file could change without `bitdust.testing.faulty_disk` being asked."""
     databases = str(path.relative_to(ROOT / "bitdust")) in DATABASES
-    for found in ast.walk(tree(path)):
+    for found in nodes(path):
         if not isinstance(found, ast.Call):
             continue
         called = found.func
@@ -119,7 +125,7 @@ class HouseTests(TestCase):
         found = {
             f"{path.relative_to(ROOT)}: {one.name}": count
             for path in PRODUCT
-            for one in ast.walk(tree(path))
+            for one in nodes(path)
             if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
             and (count := (one.end_lineno or one.lineno) - one.lineno + 1) > LONGEST_FUNCTION
         }
@@ -129,7 +135,7 @@ class HouseTests(TestCase):
         """What happens is reported by a `Signal`; no attribute waits for somebody to put a function into it."""
         found = []
         for path in PRODUCT:
-            for node in ast.walk(tree(path)):
+            for node in nodes(path):
                 target = node.target if isinstance(node, ast.AnnAssign) else None
                 targets = node.targets if isinstance(node, ast.Assign) else [target]
                 found += [
