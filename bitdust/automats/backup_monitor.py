@@ -13,6 +13,9 @@ class BackupMonitorPort(Protocol):
     def list_files(self) -> "Deferred[Any]":
         """Ask suppliers what they hold, and compare."""
 
+    def is_list_due(self) -> bool:
+        """Whether suppliers were not asked for ten minutes."""
+
     def rebuild(self) -> "Deferred[Any]":
         """Make missing pieces again."""
 
@@ -29,7 +32,8 @@ class BackupMonitor(Machine):
     Who comes or goes in the middle of a round cuts its rebuilding short, and the next round follows at once.
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
-    was found to be bad is made again at once. A part of the round that fails or takes too long does not keep the next
+    was found to be bad is made again at once. Suppliers are asked every ten minutes all the same, however often something
+    is deleted or found to be bad. A part of the round that fails or takes too long does not keep the next
     one from its turn.
     """
 
@@ -43,6 +47,7 @@ class BackupMonitor(Machine):
       READY        timer-10min        -      LIST_FILES  list_files
       PAUSE        timer-5sec         -      LIST_FILES  list_files
       PAUSE        sync               -      LIST_FILES  list_files
+      SETTLING     timer-3sec         is_due LIST_FILES  list_files
       SETTLING     timer-3sec         -      CLEANING    clean
       SETTLING     sync               -      LIST_FILES  list_files
       SETTLING     damaged            -      REBUILDING  rebuild
@@ -56,15 +61,15 @@ class BackupMonitor(Machine):
       REBUILDING   failed             -      CLEANING    clean
       REBUILDING   timer-1hour        -      CLEANING    clean
       REBUILDING   suppliers-changed  -      =           remember cut_short
-      CLEANING     cleaned            moved  PAUSE       -
+      CLEANING     cleaned            again  PAUSE       -
       CLEANING     cleaned            -      READY       -
       CLEANING     sync               -      LIST_FILES  list_files
       CLEANING     deleted            -      SETTLING    -
       CLEANING     damaged            -      REBUILDING  rebuild
       CLEANING     suppliers-changed  -      =           remember
-      CLEANING     timer-10min        moved  PAUSE       -
+      CLEANING     timer-10min        again  PAUSE       -
       CLEANING     timer-10min        -      READY       -
-      CLEANING     failed             moved  PAUSE       -
+      CLEANING     failed             again  PAUSE       -
       CLEANING     failed             -      READY       -
       *            shutdown           -      CLOSED      -
     """
@@ -86,9 +91,12 @@ class BackupMonitor(Machine):
         self._suppliers_moved = False
         super().__init__(registry)
 
-    def moved(self, payload: Any) -> bool:
-        """Whether suppliers came or went after this round had begun."""
-        return self._suppliers_moved
+    def again(self, payload: Any) -> bool:
+        """Whether suppliers came or went after this round had begun, or are to be asked anyway."""
+        return self._suppliers_moved or self._port.is_list_due()
+
+    def is_due(self, payload: Any) -> bool:
+        return self._port.is_list_due()
 
     def remember(self, payload: Any) -> None:
         self._suppliers_moved = True

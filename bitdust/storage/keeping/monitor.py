@@ -14,6 +14,8 @@ from bitdust.storage.keeping.rebuild import Rebuilder
 
 MOST_FAILURES = 3
 """Of one part, in a row."""
+LIST_EVERY = 600.0
+"""Seconds after which suppliers are asked again, whatever else is done meanwhile."""
 
 
 class Monitor:
@@ -76,6 +78,9 @@ class Monitor:
 
     def list_files(self) -> "Deferred[Any]":
         return self._noted("inventory", self._listing.refresh())
+
+    def is_list_due(self) -> bool:
+        return self._listing.idle_for() >= LIST_EVERY
 
     def rebuild(self) -> "Deferred[Any]":
         return self._noted("rebuilding", Deferred.fromCoroutine(self._rebuilder.rebuild()))

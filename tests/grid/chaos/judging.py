@@ -116,10 +116,11 @@ class Judge:
         if pieces["waiting"] or pieces["missing"] or pieces["due"] != pieces["acknowledged"]:
             found.append(f"pieces: {pieces}")
         suppliers = members(rooms.suppliers.family.current)
-        if len(suppliers) < owner.n:
+        wanted = len(suppliers) if owner.wish_is_lost and len(suppliers) >= owner.least else owner.n
+        if len(suppliers) < wanted:
             found.append(f"{len(suppliers)} suppliers")
         left = rooms.storage.reencoding()
-        if len(suppliers) != owner.n or left["left"]:
+        if len(suppliers) != wanted or left["left"]:
             found.append(f"number of suppliers: {rooms.suppliers.resizing.reason()}; {left}")
         for who in suppliers:
             if not core.log_replicas.is_held_by(who):

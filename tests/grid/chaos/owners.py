@@ -28,6 +28,8 @@ class Owner:
         self.random = field.random
         self.name = name
         self.n = self.least = self.most = n
+        self.wish_is_lost = False
+        """Whether the home that was told the number was lost before its suppliers knew: the number of before may count."""
         self.promises = Promises()
         self.jobs: set[tuple[str, int, int]] = set()
         self.numbers = 0
@@ -197,7 +199,7 @@ class Owner:
         except BitDustError as error:
             self.note(f"{wanted} suppliers: {error}")
             return
-        self.n, self.most = wanted, max(self.most, wanted)
+        self.n, self.most, self.wish_is_lost = wanted, max(self.most, wanted), False
         self.note(f"{self.n} suppliers are wanted")
         for settings in (self.settings, *(one.settings for one in self.homes)):
             settings[NUMBER] = self.n
@@ -234,6 +236,7 @@ class Owner:
         """A home is lost for good; another one begins with some key file, perhaps an old one, and goes on for it."""
         self.attach()
         lost = self.random.choice(self.homes)
+        self.wish_is_lost |= not self.knows_number(lost)
         lost.kill()
         self.note(f"{lost.name} is lost")
         self.has_lost_homes = True
@@ -242,6 +245,12 @@ class Owner:
         for remote, writer in self.writers.items():
             if writer == lost.name:
                 self.writers[remote] = self.homes[-1].name
+
+    def knows_number(self, home: ChaosNode) -> bool:
+        """Whether a home has written down how many suppliers are wanted, where others can read it."""
+        suppliers = home.rooms.suppliers
+        family = suppliers.family.current
+        return family is not None and family.size_to_come == self.n and suppliers.publication.is_safe()
 
     def enrol(self, key_file: str) -> ChaosNode:
         """One more home, from a key file."""

@@ -9,7 +9,7 @@ LIST, REBUILD, CLEAN = ("list_files",), ("rebuild",), ("clean",)
 class BackupMonitorTests(RowTests):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.record(BackupMonitorPort)
+        self.port = self.record(BackupMonitorPort, is_list_due=False)
         self.machine = BackupMonitor(self.registry, self.port)
         self.addCleanup(self.machine.send, "shutdown")
 
@@ -107,6 +107,17 @@ class BackupMonitorTests(RowTests):
         """Three seconds after a deletion there is a cleaning."""
         self.settling()
         self.passes(3, "CLEANING", CLEAN)
+
+    def test_suppliers_are_asked_however_often_something_is_deleted(self) -> None:
+        """Where suppliers were not asked for long, what was deleted or found to be bad leads to a whole round."""
+        self.settling()
+        self.port.answers["is_list_due"] = True
+        self.passes(3, "LIST_FILES", LIST)
+        self.port.succeed("list_files")
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", REBUILD, CLEAN)
+        self.port.succeed("clean")
+        self.asked("PAUSE")
 
     def test_suppliers_that_change_while_it_settles(self) -> None:
         """A change among suppliers leads to a whole round."""
