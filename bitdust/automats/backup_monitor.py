@@ -32,9 +32,9 @@ class BackupMonitor(Machine):
     Who comes or goes in the middle of a round cuts its rebuilding short, and the next round follows at once.
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
-    was found to be bad is made again at once. Suppliers are asked every ten minutes all the same, however often something
-    is deleted or found to be bad. A part of the round that fails or takes too long does not keep the next
-    one from its turn.
+    was found to be bad is made again at once. Suppliers are asked every ten minutes all the same, however often
+    something is deleted or found to be bad. A part of the round that fails or takes too long does not keep the next one
+    from its turn.
     """
 
     table = """

@@ -29,7 +29,7 @@ class Owner:
         self.name = name
         self.n = self.least = self.most = n
         self.wish_is_lost = False
-        """Whether the home that was told the number was lost before its suppliers knew: the number of before may count."""
+        """Whether the home that was told the number was lost before suppliers knew: the number of before may count."""
         self.promises = Promises()
         self.jobs: set[tuple[str, int, int]] = set()
         self.numbers = 0
