@@ -21,7 +21,7 @@ from bitdust.wire.records import Family
 GROUP = (
     "{group_key_id, alias, label, creator, participant_id, mine, active, state, reason, members: [global id],"
     " joint_postman: suppliers or members, keepers: [global id], active_queue_id, active_supplier_id,"
-    " active_supplier_pos, last_sequence_id, sequence_head, sequence_tail, sequence_count, index, id, name}"
+    " active_supplier_pos, dropped, last_sequence_id, sequence_head, sequence_tail, sequence_count, index, id, name}"
 )
 KEY_ID = Param("group_key_id", aliases=("key_id", "id"), help="group_…$alice@host",
                example="group_95d0fedc46308e2254477fcb96364af9$alice@id.example")  # fmt: skip
@@ -61,7 +61,8 @@ def groups_list(context: Context, only_active: bool, include_mine: bool, include
 def group_info(context: Context, group_key_id: str) -> Envelope:
     """One group. ``last_sequence_id`` is -1 before anything was said, then how many entries its log has.
 
-    ``joint_postman`` says who keeps that log, suppliers of its creator or members, and ``keepers`` names them."""
+    ``joint_postman`` says who keeps that log, suppliers of its creator or members, and ``keepers`` names them;
+    ``dropped`` is how many entries were gone there before this node could read them."""
     return ok(group_row(context, context.groups.find(group_key_id)))
 
 
@@ -203,7 +204,7 @@ async def group_remove(context: Context, group_key_id: str, trusted_user_id: str
     params=(KEY_ID, Param("data", Kind.JSON, help="a JSON object of at most 600 KB", example={"message": "Hola!"})),
     service="private_groups",
     returns="{message_id}",
-    errors=(*NO_GROUP, "not-open", "not-connected", "bad-message", "too-large", "disk-full", "disk-error"),
+    errors=(*NO_GROUP, "not-open", "not-connected", "bad-message", "too-large", "busy", "disk-full", "disk-error"),
 )
 async def message_send_group(context: Context, group_key_id: str, data: Any) -> Envelope:
     """Write to all members of a group. It is on the disk here when the answer comes, and goes to the suppliers of the
@@ -247,6 +248,7 @@ def group_row(context: Context, group: Group) -> Row:
         "active_queue_id": queue_id(opened.key().scopes[0], group.owner) if opened is not None and keeper else None,
         "active_supplier_id": names_of(context, keeper)["global_id"] if keeper is not None else None,
         "active_supplier_pos": place,
+        "dropped": opened.log.dropped() if opened is not None else 0,
         "last_sequence_id": count or -1,
         "sequence_head": 1 if count else -1,
         "sequence_tail": count or -1,

@@ -73,8 +73,7 @@ class DataCommands:
                 raise BitDustError("bad-field", "head and entry are not of one log")
             if head.sequence < entry.sequence:
                 raise BitDustError("stale", "the head is older than the entry")
-        if access.grant is not None and (head.first is not None or head.covers is not None):
-            raise BitDustError("not-allowed", "under a capability a log only grows; its owner alone shortens it")
+        _need_shortened_rightly(head, access)
         if self._admission.is_vouched(request, access, signed):
             _need_own_head(head, signed)
         else:
@@ -168,3 +167,11 @@ def _need_own_head(head: Head, signed: Signed) -> None:
     """The owner of a key brings what somebody whom it let in has written: that device's own log under the key."""
     if head.scope is None or head.device != signed.device:
         raise BitDustError("bad-field", "head and entry are not of one device")
+
+
+def _need_shortened_rightly(head: Head, access: Access) -> None:
+    """Who is let in shortens what it has said, and nobody else's log; what tells of files its owner alone shortens."""
+    if access.grant is None:
+        return
+    if head.covers is not None or (head.first is not None and Right.WRITE in access.grant.rights):
+        raise BitDustError("not-allowed", "under a capability for files a log only grows; its owner alone shortens it")

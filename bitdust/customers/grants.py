@@ -45,9 +45,9 @@ def charge(database: sqlite3.Connection, grant: Capability, size: int) -> None:
     _count(database, grant.owner, grant.id, size, 1)
 
 
-def discharge(database: sqlite3.Connection, owner: bytes, capability: bytes, size: int) -> None:
-    """A piece that was brought under a capability is gone."""
-    _count(database, owner, capability, -size, -1)
+def discharge(database: sqlite3.Connection, owner: bytes, capability: bytes, size: int, items: int = 1) -> None:
+    """A piece that was brought under a capability is gone, or some entries."""
+    _count(database, owner, capability, -size, -items)
 
 
 def _count(database: sqlite3.Connection, owner: bytes, capability: bytes, size: int, items: int) -> None:

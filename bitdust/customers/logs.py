@@ -10,7 +10,7 @@ import sqlite3
 from attrs import frozen
 
 from bitdust.customers.database import NO_SCOPE
-from bitdust.customers.grants import charge
+from bitdust.customers.grants import charge, discharge
 from bitdust.customers.quota import most_log, usage
 from bitdust.formats.log_entry import ENTRY, MAX_ENTRY, MAX_HEADS, NOTHING_BEFORE, hash_of
 from bitdust.wire.capability import Capability
@@ -79,7 +79,7 @@ def append(
         if grant is not None:
             charge(database, grant, len(entry.data))
         sequence = entry.sequence
-    _advance_head(database, entry, head, signed_head, due)
+    _advance_head(database, entry, head, signed_head, due, grant)
     return sequence
 
 
@@ -148,7 +148,14 @@ def _insert(database: sqlite3.Connection, entry: ReceivedEntry, room: int) -> No
     )
 
 
-def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head, signed_head: bytes, due: int) -> None:
+def _advance_head(
+    database: sqlite3.Connection,
+    entry: ReceivedEntry,
+    head: Head,
+    signed_head: bytes,
+    due: int,
+    grant: Capability | None,
+) -> None:
     if head.sequence != entry.sequence:
         return
     if head.hash != entry.hash:
@@ -161,7 +168,16 @@ def _advance_head(database: sqlite3.Connection, entry: ReceivedEntry, head: Head
         database.execute(
             "INSERT OR REPLACE INTO heads VALUES(?, ?, ?, ?, ?)", (*entry.chain, head.sequence, signed_head)
         )
-        _cover(database, entry, head, Signed.from_bytes(signed_head, Head.KIND).device, due)
+        if grant is not None and head.first is not None:
+            _shorten(database, entry, head.first, grant)
+        else:
+            _cover(database, entry, head, Signed.from_bytes(signed_head, Head.KIND).device, due)
+
+
+def _shorten(database: sqlite3.Connection, entry: ReceivedEntry, first: int, grant: Capability) -> None:
+    """Who was let in forgets what it has said itself: at once, and there is room under its capability again."""
+    freed, items = _forget(database, (*entry.chain, first - 1))
+    discharge(database, entry.owner, grant.id, freed, items)
 
 
 def _is_vouched(head: Head, signed_head: bytes) -> bool:
@@ -201,11 +217,14 @@ def _cover(database: sqlite3.Connection, entry: ReceivedEntry, head: Head, by: b
             )
 
 
-def _forget(database: sqlite3.Connection, where: tuple[bytes, bytes, bytes, int]) -> None:
-    freed = database.execute(f"SELECT sum(length(entry)) FROM log WHERE {_UP_TO}", where).fetchone()[0]
-    if freed:
+def _forget(database: sqlite3.Connection, where: tuple[bytes, bytes, bytes, int]) -> tuple[int, int]:
+    """Bytes and number of the entries that are forgotten."""
+    query = f"SELECT coalesce(sum(length(entry)), 0), count(*) FROM log WHERE {_UP_TO}"
+    freed, items = database.execute(query, where).fetchone()
+    if items:
         database.execute(f"DELETE FROM log WHERE {_UP_TO}", where)
         database.execute("UPDATE customers SET log_bytes = log_bytes - ? WHERE fingerprint=?", (freed, where[0]))
+    return freed, items
 
 
 def covered_by(database: sqlite3.Connection, now: int) -> list[tuple[bytes, bytes]]:

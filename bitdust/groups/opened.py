@@ -21,7 +21,8 @@ from bitdust.shares.donations import Donations
 from bitdust.shares.opened import Guest, LooksUp, OpenShare, Report
 from bitdust.shares.ports import MyFamily
 from bitdust.storage.ports import PartHolders
-from bitdust.storage.shared.member_log import MemberAccess, MemberLog, Said, SharedKey
+from bitdust.storage.shared.guest import GuestPorts
+from bitdust.storage.shared.member_log import Gap, MemberAccess, MemberLog, Said, SharedKey
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
@@ -48,6 +49,7 @@ class Discussion(ABC):
         self._world = around.world
         self._me = around.me
         self._identities = around.identities
+        self._events = around.events
         self._history = history
         self._people = people
         self.owner = owner
@@ -159,8 +161,14 @@ class Discussion(ABC):
                 message = self._message_of(one)
                 if message is not None:
                     await self._history.add(message)
-            await self.log.handed_on(said)
+            for gap in await self.log.handed_on(said):
+                self._report_gap(gap)
             self._is_wanted_again = True
+
+    def _report_gap(self, gap: Gap) -> None:
+        who = next((one for one in self.documents() if one.device(gap.device) is not None), None)
+        data = {"group": self.conversation, "device": gap.device.hex(), "first": gap.first, "last": gap.last}
+        self._events.send("group-messages-dropped", data | {"global_id": who.global_id if who is not None else ""})
 
     def _handed_on(self, ended: Any) -> None:
         self._is_handing_on = False
@@ -202,8 +210,7 @@ class TheirGroup(Guest, Discussion):
     ) -> None:  # fmt: skip
         Guest.__init__(self, around, share, report, looks_up)
         Discussion.__init__(self, around, share.owner, share.alias, history, people)
-        self._ports.outbox = KeeperOutbox(self._ports.outbox, self.is_joint, self.scope)
-        self.begin(around, self._ports)
+        self.begin(around, MemberPorts(self._ports, self))
 
     def key(self) -> SharedKey:
         share = self._share
@@ -240,6 +247,29 @@ class TheirGroup(Guest, Discussion):
 
     def has_enough(self) -> bool:
         return bool(self.online()) or self.is_mine_to_keep()
+
+
+class MemberPorts:
+    """Who keeps a group of somebody else, as its log needs them."""
+
+    def __init__(self, ports: GuestPorts, group: TheirGroup) -> None:
+        self._group = group
+        self.outbox: Outbox = KeeperOutbox(ports.outbox, group.is_joint, group.scope)
+        self.is_online = ports.is_online
+        self.names = ports.names
+        self.note_answer = ports.note_answer
+
+    def family(self) -> Family:
+        """Who keeps it."""
+        return self._group.family()
+
+    def brings_all(self) -> bool:
+        """A member brings its own part alone."""
+        return False
+
+    def is_keeper(self) -> bool:
+        """Whether this node is one of them."""
+        return self._group.is_mine_to_keep()
 
 
 class MyGroup(OpenShare, Discussion):
@@ -317,6 +347,10 @@ class OwnerPorts:
     def brings_all(self) -> bool:
         """Suppliers take everybody's part from the owner of the key."""
         return not self._group.is_joint()
+
+    def is_keeper(self) -> bool:
+        """The creator keeps it while it has no suppliers."""
+        return self._group.is_mine_to_keep()
 
     def note_answer(self, supplier: bytes, reply: Any) -> None:
         """Room is counted where files are stored."""

@@ -46,6 +46,9 @@ class PartHolders(LogHolders, Protocol):
     def brings_all(self) -> bool:
         """Whether this node brings them the parts of others too."""
 
+    def is_keeper(self) -> bool:
+        """Whether this node keeps them itself."""
+
 
 class SupplierFamily(Protocol):
     """My suppliers, as far as storage needs them."""

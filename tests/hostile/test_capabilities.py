@@ -353,6 +353,25 @@ class WriteTests(CapabilityCase):
         self.assertEqual(len(heads), 2)
         self.assertEqual(len(log_of(self.shop.store, ALICE.fingerprint, ALICE.device.id, 1, SHARE)), 2)
 
+    def test_who_only_writes_a_log_shortens_it(self) -> None:
+        """Who brings no files may forget what it said first, which gives its quota back; Alice's log stays whole."""
+        made = BOB.log(4, owner=ALICE.fingerprint, scope=SHARE)
+        size = len(made[0][0])
+        under = self.under(Right.LOG, quota=size * 3)
+        for entry in made[:3]:
+            self.assertIsNone(self.shop.log(BOB, entry, **under).code)
+        self.assertEqual(self.shop.log(BOB, made[3], **under).code, "no-space")
+        shorter = BOB.sign(self.changed(Head.from_body(made[2][1].body), first=3))
+        begun = BOB.sign(self.changed(Head.from_body(made[3][1].body), first=3))
+        self.assertIsNone(self.shop.log(BOB, (made[2][0], shorter), **under).code)
+        self.assertEqual(self.shop.log(BOB, (made[3][0], begun), **under).code, "no-space")
+        roomy = self.under(Right.LOG, quota=size * 4)
+        self.assertIsNone(self.shop.log(BOB, (made[3][0], begun), **roomy).code)
+        self.assertEqual(self.stored(), 2 * size)
+        left = log_of(self.shop.store, ALICE.fingerprint, BOB.device.id, 1, SHARE)
+        self.assertEqual(left, [made[2][0], made[3][0]])
+        self.assertEqual(len(log_of(self.shop.store, ALICE.fingerprint, ALICE.device.id, 1, SHARE)), 2)
+
     def test_logs_that_are_refused(self) -> None:
         """Alice's own log, another scope, a head that drops entries, and a head of another log are refused."""
         entry, signed = BOB.log(1, owner=ALICE.fingerprint, scope=SHARE)[0]

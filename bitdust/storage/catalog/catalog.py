@@ -238,6 +238,12 @@ class Catalog:
         )
         return [bytes(entry) for (entry,) in rows]
 
+    def next_sequence(self, key: str, device: bytes, after: int) -> int | None:
+        """The first entry of a device's log that is here behind another one; None where there is none."""
+        query = "SELECT min(sequence) FROM entries WHERE key=? AND device=? AND sequence>?"
+        (found,) = self.read.execute(query, (key, device, after)).fetchone()
+        return int(found) if found is not None else None
+
     def bytes_of(self, key: str, device: bytes, first: int) -> int:
         """Bytes of the entries of a device's log from one on."""
         query = "SELECT coalesce(sum(length(entry)), 0) FROM entries WHERE key=? AND device=? AND sequence>=?"

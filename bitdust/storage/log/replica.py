@@ -233,10 +233,14 @@ class KeyLog:
         for device in sorted(self.devices(), key=self._turn):
             held, end = self.holdings.at(supplier, device), self.end(device)
             if held < end.sequence and self._may_send(device, end) and not self._is_told(device):
-                return Next(device, max(held + 1, self._catalog.first_sequence(self.key, device)), end)
+                return Next(device, max(held + 1, self._first(device)), end)
             if held == end.sequence and self._needs_head(supplier, device, end):
                 return Next(device, end.sequence, end)
         return None
+
+    def _first(self, device: bytes) -> int:
+        """The first entry of a log that is brought to anybody."""
+        return self._catalog.first_sequence(self.key, device)
 
     def _turn(self, device: bytes) -> tuple[bool, bool]:
         first, signed = self._catalog.first_sequence(self.key, device), self.holdings.head(device)[1]

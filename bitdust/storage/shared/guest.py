@@ -59,10 +59,6 @@ class GuestPorts:
     def note_answer(self, supplier: bytes, reply: Any) -> None:
         """How much room its owner has left there is nothing that concerns a guest."""
 
-    def brings_all(self) -> bool:
-        """A guest writes its own part alone."""
-        return False
-
     def family(self) -> Family | None:
         """The owner's newest family record that is known here."""
         return self._family()

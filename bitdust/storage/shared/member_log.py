@@ -15,10 +15,10 @@ from twisted.logger import Logger
 from bitdust.formats.log_entry import Entry
 from bitdust.formats.operations import Op
 from bitdust.identity.document import Device, IdentityDocument
-from bitdust.outcome import outcomes
+from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
-from bitdust.storage.catalog.catalog import Catalog, LogEnd, LogKeys
+from bitdust.storage.catalog.catalog import Catalog, LogEnd, LogKeys, begin_of
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.recovery import read_head
 from bitdust.storage.log.replica import KeyLog, Next
@@ -27,11 +27,12 @@ from bitdust.storage.log.riders import Riders
 from bitdust.storage.log.writer import LogWriter
 from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.parts import Parts
+from bitdust.storage.shared.shortening import READ, Shortening, forget, handed_on
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 
-READ = "read:"
-"""Up to which entry the part of a device was handed on; its id in hex follows."""
+DROPPED = "dropped:"
+"""How many entries of a device's part were dropped unread; its id in hex follows."""
 AT_ONCE = 200
 """Entries that are opened in one go."""
 MOST_GIVEN = 512
@@ -145,6 +146,15 @@ class MemberPart(KeyLog):
         """Whoever gets a packet has a signed word for all that is in it."""
         return self.end_at(found.device, last) if self._signs_for(found.device) else found.end
 
+    def _first(self, device: bytes) -> int:
+        known = self.parts.head(device)
+        begin = known.head.first or 1 if known is not None else 1
+        return max(super()._first(device), self.begin() if self._signs_for(device) else begin)
+
+    def begin(self) -> int:
+        """The entry with which the part of this device begins."""
+        return begin_of(self._catalog.read, self.key, self._me.device.id).first or 1
+
     def _needs_head(self, supplier: bytes, device: bytes, end: LogEnd) -> bool:
         return False
 
@@ -162,6 +172,15 @@ class Said:
     device: bytes
     sequence: int
     op: Op
+
+
+@frozen
+class Gap:
+    """Entries ``first`` to ``last`` of a device's part that were dropped before they were read here."""
+
+    device: bytes
+    first: int
+    last: int
 
 
 class MemberLog:
@@ -183,10 +202,15 @@ class MemberLog:
         self._replicas = Replicas(around.registry, f"group {self._key}", self._part, holders.is_online)
         self._me = around.me
         self._is_there = holders.is_online
+        self._wall = around.world.wall
+        self._short = Shortening(self.catalog, access, self._key, lambda: around.me.device.id, self._held)
+        self._is_shortening = False
+        self._gaps: dict[bytes, tuple[int, int]] = {}
         self.grown: Signal[[]] = Signal()
         self.acknowledged: Signal[[]] = Signal()
         """A supplier holds more of what this device wrote."""
         self._writer.written.connect(self._written)
+        self.acknowledged.connect(self._shorten)
         self._replicas.acknowledged.connect(lambda supplier: self.acknowledged.emit())
 
     async def open(self) -> None:
@@ -209,12 +233,33 @@ class MemberLog:
         return [who for who in keepers(self._holders.family()) if who != self._me.fingerprint or self._is_there(who)]
 
     def write(self, op: Op) -> "Deferred[int]":
-        """Say something; fires when it is on the disk here, and goes on its way."""
+        """Say something; fires when it is on the disk here, and goes on its way. Raises ``busy``, disk errors."""
+        self._short.need_room()
         return self._writer.write([op])
 
     def _written(self) -> None:
         self._replicas.update()
         self.grown.emit()
+        self._shorten()
+
+    def _shorten(self) -> None:
+        if not self._is_shortening and self.catalog.is_open and self._short.is_due():
+            self._is_shortening = True
+            outcome(self.catalog.change(self._short.shorten(self._wall()))).addCallback(self._shortened)
+
+    def _shortened(self, ended: Outcome) -> None:
+        self._is_shortening = False
+        if ended.error is not None:
+            self.log.warn("the part of this device was not made shorter: {why}", why=ended.error)
+        elif ended.value:
+            self._replicas.update()
+
+    def _held(self) -> int:
+        """The last entry of this device that somebody else keeps; all of it where this node is a keeper itself."""
+        mine = self._me.device.id
+        if self._holders.is_keeper():
+            return self.end()
+        return max((self._part.holdings.safely(who, mine) for who in self._others()), default=0)
 
     def end(self) -> int:
         """The last entry of this device."""
@@ -226,8 +271,15 @@ class MemberLog:
         return sum(self._part.holdings.safely(who, mine) >= sequence for who in self._others())
 
     def entries(self) -> int:
-        """How many entries are known here."""
+        """How many entries are known here, those included that nobody keeps any more."""
         return sum(self.catalog.end(self._key, device).sequence for device in self.catalog.devices(self._key))
+
+    def dropped(self) -> int:
+        """How many entries were dropped by who keeps them before this node had read them."""
+        rows = self.catalog.read.execute(
+            "SELECT value FROM meta WHERE name>=? AND name<?", (DROPPED, DROPPED[:-1] + ";")
+        )
+        return sum(int(value) for (value,) in rows)
 
     async def pull(self, suppliers: Iterable[bytes], least: int = 1) -> None:
         """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered."""
@@ -285,20 +337,36 @@ class MemberLog:
         """What was not handed on yet, each device's in its order, some hundred entries at most; also what is mine."""
         found: list[Said] = []
         for device in self.catalog.devices(self._key):
-            first = int(meta(self.catalog.read, READ + device.hex()) or b"0") + 1
-            last = min(self.catalog.end(self._key, device).sequence, first + AT_ONCE - 1)
-            for data in self.catalog.entries(self._key, device, first, last):
+            after = handed_on(self.catalog.read, device)
+            first = self.catalog.next_sequence(self._key, device, after)
+            if first is None:
+                continue
+            if first > after + 1:
+                self._gaps[device] = (after + 1, first - 1)
+            for data in self.catalog.entries(self._key, device, first, first + AT_ONCE - 1):
                 entry = Entry.parse(data)
                 content = entry.open(self._access.secrets(self._key, entry.epoch))
                 found += [Said(device, entry.sequence, op) for op in content.ops] or [Said(device, entry.sequence, {})]
         return found
 
-    def handed_on(self, said: Sequence[Said]) -> "Deferred[None]":
-        """These need not be handed on again."""
+    async def handed_on(self, said: Sequence[Said]) -> list[Gap]:
+        """These need not be handed on again. What was dropped before them is said once."""
         ends = {one.device: one.sequence for one in said}
+        gaps = [Gap(device, *self._gaps.pop(device)) for device in ends if device in self._gaps]
 
         def note(database: sqlite3.Connection) -> None:
+            for gap in gaps:
+                name = DROPPED + gap.device.hex()
+                set_meta(database, name, b"%d" % (int(meta(database, name) or b"0") + gap.last - gap.first + 1))
             for device, sequence in ends.items():
                 set_meta(database, READ + device.hex(), b"%d" % sequence)
+                forget(database, self._key, device, self._begin(database, device))
 
-        return self.catalog.change(note)
+        await self.catalog.change(note)
+        return gaps
+
+    def _begin(self, database: sqlite3.Connection, device: bytes) -> int:
+        known = self.parts.head(device)
+        if device == self._me.device.id:
+            return begin_of(database, self._key, device).first or 1
+        return known.head.first or 1 if known is not None else 1

@@ -25,7 +25,7 @@ from bitdust.wire.signed import Signed
 
 HEAD = "head:"
 """The signed head of the part of a device, whose id in hex follows."""
-MOST_PART = 24 * 1024 * 1024
+MOST_PART = 32 * 1024 * 1024
 """Bytes of one part, from where its head says that it begins: a device shortens its own before."""
 Fetch = Callable[[bytes, LogName, int], "Deferred[list[bytes]]"]
 

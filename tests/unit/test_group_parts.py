@@ -1,0 +1,277 @@
+"""Parts of a group's log at its members, on one clock: lost and late packets, partitions, restarts, and short parts."""
+
+import os
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.automats.kernel import Registry
+from bitdust.formats.log_packet import LogPacket
+from bitdust.formats.operations import message_op
+from bitdust.outcome import outcome
+from bitdust.storage.shared import parts, shortening
+from bitdust.storage.shared.member_log import MemberAccess, MemberLog, SharedKey
+from bitdust.wire.encoding import encode
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.records import Family
+from tests.unit.kit import Reply
+from tests.unit.supplier_kit import START, Person
+
+ALIAS, SECRET, SCOPE = "group_1", b"s" * 32, b"t" * 16
+
+
+class Member:
+    """One member with its log, who keeps the group or reads it only; also the way to the others."""
+
+    def __init__(self, net: "Net", name: str, keeps: bool) -> None:
+        self.net, self.keeps = net, keeps
+        self.person = person = Person(name)
+        self.fingerprint, self.device = person.fingerprint, person.device
+        self.me = SimpleNamespace(
+            fingerprint=self.fingerprint, device=self.device, document=person.document, sign=self.device.sign_record
+        )
+        self.world = SimpleNamespace(
+            home=net.folder, clock=net.clock, wall=lambda: START + net.clock.seconds(), entropy=os.urandom,
+            run_in_thread=maybeDeferred,
+        )  # fmt: skip
+        self.outbox = self
+        self.heard: list[tuple[bytes, bytes]] = []
+        self.gaps: list[tuple[int, int]] = []
+        net.members[self.fingerprint] = self
+        self.born()
+
+    def born(self) -> None:
+        """Begin, or begin again over the same file."""
+        around = SimpleNamespace(world=self.world, me=self.me, registry=Registry(self.net.clock, self.world.wall))
+        access = MemberAccess(lambda: self.device.id, self.net.key, self.net.documents)
+        self.log = MemberLog(around, self.net.folder / f"{self.person.name}.db", access, self)
+        self.net.now(self.log.open())
+        self.log.place()
+
+    def again(self) -> None:
+        self.net.now(self.log.close())
+        self.born()
+
+    # as `PartHolders`
+
+    def is_online(self, who: bytes) -> bool:
+        return self.net.reaches(self.fingerprint, who)
+
+    def family(self) -> Family:
+        keepers = [one.fingerprint for one in self.net.members.values() if one.keeps]
+        seats = [*keepers, None, None][: max(2, len(keepers))]
+        return Family(self.net.owner.fingerprint, 1, 1, len(seats), START, seats)
+
+    def brings_all(self) -> bool:
+        return False
+
+    def is_keeper(self) -> bool:
+        return self.keeps
+
+    def names(self, who: bytes) -> tuple[str, str]:
+        return "", ""
+
+    def note_answer(self, supplier: bytes, reply: Reply) -> None:
+        pass
+
+    def send(self, to: bytes, command: Command, fields: dict, payload: bytes | None = None, **terms) -> Deferred:
+        return self.net.carry(self, to, lambda keeper: keeper.answer(command, fields, payload, self.fingerprint), terms)
+
+    async def answer(self, command: Command, fields: dict, payload: bytes | None, bringer: bytes) -> Reply:
+        if command == Command.DATA:
+            packet = LogPacket.parse(payload or b"")
+            return Reply({"sequence": await self.log.take(fields["head"], packet.entries, bringer)})
+        if fields["kind"] == "heads":
+            return Reply({}, encode(self.log.heads()))
+        return Reply({}, encode(self.log.give(fields["device"], fields["first"], 2000)))
+
+    # what a person does
+
+    def say(self, text: bytes) -> None:
+        self.net.now(self.log.write(message_op(ALIAS, text)))
+
+    def read(self) -> None:
+        online = [one.fingerprint for one in self.net.members.values() if one.keeps and self.is_online(one.fingerprint)]
+        if self.log.catalog.is_open:
+            outcome(Deferred.fromCoroutine(self.log.pull(online, 0)))
+
+    def listen(self) -> None:
+        """As a conversation does: what was said goes to the history, once."""
+        while said := self.log.unread():
+            self.heard += [(one.device, one.op["body"]) for one in said if one.op["op"] == "message"]
+            self.gaps += [(gap.first, gap.last) for gap in self.net.now(self.log.handed_on(said))]
+
+    def of(self, other: "Member") -> list[bytes]:
+        return [text for device, text in self.heard if device == other.device.id]
+
+
+class Net:
+    """Members, and what is between them."""
+
+    def __init__(self, case: SynchronousTestCase, seed: int) -> None:
+        self.case, self.clock, self.chance = case, Clock(), random.Random(seed)
+        self.folder = Path(case.mktemp())
+        self.members: dict[bytes, Member] = {}
+        self.away: set[bytes] = set()
+        self.sides: list[set[bytes]] = []
+        self.loss = 0.0
+
+    def add(self, name: str, keeps: bool = True) -> Member:
+        made = Member(self, name, keeps)
+        self.case.addCleanup(lambda: self.now(made.log.close()))
+        return made
+
+    @property
+    def owner(self) -> Member:
+        return next(iter(self.members.values()))
+
+    def key(self) -> SharedKey:
+        return SharedKey(self.owner.fingerprint, ALIAS, [SCOPE], {1: (SECRET,)}, (1, SECRET))
+
+    def documents(self) -> list:
+        return [one.person.document for one in self.members.values()]
+
+    def now(self, work):
+        return self.case.successResultOf(Deferred.fromCoroutine(work) if hasattr(work, "send") else work)
+
+    def reaches(self, one: bytes, other: bytes) -> bool:
+        if one == other or {one, other} & self.away:
+            return False
+        return all((one in side) == (other in side) for side in self.sides)
+
+    def carry(self, sender: Member, to: bytes, ask, terms: dict) -> Deferred:
+        """There and back, each late by chance or lost."""
+        done: Deferred = Deferred()
+
+        def arrive() -> None:
+            if done.called or not self.reaches(sender.fingerprint, to) or self.chance.random() < self.loss:
+                return
+            answer = outcome(Deferred.fromCoroutine(ask(self.members[to])))
+            answer.addCallback(lambda found: self.clock.callLater(self.chance.uniform(0, 0.5), back, found))
+
+        def back(found) -> None:
+            if not done.called and self.chance.random() >= self.loss:
+                timeout.cancel()
+                done.callback(found.value) if found.error is None else done.errback(found.error)
+
+        def silence() -> None:
+            done.errback(BitDustError("timeout", "no answer"))
+
+        timeout = self.clock.callLater(terms["deadline"], silence)
+        self.clock.callLater(self.chance.uniform(0, 0.5), arrive)
+        return done
+
+    def run(self, seconds: float) -> None:
+        """Let time pass; everybody reads now and then, at its own pace."""
+        for _ in range(int(seconds * 4)):
+            self.clock.advance(0.25)
+            for one in self.members.values():
+                if self.chance.random() < 0.2 and one.fingerprint not in self.away:
+                    one.read()
+                if one.log.catalog.is_open:
+                    one.listen()
+
+    def mend(self) -> None:
+        self.loss, self.sides, self.away = 0.0, [], set()
+        for one in self.members.values():
+            one.log.place()
+
+
+class LinesTests(SynchronousTestCase):
+    def test_losses_partitions_and_restarts(self) -> None:
+        """Whatever is lost, late, cut off or begun again: in the end all have all, once, each member's in its order."""
+        net = Net(self, 1)
+        people = [net.add(name, name != "dave") for name in ("alice", "bob", "carl", "dave")]
+        said: dict[bytes, list[bytes]] = {one.device.id: [] for one in people}
+        net.loss = 0.2
+        for number in range(24):
+            who = net.chance.choice(people)
+            text = b"%d" % number
+            who.say(text)
+            said[who.device.id].append(text)
+            if number == 8:
+                net.sides = [{people[0].fingerprint, people[3].fingerprint}]
+            if number == 16:
+                net.sides, net.away = [], {people[1].fingerprint}
+            if number in (12, 20):
+                net.chance.choice(people).again()
+            net.run(net.chance.uniform(0, 3))
+        net.mend()
+        net.run(120)
+        late = net.add("eve", False)
+        for one in people:
+            one.log.place()
+        net.run(20)
+        for reader in (*people, late):
+            for one in people:
+                self.assertEqual(reader.of(one), said[one.device.id], (reader.person.name, one.person.name))
+            self.assertEqual((reader.gaps, reader.log.dropped()), ([], 0))
+
+
+class ShortTests(SynchronousTestCase):
+    """Parts that are made shorter."""
+
+    def setUp(self) -> None:
+        self.patch(shortening, "STRETCH", 4096)
+        self.patch(shortening, "MOST_WAITING", 8192)
+        self.patch(parts, "MOST_PART", 32768)
+        self.net = Net(self, 3)
+        self.alice, self.bob, self.carl = (self.net.add(name, name != "bob") for name in ("alice", "bob", "carl"))
+
+    def say(self, count: int, first: int = 0) -> None:
+        for number in range(first, first + count):
+            self.bob.say(b"%d" % number)
+            self.net.run(0.5)
+
+    def size(self, member: Member) -> int:
+        return member.log.catalog.bytes_of(ALIAS, self.bob.device.id, 1)
+
+    def test_bounded_and_said(self) -> None:
+        """A part has two stretches, here and at keepers; who was away or comes late gets these, and hears of the rest.
+        Who was there has all."""
+        self.net.away = {self.carl.fingerprint}
+        self.say(40)
+        self.net.run(5)
+        for member in (self.alice, self.bob):
+            self.assertLess(self.size(member), 3 * 4096)
+        self.net.mend()
+        late = self.net.add("dave", False)
+        self.net.run(60)
+        texts = [b"%d" % number for number in range(40)]
+        self.assertEqual(self.alice.of(self.bob), texts)
+        self.assertEqual(self.alice.gaps, [])
+        for member in (self.carl, late):
+            kept = member.of(self.bob)
+            self.assertTrue(4 < len(kept) < 20, len(kept))
+            self.assertEqual(kept, texts[-len(kept) :])
+            self.assertEqual(len(member.gaps), 1)
+            first, last = member.gaps[0]
+            self.assertEqual((first, member.log.dropped()), (1, last))
+        self.say(5, 40)
+        self.net.run(10)
+        self.assertEqual(self.carl.of(self.bob)[-5:], [b"%d" % number for number in range(40, 45)])
+        for one in (self.bob, late):
+            one.again()
+        self.say(3, 45)
+        self.net.run(10)
+        self.assertEqual(late.of(self.bob)[-8:], [b"%d" % number for number in range(40, 48)])
+
+    def test_nothing_is_dropped_that_nobody_holds(self) -> None:
+        """Who reaches no keeper may write so much and no more; all of it arrives later."""
+        self.net.away = {self.bob.fingerprint}
+        count = 0
+        with self.assertRaises(BitDustError) as caught:
+            while count < 100:
+                self.bob.say(b"%d" % count)
+                count += 1
+        self.assertEqual(caught.exception.code, "busy")
+        self.assertGreater(count, 7)
+        self.net.mend()
+        self.net.run(60)
+        self.assertEqual(self.alice.of(self.bob), [b"%d" % number for number in range(count)])
+        self.say(1, count)
