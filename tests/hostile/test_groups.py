@@ -84,6 +84,9 @@ class Keeper:
     def brings_all(self) -> bool:
         return False
 
+    def is_keeper(self) -> bool:
+        return False
+
     def note_answer(self, supplier, reply) -> None:
         pass
 
