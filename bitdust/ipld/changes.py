@@ -1,6 +1,7 @@
 """Changing one entry of a directory: only the blocks on the way to it are read and written.
 
-What comes out is what `directory.build` would make of all entries, whatever order they came in.
+What comes out is what `directory.build` would make of all entries, whatever order they came in, save that one which was
+sharded because it was full stays so.
 """
 
 from attrs import Factory, define
@@ -42,7 +43,7 @@ def _change(root: Cid, name: str, entry: Link | None, style: Style) -> Steps[Cha
     change = _ShardChange(style.naming, name, entry)
     shard = yield from change.apply(hamt.read(node, meaning), 0)
     made = change.keep(shard.make(style.naming))
-    if entry is None and style.sharded_from is not None:
+    if entry is None and style.sharded_from < directory.FULL:
         links = yield from _if_small(made, change.blocks, style.sharded_from)
         if links is not None:
             made = directory.flat(style.naming, links)
@@ -57,7 +58,7 @@ def _flat(node: Node, meaning: UnixFs, name: str, entry: Link | None, style: Sty
         links.append(entry)
     elif len(links) == len(node.links):
         raise _absent(name)
-    if style.is_sharded(sum(weight(link) for link in links)):
+    if style.is_sharded(links):
         every = list(hamt.build(style.naming, links))
         return Changed(every[-1].part, [made.block for made in every])
     made = directory.flat(style.naming, links, meaning)

@@ -6,7 +6,7 @@ UTF-8 come as lone surrogates and are written as they were.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bitdust.ipld import protobuf
 from bitdust.ipld.cid import DAG_PB, LONGEST_BLOCK, RAW, Cid
@@ -89,6 +89,36 @@ def decode(data: bytes, strict: bool = False) -> Node:
                 raise malformed("data twice")
             found, closed = value, bool(links)
     return Node(tuple(links), found)
+
+
+def to_value(node: Node) -> dict[str, Any]:
+    """The node in the data model: ``{"Data": bytes, "Links": [{"Hash": Cid, "Name": str, "Tsize": int}]}``."""
+    links = [{"Hash": link.cid, "Name": _shown(link.name), "Tsize": link.size} for link in node.links]
+    return {"Links": links} if node.data is None else {"Data": node.data, "Links": links}
+
+
+def of_value(value: Any) -> Node:
+    """The node of such a map; names and sizes of links, data and links may be left out."""
+    if not isinstance(value, dict) or set(value) - {"Data", "Links"}:
+        raise malformed("a dag-pb node has Data and Links, and nothing else")
+    data, links = value.get("Data"), value.get("Links", [])
+    if not isinstance(data, bytes | None) or not isinstance(links, list):
+        raise malformed("the Data of a dag-pb node is bytes, and its Links are a list")
+    return Node(tuple(_link_of(link) for link in links), data)
+
+
+def _link_of(value: Any) -> Link:
+    if not isinstance(value, dict) or set(value) - {"Hash", "Name", "Tsize"}:
+        raise malformed("a link of a dag-pb node has Hash, Name and Tsize, and nothing else")
+    cid, name, size = value.get("Hash"), value.get("Name", ""), value.get("Tsize", 0)
+    if not isinstance(cid, Cid) or not isinstance(name, str) or type(size) is not int or not 0 <= size < 1 << 64:
+        raise malformed("a link of a dag-pb node with a Hash, Name or Tsize that is none")
+    return Link(cid, name, size)
+
+
+def _shown(name: str) -> str:
+    """The name as text that has a form everywhere; bytes that are none are replaced."""
+    return name_bytes(name).decode("utf-8", "replace")
 
 
 def _order(link: Link) -> bytes:

@@ -15,6 +15,8 @@ from bitdust.ipld.unixfs import FOLDER, Kind, UnixFs
 
 SHARDED_FROM = 256 * 1024
 """Bytes of names and CIDs from which newer nodes shard a directory."""
+FULL = 1024 * 1024
+"""So many bytes of names and CIDs fit into one block; go-ipfs 0.6 goes on, and makes blocks that nobody takes."""
 LONGEST_NAME = 4096
 MOST_PENDING = 250_000
 """Links that are known and were not followed, of one walk."""
@@ -22,14 +24,17 @@ MOST_PENDING = 250_000
 
 @frozen
 class Style:
-    """How directories are written; ``sharded_from`` bytes of names and CIDs on, in shards (``None``: never, as 0.6)."""
+    """How directories are written: from ``sharded_from`` bytes of names and CIDs on in shards, below in one block.
+
+    One that was sharded because it was `FULL` stays so when it shrinks, as in go-ipfs 0.6.
+    """
 
     naming: Naming = Naming()
-    sharded_from: int | None = None
+    sharded_from: int = FULL
 
-    def is_sharded(self, size: int) -> bool:
-        """Whether a directory of this `estimate` is written in shards."""
-        return self.sharded_from is not None and size >= self.sharded_from
+    def is_sharded(self, links: Iterable[Link]) -> bool:
+        """Whether a directory of these entries is written in shards."""
+        return sum(weight(link) for link in links) >= self.sharded_from
 
 
 def weight(entry: Link) -> int:
@@ -40,7 +45,7 @@ def weight(entry: Link) -> int:
 def build(style: Style, entries: Iterable[Link]) -> Iterator[Made]:
     """The blocks of a directory, the root last. Each name stands once."""
     links = [checked(entry) for entry in entries]
-    if style.is_sharded(sum(weight(link) for link in links)):
+    if style.is_sharded(links):
         return hamt.build(style.naming, links)
     if len({link.name for link in links}) != len(links):
         raise malformed("a name that stands twice in a directory")
@@ -74,9 +79,19 @@ def load(cid: Cid, data: bytes) -> tuple[Node, UnixFs]:
     return node, meaning
 
 
+def symlink(naming: Naming, target: str) -> Made:
+    """A link to a path."""
+    block = naming.node(dagpb.encode((), unixfs.symlink(target).encode()))
+    return Made(block, Part(block.cid, 0, len(block.data)))
+
+
 def lookup(root: Cid, name: str) -> Steps[Link | None]:
     """The entry of that name, if there is one."""
-    node, meaning = load(root, (yield root))
+    return (yield from search(*load(root, (yield root)), name))
+
+
+def search(node: Node, meaning: UnixFs, name: str) -> Steps[Link | None]:
+    """The entry of that name in a directory whose first block is there."""
     if meaning.kind == Kind.DIRECTORY:
         return next((link for link in node.links if link.name == name), None)
     key, depth, shard = hamt.key_of(name), 0, hamt.read(node, meaning)

@@ -7,7 +7,7 @@ from bitdust.ipld.cid import Cid
 from bitdust.ipld.errors import too_large
 
 DEEPEST = 100_000
-MOST_PENDING = 1_000_000
+MOST_PENDING = 250_000
 """Links that are known and were not followed."""
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bitdust.ipld import changes, dagpb, directory, hamt, unixfs
 from bitdust.ipld.building import FileBuilder, Recipe
-from bitdust.ipld.cid import DAG_PB, Block, Cid
+from bitdust.ipld.cid import DAG_PB, LONGEST_BLOCK, Block, Cid
 from bitdust.ipld.dagpb import Link
 from bitdust.ipld.directory import Listing, Style
 from bitdust.ipld.errors import FormatError
@@ -149,10 +149,10 @@ class DirectoryTests(FormatCase):
 class ChangeTests(FormatCase):
     @given(
         st.lists(st.tuples(st.booleans(), NAMES, st.integers(0, 9)), max_size=25),
-        st.sampled_from((None, 0, 150)),
+        st.sampled_from((directory.FULL, 0, 150)),
     )
     @settings(max_examples=40)
-    def test_any_order(self, steps: list[tuple[bool, str, int]], limit: int | None) -> None:
+    def test_any_order(self, steps: list[tuple[bool, str, int]], limit: int) -> None:
         """After any changes a directory is what is made of its entries at once; below a limit it is one block again."""
         style = Style(sharded_from=limit)
         expected: dict[str, Link] = {}
@@ -170,7 +170,7 @@ class ChangeTests(FormatCase):
                 continue
             blocks.put(done.blocks)
             root = done.root
-        if steps and (limit is None or expected):
+        if steps and (limit or expected):
             again = list(directory.build(style, expected.values()))
             self.assertEqual(root, again[-1].part)
         self.assertEqual(sorted(listed(root.cid, blocks)), sorted(expected.values()))
@@ -196,6 +196,21 @@ class ChangeTests(FormatCase):
         blocks.put(done.blocks)
         self.assertEqual(done.root, list(hamt.build(Naming(), [entry(pair[1])]))[-1].part)
         self.refused("absent", run, changes.remove(done.root.cid, pair[0]), blocks.get_block)
+
+    def test_full(self) -> None:
+        """What one block has no room for is sharded, however little is asked; what fits is a block that others take."""
+        many = [entry(f"{number:06}" * 40, 1 << 40) for number in range(3827)]
+        self.assertTrue(Style().is_sharded(many))
+        self.assertFalse(Style().is_sharded(many[1:]))
+        self.assertLess(len(directory.flat(Naming(), many).block.data), LONGEST_BLOCK)
+        short = [entry("x", 1 << 40)] * (directory.FULL // 35)
+        self.assertLess(len(directory.flat(Naming(), short).block.data), LONGEST_BLOCK)
+
+    def test_symlink(self) -> None:
+        """A symlink is a block that gives back its path."""
+        made = directory.symlink(Naming(), "../a")
+        self.assertEqual(unixfs.target(unixfs.decode(dagpb.decode(made.block.data).data)), "../a")
+        self.assertEqual(made.part.size, len(made.block.data))
 
     def test_little_is_read(self) -> None:
         """One change of a large directory reads and writes the blocks on one way."""
