@@ -47,8 +47,16 @@ def begin(context: Context, row: Method, given: Mapping[str, Any]) -> "Envelope 
 def _run(context: Context, row: Method, given: Mapping[str, Any]) -> Any:
     arguments = row.arguments(given)
     if row.service is not None:
-        require_service(context, row.service)
+        require_service(context, "shared_data" if row.in_shares and _is_shared(context, arguments) else row.service)
     return row.call(context, **arguments)
+
+
+def _is_shared(context: Context, arguments: Mapping[str, Any]) -> bool:
+    """Whether a call is about an open share of somebody else, or about whatever is open."""
+    named = [value for name in ("remote_path", "key_id") if (value := arguments.get(name))]
+    if not named:
+        return not {"remote_path", "key_id"} & set(arguments) and not context.driver.is_on("data_motion")
+    return any(context.storage.catalogs.is_shared(str(one)) for one in named)
 
 
 def require_service(context: Context, name: str) -> None:

@@ -66,6 +66,7 @@ def _list_params(all_customers: bool) -> tuple[Param, ...]:
     Route("GET", "/file/list/all/v1", ("/f/l/a",)),
     params=_list_params(False),
     service="backup_db",
+    in_shares=True,
     returns=f"[{ITEM}], and ``revision`` beside it",
     errors=("bad-name", "not-found"),
 )
@@ -93,6 +94,7 @@ async def files_list(
     Route("GET", "/file/exists/v1", ("/f/e",)),
     params=(REMOTE,),
     service="backup_db",
+    in_shares=True,
     returns="{exist, path_id}",
     errors=("bad-name",),
 )
@@ -106,6 +108,7 @@ async def file_exists(context: Context, remote_path: str) -> Envelope:
     Route("GET", "/file/info/v1", ("/f/i",)),
     params=(REMOTE, UPLOADS, DOWNLOADS),
     service="backup_db",
+    in_shares=True,
     returns=ITEM,
     errors=("bad-name", "not-found"),
 )
@@ -126,6 +129,7 @@ async def file_info(context: Context, remote_path: str, include_uploads: bool, i
         Param("force_path_id", default=None),
     ),
     service="backup_db",
+    in_shares=True,
     returns="{path_id, key_id, path, remote_path, global_id, customer, created, type}",
     errors=("bad-name", "exists", "not-found"),
 )
@@ -140,6 +144,7 @@ async def file_create(
     Route("DELETE", "/file/delete/v1", ("/f/d",)),
     params=(REMOTE, WAIT_DELETE),
     service="backups",
+    in_shares=True,
     returns="{path_id, path, remote_path, global_id, customer, pending}",
     errors=("bad-name", "not-found"),
     becomes=[("file_deletion", "start")],
@@ -156,6 +161,7 @@ async def file_delete(context: Context, remote_path: str, wait_result: bool) -> 
     Route("GET", "/file/upload/list/v1"),
     params=(Param("include_running", Kind.FLAG, True), Param("include_pending", Kind.FLAG, True)),
     service="backups",
+    in_shares=True,
     returns="{running: [{version, path_id, remote_path, bytes_processed, total_size, progress, waits_for, waits_since,"
     " …}], pending: […], failed: [{version, path_id, remote_path, source_path, code, reason, time}]}",
 )
@@ -188,6 +194,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         OPEN_SHARE,
     ),
     service="backups",
+    in_shares=True,
     returns="{remote_path, key_id, source_path, path_id, version?, problems?}",
     errors=(
         "bad-path",
@@ -235,6 +242,7 @@ async def file_upload_start(
     Route("POST", "/file/upload/stop/v1", ("/f/u/c",)),
     params=(REMOTE,),
     service="backups",
+    in_shares=True,
     returns="[what was stopped]",
     errors=("not-found",),
     becomes=[("backup", "stop")],
@@ -249,6 +257,7 @@ async def file_upload_stop(context: Context, remote_path: str) -> Envelope:
     Route("GET", "/file/download/v1", ("/f/d/l",)),
     Route("GET", "/file/download/list/v1"),
     service="restores",
+    in_shares=True,
     returns="[{backup_id, path_id, version, remote_path, bytes_processed, total_size, created, done, aborted, …}]",
 )
 async def files_downloads(context: Context) -> Envelope:
@@ -276,6 +285,7 @@ async def files_downloads(context: Context) -> Envelope:
         OPEN_SHARE,
     ),
     service="restores",
+    in_shares=True,
     returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path, problems?}",
     errors=("bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers"),
     becomes=[("restore_worker", "start")],
@@ -315,6 +325,7 @@ def default_folder(context: Context) -> Path:
     Route("POST", "/file/download/stop/v1", ("/f/d/c",)),
     params=(REMOTE,),
     service="restores",
+    in_shares=True,
     returns="[{backup_id, aborted}]",
     errors=("not-found",),
     becomes=[("restore_worker", "stop")],

@@ -10,7 +10,7 @@ class SharedDataService(Service):
     """Opens the shares that are to be open."""
 
     name = "shared_data"
-    needs = ("restores", "key_exchange")
+    needs = ("key_exchange", "data_disintegration")
     needs_identity = True
     duty = "opens shares of mine and of others, so that their files can be listed and brought here"
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
@@ -134,7 +134,7 @@ class MyShare(OpenShare):
         return succeed(None)
 
     def read(self) -> "Deferred[Any]":
-        return self._storage.sync()
+        return maybeDeferred(self._storage.sync)
 
 
 class Guest(OpenShare):
@@ -144,7 +144,7 @@ class Guest(OpenShare):
         self._share = share
         self._looks_up = looks_up
         super().__init__(around, share.key_id, report)
-        self._ports = GuestPorts(around, share.owner, self.family, lambda: self._share.capabilities[0])
+        self._ports = GuestPorts(around, share.owner, self.family, lambda: self._share.capabilities)
 
     def renew(self, share: GivenShare) -> None:
         """The owner gave something newer, or I changed what I say of it."""

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
 from bitdust.outcome import outcome
+from bitdust.shares.cuts import Cuts
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
 from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare, open_active
@@ -70,6 +71,7 @@ class SharesRoom:
         self.withdrawals = Withdrawals(around, family)
         self._distrust = Distrust(around, self.donations, self.withdrawals)
         self.received = Received(around, is_friend)
+        self.cuts = Cuts(around, family, self.withdrawals, storage)
         self.appended: Signal[[bytes, bytes]] = Signal()
         """Owner and tag of a key under which somebody has written something."""
         self._opened: dict[object, OpenShare] = {}
@@ -89,14 +91,9 @@ class SharesRoom:
             if isinstance(opened, TheirShare) and opened.is_under(owner, scope):
                 opened.machine.send("news")
         if owner == self._me.fingerprint:
-            self._read_guests()
+            self._storage.look_again()
         self.appended.emit(owner, scope)
         return ack()
-
-    def _read_guests(self) -> None:
-        """Somebody whom I let in wrote, or it is known now who that is."""
-        if self._storage.is_open:
-            self._storage.core.log_replicas.others_wrote()
 
     # life
 
@@ -105,17 +102,20 @@ class SharesRoom:
         self.donations.start()
         self.withdrawals.start()
         self._distrust.start()
+        self.cuts.start()
 
     def stop_exchange(self) -> None:
         """Bring nothing any more."""
         self._distrust.stop()
         self.donations.stop()
         self.withdrawals.stop()
+        self.cuts.stop()
 
     async def start(self) -> None:
         """Open what was open."""
         self._removers = [
-            self.donations.writers_changed.connect(self._read_guests),
+            self.donations.writers_changed.connect(self._storage.look_again),
+            self.cuts.made.connect(self.donations.refresh),
             self.received.changed.connect(self._given),
             self._around.sessions.on_session(self._session),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),

@@ -1,12 +1,13 @@
 """Revocations: every supplier of mine learns which capabilities count no more, as soon as it can be reached."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bitdust.outcome import outcome
 from bitdust.shares.ports import MyFamily
+from bitdust.signal import Signal
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import Revocation
 from bitdust.wire.packet import Command
@@ -28,6 +29,8 @@ class Withdrawals:
         self._told: set[tuple[bytes, bytes]] = set()
         self._on_the_way: set[tuple[bytes, bytes]] = set()
         self._removers: list[Callable[[], None]] = []
+        self.told: Signal[[]] = Signal()
+        """A supplier has learnt of one more."""
 
     def start(self) -> None:
         """Tell them from now on."""
@@ -48,6 +51,10 @@ class Withdrawals:
         family = self._family.current
         for supplier in family.holders if family is not None else ():
             self._tell(supplier)
+
+    def known_to(self, ident: bytes, suppliers: Iterable[bytes]) -> int:
+        """How many of these have learnt of one, since this node has started."""
+        return sum((supplier, ident) in self._told for supplier in suppliers)
 
     def waiting(self) -> int:
         """How many are still to learn of something."""
@@ -83,5 +90,6 @@ class Withdrawals:
         self._on_the_way.discard((supplier, ident))
         if answer.error is None:
             self._told.add((supplier, ident))
+            self.told.emit()
         else:
             self.log.info("a supplier has not taken a revocation yet: {why}", why=answer.error)

@@ -1,7 +1,7 @@
 """Catalogs that are open on this node: mine, and those of other owners that were opened with keys of theirs.
 
-A remote path names the owner and the key of its catalog; `Catalogs` is where it leads to one of them. Another owner's
-catalog is read alone: what changes something is refused.
+A remote path names the owner and the key of its catalog; `Catalogs` is where it leads to one of them. Mine may be
+closed, as where there are no suppliers: those of others are open all the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,11 +38,6 @@ class Catalogs:
         if shared is not None:
             await shared.close()
 
-    async def close(self) -> None:
-        """Close all of them but mine."""
-        for owner, alias in list(self._shared):
-            await self.remove(owner, alias)
-
     def shared(self) -> Iterator[SharedCatalog]:
         """Shares of other owners that are open."""
         yield from list(self._shared.values())
@@ -55,11 +50,15 @@ class Catalogs:
 
     def of(self, key: KeyId | None) -> CatalogView:
         """The catalog of a key; mine for no key, and for a key of another owner that is not open."""
-        mine = self._mine()
-        if key is None or key.owner in mine.names():
-            return mine
-        shared = self.find_shared(key)
-        return shared.view if shared is not None else mine
+        shared = self.find_shared(key) if key is not None else None
+        return shared.view if shared is not None else self._mine()
+
+    def is_shared(self, remote_path: str) -> bool:
+        """Whether a path, or the id of a key, leads into an open share. Raises `BitDustError` ``bad-name``."""
+        if "$" not in remote_path:
+            return False
+        key = RemotePath.parse(remote_path).key if ":" in remote_path else KeyId.parse(remote_path)
+        return key is not None and self.find_shared(key) is not None
 
     def at(self, remote_path: str) -> CatalogView:
         """The catalog that a remote path is in. Raises `BitDustError` ``bad-name``."""
@@ -88,6 +87,6 @@ class Catalogs:
 
 
 def need_mine(foreign: str, what: str) -> None:
-    """Raises `BitDustError` ``not-allowed`` for what is in the catalog of a ``foreign`` owner: it is only read here."""
+    """Raises `BitDustError` ``not-allowed`` for what is in the catalog of a ``foreign`` owner."""
     if foreign:
-        raise BitDustError("not-allowed", f"{what!r} is in the catalog of {foreign}, which is only read here")
+        raise BitDustError("not-allowed", f"{what!r} is in the catalog of {foreign}, who alone can do that")

@@ -83,7 +83,6 @@ class Storage:
 
     async def close(self) -> None:
         """Stop everything."""
-        await self.catalogs.close()
         if self._core is not None:
             self._had_data = self.has_data()
             core, self._core = self._core, None
@@ -142,6 +141,17 @@ class Storage:
             return []
         catalog, replicas = self._core.catalog, self._core.log_replicas
         return heads_of(catalog, self._around.me.fingerprint, replicas.safe_end if only_safe else catalog.end)
+
+    def end_of(self, key: str, device: bytes) -> int | None:
+        """Up to which entry a device's log of a key is known here; None while not all is known that was safe."""
+        core = self._core
+        is_known = core is not None and core.catalog.is_open and core.log_replicas.knows_all
+        return core.catalog.end(key, device).sequence if core is not None and is_known else None
+
+    def look_again(self) -> None:
+        """Compare with the suppliers soon, where that can be done."""
+        if self._core is not None:
+            self._core.log_replicas.others_wrote()
 
     async def count(self) -> None:
         """Read in a thread what `stats` shows, where anything has changed since."""
@@ -310,17 +320,22 @@ class Storage:
 
     def uploads(self) -> Jobs:
         """Running and pending uploads, into shares too."""
-        rows = [self._uploads(shared).rows() for shared in (None, *self.catalogs.shared())]
-        return {name: [job for some in rows for job in some[name]] for name in rows[0]}
+        rows = [uploads.rows() for uploads in self._all_uploads()]
+        return {name: [job for some in rows for job in some[name]] for name in ("running", "pending")}
+
+    def _all_uploads(self) -> Iterable[Uploads]:
+        mine = [self._core.uploads] if self._core is not None else []
+        return [*mine, *(shared.writing.uploads for shared in self.catalogs.shared())]
 
     def failed_uploads(self) -> Listed:
         """Uploads that failed and were not made up for since, the latest first."""
-        rows = (self._uploads(one).failures.rows() for one in (None, *self.catalogs.shared()))
+        rows = (uploads.failures.rows() for uploads in self._all_uploads())
         return sorted((row for some in rows for row in some), key=lambda row: row["time"], reverse=True)
 
     def downloads(self) -> Listed:
         """Running downloads, out of shares too."""
-        return [row for shared in (None, *self.catalogs.shared()) for row in self._downloads(shared).rows()]
+        mine = [self._core.downloads] if self._core is not None else []
+        return [row for one in (*mine, *(shared.downloads for shared in self.catalogs.shared())) for row in one.rows()]
 
     def stop_upload(self, remote_path: str) -> Listed:
         """What was stopped. Raises `BitDustError` ``not-found``."""

@@ -4,6 +4,7 @@ import shutil
 
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
+from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER
 from tests.grid.test_shares import SharesCase
 
 
@@ -77,10 +78,18 @@ class WritingTests(SharesCase):
     def info(self, node: GridNode, key: str, name: str) -> dict:
         return self.api(node, "file_info", remote_path=f"{key}:{name}")
 
+    def add_visitor(self, name: str) -> GridNode:
+        """Somebody who has no suppliers and wants none."""
+        node = self.grid.add(name, **NO_CUSTOMER, **NO_SUPPLIER)
+        node.start()
+        node.create_identity()
+        self.grid.until(lambda: node.is_on("shared_data"), 300, "shares")
+        return node
+
     def test_the_owner_is_away(self) -> None:
-        """With the owner away and one supplier dying in the middle two guests write, and see each other's files."""
-        carol = self.add_customer("carol")
-        self.grid.until(lambda: carol.is_on("shared_data"), 60, "shares")
+        """With the owner away and one supplier dying in the middle two guests write, one of them without any storage of
+        its own, and see each other's files."""
+        carol = self.add_visitor("carol")
         key = self.open()
         self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(carol))
         self.api(carol, "share_open", key_id=key)
@@ -112,6 +121,8 @@ class WritingTests(SharesCase):
                                    wait_result=True), "not-allowed")  # fmt: skip
         self.grid.run(60)
         self.assertEqual(self.names(self.alice, key), ["before"])
+        (grant,) = self.alice.rooms.identity.me.key_ring.get(key.partition("$")[0]).grants
+        self.assertEqual([grant.revoked, list(grant.cut.values())], [True, [2]])
         self.gets(self.alice, key, "before", data)
 
     def test_a_quota(self) -> None:

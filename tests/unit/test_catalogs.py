@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.crypt.keyring import RingKey
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.shared.catalog import Shared, SharedCatalog
-from bitdust.storage.shared.guest import GuestPorts
+from bitdust.storage.shared.guest import GuestOutbox, GuestPorts
 from bitdust.wire.capability import Capability, Right, ShownCapability
+from bitdust.wire.encoding import decode, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from tests.unit.storage_kit import Node, Reply, network, random_file
@@ -74,7 +75,7 @@ class ManyCatalogsTests(SynchronousTestCase):
         grant = Capability(b"c" * 16, me.fingerprint, GUEST.fingerprint, rights or (Right.READ,), 0, START + DAY, scope)
         shown = ShownCapability.of(me.sign(Capability.KIND, grant.to_body())).to_bytes()
         family = self.alice.family()
-        ports = GuestPorts(around, me.fingerprint, lambda: family, lambda: shown)
+        ports = GuestPorts(around, me.fingerprint, lambda: family, lambda: [shown])
         return SharedCatalog(self.bob.connected, Shared(SHARE, me.fingerprint, lambda: [ALICE], lambda: access, ports))
 
     def open(self) -> SharedCatalog:
@@ -192,9 +193,47 @@ class ManyCatalogsTests(SynchronousTestCase):
         self.assertEqual(self.code(self.bob.storage.catalogs.add, self.shared()), "damaged-catalog")
         self.assertEqual(list(self.bob.storage.catalogs.shared()), [])
 
-    def test_the_end_of_the_storage_closes_all(self) -> None:
-        """No file stays open behind a storage that was closed."""
+    def test_without_a_storage_of_ones_own(self) -> None:
+        """While my storage is closed a share is read all the same, and my own catalog is not; then it is closed too."""
         shared = self.open()
         self.bob.stop()
+        self.assertEqual([row["path"] for row in self.bob.rows(f"{SHARE}${ALICE}:")], ["cake"])
+        self.assertEqual(self.code(self.bob.storage.find, "diary"), "catalog-closed")
+        jobs = self.bob.storage.uploads(), self.bob.storage.downloads(), self.bob.storage.failed_uploads()
+        self.assertEqual(jobs, ({"running": [], "pending": []}, [], []))
+        self.now(self.bob.storage.catalogs.remove(*shared.place))
         self.assertFalse(shared.catalog.is_open)
         self.assertEqual(list(self.bob.storage.catalogs.shared()), [])
+
+    def test_several_tags(self) -> None:
+        """Of a key with several tags everything is found: each request shows the capability for what it is about."""
+        under, tags = {}, (b"1" * 16, b"2" * 16)
+        for tag in tags:
+            grant = Capability(b"c" * 16, b"o" * 32, b"h" * 32, (Right.READ,), 0, START, tag)
+            under[ShownCapability(grant.to_body(), b"", bytes(64)).to_bytes()] = tag
+        asked = []
+
+        def send(to, command, fields, payload=None, *, owner, capability):
+            tag = under[capability]
+            asked.append(tag)
+            if fields.get("kind") == "piece" and tag == tags[0]:
+                return fail(BitDustError("not-found", "not kept here"))
+            pages = {tags[0]: [[b"a", 0, 1], [b"c", 0, 1]], tags[1]: [[b"b", 0, 1], [b"d", 0, 1]]}
+            more = tag == tags[0]
+            return succeed(Reply({"more": more}, encode([tag] if fields.get("kind") == "heads" else pages[tag])))
+
+        outbox = GuestOutbox(SimpleNamespace(send=send), b"o" * 32, lambda: list(under))
+
+        def ask(command, **fields):
+            asked.clear()
+            return self.successResultOf(outbox.send(b"s" * 32, command, fields))
+
+        self.assertEqual(decode(ask(Command.RETRIEVE, kind="heads").payload, 100), list(tags))
+        listed = ask(Command.LIST_FILES, after=b"", most=2)
+        names = [row[0] for row in decode(listed.payload, 100)]
+        self.assertEqual((names, listed.fields["more"]), ([b"a", b"b", b"c"], True))
+        ask(Command.RETRIEVE, kind="log", scope=tags[1])
+        self.assertEqual(asked, [tags[1]])
+        ask(Command.RETRIEVE, kind="piece")
+        self.assertEqual(asked, list(tags))
+

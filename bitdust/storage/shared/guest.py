@@ -1,23 +1,40 @@
 """How a guest reaches another owner's suppliers: each request names the owner and shows what the owner has signed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
+from bitdust.formats.log_entry import MAX_HEADS
+from bitdust.outcome import Outcome, outcome, outcomes
 from bitdust.ports import Outbox
 from bitdust.surroundings import Connected
+from bitdust.wire.capability import Capability, ShownCapability
+from bitdust.wire.encoding import decode, encode
 from bitdust.wire.packet import Command
-from bitdust.wire.records import Family
+from bitdust.wire.records import Family, Head, PackRecord
+from bitdust.wire.signed import Signed
+
+ELSEWHERE = ("not-found", "not-allowed")
+"""Codes of a supplier that may have under another tag what it has not under this one."""
+
+
+@frozen
+class Joined:
+    """One answer out of several, each under a capability of its own."""
+
+    fields: Mapping[str, Any]
+    payload: bytes
 
 
 class GuestOutbox:
-    """The way out, under a capability of another ``owner``."""
+    """The way out, under capabilities of another ``owner``: one for each tag under which suppliers know the key."""
 
-    def __init__(self, outbox: Outbox, owner: bytes, capability: Callable[[], bytes]) -> None:
+    def __init__(self, outbox: Outbox, owner: bytes, capabilities: Callable[[], Sequence[bytes]]) -> None:
         self._outbox = outbox
         self._owner = owner
-        self._capability = capability
+        self._capabilities = capabilities
 
     def send(
         self,
@@ -28,21 +45,77 @@ class GuestOutbox:
         /,
         **terms: Any,
     ) -> "Deferred[Any]":
-        """As `Outbox.send`, whose other terms stay as they are."""
-        own = {"owner": self._owner, "capability": self._capability()}
-        return self._outbox.send(to, command, fields, payload, **{**terms, **own})
+        """As `Outbox.send`, whose other terms stay as they are. What names no tag is asked for under each of them."""
+        shown = self._fitting(fields)
+
+        def under(capability: bytes) -> "Deferred[Any]":
+            own = {"owner": self._owner, "capability": capability}
+            return self._outbox.send(to, command, fields, payload, **{**terms, **own})
+
+        if len(shown) == 1:
+            return under(shown[0])
+        if fields.get("kind") == "heads" or command is Command.LIST_FILES:
+            return outcomes(under(one) for one in shown).addCallback(_joined)
+        return Deferred.fromCoroutine(_one_after_the_other(under, shown))
+
+    def _fitting(self, fields: Mapping[str, Any]) -> Sequence[bytes]:
+        """The capability for what a request is about; all of them where that is not said, or where none fits."""
+        shown = self._capabilities()
+        scope = _scope_of(fields) if len(shown) > 1 else None
+        return [one for one in shown if _tag(one) == scope] or shown
+
+
+def _tag(shown: bytes) -> bytes | None:
+    return Capability.from_body(ShownCapability.from_bytes(shown).body).scope
+
+
+def _scope_of(fields: Mapping[str, Any]) -> bytes | None:
+    if "head" in fields:
+        return Head.from_body(Signed.from_bytes(fields["head"], Head.KIND).body).scope
+    if "record" in fields:
+        return PackRecord.from_body(Signed.from_bytes(fields["record"], PackRecord.KIND).body).scope
+    found: bytes | None = fields.get("scope")
+    return found
+
+
+async def _one_after_the_other(under: "Callable[[bytes], Deferred[Any]]", shown: Sequence[bytes]) -> Any:
+    answer = Outcome()
+    for one in shown:
+        answer = await outcome(under(one))
+        if answer.error is None or answer.code not in ELSEWHERE:
+            break
+    if answer.error is not None:
+        raise answer.error
+    return answer.value
+
+
+def _joined(answers: Sequence[Outcome]) -> Joined:
+    """All that was listed; of pages so much as each of those has that go on. Fails as the first one did where all did.
+
+    Raises `WireError`.
+    """
+    good = [answer.value for answer in answers if answer.error is None]
+    if not good:
+        raise answers[0].error or ValueError("nobody was asked")
+    lists = [decode(bytes(one.payload), MAX_HEADS) for one in good]
+    unfinished = [some[-1][0] for one, some in zip(good, lists, strict=True) if one.fields.get("more") and some]
+    rows = [row for some in lists if isinstance(some, list) for row in some]
+    if all(isinstance(row, list) for row in rows):
+        rows = sorted(row for row in rows if not unfinished or row[0] <= min(unfinished))
+    return Joined({"more": bool(unfinished)}, encode(rows))
 
 
 class GuestPorts:
-    """The suppliers of another owner, as far as one who was let in needs them; ``family`` and ``capability`` are asked
-    each time, because both are renewed while a share is open."""
+    """The suppliers of another owner, as far as one who was let in needs them; ``family`` and ``capabilities`` are
+    asked each time, because both are renewed while a share is open."""
 
     def __init__(
-        self, around: Connected, owner: bytes, family: Callable[[], Family | None], capability: Callable[[], bytes]
-    ) -> None:
+        self, around: Connected, owner: bytes, family: Callable[[], Family | None],
+        capabilities: Callable[[], Sequence[bytes]],
+    ) -> None:  # fmt: skip
         self._around = around
         self._family = family
-        self.outbox: Outbox = GuestOutbox(around.outbox, owner, capability)
+        self.outbox: Outbox = GuestOutbox(around.outbox, owner, capabilities)
 
     def is_online(self, fingerprint: bytes) -> bool:
         """Whether there is a session with a supplier."""
