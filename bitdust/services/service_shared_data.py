@@ -12,7 +12,7 @@ class SharedDataService(Service):
     name = "shared_data"
     needs = ("key_exchange", "data_disintegration")
     needs_identity = True
-    duty = "opens shares of mine and of others, so that their files can be listed and brought here"
+    duty = "opens shares of mine and of others, so that files are listed, brought here, and written where I was let in"
 
     def __init__(self, rooms: Rooms) -> None:
         self._shares = rooms.shares
