@@ -29,7 +29,8 @@ class BackupMonitorPort(Protocol):
 class BackupMonitor(Machine):
     """Lists, rebuilds, cleans; every ten minutes, when suppliers come or go, and when somebody asks.
 
-    Who comes or goes in the middle of a round cuts its rebuilding short, and the next round follows at once.
+    Who comes or goes in the middle of a round cuts its rebuilding short, and the next round follows at once; so it does
+    where somebody asks while suppliers list what they have: what has made it worth asking may be news to them.
 
     What was deleted or stored settles for a few seconds, so that many deletions and uploads share one cleaning. What
     was found to be bad is made again at once. Suppliers are asked every ten minutes all the same, however often
@@ -56,6 +57,7 @@ class BackupMonitor(Machine):
       LIST_FILES   failed             -      REBUILDING  rebuild
       LIST_FILES   timer-10min        -      REBUILDING  rebuild
       LIST_FILES   suppliers-changed  -      =           remember
+      LIST_FILES   sync               -      =           remember
       REBUILDING   rebuilt            -      CLEANING    clean
       REBUILDING   sync               -      LIST_FILES  list_files
       REBUILDING   failed             -      CLEANING    clean
@@ -78,7 +80,7 @@ class BackupMonitor(Machine):
       READY       init listed rebuilt cleaned failed
       PAUSE       init suppliers-changed deleted damaged listed rebuilt cleaned failed
       SETTLING    init deleted listed rebuilt cleaned failed
-      LIST_FILES  init sync deleted damaged rebuilt cleaned
+      LIST_FILES  init deleted damaged rebuilt cleaned
       REBUILDING  init deleted damaged listed cleaned
       CLEANING    init listed rebuilt
     """
@@ -92,7 +94,7 @@ class BackupMonitor(Machine):
         super().__init__(registry)
 
     def again(self, payload: Any) -> bool:
-        """Whether suppliers came or went after this round had begun, or are to be asked anyway."""
+        """Whether suppliers came, went, or were to be asked after this round had begun, or are to be asked anyway."""
         return self._suppliers_moved or self._port.is_list_due()
 
     def is_due(self, payload: Any) -> bool:

@@ -94,6 +94,17 @@ class BackupMonitorTests(RowTests):
         self.asked("CLEANING", REBUILD, CLEAN)
         self.passes(600, "PAUSE")
 
+    def test_somebody_asks_while_others_list(self) -> None:
+        """Suppliers that had been asked already may have more now: another round follows."""
+        self.listing()
+        self.drive("sync", None, "LIST_FILES")
+        self.port.succeed("list_files")
+        self.port.succeed("rebuild")
+        self.asked("CLEANING", REBUILD, CLEAN)
+        self.port.succeed("clean")
+        self.asked("PAUSE")
+        self.passes(5, "LIST_FILES", LIST)
+
     def test_suppliers_that_come_while_packs_are_rebuilt(self) -> None:
         """Rebuilding ends with what it has begun, so that a new list does not wait for hours of it."""
         self.rebuilding()
