@@ -104,18 +104,32 @@ OPS = ListOf(OP, 200_000)
 
 
 def without_traps(ops: list[Op]) -> list[Op]:
-    """These operations but for items whose names lead elsewhere: whoever stole a device may have written them.
+    """These operations but for items whose names lead elsewhere, or whose path ids do, so that folders would be inside
+    each other, and packs that could not be read again: whoever stole a device may have written them.
 
     The rest of the log counts all the same: nobody is to hide it by one name.
     """
     found = [op | {"ops": without_traps(op["ops"])} if op["op"] == "earlier" else op for op in ops]
-    return [op for op in found if op["op"] != "item" or is_entry_name(op["name"])]
+    return [op for op in found if not _is_trap(op)]
+
+
+def _is_trap(op: Op) -> bool:
+    if op["op"] == "item":
+        return not is_entry_name(op["name"]) or op["path"].rpartition("/")[0] != op["parent"]
+    if op["op"] != "pack":
+        return False
+    try:
+        PackRecord.from_body(record_of(op, bytes(32)).to_body())
+    except WireError:
+        return True
+    return False
 
 
 def check_names(ops: list[Op]) -> None:
-    """Raises `WireError` for an item that nobody would take over."""
+    """Raises `WireError` for an item or a pack that nobody would take over."""
     if without_traps(ops) != ops:
-        raise WireError("bad-field", "the name of an item holds '/' or a null character, or is '.' or '..'")
+        text = "the name of an item holds '/' or a null character, or is '.' or '..', or its place or a pack is none"
+        raise WireError("bad-field", text)
 
 
 def pack_op(record: PackRecord, key: str, epoch: int, names: bytes, lengths: list[int]) -> Op:

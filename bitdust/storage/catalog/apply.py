@@ -207,7 +207,7 @@ def _apply_tombstone(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None
             hold_version(database, path, version, stamp.place)
             database.execute("UPDATE versions SET dead=1 WHERE path=? AND version=?", (path, version))
         _refresh(database, path)
-    for path in op.get("places", ()):
+    for path in op.get("places") or ():
         if _is_ours(database, path, stamp) and _note_tombstone(database, f"{path}{PLACE}", op["time"], stamp):
             row = _buried(database, path)
             database.execute("UPDATE items SET dead_lamport=?, dead_device=? WHERE path=?", (*(row or ()), path))

@@ -42,5 +42,5 @@ def _tombstone(op: Op, marks: Marks) -> Op:
     versions = [(name, split_version(name)[1]) for name in op["names"]]
     mine = [name for name, version in versions if version is not None and marks.made(version)]
     items = [name for name, version in versions if version is None]
-    places = [path for path in (*items, *op.get("places", ())) if marks.made(path)]
+    places = [path for path in (*items, *(op.get("places") or ())) if marks.made(path)]
     return tombstone_op(mine, [], op["time"], places)

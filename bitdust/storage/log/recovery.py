@@ -220,9 +220,13 @@ class LogRecovery:
                 self.log.warn("log entries of a supplier are refused: {error}", error=error)
                 return count
             learnt, marks = self._reader.learnt, guest.marks if guest is not None else None
-            await self._catalog.change(
-                partial(insert_entries, key=self._key, opened=opened, learnt=learnt, guest=marks)
-            )
+            inserting = partial(insert_entries, key=self._key, opened=opened, learnt=learnt, guest=marks)
+            inserted = await outcome(self._catalog.change(inserting))
+            if inserted.error is not None and not _is_poison(inserted.error):
+                raise inserted.error
+            if inserted.error is not None:
+                self.log.error("log entries that came cannot be applied: {error!r}", error=inserted.error)
+                return count
             count += len(opened)
         return count
 
@@ -244,6 +248,11 @@ class LogRecovery:
         if not end or all(op["op"] != "snapshot" for op in content.ops):
             return content
         return evolve(content, ops=[clean(op) if op["op"] == "snapshot" else op for op in content.ops])
+
+
+def _is_poison(error: BaseException) -> bool:
+    """Whether it is because of what stands in an entry, and not of the disk: nobody is to hide the logs of others."""
+    return isinstance(error, WireError) or not isinstance(error, BitDustError | OSError | sqlite3.Error)
 
 
 def check_start(first: tuple[Entry, Content]) -> None:

@@ -53,7 +53,7 @@ class Router:
         for pack in op["packs"]:
             packs.setdefault(self._key_of_pack(pack), []).append(pack)
         places: dict[str, list[str]] = {}
-        for path in op.get("places", ()):
+        for path in op.get("places") or ():
             places.setdefault(self._key_of(path), []).append(path)
         for key in dict.fromkeys([*names, *packs, *places]):
             yield key, tombstone_op(names.get(key, []), packs.get(key, []), op["time"], places.get(key, []))

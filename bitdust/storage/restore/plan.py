@@ -1,5 +1,6 @@
 """What a restore brings back: the entries of one moment of the catalog, and which packs hold their bytes."""
 
+import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
@@ -109,6 +110,8 @@ class Planner:
         self._given_up = given_up
         self._lengths: dict[bytes, list[int]] = {}
         self._current: dict[bytes, bytes] = {}
+        self._waiting: list[tuple[str, Parts, int]] = []
+        """Folders that are still to be visited, their places and how deep they are: any depth there is."""
         self.plan = RestorePlan()
 
     def make(self, target: Target, name: bytes | None = None) -> RestorePlan:
@@ -117,6 +120,9 @@ class Planner:
         Raises `CatalogError` ``not-found`` when there is nothing to bring back, ``incomplete`` when it was given up."""
         tops = [target.item] if target.item is not None else children(self._database, "", target.key)
         self._visit_all(tops, (), target.version, 0, name)
+        while self._waiting:
+            folder, parts, depth = self._waiting.pop()
+            self._visit_all(children(self._database, folder), parts, target.version, depth)
         plan = self.plan
         if not (plan.files or plan.links or any(folder.version for folder in plan.folders)):
             if plan.problems:
@@ -149,11 +155,27 @@ class Planner:
         if item.kind == "folder":
             parts = (*place.folders, place.name)
             self.plan.folders.append(FolderWork(parts, found, self._extras(found)))
-            self._visit_all(children(self._database, item.path), parts, version, depth + 1)
+            self._waiting.append((item.path, parts, depth + 1))
         elif found is not None and found.target is not None:
             self.plan.links.append(LinkWork(item, found, place, max(0, depth - 1), self._extras(found)))
         elif found is not None:
-            self._file(item, found, place)
+            try:
+                self._file(item, found, place)
+            except CatalogError:
+                self._instead(item, found, place, version)
+
+    def _instead(self, item: Item, bad: Version, place: Destination, version: str | None) -> None:
+        """A version of chunks that nobody knows, as somebody makes it up, keeps back nothing else."""
+        why = f"version {bad.version} names chunks that the catalog does not know"
+        before = [one for one in versions(self._database, item.path) if one.order < bad.order and one.target is None]
+        for older in reversed(before) if version is None else ():
+            with contextlib.suppress(CatalogError):
+                if not self._is_given_up(older):
+                    self._file(item, older, place)
+                    self._problem(place, f"version {older.version} was taken; the newer {why}", OLDER)
+                    self.plan.problems[-1] |= {"version": older.version, "newest": bad.version}
+                    return
+        self._problem(place, why, LEFT_OUT)
 
     def _chosen(self, item: Item, place: Destination, version: str | None) -> Version | None:
         """The version that is meant, or the newest before it that can be had; which one is told."""

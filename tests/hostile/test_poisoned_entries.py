@@ -1,0 +1,109 @@
+"""Whoever may write into a log writes what schemas allow and nobody could use: all the rest counts all the same."""
+
+import os
+from typing import Any
+from unittest import mock
+
+from bitdust.crypt.keyring import MASTER
+from bitdust.formats import log_entry
+from bitdust.formats.operations import earlier_op, item_op, pack_op, tombstone_op, version_ops
+from bitdust.storage.catalog import apply, catalog
+from bitdust.storage.catalog.paths import Target
+from bitdust.storage.restore.plan import Planner
+from bitdust.storage.restore.tree import LEFT_OUT, OLDER
+from bitdust.wire.encoding import WireError
+from bitdust.wire.records import PackRecord, Scheme
+from tests.unit.storage_kit import Node, random_file, stop_quietly
+from tests.unit.test_other_devices import OtherDeviceCase
+
+VERSION = "F20991231235959999-1"
+
+
+def pack(k: int, n: int, roots: int, names: int = 1) -> dict[str, Any]:
+    record = PackRecord(b"o" * 32, os.urandom(16), 1000, Scheme(k, n), [b"r" * 32] * roots)
+    return pack_op(record, MASTER, 1, b"n" * 16 * names, [100])
+
+
+POISON = (
+    pack(2, 4, 4, names=2),
+    pack(2, 4, 3),
+    pack(4, 4, 4),
+    tombstone_op([], [], 1) | {"places": None},
+    item_op("5", "6", b"inside the other", "folder", MASTER, 1),
+    item_op("6", "5", b"inside the other", "folder", MASTER, 1),
+    item_op("7", "7", b"inside itself", "folder", MASTER, 1),
+)
+
+
+class PoisonTests(OtherDeviceCase):
+    """A second device was stolen, and writes by a program of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.thief = self.second()
+        self.node.me.replace_document(self.thief.me.document)
+        self.patch(log_entry, "check_names", lambda ops: None)
+        self.good = item_op("20", "", b"good", "file", MASTER, 1)
+
+    def write(self, *ops: Any) -> None:
+        """The thief's own catalog takes nothing of it."""
+        with mock.patch.object(catalog, "apply_all"):
+            self.thief.wait(self.thief.storage.core.log_writer.write(lambda database: list(ops)))
+
+    def compare(self) -> None:
+        self.thief.pass_time(5)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+
+    def names(self) -> list[str]:
+        return [row["path"] for row in self.node.rows()]
+
+    def test_each(self) -> None:
+        """No such operation keeps anything else of its log out of the catalog, not even in what is repeated."""
+        for op in POISON:
+            self.write(op, earlier_op(1, b"d" * 8, 1, [op]))
+        self.write(self.good)
+        self.compare()
+        self.assertEqual(self.names(), ["good", "one", "three", "two"])
+
+    def test_none_is_sealed(self) -> None:
+        """A node that is honest never writes one."""
+        self.doCleanups()
+        for op in (*POISON[:3], *POISON[4:]):
+            self.assertRaises(WireError, log_entry.check_names, [op])
+
+    def test_what_nobody_has_thought_of(self) -> None:
+        """An operation that cannot be applied holds up the log that it is in, and no other one."""
+        third = Node(self.base / "third", self.around, self.node.clock, before=self.thief)
+        self.addCleanup(stop_quietly, third)
+        third.start().pass_time(5)
+        self.node.me.replace_document(third.me.document)
+        self.write({"op": "label", "path": "20", "label": "x"})
+        third.create("of another device")
+        with mock.patch.dict(apply._APPLY, {"label": mock.Mock(side_effect=TypeError("nobody has thought of this"))}):
+            self.compare()
+        self.assertEqual(self.names(), ["of another device", "one", "three", "two"])
+
+    def test_a_version_that_is_made_up(self) -> None:
+        """Its file comes back as it was before, and says so; files beside it are not touched by that."""
+        data = random_file(self.base / "file", 30_000)
+        self.node.upload(self.base / "file", "file")
+        self.compare()
+        path = next(row["path_id"] for row in self.node.rows() if row["path"] == "file")
+        self.write(*version_ops(path, VERSION, 10, 0o600, 1, [[os.urandom(16), 0, 1]]))
+        self.write(self.good, *version_ops("20", VERSION, 10, 0o600, 1, [[os.urandom(16), 0, 1]]))
+        self.compare()
+        plan = Planner(self.core.catalog.read).make(Target(MASTER, None))
+        self.assertEqual([(one["path"], one["code"]) for one in plan.problems], [("file", OLDER), ("good", LEFT_OUT)])
+        self.assertEqual([file.version.size for file in plan.files], [len(data)])
+
+    def test_very_deep(self) -> None:
+        """Folders in folders, as deep as names allow, come back."""
+        deep = [item_op("/".join(["9"] * depth), "/".join(["9"] * (depth - 1)), b"f", "folder", MASTER, 1)
+                for depth in range(1, 1001)]  # fmt: skip
+        bottom = deep[-1]["path"] + "/1"
+        self.write(*deep, item_op(bottom, deep[-1]["path"], b"file", "file", MASTER, 1))
+        self.write(*version_ops(bottom, VERSION, 0, 0o600, 1, []))
+        self.compare()
+        plan = Planner(self.core.catalog.read).make(Target(MASTER, None))
+        self.assertEqual([len(file.place.folders) for file in plan.files], [1000])
