@@ -42,7 +42,7 @@ from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KEY_ALIAS
 from bitdust.wire.revisions import MOST_AHEAD
-from bitdust.wire.schema import U63, parse
+from bitdust.wire.schema import U63, parse, present
 
 MASTER = "master"
 _COUNTER_BITS = 32
@@ -342,7 +342,7 @@ class KeyRing:
         """Raises `WireError`. Rings of version 1 and 2 are read too."""
         ring = cls()
         value = parse(data, RING, MAX_RING, "key ring")
-        for stored in value["keys"]:
+        for stored in map(present, value["keys"]):
             kept = stored.pop("secrets")
             named = {(item["epoch"], item["secret"]) for item in kept}
             if len(named) != len(kept) or (value["version"] == 1 and len({name for name, _ in named}) != len(kept)):
@@ -352,7 +352,7 @@ class KeyRing:
             secrets = secrets_map(kept)
             retired = frozenset(item["secret"] for item in kept if item.get("retired"))
             scopes = frozenset(stored.pop("scopes", ()))
-            pairs = frozenset((one.get("private", ""), one.get("public", "")) for one in stored.pop("pairs", ()))
+            pairs = frozenset((one.get("private") or "", one.get("public") or "") for one in stored.pop("pairs", ()))
             grants = united_grants(map(Grant.of_map, stored.pop("grants", ())))
             ring.keys[stored["key_id"]] = RingKey(
                 **stored, secrets=secrets, retired=retired, scopes=scopes, pairs=pairs, grants=grants
@@ -360,7 +360,7 @@ class KeyRing:
         if value["version"] < WITH_SCOPES:
             ring.keys = {name: _with_former_scopes(key, ring.keys.get(MASTER)) for name, key in ring.keys.items()}
         ring.keys = {name: ring._tagged(key) for name, key in ring.keys.items()}
-        ring.shares = united_shares(map(GivenShare.of_map, value.get("shares", ())))
+        ring.shares = united_shares(map(GivenShare.of_map, value.get("shares") or ()))
         return ring
 
 

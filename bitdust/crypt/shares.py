@@ -18,7 +18,7 @@ from bitdust.wire.names import KEY_ALIAS
 from bitdust.wire.packet import MAX_CAPABILITY
 from bitdust.wire.records import Family
 from bitdust.wire.revisions import MOST_AHEAD
-from bitdust.wire.schema import U63, Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text
+from bitdust.wire.schema import U63, Bytes, Choice, Flag, Int, ListOf, Optional, Struct, Text, present
 
 MAX_SHARES, MAX_SHARES_SIZE = 200, 128 * 1024
 """Of others, and their bytes: half of a ring is its owner's."""
@@ -106,6 +106,7 @@ class Grant:
     @classmethod
     def of_map(cls, value: Mapping[str, Any]) -> "Grant":
         """Of the stored form, which was checked."""
+        value = present(value)
         listed = {"rights": tuple(map(Right, value["rights"])), "devices": frozenset(value.get("devices", ()))}
         return cls(**{**value, **listed, "cut": cut_map(value["cut"]) if "cut" in value else None})
 
@@ -229,6 +230,7 @@ class GivenShare:
     @classmethod
     def of_map(cls, value: Mapping[str, Any]) -> "GivenShare":
         """Of the stored form, which was checked by `SHARE`. Raises `WireError` for capabilities that are none."""
+        value = present(value)
         secrets = secrets_map(value["secrets"])
         listed = {name: tuple(value.get(name, ())) for name in ("capabilities", "members", "names")}
         listed["writers"] = tuple(map(Writer.of_map, value.get("writers", ())))

@@ -51,7 +51,7 @@ class Writer:
     @classmethod
     def of_map(cls, value: Mapping[str, Any]) -> "Writer":
         """Of the stored form, which was checked by `WRITER`."""
-        cut = cut_map(value["cut"]) if "cut" in value else None
+        cut = cut_map(value["cut"]) if value.get("cut") is not None else None
         return cls(value["mark"], value["holder"], frozenset(value["devices"]), cut)
 
 

@@ -161,7 +161,7 @@ class ContractCommands:
 
     async def retrieve_record(self, request: Request) -> Answer:
         """The newest key ring or family record, or one of those before it."""
-        kind, back = request.fields["kind"], request.fields.get("back", 0)
+        kind, back = request.fields["kind"], request.fields.get("back") or 0
         signed = self._store.record(request.peer.fingerprint, kind, back)
         if signed is None:
             older = f" but {back}" if back else ""

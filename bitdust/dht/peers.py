@@ -108,7 +108,7 @@ class Peers:
     def contacts_in(self, reply: Message, teller: Contact) -> list[Contact]:
         """The believable contacts in a reply; raises `WireError` for nonsense."""
         contacts = []
-        for key, layers, host, port in unpack(reply.get("nodes", b""), MAX_NODES):
+        for key, layers, host, port in unpack(reply.get("nodes") or b"", MAX_NODES):
             if key != self._own.key and believable(host, port, teller.host):
                 contacts.append(self.contact(key, host, port, layers))
         return contacts
@@ -232,7 +232,7 @@ class Peers:
         if reply["k"] == self._own.key:
             return None
         message = pong_message(nonce, reply["n"], self._own.id)
-        if not verify(reply["k"], reply.get("signature", b""), message):
+        if not verify(reply["k"], reply.get("signature") or b"", message):
             return None
         if not contact.key:
             token, contact = contact.token, self.contact(reply["k"], contact.host, contact.port, reply["a"])

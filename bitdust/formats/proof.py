@@ -8,7 +8,7 @@ from bitdust.crypt.merkle import LEAF_SIZE
 from bitdust.crypt.possession import NONCE
 from bitdust.wire.encoding import encode
 from bitdust.wire.records import MAX_SUPPLIERS, PieceRef
-from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Schema, Struct, Text, parse
+from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Schema, Struct, Text, parse, present
 
 VERSION = 1
 MOST_PIECES = 16
@@ -54,4 +54,5 @@ def to_bytes(proofs: Sequence[LeafProof]) -> bytes:
 def parse_proofs(data: bytes) -> list[LeafProof]:
     """Raises `WireError`; nothing is checked against a root."""
     value = parse(data, _PROOFS, MAX_ANSWER, "proofs", max_items=16 + MOST_PIECES * (MOST_PATH + 8))
-    return [LeafProof(one.get("leaf", b""), tuple(one.get("path", ())), one.get("code", "")) for one in value["proofs"]]
+    found = [present(one) for one in value["proofs"]]
+    return [LeafProof(one.get("leaf", b""), tuple(one.get("path", ())), one.get("code", "")) for one in found]

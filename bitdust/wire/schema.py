@@ -142,6 +142,12 @@ class Variant:
         Struct({self.tag: Choice((kind,)), **self.kinds[kind]}).check(value, path)
 
 
+def present(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A map that was checked, without the optional fields that are null in it: that says the same as to leave them out,
+    and whoever follows no rule says it so."""
+    return {name: held for name, held in value.items() if held is not None}
+
+
 def parse(data: bytes, schema: Schema, limit: int, what: str, max_items: int = 100_000) -> dict[str, Any]:
     """Decode canonical bytes and check them against a map schema; raises `WireError`."""
     value = decode(data, limit, max_items)

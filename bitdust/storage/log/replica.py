@@ -291,12 +291,12 @@ class KeyLog:
         sending = self._ports.outbox.send(supplier, Command.DATA, fields, packet.to_bytes(), deadline=SILENCE)
 
         def check(reply: Reply) -> Reply:
-            REFUSED.check(reply.fields.get("refused", []), "refused")
+            REFUSED.check(reply.fields.get("refused") or [], "refused")
             return reply
 
         def acknowledged(reply: Reply) -> None:
             self._ports.note_answer(supplier, reply)
-            self._riders.landed(taken, reply.fields.get("refused", []))
+            self._riders.landed(taken, reply.fields.get("refused") or [])
             last = found.sequence + len(packet.entries) - 1
             self.holdings.acknowledge(supplier, found.device, last, self._head_sequence(found.device, end))
             if self._signs_for(found.device):
