@@ -76,7 +76,7 @@ class ContractCommands:
 
     async def cancel_service(self, request: Request) -> Answer:
         """End a contract: its pieces stay until the moment that the answer names, or go on a signed word."""
-        if "end" in request.fields:
+        if request.fields.get("end") is not None:
             return await self._end(request)
         account = await self._store.cancel(request.peer.fingerprint, request.fields["contract"])
         self._events.send("customer-cancelled", {"idurl": account.idurl, "until": account.until})

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -28,8 +29,10 @@ from bitdust.wire.envelopes import Envelope
 from bitdust.wire.healing import Dossier, SpareCertificate, SpareVote
 from bitdust.wire.messages import Message
 from bitdust.wire.nicknames import Nickname
-from bitdust.wire.packet import Packet
+from bitdust.wire.packet import Command, Packet
 from bitdust.wire.prekeys import Prekeys
+from tests.unit.supplier_kit import Person as Customer
+from tests.unit.supplier_kit import Shop
 from tests.unit.test_crypt_shares import share
 from tests.vectors.make import PATH
 
@@ -89,6 +92,22 @@ def nulled(value: Any) -> Iterator[Any]:
         for number, held in enumerate(value[:3]):
             for one in (None, *nulled(held)):
                 yield [*value[:number], one, *value[number + 1 :]]
+
+
+class SupplierTests(SynchronousTestCase):
+    def test_optional_fields_of_commands(self) -> None:
+        """A customer that says null is answered as one that says nothing."""
+        shop, alice = Shop(Path(self.mktemp()).resolve()), Customer("alice")
+        shop.open()
+        self.addCleanup(shop.crash)
+        shop.hire(alice)
+        shop.ask(alice, Command.DATA, "keyring", alice.ring(1).to_bytes())
+        contract = shop.store.contract_of(alice.fingerprint).contract.contract
+        ended = shop.ask(
+            alice, Command.CANCEL_SERVICE, "service_supplier", service="service_supplier", contract=contract, end=None
+        )
+        self.assertGreater(ended.fields["until"], 0)
+        self.assertEqual(shop.ask(alice, Command.RETRIEVE, "keyring", back=None).command, Command.DATA)
 
 
 class NullTests(SynchronousTestCase):
