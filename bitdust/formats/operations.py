@@ -12,7 +12,7 @@ from cbor2 import loads
 from bitdust.crypt.ring_room import MAX_NAME
 from bitdust.formats.extras import EXTRAS, NO_EXTRAS, Extras
 from bitdust.wire.encoding import Value, WireError, encode
-from bitdust.wire.names import is_entry_name, is_path_id, is_version, split_version
+from bitdust.wire.names import is_entry_name, is_moment, is_path_id, is_version, split_version
 from bitdust.wire.records import MAX_COVERED, PackRecord, Scheme
 from bitdust.wire.schema import Bytes, Choice, Flag, Int, ListOf, Optional, Schema, Struct, Text, Variant
 
@@ -105,7 +105,8 @@ OPS = ListOf(OP, 200_000)
 
 def without_traps(ops: list[Op]) -> list[Op]:
     """These operations but for items whose names lead elsewhere, or whose path ids do, so that folders would be inside
-    each other, and packs that could not be read again: whoever stole a device may have written them.
+    each other, versions of moments that there are not, and packs that could not be read again: whoever stole a device
+    may have written them.
 
     The rest of the log counts all the same: nobody is to hide it by one name.
     """
@@ -116,6 +117,8 @@ def without_traps(ops: list[Op]) -> list[Op]:
 def _is_trap(op: Op) -> bool:
     if op["op"] == "item":
         return not is_entry_name(op["name"]) or op["path"].rpartition("/")[0] != op["parent"]
+    if op["op"] in ("version", "gone"):
+        return not is_moment(op["version"])
     if op["op"] != "pack":
         return False
     try:
@@ -128,7 +131,7 @@ def _is_trap(op: Op) -> bool:
 def check_names(ops: list[Op]) -> None:
     """Raises `WireError` for an item or a pack that nobody would take over."""
     if without_traps(ops) != ops:
-        text = "the name of an item holds '/' or a null character, or is '.' or '..', or its place or a pack is none"
+        text = "the name of an item holds '/' or a null character, or is '.' or '..', or a place or moment is none"
         raise WireError("bad-field", text)
 
 

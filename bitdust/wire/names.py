@@ -34,6 +34,8 @@ _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.ASCII)
 _PATH_ID = re.compile(r"\d{1,9}(\.\d{1,15})?(/\d{1,9}(\.\d{1,15})?)*", re.ASCII)
 _VERSION = re.compile(r"F(\d{17})-(\d{1,15})", re.ASCII)
+LATEST = datetime(3000, 1, 1, tzinfo=UTC).timestamp()
+"""Nobody has stored anything later: whoever says so wants that nothing could follow."""
 _OLD_VERSION = re.compile(r"F(\d{8})(\d{6})(AM|PM)", re.ASCII)
 
 
@@ -207,6 +209,14 @@ def version_time(version: str) -> float:
     except ValueError as error:
         raise BadName(f"{version[:60]!r} names no moment in time") from error
     raise BadName(f"{version[:60]!r} is not a version such as F20261121034159123-0")
+
+
+def is_moment(version: str) -> bool:
+    """Whether a version names a moment that is one, in an era in which others can follow."""
+    try:
+        return version_time(version) < LATEST
+    except BadName:
+        return False
 
 
 def maker_of(name: str) -> int:

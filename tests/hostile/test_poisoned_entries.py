@@ -6,9 +6,9 @@ from unittest import mock
 
 from bitdust.crypt.keyring import MASTER
 from bitdust.formats import log_entry
-from bitdust.formats.operations import earlier_op, item_op, pack_op, tombstone_op, version_ops
+from bitdust.formats.operations import earlier_op, gone_op, item_op, pack_op, tombstone_op, version_ops
 from bitdust.storage.catalog import apply, catalog
-from bitdust.storage.catalog.paths import Target
+from bitdust.storage.catalog.paths import Target, versions
 from bitdust.storage.restore.plan import Planner
 from bitdust.storage.restore.tree import LEFT_OUT, OLDER
 from bitdust.wire.encoding import WireError
@@ -32,6 +32,8 @@ POISON = (
     item_op("5", "6", b"inside the other", "folder", MASTER, 1),
     item_op("6", "5", b"inside the other", "folder", MASTER, 1),
     item_op("7", "7", b"inside itself", "folder", MASTER, 1),
+    *(op for digits in ("99999999999999999", "20261399000000000", "99991231235959999")
+      for op in (gone_op("20", f"F{digits}-1"), *version_ops("20", f"F{digits}-1", 10, 0o600, 1, []))),
 )
 
 
@@ -96,6 +98,20 @@ class PoisonTests(OtherDeviceCase):
         plan = Planner(self.core.catalog.read).make(Target(MASTER, None))
         self.assertEqual([(one["path"], one["code"]) for one in plan.problems], [("file", OLDER), ("good", LEFT_OUT)])
         self.assertEqual([file.version.size for file in plan.files], [len(data)])
+
+    def test_the_end_of_time(self) -> None:
+        """Where somebody has taken the last moment there is, new versions are stored all the same."""
+        random_file(self.base / "file", 30_000)
+        self.node.upload(self.base / "file", "file")
+        self.compare()
+        path = next(row["path_id"] for row in self.node.rows() if row["path"] == "file")
+        self.write(*version_ops(path, "F29991231235959999-1", 10, 0o600, 1, [[os.urandom(16), 0, 1]]))
+        self.compare()
+        for size in (40_000, 50_000):
+            random_file(self.base / "file", size)
+            self.node.upload(self.base / "file", "file")
+        sizes = [one.size for one in versions(self.core.catalog.read, path)]
+        self.assertEqual(sizes, [30_000, 40_000, 50_000, 10])
 
     def test_very_deep(self) -> None:
         """Folders in folders, as deep as names allow, come back."""

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from bitdust.storage.catalog.database import CatalogError, meta, set_meta
-from bitdust.wire.names import BadName, RemotePath, is_path_id, new_version, shown, split_version, version_time
+from bitdust.wire.names import LATEST, BadName, RemotePath, is_path_id, new_version, shown, split_version, version_time
 
 MASTER = "master"
 _ITEM = "path, parent, name, type, key, time, label"
@@ -255,9 +255,12 @@ _WHICH = ("path=:path", "path>:from AND path<:to")
 
 def fresh_version(database: sqlite3.Connection, wall: float, device_number: int, path: str) -> str:
     """A version name that this device has not used: later than its last one, and than all that is known of the item
-    and of what is below it, by a millisecond at least. Whoever made those may have had a clock that was ahead."""
-    last = round(float(meta(database, "last-version") or b"0"))
-    moment = max(round(wall * 1000), last + 1, _newest_moment(database, path) + 1)
+    and of what is below it, by a millisecond at least. Whoever made those may have had a clock that was ahead. Where
+    nothing can be later, because somebody has taken the end of time, it is one of now."""
+    last, now = round(float(meta(database, "last-version") or b"0")), round(wall * 1000)
+    moment = max(now, last + 1, _newest_moment(database, path) + 1)
+    if moment >= LATEST * 1000:
+        moment = max(now, last + 1) if last + 1 < LATEST * 1000 else now
     set_meta(database, "last-version", b"%d" % moment)
     return new_version((moment + 0.5) / 1000, device_number)
 

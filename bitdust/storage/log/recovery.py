@@ -24,6 +24,7 @@ from bitdust.storage.catalog.database import CatalogError, meta, set_base, set_m
 from bitdust.storage.log.access import LogAccess
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import BadName
 from bitdust.wire.records import Head
 from bitdust.wire.signed import Signed
 
@@ -252,7 +253,7 @@ class LogRecovery:
 
 def _is_poison(error: BaseException) -> bool:
     """Whether it is because of what stands in an entry, and not of the disk: nobody is to hide the logs of others."""
-    return isinstance(error, WireError) or not isinstance(error, BitDustError | OSError | sqlite3.Error)
+    return isinstance(error, WireError | BadName) or not isinstance(error, BitDustError | OSError | sqlite3.Error)
 
 
 def check_start(first: tuple[Entry, Content]) -> None:
