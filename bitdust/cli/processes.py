@@ -17,6 +17,9 @@ from typing import Any
 from attrs import define, field
 
 from bitdust.cli.client import ApiClient, ApiError
+from bitdust.cli.daemon import end_process
+from bitdust.cli.lock import running_pid
+from bitdust.cli.main import home_of
 from bitdust.cli.reminder import SILENCE
 from bitdust.config.settings import Settings
 
@@ -226,5 +229,9 @@ class ProcessNetwork:
 
 
 def _stop_quietly(node: NodeProcess) -> None:
-    with contextlib.suppress(StepFailed):
-        node.stop()
+    """What `bitdust stop` does, without a process of its own."""
+    home = home_of(node.home)
+    pid = running_pid(home)
+    if pid is not None:
+        with contextlib.suppress(ApiError):
+            end_process(home, pid)
