@@ -1,6 +1,7 @@
 """A private network of real daemons on this machine, as the demo, the benchmarks and the process tests use it.
 
-Everything goes through the command line and the public API, as any user would do it.
+Everything goes through the command line and the public API, as any user would do it; a daemon begins and ends by what
+the commands for that do, without a process of their own for each.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from typing import Any
 from attrs import define, field
 
 from bitdust.cli.client import ApiClient, ApiError
-from bitdust.cli.daemon import end_process
+from bitdust.cli.daemon import end_process, launch
 from bitdust.cli.lock import running_pid
 from bitdust.cli.main import home_of
 from bitdust.cli.reminder import SILENCE
@@ -83,8 +84,12 @@ class NodeProcess:
             settings.set(key, value)
 
     def start(self) -> None:
-        """Start the daemon and wait until its API answers."""
-        self.cli("daemon")
+        """Start the daemon, as `bitdust daemon` does, and wait until its API answers."""
+        if running_pid(home_of(self.home)) is None:
+            try:
+                launch(self.home)
+            except ApiError as error:
+                raise StepFailed(f"{self.name} did not start: {error}") from error
         wait_for(lambda: self.client.call("process_health") is not None, f"the API of {self.name}")
 
     def become(self, name: str) -> None:
@@ -121,7 +126,9 @@ class NodeProcess:
         pid = self.pid
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not _alive(pid), f"the end of {self.name}")
+        # The first of its threads may be gone while others still hold the home.
+        home = home_of(self.home)
+        wait_for(lambda: not _alive(pid) and running_pid(home) != pid, f"the end of {self.name}")
 
     def stop(self) -> None:
         """End the daemon as a user would."""

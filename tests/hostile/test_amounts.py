@@ -76,7 +76,7 @@ class MemoryTests(Amounts):
         """A peer that brings what nobody wants, and takes no refusal, keeps nothing here."""
         self.dial(self.mallory)
         (session,) = self.mallory.gateway.sessions()
-        for _ in range(100):
+        for _ in range(30):
             self.send(self.mallory, MB)
         session.link.pause_reading()
         self.run_for(20)
