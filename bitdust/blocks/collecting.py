@@ -110,14 +110,15 @@ class Collection:
             return Swept(is_needed=True), []
         query = "SELECT id FROM blocks WHERE id > ? ORDER BY id LIMIT ?"
         idents = [row[0] for row in database.execute(query, (self._position, ROWS))]
-        doomed = [ident for ident in idents if not self.keeps(ident)]
+        loose = [ident for ident in idents if ident not in self._reach.reached]
         self._position = idents[-1] if idents else self._position
         is_last = len(idents) < ROWS
         if self._is_doubting:
-            database.executemany(_DOUBT, [(ident,) for ident in doomed])
+            database.executemany(_DOUBT, [(ident,) for ident in loose])
             if is_last:
                 self._is_doubting, self._position = False, -1
             return Swept(), []
+        doomed = [ident for ident in loose if ident not in self._alone]
         index = self._ledger.index
         index.begin()
         self._ledger.doubted.difference_update(doomed)

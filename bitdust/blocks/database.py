@@ -12,6 +12,7 @@ garbage     a pack that is to be removed; nothing names it any more
 blocks      a multihash that is stored (``pack``, ``offset``) or linked to, or that holds its block itself; ``state`` as
             in `bitdust.blocks.values.State`; ``version`` and ``codec`` say how it was named at first
 forms       another codec under which the block of a multihash is known
+broken      a codec under which the block of a multihash is known and cannot be read
 links       one link of a block, in the order of ``position``, and how it names the ``child``
 pins        a pinned block; ``mode`` as in `bitdust.blocks.values.Mode`
 roots       a named block that stays
@@ -38,6 +39,7 @@ CREATE TABLE blocks(id INTEGER PRIMARY KEY, multihash BLOB NOT NULL UNIQUE, vers
     codec INTEGER NOT NULL, size INTEGER NOT NULL, pack INTEGER, offset INTEGER NOT NULL, state INTEGER NOT NULL);
 CREATE INDEX blocks_by_place ON blocks(pack, offset) WHERE pack IS NOT NULL;
 CREATE TABLE forms(block INTEGER NOT NULL, codec INTEGER NOT NULL, PRIMARY KEY(block, codec)) WITHOUT ROWID;
+CREATE TABLE broken(block INTEGER NOT NULL, codec INTEGER NOT NULL, PRIMARY KEY(block, codec)) WITHOUT ROWID;
 CREATE TABLE links(parent INTEGER NOT NULL, position INTEGER NOT NULL, child INTEGER NOT NULL,
     version INTEGER NOT NULL, codec INTEGER NOT NULL, PRIMARY KEY(parent, position)) WITHOUT ROWID;
 CREATE INDEX links_by_child ON links(child);

@@ -16,6 +16,10 @@ from bitdust.ipld.errors import FormatError
 from bitdust.wire.errors import BitDustError
 
 COLUMNS = "id, version, codec, multihash, size, pack, offset, state"
+OPEN = f"b.state = {State.ABSENT} OR (b.state != {State.WHOLE} AND l.codec != {RAW})"
+"""Of a link ``l`` to a block ``b``: whether something is missing there."""
+BROKEN = "EXISTS (SELECT 1 FROM broken x WHERE x.block = b.id AND x.codec = l.codec)"
+"""Whether a link names a block with a codec that it is not of."""
 _INSERT = "INSERT INTO blocks(multihash, version, codec, size, pack, offset, state) VALUES(?, ?, ?, ?, ?, ?, ?)"
 _PLACE = "UPDATE blocks SET size=?, pack=?, offset=?, state=? WHERE id=?"
 _THESE = "IN (SELECT value FROM json_each(?))"
@@ -126,45 +130,47 @@ class Index:
             return False
         if row.state is State.ABSENT:
             return False
-        self._link(database, get(database, row.id), data if data is not None else self._data(row))
+        known = data if data is not None else self._data(row)
+        if known is None:
+            database.execute("INSERT OR IGNORE INTO broken VALUES(?, ?)", (row.id, cid.codec))
+        else:
+            self._link(database, get(database, row.id), known)
         return True
 
     def _data(self, row: Row) -> bytes | None:
+        """The bytes of a block that is here; None where they cannot be read now."""
         if row.cid.is_inline:
             return row.cid.inline()
-        if row.pack is None:
-            return None
         try:
-            return self._read(row.cid, Place(row.pack, row.offset, row.size))
+            return self._read(row.cid, Place(row.pack or 0, row.offset, row.size))
         except Unreadable:
             return None
 
-    def _link(self, database: sqlite3.Connection, row: Row, data: bytes | None) -> None:
-        """Write down all links of a block; ``data`` is None where it cannot be read."""
+    def _link(self, database: sqlite3.Connection, row: Row, data: bytes) -> None:
+        """Write down all links of a block."""
         forms = database.execute("SELECT codec FROM forms WHERE block=? ORDER BY codec", (row.id,))
         names = [row.cid, *(Cid(1, codec, row.cid.multihash) for (codec,) in forms.fetchall())]
-        state, links = State.HERE, []
+        links: list[Cid] = []
+        broken = []
         for name in names:
             try:
-                links += list(self._links(name, data)) if data is not None else []
+                links += self._links(name, data)
             except FormatError:
-                state = State.BROKEN
+                broken.append((row.id, name.codec))
         if len(links) > MOST_LINKS:
             raise BitDustError("too-many-links", f"block {row.cid} has {len(links)} links; at most {MOST_LINKS} may be")
-        if data is None:
-            state = State.BROKEN
         database.execute("DELETE FROM links WHERE parent=?", (row.id,))
         rows = ((row.id, at, self.name(database, cid), cid.version, cid.codec) for at, cid in enumerate(links))
         database.executemany("INSERT INTO links VALUES(?, ?, ?, ?, ?)", list(rows))
-        database.execute("UPDATE blocks SET state=? WHERE id=?", (state, row.id))
-        if state is State.HERE:
-            self._judge(database, row.id)
+        database.execute("DELETE FROM broken WHERE block=?", (row.id,))
+        database.executemany("INSERT INTO broken VALUES(?, ?)", broken)
+        set_state(database, row.id, State.HERE)
+        self._judge(database, row.id)
 
     def _judge(self, database: sqlite3.Connection, ident: int) -> None:
         """Whether a block that is here has everything below it."""
         open_below = (
-            "SELECT 1 FROM links l JOIN blocks b ON b.id = l.child WHERE l.parent=?"
-            f" AND b.state != {State.WHOLE} AND (b.state = {State.ABSENT} OR l.codec != {RAW}) LIMIT 1"
+            f"SELECT 1 FROM links l JOIN blocks b ON b.id = l.child WHERE l.parent=? AND ({OPEN} OR {BROKEN}) LIMIT 1"
         )
         if database.execute(open_below, (ident,)).fetchone() is None:
             set_state(database, ident, State.WHOLE)
@@ -179,7 +185,7 @@ class Index:
         self._count(row.cid, Place(now.pack, now.offset, now.size), -1, blocks=0)
         self._count(row.cid, place, 1, blocks=0)
         database.execute("UPDATE blocks SET pack=?, offset=? WHERE id=?", (place.pack, place.offset, now.id))
-        if now.state is State.BROKEN:
+        if database.execute("SELECT 1 FROM broken WHERE block=?", (now.id,)).fetchone() is not None:
             self._link(database, get(database, now.id), data)
         return True
 
@@ -201,6 +207,8 @@ class Index:
             asked = json.dumps([one for one in candidates if not keeps(one)])
             doomed = json.dumps([ident for (ident,) in database.execute(unknown, (asked,))])
             candidates = self._cut(database, doomed)
+            for table in ("forms", "broken"):
+                database.execute(f"DELETE FROM {table} WHERE block {_THESE}", (doomed,))
             database.execute(f"DELETE FROM blocks WHERE id {_THESE}", (doomed,))
         for row in gone:
             self._count(row.cid, Place(row.pack or 0, row.offset, row.size), -1)
@@ -210,8 +218,7 @@ class Index:
         """Forget the links of some blocks; what they led to."""
         below = database.execute(f"SELECT DISTINCT child FROM links WHERE parent {_THESE}", (parents,))
         children = {child for (child,) in below}
-        for table, column in (("links", "parent"), ("forms", "block")):
-            database.execute(f"DELETE FROM {table} WHERE {column} {_THESE}", (parents,))
+        database.execute(f"DELETE FROM links WHERE parent {_THESE}", (parents,))
         return children
 
 

@@ -22,14 +22,15 @@ _ROOTS = "SELECT r.name, r.version, r.codec, b.multihash FROM roots r JOIN block
 Key = tuple[int, int, int]
 
 
-def is_open(row: Row, one: Change) -> bool:
+def is_open(database: sqlite3.Connection, row: Row, one: Change) -> bool:
     """Whether what is below a block has to be looked at before it may be pinned.
 
     Raises ``unreadable`` for a block whose links cannot be followed.
     """
     if not isinstance(one, Pin) or one.mode is Mode.DIRECT or one.cid.codec == RAW:
         return False
-    if row.state is State.BROKEN:
+    query = "SELECT 1 FROM broken WHERE block=? AND codec=?"
+    if database.execute(query, (row.id, one.cid.codec)).fetchone() is not None:
         raise unreadable(one.cid)
     return row.state is not State.WHOLE
 

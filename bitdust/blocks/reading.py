@@ -8,12 +8,12 @@ from pathlib import Path
 
 from attrs import frozen
 
-from bitdust.blocks.index import COLUMNS, find, get, row_of
+from bitdust.blocks.index import BROKEN, COLUMNS, OPEN, find, get, row_of
 from bitdust.blocks.packs import PackReader, Place, Unreadable
 from bitdust.blocks.pinning import pinned_ids
 from bitdust.blocks.reach import TOGETHER, IdSet, Reach, Waiting
 from bitdust.blocks.values import Mode, Row, Stat, State
-from bitdust.ipld.cid import RAW, Cid
+from bitdust.ipld.cid import Cid
 
 MOST_MISSING = 1000
 """CIDs of missing blocks that are named."""
@@ -22,8 +22,8 @@ _LINKS = (
     " JOIN blocks b ON b.id = l.child WHERE l.parent=? AND l.position >= ? ORDER BY l.position LIMIT ?"
 )
 _BELOW = (
-    "SELECT l.child, l.codec, b.state FROM links l JOIN blocks b ON b.id = l.child"
-    " WHERE l.parent IN (SELECT value FROM json_each(?))"
+    f"SELECT l.child, b.state, {BROKEN} AS is_broken FROM links l JOIN blocks b ON b.id = l.child"
+    f" WHERE l.parent IN (SELECT value FROM json_each(?)) AND ({OPEN} OR is_broken)"
 )
 
 
@@ -145,7 +145,7 @@ class Below:
         self._seen.add(ident)
         self._waiting.put(ident)
         self.missing: list[int] = []
-        self.unreadable: list[int] = []
+        self.unreadable: dict[int, None] = {}
 
     def go_on(self, database: sqlite3.Connection, rounds: int) -> bool:
         """Whether all was looked at, or enough is missing."""
@@ -153,8 +153,10 @@ class Below:
             taken = self._waiting.take(TOGETHER)
             if not taken or len(self.missing) + len(self.unreadable) >= MOST_MISSING:
                 return True
-            for child, codec, state in database.execute(_BELOW, (json.dumps(taken),)):
-                if self._is_open(codec, state) and self._seen.add(child):
+            for child, state, is_broken in database.execute(_BELOW, (json.dumps(taken),)):
+                if is_broken and state != State.ABSENT:
+                    self.unreadable[child] = None
+                elif self._seen.add(child):
                     self._note(child, state)
         return False
 
@@ -163,13 +165,8 @@ class Below:
         missing, unreadable = ([get(database, one).cid for one in ids] for ids in (self.missing, self.unreadable))
         return missing, unreadable
 
-    def _is_open(self, codec: int, state: int) -> bool:
-        return state == State.ABSENT or (state != State.WHOLE and codec != RAW)
-
     def _note(self, child: int, state: int) -> None:
         if state == State.ABSENT:
             self.missing.append(child)
-        elif state == State.BROKEN:
-            self.unreadable.append(child)
         else:
             self._waiting.put(child)

@@ -26,8 +26,6 @@ class State(IntEnum):
     HERE = 1
     WHOLE = 2
     """It is here, and so is everything below it."""
-    BROKEN = 3
-    """It is here, and is not what a codec says that it is said to have: nobody knows what is below it."""
 
 
 class Mode(IntEnum):

@@ -141,7 +141,7 @@ class Store(Job):
         opened = [
             one
             for one, row in concerned
-            if row is not None and not self._looked_at and is_open(row, one) and isinstance(one, Pin)
+            if row is not None and not self._looked_at and is_open(database, row, one) and isinstance(one, Pin)
         ]
         if opened:
             return opened

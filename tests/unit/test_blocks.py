@@ -147,6 +147,14 @@ class PinTests(BlockCase):
             self.gets(*blocks)
             self.came(self.store.apply(Unpin(blocks[-1].cid)))
 
+    def test_a_wrong_name_spoils_nothing(self) -> None:
+        """Whoever links to a tree under a codec that it is not of does not keep others from pinning it."""
+        blocks = tree("a", 2)
+        self.put(*blocks, node(named(blocks[-1], DAG_CBOR)), changes=[Pin(blocks[-1].cid)])
+        self.refused("unreadable", self.store.apply(Pin(node(named(blocks[-1], DAG_CBOR)).cid)))
+        self.collect()
+        self.gets(*blocks)
+
     def test_a_node_that_is_none(self) -> None:
         """What is not what its codec says is stored, and cannot be pinned with what is below it."""
         bad = named(leaf("no node"), 0x70)
@@ -191,6 +199,18 @@ class CollectingTests(BlockCase):
         lease.end()
         self.collect()
         self.assertEqual(self.here(), set())
+
+    def test_a_direct_pin_keeps_nothing_below(self) -> None:
+        """What was whole and lost what is below it to a collection is not taken for whole any more."""
+        blocks = tree("a", 3, 2)
+        self.put(*blocks, changes=[Pin(blocks[-1].cid, Mode.DIRECT)])
+        self.collect()
+        self.assertEqual(self.here(), cids(blocks[-1]))
+        self.refused("not-found", self.store.apply(Pin(blocks[-1].cid)))
+        self.put(*blocks[:-1])
+        self.came(self.store.apply(Pin(blocks[-1].cid)))
+        self.collect()
+        self.gets(*blocks)
 
     def test_everything_goes(self) -> None:
         """An empty store has no packs and no rows."""
