@@ -3,6 +3,7 @@
 ============  =====================================================================================================
 abuse         attacks by amounts on a real daemon: memory, files, and what honest people see beside them
 audit         what audits and scrubbing cost a TB a day, and how soon a loss is found
+blocks        the block store of IPFS: added and read a second; a million blocks, listed and collected
 catalog       100,000 files: listing a folder, starting with them
 chaos         real processes that are killed, stopped, filled, wiped and rotten: is all there in the end, and how soon
 commands      every simple command, and the start of a node

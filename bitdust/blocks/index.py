@@ -109,7 +109,7 @@ class Index:
         row = find(database, cid.multihash)
         if row is None:
             row = self._new(database, cid)
-            if cid.is_inline:
+            if cid.is_inline and row.state is State.ABSENT:
                 self._link(database, row, cid.inline())
         else:
             self._learn(database, row, cid)
@@ -117,8 +117,9 @@ class Index:
 
     def _new(self, database: sqlite3.Connection, cid: Cid) -> Row:
         size = len(cid.inline()) if cid.is_inline else 0
-        values = (cid.multihash, cid.version, cid.codec, size, None, 0, State.ABSENT)
-        return Row(database.execute(_INSERT, values).lastrowid or 0, cid, size, None, 0, State.ABSENT)
+        state = State.WHOLE if cid.is_inline and cid.codec == RAW else State.ABSENT
+        values = (cid.multihash, cid.version, cid.codec, size, None, 0, state)
+        return Row(database.execute(_INSERT, values).lastrowid or 0, cid, size, None, 0, state)
 
     def _learn(self, database: sqlite3.Connection, row: Row, cid: Cid, data: bytes | None = None) -> bool:
         """A block is known under this codec, too; whether that is news that has changed its links."""

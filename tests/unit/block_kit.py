@@ -77,9 +77,13 @@ class BlockCase(SynchronousTestCase):
         self.settings = Settings({MAX: 1 << 40, RESERVE: 0})
         self.registry = Registry(self.clock, self.clock.seconds)
         now = lambda: START + self.clock.seconds()  # noqa: E731
-        world = SimpleNamespace(clock=self.clock, wall=now, run_in_thread=maybeDeferred)
+        world = SimpleNamespace(clock=self.clock, wall=now, run_in_thread=self.run_in_thread)
         self.around: Any = SimpleNamespace(world=world, settings=self.settings, registry=self.registry)
         self.store = self.open()
+
+    def run_in_thread(self, call: Any, *arguments: Any) -> "Deferred[Any]":
+        """At once."""
+        return maybeDeferred(call, *arguments)
 
     def tearDown(self) -> None:
         self.end(self.store)
