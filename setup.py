@@ -33,6 +33,7 @@ NEEDS = [
     "click>=8.1",
     "typing_extensions>=4.7",
     "rich>=13.9",
+    "multipart>=2",
 ]
 
 

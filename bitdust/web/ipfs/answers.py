@@ -1,0 +1,111 @@
+"""Answers and errors of the RPC on the wire.
+
+One JSON value has a length, because clients parse what has none again at every piece. Bytes have none, because clients
+keep what has one until it is whole. An error after the first byte is the last line of JSON lines, and a cut connection
+behind bytes: nothing that is not whole ends like a whole answer. A trailer is not sent: most clients do not look at it,
+and take what came before it for all.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bitdust.web.dialect import Reply
+from bitdust.web.ipfs.arguments import BadCall
+from bitdust.web.ipfs.table import Answer, Data, Json, Lines, Row
+from bitdust.wire.errors import BitDustError
+
+EXPOSED = b"X-Stream-Output, X-Chunked-Output, X-Content-Length"
+COMMON = (
+    b"Access-Control-Allow-Headers: %s\r\nAccess-Control-Expose-Headers: %s\r\nVary: Origin\r\nCache-Control: no-store\r\n"
+    % (EXPOSED, EXPOSED)
+)
+JSON_TYPE = b"Content-Type: application/json\r\n"
+TEXT_TYPE = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+CLIENT_ERRORS = frozenset(("bad-argument",))
+"""Codes of errors that are the client's fault in the eyes of the RPC."""
+FORBIDDEN = frozenset(("forbidden",))
+
+
+def text(status: int, line: str, headers: bytes = b"") -> Reply:
+    """A line of plain text, as everything that is refused before a command has begun."""
+    return Reply(status, COMMON + TEXT_TYPE + headers, line.encode() + b"\n")
+
+
+def failed(error: BitDustError, headers: bytes = b"") -> Reply:
+    """An error before the first byte."""
+    if isinstance(error, BadCall):
+        return text(400, str(error), headers)
+    row = error_row(error)
+    return Reply(400 if row["Code"] == 1 else 500, COMMON + JSON_TYPE + headers, dump(row))
+
+
+def error_row(error: BitDustError) -> Row:
+    """Code 1 is the client's fault, 4 is forbidden, 0 is all else."""
+    code = 1 if error.code in CLIENT_ERRORS or isinstance(error, BadCall) else 4 if error.code in FORBIDDEN else 0
+    return {"Message": str(error), "Code": code, "Type": "error"}
+
+
+def dump(value: Any) -> bytes:
+    """JSON as Go writes it: nothing but what has to be escaped is, and one line end."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+
+
+async def reply_to(answer: Answer, headers: bytes = b"") -> Reply:
+    """The reply, once its first byte is sure; raises `BitDustError` where there will be none."""
+    common = COMMON + headers
+    if answer is None:
+        return Reply(200, common)
+    if isinstance(answer, Json):
+        return Reply(200, common + JSON_TYPE, dump(answer.value))
+    if isinstance(answer, Lines):
+        return await _lines(answer, common + JSON_TYPE + b"X-Chunked-Output: 1\r\n")
+    return await _data(answer, common)
+
+
+async def _lines(answer: Lines, headers: bytes) -> Reply:
+    first = [] if answer.live else await _first(answer.rows)
+    return Reply(200, headers, _written(first, answer.rows))
+
+
+async def _written(first: list[Row], rows: AsyncIterator[Row]) -> AsyncIterator[bytes]:
+    try:
+        for row in first:
+            yield dump(row)
+        async for row in rows:
+            yield dump(row)
+    except BitDustError as error:
+        yield dump(error_row(error))
+    finally:
+        await _close(rows)
+
+
+async def _data(answer: Data, headers: bytes) -> Reply:
+    first = await _first(answer.pieces)
+    headers += b"Content-Type: %s\r\nX-Stream-Output: 1\r\n" % answer.content_type.encode("latin-1")
+    if answer.length is not None:
+        headers += b"X-Content-Length: %d\r\n" % answer.length
+    return Reply(200, headers, _pieces(first, answer.pieces))
+
+
+async def _pieces(first: list[bytes], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        for piece in first:
+            yield piece
+        async for piece in pieces:
+            yield piece
+    finally:
+        await _close(pieces)
+
+
+async def _first(items: AsyncIterator[Any]) -> list[Any]:
+    """The first one, if there is any: until it is here an error can still be an answer of its own."""
+    async for item in items:
+        return [item]
+    return []
+
+
+async def _close(items: AsyncIterator[Any]) -> None:
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,205 @@
+"""The RPC of IPFS over the engine of HTTP: a request finds its command, and its answer goes out as the row says."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
+from bitdust.web.guard import Refusal
+from bitdust.web.ipfs.answers import TEXT_TYPE, failed, reply_to, text
+from bitdust.web.ipfs.arguments import BadCall, Fields, fields, read_arguments, read_options
+from bitdust.web.ipfs.guard import RpcGuard
+from bitdust.web.ipfs.table import BASE, Answer, Call, Command, Commands, Data, Lines
+from bitdust.web.ipfs.upload import Upload, upload_of
+from bitdust.wire.errors import BitDustError
+
+MAX_STRAY = 1 << 16
+"""Bytes of a body that a command does not want."""
+PREFIX = f"{BASE}/".encode()
+LATE = "context deadline exceeded"
+BROKEN = "the command failed inside the node; logs/stdout.log tells more"
+_log = Logger()
+
+
+class IpfsDialect:
+    """Every path of its port. ``node`` is what commands may use."""
+
+    limits = Limits()
+
+    def __init__(self, node: Any, commands: Commands, guard: RpcGuard, clock: IReactorTime) -> None:
+        self._node = node
+        self._commands = commands
+        self._guard = guard
+        self._clock = clock
+
+    def takes(self, path: bytes) -> bool:
+        """All of them."""
+        return True
+
+    def begin(self, exchange: Exchange) -> BodySink | Reply:
+        """Let the client in, find its command, and begin it where it takes a body."""
+        head = exchange.head
+        admitted = self._guard.admit(head)
+        if isinstance(admitted, Reply):
+            return admitted
+        try:
+            found = self._found(head)
+            if found is None:
+                return text(404, "404 page not found", admitted)
+            command, call = found
+        except BadCall as error:
+            return failed(error, admitted)
+        return _Running(self._node, command, call, exchange, admitted, self._clock)
+
+    def _found(self, head: Head) -> tuple[Command, Call] | None:
+        if not head.path.startswith(PREFIX):
+            return None
+        found = self._commands.find(_path(head.path[len(PREFIX) :]))
+        if found is None:
+            return None
+        command, first = found
+        given = fields(head.query)
+        call = Call(
+            read_arguments([*first, *(value for name, value in given if name == "arg")], command.arguments),
+            read_options([pair for pair in given if pair[0] != "arg"], command.all_options),
+        )
+        if command.file is not None:
+            call.upload = upload_of(head.single(b"Content-Type"))
+            if call.upload is None:
+                raise BadCall(f"file argument '{command.file}' is required")
+        return command, call
+
+    def refusal(self, refusal: Refusal, head: Head | None) -> Reply:
+        """A line of plain text."""
+        return Reply(refusal.status, TEXT_TYPE, f"{refusal.text}\n".encode())
+
+
+def _path(quoted: bytes) -> str:
+    (pair,) = fields(quoted.replace(b"+", b"%2B").replace(b"&", b"%26").replace(b"=", b"%3D")) or [("", "")]
+    return pair[0]
+
+
+@define(eq=False)
+class _Running:
+    """One call that is answered. Its body goes to the command while that runs."""
+
+    _node: Any
+    _command: Command
+    _call: Call
+    _exchange: Exchange
+    _headers: bytes
+    _clock: IReactorTime
+    _stray: int = 0
+    _step: "Deferred[Any] | None" = None
+    _timer: IDelayedCall | None = None
+    _is_late: bool = False
+
+    @property
+    def _upload(self) -> Upload | None:
+        return self._call.upload
+
+    # the body
+
+    def received(self, data: bytes) -> "Deferred[None] | None":
+        """To the command that takes it; what nobody wants is dropped, within reason."""
+        if self._upload is None:
+            self._stray += len(data)
+            if self._stray > MAX_STRAY >= self._stray - len(data):
+                self._exchange.answer(text(400, "this command takes no body"))
+            return None
+        if self._step is None:
+            self._begin()
+        return self._upload.feed(data)
+
+    def finished(self) -> None:
+        """The body is whole."""
+        if self._upload is not None:
+            self._upload.end()
+        if self._step is None:
+            self._begin()
+
+    def gone(self) -> None:
+        """Nobody waits for it any more."""
+        self._stop_timer()
+        if self._upload is not None:
+            self._upload.fail(BadCall("the client has gone"))
+        if self._step is not None:
+            self._step.cancel()
+
+    # the command
+
+    def _begin(self) -> None:
+        seconds = self._call.options["timeout"]
+        if seconds:
+            self._timer = self._clock.callLater(seconds, self._late)
+        self._step = Deferred.fromCoroutine(self._run())
+        self._step.addErrback(self._broken).addCallback(self._exchange.answer)
+
+    async def _run(self) -> Reply:
+        try:
+            answer = await self._command.run(self._node, self._call)
+            return await reply_to(self._timed(answer), self._headers)
+        except CancelledError:
+            return failed(_late(), self._headers)
+        except BitDustError as error:
+            self._stop_timer()
+            return failed(error, self._headers)
+
+    def _timed(self, answer: Answer) -> Answer:
+        """The time limit holds until the last byte."""
+        if isinstance(answer, Lines):
+            return evolve(answer, rows=self._until_late(answer.rows))
+        if isinstance(answer, Data):
+            return evolve(answer, pieces=self._until_late(answer.pieces))
+        self._stop_timer()
+        return answer
+
+    async def _until_late(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        try:
+            while True:
+                self._step = Deferred.fromCoroutine(_next(items))
+                found = await self._step
+                if not found:
+                    return
+                yield found[0]
+                if self._is_late:
+                    raise _late()
+        except CancelledError:
+            if self._is_late:
+                raise _late() from None
+            raise
+        finally:
+            self._stop_timer()
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _late(self) -> None:
+        self._timer, self._is_late = None, True
+        if self._step is not None:
+            self._step.cancel()
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _broken(self, failure: Failure) -> Reply:
+        self._stop_timer()
+        _log.failure("the command {path} failed", failure=failure, path=self._command.path)
+        return failed(BitDustError("internal", BROKEN), self._headers)
+
+
+def _late() -> BitDustError:
+    return BitDustError("timeout", LATE)
+
+
+async def _next(items: AsyncIterator[Any]) -> list[Any]:
+    async for item in items:
+        return [item]
+    return []
