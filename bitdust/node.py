@@ -21,6 +21,7 @@ from bitdust.config.home import prepare_home
 from bitdust.config.settings import Settings
 from bitdust.events import Event, Events
 from bitdust.identity_erasure import IdentityErasure
+from bitdust.ipfs.door import RpcPort
 from bitdust.peers.presence import CUSTOMER
 from bitdust.services.driver import RESTING
 from bitdust.signal import Signal
@@ -63,6 +64,7 @@ class Node:
         self.erasure = IdentityErasure(self.rooms, self.driver, lambda: self.stop(restart=True))
         self.context = self._context()
         self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
+        self.rooms.ipfs.use_port(self._ipfs_port)
         self._settings_follower = SettingsFollower(world.watcher, world.home / "config", self.settings)
         self._follow_settings()
 
@@ -113,6 +115,11 @@ class Node:
             seen_address=rooms.seen_address,
             table=TABLE,
         )
+
+    def _ipfs_port(self) -> RpcPort:
+        from bitdust.web.ipfs.port import IpfsPort  # noqa: PLC0415 - what is off costs nothing at the start
+
+        return IpfsPort(self.world, self.settings, self.rooms.around.budget.api_connections)
 
     # the process
 

@@ -10,6 +10,7 @@ from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
+from bitdust.ipfs.door import IpfsDoor
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
@@ -43,6 +44,7 @@ class Rooms:
     suppliers: SuppliersRoom
     customers: CustomersRoom
     blocks: BlocksRoom
+    ipfs: IpfsDoor
     storage: Storage
     space: Space
     risk: Risk

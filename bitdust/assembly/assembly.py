@@ -26,6 +26,7 @@ from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
+from bitdust.ipfs.door import IpfsDoor
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
@@ -91,6 +92,7 @@ class Assembly:
             directory,
         )
         shares = SharesRoom(around, suppliers.family, storage, identity.client, people.friends.is_friend)
+        blocks = BlocksRoom(around)
         return Rooms(
             around=around,
             consumers=Consumers(around.events),
@@ -105,7 +107,8 @@ class Assembly:
             router=Router(around, gateway.addresses),
             suppliers=suppliers,
             customers=customers,
-            blocks=BlocksRoom(around),
+            blocks=blocks,
+            ipfs=IpfsDoor(around, blocks),
             storage=storage,
             space=self._space(suppliers, customers, storage),
             risk=Risk(around, storage, suppliers),

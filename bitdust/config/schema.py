@@ -46,8 +46,9 @@ _SERVICES = {
     "web-socket-router": "carries what apps and their nodes say to each other",
     "shared-data": "lets people into shares of mine, and opens those of others",
     "block-store": "stores blocks of IPFS",
+    "ipfs": "answers clients of IPFS on this machine",
 }
-_OFF = ("identity-server", "block-store", "web-socket-router")
+_OFF = ("identity-server", "block-store", "ipfs", "web-socket-router")
 """Services that run where a person wants them."""
 
 
@@ -159,6 +160,9 @@ _OPTIONS = (
         "restore special bits",
         "Set-user-id, set-group-id and sticky bits are set.",
     ),
+    _port("services/ipfs/api-port", 5001, "TCP port of the RPC API of IPFS"),
+    _text("services/ipfs/allowed-hosts", "allowed hosts", "Host names besides loopback that IPFS clients may name."),
+    _text("services/ipfs/allowed-origins", "allowed origins", "Web origins whose pages may speak the RPC of IPFS."),
     _size(
         "services/block-store/storage-max",
         10 * GB,

@@ -30,12 +30,16 @@ class Answering(Protocol):
 
 @frozen
 class Listener:
-    """A port by name: the setting that switches it on, the setting of its number, and how to make what answers."""
+    """A port by name: the setting that switches it on, the setting of its number, and how to make what answers.
+
+    Where it ``yields``, its default number gives way to a free one when another program has it.
+    """
 
     name: str
     switch: str
     number: str
     make: Callable[[], Answering]
+    yields: bool = True
 
 
 class Listeners:
@@ -70,7 +74,7 @@ class Listeners:
         self.ports.clear()
 
     async def _bind(self, listener: Listener) -> int:
-        """A chosen port or none; the default one gives way to a free one when another program has it."""
+        """A chosen port or none; the default one of a listener that yields may give way to a free one."""
         settings, key = self._settings, listener.number
         wanted, left = int(settings.get(key)), TRIES
         while True:
@@ -78,7 +82,7 @@ class Listeners:
                 return await self._bind_both(wanted, self.answering[listener.name])
             except CannotListenError as error:
                 left -= 1
-                if left and (wanted == 0 or (settings.is_default(key) and _is_taken(error))):
+                if left and (wanted == 0 or (listener.yields and settings.is_default(key) and _is_taken(error))):
                     wanted = 0
                     continue
                 raise BitDustError(

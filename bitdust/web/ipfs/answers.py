@@ -17,8 +17,8 @@ from bitdust.wire.errors import BitDustError
 
 EXPOSED = b"X-Stream-Output, X-Chunked-Output, X-Content-Length"
 COMMON = (
-    b"Access-Control-Allow-Headers: %s\r\nAccess-Control-Expose-Headers: %s\r\nVary: Origin\r\nCache-Control: no-store\r\n"
-    % (EXPOSED, EXPOSED)
+    b"Access-Control-Allow-Headers: %s\r\nAccess-Control-Expose-Headers: %s\r\n" % (EXPOSED, EXPOSED)
+    + b"Vary: Origin\r\nCache-Control: no-store\r\n"
 )
 JSON_TYPE = b"Content-Type: application/json\r\n"
 TEXT_TYPE = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.guard import Refusal
 from bitdust.web.ipfs.answers import TEXT_TYPE, failed, reply_to, text
-from bitdust.web.ipfs.arguments import BadCall, Fields, fields, read_arguments, read_options
+from bitdust.web.ipfs.arguments import BadCall, fields, read_arguments, read_options
 from bitdust.web.ipfs.guard import RpcGuard
 from bitdust.web.ipfs.table import BASE, Answer, Call, Command, Commands, Data, Lines
 from bitdust.web.ipfs.upload import Upload, upload_of

@@ -4,7 +4,12 @@ from collections import deque
 from urllib.parse import unquote_to_bytes
 
 from attrs import define, field
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
 from twisted.internet.defer import Deferred
 
 from bitdust.web.ipfs.arguments import BadCall

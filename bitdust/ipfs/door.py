@@ -1,0 +1,77 @@
+"""What a node has of IPFS: next to nothing while the service is off."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+
+from bitdust.blocks.room import BlocksRoom
+from bitdust.surroundings import Surroundings
+from bitdust.wire.errors import BitDustError
+
+if TYPE_CHECKING:
+    from bitdust.ipfs.room import IpfsRoom
+
+
+class RpcPort(Protocol):
+    """Where clients of IPFS are answered; `bitdust.web.server.IpfsPort` is it."""
+
+    def open(self, room: "IpfsRoom", /) -> "Deferred[None]":
+        """Fires when clients are answered. Fails with ``port-taken``."""
+
+    def close(self) -> "Deferred[None]":
+        """Fires when every connection is closed."""
+
+    @property
+    def number(self) -> int:
+        """The number of the port; 0 while it is closed."""
+
+
+class IpfsDoor:
+    """`open` first, `close` last; the program of IPFS is loaded when it is opened."""
+
+    def __init__(self, around: Surroundings, blocks: BlocksRoom) -> None:
+        self._around = around
+        self._blocks = blocks
+        self._room: IpfsRoom | None = None
+        self._port: Callable[[], RpcPort] | None = None
+        self._opened: RpcPort | None = None
+
+    def use_port(self, make: Callable[[], RpcPort]) -> None:
+        """Answer clients there."""
+        self._port = make
+
+    @property
+    def room(self) -> "IpfsRoom":
+        """The room, which is open. Raises ``service-off``."""
+        if self._room is None:
+            raise BitDustError("service-off", "IPFS is off: bitdust ipfs enable")
+        return self._room
+
+    @property
+    def port(self) -> int:
+        """The port where clients are answered; 0 where they are not."""
+        return self._opened.number if self._opened is not None else 0
+
+    def open(self) -> "Deferred[None]":
+        """Fires when clients are answered; fails with ``port-taken``."""
+        from bitdust.ipfs.room import IpfsRoom  # noqa: PLC0415 - what is off costs nothing at the start
+
+        self._room = IpfsRoom(self._around, self._blocks)
+        if self._port is None:
+            return succeed(None)
+        self._opened = self._port()
+        return self._opened.open(self._room)
+
+    def close(self) -> "Deferred[None]":
+        """Fires when nobody is answered any more."""
+        opened, self._opened, self._room = self._opened, None, None
+        return opened.close() if opened is not None else succeed(None)
+
+    def problem(self) -> str:
+        """Why clients are not answered; empty where they are."""
+        if self._room is None:
+            return "IPFS is not open"
+        if self._opened is not None and not self._opened.number:
+            return "its port is closed"
+        return ""

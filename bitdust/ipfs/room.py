@@ -1,0 +1,131 @@
+"""IPFS as one room: what its commands ask for, over the block store."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from twisted.internet.defer import Deferred
+
+from bitdust.blocks.pinning import FIRST
+from bitdust.blocks.room import BlocksRoom
+from bitdust.blocks.store import BlockStore
+from bitdust.blocks.values import Change, Mode, Pin, not_here
+from bitdust.ipfs.add_job import AddJob
+from bitdust.ipfs.adding import AddOptions
+from bitdust.ipfs.blocks import Blocks, get
+from bitdust.ipfs.references import references
+from bitdust.ipld.cid import Block, Cid
+from bitdust.surroundings import Surroundings
+from bitdust.wire.errors import BitDustError
+
+MOST_BAD = 1000
+
+
+class IpfsRoom:
+    """I work over the block store, which has a service of its own."""
+
+    def __init__(self, around: Surroundings, stores: BlocksRoom) -> None:
+        self._world, self._registry = around.world, around.registry
+        self._stores = stores
+        self._adds = 0
+
+    @property
+    def store(self) -> BlockStore:
+        """Raises ``service-off`` while it is closed."""
+        return self._stores.store
+
+    @property
+    def blocks(self) -> Blocks:
+        """Where blocks come from."""
+        return self.store
+
+    def add(self, options: AddOptions, store: bool = True) -> AddJob:
+        """A new add; without ``store`` nothing is kept of it."""
+        self._adds += 1
+        lease = self.store.lease() if store else None
+        return AddJob(self._registry, str(self._adds), options, lease, self._world.run_in_thread)
+
+    async def put(self, blocks: Sequence[Block], *changes: Change) -> None:
+        """Store blocks, and change pins and roots with them."""
+        lease = self.store.lease()
+        try:
+            for block in blocks:
+                waiting = lease.put(block)
+                if waiting is not None:
+                    await waiting
+            await lease.commit(*changes)
+        finally:
+            lease.end()
+
+    async def pin(self, pin: Pin, *changes: Change) -> None:
+        """Pin; what is pinned in this way already is no error."""
+        await self.store.apply(pin, *changes)
+
+    async def pins(self, mode: Mode | None = None) -> AsyncIterator[Pin]:
+        """All pins of a mode, or of any."""
+        after = FIRST
+        while found := await self.store.pins(mode, after):
+            for after, pin in found:  # noqa: B007 - the last one counts
+                yield pin
+
+    async def every_block(self) -> AsyncIterator[Cid]:
+        """The CID of each block that is here, as it was stored."""
+        after = -1
+        while True:
+            rows, after = await self.store.listing(after)
+            for row in rows:
+                yield row.cid
+            if after < 0:
+                return
+
+    async def indirect(self) -> AsyncIterator[Cid]:
+        """Blocks that stay because of a pin above them, and are not pinned themselves."""
+        found = await self.store.indirect()
+        while rows := await self.store.indirect_page(found):
+            for row in rows:
+                yield row.cid
+
+    async def bad_below(self, root: Cid) -> list[tuple[Cid, str]]:
+        """Read a block and all below it; those that are missing or damaged, and why. A thousand at most."""
+        bad: list[tuple[Cid, str]] = []
+        waiting, seen = [root], {root.multihash}
+        while waiting and len(bad) < MOST_BAD:
+            cid = waiting.pop()
+            try:
+                found = references(cid, await get(self.blocks, cid))
+            except BitDustError as error:
+                bad.append((cid, str(error)))
+                continue
+            for one in found:
+                if one.cid.multihash not in seen:
+                    seen.add(one.cid.multihash)
+                    waiting.append(one.cid)
+        return bad
+
+    async def remove(self, cid: Cid) -> None:
+        """Remove one block that nothing needs. Raises ``not-found`` and ``pinned``."""
+        if not await self.store.remove(cid):
+            raise not_here(cid)
+
+    async def collect(self) -> AsyncIterator[Cid]:
+        """Collect what nobody needs; each block that goes. Who stops reading does not stop the collection."""
+        collection = self.store.collect()
+        gone: list[Cid] = []
+        news: Deferred[None] = Deferred()
+
+        def report(_: object) -> None:
+            nonlocal news
+            fired, news = news, Deferred()
+            fired.callback(None)
+
+        forget = collection.removed.connect(lambda cids: (gone.extend(cids), report(None)))
+        collection.machine.when("DONE", "FAILED", "STOPPED").addBoth(report)
+        try:
+            while gone or collection.machine.state not in ("DONE", "FAILED", "STOPPED"):
+                taken, gone[:] = list(gone), []
+                for cid in taken:
+                    yield cid
+                if not taken:
+                    await news
+        finally:
+            forget()
+        if collection.machine.state != "DONE":
+            raise BitDustError("not-collected", "not all that nobody needs was collected; logs/stdout.log says why")
