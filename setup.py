@@ -75,6 +75,7 @@ def main() -> None:
             "watch": ["watchdog>=6"],
             "dev": [
                 "hypothesis>=6.120",
+                "ipfshttpclient==0.8.0a2",
                 "import-linter>=2.1",
                 "jsonschema>=4.23",
                 "mypy-zope>=1.0.13",

@@ -105,6 +105,7 @@ class Node:
             space=rooms.space,
             risk=rooms.risk,
             gateway=rooms.gateway,
+            ipfs=rooms.ipfs,
             presence=rooms.peers.presence,
             people=rooms.people,
             shares=rooms.shares,

@@ -28,6 +28,7 @@ from bitdust.identity.registration import Registration
 from bitdust.identity.revocation import Revocations
 from bitdust.identity.rotation import Rotation
 from bitdust.identity.server import IdentityServer
+from bitdust.ipfs.door import IpfsDoor
 from bitdust.key_file import KeyFileCare
 from bitdust.peers.presence import Presence
 from bitdust.people.room import PeopleRoom
@@ -115,6 +116,7 @@ class Context:
     space: Space
     risk: Risk
     gateway: Gateway
+    ipfs: IpfsDoor
     presence: Presence
     people: PeopleRoom
     shares: SharesRoom

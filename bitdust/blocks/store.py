@@ -1,7 +1,7 @@
 """The block store: blocks go in and come out, some are pinned or named, and what nobody needs can be collected."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -271,8 +271,8 @@ class BlockStore:
 
     # collecting
 
-    def collect(self) -> Collection:
-        """Begin to remove what nobody needs, when the runs before have ended.
+    def collect(self, removed: Callable[[list[Cid]], object] | None = None) -> Collection:
+        """Begin to remove what nobody needs, when the runs before have ended; ``removed`` is told what goes.
 
         Raises ``pins-unknown`` while nobody knows what was pinned.
         """
@@ -283,6 +283,8 @@ class BlockStore:
             )
             raise BitDustError("pins-unknown", text)
         collection = Collection(self, self._threads, self._ledger, self._packs, self._registry)
+        if removed is not None:
+            collection.removed.connect(removed)
         self._collections.append(collection)
         if len(self._collections) == 1:
             collection.machine.send("start")

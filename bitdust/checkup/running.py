@@ -52,6 +52,9 @@ class Patient(Protocol):
     def gateway(self) -> Gateway: ...
 
     @property
+    def ipfs(self) -> Any: ...
+
+    @property
     def dht(self) -> DHTNode: ...
 
     @property
@@ -189,6 +192,7 @@ def _real_ports(node: Patient) -> dict[str, int]:
     if node.me.present:
         real["services/tcp-connections/tcp-port"] = node.gateway.port()
     real["services/entangled-dht/udp-port"] = node.dht.port if driver.is_on("entangled_dht") else 0
+    real["services/ipfs/api-port"] = node.ipfs.port
     if node.identity_server is not None:
         real["services/identity-server/web-port"] = node.identity_server.port if driver.is_on("identity_server") else 0
     return real

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("keys:key", "Keys: list, create, show, label, erase, share."),
     "file": ("files:file", "Files: list, create, upload, download, delete."),
     "dir": ("files:folder", "Folders: create, delete."),
+    "ipfs": ("ipfs:ipfs", "Clients of IPFS on this machine: on, off, files, pins."),
     "share": ("shares:share", "Places that you let people into, and theirs."),
     "supplier": ("contacts:supplier", "Who keeps your pieces."),
     "deletion": ("deletions:deletion", "Deletions that suppliers hold back."),

@@ -1,11 +1,12 @@
 """IPFS as one room: what its commands ask for, over the block store."""
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
 from bitdust.blocks.pinning import FIRST
-from bitdust.blocks.room import BlocksRoom
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Change, Mode, Pin, not_here
 from bitdust.ipfs.add_job import AddJob
@@ -19,10 +20,22 @@ from bitdust.wire.errors import BitDustError
 MOST_BAD = 1000
 
 
+class Stores(Protocol):
+    """Who has the block store; `bitdust.blocks.room.BlocksRoom` is it."""
+
+    @property
+    def store(self) -> BlockStore:
+        """Raises ``service-off`` while it is closed."""
+
+    @property
+    def folder(self) -> Path:
+        """Where blocks are stored."""
+
+
 class IpfsRoom:
     """I work over the block store, which has a service of its own."""
 
-    def __init__(self, around: Surroundings, stores: BlocksRoom) -> None:
+    def __init__(self, around: Surroundings, stores: Stores) -> None:
         self._world, self._registry = around.world, around.registry
         self._stores = stores
         self._adds = 0
@@ -31,6 +44,11 @@ class IpfsRoom:
     def store(self) -> BlockStore:
         """Raises ``service-off`` while it is closed."""
         return self._stores.store
+
+    @property
+    def folder(self) -> Path:
+        """Where blocks are stored."""
+        return self._stores.folder
 
     @property
     def blocks(self) -> Blocks:
@@ -107,25 +125,22 @@ class IpfsRoom:
 
     async def collect(self) -> AsyncIterator[Cid]:
         """Collect what nobody needs; each block that goes. Who stops reading does not stop the collection."""
-        collection = self.store.collect()
         gone: list[Cid] = []
         news: Deferred[None] = Deferred()
 
-        def report(_: object) -> None:
+        def report(cids: Sequence[Cid]) -> None:
             nonlocal news
+            gone.extend(cids)
             fired, news = news, Deferred()
             fired.callback(None)
 
-        forget = collection.removed.connect(lambda cids: (gone.extend(cids), report(None)))
-        collection.machine.when("DONE", "FAILED", "STOPPED").addBoth(report)
-        try:
-            while gone or collection.machine.state not in ("DONE", "FAILED", "STOPPED"):
-                taken, gone[:] = list(gone), []
-                for cid in taken:
-                    yield cid
-                if not taken:
-                    await news
-        finally:
-            forget()
+        collection = self.store.collect(report)
+        collection.machine.when("DONE", "FAILED", "STOPPED").addBoth(lambda _: report(()))
+        while gone or collection.machine.state not in ("DONE", "FAILED", "STOPPED"):
+            taken, gone[:] = list(gone), []
+            for cid in taken:
+                yield cid
+            if not taken:
+                await news
         if collection.machine.state != "DONE":
             raise BitDustError("not-collected", "not all that nobody needs was collected; logs/stdout.log says why")

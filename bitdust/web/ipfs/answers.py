@@ -41,9 +41,10 @@ def failed(error: BitDustError, headers: bytes = b"") -> Reply:
 
 
 def error_row(error: BitDustError) -> Row:
-    """Code 1 is the client's fault, 4 is forbidden, 0 is all else."""
+    """Code 1 is the client's fault, 4 is forbidden, 0 is all else. Scripts look for some of the texts."""
     code = 1 if error.code in CLIENT_ERRORS or isinstance(error, BadCall) else 4 if error.code in FORBIDDEN else 0
-    return {"Message": str(error), "Code": code, "Type": "error"}
+    message = f"merkledag: not found: {error}" if error.code == "not-found" else str(error)
+    return {"Message": message, "Code": code, "Type": "error"}
 
 
 def dump(value: Any) -> bytes:

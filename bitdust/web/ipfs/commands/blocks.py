@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 
-from bitdust.blocks.values import MOST_BLOCK, Pin
+from bitdust.blocks.values import Pin
 from bitdust.ipfs.blocks import get
 from bitdust.ipfs.room import IpfsRoom
-from bitdust.ipld.cid import CODECS, DAG_PB, RAW, Block, Cid
+from bitdust.ipld.cid import CODECS, DAG_PB, LONGEST_BLOCK, RAW, Block, Cid
 from bitdust.ipld.multihash import NAMES, SHA2_256, compute
 from bitdust.web.ipfs.arguments import BOOL, INT, Argument, BadCall, Option
 from bitdust.web.ipfs.commands.kit import KEY, content, one_file
@@ -32,7 +32,7 @@ async def stat(room: IpfsRoom, call: Call) -> Answer:
 
 async def put(room: IpfsRoom, call: Call) -> Answer:
     options = call.options
-    data = await one_file(call, MOST_BLOCK)
+    data = await one_file(call, LONGEST_BLOCK)
     cid = _named(data, options["format"], options["mhtype"], options["mhlen"])
     await room.put([Block(cid, data)], *([Pin(cid)] if options["pin"] else ()))
     return Json({"Key": str(cid), "Size": len(data)})

@@ -20,7 +20,7 @@ async def stat(room: IpfsRoom, call: Call) -> Answer:
         sizes = {"RepoSize": size, "StorageMax": most}
     if call.options["size-only"]:
         return Json(sizes)
-    return Json({**sizes, "NumObjects": found.blocks, "RepoPath": str(room.store.folder), "Version": FORMAT})
+    return Json({**sizes, "NumObjects": found.blocks, "RepoPath": str(room.folder), "Version": FORMAT})
 
 
 async def version(room: IpfsRoom, call: Call) -> Answer:

@@ -1,0 +1,80 @@
+"""A real daemon and the unmodified Python client of IPFS."""
+
+import io
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import ipfshttpclient
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
+from bitdust.config.settings import Settings
+from tests.processes.test_websocket import NOWHERE
+
+ON = {"services/block-store/enabled": True, "services/ipfs/enabled": True, "services/ipfs/api-port": 0}
+LAMB = "QmZfF6C9j4VtoCsTp4KSrhYH47QMd3DNXVZBKaxJdhaPab"
+
+
+class ClientTests(TestCase):
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp()).absolute()
+        self.node = NodeProcess("node", self.base / "home")
+        settings = Settings(self.node.home / "config")
+        for key, value in (QUIET | NO_CUSTOMER | NO_SUPPLIER | NOWHERE | ON).items():
+            settings.set(key, value)
+        self.addCleanup(self.node.stop)
+
+    def start(self) -> None:
+        """Start the node, and connect to the port that it has taken."""
+        self.node.start()
+        wait_for(lambda: self.status()["state"] == "ON", "the service ipfs", 60)
+        self.port = self.status()["port"]
+        warnings.simplefilter("ignore")
+        self.client = ipfshttpclient.connect(f"/ip4/127.0.0.1/tcp/{self.port}/http", session=True)
+
+    def status(self) -> dict[str, Any]:
+        return self.node.client.call("ipfs_status")
+
+    async def test_files_and_pins(self) -> None:
+        """What the client adds it reads back, by every path, after a kill of the node as well; pins keep it."""
+        await deferToThread(self.files_and_pins)
+
+    def files_and_pins(self) -> None:
+        self.start()
+        client = self.client
+        self.assertEqual(client.add_bytes(b"Mary had a little lamb"), LAMB)
+        folder, data = self.base / "d", os.urandom(1_000_000)
+        (folder / "sub").mkdir(parents=True)
+        (folder / "a").write_bytes(data)
+        (folder / "sub" / "b").write_text("there")
+        added = {row["Name"]: row["Hash"] for row in client.add(str(folder), recursive=True)}
+        self.assertEqual(set(added), {"d", "d/a", "d/sub", "d/sub/b"})
+        root = added["d"]
+        self.node.kill()
+        self.start()
+        client = self.client
+        self.assertEqual(client.cat(f"{root}/a"), data)
+        self.assertEqual(client.cat(f"/ipfs/{root}/a", offset=999_990, length=100), data[-10:])
+        self.assertEqual([row["Name"] for row in client.ls(root)["Objects"][0]["Links"]], ["a", "sub"])
+        client.get(root, target=str(self.base / "back"))
+        self.assertEqual((self.base / "back" / root / "sub" / "b").read_text(), "there")
+        self.assertEqual(client.pin.ls(type="recursive")["Keys"][root], {"Type": "recursive"})
+        client.pin.rm(root)
+        self.assertIn(added["d/a"], [row["Key"]["/"] for row in client.repo.gc()])
+        error = self.assertRaises(ipfshttpclient.exceptions.ErrorResponse, client.cat, f"{root}/a")
+        self.assertIn("merkledag: not found", str(error))
+        self.assertEqual(client.cat(LAMB), b"Mary had a little lamb")
+        self.assertEqual(client.get_json(client.add_json({"b": 1, "a": 2})), {"a": 2, "b": 1})
+        key = client.block.put(io.BytesIO(b"bytes"))["Key"]
+        self.assertEqual((client.block.get(key), client.block.stat(key)["Size"]), (b"bytes", 5))
+        names = {"NumObjects", "RepoPath", "RepoSize", "StorageMax", "Version"}
+        self.assertEqual(set(client.repo.stat()), names)
+        with urlopen(Request(f"http://127.0.0.1:{self.port}/api/v0/commands", method="POST")) as answer:  # noqa: S310
+            self.assertEqual(json.load(answer)["Name"], "ipfs")
