@@ -67,7 +67,7 @@ class Rpc:
             raise ApiError("service-off", OFF)
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
 
-    def send(self, command: str, options: dict[str, str], *arguments: str, **body: Any) -> http.client.HTTPResponse:
+    def ask(self, command: str, options: dict[str, str], *arguments: str, **body: Any) -> http.client.HTTPResponse:
         """The answer, whose body is still to be read. Raises `ApiError`."""
         query = urlencode([*options.items(), *(("arg", one) for one in arguments)])
         try:
@@ -81,7 +81,7 @@ class Rpc:
 
     def rows(self, command: str, options: dict[str, str], *arguments: str, **body: Any) -> Iterator[dict[str, Any]]:
         """Lines of JSON, as they come. Raises `ApiError` for the error that ends them."""
-        for line in self.send(command, options, *arguments, **body):
+        for line in self.ask(command, options, *arguments, **body):
             row = json.loads(line)
             if row.get("Type") == "error":
                 raise ApiError("ipfs", row["Message"])
@@ -148,7 +148,7 @@ def _parts(paths: tuple[Path, ...], boundary: str) -> Iterator[bytes]:
 def cat(session: Session, path: str, offset: int, length: int | None) -> None:
     """Write a file to standard output."""
     options = {"offset": str(offset)} | ({"length": str(length)} if length is not None else {})
-    answer = Rpc(session).send("cat", options, path)
+    answer = Rpc(session).ask("cat", options, path)
     for data in _whole(answer):
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
@@ -169,7 +169,7 @@ def _whole(answer: http.client.HTTPResponse) -> Iterator[bytes]:
 @click.pass_obj
 def get(session: Session, path: str, target: Path) -> None:
     """Bring a file or a folder back into TARGET."""
-    answer = Rpc(session).send("get", {"archive": "true"}, path)
+    answer = Rpc(session).ask("get", {"archive": "true"}, path)
     target.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(fileobj=answer, mode="r|") as tar:
@@ -183,7 +183,7 @@ def get(session: Session, path: str, target: Path) -> None:
 @click.pass_obj
 def ls(session: Session, path: str) -> None:
     """What is in a directory."""
-    answer = json.loads(Rpc(session).send("ls", {}, path).read())
+    answer = json.loads(Rpc(session).ask("ls", {}, path).read())
     rows = answer["Objects"][0]["Links"]
     if session.as_json:
         show_json(rows)
@@ -216,7 +216,7 @@ def pins(session: Session) -> None:
 @click.pass_obj
 def pin(session: Session, path: str) -> None:
     """Keep what is here under a path, whatever is collected."""
-    answer = json.loads(Rpc(session).send("pin/add", {}, path).read())
+    answer = json.loads(Rpc(session).ask("pin/add", {}, path).read())
     click.echo("\n".join(answer["Pins"]))
 
 
@@ -225,7 +225,7 @@ def pin(session: Session, path: str) -> None:
 @click.pass_obj
 def unpin(session: Session, path: str) -> None:
     """Keep it no more; it goes with the next collection."""
-    answer = json.loads(Rpc(session).send("pin/rm", {}, path).read())
+    answer = json.loads(Rpc(session).ask("pin/rm", {}, path).read())
     click.echo("\n".join(answer["Pins"]))
 
 
