@@ -105,6 +105,39 @@ class SupplierHealthTests(HealthCase):
         self.grid.wait(self.node.rooms.blocks.close())
         self.unhealthy("block_store", "is not open")
 
+    def test_ipfs(self) -> None:
+        """Clients of IPFS are answered where a person wants it; a port that is closed answers nobody."""
+        for name in ("block-store", "ipfs"):
+            self.node.node.settings.set(f"services/{name}/enabled", True)
+        self.grid.until(lambda: self.node.is_on("ipfs"), 60, "the port")
+        self.healthy("ipfs")
+        door = self.node.rooms.ipfs
+        self.grid.wait(door._opened.close())
+        self.unhealthy("ipfs", "its port is closed")
+        self.grid.wait(door.close())
+        self.unhealthy("ipfs", "is not open")
+
+    def test_web_socket_router(self) -> None:
+        """A router that takes no packets, or no apps, carries nothing."""
+        self.node.node.settings.set("services/web-socket-router/enabled", True)
+        self.grid.until(lambda: self.node.is_on("web_socket_router"), 60, "the router")
+        self.healthy("web_socket_router")
+        row = self.node.rooms.router.rows()[0]
+        inbox = self.node.rooms.gateway.inbox
+        with mock.patch.object(inbox, "rows", return_value=[one for one in inbox.rows() if one != row]):
+            self.unhealthy("web_socket_router", "are not answered")
+        self.grid.wait(Deferred.fromCoroutine(self.node.rooms.router.stop()))
+        self.unhealthy("web_socket_router", "the port for apps is closed")
+
+    def test_web_socket_communicator(self) -> None:
+        """A node that takes no packets of routers, or has lost the way to one, lets in no app from afar."""
+        self.healthy("web_socket_communicator")
+        row, inbox = self.node.rooms.companions.rows()[0], self.node.rooms.gateway.inbox
+        with mock.patch.object(inbox, "rows", return_value=[one for one in inbox.rows() if one != row]):
+            self.unhealthy("web_socket_communicator", "are not answered")
+        with mock.patch.object(self.node.rooms.companions, "deaf", return_value=["phone"]):
+            self.unhealthy("web_socket_communicator", "nobody listens any more for phone")
+
     def test_p2p_hookups(self) -> None:
         """A node without an address to tell is found by nobody."""
         self.node.rooms.identity.me.set_addresses([])
