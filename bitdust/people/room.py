@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from bitdust.disk.reserve import SETTING as RESERVED
+from bitdust.disk.reserve import Reserve
 from bitdust.peers.presence import Presence
 from bitdust.people.amounts import Amounts
 from bitdust.people.friends.friends import Friends
@@ -39,7 +41,8 @@ class PeopleRoom:
         self.archive = Archive(around, self.history)
         self.listeners = Listeners(around.world.clock, self.history)
         self.keys = Keys(around, presence, self.friends, self.friends.is_friend)
-        amounts = Amounts(around.world.clock, role_of)
+        home, reserve = around.world.home, Reserve(lambda: int(around.settings.get(RESERVED)))
+        amounts = Amounts(around.world.clock, role_of, lambda: reserve.left(home) > 0)
         self.messages = Messages(around, directory, self, amounts)
         self.mailboxes = MailboxKeeper(around, amounts)
 

@@ -122,6 +122,23 @@ class AmountsTests(SynchronousTestCase):
             self.assertEqual(taken, 200 if least else 100, role)
 
 
+    def test_a_disk_that_is_nearly_full(self) -> None:
+        """Nobody's messages fill the disk into the reserve, not those of friends either; own devices are served."""
+        clock, room = Clock(), [False]
+        for role, code in ((Who.FRIEND, "busy"), (Who(0), "busy"), (Who.DEVICE, "")):
+            amounts, said = Amounts(clock, lambda peer, role=role: role, lambda: room[0]), ""
+            try:
+                amounts.spend(b"p" * 32, 1000)
+            except BitDustError as error:
+                said = error.code
+            self.assertEqual(said, code)
+        amounts = Amounts(clock, lambda peer: Who.FRIEND, lambda: room[0])
+        self.assertRaises(BitDustError, amounts.spend, b"p" * 32, 1000)
+        room[0] = True
+        clock.advance(10)
+        amounts.spend(b"p" * 32, 1000)
+
+
 class RoomTests(MailboxCase, HostileCase):
     """Carol keeps mailboxes for bob, a friend, and for whoever is a customer."""
 
