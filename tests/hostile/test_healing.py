@@ -10,7 +10,7 @@ from bitdust.wire.packet import Command
 from bitdust.wire.records import Head
 from tests.unit.healing_kit import AFTER, House, Village
 from tests.unit.kit import Reply
-from tests.unit.supplier_kit import DAY, FakeDevice, Person, log_of
+from tests.unit.supplier_kit import DAY, MIB, FakeDevice, Person, log_of
 from tests.unit.test_healing import VillageCase
 
 
@@ -131,6 +131,24 @@ class ThiefTests(HealingCase):
         owner.document.devices[thief.device.id] = FakeDevice(thief.device.public, revoked=1)
         self.assertEqual(asked.councils.family(owner.fingerprint), village.council.family)
         self.assertEqual(asked.councils.dossier(owner.fingerprint).family, village.council.signed_family())
+
+
+class FamilyOfNobodyTests(HealingCase):
+    def test_its_places(self) -> None:
+        """Whoever is customer, members and voters in one has half of what a node donates by that, and no other half."""
+        village = self.settle()
+        spare, donated = village.spare(0), 100 * MIB
+        spare.settings.values["services/supplier/donated-space"] = donated
+        offer = {"kind": "spare-offer", "customer": Person("nobody").fingerprint, "room": 51 * MIB}
+        self.refused("no-space", spare, Person("nobody"), Command.EVENT, offer)
+        self.successResultOf(spare.handle(Person("nobody"), Command.EVENT, offer | {"room": 50 * MIB}, b""))
+        village.member(0).is_up = False
+        village.pass_time(AFTER + 3 * DAY)
+        (stands_in,) = [one for one in self.spares(village) if one.healing.stand_ins.states()]
+        stands_in.settings.values["services/supplier/donated-space"] = donated
+        taken = sum(one.allotted for one in stands_in.store.customers())
+        self.assertGreater(taken, 0)
+        self.refused("no-space", stands_in, Person("nobody"), Command.EVENT, offer | {"room": 50 * MIB - taken + 1})
 
 
 class CaseFileTests(SynchronousTestCase):

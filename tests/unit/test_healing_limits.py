@@ -244,7 +244,7 @@ class SpareGoneTests(VillageCase):
         self.refused("conflict", spare, village.council.members[1], Command.EVENT, offer)
         for house in village.houses.values():
             house.councils.book.of(customer).certificates = []
-        spare.settings.values["services/supplier/donated-space"] = 15 * MIB
+        spare.settings.values["services/supplier/donated-space"] = 25 * MIB
         self.successResultOf(spare.handle(village.council.members[1], Command.EVENT, offer, b""))
         village.pass_time(DAY)
         self.assertEqual(self.standing(village), {0: spare.fingerprint})

@@ -14,6 +14,9 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import Dossier, SpareCertificate
 from bitdust.wire.sizes import in_words
 
+FOR_PLACES = 0.5
+"""Of what is donated, for all places of others together: five keys of one person are a family with a majority."""
+
 
 class StandIns:
     """I accept places by the rules of this node, and have the machines while I am started."""
@@ -67,7 +70,9 @@ class StandIns:
         if self._store.contract_of(customer) is not None and not self._is_half_way(customer):
             raise BitDustError("conflict", "this node is a supplier of that customer already")
         others = [account for account in self._store.customers() if account.customer != customer]
-        free = self._store.donated() - sum(account.allotted for account in others)
+        donated = self._store.donated()
+        stood_in = sum(one.allotted for one in others if self._councils.place_of_spare(one.customer) is not None)
+        free = min(donated - sum(one.allotted for one in others), int(donated * FOR_PLACES) - stood_in)
         if room > min(free, self._store.space.free()):
             raise BitDustError("no-space", f"{in_words(room)} were asked for and {in_words(max(0, free))} are free")
 
