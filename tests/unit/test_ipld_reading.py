@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitdust.ipld import dagpb, directory, reading, unixfs
+from bitdust.ipld import dagcbor, dagpb, directory, reading, unixfs, walking
 from bitdust.ipld.building import FileBuilder, Recipe
-from bitdust.ipld.cid import DAG_PB, Block, Cid
+from bitdust.ipld.cid import DAG_CBOR, DAG_PB, Block, Cid
 from bitdust.ipld.dagpb import Link
 from bitdust.ipld.directory import Style
 from bitdust.ipld.naming import Naming
@@ -158,6 +158,23 @@ class WalkTests(FormatCase):
             visits.append(visit)
             walk.give(blocks.get_block(visit.cid))
         return visits
+
+    def test_deep(self) -> None:
+        """A chain of three thousand links is walked to its end, or as far as is asked; open links have a limit."""
+        blocks, root = Blocks(), A
+        blocks.put([Block(A, b"\x0a\x02\x08\x01")])
+        for _ in range(3000):
+            data = dagcbor.encode([root])
+            root = Cid.of(data, DAG_CBOR)
+            blocks.put([Block(root, data)])
+        visits = self.walk(Walk([root]), blocks)
+        self.assertEqual((len(visits), visits[-1]), (3001, Visit(A, 3000)))
+        self.assertEqual(len(self.walk(Walk([root], deepest=10), blocks)), 11)
+        self.patch(walking, "MOST_PENDING", 10)
+        wide = dagcbor.encode([Cid.of(bytes((one,))) for one in range(11)])
+        walk = Walk([Cid.of(wide, DAG_CBOR)])
+        walk.next()
+        self.refused("too-large", walk.give, wide)
 
     def test_passed_over(self) -> None:
         """What is below a block that is not given is not visited."""
