@@ -24,6 +24,20 @@ _LATER = "the message is stored here, and goes on its way as soon as {who} can b
 
 
 @method(
+    Route("POST", "/broadcast/send/message/v1", ("/bc/s",)),
+    params=(Param("payload", Kind.JSON, ("data",), help="a JSON object of at most 4 KB", example={"msg": "Hi all"}),),
+    service="broadcasting",
+    returns="{peers}",
+    errors=("bad-message", "too-large", "busy", "not-connected"),
+)
+async def broadcast_send_message(context: Context, payload: Any) -> Envelope:
+    """Say something to everybody in the network, once in a while: to all peers that are connected and hear such
+    messages (the event ``broadcast-message-received``), and through those that pass them on."""
+    peers = await context.people.broadcasts.say(payload)
+    return ok({"peers": peers}, message=f"{peers} peers have heard it, and pass it on where they are set to")
+
+
+@method(
     Route("POST", "/message/send/v1", ("/msg/s",)),
     params=(
         RECIPIENT,

@@ -27,6 +27,7 @@ _SERVICES = {
     "private-groups": "opens groups, and reads and writes in them",
     "joint-postman": "reports to members of groups what others wrote",
     "private-messages": "sends messages to people, and takes theirs",
+    "broadcasting": "says messages to everybody, and hears those of others",
     "nodes-lookup": "finds nodes that offer a service",
     "keys-registry": "keeps my keys",
     "data-disintegration": "cuts data into pieces and puts them together",
@@ -48,7 +49,7 @@ _SERVICES = {
     "block-store": "stores blocks of IPFS",
     "ipfs": "answers clients of IPFS on this machine",
 }
-_OFF = ("identity-server", "block-store", "ipfs", "web-socket-router")
+_OFF = ("identity-server", "block-store", "ipfs", "web-socket-router", "broadcasting")
 """Services that run where a person wants them."""
 
 
@@ -287,6 +288,8 @@ _OPTIONS = (
         "these networks are connected to even where this node has no address in them.",
     ),
     Option("services/network/interface", "str", "", "address", "The address to listen on and to announce; empty: all."),
+    _bool("services/broadcasting/routing-enabled", False, "pass on", "Pass messages to everybody on to others."),
+    _number("services/broadcasting/max-broadcast-connections", 3, "passed on to", "Peers to whom each goes on.", 1, 64),
     _bool("services/network/proxy/enabled", False, "HTTP proxy", "Reach ID servers by way of an HTTP proxy."),
     Option("services/network/proxy/host", "str", "", "host of the proxy", "Its name or address."),
     Option("services/network/proxy/port", "port", 0, "TCP port of the proxy", "0: none is set.", 0, 65535),

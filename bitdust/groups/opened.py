@@ -55,6 +55,7 @@ class Discussion(ABC):
         self.owner = owner
         self.alias = alias
         self._vouched: dict[bytes, IdentityDocument] = {}
+        self._news: set[bytes] = set()
         self.conversation = conversation_of(owner, alias)
         self._is_handing_on = self._is_wanted_again = False
         self._sequence = 0
@@ -157,10 +158,10 @@ class Discussion(ABC):
             said = self.log.unread()
             if not said:
                 return
-            for one in said:
-                message = self._message_of(one)
-                if message is not None:
-                    await self._history.add(message)
+            found = [message for one in said if (message := self._message_of(one)) is not None]
+            for ended in await outcomes([self._history.add(message) for message in found]):
+                if ended.error is not None:
+                    raise ended.error
             for gap in await self.log.handed_on(said):
                 self._report_gap(gap)
             self._is_wanted_again = True
@@ -194,6 +195,17 @@ class Discussion(ABC):
 
     def _is_word_of(self, person: bytes, said: Said) -> bool:
         return self.access.is_writer(person, said.device, said.sequence)
+
+    def has_news(self, keeper: bytes, machine: Any) -> None:
+        """A keeper has reported that somebody wrote: it is read alone, unless all are to be read anyway."""
+        if machine.state == "CONNECTED":
+            self._news.add(keeper)
+        machine.send("news")
+
+    def told_by(self, online: list[bytes]) -> list[bytes]:
+        """Whom to read from now: those who reported something, or all."""
+        news, self._news = self._news, set()
+        return [who for who in online if who in news] or online
 
     async def read_from(self, online: Iterable[bytes]) -> None:
         """Take over what others hold: one alone has all that was said, or all that it did not hide."""
@@ -243,7 +255,7 @@ class TheirGroup(Guest, Discussion):
             self._vouched.pop(member, None)
 
     def read(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self.read_from(self.online()))
+        return Deferred.fromCoroutine(self.read_from(self.told_by(self.online())))
 
     def has_enough(self) -> bool:
         return bool(self.online()) or self.is_mine_to_keep()
@@ -317,7 +329,7 @@ class MyGroup(OpenShare, Discussion):
         return outcomes(self.reach(who, None) for who in self.others()) if self.is_joint() else succeed(None)
 
     def read(self) -> "Deferred[Any]":
-        return Deferred.fromCoroutine(self.read_from(self.online()))
+        return Deferred.fromCoroutine(self.read_from(self.told_by(self.online())))
 
     def has_enough(self) -> bool:
         return bool(self.online()) or self.is_joint()

@@ -77,10 +77,10 @@ class GroupsRoom:
         self.keeping = Keeping(around, self._of_scope, self._kept)
         self._removers: list[Callable[[], None]] = []
 
-    def _appended(self, owner: bytes, scope: bytes) -> None:
+    def _appended(self, owner: bytes, scope: bytes, keeper: bytes) -> None:
         for opened in list(self._opened.values()):
             if opened.owner == owner and scope in opened.key().scopes:
-                opened.machine.send("news")
+                opened.has_news(keeper, opened.machine)
 
     def _of_scope(self, scope: bytes) -> MyGroup | TheirGroup | None:
         return next((one for one in self._opened.values() if scope in one.key().scopes), None)

@@ -6,6 +6,7 @@ from bitdust.disk.reserve import SETTING as RESERVED
 from bitdust.disk.reserve import Reserve
 from bitdust.peers.presence import Presence
 from bitdust.people.amounts import Amounts
+from bitdust.people.broadcasts.broadcasts import Broadcasts
 from bitdust.people.friends.friends import Friends
 from bitdust.people.history.archive import Archive
 from bitdust.people.history.history import History
@@ -45,6 +46,7 @@ class PeopleRoom:
         amounts = Amounts(around.world.clock, role_of, lambda: reserve.left(home) > 0)
         self.messages = Messages(around, directory, self, amounts)
         self.mailboxes = MailboxKeeper(around, amounts)
+        self.broadcasts = Broadcasts(around)
 
     def load(self) -> None:
         """Read from the home; what is damaged is left alone and reported by the health of its service."""

@@ -72,8 +72,8 @@ class SharesRoom:
         self._distrust = Distrust(around, self.donations, self.withdrawals)
         self.received = Received(around, is_friend)
         self.cuts = Cuts(around, family, self.withdrawals, storage)
-        self.appended: Signal[[bytes, bytes]] = Signal()
-        """Owner and tag of a key under which somebody has written something."""
+        self.appended: Signal[[bytes, bytes, bytes]] = Signal()
+        """Owner and tag of a key under which somebody has written something, and who reports that."""
         self._opened: dict[object, OpenShare] = {}
         self._removers: list[Callable[[], None]] = []
 
@@ -92,7 +92,8 @@ class SharesRoom:
                 opened.machine.send("news")
         if owner == self._me.fingerprint:
             self._storage.look_again()
-        self.appended.emit(owner, scope)
+            self._read_guests()
+        self.appended.emit(owner, scope, request.peer.fingerprint)
         return ack()
 
     # life

@@ -20,7 +20,7 @@ from bitdust.replication import Replicas, keepers
 from bitdust.signal import Signal
 from bitdust.storage.catalog.catalog import Catalog, LogEnd, LogKeys, begin_of
 from bitdust.storage.catalog.database import meta, set_meta
-from bitdust.storage.log.recovery import read_head
+from bitdust.storage.log.recovery import SeenHead, read_head
 from bitdust.storage.log.replica import KeyLog, Next
 from bitdust.storage.log.requests import LogRequests
 from bitdust.storage.log.riders import Riders
@@ -284,7 +284,7 @@ class MemberLog:
     async def pull(self, suppliers: Iterable[bytes], least: int = 1) -> None:
         """Take over what these suppliers hold. Fails as the first of them did where fewer than ``least`` answered."""
         requests = LogRequests(self._access, self._holders)
-        answers = await outcomes(Deferred.fromCoroutine(requests.heads(who)) for who in suppliers)
+        answers = await outcomes(Deferred.fromCoroutine(self._heads_of(requests, who)) for who in suppliers)
         seen = [one for answer in answers if answer.error is None for one in answer.value]
         scopes = self._access.scopes(self._key)
         heads = [one for one in seen if one.head.scope in scopes]
@@ -302,6 +302,17 @@ class MemberLog:
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
             raise failed[0] if failed else BitDustError("too-few-suppliers", "too few suppliers can be asked")
+
+    async def _heads_of(self, requests: LogRequests, keeper: bytes) -> list[SeenHead]:
+        """Those that a keeper has and that are not known here: most are, and checking signatures takes time."""
+        found: list[SeenHead | None] = []
+        for data in await requests.signed_heads(keeper):
+            known = self.parts.known(data)
+            if known is None:
+                found.append(read_head(data, self._access, keeper))
+            else:
+                self._part.holdings.acknowledge(keeper, known.device, known.sequence, known.sequence)
+        return [seen for seen in found if seen is not None]
 
     async def take(self, signed: bytes, entries: Sequence[bytes], bringer: bytes) -> int:
         """Keep what a member brings; the last entry that is held. Raises what `Parts.take` does, ``bad-signature``."""

@@ -48,6 +48,8 @@ class Parts:
         self._access = access
         self._key = key
         self._heads: dict[bytes, SignedHead] = {}
+        self._known: dict[bytes, bytes] = {}
+        """The bytes of each head that is kept, and whose it is."""
         self._sizes: dict[bytes, tuple[int, int]] = {}
         """By device where its part begins, and its bytes from there on."""
 
@@ -59,7 +61,18 @@ class Parts:
 
     def _note(self, signed: bytes) -> None:
         head = Head.from_body(Signed.from_bytes(signed, Head.KIND).body)
-        self._heads[head.device] = SignedHead(head, signed)
+        self._keep_head(SignedHead(head, signed))
+
+    def _keep_head(self, new: SignedHead) -> None:
+        former = self._heads.get(new.head.device)
+        if former is not None:
+            self._known.pop(former.signed, None)
+        self._heads[new.head.device], self._known[new.signed] = new, new.head.device
+
+    def known(self, signed: bytes) -> Head | None:
+        """A head that is kept here, byte for byte."""
+        device = self._known.get(signed)
+        return self._heads[device].head if device is not None else None
 
     def head(self, device: bytes) -> SignedHead | None:
         """The head of a device's part, which is here up to it."""
@@ -157,7 +170,7 @@ class Parts:
 
         def kept(result: Any) -> None:
             self._sizes.pop(head.device, None)
-            self._heads[head.device] = SignedHead(head, seen.signed)
+            self._keep_head(SignedHead(head, seen.signed))
 
         return self._catalog.change(keep).addCallback(kept)
 

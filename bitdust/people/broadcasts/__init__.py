@@ -1,0 +1,1 @@
+"""Messages to everybody in the network."""
