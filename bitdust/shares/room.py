@@ -92,7 +92,6 @@ class SharesRoom:
                 opened.machine.send("news")
         if owner == self._me.fingerprint:
             self._storage.look_again()
-            self._read_guests()
         self.appended.emit(owner, scope, request.peer.fingerprint)
         return ack()
 
