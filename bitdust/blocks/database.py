@@ -4,7 +4,7 @@
 table       one row is
 ==========  =====================================================================================================
 meta        a fact of the file by name: ``index_lost`` where the index was made anew from packs, so that no pin is
-            known and nothing may be collected
+            known and nothing may be collected; when a large file was last read through (``checked``)
 totals      one row: how many ``blocks`` are here with how many ``bytes``; ``packed`` bytes of all packs, and how many
             of these are ``live``
 packs       a pack: how long it is, and how many bytes of it belong to blocks
@@ -56,6 +56,11 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, whatever is in the file."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -21,6 +21,7 @@ class BlocksRoom:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._store: BlockStore | None = None
+        self._is_suspect = False
 
     @property
     def folder(self) -> Path:
@@ -44,11 +45,12 @@ class BlocksRoom:
         from bitdust.ipld.codecs import links  # noqa: PLC0415
 
         self._store = BlockStore(self._around, self.folder, links)
-        return self._store.open().addCallback(lambda _: None)
+        return self._store.open(self._is_suspect).addCallback(lambda _: None)
 
     def close(self) -> "Deferred[None]":
         """Fires when everything that was begun is written."""
         store, self._store = self._store, None
+        self._is_suspect = store is not None and bool(store.damage)
         return store.close() if store is not None else succeed(None)
 
     def problem(self) -> str:

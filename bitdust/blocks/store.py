@@ -61,9 +61,9 @@ class BlockStore:
 
     # its life
 
-    def open(self) -> "Deferred[Opened]":
-        """Fires when blocks can be stored; fails as `Opening.open` says."""
-        return self._threads.open().addCallback(self._is_opened)
+    def open(self, is_suspect: bool = False) -> "Deferred[Opened]":
+        """Fires when blocks can be stored; fails as `Opening.open` says. A suspect index is read through first."""
+        return self._threads.open(is_suspect).addCallback(self._is_opened)
 
     def _is_opened(self, opened: Opened) -> Opened:
         self._opened = opened
@@ -87,11 +87,18 @@ class BlockStore:
     def is_open(self) -> bool:
         return self._threads.is_open
 
+    @property
+    def damage(self) -> str:
+        """What was found wrong with the index since it was opened; the next `open` makes it anew."""
+        return self._threads.damage
+
     def problem(self) -> str:
         """Why not all that was stored can be had; empty where nothing is known to be wrong."""
         opened = self._opened
         if opened is None:
             return "the block store is not open"
+        if self.damage:
+            return self.damage
         if opened.index_lost:
             return "what was pinned is not known any more: the index was lost, and made anew from the packs"
         if opened.problems:
@@ -202,6 +209,10 @@ class BlockStore:
                 break
             whole.append(one)
         return whole or [await self._get(cids[0], elsewhere=False)]
+
+    def get_range(self, cid: Cid, offset: int, length: int) -> "Deferred[bytes]":
+        """Some bytes of a block, of which all were checked; fewer where it ends. Fails as `get`."""
+        return self.get(cid).addCallback(lambda data: data[offset : offset + length])
 
     def rows(self, cids: Sequence[Cid]) -> "Deferred[list[Row | None]]":
         """What is known of some blocks; a block is here where its ``pack`` is not None."""

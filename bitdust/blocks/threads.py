@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 
 from bitdust.batching import ThreadQueue
-from bitdust.blocks.database import close, connect, trouble
+from bitdust.blocks.database import DAMAGED, close, connect, trouble
 from bitdust.blocks.opening import Opened, Opening
 from bitdust.blocks.packs import PackReader
 from bitdust.blocks.writing import Ledger
@@ -39,9 +39,14 @@ class Threads:
         self._queues = {reader: ThreadQueue(world.run_in_thread) for reader in Reader}
         self._connections: dict[Reader, sqlite3.Connection] = {}
         self._commits = GroupCommit(world.run_in_thread, disk, self._writer, self._trouble)
+        self.damage = ""
+        """What was found wrong with the index since it was opened."""
 
     def _trouble(self, error: OSError | sqlite3.Error) -> BitDustError:
-        return trouble(error, self.path)
+        told = trouble(error, self.path)
+        if told.code == DAMAGED:
+            self.damage = str(told)
+        return told
 
     def _writer(self) -> sqlite3.Connection:
         if self._ledger.database is None:
@@ -56,12 +61,12 @@ class Threads:
         """Raises ``busy``."""
         self._writer()
 
-    def open(self) -> "Deferred[Opened]":
+    def open(self, is_suspect: bool) -> "Deferred[Opened]":
         """Fires when the index and the packs were looked at; fails as `Opening.open` says."""
-        return self._world.run_in_thread(self._open)
+        return self._world.run_in_thread(self._open, is_suspect)
 
-    def _open(self) -> Opened:
-        opened = self._opening.open(self._ledger.packs, int(self._world.wall()))
+    def _open(self, is_suspect: bool) -> Opened:
+        opened = self._opening.open(self._ledger.packs, int(self._world.wall()), is_suspect)
         (self._ledger.packed,) = opened.database.execute("SELECT packed FROM totals").fetchone()
         self._connections = {reader: connect(self.path) for reader in Reader}
         self._ledger.database = opened.database

@@ -89,9 +89,9 @@ class BlockCase(SynchronousTestCase):
         self.end(self.store)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def open(self, disk: Disk | None = None) -> BlockStore:
+    def open(self, disk: Disk | None = None, is_suspect: bool = False) -> BlockStore:
         store = BlockStore(self.around, self.folder, *self.made, disk, self.full)
-        self.opened = self.came(store.open())
+        self.opened = self.came(store.open(is_suspect))
         return store
 
     def end(self, store: BlockStore) -> None:

@@ -1,12 +1,14 @@
 """Blocks that cannot be read: they are found, their packs are named, and they come back from whoever has them."""
 
 import errno
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from bitdust.blocks.values import Pin, Root
+from bitdust.blocks import opening
+from bitdust.blocks.values import Mode, Pin, Root
 from bitdust.disk.disk import Disk
 from bitdust.ipld.cid import Block, Cid
 from bitdust.wire.errors import BitDustError
@@ -206,6 +208,56 @@ class IndexTests(DamageCase):
         self.gets(*self.blocks)
         self.assertIn("is damaged", self.opened.put_aside)
         self.assertEqual(len(list(self.folder.glob("index.db.damaged-*"))), 1)
+
+    def test_pins_of_a_damaged_index(self) -> None:
+        """What can be read of the old index is pinned and named in the new one; where that is all, it collects."""
+        self.came(self.store.apply(Root("mfs", self.blocks[-1].cid), Pin(self.blocks[0].cid, Mode.DIRECT, "first")))
+        self.end(self.store)
+        self.spoil("blocks_by_place")
+        self.store = self.open()
+        self.assertIn("is damaged", self.opened.put_aside)
+        pins = {pin for _, pin in self.came(self.store.pins())}
+        self.assertEqual(pins, {Pin(self.blocks[-1].cid), Pin(self.blocks[0].cid, Mode.DIRECT, "first")})
+        self.assertEqual(self.came(self.store.roots()), {"mfs": self.blocks[-1].cid})
+        self.assertEqual(self.store.problem(), "")
+        self.collect()
+        self.gets(*self.blocks)
+
+    def test_pins_that_are_lost(self) -> None:
+        """Where pins cannot be read nothing is collected."""
+        self.end(self.store)
+        self.spoil("pins")
+        self.store = self.open()
+        self.gets(*self.blocks)
+        self.assertIn("pinned is not known", self.store.problem())
+
+    def test_damage_while_it_runs(self) -> None:
+        """An index that is found damaged is told, and made anew at the next start, however large it is."""
+        self.patch(opening, "SMALL_FILE", 1)
+        self.again()
+        self.spoil("links_by_child")
+        self.assertEqual(self.store.problem(), "")
+        self.refused("damaged-index", self.store.pinned_through(self.blocks[0].cid))
+        self.assertIn("is damaged", self.store.problem())
+        self.end(self.store)
+        self.store = self.open()
+        self.assertEqual(self.opened.put_aside, "")
+        self.end(self.store)
+        self.store = self.open(is_suspect=True)
+        self.assertIn("is damaged", self.opened.put_aside)
+        self.assertEqual(self.came(self.store.pinned_through(self.blocks[0].cid)), self.blocks[-1].cid)
+        self.assertEqual(self.store.problem(), "")
+
+    def spoil(self, table: str) -> None:
+        """Overwrite the page where a table or an index begins."""
+        database = sqlite3.connect(self.folder / "index.db")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name=?", (table,)).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+        database.close()
+        with (self.folder / "index.db").open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(b"\xee" * size)
 
     def test_an_unknown_pack(self) -> None:
         """A pack that the index does not know is read up to the first that is no block; nothing of it is lost."""

@@ -62,6 +62,17 @@ class StoringTests(BlockCase):
         error = self.assertRaises(BitDustError, self.store.lease().put, Block(Cid.of(data), data))
         self.assertEqual(error.code, "too-large")
 
+    def test_ranges(self) -> None:
+        """Part of a block is read by its offset, and ends where the block ends; some blocks come at once."""
+        one, other = leaf("a", 100), leaf("b", 100)
+        self.put(one, other)
+        self.assertEqual(self.came(self.store.get_range(one.cid, 10, 20)), one.data[10:30])
+        self.assertEqual(self.came(self.store.get_range(one.cid, 95, 20)), one.data[95:])
+        cids = [one.cid, other.cid, leaf("nowhere").cid]
+        self.assertEqual(self.came(self.store.get_some(cids)), [one.data, other.data])
+        self.assertEqual(self.came(self.store.get_some(cids, 50)), [one.data])
+        self.refused("not-found", self.store.get_some(cids[2:]))
+
     def test_absent(self) -> None:
         """A block that is not here is said not to be here, by its name."""
         error = self.refused("not-found", self.store.get(leaf("nowhere").cid))
