@@ -10,7 +10,7 @@ from bitdust import services
 from bitdust.assembly.joints import (
     DeviceRenewal,
     FamiliesInDHT,
-    HistoryInStorage,
+    HiddenFiles,
     MessageDirectory,
     PieceMaking,
     StorageJoint,
@@ -155,7 +155,9 @@ class Assembly:
         rooms.storage.distrusted.connect(lambda supplier: suppliers.hiring.restart())
         suppliers.hiring.customers = suppliers.requests.customers = rooms.customers
         rooms.customers.healing.rebuilds.maker = PieceMaking()
-        rooms.people.archive.segments = HistoryInStorage(self._connected, rooms.storage)
+        rooms.people.archive.segments = HiddenFiles(self._connected, rooms.storage, "messages", "history of messages")
+        rooms.people.everywhere.lists = HiddenFiles(self._connected, rooms.storage, "friends", "friends")
+        rooms.storage.compared.connect(rooms.people.everywhere.look)
         rooms.storage.compared.connect(rooms.people.archive.look)
         identity.home_lock.changed.connect(rooms.people.history.look_after)
         messages = rooms.people.messages

@@ -103,15 +103,14 @@ class DeviceRenewal:
             self.services.restart(name)
 
 
-class HistoryInStorage:
-    """Segments of the history as files of my storage, under a key of their own."""
+class HiddenFiles:
+    """Files of a person's parts in its storage, under a key of their own that lists do not show."""
 
-    ALIAS = f"{HIDDEN}messages"
-
-    def __init__(self, around: Connected, storage: Storage) -> None:
+    def __init__(self, around: Connected, storage: Storage, name: str, label: str) -> None:
         self._around = around
         self._me = around.me
         self._storage = storage
+        self._alias, self._label = f"{HIDDEN}{name}", label
 
     def can_keep(self) -> bool:
         """Whether files can be stored now, and nothing of a recovery is missing."""
@@ -126,22 +125,22 @@ class HistoryInStorage:
     def secrets(self) -> list[bytes]:
         """Secrets of the key; the last one is the newest of those that may seal."""
         ring = self._me.key_ring
-        if self.ALIAS not in ring:
+        if self._alias not in ring:
             return []
-        key = ring.get(self.ALIAS)
+        key = ring.get(self._alias)
         return [secret for _, secret in sorted(key.named, key=lambda one: (one in key.usable, one))]
 
     def make_key(self) -> None:
         """See that there is the key."""
         ring = self._me.key_ring
-        if self.ALIAS not in ring:
-            ring.add(RingKey(self.ALIAS, "history of messages"))
-        if ring.ensure_secret(self.ALIAS, self._around.world.entropy, self._me.device_number):
+        if self._alias not in ring:
+            ring.add(RingKey(self._alias, self._label))
+        if ring.ensure_secret(self._alias, self._around.world.entropy, self._me.device_number):
             self._me.save_key_ring()
             self._around.events.send("key-generated", {"key_id": self._path("").rstrip(":"), "label": "", "size": 0})
 
     def _path(self, name: str) -> str:
-        return f"{self.ALIAS}${self._me.global_id}:{name}"
+        return f"{self._alias}${self._me.global_id}:{name}"
 
     def keep(self, name: str, source: Path) -> "Deferred[Any]":
         """Store a file as the newest version under a name."""
@@ -153,17 +152,27 @@ class HistoryInStorage:
         await job.completion
 
     def names(self) -> "Deferred[list[str]]":
-        """Of all segments."""
+        """Of all of them."""
         return Deferred.fromCoroutine(self._names())
 
     async def _names(self) -> list[str]:
-        if self.ALIAS not in self._me.key_ring:
+        if self._alias not in self._me.key_ring:
             return []
-        rows = await self._storage.list(None, self.ALIAS, True, False, False)
+        rows = await self._storage.list(None, self._alias, True, False, False)
         return [str(row["path"]) for row in rows if row["type"] == "file"]
 
+    def versions(self) -> "Deferred[dict[str, str]]":
+        """The newest version of each, by name."""
+        return Deferred.fromCoroutine(self._versions())
+
+    async def _versions(self) -> dict[str, str]:
+        if self._alias not in self._me.key_ring:
+            return {}
+        rows = await self._storage.list(None, self._alias, True, False, False)
+        return {str(row["path"]): str(row["latest"]) for row in rows if row["type"] == "file" and row["versions"]}
+
     def bring(self, name: str, folder: Path) -> "Deferred[Any]":
-        """Bring a segment into a folder."""
+        """Bring one into a folder."""
         return Deferred.fromCoroutine(self._bring(name, folder))
 
     async def _bring(self, name: str, folder: Path) -> None:

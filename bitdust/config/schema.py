@@ -330,6 +330,12 @@ _OPTIONS = (
     _port("services/tcp-connections/tcp-port", 7771, "TCP port for peers"),
     _bool("services/tcp-transport/receiving-enabled", True, "accept sessions", "Let peers connect over TCP."),
     _bool("services/tcp-transport/sending-enabled", True, "open sessions", "Connect to peers over TCP."),
+    _bool(
+        "services/friends/all-devices-enabled",
+        True,
+        "friends on all devices",
+        "Keep the list of friends in the storage, sealed, for your other devices and for a recovery.",
+    ),
     _text(
         "services/web-socket-communicator/preferred-routers",
         "preferred routers",

@@ -7,6 +7,7 @@ from bitdust.disk.reserve import Reserve
 from bitdust.peers.presence import Presence
 from bitdust.people.amounts import Amounts
 from bitdust.people.broadcasts.broadcasts import Broadcasts
+from bitdust.people.friends.everywhere import Everywhere
 from bitdust.people.friends.friends import Friends
 from bitdust.people.history.archive import Archive
 from bitdust.people.history.history import History
@@ -38,6 +39,7 @@ class PeopleRoom:
         self._suppliers = suppliers
         self.names = Names(around, nicknames)
         self.friends = Friends(around, presence, around.world.home / "metadata" / "friends")
+        self.everywhere = Everywhere(around, self.friends)
         self.history = History(around)
         self.archive = Archive(around, self.history)
         self.listeners = Listeners(around.world.clock, self.history)

@@ -14,11 +14,14 @@ class FriendsService(Service):
 
     def __init__(self, rooms: Rooms) -> None:
         self._friends = rooms.people.friends
+        self._everywhere = rooms.people.everywhere
 
     def start(self) -> None:
         self._friends.start()
+        self._everywhere.start()
 
     def stop(self) -> None:
+        self._everywhere.stop()
         self._friends.stop()
 
     def health(self) -> None:

@@ -49,6 +49,32 @@ class NewsTests(TwoDevicesCase):
         self.grid.until(self.equal, 2, "the news")
 
 
+class FriendsTests(TwoDevicesCase):
+    def aliases(self, node: GridNode) -> list[str]:
+        return sorted(friend.alias for friend in node.rooms.people.friends.all())
+
+    def befriend(self, node: GridNode, other: GridNode, alias: str) -> None:
+        self.grid.wait(node.rooms.people.friends.add(other.rooms.identity.me.document, alias))
+
+    def test_the_same_friends(self) -> None:
+        """Who is added, called otherwise or removed on one device is so on the other within a quarter of a minute; a
+        machine that has nothing but the key file has them too, and lists of files and keys show nothing of it."""
+        one, two, *_ = self.suppliers
+        self.befriend(self.alice, one, "One")
+        self.befriend(self.other, two, "Two")
+        both = lambda *names: all(self.aliases(node) == list(names) for node in (self.alice, self.other))  # noqa: E731
+        self.grid.until(lambda: both("One", "Two"), 30, "both friends on both")
+        self.befriend(self.other, one, "Uno")
+        self.grid.wait(self.alice.rooms.people.friends.remove(two.fingerprint))
+        self.grid.until(lambda: both("Uno"), 15, "the changes")
+        self.assertEqual(self.names(self.alice), [])
+        key_file = self.key_file(self.alice)
+        self.alice.kill()
+        self.other.kill()
+        again = self.recover(key_file, "third")
+        self.grid.until(lambda: self.aliases(again) == ["Uno"], 60, "the friends")
+
+
 class DeletingTests(TwoDevicesCase):
     def test_what_was_deleted_stays_deleted(self) -> None:
         """Once a deletion is answered as not pending no recovery brings the file back."""

@@ -3,13 +3,27 @@
 import json
 import os
 from pathlib import Path
+from random import Random
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.peers.calls import SPREAD
-from bitdust.people.friends.book import DUE, GIVEN, MOST, Friend, FriendsBook, NoteGiven, Put, Take
+from bitdust.people.friends.book import (
+    DUE,
+    GIVEN,
+    MOST,
+    MOST_AHEAD,
+    Friend,
+    FriendsBook,
+    Join,
+    Known,
+    NoteGiven,
+    Put,
+    Take,
+    read,
+)
 from bitdust.people.friends.friends import Friends
 from bitdust.people.friends.greetings import FIRST, GAP, LONGEST, SHARE
 from bitdust.wire.errors import BitDustError
@@ -77,7 +91,7 @@ class BookTests(SynchronousTestCase):
     def test_a_damaged_list(self) -> None:
         """A file that cannot be read is reported, never written over, and takes no change until it is gone."""
         short = {"version": 1, "friends": [{"who": "00", "alias": "", "since": 1}]}
-        for text in ("{", "[]", '{"version": 2, "friends": []}', '{"version": 1, "friends": [{}]}', json.dumps(short)):
+        for text in ("{", "[]", '{"version": 3, "friends": []}', '{"version": 1, "friends": [{}]}', json.dumps(short)):
             self.path.write_text(text)
             self.book = self.opened()
             self.assertIn(str(self.path), self.book.problem)
@@ -89,7 +103,7 @@ class BookTests(SynchronousTestCase):
     def test_many(self) -> None:
         """The list has a bound; who is refused is refused alone."""
         known = {number.to_bytes(32, "big"): Friend(number.to_bytes(32, "big")) for number in range(MOST)}
-        self.book.known = known
+        self.book._all = Known(known)
         one, other = self.book.change(Put(Friend(b"x" * 32))), self.book.change(Take(bytes(32)))
         self.assertEqual(self.failureResultOf(one, BitDustError).value.code, "too-many-friends")
         self.assertTrue(self.successResultOf(other))
@@ -147,6 +161,109 @@ class FriendsCase(SynchronousTestCase):
 
         self.patch(self.town, "session_to", session_to)
         return found
+
+
+class JoinTests(SynchronousTestCase):
+    """Lists of devices of one person."""
+
+    def setUp(self) -> None:
+        self.devices = [self.device() for _ in range(3)]
+
+    def device(self) -> FriendsBook:
+        book = FriendsBook(Path(self.mktemp()), maybeDeferred)
+        book.load()
+        return book
+
+    def do(self, device: int, change) -> bool:
+        return self.successResultOf(self.devices[device].change(change))
+
+    def join(self, device: int, other: int) -> bool:
+        return self.do(device, Join(read(self.devices[other].written())))
+
+    def meet(self) -> None:
+        """Each joins each, until nothing is new."""
+        for _ in range(3):
+            for one in range(3):
+                for other in range(3):
+                    self.join(one, other)
+
+    def names(self, device: int) -> dict[bytes, str]:
+        return {who[:1]: friend.alias for who, friend in self.devices[device].known.items()}
+
+    def put(self, device: int, name: bytes, alias: str = "", key: str = "") -> None:
+        self.do(device, Put(Friend(name * 32, alias, 7, key)))
+
+    def test_nobody_is_lost(self) -> None:
+        """What each device has added, called and removed is the same on all of them."""
+        self.put(0, b"a", "Ann")
+        self.put(1, b"b", "Ben", DUE)
+        self.put(2, b"a")
+        self.meet()
+        self.assertEqual([self.names(number) for number in range(3)], [{b"a": "Ann", b"b": "Ben"}] * 3)
+        self.do(1, Take(b"a" * 32))
+        self.put(2, b"b", "Benny")
+        self.do(0, NoteGiven(b"b" * 32))
+        self.meet()
+        self.assertEqual([self.names(number) for number in range(3)], [{b"b": "Benny"}] * 3)
+        self.assertEqual({book.known[b"b" * 32].key for book in self.devices}, {GIVEN})
+        self.put(0, b"a", "Anna")
+        self.meet()
+        self.assertEqual(self.names(1), {b"b": "Benny", b"a": "Anna"})
+        self.assertFalse(self.join(0, 1))
+
+    def test_at_the_same_time(self) -> None:
+        """Where one removes whom another one calls otherwise the friend stays; of two aliases all take the same."""
+        self.put(0, b"a", "Ann")
+        self.meet()
+        self.do(0, Take(b"a" * 32))
+        self.put(1, b"a", "Anna")
+        self.put(2, b"a", "Annie")
+        self.meet()
+        self.assertEqual([self.names(number) for number in range(3)], [{b"a": "Annie"}] * 3)
+
+    def test_any_order(self) -> None:
+        """Whoever joins whom first, all come to the same."""
+        random = Random(3)
+        for _ in range(40):
+            self.setUp()
+            for _ in range(12):
+                device, name = random.randrange(3), bytes([random.randrange(97, 100)])
+                choice = random.randrange(4)
+                if choice == 0:
+                    self.do(device, Take(name * 32))
+                elif choice == 1:
+                    self.join(device, random.randrange(3))
+                else:
+                    self.put(device, name, random.choice(("", "x", "y")), random.choice(("", DUE)))
+            self.meet()
+            self.assertEqual(len({repr(sorted(book.known.values(), key=repr)) for book in self.devices}), 1)
+
+    def test_a_list_that_is_far_ahead(self) -> None:
+        """A stolen device has not the last word for ever."""
+        self.put(0, b"a", "Ann")
+        far = Friend(b"a" * 32, "Evil", 7, "", 2**60)
+        self.do(0, Join(Known({far.fingerprint: far}, {b"z" * 32: 2**60})))
+        self.assertEqual(self.devices[0].known[b"a" * 32].edits, 1 + MOST_AHEAD)
+        self.put(0, b"z", "Zoe")
+        self.put(0, b"a", "Ann")
+        self.assertEqual(self.names(0), {b"a": "Ann", b"z": "Zoe"})
+
+    def test_a_list_of_before(self) -> None:
+        """Version 1 has no edits: it is read, and written as version 2."""
+        book = self.device()
+        text = {"version": 1, "friends": [{"who": "61" * 32, "alias": "Ann", "since": 5, "key": "due"}]}
+        book._path.write_text(json.dumps(text))
+        book.load()
+        self.assertEqual(book.known, {b"a" * 32: Friend(b"a" * 32, "Ann", 5, DUE, 1)})
+        self.successResultOf(book.change(NoteGiven(b"a" * 32)))
+        self.assertEqual(json.loads(book._path.read_text())["version"], 2)
+
+    def test_too_many(self) -> None:
+        """Friends for whom there is no room stay out, and nobody goes for them."""
+        mine = {number.to_bytes(32, "big"): Friend(number.to_bytes(32, "big")) for number in range(MOST)}
+        self.devices[0]._all = Known(dict(mine))
+        self.do(0, Join(Known({b"x" * 32: Friend(b"x" * 32)})))
+        self.assertEqual(self.devices[0].known, mine)
 
 
 class FriendsTests(FriendsCase):

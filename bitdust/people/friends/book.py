@@ -1,6 +1,8 @@
-"""The list of friends on the disk: ``metadata/friends``, JSON, one entry a friend.
+"""The list of friends on the disk: ``metadata/friends``, JSON, one entry a friend, and a mark for who was removed.
 
-A list that cannot be read is never written over: it is left for its person to look at, and nothing is added to it.
+Every device of a person has one, and lists are joined: for each person the entry with more edits counts, of two with
+as many the one that keeps a friend, so that joining in any order comes to the same and nobody is lost by it. A list
+that cannot be read is never written over: it is left for its person to look at, and nothing is added to it.
 """
 
 import json
@@ -8,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -16,9 +18,14 @@ from bitdust.batching import Batcher
 from bitdust.crypt.files import write_safely
 from bitdust.wire.errors import BitDustError
 
-VERSION = 1
+VERSION = 2
+"""1 has neither edits nor marks."""
 MAX_FILE = 4 * 1024 * 1024
 MOST = 5_000
+MOST_REMOVED = 5_000
+"""Marks that are kept; the oldest ones go first."""
+MOST_AHEAD = 1_000
+"""Edits that another list is ahead at most: a stolen device does not have the last word for ever."""
 MAX_ALIAS = 100
 MOST_CHANGES = 256
 """Changes that one writing of the file takes together."""
@@ -28,17 +35,38 @@ MOST_CHANGES = 256
 class Friend:
     """Somebody whom the person of this node has accepted; ``since`` is in seconds since the epoch.
 
-    ``key`` says how it is with my person key: empty where it is not to be given, `DUE` or `GIVEN`.
+    ``key`` says how it is with my person key: empty where it is not to be given, `DUE` or `GIVEN`. ``edits`` counts
+    how often it was added, called otherwise or removed.
     """
 
     fingerprint: bytes
     alias: str = ""
     since: int = 0
     key: str = ""
+    edits: int = 1
+
+    def joined(self, other: "Friend") -> "Friend":
+        """The same on either side."""
+        edits, alias = max((self.edits, self.alias), (other.edits, other.alias))
+        key = max(self.key, other.key, key=_KEYS.index)
+        since = min(self.since or other.since, other.since or self.since)
+        return Friend(self.fingerprint, alias, since, key, edits)
 
 
 DUE, GIVEN = "due", "given"
-Known = dict[bytes, Friend]
+_KEYS = ("", DUE, GIVEN)
+
+
+@define
+class Known:
+    """Friends, and after how many edits others were removed, both in the order in which that came."""
+
+    friends: dict[bytes, Friend] = field(factory=dict)
+    removed: dict[bytes, int] = field(factory=dict)
+
+    def copy(self) -> "Known":
+        """One that may be changed."""
+        return Known(dict(self.friends), dict(self.removed))
 
 
 @frozen
@@ -49,13 +77,17 @@ class Put:
 
     def apply(self, known: Known) -> bool:
         """Raises `BitDustError` ``too-many-friends``."""
-        before = known.get(self.friend.fingerprint)
-        if before is None and len(known) >= MOST:
-            raise BitDustError("too-many-friends", f"a list of friends has at most {MOST} of them")
-        alias = self.friend.alias or (before.alias if before is not None else "")
-        key = before.key if before is not None and (before.key == GIVEN or not self.friend.key) else self.friend.key
-        known[self.friend.fingerprint] = evolve(before or self.friend, alias=alias, key=key)
-        return before is None
+        who, friend = self.friend.fingerprint, self.friend
+        before = known.friends.get(who)
+        if before is None:
+            if len(known.friends) >= MOST:
+                raise BitDustError("too-many-friends", f"a list of friends has at most {MOST} of them")
+            known.friends[who] = evolve(friend, edits=known.removed.pop(who, 0) + 1)
+            return True
+        alias = friend.alias or before.alias
+        key = before.key if before.key == GIVEN or not friend.key else friend.key
+        known.friends[who] = evolve(before, alias=alias, key=key, edits=before.edits + (alias != before.alias))
+        return False
 
 
 @frozen
@@ -66,9 +98,9 @@ class NoteGiven:
 
     def apply(self, known: Known) -> bool:
         """Nothing is raised."""
-        before = known.get(self.fingerprint)
+        before = known.friends.get(self.fingerprint)
         if before is not None:
-            known[self.fingerprint] = evolve(before, key=GIVEN)
+            known.friends[self.fingerprint] = evolve(before, key=GIVEN)
         return before is not None
 
 
@@ -80,10 +112,53 @@ class Take:
 
     def apply(self, known: Known) -> bool:
         """Nothing is raised."""
-        return known.pop(self.fingerprint, None) is not None
+        before = known.friends.pop(self.fingerprint, None)
+        if before is not None:
+            _mark(known, self.fingerprint, before.edits + 1)
+        return before is not None
 
 
-Change = Put | Take | NoteGiven
+@frozen
+class Join:
+    """Take over what another list has that is newer; True when something was."""
+
+    other: Known
+
+    def apply(self, known: Known) -> bool:
+        """Friends for whom there is no room stay out; nothing is raised."""
+        before = known.copy()
+        for friend in self.other.friends.values():
+            self._add(known, friend)
+        for who, edits in self.other.removed.items():
+            mine = known.friends.get(who)
+            counted = min(edits, (mine.edits if mine is not None else known.removed.get(who, 0)) + MOST_AHEAD)
+            if mine is not None and counted > mine.edits:
+                del known.friends[who]
+                _mark(known, who, counted)
+            elif mine is None and counted > known.removed.get(who, 0):
+                _mark(known, who, counted)
+        return known != before
+
+    @staticmethod
+    def _add(known: Known, friend: Friend) -> None:
+        who = friend.fingerprint
+        mine, marked = known.friends.get(who), known.removed.get(who, 0)
+        near = evolve(friend, edits=min(friend.edits, (mine.edits if mine is not None else marked) + MOST_AHEAD))
+        if mine is not None:
+            known.friends[who] = mine.joined(near)
+        elif near.edits >= marked and len(known.friends) < MOST:
+            known.removed.pop(who, None)
+            known.friends[who] = near
+
+
+def _mark(known: Known, who: bytes, edits: int) -> None:
+    known.removed.pop(who, None)
+    known.removed[who] = edits
+    while len(known.removed) > MOST_REMOVED:
+        del known.removed[next(iter(known.removed))]
+
+
+Change = Put | Take | NoteGiven | Join
 
 
 class FriendsBook:
@@ -95,15 +170,24 @@ class FriendsBook:
         self._path = path
         self._run_in_thread = run_in_thread
         self._changes: Batcher[Change] = Batcher(self._apply, MOST_CHANGES)
-        self.known: Known = {}
+        self._all = Known()
         self.problem = ""
         """Why the list cannot be read; empty when all is well."""
 
+    @property
+    def known(self) -> dict[bytes, Friend]:
+        """Who is a friend, by fingerprint."""
+        return self._all.friends
+
+    def written(self) -> bytes:
+        """The whole list, as other devices join it."""
+        return _written(self._all)
+
     def load(self) -> None:
         """Read the file."""
-        self.known, self.problem = {}, ""
+        self._all, self.problem = Known(), ""
         try:
-            self.known = _read(self._path.read_bytes())
+            self._all = read(self._path.read_bytes())
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -117,38 +201,50 @@ class FriendsBook:
     async def _apply(self, changes: "list[Change]") -> list[bool | BitDustError]:
         if self.problem:
             raise BitDustError("damaged-friends", self.problem)
-        known = dict(self.known)
+        known = self._all.copy()
         results: list[bool | BitDustError] = []
         for change in changes:
             try:
                 results.append(change.apply(known))
             except BitDustError as error:
                 results.append(error)
-        if known != self.known:
+        if known != self._all:
             await self._run_in_thread(write_safely, self._path, _written(known))
-            self.known = known
+            self._all = known
         return results
 
 
-def _read(data: bytes) -> Known:
-    """Raises `ValueError`, `TypeError`, `KeyError` or `AttributeError`."""
+def read(data: bytes) -> Known:
+    """A list as `FriendsBook.written` gives it. Raises `ValueError`, `TypeError`, `KeyError` or `AttributeError`."""
     if len(data) > MAX_FILE:
         raise ValueError(f"{len(data)} bytes")
     value = json.loads(data)
-    if value["version"] != VERSION:
+    if value["version"] not in (1, VERSION):
         raise ValueError(f"its version is {value['version']!r}, not {VERSION}")
-    found = [
-        Friend(bytes.fromhex(one["who"]), str(one["alias"]), int(one["since"]), str(one.get("key", "")))
-        for one in value["friends"]
-    ]
-    if any(len(friend.fingerprint) != 32 for friend in found):
+    friends = {}
+    for one in value["friends"]:
+        key = str(one.get("key", ""))
+        edits = int(one.get("edits", 1))
+        friend = Friend(_who(one), str(one["alias"])[:MAX_ALIAS], int(one["since"]), key if key in _KEYS else "", edits)
+        friends[friend.fingerprint] = friend
+    removed = {_who(one): int(one["edits"]) for one in value.get("removed", ())}
+    if len(friends) > MOST or len(removed) > MOST_REMOVED:
+        raise ValueError("it has too many entries")
+    return Known(friends, removed)
+
+
+def _who(one: dict[str, Any]) -> bytes:
+    fingerprint = bytes.fromhex(one["who"])
+    if len(fingerprint) != 32:
         raise ValueError("somebody in it has no fingerprint")
-    return {friend.fingerprint: friend for friend in found}
+    return fingerprint
 
 
 def _written(known: Known) -> bytes:
     friends = [
-        {"who": one.fingerprint.hex(), "alias": one.alias, "since": one.since} | ({"key": one.key} if one.key else {})
-        for one in known.values()
+        {"who": one.fingerprint.hex(), "alias": one.alias, "since": one.since, "edits": one.edits}
+        | ({"key": one.key} if one.key else {})
+        for one in known.friends.values()
     ]
-    return json.dumps({"version": VERSION, "friends": friends}, indent=1).encode()
+    removed = [{"who": who.hex(), "edits": edits} for who, edits in known.removed.items()]
+    return json.dumps({"version": VERSION, "friends": friends, "removed": removed}, indent=1).encode()

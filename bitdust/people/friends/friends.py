@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from bitdust.identity.document import IdentityDocument
 from bitdust.peers.presence import Presence
 from bitdust.peers.shown import Names
-from bitdust.people.friends.book import DUE, MAX_ALIAS, Friend, FriendsBook, NoteGiven, Put, Take
+from bitdust.people.friends.book import DUE, MAX_ALIAS, Friend, FriendsBook, Join, Known, NoteGiven, Put, Take
 from bitdust.people.friends.greetings import Greetings
 from bitdust.signal import Signal
 from bitdust.surroundings import Connected
@@ -26,7 +26,8 @@ FRIEND = "friend"
 class Friends:
     """I keep the list, always; and from `start` to `stop` I keep in touch with everybody on it.
 
-    ``changed`` reports who was added, given another alias, or removed.
+    ``changed`` reports who was added, given another alias, or removed, here or by another device of mine; ``edited``
+    that there is something new for those.
     """
 
     def __init__(self, around: Connected, presence: Presence, path: Path) -> None:
@@ -36,6 +37,7 @@ class Friends:
         self._greetings = Greetings(around)
         self._removers: list[Callable[[], None]] = []
         self.changed: Signal[[Friend]] = Signal()
+        self.edited: Signal[[]] = Signal()
 
     def load(self) -> None:
         """Read the list."""
@@ -72,7 +74,32 @@ class Friends:
 
     def note_key_given(self, fingerprint: bytes) -> "Deferred[bool]":
         """A friend has my person key."""
-        return self._book.change(NoteGiven(fingerprint))
+        return self._book.change(NoteGiven(fingerprint)).addCallback(self._edited)
+
+    def written(self) -> bytes:
+        """The whole list, as `join` takes it on another device."""
+        return self._book.written()
+
+    def join(self, other: Known) -> "Deferred[bool]":
+        """Take over what another device of mine knows that is newer; fires with whether it was anything. Fails as
+        `FriendsBook.change` does."""
+        before = dict(self._book.known)
+        return self._book.change(Join(other)).addCallback(self._joined, before)
+
+    def _joined(self, is_news: bool, before: dict[bytes, Friend]) -> bool:
+        after = self._book.known
+        for who in [who for who in before if who not in after]:
+            self._removed(True, before[who])
+        for who, friend in list(after.items()):
+            if who not in before:
+                self._appeared(friend)
+            elif friend.alias != before[who].alias:
+                self.changed.emit(friend)
+        return is_news
+
+    def _edited(self, result: bool) -> bool:
+        self.edited.emit()
+        return result
 
     def add(self, document: IdentityDocument, alias: str = "", give_key: bool = False) -> "Deferred[bool]":
         """Accept somebody, or call a friend by another alias; fires with whether it is a new one.
@@ -92,17 +119,22 @@ class Friends:
         if friend is None:  # it was removed in the same moment
             return is_new
         self._around.identities.keep(document)
-        self.changed.emit(friend)
         if is_new:
-            self._send("friend-added", friend.fingerprint, alias=friend.alias)
-            if self._removers and not self._follow(friend.fingerprint):
-                self._greetings.greet([friend.fingerprint])
-        return is_new
+            self._appeared(friend)
+        else:
+            self.changed.emit(friend)
+        return self._edited(is_new)
+
+    def _appeared(self, friend: Friend) -> None:
+        self.changed.emit(friend)
+        self._send("friend-added", friend.fingerprint, alias=friend.alias)
+        if self._removers and not self._follow(friend.fingerprint):
+            self._greetings.greet([friend.fingerprint])
 
     def remove(self, fingerprint: bytes) -> "Deferred[bool]":
         """Somebody is a friend no more; fires with whether it was one. Fails as `FriendsBook.change` does."""
         friend = self._book.known.get(fingerprint)
-        return self._book.change(Take(fingerprint)).addCallback(self._removed, friend)
+        return self._book.change(Take(fingerprint)).addCallback(self._removed, friend).addCallback(self._edited)
 
     def _removed(self, was_one: bool, friend: Friend | None) -> bool:
         if was_one and friend is not None and not self.is_friend(friend.fingerprint):
