@@ -56,7 +56,8 @@ def _is_shared(context: Context, arguments: Mapping[str, Any]) -> bool:
     named = [value for name in ("remote_path", "key_id") if (value := arguments.get(name))]
     if not named:
         return not {"remote_path", "key_id"} & set(arguments) and not context.driver.is_on("data_motion")
-    return any(context.storage.catalogs.is_shared(str(one)) for one in named)
+    is_to_be_open = bool(arguments.get("open_share")) and not context.driver.is_on("data_motion")
+    return is_to_be_open or any(context.storage.catalogs.is_shared(str(one)) for one in named)
 
 
 def require_service(context: Context, name: str) -> None:

@@ -8,6 +8,7 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
 from bitdust.api.jobs import addressed
 from bitdust.api.people import settled
+from bitdust.api.shares import open_share_of
 from bitdust.api.table import Param, Route, method
 from bitdust.desktop import NoDesktop
 from bitdust.storage.restore.options import RestoreOptions
@@ -31,7 +32,8 @@ SPECIAL = (
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
-OPEN_SHARE = Param("open_share", Kind.FLAG, False, obsolete=True)
+OPEN_SHARE = Param("open_share", Kind.FLAG, False, help="open the share that the path leads into, if it is closed")
+SHARED = ("not-allowed", "not-connected", "key-not-found")
 POLICIES = ("replace", "keep")
 ITEM = "{remote_path, global_id, idurl, path_id, name, path, type, size, key_id, childs, versions: […], …}"
 
@@ -131,7 +133,7 @@ async def file_info(context: Context, remote_path: str, include_uploads: bool, i
     service="backup_db",
     in_shares=True,
     returns="{path_id, key_id, path, remote_path, global_id, customer, created, type}",
-    errors=("bad-name", "exists", "not-found"),
+    errors=("bad-name", "exists", "not-found", "not-allowed"),
 )
 async def file_create(
     context: Context, remote_path: str, as_folder: bool, exist_ok: bool, force_path_id: str | None
@@ -146,11 +148,12 @@ async def file_create(
     service="backups",
     in_shares=True,
     returns="{path_id, path, remote_path, global_id, customer, pending}",
-    errors=("bad-name", "not-found"),
+    errors=("bad-name", "not-found", "not-allowed"),
     becomes=[("file_deletion", "start")],
 )
 async def file_delete(context: Context, remote_path: str, wait_result: bool) -> Envelope:
-    """Take a file or folder out of the catalog, and its pieces off the suppliers. ``pending`` says that too few
+    """Take a file or folder out of the catalog, and its pieces off the suppliers; in a share of somebody else what you
+    brought there, and nothing of others. ``pending`` says that too few
     suppliers know of it yet, so that a recovery now could bring it back; it goes on by itself."""
     deleted = await settled(context.storage.delete(paths.remote_path(remote_path), wait_result))
     return ok(deleted, automat=deleted.pop("automat", None))
@@ -206,6 +209,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         "empty-source",
         "would-drop",
         "waits-for-suppliers",
+        *SHARED,
     ),  # fmt: skip
     becomes=[("backup", "start")],
 )
@@ -219,6 +223,7 @@ async def file_upload_start(
     allow_drop: bool,
     attributes: bool | None,
     owners: bool | None,
+    open_share: bool,
 ) -> Envelope:
     """Upload a file or a whole folder as a new version of a place in the catalog.
 
@@ -231,6 +236,8 @@ async def file_upload_start(
     ``waits-for-suppliers``, with ``waits_for``: everything is kept on this disk, and the upload goes on by itself and
     ends when they are back, as files_uploads shows."""
     source = paths.local_path(local_path, "local_path")
+    if open_share:
+        await open_share_of(context, remote_path)
     options = UploadOptions(attributes, owners, allow_empty, allow_drop)
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path), options))
     if not (wait_result or wait_finish):
@@ -287,7 +294,9 @@ async def files_downloads(context: Context) -> Envelope:
     service="restores",
     in_shares=True,
     returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path, problems?}",
-    errors=("bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers"),
+    errors=(
+        "bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers", *SHARED,
+    ),  # fmt: skip
     becomes=[("restore_worker", "start")],
 )
 async def file_download_start(
@@ -299,6 +308,7 @@ async def file_download_start(
     attributes: bool | None,
     owners: bool | None,
     special_bits: bool | None,
+    open_share: bool,
 ) -> Envelope:
     """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole.
 
@@ -308,6 +318,8 @@ async def file_download_start(
     if policy not in POLICIES:
         raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
     folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)
+    if open_share:
+        await open_share_of(context, remote_path)
     options = RestoreOptions(attributes, owners, special_bits)
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy, options))
     if not wait_result:

@@ -5,7 +5,7 @@ from typing import Any
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context, Listener
 from bitdust.api.envelope import Envelope, ok
-from bitdust.api.snapshots import NOT_YET, SOURCES
+from bitdust.api.snapshots import SOURCES
 from bitdust.api.table import Param, Route, method
 from bitdust.wire.errors import BitDustError
 
@@ -16,7 +16,7 @@ MODEL = Param("model_name", aliases=("model", "name"), help=f"{', '.join(SOURCES
     Route("POST", "/model/enable/v1"),
     params=(MODEL, Param("request_all", Kind.FLAG, False, help="push all of it at once as well")),
     returns="{model_name, enabled, pushed?, postponed?}",
-    errors=("needs-websocket", "unknown-model", "not-yet", "busy"),
+    errors=("needs-websocket", "unknown-model", "busy"),
 )
 async def enable_model_listener(context: Context, model_name: str, request_all: bool) -> Envelope:
     """Push a model to this WebSocket whenever something of it changes, as
@@ -31,7 +31,7 @@ async def enable_model_listener(context: Context, model_name: str, request_all: 
     Route("POST", "/model/disable/v1"),
     params=(MODEL,),
     returns="{model_name, enabled}",
-    errors=("needs-websocket", "unknown-model", "not-yet"),
+    errors=("needs-websocket", "unknown-model"),
 )
 def disable_model_listener(context: Context, model_name: str) -> Envelope:
     """Push a model to this WebSocket no more."""
@@ -48,7 +48,7 @@ def disable_model_listener(context: Context, model_name: str) -> Envelope:
         ),
     ),
     returns="{model_name, pushed?, postponed?}",
-    errors=("needs-websocket", "unknown-model", "not-yet", "not-found", "busy"),
+    errors=("needs-websocket", "unknown-model", "not-found", "busy"),
 )
 async def request_model_data(context: Context, model_name: str, query_details: Any) -> Envelope:
     """Push all snapshots of a model to this WebSocket now, whether it is enabled or not."""
@@ -64,8 +64,6 @@ def _listener(context: Context) -> Listener:
 
 
 def _model(name: str) -> str:
-    if name in NOT_YET:
-        raise BitDustError("not-yet", f"model {name!r} comes with {NOT_YET[name]}, which this version does not have")
     if name not in SOURCES:
         raise BitDustError("unknown-model", f"there is no model {name[:80]!r}; there are: {', '.join(SOURCES)}")
     return name

@@ -1,4 +1,4 @@
-"""Shares: places of yours that other people may read, and places of theirs that you may."""
+"""Shares: places of yours that other people may use, and places of theirs that you may."""
 
 from typing import Any
 
@@ -8,15 +8,18 @@ from bitdust.api.envelope import Envelope, failed, listed, ok
 from bitdust.api.keys import key_row, make_key
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
+from bitdust.crypt.writers import holder_of
 from bitdust.shares.donations import READER, delivered
+from bitdust.shares.opened import OpenShare, TheirShare
 from bitdust.shares.room import Share
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import SHARE_PREFIX, version_time
+from bitdust.wire.names import SHARE_PREFIX, RemotePath, version_time
 
 SHARE = (
     "{key_id, alias, label, creator, mine, active, state, reason, suppliers, ecc_map, revision, index, id, name,"
-    " rights, ends, holders: [{fingerprint, global_id, idurl, rights, quota, since, ends, state, reason}]}"
+    " rights, ends, quota?, used?, holders: [{fingerprint, global_id, idurl, rights, quota, used, since, ends, state,"
+    " reason}]}"
 )
 KEY_ID = Param("key_id", aliases=("id",), help="share_…$alice@host, of yours or of somebody who let you in",
                example="share_7e9726e2dccf9ebe6077070e98e78082$alice@id.example")  # fmt: skip
@@ -114,7 +117,7 @@ async def share_delete(context: Context, key_id: str) -> Envelope:
         PUBLISH,
     ),
     service="shared_data",
-    returns="{key_id, fingerprint, global_id, idurl, rights, quota, since, ends, state, reason}",
+    returns="{key_id, fingerprint, global_id, idurl, rights, quota, used, since, ends, state, reason}",
     errors=(*NO_SHARE, *NO_PERSON, "keys-not-ready", "bad-argument", "refused", "no-answer", "too-many-keys"),
     becomes=[("shared_access_donor", "start")],
 )
@@ -181,16 +184,35 @@ async def share_revoke(context: Context, key_id: str, trusted_user_id: str) -> E
 async def share_open(context: Context, key_id: str) -> Envelope:
     """Connect to the suppliers of a share and read what is in it, now and after each start."""
     share = context.shares.find(key_id)
-    opened = await context.shares.open(share)
+    opened, state = await opened_share(context, share)
     machine = opened.machine
-    state = machine.state
-    if state not in ("CONNECTED", "DISCONNECTED"):
-        state = await machine.when("CONNECTED", "DISCONNECTED", *machine.final)
     row = share_row(context, context.shares.find(share.key_id))
     automat = {"index": machine.index, "id": machine.id}
     if state != "CONNECTED":
         return failed("not-connected", f"{share.key_id} cannot be read yet, and is tried again: {opened.reason}", **row)
     return ok(row, message=f"share {share.key_id} is open", automat=automat)
+
+
+async def open_share_of(context: Context, remote_path: str) -> None:
+    """Open the share that a path leads into, where it is one. Raises ``not-connected``, ``key-not-found``."""
+    key = RemotePath.parse(remote_path).key
+    if key is None or not key.alias.startswith(SHARE_PREFIX):
+        return
+    share = context.shares.find(f"{key.alias}${key.owner}")
+    if share.opened is None or share.opened.machine.state != "CONNECTED":
+        opened, state = await opened_share(context, share)
+        if state != "CONNECTED":
+            raise BitDustError("not-connected", f"{share.key_id} cannot be read yet: {opened.reason}")
+
+
+async def opened_share(context: Context, share: Share) -> tuple[OpenShare, str]:
+    """A share that was opened, and whether it is connected: the state of its machine after the first try."""
+    opened = await context.shares.open(share)
+    machine = opened.machine
+    state = machine.state
+    if state not in ("CONNECTED", "DISCONNECTED"):
+        state = await machine.when("CONNECTED", "DISCONNECTED", *machine.final)
+    return opened, state
 
 
 @method(
@@ -215,11 +237,12 @@ async def share_close(context: Context, key_id: str) -> Envelope:
         Param("limit", Kind.INTEGER, 100, low=1, high=1000),
     ),
     service="shared_data",
-    returns="[{key_id, time, event, remote_path, path_id, version, size}]",
+    returns="[{key_id, time, event, remote_path, path_id, version, size, fingerprint, global_id}]",
     errors=NO_SHARE,
 )
 async def share_history(context: Context, key_id: str | None, limit: int) -> Envelope:
-    """What was stored in shares, the newest first; ``time`` is in seconds since the epoch."""
+    """What was stored in shares and is still there, the newest first, and by whom; ``time`` is in seconds since the
+    epoch."""
     shares = [context.shares.find(key_id)] if key_id else context.shares.all()
     rows: list[Row] = []
     for share in shares:
@@ -242,9 +265,16 @@ async def _stored(context: Context, share: Share) -> list[Row]:
             "path_id": item["path_id"],
             "version": name,
             "size": version["size"],
+            **_maker(context, share, name),
         }
         for item, version, name in found
     ]
+
+
+def _maker(context: Context, share: Share, version: str) -> Row:
+    owner = share.given.owner if share.given is not None else context.me.fingerprint
+    who = holder_of(share.writers, version) or owner
+    return {"fingerprint": who.hex(), "global_id": names_of(context, who)["global_id"]}
 
 
 def _mine(context: Context, key_id: str) -> Share:
@@ -279,6 +309,9 @@ def share_row(context: Context, share: Share) -> Row:
         "rights": sorted(given.rights) if given is not None else sorted(Right),
         "ends": given.ends if given is not None else None,
     }
+    if isinstance(opened, TheirShare) and opened.catalog.writing.logs.may_write():
+        writing = opened.catalog.writing
+        row |= {"quota": writing.logs.pen().quota, "used": writing.used()}
     if share.mine is not None:
         grants = context.shares.donations.grants(share.mine.key_id)
         row["holders"] = [_holder(context, share.mine.key_id, grant.holder) for grant in grants]
@@ -298,6 +331,7 @@ def _holder(context: Context, alias: str, holder: bytes) -> Row:
         **names_of(context, holder),
         "rights": sorted(grant.rights) if grant is not None else [],
         "quota": grant.quota if grant is not None else 0,
+        "used": context.storage.sealed_under(grant.writer.mark) if grant is not None and grant.writes else 0,
         "since": grant.since if grant is not None else None,
         "ends": grant.ends if grant is not None else None,
         "state": donation.machine.state if donation is not None else "CLOSED",

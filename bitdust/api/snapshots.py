@@ -7,6 +7,7 @@ from bitdust.api.friends import friend_row
 from bitdust.api.keys import key_row
 from bitdust.api.message_models import Conversations, Messages
 from bitdust.api.people import document_of, settled
+from bitdust.api.share_models import SharedFiles, SharedLocations
 from bitdust.api.sources import Changed, Forget, Snapshot, Source
 from bitdust.automats.kernel import Transition
 from bitdust.automats.local_service import LocalService
@@ -17,12 +18,6 @@ from bitdust.storage.catalog.changes import Touched
 from bitdust.wire.names import is_hidden
 
 MOST_UNSETTLED = 1_000
-SHARES = "shares"
-NOT_YET = {
-    "shared_file": SHARES,
-    "shared_location": SHARES,
-}
-"""Models of the original that belong to what this version has not got."""
 _OUTCOMES = {
     "STARTING": "starting",
     "ON": "started",
@@ -279,4 +274,6 @@ SOURCES: dict[str, Callable[[Context], Source]] = {
     "correspondent": Correspondents,
     "conversation": Conversations,
     "message": Messages,
+    "shared_location": SharedLocations,
+    "shared_file": SharedFiles,
 }

@@ -91,6 +91,12 @@ def guest_device(writers: Iterable[Writer], ident: bytes) -> GuestDevice | None:
     return GuestDevice(key, Marks(frozenset(one.mark for one in found)), end)
 
 
+def holder_of(writers: Iterable[Writer], name: str) -> bytes | None:
+    """Who has made a version, or an item by its path id; None for the owner."""
+    number = maker_of(name) // DEVICES - 1
+    return next((one.holder for one in writers if _of(one.mark) == number), None)
+
+
 def number_of(mark: bytes, device_number: int) -> int:
     """The number that a device gives to what it makes under a mark."""
     return (_of(mark) + 1) * DEVICES + device_number

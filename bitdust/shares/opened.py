@@ -1,7 +1,7 @@
 """Shares that are open: one `shared_access_coordinator` each, for those of other people and for my own."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -10,8 +10,10 @@ from twisted.logger import Logger
 from bitdust.automats.shared_access_coordinator import SharedAccessCoordinator
 from bitdust.crypt.shares import GivenShare
 from bitdust.crypt.writers import MARK, Writer
+from bitdust.formats.operations import Op
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome, outcomes
+from bitdust.shares.news import News, writer_of
 from bitdust.shares.ports import MyFamily, MyStorage
 from bitdust.storage.log.access import SharedLogs
 from bitdust.storage.shared.catalog import Shared, SharedCatalog
@@ -180,6 +182,17 @@ class TheirShare(Guest):
         super().__init__(around, share, report, looks_up)
         shared = Shared(share.alias, share.owner, self._names, self._logs, self._ports, self._pen)
         self.catalog = SharedCatalog(around, shared)
+        self._news = News(around)
+        self.catalog.catalog.learnt.connect(self._learnt)
+
+    def _learnt(self, alias: str, device: bytes, ops: Sequence[Op]) -> None:
+        """Others have brought something, or taken it back; all that there is at the first reading is no news."""
+        share, me = self._share, self._around.me
+        document = self._around.identities.get(share.owner)
+        is_owners = document is not None and document.device(device) is not None
+        who = share.owner if is_owners else writer_of(share.writers, device)
+        if who is not None and self.catalog.was_read and me.document.device(device) is None:
+            self._news.report(self.catalog.view, self.key_id, ops, who)
 
     def _names(self) -> list[str]:
         document = self._around.identities.get(self._share.owner)

@@ -1,6 +1,6 @@
 """The room of shares: whom I let in, what I was let into, and which of all that is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -9,10 +9,13 @@ from twisted.logger import Logger
 
 from bitdust.crypt.keyring import RingKey
 from bitdust.crypt.shares import GivenShare
+from bitdust.crypt.writers import Writer
+from bitdust.formats.operations import Op
 from bitdust.outcome import outcome
 from bitdust.shares.cuts import Cuts
 from bitdust.shares.distrust import Distrust
 from bitdust.shares.donations import Donations
+from bitdust.shares.news import News, writer_of
 from bitdust.shares.opened import LooksUp, MyShare, OpenShare, TheirShare, open_active
 from bitdust.shares.ports import IsFriend, MyFamily
 from bitdust.shares.received import Received
@@ -49,6 +52,13 @@ class Share:
         return self.mine.label if self.mine is not None else self.given.label if self.given is not None else ""
 
     @property
+    def writers(self) -> list[Writer]:
+        """Who brings files besides its owner, or did."""
+        grants = self.mine.grants if self.mine is not None else ()
+        given = self.given.writers if self.given is not None else ()
+        return [*given, *(grant.writer for grant in grants if grant.writes)]
+
+    @property
     def alias(self) -> str:
         """The name of its key."""
         return self.key_id.partition("$")[0]
@@ -71,6 +81,7 @@ class SharesRoom:
         self.withdrawals = Withdrawals(around, family)
         self._distrust = Distrust(around, self.donations, self.withdrawals)
         self.received = Received(around, is_friend)
+        self._news = News(around)
         self.cuts = Cuts(around, family, self.withdrawals, storage)
         self.appended: Signal[[bytes, bytes, bytes]] = Signal()
         """Owner and tag of a key under which somebody has written something, and who reports that."""
@@ -95,6 +106,13 @@ class SharesRoom:
         self.appended.emit(owner, scope, request.peer.fingerprint)
         return ack()
 
+    def _learnt(self, alias: str, device: bytes, ops: Sequence[Op]) -> None:
+        """Something came to my own catalog: perhaps from a guest."""
+        key = self._me.key_ring.keys.get(alias)
+        who = writer_of(key.grants, device) if key is not None and self._me.document.device(device) is None else None
+        if who is not None and self._storage.core.log_replicas.recovered:
+            self._news.report(self._storage.core.view, f"{alias}${self._me.global_id}", ops, who)
+
     # life
 
     def start_exchange(self) -> None:
@@ -116,6 +134,7 @@ class SharesRoom:
         self._removers = [
             self.donations.writers_changed.connect(self._storage.look_again),
             self.cuts.made.connect(self.donations.refresh),
+            self._storage.learnt.connect(self._learnt),
             self.received.changed.connect(self._given),
             self._around.sessions.on_session(self._session),
             self._around.events.subscribe(lambda _: self._follow_ring(), "my-keys-synchronized"),

@@ -6,6 +6,7 @@ closed, as where there are no suppliers: those of others are open all the same.
 
 from collections.abc import Callable, Iterator
 
+from bitdust.signal import Signal
 from bitdust.storage.catalog.paths import Target
 from bitdust.storage.catalog.view import CatalogView
 from bitdust.storage.shared.catalog import SharedCatalog
@@ -19,6 +20,8 @@ class Catalogs:
     def __init__(self, mine: Callable[[], CatalogView]) -> None:
         self._mine = mine
         self._shared: dict[tuple[bytes, str], SharedCatalog] = {}
+        self.opened: Signal[[SharedCatalog]] = Signal()
+        """A share of another owner can be read from now on."""
 
     async def add(self, shared: SharedCatalog) -> None:
         """Open a share of another owner. Raises `BitDustError` ``exists`` where it is open."""
@@ -31,6 +34,7 @@ class Catalogs:
         except BaseException:
             del self._shared[key]
             raise
+        self.opened.emit(shared)
 
     async def remove(self, owner: bytes, alias: str) -> None:
         """Close a share of another owner; its file stays."""

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from bitdust.formats.operations import Op
 from bitdust.signal import Signal
 from bitdust.storage.catalog import figures
 from bitdust.storage.catalog.catalog import revision_of
@@ -31,7 +32,7 @@ from bitdust.storage.transfers import transfers
 from bitdust.storage.upload.jobs import Uploads
 from bitdust.storage.upload.mirror import Mirror
 from bitdust.storage.upload.options import USUAL, UploadOptions
-from bitdust.storage.upload.space import piece_bytes, used_bytes
+from bitdust.storage.upload.space import piece_bytes, sealed_under, used_bytes
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import KeyId
@@ -62,6 +63,8 @@ class Storage:
         self._counted: tuple[int, Row] | None = None
         self.compared: Signal[[]] = Signal()
         """A comparison with the suppliers has brought all that they hold."""
+        self.learnt: Signal[[str, bytes, Sequence[Op]]] = Signal()
+        """Key and device of what came from suppliers to my own catalog."""
         self.distrusted: Signal[[bytes]] = Signal()
         """A supplier has failed so many audits in a row that it should be replaced; see `Audits.is_distrusted`."""
 
@@ -72,6 +75,7 @@ class Storage:
         core = Core(self._around, self._ports)
         core.audits.distrusted.connect(self.distrusted.emit)
         core.log_replicas.merged.connect(self.compared.emit)
+        core.catalog.learnt.connect(self.learnt.emit)
         try:
             await core.open()
         except BaseException:
@@ -147,6 +151,10 @@ class Storage:
         core = self._core
         is_known = core is not None and core.catalog.is_open and core.log_replicas.knows_all
         return core.catalog.end(key, device).sequence if core is not None and is_known else None
+
+    def sealed_under(self, mark: bytes) -> int:
+        """Sealed bytes that are kept of what a guest with a mark has brought to a share of mine."""
+        return sealed_under(self._read, mark) if self._core is not None and self._core.catalog.is_open else 0
 
     def look_again(self) -> None:
         """Compare with the suppliers soon, where that can be done."""

@@ -122,13 +122,9 @@ class ServiceAndKeyTests(ModelCase):
             self.assertEqual(answer["code"], code)
 
     def test_what_is_no_model(self) -> None:
-        """Models that belong to what is not there yet have a code and a reason, unknown ones another."""
+        """Unknown ones are refused with a code."""
         socket = self.socket(self.seed)
         for method in ("enable_model_listener", "disable_model_listener", "request_model_data"):
-            for name in ("shared_file", "shared_location"):
-                answer = socket.call(method, model_name=name)
-                self.assertEqual(answer["code"], "not-yet")
-                self.assertIn("which this version does not have", answer["errors"][0])
             self.assertEqual(socket.call(method, model_name="weather")["code"], "unknown-model")
 
     def test_a_slow_client(self) -> None:

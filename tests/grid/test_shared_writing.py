@@ -5,10 +5,11 @@ import shutil
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER
+from tests.grid.test_models import ModelCase
 from tests.grid.test_shares import SharesCase
 
 
-class WritingTests(SharesCase):
+class WritingTests(SharesCase, ModelCase):
     """Alice owns, Bob is let in to write."""
 
     def open(self, **arguments) -> str:
@@ -32,15 +33,48 @@ class WritingTests(SharesCase):
         self.download(node, f"{key}:{name}", target)
         self.assertEqual((target / name).read_bytes(), data)
 
+    def hear(self, node: GridNode) -> list[tuple[str, str, str]]:
+        heard: list[tuple[str, str, str]] = []
+
+        def happened(event) -> None:
+            heard.append((event.data["event"], event.data["remote_path"].partition(":")[2], event.data["global_id"]))
+
+        node.node.events.subscribe(happened, "share-file-changed")
+        return heard
+
     def test_a_guest_brings_a_file(self) -> None:
-        """What a guest uploads into a share is listed and brought back by its owner, and the other way round."""
-        key = self.open()
-        data = self.put(self.bob, key, "from bob")
+        """What a guest uploads is listed, told as an event, pushed and brought back at its owner's side, and the other
+        way round; both see who brought what, and how much."""
+        key = self.create()
+        self.grant(key)
+        socket = self.socket(self.bob)
+        self.assertEqual(socket.call("enable_model_listener", model_name="shared_location")["status"], "OK")
+        self.assertEqual(socket.call("enable_model_listener", model_name="shared_file")["status"], "OK")
+        path, data = self.file("from bob")
+        self.assertEqual(self.code(self.bob, "file_create", remote_path=f"{key}:from bob"), "not-found")
+        self.api(self.bob, "share_open", key_id=key)
+        self.api(self.bob, "file_create", remote_path=f"{key}:from bob")
+        self.api(self.bob, "share_close", key_id=key)
+        to = {"local_path": str(path.absolute()), "remote_path": f"{key}:from bob", "wait_result": True}
+        at_alice, at_bob = self.hear(self.alice), self.hear(self.bob)
+        self.api(self.bob, "file_upload_start", open_share=True, **to)
+        states = [one["data"]["state"] for one in socket.take("shared_location") if one["id"] == key]
+        self.assertEqual([states[0] == "CONNECTED", states[-1]], [False, "CONNECTED"])
         self.sees(self.alice, key, "from bob")
         self.gets(self.alice, key, "from bob", data)
+        self.assertEqual(at_alice, [("stored", "from bob", self.name(self.bob))])
         more = self.put(self.alice, key, "from alice")
         self.sees(self.bob, key, "from alice", "from bob")
         self.gets(self.bob, key, "from alice", more)
+        self.assertEqual(at_bob, [("stored", "from alice", self.name(self.alice))])
+        self.assertIn("from alice", [one["data"].get("name") for one in socket.take("shared_file")])
+        for node in (self.alice, self.bob):
+            who = {row["remote_path"].partition(":")[2]: row["global_id"] for row in self.api(node, "share_history")}
+            self.assertEqual(who, {f"from {one.name}": self.name(one) for one in (self.alice, self.bob)})
+        row = self.api(self.bob, "share_info", key_id=key)
+        (holder,) = self.api(self.alice, "share_info", key_id=key)["holders"]
+        self.assertEqual((row["quota"], row["used"]), (holder["quota"], holder["used"]))
+        self.assertGreater(row["used"], len(data))
 
     def deletes(self, node: GridNode, key: str, name: str) -> str:
         try:

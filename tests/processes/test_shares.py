@@ -46,7 +46,7 @@ class SharesTests(ProcessTests):
         key = alice.client.call("share_create", label="our wedding")["key_id"]
         self.let_in(alice, key, bob, bobs_name, "write")
         self.let_in(alice, key, carol, carols_name, "read")
-        mine, theirs = self.folder("alice", FILES // 2), self.folder("bob", FILES // 2)
+        mine, theirs = self.folder("mine", FILES // 2), self.folder("theirs", FILES // 2)
         self.begin(alice, key, mine)
         self.begin(bob, key, theirs)
         names = set(alice.client.call("share_info", key_id=key)["suppliers"])

@@ -60,7 +60,7 @@ class Stamp:
 
 def apply_all(database: sqlite3.Connection, ops: Iterable[Op], stamp: Stamp) -> None:
     """Apply the operations of one entry inside the caller's transaction."""
-    for op in ops if stamp.guest is None else of_guest(database, ops, stamp.guest, stamp.key):
+    for op in ops if stamp.guest is None else of_guest(ops, stamp.guest):
         if op.get("key", stamp.key) == stamp.key:
             _APPLY[op["op"]](database, op, stamp)
 

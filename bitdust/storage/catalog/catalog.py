@@ -90,6 +90,8 @@ class Catalog:
         self._devices: dict[str, list[bytes]] = {}
         self.changed: Signal[[]] = Signal()
         """Something was written."""
+        self.learnt: Signal[[str, bytes, list[Op]]] = Signal()
+        """Key and device of what came from suppliers."""
 
     def open(self) -> "Deferred[None]":
         """Fires when the tables are there; fails with ``damaged-catalog``, ``disk-full`` or ``disk-error``."""

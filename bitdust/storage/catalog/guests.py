@@ -5,7 +5,6 @@ made. Everything else that an entry of its log says is passed over, and so it do
 of several people come.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 from bitdust.crypt.writers import DEVICES, Marks
@@ -13,8 +12,8 @@ from bitdust.formats.operations import Op, tombstone_op
 from bitdust.wire.names import maker_of, split_version
 
 
-def of_guest(database: sqlite3.Connection, ops: Iterable[Op], marks: Marks, key: str) -> Iterator[Op]:
-    """Those operations, and parts of them, that count in the log of ``key`` from the person with these ``marks``."""
+def of_guest(ops: Iterable[Op], marks: Marks) -> Iterator[Op]:
+    """Those operations, and parts of them, that count from the person with these ``marks``."""
     for op in ops:
         kind = op["op"]
         if kind == "tombstone":

@@ -21,6 +21,7 @@ from bitdust.formats.operations import Op
 from bitdust.outcome import outcome
 from bitdust.storage.catalog.catalog import Catalog, insert_entry, lamport
 from bitdust.storage.catalog.database import CatalogError, meta, set_base, set_meta
+from bitdust.storage.catalog.guests import of_guest
 from bitdust.storage.log.access import LogAccess
 from bitdust.wire.encoding import WireError, decode, encode
 from bitdust.wire.errors import BitDustError
@@ -228,6 +229,8 @@ class LogRecovery:
             if inserted.error is not None:
                 self.log.error("log entries that came cannot be applied: {error!r}", error=inserted.error)
                 return count
+            ops = [op for _, content in opened for op in content.ops]
+            self._catalog.learnt.emit(self._key, device, ops if marks is None else [*of_guest(ops, marks)])
             count += len(opened)
         return count
 

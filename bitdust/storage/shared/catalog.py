@@ -12,6 +12,7 @@ from bitdust.batching import ThreadQueue
 from bitdust.disk.reserve import SETTING, Reserve
 from bitdust.outcome import outcomes
 from bitdust.storage.catalog.catalog import Catalog
+from bitdust.storage.catalog.changes import Changes
 from bitdust.storage.catalog.database import RECOVERING, meta
 from bitdust.storage.catalog.paths import Item, names_of
 from bitdust.storage.catalog.rows import HoldersOf, Owner
@@ -124,6 +125,7 @@ class SharedCatalog:
         self.downloads = Downloads(parts, whose, whose)
         self._logs = GuestLogs(around.me, (shared.alias, shared.key_id), shared.access, shared.pen)
         self._around, self._names_of = around, whose.names_of
+        self.changes = Changes(world.clock)
         self.writing = self._new_writing()
         self._inventory = SharedInventory(around, self.catalog, shared.holders, self._bad_pieces)
         self._disposal = Disposal(world.run_in_thread, self.catalog, spool)
@@ -137,6 +139,11 @@ class SharedCatalog:
         return writing
 
     @property
+    def was_read(self) -> bool:
+        """Whether all was known here once that suppliers had."""
+        return meta(self.catalog.read, RECOVERING) is None
+
+    @property
     def place(self) -> tuple[bytes, str]:
         """Owner and alias."""
         return self.shared.owner, self.shared.alias
@@ -144,6 +151,7 @@ class SharedCatalog:
     async def open(self) -> None:
         """Open the file, and go on with downloads that a crash interrupted."""
         await self.catalog.open()
+        self.changes.attach(self.catalog)
         self._bad_pieces.open()
         self.downloads.resume()
         await self.writing.begin(self._copies)
@@ -152,6 +160,7 @@ class SharedCatalog:
         """Stop everything; the file stays."""
         self.downloads.suspend()
         self._inventory.stop()
+        self.changes.detach()
         await self.writing.close()
         self._fetcher.stop()
         self._coding.stop()
@@ -190,7 +199,7 @@ class SharedCatalog:
         for seen in heads:
             if seen.holder is not None:
                 self.writing.part.holdings.learn(seen.holder, seen)
-        if meta(self.catalog.read, RECOVERING) is not None:
+        if not self.was_read:
             await self.catalog.change(come_back)
             await self.catalog.change(lambda database: database.execute("DELETE FROM meta WHERE name=?", (RECOVERING,)))
         await self.writing.begin(self._copies)
@@ -200,8 +209,10 @@ class SharedCatalog:
 
     async def _start_over(self) -> None:
         """The owner's logs begin later now than where this node stopped reading: all of it is read again."""
+        self.changes.detach()
         await self.writing.close()
         await self.catalog.change(note_outdated)
         await self.catalog.close()
         await self.catalog.open()
+        self.changes.attach(self.catalog)
         self.writing = self._new_writing()

@@ -17,7 +17,6 @@ from bitdust.replication import Replicas, keepers, members, needed
 from bitdust.signal import Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
-from bitdust.storage.catalog.database import PackState
 from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import Item, Target, below, versions
 from bitdust.storage.jobs import Row
@@ -36,6 +35,7 @@ from bitdust.storage.ports import PieceHolders
 from bitdust.storage.shared.pen import GuestLogs
 from bitdust.storage.upload.jobs import Uploads
 from bitdust.storage.upload.reader import ReadingThread
+from bitdust.storage.upload.space import sealed_under
 from bitdust.storage.upload.upload import UploadParts
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
@@ -246,10 +246,7 @@ class Writing:
 
     def used(self) -> int:
         """Sealed bytes of what I brought and what is still there."""
-        marks = self.logs.marks()
-        query = "SELECT pack, size FROM packs WHERE state<=? AND pack>=? AND pack<?"
-        ranges = [(PackState.HELD, mark, mark + b"\xff" * (17 - len(mark))) for mark in marks.marks]
-        return sum(size for one in ranges for _, size in self.catalog.read.execute(query, one))
+        return sum(sealed_under(self.catalog.read, mark) for mark in self.logs.marks().marks)
 
     def waits_for_suppliers(self) -> bool:
         """Whether an upload ends only when it is safe."""

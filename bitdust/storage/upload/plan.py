@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
+from bitdust.crypt.writers import DEVICES
 from bitdust.formats.operations import Op, gone_op, item_op, version_ops
 from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.paths import Item, Version, below, children, next_path_id, version_at
@@ -12,6 +13,7 @@ from bitdust.storage.catalog.whereabouts import counts_on_all
 from bitdust.storage.upload.losses import Losses
 from bitdust.storage.upload.reader import Work
 from bitdust.storage.upload.scan import Found, Listing
+from bitdust.wire.names import maker_of
 
 
 @define
@@ -99,10 +101,11 @@ class Planner:
             self._visit_file(database, found, item)
 
     def _leave(self, database: sqlite3.Connection, item: Item) -> None:
-        """The item is no longer in its source; its history stays."""
+        """The item is no longer in its source; its history stays. What others have put there was never in it."""
+        mine = self._device_number // DEVICES
         for lost in below(database, item):
             latest = version_at(database, lost.path, None)
-            if latest is not None:
+            if latest is not None and maker_of(lost.path) // DEVICES == mine:
                 self.plan.losses.drop(lost, latest)
                 self.plan.others.append(gone_op(lost.path, self._version))
 

@@ -21,6 +21,13 @@ def used_bytes(catalog: Catalog) -> int:
     return int(row[0] or 0)
 
 
+def sealed_under(database: sqlite3.Connection, mark: bytes) -> int:
+    """Sealed bytes that are kept of packs whose ids begin with a mark."""
+    query = "SELECT coalesce(sum(size), 0) FROM packs WHERE state<=? AND pack>=? AND pack<?"
+    row = database.execute(query, (PackState.HELD, mark, mark + b"\xff" * 16)).fetchone()
+    return int(row[0])
+
+
 def piece_bytes(catalog: Catalog) -> int:
     """Bytes of one piece of everything that is kept: what a supplier that has got everything holds."""
     query = "SELECT size, n, count(*) FROM packs WHERE state<=? GROUP BY size, n"
