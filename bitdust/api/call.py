@@ -12,6 +12,7 @@ from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, failed, failed_with, ok
 from bitdust.api.table import Method
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import SHARE_PREFIX
 
 _log = Logger()
 
@@ -56,8 +57,9 @@ def _is_shared(context: Context, arguments: Mapping[str, Any]) -> bool:
     named = [value for name in ("remote_path", "key_id") if (value := arguments.get(name))]
     if not named:
         return not {"remote_path", "key_id"} & set(arguments) and not context.driver.is_on("data_motion")
-    is_to_be_open = bool(arguments.get("open_share")) and not context.driver.is_on("data_motion")
-    return is_to_be_open or any(context.storage.catalogs.is_shared(str(one)) for one in named)
+    if arguments.get("open_share") and not context.driver.is_on("data_motion"):
+        return any(str(one).startswith(SHARE_PREFIX) for one in named)
+    return any(context.storage.catalogs.is_shared(str(one)) for one in named)
 
 
 def require_service(context: Context, name: str) -> None:

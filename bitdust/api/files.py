@@ -34,6 +34,7 @@ DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
 PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
 OPEN_SHARE = Param("open_share", Kind.FLAG, False, help="open the share that the path leads into, if it is closed")
 SHARED = ("not-allowed", "not-connected", "key-not-found")
+OPEN_SHARE_TO_READ = Param("open_share", Kind.FLAG, True, help=OPEN_SHARE.help)
 POLICIES = ("replace", "keep")
 ITEM = "{remote_path, global_id, idurl, path_id, name, path, type, size, key_id, childs, versions: […], …}"
 
@@ -289,13 +290,19 @@ async def files_downloads(context: Context) -> Envelope:
         Param("owners", Kind.FLAG, None, help=OWN.format("restores")),
         Param("special_bits", Kind.FLAG, None, help=SPECIAL),
         PUBLISH,
-        OPEN_SHARE,
+        OPEN_SHARE_TO_READ,
     ),
     service="restores",
     in_shares=True,
     returns="{downloaded, key_id, backup_id, local_path, path_id, remote_path, problems?}",
     errors=(
-        "bad-path", "bad-name", "not-found", "already-scheduled", "disk-full", "too-few-suppliers", *SHARED,
+        "bad-path",
+        "bad-name",
+        "not-found",
+        "already-scheduled",
+        "disk-full",
+        "too-few-suppliers",
+        *SHARED,
     ),  # fmt: skip
     becomes=[("restore_worker", "start")],
 )

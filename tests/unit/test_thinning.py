@@ -5,8 +5,12 @@ import shutil
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.crypt.writers import number_of
+from bitdust.storage.keeping.old_versions import old_names
+from bitdust.storage.keeping.retention import Rules
 from bitdust.storage.upload.options import UploadOptions
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.names import new_version, version_time
 from tests.unit.storage_kit import Node, network, random_file
 
 DAY = 86_400
@@ -34,6 +38,30 @@ class StoredFolder(SynchronousTestCase):
     def clean(self) -> None:
         self.node.storage.sync()
         self.node.pass_time(10)
+
+
+class GuestTests(StoredFolder):
+    def test_each_has_a_count_of_its_own(self) -> None:
+        """However many versions a guest brings, the owner's last one stays, and so does the guest's; an item that both
+        have versions of is not forgotten when one of them says that it is gone."""
+        path, now = self.node.info("folder/a")["path_id"], version_time(self.first) + 100 * DAY
+        number = number_of(b"guests", 0)
+        theirs = [new_version(now - count * DAY, number) for count in (4, 3, 2)]
+
+        def bring(database):
+            rows = database.execute("SELECT * FROM versions WHERE path=?", (path,)).fetchall()
+            for version in theirs:
+                row = (path, version, *rows[0][2:])
+                database.execute(f"INSERT INTO versions VALUES({', '.join('?' * len(row))})", row)
+
+        catalog = self.node.storage.core.catalog
+        self.node.wait(catalog.change(bring))
+        rules = Rules(1, 0, 0, 0, 30.0 * DAY)
+        found = list(old_names(catalog.read, [path], rules, now + 50 * DAY))
+        self.assertEqual(found, [f"{path}/{version}" for version in theirs[:2]])
+        gone = (path, new_version(now - DAY, number), "master")
+        self.node.wait(catalog.change(lambda database: database.execute("INSERT INTO gone VALUES(?, ?, ?)", gone)))
+        self.assertNotIn(path, list(old_names(catalog.read, [path], rules, now + 50 * DAY)))
 
 
 class LossTests(StoredFolder):
