@@ -127,10 +127,9 @@ class WordsTests(SynchronousTestCase):
 
     def test_what_others_will_make(self) -> None:
         """Nobody takes the ids that others give, or claims a pack of theirs with other roots."""
-        alice, bob, mallory = self.alice, self.bob, self.mallory
+        alice, bob = self.alice, self.bob
         self.harms_nobody(item("0/1", b"stolen", "0"), item(bob.path("0/0"), b"stolen", "0"), item("7", b"taken"))
         self.harms_nobody(pack(self.packs[alice], b"m" * 16, b"other"), pack(self.packs[bob], b"m" * 16, b"other"))
-        self.harms_nobody(item(mallory.path("5/0"), b"elsewhere", "0"))
 
     def test_nothing_builds_on_a_guests_chunks(self) -> None:
         """A guest that claims to have the chunks of a file to come has them for itself: others store their own."""
