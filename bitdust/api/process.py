@@ -1,7 +1,6 @@
 """The process itself: stop, restart, health, figures."""
 
 import sys
-from pdb import Pdb
 from typing import Any
 
 from bitdust.api import figures
@@ -81,5 +80,7 @@ def process_debug(context: Context) -> Envelope:
     answers nothing until the debugger is left with ``c``."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         raise BitDustError("no-terminal", "the node has no terminal; stop it and start it with: bitdust start")
+    from pdb import Pdb  # noqa: PLC0415 - nobody else needs a debugger loaded
+
     Pdb(nosigint=True).set_trace()
     return ok()

@@ -4,7 +4,6 @@ import importlib
 import platform
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bitdust.checkup.finding import Finding, bad, ok, warn
@@ -22,6 +21,8 @@ def libraries(load: Callable[[str], Any] = importlib.import_module) -> list[Find
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - only who asks for a checkup needs it
+
     try:
         return version(name)
     except PackageNotFoundError:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+import linecache
 import os
 import signal
 import subprocess
@@ -139,10 +140,11 @@ def start(session: Session, detached: bool) -> None:
 
 def load_node() -> Callable[[Path, bool], int]:
     """Import everything, a tenth faster without looking for garbage meanwhile; what is loaded is never looked at again,
-    so that later collections are short."""
+    so that later collections are short. The text of methods that attrs has made is a megabyte that nobody reads."""
     gc.disable()
     from bitdust import process
 
+    linecache.clearcache()
     gc.freeze()
     gc.enable()
     return process.main

@@ -10,8 +10,7 @@ from bitdust.automats.encrypted_web_socket import EncryptedWebSocket
 from bitdust.automats.kernel import MachineFinished
 from bitdust.companions.book import Book, Record
 from bitdust.companions.line import Line
-from bitdust.companions.ports import Carrier, Desk, Row, Talk
-from bitdust.companions.sockets import GOING_AWAY, TRY_LATER
+from bitdust.companions.ports import GOING_AWAY, TRY_LATER, Carrier, Desk, Row, Talk
 from bitdust.crypt.comparison import Codes
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -13,16 +13,18 @@ from bitdust.companions.book import LABEL, Book, Record, check_name
 from bitdust.companions.companion import Companion
 from bitdust.companions.grants import Grant
 from bitdust.companions.pipe import FRAMES, FROM_APP, MAX_PACKET
-from bitdust.companions.ports import Desk, Routers
+from bitdust.companions.ports import Desk, Refused, Routers
 from bitdust.companions.ports import Row as Shown
 from bitdust.companions.routes import Routes
-from bitdust.companions.sockets import FrameSocket, FrameSockets, Refused
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.table import Answer, Request, Row, Who
 from bitdust.wiring import Wire
+
+if TYPE_CHECKING:
+    from bitdust.companions.sockets import FrameSocket, FrameSockets
 
 SERVICE = "service_web_socket_communicator"
 DEFAULT_PORT = 8281
@@ -44,7 +46,7 @@ class Wish:
 class PortDoor:
     """The `Door` of a companion on this machine."""
 
-    def __init__(self, listening: Any, sockets: FrameSockets) -> None:
+    def __init__(self, listening: Any, sockets: "FrameSockets") -> None:
         self._listening = listening
         self._sockets = sockets
 
@@ -254,6 +256,8 @@ class Companions:
         return companion
 
     async def _listen(self, companion: Companion, record: Record) -> PortDoor:
+        from bitdust.companions.sockets import FrameSockets  # noqa: PLC0415 - who lets no app in loads no WebSockets
+
         sockets = FrameSockets(self._around.world.clock, self._accepting(companion), MOST_SOCKETS)
         network, host = self._around.world.network, LOOPBACK[record.host]
         try:
@@ -270,7 +274,7 @@ class Companions:
 
     def _accepting(self, companion: Companion) -> Callable[..., Callable[[], Any]]:
         def accept(
-            socket: FrameSocket, headers: Mapping[str, str], params: Mapping[str, list[str]]
+            socket: "FrameSocket", headers: Mapping[str, str], params: Mapping[str, list[str]]
         ) -> Callable[[], Any]:
             if self.desk is None:
                 raise Refused(503, "the API of this node is closed")

@@ -7,6 +7,16 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 Row = dict[str, Any]
+GOING_AWAY, TRY_LATER = 1001, 1013
+"""Codes with which a carrier is closed."""
+
+
+class Refused(Exception):
+    """A connection that is not taken: a status of HTTP and a sentence."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Carrier(Protocol):

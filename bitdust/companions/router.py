@@ -7,7 +7,7 @@ what it sends goes to the node in packets of the session between the two, and ba
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -27,13 +27,16 @@ from bitdust.companions.pipe import (
     messages,
     session_of,
 )
+from bitdust.companions.ports import GOING_AWAY, TRY_LATER, Refused
 from bitdust.companions.ports import Row as Shown
-from bitdust.companions.sockets import GOING_AWAY, TRY_LATER, FrameSocket, FrameSockets, Refused
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.table import Answer, Request, Row, Who, ack
+
+if TYPE_CHECKING:
+    from bitdust.companions.sockets import FrameSocket, FrameSockets
 
 MOST_ROUTES, MOST_OF_ONE = 100, 8
 MOST_CLIENTS, MOST_ON_ROUTE = 64, 8
@@ -98,7 +101,7 @@ class Route:
 class Client:
     """One app on a way: the end of its WebSocket."""
 
-    def __init__(self, route: Route, number: int, socket: FrameSocket) -> None:
+    def __init__(self, route: Route, number: int, socket: "FrameSocket") -> None:
         self._route = route
         self._number = number
         self._socket = socket
@@ -195,6 +198,8 @@ class Router:
         """Open the port of the settings. Fails with ``port-taken``."""
         settings = self.around.settings
         number = int(settings.get("services/web-socket-router/port"))
+        from bitdust.companions.sockets import FrameSockets  # noqa: PLC0415 - who is no router loads no WebSockets
+
         self._sockets = FrameSockets(self.around.world.clock, self._accept, MOST_CLIENTS)
         try:
             self._port = await self.around.world.network.server(number).listen(self._sockets)
@@ -292,7 +297,7 @@ class Router:
     # apps
 
     def _accept(
-        self, socket: FrameSocket, headers: Mapping[str, str], params: Mapping[str, list[str]]
+        self, socket: "FrameSocket", headers: Mapping[str, str], params: Mapping[str, list[str]]
     ) -> Callable[[], Client]:
         route = self._routes.get((params.get("r") or [""])[0])
         if route is None:
@@ -301,7 +306,7 @@ class Router:
             raise Refused(503, "too many are connected on this way")
         return lambda: self._connected(route, socket)
 
-    def _connected(self, route: Route, socket: FrameSocket) -> Client:
+    def _connected(self, route: Route, socket: "FrameSocket") -> Client:
         self._count += 1
         client = route.clients[self._count] = Client(route, self._count, socket)
         return client

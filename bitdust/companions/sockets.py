@@ -9,26 +9,19 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTim
 from txaio import tx
 from zope.interface import implementer
 
+from bitdust.companions.ports import Refused
 from bitdust.crypt.noise import MOST
 
 MAX_HANDSHAKE = 1 << 16
 HANDSHAKE_TIMEOUT = 10.0
 LAST_WORDS = 2.0
 MAX_REASON = 123
-GOING_AWAY, NOT_BINARY, TRY_LATER = 1001, 1003, 1013
+NOT_BINARY = 1003
 
 _Protocol: Any = WebSocketServerProtocol
 _Factory: Any = WebSocketServerFactory
 _Deny: Any = ConnectionDeny
 _timers: Any = tx
-
-
-class Refused(Exception):
-    """A connection that is not taken: a status of HTTP and a sentence."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class End(Protocol):

@@ -8,14 +8,12 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource, Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from bitdust.batching import ThreadQueue
 from bitdust.config.settings import Settings
 from bitdust.crypt.files import make_private_folder, remove_leftovers, write_safely
 from bitdust.identity.document import MAX_SIZE, IdentityDocument, compare
-from bitdust.identity.name_cost import HEADER, NamePrices, challenge_of, is_worked
+from bitdust.identity.name_cost import NamePrices, challenge_of, is_worked
 from bitdust.identity.server_connections import Bounded
 from bitdust.nearby import household
 from bitdust.scopes.networks import network_of
@@ -65,9 +63,10 @@ class IdentityServer:
         make_private_folder(self._folder)
         remove_leftovers(self._folder)
         self._names = sum(1 for _ in self._folder.glob("*.xml"))
-        site = Site(_Root(self), reactor=cast(Any, self._world.clock))
-        site.requestFactory = _LimitedRequest
-        self._bounded = Bounded(site, self._world.clock, partial(household, self._settings))
+        from bitdust.identity.server_pages import pages  # noqa: PLC0415 - of nodes that are no ID server it is a burden
+
+        clock = self._world.clock
+        self._bounded = Bounded(pages(self, clock), clock, partial(household, self._settings))
         port = self._settings.get("services/identity-server/web-port")
         endpoint = self._world.network.server(port, self._settings.get("services/network/interface"))
 
@@ -190,90 +189,3 @@ class IdentityServer:
         times.append(now)
         if len(self._pushes) > MOST_NETWORKS:
             del self._pushes[next(iter(self._pushes))]
-
-
-class _LimitedRequest(Request):
-    """Keeps no more of a body than tells that it is too large, in memory; one that goes on and on is cut off."""
-
-    _received = 0
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 - the interface's name
-        super().gotLength(0)  # type: ignore[no-untyped-call]
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - the interface's name
-        super().handleContentChunk(data[: max(0, MAX_SIZE + 1 - self._received)])  # type: ignore[no-untyped-call]
-        self._received += len(data)
-        if self._received > 4 * MAX_SIZE:
-            cast(Any, self.channel).transport.abortConnection()
-
-
-class _Root(Resource):
-    """``GET /`` names the server, ``GET /<name>.xml`` gives a document, ``POST /`` and ``PUT`` store one."""
-
-    def __init__(self, server: IdentityServer) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._server = server
-
-    def getChild(self, path: bytes, request: Request) -> IResource:  # noqa: N802 - the interface's name
-        if path == b"" and not request.postpath:
-            return self
-        name = path.decode("ascii", "replace").removesuffix(".xml")
-        return _Document(self._server, name if path.endswith(b".xml") and not request.postpath else "")
-
-    def render_GET(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
-        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        return b"BitDust ID server\n"
-
-    def render_POST(self, request: Request) -> int:  # noqa: N802 - the interface's name
-        return _answer(self._server, request)
-
-
-class _Document(Resource):
-    isLeaf = True  # noqa: N815 - the interface's name
-
-    def __init__(self, server: IdentityServer, name: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._server = server
-        self._name = name
-
-    def render_GET(self, request: Request) -> bytes:  # noqa: N802 - the interface's name
-        data = self._server.read(self._name)
-        if data is None:
-            request.setResponseCode(404)
-            return b"there is no such identity\n"
-        request.setHeader(b"content-type", b"application/xml")
-        return data
-
-    def render_PUT(self, request: Request) -> int:  # noqa: N802 - the interface's name
-        return _answer(self._server, request)
-
-
-def _answer(server: IdentityServer, request: Request) -> int:
-    """Once the document is on the disk, or refused; nobody is answered who has gone."""
-    data = request.content.read(MAX_SIZE + 1) if request.content is not None else b""
-    client = request.getClientAddress()
-    there = [True]
-    request.notifyFinish().addErrback(lambda _: there.clear())
-
-    def refused(failure: Failure) -> bytes:
-        failure.trap(Refused)
-        refused: Any = failure.value
-        request.setResponseCode(refused.status)
-        if refused.bits is not None:
-            request.setHeader(HEADER, str(refused.bits))
-        body: bytes = refused.body
-        return body
-
-    def broken(failure: Failure) -> bytes:
-        server.log.failure("a document could not be judged", failure)
-        request.setResponseCode(500)
-        return b"this server could not do that\n"
-
-    def send(body: bytes) -> None:
-        if there:
-            request.write(body)
-            request.finish()
-
-    accepting = maybeDeferred(server.accept, data, getattr(client, "host", "?"), request.getHeader(HEADER) or "")
-    accepting.addCallback(lambda word: word.encode() + b"\n").addErrback(refused).addErrback(broken).addCallback(send)
-    return NOT_DONE_YET

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IReactorTime, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.server import Site
 
 from bitdust.scopes.networks import Household
 from bitdust.scopes.plan import Plan
@@ -75,7 +74,7 @@ class Bounded(WrappingFactory):
     protocol = BoundedConnection
     noisy = False
 
-    def __init__(self, site: Site, clock: IReactorTime, household: Callable[[], Household]) -> None:
+    def __init__(self, site: IProtocolFactory, clock: IReactorTime, household: Callable[[], Household]) -> None:
         super().__init__(site)  # type: ignore[no-untyped-call]
         self.clock = clock
         self._household = household

@@ -15,10 +15,10 @@ from bitdust.web.companions import CompanionDesk
 from bitdust.web.documents import MetricsDialect, OpenApiDialect
 from bitdust.web.engine import MAX_CONNECTIONS, Engine
 from bitdust.web.guard import Guard
-from bitdust.web.listeners import Listener, Listeners
+from bitdust.web.later import Later
+from bitdust.web.listeners import Answering, Listener, Listeners
 from bitdust.web.rest import RestDialect
 from bitdust.web.secret import api_secret
-from bitdust.web.sockets import SocketFactory
 from bitdust.web.talk import Talks
 
 
@@ -76,7 +76,7 @@ class ApiServer:
             "websocket",
             "interface/api/web-socket-enabled",
             "interface/api/web-socket-port",
-            lambda: SocketFactory(context, table, guard, answers, budget),
+            lambda: Later(lambda: _sockets(context, table, guard, answers, budget)),
         )
 
     def _guard(self) -> Guard:
@@ -101,6 +101,12 @@ class ApiServer:
             desk.close()
         await self.listeners.close()
         (self._context.world.home / "metadata" / "apiports").unlink(missing_ok=True)
+
+
+def _sockets(context: Context, table: Table, guard: Guard, answers: Answers, budget: Budget) -> Answering:
+    from bitdust.web.sockets import SocketFactory  # noqa: PLC0415 - autobahn is a twentieth of a start and of the memory
+
+    return SocketFactory(context, table, guard, answers, budget)
 
 
 def _words(value: Any) -> list[str]:

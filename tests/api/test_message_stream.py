@@ -176,11 +176,13 @@ class SocketStreamTests(SocketCase):
 
     async def test_who_is_there(self) -> None:
         """A message is taken when a client with an open socket wants it."""
-        taker = self.server.listeners.answering["websocket"]._take  # type: ignore[attr-defined]
-        stored = Anything(message=Anything(kind=PRIVATE))
-        self.assertFalse(taker(stored))
         await self.connect()
+        talks = self.server.listeners.answering["websocket"].made._talks  # type: ignore[attr-defined]
+        stored = Anything(message=Anything(kind=PRIVATE))
         offered: list[Any] = []
         self.patch(MessageFlow, "offer", lambda flow, one: offered.append(one) or True)
-        self.assertTrue(taker(stored))
+        self.assertTrue(talks._take(stored))
         self.assertEqual(offered, [stored])
+        for talk in list(talks._open):
+            talks.ended(talk)
+        self.assertFalse(talks._take(stored))

@@ -277,9 +277,9 @@ class SocketTests(SocketCase):
         self.patch(websocket, "LAST_WORDS", 0.05)
         client = await self.connect()
         client.transport.pauseProducing()
-        socket = self.server.listeners.answering["websocket"].connections.all()[0]
+        socket = self.server.listeners.answering["websocket"].made.connections.all()[0]
         socket.end(4000, "go")
-        while self.server.listeners.answering["websocket"].connections.all():
+        while self.server.listeners.answering["websocket"].made.connections.all():
             await deferLater(reactor, 0.01)
 
     async def test_handshake_deadline(self) -> None:

@@ -90,7 +90,7 @@ class HostileTests(SocketCase):
         them, and who wakes up is told what it has missed and gets the rest."""
         slow, fast = await self.connect("&events=x"), await self.connect("&events=x")
         slow.transport.pauseProducing()
-        sockets = self.server.listeners.answering["websocket"].connections.all()
+        sockets = self.server.listeners.answering["websocket"].made.connections.all()
         pad = {"pad": "x" * 100}
         for number in range(EVENTS):
             self.context.events.send("x", pad)
@@ -115,7 +115,7 @@ class HostileTests(SocketCase):
         self.patch(outflow, "STALLED", 0.1)
         raw = await self.connect("&events=x")
         raw.transport.pauseProducing()
-        socket = self.server.listeners.answering["websocket"].connections.all()[0]
+        socket = self.server.listeners.answering["websocket"].made.connections.all()[0]
         while socket.state == socket.STATE_OPEN:
             self.context.events.send("x", {"pad": "x" * 60_000})
             await deferLater(reactor, 0.001)
@@ -133,7 +133,7 @@ class HostileTests(SocketCase):
             await deferLater(reactor, 0.01)
         fair.say(b'{"command":"api_call","method":"process_health","call_id":"fair"}')
         await self.until(lambda: b'"call_id":"fair"' in fair.heard)
-        socket = self.server.listeners.answering["websocket"].connections.all()[0]
+        socket = self.server.listeners.answering["websocket"].made.connections.all()[0]
         self.assertLess(socket.talk.outflow.waiting[0], 2_000)
         greedy.transport.resumeProducing()
         await self.until(lambda: greedy.heard.count(b"not found") >= 2 * 20_000)
@@ -177,7 +177,7 @@ class HostileTests(SocketCase):
         first = await self.connect()
         for _ in range(10):
             await self.hold()
-        await self.until(lambda: len(self.server.listeners.answering["websocket"].connections) == 3)
+        await self.until(lambda: len(self.server.listeners.answering["websocket"].made.connections) == 3)
         second = await self.connect()
         for raw in (first, second):
             self.assertIn(b"101", raw.heard.partition(b"\r\n")[0])
