@@ -56,6 +56,12 @@ def record_size(multihash: int, data: int) -> int:
     return HEAD.size + multihash + data
 
 
+def record(block: Block) -> tuple[bytes, bytes, bytes]:
+    """A block as it stands in a pack, in three parts, of which the last is its data."""
+    cid, data = block
+    return HEAD.pack(len(data), cid.codec, cid.version, len(cid.multihash)), cid.multihash, data
+
+
 def found_packs(folder: Path) -> list[int]:
     """Numbers of all files in a folder that are called like packs."""
     matches = (_NAME.fullmatch(path.name) for path in folder.iterdir())
@@ -111,11 +117,10 @@ class PackWriter:
         parts: list[bytes] = []
         places = []
         end = self.end
-        for cid, data in blocks:
-            hashed = cid.multihash
-            parts += (HEAD.pack(len(data), cid.codec, cid.version, len(hashed)), hashed, data)
-            places.append(Place(self.number, end + HEAD.size + len(hashed), len(data)))
-            end += record_size(len(hashed), len(data))
+        for block in blocks:
+            parts += record(block)
+            end += record_size(len(block.cid.multihash), len(block.data))
+            places.append(Place(self.number, end - len(block.data), len(block.data)))
         if self._descriptor is None:
             self._descriptor = self._disk.write_from(self.path(self.number), self.end)
         try:

@@ -18,6 +18,7 @@ from bitdust.blocks.leases import Lease
 from bitdust.blocks.opening import INDEX_LOST, Opened, Opening
 from bitdust.blocks.packs import PACK, PackReader, PackWriter
 from bitdust.blocks.reach import IdSet
+from bitdust.blocks.references import Reference, References
 from bitdust.blocks.threads import Reader, Threads
 from bitdust.blocks.values import BlockSource, Change, LinkReader, Mode, Pin, Row, Stat, not_here
 from bitdust.blocks.writing import SETTING, Hold, Ledger, Store
@@ -227,6 +228,10 @@ class BlockStore:
     def links(self, ident: int, first: int = 0, most: int = PAGE) -> "Deferred[list[reading.Link]]":
         """Some links of a block by its id, from a position on."""
         return self._threads.ask(Reader.WALKS, reading.links, ident, first, most)
+
+    def references(self, found: References, most: int = PAGE) -> "Deferred[list[Reference]]":
+        """The next links below a block; none behind the last one."""
+        return self._threads.ask(Reader.WALKS, found.page, most)
 
     def listing(self, after: int = -1, most: int = PAGE) -> "Deferred[tuple[list[Row], int]]":
         """Some blocks that are here, and where to go on; -1 behind the last one."""

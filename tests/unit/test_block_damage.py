@@ -1,6 +1,8 @@
 """Blocks that cannot be read: they are found, their packs are named, and they come back from whoever has them."""
 
+import base64
 import errno
+import json
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,11 +10,13 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.blocks import opening
+from bitdust.blocks.packs import records
 from bitdust.blocks.values import Mode, Pin, Root
 from bitdust.disk.disk import Disk
 from bitdust.ipld.cid import Block, Cid
 from bitdust.wire.errors import BitDustError
 from tests.unit.block_kit import BlockCase, leaf, tree
+from tests.vectors.make import PATH
 
 
 class Source:
@@ -279,6 +283,19 @@ class IndexTests(DamageCase):
         self.put(leaf("next"))
         self.again()
         self.gets(*self.blocks, *other[:100], leaf("next"))
+
+    def test_the_format_of_a_pack(self) -> None:
+        """Bytes of a pack that were written down are read, and made again."""
+        row = next(one for one in json.loads(PATH.read_text()) if one["name"] == "pack of blocks")
+        data = base64.b64decode(row["bytes"])
+        blocks = [Block(Cid.parse(one["cid"]), bytes.fromhex(one["data"]["hex"])) for one in row["value"]]
+        self.end(self.store)
+        self.folder = self.folder.with_name("fresh")
+        self.store = self.open()
+        self.put(*blocks)
+        self.assertEqual(self.packs()[0].read_bytes(), data)
+        found = [(cid, data[offset : offset + size]) for cid, offset, size in records(Disk(), self.packs()[0])]
+        self.assertEqual(found, [tuple(block) for block in blocks])
 
     def test_a_newer_index(self) -> None:
         """An index of a later program is not touched."""

@@ -14,6 +14,7 @@ from unittest import mock
 
 from attrs import asdict, evolve, has
 
+from bitdust.blocks import packs
 from bitdust.crypt import keyfile
 from bitdust.crypt.device import certify
 from bitdust.crypt.keyfile import HeadHint, Hints, KeyFile, SupplierHint
@@ -30,6 +31,8 @@ from bitdust.formats.log_entry import NOTHING_BEFORE, Content, Entry, hash_of
 from bitdust.formats.log_packet import LogPacket, SmallPiece
 from bitdust.formats.operations import item_op, pack_op, tombstone_op, version_ops
 from bitdust.identity.document import Device, IdentityDocument
+from bitdust.ipld import dagpb
+from bitdust.ipld.cid import Block, Cid
 from bitdust.shares.offer import write_offer
 from bitdust.storage.packs.erasure import Coder
 from bitdust.transport.hello import Hello
@@ -276,12 +279,22 @@ def given_share(key: RingKey) -> GivenShare:
     return evolve(given, writers=(writer,), current=1)
 
 
+def block_vectors() -> Iterator[Vector]:
+    """A pack of the block store."""
+    leaf = b"a block of bytes"
+    node = dagpb.encode([dagpb.Link(Cid.of(leaf), "leaf", len(leaf))], b"\x08\x01")
+    blocks = [Block(Cid.of(leaf), leaf), Block(Cid.v0(node), node)]
+    data = packs.MAGIC + b"".join(part for block in blocks for part in packs.record(block))
+    yield vector("pack of blocks", data, [{"cid": str(block.cid), "data": block.data} for block in blocks])
+
+
 MAKERS: tuple[Callable[[], Iterator[Vector]], ...] = (
     identity_vectors,
     packet_vectors,
     record_vectors,
     storage_vectors,
     key_vectors,
+    block_vectors,
 )
 
 
