@@ -56,7 +56,9 @@ def _is_shared(context: Context, arguments: Mapping[str, Any]) -> bool:
     """Whether a call is about an open share of somebody else, or about whatever is open."""
     named = [value for name in ("remote_path", "key_id") if (value := arguments.get(name))]
     if not named:
-        return not {"remote_path", "key_id"} & set(arguments) and not context.driver.is_on("data_motion")
+        driver = context.driver
+        is_about_all = not {"remote_path", "key_id"} & set(arguments)
+        return is_about_all and not driver.is_on("data_motion") and driver.is_on("shared_data")
     if arguments.get("open_share") and not context.driver.is_on("data_motion"):
         return any(str(one).startswith(SHARE_PREFIX) for one in named)
     return any(context.storage.catalogs.is_shared(str(one)) for one in named)

@@ -80,6 +80,11 @@ class Anything:
         vars(self).update(parts)
 
 
+def some_storage(**parts: Any) -> Anything:
+    """A storage in which nothing is shared."""
+    return Anything(**{"catalogs": Anything(is_shared=lambda name: False), **parts})
+
+
 async def counted() -> None:
     """Nothing is stored."""
 
@@ -108,7 +113,7 @@ class FakeContext:
         self.me = Anything(present=False, global_id="", key_ring=None, locked_key="", backup_checked=None)
         self.cache = Anything(all=list)
         self.registration = self.suppliers = self.customers = self.space = Anything()
-        self.storage = Anything(count=counted)
+        self.storage = some_storage(count=counted)
         self.presence = Anything()
         self.noted: list[Any] = []
         self.key_file = Anything(note=lambda *noted: self.noted.append(noted), unnamed=0)

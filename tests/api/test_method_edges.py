@@ -9,7 +9,7 @@ from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.api.table import NoRoute, Param, Route, Table, method
 from bitdust.automats.kernel import Machine
-from tests.api.fakes import Anything
+from tests.api.fakes import Anything, some_storage
 from tests.api.test_nouns import NounCase
 
 
@@ -123,7 +123,7 @@ class FileTests(NounCase):
         """What was stopped is listed with its number; a synchronisation names the machine that does it."""
         stopped = [{"backup_id": "0/F1", "aborted": True}]
         synced: list[int] = []
-        self.context.storage = Anything(
+        self.context.storage = some_storage(
             stop_upload=lambda path: stopped, stop_download=lambda path: [], sync=lambda: synced.append(1)
         )
         answer = self.call("file_upload_stop", remote_path="a")
@@ -209,7 +209,7 @@ class TrafficTests(NounCase):
             inbox=Anything(packets=lambda: [{"packet_id": "i"}]),
             traffic=lambda: {"in": {"bytes": 1}, "out": {"bytes": 2}},
         )
-        self.context.storage = Anything(transfers=lambda: [{"idurl": "x"}])
+        self.context.storage = some_storage(transfers=lambda: [{"idurl": "x"}])
         self.assertEqual([row["packet_id"] for row in self.result("packets_list")], ["o", "i"])
         self.assertEqual(self.result("packets_stats")["out"], {"bytes": 2})
         self.assertEqual(self.result("transfers_list"), [{"idurl": "x"}])

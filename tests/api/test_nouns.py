@@ -32,7 +32,7 @@ from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import IDURL
 from bitdust.wire.records import Family
 from tests import keys
-from tests.api.fakes import Anything, FakeContext
+from tests.api.fakes import Anything, FakeContext, some_storage
 from tests.keys import cheap_passphrases
 from tests.stand_ins import ClosedStorage
 
@@ -490,7 +490,7 @@ class ContactTests(NounCase):
         ended: list[Any] = []
         data = [True]
         self.context.suppliers = Anything(list=lambda verbose=False: rows)
-        self.context.storage = Anything(
+        self.context.storage = some_storage(
             stats=lambda: {"files": 3, "used": 5 << 20}, count=lambda: succeed(None)
         )
         self.context.hiring = Anything(
@@ -794,7 +794,7 @@ class DhtTests(NounCase):
 class FileTests(NounCase):
     def test_paths(self) -> None:
         """Local paths are absolute and plain, remote paths lead nowhere else; refused before the storage is asked."""
-        self.context.storage = Anything(upload=self.fail, download=self.fail, create=self.fail, list=self.fail)
+        self.context.storage = some_storage(upload=self.fail, download=self.fail, create=self.fail, list=self.fail)
         self.context.storage.info = self.fail
         for name, arguments, code in (
             ("file_upload_start", {"local_path": "x", "remote_path": "a"}, "bad-path"),

@@ -330,7 +330,7 @@ class MessageTests(SynchronousTestCase):
 
     def test_unwritable_answer(self) -> None:
         """An answer that JSON cannot tell is told as a failure, and goes to the log."""
-        self.socket._asked.registry = Broken()
+        self.socket.talk._asked.registry = Broken()
         payload = self.ask(command="api_call", method="automats_list", call_id="x")
         self.assertEqual((payload["call_id"], payload["response"]["code"]), ("x", "internal"))
         self.flushLoggedErrors(TypeError)

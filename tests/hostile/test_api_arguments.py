@@ -25,8 +25,8 @@ from bitdust.testing.grid import SEED_HOST, Grid
 from bitdust.web.answers import Answers
 from bitdust.web.connections import Connections
 from bitdust.web.guard import Guard
-from bitdust.web.listening import Models
 from bitdust.web.server import rest_engine
+from bitdust.web.talk import Talks
 from bitdust.web.websocket import ApiSocket, SocketApi
 from tests.api.fakes import FakeContext
 
@@ -97,8 +97,8 @@ class Client:
         self.clock = clock
         self.guard = Guard(clock, SECRET, list, list)
         self.rest = rest_engine(context, TABLE, self.guard)
-        models, answers = Models(context), Answers.alone(clock)
-        self.sockets = SocketApi(context, TABLE, self.guard, Connections(clock), models, answers, most=64)
+        talks = Talks(context, TABLE, Answers.alone(clock))
+        self.sockets = SocketApi(context, talks, self.guard, Connections(clock), most=64)
 
     def ask(self, verb: bytes, target: bytes, body: bytes = b"") -> "Answer":
         """One request."""
@@ -137,6 +137,7 @@ class Socket(ApiSocket):
         self.factory = None
         self.sent: list[Any] = []
         self._opened = True
+        self.talk = shared.talks.begin(self)
 
     def write(self, data: bytes) -> None:
         self.sent.append(json.loads(data))
