@@ -40,7 +40,7 @@ from bitdust.crypt.shares import (
 )
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import KEY_ALIAS
+from bitdust.wire.names import KEY_ALIAS, is_hidden
 from bitdust.wire.revisions import MOST_AHEAD
 from bitdust.wire.schema import U63, parse, present
 
@@ -343,6 +343,8 @@ class KeyRing:
         ring = cls()
         value = parse(data, RING, MAX_RING, "key ring")
         for stored in map(present, value["keys"]):
+            if stored["key_id"] == MASTER or is_hidden(stored["key_id"]):
+                stored |= {"erased": False, "active": True}  # Nobody erases them but who stole a device.
             kept = stored.pop("secrets")
             named = {(item["epoch"], item["secret"]) for item in kept}
             if len(named) != len(kept) or (value["version"] == 1 and len({name for name, _ in named}) != len(kept)):

@@ -85,6 +85,18 @@ class FullRingTests(SynchronousTestCase):
         """The ring has as many bytes as it may."""
         self.check_revocations(self.keys)
 
+    def test_keys_that_nobody_erases(self) -> None:
+        """A ring in which the master key is erased, or one that a program keeps for itself, erases neither."""
+        for ring in (self.owner, self.other):
+            ring.add(RingKey("hidden.messages"))
+        thief = KeyRing.from_bytes(self.owner.to_bytes())
+        for name in (MASTER, "hidden.messages", "share_1"):
+            thief.keys[name] = evolve(thief.keys[name], erased=True, active=False, edits=100)
+        self.owner.merge(KeyRing.from_bytes(thief.to_bytes()))
+        self.assertEqual([key.key_id for key in self.owner.living()], [MASTER, "hidden.messages"])
+        self.assertTrue(self.owner.get(MASTER).active)
+        self.assertEqual(self.owner.current(MASTER), self.other.current(MASTER))
+
     def test_what_finds_no_room(self) -> None:
         """Where there is none the ring stays as it was, and readable."""
         key = self.owner.keys["share_1"]
