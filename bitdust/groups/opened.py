@@ -33,6 +33,8 @@ from bitdust.wire.records import Family
 
 FOLDER = "groups"
 ROOM_FOR_DATA = MAX_MESSAGE - 4096
+LOOK_AGAIN = 300.0
+"""Seconds until a member who was not found is looked for again."""
 
 
 def conversation_of(owner: bytes, alias: str) -> str:
@@ -59,6 +61,7 @@ class Discussion(ABC):
         self.conversation = conversation_of(owner, alias)
         self._is_handing_on = self._is_wanted_again = False
         self._sequence = 0
+        self._looked: dict[bytes, float] = {}
 
     def begin(self, around: Connected, holders: PartHolders) -> None:
         """Make the log; once, when the key and the members can be asked for."""
@@ -111,9 +114,15 @@ class Discussion(ABC):
         return list((self._vouched | known | {mine.fingerprint: mine}).values())
 
     async def know_members(self) -> None:
-        """Look up the identities of members that are not known here."""
+        """Look up the identities of members that are not known here; again after a while those that nobody found.
+
+        A creator may name two hundred who are nobody, and a keeper may call as often as it likes.
+        """
         known = {one.fingerprint for one in self.documents()}
-        missing = [who for who in self.members() if who not in known]
+        now, members = self._world.clock.seconds(), self.members()
+        self._looked = {who: at for who, at in self._looked.items() if who in members and now - at < LOOK_AGAIN}
+        missing = [who for who in members if who not in known and who not in self._looked]
+        self._looked |= dict.fromkeys(missing, now)
         await outcomes(Deferred.fromCoroutine(self.find(who)) for who in missing)
 
     async def find(self, who: bytes) -> None:

@@ -266,6 +266,7 @@ class Talk(Discussion):
 
     def __init__(self, case: MemberCase) -> None:
         self.kept: list[Message] = []
+        self.looked: list[bytes] = []
         super().__init__(case.node.connected, OWNER.fingerprint, ALIAS, self, self)
         self.access = case.access
 
@@ -289,6 +290,7 @@ class Talk(Discussion):
         return 0
 
     def look_up(self, fingerprint: bytes):
+        self.looked.append(fingerprint)
         return succeed(None)
 
 
@@ -320,6 +322,15 @@ class MessageTests(MemberCase):
         end = Device(0, 1, BOB.device.public, revoked=2, sequence=0)
         self.members[-1] = FakeDocument("bob", {end.id: end})
         self.assertIsNone(self.message(body(BOB, "stolen")))
+
+    def test_members_that_are_nobody(self) -> None:
+        """They are looked for now and then, however often somebody says that there is news."""
+        for _ in range(50):
+            self.successResultOf(Deferred.fromCoroutine(self.talk.know_members()))
+        self.assertEqual(self.talk.looked, [OWNER.fingerprint, BOB.fingerprint])
+        self.node.clock.advance(301)
+        self.successResultOf(Deferred.fromCoroutine(self.talk.know_members()))
+        self.assertEqual(len(self.talk.looked), 4)
 
     def test_what_is_no_message(self) -> None:
         """Bytes that are none, and operations of another kind, change nothing and stop nobody."""
