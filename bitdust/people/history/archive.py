@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import asdict, frozen
+from cbor2 import CBORError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from twisted.internet.defer import Deferred
@@ -28,7 +29,7 @@ from bitdust.people.history.history import History
 from bitdust.people.history.values import Filter, Page, Stored
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.messages import Message
+from bitdust.wire.messages import INCOMING, OUTGOING, Message
 from bitdust.wiring import Wire
 
 SETTING = "services/message-history/archive-enabled"
@@ -37,6 +38,8 @@ AFTER, AGAIN = 600.0, 3600.0
 """Seconds until a message goes into the storage, and between two tries."""
 MOST_MESSAGES, MOST_BYTES = 5_000, 1024 * 1024
 """Of a segment; the message that goes beyond the bytes is still in it."""
+MOST_READ = 16 * MOST_BYTES
+"""Of a file that is no larger than a segment gets, sealed and written as text."""
 AT_ONCE = 500
 KEPT, FIRST, READ = "archived", "segment", "archive_read"
 """Facts: the last number that is in the storage, the first one of the segment that is not full, what was read in."""
@@ -90,9 +93,15 @@ class Line:
             at = int(value.pop("at"))
             for name in ("sender", "sender_device"):
                 value[name] = bytes.fromhex(value[name])
-            return cls(Message(**value), at)
-        except (ValueError, TypeError, KeyError):
+            message = Message(**value)
+            return cls(Message.from_body(message.to_body(), message.direction), at) if _is_stored(message, at) else None
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, CBORError):
             return None
+
+
+def _is_stored(message: Message, at: int) -> bool:
+    """Whether a history can have stored it then: any device of mine may have written the segment, a stolen one too."""
+    return message.direction in (INCOMING, OUTGOING) and 0 <= at < 2**53
 
 
 def _shown(value: Any) -> Any:
@@ -118,6 +127,8 @@ def newest_first(folder: Path, names: Iterable[str], secrets: Iterable[bytes]) -
 
 def _of_device(folder: Path, names: Iterable[str], ciphers: Sequence[AESGCM]) -> Iterator[Line]:
     for name in names:
+        if (folder / name).stat().st_size > MOST_READ:
+            continue
         for line in reversed((folder / name).read_bytes().splitlines()):
             opened = Line.opened(ciphers, line)
             if opened is not None:
