@@ -84,6 +84,10 @@ class Readers:
         if len(self._asked) > MOST_LOGS:
             self._asked.popitem(last=False)
 
+    def forget(self, owner: bytes, scope: bytes, reader: bytes) -> None:
+        """Somebody reads, and wants no reports from here."""
+        self._asked.get((owner, scope), OrderedDict()).pop(reader, None)
+
     def report(self, owner: bytes, scope: bytes, device: bytes) -> None:
         """A device has brought entries of a scope."""
         if not self.is_on:

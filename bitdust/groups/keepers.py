@@ -4,8 +4,8 @@ The creator names them, itself first: those who were the first to read the group
 not there for a day gives way to another one that is.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -27,20 +27,34 @@ GONE = 86_400.0
 """Seconds after which another member takes the place of a keeper."""
 
 
+class Joint(Protocol):
+    """A group, as the way to its keepers needs it."""
+
+    def is_joint(self) -> bool:
+        """Whether members keep it."""
+
+    def scope(self) -> bytes:
+        """Its tag."""
+
+    def watches(self, keeper: bytes, /) -> bool:
+        """Whether that member is to report what is written."""
+
+
 class KeeperOutbox:
     """The way out of a group: members answer packets of other kinds than suppliers, which name the group."""
 
-    def __init__(self, outbox: Outbox, is_joint: Callable[[], bool], scope: Callable[[], bytes]) -> None:
+    def __init__(self, outbox: Outbox, group: Joint) -> None:
         self._outbox = outbox
-        self._is_joint = is_joint
-        self._scope = scope
+        self._group = group
 
     def send(
         self, to: bytes, command: Command, fields: Mapping[str, Any], payload: bytes | None = None, /, **terms: Any
     ) -> "Deferred[Any]":
         """As `Outbox.send`."""
-        if self._is_joint():
-            fields = {**fields, "kind": KINDS[fields["kind"]], "scope": self._scope()}
+        if self._group.is_joint():
+            kind = KINDS[fields["kind"]]
+            more = {"watch": True} if kind == GROUP_HEADS and self._group.watches(to) else {}
+            fields = {**fields, **more, "kind": kind, "scope": self._group.scope()}
         return self._outbox.send(to, command, fields, payload, **terms)
 
 

@@ -4,6 +4,7 @@ A packet is judged by the capability that its sender shows, as at a supplier, an
 them count no more; the creator needs none.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,15 +15,17 @@ from bitdust.customers.readers import Place, Readers
 from bitdust.formats.log_packet import MAX_PACKET, LogPacket
 from bitdust.groups.keepers import GROUP_HEADS, GROUP_LOG
 from bitdust.groups.opened import Discussion
+from bitdust.identity.document import IdentityDocument
 from bitdust.surroundings import Connected
 from bitdust.wire.capability import MOST_DAYS, Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
-from bitdust.wire.schema import Bytes, Choice, Int, Schema, Struct
+from bitdust.wire.schema import Bytes, Choice, Flag, Int, Optional, Schema, Struct
 from bitdust.wire.table import Answer, Request, Row, Who, ack
 
 SERVICE = "service_joint_postman"
+MOST_CHECKED = 1000
 MOST_GIVEN = 1024 * 1024
 """Bytes of one answer, unless a single entry is larger."""
 FIND = "this group is not open here"
@@ -38,6 +41,7 @@ class Keeping:
         """``kept`` names owner and scope of those that this node is to keep."""
         self._world = around.world
         self._find = find
+        self._checked: OrderedDict[tuple[bytes, int, ShownCapability], None] = OrderedDict()
         self.readers = Readers(around, self._heads, kept)
 
     def _heads(self, owner: bytes, scope: bytes) -> list[bytes]:
@@ -47,7 +51,7 @@ class Keeping:
     def rows(self) -> list[Row]:
         """What members ask."""
         log: dict[str, Schema] = {"kind": Choice((GROUP_LOG,)), "scope": Bytes(16)}
-        heads: dict[str, Schema] = {"kind": Choice((GROUP_HEADS,)), "scope": Bytes(16)}
+        heads: dict[str, Schema] = {"kind": Choice((GROUP_HEADS,)), "scope": Bytes(16), "watch": Optional(Flag())}
         part: dict[str, Schema] = {"device": Bytes(8), "first": Int(1), "most": Int(1)}
         give = Command.RETRIEVE
         return [
@@ -78,9 +82,18 @@ class Keeping:
             raise BitDustError("not-allowed", "this capability has ended, or was revoked")
         if right not in grant.rights:
             raise BitDustError("not-allowed", f"this capability does not give the right to {right}")
-        if not is_owners_word(group.access.document, shown):
-            raise WireError("bad-signature", "the capability is not signed by the group's creator")
+        self._need_signed(group.access.document, shown)
         group.vouch(request.peer)
+
+    def _need_signed(self, document: IdentityDocument, shown: ShownCapability) -> None:
+        """The same capability comes with each packet of a member: its signature is checked once."""
+        checked = (document.fingerprint, document.revision, shown)
+        if checked not in self._checked:
+            if not is_owners_word(document, shown):
+                raise WireError("bad-signature", "the capability is not signed by the group's creator")
+            self._checked[checked] = None
+            if len(self._checked) > MOST_CHECKED:
+                self._checked.popitem(last=False)
 
     def _handled(self, handler: Handler) -> "Callable[[Request], Deferred[Answer]]":
         async def handle(request: Request) -> Answer:
@@ -103,8 +116,7 @@ class Keeping:
         if packet.pieces:
             raise BitDustError("bad-field", "members keep no pieces")
         peer = request.peer
-        last = await group.log.take(request.fields["head"], packet.entries, peer.fingerprint)
-        self.readers.report(group.owner, request.fields["scope"], peer.device)
+        last = await group.log.take(request.fields["head"], packet.entries, peer)
         return ack(sequence=last)
 
     async def _give(self, request: Request, group: Discussion) -> Answer:
@@ -114,6 +126,7 @@ class Keeping:
         return Answer(Command.DATA, answer, encode(entries))
 
     async def _give_heads(self, request: Request, group: Discussion) -> Answer:
-        self.readers.note(group.owner, request.fields["scope"], request.peer.fingerprint)
+        place, reader = (group.owner, request.fields["scope"]), request.peer.fingerprint
+        self.readers.note(*place, reader) if request.fields.get("watch") else self.readers.forget(*place, reader)
         group.read_by(request.peer.fingerprint)
         return Answer(Command.DATA, {"kind": GROUP_HEADS}, encode(group.log.heads()))

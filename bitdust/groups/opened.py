@@ -1,27 +1,28 @@
 """Groups that are open: each a log in which its members write, and the machine that keeps it up to date."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from bitdust.crypt.keyring import KeyRing
 from bitdust.crypt.shares import GivenShare
 from bitdust.formats.operations import MAX_MESSAGE, message_op
-from bitdust.groups.keepers import KeeperList, KeeperOutbox
+from bitdust.groups.holders import MemberPorts, OwnerPorts
+from bitdust.groups.keepers import KeeperList
 from bitdust.groups.ports import FindsPeople, GroupHistory
 from bitdust.identity.document import IdentityDocument
 from bitdust.outcome import outcome, outcomes
-from bitdust.ports import Outbox
 from bitdust.replication import members
 from bitdust.shares.donations import Donations
 from bitdust.shares.opened import Guest, LooksUp, OpenShare, Report
 from bitdust.shares.ports import MyFamily
 from bitdust.storage.ports import PartHolders
-from bitdust.storage.shared.guest import GuestPorts
 from bitdust.storage.shared.member_log import Gap, MemberAccess, MemberLog, Said, SharedKey
 from bitdust.surroundings import Connected
 from bitdust.wire.encoding import WireError
@@ -32,6 +33,7 @@ from bitdust.wire.names import idurl_of
 from bitdust.wire.records import Family
 
 FOLDER = "groups"
+MOST_WATCHED = 2
 ROOM_FOR_DATA = MAX_MESSAGE - 4096
 LOOK_AGAIN = 300.0
 """Seconds until a member who was not found is looked for again."""
@@ -58,6 +60,7 @@ class Discussion(ABC):
         self.alias = alias
         self._vouched: dict[bytes, IdentityDocument] = {}
         self._news: set[bytes] = set()
+        self._watched: set[bytes] = set()
         self.conversation = conversation_of(owner, alias)
         self._is_handing_on = self._is_wanted_again = False
         self._sequence = 0
@@ -68,7 +71,7 @@ class Discussion(ABC):
         path: Path = around.world.home / FOLDER / f"{self.owner.hex()}-{self.alias}.db"
         self.access = MemberAccess(lambda: self._me.device.id, self.key, self.documents)
         self.log = MemberLog(around, path, self.access, holders)
-        self.log.grown.connect(self.hand_on)
+        self.log.grown.connect(lambda device: self.hand_on())
 
     @abstractmethod
     def key(self) -> SharedKey:
@@ -214,12 +217,38 @@ class Discussion(ABC):
     def told_by(self, online: list[bytes]) -> list[bytes]:
         """Whom to read from now: those who reported something, or all."""
         news, self._news = self._news, set()
-        return [who for who in online if who in news] or online
+        if told := [who for who in online if who in news]:
+            return told
+        mine = self._me.fingerprint
+        by_lot = sorted(online, key=lambda who: hashlib.sha256(who + mine).digest())
+        self._watched = set(by_lot[: 1 if self.is_mine_to_keep() else MOST_WATCHED])
+        return online
+
+    def watches(self, keeper: bytes) -> bool:
+        """Whether a member who keeps it is to report what is written: one or two do so, all have it."""
+        return keeper in self._watched
 
     async def read_from(self, online: Iterable[bytes]) -> None:
         """Take over what others hold: one alone has all that was said, or all that it did not hide."""
         await self.know_members()
         await self.log.pull(online, 0 if self.is_mine_to_keep() else 1)
+
+
+@frozen
+class Given:
+    """What a share says of a group."""
+
+    share: GivenShare
+    key: SharedKey
+    family: Family
+    keepers: Keepers | None
+
+    @classmethod
+    def of(cls, share: GivenShare) -> "Given":
+        """Read it."""
+        scopes = [grant.scope for grant in share.grants if grant.scope is not None]
+        key = SharedKey(share.owner, share.alias, scopes, share.secrets, share.sealing)
+        return cls(share, key, share.owner_family(), share.keepers())
 
 
 class TheirGroup(Guest, Discussion):
@@ -229,14 +258,22 @@ class TheirGroup(Guest, Discussion):
         self, around: Connected, share: GivenShare, report: Report, looks_up: LooksUp,
         history: GroupHistory, people: FindsPeople,
     ) -> None:  # fmt: skip
+        self._read: Given | None = None
         Guest.__init__(self, around, share, report, looks_up)
         Discussion.__init__(self, around, share.owner, share.alias, history, people)
         self.begin(around, MemberPorts(self._ports, self))
 
     def key(self) -> SharedKey:
-        share = self._share
-        scopes = [grant.scope for grant in share.grants if grant.scope is not None]
-        return SharedKey(share.owner, share.alias, scopes, share.secrets, share.sealing)
+        return self._given().key
+
+    def _given(self) -> "Given":
+        """What the share says, which is asked for with each packet, and read once."""
+        if self._read is None or self._read.share is not self._share:
+            self._read = Given.of(self._share)
+        return self._read
+
+    def family(self) -> Family:
+        return self._given().family
 
     def members(self) -> list[bytes]:
         return list(self._share.members) or [self._share.owner]
@@ -252,7 +289,7 @@ class TheirGroup(Guest, Discussion):
                 self._identities.accept(found.value, idurl)
 
     def keepers(self) -> Keepers | None:
-        return self._share.keepers()
+        return self._given().keepers
 
     def shut_out(self) -> Sequence[bytes]:
         keepers = self.keepers()
@@ -268,29 +305,6 @@ class TheirGroup(Guest, Discussion):
 
     def has_enough(self) -> bool:
         return bool(self.online()) or self.is_mine_to_keep()
-
-
-class MemberPorts:
-    """Who keeps a group of somebody else, as its log needs them."""
-
-    def __init__(self, ports: GuestPorts, group: TheirGroup) -> None:
-        self._group = group
-        self.outbox: Outbox = KeeperOutbox(ports.outbox, group.is_joint, group.scope)
-        self.is_online = ports.is_online
-        self.names = ports.names
-        self.note_answer = ports.note_answer
-
-    def family(self) -> Family:
-        """Who keeps it."""
-        return self._group.family()
-
-    def brings_all(self) -> bool:
-        """A member brings its own part alone."""
-        return False
-
-    def is_keeper(self) -> bool:
-        """Whether this node is one of them."""
-        return self._group.is_mine_to_keep()
 
 
 class MyGroup(OpenShare, Discussion):
@@ -342,36 +356,3 @@ class MyGroup(OpenShare, Discussion):
 
     def has_enough(self) -> bool:
         return bool(self.online()) or self.is_joint()
-
-
-class OwnerPorts:
-    """My suppliers, or the members who keep a group of mine, as its log needs them."""
-
-    def __init__(self, around: Connected, group: MyGroup) -> None:
-        self._around = around
-        self._group = group
-        self.outbox: Outbox = KeeperOutbox(around.outbox, group.is_joint, group.scope)
-
-    def is_online(self, fingerprint: bytes) -> bool:
-        """Whether there is a session with a supplier."""
-        return self._around.sessions.connected(fingerprint)
-
-    def names(self, fingerprint: bytes) -> tuple[str, str]:
-        """IDURL and global id of a supplier, empty where they are not known."""
-        document = self._around.identities.get(fingerprint)
-        return (str(document.idurl), document.global_id) if document is not None else ("", "")
-
-    def family(self) -> Family | None:
-        """Who keeps it."""
-        return self._group.family()
-
-    def brings_all(self) -> bool:
-        """Suppliers take everybody's part from the owner of the key."""
-        return not self._group.is_joint()
-
-    def is_keeper(self) -> bool:
-        """The creator keeps it while it has no suppliers."""
-        return self._group.is_mine_to_keep()
-
-    def note_answer(self, supplier: bytes, reply: Any) -> None:
-        """Room is counted where files are stored."""

@@ -147,8 +147,7 @@ class GroupsRoom:
             opened.session(who, up)
             if who in opened.holders():
                 opened.log.place()
-                if up:
-                    opened.machine.send("news")
+                opened.machine.send("news")
 
     # which there are
 
@@ -251,7 +250,7 @@ class GroupsRoom:
             await opened.keeper_list.load(opened.members(), opened.shut_out())
             opened.keeper_list.changed.connect(self._keepers_changed(opened))
             self._shares.donations.refresh()
-        opened.log.grown.connect(lambda: self._grown(opened))
+        opened.log.grown.connect(lambda device: self._grown(opened, device))
         opened.hand_on()
         opened.machine.send("open")
         return opened
@@ -263,10 +262,10 @@ class GroupsRoom:
 
         return changed
 
-    def _grown(self, opened: MyGroup | TheirGroup) -> None:
+    def _grown(self, opened: MyGroup | TheirGroup, device: bytes) -> None:
         """Who keeps a group reports to those who read it here what came, from whomever."""
         if opened.is_joint():
-            self.keeping.readers.report(opened.owner, opened.scope(), self._me.device.id)
+            self.keeping.readers.report(opened.owner, opened.scope(), device)
 
     def look_again(self, opened: MyGroup | TheirGroup) -> None:
         """Read at once what was said."""

@@ -218,7 +218,8 @@ class KeeperTests(MemberCase):
     def bring(self, head: bytes, entries: list[bytes]) -> int | str:
         """The last entry that is held, or why it is not taken."""
         result: list = []
-        Deferred.fromCoroutine(self.kept.take(head, entries, EVE.fingerprint)).addBoth(result.append)
+        eve = SimpleNamespace(fingerprint=EVE.fingerprint, device=EVE.device.id)
+        Deferred.fromCoroutine(self.kept.take(head, entries, eve)).addBoth(result.append)
         return result[0] if isinstance(result[0], int) else result[0].value.code
 
     def test_what_is_signed_comes_in(self) -> None:

@@ -85,7 +85,8 @@ class Member:
     async def answer(self, command: Command, fields: dict, payload: bytes | None, bringer: bytes) -> Reply:
         if command == Command.DATA:
             packet = LogPacket.parse(payload or b"")
-            return Reply({"sequence": await self.log.take(fields["head"], packet.entries, bringer)})
+            peer = SimpleNamespace(fingerprint=bringer, device=b"somebody")
+            return Reply({"sequence": await self.log.take(fields["head"], packet.entries, peer)})
         if fields["kind"] == "heads":
             return Reply({}, encode(self.log.heads()))
         return Reply({}, encode(self.log.give(fields["device"], fields["first"], 2000)))

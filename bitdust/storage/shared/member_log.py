@@ -29,7 +29,11 @@ from bitdust.storage.ports import PartHolders
 from bitdust.storage.shared.parts import Parts
 from bitdust.storage.shared.shortening import READ, Shortening, forget, handed_on
 from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.records import Head
+from bitdust.wire.signed import Signed
+from bitdust.wire.table import Peer
 
 DROPPED = "dropped:"
 """How many entries of a device's part were dropped unread; its id in hex follows."""
@@ -206,7 +210,8 @@ class MemberLog:
         self._short = Shortening(self.catalog, access, self._key, lambda: around.me.device.id, self._held)
         self._is_shortening = False
         self._gaps: dict[bytes, tuple[int, int]] = {}
-        self.grown: Signal[[]] = Signal()
+        self.grown: Signal[[bytes]] = Signal()
+        """There is more, which this device has brought: the one that wrote it, or this one where it was fetched."""
         self.acknowledged: Signal[[]] = Signal()
         """A supplier holds more of what this device wrote."""
         self._writer.written.connect(self._written)
@@ -239,7 +244,7 @@ class MemberLog:
 
     def _written(self) -> None:
         self._replicas.update()
-        self.grown.emit()
+        self.grown.emit(self._me.device.id)
         self._shorten()
 
     def _shorten(self) -> None:
@@ -297,7 +302,7 @@ class MemberLog:
             if one.holder is not None:
                 self._part.holdings.learn(one.holder, one)
         if self.entries() > before:
-            self.grown.emit()
+            self.grown.emit(self._me.device.id)
         self.place()
         failed = [answer.error for answer in answers if answer.error is not None]
         if len(answers) - len(failed) < least:
@@ -308,21 +313,33 @@ class MemberLog:
         found: list[SeenHead | None] = []
         for data in await requests.signed_heads(keeper):
             known = self.parts.known(data)
-            if known is None:
-                found.append(read_head(data, self._access, keeper))
-            else:
+            if known is not None:
                 self._part.holdings.acknowledge(keeper, known.device, known.sequence, known.sequence)
+            elif not self._is_mine(data, keeper):
+                found.append(read_head(data, self._access, keeper))
         return [seen for seen in found if seen is not None]
 
-    async def take(self, signed: bytes, entries: Sequence[bytes], bringer: bytes) -> int:
+    def _is_mine(self, signed: bytes, keeper: bytes) -> bool:
+        """Whether it is a head of this device's that leads to an entry which is here; then its keeper has that."""
+        try:
+            head = Head.from_body(Signed.from_bytes(signed, Head.KIND, 4096).body)
+        except WireError:
+            return False
+        if head.device != self._me.device.id or head.hash != self._part.end_at(head.device, head.sequence).hash:
+            return False
+        if head.sequence >= self._part.holdings.at(keeper, head.device):
+            self._part.holdings.acknowledge(keeper, head.device, head.sequence, head.sequence)
+        return True
+
+    async def take(self, signed: bytes, entries: Sequence[bytes], bringer: Peer) -> int:
         """Keep what a member brings; the last entry that is held. Raises what `Parts.take` does, ``bad-signature``."""
-        seen = read_head(signed, self._access, bringer)
+        seen = read_head(signed, self._access, bringer.fingerprint)
         if seen is None or seen.head.scope not in self._access.scopes(self._key):
             raise BitDustError("bad-signature", "this is not signed by a device of a member")
         before = self._catalog_end(seen.head.device)
         last = await self.parts.take(seen, entries)
         if last > before:
-            self.grown.emit()
+            self.grown.emit(bringer.device)
         return last
 
     def _catalog_end(self, device: bytes) -> int:
