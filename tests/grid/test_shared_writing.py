@@ -191,3 +191,45 @@ class WritingTests(SharesCase, ModelCase):
         except (BitDustError, IndexError):
             return "", ""
         return version["delivered"], version["reliable"]
+
+    def test_after_a_snapshot(self) -> None:
+        """The owner's snapshot stands for what guests wrote: they write on, and who comes later reads all of it."""
+        key = self.open()
+        one = self.put(self.bob, key, "one")
+        self.sees(self.alice, key, "one")
+        core = self.alice.rooms.storage.core
+        core.compactor.least_log = 1
+        core.compactor.check()
+        device = self.bob.rooms.identity.me.device.id
+        query = "SELECT 1 FROM bases WHERE device=?"
+        self.put(self.alice, key, "mine")
+        self.grid.until(lambda: core.catalog.read.execute(query, (device,)).fetchone() is not None, 600, "a snapshot")
+        two = self.put(self.bob, key, "two")
+        carol = self.add_visitor("carol")
+        self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(carol))
+        self.api(carol, "share_open", key_id=key)
+        self.sees(carol, key, "mine", "one", "two")
+        self.gets(carol, key, "one", one)
+        self.gets(carol, key, "two", two)
+        three = self.put(carol, key, "three")
+        self.bob.crash()
+        self.bob = self.bob.again("10.0.0.98")
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
+        self.sees(self.bob, key, "mine", "one", "three", "two")
+        self.gets(self.bob, key, "three", three)
+
+    def test_killed_in_the_middle(self) -> None:
+        """A guest that is killed while it brings a file goes on by itself when it is back."""
+        key = self.open()
+        path, data = self.file("large", 3_000_000)
+        remote = f"{key}:large"
+        self.api(self.bob, "file_create", remote_path=remote)
+        self.api(self.bob, "file_upload_start", local_path=str(path.absolute()), remote_path=remote)
+        self.grid.run(0.01)
+        self.assertEqual(len(self.api(self.bob, "files_uploads")["running"]), 1)
+        self.bob.crash()
+        self.bob = self.bob.again("10.0.0.98")
+        self.grid.until(lambda: self.bob.is_on("shared_data"), 300, "shares")
+        self.grid.until(lambda: self.api(self.bob, "files_uploads")["running"] == [], 300, "the upload")
+        self.grid.until(lambda: bool(self.info(self.alice, key, "large")["versions"]), 60, "the version")
+        self.gets(self.alice, key, "large", data)

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from bitdust.automats.compaction import Compaction
 from bitdust.formats.log_entry import Begin
 from bitdust.storage.catalog.calendar import Calendar
-from bitdust.storage.catalog.catalog import Catalog, set_begin
+from bitdust.storage.catalog.catalog import Catalog, base_of, set_begin
 from bitdust.storage.catalog.database import meta, set_meta
 from bitdust.storage.log.replicas import LogReplicas
 from bitdust.storage.log.snapshot import write_snapshot
@@ -63,9 +63,15 @@ class LogCompaction:
         return self._catalog.is_open and self._replicas.knows_all and self._replicas.synchronized
 
     def is_worth_it(self) -> bool:
-        """Whether the log is twice as long as its last snapshot."""
-        size = int(meta(self._catalog.read, SIZE + self._key) or b"0")
-        return log_bytes(self._catalog.read, self._key, self._me.device.id) >= max(self._least(), GROWTH * size)
+        """Whether the log is twice as long as its last snapshot, with what guests wrote since then: their logs are
+        shortened by nobody else."""
+        database, size = self._catalog.read, int(meta(self._catalog.read, SIZE + self._key) or b"0")
+        others = [one for one in self._catalog.devices(self._key) if self._me.document.device(one) is None]
+        length = log_bytes(database, self._key, self._me.device.id)
+        length += sum(
+            log_bytes(database, self._key, one, base_of(database, self._key, one).sequence + 1) for one in others
+        )
+        return length >= max(self._least(), GROWTH * size)
 
     def is_safe(self) -> bool:
         """Whether enough suppliers hold the pending snapshot."""
