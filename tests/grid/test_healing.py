@@ -5,13 +5,13 @@ import sqlite3
 
 from bitdust.suppliers import mandates
 from bitdust.testing.grid import GridNode
-from tests.grid.test_main_job import GridCase
+from tests.grid.test_shares import PeopleCase
 
 DAY = 20
 AFTER = 7 * DAY
 
 
-class HealingCase(GridCase):
+class HealingCase(PeopleCase):
     def family_of(self, count: int, spares: int, **settings) -> GridNode:
         """A customer with so many suppliers and spares, whose mandate lets members act after a few minutes."""
         self.patch(mandates, "DAY", DAY)
@@ -109,6 +109,23 @@ class HealingTests(HealingCase):
         again = self.recover(key_file)
         self.download(again, "file", self.base / "back")
         self.assertEqual((self.base / "back" / "file").read_bytes(), data)
+
+    def test_what_guests_brought(self) -> None:
+        """A spare makes the pieces of what guests bring to a share while its owner is off, too."""
+        self.alice = self.family_of(4, 2)
+        self.bob = self.add_visitor("bob")
+        self.grid.until(lambda: self.alice.is_on("shared_data"), 60, "shares")
+        key = self.create()
+        self.grant(key)
+        self.api(self.bob, "share_open", key_id=key)
+        mine, dead, other = self.alice.fingerprint, self.at(self.alice, 1), self.at(self.alice, 0)
+        self.alice.kill()
+        self.put(self.bob, key, "cake")
+        self.grid.run(5)
+        dead.kill()
+        spare = self.heal(mine, 1, other)
+        made = self.pieces(spare, mine, 1)
+        self.assertEqual((len(made), made), (1, self.pieces(dead, mine, 1)))
 
     def test_a_partition_that_heals(self) -> None:
         """A member that was cut off keeps its place when its owner is back; the spare gets a word and erases all."""

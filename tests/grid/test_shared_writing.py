@@ -4,7 +4,6 @@ import shutil
 
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
-from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER
 from tests.grid.test_models import ModelCase
 from tests.grid.test_shares import SharesCase
 
@@ -17,13 +16,6 @@ class WritingTests(SharesCase, ModelCase):
         self.grant(key, **arguments)
         self.api(self.bob, "share_open", key_id=key)
         return key
-
-    def put(self, node: GridNode, key: str, name: str, size: int = 300_000) -> bytes:
-        path, data = self.file(name, size)
-        remote = f"{key}:{name}"
-        self.api(node, "file_create", remote_path=remote, exist_ok=True)
-        self.api(node, "file_upload_start", local_path=str(path.absolute()), remote_path=remote, wait_result=True)
-        return data
 
     def sees(self, node: GridNode, key: str, *names: str) -> None:
         self.grid.until(lambda: self.names(node, key) == sorted(names), 60, f"{names} at {node.name}")
@@ -111,14 +103,6 @@ class WritingTests(SharesCase, ModelCase):
 
     def info(self, node: GridNode, key: str, name: str) -> dict:
         return self.api(node, "file_info", remote_path=f"{key}:{name}")
-
-    def add_visitor(self, name: str) -> GridNode:
-        """Somebody who has no suppliers and wants none."""
-        node = self.grid.add(name, **NO_CUSTOMER, **NO_SUPPLIER)
-        node.start()
-        node.create_identity()
-        self.grid.until(lambda: node.is_on("shared_data"), 300, "shares")
-        return node
 
     def test_the_owner_is_away(self) -> None:
         """With the owner away and one supplier dying in the middle two guests write, one of them without any storage of

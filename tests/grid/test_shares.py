@@ -4,21 +4,16 @@ from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
 from bitdust.testing.grid import GridNode
 from bitdust.wire.errors import BitDustError
-from tests.grid.test_main_job import GridCase
+from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
 
 WRONG = "not the right answer"
 
 
-class SharesCase(GridCase):
-    """Alice has suppliers and makes shares; so has Bob, who is let in."""
+class PeopleCase(GridCase):
+    """People who ask their nodes for something; Alice makes shares, and lets Bob in."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.add_suppliers(4)
-        self.alice = self.add_customer("alice")
-        self.bob = self.add_customer("bob")
-        for node in (self.alice, self.bob):
-            self.grid.until(lambda node=node: node.is_on("shared_data"), 60, "shares")
+    alice: GridNode
+    bob: GridNode
 
     def envelope(self, node: GridNode, method: str, **arguments) -> dict:
         return self.grid.wait(perform(node.node.context, TABLE.named(method), arguments))
@@ -45,8 +40,35 @@ class SharesCase(GridCase):
     def grant(self, key: str, **arguments):
         return self.api(self.alice, "share_grant", key_id=key, trusted_user_id=self.name(self.bob), **arguments)
 
+    def add_visitor(self, name: str) -> GridNode:
+        """Somebody who has no suppliers and wants none."""
+        node = self.grid.add(name, **NO_CUSTOMER, **NO_SUPPLIER)
+        node.start()
+        node.create_identity()
+        self.grid.until(lambda: node.is_on("shared_data"), 300, "shares")
+        return node
+
+    def put(self, node: GridNode, key: str, name: str, size: int = 300_000) -> bytes:
+        path, data = self.file(name, size)
+        remote = f"{key}:{name}"
+        self.api(node, "file_create", remote_path=remote, exist_ok=True)
+        self.api(node, "file_upload_start", local_path=str(path.absolute()), remote_path=remote, wait_result=True)
+        return data
+
     def names(self, node: GridNode, key: str) -> list[str]:
         return [row["path"] for row in self.api(node, "files_list", key_id=key) if row["type"] == "file"]
+
+
+class SharesCase(PeopleCase):
+    """Both have suppliers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_suppliers(4)
+        self.alice = self.add_customer("alice")
+        self.bob = self.add_customer("bob")
+        for node in (self.alice, self.bob):
+            self.grid.until(lambda node=node: node.is_on("shared_data"), 60, "shares")
 
 
 class SharesTests(SharesCase):

@@ -38,10 +38,11 @@ Holders = dict[int, list[bytes]]
 
 @frozen
 class SignedPack:
-    """A pack record that the owner signed, with the bytes in which it did."""
+    """A pack record that the owner signed, or a guest of a share (``is_guests``), with the bytes in which it did."""
 
     record: PackRecord
     data: bytes
+    is_guests: bool = False
 
 
 @frozen
@@ -154,15 +155,23 @@ class MemberReader:
         return rows, more
 
     async def piece(self, member: bytes, pack: bytes, number: int) -> tuple[SignedPack, bytes]:
-        """A piece with the record that the owner signed; not compared with it yet. Raises `BitDustError`."""
+        """A piece with the record that the owner signed; not compared with it yet. Raises `BitDustError`.
+
+        Under the tag of a share others sign too, who are not known here: what they signed is as good as the members
+        that give it.
+        """
         fields = {"kind": "piece", "pack": pack, "index": number, "offset": 0, "length": 0}
         reply = await self._ask(member, Command.RETRIEVE, fields, MAX_PAYLOAD)
         data = reply.fields.get("record")
         signed = Signed.from_bytes(data if isinstance(data, bytes) else b"", PackRecord.KIND)
         record = PackRecord.from_body(signed.body)
-        if (record.owner, record.pack) != (self.customer, pack) or not self.signed_by_owner(signed):
+        is_owners, is_it = self.signed_by_owner(signed), (record.owner, record.pack) == (self.customer, pack)
+        if not is_it or not (is_owners or self._may_be_guests(signed, record)):
             raise WireError("bad-signature", "the owner has not signed this pack")
-        return SignedPack(record, data), bytes(reply.payload)
+        return SignedPack(record, data, not is_owners), bytes(reply.payload)
+
+    def _may_be_guests(self, signed: Signed, record: PackRecord) -> bool:
+        return record.scope is not None and self._owner.device(signed.device) is None
 
     async def heads(self, member: bytes) -> list[SignedHead]:
         """The heads of the owner's logs that a member has."""

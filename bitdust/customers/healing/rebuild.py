@@ -1,8 +1,9 @@
 """What a spare does: it takes the owner's records from members, and makes the pieces of its place out of theirs.
 
 Nothing that a member says is believed. Log entries must be the chain that a head signed by the owner ends; a piece must
-fit the root in the pack record that the owner signed, and so must the piece that is made of k of them. The log is taken
-from k members at least: any k include one that has the newest of it.
+fit the root in the pack record that the owner signed, and so must the piece that is made of k of them. What guests
+brought to a share they signed themselves, and who they are is not known here: of such a pack k members must give the
+same record. The log is taken from k members at least: any k include one that has the newest of it.
 """
 
 from collections.abc import Mapping
@@ -47,6 +48,38 @@ class Rebuilds:
         self.store = store
         self.councils = councils
         self.elections = elections
+
+
+@define
+class Gathered:
+    """Checked pieces of one record. One that a guest signed has to come from k members, who cannot all be wrong."""
+
+    signed: SignedPack | None
+    k: int
+    pieces: dict[int, bytes] = field(factory=dict)
+    members: set[bytes] = field(factory=set)
+
+    @property
+    def is_owners(self) -> bool:
+        """Whether the owner has signed the record."""
+        return self.signed is not None and not self.signed.is_guests
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a piece can be made of these."""
+        return len(self.pieces) >= self.k and (self.is_owners or len(self.members) >= self.k)
+
+    @property
+    def lacking(self) -> int:
+        """How many more are to be asked for, one at least."""
+        return max(1, self.k - len(self.pieces))
+
+    def add(self, signed: SignedPack, number: int, member: bytes, data: bytes) -> None:
+        """One more came; the owner's signature goes before a guest's."""
+        if not self.is_owners:
+            self.signed = signed
+        self.pieces[number] = data
+        self.members.add(member)
 
 
 @define(eq=False)
@@ -135,25 +168,21 @@ class SpareWork:
             for number, named in holders.items()
             for rank, who in enumerate(named)
         )
-        signed: SignedPack | None = None
-        pieces: dict[int, bytes] = {}
-        needed = reader.family.k
-        while len(pieces) < needed and left:
-            some, left = left[: needed - len(pieces)], left[needed - len(pieces) :]
+        found: dict[bytes, Gathered] = {}
+        best = Gathered(None, reader.family.k)
+        while left and not best.is_whole:
+            some, left = left[: best.lacking], left[best.lacking :]
             asked = [Deferred.fromCoroutine(reader.piece(who, pack, number)) for _, _, number, who in some]
-            for (_, _, number, _), ended in zip(some, await outcomes(asked), strict=True):
-                if ended.error is not None:
-                    continue
-                found, data = ended.value
-                record = (signed or found).record
-                if found.record == record and await self._fits(record, number, data):
-                    signed = signed or found
-                    pieces[number] = data
-                    needed = record.scheme.k
-            left = [choice for choice in left if choice[2] not in pieces]
-        if signed is None or len(pieces) < needed:
-            raise BitDustError("not-enough-pieces", f"{len(pieces)} members gave a piece where {needed} are needed")
-        return signed, pieces
+            for (_, _, number, who), ended in zip(some, await outcomes(asked), strict=True):
+                signed, data = ended.value if ended.error is None else (None, b"")
+                if signed is not None and await self._fits(signed.record, number, data):
+                    one = found.setdefault(signed.record.to_body(), Gathered(signed, signed.record.scheme.k))
+                    one.add(signed, number, who, data)
+            best = max(found.values(), key=lambda one: (one.is_whole, one.is_owners, len(one.pieces)), default=best)
+            left = [choice for choice in left if choice[2] not in best.pieces]
+        if best.signed is None or not best.is_whole:
+            raise BitDustError("not-enough-pieces", f"{len(best.pieces)} of {best.k} pieces were given by members")
+        return best.signed, best.pieces
 
     async def _fits(self, record: PackRecord, number: int, data: bytes) -> bool:
         if number >= len(record.roots):
