@@ -8,10 +8,12 @@ import click
 from bitdust.cli.groups import LIST_WORDS, Aliased
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
+from bitdust.wire.sizes import in_words
 
 WORDS = LIST_WORDS | {"new": "create", "make": "create", "rm": "delete", "del": "delete", "remove": "delete",
                       "invite": "grant", "let": "grant", "join": "open", "connect": "open", "leave": "close",
                       "show": "info", "log": "history"}  # fmt: skip
+MB = 1024 * 1024
 COLUMNS = ["key_id", "label", "owner", "state", "access", "people"]
 
 
@@ -66,21 +68,34 @@ def info(session: Session, key_id: str) -> None:
     if row["reason"]:
         click.echo(row["reason"])
     if row.get("holders"):
-        people = [{**one, "who": one["global_id"] or one["fingerprint"][:16], "rights": ", ".join(one["rights"])}
+        people = [{**one, "who": _who(one), "rights": ", ".join(one["rights"]), "brought": _brought(one)}
                   for one in row["holders"]]  # fmt: skip
-        show_table(people, ["who", "rights", "state", "reason"], "")
+        show_table(people, ["who", "rights", "brought", "state", "reason"], "")
+    elif row.get("quota"):
+        click.echo(f"you have brought {_brought(row)}")
+
+
+def _who(row: dict[str, Any]) -> str:
+    return str(row["global_id"] or row["fingerprint"][:16])
+
+
+def _brought(row: dict[str, Any]) -> str:
+    """How much of what is allowed somebody has brought; nothing where nothing is."""
+    return f"{in_words(row['used'])} of {in_words(row['quota'])}" if row.get("quota") else ""
 
 
 @share.command("grant")
 @click.argument("key_id")
 @click.argument("who", metavar="ID")
 @click.option("--read-only", is_flag=True, help="This person may read, and bring nothing.")
+@click.option("--quota", type=int, metavar="MB", help="So much this person may bring; 1024 MB if left out.")
 @click.option("--timeout", type=float, default=45.0, show_default=True, help="Seconds to wait for that person's node.")
 @click.pass_obj
-def grant(session: Session, key_id: str, who: str, read_only: bool, timeout: float) -> None:
+def grant(session: Session, key_id: str, who: str, read_only: bool, quota: int | None, timeout: float) -> None:
     """Let somebody into a share of yours."""
     access = "read" if read_only else "write"
-    answer = session.envelope("share_grant", key_id=key_id, trusted_user_id=who, access=access, timeout=timeout)
+    more = {"quota": quota * MB} if quota is not None else {}
+    answer = session.envelope("share_grant", key_id=key_id, trusted_user_id=who, access=access, timeout=timeout, **more)
     session.say(answer.get("message", "done"))
 
 
@@ -120,8 +135,9 @@ def history(session: Session, key_id: str | None, limit: int) -> None:
     if session.as_json:
         show_json(rows)
     else:
-        shown = [row | {"time": time.strftime("%Y-%m-%d %H:%M", time.localtime(row["time"]))} for row in rows]
-        show_table(shown, ["time", "remote_path", "size"], "nothing was stored in shares yet")
+        moments = [time.strftime("%Y-%m-%d %H:%M", time.localtime(row["time"])) for row in rows]
+        shown = [row | {"time": moment, "by": _who(row)} for row, moment in zip(rows, moments, strict=True)]
+        show_table(shown, ["time", "remote_path", "size", "by"], "nothing was stored in shares yet")
 
 
 @share.command("delete")

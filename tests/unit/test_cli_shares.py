@@ -4,7 +4,7 @@ from tests.unit.test_cli_calls import NodeCase
 
 KEY = "share_1$alice@id.example"
 HOLDER = {"fingerprint": "cd" * 32, "global_id": "bob@id.example", "rights": ["list", "read"], "state": "WAITING",
-          "reason": "bob@id.example did not answer"}  # fmt: skip
+          "reason": "bob@id.example did not answer", "quota": 2**30, "used": 2**20}  # fmt: skip
 MINE = {"key_id": KEY, "label": "wedding", "creator": "alice@id.example", "mine": True, "state": "CONNECTED",
         "reason": "", "rights": ["list", "read", "write"], "holders": [HOLDER]}  # fmt: skip
 GIVEN = {**MINE, "creator": "eve@id.example", "mine": False, "rights": ["read"], "reason": "too few", "state": "CLOSED"}
@@ -27,10 +27,13 @@ class ShareTests(NodeCase):
         """Why it cannot be read, and what became of each person who was let in."""
         self.answers["share_info"] = {"result": MINE | {"reason": "too few of its suppliers"}}
         printed = self.asks(f"share info {KEY}", ("share_info", {"key_id": KEY}))
-        for text in ("too few of its suppliers", "WAITING", "did not answer"):
+        for text in ("too few of its suppliers", "WAITING", "did not answer", "1 MB of 1 GB"):
+            self.assertIn(text, printed)
+        self.answers["share_info"] = {"result": GIVEN | {"quota": 2**30, "used": 2**20}}
+        printed = self.asks(f"share show {KEY}", ("share_info", {"key_id": KEY}))
+        for text in ("too few", "you have brought 1 MB of 1 GB"):
             self.assertIn(text, printed)
         self.answers["share_info"] = {"result": GIVEN}
-        self.assertIn("too few", self.asks(f"share show {KEY}", ("share_info", {"key_id": KEY})))
         self.prints_json(f"share info {KEY}", GIVEN)
 
     def test_create(self) -> None:
@@ -47,6 +50,8 @@ class ShareTests(NodeCase):
             (f"share grant {KEY} bob@id.example", "share_grant", who | {"access": "write", "timeout": 45.0}),
             (f"share invite {KEY} bob@id.example --read-only --timeout 5", "share_grant",
              who | {"access": "read", "timeout": 5.0}),
+            (f"share grant {KEY} bob@id.example --quota 5", "share_grant",
+             who | {"access": "write", "timeout": 45.0, "quota": 5 * 2**20}),
             (f"share revoke {KEY} bob@id.example", "share_revoke", who),
             (f"share open {KEY}", "share_open", {"key_id": KEY}),
             (f"share close {KEY}", "share_close", {"key_id": KEY}),
@@ -57,8 +62,11 @@ class ShareTests(NodeCase):
 
     def test_history(self) -> None:
         """What was stored, of one share or of all."""
-        rows = [{"time": 1.0, "remote_path": f"{KEY}:cake", "size": 7, "event": "stored"}]
+        rows = [{"time": 1.0, "remote_path": f"{KEY}:cake", "size": 7, "event": "stored", "fingerprint": "cd" * 32,
+                 "global_id": "bob@id.example"}]  # fmt: skip
         self.answers["share_history"] = {"result": rows}
-        self.assertIn("cake", self.asks("share history", ("share_history", {"limit": 100})))
+        printed = self.asks("share history", ("share_history", {"limit": 100}))
+        self.assertIn("cake", printed)
+        self.assertIn("bob@id.example", printed)
         self.asks(f"share log {KEY} --limit 5", ("share_history", {"limit": 5, "key_id": KEY}))
         self.prints_json("share history", rows)
