@@ -84,9 +84,9 @@ class Index:
     def put(self, database: sqlite3.Connection, cid: Cid, data: bytes, place: Place | None) -> int:
         """A block is here, under this name as well; its id. Without a ``place`` it has been here before."""
         row = find(database, cid.multihash)
-        if row is None and place is not None and cid.codec == RAW:
+        if row is None and place is not None and self._is_leaf(cid, data):
             self._count(cid, place, 1)
-            values = (cid.multihash, cid.version, RAW, place.size, place.pack, place.offset, State.WHOLE)
+            values = (cid.multihash, cid.version, cid.codec, place.size, place.pack, place.offset, State.WHOLE)
             return database.execute(_INSERT, values).lastrowid or 0
         if row is None:
             row = self._new(database, cid)
@@ -103,6 +103,13 @@ class Index:
         if not self._learn(database, row, cid, data) and row.state is State.HERE:
             self._judge(database, row.id)
         return row.id
+
+    def _is_leaf(self, cid: Cid, data: bytes) -> bool:
+        """Most blocks are, and are written down in one step."""
+        try:
+            return not self._links(cid, data)
+        except FormatError:
+            return False
 
     def name(self, database: sqlite3.Connection, cid: Cid) -> int:
         """The id of a block that something names, which need not be here."""
