@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred
 
 from bitdust.automats.ipfs_add import IpfsAdd
 from bitdust.automats.kernel import Registry
-from bitdust.ipfs.adding import Added, Adder, AddOptions, InThread, Lease, Source
+from bitdust.ipfs.adding import Added, Adder, AddOptions, Lease, Source
+from bitdust.ipfs.blocks import InThread
 from bitdust.wire.errors import BitDustError
 
 

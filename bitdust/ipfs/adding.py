@@ -4,13 +4,14 @@ Nothing is kept of a file but its CID and size. All blocks and the pins are comm
 everything is on the disk; what was not answered for is removed by the next collection.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.blocks.values import Change, Pin
+from bitdust.ipfs.blocks import InThread
 from bitdust.ipld import dagpb, directory, unixfs
 from bitdust.ipld.building import FileBuilder, Recipe
 from bitdust.ipld.cid import Block, Cid
@@ -23,7 +24,6 @@ MOST_ENTRIES = 1_000_000
 """Files and directories of one add."""
 DEEPEST = 256
 LONGEST_TARGET = 4096
-InThread = Callable[..., "Deferred[Any]"]
 
 
 class Incoming(Protocol):

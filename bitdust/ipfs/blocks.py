@@ -1,8 +1,9 @@
 """Where commands get blocks: from the store of this node."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.ipld.cid import Cid
@@ -10,6 +11,9 @@ from bitdust.ipld.steps import Steps
 from bitdust.wire.errors import BitDustError
 
 T = TypeVar("T")
+InThread = Callable[..., "Deferred[Any]"]
+LARGE = 64 * 1024
+"""Bytes of a block from which on it is decoded in a thread."""
 AHEAD = 32
 """Blocks of a file that are asked for together; the store gives fewer of them where they are large."""
 
@@ -34,20 +38,38 @@ class Reader(Protocol):
         """Take the first of them; what it adds."""
 
 
-async def follow(blocks: Blocks, steps: Steps[T]) -> T:
-    """The result of work that needs blocks."""
+async def follow(blocks: Blocks, steps: Steps[T], in_thread: "InThread | None" = None) -> T:
+    """The result of work that needs blocks; what it does with large ones it does ``in_thread``."""
+    now: Cid | _Result[T] = _advance(steps.send, None)
+    while isinstance(now, Cid):
+        try:
+            data = await get(blocks, now)
+        except BitDustError as error:
+            now = _advance(steps.throw, error)
+        else:
+            now = await work(in_thread, len(data), _advance, steps.send, data)
+    return now.value
+
+
+async def work(in_thread: "InThread | None", size: int, call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call returns that takes time because so many bytes are looked at."""
+    if in_thread is None or size < LARGE:
+        return call(*arguments)
+    return await in_thread(call, *arguments)
+
+
+@frozen
+class _Result(Generic[T]):
+    """Of work that is done."""
+
+    value: T
+
+
+def _advance(go_on: Callable[[Any], Cid], given: Any) -> "Cid | _Result[Any]":
     try:
-        wanted = next(steps)
-        while True:
-            try:
-                data = await get(blocks, wanted)
-            except BitDustError as error:
-                wanted = steps.throw(error)
-            else:
-                wanted = steps.send(data)
+        return go_on(given)
     except StopIteration as stop:
-        result: T = stop.value
-        return result
+        return _Result(stop.value)
 
 
 async def get(blocks: Blocks, cid: Cid) -> bytes:

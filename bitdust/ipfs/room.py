@@ -12,6 +12,7 @@ from bitdust.blocks.values import Change, Mode, Pin, not_here
 from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.blocks import Blocks, get
+from bitdust.ipfs.mfs import Mfs
 from bitdust.ipfs.references import references
 from bitdust.ipld.cid import Block, Cid
 from bitdust.surroundings import Surroundings
@@ -39,6 +40,8 @@ class IpfsRoom:
         self._world, self._registry = around.world, around.registry
         self._stores = stores
         self._adds = 0
+        self.in_thread = self._world.run_in_thread
+        self.mfs = Mfs.over(lambda: self.store, self.in_thread)
 
     @property
     def store(self) -> BlockStore:
@@ -59,7 +62,7 @@ class IpfsRoom:
         """A new add; without ``store`` nothing is kept of it."""
         self._adds += 1
         lease = self.store.lease() if store else None
-        return AddJob(self._registry, str(self._adds), options, lease, self._world.run_in_thread)
+        return AddJob(self._registry, str(self._adds), options, lease, self.in_thread)
 
     async def put(self, blocks: Sequence[Block], *changes: Change) -> None:
         """Store blocks, and change pins and roots with them."""

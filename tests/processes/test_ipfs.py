@@ -9,6 +9,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import ipfshttpclient
+from ipfshttpclient.exceptions import ErrorResponse
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -18,6 +19,8 @@ from tests.processes.test_websocket import NOWHERE
 
 ON = {"services/block-store/enabled": True, "services/ipfs/enabled": True, "services/ipfs/api-port": 0}
 LAMB = "QmZfF6C9j4VtoCsTp4KSrhYH47QMd3DNXVZBKaxJdhaPab"
+
+EMPTY = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 
 
 class ClientTests(TestCase):
@@ -68,7 +71,7 @@ class ClientTests(TestCase):
         self.assertEqual(client.pin.ls(type="recursive")["Keys"][root], {"Type": "recursive"})
         client.pin.rm(root)
         self.assertIn(added["d/a"], [row["Key"]["/"] for row in client.repo.gc()])
-        error = self.assertRaises(ipfshttpclient.exceptions.ErrorResponse, client.cat, f"{root}/a")
+        error = self.assertRaises(ErrorResponse, client.cat, f"{root}/a")
         self.assertIn("merkledag: not found", str(error))
         self.assertEqual(client.cat(LAMB), b"Mary had a little lamb")
         self.assertEqual(client.get_json(client.add_json({"b": 1, "a": 2})), {"a": 2, "b": 1})
@@ -76,5 +79,26 @@ class ClientTests(TestCase):
         self.assertEqual((client.block.get(key), client.block.stat(key)["Size"]), (b"bytes", 5))
         names = {"NumObjects", "RepoPath", "RepoSize", "StorageMax", "Version"}
         self.assertEqual(set(client.repo.stat()), names)
+        self.names_of_files(client)
         with urlopen(Request(f"http://127.0.0.1:{self.port}/api/v0/commands", method="POST")) as answer:  # noqa: S310
             self.assertEqual(json.load(answer)["Name"], "ipfs")
+
+    def names_of_files(self, client: Any) -> None:
+        """What the reference of the client prints of MFS."""
+        files, empty = client.files, {"Size": 0, "Hash": "", "Type": 0}
+        files.mkdir("/test")
+        self.assertEqual(files.ls("/"), {"Entries": [{"Name": "test"} | empty]})
+        printed = {"Hash": EMPTY, "Size": 0, "CumulativeSize": 4, "Type": "directory", "Blocks": 0}
+        self.assertEqual(files.stat("/test"), printed)
+        files.cp("/test", "/bla")
+        files.write("/test/file", io.BytesIO(b"hi"), create=True)
+        files.mv("/test/file", "/bla/file")
+        self.assertEqual(files.read("/bla/file"), b"hi")
+        self.node.kill()
+        self.start()
+        files = self.client.files
+        self.assertEqual(files.read("/bla/file", offset=1, count=1), b"i")
+        files.rm("/bla/file")
+        files.rm("/bla", recursive=True)
+        self.assertEqual([row["Name"] for row in files.ls("/")["Entries"]], ["test"])
+        self.assertIn("file does not exist", str(self.assertRaises(ErrorResponse, files.stat, "/bla")))

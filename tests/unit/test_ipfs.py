@@ -4,12 +4,6 @@ import io
 import os
 import tarfile
 import zlib
-from collections import deque
-from collections.abc import AsyncIterator
-from typing import Any
-
-from attrs import define
-from twisted.internet.defer import Deferred
 
 from bitdust.blocks.values import Mode, Pin, Unpin
 from bitdust.ipfs import archive
@@ -17,86 +11,11 @@ from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import What, entries, node_of, read, resolve
 from bitdust.ipfs.references import below
-from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.building import Recipe
 from bitdust.ipld.cid import Block, Cid
-from bitdust.ipld.codecs import links
 from bitdust.ipld.naming import Naming
 from bitdust.wire.errors import BitDustError
-from tests.unit.block_kit import BlockCase
-
-LAMB = "QmZfF6C9j4VtoCsTp4KSrhYH47QMd3DNXVZBKaxJdhaPab"
-"""What every IPFS node calls the bytes of `Mary had a little lamb` (the reference of the Python client)."""
-EMPTY_FOLDER = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
-
-
-@define
-class Given:
-    """One file that comes in."""
-
-    name: bytes
-    data: bytes = b""
-    kind: str = "file"
-
-
-class Files:
-    """A source of files, each in pieces."""
-
-    def __init__(self, *files: Given, fail: BitDustError | None = None) -> None:
-        self.files = deque(files)
-        self.left: deque[bytes] = deque()
-        self.fail = fail
-
-    async def next(self) -> Given | None:
-        if not self.files:
-            if self.fail is not None:
-                raise self.fail
-            return None
-        file = self.files.popleft()
-        self.left = deque(file.data[start : start + 100_000] for start in range(0, len(file.data), 100_000))
-        return file
-
-    async def read(self) -> bytes:
-        return self.left.popleft() if self.left else b""
-
-
-class IpfsCase(BlockCase):
-    full = 1 << 20
-    made = (links,)
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.room = IpfsRoom(self.around, self)
-
-    def run_now(self, work: Any) -> Any:
-        return self.came(Deferred.fromCoroutine(work))
-
-    def add(self, *files: Given, **options: Any) -> dict[str, str]:
-        """Names and CIDs of what was added."""
-        job = self.room.add(AddOptions(**options))
-        self.came(job.run(Files(*files)))
-        return {one.name: str(one.part.cid) for one in job.rows()}
-
-    def fails(self, code: str, work: Any) -> BitDustError:
-        return self.refused(code, Deferred.fromCoroutine(work))
-
-    def cid(self, path: str) -> Cid:
-        return self.run_now(resolve(self.room.blocks, parse(path)))
-
-    def cat(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
-        async def whole() -> bytes:
-            size, pieces = await read(self.room.blocks, self.cid(path), offset, length)
-            data = b"".join([piece async for piece in pieces])
-            assert size == len(data)
-            return data
-
-        return self.run_now(whole())
-
-    def all_of(self, items: AsyncIterator[Any]) -> list[Any]:
-        async def gather() -> list[Any]:
-            return [item async for item in items]
-
-        return self.run_now(gather())
+from tests.unit.ipfs_kit import EMPTY_FOLDER, LAMB, Files, Given, IpfsCase
 
 
 class AddingTests(IpfsCase):

@@ -10,10 +10,10 @@ from bitdust.ipfs.reading import Node, What, entries, node_of, read, resolve
 from bitdust.ipfs.references import Reference, below
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.building import Recipe
-from bitdust.ipld.multihash import NAMES, SHA2_256
+from bitdust.ipld.multihash import SHA2_256
 from bitdust.ipld.naming import Naming
 from bitdust.web.ipfs.arguments import BOOL, INT, UINT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import PATH, PATHS, content
+from bitdust.web.ipfs.commands.kit import PATH, PATHS, content, function_of
 from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
 
 TYPES = {What.DIRECTORY: 1, What.FILE: 2, What.SYMLINK: 4, What.OTHER: 0}
@@ -30,14 +30,11 @@ async def add(room: IpfsRoom, call: Call) -> Answer:
 
 
 def _add_options(options: Row) -> AddOptions:
-    row, version, raw = NAMES.get(options["hash"]), options["cid-version"], options["raw-leaves"]
-    if row is None:
-        raise BadCall(f"unrecognized hash function: {options['hash'][:100]}")
+    function, version, raw = function_of(options["hash"]), options["cid-version"], options["raw-leaves"]
     if options["nocopy"]:
         if raw is False:
             raise BadCall("nocopy option requires '--raw-leaves' to be enabled as well")
         raise BadCall("missing file path or URL, can't create filestore reference: files are always copied here")
-    function = row.code
     if version is None:
         version = 0 if function == SHA2_256 else 1
     inline = options["inline-limit"] if options["inline"] else 0

@@ -4,8 +4,10 @@ from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import resolve
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
+from bitdust.ipld.multihash import NAMES
 from bitdust.web.ipfs.arguments import Argument, BadCall
 from bitdust.web.ipfs.table import Call
+from bitdust.web.ipfs.upload import Upload
 
 PATH = Argument("ipfs-path")
 PATHS = Argument("ipfs-path", variadic=True)
@@ -25,9 +27,22 @@ def cid_of(text: str) -> Cid:
     return path.root
 
 
-async def one_file(call: Call, most: int) -> bytes:
-    """The bytes of the only file of a body. Raises `BadCall` where there is none, or more bytes than ``most``."""
+def function_of(name: str) -> int:
+    """The code of a hash function. Raises `BadCall`."""
+    row = NAMES.get(name)
+    if row is None:
+        raise BadCall(f"unrecognized hash function: {name[:100]}")
+    return row.code
+
+
+async def need_file(call: Call) -> Upload:
+    """The body, at its only file. Raises `BadCall` where there is none."""
     upload = call.file()
     if await upload.next() is None:
         raise BadCall("file argument 'data' is required")
-    return await upload.whole(most)
+    return upload
+
+
+async def one_file(call: Call, most: int) -> bytes:
+    """The bytes of the only file of a body. Raises `BadCall` where there is none, or more bytes than ``most``."""
+    return await (await need_file(call)).whole(most)

@@ -1,0 +1,160 @@
+"""Files with names that stay while what they hold changes (MFS): one directory, whose CID is a root of the block store.
+
+Changes come one after the other, and each is one commit: its blocks, and the root that names them. So a path is as it
+was before a change or as it is afterwards, whatever happens, and what was answered stays.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredLock
+
+from bitdust.blocks.leases import Lease
+from bitdust.blocks.store import BlockStore
+from bitdust.blocks.values import Root
+from bitdust.ipfs.blocks import InThread
+from bitdust.ipfs.mfs_paths import MfsPath, absent
+from bitdust.ipfs.mfs_tree import EMPTY, Tree
+from bitdust.ipfs.mfs_writing import FileWriter, Writing
+from bitdust.ipfs.reading import What, node_of
+from bitdust.ipld.cid import Cid
+from bitdust.ipld.dagpb import Link
+from bitdust.ipld.naming import Naming
+from bitdust.wire.errors import BitDustError
+
+NAME = "mfs"
+Read = Callable[[], Awaitable[bytes]]
+"""More bytes of a body; none at its end."""
+
+
+@frozen
+class Mfs:
+    """I change the directory, and find what is in it."""
+
+    _store: Callable[[], BlockStore]
+    _in_thread: InThread
+    _lock: DeferredLock
+    _writing: dict[MfsPath, DeferredLock]
+
+    @classmethod
+    def over(cls, store: Callable[[], BlockStore], in_thread: InThread) -> "Mfs":
+        """Of the block store that is open when it is asked for."""
+        return cls(store, in_thread, DeferredLock(), {})
+
+    # finding
+
+    async def root(self) -> Cid:
+        """The directory. An empty one is made where there is none yet."""
+        found = (await self._store().roots()).get(NAME)
+        if found is None:
+            await self.change(_nothing)
+            found = (await self._store().roots()).get(NAME, EMPTY.cid)
+        return found
+
+    async def find(self, path: MfsPath) -> Link:
+        """What is at a path. Raises ``no-file`` where nothing is, ``no-directory`` where a file is above it."""
+        lease = self._store().lease()
+        try:
+            found = await Tree(await self.root(), lease, self._in_thread).find(path.names)
+        finally:
+            lease.end()
+        if found is None:
+            raise absent()
+        return found
+
+    # changing
+
+    async def change(self, work: Callable[[Tree], Awaitable[None]]) -> None:
+        """Work on the directory, alone, and commit what it has become. Where it fails, nothing has changed."""
+        lease = self._store().lease()
+        try:
+            await _alone(self._lock, lambda: self._change(work, lease))
+        finally:
+            lease.end()
+
+    async def _change(self, work: Callable[[Tree], Awaitable[None]], lease: Lease) -> None:
+        before = (await self._store().roots()).get(NAME)
+        tree = Tree(before or EMPTY.cid, lease, self._in_thread)
+        if before is None:
+            await tree.keep([EMPTY])
+        await work(tree)
+        if tree.root != before:
+            await lease.commit(Root(NAME, tree.root))
+
+    async def make_folder(self, path: MfsPath, parents: bool, naming: Naming | None) -> None:
+        """A new directory; with ``parents`` those above it too, and no error where it is there."""
+        await self.change(lambda tree: tree.make_folder(path.names, parents, naming))
+
+    async def copy(self, entry: Link, path: MfsPath, parents: bool) -> None:
+        """Let a path lead to a file or directory of any other place."""
+
+        async def place(tree: Tree) -> None:
+            await tree.lease.hold(entry.cid)
+            node = await node_of(tree, entry.cid)
+            if node.what is What.OTHER:
+                raise BitDustError("no-file", f"{entry.cid} is neither a file nor a directory")
+            if parents:
+                await tree.make_folder(path.names[:-1], True, None)
+            await tree.add(path.names, Link(entry.cid, "", node.whole))
+
+        await self.change(place)
+
+    async def move(self, source: MfsPath, target: MfsPath) -> None:
+        """Another path for what is at one: in the directory at ``target``, or in place of the file there."""
+        await self.change(lambda tree: tree.move(source, target))
+
+    async def remove(self, paths: list[MfsPath], recursive: bool, force: bool) -> None:
+        """All of these paths or none. ``force`` takes directories too, and does not miss what is not there."""
+
+        async def take(tree: Tree) -> None:
+            for path in paths:
+                await tree.take(path, recursive or force, force)
+
+        await self.change(take)
+
+    async def rename_blocks(self, path: MfsPath, naming: Naming) -> None:
+        """Write a directory with CIDs of another kind, and from now on what is made in it."""
+        await self.change(lambda tree: tree.rename(path.names, naming))
+
+    # writing files
+
+    async def write(self, path: MfsPath, how: Writing, read: Read) -> None:
+        """Write what ``read`` gives into a file. Who writes the same file waits; everything else goes on meanwhile.
+
+        Raises ``changed`` where something else is at the path when all was read.
+        """
+        lock = self._writing.setdefault(path, DeferredLock())
+        lease = self._store().lease()
+        try:
+            await _alone(lock, lambda: self._write(path, how, read, lease))
+        finally:
+            lease.end()
+            if not lock.locked and not lock.waiting:
+                self._writing.pop(path, None)
+
+    async def _write(self, path: MfsPath, how: Writing, read: Read, lease: Lease) -> None:
+        before = await Tree(await self.root(), lease, self._in_thread).need_place(path.names, how.create, how.parents)
+        if before is not None:
+            await lease.hold(before.cid)
+        writer = await FileWriter.of(before, how, lease, self._in_thread, path)
+        await writer.take(read)
+
+        async def place(tree: Tree) -> None:
+            now = await tree.find(path.names)
+            if (now and now.cid) != (before and before.cid):
+                raise BitDustError("changed", f"{path} was changed while it was written; write it again")
+            if how.parents:
+                await tree.make_folder(path.names[:-1], True, None)
+            await tree.put(path.names, writer.part.link())
+
+        await _alone(self._lock, lambda: self._change(place, lease))
+
+
+def _alone(lock: DeferredLock, work: Callable[[], Coroutine[Any, Any, None]]) -> "Deferred[None]":
+    """Work once nobody else does."""
+    return lock.run(lambda: Deferred.fromCoroutine(work()))
+
+
+async def _nothing(tree: Tree) -> None:
+    """A change that only makes the directory."""
