@@ -46,6 +46,7 @@ def _folder(key: str) -> dict[str, Any]:
     params=(Param("key", example="logs/debug-level"), Param("value", Kind.SCALAR, example=8)),
     returns="[{key, value, old_value, type, label, readonly, default, effect?}]",
     errors=("unknown-setting", "bad-value", "read-only"),
+    only_here=True,
 )
 def config_set(context: Context, key: str, value: Any) -> Envelope:
     """Change one setting. It is checked, saved, and takes effect at once; ``effect`` says of another number of

@@ -213,6 +213,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         *SHARED,
     ),  # fmt: skip
     becomes=[("backup", "start")],
+    local_files=True,
 )
 async def file_upload_start(
     context: Context,
@@ -305,6 +306,7 @@ async def files_downloads(context: Context) -> Envelope:
         *SHARED,
     ),  # fmt: skip
     becomes=[("restore_worker", "start")],
+    local_files=True,
 )
 async def file_download_start(
     context: Context,
@@ -360,6 +362,7 @@ async def file_download_stop(context: Context, remote_path: str) -> Envelope:
     params=(Param("local_path", help="absolute, on the node's machine", example="/home/alice/Documents"),),
     returns="{local_path, folder}",
     errors=("bad-path", "not-found", "no-desktop"),
+    local_files=True,
 )
 def file_explore(context: Context, local_path: str) -> Envelope:
     """Show a file or folder in the file manager of the desktop, for example after a download."""

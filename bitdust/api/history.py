@@ -196,6 +196,7 @@ async def message_mark_read(context: Context, conversation_id: str, message_id: 
     service=SERVICE,
     returns="{local_path, messages, bytes}",
     errors=("exists", "bad-path", *NO_PERSON, *NO_MESSAGE, "bad-argument"),
+    local_files=True,
 )
 async def message_export(
     context: Context,

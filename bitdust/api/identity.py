@@ -165,6 +165,7 @@ async def identity_backup_check(
     params=(Param("passphrase", help="8 to 1000 characters", secret=True, example="correct horse battery"),),
     returns="{locked: true}",
     errors=("no-identity", "locked", "bad-passphrase", "wrong-key"),
+    only_here=True,
 )
 async def identity_lock(context: Context, passphrase: str) -> Envelope:
     """Keep the private keys of the home under a passphrase. The node goes on; from its next start on it waits for
@@ -181,6 +182,7 @@ async def identity_lock(context: Context, passphrase: str) -> Envelope:
     ),
     returns=IDENTITY,
     errors=LOCK_ERRORS,
+    only_here=True,
 )
 async def identity_unlock(context: Context, passphrase: str, permanently: bool) -> Envelope:
     """Open the locked keys of the home; services that waited for them start. After a wrong passphrase the next one is

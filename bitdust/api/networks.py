@@ -30,6 +30,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
     ),
     returns="{name, label, maintainer, contact_email, home}",
     errors=("bad-network", "bad-path", "exists", "not-found", "network-error"),
+    local_files=True,
 )
 async def network_create(context: Context, url: str) -> Envelope:
     """Learn a network from its definition (JSON: name, label, maintainer, known nodes and ID servers) and go there.

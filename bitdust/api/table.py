@@ -99,7 +99,8 @@ class Method:
     ``body`` names the parameter that a JSON body without any known name is taken for; ``example`` holds arguments of
     the documents' example that differ from those of the parameters; ``generation`` is empty for the current API;
     ``becomes`` names the machines and their events that a call becomes, in the order in which they are sent;
-    ``only_here`` ones are not for devices that were let in; ``in_shares`` says that it needs no service but
+    ``only_here`` ones are not for devices that were let in, ``local_files`` ones, which read or write files of the
+    node's machine, only where the person wants it; ``in_shares`` says that it needs no service but
     ``shared_data`` where its path leads into a share of somebody else, or where it names none."""
 
     name: str
@@ -116,6 +117,7 @@ class Method:
     generation: str = ""
     becomes: tuple["Becomes", ...] = ()
     only_here: bool = False
+    local_files: bool = False
     in_shares: bool = False
 
     @property
@@ -170,6 +172,7 @@ def method(
     generation: str = "",
     becomes: Iterable[tuple[str, str]] = (),
     only_here: bool = False,
+    local_files: bool = False,
     in_shares: bool = False,
 ) -> Callable[[Callable[..., Any]], Method]:
     """Make a row of the table out of a function ``(context, **arguments)``; its docstring becomes the document.
@@ -186,8 +189,7 @@ def method(
         return Method(
             name, declared, (*own, *routes), service, doc, returns, tuple(dict.fromkeys(errors)), call,
             tuple(other_names), body, example, generation, tuple(Becomes(*pair) for pair in becomes),
-            only_here,
-            in_shares,
+            only_here, local_files, in_shares,
         )  # fmt: skip
 
     return declare

@@ -336,6 +336,12 @@ _OPTIONS = (
         "friends on all devices",
         "Keep the list of friends in the storage, sealed, for your other devices and for a recovery.",
     ),
+    _bool(
+        "services/web-socket-communicator/local-files-enabled",
+        False,
+        "devices read and write files",
+        "Let devices upload files of this machine and download to it, with all the rights that the node has.",
+    ),
     _text(
         "services/web-socket-communicator/preferred-routers",
         "preferred routers",

@@ -241,6 +241,31 @@ class StayingTests(CompanionCase):
         for name, given in {"key_get": {"include_private": False}, "device_stop": {}, "process_health": {}}.items():
             not_from_afar(TABLE.named(name), given)
 
+    def test_files_of_the_machine(self) -> None:
+        """A device cannot have the key file of the node uploaded and shared with a thief, nor a program written that
+        starts by itself, under any name that a generation has for it; where its person wants it, it may name files."""
+        names = ("file_upload_start", "file_download_start", "file_explore", "message_export", "network_create",
+                 "backup_start_path", "backup_file_add", "restore_single")  # fmt: skip
+        for name in names:
+            row = TABLE.named(name) or TABLE.named(name, "2016")
+            self.assertEqual(self.assertRaises(BitDustError, not_from_afar, row, {}).code, "only-here", name)
+            not_from_afar(row, {}, local_files=True)
+        for generation in ("", "2016"):
+            row = TABLE.named("config_set", generation)
+            self.assertRaises(BitDustError, not_from_afar, row, {"key": "paths/restore"}, local_files=True)
+
+    def test_every_row_that_takes_a_local_path(self) -> None:
+        """Whatever takes a path of the machine says so."""
+        words = ("local_path", "destination_path", "destination_filepath", "filepath", "dirpath", "source_filepath")
+        known = {"identity_backup_check", "backup_queue", "backup_delete_path"}
+        open_rows = [
+            row.name
+            for row in TABLE
+            for param in row.params
+            if {param.name, *param.aliases} & set(words) and not (row.only_here or row.local_files)
+        ]
+        self.assertEqual(sorted(set(open_rows) - known), [])
+
     def test_every_row_that_gives_keys(self) -> None:
         """Whatever asks for a private key, or gives one, is for this machine alone."""
         open_rows = [

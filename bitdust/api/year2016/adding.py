@@ -44,6 +44,7 @@ def _words(kind: str) -> str:
     service="backups",
     returns="'uploading 0/0/1 started, local path is: /home/alice/Documents/'",
     errors=("bad-name", "not-found", "no-local-path", "no-such-file", *CANNOT_START),
+    local_files=True,
 )
 async def backup_start_id(context: Context, pathID: str) -> Envelope:
     """Upload an item of the catalog again, or for the first time, from where it is on this machine."""
@@ -64,6 +65,7 @@ async def backup_start_id(context: Context, pathID: str) -> Envelope:
     service="backups",
     returns="'uploading of item 0/0/1 started, local path is: /home/alice/Documents/'; id, type, key_id beside it",
     errors=(*WRONG_PATH, *WRONG_KEY, *CANNOT_START),
+    local_files=True,
 )
 async def backup_start_path(context: Context, path: str, mount_path: str | None, key_id: str | None) -> Envelope:
     """Upload a local file or folder. It gets a place in the catalog first, with all folders above it, unless it has
@@ -88,6 +90,7 @@ async def backup_start_path(context: Context, path: str, mount_path: str | None,
     service="backup_db",
     returns="['new folder was added: 1, local path is /home/alice/Documents/']; id, type, key_id beside it",
     errors=(*WRONG_PATH, *WRONG_KEY),
+    local_files=True,
 )
 async def backup_map_path(context: Context, path: str, mount_path: str, key_id: str | None) -> Envelope:
     """Make a place in the catalog for a local file or folder, under another name; nothing is uploaded yet."""
@@ -104,6 +107,7 @@ async def backup_map_path(context: Context, path: str, mount_path: str, key_id: 
     service="backup_db",
     returns=ADDED.format("folder", "Desktop/"),
     errors=("bad-path", "exists", *WRONG_KEY),
+    local_files=True,
 )
 async def backup_dir_make(context: Context, dirpath: str, key_id: str | None) -> Envelope:
     """Make an empty folder in the catalog that stands for a local path, which need not be there."""
@@ -115,6 +119,7 @@ async def backup_dir_make(context: Context, dirpath: str, key_id: str | None) ->
     service="backup_db",
     returns=ADDED.format("folder", "Movies/"),
     errors=(*WRONG_PATH, *WRONG_KEY),
+    local_files=True,
 )
 async def backup_dir_add(context: Context, dirpath: str, key_id: str | None) -> Envelope:
     """Make a place in the catalog for a local folder, with all folders above it; nothing is uploaded yet."""
@@ -128,6 +133,7 @@ async def backup_dir_add(context: Context, dirpath: str, key_id: str | None) -> 
     service="backup_db",
     returns=ADDED.format("file", "Documents/letter.txt"),
     errors=(*WRONG_PATH, *WRONG_KEY),
+    local_files=True,
 )
 async def backup_file_add(context: Context, filepath: str, key_id: str | None) -> Envelope:
     """Make a place in the catalog for a local file, with all folders above it; nothing is uploaded yet."""
@@ -141,6 +147,7 @@ async def backup_file_add(context: Context, filepath: str, key_id: str | None) -
     service="backup_db",
     returns="'21 items were added to catalog, parent path ID is 0/0/1, root folder is …'; key_id beside it",
     errors=(*WRONG_PATH[:-1], *WRONG_KEY),
+    local_files=True,
 )
 async def backup_tree_add(context: Context, dirpath: str, key_id: str | None) -> Envelope:
     """Make places in the catalog for a local folder and everything in it; nothing is uploaded yet. What has a place

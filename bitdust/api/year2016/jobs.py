@@ -114,6 +114,7 @@ async def backup_abort_running(context: Context, backup_id: str) -> Envelope:
     service="restores",
     returns="'downloading of version 0/0/1/F20261121034159123-0 has been started to /home/alice/'",
     errors=("bad-path", "bad-name", "not-found", "already-scheduled"),
+    local_files=True,
 )
 async def restore_single(
     context: Context,

@@ -45,6 +45,7 @@ def config_get(context: Context, key: str, default: Any) -> Envelope:
     ),
     returns="[{key, value, old_value, type}]",
     errors=("unknown-setting", "bad-value", "read-only"),
+    only_here=True,
 )
 def config_set(context: Context, key: str, value: Any, typ: str | None) -> Envelope:
     """Change one setting. It is checked, saved, and takes effect at once."""
