@@ -96,7 +96,7 @@ class DevicesTests(MessagesCase):
         other.start()
         self.grid.wait(other.rooms.identity.registration.recover(key_file, None, None), 300)
         self.follow(other)
-        self.grid.until(lambda: len(bob.rooms.identity.me.document.devices) == 2, 300, "the other device")
+        self.grid.until(lambda: len(bob.rooms.identity.me.document.devices) == 2, 400, "the other device")
         self.introduce(alice, bob)
         self.send(alice, bob, text="to both")
         self.grid.until(lambda: self.texts(bob) == self.texts(other) == ["to both"], 120, "the message")

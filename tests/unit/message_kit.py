@@ -180,9 +180,14 @@ class Node:
         )
         amounts = Amounts(self.clock, self.role_of)
         self.messages = Messages(around, office, self, amounts)
+        self.history = self.history_of_life()
         self.messages.incoming.history = self.messages.letters.history = self.history
         self.messages.incoming.listeners = self.listeners
         self.mailboxes = MailboxKeeper(around, amounts)
+
+    def history_of_life(self) -> Any:
+        """What stores the messages of the next life."""
+        return self.history
 
     def adopt(self, document: IdentityDocument) -> None:
         self.me.adopt(document, self._key, self._device)
