@@ -4,7 +4,8 @@ from twisted.internet.defer import Deferred
 
 from bitdust.api.call import perform
 from bitdust.api.methods import TABLE
-from bitdust.testing.grid import GridNode
+from bitdust.formats.log_entry import Entry
+from bitdust.testing.grid import SEED_HOST, GridNode
 from bitdust.wire.errors import BitDustError
 from tests.grid.test_main_job import NO_CUSTOMER, NO_SUPPLIER, GridCase
 
@@ -20,8 +21,8 @@ class GroupsCase(GridCase):
         self.alice = self.add_customer("alice")
         self.members = [self.add_member(f"member-{number}") for number in range(self.MEMBERS)]
 
-    def add_member(self, name: str) -> GridNode:
-        node = self.grid.add(name, **NO_SUPPLIER, **NO_CUSTOMER)
+    def add_member(self, name: str, **settings) -> GridNode:
+        node = self.grid.add(name, **NO_SUPPLIER, **NO_CUSTOMER, **settings)
         node.start()
         node.create_identity()
         self.grid.until(lambda: node.is_on("private_groups"), 120, "groups")
@@ -257,3 +258,60 @@ class WithoutSuppliers(GroupsCase):
         self.assertEqual({text for _, text in self.heard(key, bob)}, {"one", "let me in"})
         info = self.api(self.alice, "group_info", group_key_id=key)
         self.assertEqual(set(info["keepers"]), {self.name(node) for node in (self.alice, carl)})
+
+    def test_partition_and_a_dying_keeper(self) -> None:
+        """Two halves that hear nothing of each other each go on; together again all hear all, though who said it died
+        in between."""
+        key = self.create()
+        bob, carl, dave = self.members
+        for node in self.members:
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [self.alice, bob, carl, dave], {"one"}, 20)
+        one, other = {self.alice.address, bob.address}, {carl.address, dave.address}
+        self.grid.network.cut = lambda *ends: bool({*ends} & one and {*ends} & other)
+        self.say(key, bob, "two")
+        self.say(key, dave, "three")
+        self.all_hear(key, [self.alice, bob], {"one", "two"}, 60)
+        self.all_hear(key, [carl], {"one", "three"}, 60)
+        dave.kill()
+        self.grid.network.cut = lambda *ends: False
+        self.all_hear(key, [self.alice, bob, carl], {"one", "two", "three"}, 400)
+
+    def test_rotation_in_the_middle(self) -> None:
+        """A member whose identity moves to another name goes on, as who it was."""
+        key, carl = self.create(), self.members[1]
+        host = f"10.0.0.{len(self.grid.nodes) + 1}"
+        serves = {"services/identity-server/enabled": True, "services/identity-server/host": host}
+        self.grid.add("second", **NO_CUSTOMER, **NO_SUPPLIER, **serves).start()
+        servers = {"services/identity-propagate/known-servers": f"{SEED_HOST}:8084,{host}:8084"}
+        bob = self.add_member("bob", **servers, **{"services/identity-propagate/max-servers": 1})
+        for node in (bob, carl):
+            self.invite(key, node)
+        self.say(key, bob, "one")
+        self.all_hear(key, [carl], {"one"}, 20)
+        before = self.name(bob)
+        self.api(bob, "identity_rotate")
+        self.assertNotEqual(self.name(bob), before)
+        self.say(key, bob, "two")
+        self.say(key, carl, "three")
+        self.all_hear(key, [self.alice, bob, carl], {"one", "two", "three"}, 60)
+        senders = {text: who for who, text in self.heard(key, self.alice)}
+        self.assertEqual(senders["one"], senders["two"])
+
+    def test_a_new_secret_for_those_who_stay(self) -> None:
+        """What is said after somebody was shut out is sealed under a secret that this person has not."""
+        key = self.create()
+        bob, carl, _ = self.members
+        for node in (bob, carl):
+            self.invite(key, node)
+        self.say(key, carl, "one")
+        self.all_hear(key, [self.alice, bob], {"one"}, 20)
+        before = bob.rooms.groups.find(key).opened.key()
+        self.api(self.alice, "group_remove", group_key_id=key, trusted_user_id=self.name(bob))
+        self.grid.run(5)
+        self.say(key, carl, "two")
+        self.all_hear(key, [self.alice], {"one", "two"}, 20)
+        log = carl.rooms.groups.find(key).opened.log
+        sealed = [Entry.parse(data).epoch for data in log.give(carl.rooms.identity.me.device.id, 1, 10_000)]
+        self.assertEqual([epoch in before.secrets for epoch in sealed], [True, False])
