@@ -13,6 +13,7 @@ from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY
 from bitdust.identity.document import Device
 from bitdust.signal import Signal
+from bitdust.suppliers.family_before import MAX_RECORD, FamilyBefore, given_back, is_overthrown
 from bitdust.suppliers.family_merge import Places, SizeChange, merged
 from bitdust.surroundings import Surroundings
 from bitdust.wire.encoding import WireError
@@ -23,7 +24,6 @@ from bitdust.wire.revisions import check_near
 from bitdust.wire.signed import Signed
 
 """Revisions by which a record may be ahead of mine; suppliers take no more either."""
-MAX_RECORD = 32 * 1024
 MAX_BODY = 3500
 """Bytes of a family that fit a DHT record with its signatures; beyond them its addresses are left out."""
 
@@ -40,6 +40,7 @@ class MyFamily:
         self._me = around.me
         self._path = path
         self._marker = path.with_name(path.name + ".inherited")
+        self._before = FamilyBefore(path.with_name(path.name + ".before"), around.world.wall)
         self.changed: Signal[[]] = Signal()
         self.current: Family | None = None
         self.signed: Signed | None = None
@@ -148,10 +149,22 @@ class MyFamily:
             if not self._me.awaits(FAMILY):
                 check_near(family.revision, self.current.revision, "my family")
         write_safely(self._marker, b"")
+        self._note_before(family, signed)
         self._keep(family, signed)
         if not self._me.awaits(FAMILY):
             self.confirm()
         return True
+
+    def _note_before(self, family: Family, signed: Signed) -> None:
+        """Another device of mine puts others in the places of my suppliers."""
+        is_other = self.current is not None and signed.device != self._me.device.id and not self._me.awaits(FAMILY)
+        if is_other and self.signed is not None and not set(self.members) <= set(family.suppliers):
+            self._before.note(self.signed, signed.device)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether another device has put others in the places of so many that nobody is to be let go yet."""
+        return self.current is not None and self._before.is_doubtful(self.current)
 
     def _unite(self, mine: Family, theirs: Family) -> bool:
         """Go on from both: I started over, or another device did, and each family holds what the other one lacks."""
@@ -164,10 +177,24 @@ class MyFamily:
         return True
 
     def confirm(self) -> None:
-        """The record that is here is the newest one: sign it again where the device that did so was revoked since."""
+        """The record that is here is the newest one: sign it again where the device that did so was revoked since.
+
+        Where that one had put others in the places of too many, those who had them before have them again.
+        """
+        for ident in self._before.devices():
+            device = self._me.document.device(ident)
+            if device is not None and device.revoked is not None and not device.was_let_go:
+                self._give_back(ident)
         family = self.current
         if family is not None and self._is_of_revoked_device():
             self.write(family.suppliers, family.addresses or [None] * family.n)
+
+    def _give_back(self, device: bytes) -> None:
+        before, now = self._before.of(device), self.current
+        if before is not None and now is not None and is_overthrown(before, now):
+            addresses = before.addresses or [None] * before.n
+            self.write(before.suppliers, addresses, given_back(before, now), SizeChange())
+        self._before.forget(device)
 
     def _is_of_revoked_device(self) -> bool:
         device = self._me.document.device(self.signed.device) if self.signed is not None else None
@@ -187,6 +214,7 @@ class MyFamily:
         if device.revoked is not None or signed.to_bytes() == self.signed.to_bytes():
             return False
         write_safely(self._marker, b"")
+        self._note_before(theirs, signed)
         places = merged(mine, theirs)
         if Places.of(theirs).says_the_same(places) and signed.to_bytes() < self.signed.to_bytes():
             self._keep(theirs, signed)

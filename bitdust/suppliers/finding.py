@@ -23,7 +23,8 @@ from bitdust.peers.shown import show_name
 from bitdust.replication import needed, places_heard
 from bitdust.signal import Signal
 from bitdust.suppliers.again import Again
-from bitdust.suppliers.family import MAX_RECORD, MyFamily
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.family_before import MAX_RECORD
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Family

@@ -17,7 +17,8 @@ from bitdust.automats.family_search import FamilySearch
 from bitdust.crypt.files import remove_safely, write_safely
 from bitdust.identity.awaited import FAMILY, STARTED_OVER
 from bitdust.suppliers.again import Again
-from bitdust.suppliers.family import MAX_RECORD, MyFamily, is_of_another_life
+from bitdust.suppliers.family import MyFamily, is_of_another_life
+from bitdust.suppliers.family_before import MAX_RECORD
 from bitdust.suppliers.finding import Answer, FamilyFinding
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError

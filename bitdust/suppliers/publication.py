@@ -16,7 +16,8 @@ from bitdust.identity.awaited import FAMILY
 from bitdust.outcome import outcome
 from bitdust.replication import Replicas, is_safe, members, needed
 from bitdust.signal import Disconnect
-from bitdust.suppliers.family import MAX_RECORD, MyFamily
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.family_before import MAX_RECORD
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command

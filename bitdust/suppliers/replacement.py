@@ -231,7 +231,9 @@ class Replacements:
         return supplier is not None and self.pieces.has_moved(position, supplier)
 
     def is_needed(self, position: int) -> bool:
-        """Whether who had a place before still has what its supplier has not."""
+        """Whether who had a place before still has what its supplier has not, or may have to come back."""
+        if self._family.is_doubtful:
+            return True
         supplier, former = self._supplier(position), self.former(position)
         return supplier is not None and former is not None and self.pieces.is_needed(position, supplier, former)
 

@@ -1,0 +1,106 @@
+"""A stolen device writes a family of accomplices: the former suppliers are kept, and come back when it is revoked."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust.crypt.device import DeviceKey
+from bitdust.suppliers.family import MyFamily
+from bitdust.suppliers.family_before import DAY, DAYS, HELD_DAYS
+from tests.unit.family_kit import Me
+from tests.unit.supplier_kit import START, FakeDevice
+
+A, B, C, D, W, X, Y, Z = (bytes([number]) * 32 for number in range(1, 9))
+HONEST, EVIL = [A, B, C, D], [W, X, Y, Z]
+
+
+class OverthrownTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.now = float(START)
+        keys = [DeviceKey.from_seed(name * 32) for name in (b"1", b"2")]
+        self.devices = {key.id: Named(key.public) for key in keys}
+        self.owner, self.thief = self.device(b"1"), self.device(b"2")
+        self.owner.write(HONEST, [None] * 4)
+        self.thief.adopt(self.owner.signed)
+
+    def device(self, name: bytes) -> MyFamily:
+        me = Me("customer")
+        me.device = DeviceKey.from_seed(name * 32)
+        me.document.devices = self.devices
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        world = SimpleNamespace(wall=lambda: self.now)
+        return MyFamily(SimpleNamespace(world=world, me=me), folder / "family")
+
+    def steal(self, *seats: list[bytes]) -> None:
+        for suppliers in seats:
+            self.thief.write(suppliers, [None] * len(suppliers))
+            self.owner.adopt(self.thief.signed)
+            self.assertEqual(self.owner.current.suppliers, suppliers)
+
+    def revoke(self) -> None:
+        me = self.thief._me.device.id
+        self.devices[me] = Named(self.devices[me].key, revoked=2)
+        self.owner.confirm()
+
+    def test_at_once(self) -> None:
+        """All four are others: the former have their places again, and who came in their stead leaves."""
+        self.steal(EVIL)
+        self.assertTrue(self.owner.is_doubtful)
+        self.revoke()
+        self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (HONEST, EVIL))
+        self.assertEqual(self.owner.signed.device, self.owner._me.device.id)
+        self.assertFalse(self.owner.is_doubtful)
+        self.owner.write([A, B, C, Z], [None] * 4)
+        self.owner.confirm()
+        self.assertEqual(self.owner.current.suppliers, [A, B, C, Z])
+
+    def test_one_after_the_other(self) -> None:
+        """It makes no difference in how many steps, and whether this device has gone on from one of them."""
+        self.steal([W, B, C, D], [W, X, C, D])
+        self.owner.write([W, X, C, D], [None] * 4, [A, B, None, None])
+        self.thief.adopt(self.owner.signed)
+        self.steal([W, X, Y, D])
+        self.assertTrue(self.owner.is_doubtful)
+        self.revoke()
+        self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (HONEST, [W, X, Y, None]))
+
+    def test_a_family_of_another_size(self) -> None:
+        """One of two accomplices as well."""
+        self.steal([W, X])
+        self.revoke()
+        self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), (HONEST, [W, X, None, None]))
+
+    def test_what_an_honest_device_has_changed(self) -> None:
+        """A device that has replaced few, or did it long ago, takes nothing with it when it is revoked."""
+        self.steal([W, X, C, D])
+        self.assertFalse(self.owner.is_doubtful)
+        self.revoke()
+        self.assertEqual((self.owner.current.suppliers, self.owner.current.leaving), ([W, X, C, D], None))
+
+    def test_long_ago(self) -> None:
+        """For two days nobody is let go; for a month a revocation gives places back."""
+        self.steal(EVIL)
+        self.now += HELD_DAYS * DAY + 1
+        self.assertFalse(self.owner.is_doubtful)
+        self.now += DAYS * DAY
+        self.revoke()
+        self.assertEqual(self.owner.current.suppliers, EVIL)
+
+    def test_a_file_that_is_damaged(self) -> None:
+        """It counts for nothing."""
+        self.steal(EVIL)
+        for text in ("", "{}", "[1]", '[{"device": "x", "time": 1e20, "record": "zz"}]'):
+            self.owner._before._path.write_text(text)
+            self.owner.confirm()
+            self.assertFalse(self.owner.is_doubtful)
+        self.revoke()
+        self.assertEqual(self.owner.current.suppliers, EVIL)
+
+
+class Named(FakeDevice):
+    """A device that was not let go for another one."""
+
+    was_let_go = False
+
