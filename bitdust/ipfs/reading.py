@@ -5,13 +5,14 @@ from enum import Enum
 
 from attrs import frozen
 
-from bitdust.ipfs.blocks import Blocks, follow, get, pieces
+from bitdust.ipfs.blocks import Blocks, InThread, follow, get, pieces
 from bitdust.ipfs.paths import Path
-from bitdust.ipld import dagpb, unixfs
+from bitdust.ipld import dagpb, paths, unixfs
 from bitdust.ipld.cid import DAG_PB, RAW, Cid
 from bitdust.ipld.dagpb import Link
-from bitdust.ipld.directory import Listing, lookup
+from bitdust.ipld.directory import Listing
 from bitdust.ipld.errors import FormatError
+from bitdust.ipld.paths import Found
 from bitdust.ipld.reading import FileReader
 from bitdust.wire.errors import BitDustError
 
@@ -57,17 +58,27 @@ async def node_of(blocks: Blocks, cid: Cid) -> Node:
     return Node(cid, What.FILE, meaning.size, whole, len(node.links))
 
 
-async def resolve(blocks: Blocks, path: Path) -> Cid:
-    """What a path leads to. Raises `BitDustError` ``no-link`` where a name is missing."""
+async def find(blocks: Blocks, path: Path, in_thread: InThread | None = None) -> Found:
+    """What a path leads to: a block, and what of the path leads on inside it.
+
+    Raises `BitDustError` ``no-link`` where a name is missing.
+    """
     if path.root is None:
         raise BitDustError("no-name", f"could not resolve name {path.name!r}")
-    cid = path.root
-    for name in path.segments:
-        found = await follow(blocks, lookup(cid, name))
-        if found is None:
-            raise BitDustError("no-link", f'no link named "{name}" under {cid}')
-        cid = found.cid
-    return cid
+    try:
+        return await follow(blocks, paths.follow(path.root, path.segments), in_thread)
+    except FormatError as error:
+        if error.code != "absent":
+            raise
+        raise BitDustError("no-link", str(error)) from error
+
+
+async def resolve(blocks: Blocks, path: Path, in_thread: InThread | None = None) -> Cid:
+    """The block that a path leads to, as `find`; what is inside of one is none."""
+    found = await find(blocks, path, in_thread)
+    if found.rest:
+        raise BitDustError("no-link", f'no link named "{found.rest[0]}" under {found.cid}')
+    return found.cid
 
 
 async def entries(blocks: Blocks, cid: Cid) -> list[Link]:

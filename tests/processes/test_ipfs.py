@@ -80,6 +80,7 @@ class ClientTests(TestCase):
         names = {"NumObjects", "RepoPath", "RepoSize", "StorageMax", "Version"}
         self.assertEqual(set(client.repo.stat()), names)
         self.names_of_files(client)
+        self.nodes_and_values(self.client)
         with urlopen(Request(f"http://127.0.0.1:{self.port}/api/v0/commands", method="POST")) as answer:  # noqa: S310
             self.assertEqual(json.load(answer)["Name"], "ipfs")
 
@@ -102,3 +103,27 @@ class ClientTests(TestCase):
         files.rm("/bla", recursive=True)
         self.assertEqual([row["Name"] for row in files.ls("/")["Entries"]], ["test"])
         self.assertIn("file does not exist", str(self.assertRaises(ErrorResponse, files.stat, "/bla")))
+
+    def nodes_and_values(self, client: Any) -> None:
+        """What the reference of the client prints of objects and of the DAG."""
+        thing, patch = client.object, client.object.patch
+        empty = thing.new()["Hash"]
+        self.assertEqual(empty, "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n")
+        self.assertEqual(patch.append_data(empty, io.BytesIO(b"bla")), patch.set_data(empty, io.BytesIO(b"bla")))
+        root = patch.add_link(empty, "a", EMPTY)["Hash"]
+        links = [{"Name": "a", "Hash": EMPTY, "Size": 4}]
+        self.assertEqual(thing.links(root), {"Hash": root, "Links": links})
+        self.assertEqual(thing.get(root), {"Data": "", "Links": links})
+        names = {"Hash", "NumLinks", "BlockSize", "LinksSize", "DataSize", "CumulativeSize"}
+        self.assertEqual((set(thing.stat(root)), thing.data(root)), (names, b""))
+        self.assertEqual(patch.rm_link(root, "a"), {"Hash": empty})
+        self.assertEqual(thing.diff(empty, root)["Changes"][0]["After"], {"/": EMPTY})
+        body = io.BytesIO(json.dumps({"Data": "", "Links": links}).encode())
+        self.assertEqual(thing.put(body), {"Hash": root, "Links": links})
+        cid = client.dag.put(io.BytesIO(b'{"a": [1]}'))["Cid"]["/"]
+        self.assertEqual(client.dag.get(cid), {"a": [1]})
+        self.assertEqual(client.dag.resolve(f"{cid}/a"), {"Cid": {"/": cid}, "RemPath": "a"})
+        self.assertEqual(client.resolve(f"/ipfs/{cid}/a"), {"Path": f"/ipfs/{cid}/a"})
+        packed = client.dag.export(root)
+        self.assertEqual(client.dag.imprt(io.BytesIO(packed))["Root"]["Cid"], {"/": root})
+        self.assertIn(root, client.pin.ls(type="recursive")["Keys"])

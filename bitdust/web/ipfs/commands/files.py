@@ -6,7 +6,7 @@ from typing import Any
 from bitdust.ipfs import archive
 from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.paths import parse
-from bitdust.ipfs.reading import Node, What, entries, node_of, read, resolve
+from bitdust.ipfs.reading import Node, What, entries, find, node_of, read, resolve
 from bitdust.ipfs.references import Reference, below
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.building import Recipe
@@ -82,7 +82,7 @@ async def _joined(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
 async def get(room: IpfsRoom, call: Call) -> Answer:
     options, text = call.options, call.arguments["ipfs-path"]
     path = parse(text)
-    node = await node_of(room.blocks, await resolve(room.blocks, path))
+    node = await node_of(room.blocks, await resolve(room.blocks, path, room.in_thread))
     level = USUAL_LEVEL if options["compression-level"] in (None, -1) else options["compression-level"]
     if not 1 <= level <= 9:
         raise BadCall("compression level must be between 1 and 9")
@@ -141,7 +141,8 @@ async def _references(found: AsyncIterator[Reference], shape: str) -> AsyncItera
 
 
 async def resolve_path(room: IpfsRoom, call: Call) -> Answer:
-    return Json({"Path": f"/ipfs/{await content(room, call.arguments['name'])}"})
+    found = await find(room.blocks, parse(call.arguments["name"]), room.in_thread)
+    return Json({"Path": "/".join(("/ipfs", str(found.cid), *found.rest))})
 
 
 ROWS = (
