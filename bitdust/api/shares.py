@@ -137,6 +137,7 @@ async def share_grant(
     context.cache.keep(person)
     quota = quota if access == "write" else 0
     donation = context.shares.donations.grant(share.alias, person.fingerprint, ACCESS[access], quota, ends)
+    context.shares.withdrawals.tell()
     state = await delivered(donation, context.world.clock, timeout)
     row = {"key_id": share.key_id, **_holder(context, share.alias, person.fingerprint)}
     automat = {"index": donation.machine.index, "id": donation.machine.id}

@@ -121,7 +121,7 @@ class Donations:
         now = int(self._around.world.wall())
         if ends is not None and not now < ends <= now + LONGEST:
             raise BitDustError("bad-argument", f"a grant ends within {MOST_DAYS - 1} days from now")
-        known = self.grant_of(alias, holder)
+        known = self._kept(alias, holder, rights, quota)
         ident = known.id if known is not None else self._around.world.entropy(16)
         since = known.since if known is not None else now
         grant = Grant(ident, holder, rights, quota, since, ends or now + LONGEST)
@@ -131,6 +131,15 @@ class Donations:
         self.changed.emit(alias)
         self.refresh()
         return self._running[alias, holder]
+
+    def _kept(self, alias: str, holder: bytes, rights: tuple[Right, ...], quota: int) -> Grant | None:
+        """The grant that somebody has, if it may go on. Where less is given than before, what was signed for more would
+        count until its end: it is revoked, and another takes its place."""
+        known = self.grant_of(alias, holder)
+        if known is None or (set(known.rights) <= set(rights) and known.quota <= quota):
+            return known
+        self._me.key_ring.grant(alias, evolve(known, revoked=True))
+        return None
 
     def _need_grantable(self, alias: str) -> None:
         key = self._me.key_ring.get(alias)

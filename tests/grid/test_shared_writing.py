@@ -75,31 +75,52 @@ class WritingTests(SharesCase, ModelCase):
             return error.code
 
     def test_each_takes_back_its_own(self) -> None:
-        """A guest deletes what it brought and nothing else; the owner deletes everything, and pieces go."""
+        """A guest deletes what it brought and nothing else; the owner deletes everything. A guest's version of the
+        owner's file is the newest, and when the guest takes it back the owner's is again."""
         key = self.open()
-        mine, theirs = self.put(self.alice, key, "a"), self.put(self.bob, key, "b")
-        self.sees(self.bob, key, "a", "b")
+        first = self.put(self.alice, key, "a")
+        self.put(self.bob, key, "b")
         self.put(self.bob, key, "c")
+        self.sees(self.bob, key, "a", "b", "c")
         self.sees(self.alice, key, "a", "b", "c")
         self.assertEqual(self.deletes(self.bob, key, "a"), "not-allowed")
         self.assertEqual(self.deletes(self.bob, key, "c"), "c")
         self.sees(self.alice, key, "a", "b")
         self.assertEqual(self.deletes(self.alice, key, "b"), "b")
         self.sees(self.bob, key, "a")
-        self.gets(self.bob, key, "a", mine)
-        self.assertNotEqual(mine, theirs)
+        second = self.put(self.bob, key, "a")
+        self.grid.until(lambda: len(self.info(self.alice, key, "a")["versions"]) == 2, 60, "the version")
+        self.gets(self.alice, key, "a", second)
+        self.assertEqual(self.deletes(self.bob, key, "a"), "a")
+        self.grid.until(lambda: len(self.info(self.alice, key, "a")["versions"]) == 1, 60, "the deletion")
+        self.gets(self.alice, key, "a", first)
+        self.less_than_before(key)
 
-    def test_versions_of_two(self) -> None:
-        """A guest's version of the owner's file is the newest; when the guest takes it back the owner's is again."""
-        key = self.open()
-        first = self.put(self.alice, key, "plan")
-        self.sees(self.bob, key, "plan")
-        second = self.put(self.bob, key, "plan")
-        self.grid.until(lambda: len(self.info(self.alice, key, "plan")["versions"]) == 2, 60, "the version")
-        self.gets(self.alice, key, "plan", second)
-        self.assertEqual(self.deletes(self.bob, key, "plan"), "plan")
-        self.grid.until(lambda: len(self.info(self.alice, key, "plan")["versions"]) == 1, 60, "the deletion")
-        self.gets(self.alice, key, "plan", first)
+    def brings(self, key: str, name: str, size: int) -> str:
+        """The code that Bob gets who brings a file."""
+        path, _ = self.file(name, size)
+        remote = f"{key}:{name}"
+        self.api(self.bob, "file_create", remote_path=remote, exist_ok=True)
+        to = {"local_path": str(path.absolute()), "remote_path": remote, "wait_result": True}
+        return self.envelope(self.bob, "file_upload_start", **to).get("code", "")
+
+    def less_than_before(self, key: str) -> None:
+        """A smaller quota counts at once, and who may only read brings nothing: what was signed before is revoked."""
+        (before,) = self.grants(key)
+        self.grant(key, quota=1_000_000)
+        self.grid.run(5)
+        self.assertEqual(self.brings(key, "small", 300_000), "")
+        self.assertEqual(self.brings(key, "large", 1_000_000), "no-space")
+        self.grant(key, access="read")
+        self.grid.run(5)
+        self.assertEqual(self.code(self.bob, "file_create", remote_path=f"{key}:more"), "not-allowed")
+        self.assertEqual(self.alice.rooms.shares.withdrawals.waiting(), 0)
+        revoked = [grant.id for grant in self.grants(key) if grant.revoked]
+        self.assertEqual((len(revoked), before.id in revoked), (2, True))
+        self.assertEqual(self.names(self.bob, key), ["a", "large", "small"])
+
+    def grants(self, key: str):
+        return self.alice.rooms.identity.me.key_ring.get(key.partition("$")[0]).grants
 
     def info(self, node: GridNode, key: str, name: str) -> dict:
         return self.api(node, "file_info", remote_path=f"{key}:{name}")
@@ -139,19 +160,9 @@ class WritingTests(SharesCase, ModelCase):
                                    wait_result=True), "not-allowed")  # fmt: skip
         self.grid.run(60)
         self.assertEqual(self.names(self.alice, key), ["before"])
-        (grant,) = self.alice.rooms.identity.me.key_ring.get(key.partition("$")[0]).grants
+        (grant,) = self.grants(key)
         self.assertEqual([grant.revoked, list(grant.cut.values())], [True, [2]])
         self.gets(self.alice, key, "before", data)
-
-    def test_a_quota(self) -> None:
-        """More than the owner allows is refused with the figures, here and at suppliers."""
-        key = self.open(quota=1_000_000)
-        self.put(self.bob, key, "small")
-        path, _ = self.file("large", 1_000_000)
-        remote = f"{key}:large"
-        self.api(self.bob, "file_create", remote_path=remote)
-        self.assertEqual(self.code(self.bob, "file_upload_start", local_path=str(path.absolute()), remote_path=remote,
-                                   wait_result=True), "no-space")  # fmt: skip
 
     def test_rows_and_recovery(self) -> None:
         """Rows say at both sides what suppliers have; a recovered owner finds what guests brought."""
