@@ -5,6 +5,7 @@ import sqlite3
 
 from bitdust.suppliers import mandates
 from bitdust.testing.grid import GridNode
+from bitdust.wire.signed import Signed
 from tests.grid.test_shares import PeopleCase
 
 DAY = 20
@@ -126,6 +127,10 @@ class HealingTests(HealingCase):
         spare = self.heal(mine, 1, other)
         made = self.pieces(spare, mine, 1)
         self.assertEqual((len(made), made), (1, self.pieces(dead, mine, 1)))
+        heads = [one.rooms.customers.store.heads(mine) for one in (spare, other)]
+        self.assertEqual(sorted(heads[0]), sorted(heads[1]))
+        guest = self.bob.rooms.identity.me.device.id
+        self.assertIn(guest, [Signed.from_bytes(data, "head").device for data in heads[0]])
 
     def test_a_partition_that_heals(self) -> None:
         """A member that was cut off keeps its place when its owner is back; the spare gets a word and erases all."""

@@ -1,5 +1,6 @@
 """A spare counts for a recovery: it takes log and key ring of the owner from the members."""
 
+from collections import Counter
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -39,7 +40,9 @@ class Inheritance:
         if len(found) < self._reader.family.k:
             raise BitDustError("no-answer", f"{len(found)} members answer, {self._reader.family.k} are needed")
         for holders in self._newest(found).values():
-            await self._take_log(holders)
+            taking = await outcome(Deferred.fromCoroutine(self._take_log(holders)))
+            if taking.error is not None and not holders[0][0].is_guests:
+                raise taking.error
 
     async def _take_rings(self) -> None:
         """All that members have, the newest last; a ring that is not newer than what is here changes nothing."""
@@ -54,10 +57,14 @@ class Inheritance:
                 raise kept.error
 
     def _newest(self, found: dict[bytes, list[SignedHead]]) -> dict[Log, list[tuple[SignedHead, bytes]]]:
-        """For each log its heads with who has them: the newest first, and those of revoked devices last."""
+        """For each log its heads with who has them: the newest first, and those of revoked devices last. Heads of
+        guests that k members have alike: who signed them is not known here."""
+        alike = Counter(one.data for heads in found.values() for one in heads)
         logs: dict[Log, list[tuple[SignedHead, bytes]]] = {}
         for member, heads in found.items():
             for one in heads:
+                if one.is_guests and alike[one.data] < self._reader.family.k:
+                    continue
                 logs.setdefault((one.head.scope or b"", one.head.device), []).append((one, member))
         for holders in logs.values():
             holders.sort(key=lambda pair: (not pair[0].counts, -pair[0].head.sequence))

@@ -47,12 +47,13 @@ class SignedPack:
 
 @frozen
 class SignedHead:
-    """A head that the owner signed, with the bytes in which it did."""
+    """A head that the owner signed, or a guest of a share (``is_guests``), with the bytes in which it did."""
 
     head: Head
     data: bytes
     counts: bool
     """Whether the device that signed it is not revoked."""
+    is_guests: bool = False
 
 
 class MemberReader:
@@ -174,16 +175,21 @@ class MemberReader:
         return record.scope is not None and self._owner.device(signed.device) is None
 
     async def heads(self, member: bytes) -> list[SignedHead]:
-        """The heads of the owner's logs that a member has."""
+        """The heads of the owner's logs that a member has, and those of guests, who are not known here."""
         reply = await self._ask(member, Command.RETRIEVE, {"kind": "heads"}, MAX_HEADS + 1024)
         value = decode(bytes(reply.payload), MAX_HEADS + 1024)
         ListOf(Bytes(1, 4096), 100_000).check(value, "heads")
         read = [(Signed.from_bytes(data, Head.KIND), data) for data in value]
+        found = [(one, Head.from_body(one.body), data, self.signed_by_owner(one)) for one, data in read]
         return [
-            SignedHead(Head.from_body(one.body), data, self.counts(one.device))
-            for one, data in read
-            if self.signed_by_owner(one)
+            SignedHead(head, data, self.counts(one.device), not is_owners)
+            for one, head, data, is_owners in found
+            if is_owners or self._may_be_guests_head(one, head)
         ]
+
+    def _may_be_guests_head(self, signed: Signed, head: Head) -> bool:
+        is_own = head.scope is not None and head.device == signed.device and head.owner == self.customer
+        return is_own and head.first is None and head.covers is None and self._owner.device(signed.device) is None
 
     async def entries(self, member: bytes, head: Head, first: int) -> list[ReceivedEntry]:
         """Entries of a log from ``first`` on, as many as come in one answer."""
