@@ -8,7 +8,7 @@ from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import CODECS, DAG_PB, LONGEST_BLOCK, RAW, Block, Cid
 from bitdust.ipld.multihash import NAMES, SHA2_256, compute
 from bitdust.web.ipfs.arguments import BOOL, INT, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import KEY, content, one_file
+from bitdust.web.ipfs.commands.kit import KEY, content, once, one_file
 from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
 from bitdust.wire.errors import BitDustError
 
@@ -18,11 +18,7 @@ FORMATS |= {"protobuf": DAG_PB, "cbor": CODECS["dag-cbor"], "raw": RAW}
 
 async def get_block(room: IpfsRoom, call: Call) -> Answer:
     data = await get(room.blocks, await content(room, call.arguments["cid"]))
-    return Data(_once(data), len(data))
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+    return Data(once(data), len(data))
 
 
 async def stat(room: IpfsRoom, call: Call) -> Answer:

@@ -1,5 +1,7 @@
 """What commands of several themes share."""
 
+from collections.abc import AsyncIterator
+
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import resolve
 from bitdust.ipfs.room import IpfsRoom
@@ -46,3 +48,9 @@ async def need_file(call: Call) -> Upload:
 async def one_file(call: Call, most: int) -> bytes:
     """The bytes of the only file of a body. Raises `BadCall` where there is none, or more bytes than ``most``."""
     return await (await need_file(call)).whole(most)
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes that are there at once."""
+    if data:
+        yield data

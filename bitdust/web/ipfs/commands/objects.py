@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bitdust.blocks.values import Pin
@@ -17,7 +17,7 @@ from bitdust.ipld.dagpb import Link, Node
 from bitdust.ipld.naming import Naming
 from bitdust.ipld.unixfs import FOLDER
 from bitdust.web.ipfs.arguments import BOOL, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import content, one_file
+from bitdust.web.ipfs.commands.kit import content, once, one_file
 from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Row
 from bitdust.wire.errors import BitDustError
 
@@ -52,12 +52,7 @@ async def show(room: IpfsRoom, call: Call) -> Answer:
 
 async def data_of(room: IpfsRoom, call: Call) -> Answer:
     data = (await _load(room, call)).node.data or b""
-    return Data(_once(data), len(data))
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    if data:
-        yield data
+    return Data(once(data), len(data))
 
 
 async def links_of(room: IpfsRoom, call: Call) -> Answer:
