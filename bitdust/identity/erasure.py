@@ -31,6 +31,8 @@ OWN = (
     "metadata/searched",
     "metadata/family",
     "metadata/family.inherited",
+    "metadata/family.before",
+    "metadata/grants",
     "metadata/contracts",
     "metadata/departures",
     "metadata/absences",

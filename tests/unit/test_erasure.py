@@ -11,7 +11,8 @@ from bitdust.identity.erasure import FORMER, KEY_FILE, Erasure, tale
 
 FINGERPRINT = bytes(range(32))
 NAME = f"{FINGERPRINT.hex()[:16]}-1"
-FILES = ("metadata/mykeyfile", "metadata/localidentity", "metadata/keyring", "metadata/devicekey", "catalog.db")
+FILES = ("metadata/mykeyfile", "metadata/localidentity", "metadata/keyring", "metadata/devicekey", "catalog.db",
+         "metadata/family.before", "metadata/grants")  # fmt: skip
 
 
 class Killed(BaseException):
