@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from twisted.internet.defer import fail
 
 from bitdust.crypt.sealing import hkdf
-from bitdust.people.history.archive import _INFO, AFTER, MOST_READ, READ, SETTING, Archive
+from bitdust.people.history.archive import _INFO, AFTER, AGAIN, MOST_READ, READ, SETTING, Archive
+from bitdust.wire.errors import BitDustError
 from tests.unit.history_kit import HistoryCase
 from tests.unit.test_message_archive import Shelf
 
@@ -44,6 +46,30 @@ class SegmentTests(HistoryCase):
         self.addCleanup(archive.stop)
         self.around.world.clock.advance(AFTER)
         self.assertEqual(self.successResultOf(self.history.fact(READ)), 1)
+        self.assertEqual(self.successResultOf(self.history.counts())["messages"], 1)
+
+    def test_one_that_nobody_gives(self) -> None:
+        """A segment that was made up, so that it is nowhere, keeps no other one from being read in."""
+        self.settings.values[SETTING] = True
+        shelf = Shelf(Path(self.mktemp()).absolute())
+        shelf.keys = [SECRET]
+        for name in ("honest-0000000000000001", "stolen-0000000000000001"):
+            (shelf.folder / name).write_bytes(self.line(**GOOD | {"id": name[:6].encode().hex().ljust(32, "0")}))
+        bring, code = shelf.bring, ["no-answer"]
+
+        def lie(name: str, folder: Path) -> Any:
+            made_up = name.startswith("stolen")
+            return fail(BitDustError(code[0], "nobody has it")) if made_up else bring(name, folder)
+
+        shelf.bring = lie
+        archive = Archive(self.around, self.history)  # type: ignore[arg-type]
+        archive.segments = shelf
+        archive.start()
+        self.addCleanup(archive.stop)
+        self.around.world.clock.advance(AFTER)
+        self.assertEqual(self.successResultOf(self.history.counts())["messages"], 0)
+        code[0] = "incomplete"
+        self.around.world.clock.advance(AGAIN)
         self.assertEqual(self.successResultOf(self.history.counts())["messages"], 1)
 
     def line(self, **value: Any) -> bytes:

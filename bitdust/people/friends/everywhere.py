@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
+from bitdust.outcome import outcome
 from bitdust.people.friends.book import MAX_FILE, read
 from bitdust.people.friends.friends import Friends
 from bitdust.surroundings import Surroundings
@@ -103,7 +105,10 @@ class Everywhere:
         versions = await self.lists.versions()
         for name, version in versions.items():
             if self._joined.get(name) != version and (name != mine or not self._kept):
-                await self._join(name)
+                joined = await outcome(Deferred.fromCoroutine(self._join(name)))
+                if joined.error is not None:
+                    self._failed(Failure(joined.error))
+                    continue
             self._joined[name] = version
         written = self._friends.written()
         if written != self._kept and (self._friends.all() or self._kept or versions):

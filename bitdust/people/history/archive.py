@@ -25,6 +25,7 @@ from twisted.logger import Logger
 
 from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.crypt.sealing import hkdf
+from bitdust.outcome import outcome
 from bitdust.people.history.history import History
 from bitdust.people.history.values import Filter, Page, Stored
 from bitdust.surroundings import Surroundings
@@ -38,6 +39,8 @@ AFTER, AGAIN = 600.0, 3600.0
 """Seconds until a message goes into the storage, and between two tries."""
 MOST_MESSAGES, MOST_BYTES = 5_000, 1024 * 1024
 """Of a segment; the message that goes beyond the bytes is still in it."""
+FOR_GOOD = ("incomplete", "not-found")
+"""Codes of a segment that nobody can give any more."""
 MOST_READ = 16 * MOST_BYTES
 """Of a file that is no larger than a segment gets, sealed and written as text."""
 AT_ONCE = 500
@@ -220,12 +223,20 @@ class Archive:
         if names:
             folder = self._folder / BACK
             await self._around.world.run_in_thread(make_private_folder, folder)
-            for name in names:
-                await self.segments.bring(name, folder)
-            count = await self._take(newest_first(folder, names, self.segments.secrets()))
+            brought = [name for name in names if await self._bring(name, folder)]
+            count = await self._take(newest_first(folder, brought, self.segments.secrets()))
         await self._history.note({READ: 1})
         if count:
             self._around.events.send("message-history-restored", {"messages": count})
+
+    async def _bring(self, name: str, folder: Path) -> bool:
+        """Whether a segment could be had; one that is lost for good, or was made up, keeps no other one back."""
+        brought = await outcome(self.segments.bring(name, folder))
+        if brought.error is not None and brought.code not in FOR_GOOD:
+            raise brought.error
+        if brought.error is not None:
+            self.log.warn("a part of the history does not come back: {why}", why=brought.error)
+        return brought.error is None and (folder / name).is_file()
 
     async def _take(self, lines: Iterator[Line]) -> int:
         count = 0
