@@ -11,6 +11,7 @@ dht_bench     the hash table: put, get, CPU and memory, deaths
 durability    heal, audit, reencode and restore one after the other, with the conditions of the machine
 formats       files, directories and values of IPFS, without a node
 hashing       MB/s of piece roots, chunk names and seals, beside what was there before them
+friends       what 200 friends cost a node that does nothing
 groups        a group of 50 members: nothing lost, order kept, CPU of a message and how late it is
 heal          a member dies while the owner is away: seconds until a spare has made its pieces again
 history       a million messages: storing them, a page, a search

@@ -56,7 +56,10 @@ def info(session: Session, key_id: str) -> None:
         return
     people = ", ".join(row["members"])
     click.echo(f"{row['group_key_id']} {row['label']}\n{row['state']} {row['reason']}\nmembers: {people}")
-    click.echo(f"entries: {max(0, row['sequence_count'])}; kept by suppliers of {row['creator']}")
+    keepers = f"{row['joint_postman']}: {', '.join(row['keepers'])}" if row["keepers"] else "nobody yet"
+    click.echo(f"entries: {max(0, row['sequence_count'])}; kept by {keepers}")
+    if row["dropped"]:
+        click.echo(f"{row['dropped']} entries were gone there before this node could read them")
 
 
 @group.command("share")

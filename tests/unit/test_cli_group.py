@@ -4,7 +4,8 @@ from tests.unit.test_cli_calls import NodeCase
 
 KEY = "group_1$alice@id.example"
 ROW = {"group_key_id": KEY, "label": "friends", "creator": "alice@id.example", "state": "CONNECTED", "reason": "",
-       "members": ["alice@id.example", "bob@id.example"], "sequence_count": 3}  # fmt: skip
+       "members": ["alice@id.example", "bob@id.example"], "sequence_count": 3,
+       "joint_postman": "members", "keepers": ["alice@id.example"], "dropped": 7}  # fmt: skip
 
 
 class GroupTests(NodeCase):
@@ -23,7 +24,7 @@ class GroupTests(NodeCase):
         """Members, state and who keeps what is said."""
         self.answers["group_info"] = {"result": ROW | {"state": "DISCONNECTED", "reason": "too few"}}
         printed = self.asks(f"group show {KEY}", ("group_info", {"group_key_id": KEY}))
-        for text in ("DISCONNECTED too few", "bob@id.example", "suppliers of alice@id.example"):
+        for text in ("DISCONNECTED too few", "bob@id.example", "kept by members: alice@id.example", "7 entries"):
             self.assertIn(text, printed)
         self.prints_json(f"group info {KEY}", ROW | {"state": "DISCONNECTED", "reason": "too few"})
 
