@@ -6,6 +6,7 @@ from unittest import mock
 
 from twisted.internet.defer import Deferred
 
+from bitdust.companions.companions import Wish
 from bitdust.wire.errors import BitDustError
 from tests.grid.test_main_job import GridCase
 
@@ -20,11 +21,15 @@ class ErasureTests(GridCase):
         return self.node.node.erase_identity(erase_private_key=False)
 
     def test_erased(self) -> None:
-        """What belongs to the identity is put aside, the answer names the machine, and the process asks to restart."""
+        """What belongs to the identity, with the apps that were let in, is put aside, the answer names the machine, and
+        the process asks to restart."""
         stopped: list[int] = []
         self.node.node.stopped.connect(lambda: stopped.append(self.node.node.exit_code))
+        self.grid.wait(Deferred.fromCoroutine(self.node.rooms.companions.add(Wish("phone", True))))
         told = self.grid.wait(self.erase())
         self.assertTrue((Path(told["former"]) / "keyfile").is_file())
+        self.assertTrue((Path(told["former"]) / "devices" / "phone").is_file())
+        self.assertFalse((self.node.home / "devices").exists())
         self.assertEqual(told["automat"]["id"], "identity_eraser")
         self.grid.until(lambda: stopped, 10, "the end of the process")
         self.assertEqual(stopped, [100])
