@@ -18,7 +18,7 @@ from tests.unit.message_kit import Node, Office, PostCase
 
 HOWS = {"power": 0.0, "after": 1.0, "torn": 0.0, "half": 0.5}
 """Nothing that was not synced is there, the change is done, some sectors of what was not synced, half of the change."""
-STRIDE = 2
+STRIDE = 4
 """1 tries every change. All of them in each way are 220 lives, and 22 seconds of a core; that was done once."""
 ONLY = {"half": WRITE, "torn": SYNC}
 """Ways that are the same as another one, but for changes of this kind."""
@@ -166,7 +166,7 @@ class CrashTests(PostCase):
         self.assertLessEqual(set(self.arrived), both, where)
 
     def lives(self, name: str, first: int) -> None:
-        """Every other change of one of them, in the ways that there are of it, one after the other."""
+        """Every fourth change of one of them, in the ways that there are of it, one after the other."""
         kinds = self.life(name, 0, "after").kinds
         self.assertGreater(len(kinds), 30)
         for turn, at in enumerate(range(first, len(kinds) + 1, STRIDE)):
