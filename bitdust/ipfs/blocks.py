@@ -18,14 +18,38 @@ AHEAD = 32
 """Blocks of a file that are asked for together; the store gives fewer of them where they are large."""
 
 
-class Blocks(Protocol):
-    """Who has blocks. `bitdust.blocks.store.BlockStore` is one."""
+class Store(Protocol):
+    """Who stores blocks. `bitdust.blocks.store.BlockStore` is one."""
 
     def get(self, cid: Cid, /) -> "Deferred[bytes]":
         """A block. Fails with ``not-found`` where nobody has it."""
 
     def get_some(self, cids: Sequence[Cid], /) -> "Deferred[list[bytes]]":
         """The first of some blocks, one at least. Fails with ``not-found``."""
+
+
+class Blocks(Store, Protocol):
+    """Who has blocks, and where large ones are looked at."""
+
+    @property
+    def in_thread(self) -> InThread:
+        """Calls something in a thread; fires with what it returns."""
+
+
+@frozen
+class StoredBlocks:
+    """Blocks of a store."""
+
+    _store: Store
+    in_thread: InThread
+
+    def get(self, cid: Cid) -> "Deferred[bytes]":
+        """A block."""
+        return self._store.get(cid)
+
+    def get_some(self, cids: Sequence[Cid]) -> "Deferred[list[bytes]]":
+        """The first of some blocks."""
+        return self._store.get_some(cids)
 
 
 class Reader(Protocol):
@@ -38,8 +62,8 @@ class Reader(Protocol):
         """Take the first of them; what it adds."""
 
 
-async def follow(blocks: Blocks, steps: Steps[T], in_thread: "InThread | None" = None) -> T:
-    """The result of work that needs blocks; what it does with large ones it does ``in_thread``."""
+async def follow(blocks: Blocks, steps: Steps[T]) -> T:
+    """The result of work that needs blocks; what it does with large ones it does in a thread."""
     now: Cid | _Result[T] = _advance(steps.send, None)
     while isinstance(now, Cid):
         try:
@@ -47,13 +71,13 @@ async def follow(blocks: Blocks, steps: Steps[T], in_thread: "InThread | None" =
         except BitDustError as error:
             now = _advance(steps.throw, error)
         else:
-            now = await work(in_thread, len(data), _advance, steps.send, data)
+            now = await work(blocks.in_thread, len(data), _advance, steps.send, data)
     return now.value
 
 
-async def work(in_thread: "InThread | None", size: int, call: Callable[..., Any], *arguments: Any) -> Any:
+async def work(in_thread: InThread, size: int, call: Callable[..., Any], *arguments: Any) -> Any:
     """What a call returns that takes time because so many bytes are looked at."""
-    if in_thread is None or size < LARGE:
+    if size < LARGE:
         return call(*arguments)
     return await in_thread(call, *arguments)
 

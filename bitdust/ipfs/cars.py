@@ -19,7 +19,7 @@ MISSING = ("not-found", "unreadable")
 """Codes of errors because of what is below a root; blocks were stored then."""
 
 
-async def export(blocks: Blocks, root: Cid, in_thread: InThread) -> AsyncIterator[bytes]:
+async def export(blocks: Blocks, root: Cid) -> AsyncIterator[bytes]:
     """A CAR of everything below a root: each block once, a node before what it links to.
 
     Nothing comes before the root was found; a block that is missing further down ends it with ``not-found``.
@@ -27,7 +27,7 @@ async def export(blocks: Blocks, root: Cid, in_thread: InThread) -> AsyncIterato
     walk, gathered, size = Walk([root]), [car.header([root])], 0
     while (visit := walk.next()) is not None:
         data = await get(blocks, visit.cid)
-        await work(in_thread, len(data), walk.give, data)
+        await work(blocks.in_thread, len(data), walk.give, data)
         if visit.cid.is_inline:
             continue
         gathered.append(car.section(Block(visit.cid, data)))

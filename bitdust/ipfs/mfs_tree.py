@@ -36,7 +36,7 @@ class Tree:
     def __init__(self, root: Cid, lease: Lease, in_thread: InThread) -> None:
         self.root = root
         self.lease = lease
-        self._in_thread = in_thread
+        self.in_thread = in_thread
 
     # blocks
 
@@ -56,7 +56,7 @@ class Tree:
                 await waiting
 
     async def _follow(self, steps: Steps[Any]) -> Any:
-        return await follow(self, steps, self._in_thread)
+        return await follow(self, steps)
 
     # finding
 

@@ -55,7 +55,6 @@ class FileWriter:
     _how: Writing
     _recipe: Recipe
     _tree: Tree
-    _in_thread: InThread
 
     @classmethod
     async def of(
@@ -75,7 +74,7 @@ class FileWriter:
             if node.what is not What.FILE:
                 raise BitDustError("no-file", f"{path} was not a file")
             part = Part(before.cid, node.size, before.size)
-        return cls(part, how, Recipe(naming, raw, trickle=True), tree, in_thread)
+        return cls(part, how, Recipe(naming, raw, trickle=True), tree)
 
     async def take(self, read: Callable[[], Awaitable[bytes]]) -> None:
         """Write everything, or as much as is to be counted."""
@@ -92,7 +91,7 @@ class FileWriter:
             if len(inside) < len(data):
                 if builder is None:
                     builder = await self._follow(reopen(self.part.cid, self._recipe))
-                await self._tree.keep(await self._in_thread(builder.feed, data[len(inside) :]))
+                await self._tree.keep(await self._tree.in_thread(builder.feed, data[len(inside) :]))
                 if inside:
                     await self._close(builder)
                     builder = None
@@ -108,12 +107,12 @@ class FileWriter:
         builder = await self._follow(reopen(self.part.cid, evolve(self._recipe, chunker=ZEROS)))
         while size:
             piece = min(size, PORTION)
-            await self._tree.keep(await self._in_thread(builder.feed, bytes(piece)))
+            await self._tree.keep(await self._tree.in_thread(builder.feed, bytes(piece)))
             size -= piece
         await self._close(builder)
 
     async def _close(self, builder: FileBuilder) -> None:
-        await self._tree.keep(await self._in_thread(builder.finish))
+        await self._tree.keep(await self._tree.in_thread(builder.finish))
         self.part = builder.root
 
     async def _edit(self, steps: Steps[Changed]) -> None:
@@ -122,7 +121,7 @@ class FileWriter:
         self.part = changed.root
 
     async def _follow(self, steps: Steps[Any]) -> Any:
-        return await follow(self._tree, steps, self._in_thread)
+        return await follow(self._tree, steps)
 
 
 async def _portions(read: Callable[[], Awaitable[bytes]], count: int | None) -> AsyncIterator[bytes]:

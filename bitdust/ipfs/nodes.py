@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from attrs import frozen
 
-from bitdust.ipfs.blocks import Blocks, InThread, get, work
+from bitdust.ipfs.blocks import Blocks, get, work
 from bitdust.ipfs.mfs_tree import naming_of
 from bitdust.ipld import dagpb
 from bitdust.ipld.cid import DAG_PB, Block, Cid
@@ -60,7 +60,6 @@ class Nodes:
     """I read nodes, and make new ones of them: those are in `made`, the last one last."""
 
     _blocks: Blocks
-    _in_thread: InThread
     made: list[Block]
 
     async def load(self, cid: Cid) -> Stored:
@@ -68,7 +67,7 @@ class Nodes:
         if cid.codec != DAG_PB:
             raise BitDustError("no-node", f"{cid}: expected protobuf dag node")
         data = await get(self._blocks, cid)
-        return Stored(cid, await work(self._in_thread, len(data), dagpb.decode, data), len(data))
+        return Stored(cid, await work(self._blocks.in_thread, len(data), dagpb.decode, data), len(data))
 
     def make(self, links: Sequence[Link], data: bytes | None, naming: Naming) -> Stored:
         """A new node; one without bytes has no data."""

@@ -5,7 +5,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from bitdust.ipfs.blocks import Blocks, InThread, follow, get, pieces
+from bitdust.ipfs.blocks import Blocks, follow, get, pieces, work
 from bitdust.ipfs.paths import Path
 from bitdust.ipld import dagpb, paths, unixfs
 from bitdust.ipld.cid import DAG_PB, RAW, Cid
@@ -45,7 +45,7 @@ async def node_of(blocks: Blocks, cid: Cid) -> Node:
         return Node(cid, What.FILE, len(data), len(data))
     if cid.codec != DAG_PB:
         return Node(cid, What.OTHER, len(data), len(data))
-    node = dagpb.decode(data)
+    node = await work(blocks.in_thread, len(data), dagpb.decode, data)
     whole = len(data) + sum(link.size for link in node.links)
     try:
         meaning = unixfs.decode(node.data)
@@ -58,7 +58,7 @@ async def node_of(blocks: Blocks, cid: Cid) -> Node:
     return Node(cid, What.FILE, meaning.size, whole, len(node.links))
 
 
-async def find(blocks: Blocks, path: Path, in_thread: InThread | None = None) -> Found:
+async def find(blocks: Blocks, path: Path) -> Found:
     """What a path leads to: a block, and what of the path leads on inside it.
 
     Raises `BitDustError` ``no-link`` where a name is missing.
@@ -66,16 +66,16 @@ async def find(blocks: Blocks, path: Path, in_thread: InThread | None = None) ->
     if path.root is None:
         raise BitDustError("no-name", f"could not resolve name {path.name!r}")
     try:
-        return await follow(blocks, paths.follow(path.root, path.segments), in_thread)
+        return await follow(blocks, paths.follow(path.root, path.segments))
     except FormatError as error:
         if error.code != "absent":
             raise
         raise BitDustError("no-link", str(error)) from error
 
 
-async def resolve(blocks: Blocks, path: Path, in_thread: InThread | None = None) -> Cid:
+async def resolve(blocks: Blocks, path: Path) -> Cid:
     """The block that a path leads to, as `find`; what is inside of one is none."""
-    found = await find(blocks, path, in_thread)
+    found = await find(blocks, path)
     if found.rest:
         raise BitDustError("no-link", f'no link named "{found.rest[0]}" under {found.cid}')
     return found.cid
@@ -85,10 +85,14 @@ async def entries(blocks: Blocks, cid: Cid) -> list[Link]:
     """All entries of a directory, by name; of a file its parts."""
     node = await node_of(blocks, cid)
     if node.what is not What.DIRECTORY:
-        return list(dagpb.decode(await get(blocks, cid)).links) if cid.codec == DAG_PB else []
+        if cid.codec != DAG_PB:
+            return []
+        data = await get(blocks, cid)
+        return list((await work(blocks.in_thread, len(data), dagpb.decode, data)).links)
     listing, found = Listing(cid), list[Link]()
     while wanted := listing.wanted():
-        found += listing.give(await get(blocks, wanted[0]))
+        data = await get(blocks, wanted[0])
+        found += await work(blocks.in_thread, len(data), listing.give, data)
     return sorted(found, key=lambda link: dagpb.name_bytes(link.name))
 
 

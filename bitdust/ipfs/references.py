@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from attrs import frozen
 
-from bitdust.ipfs.blocks import Blocks, get
+from bitdust.ipfs.blocks import Blocks, get, work
 from bitdust.ipld import dagpb
 from bitdust.ipld.cid import DAG_PB, Cid
 from bitdust.ipld.codecs import links
@@ -24,8 +24,14 @@ class Reference:
     name: str = ""
 
 
-def references(parent: Cid, data: bytes) -> list[Reference]:
+async def references(blocks: Blocks, parent: Cid) -> list[Reference]:
     """All links of a block."""
+    data = await get(blocks, parent)
+    found: list[Reference] = await work(blocks.in_thread, len(data), _references, parent, data)
+    return found
+
+
+def _references(parent: Cid, data: bytes) -> list[Reference]:
     if parent.codec == DAG_PB:
         return [Reference(parent, link.cid, link.name) for link in dagpb.decode(data).links]
     return [Reference(parent, cid) for cid in links(parent, data)]
@@ -43,7 +49,8 @@ async def below(
     followed: dict[bytes, int] = {}
     waiting: list[tuple[Reference, int]] = []
     for root in roots:
-        waiting += [(one, 1) for one in reversed(references(root, await get(blocks, root)))] if deepest != 0 else []
+        first = await references(blocks, root) if deepest != 0 else []
+        waiting += [(one, 1) for one in reversed(first)]
         while waiting:
             one, depth = waiting.pop()
             name = one.cid.multihash
@@ -53,7 +60,7 @@ async def below(
             if depth == deepest or followed.get(name, depth + 1) <= depth:
                 continue
             followed[name] = depth
-            found = references(one.cid, await get(blocks, one.cid))
+            found = await references(blocks, one.cid)
             waiting += [(each, depth + 1) for each in reversed(found)]
             if len(waiting) > MOST_OPEN or len(followed) > MOST_SEEN:
                 raise BitDustError("too-large", "there are more links below this than one command follows")

@@ -11,7 +11,7 @@ from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Change, Mode, Pin, not_here
 from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
-from bitdust.ipfs.blocks import Blocks, get
+from bitdust.ipfs.blocks import Blocks, StoredBlocks
 from bitdust.ipfs.mfs import Mfs
 from bitdust.ipfs.references import references
 from bitdust.ipld.cid import Block, Cid
@@ -56,7 +56,7 @@ class IpfsRoom:
     @property
     def blocks(self) -> Blocks:
         """Where blocks come from."""
-        return self.store
+        return StoredBlocks(self.store, self.in_thread)
 
     def add(self, options: AddOptions, store: bool = True) -> AddJob:
         """A new add; without ``store`` nothing is kept of it."""
@@ -111,7 +111,7 @@ class IpfsRoom:
         while waiting and len(bad) < MOST_BAD:
             cid = waiting.pop()
             try:
-                found = references(cid, await get(self.blocks, cid))
+                found = await references(self.blocks, cid)
             except BitDustError as error:
                 bad.append((cid, str(error)))
                 continue

@@ -4,6 +4,7 @@ import io
 import os
 import tarfile
 import zlib
+from typing import Any
 
 from bitdust.blocks.values import Mode, Pin, Unpin
 from bitdust.ipfs import archive
@@ -134,6 +135,26 @@ class ReadingTests(IpfsCase):
         listed = self.run_now(entries(self.room.blocks, self.cid(added["d"])))
         self.assertEqual([one.name for one in listed], ["a", "b"])
         self.assertEqual(len(self.run_now(entries(self.room.blocks, self.cid(added["big"])))), 3)
+
+
+class ThreadTests(IpfsCase):
+    def test_large_blocks(self) -> None:
+        """A block that takes long to look at is looked at in a thread, whatever is asked of it; a small one is not."""
+        added = self.add(*(Given(f"d/{number}{'n' * 200}".encode(), b"x") for number in range(400)))
+        root, sizes = self.cid(added["d"]), []
+
+        def in_thread(call: Any, *arguments: Any) -> Any:
+            sizes.append(max(len(one) for one in arguments if isinstance(one, bytes)))
+            return self.run_in_thread(call, *arguments)
+
+        self.room.in_thread = in_thread
+        self.run_now(entries(self.room.blocks, root))
+        self.all_of(below(self.room.blocks, [root]))
+        self.cid(f"{added['d']}/7{'n' * 200}")
+        self.assertEqual((len(sizes), min(sizes) > 65_536), (4, True))
+        sizes.clear()
+        self.cat(f"{next(iter(added.values()))}")
+        self.assertEqual(sizes, [])
 
 
 class StoreTests(IpfsCase):

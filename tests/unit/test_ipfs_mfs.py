@@ -4,7 +4,7 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Unpin
@@ -25,6 +25,10 @@ PIECE = 262_144
 
 def names(answer: dict[str, Any]) -> list[str]:
     return [row["Name"] for row in answer["Entries"]]
+
+
+def never() -> "Deferred[bytes]":
+    return Deferred()
 
 
 class MfsCase(IpfsCase):
@@ -259,8 +263,19 @@ class FileTests(MfsCase):
 
         self.fails("gone", self.room.mfs.write(parse_mfs("/f"), Writing(truncate=True), read))
         self.assertEqual(self.rpc("files/read", "/f"), b"old")
+        cancelled = Deferred.fromCoroutine(self.room.mfs.write(parse_mfs("/f"), Writing(truncate=True), never))
+        cancelled.cancel()
+        self.failureResultOf(cancelled, CancelledError)
         self.write("/f", b"new")
         self.assertEqual(self.rpc("files/read", "/f"), b"new")
+
+    def test_adding_with_a_name(self) -> None:
+        """What is added gets a name there where that is asked, its own one behind a slash."""
+        self.rpc("add", body=b"hi", to_files="/a")
+        self.rpc("files/mkdir", "/d")
+        self.rpc("add", body=b"ho", to_files="/d/")
+        self.assertEqual((self.rpc("files/read", "/a"), self.rpc("files/read", "/d/f")), (b"hi", b"ho"))
+        self.assertEqual(self.rpc_fails("exists", "add", body=b"hi", to_files="/a")[:3], "cp:")
 
     def test_a_folder_in_shards(self) -> None:
         """A directory too large for one block is found, changed and listed as others are."""

@@ -43,8 +43,8 @@ def codec_of(name: str) -> int:
 async def get_value(room: IpfsRoom, call: Call) -> Answer:
     """As JSON: a link is ``{"/": CID}``, bytes are ``{"/": {"bytes": …}}``; a dag-pb node is as in version 0.6."""
     output = call.options["output-codec"]
-    found = await find(room.blocks, parse(call.arguments["ref"]), room.in_thread)
-    value = await follow(room.blocks, value_at(found), room.in_thread)
+    found = await find(room.blocks, parse(call.arguments["ref"]))
+    value = await follow(room.blocks, value_at(found))
     if output is None:
         is_node = found.cid.codec == DAG_PB and not found.rest
         return Json(await room.in_thread(_shown, _old_node(value) if is_node else value))
@@ -114,7 +114,7 @@ def _new_node(value: Any) -> Any:
 
 
 async def resolve(room: IpfsRoom, call: Call) -> Answer:
-    found = await find(room.blocks, parse(call.arguments["ref"]), room.in_thread)
+    found = await find(room.blocks, parse(call.arguments["ref"]))
     return Json({"Cid": {"/": str(found.cid)}, "RemPath": "/".join(found.rest)})
 
 
@@ -140,7 +140,7 @@ async def _roots(roots: dict[Cid, str]) -> AsyncIterator[Row]:
 
 
 async def export_car(room: IpfsRoom, call: Call) -> Answer:
-    return Data(export(room.blocks, await content(room, call.arguments["root"]), room.in_thread))
+    return Data(export(room.blocks, await content(room, call.arguments["root"])))
 
 
 async def stat(room: IpfsRoom, call: Call) -> Answer:

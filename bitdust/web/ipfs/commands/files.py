@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from bitdust.ipfs import archive
-from bitdust.ipfs.adding import AddOptions
+from bitdust.ipfs.adding import Added, AddOptions
+from bitdust.ipfs.mfs_paths import MfsPath, parse_mfs
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import Node, What, entries, find, node_of, read, resolve
 from bitdust.ipfs.references import Reference, below
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.building import Recipe
+from bitdust.ipld.dagpb import Link
 from bitdust.ipld.multihash import SHA2_256
 from bitdust.ipld.naming import Naming
 from bitdust.web.ipfs.arguments import BOOL, INT, UINT, Argument, BadCall, Option
@@ -25,8 +27,19 @@ async def add(room: IpfsRoom, call: Call) -> Answer:
     """The lines come at the end: clients read nothing before they have sent everything."""
     options = call.options
     job = room.add(_add_options(options), store=not options["only-hash"])
+    target = parse_mfs(options["to-files"]) if options["to-files"] else None
     await job.run(call.file())
+    if target is not None and not options["only-hash"] and job.rows():
+        await _name(room, job.rows()[-1], target)
     return Lines(_added(job.rows(), options))
+
+
+async def _name(room: IpfsRoom, added: Added, target: MfsPath) -> None:
+    """A name in MFS for what was added; below a path that ends with a slash, its own name."""
+    if target.is_folder:
+        own = added.name.rpartition("/")[2] or str(added.part.cid)
+        target = MfsPath((*target.names, own))
+    await room.mfs.copy(Link(added.part.cid, "", added.part.size), target, parents=False)
 
 
 def _add_options(options: Row) -> AddOptions:
@@ -82,7 +95,7 @@ async def _joined(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
 async def get(room: IpfsRoom, call: Call) -> Answer:
     options, text = call.options, call.arguments["ipfs-path"]
     path = parse(text)
-    node = await node_of(room.blocks, await resolve(room.blocks, path, room.in_thread))
+    node = await node_of(room.blocks, await resolve(room.blocks, path))
     level = USUAL_LEVEL if options["compression-level"] in (None, -1) else options["compression-level"]
     if not 1 <= level <= 9:
         raise BadCall("compression level must be between 1 and 9")
@@ -141,7 +154,7 @@ async def _references(found: AsyncIterator[Reference], shape: str) -> AsyncItera
 
 
 async def resolve_path(room: IpfsRoom, call: Call) -> Answer:
-    found = await find(room.blocks, parse(call.arguments["name"]), room.in_thread)
+    found = await find(room.blocks, parse(call.arguments["name"]))
     return Json({"Path": "/".join(("/ipfs", str(found.cid), *found.rest))})
 
 
@@ -166,6 +179,7 @@ ROWS = (
             Option(("hash",), default="sha2-256"),
             Option(("inline",), BOOL, default=False),
             Option(("inline-limit",), UINT, default=MOST_INLINED),
+            Option(("to-files",)),
         ),
         file="path",
     ),

@@ -18,7 +18,7 @@ KEY = Argument("cid")
 
 async def content(room: IpfsRoom, text: str) -> Cid:
     """What a path leads to."""
-    return await resolve(room.blocks, parse(text), room.in_thread)
+    return await resolve(room.blocks, parse(text))
 
 
 def cid_of(text: str) -> Cid:

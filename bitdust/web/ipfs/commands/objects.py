@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from bitdust.blocks.values import Pin
-from bitdust.ipfs.blocks import get
 from bitdust.ipfs.nodes import Kind, Nodes, Stored
 from bitdust.ipfs.references import references
 from bitdust.ipfs.room import IpfsRoom
@@ -25,7 +24,7 @@ TEXT, BASE64 = "text", "base64"
 
 
 def _nodes(room: IpfsRoom) -> Nodes:
-    return Nodes(room.blocks, room.in_thread, [])
+    return Nodes(room.blocks, [])
 
 
 async def _load(room: IpfsRoom, call: Call) -> Stored:
@@ -59,7 +58,7 @@ async def links_of(room: IpfsRoom, call: Call) -> Answer:
     cid = await content(room, call.arguments["key"])
     if cid.codec == DAG_PB:
         return Json({"Hash": str(cid), "Links": _links((await _nodes(room).load(cid)).node.links)})
-    found = references(cid, await get(room.blocks, cid))
+    found = await references(room.blocks, cid)
     return Json({"Hash": str(cid), "Links": _links([Link(one.cid) for one in found])})
 
 
