@@ -106,7 +106,7 @@ class Lease:
     def commit(self, *changes: Change) -> "Deferred[None]":
         """Fires when every block that was put is on the disk, and the changes with the last of them.
 
-        Fails with what went wrong; then no change was made. The lease goes on.
+        Fails with what went wrong; then no change was made. The lease goes on, and may be committed again.
         """
         return Deferred.fromCoroutine(self._commit(changes))
 
@@ -118,6 +118,10 @@ class Lease:
         self._running += 1
         try:
             await self._port.store(self, blocks, changes)
+        except Exception:
+            self._gathered[:0] = blocks
+            self._size += sum(len(block.data) for block in blocks)
+            raise
         finally:
             self._flushed(None, blocks)
 

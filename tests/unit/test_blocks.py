@@ -1,5 +1,6 @@
 """The block store: blocks, pins, roots, and what is collected."""
 
+from bitdust.blocks import leases
 from bitdust.blocks.values import Mode, Pin, Root, Unpin
 from bitdust.ipld.cid import Block, Cid
 from bitdust.ipld.multihash import IDENTITY
@@ -87,6 +88,35 @@ class StoringTests(BlockCase):
         self.came(lease.commit())
         self.assertEqual(self.came(lease.get(one.cid)), one.data)
         self.gets(one)
+
+    def test_a_commit_that_is_refused(self) -> None:
+        """What was put stays with the lease when a change is refused, and is stored by the next commit."""
+        lease, blocks = self.store.lease(), tree("a")
+        for block in blocks:
+            lease.put(block)
+        self.refused("not-pinned", lease.commit(Pin(blocks[-1].cid), Unpin(blocks[0].cid)))
+        self.assertEqual((self.here(), self.came(self.store.pins())), (set(), []))
+        self.assertEqual(self.came(lease.get(blocks[0].cid)), blocks[0].data)
+        self.came(lease.commit(Pin(blocks[-1].cid)))
+        lease.end()
+        self.again()
+        self.gets(*blocks)
+
+    def test_many_portions(self) -> None:
+        """A lease writes while it is filled; what went wrong on the way is told at the next block, and at the end."""
+        self.patch(leases, "FLUSH", 300)
+        lease, blocks = self.store.lease(), tree("a", 50)
+        for block in blocks:
+            self.came(lease.put(block))
+        self.assertGreater(len(self.here()), 30)
+        self.came(lease.commit(Pin(blocks[-1].cid)))
+        self.gets(*blocks)
+        self.settings.values[MAX] = 0
+        lease.put(leaf("too much", 400))
+        self.assertEqual(self.assertRaises(BitDustError, lease.put, leaf("more")).code, "storage-full")
+        self.refused("storage-full", lease.commit())
+        lease.end()
+        self.assertEqual(self.assertRaises(BitDustError, lease.put, leaf("more")).code, "closed")
 
     def test_storage_max(self) -> None:
         """What would be too much is refused in words, with nothing half-added; what was pinned before stays."""
