@@ -12,6 +12,8 @@ from bitdust.wire.errors import BitDustError
 
 FLUSH = 4 * 1024 * 1024
 """Bytes that a lease gathers before they are written."""
+BESIDE = 512
+"""Bytes of memory, and of the index, that a block costs beside its data."""
 AT_ONCE = 2
 """Portions of one lease that are on their way to the disk."""
 
@@ -63,7 +65,7 @@ class Lease:
             raise BitDustError("too-large", text)
         self._gathered.append(block)
         self._pending[block.cid.multihash] = block.data
-        self._size += len(block.data)
+        self._size += len(block.data) + BESIDE
         if self._size < FLUSH:
             return None
         self._flush()
@@ -120,7 +122,7 @@ class Lease:
             await self._port.store(self, blocks, changes)
         except Exception:
             self._gathered[:0] = blocks
-            self._size += sum(len(block.data) for block in blocks)
+            self._size += sum(len(block.data) + BESIDE for block in blocks)
             raise
         finally:
             self._flushed(None, blocks)

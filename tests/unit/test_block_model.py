@@ -95,6 +95,7 @@ class ModelTests(BlockCase):
         self.patch(reach, "TOGETHER", 2)
         self.patch(collecting, "ROUNDS", 1)
         self.patch(leases, "FLUSH", 1500)
+        self.patch(leases, "BESIDE", 0)
         for seed in SEEDS:
             self.source = random.Random(seed)
             self.blocks = universe(self.source)

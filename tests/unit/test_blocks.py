@@ -105,6 +105,7 @@ class StoringTests(BlockCase):
     def test_many_portions(self) -> None:
         """A lease writes while it is filled; what went wrong on the way is told at the next block, and at the end."""
         self.patch(leases, "FLUSH", 300)
+        self.patch(leases, "BESIDE", 0)
         lease, blocks = self.store.lease(), tree("a", 50)
         for block in blocks:
             self.came(lease.put(block))
