@@ -91,7 +91,7 @@ def _apply_item(database: sqlite3.Connection, op: Op, stamp: Stamp) -> None:
         (op["path"], op["parent"], op["name"], op["type"], op["key"], stamp.lamport, stamp.device, op["time"]),
     )
     if made.rowcount:
-        _drop_foreign(database, op["path"], stamp)
+        _drop_foreign(database, op["path"], op["type"] == "folder", stamp)
     elif _is_ours(database, op["path"], stamp):
         database.execute(
             "UPDATE items SET lamport=:lamport, device=:device WHERE path=:path"
@@ -121,13 +121,14 @@ def _buried(database: sqlite3.Connection, path: str) -> tuple[int, bytes] | None
     return row
 
 
-def _drop_foreign(database: sqlite3.Connection, path: str, stamp: Stamp) -> None:
+def _drop_foreign(database: sqlite3.Connection, path: str, is_folder: bool, stamp: Stamp) -> None:
     """What logs of other keys said of an item before it was known whose it is."""
     for table in ("versions", "gone", "labels"):
         database.execute(f"DELETE FROM {table} WHERE path=? AND key<>?", (path, stamp.key))
-    query = "SELECT path FROM items WHERE path>? AND path<? AND key<>?"
-    inside = database.execute(query, (f"{path}/", f"{path}0", stamp.key)).fetchall()
-    database.executemany("DELETE FROM items WHERE path=?", [one for one in inside if is_guests(one[0])])
+    if is_folder:
+        query = "SELECT path FROM items WHERE path>? AND path<? AND key<>?"
+        inside = database.execute(query, (f"{path}/", f"{path}0", stamp.key)).fetchall()
+        database.executemany("DELETE FROM items WHERE path=?", [one for one in inside if is_guests(one[0])])
     database.execute(
         "DELETE FROM tombstones WHERE (name=? OR (name>=? AND name<?)) AND key<>?",
         (path, f"{path}/F", f"{path}/G", stamp.key),
