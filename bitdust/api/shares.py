@@ -15,6 +15,7 @@ from bitdust.shares.room import Share
 from bitdust.wire.capability import Right
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import SHARE_PREFIX, RemotePath, version_time
+from bitdust.wire.sizes import in_words
 
 SHARE = (
     "{key_id, alias, label, creator, mine, active, state, reason, suppliers, ecc_map, revision, index, id, name,"
@@ -154,23 +155,26 @@ async def share_grant(
     Route("DELETE", "/share/revoke/v1", ("/sh/rv",)),
     params=(KEY_ID, WHO),
     service="shared_data",
-    returns="{key_id, waiting}",
+    returns="{key_id, waiting, files, bytes}",
     errors=(*NO_SHARE, *NO_PERSON, "not-found"),
 )
 async def share_revoke(context: Context, key_id: str, trusted_user_id: str) -> Envelope:
     """Shut somebody out of a share of yours. Your suppliers refuse that person from now on, and what is stored from
-    now on has a new secret. What the person has read already cannot be taken back.
+    now on has a new secret. What the person has read already cannot be taken back: ``files`` and ``bytes`` say how much
+    was there. What it has brought stays until you delete it.
 
     ``waiting`` is how many suppliers are still to learn of it."""
     share = _mine(context, key_id)
     person = await find_person(context, trusted_user_id)
     context.shares.donations.take_back(share.alias, person.fingerprint)
     context.shares.withdrawals.tell()
+    files, size = context.storage.stored_under(share.alias)
     text = (
-        f"{person.global_id} is shut out of {share.key_id}: suppliers refuse it, and what is new has a new secret; what"
-        " was there before may have been read and copied"
+        f"{person.global_id} is shut out of {share.key_id}: suppliers refuse it, and what is new has a new secret;"
+        f" what was there before may have been read and copied (files: {files}, {in_words(size)})"
     )
-    return ok({"key_id": share.key_id, "waiting": context.shares.withdrawals.waiting()}, message=text)
+    row = {"key_id": share.key_id, "waiting": context.shares.withdrawals.waiting(), "files": files, "bytes": size}
+    return ok(row, message=text)
 
 
 @method(

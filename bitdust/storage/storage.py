@@ -156,6 +156,14 @@ class Storage:
         """Sealed bytes that are kept of what a guest with a mark has brought to a share of mine."""
         return sealed_under(self._read, mark) if self._core is not None and self._core.catalog.is_open else 0
 
+    def stored_under(self, alias: str) -> tuple[int, int]:
+        """How many files a key of mine has, and bytes of all their versions."""
+        if self._core is None or not self._core.catalog.is_open:
+            return 0, 0
+        query = "SELECT count(DISTINCT path), coalesce(sum(size), 0) FROM versions WHERE key=? AND dead=0 AND size>0"
+        files, size = self._read.execute(query, (alias,)).fetchone()
+        return int(files), int(size)
+
     def look_again(self) -> None:
         """Compare with the suppliers soon, where that can be done."""
         if self._core is not None:

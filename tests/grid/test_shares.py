@@ -96,7 +96,9 @@ class SharesTests(SharesCase):
 
     def shut_out(self, key: str) -> None:
         """Who was shut out reads nothing that comes later; the owner goes on."""
-        self.api(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
+        said = self.envelope(self.alice, "share_revoke", key_id=key, trusted_user_id=self.name(self.bob))
+        self.assertEqual((said["result"]["files"], said["result"]["bytes"]), (1, 300_000))
+        self.assertIn("may have been read and copied (files: 1, 293 KB)", said["message"])
         self.grid.run(5)
         self.assertEqual(self.alice.rooms.shares.withdrawals.waiting(), 0)
         dance, data = self.file("dance")
