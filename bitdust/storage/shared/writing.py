@@ -7,14 +7,12 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust.automats.file_deletion import FileDeletion
 from bitdust.batching import ThreadQueue
 from bitdust.formats.operations import Op, tombstone_op
 from bitdust.replication import Replicas, keepers, members, needed
-from bitdust.signal import Signal
 from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.new_items import Maker
@@ -55,8 +53,6 @@ class GuestPart(KeyLog):
 class Writing:
     """I bring files, and take back what I brought. `begin` first, `close` last; `check` says whether I may."""
 
-    log = Logger()
-
     def __init__(
         self, around: Connected, catalog: Catalog, spool: Spool, logs: GuestLogs, holders: PieceHolders
     ) -> None:
@@ -84,8 +80,6 @@ class Writing:
         self._calendar = Calendar(world)
         self._deletions: list[FileDeletion] = []
         self._is_begun = False
-        self.acknowledged: Signal[[]] = Signal()
-        """Suppliers hold more of what I wrote."""
         self._join()
 
     def _join(self) -> None:
@@ -166,7 +160,6 @@ class Writing:
         self._deletions = [machine for machine in self._deletions if machine.state not in machine.final]
         for machine in list(self._deletions):
             machine.send("log-safe")
-        self.acknowledged.emit()
 
     @property
     def is_quiet(self) -> bool:
