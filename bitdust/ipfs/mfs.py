@@ -134,19 +134,23 @@ class Mfs:
                 self._writing.pop(path, None)
 
     async def _write(self, path: MfsPath, how: Writing, read: Read, lease: Lease) -> None:
-        before = await Tree(await self.root(), lease, self._in_thread).need_place(path.names, how.create, how.parents)
+        root = await self.root()
+        walked = await Tree(root, lease, self._in_thread).need_place(path.names, how.create, how.parents)
+        before = walked[-1] if len(walked) > len(path.names) else None
         if before is not None:
             await lease.hold(before.cid)
         writer = await FileWriter.of(before, how, lease, self._in_thread, path)
         await writer.take(read)
 
         async def place(tree: Tree) -> None:
-            now = await tree.find(path.names)
+            way = walked if tree.root == root else await tree.walk(path.names)
+            now = way[-1] if len(way) > len(path.names) else None
             if (now and now.cid) != (before and before.cid):
                 raise BitDustError("changed", f"{path} was changed while it was written; write it again")
-            if how.parents:
+            if len(way) < len(path.names) and how.parents:
                 await tree.make_folder(path.names[:-1], True, None)
-            await tree.put(path.names, writer.part.link())
+                way = []
+            await tree.put(path.names, writer.part.link(), way)
 
         await _alone(self._lock, lambda: self._change(place, lease))
 

@@ -83,25 +83,27 @@ class Tree:
     async def is_folder(self, cid: Cid) -> bool:
         return (await node_of(self, cid)).what is What.DIRECTORY
 
-    async def need_place(self, names: Names, create: bool, parents: bool) -> Link | None:
-        """The file at a path; None where one may be made there."""
+    async def need_place(self, names: Names, create: bool, parents: bool) -> list[Link]:
+        """As `walk`, where a file is at a path, or one may be made there."""
         if not names:
             raise BitDustError("is-directory", "/ was not a file")
         found = await self.walk(names)
         if len(found) > len(names):
             if await self.is_folder(found[-1].cid):
                 raise BitDustError("is-directory", f"{MfsPath(tuple(names))} was not a file")
-            return found[-1]
-        if not create or (len(found) < len(names) and not parents):
+        elif not create or (len(found) < len(names) and not parents):
             raise absent()
-        return None
+        return found
 
     # changing
 
-    async def put(self, names: Names, link: Link) -> None:
-        """Let a path lead there, whatever it has led to. Raises ``no-file`` where the directory above is not there."""
+    async def put(self, names: Names, link: Link, walked: Sequence[Link] = ()) -> None:
+        """Let a path lead there, whatever it has led to; ``walked`` is the way there, where that is known.
+
+        Raises ``no-file`` where the directory above is not there.
+        """
         entry = Link(link.cid, names[-1], link.size)
-        await self._change(names, lambda root, style: changes.put(root, entry, style))
+        await self._change(names, lambda root, style: changes.put(root, entry, style), walked)
 
     async def add(self, names: Names, link: Link) -> None:
         """As `put`, where nothing is yet."""
@@ -111,9 +113,9 @@ class Tree:
             raise BitDustError("exists", text)
         await self.put(names, link)
 
-    async def _change(self, names: Names, first: Any) -> None:
+    async def _change(self, names: Names, first: Any, walked: Sequence[Link] = ()) -> None:
         """Change the last directory above a path, and those above it."""
-        above = await self.walk(names[:-1])
+        above = walked[: len(names)] or await self.walk(names[:-1])
         if len(above) < len(names):
             raise absent()
         step = first
