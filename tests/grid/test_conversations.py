@@ -71,7 +71,8 @@ class MovingTests(ConversationCase):
 class TwoDevicesTests(ConversationCase):
     def test_two_devices_of_one_person(self) -> None:
         """Both devices of bob and alice write, while one of his devices is cut off and the other one dies: in the end
-        all three have each message once, those of each device in order, and none is on its way."""
+        all three have each message once, those of each device in order, and none is on its way; both of his devices
+        have the friend of one."""
         alice, bob = self.person("alice"), self.person("bob")
         key_file = bob.rooms.identity.registration.backup(None)
         other = self.grid.add_stranger("bob-again", **NO_SUPPLIER, **NO_CUSTOMER)
@@ -80,6 +81,7 @@ class TwoDevicesTests(ConversationCase):
         self.follow(other)
         self.grid.until(lambda: len(bob.rooms.identity.me.document.devices) == 2, 400, "the other device")
         self.introduce(alice, bob)
+        self.grid.wait(other.rooms.people.friends.add(alice.rooms.identity.me.document, "Alice"))
         written: dict[str, list[Any]] = {"alice": [], "bob": [], "bob-again": []}
         cut = {other.address}
         for number in range(12):
@@ -102,3 +104,4 @@ class TwoDevicesTests(ConversationCase):
                 found = self.from_device(node, device)
                 self.assertEqual(found, written[device.name], (node.name, device.name))
         self.assertEqual(len(self.conversations(*everybody)), 1)
+        self.assertEqual([friend.alias for friend in bob.rooms.people.friends.all()], ["Alice"])

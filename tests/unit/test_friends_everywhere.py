@@ -77,15 +77,35 @@ class EverywhereTests(SynchronousTestCase):
         self.clock = Clock()
         self.shelf = Shelf()
         self.settings = Settings({SETTING: True})
+        self.sessions: list[SimpleNamespace] = []
+        self.watchers: list = []
+        self.answers: list = []
         self.devices = [self.device(b"1"), self.device(b"2")]
+
+    def follow(self, watcher):
+        self.watchers.append(watcher)
+        return lambda: None
+
+    def send(self, to, command, fields, payload, *, deadline, session):
+        """To the device at the other end of a session."""
+        request = SimpleNamespace(fields=fields, payload=SimpleNamespace(read_all=lambda limit: succeed(payload)))
+        (row,) = session.device[1].rows()
+        sending = Deferred.fromCoroutine(row.handler(request))
+        self.answers.append(sending)
+        return sending
+
+    def session(self, number: int, fingerprint: bytes = b"f" * 32) -> SimpleNamespace:
+        return SimpleNamespace(peer=SimpleNamespace(fingerprint=fingerprint), device=self.devices[number])
 
     def device(self, name: bytes) -> tuple[Friends, Everywhere]:
         home = Path(self.mktemp())
         home.mkdir()
         world = SimpleNamespace(clock=self.clock, home=home, run_in_thread=maybeDeferred)
-        me = SimpleNamespace(device=SimpleNamespace(id=name * 8))
+        me = SimpleNamespace(device=SimpleNamespace(id=name * 8), fingerprint=b"f" * 32, present=True)
         friends = Friends(home / "friends")
-        everywhere = Everywhere(SimpleNamespace(world=world, me=me, settings=self.settings), friends)
+        ends = SimpleNamespace(sessions=lambda: list(self.sessions), on_session=self.follow, send=self.send)
+        around = SimpleNamespace(world=world, me=me, settings=self.settings, sessions=ends, outbox=ends)
+        everywhere = Everywhere(around, friends)
         everywhere.lists = self.shelf
         everywhere.start()
         self.addCleanup(everywhere.stop)
@@ -183,6 +203,32 @@ class EverywhereTests(SynchronousTestCase):
         self.devices[0][0].book.problem = "damaged"
         self.clock.advance(AFTER)
         self.assertEqual(self.shelf.asked, [])
+
+    def test_from_device_to_device(self) -> None:
+        """Devices that meet bring each other their lists without any storage; to people nothing is brought."""
+        self.shelf.ready = False
+        self.put(0, "Ann")
+        self.watchers[0](self.session(1, b"g" * 32), True)
+        self.assertEqual(self.names(1), [])
+        self.watchers[0](self.session(1), True)
+        self.assertEqual(self.names(1), ["Ann"])
+        self.sessions = [self.session(1)]
+        self.put(0, "Bea")
+        self.assertEqual(self.names(1), ["Ann", "Bea"])
+        self.settings.set(SETTING, False)
+        count = len(self.answers)
+        self.put(0, "Cleo")
+        self.assertEqual((len(self.answers), self.names(1)), (count, ["Ann", "Bea"]))
+
+    def test_what_a_device_brings(self) -> None:
+        """Nonsense is refused, and so is everything where the person wants no list of other devices."""
+        good = self.devices[0][0].written()
+        for data, wanted, code in ((b"{", True, "bad-field"), (b"[" * 9000, True, "bad-field"),
+                                   (good, False, "not-allowed")):  # fmt: skip
+            self.settings.set(SETTING, wanted)
+            sending = self.send(b"", None, {}, data, deadline=1, session=self.session(1))
+            self.assertEqual(self.failureResultOf(sending, BitDustError).value.code, code)
+        self.settings.set(SETTING, True)
 
     def test_what_comes_meanwhile(self) -> None:
         """News that come while a list is being stored are followed afterwards."""

@@ -190,7 +190,7 @@ class FriendsBook:
             self._all = read(self._path.read_bytes())
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             self.problem = f"{self._path} cannot be read ({error}); bring it back from a copy, or move it away"
             self.log.warn("{problem}", problem=self.problem)
 

@@ -1,7 +1,8 @@
 """Friends on all devices of a person: each device keeps its list in the storage, and joins those of the others.
 
 A list is a file of a key of its own, which lists of files do not show, under the id of the device that wrote it. So it
-comes to other devices with the news of the catalog, and back to a machine that was recovered from a key file.
+comes to other devices with the news of the catalog, and back to a machine that was recovered from a key file. Devices
+that have a session with each other bring it directly as well, so that it needs no storage.
 """
 
 from pathlib import Path
@@ -16,12 +17,23 @@ from bitdust.crypt.files import make_private_folder, remove_safely, write_safely
 from bitdust.outcome import outcome
 from bitdust.people.friends.book import MAX_FILE, read
 from bitdust.people.friends.friends import Friends
-from bitdust.surroundings import Surroundings
+from bitdust.ports import Session
+from bitdust.signal import Disconnect
+from bitdust.surroundings import Connected
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+from bitdust.wire.schema import Choice, Struct
+from bitdust.wire.table import Answer, Request, Row, Who, ack
 from bitdust.wiring import Wire
 
 SETTING = "services/friends/all-devices-enabled"
 FOLDER = "friends-of-devices"
+SERVICE, KIND = "service_friends", "friends"
+FIELDS = Struct({"kind": Choice((KIND,))})
+COST = 50.0
+"""What joining a list costs, beside a ping."""
+SEND_SECONDS = 30.0
 AFTER, AGAIN = 5.0, 600.0
 """Seconds in which changes gather, and between two tries."""
 
@@ -51,7 +63,7 @@ class Everywhere:
     log = Logger()
     lists = Wire(Lists)
 
-    def __init__(self, around: Surroundings, friends: Friends) -> None:
+    def __init__(self, around: Connected, friends: Friends) -> None:
         self._around = around
         self._friends = friends
         self._folder = around.world.home / "temp" / FOLDER
@@ -59,16 +71,19 @@ class Everywhere:
         self._is_on = self._is_busy = self._is_wanted_again = False
         self._joined: dict[str, str] = {}
         self._kept = b""
-        friends.edited.connect(lambda: self._later(AFTER))
+        self._disconnect: Disconnect = lambda: None
+        friends.edited.connect(self._changed)
 
     def start(self) -> None:
         """Look soon whether there is something to do."""
         self._is_on = True
+        self._disconnect = self._around.sessions.on_session(self._met)
         self._later(AFTER)
 
     def stop(self) -> None:
         """Nothing more is begun."""
         self._is_on = False
+        self._disconnect()
         self._cancel()
 
     def _cancel(self) -> None:
@@ -79,6 +94,52 @@ class Everywhere:
     def _later(self, seconds: float) -> None:
         if self._timer is None and self._is_on:
             self._timer = self._around.world.clock.callLater(seconds, self.look)
+
+    def _changed(self) -> None:
+        self._later(AFTER)
+        self._bring_to_all()
+
+    # from device to device
+
+    def rows(self) -> list[Row]:
+        """What other devices of mine bring."""
+        event = Command.EVENT
+        return [Row(event, KIND, FIELDS, MAX_FILE, Who.DEVICE, SERVICE, self._brought, gathers=True, cost=COST)]
+
+    def _met(self, session: Session, up: bool) -> None:
+        if up:
+            self._bring(session)
+
+    def _bring_to_all(self) -> None:
+        for session in self._around.sessions.sessions():
+            self._bring(session)
+
+    def _bring(self, session: Session) -> None:
+        """My list, if this is another device of mine."""
+        me = self._around.me
+        is_mine = session.peer is not None and me.present and session.peer.fingerprint == me.fingerprint
+        if self._is_on and is_mine and not self._friends.problem and self._around.settings.get(SETTING):
+            fields, written = {"kind": KIND}, self._friends.written()
+            sending = self._around.outbox.send(
+                me.fingerprint, Command.EVENT, fields, written, deadline=SEND_SECONDS, session=session
+            )
+            sending.addErrback(
+                lambda failure: self.log.info("a device has not taken friends: {why}", why=failure.value)
+            )
+
+    async def _brought(self, request: Request) -> Answer:
+        data = await request.payload.read_all(MAX_FILE)
+        if not self._around.settings.get(SETTING):
+            raise WireError("not-allowed", "this device keeps its friends for itself")
+        try:
+            other = read(data)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise WireError("bad-field", "this is no list of friends") from error
+        if await self._friends.join(other):
+            self._changed()
+        return ack()
+
+    # over the storage
 
     def look(self) -> None:
         """Do what there is to do now: there may be news in the catalog."""
@@ -122,12 +183,13 @@ class Everywhere:
         await self.lists.bring(name, self._folder)
         try:
             other = read(await run(_bytes_of, path))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             self.log.warn("friends of the device {name} cannot be read: {why}", name=name, why=error)
             return
         finally:
             await run(remove_safely, path)
-        await self._friends.join(other)
+        if await self._friends.join(other):
+            self._bring_to_all()
 
     async def _keep(self, name: str, written: bytes) -> None:
         run = self._around.world.run_in_thread
