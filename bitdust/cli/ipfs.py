@@ -24,7 +24,7 @@ OFF = "IPFS is off: bitdust ipfs enable"
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
 def ipfs() -> None:
-    """Clients of IPFS on this machine: status, enable, disable, add, cat, get, ls, pins, gc."""
+    """Clients of IPFS on this machine: status, enable, disable, add, cat, get, ls, pins, export, import."""
 
 
 @ipfs.command("status")
@@ -104,21 +104,26 @@ def _message(body: bytes) -> str:
 @click.pass_obj
 def add(session: Session, paths: tuple[Path, ...], wrap: bool, only_hash: bool, pin: bool, cid_version: str) -> None:
     """Add files and folders; prints a CID for each."""
-    rpc, boundary = Rpc(session), secrets.token_hex(16)
+    rpc = Rpc(session)
     options = {
         "wrap-with-directory": str(wrap),
         "only-hash": str(only_hash),
         "pin": str(pin),
         "cid-version": cid_version,
     }
-    headers = {"Content-Type": f'multipart/form-data; boundary="{boundary}"', "Transfer-Encoding": "chunked"}
-    body = _parts(paths, boundary)
-    rows = list(rpc.rows("add", options, body=body, headers=headers, encode_chunked=True))
+    rows = list(rpc.rows("add", options, **_form(paths)))
     if session.as_json:
         show_json(rows)
         return
     for row in rows:
         click.echo(f"{row['Hash']} {row['Name']}")
+
+
+def _form(paths: tuple[Path, ...]) -> dict[str, Any]:
+    """Files as the body of a request."""
+    boundary = secrets.token_hex(16)
+    headers = {"Content-Type": f'multipart/form-data; boundary="{boundary}"', "Transfer-Encoding": "chunked"}
+    return {"body": _parts(paths, boundary), "headers": headers, "encode_chunked": True}
 
 
 def _parts(paths: tuple[Path, ...], boundary: str) -> Iterator[bytes]:
@@ -176,6 +181,44 @@ def get(session: Session, path: str, target: Path) -> None:
             tar.extractall(target, filter="data")
     except (tarfile.TarError, http.client.HTTPException) as error:
         raise ApiError("cut-off", f"not all of it came back: {error}") from None
+
+
+@ipfs.command("export")
+@click.argument("path")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def export(session: Session, path: str, target: Path) -> None:
+    """Write everything below a path into TARGET, a CAR file."""
+    if target.exists():
+        raise ApiError("exists", f"{target} exists; take another name")
+    temporary = target.with_name(f".part-{os.getpid()}-{target.name}")
+    answer = Rpc(session).ask("dag/export", {}, path)
+    try:
+        with temporary.open("xb") as stream:
+            for data in _whole(answer):
+                stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.rename(target)
+    except OSError as error:
+        raise ApiError("os-error", f"{target} cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@ipfs.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def bring(session: Session, files: tuple[Path, ...]) -> None:
+    """Store what is in CAR files, and keep it; prints their roots."""
+    roots = [row["Root"] for row in Rpc(session).rows("dag/import", {}, **_form(files))]
+    if session.as_json:
+        show_json([{"cid": row["Cid"]["/"], "problem": row["PinErrorMsg"]} for row in roots])
+    else:
+        for row in roots:
+            click.echo(" ".join((row["Cid"]["/"], row["PinErrorMsg"])).strip())
+    if any(row["PinErrorMsg"] for row in roots):
+        raise ApiError("not-pinned", "not everything is here that is to be kept; the next collection takes what came")
 
 
 @ipfs.command("ls")

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import ipfshttpclient
+from click.testing import CliRunner
 from ipfshttpclient.exceptions import ErrorResponse
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from bitdust.cli.main import cli
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
 from bitdust.config.settings import Settings
 from tests.processes.test_websocket import NOWHERE
@@ -125,5 +127,15 @@ class ClientTests(TestCase):
         self.assertEqual(client.dag.resolve(f"{cid}/a"), {"Cid": {"/": cid}, "RemPath": "a"})
         self.assertEqual(client.resolve(f"/ipfs/{cid}/a"), {"Path": f"/ipfs/{cid}/a"})
         packed = client.dag.export(root)
+        file = self.base / "root.car"
+        self.assertEqual(self.cli("export", root, str(file)), "")
+        self.assertEqual((file.read_bytes(), os.listdir(file.parent).count("root.car")), (packed, 1))
+        self.assertEqual(self.cli("import", str(file)), f"{root}\n")
         self.assertEqual(client.dag.imprt(io.BytesIO(packed))["Root"]["Cid"], {"/": root})
         self.assertIn(root, client.pin.ls(type="recursive")["Keys"])
+
+    def cli(self, *words: str) -> str:
+        """What `bitdust ipfs` prints."""
+        result = CliRunner().invoke(cli, ["--appdir", str(self.node.home), "ipfs", *words])
+        self.assertEqual(result.exit_code, 0, result.output)
+        return result.output
