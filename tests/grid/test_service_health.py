@@ -138,6 +138,15 @@ class SupplierHealthTests(HealthCase):
         with mock.patch.object(self.node.rooms.companions, "deaf", return_value=["phone"]):
             self.unhealthy("web_socket_communicator", "nobody listens any more for phone")
 
+    def test_broadcasting(self) -> None:
+        """A node that takes no messages to everybody hears none."""
+        self.node.node.settings.set("services/broadcasting/enabled", True)
+        self.grid.until(lambda: self.node.is_on("broadcasting"), 60, "the service")
+        self.healthy("broadcasting")
+        row, inbox = self.node.rooms.people.broadcasts.row(), self.node.rooms.gateway.inbox
+        with mock.patch.object(inbox, "rows", return_value=[one for one in inbox.rows() if one != row]):
+            self.unhealthy("broadcasting", "are not heard")
+
     def test_p2p_hookups(self) -> None:
         """A node without an address to tell is found by nobody."""
         self.node.rooms.identity.me.set_addresses([])

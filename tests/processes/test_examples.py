@@ -116,6 +116,7 @@ class ExampleTests(SynchronousTestCase):
         network.start_seed()
         bob, carol = network.add_suppliers(2)
         gives = {"services/supplier/enabled": "true", "services/supplier/donated-space": "1 GB"}
+        gives |= {f"services/{name}/enabled": "true" for name in ("broadcasting", "web-socket-router")}
         alice = network.add_customer("alice", 2, gives | {"services/customer/needed-space": "32 MB"})
         nodes = {"alice@id.example": alice, "bob@id.example.net": carol, "bob@id.example": bob}
         people = {name: node.client.call("identity_get")["global_id"] for name, node in nodes.items()}

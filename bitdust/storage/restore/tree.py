@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import define, field, frozen
 
-from bitdust.disk.disk import is_full
+from bitdust.disk.disk import NO_FILES, is_full, own_disk_error
 from bitdust.disk.syncing import sync_file_system
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import is_entry_name, shown
@@ -123,6 +123,8 @@ class Tree:
             os.makedirs(self.destination, exist_ok=True)
             descriptor = self._open_root()
         except OSError as error:
+            if error.errno in NO_FILES:
+                raise own_disk_error(error, Path(shown(self.destination))) from error
             text = f"{shown(self.destination)} cannot be used as a folder: {error.strerror or error}"
             raise BitDustError("bad-path", text) from error
         os.close(descriptor)
