@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest, TestCase
 
+from bitdust.cli.lock import running_pid
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
 from bitdust.config.settings import Settings
 from tests.api.test_seed_002 import printed
@@ -206,7 +207,7 @@ class PrintedLinesTests(DaemonCase):
     def has_changed(self, pid: int, name: str) -> bool:
         if name == "process_restart":
             return self.node.client.call("process_health") is not None and self.forgot()
-        return not Path(f"/proc/{pid}").exists()
+        return running_pid(self.node.home) is None
 
     def forgot(self) -> bool:
         return "marker" not in self.node.client.call("events_list")
