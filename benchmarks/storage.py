@@ -271,7 +271,7 @@ class Bench:
 
     def start(self, repeat: int) -> dict[str, Any]:
         """Seconds from the command to a healthy API and to a connected network, and memory when idle."""
-        health, connected = [], []
+        health, connected, cpu = [], [], []
         for _ in range(repeat):
             self.customer.stop()
             start = time.perf_counter()
@@ -279,10 +279,12 @@ class Bench:
             health.append(time.perf_counter() - start)
             self.customer.wait_for_service("my_data")
             connected.append(time.perf_counter() - start)
+            cpu.append(cpu_seconds([self.customer.pid]))
         self.pids[-1] = self.customer.pid
         return {
             "health_s": round(statistics.median(health), 2),
             "storage_ready_s": round(statistics.median(connected), 2),
+            "cpu_s": round(statistics.median(cpu), 2),
             "idle_mib": round(memory_mib(self.customer.pid, "VmRSS"), 1),
         }
 

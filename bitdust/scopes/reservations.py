@@ -146,8 +146,8 @@ class Scope:
 
     def take(self, resource: Resource, amount: int) -> None:
         """Count it; a negative amount gives it back."""
-        self.used[resource] += amount
-        self.peak[resource] = max(self.peak[resource], self.used[resource])
+        used = self.used[resource] = self.used[resource] + amount
+        self.peak[resource] = max(self.peak[resource], used)
 
     def shown(self) -> dict[str, Any]:
         """For people and programs: of each resource what is used, the limit, the most so far, and refusals."""

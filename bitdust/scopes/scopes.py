@@ -221,8 +221,11 @@ class Party:
         Those who share an allowance are served in turn: who owes waits until all are served that have owed before. Who
         has asked for next to nothing yet waits for nobody.
         """
-        wait = max((one.spend(cost) for one in self._single), default=0.0)
-        shared = max((one.spend(cost) for one in self._shared), default=0.0)
+        wait = shared = 0.0
+        for one in self._single:
+            wait = max(wait, one.spend(cost))
+        for one in self._shared:
+            shared = max(shared, one.spend(cost))
         if shared > wait == 0.0:
             welcome = self._scopes.welcome(self.host)
             if welcome.left() >= cost:

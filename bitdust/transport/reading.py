@@ -35,7 +35,9 @@ class Reading(ReadingPause):
         self._broken = broken
         self._frames: FrameReader | None = FrameReader(handler)
         self._left = b""
-        self._cost = self._due = 0.0
+        self._cost = 0.0
+        self._due = 0.0
+        """Until when the peer owes, 0 where it owes nothing."""
         self._may: float | None = None
         """What the peer may ask now; looked up when it asks for something."""
 
@@ -66,7 +68,8 @@ class Reading(ReadingPause):
 
     def rest(self, reader: Reader, seconds: float) -> None:
         """Read no more for so long, or until what has come is read and taken."""
-        self.hold(reader, max(seconds, self._wait()))
+        if seconds or self._due or self._left or self.unread.is_too_much():
+            self.hold(reader, max(seconds, self._wait()))
 
     def release(self) -> None:
         """The session is over."""
@@ -85,10 +88,11 @@ class Reading(ReadingPause):
                 self._broken(error)
             if self._cost:
                 wait = self._party.pace(self._cost)
-                self._due = self._clock.seconds() + wait
+                self._due = self._clock.seconds() + wait if wait else 0.0
                 read += self._cost
         self._left = data if self._frames is not None else b""
-        self.unread.add(len(self._left))
+        if self._left:
+            self.unread.add(len(self._left))
 
     def _wait(self) -> float:
         wait = max(0.0, self._due - self._clock.seconds(), AGAIN if self.unread.is_too_much() else 0.0)

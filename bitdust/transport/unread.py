@@ -18,9 +18,8 @@ class Unread:
 
     def add(self, size: int) -> None:
         """Bytes that wait for their reader."""
-        if size:
-            self._size += size
-            self._count()
+        self._size += size
+        self._count()
 
     def take(self, size: int) -> None:
         """Bytes that have been taken, or dropped."""
