@@ -102,22 +102,43 @@ class MasterKey:
         return cls(rsa.generate_private_key(65537, bits))
 
     @classmethod
-    def from_pem(cls, pem: str, passphrase: bytes | None = None) -> "MasterKey":
-        """Raises `WireError` ``bad-key``, ``passphrase-needed`` or ``wrong-passphrase``."""
+    def from_pem(cls, pem: str, passphrase: bytes | None = None, own: bool = False) -> "MasterKey":
+        """Raises `WireError` ``bad-key``, ``passphrase-needed`` or ``wrong-passphrase``.
+
+        A key is examined, its primes as well, which takes 36 to 260 ms. One of its ``own`` a node has made or examined
+        before it wrote it down: primes whose product is the modulus of its identity are those of then.
+        """
         if len(pem) > MAX_PEM:
             raise WireError("too-large", f"a private key of {len(pem)} characters; at most {MAX_PEM} are read")
         encrypted = "ENCRYPTED" in pem
         if encrypted and not passphrase:
             raise WireError("passphrase-needed", "the private key is encrypted: give its passphrase")
         try:
-            key = serialization.load_pem_private_key(pem.encode(), passphrase if encrypted else None)
+            key = serialization.load_pem_private_key(
+                pem.encode(), passphrase if encrypted else None, unsafe_skip_rsa_key_validation=own
+            )
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             if encrypted:
                 raise WireError("wrong-passphrase", "the passphrase does not open this private key") from error
             raise WireError("bad-key", "this is no private key that can be read") from error
         if not isinstance(key, rsa.RSAPrivateKey):
             raise WireError("bad-key", "this is no RSA private key")
-        return cls(key)
+        made = cls(key)
+        if own and not made._is_whole():
+            raise WireError("bad-key", "the numbers of this private key do not belong together")
+        return made
+
+    def _is_whole(self) -> bool:
+        """Whether all numbers of the key belong to its modulus."""
+        numbers = self._key.private_numbers()
+        p, q, d, public = numbers.p, numbers.q, numbers.d, numbers.public_numbers
+        return (
+            min(p, q) > 1
+            and p * q == public.n
+            and all(d * public.e % (prime - 1) == 1 for prime in (p, q))
+            and (numbers.dmp1, numbers.dmq1) == (d % (p - 1), d % (q - 1))
+            and numbers.iqmp * q % p == 1
+        )
 
     def to_pem(self, passphrase: bytes | None = None) -> str:
         """PKCS#1 text; with a passphrase PKCS#8 whose key is derived by scrypt where the library offers it."""

@@ -69,7 +69,7 @@ class Me(Waiting):
         if is_locked(key):
             self._locked_key = key
         else:
-            self.open(self._read("mykeyfile", lambda path: MasterKey.from_pem(key)))
+            self.open(self._read("mykeyfile", lambda path: MasterKey.from_pem(key, own=True)))
 
     def open(self, master: MasterKey | None) -> None:
         """Take the key of this home, None where it keeps none, and read what else it keeps; raises as `load` does."""

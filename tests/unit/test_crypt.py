@@ -1,6 +1,7 @@
 """Keys, seals, trees and private files: what opens, what is refused, and with which code."""
 
 import ast
+import base64
 import hashlib
 import os
 import stat
@@ -177,6 +178,21 @@ class Master(SynchronousTestCase):
         self.assertEqual(MasterKey.from_pem(text, b"pass").fingerprint, master().fingerprint)
         self.assertEqual(code_of(self, MasterKey.from_pem, text), "passphrase-needed")
         self.assertEqual(code_of(self, MasterKey.from_pem, text, b"other"), "wrong-passphrase")
+
+    def test_a_damaged_key_of_its_own(self) -> None:
+        """What a node has examined once is read without examining primes again, and wherever one bit of it is another
+        one it is refused."""
+        key = master()
+        head, *middle, foot = key.to_pem().strip().split("\n")
+        whole = base64.b64decode("".join(middle))
+        self.assertEqual(MasterKey.from_pem(key.to_pem(), own=True).fingerprint, key.fingerprint)
+        for place in range(0, len(whole), 7):
+            broken = bytearray(whole)
+            broken[place] ^= 1 << place % 8
+            pem = "\n".join([head, base64.b64encode(broken).decode(), foot])
+            with self.assertRaises(WireError, msg=place) as refused:
+                MasterKey.from_pem(pem, own=True)
+            self.assertEqual(refused.exception.code, "bad-key")
 
     def test_other_keys(self):
         """Keys that are too small, of another kind, cut off or too large a text are refused."""
