@@ -27,9 +27,9 @@ def take(bits: int = MIN_BITS) -> MasterKey:
 
 
 @lru_cache(1000)
-def read(pem: str, passphrase: bytes | None = None) -> MasterKey:
+def read(pem: str, passphrase: bytes | None = None, own: bool = False) -> MasterKey:
     """Stands for `MasterKey.from_pem`."""
-    return _read(pem, passphrase)
+    return _read(pem, passphrase, own)
 
 
 def install() -> None:
