@@ -36,6 +36,7 @@ from bitdust.ipld.cid import Block, Cid
 from bitdust.shares.offer import write_offer
 from bitdust.storage.packs.erasure import Coder
 from bitdust.transport.hello import Hello
+from bitdust.wire.broadcast import Broadcast
 from bitdust.wire.capability import Capability, Revocation, Right, ShownCapability
 from bitdust.wire.encoding import encode
 from bitdust.wire.keepers import Keepers
@@ -261,6 +262,8 @@ def key_vectors() -> Iterator[Vector]:
     keepers = Keepers(master().fingerprint, "group_1", WALL * 1000, [master().fingerprint, SECRET], [PACK_ID])
     kept = device().sign_record(Keepers.KIND, keepers.to_body()).to_bytes()
     yield vector("keepers", kept, keepers)
+    said = Broadcast(PACK_ID, master().fingerprint, WALL * 1000, b'{"msg":"hello"}')
+    yield vector("broadcast", device().sign_record(Broadcast.KIND, said.to_body()).to_bytes(), said)
     members = {"members": (master().fingerprint, SECRET), "names": ("alice@id.example", ""), "current": 1}
     offered = evolve(group, alias="group_1", family=kept, **members)
     yield vector("offer of a group that members keep", write_offer(offered), offered.as_map())
