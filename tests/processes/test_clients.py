@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from bitdust.cli.lock import running_pid
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
 from tests.processes.test_main_job import ProcessTests
 
@@ -239,9 +240,8 @@ class ClientsTests(ProcessTests):
 
     def stop(self, home: Path) -> None:
         """`process/stop/v1` may break the connection before its answer; the process ends."""
-        pid = int((home / "processid").read_text())
         try:
             self.client.ok("GET", "process/stop/v1")
         except (OSError, http.client.HTTPException):
             pass
-        wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the end of the process")
+        wait_for(lambda: running_pid(home) is None, "the end of the process")
