@@ -148,6 +148,7 @@ class Assembly:
         for takes_part in (rooms.shares.holds, rooms.groups.holds):
             rooms.gateway.relations.add(Who.MEMBER, takes_part)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
+        rooms.dht.node.connected.connect(identity.propagation.network_is_back)
         suppliers.finding.sources = rooms.recovery
         suppliers.hiring.pieces = suppliers.replacements.pieces = rooms.storage.placement
         suppliers.resizing.packs = suppliers.lost.audits = rooms.storage.placement

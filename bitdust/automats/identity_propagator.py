@@ -24,7 +24,10 @@ class IdentityPropagatorPort(Protocol):
 
 
 class IdentityPropagator(Machine):
-    """KNOWN means that the DHT or an ID server has the newest revision, UNKNOWN that neither has."""
+    """KNOWN: the DHT has the newest revision. UNSTORED: ID servers alone have it. UNKNOWN: nobody has it.
+
+    Whoever searches by fingerprint asks the DHT alone, so a store that has reached nobody is repeated soon.
+    """
 
     table = """
       # state       event             guard     next        actions
@@ -34,23 +37,29 @@ class IdentityPropagator(Machine):
       DHT?          timer-1min        -         ID_SERVERS? push
       DHT?          document-changed  is_newer  DHT?        store
       ID_SERVERS?   pushed            is_newer  DHT?        store
-      ID_SERVERS?   pushed            is_known  KNOWN       -
-      ID_SERVERS?   pushed            -         UNKNOWN     note_reason
-      ID_SERVERS?   push-failed       is_stored KNOWN       -
-      ID_SERVERS?   push-failed       -         UNKNOWN     note_failure
-      ID_SERVERS?   timer-2min        is_stored KNOWN       -
-      ID_SERVERS?   timer-2min        -         UNKNOWN     note_silence
+      ID_SERVERS?   pushed            is_stored KNOWN       forget_failures
+      ID_SERVERS?   pushed            is_known  UNSTORED    count_failure
+      ID_SERVERS?   pushed            -         UNKNOWN     note_reason count_failure
+      ID_SERVERS?   push-failed       is_stored KNOWN       forget_failures
+      ID_SERVERS?   push-failed       -         UNKNOWN     note_failure count_failure
+      ID_SERVERS?   timer-2min        is_stored KNOWN       forget_failures
+      ID_SERVERS?   timer-2min        -         UNKNOWN     note_silence count_failure
       KNOWN         document-changed  is_newer  DHT?        store
       KNOWN         timer-5min        -         DHT?        store
+      UNSTORED      document-changed  is_newer  DHT?        store
+      UNSTORED      network-back      -         DHT?        store
+      UNSTORED      timer-15sec       -         DHT?        store
       UNKNOWN       document-changed  is_newer  DHT?        store
-      UNKNOWN       timer-5min        -         DHT?        store
+      UNKNOWN       network-back      -         DHT?        store
+      UNKNOWN       timer-15sec       -         DHT?        store
       *             shutdown          -         CLOSED      -
     """
     ignore = """
-      AT_STARTUP    document-changed stored store-failed pushed push-failed
-      DHT?          start document-changed pushed push-failed
-      ID_SERVERS?   start document-changed stored store-failed
-      KNOWN         start document-changed stored store-failed pushed push-failed
+      AT_STARTUP    document-changed network-back stored store-failed pushed push-failed
+      DHT?          start document-changed network-back pushed push-failed
+      ID_SERVERS?   start document-changed network-back stored store-failed
+      KNOWN         start document-changed network-back stored store-failed pushed push-failed
+      UNSTORED      start document-changed stored store-failed pushed push-failed
       UNKNOWN       start document-changed stored store-failed pushed push-failed
     """
     initial = "AT_STARTUP"
@@ -59,12 +68,17 @@ class IdentityPropagator(Machine):
     def __init__(self, registry: Registry, port: IdentityPropagatorPort) -> None:
         self._port = port
         self._stored = False
+        self._failures = 0
         self._revision = 0
         self.reason = "it was not published yet"
         super().__init__(registry)
 
     def timer_seconds(self, event: str) -> float:
-        return self._port.interval() if event == "timer-5min" else super().timer_seconds(event)
+        """After a failure it is tried again soon, and less and less often until it is as often as always."""
+        seconds = super().timer_seconds(event)
+        if event == "timer-15sec":
+            seconds = min(self._port.interval(), seconds * 2.0 ** min(self._failures, 10))
+        return self._port.interval() if event == "timer-5min" else seconds
 
     def is_newer(self, payload: Any) -> bool:
         return self._port.revision() > self._revision
@@ -73,11 +87,17 @@ class IdentityPropagator(Machine):
         return self._stored
 
     def is_known(self, payload: str) -> bool:
-        return self._stored or not payload
+        return not payload
 
     def store(self, payload: Any) -> None:
         self._revision, self._stored = self._port.revision(), False
         self.watch(self._port.store(), "stored", "store-failed")
+
+    def count_failure(self, payload: Any) -> None:
+        self._failures += 1
+
+    def forget_failures(self, payload: Any) -> None:
+        self._failures = 0
 
     def note_stored(self, payload: Any) -> None:
         self._stored = True

@@ -26,8 +26,8 @@ class P2PConnectorPort(Protocol):
         """Whether others keep the record that was stored last."""
 
 
-SOON = 120.0
-"""Seconds until a record that nobody has taken is stored again: a clock that was wrong may be right by then."""
+SOON = 30.0
+"""Seconds until a record that nobody has taken is stored again: others may be there by then, or a clock be right."""
 
 
 class P2PConnector(Machine):
@@ -75,7 +75,8 @@ class P2PConnector(Machine):
     def timer_seconds(self, event: str) -> float:
         """Whom nobody finds does not wait for an hour."""
         seconds = super().timer_seconds(event)
-        return seconds if event != "timer-1hour" or self._port.is_findable() else SOON
+        is_late = event in ("timer-1hour", "timer-5min") and not self._port.is_findable()
+        return SOON if is_late else seconds
 
     def is_listening(self, payload: Any) -> bool:
         return self._port.is_listening()

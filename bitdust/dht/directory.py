@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
 
 from bitdust.dht.node import DHTNode
+from bitdust.dht.publishing import Stored
 from bitdust.dht.records import DHTRecord
 from bitdust.dht.sealed_family import opened, sealed_for
 from bitdust.identity.cache import IdentityCache
@@ -58,8 +59,9 @@ class Directory:
         return found.addCallback(lambda record: record.value if record is not None else None)
 
     def put_identity(self, document: IdentityDocument) -> "Deferred[Any]":
-        """My document."""
-        return self._node.put(IDENTITY, document.fingerprint, document.revision, document.xml, DAYS * DAY)
+        """My document; fails with ``not-stored`` where nobody else keeps it."""
+        putting = self._node.put(IDENTITY, document.fingerprint, document.revision, document.xml, DAYS * DAY)
+        return putting.addCallback(_kept_by_others)
 
     def identity_record(self, fingerprint: bytes) -> "Deferred[Any]":
         """The whole record of somebody's document, or None: for who keeps it alive."""
@@ -72,7 +74,8 @@ class Directory:
     # addresses
 
     def put_addresses(self, signed: Signed) -> "Deferred[Any]":
-        """My addresses record. One of mine that a clock which was ahead has dated later is followed by a later one."""
+        """My addresses record; fails with ``not-stored`` where nobody else keeps it. One of mine that a clock which was
+        ahead has dated later is followed by a later one."""
         return Deferred.fromCoroutine(self._put_newest(signed))
 
     async def _put_newest(self, signed: Signed) -> Any:
@@ -85,7 +88,7 @@ class Directory:
                 put = await outcome(self._put_addresses(DeviceAddresses.from_body(signed.body), signed))
         if put.error is not None:
             raise put.error
-        return put.value
+        return _kept_by_others(put.value)
 
     def _put_addresses(self, record: DeviceAddresses, signed: Signed) -> "Deferred[Any]":
         subject, days = record.owner + record.device, ADDRESSES_DAYS
@@ -139,10 +142,12 @@ class Directory:
     # families
 
     def put_family(self, family: Family, signed: Signed) -> "Deferred[Any]":
-        """My family record, sealed for me: nobody else need know who keeps my pieces."""
+        """My family record, sealed for me: nobody else need know who keeps my pieces. Fails with ``not-stored`` where
+        nobody else keeps it."""
         mine = sealed_for(self._me, family, signed)
         subject = family.customer + self._me.device.id
-        return self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
+        putting = self._node.put(Family.KIND, subject, family.revision, mine.to_bytes(), CONTRACT_DAYS * DAY)
+        return putting.addCallback(_kept_by_others)
 
     async def my_family(self) -> bytes | None:
         """My newest signed family record, opened; None where the DHT has none."""
@@ -175,8 +180,9 @@ class Directory:
     # heads of logs
 
     def put_head(self, head: Head, signed: Signed) -> "Deferred[Any]":
-        """How far a log of mine has come."""
-        return self._node.put(Head.KIND, head.subject, head.sequence, signed.to_bytes(), CONTRACT_DAYS * DAY)
+        """How far a log of mine has come; fails with ``not-stored`` where nobody else keeps it."""
+        putting = self._node.put(Head.KIND, head.subject, head.sequence, signed.to_bytes(), CONTRACT_DAYS * DAY)
+        return putting.addCallback(_kept_by_others)
 
     async def heads_of(self, scopes: Iterable[bytes]) -> list[Head]:
         """Heads of the logs that my devices write in these scopes, those that can be read."""
@@ -231,14 +237,21 @@ def _newest_claims(records: Iterable[DHTRecord]) -> list[Claim]:
 def _is_held(put: Outcome) -> bool:
     if put.error is not None and put.code != TAKEN:
         raise put.error
-    return put.error is None and put.value.count > put.value.refused.get(TAKEN, 0)
+    if put.error is not None:
+        return False
+    taken = put.value.refused.get(TAKEN, 0)
+    if not taken:
+        _kept_by_others(put.value)
+    return bool(put.value.count > taken)
 
 
-def _kept_by_others(stored: Any) -> Any:
-    """A node that has just come knows nobody yet, and keeps what it writes alone."""
-    if not stored.asked:
-        raise WireError("not-stored", "no other node of the DHT is known yet")
-    return stored
+def _kept_by_others(stored: Stored) -> Stored:
+    """A node that has just come, or hears nobody, keeps what it writes alone: nobody would find it."""
+    if stored.others:
+        return stored
+    refused = ", ".join(sorted(stored.refused))
+    none = "no other node of the DHT is known yet" if not stored.asked else "no other node of the DHT has answered"
+    raise WireError("not-stored", f"other nodes of the DHT refuse it: {refused}" if refused else none)
 
 
 def _document(raw: bytes) -> IdentityDocument | None:

@@ -20,7 +20,8 @@ ENOUGH = 5
 class Stored:
     """The outcome of a put. ``count`` nodes keep the record, ``asked`` were asked; ``closest`` are their ids in hex.
 
-    ``refused`` counts the codes of those that said no; ``newest`` is the highest revision that one of them has.
+    ``refused`` counts the codes of those that said no; ``newest`` is the highest revision that one of them has; ``own``
+    says whether this node is one of those that keep it.
     """
 
     count: int
@@ -28,6 +29,12 @@ class Stored:
     closest: tuple[str, ...]
     refused: dict[str, int] = field(factory=dict)
     newest: int | None = None
+    own: bool = False
+
+    @property
+    def others(self) -> int:
+        """How many other nodes keep it: a record that this one keeps alone is found by nobody."""
+        return self.count - self.own
 
 
 class Publishing:
@@ -95,7 +102,8 @@ class Publishing:
     def _outcome(self) -> Stored:
         kept = sorted(self._kept, key=lambda contact: contact.number ^ self._target)
         closest = tuple(contact.id.hex() for contact in kept)
-        return Stored(len(kept), len(self._tried), closest, dict(self._refused), self._newest)
+        own = self._own in self._kept
+        return Stored(len(kept), len(self._tried), closest, dict(self._refused), self._newest, own)
 
     def _store(self, contact: Contact) -> None:
         self._tried.add(contact.number)

@@ -50,7 +50,11 @@ class Propagation:
             self.machine = IdentityPropagator(self._registry, self)
         self._disconnect = self._me.changed.connect(lambda: self.machine.send("document-changed"))
         self.machine.send("start")
-        return self.machine.when("ID_SERVERS?", "KNOWN", "UNKNOWN", "CLOSED")
+        return self.machine.when("ID_SERVERS?", "KNOWN", "UNSTORED", "UNKNOWN", "CLOSED")
+
+    def network_is_back(self) -> None:
+        """Others are there again: what nobody has taken is brought to them now."""
+        self.machine.send("network-back")
 
     def stop(self) -> None:
         """Publish no more; what was stored expires by itself."""

@@ -2,13 +2,19 @@
 
 from types import SimpleNamespace
 
+from twisted.internet.defer import succeed
+
 from bitdust.crypt.device import certify, device_id
 from bitdust.dht.directory import Directory
 from bitdust.dht.node import DHTNode
+from bitdust.dht.publishing import Stored
+from bitdust.wire.encoding import WireError
+from bitdust.wire.nicknames import Nickname
 from bitdust.wire.records import DeviceAddresses
 from bitdust.wire.signed import Signed
 from tests.unit.storage_kit import master_key
 from tests.unit.test_dht import DAY, DHTCase
+from tests.unit.test_identity import GOOD
 
 
 class Myself:
@@ -24,6 +30,36 @@ class Myself:
         time = max(int(self.wall * 1000), least)
         record = DeviceAddresses(master_key().fingerprint, device_id(self.node._device.public), self.addresses, time)
         return self.node._device.sign_record(record.KIND, record.to_body())
+
+
+class AloneTests(DHTCase):
+    """A node that knows nobody keeps its own records, and that is no success."""
+
+    size = 1
+
+    def test_nobody_else_keeps_it(self) -> None:
+        """Each record that others are to find fails with ``not-stored``; in the DHT of a single node too."""
+        (node,) = self.grid.nodes
+        me = Myself(node, self.grid.wall())
+        directory = Directory(node, me, SimpleNamespace())
+        putting = directory.put_addresses(me.addresses_record())
+        error = self.assertRaises(WireError, self.grid.wait, putting)
+        self.assertEqual(error.code, "not-stored")
+        document = SimpleNamespace(fingerprint=master_key().fingerprint, revision=1, xml=GOOD.xml)
+        stored = Stored(1, 8, ("mine",), {}, None, True)
+        self.patch(node, "put", lambda *record: succeed(stored))
+        head, signed = SimpleNamespace(subject=b"s", sequence=1), SimpleNamespace(to_bytes=lambda: b"x")
+        claim = Nickname(master_key().fingerprint, "alice", 0, 1)
+        self.patch(node, "knows_others", lambda: True)
+        puts = (lambda: directory.put_identity(document), lambda: directory.put_head(head, signed),
+                lambda: directory.put_claim(claim, signed))  # fmt: skip
+        for put in puts:
+            self.assertEqual(self.failureResultOf(put(), WireError).value.code, "not-stored")
+        stored = Stored(2, 8, ("mine", "another"), {}, None, True)
+        for put in puts:
+            self.successResultOf(put())
+        stored = Stored(1, 8, ("mine",), {"bad-expiry": 8}, None, True)
+        self.assertIn("bad-expiry", str(self.failureResultOf(puts[0](), WireError).value))
 
 
 class AddressesTests(DHTCase):

@@ -63,7 +63,10 @@ class PropagationTests(MeCase):
         """What the others say is not a problem."""
         self.dht_error = BitDustError("not-stored", "no node keeps it")
         self.client.down = {GOOD.sources[0].host}
-        self.assertEqual((self.start(), self.propagation.problem), ("KNOWN", ""))
+        self.assertEqual((self.start(), self.propagation.problem), ("UNSTORED", ""))
+        self.dht_error = None
+        self.propagation.network_is_back()
+        self.assertEqual((self.propagation.machine.state, self.stored), ("KNOWN", [GOOD]))
 
     def test_a_new_revision_is_published_at_once(self) -> None:
         """A change of addresses publishes nothing."""
@@ -103,7 +106,7 @@ class PropagationTests(MeCase):
 
     def test_outcomes(self) -> None:
         """A server that has a newer document knows me; one that refuses or is away does not."""
-        words = {"stored": "KNOWN", "stale": "KNOWN", "refused": "UNKNOWN", "unreachable": "UNKNOWN"}
+        words = {"stored": "UNSTORED", "stale": "UNSTORED", "refused": "UNKNOWN", "unreachable": "UNKNOWN"}
         for word, state in words.items():
             self.dht_error = BitDustError("not-stored", "no node keeps it")
             self.client.publish = lambda document, word=word: succeed({document.idurl: Outcome(word)})

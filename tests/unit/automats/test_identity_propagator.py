@@ -29,9 +29,52 @@ class IdentityPropagatorTests(RowTests):
         self.asked("KNOWN")
 
     def test_known_to_id_servers_alone(self) -> None:
-        """Where the DHT keeps nothing an ID server is enough."""
+        """Where the DHT keeps nothing an ID server has it, and it is brought there soon, less and less often."""
         self.publish(kept=False)
+        self.asked("UNSTORED")
+        for seconds in (15, 30, 60, 120, 240, 300, 300):
+            self.passes(seconds, "DHT?", ("store",))
+            self.store(False)
+            self.port.succeed("push", "")
+            self.asked("UNSTORED")
+        self.drive("document-changed", None, "UNSTORED")
+        self.drive("network-back", None, "DHT?", ("store",))
+        self.port.succeed("store")
+        self.asked("ID_SERVERS?", ("push",))
+        self.port.succeed("push", "")
         self.asked("KNOWN")
+        self.passes(300, "DHT?", ("store",))
+        self.store(False)
+        self.port.succeed("push", "")
+        self.passes_from_the_start()
+
+    def passes_from_the_start(self) -> None:
+        """Failures count in a row."""
+        self.asked("UNSTORED")
+        self.passes(15, "DHT?", ("store",))
+
+    def test_failures_are_forgotten(self) -> None:
+        """However the DHT came to have it, the next failure is the first again."""
+        for push in (lambda: self.port.fail("push"), lambda: self.clock.advance(120)):
+            self.machine = IdentityPropagator(self.registry, self.port)
+            self.publish(kept=False)
+            self.asked("UNSTORED")
+            self.passes(15, "DHT?", ("store",))
+            self.store(True)
+            push()
+            self.asked("KNOWN")
+            self.passes(300, "DHT?", ("store",))
+            self.store(False)
+            self.port.succeed("push", "")
+            self.passes_from_the_start()
+            self.machine.send("shutdown")
+
+    def test_a_change_while_ids_servers_alone_know_it(self) -> None:
+        """It goes to the DHT at once."""
+        self.publish(kept=False)
+        self.asked("UNSTORED")
+        self.port.revision = 2
+        self.drive("document-changed", None, "DHT?", ("store",))
 
     def test_known_to_the_dht_alone(self) -> None:
         """Where no ID server takes it, or they cannot be asked, or are silent for two minutes, the DHT is enough."""
@@ -50,12 +93,24 @@ class IdentityPropagatorTests(RowTests):
         self.publish(kept=False, problem="nobody answers")
         self.asked("UNKNOWN")
         self.assertEqual(self.machine.reason, "nobody answers")
-        self.passes(300, "DHT?", ("store",))
+        self.passes(15, "DHT?", ("store",))
         self.store(False)
         self.port.fail("push", RuntimeError("no keys"))
         self.asked("UNKNOWN")
         self.assertEqual(self.machine.reason, "no keys")
-        self.passes(300, "DHT?", ("store",))
+        self.passes(30, "DHT?", ("store",))
+        self.store(False)
+        self.passes(120, "UNKNOWN")
+        self.assertEqual(self.machine.reason, "ID servers do not answer")
+        self.passes(60, "DHT?", ("store",))
+        self.store(False)
+        self.port.succeed("push", "nobody answers")
+        self.asked("UNKNOWN")
+        self.passes(120, "DHT?", ("store",))
+        self.store(False)
+        self.port.succeed("push", "nobody answers")
+        self.asked("UNKNOWN")
+        self.drive("network-back", None, "DHT?", ("store",))
         self.store(False)
         self.passes(120, "UNKNOWN")
         self.assertEqual(self.machine.reason, "ID servers do not answer")

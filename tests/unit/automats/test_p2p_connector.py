@@ -71,10 +71,12 @@ class P2PConnectorTests(RowTests):
         self.assertEqual(self.port.cancelled, {"propagate": 2})
 
     def test_nobody_takes_the_record(self) -> None:
-        """A connected node whose record nobody keeps publishes it again in two minutes."""
+        """A node whose record nobody keeps publishes it again in half a minute, connected or not."""
         self.port.is_findable = False
+        self.wait_for_others()
+        self.passes(30, "MY_IDENTITY", UPDATE)
         self.connect()
-        self.passes(120, "MY_IDENTITY", UPDATE)
+        self.passes(30, "MY_IDENTITY", UPDATE)
 
     def test_sessions_come_and_go(self) -> None:
         """The first session connects the node, and the end of the last one disconnects it."""
