@@ -83,7 +83,7 @@ def piece_states(database: sqlite3.Connection, pack: bytes) -> dict[int, tuple[i
 def not_heard(states: dict[int, tuple[int, bytes | None]], index: int) -> bool:
     """Whether no supplier was heard to have this piece."""
     state, supplier = states.get(index, (PieceState.KEPT, None))
-    return state == PieceState.KEPT and supplier is None
+    return state != PieceState.WAITING and supplier is None
 
 
 def places_of(
