@@ -15,19 +15,39 @@ from bitdust.storage.upload.mirror import Mirror
 from bitdust.wire.errors import BitDustError
 
 
-class Deletion:
-    """I am the port of one `FileDeletion`.
+class DeletionAnswer:
+    """What whoever asked for a deletion hears of its `FileDeletion`.
 
     ``answered`` fires when the item, or the version, is out of the catalog: with True when so many suppliers know it
     that no recovery brings it back, with False when that is still to come.
     """
 
+    def __init__(self) -> None:
+        self.answered: Deferred[bool] = Deferred()
+
+    def report_deleted(self) -> None:
+        """Answer."""
+        self.answered.callback(True)
+
+    def report_pending(self) -> None:
+        """Answer before enough suppliers know."""
+        self.answered.callback(False)
+
+    def report_failed(self, reason: Any) -> None:
+        """Answer with the reason."""
+        error = reason if isinstance(reason, Failure) else BitDustError("failed", "the disk did not answer in time")
+        self.answered.errback(error)
+
+
+class Deletion(DeletionAnswer):
+    """I am the port of one `FileDeletion` of what is mine."""
+
     def __init__(self, deletions: "Deletions", item: Item, target: Target) -> None:
+        super().__init__()
         self._deletions = deletions
         self._item = item
         self._target = target
         self._mark = 0
-        self.answered: Deferred[bool] = Deferred()
 
     def write(self) -> "Deferred[Any]":
         """The tombstone, and what this node knows of the place on its own disk."""
@@ -47,19 +67,6 @@ class Deletion:
         machine = self._deletions.monitor.machine
         self._deletions.monitor.deleted()
         return machine.when("READY")
-
-    def report_deleted(self) -> None:
-        """Answer."""
-        self.answered.callback(True)
-
-    def report_pending(self) -> None:
-        """Answer before enough suppliers know."""
-        self.answered.callback(False)
-
-    def report_failed(self, reason: Any) -> None:
-        """Answer with the reason."""
-        error = reason if isinstance(reason, Failure) else BitDustError("failed", "the disk did not answer in time")
-        self.answered.errback(error)
 
 
 class Deletions:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
 
 from bitdust.automats.file_deletion import FileDeletion
 from bitdust.batching import ThreadQueue
@@ -17,6 +16,7 @@ from bitdust.storage.catalog.calendar import Calendar
 from bitdust.storage.catalog.catalog import Catalog
 from bitdust.storage.catalog.new_items import Maker
 from bitdust.storage.catalog.paths import Item, Target, below, versions
+from bitdust.storage.deletions import DeletionAnswer
 from bitdust.storage.jobs import Row
 from bitdust.storage.log.replica import KeyLog
 from bitdust.storage.log.riders import Riders
@@ -300,14 +300,14 @@ class Writing:
         return int(self._around.settings.get("services/data-motion/supplier-sending-queue-size"))
 
 
-class GuestDeletion:
+class GuestDeletion(DeletionAnswer):
     """I am the port of one `FileDeletion` in a share of somebody else, whose owner has suppliers delete the pieces."""
 
     def __init__(self, writing: Writing, op: Op) -> None:
+        super().__init__()
         self._writing = writing
         self._op = op
         self._mark = 0
-        self.answered: Deferred[bool] = Deferred()
 
     def write(self) -> "Deferred[Any]":
         """The tombstone."""
@@ -323,16 +323,3 @@ class GuestDeletion:
     def clean(self) -> "Deferred[Any]":
         """That is for the owner of the share."""
         return succeed(None)
-
-    def report_deleted(self) -> None:
-        """Answer."""
-        self.answered.callback(True)
-
-    def report_pending(self) -> None:
-        """Answer before enough suppliers know."""
-        self.answered.callback(False)
-
-    def report_failed(self, reason: Any) -> None:
-        """Answer with the reason."""
-        error = reason if isinstance(reason, Failure) else BitDustError("failed", "the disk did not answer in time")
-        self.answered.errback(error)
