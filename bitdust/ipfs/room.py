@@ -138,12 +138,13 @@ class IpfsRoom:
             fired.callback(None)
 
         collection = self.store.collect(report)
-        collection.machine.when("DONE", "FAILED", "STOPPED").addBoth(lambda _: report(()))
-        while gone or collection.machine.state not in ("DONE", "FAILED", "STOPPED"):
+        machine = collection.machine
+        machine.when(*machine.final).addBoth(lambda _: report(()))
+        while gone or machine.state not in machine.final:
             taken, gone[:] = list(gone), []
             for cid in taken:
                 yield cid
             if not taken:
                 await news
-        if collection.machine.state != "DONE":
+        if machine.state != "DONE":
             raise BitDustError("not-collected", "not all that nobody needs was collected; logs/stdout.log says why")
