@@ -28,6 +28,7 @@ from bitdust.wire.capability import Capability, Right, ShownCapability
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.healing import SpareClaim
+from bitdust.wire.records import Head
 from bitdust.wire.signed import COUNTERSIGNATURE, Signed
 from bitdust.wire.table import Device, Document, Peer, Request
 
@@ -148,10 +149,12 @@ class Admission:
             return _signer(document, signed, revoked=True)
         return self.signer(request.peer, signed)
 
-    def is_vouched(self, request: Request, access: Access, signed: Signed) -> bool:
-        """Whether the owner brings a head that no device of its own has signed. Who reads the log checks that; at the
-        supplier it is the owner's word, and takes the owner's room."""
-        return access.grant is None and self._newest(request.peer).device(signed.device) is None
+    def is_vouched(self, request: Request, access: Access, head: Head, signed: Signed) -> bool:
+        """Whether the owner of a key brings what somebody whom it let in has written: the own log, under that key, of a
+        device that is none of the owner's. Who reads the log checks the signature; at the supplier it is the owner's
+        word, and takes the owner's room."""
+        is_own_log = head.scope is not None and head.device == signed.device
+        return is_own_log and access.grant is None and self._newest(request.peer).device(signed.device) is None
 
     def log_signer(self, request: Request, access: Access, signed: Signed) -> Device:
         """Who signed a head: a device of the peer, which under a capability must not pass as one of the owner's."""

@@ -74,9 +74,7 @@ class DataCommands:
             if head.sequence < entry.sequence:
                 raise BitDustError("stale", "the head is older than the entry")
         _need_shortened_rightly(head, access)
-        if self._admission.is_vouched(request, access, signed):
-            _need_own_head(head, signed)
-        else:
+        if not self._admission.is_vouched(request, access, head, signed):
             self._check_writer(head, signed, self._admission.log_signer(request, access, signed), access)
         pieces = [(self._record_of(request, access, piece), piece) for piece in packet.pieces]
         kept = await self._store.append(entries, head, request.fields["head"], pieces, access.grant)
@@ -161,12 +159,6 @@ class DataCommands:
         access, fields = self._admission.access(request), request.fields
         page = self._store.listing(access.owner, fields["after"], fields["most"], access.scope)
         return Answer(Command.FILES, {"more": page.more}, encode([list(piece) for piece in page.pieces]))
-
-
-def _need_own_head(head: Head, signed: Signed) -> None:
-    """The owner of a key brings what somebody whom it let in has written: that device's own log under the key."""
-    if head.scope is None or head.device != signed.device:
-        raise BitDustError("bad-field", "head and entry are not of one device")
 
 
 def _need_shortened_rightly(head: Head, access: Access) -> None:

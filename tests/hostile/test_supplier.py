@@ -293,7 +293,7 @@ class RollbackTests(HostileCase):
         foreign = BOB.sign(Head(ALICE.fingerprint, ALICE.device.id, 4, bytes(32), START))
         old = ALICE.log(3)[-1][1]
         self.assertEqual(self.shop.log(ALICE, (entry, lie)).code, "bad-signature")
-        self.assertEqual(self.shop.log(ALICE, (entry, foreign)).code, "bad-field")
+        self.assertEqual(self.shop.log(ALICE, (entry, foreign)).code, "bad-signature")
         self.assertEqual(self.shop.log(ALICE, (entry, old)).code, "stale")
         self.nothing_happened()
 
