@@ -25,6 +25,11 @@ LAMB = "QmZfF6C9j4VtoCsTp4KSrhYH47QMd3DNXVZBKaxJdhaPab"
 EMPTY = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 
 
+def client_address(port: int) -> str:
+    """As the client takes it."""
+    return f"/ip4/127.0.0.1/tcp/{port}/http"
+
+
 class ClientTests(TestCase):
     timeout = 120
 
@@ -42,7 +47,7 @@ class ClientTests(TestCase):
         wait_for(lambda: self.status()["state"] == "ON", "the service ipfs", 60)
         self.port = self.status()["port"]
         warnings.simplefilter("ignore")
-        self.client = ipfshttpclient.connect(f"/ip4/127.0.0.1/tcp/{self.port}/http", session=True)
+        self.client = ipfshttpclient.connect(client_address(self.port), session=True)
 
     def status(self) -> dict[str, Any]:
         return self.node.client.call("ipfs_status")
@@ -75,6 +80,7 @@ class ClientTests(TestCase):
         self.assertIn(added["d/a"], [row["Key"]["/"] for row in client.repo.gc()])
         error = self.assertRaises(ErrorResponse, client.cat, f"{root}/a")
         self.assertIn("merkledag: not found", str(error))
+        self.refusals(client)
         self.assertEqual(client.cat(LAMB), b"Mary had a little lamb")
         self.assertEqual(client.get_json(client.add_json({"b": 1, "a": 2})), {"a": 2, "b": 1})
         key = client.block.put(io.BytesIO(b"bytes"))["Key"]
@@ -85,6 +91,16 @@ class ClientTests(TestCase):
         self.nodes_and_values(self.client)
         with urlopen(Request(f"http://127.0.0.1:{self.port}/api/v0/commands", method="POST")) as answer:  # noqa: S310
             self.assertEqual(json.load(answer)["Name"], "ipfs")
+
+    def refusals(self, client: Any) -> None:
+        """What is refused before a command begins has its reason in the exception of the client."""
+        odd = self.assertRaises(ErrorResponse, client.add_bytes, b"", opts={"chunker": "size-0"})
+        bad = self.assertRaises(ErrorResponse, client.cat, LAMB, opts={"offset": "soon"})
+        page = ipfshttpclient.Client(client_address(self.port), headers={"Origin": "https://evil.example"})
+        foreign = self.assertRaises(ErrorResponse, page.version)
+        self.assertIn("chunker size must be greater than 0", str(odd))
+        self.assertIn("(for option '-offset')", str(bad))
+        self.assertIn("services/ipfs/allowed-origins", str(foreign))
 
     def names_of_files(self, client: Any) -> None:
         """What the reference of the client prints of MFS."""

@@ -1,5 +1,6 @@
 """The RPC of IPFS without sockets: arguments, bodies, who is let in, and what answers look like."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +10,9 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.web.channel import BAD_REQUEST
 from bitdust.web.dialect import Head, Reply
+from bitdust.web.exchange import INTERNAL
 from bitdust.web.ipfs.arguments import (
     BOOL,
     DURATION,
@@ -208,8 +211,15 @@ async def _rows(*rows: Any) -> AsyncIterator[Any]:
 class Talk:
     """One exchange with a dialect; ``reply`` is its answer."""
 
-    def __init__(self, dialect: IpfsDialect, path: str, query: str = "", body: bytes | None = None) -> None:
-        headers = {b"Host": [b"localhost"]} | ({b"Content-Type": [TYPE]} if body is not None else {})
+    def __init__(
+        self,
+        dialect: IpfsDialect,
+        path: str,
+        query: str = "",
+        body: bytes | None = None,
+        host: bytes = b"localhost",
+    ) -> None:
+        headers = {b"Host": [host]} | ({b"Content-Type": [TYPE]} if body is not None else {})
         self.head = Head(b"POST", path.encode(), query.encode(), b"HTTP/1.1", headers, None, 0.0)
         self.reply: Reply | None = None
         self.sink = dialect.begin(self)
@@ -222,6 +232,12 @@ class Talk:
 
     def answer(self, reply: Reply) -> None:
         self.reply = reply
+
+    def told(self) -> tuple[int, int, str]:
+        """Status, code and message of a refusal."""
+        assert self.reply is not None
+        row = json.loads(self.reply.body)
+        return self.reply.status, row["Code"], row["Message"]
 
     def body(self) -> "Deferred[bytes]":
         async def read() -> bytes:
@@ -282,7 +298,7 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual(self.said(Lines(_rows(wrong))), (500, line))
         self.assertEqual(self.said(Lines(_rows({"a": 1}, wrong))), (200, b'{"a":1}\n' + line))
         self.assertEqual(self.said(BitDustError("bad-argument", "no"))[0], 400)
-        self.assertEqual(self.said(BadCall("no")), (400, b"no\n"))
+        self.assertEqual(self.said(BadCall("no")), (400, b'{"Message":"no","Code":1,"Type":"error"}\n'))
         self.answers.append(Data(_rows(b"x", wrong)))
         talk = Talk(self.dialect, "/api/v0/say")
         self.failureResultOf(talk.body(), BitDustError)
@@ -303,6 +319,19 @@ class DialectTests(SynchronousTestCase):
         for path in ("/api/v0/nothing", "/api/v0/", "/", "/api/v1/say"):
             self.assertEqual(Talk(self.dialect, path).reply.status, 404)
 
+    def test_what_is_refused_before_a_command_begins(self) -> None:
+        """Bad options, missing arguments, foreign pages and what is no request are refused as JSON with a message."""
+        talk = Talk(self.dialect, "/api/v0/say", "loud=perhaps")
+        text = "could not convert value 'perhaps' to type 'bool' (for option '-loud')"
+        self.assertEqual(talk.told(), (400, 1, text))
+        talk = Talk(self.dialect, "/api/v0/say", "loud=1", host=b"evil.example")
+        status, code, message = talk.told()
+        self.assertEqual((status, code), (403, 4))
+        self.assertTrue(message.startswith("403 - Forbidden: "))
+        for refusal, code in ((BAD_REQUEST, 1), (INTERNAL, 0)):
+            talk.reply = self.dialect.refusal(refusal, None)
+            self.assertEqual(talk.told(), (refusal.status, code, refusal.text))
+
     def test_a_time_limit(self) -> None:
         """The option timeout ends a command that waits, before its first byte and in the middle of its lines."""
         for answer in (Deferred(), Lines(_rows(Deferred()))):
@@ -320,7 +349,7 @@ class DialectTests(SynchronousTestCase):
 
     def test_files(self) -> None:
         """A command that needs files says so where there is no form, and gets them where there is one."""
-        self.assertEqual(Talk(self.dialect, "/api/v0/take").reply.status, 400)
+        self.assertEqual(Talk(self.dialect, "/api/v0/take").told(), (400, 1, "file argument 'data' is required"))
         talk = Talk(self.dialect, "/api/v0/take", body=form((file("a"), b"123")))
         self.assertEqual(self.successResultOf(talk.body()), b'[["a",3]]\n')
         talk = Talk(self.dialect, "/api/v0/take", body=form((file("a"), bytes(101))))

@@ -1,5 +1,8 @@
 """Answers and errors of the RPC on the wire.
 
+What is refused says why as JSON: of plain text the Python client shows no more than the status. Only a command that
+is not there, and a verb, are refused in the plain words of the daemon that clients know.
+
 One JSON value has a length, because clients parse what has none again at every piece. Bytes have none, because clients
 keep what has one until it is whole. An error after the first byte is the last line of JSON lines, and a cut connection
 behind bytes: nothing that is not whole ends like a whole answer. A trailer is not sent: most clients do not look at it,
@@ -11,7 +14,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from bitdust.web.dialect import Reply
-from bitdust.web.ipfs.arguments import BadCall
 from bitdust.web.ipfs.table import Answer, Data, Json, Lines, Row
 from bitdust.wire.errors import BitDustError
 
@@ -22,28 +24,33 @@ COMMON = (
 )
 JSON_TYPE = b"Content-Type: application/json\r\n"
 TEXT_TYPE = b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
-CLIENT_ERRORS = frozenset(("bad-argument",))
-"""Codes of errors that are the client's fault in the eyes of the RPC."""
-FORBIDDEN = frozenset(("forbidden",))
+CODES = {"bad-argument": 1, "bad-call": 1, "forbidden": 4}
+"""What an error is in the eyes of the RPC: 1 is the client's fault, 4 is forbidden, 0 is all else."""
 
 
 def text(status: int, line: str, headers: bytes = b"") -> Reply:
-    """A line of plain text, as everything that is refused before a command has begun."""
+    """A line of plain text."""
     return Reply(status, COMMON + TEXT_TYPE + headers, line.encode() + b"\n")
 
 
-def failed(error: BitDustError, headers: bytes = b"") -> Reply:
+def refused(status: int, code: int, message: str, headers: bytes = b"") -> Reply:
     """An error before the first byte."""
-    if isinstance(error, BadCall):
-        return text(400, str(error), headers)
+    return Reply(status, COMMON + JSON_TYPE + headers, dump(_row(code, message)))
+
+
+def failed(error: BitDustError, headers: bytes = b"") -> Reply:
+    """The error of a command, before the first byte."""
     row = error_row(error)
-    return Reply(400 if row["Code"] == 1 else 500, COMMON + JSON_TYPE + headers, dump(row))
+    return refused(400 if row["Code"] == 1 else 500, row["Code"], row["Message"], headers)
 
 
 def error_row(error: BitDustError) -> Row:
-    """Code 1 is the client's fault, 4 is forbidden, 0 is all else. Scripts look for some of the texts."""
-    code = 1 if error.code in CLIENT_ERRORS or isinstance(error, BadCall) else 4 if error.code in FORBIDDEN else 0
+    """Scripts look for some of the texts."""
     message = f"merkledag: not found: {error}" if error.code == "not-found" else str(error)
+    return _row(CODES.get(error.code, 0), message)
+
+
+def _row(code: int, message: str) -> Row:
     return {"Message": message, "Code": code, "Type": "error"}
 
 

@@ -25,7 +25,7 @@ Parser = Callable[[str], Any]
 
 
 class BadCall(BitDustError):
-    """A call that names no command, or names it wrongly: HTTP 400 and a line of plain text."""
+    """A call that names no command, or names it wrongly: HTTP 400."""
 
     def __init__(self, text: str) -> None:
         super().__init__("bad-call", text)

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from bitdust.web.dialect import BodySink, Exchange, Head, Limits, Reply
 from bitdust.web.guard import Refusal
-from bitdust.web.ipfs.answers import TEXT_TYPE, failed, reply_to, text
+from bitdust.web.ipfs.answers import failed, refused, reply_to, text
 from bitdust.web.ipfs.arguments import BadCall, fields, read_arguments, read_options
 from bitdust.web.ipfs.guard import RpcGuard
 from bitdust.web.ipfs.table import BASE, Answer, Call, Command, Commands, Data, Lines
@@ -75,8 +75,8 @@ class IpfsDialect:
         return command, call
 
     def refusal(self, refusal: Refusal, head: Head | None) -> Reply:
-        """A line of plain text."""
-        return Reply(refusal.status, TEXT_TYPE, f"{refusal.text}\n".encode())
+        """As everything that is refused."""
+        return refused(refusal.status, 0 if refusal.status >= 500 else 1, refusal.text)
 
 
 def _path(quoted: bytes) -> str:
@@ -110,7 +110,7 @@ class _Running:
         if self._upload is None:
             self._stray += len(data)
             if self._stray > MAX_STRAY >= self._stray - len(data):
-                self._exchange.answer(text(400, "this command takes no body"))
+                self._exchange.answer(failed(BadCall("this command takes no body"), self._headers))
             return None
         if self._step is None:
             self._begin()

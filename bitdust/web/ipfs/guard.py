@@ -12,9 +12,11 @@ from attrs import frozen
 
 from bitdust.web.dialect import Head, Reply
 from bitdust.web.guard import LOCAL_HOSTS
-from bitdust.web.ipfs.answers import COMMON, text
+from bitdust.web.ipfs.answers import COMMON, refused, text
 
 FORBIDDEN = "403 - Forbidden"
+WRONG_HOST = f"{FORBIDDEN}: this Host is not allowed; see the setting services/ipfs/allowed-hosts"
+WRONG_ORIGIN = f"{FORBIDDEN}: this page is not allowed; see the setting services/ipfs/allowed-origins"
 
 
 @frozen
@@ -27,10 +29,10 @@ class RpcGuard:
     def admit(self, head: Head) -> Reply | bytes:
         """Header lines for every answer to this request, or the reply for who is not let in."""
         if not self._is_here(head.single(b"Host")):
-            return text(403, FORBIDDEN)
+            return refused(403, 4, WRONG_HOST)
         origin = head.single(b"Origin")
         if origin is not None and not self._is_allowed(origin):
-            return text(403, FORBIDDEN)
+            return refused(403, 4, WRONG_ORIGIN)
         headers = b"Access-Control-Allow-Origin: %s\r\n" % origin if origin is not None else b""
         if head.method == b"OPTIONS":
             return Reply(204, COMMON + headers + b"Allow: OPTIONS, POST\r\n")
@@ -38,7 +40,7 @@ class RpcGuard:
             return text(405, "405 - Method Not Allowed", headers + b"Allow: OPTIONS, POST\r\n")
         referer = head.single(b"Referer")
         if origin is None and not (self._is_allowed(referer) if referer is not None else self._is_program(head)):
-            return text(403, FORBIDDEN)
+            return refused(403, 4, WRONG_ORIGIN)
         return headers
 
     def _is_program(self, head: Head) -> bool:
