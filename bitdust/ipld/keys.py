@@ -98,6 +98,14 @@ class PublicKey:
             raise malformed(f"not a public key of {kind.name}")
         return cls(kind, body, _sized(key))
 
+    @classmethod
+    def of_ed25519(cls, raw: bytes) -> Self:
+        """Of 32 bytes."""
+        try:
+            return cls(KeyKind.ED25519, raw, Ed25519PublicKey.from_public_bytes(raw))
+        except ValueError as error:
+            raise malformed("not a public key of ED25519") from error
+
     def encode(self) -> bytes:
         """The protocol buffer."""
         return _encode(self.kind, self.data)
@@ -133,6 +141,14 @@ class PrivateKey:
         if not SHORTEST_RSA <= bits <= LONGEST_RSA:
             raise unsupported(f"an RSA key of {bits} bits")
         return cls(kind, rsa.generate_private_key(65537, bits))
+
+    @classmethod
+    def of_ed25519(cls, seed: bytes) -> Self:
+        """Of the 32 secret bytes."""
+        try:
+            return cls(KeyKind.ED25519, Ed25519PrivateKey.from_private_bytes(seed))
+        except ValueError as error:
+            raise malformed("not a private key of ED25519") from error
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
