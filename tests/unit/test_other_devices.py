@@ -80,6 +80,34 @@ class ErasingTests(OtherDeviceCase):
         self.assertEqual(self.pieces(), [1, 1, 1, 1])
 
 
+class StillSendingTests(OtherDeviceCase):
+    """The log of another device is read before its pieces are at the suppliers."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = self.second()
+        self.node.me.replace_document(self.other.me.document)
+        for supplier in self.around.suppliers:
+            supplier.mode = "full"
+        self.data = random_file(self.base / "file", 300_000)
+        self.other.begin_upload(self.base / "file", "file")
+        self.node.pass_time(10)
+        self.core.log_replicas.pull_again()
+        self.node.pass_time(5)
+        self.node.wait(self.core.inventory.refresh())
+        self.assertEqual(self.node.pieces()["missing"], 4)
+        for supplier in self.around.suppliers:
+            supplier.mode = "fine"
+
+    def test_what_was_not_there_yet(self) -> None:
+        """What suppliers did not have when they were asked, and have by now, comes back, and is known from then on."""
+        self.node.pass_time(60)
+        self.assertEqual(self.pieces(), [1, 1, 1, 1])
+        self.node.download("file", self.base / "back")
+        self.assertEqual((self.base / "back" / "file").read_bytes(), self.data)
+        self.assertGreaterEqual(self.node.pieces()["acknowledged"], 2)
+
+
 class ForgedTests(OtherDeviceCase):
     """A thief has the secrets of this identity, and a supplier that helps it."""
 

@@ -6,7 +6,7 @@ nothing. How many bad pieces a supplier has given is remembered for good: others
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -74,6 +74,16 @@ class BadPieces:
             self._events.send("pieces-lost", {"pieces": len(missing), "idurl": idurl, "global_id": global_id})
         self._noted_all(missing)
 
+    def given(self, pack: bytes, suppliers: Mapping[int, bytes]) -> "Deferred[None]":
+        """These gave good pieces of a pack that were missing: they are not; fires when that is written down."""
+
+        def mark(database: sqlite3.Connection) -> None:
+            for index, supplier in suppliers.items():
+                mark_given(database, PieceRef(pack, index), supplier)
+
+        noting: Deferred[None] = self._catalog.change(mark)
+        return noting.addErrback(lambda failure: self.log.failure("good pieces could not be noted", failure))
+
     def note_all(self, supplier: bytes, pieces: Sequence[PieceRef]) -> "Deferred[None]":
         """A supplier did not prove that it has these; fires when that is written down, and fails when it cannot be."""
         self._counts[supplier] = self.count(supplier) + len(pieces)
@@ -123,6 +133,17 @@ def mark_lost(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) ->
     if changed > 0:
         count_kept(database, piece.pack)
     return changed > 0
+
+
+def mark_given(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) -> None:
+    """Inside a transaction: what was missing is at a supplier, who gave it back as it was stored."""
+    changed = database.execute(
+        "UPDATE pieces SET state=?, supplier=? WHERE pack=? AND number=? AND state=?",
+        (PieceState.KEPT, supplier, piece.pack, piece.index, PieceState.MISSING),
+    ).rowcount
+    if changed > 0:
+        forget_bad(database, piece, supplier)
+        count_kept(database, piece.pack)
 
 
 def was_lost(database: sqlite3.Connection, piece: PieceRef, supplier: bytes) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from bitdust.crypt.merkle import root
+from bitdust.outcome import Outcome, outcome
 from bitdust.storage.pieces.bad_pieces import BadPieces
 from bitdust.storage.pieces.locations import PackSource, PackSources
 from bitdust.storage.pieces.pace import Pace
@@ -62,20 +63,34 @@ class Fetcher:
     async def current(self, sources: PackSources, pack: bytes) -> tuple[PackSource, dict[int, bytes]]:
         """k pieces of a pack, or of the one that takes its place meanwhile, and which it is.
 
-        Right after two lives of mine have become one, a place may be asked for what its former supplier still has.
+        A log is read before all of its pieces have come, and what was missing then may have come since; right after two
+        lives of mine have become one, a place may be asked for what its former supplier still has.
         """
         while True:
             source = await sources.of(pack)
             if len(source.local) >= source.record.scheme.k:
                 return source, dict(source.local)
-            try:
-                return source, await self.fetch(source.record, source.places)
-            except BitDustError:
-                later = await sources.of(pack)
-                if later.record.pack == source.record.pack:
-                    if not source.elsewhere:
-                        raise
-                    return later, await self.fetch(later.record, {**later.places, **source.elsewhere})
+            found = await outcome(self.fetch(source.record, source.places))
+            if found.error is None:
+                return source, found.value
+            later = await sources.of(pack)
+            if later.record.pack == source.record.pack:
+                return later, await self._last_resorts(source, later, found)
+
+    async def _last_resorts(self, source: PackSource, later: PackSource, found: Outcome) -> dict[int, bytes]:
+        """Those who may have what nobody was heard to have; fails as it did before where there is no one."""
+        hoped = {index: who for index, who in source.hoped.items() if self.is_online(who)}
+        if hoped:
+            found = await outcome(self.fetch(later.record, {**hoped, **later.places}))
+            if found.error is None:
+                came = {index: who for index, who in hoped.items() if index in found.value}
+                await outcome(self._bad_pieces.given(later.record.pack, came))
+        if found.error is not None and source.elsewhere:
+            found = await outcome(self.fetch(later.record, {**later.places, **source.elsewhere}))
+        if found.error is not None:
+            raise found.error
+        pieces: dict[int, bytes] = found.value
+        return pieces
 
     def stop(self) -> None:
         """Ask for nothing any more."""

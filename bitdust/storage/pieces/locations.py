@@ -21,6 +21,7 @@ class PackSource:
     """Where a pack's pieces are: suppliers by index, and pieces that are still on this disk.
 
     ``elsewhere`` names who leaves a place whose piece nobody was heard to have: it may never have moved on.
+    ``hoped`` names who has a place whose piece was missing when it was asked last: it may have come since.
     """
 
     record: PackRecord
@@ -29,6 +30,7 @@ class PackSource:
     places: dict[int, bytes]
     local: dict[int, bytes]
     elsewhere: dict[int, bytes]
+    hoped: dict[int, bytes]
 
 
 class PackSources:
@@ -60,7 +62,8 @@ class PackSources:
         elsewhere = {
             place: who for place, who in enumerate(leaving[: record.scheme.n]) if who and not_heard(states, place)
         }
-        return PackSource(record, row[1], row[2], places, local, elsewhere)
+        hoped = hoped_of(states, family.seats if family is not None else ())
+        return PackSource(record, row[1], row[2], places, local, elsewhere, hoped)
 
     async def _spooled(self, record: PackRecord, states: dict[int, tuple[int, bytes | None]]) -> dict[int, bytes]:
         """A pack on its way out that fewer than k suppliers have: the pieces here give it back."""
@@ -84,6 +87,15 @@ def not_heard(states: dict[int, tuple[int, bytes | None]], index: int) -> bool:
     """Whether no supplier was heard to have this piece."""
     state, supplier = states.get(index, (PieceState.KEPT, None))
     return state != PieceState.WAITING and supplier is None
+
+
+def hoped_of(states: dict[int, tuple[int, bytes | None]], suppliers: Sequence[bytes | None]) -> dict[int, bytes]:
+    """Who has which of the places whose pieces are missing, as far as is known."""
+    return {
+        index: who
+        for index, who in enumerate(suppliers)
+        if who is not None and states.get(index, (PieceState.KEPT, None))[0] == PieceState.MISSING
+    }
 
 
 def places_of(
