@@ -96,6 +96,16 @@ class Supplier:
         (small,) = self.shop.store._read.execute("SELECT count(*) FROM small").fetchone()
         return small + sum(1 for path in self.shop.folder.rglob("*") if path.is_file() and len(path.name) > 32)
 
+    def throw_away(self) -> int:
+        """Remove every piece, in files and beside their rows, behind the store's back; how many they were."""
+        count = self.pieces()
+        for path in self.shop.folder.rglob("*"):
+            if path.is_file() and len(path.name) > 32:
+                path.unlink()
+        with self.shop.store._writer as database:
+            database.execute("DELETE FROM small")
+        return count
+
 
 class Neighbours:
     """The suppliers of one customer, and what its DHT knows."""

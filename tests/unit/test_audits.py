@@ -184,13 +184,11 @@ class LyingTests(AuditCase):
     def test_who_threw_everything_away(self) -> None:
         """A supplier that unlinked every piece is found out within one round; all of it is made again elsewhere."""
         liar = self.around.suppliers[2]
-        gone = len(paths(liar))
-        for path in paths(liar):
-            path.unlink()
+        gone = liar.throw_away()
         self.round()
         self.found_out(2, standing="failed", failed=1, bad_pieces=gone)
         self.node.pass_time(1800, 5)
-        self.assertEqual((len(paths(liar)), self.missing()), (gone, 0))
+        self.assertEqual((liar.pieces(), self.missing()), (gone, 0))
         self.assertEqual((self.row(2)["standing"], self.row(2)["failed_in_a_row"]), ("proven", 0))
 
     def test_who_keeps_half_of_each_piece(self) -> None:
@@ -288,8 +286,7 @@ class LyingTests(AuditCase):
 
     def test_going_away_in_time_saves_nobody(self) -> None:
         """Who failed with the first pieces and has no time for the next ones has failed all the same."""
-        for path in paths(self.around.suppliers[2]):
-            path.unlink()
+        self.around.suppliers[2].throw_away()
         asked: list[int] = []
 
         def once(reply, fields):
@@ -384,8 +381,7 @@ class ListTests(AuditCase):
         """A supplier that lists everything and has nothing is not believed, and its pieces are made again."""
         packs = self.forget()
         liar = self.around.suppliers[1]
-        for path in paths(liar):
-            path.unlink()
+        liar.throw_away()
         self.around.suppliers[2].mode = self.around.suppliers[3].mode = "away"
         self.node.storage.core.monitor.sync()
         self.node.pass_time(3)
