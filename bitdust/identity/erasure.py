@@ -37,6 +37,7 @@ OWN = (
     "metadata/departures",
     "metadata/absences",
     "metadata/friends",
+    "metadata/ipfs-keys",
     "devices",
     "messages",
     "correspondence",

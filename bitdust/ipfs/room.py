@@ -13,6 +13,7 @@ from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.blocks import Blocks, StoredBlocks
 from bitdust.ipfs.mfs import Mfs
+from bitdust.ipfs.names.store import KeyStore
 from bitdust.ipfs.references import references
 from bitdust.ipld.cid import Block, Cid
 from bitdust.surroundings import Surroundings
@@ -41,6 +42,7 @@ class IpfsRoom:
         self._stores = stores
         self._adds = 0
         self.in_thread = self._world.run_in_thread
+        self.keys = KeyStore(around)
         self.mfs = Mfs.over(lambda: self.store, self.in_thread)
 
     @property

@@ -33,6 +33,11 @@ _ECDSA: Final = ec.ECDSA(_SHA256)
 _SPKI: Final = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 _RAW: Final = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 _POINT: Final = (serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+_PKCS8: Final = (
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
+)
 _PRIVATE_DER: Final = (
     serialization.Encoding.DER,
     serialization.PrivateFormat.TraditionalOpenSSL,
@@ -50,6 +55,11 @@ class KeyKind(IntEnum):
 
 
 _CODES: Final = frozenset(KeyKind)
+_CLASSES: Final = {
+    KeyKind.RSA: rsa.RSAPrivateKey,
+    KeyKind.ED25519: Ed25519PrivateKey,
+    KeyKind.ECDSA: ec.EllipticCurvePrivateKey,
+}
 
 
 def _encode(kind: KeyKind, data: bytes) -> bytes:
@@ -168,6 +178,24 @@ class PrivateKey:
         else:
             body = self._key.private_bytes(*_PRIVATE_DER)
         return _encode(self.kind, body)
+
+    @classmethod
+    def from_pem(cls, data: bytes) -> Self:
+        """Of PKCS #8 in PEM, without a passphrase."""
+        if len(data) > 2 * LONGEST_KEY:
+            raise too_large(f"a key of {len(data)} bytes")
+        try:
+            key = _sized(serialization.load_pem_private_key(data, None))
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise malformed("not a private key in PEM") from error
+        kind = next((kind for kind, known in _CLASSES.items() if isinstance(key, known)), None)
+        if kind is None or (kind == KeyKind.ECDSA and isinstance(key.curve, ec.SECP256K1)):
+            raise unsupported("a private key of this kind in PEM")
+        return cls(kind, key)
+
+    def to_pem(self) -> bytes:
+        """PKCS #8 in PEM, without a passphrase."""
+        return bytes(self._key.private_bytes(*_PKCS8))
 
     @property
     def public(self) -> PublicKey:

@@ -17,6 +17,7 @@ from twisted.trial.unittest import TestCase
 from bitdust.cli.main import cli
 from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
 from bitdust.config.settings import Settings
+from tests.processes.ipfs_names import check_keys
 from tests.processes.test_websocket import NOWHERE
 
 ON = {"services/block-store/enabled": True, "services/ipfs/enabled": True, "services/ipfs/api-port": 0}
@@ -89,6 +90,7 @@ class ClientTests(TestCase):
         self.assertEqual(set(client.repo.stat()), names)
         self.names_of_files(client)
         self.nodes_and_values(self.client)
+        check_keys(self, self.client)
         with urlopen(Request(f"http://127.0.0.1:{self.port}/api/v0/commands", method="POST")) as answer:  # noqa: S310
             self.assertEqual(json.load(answer)["Name"], "ipfs")
 

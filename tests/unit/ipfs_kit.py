@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 from attrs import define
@@ -13,6 +14,7 @@ from bitdust.ipfs.reading import read, resolve
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.codecs import links
+from bitdust.signal import Signal
 from bitdust.web.ipfs.arguments import read_arguments, read_options
 from bitdust.web.ipfs.commands import all_commands
 from bitdust.web.ipfs.table import Call, Data, Json, Lines
@@ -61,6 +63,8 @@ class IpfsCase(BlockCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.around.me = self.me = SimpleNamespace(locked_key="", present=False, changed=Signal())
+        self.around.world.home = self.folder
         self.room = IpfsRoom(self.around, self)
 
     def run_now(self, work: Any) -> Any:

@@ -10,7 +10,7 @@ from bitdust.ipld.errors import FormatError
 from bitdust.ipld.multibase import BASE58, BASES
 from bitdust.ipld.multihash import FUNCTIONS
 from bitdust.web.ipfs.arguments import BOOL, Argument, BadCall, Option
-from bitdust.web.ipfs.commands.kit import once, one_file
+from bitdust.web.ipfs.commands.kit import base_of, once, one_file
 from bitdust.web.ipfs.table import Answer, Call, Command, Data, Json, Lines, Row
 from bitdust.wire.errors import BitDustError
 
@@ -20,18 +20,10 @@ CODEC_NAMES = {code: name for name, code in CODECS.items()}
 _DIRECTIVE = re.compile("%(.)")
 
 
-def _base(name: str) -> multibase.Base:
-    """By its name or its character. Raises `BadCall`."""
-    found = multibase.NAMES.get(name) or BASES.get(name)
-    if found is None:
-        raise BadCall(f"unsupported multibase encoding: {name[:100]!r}")
-    return found
-
-
 async def form(room: IpfsRoom, call: Call) -> Answer:
     options = call.options
     shape, version, name = options["f"], options["v"] or None, options["mc"] or options["codec"]
-    base = _base(options["b"]) if options["b"] else None
+    base = base_of(options["b"]) if options["b"] else None
     shape = PREFIX if shape == "prefix" else shape
     if version not in (None, "0", "1"):
         raise BadCall(f"invalid cid version: {version[:20]!r}")
@@ -132,7 +124,7 @@ def _named(rows: Iterable[tuple[int, str]]) -> list[Row]:
 
 
 async def encode(room: IpfsRoom, call: Call) -> Answer:
-    base = _base(call.options["b"])
+    base = base_of(call.options["b"])
     data = await one_file(call, MOST_TEXT)
     return _text((await room.in_thread(multibase.encode, data, base.prefix)).encode())
 
@@ -142,7 +134,7 @@ async def decode(room: IpfsRoom, call: Call) -> Answer:
 
 
 async def transcode(room: IpfsRoom, call: Call) -> Answer:
-    base = _base(call.options["b"])
+    base = base_of(call.options["b"])
     data = await _decoded(room, call)
     return _text((await room.in_thread(multibase.encode, data, base.prefix)).encode())
 

@@ -6,6 +6,8 @@ from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import resolve
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
+from bitdust.ipld.multibase import BASES, Base
+from bitdust.ipld.multibase import NAMES as NAMES_OF_BASES
 from bitdust.ipld.multihash import NAMES
 from bitdust.web.ipfs.arguments import Argument, BadCall
 from bitdust.web.ipfs.table import Call
@@ -27,6 +29,14 @@ def cid_of(text: str) -> Cid:
     if path.root is None or path.segments:
         raise BadCall(f'invalid path "{text[:200]}": this takes a CID')
     return path.root
+
+
+def base_of(name: str) -> Base:
+    """A multibase by its name or its character. Raises `BadCall`."""
+    found = NAMES_OF_BASES.get(name) or BASES.get(name)
+    if found is None:
+        raise BadCall(f"unsupported multibase encoding: {name[:100]!r}")
+    return found
 
 
 def function_of(name: str) -> int:
