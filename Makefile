@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Workers of the test suite, on two cores: one works while tests with real processes wait.
 JOBS ?= 3
 
-.PHONY: quickstart demo test quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos crash clean
+.PHONY: quickstart demo test clients quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos crash clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
@@ -78,7 +78,11 @@ api-docs: $(READY)
 	$(BIN)/python -m bitdust.cli.manual docs/man
 	$(BIN)/python -m tests.coverage docs/api/coverage.md
 
-unit: $(READY)
+# An older version of the Python client of IPFS, for its tests; where there is no package index, they are skipped.
+clients: $(READY)
+	@$(BIN)/python -m tests.ipfs_seed.older
+
+unit: $(READY) clients
 	$(BIN)/python -m tests --jobs=$(JOBS) $(ARGS)
 
 # Random runs of a whole network; each seed replays: make chaos SEEDS=17-17 MODE=safety ARGS=-v

@@ -11,7 +11,8 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+import ipfshttpclient
 from attrs import frozen
 
 from bitdust.cli.processes import QUIET, NodeProcess
 from bitdust.config.settings import Settings
 from tests.api.test_seed_002 import parse_curl, printed
+from tests.ipfs_seed.running import NOT_THERE as NO_COMMAND
+from tests.ipfs_seed.running import Method, run
 from tests.processes.ending import come_back, start_mark
 from tests.sockets import WebSocketClient
 
@@ -45,15 +49,24 @@ GIVEN: dict[str, Any] = {
 HEAD = """\
 # What of older BitDust works here
 Written by a test (`make api-docs`), which asks a running daemon every method of three documents of BitDust, with the
-calls as they are printed there. *Works* means that the daemon has the method and takes the call; *not yet*, that it
-does not. A name in italics lost its heading in the document and is known from what is said under it. Methods of 2016
-answer in the shapes of that year at `POST /2016/<name>`.
+calls as they are printed there, and every method of the reference of the Python client of IPFS, through that client.
+*Works* means that the daemon has the method and takes the call; *not yet*, that it does not. A name in italics lost its
+heading in the document and is known from what is said under it. Methods of 2016 answer in the shapes of that year at
+`POST /2016/<name>`.
 """
 TITLES = {
     "002": "The documents of 2023 (seed 002)",
     "000": "The documents of mid 2016 (seed 000)",
     "001": "The documents of early 2016 (seed 001)",
 }
+
+
+IPFS_HEAD = """\
+## The reference of the Python client of IPFS (seed 004)
+What is printed of an answer is compared with what comes; where that cannot be the same, the last column says why.
+
+| method | | |
+|---|---|---|"""
 
 
 @frozen
@@ -77,9 +90,10 @@ class Printed:
 
 
 def printed_methods() -> list[Printed]:
-    """Every method of the three documents."""
+    """Every method of the three documents of BitDust."""
     rows = [line.split("\t") for line in _lines("seed_methods.txt")]
-    return [Printed(seed, text.partition("(")[0], text, how == "described") for seed, how, text in rows]
+    own = [row for row in rows if row[0] in TITLES]
+    return [Printed(seed, text.partition("(")[0], text, how == "described") for seed, how, text in own]
 
 
 def reasons() -> dict[str, str]:
@@ -99,7 +113,7 @@ class Daemon:
         self.node = NodeProcess("alone", home)
         home.mkdir()
         chosen = Settings(home / "config")
-        for key, value in QUIET.items():
+        for key, value in (QUIET | {"services/ipfs/api-port": 0}).items():
             chosen.set(key, value)
 
     @property
@@ -216,14 +230,14 @@ def told(status: int, envelope: dict[str, Any]) -> str:
     return str(envelope["errors"][0])
 
 
-def page(judged: dict[Printed, str]) -> str:
+def page(judged: dict[Printed, str], of_ipfs: Sequence[Method] = ()) -> str:
     """The page, Markdown. Raises `ValueError` for a method that is not there and has no reason."""
     why = reasons()
     without = {one.name for one, wrong in judged.items() if wrong == NOT_THERE} - why.keys()
     if without:
         raise ValueError(f"not there, and not_yet.txt has no reason: {', '.join(sorted(without))}")
-    works = sum(not wrong for wrong in judged.values())
-    parts = [HEAD, f"{works} of {len(judged)} printed methods work.", ""]
+    works = sum(not wrong for wrong in (*judged.values(), *(one.wrong for one in of_ipfs)))
+    parts = [HEAD, f"{works} of {len(judged) + len(of_ipfs)} printed methods work.", ""]
     for seed, title in TITLES.items():
         parts += [f"## {title}", "| method | | |", "|---|---|---|"]
         for one in (one for one in printed_methods() if one.seed == seed):
@@ -232,13 +246,37 @@ def page(judged: dict[Printed, str]) -> str:
             shown = f"*`{one.signature}`*" if one.described else f"`{one.signature}`"
             parts.append(f"| {shown} | {state} |")
         parts.append("")
+    if of_ipfs:
+        parts += [IPFS_HEAD, *(row_of_ipfs(one) for one in of_ipfs), ""]
     return "\n".join(parts)
+
+
+def row_of_ipfs(one: Method) -> str:
+    """A method of the client of IPFS, and where what is printed of it cannot come."""
+    if one.wrong == NO_COMMAND:
+        return f"| `{one.signature}` | not yet | there is no command {' or '.join(one.commands)} |"
+    state = f"not yet | {one.wrong}" if one.wrong else f"works | {'; '.join(one.outdated)}"
+    return f"| `{one.signature}` | {state} |"
 
 
 def current() -> str:
     """The page as it must be now; starts a daemon for it."""
     with running_daemon() as daemon:
-        return page(Coverage(daemon).judge(printed_methods()))
+        of_ipfs = methods_of_ipfs(daemon)
+        return page(Coverage(daemon).judge(printed_methods()), of_ipfs)
+
+
+def methods_of_ipfs(daemon: Daemon) -> list[Method]:
+    """What the client of IPFS finds; IPFS is off again behind it."""
+    client = daemon.node.client
+    port = client.call("ipfs_enable")["port"]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with ipfshttpclient.connect(f"/ip4/127.0.0.1/tcp/{port}/http") as asking:
+                return run(asking, port)
+    finally:
+        client.call("ipfs_disable")
 
 
 def main(arguments: list[str]) -> int:

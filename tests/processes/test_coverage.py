@@ -5,7 +5,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import coverage
-from tests.coverage import NOT_THERE, Printed, current, page, printed_methods, told
+from tests.coverage import NO_COMMAND, NOT_THERE, Method, Printed, current, page, printed_methods, told
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api" / "coverage.md"
 
@@ -37,6 +37,20 @@ class CoverageTests(SynchronousTestCase):
         self.assertIn("| `broadcast_send_message(key)` | not yet | it comes later |", text)
         self.assertIn("| `stop(key)` | not yet | unknown argument |", page({one: "unknown argument", other: ""}))
         self.assertRaises(ValueError, page, {third: NOT_THERE})
+
+    def test_methods_of_ipfs(self) -> None:
+        """A method of the client of IPFS works, and what is outdated in print is told; or its command or reason is."""
+        rows = [
+            Method("a.b", "a.b()", ("a/b",), ("it was once so",)),
+            Method("c", "c()", ("c",), (), NO_COMMAND),
+            Method("d", "d()", ("d",), (), "it is broken"),
+        ]
+        self.patch(coverage, "printed_methods", list)
+        text = page({}, rows)
+        self.assertIn("1 of 3 printed methods", text)
+        self.assertIn("| `a.b()` | works | it was once so |", text)
+        self.assertIn("| `c()` | not yet | there is no command c |", text)
+        self.assertIn("| `d()` | not yet | it is broken |", text)
 
     def test_what_counts_as_an_answer(self) -> None:
         """An error of the method itself is an answer; no method, refused arguments and a broken method are none."""

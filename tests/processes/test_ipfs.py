@@ -3,56 +3,22 @@
 import io
 import json
 import os
-import warnings
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import ipfshttpclient
-from click.testing import CliRunner
 from ipfshttpclient.exceptions import ErrorResponse
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
 
-from bitdust.cli.main import cli
-from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, wait_for
-from bitdust.config.settings import Settings
+from tests.processes.ipfs_kit import IpfsCase, client_address
 from tests.processes.ipfs_names import check_keys
-from tests.processes.test_websocket import NOWHERE
 
-ON = {"services/block-store/enabled": True, "services/ipfs/enabled": True, "services/ipfs/api-port": 0}
 LAMB = "QmZfF6C9j4VtoCsTp4KSrhYH47QMd3DNXVZBKaxJdhaPab"
 
 EMPTY = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 
 
-def client_address(port: int) -> str:
-    """As the client takes it."""
-    return f"/ip4/127.0.0.1/tcp/{port}/http"
-
-
-class ClientTests(TestCase):
-    timeout = 120
-
-    def setUp(self) -> None:
-        self.base = Path(self.mktemp()).absolute()
-        self.node = NodeProcess("node", self.base / "home")
-        settings = Settings(self.node.home / "config")
-        for key, value in (QUIET | NO_CUSTOMER | NO_SUPPLIER | NOWHERE | ON).items():
-            settings.set(key, value)
-        self.addCleanup(self.node.stop)
-
-    def start(self) -> None:
-        """Start the node, and connect to the port that it has taken."""
-        self.node.start()
-        wait_for(lambda: self.status()["state"] == "ON", "the service ipfs", 60)
-        self.port = self.status()["port"]
-        warnings.simplefilter("ignore")
-        self.client = ipfshttpclient.connect(client_address(self.port), session=True)
-
-    def status(self) -> dict[str, Any]:
-        return self.node.client.call("ipfs_status")
-
+class ClientTests(IpfsCase):
     async def test_files_and_pins(self) -> None:
         """What the client adds it reads back, by every path, after a kill of the node as well; pins keep it."""
         await deferToThread(self.files_and_pins)
@@ -151,9 +117,3 @@ class ClientTests(TestCase):
         self.assertEqual(self.cli("import", str(file)), f"{root}\n")
         self.assertEqual(client.dag.imprt(io.BytesIO(packed))["Root"]["Cid"], {"/": root})
         self.assertIn(root, client.pin.ls(type="recursive")["Keys"])
-
-    def cli(self, *words: str) -> str:
-        """What `bitdust ipfs` prints."""
-        result = CliRunner().invoke(cli, ["--appdir", str(self.node.home), "ipfs", *words])
-        self.assertEqual(result.exit_code, 0, result.output)
-        return result.output
