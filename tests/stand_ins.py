@@ -1,10 +1,26 @@
 """What stands for whole rooms in the tests of others. Mypy reads this file, so that a port which grows is seen here."""
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, succeed
 
+from bitdust.folders.port import (
+    PREFERENCES,
+    ChangeRow,
+    Chosen,
+    ConflictRow,
+    EntryRow,
+    FolderRow,
+    FoldersPort,
+    PeerRow,
+    VersionRow,
+)
+from bitdust.folders.secrets import Secret, make
 from bitdust.storage.restore.options import AS_SET, RestoreOptions
 from bitdust.storage.storage import Storage
 from bitdust.storage.upload.options import USUAL, UploadOptions
@@ -139,3 +155,125 @@ class FolderStorage(ClosedStorage):
 
     async def delete(self, remote_path: str, wait_result: bool = False) -> Row:
         return {"remote_path": "alice:a\x1b[31m", "path_id": remote_path}
+
+
+class FoldersAsSaid:
+    """Folders that are kept in memory; a test says what is in them, and sees in ``asked`` what was asked for."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, FolderRow] = {}
+        self.chosen: dict[str, dict[str, int]] = {}
+        self.known_hosts: dict[str, list[str]] = {}
+        self.entries: dict[tuple[str, str], list[EntryRow]] = {}
+        self.near: list[PeerRow] = []
+        self.rules: list[str] = []
+        self.asked: list[tuple[Any, ...]] = []
+        self.moving = (0, 0)
+
+    def folders(self) -> list[FolderRow]:
+        return list(self.rows.values())
+
+    def find(self, secret: str) -> FolderRow | None:
+        return self.rows.get(secret)
+
+    def _known(self, secret: str) -> str:
+        if secret not in self.rows:
+            raise BitDustError("no-such-folder", "no folder here has this secret")
+        return secret
+
+    def add(self, directory: Path, secret: Secret | None, selective: bool = False) -> "Deferred[FolderRow]":
+        if not directory.is_dir():
+            return fail(BitDustError("no-folder", f"{directory} is no folder"))
+        if not os.access(directory, os.W_OK):
+            return fail(BitDustError("not-writable", f"{directory} may not be written"))
+        found = secret or make("A", lambda size: len(self.rows).to_bytes(size, "big"))
+        if found.text in self.rows or any(row.directory == directory for row in self.folders()):
+            return fail(BitDustError("already-added", f"{directory} was added before"))
+        row = FolderRow(directory, found.text)
+        self.rows[found.text] = row
+        self.chosen[found.text] = dict(PREFERENCES) | {"selective_sync": int(selective)}
+        self.known_hosts[found.text] = []
+        return succeed(row)
+
+    def remove(self, secret: str) -> "Deferred[None]":
+        del self.rows[self._known(secret)]
+        return succeed(None)
+
+    def files(self, secret: str, path: str) -> "Deferred[list[EntryRow]]":
+        return succeed(self.entries.get((self._known(secret), path), []))
+
+    def choose(self, secret: str, path: str, download: bool) -> "Deferred[EntryRow | None]":
+        if not self.chosen[self._known(secret)]["selective_sync"]:
+            return fail(BitDustError("not-selective", "everything is wanted in this folder"))
+        folder, _, name = path.rpartition("/")
+        rows = self.entries.get((secret, folder), [])
+        for place, row in enumerate(rows):
+            if row.name == name:
+                rows[place] = evolve(row, download=download)
+                return succeed(rows[place])
+        return succeed(None)
+
+    def peers(self, secret: str) -> list[PeerRow]:
+        return self.near
+
+    def preferences(self, secret: str) -> Chosen:
+        return self.chosen[self._known(secret)]
+
+    def set_preferences(self, secret: str, changes: Chosen) -> "Deferred[None]":
+        self.chosen[self._known(secret)].update(changes)
+        return succeed(None)
+
+    def hosts(self, secret: str) -> Sequence[str]:
+        return self.known_hosts[self._known(secret)]
+
+    def set_hosts(self, secret: str, hosts: Sequence[str]) -> "Deferred[None]":
+        self.known_hosts[self._known(secret)] = list(hosts)
+        return succeed(None)
+
+    def _asked(self, *what: Any) -> "Deferred[None]":
+        self._known(what[1])
+        self.asked.append(what)
+        return succeed(None)
+
+    def pause(self, secret: str) -> "Deferred[None]":
+        self.rows[secret] = evolve(self.rows[self._known(secret)], paused=True)
+        return self._asked("pause", secret)
+
+    def resume(self, secret: str) -> "Deferred[None]":
+        self.rows[secret] = evolve(self.rows[self._known(secret)], paused=False)
+        return self._asked("resume", secret)
+
+    def rescan(self, secret: str) -> "Deferred[None]":
+        return self._asked("rescan", secret)
+
+    def conflicts(self, secret: str) -> "Deferred[list[ConflictRow]]":
+        self._known(secret)
+        return succeed([ConflictRow("a.Conflict-bob.txt", "a.txt", 5, 100)])
+
+    def history(self, secret: str, path: str, limit: int) -> "Deferred[list[ChangeRow]]":
+        self._known(secret)
+        return succeed([ChangeRow(path or "a.txt", "changed", 100, "bob", 5)][:limit])
+
+    def versions(self, secret: str, path: str) -> "Deferred[list[VersionRow]]":
+        self._known(secret)
+        return succeed([VersionRow(path, "1", 4, 90)])
+
+    def restore(self, secret: str, path: str, version: str) -> "Deferred[None]":
+        return self._asked("restore", secret, path, version)
+
+    def confirm_deletes(self, secret: str) -> "Deferred[int]":
+        return self._asked("confirm", secret).addCallback(lambda _: 7)
+
+    def ignore_rules(self, secret: str) -> "Deferred[list[str]]":
+        self._known(secret)
+        return succeed(self.rules)
+
+    def set_ignore_rules(self, secret: str, rules: Sequence[str]) -> "Deferred[None]":
+        self.rules = list(rules)
+        return self._asked("rules", secret)
+
+    def speed(self) -> tuple[int, int]:
+        return self.moving
+
+
+_THEY_ARE_FOLDERS: FoldersPort = FoldersAsSaid()

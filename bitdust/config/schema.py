@@ -5,10 +5,15 @@ from types import MappingProxyType
 
 from attrs import evolve
 
+from bitdust.config.folder_schema import OPTIONS as FOLDER_OPTIONS
+from bitdust.config.rows import GB, KB, MB
+from bitdust.config.rows import flag as _bool
+from bitdust.config.rows import number as _number
+from bitdust.config.rows import port as _port
+from bitdust.config.rows import size as _size
+from bitdust.config.rows import text as _text
 from bitdust.config.types import Option
 from bitdust.wire.networks import HOUSEHOLD
-
-KB, MB, GB, PB = 1024, 1024**2, 1024**3, 1024**5
 
 _SERVICES = {
     "network": "knows whether this machine is on a network",
@@ -51,28 +56,6 @@ _SERVICES = {
 }
 _OFF = ("identity-server", "block-store", "ipfs", "web-socket-router", "broadcasting")
 """Services that run where a person wants them."""
-
-
-def _bool(key: str, default: bool, label: str, text: str) -> Option:
-    return Option(key, "bool", default, label, text)
-
-
-def _number(
-    key: str, default: int, label: str, text: str, least: int = 0, most: int | None = None, unit: str = ""
-) -> Option:
-    return Option(key, "int", default, label, text, least, most, unit)
-
-
-def _port(key: str, default: int, label: str) -> Option:
-    return Option(key, "port", default, label, f"{label}; 0 lets the system choose.", 0, 65535)
-
-
-def _size(key: str, default: int, label: str, text: str, least: int = 0, most: int = PB) -> Option:
-    return Option(key, "size", default, label, text, least, most, "bytes")
-
-
-def _text(key: str, label: str, text: str) -> Option:
-    return Option(key, "text", "", label, text)
 
 
 def _enabled() -> Iterable[Option]:
@@ -354,6 +337,7 @@ _OPTIONS = (
     ),
     _port("services/web-socket-router/port", 8282, "TCP port of the router for apps"),
     _port("services/udp-datagrams/udp-port", 8882, "UDP port, where that of the DHT is left alone"),
+    *FOLDER_OPTIONS,
 )
 
 _UNREAD = "Accepted so that scripts of older nodes run; nothing in this version reads it."

@@ -27,6 +27,25 @@ DENIED = Refusal(401, "access-denied", "access denied")
 TOO_MANY = Refusal(429, "too-many-failures", "too many calls with a wrong secret; wait a minute")
 
 
+class Failures:
+    """Wrong secrets cost a token each, and a minute gives ten: nobody tries many of them."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._tokens = FAILURES
+        self._filled = clock.seconds()
+
+    def refuse(self) -> Refusal:
+        """How to refuse one more."""
+        now = self._clock.seconds()
+        self._tokens = min(FAILURES, self._tokens + (now - self._filled) * FAILURES_PER_SECOND)
+        self._filled = now
+        if self._tokens < 1:
+            return TOO_MANY
+        self._tokens -= 1
+        return DENIED
+
+
 class Guard:
     """Judges calls before the method table. A wrong secret costs a token; without tokens the answer is 429. The right
     secret always passes, so that nobody can lock the owner out."""
@@ -38,12 +57,10 @@ class Guard:
         hosts: Callable[[], Iterable[str]],
         origins: Callable[[], Iterable[str]],
     ) -> None:
-        self._clock = clock
         self._secret = secret
         self._hosts = hosts
         self._origins = origins
-        self._tokens = FAILURES
-        self._filled = clock.seconds()
+        self._failures = Failures(clock)
         self._known_hosts: set[bytes] = set()
 
     def refuse(self, host: bytes | None, origin: bytes | None, site: bytes | None) -> Refusal | None:
@@ -58,13 +75,7 @@ class Guard:
         """Why this secret does not open the API, or None; compared in constant time."""
         if self._secret is None or (given is not None and hmac.compare_digest(given, self._secret)):
             return None
-        now = self._clock.seconds()
-        self._tokens = min(FAILURES, self._tokens + (now - self._filled) * FAILURES_PER_SECOND)
-        self._filled = now
-        if self._tokens < 1:
-            return TOO_MANY
-        self._tokens -= 1
-        return DENIED
+        return self._failures.refuse()
 
     def _host_allowed(self, host: bytes) -> bool:
         name = _host_name("http://" + host.decode("latin-1"))

@@ -32,7 +32,8 @@ class Answering(Protocol):
 class Listener:
     """A port by name: the setting that switches it on, the setting of its number, and how to make what answers.
 
-    Where it ``yields``, its default number gives way to a free one when another program has it.
+    Where it ``yields``, its default number gives way to a free one when another program has it. ``addresses`` are those
+    of this machine where it answers; all but the first may be missing here.
     """
 
     name: str
@@ -40,10 +41,11 @@ class Listener:
     number: str
     make: Callable[[], Answering]
     yields: bool = True
+    addresses: tuple[str, ...] = (IPV4, IPV6)
 
 
 class Listeners:
-    """The open ports of a node on loopback, each on IPv4 and IPv6; `ports` are the numbers that were really bound."""
+    """The open ports of a node, on loopback where nothing else is said; `ports` are the numbers that were bound."""
 
     def __init__(self, network: Network, settings: Settings) -> None:
         self._network = network
@@ -79,7 +81,7 @@ class Listeners:
         wanted, left = int(settings.get(key)), TRIES
         while True:
             try:
-                return await self._bind_both(wanted, self.answering[listener.name])
+                return await self._bind_all(wanted, listener)
             except CannotListenError as error:
                 left -= 1
                 if left and (wanted == 0 or (listener.yields and settings.is_default(key) and _is_taken(error))):
@@ -91,14 +93,17 @@ class Listeners:
                     f"it, or choose another one: bitdust set {key} NUMBER",
                 ) from error
 
-    async def _bind_both(self, wanted: int, answering: Any) -> int:
-        """The same port on both loopback addresses, so that nobody else can answer there in our name."""
+    async def _bind_all(self, wanted: int, listener: Listener) -> int:
+        """The same port on each address, as on both of loopback, so that nobody else can answer there in our name."""
+        answering: Any = self.answering[listener.name]
         factory: IProtocolFactory = answering
-        first: Any = await self._network.server(wanted, IPV4).listen(factory)
+        home, *others = listener.addresses
+        first: Any = await self._network.server(wanted, home).listen(factory)
         port = int(first.getHost().port)
         self._bound.append(first)
         try:
-            self._bound.append(await self._network.server(port, IPV6).listen(factory))
+            for address in others:
+                self._bound.append(await self._network.server(port, address).listen(factory))
         except CannotListenError as error:
             if getattr(error.socketError, "errno", None) not in NO_IPV6:
                 self._bound.remove(first)

@@ -29,6 +29,7 @@ from bitdust.web.ipfs.dialect import IpfsDialect
 from bitdust.web.ipfs.guard import RpcGuard
 from bitdust.web.ipfs.table import Answer, Call, Command, Commands, Data, Json, Lines
 from bitdust.web.ipfs.upload import MOST_WAITING, Upload, upload_of
+from bitdust.web.programs import Programs
 from bitdust.wire.errors import BitDustError
 
 TYPE = b'multipart/form-data; boundary="b"'
@@ -166,7 +167,7 @@ class UploadTests(SynchronousTestCase):
 
 
 class GuardTests(SynchronousTestCase):
-    guard = RpcGuard(lambda: ["https://friend.example"], lambda: ["box.example"])
+    guard = RpcGuard(Programs(lambda: ["https://friend.example"], lambda: ["box.example"]))
 
     def admit(self, method: bytes = b"POST", **headers: bytes) -> Any:
         given = {b"Host": [b"127.0.0.1:5001"]} | {
@@ -258,7 +259,7 @@ class DialectTests(SynchronousTestCase):
             Command("say/hello", self.say),
             Command("take", self.take, file="data"),
         ]
-        guard = RpcGuard(list, list)
+        guard = RpcGuard(Programs(list, list))
         self.dialect = IpfsDialect(None, Commands().add(rows), guard, self.clock)
 
     async def say(self, node: None, call: Call) -> Answer:

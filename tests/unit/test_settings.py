@@ -547,7 +547,7 @@ class SchemaTests(SynchronousTestCase):
     def test_every_setting_is_read(self) -> None:
         """Each setting is named where it is read, whole or with a part filled in; those of older nodes are nowhere."""
         root = Path(bitdust.__file__).parent
-        files = [path for path in root.rglob("*.py") if path.name not in ("schema.py", "settings.py")]
+        files = [path for path in root.rglob("*.py") if not path.name.endswith(("schema.py", "settings.py"))]
         texts = "\n".join(path.read_text(encoding="utf-8") for path in [*files, root / "config" / "settings.py"])
         filled = [re.escape(head) + "[a-z-]+" + re.escape(tail) for head, tail in FILLED_IN.findall(texts)]
         services = {f"services/{name.replace('_', '-')}" for name in service_classes()}

@@ -11,6 +11,7 @@ from bitdust.web.ipfs.commands import all_commands
 from bitdust.web.ipfs.dialect import IpfsDialect
 from bitdust.web.ipfs.guard import RpcGuard
 from bitdust.web.listeners import Listener, Listeners
+from bitdust.web.programs import Programs
 from bitdust.world import World
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class IpfsPort:
 
     def open(self, room: IpfsRoom) -> "Deferred[None]":
         """Fails with ``port-taken``."""
-        guard = RpcGuard(self._words(ORIGINS), self._words(HOSTS))
+        guard = RpcGuard(Programs(self._words(ORIGINS), self._words(HOSTS)))
         dialect = IpfsDialect(room, all_commands(), guard, self._clock)
         row = Listener("ipfs", SWITCH, NUMBER, lambda: Engine(self._clock, [dialect], self._most), yields=False)
         return Deferred.fromCoroutine(self._listeners.open([row]))
