@@ -27,6 +27,7 @@ from bitdust.events import Consumers, Events
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.ipfs.door import IpfsDoor
+from bitdust.ipfs.network import Network
 from bitdust.key_file import KeyFileCare, KeyFileHints
 from bitdust.nodes_lookup import NodesLookup
 from bitdust.peers.room import PeersRoom
@@ -108,7 +109,7 @@ class Assembly:
             suppliers=suppliers,
             customers=customers,
             blocks=blocks,
-            ipfs=IpfsDoor(around, blocks),
+            ipfs=IpfsDoor(Network(around, gateway, dht), blocks),
             storage=storage,
             space=self._space(suppliers, customers, storage),
             risk=Risk(around, storage, suppliers),

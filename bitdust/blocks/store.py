@@ -335,6 +335,11 @@ class BlockStore:
         if self._opened is not None and self._opened.problems:
             self.check(list(self._opened.problems))
 
+    def remove_source(self, source: BlockSource) -> None:
+        """Ask it no more."""
+        if source in self._fetches.sources:
+            self._fetches.sources.remove(source)
+
     def check(self, only: Sequence[int] | None = None) -> Check:
         """Begin to read all blocks again, or those of some packs, and mend what can be mended."""
         self._threads.need_open()

@@ -52,7 +52,7 @@ _SERVICES = {
     "web-socket-router": "carries what apps and their nodes say to each other",
     "shared-data": "lets people into shares of mine, and opens those of others",
     "block-store": "stores blocks of IPFS",
-    "ipfs": "answers clients of IPFS on this machine",
+    "ipfs": "answers clients of IPFS on this machine, and exchanges blocks with other nodes",
 }
 _OFF = ("identity-server", "block-store", "ipfs", "web-socket-router", "broadcasting")
 """Services that run where a person wants them."""
@@ -147,6 +147,14 @@ _OPTIONS = (
     _port("services/ipfs/api-port", 5001, "TCP port of the RPC API of IPFS"),
     _text("services/ipfs/allowed-hosts", "allowed hosts", "Host names besides loopback that IPFS clients may name."),
     _text("services/ipfs/allowed-origins", "allowed origins", "Web origins whose pages may speak the RPC of IPFS."),
+    Option(
+        "services/ipfs/share-with",
+        "text",
+        "friends",
+        "share blocks with",
+        "Whom this node gives blocks of IPFS: nobody, friends (with one's own devices), or everybody who knows a CID.",
+        choices=("nobody", "friends", "everybody"),
+    ),
     _size(
         "services/block-store/storage-max",
         10 * GB,

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.blocks.room import BlocksRoom
-from bitdust.surroundings import Surroundings
+from bitdust.ipfs.network import Network
 from bitdust.wire.errors import BitDustError
+from bitdust.wire.table import Row
 
 if TYPE_CHECKING:
+    from bitdust.ipfs.nodes_room import Nodes
     from bitdust.ipfs.room import IpfsRoom
 
 
@@ -30,9 +32,10 @@ class RpcPort(Protocol):
 class IpfsDoor:
     """`open` first, `close` last; the program of IPFS is loaded when it is opened."""
 
-    def __init__(self, around: Surroundings, blocks: BlocksRoom) -> None:
-        self._around = around
+    def __init__(self, network: Network, blocks: BlocksRoom) -> None:
+        self._network = network
         self._blocks = blocks
+        self._nodes: Nodes | None = None
         self._room: IpfsRoom | None = None
         self._port: Callable[[], RpcPort] | None = None
         self._opened: RpcPort | None = None
@@ -57,7 +60,9 @@ class IpfsDoor:
         """Fires when clients are answered; fails with ``port-taken``."""
         from bitdust.ipfs.room import IpfsRoom  # noqa: PLC0415 - what is off costs nothing at the start
 
-        self._room = IpfsRoom(self._around, self._blocks)
+        self._nodes = self._made()
+        self._nodes.open()
+        self._room = IpfsRoom(self._network.around, self._blocks, self._nodes)
         if self._port is None:
             return succeed(None)
         self._opened = self._port()
@@ -66,7 +71,19 @@ class IpfsDoor:
     def close(self) -> "Deferred[None]":
         """Fires when nobody is answered any more."""
         opened, self._opened, self._room = self._opened, None, None
+        nodes, self._nodes = self._nodes, None
+        if nodes is not None:
+            nodes.close()
         return opened.close() if opened is not None else succeed(None)
+
+    def _made(self) -> "Nodes":
+        from bitdust.ipfs.nodes_room import Nodes  # noqa: PLC0415 - what is off costs nothing at the start
+
+        return Nodes(self._network, self._blocks)
+
+    def rows(self) -> list[Row]:
+        """What other nodes may ask of this one, while it is open."""
+        return (self._nodes or self._made()).rows()
 
     def problem(self) -> str:
         """Why clients are not answered; empty where they are."""

@@ -1,6 +1,8 @@
 """IPFS as one room: what its commands ask for, over the block store."""
 
 from collections.abc import AsyncIterator, Sequence
+from copy import copy
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -11,9 +13,11 @@ from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Change, Mode, Pin, not_here
 from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
-from bitdust.ipfs.blocks import Blocks, StoredBlocks
+from bitdust.ipfs.blocks import Blocks, StoredBlocks, get
+from bitdust.ipfs.fetching import FetchedBlocks, bring
 from bitdust.ipfs.mfs import Mfs
 from bitdust.ipfs.names.store import KeyStore
+from bitdust.ipfs.nodes_room import Nodes
 from bitdust.ipfs.references import references
 from bitdust.ipld.cid import Block, Cid
 from bitdust.surroundings import Surroundings
@@ -35,12 +39,14 @@ class Stores(Protocol):
 
 
 class IpfsRoom:
-    """I work over the block store, which has a service of its own."""
+    """I work over the block store, which has a service of its own, and with other nodes where there are any."""
 
-    def __init__(self, around: Surroundings, stores: Stores) -> None:
+    def __init__(self, around: Surroundings, stores: Stores, nodes: Nodes | None = None) -> None:
         self._world, self._registry = around.world, around.registry
         self._stores = stores
-        self._adds = 0
+        self._nodes = nodes
+        self._fetched: FetchedBlocks | None = None
+        self._adds = count(1)
         self.in_thread = self._world.run_in_thread
         self.keys = KeyStore(around)
         self.mfs = Mfs.over(lambda: self.store, self.in_thread)
@@ -57,14 +63,49 @@ class IpfsRoom:
 
     @property
     def blocks(self) -> Blocks:
-        """Where blocks come from."""
+        """Where blocks come from: the store, and other nodes during a `visit` that is not offline."""
+        return self._fetched or self.stored
+
+    @property
+    def stored(self) -> Blocks:
+        """What is here."""
         return StoredBlocks(self.store, self.in_thread)
+
+    @property
+    def nodes(self) -> Nodes:
+        """What goes between nodes. Raises ``service-off`` where there is nothing of it."""
+        if self._nodes is None:
+            raise BitDustError("service-off", "this node has nothing to do with other nodes of IPFS")
+        return self._nodes
+
+    # calls of clients
+
+    def visit(self, offline: bool, is_patient: bool) -> "IpfsRoom":
+        """Myself for one call, which `leave` ends. A patient one waits for what nobody has yet."""
+        room = copy(self)
+        if not offline and self._nodes is not None:
+            room._fetched = FetchedBlocks(lambda: self.store, self.in_thread, self._nodes.exchange, is_patient)
+        return room
+
+    def leave(self) -> None:
+        """The call is over; may be called again."""
+        if self._fetched is not None:
+            self._fetched.end()
+
+    async def bring(self, root: Cid) -> None:
+        """See that a block is here with all below it; see `bitdust.ipfs.fetching.bring`."""
+        if self._fetched is not None:
+            await bring(self._fetched, root)
+
+    async def bring_one(self, cid: Cid) -> None:
+        """See that a block is here, for what looks at it in the store."""
+        if self._fetched is not None:
+            await get(self._fetched, cid)
 
     def add(self, options: AddOptions, store: bool = True) -> AddJob:
         """A new add; without ``store`` nothing is kept of it."""
-        self._adds += 1
         lease = self.store.lease() if store else None
-        return AddJob(self._registry, str(self._adds), options, lease, self.in_thread)
+        return AddJob(self._registry, str(next(self._adds)), options, lease, self.in_thread)
 
     async def put(self, blocks: Sequence[Block], *changes: Change) -> None:
         """Store blocks, and change pins and roots with them."""
@@ -113,7 +154,7 @@ class IpfsRoom:
         while waiting and len(bad) < MOST_BAD:
             cid = waiting.pop()
             try:
-                found = await references(self.blocks, cid)
+                found = await references(self.stored, cid)
             except BitDustError as error:
                 bad.append((cid, str(error)))
                 continue

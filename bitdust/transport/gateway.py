@@ -206,10 +206,12 @@ class Gateway:
         expect: bytes | None,
         claim: IdentityDocument | None = None,
         device: DeviceKey | None = None,
+        anywhere: bool = False,
     ) -> "Deferred[Session]":
         """Connect to an address such as ``tcp://host:port``; fires when the peer is proven to be ``expect``.
 
-        With ``claim`` and ``device`` a recovering node shows a claim instead of its document.
+        With ``claim`` and ``device`` a recovering node shows a claim instead of its document. An address that the
+        person of this node has typed may lead ``anywhere``.
         """
         if self._is_stopped:
             return fail(NoAnswer(STOPPED))
@@ -220,7 +222,7 @@ class Gateway:
                 raise WireError("bad-address", f"this node does not speak {where.scheme}, as for {address[:100]!r}")
         except WireError as error:
             return fail(error)
-        anywhere = claim is not None or (expect is not None and self.relations.has(TRUSTED, expect))
+        anywhere = anywhere or claim is not None or (expect is not None and self.relations.has(TRUSTED, expect))
         shown = Claim(claim, key) if claim is not None else None
         session = Session(self, Call(where, True, expect, shown, anywhere))
         self._sessions.begin(session)

@@ -260,7 +260,7 @@ class DialectTests(SynchronousTestCase):
             Command("take", self.take, file="data"),
         ]
         guard = RpcGuard(Programs(list, list))
-        self.dialect = IpfsDialect(None, Commands().add(rows), guard, self.clock)
+        self.dialect = IpfsDialect(lambda options: (None, lambda: None), Commands().add(rows), guard, self.clock)
 
     async def say(self, node: None, call: Call) -> Answer:
         self.calls.append(call)

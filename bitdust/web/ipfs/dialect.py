@@ -1,7 +1,7 @@
 """The RPC of IPFS over the engine of HTTP: a request finds its command, and its answer goes out as the row says."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
 from attrs import define, evolve
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,7 +14,7 @@ from bitdust.web.guard import Refusal
 from bitdust.web.ipfs.answers import failed, refused, reply_to, text
 from bitdust.web.ipfs.arguments import BadCall, fields, read_arguments, read_options
 from bitdust.web.ipfs.guard import RpcGuard
-from bitdust.web.ipfs.table import BASE, Answer, Call, Command, Commands, Data, Lines
+from bitdust.web.ipfs.table import BASE, Answer, Call, Command, Commands, Data, Lines, Row
 from bitdust.web.ipfs.upload import Upload, upload_of
 from bitdust.wire.errors import BitDustError
 
@@ -26,13 +26,20 @@ BROKEN = "the command failed inside the node; logs/stdout.log tells more"
 _log = Logger()
 
 
+class Visits(Protocol):
+    """Who lets calls use the node."""
+
+    def __call__(self, options: Row, /) -> "tuple[Any, Callable[[], None]]":
+        """What a call with these options may use, and what to call when it is over; several times perhaps."""
+
+
 class IpfsDialect:
-    """Every path of its port. ``node`` is what commands may use."""
+    """Every path of its port. ``visit`` gives each call what it may use of the node."""
 
     limits = Limits()
 
-    def __init__(self, node: Any, commands: Commands, guard: RpcGuard, clock: IReactorTime) -> None:
-        self._node = node
+    def __init__(self, visit: Visits, commands: Commands, guard: RpcGuard, clock: IReactorTime) -> None:
+        self._visit = visit
         self._commands = commands
         self._guard = guard
         self._clock = clock
@@ -54,7 +61,7 @@ class IpfsDialect:
             command, call = found
         except BadCall as error:
             return failed(error, admitted)
-        return _Running(self._node, command, call, exchange, admitted, self._clock)
+        return _Running(*self._visit(call.options), command, call, exchange, admitted, self._clock)
 
     def _found(self, head: Head) -> tuple[Command, Call] | None:
         if not head.path.startswith(PREFIX):
@@ -89,6 +96,7 @@ class _Running:
     """One call that is answered. Its body goes to the command while that runs."""
 
     _node: Any
+    _leave: Callable[[], None]
     _command: Command
     _call: Call
     _exchange: Exchange
@@ -125,7 +133,7 @@ class _Running:
 
     def gone(self) -> None:
         """Nobody waits for it any more."""
-        self._stop_timer()
+        self._over()
         if self._upload is not None:
             self._upload.fail(BadCall("the client has gone"))
         if self._step is not None:
@@ -145,9 +153,10 @@ class _Running:
             answer = await self._command.run(self._node, self._call)
             return await reply_to(self._timed(answer), self._headers)
         except CancelledError:
+            self._over()
             return failed(_late(), self._headers)
         except BitDustError as error:
-            self._stop_timer()
+            self._over()
             return failed(error, self._headers)
 
     def _timed(self, answer: Answer) -> Answer:
@@ -156,7 +165,7 @@ class _Running:
             return evolve(answer, rows=self._until_late(answer.rows))
         if isinstance(answer, Data):
             return evolve(answer, pieces=self._until_late(answer.pieces))
-        self._stop_timer()
+        self._over()
         return answer
 
     async def _until_late(self, items: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -174,7 +183,7 @@ class _Running:
                 raise _late() from None
             raise
         finally:
-            self._stop_timer()
+            self._over()
             close = getattr(items, "aclose", None)
             if close is not None:
                 await close()
@@ -184,13 +193,15 @@ class _Running:
         if self._step is not None:
             self._step.cancel()
 
-    def _stop_timer(self) -> None:
+    def _over(self) -> None:
+        """The call needs nothing any more; may be called again."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+        self._leave()
 
     def _broken(self, failure: Failure) -> Reply:
-        self._stop_timer()
+        self._over()
         _log.failure("the command {path} failed", failure=failure, path=self._command.path)
         return failed(BitDustError("internal", BROKEN), self._headers)
 

@@ -8,8 +8,9 @@ from bitdust.config.settings import Settings
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.web.engine import Engine
 from bitdust.web.ipfs.commands import all_commands
-from bitdust.web.ipfs.dialect import IpfsDialect
+from bitdust.web.ipfs.dialect import IpfsDialect, Visits
 from bitdust.web.ipfs.guard import RpcGuard
+from bitdust.web.ipfs.table import Row
 from bitdust.web.listeners import Listener, Listeners
 from bitdust.web.programs import Programs
 from bitdust.world import World
@@ -38,7 +39,7 @@ class IpfsPort:
     def open(self, room: IpfsRoom) -> "Deferred[None]":
         """Fails with ``port-taken``."""
         guard = RpcGuard(Programs(self._words(ORIGINS), self._words(HOSTS)))
-        dialect = IpfsDialect(room, all_commands(), guard, self._clock)
+        dialect = IpfsDialect(visit(room), all_commands(), guard, self._clock)
         row = Listener("ipfs", SWITCH, NUMBER, lambda: Engine(self._clock, [dialect], self._most), yields=False)
         return Deferred.fromCoroutine(self._listeners.open([row]))
 
@@ -48,3 +49,13 @@ class IpfsPort:
 
     def _words(self, key: str) -> "Callable[[], list[str]]":
         return lambda: str(self._settings.get(key)).replace(",", " ").split()
+
+
+def visit(room: IpfsRoom) -> Visits:
+    """What calls may use of a room: all of it, offline where they say so, patient where they say for how long."""
+
+    def begin(options: Row) -> "tuple[IpfsRoom, Callable[[], None]]":
+        visitor = room.visit(bool(options["offline"]), bool(options["timeout"]))
+        return visitor, visitor.leave
+
+    return begin

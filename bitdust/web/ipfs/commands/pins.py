@@ -18,6 +18,7 @@ async def add(room: IpfsRoom, call: Call) -> Answer:
     mode = Mode.RECURSIVE if call.options["recursive"] else Mode.DIRECT
     cids = [await content(room, text) for text in call.arguments["ipfs-path"]]
     for cid in cids:
+        await (room.bring(cid) if mode is Mode.RECURSIVE else room.bring_one(cid))
         await room.pin(Pin(cid, mode))
     return Json({"Pins": [str(cid) for cid in cids]})
 
@@ -79,6 +80,7 @@ async def update(room: IpfsRoom, call: Call) -> Answer:
     if pin is None or pin.mode is not Mode.RECURSIVE:
         raise BitDustError("not-pinned", "'from' cid was not recursively pinned already")
     if before != after:
+        await room.bring(after)
         await room.pin(Pin(after, name=pin.name), *([Unpin(pin.cid)] if call.options["unpin"] else ()))
     return Json({"Pins": [f"/ipfs/{before}", f"/ipfs/{after}"]})
 
