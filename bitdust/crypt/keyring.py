@@ -14,7 +14,6 @@ from attrs import define, evolve, field, frozen
 
 from bitdust.crypt.ring_room import (
     KEY,
-    MAX_KEYS,
     MAX_LABEL,
     MAX_RING,
     MAX_SCOPES,
@@ -22,7 +21,9 @@ from bitdust.crypt.ring_room import (
     VERSION,
     Room,
     most_bytes,
+    most_keys,
     most_secrets,
+    pair_map,
 )
 from bitdust.crypt.scope import scope_of
 from bitdust.crypt.shares import (
@@ -105,7 +106,7 @@ class RingKey:
             "public": self.public,
             "scopes": sorted(self.scopes) or None,
             "edits": self.edits or None,
-            "pairs": [_pair_map(*pair) for pair in sorted(self.pairs)] or None,
+            "pairs": [pair_map(*pair) for pair in sorted(self.pairs)] or None,
             "grants": [grant.as_map() for grant in self.grants] or None,
         }
         return shown | {name: value for name, value in optional.items() if value is not None}
@@ -156,10 +157,13 @@ class RingKey:
 
 @define
 class KeyRing:
-    """All keys of one user by key id, and those of others that were given to it by owner and alias."""
+    """All keys of one user by key id, and those of others that were given to it by owner and alias.
+
+    There is more room in it with each device of that user that was ``revoked``."""
 
     keys: dict[str, RingKey] = field(factory=dict)
     shares: dict[tuple[bytes, str], GivenShare] = field(factory=dict)
+    revoked: int = field(default=0, eq=False)
 
     def __contains__(self, key_id: object) -> bool:
         return key_id in self.keys and not self.keys[str(key_id)].erased
@@ -185,8 +189,8 @@ class KeyRing:
             raise BitDustError("key-exists", f"key {key.key_id!r} exists already")
         if not KEY_ALIAS.fullmatch(key.key_id.partition("$")[0]):
             raise BitDustError("bad-key-id", f"{key.key_id!r} is no key id: letters, digits, '.', '_' and '-'")
-        if len(self.keys) >= MAX_KEYS:
-            raise BitDustError("too-many-keys", f"a key ring holds at most {MAX_KEYS} keys")
+        if len({*self.keys, key.key_id}) > max(len(self.keys), most_keys(self.revoked)):
+            raise BitDustError("too-many-keys", f"a key ring holds {most_keys(self.revoked)} keys, erased or not")
         KEY.check(key.as_map(), "key")
         marked = self.keys.get(key.key_id)
         added = key
@@ -200,7 +204,7 @@ class KeyRing:
         self._put(self._tagged(added))
 
     def _put(self, key: RingKey) -> None:
-        readable(KeyRing(self.keys | {key.key_id: key}, self.shares))
+        readable(KeyRing(self.keys | {key.key_id: key}, self.shares), self.revoked)
         self.keys[key.key_id] = key
 
     def complete(self, key_id: str, private: str) -> None:
@@ -223,7 +227,7 @@ class KeyRing:
         if shares != within(shares):
             text = f"a key ring has at most {MAX_SHARES} shares of others, of {MAX_SHARES_SIZE} bytes together"
             raise BitDustError("too-many-keys", text)
-        readable(KeyRing(self.keys, shares))
+        readable(KeyRing(self.keys, shares), self.revoked)
         self.shares = shares
 
     def label(self, key_id: str, label: str) -> None:
@@ -268,15 +272,15 @@ class KeyRing:
         secret = master.first if master is not None and master.secrets else key.first
         return evolve(key, scopes=frozenset((scope_of(secret, key.key_id),)))
 
-    def renew_secrets(self, entropy: Callable[[int], bytes], device: int, revoked: int = 0) -> None:
+    def renew_secrets(self, entropy: Callable[[int], bytes], device: int, more: int = 0) -> None:
         """From now on everything is sealed under secrets that nobody knows yet; the former ones open what there is.
 
-        So many devices were ``revoked``, with the one for which this is done. Where a thief has filled the ring a key
-        gets its new secret when it is needed. Raises ``too-many-keys`` where there is no room for that of the master.
+        So many ``more`` devices are revoked next. Where a thief has filled the ring a key gets its new secret when it
+        is needed. Raises ``too-many-keys`` where there is no room for that of the master.
         """
         if MASTER in self:
             self.renew_secret(MASTER, entropy, device)
-        room = Room(len(self.to_bytes()), most_bytes(revoked))
+        room = Room(len(self.to_bytes()), most_bytes(self.revoked + more))
         for key in self.living():
             if key.key_id != MASTER and key.usable and room.retires(key):
                 self.keys[key.key_id] = key.all_retired()
@@ -309,8 +313,8 @@ class KeyRing:
             raise BitDustError("key-not-found", f"the storage secret {name} of key {key_id!r} is not in the key ring")
         return key.secrets[name]
 
-    def merge(self, other: "KeyRing", counts: bool = True, revoked: int = 0) -> bool:
-        """Take over what the other ring has; True when this one changed. ``revoked`` is how many devices were.
+    def merge(self, other: "KeyRing", counts: bool = True) -> bool:
+        """Take over what the other ring has; True when this one changed.
 
         Of a ring that does not count, as a revoked device may have written it, only what opens something is taken:
         nothing is erased by it, and nothing new is sealed under what it brings. Shares of others that were never opened
@@ -326,7 +330,9 @@ class KeyRing:
                 merged[key_id] = mine.with_old(key) if mine else key.all_retired()
         theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
         shares = within(united_shares(self.shares.values(), theirs))
-        both = readable(KeyRing(merged, shares), revoked)
+        if len(merged) > max(len(self.keys), most_keys(self.revoked)):
+            raise BitDustError("too-many-keys", f"both rings together have {len(merged)} keys")
+        both = readable(KeyRing(merged, shares), self.revoked)
         changed = both != self.to_bytes()
         self.keys, self.shares = merged, shares
         return changed
@@ -378,10 +384,6 @@ def readable(ring: KeyRing, revoked: int = 0) -> bytes:
     except WireError as error:
         raise BitDustError("too-many-keys", f"a key has more than can be kept of it: {error}") from error
     return data
-
-
-def _pair_map(private: str, public: str) -> dict[str, str]:
-    return {name: value for name, value in (("private", private), ("public", public)) if value}
 
 
 def _with_former_scopes(key: RingKey, master: RingKey | None) -> RingKey:

@@ -18,6 +18,8 @@ SEAL_ROOM = 8 * 1024
 LEAST_ROOM = 4 * 1024
 """Of it for the seal and the signature alone."""
 MAX_KEYS = 500
+KEY_STEPS, STEP_KEYS = 4, 25
+"""So many places for keys are left for each of so many devices that may be revoked: a thief fills no more."""
 MAX_LABEL = 200
 MAX_SECRETS, MAX_SCOPES = 1000, 64
 """Of one key."""
@@ -58,9 +60,19 @@ RING = Struct(
 )
 
 
+def pair_map(private: str, public: str) -> dict[str, str]:
+    """The stored form of a former pair."""
+    return {name: value for name, value in (("private", private), ("public", public)) if value}
+
+
 def most_bytes(revoked: int) -> int:
     """Of a ring that is brought, or that a person adds to, when so many devices were revoked."""
     return MAX_RING - SEAL_ROOM - RESERVES[min(revoked, len(RESERVES) - 1)]
+
+
+def most_keys(revoked: int) -> int:
+    """The same of the keys, those that were erased among them."""
+    return MAX_KEYS - STEP_KEYS * max(0, KEY_STEPS - revoked)
 
 
 def most_secrets(revoked: int) -> int:

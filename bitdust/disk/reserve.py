@@ -39,10 +39,18 @@ class Reserve:
 
     def left(self, path: Path) -> int:
         """Bytes that may be written where ``path`` is or will be, 0 when there are none."""
+        found = self._usage_at(path)
+        return max(0, found.free - reserved(found.total, self._percent()))
+
+    def capacity(self, path: Path) -> int:
+        """Bytes that might be written there if the disk were empty."""
+        found = self._usage_at(path)
+        return found.total - reserved(found.total, self._percent())
+
+    def _usage_at(self, path: Path) -> Usage:
         while not path.exists() and path != path.parent:
             path = path.parent
-        found = self.usage(path)
-        return max(0, found.free - reserved(found.total, self._percent()))
+        return self.usage(path)
 
     def check(self, path: Path, size: int, what: str) -> None:
         """Raises `BitDustError` ``disk-full`` when ``size`` bytes would go into the reserve."""

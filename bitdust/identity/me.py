@@ -244,6 +244,7 @@ class Me(Waiting):
     @property
     def key_ring(self) -> KeyRing:
         """My keys and storage secrets; after a change call `save_key_ring`."""
+        self._ring.revoked = self._document.revoked_devices if self._document is not None else 0
         return self._ring
 
     def save_key_ring(self) -> None:
@@ -376,8 +377,7 @@ class Me(Waiting):
         The old key's word counts no more, unless ``revoke`` is False: a copy of this home goes on under it.
         """
         new = DeviceKey.generate(self._world.entropy)
-        revision = self.document.revision + 1
-        mine = self.device.id
+        revision, mine = self.document.revision + 1, self.device.id
         devices = tuple(
             evolve(device, revoked=revision, sequence=0) if revoke and device.id == mine else device
             for device in self.document.devices

@@ -104,14 +104,8 @@ class Revocations:
 def renew_secrets(me: Me, entropy: Callable[[int], bytes], more: int = 0) -> None:
     """What is stored from now on is not to be read by somebody who has the secrets of before; so many ``more`` devices
     are revoked next."""
-    me.key_ring.renew_secrets(entropy, me.device_number, revoked_devices(me) + more)
+    me.key_ring.renew_secrets(entropy, me.device_number, more)
     me.save_key_ring()
-
-
-def revoked_devices(me: Me) -> int:
-    """How many devices of mine were revoked: for each there is room in the key ring."""
-    others = (*me.document.devices, *me.document.former)
-    return sum(one.revoked is not None and not one.was_let_go for one in others)
 
 
 def has_revoked_others(me: Me) -> bool:

@@ -1,6 +1,6 @@
 """Keys between people."""
 
-from bitdust.crypt.ring_room import MAX_KEYS, most_bytes
+from bitdust.crypt.ring_room import most_bytes, most_keys
 from bitdust.rooms import Rooms
 from bitdust.services.service import Service, Unhealthy
 from bitdust.wire.table import Row
@@ -46,7 +46,7 @@ class KeyExchangeService(Service):
 
     def health(self) -> None:
         ring = self._me.key_ring
-        if len(ring.keys) >= MAX_KEYS or len(ring.to_bytes()) > most_bytes(0) - NEARLY:
+        if len(ring.keys) >= most_keys(ring.revoked) or len(ring.to_bytes()) > most_bytes(ring.revoked) - NEARLY:
             raise Unhealthy("the key ring is full: nobody can give a key to this node")
         refused = self._shares.donations.refused()
         if refused:

@@ -184,7 +184,7 @@ class SupplierHealthTests(HealthCase):
         self.healthy("key_exchange")
         self.patch(self.node.rooms.shares.donations, "refused", lambda: ["bob: too many"])
         self.unhealthy("key_exchange", "1 people do not take what I gave them, such as bob: too many")
-        self.patch(service_key_exchange, "MAX_KEYS", 1)
+        self.patch(service_key_exchange, "most_keys", lambda revoked: 1)
         self.unhealthy("key_exchange", "the key ring is full")
 
     def test_joint_postman(self) -> None:

@@ -6,8 +6,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.keyring import MASTER, KeyRing, RingKey, secret_name
-from bitdust.crypt.ring_room import MAX_KEYS
+from bitdust.crypt.ring_room import MAX_KEYS, STEP_KEYS, most_keys
 from bitdust.wire.errors import BitDustError
+from tests.unit.test_crypt_shares import GRANT
 
 PEM = "p" * 5000
 
@@ -25,22 +26,23 @@ class FullRingTests(SynchronousTestCase):
 
     def stuff(self, fill, revoked: int) -> KeyRing:
         """As full as both devices still take it, by halving what the thief adds."""
+        self.owner.revoked = self.other.revoked = revoked
         least, most = 0, MAX_KEYS * 4
         while least < most:
             many = (least + most + 1) // 2
-            if self.accepts(self.owner, fill(many), revoked):
+            if self.accepts(self.owner, fill(many)):
                 least = many
             else:
                 most = many - 1
         self.assertGreater(least, 0)
         filled = fill(least)
         for ring in (self.owner, self.other):
-            ring.merge(filled, revoked=revoked)
+            ring.merge(filled)
         return filled
 
-    def accepts(self, ring: KeyRing, brought: KeyRing, revoked: int) -> bool:
+    def accepts(self, ring: KeyRing, brought: KeyRing) -> bool:
         try:
-            KeyRing.from_bytes(ring.to_bytes()).merge(brought, revoked=revoked)
+            evolve(ring).merge(brought)
         except BitDustError as error:
             self.assertEqual(error.code, "too-many-keys")
             return False
@@ -69,10 +71,15 @@ class FullRingTests(SynchronousTestCase):
         """What a revocation makes is readable, is what is sealed under, and comes to the other device."""
         for revoked in range(1, 4):
             filled = self.stuff(fill, revoked - 1)
-            self.owner.renew_secrets(os.urandom, 1, revoked)
+            self.owner.renew_secrets(os.urandom, 1, 1)
             again = KeyRing.from_bytes(self.owner.to_bytes())
             self.assertNotIn(again.current(MASTER)[1], [secret for _, secret in filled.keys[MASTER].named])
-            self.other.merge(again, revoked=revoked)
+            self.owner.revoked = self.other.revoked = revoked
+            self.other.merge(again)
+            self.owner.add(RingKey(f"mine{revoked}"))
+            self.owner.grant("share_1", evolve(GRANT, id=bytes([revoked]) * 16))
+            self.other.merge(KeyRing.from_bytes(self.owner.to_bytes()))
+            self.assertEqual(self.other.to_bytes(), self.owner.to_bytes())
             self.assertEqual(self.other.current(MASTER), self.owner.current(MASTER))
             for name in ("share_1", *list(filled.keys)[:100]):
                 self.assertFalse(set(self.owner.keys[name].usable) & set(filled.keys[name].named), name)
@@ -84,6 +91,23 @@ class FullRingTests(SynchronousTestCase):
     def test_keys(self) -> None:
         """The ring has as many bytes as it may."""
         self.check_revocations(self.keys)
+
+    def test_places(self) -> None:
+        """Who has taken all places for keys leaves some for the time after its revocation, and no more of them then."""
+        thief = KeyRing.from_bytes(self.owner.to_bytes())
+        for number in range(most_keys(0) - len(self.owner.keys)):
+            thief.add(RingKey(f"a{number}"))
+        for ring in (self.owner, self.other):
+            ring.merge(thief)
+        self.assertEqual(self.assertRaises(BitDustError, self.owner.add, RingKey("mine")).code, "too-many-keys")
+        thief.revoked = 4
+        thief.add(RingKey("more"))
+        self.assertEqual(self.assertRaises(BitDustError, self.other.merge, thief).code, "too-many-keys")
+        self.owner.revoked = self.other.revoked = 1
+        for number in range(STEP_KEYS):
+            self.owner.add(RingKey(f"mine{number}"))
+        self.other.merge(self.owner)
+        self.assertEqual(self.other.keys, self.owner.keys)
 
     def test_keys_that_nobody_erases(self) -> None:
         """A ring in which the master key is erased, or one that a program keeps for itself, erases neither."""

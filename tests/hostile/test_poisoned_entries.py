@@ -1,6 +1,7 @@
 """Whoever may write into a log writes what schemas allow and nobody could use: all the rest counts all the same."""
 
 import os
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -12,6 +13,7 @@ from bitdust.storage.catalog.paths import Target, versions
 from bitdust.storage.restore.plan import Planner
 from bitdust.storage.restore.tree import LEFT_OUT, OLDER
 from bitdust.wire.encoding import WireError
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import PackRecord, Scheme
 from tests.unit.storage_kit import Node, random_file, stop_quietly
 from tests.unit.test_other_devices import OtherDeviceCase
@@ -98,6 +100,53 @@ class PoisonTests(OtherDeviceCase):
         plan = Planner(self.core.catalog.read).make(Target(MASTER, None))
         self.assertEqual([(one["path"], one["code"]) for one in plan.problems], [("file", OLDER), ("good", LEFT_OUT)])
         self.assertEqual([file.version.size for file in plan.files], [len(data)])
+
+    def made_up(self, lengths: list[int], times: int, size: int | None = None, name: str = "20") -> None:
+        """A version that has all chunks of a pack that nobody stores, so many times."""
+        record = PackRecord(b"o" * 32, os.urandom(16), 64 * 2**20, Scheme(2, 4), [b"r" * 32] * 4)
+        extents = [[record.pack, 0, len(lengths)]] * times
+        whole = sum(lengths) * times if size is None else size
+        self.write(
+            self.good | {"path": name, "name": b"good" + name.encode()},
+            pack_op(record, MASTER, 1, b"n" * 16 * len(lengths), lengths),
+            *version_ops(name, VERSION, whole, 0o600, 1, extents),
+        )
+
+    def back(self) -> tuple[dict[str, bytes], list[tuple[str, str]]]:
+        """All that comes back, and what of it is told to be wrong."""
+        to = self.base / "back"
+        task = self.node.run(self.node.storage.download("master$alice@id.example:", str(to), "replace"))
+        row = self.node.wait(task.completion, 120)
+        files = {one.name: one.read_bytes() for one in to.iterdir()}
+        return files, [(one["path"], one["code"]) for one in row["problems"]]
+
+    def test_sizes_that_are_made_up(self) -> None:
+        """A version for which no disk is large enough, one that is far larger than what is stored for it, and one
+        that is not as long as its chunks, refuse themselves; everything else comes back."""
+        data = random_file(self.base / "file", 30_000)
+        self.node.upload(self.base / "file", "file")
+        self.compare()
+        self.made_up([256 * 1024] * 1000, 100)
+        self.made_up([256 * 1024] * 10, 1000, name="21")
+        self.made_up([100], 1, size=2**60, name="22")
+        path = next(row["path_id"] for row in self.node.rows() if row["path"] == "file")
+        self.write(*version_ops(path, VERSION, 2**60, 0o600, 1, []))
+        self.compare()
+        reserve = self.core.reserve
+        reserve.usage = lambda path: SimpleNamespace(total=10**10, free=10**9)
+        files, problems = self.back()
+        self.assertEqual(files["file"], data)
+        self.assertEqual(sorted(problems), [("file", OLDER), *((f"good{name}", LEFT_OUT) for name in (20, 21, 22))])
+
+    def test_nothing_but_what_is_too_large(self) -> None:
+        """A file for which there is no room is an error that says so, and how much there is."""
+        self.made_up([256 * 1024] * 10, 1000)
+        self.compare()
+        for total in (10**9, 10**12):
+            self.core.reserve.usage = lambda path, total=total: SimpleNamespace(total=total, free=10**9)
+            error = self.assertRaises(BitDustError, self.node.download, "good20", self.base / "back")
+            self.assertEqual(error.code, "disk-full")
+            self.assertIn("2.4 GB", str(error))
 
     def test_the_end_of_time(self) -> None:
         """Where somebody has taken the last moment there is, new versions are stored all the same."""

@@ -6,7 +6,7 @@ devices merge by union: neither can lose a key of the other.
 
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
@@ -19,7 +19,7 @@ from bitdust.crypt.shares import not_ahead
 from bitdust.formats.orders import MAX_RING, RING
 from bitdust.identity.awaited import KEY_RING
 from bitdust.identity.learnt_grants import LearntGrants
-from bitdust.identity.revocation import has_revoked_others, renew_secrets, revoked_devices
+from bitdust.identity.revocation import has_revoked_others, renew_secrets
 from bitdust.outcome import Outcome, outcome
 from bitdust.replication import Replicas, is_safe, keepers, places_heard
 from bitdust.signal import Signal
@@ -267,7 +267,7 @@ class KeyRingReplicas:
             if kept.trusted and not recovering:
                 self._learnt.note(self._me.key_ring, kept.ring, kept.signer)
             try:
-                changed = self._me.key_ring.merge(kept.ring, kept.trusted, revoked_devices(self._me)) or changed
+                changed = self._me.key_ring.merge(kept.ring, kept.trusted) or changed
             except BitDustError as error:
                 self.log.warn("a key ring of a supplier is left out: {error}", error=error)
         return changed
@@ -333,9 +333,8 @@ class KeyRingReplicas:
 
     def _knows_more(self, kept: KeptRing) -> bool:
         """Whether a ring has what mine has not."""
-        mine = KeyRing.from_bytes(self._me.key_ring.to_bytes())
         try:
-            return mine.merge(kept.ring, kept.trusted, revoked_devices(self._me))
+            return evolve(self._me.key_ring).merge(kept.ring, kept.trusted)
         except BitDustError:
             return False
 

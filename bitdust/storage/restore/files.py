@@ -21,6 +21,7 @@ from bitdust.storage.restore.plan import FileWork, FolderWork, LinkWork, Run
 from bitdust.storage.restore.tree import CHANGED, KEPT, LEFT_OUT, Blocked, Tree, part_name, trouble
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.names import shown
+from bitdust.wire.sizes import in_words
 
 MOST_VECTORS = 512
 COPIED = 1024 * 1024
@@ -74,7 +75,8 @@ class FilesWriter:
         """Before anything is fetched: what is in the way, and runs that an earlier try has brought already.
 
         Runs that are there are taken out of `FileWork.runs`. A file that shall be kept is reported as a problem.
-        Raises `BitDustError` ``disk-full`` when the rest does not fit.
+        Where not all fits, what alone does not, and what says it is far larger than what is stored for it, is left out.
+        Raises `BitDustError` ``disk-full`` when the rest does not fit, or nothing is left.
         """
         problems: list[Problem] = []
         checker = PartChecker(database, secrets)
@@ -86,8 +88,27 @@ class FilesWriter:
                 except Blocked as blocked:
                     problems.append(Problem.of(file, blocked))
         bad = {problem.file for problem in problems}
-        self._need_room(sum(run.size for file in files if file not in bad for run in file.runs))
-        return problems
+        needs = {file: sum(run.size for run in file.runs) for file in files if file not in bad}
+        return problems + self._beyond({file: need for file, need in needs.items() if need})
+
+    def _beyond(self, needs: dict[FileWork, int]) -> list[Problem]:
+        """Files that are left out, the largest first, so that the others have room."""
+        room = self._reserve.left(self._place)
+        total, out = sum(needs.values()), list[Problem]()
+        if total <= room:
+            return out
+        for file in sorted(needs, key=lambda one: -needs[one]):
+            if total > room and (file.is_swollen or needs[file] > room):
+                total -= needs[file]
+                out.append(Problem(file, f"{in_words(needs[file])} would be written, and {in_words(room)} may be"))
+        if total > room or len(out) == len(needs):
+            self._need_room(sum(needs.values()))
+        return out
+
+    @property
+    def capacity(self) -> int:
+        """Bytes that may be written on the disk, were it empty."""
+        return self._reserve.capacity(self._place)
 
     def _need_room(self, size: int) -> None:
         self._reserve.check(self._place, size, "the download does not fit")

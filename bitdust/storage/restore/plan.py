@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from attrs import define, field, frozen
@@ -15,9 +16,13 @@ from bitdust.storage.catalog.database import CatalogError
 from bitdust.storage.catalog.extras import extras_of
 from bitdust.storage.catalog.moves import current
 from bitdust.storage.catalog.paths import Item, Target, Version, children, path_of, version_at, versions
-from bitdust.storage.catalog.whereabouts import GivenUp
+from bitdust.storage.catalog.whereabouts import HAS_ENOUGH, GivenUp
 from bitdust.storage.restore.tree import CHANGED, LEADS_ELSEWHERE, LEFT_OUT, OLDER, Destination, Parts, part_name
 from bitdust.wire.names import is_entry_name, shown
+from bitdust.wire.sizes import in_words
+
+SWOLLEN = 64
+"""Where not all fits, versions that say they are so many times as large as what is stored for them are left out."""
 
 
 @frozen
@@ -40,7 +45,8 @@ class FileWork:
 
     Of files with equal ``twin``, which are names of one file, one is the ``leader`` of the others, whose names are
     linked to it when it is there with its ``identity`` (device and inode). ``told`` is what could not be put on the
-    growing file beside its bytes, None while nothing was.
+    growing file beside its bytes, None while nothing was. ``is_swollen``: it says that it is far larger than what is
+    stored for it.
     """
 
     item: Item
@@ -55,6 +61,7 @@ class FileWork:
     identity: tuple[int, int] | None = None
     told: list[str] | None = None
     is_synced: bool = False
+    is_swollen: bool = False
     part: bytes = field(init=False)
     """The name under which it grows."""
 
@@ -103,13 +110,19 @@ class RestorePlan:
 
 
 class Planner:
-    """I read the catalog, in a thread. In place of a version that was ``given_up`` I take the newest that was not."""
+    """I read the catalog, in a thread. In place of a version that was ``given_up`` I take the newest that was not, and
+    so for one that makes no sense, or would not fit on an empty disk of ``capacity`` bytes."""
 
-    def __init__(self, database: sqlite3.Connection, given_up: GivenUp | None = None) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, given_up: GivenUp | None = None, capacity: int | None = None
+    ) -> None:
         self._database = database
         self._given_up = given_up
-        self._lengths: dict[bytes, list[int]] = {}
+        self._capacity = capacity
+        self._packs: dict[bytes, _Pack] = {}
         self._current: dict[bytes, bytes] = {}
+        self._bytes = 0
+        self._refusal = "incomplete"
         self._waiting: list[tuple[str, Parts, int]] = []
         """Folders that are still to be visited, their places and how deep they are: any depth there is."""
         self.plan = RestorePlan()
@@ -117,7 +130,8 @@ class Planner:
     def make(self, target: Target, name: bytes | None = None) -> RestorePlan:
         """``name`` is that of an item at its destination, where it has another one than in the catalog.
 
-        Raises `CatalogError` ``not-found`` when there is nothing to bring back, ``incomplete`` when it was given up."""
+        Raises `CatalogError` ``not-found`` when there is nothing to bring back, ``incomplete`` when it was given up,
+        ``disk-full`` when it is too large for any disk like this one."""
         tops = [target.item] if target.item is not None else children(self._database, "", target.key)
         self._visit_all(tops, (), target.version, 0, name)
         while self._waiting:
@@ -126,7 +140,7 @@ class Planner:
         plan = self.plan
         if not (plan.files or plan.links or any(folder.version for folder in plan.folders)):
             if plan.problems:
-                raise CatalogError("incomplete", plan.problems[0]["reason"])
+                raise CatalogError(self._refusal, plan.problems[0]["reason"])
             shown = path_of(self._database, target.item) if target.item is not None else "the catalog"
             raise CatalogError("not-found", f"{shown!r} was not found in the catalog with any version: upload it first")
         return plan
@@ -161,12 +175,13 @@ class Planner:
         elif found is not None:
             try:
                 self._file(item, found, place)
-            except CatalogError:
-                self._instead(item, found, place, version)
+            except CatalogError as error:
+                self._refusal = error.code if error.code == "disk-full" else self._refusal
+                self._instead(item, found, place, version, str(error))
 
-    def _instead(self, item: Item, bad: Version, place: Destination, version: str | None) -> None:
-        """A version of chunks that nobody knows, as somebody makes it up, keeps back nothing else."""
-        why = f"version {bad.version} names chunks that the catalog does not know"
+    def _instead(self, item: Item, bad: Version, place: Destination, version: str | None, what: str) -> None:
+        """A version that cannot be, as somebody makes it up, keeps back nothing else."""
+        why = f"version {bad.version} {what}"
         before = [one for one in versions(self._database, item.path) if one.order < bad.order and one.target is None]
         for older in reversed(before) if version is None else ():
             with contextlib.suppress(CatalogError):
@@ -201,24 +216,40 @@ class Planner:
         return extras_of(self._database, version.path, version.version) if version is not None else NO_EXTRAS
 
     def _file(self, item: Item, version: Version, place: Destination) -> None:
+        """Raises `CatalogError` for a version that cannot be, which is looked at before it takes memory."""
         extras = self._extras(version)
-        runs = list(self._runs(version, deque(extras.holes)))
-        work = FileWork(item, version, place, runs, len(runs), extras=extras)
+        extents = self._extents(version)
+        size = sum(self._of(pack).size_of(first, count) for pack, first, count in extents)
+        stored = sum(self._of(pack).size for pack in {pack for pack, _, _ in extents})
+        if size + sum(length for _, length in extras.holes) != version.size:
+            raise CatalogError("damaged-catalog", "is not as long as its chunks")
+        is_swollen = size > SWOLLEN * stored
+        capacity = self._capacity
+        if capacity is not None and size + (self._bytes if is_swollen else 0) > capacity:
+            raise CatalogError("disk-full", f"has {in_words(size)}, for which this disk is too small")
+        self._bytes += size
+        runs = list(self._runs(extents, deque(extras.holes)))
+        work = FileWork(item, version, place, runs, len(runs), extras=extras, is_swollen=is_swollen)
         if extras.links is not None:
             work.twin = (extras.links, version.size, version.mode, version.mtime, hash(tuple(runs)))
         self.plan.files.append(work)
         self.plan.total += version.size
 
-    def _runs(self, version: Version, holes: deque[tuple[int, int]]) -> Iterator[Run]:
+    def _extents(self, version: Version) -> list[tuple[bytes, int, int]]:
+        """Pack, first chunk and count, of the packs that hold the chunks now."""
         row = self._database.execute(
             "SELECT extents FROM versions WHERE path=? AND version=?", (version.path, version.version)
         ).fetchone()
-        offset = 0
+        found = []
         for named, first, count in extents_of(row[0]):
             pack = self._current.get(named) or self._current.setdefault(named, current(self._database, named))
-            run = Run(pack, first, tuple(self._of(pack)[first : first + count]), offset)
-            if len(run.lengths) != count:
-                raise CatalogError("damaged-catalog", f"version {version.path}/{version.version} names unknown chunks")
+            found.append((pack, first, count))
+        return found
+
+    def _runs(self, extents: list[tuple[bytes, int, int]], holes: deque[tuple[int, int]]) -> Iterator[Run]:
+        offset = 0
+        for pack, first, count in extents:
+            run = Run(pack, first, tuple(self._of(pack).lengths[first : first + count]), offset)
             if not holes:
                 yield run
                 offset += run.size
@@ -227,12 +258,28 @@ class Planner:
                 yield part
                 offset = part.offset + part.size
 
-    def _of(self, pack: bytes) -> list[int]:
-        known = self._lengths.get(pack)
+    def _of(self, pack: bytes) -> "_Pack":
+        known = self._packs.get(pack)
         if known is None:
-            row = self._database.execute("SELECT lengths FROM packs WHERE pack=?", (pack,)).fetchone()
-            known = self._lengths[pack] = loads(row[0]) if row is not None else []
+            query = f"SELECT lengths, CASE WHEN {HAS_ENOUGH} THEN size ELSE 0 END FROM packs p WHERE pack=?"
+            row = self._database.execute(query, (pack,)).fetchone()
+            known = self._packs[pack] = _Pack(loads(row[0]), row[1]) if row is not None else _Pack([], 0)
         return known
+
+
+class _Pack:
+    """The lengths of a pack's chunks, and its sealed ``size``, 0 while not enough of it is known to be anywhere."""
+
+    def __init__(self, lengths: list[int], size: int) -> None:
+        self.lengths = lengths
+        self.size = size
+        self._starts = list(accumulate(lengths, initial=0))
+
+    def size_of(self, first: int, count: int) -> int:
+        """Bytes of chunks in a row. Raises `CatalogError` where the pack has not so many."""
+        if not 0 <= first <= first + count < len(self._starts):
+            raise CatalogError("damaged-catalog", "names chunks that the catalog does not know")
+        return self._starts[first + count] - self._starts[first]
 
 
 def _names(items: list[Item]) -> list[tuple[Item, bytes]]:

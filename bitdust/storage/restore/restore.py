@@ -140,7 +140,7 @@ class Restore(Job):
         )
 
     def _plan(self, database: sqlite3.Connection, given_up: GivenUp) -> tuple[RestorePlan, list[Problem]]:
-        plan = Planner(database, given_up).make(self.target, self._name_there(database))
+        plan = Planner(database, given_up, self._writer.capacity).make(self.target, self._name_there(database))
         self._tree.prepare()
         return plan, self._writer.survey(plan.files, database, self._owner.secrets)
 
