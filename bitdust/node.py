@@ -65,6 +65,7 @@ class Node:
         self.context = self._context()
         self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
         self.rooms.ipfs.use_port(self._ipfs_port)
+        self.rooms.ipfs.use_stop(lambda: self.driver.stop("ipfs"))
         self._settings_follower = SettingsFollower(world.watcher, world.home / "config", self.settings)
         self._follow_settings()
 

@@ -44,7 +44,13 @@ def main(home: Path, foreground: bool) -> int:
         return 1
     setting = node.settings.get
     room = Room(lambda: setting("logs/file-size"), lambda: setting("logs/files"))
-    stop_logging = start_logging(home, lambda: setting("logs/debug-level"), foreground, room=room)
+    stop_logging = start_logging(
+        home,
+        lambda: setting("logs/debug-level"),
+        foreground,
+        debug_rooms=lambda: setting("logs/debug-rooms"),
+        room=room,
+    )
     stop_events = start_event_log(home, node.events, room)
 
     for warning in measured.warnings():

@@ -74,6 +74,7 @@ _OPTIONS = (
     _text("interface/api/allowed-hosts", "allowed hosts", "Host names besides loopback that requests may name."),
     _text("interface/api/allowed-origins", "allowed origins", "Web origins whose pages may call the API."),
     _number("logs/debug-level", 0, "debug level", "How much is logged: 0 little, 10 everything.", 0, 100),
+    _text("logs/debug-rooms", "debugged rooms", "Rooms of which everything is logged, such as dht,transport."),
     _bool("logs/api-enabled", False, "log API calls", "Log names and outcomes of API calls in logs/api.log."),
     _bool("logs/automat-transitions-enabled", False, "log transitions", "Log every move in logs/automats.log."),
     _bool("logs/automat-events-enabled", False, "log automat events", "Log every event in logs/automats.log."),
@@ -146,6 +147,30 @@ _OPTIONS = (
     ),
     _port("services/ipfs/api-port", 5001, "TCP port of the RPC API of IPFS"),
     _text("services/ipfs/allowed-hosts", "allowed hosts", "Host names besides loopback that IPFS clients may name."),
+    _number(
+        "services/ipfs/republish-hours",
+        4,
+        "renewal of IPNS names",
+        "So often names of IPNS are brought into the DHT again.",
+        1,
+        168,
+        "hours",
+    ),
+    _number(
+        "services/ipfs/record-hours",
+        24,
+        "life of IPNS names",
+        "So long a name of IPNS is found after it was published or renewed last, where who publishes it says nothing.",
+        1,
+        720,
+        "hours",
+    ),
+    _text(
+        "services/ipfs/dns-resolver",
+        "resolver of DNSLink",
+        "Name server that is asked for names of IPNS that are host names, as 192.0.2.1 or 192.0.2.1:53, or the word "
+        "system; empty: none is asked.",
+    ),
     _text("services/ipfs/allowed-origins", "allowed origins", "Web origins whose pages may speak the RPC of IPFS."),
     Option(
         "services/ipfs/share-with",

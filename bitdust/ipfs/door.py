@@ -38,11 +38,16 @@ class IpfsDoor:
         self._nodes: Nodes | None = None
         self._room: IpfsRoom | None = None
         self._port: Callable[[], RpcPort] | None = None
+        self._stop: Callable[[], object] = lambda: None
         self._opened: RpcPort | None = None
 
     def use_port(self, make: Callable[[], RpcPort]) -> None:
         """Answer clients there."""
         self._port = make
+
+    def use_stop(self, stop: Callable[[], object]) -> None:
+        """Close this door so, where a client asks for it."""
+        self._stop = stop
 
     @property
     def room(self) -> "IpfsRoom":
@@ -58,11 +63,13 @@ class IpfsDoor:
 
     def open(self) -> "Deferred[None]":
         """Fires when clients are answered; fails with ``port-taken``."""
-        from bitdust.ipfs.room import IpfsRoom  # noqa: PLC0415 - what is off costs nothing at the start
+        from bitdust.ipfs.outside import Outside  # noqa: PLC0415 - what is off costs nothing at the start
+        from bitdust.ipfs.room import IpfsRoom  # noqa: PLC0415
 
         self._nodes = self._made()
         self._nodes.open()
-        self._room = IpfsRoom(self._network.around, self._blocks, self._nodes)
+        outside = Outside(self._network, self._stop)
+        self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside)
         if self._port is None:
             return succeed(None)
         self._opened = self._port()

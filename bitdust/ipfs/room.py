@@ -14,10 +14,12 @@ from bitdust.blocks.values import Change, Mode, Pin, not_here
 from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.blocks import Blocks, StoredBlocks, get
+from bitdust.ipfs.config import View
 from bitdust.ipfs.fetching import FetchedBlocks, bring
 from bitdust.ipfs.mfs import Mfs
 from bitdust.ipfs.names.store import KeyStore
 from bitdust.ipfs.nodes_room import Nodes
+from bitdust.ipfs.outside import Outside
 from bitdust.ipfs.references import references
 from bitdust.ipld.cid import Block, Cid
 from bitdust.surroundings import Surroundings
@@ -41,7 +43,11 @@ class Stores(Protocol):
 class IpfsRoom:
     """I work over the block store, which has a service of its own, and with other nodes where there are any."""
 
-    def __init__(self, around: Surroundings, stores: Stores, nodes: Nodes | None = None) -> None:
+    def __init__(
+        self, around: Surroundings, stores: Stores, nodes: Nodes | None = None, outside: Outside | None = None
+    ) -> None:
+        self.around = around
+        self._outside = outside
         self._world, self._registry = around.world, around.registry
         self._stores = stores
         self._nodes = nodes
@@ -72,11 +78,27 @@ class IpfsRoom:
         return StoredBlocks(self.store, self.in_thread)
 
     @property
+    def outside(self) -> Outside:
+        """The rest of the node. Raises ``service-off`` where there is none."""
+        if self._outside is None:
+            raise BitDustError("service-off", "these blocks belong to no node")
+        return self._outside
+
+    @property
     def nodes(self) -> Nodes:
         """What goes between nodes. Raises ``service-off`` where there is nothing of it."""
         if self._nodes is None:
             raise BitDustError("service-off", "this node has nothing to do with other nodes of IPFS")
         return self._nodes
+
+    async def view(self) -> View:
+        """The settings of the node, as a configuration shows them."""
+        me = (await self.keys.all())[0]
+        return View(self.around.settings, str(me.id), tuple(self.addresses()))
+
+    def addresses(self) -> list[str]:
+        """Where others reach this node: ``tcp://host:port``."""
+        return self.around.me.addresses if self.around.me.present else []
 
     # calls of clients
 

@@ -34,6 +34,7 @@ def start_logging(
     debug_level: int | Callable[[], int],
     to_terminal: bool,
     *,
+    debug_rooms: Callable[[], str] = str,
     room: Room | None = None,
     terminal: TextIO = sys.stderr,
     environment: Mapping[str, str] = os.environ,
@@ -43,7 +44,7 @@ def start_logging(
     """Log what `twisted.logger` and Python's `logging` are told, until the returned call.
 
     ``debug_level`` 0 leaves out debug entries, and Twisted's own of each connection; a callable is asked each time, so
-    that a changed setting counts at once.
+    that a changed setting counts at once. ``debug_rooms`` names rooms whose debug entries are logged all the same.
     """
     make_private_folder(home / "logs")
     paper = RotatingFile(home / "logs" / "stdout.log", room)
@@ -54,7 +55,7 @@ def start_logging(
 
     @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
-        if level() <= 0 and _is_detail(event):
+        if level() <= 0 and _is_detail(event) and not _is_debugged(event, debug_rooms()):
             return
         papers.get(event.get("paper", ""), paper).write(as_text(event))
         exceptions(event)
@@ -72,6 +73,12 @@ def start_logging(
     beginner.beginLoggingTo([observe], redirectStandardIO=False)
     logging.getLogger().addHandler(bridge)
     return stop
+
+
+def _is_debugged(event: LogEvent, rooms: str) -> bool:
+    """Whether the room that logs something is one of those."""
+    package, _, rest = str(event.get("log_namespace")).partition(".")
+    return package == "bitdust" and rest.partition(".")[0] in rooms.split(",")
 
 
 def _is_detail(event: LogEvent) -> bool:

@@ -415,6 +415,19 @@ class StartTests(SynchronousTestCase):
         self.assertNotIn("first", self.text())
         self.assertIn("second", self.text())
 
+    def test_debugged_rooms(self) -> None:
+        """Debug entries of rooms that are named are logged at level 0, too; those of others are not."""
+        rooms = ["dht"]
+        self.start(0, debug_rooms=lambda: rooms[0])
+        for name in ("bitdust.dht.node.DHTNode", "bitdust.ipfs.room", "dht"):
+            Logger(name, observer=self.publisher).debug("from {name}", name=name)
+        rooms[0] = "disk,ipfs"
+        Logger("bitdust.ipfs.room", observer=self.publisher).debug("later")
+        self.assertIn("from bitdust.dht", self.text())
+        self.assertIn("later", self.text())
+        self.assertNotIn("from bitdust.ipfs", self.text())
+        self.assertNotIn("from dht", self.text())
+
     def test_chatter(self) -> None:
         """What Twisted says of every connection is left out at level 0; its warnings are not."""
         self.start(0)

@@ -2,7 +2,7 @@
 
 Values are written as Go reads them, because every client was written against a daemon in Go: ``True``, ``t`` and ``1``
 are the same, and a duration is ``1m30s``. Options that a command does not know are ignored, as clients send some to all
-commands. Source: the documentation of the HTTP API of IPFS, and Go's `strconv.ParseBool` and `time.ParseDuration`.
+commands. Source: the documentation of the HTTP API of IPFS, and Go's `strconv.ParseBool`.
 """
 
 import re
@@ -12,13 +12,12 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 
+from bitdust.ipfs.durations import read_duration
 from bitdust.wire.errors import BitDustError
 
 MAX_QUERY = 1 << 20
 MAX_FIELDS = 10_000
 TRUE, FALSE = frozenset(("1", "t", "T", "TRUE", "true", "True")), frozenset(("0", "f", "F", "FALSE", "false", "False"))
-UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 Fields = list[tuple[str, str]]
 Parser = Callable[[str], Any]
@@ -64,24 +63,6 @@ def read_uint(text: str) -> int:
     if number < 0:
         raise ValueError(text)
     return number
-
-
-def read_duration(text: str) -> float:
-    """Seconds, from ``300ms``, ``1.5h`` or ``1h15m30s``; ``0`` needs no unit."""
-    if text == "0":
-        return 0.0
-    if len(text) > 100:
-        raise ValueError(text)
-    at, seconds = 0, 0.0
-    while at < len(text):
-        part = _DURATION.match(text, at)
-        if part is None:
-            raise ValueError(text)
-        seconds += float(part[1]) * UNITS[part[2]]
-        at = part.end()
-    if not at:
-        raise ValueError(text)
-    return seconds
 
 
 BOOL, INT, UINT = Kind("bool", read_bool), Kind("int", read_int), Kind("uint", read_uint)

@@ -1,14 +1,34 @@
 """All commands of the RPC, by their themes."""
 
-from bitdust.web.ipfs.commands import blocks, cids, dag, files, key, mfs, node, objects, pins, repo, swarm
+from bitdust.web.ipfs.commands import (
+    blocks,
+    cids,
+    config,
+    dag,
+    diagnosis,
+    files,
+    identity,
+    key,
+    log,
+    mfs,
+    node,
+    objects,
+    pins,
+    repo,
+    swarm,
+)
 from bitdust.web.ipfs.table import Commands
 
 THEMES = (
     blocks,
     cids,
+    config,
     dag,
+    diagnosis,
     files,
+    identity,
     key,
+    log,
     mfs,
     node,
     objects,
