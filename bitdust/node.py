@@ -121,7 +121,8 @@ class Node:
     def _ipfs_port(self) -> RpcPort:
         from bitdust.web.ipfs.port import IpfsPort  # noqa: PLC0415 - what is off costs nothing at the start
 
-        return IpfsPort(self.world, self.settings, self.rooms.around.budget.api_connections)
+        most = self.rooms.around.budget.api_connections
+        return IpfsPort(self.world, self.settings, most, self.rooms.ipfs.credentials)
 
     # the process
 

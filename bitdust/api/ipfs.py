@@ -1,8 +1,11 @@
 """IPFS on this node: whether it is on, where its clients find it, and how much it stores."""
 
+from bitdust.api.arguments import Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, ok
-from bitdust.api.table import Route, method
+from bitdust.api.table import Param, Route, method
+from bitdust.ipfs.credentials import BASIC, BEARER, EVERYTHING, Authorization
+from bitdust.wire.errors import BitDustError
 
 SERVICE, STORE = "ipfs", "block_store"
 
@@ -47,3 +50,48 @@ async def ipfs_disable(context: Context) -> Envelope:
     await context.driver.stop(SERVICE)
     await context.driver.stop(STORE)
     return ok(await _status(context))
+
+
+@method(Route("GET", "/ipfs/authorizations/v1"), returns="[{name, kind, paths}]")
+def ipfs_authorizations(context: Context) -> Envelope:
+    """Who may call the RPC of IPFS, and which of its commands. Without any, whoever reaches the port on this machine
+    may call all of them."""
+    return ok([_shown(one) for one in context.ipfs.credentials.all()])
+
+
+@method(
+    Route("POST", "/ipfs/authorizations/v1"),
+    params=(
+        Param("name", help="a name of your choice; the user name where the kind is basic", example="alice"),
+        Param("kind", default=BEARER, help=f"{BEARER}: a token; {BASIC}: a user name and a password"),
+        Param("paths", Kind.LIST, [EVERYTHING], help=f"what it may call, as {EVERYTHING}/pin or {EVERYTHING}/cat"),
+    ),
+    returns="{name, kind, paths, secret}",
+    errors=("exists", "too-many"),
+    only_here=True,
+)
+def ipfs_authorize(context: Context, name: str, kind: str, paths: list[str]) -> Envelope:
+    """Let somebody call the RPC of IPFS with a secret that the node makes and shows this once: what it keeps is a hash.
+    From the first one on, every client needs one; it goes into ``Authorization: Bearer SECRET``, or is the password."""
+    if kind not in (BEARER, BASIC):
+        raise BitDustError("bad-argument", f"kind is {BEARER} or {BASIC}")
+    made, secret = context.ipfs.credentials.add(name, kind, tuple(paths))
+    return ok({**_shown(made), "secret": secret})
+
+
+@method(
+    Route("DELETE", "/ipfs/authorizations/{name}/v1"),
+    params=(Param("name", help="of an authorization", example="alice"),),
+    returns="{name}",
+    errors=("not-found",),
+    only_here=True,
+)
+def ipfs_unauthorize(context: Context, name: str) -> Envelope:
+    """Let it call no more, from its next call on. Without the last one, whoever reaches the port on this machine may
+    call everything again, and nobody from elsewhere."""
+    context.ipfs.credentials.remove(name)
+    return ok({"name": name})
+
+
+def _shown(one: Authorization) -> Row:
+    return {"name": one.name, "kind": one.kind, "paths": list(one.paths)}

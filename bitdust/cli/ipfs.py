@@ -3,28 +3,23 @@
 import http.client
 import json
 import os
-import secrets
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import click
 
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
+from bitdust.cli.ipfs_rpc import Rpc, form, whole
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
-
-PIECE = 1 << 18
-OFF = "IPFS is off: bitdust ipfs enable"
 
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
 def ipfs() -> None:
-    """Clients of IPFS on this machine: status, enable, disable, add, cat, get, ls, pins, export, import."""
+    """Clients of IPFS on this machine: status, enable, disable, add, cat, get, ls, pins, export, import, authorize."""
 
 
 @ipfs.command("status")
@@ -58,43 +53,6 @@ def _show(session: Session, row: dict[str, Any]) -> None:
     click.echo(f"on, at {row['address']}: {row['blocks']} blocks, {row['bytes']} of {row['storage_max']} bytes")
 
 
-class Rpc:
-    """One connection to the port of IPFS."""
-
-    def __init__(self, session: Session) -> None:
-        port = session.call("ipfs_status")["port"]
-        if not port:
-            raise ApiError("service-off", OFF)
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
-
-    def ask(self, command: str, options: dict[str, str], *arguments: str, **body: Any) -> http.client.HTTPResponse:
-        """The answer, whose body is still to be read. Raises `ApiError`."""
-        query = urlencode([*options.items(), *(("arg", one) for one in arguments)])
-        try:
-            self._connection.request("POST", f"/api/v0/{command}?{query}", **body)
-            answer = self._connection.getresponse()
-        except OSError as error:
-            raise ApiError("no-answer", f"the port of IPFS does not answer: {error}") from None
-        if answer.status != 200:
-            raise ApiError("ipfs", _message(answer.read(1 << 16)))
-        return answer
-
-    def rows(self, command: str, options: dict[str, str], *arguments: str, **body: Any) -> Iterator[dict[str, Any]]:
-        """Lines of JSON, as they come. Raises `ApiError` for the error that ends them."""
-        for line in self.ask(command, options, *arguments, **body):
-            row = json.loads(line)
-            if row.get("Type") == "error":
-                raise ApiError("ipfs", row["Message"])
-            yield row
-
-
-def _message(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["Message"])
-    except (ValueError, KeyError, TypeError):
-        return body.decode(errors="replace").strip()
-
-
 @ipfs.command("add")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--wrap", "-w", is_flag=True, help="Make a directory around them.")
@@ -111,38 +69,12 @@ def add(session: Session, paths: tuple[Path, ...], wrap: bool, only_hash: bool, 
         "pin": str(pin),
         "cid-version": cid_version,
     }
-    rows = list(rpc.rows("add", options, **_form(paths)))
+    rows = list(rpc.rows("add", options, **form(paths)))
     if session.as_json:
         show_json(rows)
         return
     for row in rows:
         click.echo(f"{row['Hash']} {row['Name']}")
-
-
-def _form(paths: tuple[Path, ...]) -> dict[str, Any]:
-    """Files as the body of a request."""
-    boundary = secrets.token_hex(16)
-    headers = {"Content-Type": f'multipart/form-data; boundary="{boundary}"', "Transfer-Encoding": "chunked"}
-    return {"body": _parts(paths, boundary), "headers": headers, "encode_chunked": True}
-
-
-def _parts(paths: tuple[Path, ...], boundary: str) -> Iterator[bytes]:
-    for top in paths:
-        for path in (top, *sorted(top.rglob("*"))) if top.is_dir() else (top,):
-            name = quote(os.fsencode(Path(top.absolute().name) / path.relative_to(top)), safe="")
-            kind = "symlink" if path.is_symlink() else "x-directory" if path.is_dir() else "octet-stream"
-            yield (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-                f"Content-Type: application/{kind}\r\n\r\n"
-            ).encode()
-            if path.is_symlink():
-                yield os.fsencode(os.readlink(path))
-            elif path.is_file():
-                with path.open("rb") as stream:
-                    while data := stream.read(PIECE):
-                        yield data
-            yield b"\r\n"
-    yield f"--{boundary}--\r\n".encode()
 
 
 @ipfs.command("cat")
@@ -154,18 +86,9 @@ def cat(session: Session, path: str, offset: int, length: int | None) -> None:
     """Write a file to standard output."""
     options = {"offset": str(offset)} | ({"length": str(length)} if length is not None else {})
     answer = Rpc(session).ask("cat", options, path)
-    for data in _whole(answer):
+    for data in whole(answer):
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
-
-
-def _whole(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Bytes to the end; raises `ApiError` where the connection was cut before it."""
-    try:
-        while data := answer.read(PIECE):
-            yield data
-    except (http.client.HTTPException, OSError):
-        raise ApiError("cut-off", "the answer ended in the middle: a block below this is missing or damaged") from None
 
 
 @ipfs.command("get")
@@ -195,7 +118,7 @@ def export(session: Session, path: str, target: Path) -> None:
     answer = Rpc(session).ask("dag/export", {}, path)
     try:
         with temporary.open("xb") as stream:
-            for data in _whole(answer):
+            for data in whole(answer):
                 stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -211,7 +134,7 @@ def export(session: Session, path: str, target: Path) -> None:
 @click.pass_obj
 def bring(session: Session, files: tuple[Path, ...]) -> None:
     """Store what is in CAR files, and keep it; prints their roots."""
-    roots = [row["Root"] for row in Rpc(session).rows("dag/import", {}, **_form(files))]
+    roots = [row["Root"] for row in Rpc(session).rows("dag/import", {}, **form(files))]
     if session.as_json:
         show_json([{"cid": row["Cid"]["/"], "problem": row["PinErrorMsg"]} for row in roots])
     else:
@@ -281,3 +204,39 @@ def collect(session: Session) -> None:
         show_json(gone)
         return
     click.echo(f"{len(gone)} blocks are gone")
+
+
+@ipfs.command("authorizations")
+@click.pass_obj
+def authorizations(session: Session) -> None:
+    """Who may call the port of IPFS, and what each may call."""
+    rows = session.call("ipfs_authorizations")
+    if session.as_json:
+        show_json(rows)
+        return
+    show_table(rows, ["name", "kind", "paths"], "nobody: whoever reaches the port on this machine may call all")
+
+
+@ipfs.command("authorize")
+@click.argument("name")
+@click.option("--basic", is_flag=True, help="Make a password, NAME being the user, and not a token.")
+@click.option("--path", "paths", multiple=True, default=["/api/v0"], help="What it may call, as /api/v0/cat.")
+@click.pass_obj
+def authorize(session: Session, name: str, basic: bool, paths: tuple[str, ...]) -> None:
+    """Make a secret, shown this once, with which NAME may call the port; from the first one on, all clients need one.
+
+    Many --path may be given; each allows what is below it as well."""
+    row = session.call("ipfs_authorize", name=name, kind="basic" if basic else "bearer", paths=list(paths))
+    if session.as_json:
+        show_json(row)
+        return
+    click.echo(f"user {row['name']}, password {row['secret']}" if basic else f"Authorization: Bearer {row['secret']}")
+
+
+@ipfs.command("unauthorize")
+@click.argument("name")
+@click.pass_obj
+def unauthorize(session: Session, name: str) -> None:
+    """Let NAME call the port no more."""
+    session.call("ipfs_unauthorize", name=name)
+    session.say(f"{name} may call it no more", name=name)

@@ -146,6 +146,7 @@ _OPTIONS = (
         "Set-user-id, set-group-id and sticky bits are set.",
     ),
     _port("services/ipfs/api-port", 5001, "TCP port of the RPC API of IPFS"),
+    _text("services/ipfs/api-address", "address for others", "IP address where others reach the RPC of IPFS."),
     _text("services/ipfs/allowed-hosts", "allowed hosts", "Host names besides loopback that IPFS clients may name."),
     _number(
         "services/ipfs/republish-hours",

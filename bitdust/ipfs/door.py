@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.blocks.room import BlocksRoom
+from bitdust.ipfs.credentials import Credentials
 from bitdust.ipfs.network import Network
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.table import Row
@@ -40,6 +41,7 @@ class IpfsDoor:
         self._port: Callable[[], RpcPort] | None = None
         self._stop: Callable[[], object] = lambda: None
         self._opened: RpcPort | None = None
+        self.credentials = Credentials(network.around.world.home, network.around.world.entropy)
 
     def use_port(self, make: Callable[[], RpcPort]) -> None:
         """Answer clients there."""

@@ -47,8 +47,7 @@ class Failures:
 
 
 class Guard:
-    """Judges calls before the method table. A wrong secret costs a token; without tokens the answer is 429. The right
-    secret always passes, so that nobody can lock the owner out."""
+    """Judges calls before the method table. The right secret always passes, so that nobody can lock the owner out."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Listener:
     """A port by name: the setting that switches it on, the setting of its number, and how to make what answers.
 
     Where it ``yields``, its default number gives way to a free one when another program has it. ``addresses`` are those
-    of this machine where it answers; all but the first may be missing here.
+    of this machine where it answers; that of IPv6 alone may be missing, where this system has none.
     """
 
     name: str
@@ -94,21 +94,22 @@ class Listeners:
                 ) from error
 
     async def _bind_all(self, wanted: int, listener: Listener) -> int:
-        """The same port on each address, as on both of loopback, so that nobody else can answer there in our name."""
+        """The same port at all addresses, so that nobody else can answer there in our name."""
         answering: Any = self.answering[listener.name]
         factory: IProtocolFactory = answering
-        home, *others = listener.addresses
-        first: Any = await self._network.server(wanted, home).listen(factory)
-        port = int(first.getHost().port)
-        self._bound.append(first)
-        try:
-            for address in others:
-                self._bound.append(await self._network.server(port, address).listen(factory))
-        except CannotListenError as error:
-            if getattr(error.socketError, "errno", None) not in NO_IPV6:
-                self._bound.remove(first)
-                await _stopped(first)
+        bound: list[Any] = []
+        port = wanted
+        for address in listener.addresses:
+            try:
+                bound.append(await self._network.server(port, address).listen(factory))
+            except CannotListenError as error:
+                if bound and address == IPV6 and getattr(error.socketError, "errno", None) in NO_IPV6:
+                    continue
+                for one in bound:
+                    await _stopped(one)
                 raise
+            port = int(bound[0].getHost().port)
+        self._bound += bound
         return port
 
 

@@ -54,6 +54,7 @@ class ClientTests(IpfsCase):
         self.assertEqual((client.block.get(key), client.block.stat(key)["Size"]), (b"bytes", 5))
         names = {"NumObjects", "RepoPath", "RepoSize", "StorageMax", "Version"}
         self.assertEqual(set(client.repo.stat()), names)
+        self.credentials()
         self.names_of_files(client)
         self.nodes_and_values(self.client)
         check_keys(self, self.client)
@@ -69,6 +70,25 @@ class ClientTests(IpfsCase):
         self.assertIn("chunker size must be greater than 0", str(odd))
         self.assertIn("(for option '-offset')", str(bad))
         self.assertIn("services/ipfs/allowed-origins", str(foreign))
+
+    def credentials(self) -> None:
+        """From the first authorization on, clients need one; it allows what it names, and goes as it came."""
+        bearer = self.cli("authorize", "robot").partition(": ")[2].strip()
+        words = self.cli("authorize", "alice", "--basic", "--path", "/api/v0/cat").split()
+        address = client_address(self.port)
+        self.assertRaises(ErrorResponse, ipfshttpclient.connect, address)
+        with ipfshttpclient.connect(address, headers={"Authorization": bearer}) as client:
+            self.assertEqual(client.add_bytes(b"Mary had a little lamb"), LAMB)
+        with ipfshttpclient.connect(address, username="alice", password=words[-1]) as client:
+            self.assertEqual(client.cat(LAMB), b"Mary had a little lamb")
+            refused = self.assertRaises(ErrorResponse, client.add_bytes, b"")
+        self.assertIn("do not allow", str(refused))
+        self.assertEqual(self.cli("cat", LAMB), "Mary had a little lamb")
+        for name in ("robot", "alice"):
+            self.assertIn(name, self.cli("authorizations"))
+            self.cli("unauthorize", name)
+        logs = b"".join(path.read_bytes() for path in (self.node.home / "logs").glob("*.log"))
+        self.assertNotIn(words[-1].encode(), logs)
 
     def names_of_files(self, client: Any) -> None:
         """What the reference of the client prints of MFS."""

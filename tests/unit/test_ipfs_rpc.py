@@ -27,6 +27,7 @@ from bitdust.web.ipfs.arguments import (
 )
 from bitdust.web.ipfs.dialect import IpfsDialect
 from bitdust.web.ipfs.guard import RpcGuard
+from bitdust.web.ipfs.permission import ANYBODY
 from bitdust.web.ipfs.table import Answer, Call, Command, Commands, Data, Json, Lines
 from bitdust.web.ipfs.upload import MOST_WAITING, Upload, upload_of
 from bitdust.web.programs import Programs
@@ -219,8 +220,9 @@ class Talk:
         query: str = "",
         body: bytes | None = None,
         host: bytes = b"localhost",
+        more: dict[bytes, list[bytes]] | None = None,
     ) -> None:
-        headers = {b"Host": [host]} | ({b"Content-Type": [TYPE]} if body is not None else {})
+        headers = {b"Host": [host]} | ({b"Content-Type": [TYPE]} if body is not None else {}) | (more or {})
         self.head = Head(b"POST", path.encode(), query.encode(), b"HTTP/1.1", headers, None, 0.0)
         self.reply: Reply | None = None
         self.sink = dialect.begin(self)
@@ -249,6 +251,13 @@ class Talk:
         return Deferred.fromCoroutine(read())
 
 
+class Everybody:
+    """Lets everybody do everything."""
+
+    def caller(self, head: Head, headers: bytes) -> Any:
+        return ANYBODY
+
+
 class DialectTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
@@ -259,8 +268,9 @@ class DialectTests(SynchronousTestCase):
             Command("say/hello", self.say),
             Command("take", self.take, file="data"),
         ]
-        guard = RpcGuard(Programs(list, list))
-        self.dialect = IpfsDialect(lambda options: (None, lambda: None), Commands().add(rows), guard, self.clock)
+        guard, nobody = RpcGuard(Programs(list, list)), (None, lambda: None)
+        commands = Commands().add(rows)
+        self.dialect = IpfsDialect(lambda options: nobody, commands, guard, Everybody(), self.clock)
 
     async def say(self, node: None, call: Call) -> Answer:
         self.calls.append(call)

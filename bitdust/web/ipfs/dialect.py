@@ -14,6 +14,7 @@ from bitdust.web.guard import Refusal
 from bitdust.web.ipfs.answers import failed, refused, reply_to, text
 from bitdust.web.ipfs.arguments import BadCall, fields, read_arguments, read_options
 from bitdust.web.ipfs.guard import RpcGuard
+from bitdust.web.ipfs.permission import NOT_ALLOWED, Permission
 from bitdust.web.ipfs.table import BASE, Answer, Call, Command, Commands, Data, Lines, Row
 from bitdust.web.ipfs.upload import Upload, upload_of
 from bitdust.wire.errors import BitDustError
@@ -38,10 +39,13 @@ class IpfsDialect:
 
     limits = Limits()
 
-    def __init__(self, visit: Visits, commands: Commands, guard: RpcGuard, clock: IReactorTime) -> None:
+    def __init__(
+        self, visit: Visits, commands: Commands, guard: RpcGuard, permission: Permission, clock: IReactorTime
+    ) -> None:
         self._visit = visit
         self._commands = commands
         self._guard = guard
+        self._permission = permission
         self._clock = clock
 
     def takes(self, path: bytes) -> bool:
@@ -54,6 +58,9 @@ class IpfsDialect:
         admitted = self._guard.admit(head)
         if isinstance(admitted, Reply):
             return admitted
+        caller = self._permission.caller(head, admitted)
+        if isinstance(caller, Reply):
+            return caller
         try:
             found = self._found(head)
             if found is None:
@@ -61,6 +68,8 @@ class IpfsDialect:
             command, call = found
         except BadCall as error:
             return failed(error, admitted)
+        if not caller.allows(f"{BASE}/{command.path}"):
+            return refused(403, 4, NOT_ALLOWED, admitted)
         return _Running(*self._visit(call.options), command, call, exchange, admitted, self._clock)
 
     def _found(self, head: Head) -> tuple[Command, Call] | None:
