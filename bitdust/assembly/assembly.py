@@ -158,6 +158,8 @@ class Assembly:
         rooms.customers.healing.rebuilds.maker = PieceMaking()
         rooms.people.archive.segments = HiddenFiles(self._connected, rooms.storage, "messages", "history of messages")
         rooms.people.everywhere.lists = HiddenFiles(self._connected, rooms.storage, "friends", "friends")
+        rooms.blocks.backup.shelf = HiddenFiles(self._connected, rooms.storage, "blocks", "backup of pins")
+        rooms.storage.compared.connect(rooms.blocks.backup.look)
         rooms.storage.compared.connect(rooms.people.everywhere.look)
         rooms.storage.compared.connect(rooms.people.archive.look)
         identity.home_lock.changed.connect(rooms.people.history.look_after)

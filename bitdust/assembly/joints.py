@@ -179,6 +179,18 @@ class HiddenFiles:
         job = await self._storage.download(self._path(name), str(folder), "replace")
         await job.completion
 
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> "Deferred[bytes]":
+        """Bytes of one, of which only what holds them is brought."""
+        return Deferred.fromCoroutine(self._storage.read(self._path(name), offset, length))
+
+    def remove(self, name: str) -> "Deferred[Any]":
+        """Take one away; one that is not there is no error."""
+        return Deferred.fromCoroutine(self._remove(name))
+
+    async def _remove(self, name: str) -> None:
+        if self._alias in self._me.key_ring and self._storage.exists(self._path(name)) is not None:
+            await self._storage.delete(self._path(name))
+
 
 class StorageJoint:
     """What the customer's storage needs of the rest of the node."""

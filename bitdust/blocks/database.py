@@ -4,7 +4,8 @@
 table       one row is
 ==========  =====================================================================================================
 meta        a fact of the file by name: ``index_lost`` where the index was made anew from packs, so that no pin is
-            known and nothing may be collected; when a large file was last read through (``checked``)
+            known and nothing may be collected; when a large file was last read through (``checked``); how often pins
+            and roots have changed (``changes``)
 totals      one row: how many ``blocks`` are here with how many ``bytes``; ``packed`` bytes of all packs, and how many
             of these are ``live``
 packs       a pack: how long it is, and how many bytes of it belong to blocks
@@ -14,8 +15,12 @@ blocks      a multihash that is stored (``pack``, ``offset``) or linked to, or t
 forms       another codec under which the block of a multihash is known
 broken      a codec under which the block of a multihash is known and cannot be read
 links       one link of a block, in the order of ``position``, and how it names the ``child``
-pins        a pinned block; ``mode`` as in `bitdust.blocks.values.Mode`
+pins        a pinned block; ``mode`` as in `bitdust.blocks.values.Mode`; ``told``: my suppliers know of it
 roots       a named block that stays
+segments    a file of blocks at my suppliers: its ``size``, how many bytes of it are ``live``; ``state`` as in
+            `bitdust.blocks.saved.SegmentState`
+saved       a block that is in a segment, where its bytes begin and how many there are; ``whole``: so is everything
+            below it. A block that stands in its CID has segment 0
 ==========  =====================================================================================================
 """
 
@@ -25,7 +30,7 @@ from pathlib import Path
 from bitdust.disk.disk import is_disk_trouble, own_disk_error
 from bitdust.wire.errors import BitDustError
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "index.db"
 DAMAGED = "damaged-index"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
@@ -47,6 +52,16 @@ CREATE TABLE pins(block INTEGER NOT NULL, version INTEGER NOT NULL, codec INTEGE
     name TEXT NOT NULL, PRIMARY KEY(block, version, codec)) WITHOUT ROWID;
 CREATE TABLE roots(name TEXT PRIMARY KEY, block INTEGER NOT NULL, version INTEGER NOT NULL, codec INTEGER NOT NULL)
     WITHOUT ROWID;
+"""
+_SINCE_2 = """
+CREATE TABLE segments(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, live INTEGER NOT NULL,
+    state INTEGER NOT NULL);
+CREATE TABLE saved(block INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,
+    whole INTEGER NOT NULL);
+CREATE INDEX saved_by_segment ON saved(segment, offset);
+ALTER TABLE pins ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX pins_untold ON pins(block) WHERE told = 0;
+INSERT INTO meta VALUES('changes', 0);
 """
 
 
@@ -70,8 +85,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         writer = connect(path)
         path.chmod(0o600)
         version = writer.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            writer.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
+        if version < FORMAT:
+            schema = _SINCE_2 if version else _SCHEMA + _SINCE_2
+            writer.executescript(f"BEGIN;{schema}PRAGMA user_version={FORMAT};COMMIT;")
         elif version > FORMAT:
             text = f"{path} has format {version}; this program reads {FORMAT} at most: install the newer BitDust again"
             raise BitDustError("newer-index", text)

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
 from bitdust.blocks.packs import Place, Unreadable, record_size
+from bitdust.blocks.saved import forget
 from bitdust.blocks.values import MOST_LINKS, LinkReader, Row, State
 from bitdust.ipld.cid import RAW, Cid
 from bitdust.ipld.errors import FormatError
@@ -149,8 +150,10 @@ class Index:
         """The bytes of a block that is here; None where they cannot be read now."""
         if row.cid.is_inline:
             return row.cid.inline()
+        if row.pack is None:
+            return None
         try:
-            return self._read(row.cid, Place(row.pack or 0, row.offset, row.size))
+            return self._read(row.cid, Place(row.pack, row.offset, row.size))
         except Unreadable:
             return None
 
@@ -165,15 +168,34 @@ class Index:
                 links += self._links(name, data)
             except FormatError:
                 broken.append((row.id, name.codec))
+        self._set_links(database, row, links)
+        database.execute("DELETE FROM broken WHERE block=?", (row.id,))
+        database.executemany("INSERT INTO broken VALUES(?, ?)", broken)
+        self._judge(database, row.id)
+
+    def _set_links(self, database: sqlite3.Connection, row: Row, links: Sequence[Cid]) -> None:
         if len(links) > MOST_LINKS:
             raise BitDustError("too-many-links", f"block {row.cid} has {len(links)} links; at most {MOST_LINKS} may be")
         database.execute("DELETE FROM links WHERE parent=?", (row.id,))
         rows = ((row.id, at, self.name(database, cid), cid.version, cid.codec) for at, cid in enumerate(links))
         database.executemany("INSERT INTO links VALUES(?, ?, ?, ?, ?)", list(rows))
-        database.execute("DELETE FROM broken WHERE block=?", (row.id,))
-        database.executemany("INSERT INTO broken VALUES(?, ?)", broken)
+        database.execute("UPDATE saved SET whole=0 WHERE block=?", (row.id,))
         set_state(database, row.id, State.HERE)
-        self._judge(database, row.id)
+
+    def away(self, database: sqlite3.Connection, cid: Cid, size: int, links: Sequence[Cid]) -> int:
+        """My suppliers have a block, and this is what it links to; its id. What is here already stays as it is."""
+        ident = self.name(database, cid)
+        row = get(database, ident)
+        if row.state is State.ABSENT:
+            database.execute("UPDATE blocks SET size=? WHERE id=?", (size, ident))
+            self._set_links(database, row, links)
+            self._judge(database, ident)
+        return ident
+
+    def drop(self, database: sqlite3.Connection, row: Row) -> None:
+        """The bytes of a block that is here go, and all that is known of it stays: my suppliers have it."""
+        self._count(row.cid, Place(row.pack or 0, row.offset, row.size), -1)
+        database.execute("UPDATE blocks SET pack=NULL, offset=0 WHERE id=?", (row.id,))
 
     def _judge(self, database: sqlite3.Connection, ident: int) -> None:
         """Whether a block that is here has everything below it."""
@@ -206,6 +228,7 @@ class Index:
         query = f"SELECT {COLUMNS} FROM blocks WHERE pack IS NOT NULL AND id {_THESE}"
         gone = [row_of(values) for values in database.execute(query, (json.dumps(wanted),))]
         listed = json.dumps([row.id for row in gone])
+        forget(database, listed)
         below = self._cut(database, listed)
         change = f"UPDATE blocks SET pack=NULL, offset=0, size=0, state={State.ABSENT} WHERE id {_THESE}"
         database.execute(change, (listed,))
@@ -215,6 +238,7 @@ class Index:
             asked = json.dumps([one for one in candidates if not keeps(one)])
             doomed = json.dumps([ident for (ident,) in database.execute(unknown, (asked,))])
             candidates = self._cut(database, doomed)
+            forget(database, doomed)
             for table in ("forms", "broken"):
                 database.execute(f"DELETE FROM {table} WHERE block {_THESE}", (doomed,))
             database.execute(f"DELETE FROM blocks WHERE id {_THESE}", (doomed,))

@@ -50,6 +50,7 @@ def unreadable(cid: Cid) -> BitDustError:
 
 def change(database: sqlite3.Connection, one: Change, ident: int) -> None:
     """Apply a change that concerns the block of an id, which was checked; raises ``not-pinned``, ``bad-argument``."""
+    database.execute("UPDATE meta SET value=value+1 WHERE name='changes'")
     if isinstance(one, Pin):
         _pin(database, one, ident)
     elif isinstance(one, Unpin):
@@ -66,7 +67,7 @@ def _pin(database: sqlite3.Connection, pin: Pin, ident: int) -> None:
     before = database.execute("SELECT mode FROM pins WHERE block=? AND version=? AND codec=?", key).fetchone()
     if before is not None and before[0] > pin.mode:
         raise BitDustError("already-pinned", f"{pin.cid} is pinned recursively already", cid=str(pin.cid))
-    database.execute("INSERT OR REPLACE INTO pins VALUES(?, ?, ?, ?, ?)", (*key, pin.mode, pin.name))
+    database.execute("INSERT OR REPLACE INTO pins VALUES(?, ?, ?, ?, ?, 0)", (*key, pin.mode, pin.name))
 
 
 def _unpin(database: sqlite3.Connection, unpin: Unpin, ident: int) -> None:

@@ -46,8 +46,19 @@ class Link:
     size: int
 
 
-def read(database: sqlite3.Connection, packs: PackReader, cid: Cid) -> bytes | Unread | None:
-    """A block; None where it is not here."""
+@frozen
+class Away:
+    """A block that my suppliers have."""
+
+    row: Row
+
+
+Found = bytes | Unread | Away | None
+"""A block; None where it is not here."""
+
+
+def read(database: sqlite3.Connection, packs: PackReader, cid: Cid) -> Found:
+    """Look for one."""
     row = find(database, cid.multihash)
     while row is not None and row.pack is not None:
         try:
@@ -57,14 +68,12 @@ def read(database: sqlite3.Connection, packs: PackReader, cid: Cid) -> bytes | U
         before, row = row, find(database, cid.multihash)
         if row is not None and (row.pack, row.offset) == (before.pack, before.offset):
             return Unread(row, why)  # else it was moved or removed meanwhile
-    return None
+    return Away(row) if row is not None and row.is_away else None
 
 
-def read_some(
-    database: sqlite3.Connection, packs: PackReader, cids: Sequence[Cid], most: int
-) -> list[bytes | Unread | None]:
+def read_some(database: sqlite3.Connection, packs: PackReader, cids: Sequence[Cid], most: int) -> list[Found]:
     """The first of some blocks, until they have so many bytes together; one at least."""
-    found: list[bytes | Unread | None] = []
+    found: list[Found] = []
     size = 0
     for cid in cids:
         one = cid.inline() if cid.is_inline else read(database, packs, cid)

@@ -27,6 +27,7 @@ def remove(database: sqlite3.Connection, index: Index, cid: Cid, held: Sequence[
     for ident in above:
         if database.execute("SELECT state FROM blocks WHERE id=?", (ident,)).fetchone()[0] == State.WHOLE:
             set_state(database, ident, State.HERE)
+        database.execute("UPDATE saved SET whole=0 WHERE block=?", (ident,))
     index.begin()
     index.remove(database, [row.id], lambda ident: database.execute(_KEPT, (ident, 0, ident)).fetchone() is not None)
     index.tally(database)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 
+from bitdust.blocks.backup.room import BackupRoom
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 
@@ -22,6 +23,7 @@ class BlocksRoom:
         self._around = around
         self._store: BlockStore | None = None
         self._is_suspect = False
+        self.backup = BackupRoom(around, lambda: self.store)
 
     @property
     def folder(self) -> Path:

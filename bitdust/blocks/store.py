@@ -19,8 +19,9 @@ from bitdust.blocks.opening import INDEX_LOST, Opened, Opening
 from bitdust.blocks.packs import PACK, PackReader, PackWriter
 from bitdust.blocks.reach import IdSet
 from bitdust.blocks.references import Reference, References
+from bitdust.blocks.saving import Saving
 from bitdust.blocks.threads import Reader, Threads
-from bitdust.blocks.values import BlockSource, Change, LinkReader, Mode, Pin, Row, Stat, not_here
+from bitdust.blocks.values import BlockSource, Change, LinkReader, Mode, Pin, Row, Stat, not_here, not_now
 from bitdust.blocks.writing import SETTING, Hold, Ledger, Store
 from bitdust.disk.disk import Disk
 from bitdust.disk.reserve import SETTING as DISK_RESERVE
@@ -53,6 +54,7 @@ class BlockStore:
         reserve = Reserve(lambda: int(settings.get(DISK_RESERVE)))
         self._ledger = Ledger(PackWriter(disk, folder, full), index, reserve, lambda: int(settings.get(SETTING)))
         self._threads = Threads(around.world, disk, self._ledger, Opening(disk, folder, index, self._packs))
+        self.saving = Saving(self._threads, self._ledger, index, self._packs)
         self._leases: set[Lease] = set()
         self._collections: list[Collection] = []
         self._checks: set[Check] = set()
@@ -187,6 +189,8 @@ class BlockStore:
         )
         if isinstance(found, bytes):
             return found
+        if isinstance(found, reading.Away):
+            return await self._bring(cid)
         if found is None:
             if elsewhere:
                 return await self._fetches.fetch(cid)
@@ -196,6 +200,12 @@ class BlockStore:
             return await self._fetches.fetch(cid)
         except BitDustError as error:
             raise BitDustError("damaged-block", f"block {cid} cannot be read: {found.why}", cid=str(cid)) from error
+
+    async def _bring(self, cid: Cid) -> bytes:
+        try:
+            return await self._fetches.fetch(cid)
+        except BitDustError as error:
+            raise not_now(cid) from error
 
     def get_some(self, cids: Sequence[Cid], most: int = TOGETHER) -> "Deferred[list[bytes]]":
         """The first of some blocks, until they have ``most`` bytes together; one at least. Fails as `get`."""
@@ -329,9 +339,10 @@ class BlockStore:
 
     # what cannot be read
 
-    def add_source(self, source: BlockSource) -> None:
-        """Ask it, after those before it, for blocks that cannot be read; begin with packs that are known to be bad."""
-        self._fetches.sources.append(source)
+    def add_source(self, source: BlockSource, is_first: bool = False) -> None:
+        """Ask it, after those before it, or before them, for blocks that cannot be read; begin with packs that are
+        known to be bad."""
+        self._fetches.sources.insert(0 if is_first else len(self._fetches.sources), source)
         if self._opened is not None and self._opened.problems:
             self.check(list(self._opened.problems))
 

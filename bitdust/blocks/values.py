@@ -19,7 +19,8 @@ LinkReader = Callable[[Cid, bytes], Iterable[Cid]]
 
 
 class State(IntEnum):
-    """What is known of a block."""
+    """What is known of a block. One that is in a segment at my suppliers counts as one that is here, wherever its bytes
+    are now."""
 
     ABSENT = 0
     """Something links to it; it is not here."""
@@ -75,6 +76,11 @@ class Row:
     offset: int
     state: State
 
+    @property
+    def is_away(self) -> bool:
+        """Whether its bytes are not on this disk, and can be had from my suppliers."""
+        return self.pack is None and self.state is not State.ABSENT and not self.cid.is_inline
+
 
 @frozen
 class Stat:
@@ -99,6 +105,12 @@ class BlockSource(Protocol):
 def not_here(cid: Cid) -> BitDustError:
     """Of a block that is asked for and is not stored."""
     return BitDustError("not-found", f"block {cid} is not here", cid=str(cid))
+
+
+def not_now(cid: Cid) -> BitDustError:
+    """Of a block that my suppliers have and did not give."""
+    text = f"block {cid} is in the backup, and could not be had from the suppliers now"
+    return BitDustError("not-found", text, cid=str(cid))
 
 
 def need_name(name: str) -> None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from attrs import evolve
 
 from bitdust.config.folder_schema import OPTIONS as FOLDER_OPTIONS
+from bitdust.config.ipfs_schema import OPTIONS as IPFS_OPTIONS
 from bitdust.config.rows import GB, KB, MB
 from bitdust.config.rows import flag as _bool
 from bitdust.config.rows import number as _number
@@ -53,8 +54,9 @@ _SERVICES = {
     "shared-data": "lets people into shares of mine, and opens those of others",
     "block-store": "stores blocks of IPFS",
     "ipfs": "answers clients of IPFS on this machine, and exchanges blocks with other nodes",
+    "ipfs-backup": "keeps what is pinned at my suppliers",
 }
-_OFF = ("identity-server", "block-store", "ipfs", "web-socket-router", "broadcasting")
+_OFF = ("identity-server", "block-store", "ipfs", "ipfs-backup", "web-socket-router", "broadcasting")
 """Services that run where a person wants them."""
 
 
@@ -144,49 +146,6 @@ _OPTIONS = (
         False,
         "restore special bits",
         "Set-user-id, set-group-id and sticky bits are set.",
-    ),
-    _port("services/ipfs/api-port", 5001, "TCP port of the RPC API of IPFS"),
-    _text("services/ipfs/api-address", "address for others", "IP address where others reach the RPC of IPFS."),
-    _text("services/ipfs/allowed-hosts", "allowed hosts", "Host names besides loopback that IPFS clients may name."),
-    _number(
-        "services/ipfs/republish-hours",
-        4,
-        "renewal of IPNS names",
-        "So often names of IPNS are brought into the DHT again.",
-        1,
-        168,
-        "hours",
-    ),
-    _number(
-        "services/ipfs/record-hours",
-        24,
-        "life of IPNS names",
-        "So long a name of IPNS is found after it was published or renewed last, where who publishes it says nothing.",
-        1,
-        720,
-        "hours",
-    ),
-    _text(
-        "services/ipfs/dns-resolver",
-        "resolver of DNSLink",
-        "Name server that is asked for names of IPNS that are host names, as 192.0.2.1 or 192.0.2.1:53, or the word "
-        "system; empty: none is asked.",
-    ),
-    _text("services/ipfs/allowed-origins", "allowed origins", "Web origins whose pages may speak the RPC of IPFS."),
-    Option(
-        "services/ipfs/share-with",
-        "text",
-        "friends",
-        "share blocks with",
-        "Whom this node gives blocks of IPFS: nobody, friends (with one's own devices), or everybody who knows a CID.",
-        choices=("nobody", "friends", "everybody"),
-    ),
-    _size(
-        "services/block-store/storage-max",
-        10 * GB,
-        "space for blocks",
-        "Room for blocks of IPFS on this disk; what would be more is refused.",
-        MB,
     ),
     _bool("services/backups/keep-local-copies-enabled", False, "keep local pieces", "Keep pieces here after delivery."),
     _bool("services/backups/wait-suppliers-enabled", True, "wait for suppliers", "An upload ends when it is safe."),
@@ -372,6 +331,7 @@ _OPTIONS = (
     _port("services/web-socket-router/port", 8282, "TCP port of the router for apps"),
     _port("services/udp-datagrams/udp-port", 8882, "UDP port, where that of the DHT is left alone"),
     *FOLDER_OPTIONS,
+    *IPFS_OPTIONS,
 )
 
 _UNREAD = "Accepted so that scripts of older nodes run; nothing in this version reads it."

@@ -49,6 +49,7 @@ from bitdust.storage.pieces.spool import Spool
 from bitdust.storage.pieces.waiting import Acknowledgements, WaitingPieces
 from bitdust.storage.ports import Ports
 from bitdust.storage.restore.jobs import Downloads
+from bitdust.storage.restore.ranges import Ranges
 from bitdust.storage.restore.restore import RestoreParts
 from bitdust.storage.upload.jobs import Uploads
 from bitdust.storage.upload.mirror import Mirror
@@ -144,6 +145,7 @@ class Core:
             self._around, self.catalog, self.fetcher, self.pack_sources, self.coding, self.reserve, self.given_up
         )  # fmt: skip
         self.downloads = Downloads(parts, self, self)
+        self.ranges = Ranges(parts, self)
         verifying = VerifyParts(
             self._around, self.catalog, self.audits.prover, self.bad_pieces, self.fetcher, self.pack_sources,
             self.coding, self.ports.names,
@@ -214,6 +216,7 @@ class Core:
             self.log_replicas,
             self.compactor,
             self.queues,
+            self.ranges,
             self.fetcher,
             self.packs,
             self.coding,

@@ -328,6 +328,10 @@ class Storage:
         """Begin a download of what was found already."""
         return await self._downloads(self.catalogs.shared_of(target)).start(target, destination, policy, options)
 
+    async def read(self, remote_path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a file of mine, of which only those packs are brought that hold them; see `Ranges.read`."""
+        return await self.core.ranges.read(self.core.view.find(remote_path), offset, length)
+
     def _uploads(self, shared: SharedCatalog | None) -> Uploads:
         return shared.writing.uploads if shared is not None else self.core.uploads
 

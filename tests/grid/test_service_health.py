@@ -13,6 +13,7 @@ from bitdust import services
 from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyring import RingKey
 from bitdust.dht.node import DHTOff
+from bitdust.ipld.cid import Cid
 from bitdust.people.names import holder
 from bitdust.services import service_key_exchange
 from bitdust.services.service import Unhealthy
@@ -322,6 +323,24 @@ class CustomerHealthTests(HealthCase):
         for row in self.node.node.driver.list():
             if row["state"] == "ON":
                 self.healthy(row["name"].removeprefix("service_"))
+
+    def test_ipfs_backup(self) -> None:
+        """A block that cannot be read is not backed up; where nothing can be stored for an hour, that is told."""
+        for name in ("block-store", "ipfs-backup"):
+            self.node.node.settings.set(f"services/{name}/enabled", True)
+        self.grid.until(lambda: self.node.is_on("ipfs_backup"), 60, "the backup")
+        self.healthy("ipfs_backup")
+        keeper = self.node.rooms.blocks.backup.keeper
+        keeper.give_up(BitDustError("too-few-suppliers", "nobody takes it"))
+        self.healthy("ipfs_backup")
+        keeper.failing_since -= 3601
+        self.unhealthy("ipfs_backup", "nothing could be backed up for an hour: nobody takes it")
+        keeper.unreadable[Cid.of(b"")] = "it is not here"
+        self.unhealthy("ipfs_backup", "1 blocks are not backed up, such as bafk")
+        keeper.lost.append("bafy")
+        self.unhealthy("ipfs_backup", "1 pins have not come back whole, such as bafy")
+        self.node.rooms.blocks.backup.close()
+        self.unhealthy("ipfs_backup", "is not open")
 
     def test_my_data(self) -> None:
         """Storage is ready while as many suppliers are connected as give every file back, and by itself again later."""

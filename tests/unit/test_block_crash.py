@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust.blocks import collecting
+from bitdust.blocks import collecting, rewriting
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Mode, Pin, Root, Unpin
 from bitdust.ipld.cid import Block, Cid
@@ -201,7 +201,7 @@ class CollectTests(CrashCase):
     def test_a_collection(self) -> None:
         """Whatever a collection was doing, what is pinned is there, and the next one ends its work."""
         self.patch(collecting, "ROWS", 7)
-        self.patch(collecting, "COPIED", 300)
+        self.patch(rewriting, "COPIED", 300)
         self.lives(self.prepare, self.collect_in, 15)
 
     def prepare(self) -> None:

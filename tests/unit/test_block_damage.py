@@ -302,7 +302,7 @@ class IndexTests(DamageCase):
         self.came(self.store._threads.change(lambda database: None))
         self.end(self.store)
         store = self.open()
-        store._ledger.database.execute("PRAGMA user_version=2")
+        store._ledger.database.execute("PRAGMA user_version=3")
         self.end(store)
         error = self.failureResultOf(self.store.open(), BitDustError).value
         self.assertEqual(error.code, "newer-index")

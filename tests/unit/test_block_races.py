@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from bitdust.automats.kernel import Registry
-from bitdust.blocks import collecting, leases, reach
+from bitdust.blocks import collecting, leases, reach, rewriting
 from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Mode, Pin, Root, Unpin
 from bitdust.ipld.cid import Block, Cid
@@ -122,8 +122,8 @@ class RaceTests(BlockCase):
 
     def test_in_any_order(self) -> None:
         """Adders that share blocks, and collections all the time: what is pinned or named at the end is whole."""
-        for name, value in (("ROWS", 3), ("ROUNDS", 1), ("COPIED", 200)):
-            self.patch(collecting, name, value)
+        for module, name, value in ((collecting, "ROWS", 3), (collecting, "ROUNDS", 1), (rewriting, "COPIED", 200)):
+            self.patch(module, name, value)
         self.patch(reach, "TOGETHER", 2)
         self.patch(leases, "FLUSH", 100)
         gone = 0

@@ -1,0 +1,1 @@
+"""Pins as backups: blocks that stay are kept at my suppliers, in segments, and come back from there."""
