@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 
 from bitdust.crypt.ring_room import (
     KEY,
+    MAX_KEYS,
     MAX_LABEL,
     MAX_RING,
     MAX_SCOPES,
@@ -330,10 +331,10 @@ class KeyRing:
                 merged[key_id] = mine.with_old(key) if mine else key.all_retired()
         theirs = [near(one, self.shares.get(one.place), counts) for one in other.shares.values()]
         shares = within(united_shares(self.shares.values(), theirs))
-        if len(merged) > max(len(self.keys), most_keys(self.revoked)):
+        most = most_keys(self.revoked) if self.keys else MAX_KEYS  # a recovered home takes what it once had
+        if len(merged) > max(len(self.keys), most):
             raise BitDustError("too-many-keys", f"both rings together have {len(merged)} keys")
-        both = readable(KeyRing(merged, shares), self.revoked)
-        changed = both != self.to_bytes()
+        changed = readable(KeyRing(merged, shares), self.revoked) != self.to_bytes()
         self.keys, self.shares = merged, shares
         return changed
 

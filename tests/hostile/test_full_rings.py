@@ -93,7 +93,7 @@ class FullRingTests(SynchronousTestCase):
         self.check_revocations(self.keys)
 
     def test_places(self) -> None:
-        """Who has taken all places for keys leaves some for the time after its revocation, and no more of them then."""
+        """Who has taken all places for keys leaves some for later; a recovered home refuses none."""
         thief = KeyRing.from_bytes(self.owner.to_bytes())
         for number in range(most_keys(0) - len(self.owner.keys)):
             thief.add(RingKey(f"a{number}"))
@@ -103,6 +103,9 @@ class FullRingTests(SynchronousTestCase):
         thief.revoked = 4
         thief.add(RingKey("more"))
         self.assertEqual(self.assertRaises(BitDustError, self.other.merge, thief).code, "too-many-keys")
+        recovered = KeyRing()
+        recovered.merge(thief)
+        self.assertEqual(recovered.keys, thief.keys)
         self.owner.revoked = self.other.revoked = 1
         for number in range(STEP_KEYS):
             self.owner.add(RingKey(f"mine{number}"))
