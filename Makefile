@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Workers of the test suite, on two cores: one works while tests with real processes wait.
 JOBS ?= 3
 
-.PHONY: quickstart demo test clients quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos crash clean
+.PHONY: quickstart demo test clients quick check unit types lint layers automats rows packets diagrams docs api-docs bench chaos crash fuzz clean
 
 demo: $(READY)
 	$(BIN)/bitdust demo $(ARGS)
@@ -90,6 +90,12 @@ SEEDS ?= 1-20
 MODE ?= safety
 chaos: $(READY)
 	$(BIN)/python -m tests.grid.chaos $(subst -, ,$(SEEDS)) --mode $(MODE) $(ARGS)
+
+# Clients of the API that speak almost HTTP and WebSocket, against a daemon; a seed replays: make fuzz SEED=1 COUNT=20000
+SEED ?= 1
+COUNT ?= 20000
+fuzz: $(READY)
+	$(BIN)/python -m tests.hostile.fuzz --seed $(SEED) --count $(COUNT) $(ARGS)
 
 # One scenario, broken at each change of a disk in turn: make crash SCENARIO=upload ARGS="1 20 --how before"
 SCENARIO ?= sample

@@ -8,10 +8,11 @@ others. Nothing is read while the one who takes a body has no room for more.
 
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
+from zope.interface import implementer
 
 from bitdust.web.connections import Connections
 from bitdust.web.deadline import Deadline
@@ -47,6 +48,7 @@ class ChannelOwner(Protocol):
         """The reader of one request."""
 
 
+@implementer(IHalfCloseableProtocol)
 class ApiChannel(HTTPChannel):
     """Counts itself with its owner, and ends when its client takes too long."""
 
@@ -82,6 +84,14 @@ class ApiChannel(HTTPChannel):
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
+
+    def readConnectionLost(self) -> None:
+        """The client says nothing more: what was answered still goes out. Who waits for an answer cannot be told from
+        one that has gone, and is taken for that."""
+        self._network.loseConnection() if self.is_idle else self.break_off()
+
+    def writeConnectionLost(self) -> None:
+        """This side says nothing more, as `swallow` wants it."""
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of requests, or the rest of one that was turned away."""

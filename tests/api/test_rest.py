@@ -326,6 +326,16 @@ class OpenApiTests(RestCase):
 
 
 class ConnectionTests(RestCase):
+    async def test_a_half_that_is_closed(self) -> None:
+        """Who says that nothing more comes gets the answer to what it said, and the connection ends."""
+        for request in (b"GET /process/health/v1 HTTP/1.1\r\nHost: localhost\r\n", b"GET / HTTP/1.1\r\nX\r\n", b""):
+            raw = await self.connect()
+            secret = f"api_secret: {self.secret}\r\n\r\n".encode() if request else b""
+            raw.transport.write(request + secret)
+            raw.transport.loseWriteConnection()
+            answer = await raw.ended
+            self.assertEqual(answer[:12], request and (b"HTTP/1.1 200" if b"health" in request else b"HTTP/1.1 400"))
+
     async def test_disconnect_cancels(self) -> None:
         """A client that goes away in the middle of a call cancels it."""
         gone: Deferred[None] = Deferred()
