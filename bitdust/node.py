@@ -65,6 +65,7 @@ class Node:
         self.context = self._context()
         self.api = ApiServer(self.context, TABLE, self.rooms.around.budget)
         self.rooms.ipfs.use_port(self._ipfs_port)
+        self.rooms.ipfs.use_gateway(self._ipfs_gateway)
         self.rooms.ipfs.use_stop(lambda: self.driver.stop("ipfs"))
         self._settings_follower = SettingsFollower(world.watcher, world.home / "config", self.settings)
         self._follow_settings()
@@ -123,6 +124,11 @@ class Node:
 
         most = self.rooms.around.budget.api_connections
         return IpfsPort(self.world, self.settings, most, self.rooms.ipfs.credentials)
+
+    def _ipfs_gateway(self) -> RpcPort:
+        from bitdust.web.gateway.port import GatewayPort  # noqa: PLC0415 - what is off costs nothing at the start
+
+        return GatewayPort(self.world, self.settings, self.rooms.around.budget.api_connections)
 
     # the process
 

@@ -5,6 +5,7 @@ from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, ok
 from bitdust.api.table import Param, Route, method
 from bitdust.ipfs.credentials import BASIC, BEARER, EVERYTHING, Authorization
+from bitdust.ipfs.door import GATEWAY
 from bitdust.wire.errors import BitDustError
 
 SERVICE, STORE = "ipfs", "block_store"
@@ -12,11 +13,11 @@ SERVICE, STORE = "ipfs", "block_store"
 
 @method(
     Route("GET", "/ipfs/status/v1", ("/ipfs",)),
-    returns="{enabled, state, reason, port, address, blocks, bytes, storage_max, path}",
+    returns="{enabled, state, reason, port, address, gateway, blocks, bytes, storage_max, path}",
 )
 async def ipfs_status(context: Context) -> Envelope:
     """Whether clients of IPFS are answered, at which port, and what is stored; ``bytes`` are on this disk, and at most
-    ``storage_max`` of them."""
+    ``storage_max`` of them. ``gateway`` is where browsers find the gateway, empty while it is closed."""
     return ok(await _status(context))
 
 
@@ -24,6 +25,8 @@ async def _status(context: Context) -> Row:
     info, port = context.driver.info(SERVICE), context.ipfs.port
     row: Row = {name: info[name] for name in ("enabled", "state", "reason")}
     row |= {"port": port, "address": f"/ip4/127.0.0.1/tcp/{port}/http" if port else ""}
+    gateway = context.ipfs.gateway
+    row["gateway"] = f"http://127.0.0.1:{gateway}" if gateway else ""
     return {**row, **await _stored(context)}
 
 
@@ -49,6 +52,22 @@ async def ipfs_disable(context: Context) -> Envelope:
     """Answer no clients of IPFS any more; what is stored stays on the disk."""
     await context.driver.stop(SERVICE)
     await context.driver.stop(STORE)
+    return ok(await _status(context))
+
+
+@method(Route("POST", "/ipfs/gateway/enable/v1"), returns="as ipfs_status", errors=("port-taken",))
+async def ipfs_gateway_enable(context: Context) -> Envelope:
+    """Show content to browsers of this machine, from now on and after every start where IPFS is on."""
+    context.settings.set(GATEWAY, True)
+    await context.ipfs.open_gateway()
+    return ok(await _status(context))
+
+
+@method(Route("POST", "/ipfs/gateway/disable/v1"), returns="as ipfs_status")
+async def ipfs_gateway_disable(context: Context) -> Envelope:
+    """Show nothing to browsers any more."""
+    context.settings.set(GATEWAY, False)
+    await context.ipfs.close_gateway()
     return ok(await _status(context))
 
 

@@ -31,6 +31,7 @@ PORTS = (
     Port("peers", "tcp", "services/tcp-connections/tcp-port", "services/tcp-connections/enabled", True),
     Port("DHT", "udp", "services/entangled-dht/udp-port", "services/entangled-dht/enabled", True),
     Port("IPFS", "tcp", "services/ipfs/api-port", "services/ipfs/enabled"),
+    Port("IPFS gateway", "tcp", "services/ipfs/gateway-port", "services/ipfs/gateway-enabled"),
     Port("ID server", "tcp", "services/identity-server/web-port", "services/identity-server/enabled"),
 )
 

@@ -193,6 +193,7 @@ def _real_ports(node: Patient) -> dict[str, int]:
         real["services/tcp-connections/tcp-port"] = node.gateway.port()
     real["services/entangled-dht/udp-port"] = node.dht.port if driver.is_on("entangled_dht") else 0
     real["services/ipfs/api-port"] = node.ipfs.port
+    real["services/ipfs/gateway-port"] = node.ipfs.gateway
     if node.identity_server is not None:
         real["services/identity-server/web-port"] = node.identity_server.port if driver.is_on("identity_server") else 0
     return real

@@ -12,14 +12,14 @@ import click
 
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
-from bitdust.cli.ipfs_rpc import Rpc, form, whole
+from bitdust.cli.ipfs_rpc import OFF, Rpc, form, whole
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
 def ipfs() -> None:
-    """Clients of IPFS on this machine: status, enable, disable, add, cat, get, ls, pins, export, import, authorize."""
+    """Clients of IPFS on this machine: status, enable, add, cat, get, ls, pins, export, gateway, authorize."""
 
 
 @ipfs.command("status")
@@ -43,6 +43,41 @@ def disable(session: Session) -> None:
     _show(session, session.call("ipfs_disable"))
 
 
+@ipfs.group("gateway", cls=Aliased, aliases={"on": "enable", "off": "disable"}, default="status")
+def gateway() -> None:
+    """Content for browsers of this machine: enable, disable; where it is, when nothing follows."""
+
+
+@gateway.command("status")
+@click.pass_obj
+def gateway_status(session: Session) -> None:
+    """Where browsers find content."""
+    _show_gateway(session, session.call("ipfs_status"))
+
+
+@gateway.command("enable")
+@click.pass_obj
+def gateway_enable(session: Session) -> None:
+    """Show content to browsers, now and after every start."""
+    _show_gateway(session, session.call("ipfs_gateway_enable"))
+
+
+@gateway.command("disable")
+@click.pass_obj
+def gateway_disable(session: Session) -> None:
+    """Show nothing to browsers any more."""
+    _show_gateway(session, session.call("ipfs_gateway_disable"))
+
+
+def _show_gateway(session: Session, row: dict[str, Any]) -> None:
+    if session.as_json:
+        show_json({"gateway": row["gateway"]})
+    elif row["gateway"]:
+        click.echo(f"on: {row['gateway']}/ipfs/CID/path")
+    else:
+        click.echo("off: bitdust ipfs gateway enable" if row["port"] else OFF)
+
+
 def _show(session: Session, row: dict[str, Any]) -> None:
     if session.as_json:
         show_json(row)
@@ -51,6 +86,8 @@ def _show(session: Session, row: dict[str, Any]) -> None:
         click.echo(f"off: {row['reason']}" if row["reason"] else "off")
         return
     click.echo(f"on, at {row['address']}: {row['blocks']} blocks, {row['bytes']} of {row['storage_max']} bytes")
+    if row["gateway"]:
+        click.echo(f"gateway: {row['gateway']}/ipfs/CID/path")
 
 
 @ipfs.command("add")

@@ -1,11 +1,14 @@
 """Settings of IPFS: its clients, other nodes, blocks, and the backup of pins."""
 
-from bitdust.config.rows import GB, MB, number, port, size, text
+from bitdust.config.rows import GB, MB, flag, number, port, size, text
 from bitdust.config.types import Option
 
 OPTIONS = (
     port("services/ipfs/api-port", 5001, "TCP port of the RPC API of IPFS"),
     text("services/ipfs/api-address", "address for others", "IP address where others reach the RPC of IPFS."),
+    flag("services/ipfs/gateway-enabled", False, "gateway of IPFS", "Show content to browsers of this machine."),
+    port("services/ipfs/gateway-port", 8080, "HTTP port of the gateway of IPFS"),
+    flag("services/ipfs/gateway-fetch", False, "gateway fetches", "The gateway asks other nodes for what is missing."),
     text("services/ipfs/allowed-hosts", "allowed hosts", "Host names besides loopback that IPFS clients may name."),
     number(
         "services/ipfs/republish-hours",

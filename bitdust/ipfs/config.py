@@ -125,7 +125,7 @@ ENTRIES: tuple[Entry, ...] = (
     _fixed("Addresses.Announce", []),
     _fixed("Addresses.NoAnnounce", []),
     _port("Addresses.API", "services/ipfs/api-port", "services/ipfs/enabled"),
-    _fixed("Addresses.Gateway", ""),
+    _port("Addresses.Gateway", "services/ipfs/gateway-port", "services/ipfs/gateway-enabled"),
     _fixed("Discovery.MDNS.Enabled", value=False),
     _fixed("Discovery.MDNS.Interval", 10),
     Entry(

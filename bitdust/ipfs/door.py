@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from bitdust.blocks.room import BlocksRoom
 from bitdust.ipfs.credentials import Credentials
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from bitdust.ipfs.room import IpfsRoom
 
 
+GATEWAY = "services/ipfs/gateway-enabled"
+
+
 class RpcPort(Protocol):
-    """Where clients of IPFS are answered; `bitdust.web.server.IpfsPort` is it."""
+    """Where clients of IPFS are answered; `bitdust.web.ipfs.port.IpfsPort` is one, and that of the gateway another."""
 
     def open(self, room: "IpfsRoom", /) -> "Deferred[None]":
         """Fires when clients are answered. Fails with ``port-taken``."""
@@ -41,6 +44,8 @@ class IpfsDoor:
         self._port: Callable[[], RpcPort] | None = None
         self._stop: Callable[[], object] = lambda: None
         self._opened: RpcPort | None = None
+        self._gateway_port: Callable[[], RpcPort] | None = None
+        self._gateway: RpcPort | None = None
         self.credentials = Credentials(network.around.world.home, network.around.world.entropy)
 
     def use_port(self, make: Callable[[], RpcPort]) -> None:
@@ -50,6 +55,10 @@ class IpfsDoor:
     def use_stop(self, stop: Callable[[], object]) -> None:
         """Close this door so, where a client asks for it."""
         self._stop = stop
+
+    def use_gateway(self, make: Callable[[], RpcPort]) -> None:
+        """Show content there, where a person wants it."""
+        self._gateway_port = make
 
     @property
     def room(self) -> "IpfsRoom":
@@ -63,6 +72,11 @@ class IpfsDoor:
         """The port where clients are answered; 0 where they are not."""
         return self._opened.number if self._opened is not None else 0
 
+    @property
+    def gateway(self) -> int:
+        """The port of the gateway; 0 where it is closed."""
+        return self._gateway.number if self._gateway is not None else 0
+
     def open(self) -> "Deferred[None]":
         """Fires when clients are answered; fails with ``port-taken``."""
         from bitdust.ipfs.outside import Outside  # noqa: PLC0415 - what is off costs nothing at the start
@@ -72,18 +86,40 @@ class IpfsDoor:
         self._nodes.open()
         outside = Outside(self._network, self._stop)
         self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside)
-        if self._port is None:
-            return succeed(None)
-        self._opened = self._port()
-        return self._opened.open(self._room)
+        return Deferred.fromCoroutine(self._open_ports(self._room))
+
+    async def _open_ports(self, room: "IpfsRoom") -> None:
+        if self._port is not None:
+            self._opened = self._port()
+            await self._opened.open(room)
+        await self.open_gateway()
+
+    async def open_gateway(self) -> None:
+        """Where it is wanted and IPFS is on. Raises `BitDustError` ``port-taken``."""
+        wanted = self._network.around.settings.get(GATEWAY)
+        if self._gateway is None and self._gateway_port is not None and wanted and self._room is not None:
+            gateway = self._gateway_port()
+            await gateway.open(self._room)
+            self._gateway = gateway
+
+    async def close_gateway(self) -> None:
+        """Every connection of it, too."""
+        gateway, self._gateway = self._gateway, None
+        if gateway is not None:
+            await gateway.close()
 
     def close(self) -> "Deferred[None]":
         """Fires when nobody is answered any more."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
         opened, self._opened, self._room = self._opened, None, None
         nodes, self._nodes = self._nodes, None
         if nodes is not None:
             nodes.close()
-        return opened.close() if opened is not None else succeed(None)
+        await self.close_gateway()
+        if opened is not None:
+            await opened.close()
 
     def _made(self) -> "Nodes":
         from bitdust.ipfs.nodes_room import Nodes  # noqa: PLC0415 - what is off costs nothing at the start

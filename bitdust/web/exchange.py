@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import NO_CONTENT, RESPONSES
+from twisted.web.http import NO_CONTENT, NOT_MODIFIED, RESPONSES
 from twisted.web.http_headers import Headers
 
 from bitdust.web.answers import SHORT, Answers
@@ -14,6 +14,7 @@ from bitdust.web.dialect import BodySink, Dialect, Head, Reply
 from bitdust.web.guard import Refusal
 from bitdust.web.sending import Sending, let_go, streamed
 
+WITHOUT_BODY = (NO_CONTENT, NOT_MODIFIED)
 INTERNAL = Refusal(500, "internal", "the request failed inside the node; logs/stdout.log has more")
 
 
@@ -218,7 +219,7 @@ class HttpExchange:
             return
         first = b"%s %d %s\r\n" % (self.head.version, reply.status, RESPONSES.get(reply.status, b""))
         close = b"" if channel.persistent else b"Connection: close\r\n"
-        length = b"Content-Length: %d\r\n\r\n" % len(body) if reply.status != NO_CONTENT else b"\r\n"
+        length = b"Content-Length: %d\r\n\r\n" % len(body) if reply.status not in WITHOUT_BODY else b"\r\n"
         channel.write(first + reply.headers + close + length + (b"" if self.head.method == b"HEAD" else body))
         self._finished()
 

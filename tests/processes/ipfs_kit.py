@@ -13,7 +13,12 @@ from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess, 
 from bitdust.config.settings import Settings
 from tests.processes.test_websocket import NOWHERE
 
-ON = {"services/block-store/enabled": True, "services/ipfs/enabled": True, "services/ipfs/api-port": 0}
+ON = {
+    "services/block-store/enabled": True,
+    "services/ipfs/enabled": True,
+    "services/ipfs/api-port": 0,
+    "services/ipfs/gateway-port": 0,
+}
 
 
 def client_address(port: int) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import ipfshttpclient
@@ -55,6 +56,7 @@ class ClientTests(IpfsCase):
         names = {"NumObjects", "RepoPath", "RepoSize", "StorageMax", "Version"}
         self.assertEqual(set(client.repo.stat()), names)
         self.credentials()
+        self.gateway(root, data)
         self.names_of_files(client)
         self.nodes_and_values(self.client)
         check_keys(self, self.client)
@@ -70,6 +72,31 @@ class ClientTests(IpfsCase):
         self.assertIn("chunker size must be greater than 0", str(odd))
         self.assertIn("(for option '-offset')", str(bad))
         self.assertIn("services/ipfs/allowed-origins", str(foreign))
+
+    def gateway(self, root: str, data: bytes) -> None:
+        """The gateway is off until it is wanted; then browsers and curl read what is here, whole or in part."""
+        self.assertEqual(self.status()["gateway"], "")
+        self.assertIn("off", self.cli("gateway"))
+        shown = self.cli("gateway", "enable").split()[1].removesuffix("/ipfs/CID/path")
+        self.assertEqual(shown, self.status()["gateway"])
+        self.assertIn(shown, self.cli("status"))
+        with urlopen(f"{shown}/ipfs/{LAMB}") as answer:  # noqa: S310
+            self.assertEqual((answer.read(), answer.headers["ETag"]), (b"Mary had a little lamb", f'"{LAMB}"'))
+        with urlopen(Request(f"{shown}/ipfs/{LAMB}", headers={"Range": "bytes=5-7"})) as answer:  # noqa: S310
+            self.assertEqual((answer.status, answer.read()), (206, b"had"))
+        known = Request(f"{shown}/ipfs/{LAMB}", headers={"If-None-Match": f'"{LAMB}"'})
+        error = self.assertRaises(HTTPError, urlopen, known)  # noqa: S310
+        self.assertEqual((error.code, error.headers["Content-Length"]), (304, None))
+        error.close()
+        folder = self.client.add(str(self.base / "d"), recursive=True)[-1]["Hash"]
+        self.assertEqual(folder, root)
+        with urlopen(f"{shown}/ipfs/{root}") as answer:  # noqa: S310
+            self.assertEqual(answer.url, f"{shown}/ipfs/{root}/")
+            self.assertIn(b'<a href="./sub">', answer.read())
+        with urlopen(f"{shown}/ipfs/{root}/a") as answer:  # noqa: S310
+            self.assertEqual(answer.read(), data)
+        self.assertIn("off", self.cli("gateway", "disable"))
+        self.assertRaises(OSError, urlopen, f"{shown}/")  # noqa: S310
 
     def credentials(self) -> None:
         """From the first authorization on, clients need one; it allows what it names, and goes as it came."""
