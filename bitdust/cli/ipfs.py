@@ -5,6 +5,8 @@ import json
 import os
 import sys
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,19 @@ import click
 
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
-from bitdust.cli.ipfs_rpc import OFF, Rpc, form, whole
+from bitdust.cli.ipfs_files import files
+from bitdust.cli.ipfs_rpc import OFF, Rpc, form, tree, whole
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
+from bitdust.wire.sizes import in_words
 
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
 def ipfs() -> None:
-    """Clients of IPFS on this machine: status, enable, add, cat, get, ls, pins, export, gateway, authorize."""
+    """Clients of IPFS on this machine: status, enable, add, cat, get, ls, pins, files, gateway, authorize."""
+
+
+ipfs.add_command(files)
 
 
 @ipfs.command("status")
@@ -85,7 +92,8 @@ def _show(session: Session, row: dict[str, Any]) -> None:
     if not row["port"]:
         click.echo(f"off: {row['reason']}" if row["reason"] else "off")
         return
-    click.echo(f"on, at {row['address']}: {row['blocks']} blocks, {row['bytes']} of {row['storage_max']} bytes")
+    size, most = in_words(row["bytes"]), in_words(row["storage_max"])
+    click.echo(f"on, at {row['address']}: {row['blocks']} blocks, {size} of {most}")
     if row["gateway"]:
         click.echo(f"gateway: {row['gateway']}/ipfs/CID/path")
 
@@ -106,12 +114,24 @@ def add(session: Session, paths: tuple[Path, ...], wrap: bool, only_hash: bool, 
         "pin": str(pin),
         "cid-version": cid_version,
     }
-    rows = list(rpc.rows("add", options, **form(paths)))
+    with _progress(session, paths) as sent:
+        rows = list(rpc.rows("add", options, **form(paths, sent)))
     if session.as_json:
         show_json(rows)
         return
     for row in rows:
         click.echo(f"{row['Hash']} {row['Name']}")
+
+
+@contextmanager
+def _progress(session: Session, paths: tuple[Path, ...]) -> Iterator[Callable[[int], object]]:
+    """A bar for a person who watches."""
+    if session.as_json or not sys.stderr.isatty():
+        yield lambda size: None
+        return
+    total = sum(path.stat().st_size for _, path in tree(paths) if path.is_file() and not path.is_symlink())
+    with click.progressbar(length=total, label="adding", file=sys.stderr) as bar:
+        yield bar.update
 
 
 @ipfs.command("cat")

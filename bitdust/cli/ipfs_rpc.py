@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -55,30 +55,60 @@ def _message(body: bytes) -> str:
         return body.decode(errors="replace").strip()
 
 
-def form(paths: tuple[Path, ...]) -> dict[str, Any]:
-    """Files as the body of a request."""
+Part = tuple[str, str, Iterator[bytes]]
+"""A file of a body: its name, percent-encoded, its kind, and its bytes."""
+
+
+def form(paths: tuple[Path, ...], sent: Callable[[int], object] = lambda size: None) -> dict[str, Any]:
+    """Files and folders as the body of a request; ``sent`` is told how many bytes of them go out."""
+    return _body(_parts(paths, sent))
+
+
+def one_file(pieces: Iterator[bytes]) -> dict[str, Any]:
+    """One file without a name as the body of a request."""
+    return _body(iter([("", "octet-stream", pieces)]))
+
+
+def _body(parts: Iterator[Part]) -> dict[str, Any]:
     boundary = secrets.token_hex(16)
     headers = {"Content-Type": f'multipart/form-data; boundary="{boundary}"', "Transfer-Encoding": "chunked"}
-    return {"body": _parts(paths, boundary), "headers": headers, "encode_chunked": True}
+    return {"body": _encoded(parts, boundary), "headers": headers, "encode_chunked": True}
 
 
-def _parts(paths: tuple[Path, ...], boundary: str) -> Iterator[bytes]:
-    for top in paths:
-        for path in (top, *sorted(top.rglob("*"))) if top.is_dir() else (top,):
-            name = quote(os.fsencode(Path(top.absolute().name) / path.relative_to(top)), safe="")
-            kind = "symlink" if path.is_symlink() else "x-directory" if path.is_dir() else "octet-stream"
-            yield (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-                f"Content-Type: application/{kind}\r\n\r\n"
-            ).encode()
-            if path.is_symlink():
-                yield os.fsencode(os.readlink(path))
-            elif path.is_file():
-                with path.open("rb") as stream:
-                    while data := stream.read(PIECE):
-                        yield data
-            yield b"\r\n"
+def _encoded(parts: Iterator[Part], boundary: str) -> Iterator[bytes]:
+    for name, kind, pieces in parts:
+        yield (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: application/{kind}\r\n\r\n"
+        ).encode()
+        yield from pieces
+        yield b"\r\n"
     yield f"--{boundary}--\r\n".encode()
+
+
+def _parts(paths: tuple[Path, ...], sent: Callable[[int], object]) -> Iterator[Part]:
+    for top, path in tree(paths):
+        name = quote(os.fsencode(Path(top.absolute().name) / path.relative_to(top)), safe="")
+        kind = "symlink" if path.is_symlink() else "x-directory" if path.is_dir() else "octet-stream"
+        yield name, kind, _bytes(path, sent)
+
+
+def tree(paths: tuple[Path, ...]) -> Iterator[tuple[Path, Path]]:
+    """Every path with the one that was named, a folder before what is in it."""
+    for top in paths:
+        yield top, top
+        if top.is_dir():
+            yield from ((top, path) for path in sorted(top.rglob("*")))
+
+
+def _bytes(path: Path, sent: Callable[[int], object]) -> Iterator[bytes]:
+    if path.is_symlink():
+        yield os.fsencode(os.readlink(path))
+    elif path.is_file():
+        with path.open("rb") as stream:
+            while data := stream.read(PIECE):
+                yield data
+                sent(len(data))
 
 
 def whole(answer: http.client.HTTPResponse) -> Iterator[bytes]:

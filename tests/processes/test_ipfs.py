@@ -57,6 +57,7 @@ class ClientTests(IpfsCase):
         self.assertEqual(set(client.repo.stat()), names)
         self.credentials()
         self.gateway(root, data)
+        self.files_by_command()
         self.names_of_files(client)
         self.nodes_and_values(self.client)
         check_keys(self, self.client)
@@ -116,6 +117,26 @@ class ClientTests(IpfsCase):
             self.cli("unauthorize", name)
         logs = b"".join(path.read_bytes() for path in (self.node.home / "logs").glob("*.log"))
         self.assertNotIn(words[-1].encode(), logs)
+
+    def files_by_command(self) -> None:
+        """The command line writes, shows, moves and removes files with names."""
+        source = self.base / "source"
+        source.write_text("hello")
+        self.assertIn("is empty", self.cli("files"))
+        self.assertIn("--parents", self.cli("files", "write", "/a/b", str(source), code=1))
+        self.cli("files", "write", "--parents", "/a/b", str(source))
+        self.cli("files", "write", "--offset", "4", "/a/b", str(source))
+        self.assertEqual(self.cli("files", "read", "/a/b"), "hellhello")
+        self.assertEqual(self.cli("files", "read", "--offset", "4", "--count", "2", "/a/b"), "he")
+        self.cli("files", "mkdir", "/c")
+        self.cli("files", "cp", "/a/b", "/c/d")
+        self.cli("files", "mv", "/c/d", "/e")
+        self.assertIn("e     file", self.cli("files", "ls", "/"))
+        self.assertIn(self.client.files.stat("/e")["Hash"], self.cli("files", "stat", "/e"))
+        self.assertIn("use -r", self.cli("files", "rm", "/a", code=1))
+        self.cli("files", "rm", "-r", "/a", "/c", "/e")
+        self.assertIn("is empty", self.cli("files", "ls"))
+        self.assertIn(" blocks are gone", self.cli("gc"))
 
     def names_of_files(self, client: Any) -> None:
         """What the reference of the client prints of MFS."""
