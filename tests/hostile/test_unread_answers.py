@@ -1,85 +1,94 @@
-"""Programs that ask a real node for long answers and read none of them: memory is bounded, and the owner is served."""
+"""Programs that ask for long answers and read none of them: memory is bounded, and the owner is served."""
 
-import json
-import os
-import socket
-import time
-from pathlib import Path
+import tracemalloc
+from typing import Any
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.api.methods import TABLE
-from bitdust.cli.processes import NO_CUSTOMER, NO_SUPPLIER, QUIET, NodeProcess
+from bitdust.budget import Budget
 from bitdust.scopes.reservations import Resource, Scope
 from bitdust.web.answers import EVERY, IDLE, PATIENCE, SHORT, Answers, Place
+from bitdust.web.guard import Guard
+from bitdust.web.server import rest_engine
+from tests.api.fakes import FakeContext
 
 MIB = 1024 * 1024
 CLIENTS = 60
 DATA = {"text": "x" * 60_000}
 EVENTS = 40
-MOST = 70 * MIB
-"""More than a node at rest has: the room for answers, one that is being made, and what its making leaves behind. All of
-them together would be 144 MiB, three times over while they are made."""
-OFFLINE = {
-    "services/entangled-dht/enabled": "false",
-    "services/identity-propagate/known-servers": "127.0.0.1:9",
-    "services/entangled-dht/known-nodes": "",
-}
+MOST = 50 * MIB
+"""The room for answers, one that is being made, and what its making needs. All of them together would be 144 MiB."""
 
 
-class UnreadTests(TestCase):
-    timeout = 120
+class Deaf(StringTransport):
+    """The connection of a program that reads nothing once it has read its first answer."""
+
+    taken = 0
+    ended = False
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.taken and self.producer is not None:
+            self.producer.pauseProducing()
+
+    def abortConnection(self) -> None:
+        self.ended = True
+
+
+class UnreadTests(SynchronousTestCase):
+    """The engine of REST with connections in memory, which take what is written and pass nothing on."""
 
     def setUp(self) -> None:
-        self.node = NodeProcess("node", Path(self.mktemp()).resolve())
-        self.node.configure(QUIET | NO_CUSTOMER | NO_SUPPLIER | OFFLINE)
-        self.node.start()
-        self.addCleanup(self.node.kill)
-        self.secret = (self.node.home / "apisecret").read_text()
-        self.port = json.loads((self.node.home / "metadata" / "apiports").read_text())["rest"]
-        self.open: list[socket.socket] = []
-        self.addCleanup(lambda: [one.close() for one in self.open])
+        self.clock = Clock()
+        self.context = FakeContext(self.clock, self.mktemp())
+        self.scope = Scope("program", "", {Resource.MEMORY: Budget().answers})
+        guard = Guard(self.clock, b"s" * 32, list, list)
+        self.engine = rest_engine(self.context, TABLE, guard, answers=Answers(self.clock, self.scope))
 
-    def memory(self) -> int:
-        return int(Path(f"/proc/{self.node.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    def connect(self) -> tuple[Any, Deaf]:
+        channel, transport = self.engine.buildProtocol(None), Deaf()
+        channel.makeConnection(transport)
+        return channel, transport
 
-    def connect(self) -> socket.socket:
-        made = socket.socket()
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        made.settimeout(20)
-        made.connect(("127.0.0.1", self.port))
-        self.open.append(made)
-        return made
+    def ask(self, channel: Any, path: str) -> None:
+        channel.dataReceived(f"GET {path} HTTP/1.1\r\nHost: localhost\r\napi_secret: {'s' * 32}\r\n\r\n".encode())
 
-    def ask(self, client: socket.socket, number: int) -> None:
-        head = f"GET /event/listen/c{number}/v1?timeout=0 HTTP/1.1\r\nHost: localhost\r\napi_secret: {self.secret}\r\n"
-        client.sendall(f"{head}\r\n".encode())
-
-    def attack(self) -> None:
+    def test_long_answers_that_nobody_reads(self) -> None:
+        """Sixty programs that ask for long answers and take none of them cost no more than the room for answers, and
+        the owner is answered beside them at once."""
         clients = [self.connect() for _ in range(CLIENTS)]
-        for number, client in enumerate(clients):
-            self.ask(client, number)
-            client.recv(4096)
+        for number, (channel, transport) in enumerate(clients):
+            self.ask(channel, f"/event/listen/c{number}/v1?timeout=0")
+            self.clock.advance(0.01)
+            transport.taken = len(transport.value())
         for _ in range(EVENTS):
-            self.node.client.call("event_send", event_id="lamp", data=DATA)
-        before = self.memory()
-        for number, client in enumerate(clients):
-            self.ask(client, number)
-        worst = most = 0.0
-        until = time.monotonic() + 3
-        while time.monotonic() < until:
-            since = time.monotonic()
-            self.node.client.call("process_health")
-            worst, most = max(worst, time.monotonic() - since), max(most, self.memory() - before)
-            time.sleep(0.05)
-        self.assertLess(most, MOST)
-        self.assertLess(worst, 2.0)
+            self.context.events.send("lamp", DATA)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number, (channel, _) in enumerate(clients):
+            self.ask(channel, f"/event/listen/c{number}/v1?timeout=0")
+            self.clock.advance(0.01)
+            self.check_owner()
+        self.assertLess(tracemalloc.get_traced_memory()[1], MOST)
+        self.assertGreater(self.scope.used[Resource.MEMORY], Budget().answers // 2)
+        self.clock.advance(PATIENCE)
+        self.assertGreater(self.scope.refused[Resource.MEMORY], 0)
+        self.check_owner()
+        for channel, _ in clients:
+            channel.connectionLost(Failure(ConnectionDone()))
+        self.clock.advance(EVERY)
+        self.assertEqual((self.scope.used[Resource.MEMORY], self.clock.getDelayedCalls()), (0, []))
 
-    async def test_long_answers_that_nobody_reads(self) -> None:
-        """Sixty programs that ask for long answers and take none of them cost no more than the room for answers."""
-        await deferToThread(self.attack)
+    def check_owner(self) -> None:
+        channel, transport = self.connect()
+        self.ask(channel, "/process/health/v1")
+        self.assertIn(b'"status": "OK"', transport.value())
+        channel.connectionLost(Failure(ConnectionDone()))
 
 
 class LineTests(SynchronousTestCase):
