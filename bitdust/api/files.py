@@ -6,6 +6,7 @@ from bitdust.api import paths
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context
 from bitdust.api.envelope import Envelope, listed, ok
+from bitdust.api.following import PUBLISH
 from bitdust.api.jobs import addressed
 from bitdust.api.people import settled
 from bitdust.api.shares import open_share_of
@@ -31,7 +32,6 @@ SPECIAL = (
 )
 UPLOADS = Param("include_uploads", Kind.FLAG, True)
 DOWNLOADS = Param("include_downloads", Kind.FLAG, True)
-PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True)
 OPEN_SHARE = Param("open_share", Kind.FLAG, False, help="open the share that the path leads into, if it is closed")
 SHARED = ("not-allowed", "not-connected", "key-not-found")
 OPEN_SHARE_TO_READ = Param("open_share", Kind.FLAG, True, help=OPEN_SHARE.help)
@@ -210,6 +210,7 @@ async def files_uploads(context: Context, include_running: bool, include_pending
         "empty-source",
         "would-drop",
         "waits-for-suppliers",
+        "too-many-followed",
         *SHARED,
     ),  # fmt: skip
     becomes=[("backup", "start")],
@@ -225,6 +226,7 @@ async def file_upload_start(
     allow_drop: bool,
     attributes: bool | None,
     owners: bool | None,
+    publish_events: bool,
     open_share: bool,
 ) -> Envelope:
     """Upload a file or a whole folder as a new version of a place in the catalog.
@@ -238,10 +240,13 @@ async def file_upload_start(
     ``waits-for-suppliers``, with ``waits_for``: everything is kept on this disk, and the upload goes on by itself and
     ends when they are back, as files_uploads shows."""
     source = paths.local_path(local_path, "local_path")
+    context.following.need_room(publish_events)
     if open_share:
         await open_share_of(context, remote_path)
     options = UploadOptions(attributes, owners, allow_empty, allow_drop)
     task = await settled(context.storage.upload(str(source), paths.remote_path(remote_path), options))
+    if publish_events:
+        context.following.start(task.automat["index"])
     if not (wait_result or wait_finish):
         return ok(task.describe(), message="the upload began", automat=task.automat)
     return ok(await task.answer, message="the upload is done", automat=task.automat)
@@ -303,6 +308,7 @@ async def files_downloads(context: Context) -> Envelope:
         "already-scheduled",
         "disk-full",
         "too-few-suppliers",
+        "too-many-followed",
         *SHARED,
     ),  # fmt: skip
     becomes=[("restore_worker", "start")],
@@ -317,6 +323,7 @@ async def file_download_start(
     attributes: bool | None,
     owners: bool | None,
     special_bits: bool | None,
+    publish_events: bool,
     open_share: bool,
 ) -> Envelope:
     """Bring a file, a folder or one version of it back. A file that exists is replaced once the new one is whole.
@@ -327,10 +334,13 @@ async def file_download_start(
     if policy not in POLICIES:
         raise BadArgument(f"argument 'policy' must be one of {', '.join(POLICIES)}")
     folder = paths.local_path(destination_path, "destination_path") if destination_path else default_folder(context)
+    context.following.need_room(publish_events)
     if open_share:
         await open_share_of(context, remote_path)
     options = RestoreOptions(attributes, owners, special_bits)
     task = await settled(context.storage.download(paths.remote_path(remote_path), str(folder), policy, options))
+    if publish_events:
+        context.following.start(task.automat["index"])
     if not wait_result:
         return ok(task.describe(), message="the download began", automat=task.automat)
     return ok(await task.completion, message="the download is done", automat=task.automat)

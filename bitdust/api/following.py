@@ -6,12 +6,15 @@ how many were left out.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 
+from bitdust.api.arguments import Kind
+from bitdust.api.table import Param
 from bitdust.automats.kernel import Machine, Registry, Transition
 from bitdust.events import Events
 from bitdust.wire.errors import BitDustError
@@ -28,6 +31,8 @@ GATHERING = 0.05
 """Seconds that a waiting long poll is held back after the first move, so that one answer brings many."""
 
 Ident = int | str
+PUBLISH = Param("publish_events", Kind.FLAG, False, help="make moves of the machine events state-changed, to its end")
+PUBLISH_TO_ANSWER = evolve(PUBLISH, help="make moves of the machine events state-changed, up to the answer")
 
 
 def kinds() -> Iterator[str]:
@@ -71,10 +76,29 @@ class Following:
 
         ``unchanged`` reports events that moved nothing as well. Raises `BitDustError` ``too-many-followed``.
         """
-        if ident not in self._followed and len(self._followed) >= MOST_FOLLOWED:
-            raise BitDustError("too-many-followed", f"{MOST_FOLLOWED} machines are followed already; stop one of them")
+        self.need_room(ident not in self._followed)
         self._followed[ident] = unchanged
         self._listen()
+
+    def need_room(self, wished: bool = True) -> None:
+        """Raises ``too-many-followed`` where one more cannot be followed, and is to be."""
+        if wished and len(self._followed) >= MOST_FOLLOWED:
+            raise BitDustError("too-many-followed", f"{MOST_FOLLOWED} machines are followed already; stop one of them")
+
+    @contextmanager
+    def meanwhile(self, wished: bool, ident: int) -> Iterator[None]:
+        """Follow a machine where that is ``wished``, nobody does, and there is room for it.
+
+        Until this is left, and what moved by then is told.
+        """
+        is_new = wished and ident not in self._followed and len(self._followed) < MOST_FOLLOWED
+        if is_new:
+            self.start(ident)
+        try:
+            yield
+        finally:
+            if is_new:
+                self._stop_later(ident)
 
     def stop(self, ident: Ident) -> bool:
         """Follow it no more; whether it was followed."""
@@ -102,7 +126,11 @@ class Following:
         if any(key in self._followed for key in self._keys(move)):
             self._send(move)
         if move.index in self._followed and self._registry.by_index(move.index) is None:
-            self.stop(move.index)
+            self._stop_later(move.index)
+
+    def _stop_later(self, ident: int) -> None:
+        """Moves are told in a later turn: its last ones may still be to come."""
+        self._registry.clock.callLater(0, self.stop, ident)
 
     def _stayed(self, move: Transition) -> None:
         if any(self._followed.get(key) for key in self._keys(move)):

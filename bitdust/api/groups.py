@@ -7,6 +7,7 @@ from attrs import evolve
 from bitdust.api.arguments import Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, failed, listed, ok
+from bitdust.api.following import PUBLISH, PUBLISH_TO_ANSWER
 from bitdust.api.keys import key_row, make_key
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
@@ -35,7 +36,6 @@ NO_GROUP = ("key-not-found", "bad-name", "not-a-group")
 MEMBER = (Right.READ, Right.LIST, Right.LOG)
 QUOTA = 256 * 1024 * 1024
 """Bytes that one member may write."""
-PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True, help="events are always sent")
 CACHE = Param("use_dht_cache", Kind.FLAG, True, obsolete=True, help="the group's suppliers come with its key")
 BECOMES = [("shared_access_coordinator", "open")]
 
@@ -94,13 +94,16 @@ async def group_create(context: Context, creator_id: str | None, key_size: int |
     params=(KEY_ID, PUBLISH, CACHE, Param("wait_result", Kind.FLAG, True, help="answer when it is open, or cannot be")),
     service="private_groups",
     returns=GROUP,
-    errors=(*NO_GROUP, "not-connected", "damaged-catalog", "disk-full"),
+    errors=(*NO_GROUP, "not-connected", "damaged-catalog", "disk-full", "too-many-followed"),
     becomes=BECOMES,
 )
-async def group_join(context: Context, group_key_id: str, wait_result: bool) -> Envelope:
+async def group_join(context: Context, group_key_id: str, publish_events: bool, wait_result: bool) -> Envelope:
     """Open a group, now and after each start: what was said comes, and you can write."""
     group = context.groups.find(group_key_id)
+    context.following.need_room(publish_events)
     machine = (await context.groups.join(group)).machine
+    if publish_events:
+        context.following.start(machine.index)
     if wait_result and machine.state not in ("CONNECTED", "DISCONNECTED"):
         await machine.when("CONNECTED", "DISCONNECTED", *machine.final)
     row = group_row(context, context.groups.find(group.key_id))
@@ -153,14 +156,16 @@ async def group_reconnect(context: Context, group_key_id: str) -> Envelope:
         KEY_ID,
         WHO,
         Param("timeout", Kind.NUMBER, 45, help="seconds to wait for that person's node", low=1, high=300),
-        PUBLISH,
+        PUBLISH_TO_ANSWER,
     ),
     service="private_groups",
     returns="{group_key_id, global_id, idurl, state}",
     errors=(*NO_GROUP, *NO_PERSON, "keys-not-ready", "refused", "no-answer", "too-many-keys"),
     becomes=[("shared_access_donor", "start")],
 )
-async def group_share(context: Context, group_key_id: str, trusted_user_id: str, timeout: float) -> Envelope:
+async def group_share(
+    context: Context, group_key_id: str, trusted_user_id: str, timeout: float, publish_events: bool
+) -> Envelope:
     """Let somebody into a group of yours; that person's node gets the key, and joins when its person says so.
 
     Where the node is away it gets the key when it comes; the answer is an error then."""
@@ -170,7 +175,8 @@ async def group_share(context: Context, group_key_id: str, trusted_user_id: str,
         return failed("not-allowed", "you are let in already: it is your group")
     context.cache.keep(person)
     donation = context.shares.donations.grant(group.alias, person.fingerprint, MEMBER, QUOTA, None)
-    state = await delivered(donation, context.world.clock, timeout)
+    with context.following.meanwhile(publish_events, donation.machine.index):
+        state = await delivered(donation, context.world.clock, timeout)
     row = {"group_key_id": group.key_id, "global_id": person.global_id, "idurl": str(person.idurl), "state": state}
     if state == "DELIVERED":
         return ok(row, message=f"{person.global_id} was let into {group.key_id}")

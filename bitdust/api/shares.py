@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from attrs import evolve
+
 from bitdust.api.arguments import BadArgument, Kind
 from bitdust.api.context import Context, Row
 from bitdust.api.envelope import Envelope, failed, listed, ok
+from bitdust.api.following import PUBLISH, PUBLISH_TO_ANSWER
 from bitdust.api.keys import key_row, make_key
 from bitdust.api.people import NO_PERSON, find_person, names_of
 from bitdust.api.table import Param, Route, method
@@ -33,7 +36,6 @@ WHO = Param(
 NO_SHARE = ("key-not-found", "bad-name", "not-a-share")
 ACCESS = {"read": READER, "write": (*READER, Right.WRITE, Right.LOG)}
 MB = 1024 * 1024
-PUBLISH = Param("publish_events", Kind.FLAG, False, obsolete=True, help="events are always sent")
 BECOMES = [("shared_access_coordinator", "open")]
 
 
@@ -115,7 +117,7 @@ async def share_delete(context: Context, key_id: str) -> Envelope:
         Param("access", default="write", help="read, or write to bring files too"),
         Param("quota", Kind.INTEGER, 1024 * MB, help="bytes that this person may bring", low=0, high=2**60),
         Param("ends", Kind.INTEGER, None, help="seconds since the epoch; a year ahead and going on if left out"),
-        PUBLISH,
+        evolve(PUBLISH_TO_ANSWER, default=True),
     ),
     service="shared_data",
     returns="{key_id, fingerprint, global_id, idurl, rights, quota, used, since, ends, state, reason}",
@@ -123,7 +125,14 @@ async def share_delete(context: Context, key_id: str) -> Envelope:
     becomes=[("shared_access_donor", "start")],
 )
 async def share_grant(
-    context: Context, key_id: str, trusted_user_id: str, timeout: float, access: str, quota: int, ends: int | None
+    context: Context,
+    key_id: str,
+    trusted_user_id: str,
+    timeout: float,
+    access: str,
+    quota: int,
+    ends: int | None,
+    publish_events: bool,
 ) -> Envelope:
     """Let somebody into a share of yours: that person's node gets the secrets and your signed permission.
 
@@ -139,7 +148,8 @@ async def share_grant(
     quota = quota if access == "write" else 0
     donation = context.shares.donations.grant(share.alias, person.fingerprint, ACCESS[access], quota, ends)
     context.shares.withdrawals.tell()
-    state = await delivered(donation, context.world.clock, timeout)
+    with context.following.meanwhile(publish_events, donation.machine.index):
+        state = await delivered(donation, context.world.clock, timeout)
     row = {"key_id": share.key_id, **_holder(context, share.alias, person.fingerprint)}
     automat = {"index": donation.machine.index, "id": donation.machine.id}
     if state == "DELIVERED":
@@ -183,13 +193,14 @@ async def share_revoke(context: Context, key_id: str, trusted_user_id: str) -> E
     params=(KEY_ID, PUBLISH),
     service="shared_data",
     returns=SHARE,
-    errors=(*NO_SHARE, "damaged-catalog", "disk-full", "not-connected"),
+    errors=(*NO_SHARE, "damaged-catalog", "disk-full", "not-connected", "too-many-followed"),
     becomes=BECOMES,
 )
-async def share_open(context: Context, key_id: str) -> Envelope:
+async def share_open(context: Context, key_id: str, publish_events: bool) -> Envelope:
     """Connect to the suppliers of a share and read what is in it, now and after each start."""
     share = context.shares.find(key_id)
-    opened, state = await opened_share(context, share)
+    context.following.need_room(publish_events)
+    opened, state = await opened_share(context, share, publish_events)
     machine = opened.machine
     row = share_row(context, context.shares.find(share.key_id))
     automat = {"index": machine.index, "id": machine.id}
@@ -210,10 +221,12 @@ async def open_share_of(context: Context, remote_path: str) -> None:
             raise BitDustError("not-connected", f"{share.key_id} cannot be read yet: {opened.reason}")
 
 
-async def opened_share(context: Context, share: Share) -> tuple[OpenShare, str]:
+async def opened_share(context: Context, share: Share, follow: bool = False) -> tuple[OpenShare, str]:
     """A share that was opened, and whether it is connected: the state of its machine after the first try."""
     opened = await context.shares.open(share)
     machine = opened.machine
+    if follow:
+        context.following.start(machine.index)
     state = machine.state
     if state not in ("CONNECTED", "DISCONNECTED"):
         state = await machine.when("CONNECTED", "DISCONNECTED", *machine.final)

@@ -5,10 +5,12 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust.api import following as following_module
 from bitdust.api.call import perform
 from bitdust.api.following import EVENTS_PER_SECOND, MOST_FOLLOWED, MOST_KEPT, MOST_WATCHERS, PATIENCE
 from bitdust.api.methods import TABLE
 from bitdust.automats.kernel import Machine
+from bitdust.wire.errors import BitDustError
 from tests.api.fakes import FakeContext
 
 
@@ -73,6 +75,31 @@ class EventsTests(FollowingCase):
         self.assertEqual(self.call("automat_events_start", automat_id="tap")["status"], "OK")
         self.turn(Tap(self.context.registry, "bath"))
         self.assertEqual([one["id"] for one in self.told], ["tap(bath)"])
+
+    def test_the_last_moves(self) -> None:
+        """Of a machine that comes to its end within one turn every move is told, and then it is followed no more."""
+        self.call("automat_events_start", index=self.kitchen.index)
+        self.kitchen.send("turn")
+        self.kitchen.send("break")
+        self.clock.pump([0.0, 0.0])
+        self.assertEqual([one["new"] for one in self.told], ["OPEN", "GONE"])
+        self.assertEqual(self.context.following.followed, [])
+
+    def test_meanwhile(self) -> None:
+        """What is followed for a while is followed no more after it, where nobody else wished it."""
+        following = self.context.following
+        for already in (False, True):
+            with following.meanwhile(True, self.kitchen.index), following.meanwhile(False, self.garden.index):
+                self.turn(self.kitchen, self.garden)
+            self.clock.pump([0.0])
+            self.turn(self.kitchen)
+            self.assertEqual(len(self.told), 1 + 2 * already)
+            following.start(self.kitchen.index)
+        self.patch(following_module, "MOST_FOLLOWED", 1)
+        with following.meanwhile(True, self.garden.index):
+            self.assertEqual(following.followed, [self.kitchen.index])
+        self.assertEqual(self.assertRaises(BitDustError, following.need_room).code, "too-many-followed")
+        following.need_room(False)
 
     def test_bad_input(self) -> None:
         """Neither, both, or an unknown machine: a clear error."""

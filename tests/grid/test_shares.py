@@ -55,6 +55,12 @@ class PeopleCase(GridCase):
         self.api(node, "file_upload_start", local_path=str(path.absolute()), remote_path=remote, wait_result=True)
         return data
 
+    def moves(self, node: GridNode) -> list[tuple[str, str]]:
+        """Kinds of machines and new states, as events tell them from now on."""
+        told: list[tuple[str, str]] = []
+        node.node.events.subscribe(lambda event: told.append((event.data["name"], event.data["new"])), "state-changed")
+        return told
+
     def names(self, node: GridNode, key: str) -> list[str]:
         return [row["path"] for row in self.api(node, "files_list", key_id=key) if row["type"] == "file"]
 
@@ -78,13 +84,16 @@ class SharesTests(SharesCase):
         cake, data = self.file("cake")
         self.upload(self.alice, cake, f"{key}:cake")
         self.upload(self.alice, cake, "secret")
+        at_alice, at_bob = self.moves(self.alice), self.moves(self.bob)
         row = self.grant(key, access="read")
         self.assertEqual((row["state"], row["rights"]), ("DELIVERED", ["list", "read"]))
         (given,) = self.api(self.bob, "shares_list")
         self.assertEqual((given["key_id"], given["mine"], given["state"]), (key, False, "CLOSED"))
         self.assertEqual(given["label"], "our wedding")
-        opened = self.api(self.bob, "share_open", key_id=key)
+        opened = self.api(self.bob, "share_open", key_id=key, publish_events=True)
         self.assertEqual((opened["state"], len(opened["suppliers"])), ("CONNECTED", 4))
+        self.assertEqual(at_alice[-1], ("shared_access_donor", "DELIVERED"))
+        self.assertEqual(at_bob[-1], ("shared_access_coordinator", "CONNECTED"))
         self.assertEqual(self.names(self.bob, key), ["cake"])
         self.download(self.bob, f"{key}:cake", self.base / "back")
         self.assertEqual((self.base / "back" / "cake").read_bytes(), data)
@@ -92,6 +101,11 @@ class SharesTests(SharesCase):
         self.assertEqual(self.code(self.bob, "file_info", remote_path=secret), "not-found")
         (stored,) = self.api(self.bob, "share_history", key_id=key)
         self.assertEqual((stored["event"], stored["size"]), ("stored", len(data)))
+        to = {"remote_path": f"{key}:cake", "destination_path": str((self.base / "again").absolute())}
+        self.api(self.bob, "file_download_start", wait_result=True, publish_events=True, **to)
+        self.grid.run(0.1)
+        self.assertEqual(at_bob[-1], ("restore_worker", "DONE"))
+        self.assertEqual(len(self.bob.node.context.following.followed), 1)
         self.shut_out(key)
 
     def shut_out(self, key: str) -> None:
