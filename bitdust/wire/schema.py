@@ -6,7 +6,7 @@ A schema checks a decoded value and its limits in one place; `docs/formats.md` s
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bitdust.wire.encoding import Value, WireError, decode
 
@@ -118,9 +118,9 @@ class Struct:
     def check(self, value: Value, path: str) -> None:
         if type(value) is not dict:
             raise _refuse(path, "expected a map")
-        unknown = [key for key in value if key not in self.fields]
-        if unknown:
-            raise _refuse(path, f"unknown field {str(unknown[0])[:40]!r}")
+        if not value.keys() <= self.fields.keys():
+            unknown = next(key for key in value if key not in self.fields)
+            raise _refuse(path, f"unknown field {str(unknown)[:40]!r}")
         for name, schema in self.fields.items():
             if name in value:
                 schema.check(value[name], f"{path}.{name}")
@@ -134,12 +134,18 @@ class Variant:
 
     tag: str
     kinds: Mapping[str, Mapping[str, Schema]]
+    _structs: Mapping[str, Struct] = field(init=False, repr=False, eq=False)
+
+    @_structs.default
+    def _build(self) -> dict[str, Struct]:
+        return {kind: Struct({self.tag: Choice((kind,)), **fields}) for kind, fields in self.kinds.items()}
 
     def check(self, value: Value, path: str) -> None:
         kind = value.get(self.tag) if type(value) is dict else None
-        if type(kind) is not str or kind not in self.kinds:
+        struct = self._structs.get(kind) if type(kind) is str else None
+        if struct is None:
             raise _refuse(path, f"{self.tag} must be one of {', '.join(self.kinds)}")
-        Struct({self.tag: Choice((kind,)), **self.kinds[kind]}).check(value, path)
+        struct.check(value, path)
 
 
 def present(value: Mapping[str, Any]) -> dict[str, Any]:
