@@ -21,6 +21,7 @@ UNKNOWN_TIMEOUT = 0.3
 _FIXED = 37
 _LAYERS = slice(32, 34)
 _PORT = slice(34, 36)
+Unpacked = tuple[bytes, int, str, int]
 
 
 @define(eq=False)
@@ -82,34 +83,35 @@ class Contact:
 
     def packed(self) -> bytes:
         """The compact form."""
-        return self.key + self.layers.to_bytes(2, "big") + _packed_address(self.host, self.port)
+        return _packed(self.key, self.layers, self.host, self.port)
 
 
 @lru_cache(maxsize=4096)
-def _packed_address(host: str, port: int) -> bytes:
+def _packed(key: bytes, layers: int, host: str, port: int) -> bytes:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     raw = socket.inet_pton(family, host)
-    return port.to_bytes(2, "big") + bytes((len(raw),)) + raw
+    return key + layers.to_bytes(2, "big") + port.to_bytes(2, "big") + bytes((len(raw),)) + raw
 
 
 @lru_cache(maxsize=4096)
-def _host(raw: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+def _unpacked(one: bytes) -> Unpacked:
+    """One of them, whole: the same nodes are named in reply after reply."""
+    raw = one[_FIXED:]
+    host = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+    return one[:32], int.from_bytes(one[_LAYERS], "big"), host, int.from_bytes(one[_PORT], "big")
 
 
-def unpack(data: bytes, most: int) -> list[tuple[bytes, int, str, int]]:
+def unpack(data: bytes, most: int) -> list[Unpacked]:
     """(key, layers, host, port) of each contact; raises `WireError` ``bad-field``."""
-    found: list[tuple[bytes, int, str, int]] = []
-    position = 0
-    while position < len(data):
-        head = data[position : position + _FIXED]
-        size = head[-1] if len(head) == _FIXED else 0
-        raw = data[position + _FIXED : position + _FIXED + size]
-        if size not in (4, 16) or len(raw) != size or len(found) == most:
+    found: list[Unpacked] = []
+    position, size = 0, len(data)
+    while position < size:
+        length = data[position + _FIXED - 1] if position + _FIXED <= size else 0
+        end = position + _FIXED + length
+        if length not in (4, 16) or end > size or len(found) == most:
             raise WireError("bad-field", "nodes: not a list of compact contacts")
-        port = int.from_bytes(head[_PORT], "big")
-        found.append((head[:32], int.from_bytes(head[_LAYERS], "big"), _host(raw), port))
-        position += _FIXED + size
+        found.append(_unpacked(data[position:end]))
+        position = end
     return found
 
 

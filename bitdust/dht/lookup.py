@@ -11,6 +11,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from attrs import define, field, frozen
@@ -54,8 +55,13 @@ class Candidate:
 
     @property
     def name(self) -> Name:
-        """The same id at another address is somebody else until it is proven."""
-        return self.contact.number, self.contact.host, self.contact.port
+        """Who it is."""
+        return name_of(self.contact)
+
+
+def name_of(contact: Contact) -> Name:
+    """The same id at another address is somebody else until it is proven."""
+    return contact.number, contact.host, contact.port
 
 
 @define(eq=False)
@@ -97,6 +103,9 @@ class Goal:
         return cls(key, 0, ("find_value", {"key": key.to_bytes(ID_BYTES, "big")}), path)
 
 
+_distance = attrgetter("distance")
+
+
 class Lookup:
     """One search; ``on_done`` is called once, with those that answered."""
 
@@ -122,6 +131,7 @@ class Lookup:
         self._known: set[Name] = set()
         self._networks: Counter[str] = Counter()
         self._helpers_asked = 0
+        self._due = 0
         self.done = False
         self.asked = 0
 
@@ -149,47 +159,50 @@ class Lookup:
 
     def _standing(self) -> Iterator[Candidate]:
         """Who is neither slow nor silent, nearest first; of each network two, and the others after everybody else."""
-        counts: Counter[str] = Counter()
+        counts: dict[str, int] = {}
         crowd: list[Candidate] = []
+        gone, leaves = (State.FAILED, State.SLOW), self._path.leaves
         for candidate in self._order:
-            if candidate.state in (State.FAILED, State.SLOW) or self._path.leaves(candidate):
+            if candidate.state in gone or leaves(candidate):
                 continue
-            if candidate.network is not None and counts[candidate.network] >= OF_A_NETWORK:
-                crowd.append(candidate)
-                continue
-            if candidate.network is not None and not candidate.helper:
-                counts[candidate.network] += 1
+            network = candidate.network
+            if network is not None:
+                count = counts.get(network, 0)
+                if count >= OF_A_NETWORK:
+                    crowd.append(candidate)
+                    continue
+                if not candidate.helper:
+                    counts[network] = count + 1
             yield candidate
         yield from crowd
 
     def _learn(self, contact: Contact) -> None:
-        network = self._peers.network(contact.host)
-        candidate = Candidate(contact, contact.number ^ self._target, not contact.attached(self._layer), network)
-        if candidate.name in self._known or len(self._known) >= MAX_CANDIDATES or self._peers.silent_now(contact):
+        name = name_of(contact)
+        if name in self._known or len(self._known) >= MAX_CANDIDATES or self._peers.silent_now(contact):
             return
+        network = self._peers.network(contact.host)
         if network is not None:
             if self._networks[network] >= MAX_OF_A_NETWORK:
                 return
             self._networks[network] += 1
-        self._known.add(candidate.name)
-        insort(self._order, candidate, key=lambda known: known.distance)
+        self._known.add(name)
+        candidate = Candidate(contact, contact.number ^ self._target, not contact.attached(self._layer), network)
+        insort(self._order, candidate, key=_distance)
 
     def _go_on(self) -> None:
         """Look at the nearest candidates: ask those that are new, or see that all have answered."""
-        flying = sum(candidate.state is State.ASKED for candidate in self._order)
         complete = settled = 0
-        for candidate in list(self._standing()):
+        for candidate in self._standing():
             if self.done or settled == self._enough:
                 break
             if candidate.helper:
                 continue
             settled += 1
             complete += candidate.state is State.ANSWERED
-            if candidate.state is State.NEW and flying < ALPHA:
-                flying += 1
+            if candidate.state is State.NEW and self._due < ALPHA:
                 self._ask(candidate)
         if settled < self._enough and not self.done:
-            flying += self._ask_helpers(ALPHA - flying)
+            self._ask_helpers(ALPHA - self._due)
         if not self.done and complete == settled and (settled == self._enough or not self._flying()):
             self.done = True
             self._on_done(self)
@@ -197,7 +210,7 @@ class Lookup:
     def _flying(self) -> bool:
         return any(candidate.state in (State.ASKED, State.SLOW) for candidate in self._order)
 
-    def _ask_helpers(self, places: int) -> int:
+    def _ask_helpers(self, places: int) -> None:
         asked = 0
         for candidate in self._order:
             if asked >= places or self._helpers_asked >= HELPERS:
@@ -206,16 +219,15 @@ class Lookup:
                 asked += 1
                 self._helpers_asked += 1
                 self._ask(candidate)
-        return asked
 
     def _ask(self, candidate: Candidate) -> None:
-        candidate.state = State.ASKED
+        self._put(candidate, State.ASKED)
         self._path.taken.add(candidate.name)
         self.asked += 1
         name, fields = self._question
 
         def answered(contact: Contact, reply: Message) -> None:
-            candidate.state = State.ANSWERED
+            self._put(candidate, State.ANSWERED)
             candidate.helper = not contact.attached(self._layer)
             if not self.done:
                 self._handle_reply(contact, reply, candidate)
@@ -228,8 +240,12 @@ class Lookup:
 
         self._rpc.ask(candidate.contact, name, fields, answered, failed, slow, self._layer)
 
-    def _set_back(self, candidate: Candidate, state: State) -> None:
+    def _put(self, candidate: Candidate, state: State) -> None:
+        self._due += (state is State.ASKED) - (candidate.state is State.ASKED)
         candidate.state = state
+
+    def _set_back(self, candidate: Candidate, state: State) -> None:
+        self._put(candidate, state)
         if not self.done:
             self._go_on()
 
@@ -238,7 +254,7 @@ class Lookup:
             for told in self._peers.contacts_in(reply, contact):
                 self._learn(told)
         except WireError:
-            candidate.state = State.FAILED
+            self._put(candidate, State.FAILED)
         if self._on_reply is not None:
             self._on_reply(contact, reply)
         if not self.done:

@@ -6,7 +6,7 @@ known node is attached to has a table of its own, so that I can show newcomers t
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 
 from attrs import define
@@ -86,14 +86,17 @@ class Peers:
         table = self.tables.get(layer)
         if table is None:
             return b""
-        fit = (contact for contact in table.contacts() if contact.id != asker and usable_by(contact, host))
-        return b"".join(contact.packed() for contact in nearest(fit, target, most))
+        fit = [contact for contact in table.contacts() if contact.id != asker and usable_by(contact, host)]
+        return b"".join([contact.packed() for contact in nearest(fit, target, most)])
 
     def contact(self, key: bytes, host: str, port: int, layers: int = 0) -> Contact:
         """The contact with that key at that address; another address of a proven node is kept apart, not believed."""
         known = self._book.get(key)
-        if known is not None and (known.address == (host, port) or known.proven):
-            return known if known.address == (host, port) else Contact(key, host, port, layers)
+        if known is not None:
+            if known.port == port and known.host == host:
+                return known
+            if known.proven:
+                return Contact(key, host, port, layers)
         contact = Contact(key, host, port, layers)
         self._book[key] = contact
         while len(self._book) > MAX_BOOK:
@@ -301,5 +304,6 @@ class Peers:
             self._timer.cancel()
 
 
-def _layers(mask: int) -> Iterable[int]:
-    return (layer for layer in range(1, MAX_LAYER + 1) if mask >> layer & 1)
+@lru_cache(maxsize=256)
+def _layers(mask: int) -> tuple[int, ...]:
+    return tuple(layer for layer in range(1, MAX_LAYER + 1) if mask >> layer & 1)

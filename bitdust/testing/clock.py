@@ -47,7 +47,7 @@ class GridClock(Clock):
     def advance(self, amount: float) -> None:
         """See `Clock`."""
         self.rightNow += amount
-        while (due := self.next_call()) is not None and due <= self.seconds():
+        while (due := self.next_call()) is not None and due <= self.rightNow:
             call = self.calls.pop(0)
             call.called = 1
             call.func(*call.args, **call.kw)

@@ -115,7 +115,13 @@ class FaultyDisks:
             self._folders = folders
 
     def _of(self, path: str) -> _Watched | None:
-        return next((one for folder, one in self._folders.items() if path.startswith(f"{folder}/")), None)
+        end = path.find("/", 1)
+        while end > 0:
+            watched = self._folders.get(path[:end])
+            if watched is not None:
+                return watched
+            end = path.find("/", end + 1)
+        return None
 
     def _ask(self, kind: str, path: str, size: int = 0, source: Path | None = None) -> Fault | None:
         watched = self._of(path)

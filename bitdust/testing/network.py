@@ -65,8 +65,8 @@ class MemoryNetwork:
 
     def hears(self, one: str, other: str) -> bool:
         """Whether bytes get from one host to the other."""
-        ends = (self.hosts.get(one), self.hosts.get(other))
-        return all(end is not None and end.alive for end in ends) and not self.cut(one, other)
+        here, there = self.hosts.get(one), self.hosts.get(other)
+        return here is not None and here.alive and there is not None and there.alive and not self.cut(one, other)
 
     def lives(self, address: str) -> bool:
         """Whether a host is there at all."""
