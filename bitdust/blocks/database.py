@@ -17,8 +17,8 @@ broken      a codec under which the block of a multihash is known and cannot be 
 links       one link of a block, in the order of ``position``, and how it names the ``child``
 pins        a pinned block; ``mode`` as in `bitdust.blocks.values.Mode`; ``told``: my suppliers know of it
 roots       a named block that stays
-segments    a file of blocks at my suppliers: its ``size``, how many bytes of it are ``live``; ``state`` as in
-            `bitdust.blocks.saved.SegmentState`
+segments    a file at my suppliers: how many ``blocks`` with how many ``bytes`` are in it, and how many of these are
+            ``live``; ``state`` as in `bitdust.blocks.saved.SegmentState`
 saved       a block that is in a segment, where its bytes begin and how many there are; ``whole``: so is everything
             below it. A block that stands in its CID has segment 0
 ==========  =====================================================================================================
@@ -54,8 +54,8 @@ CREATE TABLE roots(name TEXT PRIMARY KEY, block INTEGER NOT NULL, version INTEGE
     WITHOUT ROWID;
 """
 _SINCE_2 = """
-CREATE TABLE segments(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, live INTEGER NOT NULL,
-    state INTEGER NOT NULL);
+CREATE TABLE segments(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, blocks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, live INTEGER NOT NULL, state INTEGER NOT NULL);
 CREATE TABLE saved(block INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL,
     whole INTEGER NOT NULL);
 CREATE INDEX saved_by_segment ON saved(segment, offset);

@@ -26,8 +26,8 @@ class Dropping:
         self._leaves_only = True
         self.blocks = self.bytes = 0
 
-    def go_on(self, database: sqlite3.Connection, wanted: int) -> bool:
-        """Look at some more; whether so many bytes went, or there are no more."""
+    def go_on(self, wanted: int, database: sqlite3.Connection) -> bool:
+        """Look at some more, until so many bytes went altogether; whether there are no more."""
         rows = database.execute(_NEXT, (*self._position, ROWS)).fetchall()
         self._index.begin()
         for values in rows:
@@ -45,4 +45,4 @@ class Dropping:
             if not self._leaves_only:
                 return True
             self._leaves_only, self._position = False, FIRST
-        return self.bytes >= wanted
+        return False

@@ -15,6 +15,14 @@ from bitdust.blocks.database import fact
 from bitdust.ipld.cid import Cid
 
 _THESE = "IN (SELECT value FROM json_each(?))"
+_PLACE = (
+    "SELECT b.id, s.segment, s.size, EXISTS(SELECT 1 FROM links WHERE parent=b.id) FROM blocks b"
+    " LEFT JOIN saved s ON s.block=b.id WHERE b.multihash=?"
+)
+_SAVE = (
+    "INSERT INTO saved VALUES(?, ?, ?, ?, ?) ON CONFLICT(block) DO UPDATE SET segment=excluded.segment,"
+    " offset=excluded.offset, size=excluded.size"
+)
 _INLINE = "INSERT OR IGNORE INTO saved SELECT id, 0, 0, 0, 0 FROM blocks WHERE id=? AND substr(multihash, 1, 1)=x'00'"
 _WHOLE = (
     "UPDATE saved SET whole=1 WHERE block=? AND NOT EXISTS (SELECT 1 FROM links l LEFT JOIN saved s ON s.block=l.child"
@@ -32,11 +40,12 @@ class SegmentState(IntEnum):
 
 @frozen
 class Segment:
-    """A file of blocks, by name."""
+    """A file of so many blocks with so many bytes, of which ``live`` belong to blocks that stay."""
 
     id: int
     name: str
-    size: int
+    blocks: int
+    bytes: int
     live: int
 
 
@@ -86,11 +95,13 @@ def spot_of(database: sqlite3.Connection, cid: Cid) -> Spot | None:
     return Spot(*row) if row is not None else None
 
 
-def begin(database: sqlite3.Connection, name: str, size: int) -> None:
-    """A segment is built."""
-    database.execute(
-        "INSERT INTO segments(name, size, live, state) VALUES(?, ?, 0, ?)", (name, size, SegmentState.BUILT)
-    )
+def begin(database: sqlite3.Connection, name: str) -> int:
+    """A segment is built; its id."""
+    found = database.execute("SELECT id FROM segments WHERE name=?", (name,)).fetchone()
+    if found is not None:
+        return int(found[0])
+    query = "INSERT INTO segments(name, blocks, bytes, live, state) VALUES(?, 0, 0, 0, ?)"
+    return database.execute(query, (name, SegmentState.BUILT)).lastrowid or 0
 
 
 def give_up_built(database: sqlite3.Connection) -> None:
@@ -98,38 +109,24 @@ def give_up_built(database: sqlite3.Connection) -> None:
     database.execute("UPDATE segments SET state=? WHERE state=?", (SegmentState.GARBAGE, SegmentState.BUILT))
 
 
-def store(database: sqlite3.Connection, name: str, size: int, blocks: Iterable[Placed]) -> None:
+def store(database: sqlite3.Connection, name: str, blocks: Iterable[Placed]) -> None:
     """A segment is stored: its blocks are found there from now on, and no more where they were before."""
-    row = database.execute("SELECT id FROM segments WHERE name=?", (name,)).fetchone()
-    if row is None:
-        begin(database, name, size)
-        row = database.execute("SELECT id FROM segments WHERE name=?", (name,)).fetchone()
-    live, lost = 0, dict[int, int]()
+    segment = begin(database, name)
+    count, size, live, lost = 0, 0, 0, dict[int, int]()
     for block in blocks:
-        found = database.execute(
-            "SELECT b.id, s.segment, s.size, EXISTS(SELECT 1 FROM links WHERE parent=b.id) FROM blocks b"
-            " LEFT JOIN saved s ON s.block=b.id WHERE b.multihash=?",
-            (block.cid.multihash,),
-        ).fetchone()
-        if found is None:
+        count, size = count + 1, size + block.size
+        found = database.execute(_PLACE, (block.cid.multihash,)).fetchone()
+        if found is None or found[1] == segment:
             continue
         ident, before, size_there, has_links = found
-        if before == row[0]:
-            continue
         if before is not None:
             lost[before] = lost.get(before, 0) + size_there
-        values = (ident, row[0], block.offset, block.size, int(not has_links))
-        database.execute(
-            "INSERT INTO saved VALUES(?, ?, ?, ?, ?) ON CONFLICT(block) DO UPDATE SET segment=excluded.segment,"
-            " offset=excluded.offset, size=excluded.size",
-            values,
-        )
+        database.execute(_SAVE, (ident, segment, block.offset, block.size, int(not has_links)))
         live += block.size
-    now = (size, live, SegmentState.STORED, row[0])
-    database.execute("UPDATE segments SET size=?, live=live+?, state=? WHERE id=?", now)
-    _lose(database, row[0], 0)
-    for segment, lost_bytes in lost.items():
-        _lose(database, segment, lost_bytes)
+    now = (count, size, live, SegmentState.STORED, segment)
+    database.execute("UPDATE segments SET blocks=blocks+?, bytes=bytes+?, live=live+?, state=? WHERE id=?", now)
+    for one, gone in {segment: 0, **lost}.items():
+        _lose(database, one, gone)
 
 
 def judge(database: sqlite3.Connection, idents: Sequence[int]) -> None:
@@ -141,7 +138,7 @@ def judge(database: sqlite3.Connection, idents: Sequence[int]) -> None:
 
 def segments(database: sqlite3.Connection, state: SegmentState) -> list[Segment]:
     """All of a state, the emptiest first."""
-    query = "SELECT id, name, size, live FROM segments WHERE state=? ORDER BY live, id"
+    query = "SELECT id, name, blocks, bytes, live FROM segments WHERE state=? ORDER BY live, id"
     return [Segment(*row) for row in database.execute(query, (state,))]
 
 

@@ -119,13 +119,13 @@ class Saving:
         """What was begun before is garbage."""
         return self._threads.change(saved.give_up_built)
 
-    def begin(self, name: str, size: int) -> "Deferred[None]":
+    def begin(self, name: str) -> "Deferred[int]":
         """A segment is on its way."""
-        return self._threads.change(lambda database: saved.begin(database, name, size))
+        return self._threads.change(lambda database: saved.begin(database, name))
 
-    def store(self, name: str, size: int, blocks: Sequence[Placed]) -> "Deferred[None]":
+    def store(self, name: str, blocks: Sequence[Placed]) -> "Deferred[None]":
         """My suppliers have all of a segment."""
-        return self._threads.change(lambda database: saved.store(database, name, size, blocks))
+        return self._threads.change(lambda database: saved.store(database, name, blocks))
 
     def remove(self, name: str) -> "Deferred[None]":
         """A segment of which nothing was needed is gone."""
@@ -143,21 +143,19 @@ class Saving:
         """Where a block is."""
         return self._threads.ask(Reader.BLOCKS, saved.spot_of, cid)
 
-    def adopt(self, lease: Lease, name: str, size: int, blocks: Sequence[Described]) -> "Deferred[None]":
+    def adopt(self, lease: Lease, name: str, blocks: Sequence[Described]) -> "Deferred[None]":
         """My suppliers have a segment that this index does not know; a lease holds what is in it."""
-        return Deferred.fromCoroutine(self._adopt(lease, name, size, blocks))
+        return Deferred.fromCoroutine(self._adopt(lease, name, blocks))
 
-    async def _adopt(self, lease: Lease, name: str, size: int, blocks: Sequence[Described]) -> None:
+    async def _adopt(self, lease: Lease, name: str, blocks: Sequence[Described]) -> None:
         for start in range(0, max(1, len(blocks)), TOGETHER):
             some = blocks[start : start + TOGETHER]
-            await self._threads.change(partial(self._take, lease, (name, size), some))
+            await self._threads.change(partial(self._take, lease, name, some))
 
-    def _take(
-        self, lease: Lease, segment: tuple[str, int], blocks: Sequence[Described], database: sqlite3.Connection
-    ) -> None:
+    def _take(self, lease: Lease, name: str, blocks: Sequence[Described], database: sqlite3.Connection) -> None:
         self._index.begin()
         self._ledger.need(lease.held, [self._index.away(database, one.cid, one.size, one.links) for one in blocks])
-        saved.store(database, *segment, [Placed(one.cid, one.offset, one.size) for one in blocks])
+        saved.store(database, name, [Placed(one.cid, one.offset, one.size) for one in blocks])
         self._index.tally(database)
 
     # what suppliers are told
@@ -217,12 +215,14 @@ class Saving:
         return self._ledger.packed, self._ledger.most
 
     async def drop(self, wanted: int) -> int:
-        """Let local copies of so many bytes go, as far as there are as many; bytes that packs have given back."""
+        """Let local copies go until packs have given back so many bytes, or there are no more; how many they were."""
         dropping, rewriting = Dropping(self._index), Rewriting(self._threads, self._ledger, self._packs)
-        while not await self._threads.change(lambda database: dropping.go_on(database, wanted)):
-            pass
-        while not await rewriting.go_on():
-            pass
+        is_all = False
+        while not is_all and rewriting.freed < wanted:
+            least = dropping.bytes + wanted - rewriting.freed
+            is_all = await self._threads.change(partial(dropping.go_on, least))
+            while not await rewriting.go_on():
+                pass
         return rewriting.freed
 
 

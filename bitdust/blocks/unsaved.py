@@ -74,6 +74,7 @@ class Walk:
 
     def __init__(self, roots: Iterable[Due]) -> None:
         self._roots = deque(roots)
+        self.roots = tuple(ident for ident, _ in self._roots)
         self._levels: list[_Level] = []
         self._seen = IdSet()
         self.found: list[Unsaved] = []

@@ -64,11 +64,11 @@ class Adoption:
         try:
             if read.error is not None:
                 raise read.error
-            size, blocks = await self._around.world.run_in_thread(read_index, read.value)
+            _, blocks = await self._around.world.run_in_thread(read_index, read.value)
         except BitDustError as error:
             self.log.warn("a segment of blocks does not come back: {why}", why=error)
             return
-        await self._store.saving.adopt(self.lease, name, size, blocks)
+        await self._store.saving.adopt(self.lease, name, blocks)
         self.segments += 1
 
     async def _pin(self, pin: Pin) -> None:

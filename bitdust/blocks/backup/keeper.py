@@ -68,6 +68,7 @@ class Keeper:
         self._walk: Walk | None = None
         self._built: Built | None = None
         self._is_walked = False
+        self._walked: set[int] = set()
         self._stuck: set[int] = set()
         self._kept: set[int] = set()
         self._full_at = -1
@@ -173,6 +174,7 @@ class Keeper:
         walk = self._walk
         if walk is None:
             walk = self._walk = Walk(await self._store.saving.due(self._stuck))
+            self._walked = set(walk.roots)
             await self._hold((await self._store.roots()).values())
         most = (MOST_BLOCKS, self._segment_size)
         is_all = False
@@ -183,7 +185,7 @@ class Keeper:
             return True
         if is_all:
             await self._store.saving.judge(walk.visited)
-            self._stuck |= set(walk.missing.values())
+            self._stuck |= {ident for ident, _ in await self._store.saving.due()} & self._walked
             self.unreadable |= dict.fromkeys(walk.missing, "it is not here")
             self._walk, self._is_walked = None, True
         return False
@@ -216,7 +218,7 @@ class Keeper:
             await run(built.remove)
             return False
         await run(built.finish, await self._store.saving.links([one.cid for one in built.blocks]))
-        await self._store.saving.begin(built.name, built.size)
+        await self._store.saving.begin(built.name)
         self._built = built
         return True
 
@@ -250,7 +252,7 @@ class Keeper:
         self._shelf.make_key()
         await self._shelf.keep(built.name + CAR, built.car)
         await self._shelf.keep(built.name + INDEX, built.index)
-        await self._store.saving.store(built.name, built.size, built.placed)
+        await self._store.saving.store(built.name, built.placed)
         self._built = None
         self._went_well()
         await self._around.world.run_in_thread(built.remove)
@@ -297,11 +299,13 @@ class Keeper:
             await self._store.saving.remove(segment.name)
 
     async def _sparse(self) -> list[Segment]:
-        """Segments that are to be rewritten: those that are half empty, and many small ones that are one together."""
+        """Segments that are to be rewritten: those that are half empty, or many small ones that are one together."""
         stored = [one for one in await self._store.saving.segments(SegmentState.STORED) if one.id not in self._kept]
-        half = [one for one in stored if one.live * 2 < one.size]
-        small = [one for one in stored if one.live * 2 < self._segment_size]
-        return small if sum(one.live for one in small) >= self._segment_size else half
+        small = [one for one in stored if one.live * 2 < self._segment_size and one.blocks * 2 < MOST_BLOCKS]
+        size, blocks = sum(one.live for one in small), sum(one.blocks for one in small)
+        if size >= self._segment_size or blocks >= MOST_BLOCKS:
+            return small
+        return [one for one in stored if one.live * 2 < one.bytes]
 
     def rewrite(self) -> "Deferred[bool]":
         return Deferred.fromCoroutine(self._rewrite())
@@ -314,7 +318,7 @@ class Keeper:
             for cid, length in await self._store.saving.blocks_of(segment):
                 found.append(Unsaved(cid, length, False, 0))
                 size += length
-            if size >= self._segment_size:
+            if size >= self._segment_size or len(found) >= MOST_BLOCKS:
                 break
         return bool(found) and await self._build(found)
 
