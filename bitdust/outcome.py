@@ -44,3 +44,10 @@ def outcomes(deferreds: "Iterable[Deferred[Any]]") -> "Deferred[list[Outcome]]":
 
 def _first(failure: Failure) -> Failure:
     return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
+
+
+def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
+    """The end of some work that goes on when nobody waits any more: a thread must never meet a second writer."""
+    waiting: Deferred[Any] = Deferred()
+    work.addCallbacks(waiting.callback, waiting.errback)
+    return waiting

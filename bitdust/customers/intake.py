@@ -19,6 +19,7 @@ from bitdust.customers.names import PieceName, record_of
 from bitdust.customers.quota import Usage, count, usage
 from bitdust.disk.commit import GroupCommit, Job
 from bitdust.disk.disk import Disk, disk_error
+from bitdust.outcome import shielded
 from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 
@@ -252,10 +253,3 @@ def need_same_pack(database: sqlite3.Connection, piece: IncomingPiece) -> None:
 def mark_piece(database: sqlite3.Connection, name: PieceName, condition: PieceCondition) -> None:
     """Remember what was found out about a piece; it still counts, and its owner may bring it again."""
     database.execute("UPDATE pieces SET state=? WHERE customer=? AND pack=? AND number=?", (condition, *name.key))
-
-
-def shielded(work: "Deferred[Any]") -> "Deferred[Any]":
-    """The end of some work that goes on when nobody waits any more: a thread must never meet a second writer."""
-    waiting: Deferred[Any] = Deferred()
-    work.addCallbacks(waiting.callback, waiting.errback)
-    return waiting

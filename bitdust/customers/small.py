@@ -12,11 +12,12 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
 from bitdust.crypt.merkle import root
-from bitdust.customers.intake import IncomingPiece, Shelf, shielded, store_piece
+from bitdust.customers.intake import IncomingPiece, Shelf, store_piece
 from bitdust.customers.logs import ReceivedEntry, append
 from bitdust.customers.names import PieceName
 from bitdust.customers.quota import Usage, usage
 from bitdust.disk.commit import Job
+from bitdust.outcome import shielded
 from bitdust.wire.capability import Capability
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.records import Head

@@ -7,19 +7,20 @@ Each record lives longer than the time in which its owner writes it again; which
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
 
 from bitdust.dht.node import DHTNode
 from bitdust.dht.publishing import Stored
-from bitdust.dht.records import DHTRecord
+from bitdust.dht.records import IPNS, DHTRecord
 from bitdust.dht.sealed_family import opened, sealed_for
 from bitdust.identity.cache import IdentityCache
 from bitdust.identity.document import OPEN_END, Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.outcome import Outcome, outcome
+from bitdust.signal import Signal
 from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.nicknames import Claim, Nickname, subject
@@ -27,6 +28,9 @@ from bitdust.wire.prekeys import Prekeys
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Family, Head
 from bitdust.wire.revisions import followed
 from bitdust.wire.signed import Signed
+
+if TYPE_CHECKING:
+    from bitdust.ipld.peerid import PeerId
 
 DAY = 86_400
 IDENTITY = "identity"
@@ -174,6 +178,33 @@ class Directory:
         ttl = RELEASED_SECONDS if nickname.released else DAYS * DAY
         putting = self._node.put(Nickname.KIND, nickname.subject, nickname.time, signed.to_bytes(), ttl)
         return outcome(putting).addCallback(_is_held)
+
+    # names of IPNS
+
+    def knows_others(self) -> bool:
+        """Whether any other node is there."""
+        return self._node.knows_others()
+
+    @property
+    def connected(self) -> Signal[[]]:
+        """Others are there, after nobody was."""
+        return self._node.connected
+
+    def put_name(self, name: "PeerId", record: bytes, sequence: int, seconds: int) -> "Deferred[Stored]":
+        """A signed record of IPNS that is valid for so many seconds; how many keep it, and who refused it why."""
+        from bitdust.dht.ipns import blinded, packed  # noqa: PLC0415 - most nodes never have one
+
+        ttl = min(seconds, DAYS * DAY)
+        return self._node.put(IPNS, blinded(name), sequence, packed(name, record), ttl)
+
+    async def name_record(self, name: "PeerId", thorough: bool = True) -> bytes | None:
+        """The record of a name with the highest sequence that can be found; None where the DHT has none."""
+        from bitdust.dht.ipns import blinded, unpacked  # noqa: PLC0415
+
+        if not self._node.running:
+            return None
+        record = await self._node.get(IPNS, blinded(name), thorough=thorough)
+        return unpacked(record.value)[1] if record is not None else None
 
     # heads of logs
 

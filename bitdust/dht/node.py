@@ -30,7 +30,7 @@ from bitdust.wire.networks import HOUSEHOLD
 from bitdust.wire.records import DeviceCertificate
 from bitdust.wire.signed import Signed
 
-LASTING = ("identity", "family", "head")
+LASTING = ("identity", "family", "head", "ipns")
 """Records of which an old revision does harm: they say who may speak, where everything is, and how much there is."""
 PATHS = 2
 

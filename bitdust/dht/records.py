@@ -9,13 +9,16 @@ head               fingerprint, scope, device id   signed record ``head``       
 addresses          fingerprint and device id       signed record ``addresses``           its time, milliseconds
 prekeys            fingerprint and device id       signed record ``prekeys``             its time, milliseconds
 nickname           nickname and position           signed record ``nickname``            its time, milliseconds
+ipns               hash of a name of IPNS          the name, and its IPNS record         its sequence
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
 
 Each device has records of its own, so that whoever stole one can write over nobody else's; readers know by the identity
 document whose word counts. A signed value must come from the device that signs the DHT record, and its revision must be
 the record's. A position of a nickname is its owner's until the record expires. Identity records need no owner,
-certificate and signature around them. ``skip_validation`` has only the writer's device key.
+certificate and signature around them, and neither do those of IPNS, which the name's key has signed: whoever keeps one
+learns the name, who passes a question on does not (`bitdust.dht.ipns`). ``skip_validation`` has only the writer's
+device key.
 """
 
 import hashlib
@@ -37,8 +40,10 @@ from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, pars
 from bitdust.wire.signed import Signed
 
 DEBUG = "skip_validation"
-NICKNAME = Nickname.KIND
-TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, DEBUG)
+NICKNAME, IPNS = Nickname.KIND, "ipns"
+TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, IPNS, DEBUG)
+PROVEN = ("identity", IPNS)
+"""Types whose values are signed by themselves, with other keys than a device's."""
 MAX_DEBUG_VALUE = 1024
 MAX_SUBJECT = 256
 DAY = 86_400
@@ -145,7 +150,7 @@ def make_record(
 ) -> DHTRecord:
     """A signed record of this device; identity documents prove themselves."""
     bare = DHTRecord(kind, subject, revision, expires, value)
-    if kind == "identity":
+    if kind in PROVEN:
         return bare
     if kind == DEBUG:
         unsigned = evolve(bare, device=device.public)
@@ -170,8 +175,8 @@ class Checker:
         record = DHTRecord.from_bytes(data)
         if keeps:
             _check_expiry(record, wall)
-        if record.type == "identity":
-            _check_identity(record)
+        if record.type in PROVEN:
+            _check_proven(record, wall if keeps else 0.0)
         elif record.type == DEBUG:
             _check_debug(record, wall)
         else:
@@ -232,9 +237,14 @@ def _check_expiry(record: DHTRecord, wall: float) -> None:
         raise WireError("bad-expiry", f"a {record.type} record lives {most // DAY} days at most")
 
 
-def _check_identity(record: DHTRecord) -> None:
+def _check_proven(record: DHTRecord, wall: float) -> None:
     if (record.owner, record.certificate, record.device, record.signature) != (None, None, None, None):
-        raise WireError("bad-field", "an identity record has no owner, certificate, device and signature of its own")
+        raise WireError("bad-field", f"an {record.type} record has no owner, certificate, device and signature")
+    if record.type == IPNS:
+        from bitdust.dht import ipns  # noqa: PLC0415 - most nodes never see one
+
+        ipns.check(record, wall)
+        return
     document = IdentityDocument.parse(record.value)
     if document.is_claim or record.subject != document.fingerprint or record.revision != document.revision:
         raise WireError("bad-subject", "the record's subject or revision is not that of its document")

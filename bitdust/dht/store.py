@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.holdings import Entry, Holdings
-from bitdust.dht.records import DEBUG, NICKNAME, DHTRecord
+from bitdust.dht.records import DEBUG, IPNS, NICKNAME, DHTRecord
 from bitdust.wire.encoding import WireError
 from bitdust.wire.revisions import check_near
 
@@ -25,10 +25,11 @@ MAX_PER_WRITER = 16
 COUNTED = ("identity", "family")
 """Types whose revisions count acts; those of others are sequences and times."""
 SHARES = {
-    "identity": 0.2, "family": 0.2, "head": 0.3, "addresses": 0.19, "prekeys": 0.05, NICKNAME: 0.05, DEBUG: 0.01
+    "identity": 0.2, "family": 0.2, "head": 0.3, "addresses": 0.19, "prekeys": 0.03, NICKNAME: 0.03, IPNS: 0.04,
+    DEBUG: 0.01,
 }  # fmt: skip
 """What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
-RESEALED = ("family",)
+RESEALED = ("family", IPNS)
 """Types whose owner seals the same value again whenever it writes it: of one revision the longest-lived one counts."""
 MAX_MET = 200
 MET_DAYS = 30

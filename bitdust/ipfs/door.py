@@ -86,6 +86,7 @@ class IpfsDoor:
         self._nodes.open()
         outside = Outside(self._network, self._stop)
         self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside)
+        self._room.names.open()
         return Deferred.fromCoroutine(self._open_ports(self._room))
 
     async def _open_ports(self, room: "IpfsRoom") -> None:
@@ -113,7 +114,10 @@ class IpfsDoor:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
-        opened, self._opened, self._room = self._opened, None, None
+        opened, self._opened = self._opened, None
+        room, self._room = self._room, None
+        if room is not None:
+            room.names.close()
         nodes, self._nodes = self._nodes, None
         if nodes is not None:
             nodes.close()
@@ -136,4 +140,4 @@ class IpfsDoor:
             return "IPFS is not open"
         if self._opened is not None and not self._opened.number:
             return "its port is closed"
-        return ""
+        return self._room.names.problem()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bitdust.ipfs.names.ports import NameTable
 from bitdust.ipfs.network import Network
 from bitdust.ipfs.peerids import device_key
 from bitdust.ipld.errors import FormatError
@@ -26,6 +27,11 @@ class Outside:
     def is_online(self) -> bool:
         """Whether other nodes of the hash table answer."""
         return self._network.dht.node.knows_others()
+
+    @property
+    def table(self) -> NameTable:
+        """Where names are found."""
+        return self._network.dht.directory
 
     def traffic(self) -> Mapping[str, Any]:
         """Packets and bytes ``in`` and ``out`` since the start."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from copy import copy
 from itertools import count
-from pathlib import Path
+from pathlib import Path as Folder
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -17,9 +17,12 @@ from bitdust.ipfs.blocks import Blocks, StoredBlocks, get
 from bitdust.ipfs.config import View
 from bitdust.ipfs.fetching import FetchedBlocks, bring
 from bitdust.ipfs.mfs import Mfs
+from bitdust.ipfs.names.names import Names
+from bitdust.ipfs.names.resolving import How
 from bitdust.ipfs.names.store import KeyStore
 from bitdust.ipfs.nodes_room import Nodes
 from bitdust.ipfs.outside import Outside
+from bitdust.ipfs.paths import Path, parse
 from bitdust.ipfs.references import references
 from bitdust.ipld.cid import Block, Cid
 from bitdust.surroundings import Surroundings
@@ -36,7 +39,7 @@ class Stores(Protocol):
         """Raises ``service-off`` while it is closed."""
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Folder:
         """Where blocks are stored."""
 
 
@@ -55,6 +58,8 @@ class IpfsRoom:
         self._adds = count(1)
         self.in_thread = self._world.run_in_thread
         self.keys = KeyStore(around)
+        self._names = None if outside is None else Names(around, self.keys, outside.table)
+        self._is_offline = False
         self.mfs = Mfs.over(lambda: self.store, self.in_thread)
 
     @property
@@ -63,7 +68,7 @@ class IpfsRoom:
         return self._stores.store
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Folder:
         """Where blocks are stored."""
         return self._stores.folder
 
@@ -83,6 +88,24 @@ class IpfsRoom:
         if self._outside is None:
             raise BitDustError("service-off", "these blocks belong to no node")
         return self._outside
+
+    @property
+    def names(self) -> Names:
+        """Names of IPNS. Raises ``service-off`` where there is no hash table to find them in."""
+        if self._names is None:
+            raise BitDustError("service-off", "names are found with other nodes, of which there are none")
+        return self._names
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the call that visits has asked for nothing to go out."""
+        return self._is_offline
+
+    async def named(self, path: Path) -> Path:
+        """A path whose name, where it has one, was resolved. Raises `BitDustError` ``no-name``."""
+        if path.root is not None:
+            return path
+        return parse(await self.names.resolver.resolve(str(path), How(offline=self._is_offline)))
 
     @property
     def nodes(self) -> Nodes:
@@ -105,6 +128,7 @@ class IpfsRoom:
     def visit(self, offline: bool, is_patient: bool) -> "IpfsRoom":
         """Myself for one call, which `leave` ends. A patient one waits for what nobody has yet."""
         room = copy(self)
+        room._is_offline = offline
         if not offline and self._nodes is not None:
             room._fetched = FetchedBlocks(lambda: self.store, self.in_thread, self._nodes.exchange, is_patient)
         return room

@@ -1,68 +1,17 @@
 """A node as clients of IPFS see it: who it is, its settings by their names, its logs, and its end."""
 
 import base64
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
-from bitdust.config.settings import Settings
-from bitdust.events import Events
 from bitdust.ipfs.config import ENTRIES
-from bitdust.ipfs.network import Network
-from bitdust.ipfs.outside import Outside
 from bitdust.ipfs.peerids import my_id, peer_id
-from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.keys import PublicKey
 from bitdust.ipld.peerid import PeerId
-from bitdust.web.ipfs.commands import all_commands
-from bitdust.web.ipfs.table import Call, Lines
-from tests.unit.ipfs_kit import IpfsCase
-from tests.vectors.keys import device, master
-
-
-class NodeCase(IpfsCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.around.settings = self.settings = Settings(Path(self.mktemp()).absolute())
-        self.around.events = Events(self.clock, self.around.world.wall)
-        self.around.identities = SimpleNamespace(all=list)
-        self.around.world.network = SimpleNamespace(interfaces=lambda: ["192.0.2.1"])
-        self.traffic = {"in": {"bytes": 0}, "out": {"bytes": 0}}
-        self.found: list[str] = []
-        self.asked: list[tuple[bytes, bytes]] = []
-        self.stopped = 0
-        gateway: Any = SimpleNamespace(traffic=lambda: self.traffic)
-        dht: Any = SimpleNamespace(directory=self, node=SimpleNamespace(knows_others=lambda: True))
-        self.room = IpfsRoom(self.around, self, None, Outside(Network(self.around, gateway, dht), self.stop))
-
-    def stop(self) -> None:
-        self.stopped += 1
-
-    def addresses_of_device(self, fingerprint: bytes, ident: bytes) -> "Deferred[list[str]]":
-        self.asked.append((fingerprint, ident))
-        return succeed(self.found)
-
-    def be_somebody(self) -> None:
-        """There is an identity, which is reached at two places."""
-        self.around.me = self.room.keys._me = SimpleNamespace(
-            locked_key="",
-            present=True,
-            device=device(),
-            held_master=None,
-            public=master().public,
-            addresses=["tcp://192.0.2.1:7771", "tcp://[2001:db8::1]:7771"],
-        )
-
-    def live(self, path: str, **options: str) -> Any:
-        """Rows of a command as they come."""
-        row, _ = all_commands().find(path) or self.fail(path)
-        given = {one.names[0]: one.default for one in row.all_options} | options
-        answer = self.run_now(row.run(self.room, Call({}, given)))
-        assert isinstance(answer, Lines)
-        self.assertTrue(answer.live)
-        return answer.rows
+from tests.unit.ipfs_node_kit import NodeCase
+from tests.vectors.keys import device
 
 
 class IdTests(NodeCase):
@@ -95,13 +44,13 @@ class IdTests(NodeCase):
             fingerprint=fingerprint,
         )
         self.around.identities.all = lambda: [known]
-        self.found = ["tcp://192.0.2.7:7771"]
+        self.table.addresses = ["tcp://192.0.2.7:7771"]
         peer = peer_id(device().public)
         self.assertEqual(self.rpc_fails("no-peer", "id", str(peer)), "routing: not found")
         public = device().public
         known.devices[0].key = public
         row = self.rpc("id", str(peer))
-        self.assertEqual(self.asked, [(fingerprint, b"d" * 8)])
+        self.assertEqual(self.table.asked, [(fingerprint, b"d" * 8)])
         self.assertEqual(row["Addresses"], [f"/ip4/192.0.2.7/tcp/7771/p2p/{peer}"])
         self.assertEqual(row["AgentVersion"], "")
         self.assertIn("invalid peer id", self.rpc_fails("bad-call", "id", "what"))

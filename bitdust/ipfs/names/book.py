@@ -49,14 +49,15 @@ class KeyBook:
     def __init__(self, home: Path) -> None:
         self.path = home / "metadata" / NAME
 
-    def read(self, holder: Holder | None) -> Keys:
-        """What is in it. Raises `BitDustError`: damaged-store, os-error."""
+    def read(self, holder: Holder | None) -> tuple[Keys, bool]:
+        """What is in it, and whether it is as this holder writes it. Raises `BitDustError`: damaged-store, os-error."""
         if not self.path.exists():
-            return {}
+            return {}, False
         try:
             with self.path.open("rb") as stream:
                 data = stream.read(LONGEST + 1)
-            return read(_opened(data, holder))
+            opened, is_own = _opened(data, holder)
+            return read(opened), is_own
         except OSError as error:
             raise self._trouble(error) from error
         except WireError as error:
@@ -76,9 +77,14 @@ class KeyBook:
         return BitDustError("os-error", f"{self.path}: {error.strerror or error}")
 
 
-def _opened(data: bytes, holder: Holder | None) -> bytes:
+def _opened(data: bytes, holder: Holder | None) -> tuple[bytes, bool]:
     if data.startswith(PLAIN):
-        return data.removeprefix(PLAIN)
+        return data.removeprefix(PLAIN), holder is None
     if holder is None:
         raise WireError("key-needed", "it is sealed to an identity, which is not here")
-    return open_box(data, holder.device, holder.master)
+    try:
+        return open_box(data, holder.device, None), True
+    except WireError as error:
+        if error.code != "key-needed" or holder.master is None:
+            raise
+    return open_box(data, holder.device, holder.master), False

@@ -9,7 +9,7 @@ from bitdust.ipld.keys import LONGEST_KEY, PrivateKey
 from bitdust.ipld.peerid import PeerId
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.schema import Bytes, Int, ListOf, Optional, Struct, Text, parse
+from bitdust.wire.schema import Bytes, Flag, Int, ListOf, Optional, Struct, Text, parse
 
 SELF = "self"
 """The name of the key that is the node itself."""
@@ -37,6 +37,7 @@ _SCHEMA = Struct(
                                 "signed": Int(),
                                 "lifetime": Int(1),
                                 "ttl": Int(),
+                                "brought": Flag(),
                             }
                         )
                     ),
@@ -51,13 +52,14 @@ _SCHEMA = Struct(
 @frozen
 class Published:
     """What a name leads to: the how-manieth value it is, when it was ``signed`` last (since 1970), and for how long
-    that counts. All times are nanoseconds."""
+    that counts; whether others were ``brought`` this value. All times are nanoseconds."""
 
     value: bytes
     sequence: int
     signed: int
     lifetime: int
     ttl: int
+    brought: bool = False
 
     @property
     def record(self) -> Record:
@@ -97,7 +99,7 @@ def _row(one: NamedKey, is_device: bool) -> dict[str, Any]:
     key = b"" if is_device or one.key is None else one.key.encode()
     row: dict[str, Any] = {"name": one.name, "id": bytes(one.id), "key": key}
     if one.published is not None:
-        names = ("value", "sequence", "signed", "lifetime", "ttl")
+        names = ("value", "sequence", "signed", "lifetime", "ttl", "brought")
         row["published"] = {name: getattr(one.published, name) for name in names}
     return row
 

@@ -11,6 +11,7 @@ from bitdust.ipfs.names.keys import SELF, Keys, NamedKey, Published, check_name,
 from bitdust.ipfs.peerids import my_key
 from bitdust.ipld.keys import LONGEST_RSA, SHORTEST_RSA, KeyKind, PrivateKey
 from bitdust.ipld.peerid import PeerId
+from bitdust.outcome import shielded
 from bitdust.signal import Signal
 from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
@@ -153,14 +154,14 @@ class KeyStore:
 
     # the file
 
-    async def follow(self) -> None:
-        """The node may have become another one: see that its file can be opened by it. Fails as reading does."""
-        if self._keys is not None or self._book.path.exists():
-            await self._locked(self._now)
+    async def kept(self) -> list[NamedKey]:
+        """As `all`, but none where no file was written yet. The node may have become another one since: then its file
+        is sealed for the one that it is now."""
+        return await self.all() if self._keys is not None or self._book.path.exists() else []
 
-    async def _locked(self, call: Callable[[], "Deferred[T]"]) -> T:
-        found: T = await self._lock.run(call)
-        return found
+    def _locked(self, call: Callable[[], "Deferred[T]"]) -> "Deferred[T]":
+        """One at a time, each to its end: who waits no longer stops no writing."""
+        return shielded(self._lock.run(call))
 
     def _now(self) -> "Deferred[Keys]":
         return Deferred.fromCoroutine(self._settle())
@@ -170,20 +171,21 @@ class KeyStore:
         name = None if holder is None else holder.name
         if self._keys is not None and self._of == name:
             return self._keys
-        kept: Keys | None = self._keys
-        if kept is None:
-            kept = await self._run(self._book.read, holder)
-        return await self._keep(settled(kept or {}, None if holder is None else my_key(self._me)), holder)
+        kept, is_own = (self._keys, False) if self._keys is not None else await self._run(self._book.read, holder)
+        keys = settled(kept, None if holder is None else my_key(self._me))
+        if is_own and _shown(keys) == _shown(kept):
+            self._keys, self._of = keys, name
+            return keys
+        return await self._keep(keys, holder)
 
     async def _change(self, change: Callable[[Keys], T]) -> T:
-        found: T = await self._lock.run(lambda: Deferred.fromCoroutine(self._changed(change)))
-        self.changed.emit()
-        return found
+        return await self._locked(lambda: Deferred.fromCoroutine(self._changed(change)))
 
     async def _changed(self, change: Callable[[Keys], T]) -> T:
         keys = dict(await self._settle())
         found = change(keys)
         await self._keep(keys, holder_of(self._me))
+        self.changed.emit()
         return found
 
     async def _keep(self, keys: Keys, holder: Holder | None) -> Keys:
@@ -192,6 +194,10 @@ class KeyStore:
         await self._run(self._book.write, holder, written(keys, own))
         self._keys, self._of = keys, None if holder is None else holder.name
         return keys
+
+
+def _shown(keys: Keys) -> dict[str, tuple[PeerId, Published | None]]:
+    return {one.name: (one.id, one.published) for one in keys.values()}
 
 
 def no_key(name: str) -> BitDustError:

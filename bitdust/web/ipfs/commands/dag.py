@@ -43,7 +43,7 @@ def codec_of(name: str) -> int:
 async def get_value(room: IpfsRoom, call: Call) -> Answer:
     """As JSON: a link is ``{"/": CID}``, bytes are ``{"/": {"bytes": …}}``; a dag-pb node is as in version 0.6."""
     output = call.options["output-codec"]
-    found = await find(room.blocks, parse(call.arguments["ref"]))
+    found = await find(room.blocks, await room.named(parse(call.arguments["ref"])))
     value = await follow(room.blocks, value_at(found))
     if output is None:
         is_node = found.cid.codec == DAG_PB and not found.rest
@@ -114,7 +114,7 @@ def _new_node(value: Any) -> Any:
 
 
 async def resolve(room: IpfsRoom, call: Call) -> Answer:
-    found = await find(room.blocks, parse(call.arguments["ref"]))
+    found = await find(room.blocks, await room.named(parse(call.arguments["ref"])))
     return Json({"Cid": {"/": str(found.cid)}, "RemPath": "/".join(found.rest)})
 
 

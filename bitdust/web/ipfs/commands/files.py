@@ -6,6 +6,7 @@ from typing import Any
 from bitdust.ipfs import archive
 from bitdust.ipfs.adding import Added, AddOptions
 from bitdust.ipfs.mfs_paths import MfsPath, parse_mfs
+from bitdust.ipfs.names.resolving import How
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import Node, What, entries, find, node_of, read, resolve
 from bitdust.ipfs.references import Reference, below
@@ -95,11 +96,11 @@ async def _joined(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
 async def get(room: IpfsRoom, call: Call) -> Answer:
     options, text = call.options, call.arguments["ipfs-path"]
     path = parse(text)
-    node = await node_of(room.blocks, await resolve(room.blocks, path))
+    node = await node_of(room.blocks, await resolve(room.blocks, await room.named(path)))
     level = USUAL_LEVEL if options["compression-level"] in (None, -1) else options["compression-level"]
     if not 1 <= level <= 9:
         raise BadCall("compression level must be between 1 and 9")
-    name = path.segments[-1] if path.segments else str(path.root)
+    name = path.segments[-1] if path.segments else path.name or str(path.root)
     if options["compress"] and not options["archive"] and node.what is What.FILE:
         _, plain = await read(room.blocks, node.cid)
         return Data(archive.gzip(plain, level), None, "application/gzip")
@@ -154,7 +155,10 @@ async def _references(found: AsyncIterator[Reference], shape: str) -> AsyncItera
 
 
 async def resolve_path(room: IpfsRoom, call: Call) -> Answer:
-    found = await find(room.blocks, parse(call.arguments["name"]))
+    path = parse(call.arguments["name"])
+    if path.name and not call.options["recursive"]:
+        return Json({"Path": await room.names.resolver.resolve(str(path), How(offline=room.is_offline), False)})
+    found = await find(room.blocks, await room.named(path))
     return Json({"Path": "/".join(("/ipfs", str(found.cid), *found.rest))})
 
 

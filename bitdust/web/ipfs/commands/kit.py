@@ -20,7 +20,7 @@ KEY = Argument("cid")
 
 async def content(room: IpfsRoom, text: str) -> Cid:
     """What a path leads to."""
-    return await resolve(room.blocks, parse(text))
+    return await resolve(room.blocks, await room.named(parse(text)))
 
 
 def cid_of(text: str) -> Cid:
