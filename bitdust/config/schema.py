@@ -53,7 +53,7 @@ _SERVICES = {
     "web-socket-router": "carries what apps and their nodes say to each other",
     "shared-data": "lets people into shares of mine, and opens those of others",
     "block-store": "stores blocks of IPFS",
-    "ipfs": "answers clients of IPFS on this machine, and exchanges blocks with other nodes",
+    "ipfs": "answers clients of IPFS on this machine, exchanges blocks with other nodes, and keeps its names found",
     "ipfs-backup": "keeps what is pinned at my suppliers",
 }
 _OFF = ("identity-server", "block-store", "ipfs", "ipfs-backup", "web-socket-router", "broadcasting")

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from bitdust.config.settings import Settings
 from bitdust.config.types import show_size
+from bitdust.ipfs.credentials import Authorization
 from bitdust.ipfs.durations import read_duration, write_duration
 from bitdust.ipfs.peerids import multiaddrs
 from bitdust.ipld.errors import FormatError
@@ -23,16 +24,18 @@ PRIVATE_KEY = "identity.privkey"
 NO_PRIVATE_KEY = "cannot show or change private key through API"
 LOOPBACK = "127.0.0.1"
 HOUR = 3600
+AUTHORIZE = "it says who may do what; the person of this node changes it: bitdust ipfs authorize"
 Tree = dict[str, Any]
 
 
 @frozen
 class View:
-    """What a configuration shows: the settings, who this node is, and where others reach it."""
+    """What a configuration shows: the settings, who this node is, where others reach it, and who may call it."""
 
     settings: Settings
     peer: str
     addresses: tuple[str, ...]
+    authorizations: tuple[Authorization, ...] = ()
     reset: frozenset[str] = frozenset()
     """Settings that are shown as if they were at their defaults."""
 
@@ -85,14 +88,9 @@ def _duration(value: Any) -> float:
         raise bad_value(f"{str(value)[:100]!r} is no duration such as 4h") from None
 
 
-def _port(name: str, setting: str, switch: str) -> Entry:
-    """A port on loopback as an address; none while what listens there is switched off."""
-
-    def show(view: View) -> str:
-        is_on = bool(view.get(switch))
-        return str(Multiaddr.of(LOOPBACK, "tcp", view.get(setting))) if is_on else ""
-
-    return Entry(name, show, setting, _take_port)
+def _port(name: str, setting: str) -> Entry:
+    """A port on loopback as an address, whether or not something listens there now."""
+    return Entry(name, lambda view: str(Multiaddr.of(LOOPBACK, "tcp", view.get(setting))), setting, _take_port)
 
 
 def _take_port(value: Any) -> int:
@@ -106,6 +104,11 @@ def _take_port(value: Any) -> int:
     if not is_here or where.transport != "tcp":
         raise bad_value(f"this listens on this machine alone: /ip4/{LOOPBACK}/tcp/{where.port}")
     return 0 if port_zero else where.port
+
+
+def _shown(one: Authorization) -> Tree:
+    """The node knows a hash of the secret alone."""
+    return {"AuthSecret": f"{one.kind}:***", "AllowedPaths": list(one.paths)}
 
 
 def _origins(value: Any) -> list[str]:
@@ -124,8 +127,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Addresses.Swarm", lambda view: [str(one) for one in multiaddrs(view.addresses)]),
     _fixed("Addresses.Announce", []),
     _fixed("Addresses.NoAnnounce", []),
-    _port("Addresses.API", "services/ipfs/api-port", "services/ipfs/enabled"),
-    _port("Addresses.Gateway", "services/ipfs/gateway-port", "services/ipfs/gateway-enabled"),
+    _port("Addresses.API", "services/ipfs/api-port"),
+    _port("Addresses.Gateway", "services/ipfs/gateway-port"),
     _fixed("Discovery.MDNS.Enabled", value=False),
     _fixed("Discovery.MDNS.Interval", 10),
     Entry(
@@ -134,6 +137,8 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     _hours("Ipns.RepublishPeriod", "services/ipfs/republish-hours"),
     _hours("Ipns.RecordLifetime", "services/ipfs/record-hours"),
+    _of_person("Gateway.NoFetch", "services/ipfs/gateway-fetch", lambda fetches: not fetches),
+    Entry("API.Authorizations", lambda view: {one.name: _shown(one) for one in view.authorizations}, why=AUTHORIZE),
     _of_person("API.HTTPHeaders.Access-Control-Allow-Origin", "services/ipfs/allowed-origins", _origins),
     _of_person("DNS.Resolvers", "services/ipfs/dns-resolver", lambda value: {".": value} if value else {}),
 )

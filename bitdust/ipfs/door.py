@@ -84,7 +84,7 @@ class IpfsDoor:
 
         self._nodes = self._made()
         self._nodes.open()
-        outside = Outside(self._network, self._stop)
+        outside = Outside(self._network, self.credentials, self._stop)
         self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside)
         self._room.names.open()
         return Deferred.fromCoroutine(self._open_ports(self._room))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bitdust.ipfs.credentials import Authorization, Credentials
 from bitdust.ipfs.names.ports import NameTable
 from bitdust.ipfs.network import Network
 from bitdust.ipfs.peerids import device_key
@@ -16,13 +17,18 @@ ANSWER_FIRST = 0.05
 class Outside:
     """I ask the rooms that know it."""
 
-    def __init__(self, network: Network, stop: Callable[[], object]) -> None:
+    def __init__(self, network: Network, credentials: Credentials, stop: Callable[[], object]) -> None:
         self._network = network
+        self._credentials = credentials
         self._stop = stop
 
     def stop(self) -> None:
         """Answer clients no more, once this one has its answer."""
         self._network.around.world.clock.callLater(ANSWER_FIRST, self._stop)
+
+    def authorizations(self) -> tuple[Authorization, ...]:
+        """Who may call."""
+        return tuple(self._credentials.all())
 
     def is_online(self) -> bool:
         """Whether other nodes of the hash table answer."""

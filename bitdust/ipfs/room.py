@@ -117,7 +117,7 @@ class IpfsRoom:
     async def view(self) -> View:
         """The settings of the node, as a configuration shows them."""
         me = (await self.keys.all())[0]
-        return View(self.around.settings, str(me.id), tuple(self.addresses()))
+        return View(self.around.settings, str(me.id), tuple(self.addresses()), self.outside.authorizations())
 
     def addresses(self) -> list[str]:
         """Where others reach this node: ``tcp://host:port``."""

@@ -12,7 +12,7 @@ class IpfsService(Service):
 
     name = "ipfs"
     needs = ("block_store",)
-    duty = "answers clients of IPFS on this machine, and exchanges blocks with other nodes"
+    duty = "answers clients of IPFS on this machine, exchanges blocks with other nodes, and keeps its names found"
 
     def __init__(self, rooms: Rooms) -> None:
         self._ipfs = rooms.ipfs

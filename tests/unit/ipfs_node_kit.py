@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from bitdust.config.settings import Settings
 from bitdust.events import Events
+from bitdust.ipfs.credentials import Credentials
 from bitdust.ipfs.network import Network
 from bitdust.ipfs.outside import Outside
 from bitdust.ipfs.room import IpfsRoom
@@ -73,9 +74,11 @@ class NodeCase(IpfsCase):
         self.changed: Signal[[]] = Signal()
         self.around.me.changed = self.changed
         self.table = NameTable()
+        self.credentials = Credentials(self.folder, bytes)
         gateway: Any = SimpleNamespace(traffic=lambda: self.traffic)
         dht: Any = SimpleNamespace(directory=self.table, node=SimpleNamespace(knows_others=lambda: True))
-        self.room = IpfsRoom(self.around, self, None, Outside(Network(self.around, gateway, dht), self.stop))
+        outside = Outside(Network(self.around, gateway, dht), self.credentials, self.stop)
+        self.room = IpfsRoom(self.around, self, None, outside)
 
     def stop(self) -> None:
         self.stopped += 1

@@ -71,19 +71,22 @@ class ConfigTests(NodeCase):
         self.assertEqual(self.value("Datastore.StorageMax"), "10GB")
         self.assertEqual(self.value("Discovery"), {"MDNS": {"Enabled": False, "Interval": 10}})
         self.assertEqual(self.value("Ipns"), {"RepublishPeriod": "4h0m0s", "RecordLifetime": "24h0m0s"})
-        self.assertEqual(self.value("Addresses.API"), "")
-        self.settings.set("services/ipfs/enabled", True)
         self.assertEqual(self.value("Addresses.API"), "/ip4/127.0.0.1/tcp/5001")
         self.assertEqual(self.value("API.HTTPHeaders.Access-Control-Allow-Origin"), [])
+        self.assertEqual(self.value("API.Authorizations"), {})
+        self.credentials.add("carol", paths=("/api/v0/pin",))
+        shown = self.value("API.Authorizations")
+        self.assertEqual(shown, {"carol": {"AuthSecret": "bearer:***", "AllowedPaths": ["/api/v0/pin"]}})
+        self.assertTrue(self.value("Gateway.NoFetch"))
         self.settings.set("services/ipfs/allowed-origins", "http://a, http://b")
         self.assertEqual(self.value("API.HTTPHeaders.Access-Control-Allow-Origin"), ["http://a", "http://b"])
 
     def test_changed(self) -> None:
         """A value that may be changed is the setting of the node; its new value is the answer."""
-        self.settings.set("services/ipfs/enabled", True)
         for name, given, shown, setting, value in (
             ("Datastore.StorageMax", "20GB", "20GB", "services/block-store/storage-max", 20 << 30),
             ("Addresses.API", "/ip4/127.0.0.1/tcp/5002", "/ip4/127.0.0.1/tcp/5002", "services/ipfs/api-port", 5002),
+            ("Addresses.Gateway", "/ip4/127.0.0.1/tcp/81", "/ip4/127.0.0.1/tcp/81", "services/ipfs/gateway-port", 81),
             ("Addresses.API", "/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0", "services/ipfs/api-port", 0),
             ("Ipns.RepublishPeriod", "12h", "12h0m0s", "services/ipfs/republish-hours", 12),
             ("Ipns.RecordLifetime", "2h0m", "2h0m0s", "services/ipfs/record-hours", 2),
@@ -107,6 +110,7 @@ class ConfigTests(NodeCase):
             ("read-only", ("Discovery.MDNS.Enabled", "true"), "cannot be set here"),
             ("read-only", ("DNS.Resolvers", "x"), "bitdust set services/ipfs/dns-resolver"),
             ("read-only", ("API.HTTPHeaders.Access-Control-Allow-Origin", "*"), "bitdust set services/ipfs/allowed"),
+            ("read-only", ("API.Authorizations", "{}"), "bitdust ipfs authorize"),
             ("bad-argument", ("Datastore.StorageMax", "much"), "is not a size"),
             ("bad-argument", ("Addresses.API", "/ip4/0.0.0.0/tcp/5001"), "on this machine alone"),
             ("bad-argument", ("Addresses.API", "/ip4/127.0.0.1/udp/5001"), "on this machine alone"),
@@ -123,7 +127,6 @@ class ConfigTests(NodeCase):
 
     def test_profiles(self) -> None:
         """A profile that this node has something for sets that back; others are refused, and a try changes nothing."""
-        self.settings.set("services/ipfs/enabled", True)
         self.rpc("config", "Addresses.API", "/ip4/127.0.0.1/tcp/7")
         tried = self.rpc("config/profile/apply", "default-networking", dry_run=True)
         self.assertEqual(tried["OldCfg"]["Addresses"]["API"], "/ip4/127.0.0.1/tcp/7")
