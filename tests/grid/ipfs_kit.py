@@ -19,7 +19,7 @@ from bitdust.web.ipfs.port import visit
 from bitdust.web.programs import Programs
 from tests.grid.test_friends import PeopleCase
 from tests.unit.ipfs_kit import Files, Given
-from tests.unit.test_ipfs_rpc import Talk, form
+from tests.unit.test_ipfs_rpc import Everybody, Talk, form
 
 IPFS = {"services/block-store/enabled": True, "services/ipfs/enabled": True, "services/ipfs/api-port": 0}
 FILE = b'Content-Disposition: form-data; name="file"; filename="f"'
@@ -30,7 +30,8 @@ class Call:
     """A call of a client that may go on; ``reply`` has its head, ``received`` what has come of the body."""
 
     def __init__(self, node: GridNode, path: str, query: str, body: bytes | None = None) -> None:
-        dialect = IpfsDialect(visit(node.rooms.ipfs.room), all_commands(), RpcGuard(Programs(list, list)), node.clock)
+        guard, room = RpcGuard(Programs(list, list)), node.rooms.ipfs.room
+        dialect = IpfsDialect(visit(room), all_commands(), guard, Everybody(), node.clock)
         self.received: list[bytes] = []
         self.ended: Any = None
         self.talk = Talk(dialect, f"/api/v0/{path}", query, body)
