@@ -8,6 +8,7 @@ from bitdust.companions.router import Router
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers
+from bitdust.folders.room import Folders
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.ipfs.door import IpfsDoor
@@ -39,6 +40,7 @@ class Rooms:
     people: PeopleRoom
     shares: SharesRoom
     groups: GroupsRoom
+    folders: Folders
     companions: Companions
     router: Router
     suppliers: SuppliersRoom

@@ -24,6 +24,7 @@ from bitdust.config.settings import Settings
 from bitdust.customers.room import CustomersRoom
 from bitdust.dht.room import DHTRoom
 from bitdust.events import Consumers, Events
+from bitdust.folders.room import Folders
 from bitdust.groups.room import GroupsRoom
 from bitdust.identity.room import IdentityRoom
 from bitdust.ipfs.door import IpfsDoor
@@ -104,6 +105,7 @@ class Assembly:
             people=people,
             shares=shares,
             groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
+            folders=Folders(around, people.friends.is_friend),
             companions=Companions(around, around.world.home / "devices"),
             router=Router(around, gateway.addresses),
             suppliers=suppliers,
@@ -146,7 +148,7 @@ class Assembly:
         rooms.dht.use_hosts(rooms.gateway.hosts)
         rooms.gateway.relations.add(Who.FRIEND, rooms.people.friends.is_friend)
         rooms.shares.donations.groups = rooms.groups
-        for takes_part in (rooms.shares.holds, rooms.groups.holds):
+        for takes_part in (rooms.shares.holds, rooms.groups.holds, rooms.folders.holds):
             rooms.gateway.relations.add(Who.MEMBER, takes_part)
         rooms.dht.node.connected.connect(rooms.peers.network_is_back)
         rooms.dht.node.connected.connect(identity.propagation.network_is_back)

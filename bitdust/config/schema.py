@@ -55,8 +55,9 @@ _SERVICES = {
     "block-store": "stores blocks of IPFS",
     "ipfs": "answers clients of IPFS on this machine, exchanges blocks with other nodes, and keeps its names found",
     "ipfs-backup": "keeps what is pinned at my suppliers",
+    "folder-sync": "keeps folders the same on several machines",
 }
-_OFF = ("identity-server", "block-store", "ipfs", "ipfs-backup", "web-socket-router", "broadcasting")
+_OFF = ("identity-server", "block-store", "ipfs", "ipfs-backup", "web-socket-router", "broadcasting", "folder-sync")
 """Services that run where a person wants them."""
 
 

@@ -118,6 +118,21 @@ class SupplierHealthTests(HealthCase):
         self.grid.wait(door.close())
         self.unhealthy("ipfs", "is not open")
 
+    def test_folder_sync(self) -> None:
+        """Folders are kept in sync where a person has added one; one that nobody looks after is told of."""
+        self.assertFalse(self.node.is_on("folder_sync"))
+        root = self.base.absolute() / "folder"
+        root.mkdir()
+        folders = self.node.rooms.folders
+        self.grid.wait(folders.add(root, None))
+        self.grid.until(lambda: self.node.is_on("folder_sync"), 60, "the folder")
+        self.healthy("folder_sync")
+        (folder,) = folders.open_folders()
+        self.grid.wait(folder.stop())
+        self.unhealthy("folder_sync", "nobody looks after")
+        self.grid.wait(folders.close())
+        self.unhealthy("folder_sync", "no folder is open")
+
     def test_web_socket_router(self) -> None:
         """A router that takes no packets, or no apps, carries nothing."""
         self.node.node.settings.set("services/web-socket-router/enabled", True)

@@ -18,6 +18,7 @@ TESTS_TO_SOURCE = 0.75
 DATABASES = (
     "blocks/database.py",
     "customers/database.py",
+    "folders/database.py",
     "storage/catalog/database.py",
     "dht/store.py",
     "people/history/database.py",
@@ -31,6 +32,7 @@ NO_NODES_DATA = {
     "assembly/packets.py": "documents",
     "automats/kernel/diagrams.py": "documents",
     "cli/": "files that a person asked for",
+    "folders/writing.py": "a person's own files, which have a name once they are whole",
     "log/exceptions.py": "what went wrong, for people",
     "storage/restore/": "downloads: many files that one sync of a folder's disk makes durable",
     "testing/": "the layer of faults itself",

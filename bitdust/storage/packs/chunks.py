@@ -7,10 +7,23 @@ thousand times slower and is refused.
 from collections.abc import Iterator
 from typing import Protocol
 
+from attrs import frozen
 from fastcdc.fastcdc_cy import fastcdc_cy
 
 SMALLEST, AVERAGE, LARGEST = 32 * 1024, 128 * 1024, 256 * 1024
 WINDOW = 8 * 1024 * 1024
+
+
+@frozen
+class Sizes:
+    """Bytes of chunks."""
+
+    smallest: int
+    average: int
+    largest: int
+
+
+OF_PACKS = Sizes(SMALLEST, AVERAGE, LARGEST)
 
 
 class Readable(Protocol):
@@ -19,14 +32,14 @@ class Readable(Protocol):
     def read(self, length: int, /) -> bytes: ...
 
 
-def cut(data: bytes) -> list[int]:
+def cut(data: bytes, sizes: Sizes = OF_PACKS) -> list[int]:
     """The lengths of the chunks of these bytes; empty for nothing."""
     if not data:
         return []
-    return [chunk.length for chunk in fastcdc_cy(data, SMALLEST, AVERAGE, LARGEST, False, None)]
+    return [chunk.length for chunk in fastcdc_cy(data, sizes.smallest, sizes.average, sizes.largest, False, None)]
 
 
-def chunks_of(stream: Readable, window: int = WINDOW) -> Iterator[memoryview]:
+def chunks_of(stream: Readable, window: int = WINDOW, sizes: Sizes = OF_PACKS) -> Iterator[memoryview]:
     """The chunks of a stream, the same as if it were cut as a whole; at most a window is in memory.
 
     Where a cut falls depends on the bytes of its own chunk only, so all chunks of a window stand but the last, which
@@ -39,7 +52,7 @@ def chunks_of(stream: Readable, window: int = WINDOW) -> Iterator[memoryview]:
         if not data:
             return
         view = memoryview(data)
-        lengths = cut(data)
+        lengths = cut(data, sizes)
         last = len(read) < window
         keep = len(lengths) if last else len(lengths) - 1
         position = 0

@@ -1,0 +1,74 @@
+"""What a keeper holds of a folder that it cannot read: sealed chunks by name, in the folder's own place.
+
+It knows which records name a chunk, so it removes those that none names any more; and it checks each by its name, so
+that it neither takes nor gives what is something else.
+"""
+
+import contextlib
+import os
+
+from bitdust.crypt.files import write_all
+from bitdust.folders.fetching import Wanted
+from bitdust.folders.journal import Journal
+from bitdust.folders.keys import sealed_name
+from bitdust.folders.tree import BLIND, TEMPORARY, Tree
+
+
+def place_of(name: bytes) -> str:
+    """Where a sealed chunk is."""
+    text = name.hex()
+    return f"{BLIND}/{text[:2]}/{text[2:]}"
+
+
+class Blind:
+    """My methods block; `read` is for any thread."""
+
+    def __init__(self, tree: Tree, journal: Journal) -> None:
+        self._tree = tree
+        self._journal = journal
+
+    def read(self, name: bytes) -> bytes | None:
+        """A chunk, None where it is not here, or damaged."""
+        try:
+            with self._tree.file(place_of(name)) as descriptor:
+                size = os.fstat(descriptor).st_size
+                data = os.read(descriptor, size)
+        except OSError:
+            return None
+        return data if sealed_name(data) == name else None
+
+    def wanted(self, most: int) -> list[Wanted]:
+        """Chunks that are named and not here."""
+        rows = self._journal.database.execute(
+            "SELECT DISTINCT name FROM pieces WHERE name NOT IN (SELECT name FROM kept) LIMIT ?", (most,)
+        )
+        return [Wanted(name, 256 * 1024) for (name,) in rows]
+
+    def keep(self, chunks: list[tuple[bytes, bytes]]) -> None:
+        """Chunks that have come and fit their names."""
+        for name, sealed in chunks:
+            self._write(name, sealed)
+        with self._journal.change() as database:
+            database.executemany("INSERT OR REPLACE INTO kept VALUES(?, ?)", [(name, len(one)) for name, one in chunks])
+
+    def _write(self, name: bytes, sealed: bytes) -> None:
+        temporary, place = f"{TEMPORARY}/{name.hex()}", place_of(name)
+        with self._tree.beside(temporary) as (folder, last):
+            descriptor = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+            try:
+                write_all(descriptor, sealed)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        self._tree.remove(place)
+        self._tree.give_name(temporary, place)
+
+    def collect(self) -> int:
+        """Remove what no record names any more; how many chunks."""
+        with self._journal.change() as database:
+            rows = database.execute("SELECT name FROM kept WHERE name NOT IN (SELECT name FROM pieces)").fetchall()
+            for (name,) in rows:
+                with contextlib.suppress(OSError):
+                    self._tree.remove(place_of(name))
+            database.executemany("DELETE FROM kept WHERE name=?", rows)
+        return len(rows)

@@ -1,0 +1,118 @@
+"""Which folders this node has: ``folders/folders.json`` in the home, private, because it holds their secrets."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, define, evolve, field
+
+from bitdust.crypt.files import make_private_folder, write_safely
+from bitdust.folders.port import OVERWRITE, PREFERENCES
+from bitdust.folders.secrets import Secret, parse
+from bitdust.wire.errors import BitDustError
+
+VERSION = 1
+FILE = "folders.json"
+KNOWN = dict(PREFERENCES) | {OVERWRITE: 0}
+
+
+@define
+class FolderConfig:
+    """One folder: where it is, by which secret, and what its person wants of it."""
+
+    dir: Path
+    text: str = field(repr=False)
+    preferences: dict[str, int] = field(factory=lambda: dict(KNOWN))
+    hosts: list[str] = field(factory=list)
+    paused: bool = False
+
+    @property
+    def secret(self) -> Secret:
+        """The secret, read."""
+        return parse(self.text)
+
+    def weaker(self) -> list[str]:
+        """Secrets that can be told from it."""
+        return [one.text for one in self.secret.weaker()]
+
+    @property
+    def label(self) -> str:
+        """How the folder is called where its secret must not be: in logs and machines."""
+        return self.secret.folder_id.hex()[:8]
+
+    def wants(self, preference: str) -> bool:
+        """Whether a preference is on."""
+        return bool(self.preferences.get(preference, KNOWN[preference]))
+
+
+class Book:
+    """I keep the list; every change is on the disk before it counts."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._folders: list[FolderConfig] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._home / FILE
+
+    def all(self) -> list[FolderConfig]:
+        """Every folder, in the order in which they were added. Raises ``broken-folders``."""
+        if self._folders is None:
+            self._folders = self._read()
+        return list(self._folders)
+
+    def _read(self) -> list[FolderConfig]:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        try:
+            value = json.loads(text)
+            return [_config(one) for one in value["folders"]]
+        except (ValueError, TypeError, KeyError, BitDustError) as error:
+            text = (
+                f"{self.path} is damaged ({error}); bring it back from a copy, or remove it and add all folders again"
+            )
+            raise BitDustError("broken-folders", text) from error
+
+    def _write(self, folders: Iterable[FolderConfig]) -> None:
+        value = {"version": VERSION, "folders": [asdict(one) | {"dir": str(one.dir)} for one in folders]}
+        make_private_folder(self._home)
+        write_safely(self.path, json.dumps(value, indent=1).encode())
+
+    def add(self, config: FolderConfig) -> None:
+        """One more."""
+        wanted = [*self.all(), config]
+        self._write(wanted)
+        self._folders = wanted
+
+    def remove(self, config: FolderConfig) -> None:
+        """One fewer."""
+        wanted = [one for one in self.all() if one is not config]
+        self._write(wanted)
+        self._folders = wanted
+
+    def change(self, config: FolderConfig, **changes: Any) -> None:
+        """Other wishes of its person, for whoever holds ``config``."""
+        self._write(evolve(one, **changes) if one is config else one for one in self.all())
+        for name, value in changes.items():
+            setattr(config, name, value)
+
+    def find(self, text: str) -> FolderConfig | None:
+        """A folder by the secret that it was added with, or one that can be told from that."""
+        return next((one for one in self.all() if text == one.text or text in one.weaker()), None)
+
+
+def _config(value: dict[str, Any]) -> FolderConfig:
+    found = FolderConfig(
+        Path(value["dir"]),
+        str(value["text"]),
+        KNOWN | {str(name): int(one) for name, one in value["preferences"].items()},
+        [str(host) for host in value["hosts"]],
+        bool(value["paused"]),
+    )
+    parse(found.text)
+    return found

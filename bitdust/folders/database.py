@@ -1,0 +1,96 @@
+"""The journal of one folder: ``folders/<folder id>/journal.db`` in the home, SQLite, WAL, ``synchronous=NORMAL``.
+
+==========  ========================================================================================================
+table       one row is
+==========  ========================================================================================================
+meta        a fact by name: ``epoch`` (which life of this journal), ``node`` (this writer's 8 bytes), ``public`` (the
+            writers' key), ``digest`` (the sum of all heads)
+heads       a record that counts, under the number it got here; several of one id where nobody could decide yet
+items       what readers know of a path; ``todo``: it is not yet so on the disk; ``wanted``: it shall be here
+bases       the record that the disk shows of an item whose ``todo`` is set: what a local change follows
+local       what was seen on the disk: a change of any of these numbers makes the file be read again
+pieces      where a chunk can be read on this disk; a path that begins with ``.sync/`` is in the folder's own place
+kept        a sealed chunk that a keeper holds
+peers       up to which number of which life a device's heads are known here
+changes     who made which path what, the newest
+==========  ========================================================================================================
+
+A power cut may take back the last transactions, never break the file: what is lost of the folder's own changes is found
+by the next scan, what is lost of others' comes again, because the number up to which it is known is lost with it.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from bitdust.disk.disk import own_disk_error
+from bitdust.wire.errors import BitDustError
+
+FORMAT = 1
+JOURNAL = "journal.db"
+_SCHEMA = """
+CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE heads(seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL, raw BLOB NOT NULL);
+CREATE INDEX heads_by_id ON heads(id);
+CREATE TABLE items(id BLOB PRIMARY KEY, path BLOB NOT NULL UNIQUE, parent BLOB NOT NULL, kind TEXT NOT NULL,
+    deleted INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, executable INTEGER NOT NULL,
+    content BLOB NOT NULL, pieces INTEGER NOT NULL, learnt INTEGER NOT NULL, writer BLOB NOT NULL,
+    wanted INTEGER NOT NULL DEFAULT 1, todo INTEGER NOT NULL DEFAULT 0, held INTEGER NOT NULL DEFAULT 0)
+    WITHOUT ROWID;
+CREATE INDEX items_by_parent ON items(parent);
+CREATE INDEX items_to_do ON items(path) WHERE todo;
+CREATE TABLE bases(id BLOB PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE local(path BLOB PRIMARY KEY, parent BLOB NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, executable INTEGER NOT NULL,
+    content BLOB NOT NULL, racy INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX local_by_parent ON local(parent);
+CREATE TABLE pieces(name BLOB NOT NULL, path BLOB NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+    id BLOB NOT NULL, PRIMARY KEY(name, path, offset)) WITHOUT ROWID;
+CREATE INDEX pieces_by_path ON pieces(path);
+CREATE TABLE kept(name BLOB PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE peers(device BLOB PRIMARY KEY, epoch BLOB NOT NULL, seq INTEGER NOT NULL, synced INTEGER NOT NULL,
+    name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE changes(number INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, what TEXT NOT NULL,
+    writer BLOB NOT NULL, time INTEGER NOT NULL, size INTEGER NOT NULL);
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection for one thread at a time; a file that cannot be read is put aside and made anew.
+
+    Raises `BitDustError` ``disk-full``, ``disk-error``, ``newer-index``.
+    """
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise own_disk_error(error, path) from error
+        for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            if name.exists():
+                name.rename(name.with_name(f"damaged-{name.name}"))
+        return _open(path)
+    except OSError as error:
+        raise own_disk_error(error, path) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        path.chmod(0o600)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
+        elif version > FORMAT:
+            text = f"{path} has format {version}; this program reads {FORMAT} at most: install the newer BitDust again"
+            raise BitDustError("newer-index", text)
+        connection.execute("SELECT 1 FROM meta, heads, items, local, pieces, peers LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Another connection, for the thread that serves peers."""
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=30)

@@ -1,0 +1,171 @@
+"""Chunks come from peers: many transfers share their turns fairly, and each peer gets a few questions at a time.
+
+Whoever wants chunks waits in a queue of its own; queues take turns. A question has about a megabyte of chunks. A peer
+that does not have one is not asked for it again until it has news; where nobody has it, the transfer that wants it is
+told, and another one begins when somebody comes. What does not fit its name counts as not had, and is counted.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.folders.keys import NAME, TAG, sealed_name
+from bitdust.outcome import Outcome, outcome
+from bitdust.wire.errors import BitDustError
+
+REQUEST = 1024 * 1024
+MOST_NAMES = 64
+QUESTIONS = 4
+"""At one peer at a time."""
+MISSING = 2**32 - 1
+
+
+@frozen
+class Wanted:
+    """A sealed chunk, by its name, and how long it is when it is open."""
+
+    name: bytes
+    length: int
+
+
+class Source(Protocol):
+    """A peer, as far as chunks go."""
+
+    def ask_chunks(self, names: Sequence[bytes], size: int) -> "Deferred[list[bytes | None]]":
+        """The sealed chunks, None for each that it does not have."""
+
+
+@frozen(eq=False)
+class _Wish:
+    owner: object
+    wanted: Wanted
+    done: "Deferred[bytes]"
+    asked: set[Source]
+
+
+class Fetcher:
+    """I am one folder's. ``sources`` are the peers that may be asked."""
+
+    def __init__(self, sources: Callable[[], Iterable[Source]], count: Callable[[int], None]) -> None:
+        self._sources = sources
+        self._count = count
+        self._queues: dict[object, deque[_Wish]] = {}
+        self._asked: dict[Source, int] = {}
+        self.bad = 0
+        """Chunks that were not what was asked for."""
+
+    async def fetch(self, owner: object, wanted: Sequence[Wanted]) -> dict[bytes, bytes]:
+        """Sealed chunks by name. Raises ``nobody-has`` where nobody who is here has one of them."""
+        wishes = [_Wish(owner, one, Deferred(), set()) for one in wanted]
+        self._queues.setdefault(owner, deque()).extend(wishes)
+        self.pump()
+        found, problem = {}, None
+        for wish in wishes:
+            result: Outcome = await outcome(wish.done)
+            if result.error is not None:
+                problem = result.error
+            else:
+                found[wish.wanted.name] = result.value
+        if problem is not None:
+            raise problem
+        return found
+
+    def drop(self, owner: object) -> None:
+        """Nobody waits for what this one wanted."""
+        self._queues.pop(owner, None)
+
+    def pump(self) -> None:
+        """Ask whoever may be asked: somebody has come, or has answered."""
+        sources = list(self._sources())
+        if not sources:
+            self._tell_nobody(sources)
+            return
+        for source in sources:
+            while self._asked.get(source, 0) < QUESTIONS:
+                batch = self._next(source)
+                if not batch:
+                    break
+                self._ask(source, batch)
+        self._tell_nobody(sources)
+
+    def _next(self, source: Source) -> list[_Wish]:
+        """The next question for a peer: one wish of each queue in turn."""
+        batch: list[_Wish] = []
+        size, is_any = 0, True
+        while is_any and size < REQUEST and len(batch) < MOST_NAMES:
+            is_any = False
+            for owner, queue in list(self._queues.items()):
+                wish = next((one for one in queue if source not in one.asked), None)
+                if wish is None or size >= REQUEST or len(batch) >= MOST_NAMES:
+                    continue
+                queue.remove(wish)
+                self._queues[owner] = self._queues.pop(owner)
+                batch.append(wish)
+                size += wish.wanted.length
+                is_any = True
+        return batch
+
+    def _ask(self, source: Source, batch: list[_Wish]) -> None:
+        self._asked[source] = self._asked.get(source, 0) + 1
+        size = sum(wish.wanted.length + TAG + 4 for wish in batch)
+        asking = source.ask_chunks([wish.wanted.name for wish in batch], size)
+        outcome(asking).addCallback(self._answered, source, batch)
+
+    def _answered(self, result: Outcome, source: Source, batch: list[_Wish]) -> None:
+        self._asked[source] -= 1
+        if not self._asked[source]:
+            del self._asked[source]
+        chunks: list[Any] = result.value if result.error is None else [None] * len(batch)
+        for wish, chunk in zip(batch, chunks, strict=True):
+            wish.asked.add(source)
+            if chunk is not None and sealed_name(chunk) == wish.wanted.name:
+                self._count(len(chunk))
+                wish.done.callback(chunk)
+                continue
+            self.bad += chunk is not None
+            if wish.owner in self._queues:
+                self._queues[wish.owner].appendleft(wish)
+        self.pump()
+
+    def _tell_nobody(self, sources: list[Source]) -> None:
+        for queue in list(self._queues.values()):
+            hopeless = [wish for wish in queue if all(source in wish.asked for source in sources)]
+            for wish in hopeless:
+                queue.remove(wish)
+            for wish in hopeless:
+                wish.done.errback(BitDustError("nobody-has", "nobody who is here has all of it"))
+
+
+def joined(chunks: Iterable[bytes | None]) -> bytes:
+    """Chunks as they travel: four bytes of length before each, all ones where there is none."""
+    parts: list[bytes] = []
+    for chunk in chunks:
+        parts.append((MISSING if chunk is None else len(chunk)).to_bytes(4, "big"))
+        if chunk is not None:
+            parts.append(chunk)
+    return b"".join(parts)
+
+
+def parted(payload: bytes, count: int | None = None) -> list[bytes | None]:
+    """The same, read. Raises `BitDustError` ``malformed``."""
+    found: list[bytes | None] = []
+    at = 0
+    while at < len(payload):
+        size = int.from_bytes(payload[at : at + 4], "big")
+        at += 4
+        if size == MISSING:
+            found.append(None)
+            continue
+        found.append(payload[at : at + size])
+        at += size
+    if at != len(payload) or (count is not None and len(found) != count):
+        raise BitDustError("malformed", "an answer about a folder has another number of parts than was asked for")
+    return found
+
+
+def names_in(packed: bytes) -> list[bytes]:
+    """Names of chunks, one behind the other."""
+    return [packed[at : at + NAME] for at in range(0, len(packed), NAME)]

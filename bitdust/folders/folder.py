@@ -1,0 +1,370 @@
+"""One folder: the port of its `folder_sync`. Here the disk, the journal and the peers come together."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from bitdust.automats.folder_sync import FolderSync
+from bitdust.automats.kernel import Registry
+from bitdust.batching import Soon
+from bitdust.disk.disk import own_disk_error
+from bitdust.folders.config import FolderConfig
+from bitdust.folders.fetching import Fetcher
+from bitdust.folders.ignoring import LIST, MAX_RULES, IgnoreList
+from bitdust.folders.keys import FolderKeys
+from bitdust.folders.listing import Totals, totals
+from bitdust.folders.paths import HOUSEKEEPING
+from bitdust.folders.peer import FolderPeer
+from bitdust.folders.scanning import Found, Scan
+from bitdust.folders.store import Store
+from bitdust.folders.transfer import Task, Transfer
+from bitdust.folders.tree import Missing
+from bitdust.folders.writing import Changed
+from bitdust.signal import Signal
+from bitdust.surroundings import Connected
+from bitdust.watching import Watch
+from bitdust.wire.errors import BitDustError
+
+TRANSFERS = 16
+"""Items that are brought to the disk at a time."""
+MOST_WARNINGS = 100
+AGAIN = 1.0
+"""Seconds after which a file that was being changed is read again."""
+
+
+class Folder:
+    """I am open from `start` to `stop`; ``changed`` reports that what I show is another thing."""
+
+    log = Logger()
+
+    def __init__(self, around: Connected, home: Path, config: FolderConfig) -> None:
+        self.around = around
+        self.registry: Registry = around.registry
+        self.config = config
+        self.store = Store(around.world, home, config.dir, FolderKeys(config.secret))
+        self.peers: dict[bytes, FolderPeer] = {}
+        self.fetcher = Fetcher(self._sources, self._count_received)
+        self.changed = Signal[[]]()
+        self.met = Signal[["Folder"]]()
+        """It is looking for peers."""
+        self.problem = self.problem_code = ""
+        self.totals = Totals()
+        self.warnings: dict[str, str] = {}
+        self.received = self.sent = 0
+        self.is_meeting = False
+        self._to_look_at: set[str] = {""}
+        self._transfers: dict[bytes, Transfer] = {}
+        self._is_filling = self._fill_again = self._due = False
+        self._failed: set[bytes] = set()
+        self._ignored: set[bytes] = set()
+        self._ignore = IgnoreList()
+        self._watch: Watch | None = None
+        self._later: IDelayedCall | None = None
+        self._news = Soon(around.world.clock, self._tell)
+        self._news.EVERY = 0.2
+        self._news.MOMENT = 0.05
+        self._scan: Scan | None = None
+        self._counting = Soon(around.world.clock, self._count)
+        self.machine = FolderSync(around.registry, config.label, self)
+
+    def start(self) -> None:
+        """Be in sync from now on."""
+        self.machine.send("start")
+
+    def stop(self) -> "Deferred[Any]":
+        """Fires when nothing of it is open any more."""
+        self.machine.send("stop")
+        return self.store.close()
+
+    def _shown_otherwise(self) -> None:
+        self._counting.want()
+        self.changed.emit()
+
+    # the port: the disk
+
+    def open(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._open())
+
+    async def _open(self) -> None:
+        await self.store.run(self.store.open)
+        await self.follow()
+
+    def is_paused(self) -> bool:
+        return self.config.paused
+
+    def scan(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._scan_all())
+
+    async def _scan_all(self) -> None:
+        self._watch_disk()
+        paths, self._to_look_at = self._to_look_at, set()
+        try:
+            await self._scan_paths(paths)
+        except BaseException:
+            self._to_look_at |= paths
+            raise
+
+    async def _scan_paths(self, paths: set[str]) -> None:
+        store = self.store
+        rules = await store.run(store.read_housekeeping, LIST, MAX_RULES)
+        self._ignore = IgnoreList(rules)
+        self._ignored.clear()
+        scan = await store.run(Scan, store.tree, store.journal, self._ignore, self.around.world.wall, paths)
+        scan.overwrite = self.config.wants("overwrite_changes")
+        self._scan = scan
+        while await store.run(scan.step, store.ident):
+            pass
+        self._scan = None
+        self._scanned(scan.found, "" in paths)
+        self._due = await store.run(self._has_due)
+
+    def _scanned(self, found: Found, everywhere: bool) -> None:
+        if everywhere:
+            self.warnings.clear()
+        self.warnings.update(list(found.warnings.items())[:MOST_WARNINGS])
+        if found.again:
+            self._look_later(found.again)
+        if found.changed:
+            self._failed.clear()
+            self._news.want()
+            self._shown_otherwise()
+
+    def follow(self) -> "Deferred[None]":
+        """Take over what its person wants now."""
+        self.store.archive.is_on = self.config.wants("use_sync_trash")
+        selective = b"\1" if self.config.wants("selective_sync") else b""
+        return self.store.run(self._note_selective, selective)
+
+    def _note_selective(self, selective: bytes) -> None:
+        with self.store.journal.change():
+            self.store.journal.note("selective", selective)
+
+    def rescan(self) -> "Deferred[None]":
+        """Fires when the whole folder was compared with what was seen."""
+        self.look()
+        scanned: Deferred[None] = self.machine.when("IN_SYNC", "SYNCING", "BROKEN", "PAUSED").addCallback(
+            lambda _: None
+        )
+        return scanned
+
+    def _look_later(self, paths: Iterable[str]) -> None:
+        self._to_look_at.update(paths)
+        if self._later is None or not self._later.active():
+            self._later = self.around.world.clock.callLater(AGAIN, self.machine.send, "changed")
+
+    def look(self, paths: Iterable[str] = ("",)) -> None:
+        """These may be others than they were seen last."""
+        self._to_look_at.update(paths)
+        self.machine.send("changed")
+
+    def _watch_disk(self) -> None:
+        if self._watch is None:
+            self._watch = self.around.world.watcher.watch(self.config.dir, self._reported)
+
+    def _reported(self, paths: frozenset[Path]) -> None:
+        root, found = self.config.dir, set()
+        for path in paths:
+            if path != root and root not in path.parents:
+                continue
+            relative = "" if path == root else str(path.relative_to(root))
+            if relative.split("/")[0] != HOUSEKEEPING:
+                found.add(relative)
+        if found:
+            self.look(found)
+
+    @property
+    def watched(self) -> str:
+        """How changes are noticed, in words."""
+        return self._watch.how if self._watch is not None else ""
+
+    def has_more_to_look_at(self) -> bool:
+        return bool(self._to_look_at) and (self._later is None or not self._later.active())
+
+    def has_work(self) -> bool:
+        return self._due or bool(self._transfers) or bool(self._failed)
+
+    def _has_due(self) -> bool:
+        return self.store.keys.secret.may_read and bool(self.store.journal.items.due(1))
+
+    def rescan_seconds(self) -> float:
+        seconds = int(self.around.settings.get("services/folder-sync/rescan-seconds"))
+        return float(seconds) if seconds else 10.0**9
+
+    # the port: peers and transfers
+
+    def meet(self) -> None:
+        if not self.is_meeting:
+            self.is_meeting = True
+            self.met.emit(self)
+        self._news.want()
+
+    def work(self) -> None:
+        self.fetcher.pump()
+        if self._is_filling:
+            self._fill_again = True
+            return
+        self._is_filling = True
+        Deferred.fromCoroutine(self._fill()).addBoth(self._filled)
+
+    def retry(self) -> None:
+        self._failed.clear()
+        self.work()
+
+    async def _fill(self) -> None:
+        """Begin as many transfers as there may be."""
+        self._fill_again = True
+        while self._fill_again and self.is_meeting and len(self._transfers) < TRANSFERS:
+            self._fill_again = False
+            skip = [*self._transfers, *self._failed, *self._ignored]
+            room = TRANSFERS - len(self._transfers)
+            for task in await self.store.run(self.store.tasks, room, skip):
+                self._begin(task)
+
+    def _begin(self, task: Task) -> None:
+        ident = task.item.id
+        if not self.is_meeting or ident in self._transfers:
+            return
+        if self._ignore.ignores(task.entry.path):
+            self._ignored.add(ident)
+            self._fill_again = True
+            return
+        transfer = self._transfers[ident] = Transfer(self, task)
+        transfer.machine.send("start")
+
+    def _filled(self, result: Any) -> None:
+        self._is_filling = False
+        if result is not None:
+            self.log.failure("items of folder {label} could not be begun", result, label=self.config.label)
+        if not self._transfers:
+            self._due = False
+            self.machine.send("settled")
+
+    def transfer_ended(self, transfer: Transfer, why: Any) -> None:
+        """See `bitdust.folders.transfer.Parent`."""
+        self._transfers.pop(transfer.task.item.id, None)
+        error, path = getattr(why, "value", why), transfer.entry.path
+        if transfer.machine.state == "DONE":
+            self.warnings.pop(path, None)
+            self._shown_otherwise()
+        elif self.is_meeting:
+            self._failed.add(transfer.task.item.id)
+            self._not_brought(path, error)
+        self.work()
+
+    def _not_brought(self, path: str, error: Any) -> None:
+        if isinstance(error, Missing):
+            self.machine.send("failed", error)
+        elif isinstance(error, Changed):
+            self.look((path,))
+        elif getattr(error, "code", "") == "nobody-has":
+            self._news.want()
+        elif error is not None:
+            self.warnings[path] = getattr(error, "strerror", None) or str(error)
+
+    def transfers(self) -> list[Transfer]:
+        """Those that are on their way."""
+        return list(self._transfers.values())
+
+    def rest(self) -> None:
+        self._news.want()
+        self._shown_otherwise()
+
+    def halt(self) -> None:
+        self.is_meeting = False
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+        self._news.stop()
+        self._counting.stop()
+        if self._later is not None and self._later.active():
+            self._later.cancel()
+        self._to_look_at = {""}
+        for transfer in self.transfers():
+            transfer.stop()
+        for peer in list(self.peers.values()):
+            peer.machine.send("lost")
+
+    def note(self, problem: Any) -> None:
+        error = getattr(problem, "value", problem)
+        self.problem = str(getattr(error, "strerror", None) or error or "")
+        self.problem_code = code_of(error) if error is not None else ""
+        self._shown_otherwise()
+
+    # what peers ask
+
+    def name(self) -> str:
+        return str(self.around.settings.get("services/folder-sync/device-name") or self.around.me.document.name)
+
+    def left(self) -> int:
+        return sum(transfer.left for transfer in self._transfers.values())
+
+    def take(self, peer: FolderPeer, records: list[bytes], upto: int) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._take(peer, records, upto))
+
+    async def _take(self, peer: FolderPeer, records: list[bytes], upto: int) -> None:
+        store = self.store
+        if records and store.keys.public is None:
+            raise BitDustError("no-key", "nobody has shown the key of the folder's writers yet")
+        taken = await store.run(store.journal.take, records)
+        await store.run(store.journal.note_peer, peer.device, peer.epoch, upto, peer.name)
+        if taken.refused:
+            why = taken.problem
+            self.log.warn("{n} records of {peer} were refused: {why}", n=taken.refused, peer=peer.name, why=why)
+        if taken.changed:
+            self._failed.clear()
+            self._news.want()
+            self.machine.send("due")
+
+    def peer_met(self, peer: FolderPeer) -> None:
+        peer.tell()
+        self._shown_otherwise()
+
+    def peer_synced(self, peer: FolderPeer) -> None:
+        self._shown_otherwise()
+        self._failed.clear()
+        self.machine.send("due")
+
+    def peer_left(self, peer: FolderPeer) -> None:
+        if self.peers.get(peer.device) is peer:
+            del self.peers[peer.device]
+        self._shown_otherwise()
+
+    def _tell(self) -> bool:
+        for peer in self.peers.values():
+            peer.tell()
+        return True
+
+    def _sources(self) -> list[FolderPeer]:
+        return [peer for peer in self.peers.values() if peer.admitted]
+
+    def _count_received(self, size: int) -> None:
+        self.received += size
+
+    @property
+    def is_indexing(self) -> bool:
+        """Whether files are being looked at."""
+        return self._scan is not None
+
+    def _count(self) -> bool:
+        """Figures for who asks; what cannot be counted now is counted with the next change."""
+        if self.is_meeting:
+            self.store.run(totals, self.store.journal).addCallbacks(self._counted, lambda _: None)
+        return True
+
+    def _counted(self, found: Totals) -> None:
+        if found != self.totals:
+            self.totals = found
+            self.changed.emit()
+
+
+def code_of(error: Any) -> str:
+    """A stable code for what keeps a folder from being in sync."""
+    if isinstance(error, Missing):
+        return "folder-gone"
+    if isinstance(error, OSError):
+        return own_disk_error(error, Path()).code
+    return str(getattr(error, "code", "disk-error"))

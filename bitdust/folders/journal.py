@@ -1,0 +1,335 @@
+"""What a node knows of a folder, and what it has seen of it on its disk; see `bitdust.folders.database` for the tables.
+
+My methods block, and are called in the folder's one thread of the journal; each is one transaction. What happens to a
+path is decided here: a change on the disk follows the version that the disk has shown (its base), never one that has
+come meanwhile, so that what was written without knowing each other is seen as such.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from bitdust.folders.database import open_database
+from bitdust.folders.deciding import Versioned, decide, heads_with, is_conflict
+from bitdust.folders.fetching import names_in
+from bitdust.folders.items import Items, Local
+from bitdust.folders.keys import FolderKeys
+from bitdust.folders.paths import to_bytes
+from bitdust.folders.records import NODE, Entry, Record, read, write
+from bitdust.folders.vectors import bumped
+from bitdust.wire.encoding import WireError
+
+MOST_HEADS = 16
+"""Versions of one path that stand side by side where nobody here may decide."""
+LIMIT = 1024 * 1024
+"""Bytes of records that go out together, or one record that is larger."""
+DIGEST = 16
+NOTHING = Entry("", "file", deleted=True)
+
+
+@frozen
+class Taken:
+    """What came of records or changes: how many were new, refused, and whether there is something to do or to tell."""
+
+    changed: int = 0
+    refused: int = 0
+    problem: str = ""
+
+
+@frozen
+class Portion:
+    """Records from after one number up to another; ``more`` says that others follow."""
+
+    records: tuple[bytes, ...]
+    upto: int
+    more: bool
+
+
+class Journal:
+    """I am opened by `open` and closed by `close`. ``wall`` is seconds since the epoch."""
+
+    def __init__(
+        self, path: Path, keys: FolderKeys, wall: Callable[[], float], entropy: Callable[[int], bytes]
+    ) -> None:
+        self._path = path
+        self.keys = keys
+        self._wall = wall
+        self._entropy = entropy
+        self._database: sqlite3.Connection | None = None
+        self.epoch = self.node = b""
+        self.last = 0
+        """The number of the newest head."""
+        self.refused = 0
+
+    # opening
+
+    def open(self) -> None:
+        """Raises `BitDustError` ``disk-full``, ``disk-error``, ``newer-index``."""
+        database = open_database(self._path)
+        self._database, self.items = database, Items(database)
+        with self.change():
+            self.epoch = self.fact("epoch", lambda: self._entropy(16))
+            self.node = self.fact("node", lambda: self._entropy(NODE))
+            known = self.fact("public", lambda: self.keys.public or b"")
+            if known and self.keys.public is None:
+                self.keys.learn_public(known)
+            self._begin_numbers(database)
+            self._find_last()
+
+    def _begin_numbers(self, database: sqlite3.Connection) -> None:
+        """Numbers go on at the microsecond of now: a journal that was brought back from a copy gives none twice."""
+        now = int(self._wall() * 1_000_000)
+        if not database.execute("UPDATE sqlite_sequence SET seq=max(seq, ?) WHERE name='heads'", (now,)).rowcount:
+            database.execute("INSERT INTO sqlite_sequence(name, seq) VALUES('heads', ?)", (now,))
+
+    def close(self) -> None:
+        """May be called twice."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The connection."""
+        if self._database is None:
+            raise RuntimeError("the journal is closed")
+        return self._database
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        database = self.database
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+
+    def fact(self, name: str, first: Callable[[], bytes] = bytes) -> bytes:
+        """A fact of the journal; ``first`` makes it where there is none. Within `change`."""
+        row = self.database.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        if row is not None and row[0]:
+            return bytes(row[0])
+        value = first()
+        self.note(name, value)
+        return value
+
+    def note(self, name: str, value: bytes) -> None:
+        """Write a fact down. Within `change`."""
+        self.database.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, value))
+
+    def learn_public(self, public: bytes) -> bool:
+        """A peer has shown the writers' key; whether it is."""
+        with self.change():
+            if not self.keys.learn_public(public):
+                return False
+            self.note("public", public)
+        return True
+
+    def _find_last(self) -> None:
+        (self.last,) = self.database.execute("SELECT coalesce(max(seq), 0) FROM heads").fetchone()
+
+    # heads
+
+    def heads(self, ident: bytes) -> list[Record]:
+        """Versions of a path that count."""
+        rows = self.database.execute("SELECT raw FROM heads WHERE id=? ORDER BY seq", (ident,))
+        return [read(raw) for (raw,) in rows]
+
+    def _store(self, ident: bytes, old: Sequence[Record], new: Sequence[Record]) -> None:
+        kept = {record.raw for record in new}
+        known = {record.raw for record in old}
+        digest = int.from_bytes(self.fact("digest"), "big")
+        for record in old:
+            if record.raw not in kept:
+                self.database.execute("DELETE FROM heads WHERE id=? AND raw=?", (ident, record.raw))
+                digest -= int.from_bytes(record.digest, "big")
+        for record in new:
+            if record.raw not in known:
+                self.database.execute("INSERT INTO heads(id, raw) VALUES(?, ?)", (ident, record.raw))
+                digest += int.from_bytes(record.digest, "big")
+        self.note("digest", (digest % 2 ** (8 * DIGEST)).to_bytes(DIGEST, "big"))
+
+    def digest(self) -> bytes:
+        """16 bytes that are the same at all who know the same heads."""
+        row = self.database.execute("SELECT value FROM meta WHERE name='digest'").fetchone()
+        return bytes(row[0]) if row is not None and row[0] else bytes(DIGEST)
+
+    def since(self, number: int, limit: int = LIMIT) -> Portion:
+        """Heads that were stored here after a number."""
+        found: list[bytes] = []
+        size, upto = 0, number
+        rows = self.database.execute("SELECT seq, raw FROM heads WHERE seq>? ORDER BY seq", (number,))
+        for seq, raw in rows:
+            if found and size + len(raw) > limit:
+                return Portion(tuple(found), upto, True)
+            found.append(raw)
+            size, upto = size + len(raw) + 4, seq
+        return Portion(tuple(found), upto, False)
+
+    # what comes from peers
+
+    def take(self, raws: Iterable[bytes], held: Callable[[Entry], bool] = lambda entry: False) -> Taken:
+        """Records of a peer. ``held`` says which deletions wait for a person's word. Bad ones are counted, and dropped:
+        nobody gets them from here."""
+        changed, problem, refused = 0, "", 0
+        with self.change():
+            for raw in raws:
+                try:
+                    record = read(raw, self.keys)
+                    changed += self._merge(record, held)
+                except WireError as error:
+                    refused, problem = refused + 1, str(error)
+            self._find_last()
+        self.refused += refused
+        return Taken(changed, refused, problem)
+
+    def _merge(self, record: Record, held: Callable[[Entry], bool] = lambda entry: False) -> int:
+        """Make a record known. Whether anything is new."""
+        if not self.keys.secret.may_read:
+            return self._merge_blind(record)
+        entry = record.opened(self.keys)
+        old = self.heads(record.id)
+        heads = heads_with(old, record)
+        if heads is None:
+            return 0
+        before = self._shown(old)
+        copies: tuple[Versioned, ...] = ()
+        if len(heads) == 1:
+            winner = entry
+        else:
+            decision = decide([Versioned(head.opened(self.keys), head.vector) for head in heads])
+            winner, copies = decision.winner.entry, decision.copies
+            if self.keys.secret.may_write:
+                heads = [write(winner, decision.winner.vector, self.keys)]
+        if not self.keys.secret.may_write:
+            heads, copies = heads[-MOST_HEADS:], ()
+        self._store(record.id, old, heads)
+        self._show(record.id, before, winner, held)
+        for copy in copies:
+            self._merge(write(copy.entry, copy.vector, self.keys))
+        return 1
+
+    def _shown(self, heads: Sequence[Record]) -> Record | None:
+        """The record whose entry counts; of several, where nobody may decide, the first."""
+        return heads[0] if heads else None
+
+    def _merge_blind(self, record: Record) -> int:
+        old = self.heads(record.id)
+        heads = heads_with(old, record)
+        if heads is None:
+            return 0
+        heads = heads[-MOST_HEADS:]
+        self._store(record.id, old, heads)
+        self.database.execute("DELETE FROM pieces WHERE path=?", (record.id,))
+        names = sorted({name for head in heads for name in names_in(head.names)})
+        rows = [(name, record.id, number, 0, b"") for number, name in enumerate(names)]
+        self.database.executemany("INSERT INTO pieces VALUES(?, ?, ?, ?, ?)", rows)
+        return 1
+
+    def entry(self, heads: Sequence[Record]) -> Entry:
+        """What readers are shown of a path with these heads."""
+        versions = [Versioned(head.opened(self.keys), head.vector) for head in heads]
+        return versions[0].entry if len(versions) == 1 else decide(versions).winner.entry
+
+    def _show(self, ident: bytes, before: Record | None, winner: Entry, held: Callable[[Entry], bool]) -> None:
+        """The item follows its winner; what the disk shows until then is its base."""
+        items = self.items
+        was_due = items.is_due(ident)
+        local = items.local(winner.path)
+        due = not items.is_as(local, winner)
+        if due and not was_due and before is not None:
+            items.keep_base(ident, before.raw)
+        items.put(ident, winner, due, held(winner) if winner.deleted and due else False, int(self._wall()))
+        if not due:
+            items.drop_base(ident)
+
+    # what is seen on the disk
+
+    def notice(self, found: Iterable[tuple[Local, Entry]], overwrite: bool = False) -> Taken:
+        """Files, folders and links that are new on the disk, or otherwise than they were seen last.
+
+        ``overwrite``: of who may only read, what was changed here is to be as it was.
+        """
+        changed = 0
+        with self.change():
+            for local, entry in found:
+                self.items.see(local, entry)
+                changed += self._follow(entry, overwrite)
+            self._find_last()
+        return Taken(changed)
+
+    def miss(self, paths: Iterable[str], overwrite: bool = False) -> Taken:
+        """Paths that were on the disk, and are not any more."""
+        changed = 0
+        with self.change():
+            for path in paths:
+                local = self.items.local(path)
+                if local is None:
+                    continue
+                self.items.forget(path)
+                changed += self._follow(Entry(path, local.kind, deleted=True), overwrite)
+            self._find_last()
+        return Taken(changed)
+
+    def _follow(self, seen: Entry, overwrite: bool) -> int:
+        """A writer's record of what was seen; whether there is one."""
+        ident = self.keys.path_id(to_bytes(seen.path))
+        item = self.items.get(ident)
+        if item is not None and self.items.shows(item, seen):
+            self.items.settle(ident)
+            return 0
+        if item is None and seen.deleted:
+            return 0
+        if not self.keys.secret.may_write:
+            if overwrite and item is not None:
+                self.items.mark(ident)
+            return int(overwrite)
+        old = self.heads(ident)
+        if item is not None and (item.todo or not item.wanted):
+            raw = self.items.base(ident)
+        else:
+            raw = old[0].raw if old else None
+        base = read(raw) if raw is not None else None
+        vector = bumped(base.vector if base is not None else {}, self.node, int(self._wall() * 1000))
+        former = base.opened(self.keys) if base is not None else NOTHING
+        if seen.deleted and former.deleted:
+            return 0
+        made = evolve(former.followed(seen), writer=self.node, made=vector[self.node])
+        record = write(made, vector, self.keys)
+        if item is not None and item.todo:
+            self.items.keep_base(ident, record.raw, True)
+        self._merge(record)
+        return 1
+
+    def retract(self, ident: bytes) -> bool:
+        """A conflict copy of what this node wrote, replaced again, and nobody has any more: there is none. Whether."""
+        with self.change():
+            heads = self.heads(ident)
+            entry = self.entry(heads)
+            mine = entry.writer == self.node and is_conflict(entry.path) and self.keys.secret.may_write
+            if not mine or entry.deleted or self.items.local(entry.path) is not None:
+                return False
+            vector = bumped(heads[0].vector, self.node, int(self._wall() * 1000))
+            gone = entry.followed(Entry(entry.path, entry.kind, writer=self.node, made=vector[self.node], deleted=True))
+            self._merge(write(gone, vector, self.keys))
+            self._find_last()
+        return True
+
+    # peers
+
+    def known_of(self, device: bytes) -> tuple[bytes, int]:
+        """Which life of a device's journal is known, and up to which number."""
+        row = self.database.execute("SELECT epoch, seq FROM peers WHERE device=?", (device,)).fetchone()
+        return (bytes(row[0]), row[1]) if row is not None else (bytes(16), 0)
+
+    def note_peer(self, device: bytes, epoch: bytes, seq: int, name: str) -> None:
+        """What a device has told is known here up to a number."""
+        with self.change() as database:
+            row = (device, epoch, seq, int(self._wall()), name)
+            database.execute("INSERT OR REPLACE INTO peers VALUES(?, ?, ?, ?, ?)", row)

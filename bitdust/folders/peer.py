@@ -1,0 +1,183 @@
+"""One folder at one device of a peer: the port of its `folder_peer`, and what this node asks of it.
+
+What travels (payloads are parts with four bytes of length before each)::
+
+    RequestService folder_sync   {nonce, proof, public?, name}          → Ack {nonce, proof, public?, name}
+    Retrieve folder-records      {folder, epoch, after, left}           → Data {epoch, upto, more, digest}, records
+    Retrieve folder-chunks       {folder, names}                        → Data, sealed chunks
+    Event folder-news            {folder, epoch, seq, left}             → Ack
+
+``proof`` is HMAC-SHA-256 under the folder's admission key of both nonces and both device ids, which the session has
+proved: nobody can pass it on, and who holds no secret learns neither which folder it is nor whether it is here.
+``folder`` names it in this session. ``left`` are bytes that the sender has still to get.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.folder_peer import FolderPeer as Automat
+from bitdust.folders.config import FolderConfig
+from bitdust.folders.fetching import parted
+from bitdust.folders.records import MAX_RECORD
+from bitdust.folders.store import Store
+from bitdust.surroundings import Connected
+from bitdust.wire.errors import BitDustError
+from bitdust.wire.packet import Command
+
+SERVICE = "folder_sync"
+RECORDS, CHUNKS, NEWS = "folder-records", "folder-chunks", "folder-news"
+SECONDS = 60.0
+SLACK = 64 * 1024
+NONCE = 32
+
+
+class Host(Protocol):
+    """The folder, as far as its peers are concerned."""
+
+    around: Connected
+    config: FolderConfig
+    store: Store
+
+    def name(self) -> str:
+        """How this node is called."""
+
+    def left(self) -> int:
+        """Bytes that are still to come."""
+
+    def take(self, peer: "FolderPeer", records: list[bytes], upto: int) -> "Deferred[Any]":
+        """Make records known here."""
+
+    def peer_met(self, peer: "FolderPeer") -> None:
+        """It holds a secret."""
+
+    def peer_synced(self, peer: "FolderPeer") -> None:
+        """All that it has told is known here."""
+
+    def peer_left(self, peer: "FolderPeer") -> None:
+        """It is no peer any more."""
+
+
+class FolderPeer:
+    """``session`` is proven. I am admitted when both have shown that they hold a secret."""
+
+    def __init__(self, host: Host, session: Any) -> None:
+        self._host = host
+        self.session = session
+        self.fingerprint: bytes = session.peer.fingerprint
+        self.device: bytes = session.peer.device
+        me = host.around.me.device.id
+        self.tag = host.store.keys.proof("session", *sorted((me, self.device)))[:16]
+        self.name = ""
+        self.epoch, self.known = b"", 0
+        self._more = self._is_expecting = self.admitted = False
+        self.synced = 0
+        """When all that the peer knows was known here last, seconds since the epoch; 0 while it is not."""
+        self.behind = 0
+        """Bytes that the peer has still to get."""
+        self.digest = b""
+        self.received = self.sent = 0
+        self.machine = Automat(host.around.registry, f"{host.config.label}-{self.device.hex()[:8]}", self)
+
+    def _send(self, command: Command, fields: dict[str, Any], max_answer: int = SLACK) -> "Deferred[Any]":
+        return self._host.around.outbox.send(
+            self.fingerprint, command, fields, deadline=SECONDS, max_answer=max_answer, session=self.session
+        )
+
+    # admission
+
+    def greet(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._greet())
+
+    async def _greet(self) -> None:
+        keys, mine = self._host.store.keys, self._host.around.me.device.id
+        nonce = self._host.around.world.entropy(NONCE)
+        fields = {"service": SERVICE, "nonce": nonce, "name": self._host.name()}
+        fields["proof"] = keys.proof("greeting", nonce, mine, self.device)
+        if keys.public is not None:
+            fields["public"] = keys.public
+        reply = await self._send(Command.REQUEST_SERVICE, fields)
+        answer = reply.fields
+        theirs, proof = answer.get("nonce"), answer.get("proof")
+        if not isinstance(theirs, bytes) or not isinstance(proof, bytes):
+            raise BitDustError("malformed", "an answer without a proof")
+        if not keys.proves(proof, "answer", nonce, theirs, self.device, mine):
+            raise BitDustError("not-allowed", "whoever answers holds no secret of this folder")
+        await self.learn(answer.get("public"), answer.get("name"))
+
+    async def learn(self, public: Any, name: Any) -> None:
+        """What the peer has told of itself; the writers' key is checked by the secret."""
+        self.name = name[:64] if isinstance(name, str) else ""
+        if isinstance(public, bytes) and self._host.store.keys.public is None:
+            await self._host.store.run(self._host.store.journal.learn_public, public)
+
+    def met(self) -> None:
+        self.admitted = True
+        self._host.peer_met(self)
+
+    # records
+
+    def pull(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._pull())
+
+    async def _pull(self) -> None:
+        self.synced, self._is_expecting = 0, False
+        store = self._host.store
+        if not self.epoch:
+            self.epoch, self.known = await store.run(store.journal.known_of, self.device)
+        asked = {"kind": RECORDS, "folder": self.tag, "epoch": self.epoch, "after": self.known}
+        reply = await self._send(Command.RETRIEVE, asked | {"left": self._host.left()}, MAX_RECORD + SLACK)
+        fields = reply.fields
+        epoch, upto = fields.get("epoch"), fields.get("upto")
+        if not isinstance(epoch, bytes) or len(epoch) != 16 or type(upto) is not int or upto < 0:
+            raise BitDustError("malformed", "an answer about records without their numbers")
+        records = [part for part in parted(reply.payload) if part is not None]
+        self.received += len(reply.payload)
+        self.epoch, self.digest = epoch, bytes(fields.get("digest") or b"")
+        await self._host.take(self, records, upto)
+        self.known, self._more = upto, bool(fields.get("more"))
+
+    def has_more(self) -> bool:
+        return self._more or self._is_expecting
+
+    def expect(self) -> None:
+        self._is_expecting = True
+
+    def admit(self) -> None:
+        """The peer has proved itself by greeting first."""
+        self.machine.send("admitted")
+
+    def together(self) -> None:
+        self.synced = int(self._host.around.world.wall())
+        self._host.peer_synced(self)
+
+    def left(self) -> None:
+        self.admitted = False
+        self._host.peer_left(self)
+
+    # chunks
+
+    def ask_chunks(self, names: Sequence[bytes], size: int) -> "Deferred[list[bytes | None]]":
+        """See `bitdust.folders.fetching.Source`."""
+        fields = {"kind": CHUNKS, "folder": self.tag, "names": b"".join(names)}
+        return self._send(Command.RETRIEVE, fields, size + SLACK).addCallback(self._chunks, len(names))
+
+    def _chunks(self, reply: Any, count: int) -> list[bytes | None]:
+        self.received += len(reply.payload)
+        return parted(reply.payload, count)
+
+    # news
+
+    def tell(self) -> None:
+        """There are records here that the peer has not asked for, or something else to say."""
+        if self.admitted:
+            journal = self._host.store.journal
+            fields = {"kind": NEWS, "folder": self.tag, "epoch": journal.epoch, "seq": journal.last}
+            self._send(Command.EVENT, fields | {"left": self._host.left()}).addErrback(lambda _: None)
+
+    def heard(self, epoch: bytes, seq: int, left: int) -> None:
+        """The peer has told of news."""
+        self.behind = left
+        if (epoch, seq) != (self.epoch, self.known):
+            self.machine.send("news")

@@ -1,0 +1,170 @@
+"""A walk over a folder that compares it with what was seen, a portion at a time, in the folder's thread.
+
+A file is read again where size, times or inode are others than they were, or where it was so young at that time that a
+change may not show. What cannot be read is neither told nor taken for deleted.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from attrs import define, field
+
+from bitdust.folders.ignoring import IgnoreList
+from bitdust.folders.items import Local
+from bitdust.folders.journal import Journal
+from bitdust.folders.paths import parent
+from bitdust.folders.reading import Changing, read_entry
+from bitdust.folders.records import FILE, FOLDER, Entry
+from bitdust.folders.tree import Special, Tree
+
+PORTION = 200
+"""Files that are read, or folders that are listed, before others have their turn."""
+PORTION_BYTES = 32 * 1024 * 1024
+
+
+@define
+class Found:
+    """What a scan has come to."""
+
+    changed: int = 0
+    read: int = 0
+    warnings: dict[str, str] = field(factory=dict)
+    again: set[str] = field(factory=set)
+    """Paths that were changed while they were read."""
+
+
+class Scan:
+    """One walk: call `step` until it says that nothing is left. ``paths`` are where to look; empty for everywhere."""
+
+    def __init__(
+        self, tree: Tree, journal: Journal, ignored: IgnoreList, now: Callable[[], float], paths: Iterable[str] = ()
+    ) -> None:
+        self._tree = tree
+        self._journal = journal
+        self._ignored = ignored
+        self._now = now
+        self._folders: deque[str] = deque()
+        self._files: deque[str] = deque()
+        self.found = Found()
+        self.overwrite = False
+        self._begin(set(paths))
+
+    def _begin(self, paths: set[str]) -> None:
+        if not paths or "" in paths:
+            self._folders.append("")
+            return
+        for path in sorted({self._known_root(path) for path in paths}):
+            self._one(path)
+
+    def _known_root(self, path: str) -> str:
+        """The outermost part of a path that is in no folder which was seen before."""
+        above = parent(path)
+        while above and self._journal.items.local(above) is None:
+            path, above = above, parent(above)
+        return path
+
+    def _one(self, path: str) -> None:
+        """Look at one path, whatever is there."""
+        if self._ignored.ignores(path):
+            return
+        try:
+            found = self._tree.look(path)
+        except OSError as error:
+            self._warn(path, error)
+            return
+        known = self._journal.items.local(path)
+        if found is None or (known is not None and known.kind == FOLDER != found.kind):
+            self._gone(path)
+        if found is not None:
+            self._compare(path, found, known)
+
+    def step(self, ident: bytes) -> bool:
+        """Go on for a moment; whether something is left. Raises `bitdust.folders.tree.Missing`."""
+        self._tree.check(ident)
+        done = size = 0
+        pairs: list[tuple[Local, Entry]] = []
+        while (self._files or self._folders) and done < PORTION and size < PORTION_BYTES:
+            done += 1
+            if self._files:
+                path = self._files.popleft()
+                size += self._read(path, pairs)
+            else:
+                self._list(self._folders.popleft())
+        if pairs:
+            self.found.changed += self._journal.notice(pairs, self.overwrite).changed
+        return bool(self._files or self._folders)
+
+    @property
+    def waiting(self) -> int:
+        """Files that are still to be read."""
+        return len(self._files)
+
+    def _read(self, path: str, pairs: list[tuple[Local, Entry]]) -> int:
+        try:
+            local, entry = read_entry(self._tree, path, self._journal.keys, int(self._now() * 10**9))
+        except Changing:
+            self.found.again.add(path)
+        except FileNotFoundError:
+            pass
+        except (Special, OSError) as error:
+            self._warn(path, error)
+        else:
+            self.found.read += 1
+            pairs.append((local, entry))
+            return local.size
+        return 0
+
+    def _list(self, folder: str) -> None:
+        before = self._journal.items.seen_in(folder)
+        try:
+            with self._tree.folder(folder) as descriptor, os.scandir(descriptor) as entries:
+                names = sorted(os.fsdecode(entry.name) for entry in entries)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._warn(folder, error)
+            return
+        prefix = f"{folder}/" if folder else ""
+        here = set()
+        for name in names:
+            path = prefix + name
+            here.add(path)
+            if self._ignored.ignores(path):
+                continue
+            try:
+                found = self._tree.look(path)
+            except OSError as error:
+                self._warn(path, error)
+                continue
+            if found is None:
+                here.discard(path)
+            else:
+                self._compare(path, found, before.get(path))
+        for path in before.keys() - here:
+            if not self._ignored.ignores(path):
+                self._gone(path)
+
+    def _compare(self, path: str, found: Local, known: Local | None) -> None:
+        if known is None or known.racy or not found.looks_like(known) or self._mode_changed(found, known):
+            self._files.append(path)
+        if found.kind == FOLDER:
+            self._folders.append(path)
+
+    @staticmethod
+    def _mode_changed(found: Local, known: Local) -> bool:
+        return found.kind == FILE and found.executable != known.executable
+
+    def _gone(self, path: str) -> None:
+        """A path and all below it are not there any more: the deepest first."""
+        items = self._journal.items
+        gone, waiting = [], [path]
+        while waiting:
+            one = waiting.pop()
+            gone.append(one)
+            waiting += items.seen_in(one)
+        self.found.changed += self._journal.miss(reversed(gone), self.overwrite).changed
+
+    def _warn(self, path: str, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or str(error)
+        self.found.warnings[path] = reason

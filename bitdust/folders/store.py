@@ -1,0 +1,157 @@
+"""What one folder has on this node's disk, and the one thread that works on it: journal, tree, archive, chunks.
+
+Peers are served in another thread, which only reads.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from bitdust.batching import ThreadQueue
+from bitdust.crypt.files import write_all
+from bitdust.folders.archive import Archive
+from bitdust.folders.blind import Blind
+from bitdust.folders.database import JOURNAL, read_only
+from bitdust.folders.items import Items, Local
+from bitdust.folders.journal import Journal
+from bitdust.folders.keys import FolderKeys
+from bitdust.folders.reading import read_place
+from bitdust.folders.tree import TEMPORARY, Tree
+from bitdust.folders.writing import Writer
+from bitdust.world import World
+
+if TYPE_CHECKING:
+    from bitdust.folders.transfer import Task
+
+T = TypeVar("T")
+
+
+class Store:
+    """I am made on the reactor; whatever I am asked goes through `run`, save `serve`."""
+
+    def __init__(self, world: World, home: Path, root: Path, keys: FolderKeys) -> None:
+        self._home = home
+        self._marked = home / "marked"
+        self.keys = keys
+        self.ident = keys.proof("mark")[:16].hex().encode()
+        self.tree = Tree(root)
+        self.journal = Journal(home / JOURNAL, keys, world.wall, world.entropy)
+        self.archive = Archive(self.tree, world.wall)
+        self.writer = Writer(self.tree, self.archive)
+        self.blind = Blind(self.tree, self.journal)
+        self._work = ThreadQueue(world.run_in_thread)
+        self._serving = ThreadQueue(world.run_in_thread)
+        self._reader: sqlite3.Connection | None = None
+
+    def run(self, call: Callable[..., T], *arguments: Any) -> "Deferred[T]":
+        """Call it in the folder's thread."""
+        return self._work.submit(call, *arguments)
+
+    def open(self) -> None:
+        """Open the journal and find the folder; one that was just added gets its mark.
+
+        Raises `bitdust.folders.tree.Missing`, `OSError`, `BitDustError`.
+        """
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._reader is None:
+            self.journal.open()
+            self._reader = read_only(self._home / JOURNAL)
+        if not self._marked.exists():
+            self.tree.mark(self.ident)
+            os.close(os.open(self._marked, os.O_WRONLY | os.O_CREAT, 0o600))
+        self.tree.check(self.ident)
+
+    def forget(self) -> None:
+        """The folder is kept in sync no more: should it be added again, it is marked again."""
+        self._marked.unlink(missing_ok=True)
+
+    def close(self) -> "Deferred[Any]":
+        """Fires when nothing is read or written any more, and all is closed."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        await self._work.when_idle()
+        await self._serving.when_idle()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+        self.journal.close()  # the last one, which brings all of the log into the file
+
+    def read_housekeeping(self, name: str, most: int) -> str:
+        """A text of the folder's own place; empty where there is none."""
+        try:
+            with self.tree.file(name) as descriptor:
+                return os.read(descriptor, most).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+    def write_housekeeping(self, name: str, text: str) -> None:
+        """Another such text, whole or not at all."""
+        temporary = f"{TEMPORARY}/{name.rpartition('/')[2]}"
+        with self.tree.beside(temporary) as (folder, last):
+            descriptor = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+            try:
+                write_all(descriptor, text.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        with self.tree.beside(temporary) as (here, old), self.tree.beside(name) as (there, new):
+            os.replace(old, new, src_dir_fd=here, dst_dir_fd=there)
+            os.fsync(there)
+
+    # for peers
+
+    def serve(self, names: Sequence[bytes]) -> "Deferred[list[bytes | None]]":
+        """Sealed chunks, None for each that is not here."""
+        return self._serving.submit(self._serve, names)
+
+    def _serve(self, names: Sequence[bytes]) -> list[bytes | None]:
+        return [self._chunk(name) for name in names]
+
+    def _chunk(self, name: bytes) -> bytes | None:
+        if self._reader is None:
+            return None
+        if not self.keys.secret.may_read:
+            return self.blind.read(name)
+        for place in Items(self._reader).places(name):
+            chunk = read_place(self.tree, place, self.keys)
+            if chunk is not None:
+                return self.keys.seal_chunk(place.id, chunk)
+        return None
+
+    # what is to be done
+
+    def tasks(self, most: int, skip: Iterable[bytes]) -> "list[Task]":
+        """The next items that the disk does not show yet."""
+        from bitdust.folders.transfer import Task  # noqa: PLC0415 - it works on a store
+
+        found = []
+        for item in self.journal.items.due(most, skip):
+            heads = self.journal.heads(item.id)
+            entry = self.journal.entry(heads)
+            local = self.journal.items.local(item.path)
+            if not item.wanted and not item.deleted:
+                continue
+            found.append(Task(item, heads[0].raw, entry, local))
+        return found
+
+    def done(self, task: "Task", local: Local | None, former: str) -> None:
+        """The disk shows an item now; its former version is at ``former``, if anywhere."""
+        journal, entry = self.journal, task.entry
+        with journal.change():
+            items = journal.items
+            if former:
+                items.move_pieces(entry.path, former)
+            if local is not None:
+                items.see(local, entry)
+            else:
+                items.forget(entry.path)
+            heads = journal.heads(task.item.id)
+            if heads and heads[0].raw == task.raw:
+                items.settle(task.item.id)
+            else:
+                items.keep_base(task.item.id, task.raw, True)

@@ -1,0 +1,185 @@
+"""One item that is brought to the disk: the port of its `file_transfer`.
+
+Folders, links and deletions take that way too, with nothing to fetch.
+"""
+
+import errno
+import os
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+
+from bitdust.automats.file_transfer import FileTransfer
+from bitdust.automats.kernel import Registry
+from bitdust.folders.fetching import Fetcher, Wanted
+from bitdust.folders.items import Item, Local
+from bitdust.folders.reading import ranges, read_place
+from bitdust.folders.records import FILE, FOLDER, Entry
+from bitdust.folders.store import Store
+from bitdust.folders.writing import Part, part_of
+
+AT_ONCE = 32
+"""Chunks of one file that are asked for, or wait for the disk, at a time."""
+
+
+@frozen
+class Task:
+    """An item, the record that says what it is to be, and what was seen at its path last."""
+
+    item: Item
+    raw: bytes = field(repr=False)
+    entry: Entry
+    expected: Local | None
+
+
+class Parent(Protocol):
+    """The folder."""
+
+    registry: Registry
+    store: Store
+    fetcher: Fetcher
+
+    def transfer_ended(self, transfer: "Transfer", why: Any) -> None:
+        """It is over."""
+
+
+@define(eq=False)
+class _Missing:
+    id: bytes
+    name: bytes
+    length: int
+    offsets: list[int]
+
+
+class Transfer:
+    """I work in the folder's thread, and wait for peers on the reactor."""
+
+    def __init__(self, parent: Parent, task: Task) -> None:
+        self._parent = parent
+        self._store = parent.store
+        self.task = task
+        self.entry = task.entry
+        self._part = Part(self._store.tree, part_of(task.item.id, task.entry))
+        self._missing: dict[bytes, _Missing] = {}
+        self.have = self.total = 0
+        """Chunks."""
+        self.left = 0
+        """Bytes that are still to come."""
+        self.machine = FileTransfer(parent.registry, task.entry.path, self)
+
+    # what the disk has
+
+    def gather(self) -> "Deferred[Any]":
+        return self._store.run(self._gather)
+
+    def _gather(self) -> None:
+        entry, expected = self.entry, self.task.expected
+        is_here = expected is not None and expected.content == entry.content
+        if entry.deleted or entry.kind != FILE or is_here:
+            return
+        for ident, name, offset, length in ranges(entry):
+            chunk = self._missing.setdefault(ident, _Missing(ident, name, length, []))
+            chunk.offsets.append(offset)
+        self.total = len(self._missing)
+        descriptor = self._part.open()
+        try:
+            for chunk in list(self._missing.values()):
+                if self._gather_one(descriptor, chunk):
+                    del self._missing[chunk.id]
+        finally:
+            os.close(descriptor)
+        self.have = self.total - len(self._missing)
+        self.left = sum(chunk.length for chunk in self._missing.values())
+
+    def _gather_one(self, descriptor: int, chunk: _Missing) -> bool:
+        keys = self._store.keys
+        first = Part.read(descriptor, chunk.offsets[0], chunk.length)
+        data: bytes | None = first if keys.chunk_id(first) == chunk.id else None
+        if data is None:
+            for place in self._store.journal.items.places(chunk.name):
+                data = read_place(self._store.tree, place, keys)
+                if data is not None:
+                    break
+        if data is None:
+            return False
+        for offset in chunk.offsets:
+            Part.write(descriptor, offset, data)
+        return True
+
+    def is_whole(self) -> bool:
+        return not self._missing
+
+    # what peers have
+
+    def fetch(self) -> "Deferred[Any]":
+        return Deferred.fromCoroutine(self._fetch())
+
+    async def _fetch(self) -> None:
+        waiting = list(self._missing.values())
+        while waiting:
+            batch, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+            wanted = [Wanted(chunk.name, chunk.length) for chunk in batch]
+            sealed = await self._parent.fetcher.fetch(self, wanted)
+            await self._store.run(self._write, [(chunk, sealed[chunk.name]) for chunk in batch])
+
+    def _write(self, chunks: list[tuple[_Missing, bytes]]) -> None:
+        descriptor = self._part.open()
+        try:
+            for chunk, sealed in chunks:
+                data = self._store.keys.open_chunk(chunk.id, sealed)
+                if self._store.keys.chunk_id(data) != chunk.id:
+                    raise OSError(errno.EIO, "a chunk is not what its record says", self.entry.path)
+                for offset in chunk.offsets:
+                    Part.write(descriptor, offset, data)
+                self._missing.pop(chunk.id, None)
+                self.have += 1
+                self.left -= chunk.length
+        finally:
+            os.close(descriptor)
+
+    # its place
+
+    def place(self) -> "Deferred[Any]":
+        return self._store.run(self._place)
+
+    def _place(self) -> None:
+        store, entry, expected = self._store, self.entry, self.task.expected
+        store.tree.check(store.ident)
+        local: Local | None = None
+        former = ""
+        if entry.deleted:
+            former = self._remove(expected)
+        elif expected is not None and expected.content == entry.content:
+            local = store.writer.touch(entry, expected) if entry.kind == FILE else expected
+        elif entry.kind == FOLDER:
+            local, former = store.writer.make_folder(entry, expected)
+        else:
+            if entry.kind == FILE:
+                descriptor = self._part.open()
+                try:
+                    Part.finish(descriptor, entry)
+                finally:
+                    os.close(descriptor)
+            else:
+                store.writer.make_link(entry, self._part.name)
+            local, former = store.writer.place(self._part.name, entry, expected)
+        store.done(self.task, local, former)
+
+    def _remove(self, expected: Local | None) -> str:
+        if expected is None:
+            return ""
+        try:
+            return self._store.writer.remove(self.entry.path, expected)
+        except FileNotFoundError:
+            return ""
+
+    def ended(self, why: Any) -> None:
+        self._parent.fetcher.drop(self)
+        if getattr(getattr(why, "value", why), "code", "") == "nobody-has":
+            self._store.run(self._store.journal.retract, self.task.item.id)
+        self._parent.transfer_ended(self, why)
+
+    def stop(self) -> None:
+        """Give it up; what has come stays."""
+        self.machine.send("stop")
