@@ -12,11 +12,23 @@ from bitdust.wire.networks import HOUSEHOLD, private_network
 from bitdust.world import Network
 
 SETTING = "services/network/household"
+REFUSED = "services/network/refused"
 
 
 def household(settings: Settings) -> Household:
     """The networks of which every address counts by itself, as the settings name them now."""
     return Household(settings.get(SETTING).split())
+
+
+def is_refused(settings: Settings, host: str) -> bool:
+    """Whether a host, by its number, is in one of the networks that a person refuses."""
+    named = settings.get(REFUSED).split()
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in map(ip_network, named) if network.version == address.version)
 
 
 class Nearby:
@@ -33,6 +45,8 @@ class Nearby:
     def may_reach(self, address: str) -> bool:
         """Whether to connect to an address that somebody else has named: a public one, or one of a network in which
         this node is."""
+        if is_refused(self._settings, address):
+            return False
         private = private_network(address)
         return private is None or self._is_named(address) or private in map(private_network, self._own())
 

@@ -36,6 +36,15 @@ OPTIONS = (
     ),
     text("services/ipfs/allowed-origins", "allowed origins", "Web origins whose pages may speak the RPC of IPFS."),
     Option(
+        "services/ipfs/provide",
+        "text",
+        "none",
+        "say what is here",
+        "Of which blocks the DHT says that this node has them: none, roots (of recursive pins and of files), or pinned "
+        "(every block that stays).",
+        choices=("none", "roots", "pinned"),
+    ),
+    Option(
         "services/ipfs/share-with",
         "text",
         "friends",

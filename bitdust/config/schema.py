@@ -264,6 +264,13 @@ _OPTIONS = (
         "Strangers of any other network share what one network may take. Separated by blanks. If you set it, peers of "
         "these networks are connected to even where this node has no address in them.",
     ),
+    Option(
+        "services/network/refused",
+        "networks",
+        "",
+        "refused networks",
+        "No peer of these networks is connected to, or let in. Separated by blanks.",
+    ),
     Option("services/network/interface", "str", "", "address", "The address to listen on and to announce; empty: all."),
     _bool("services/broadcasting/routing-enabled", False, "pass on", "Pass messages to everybody on to others."),
     _number("services/broadcasting/max-broadcast-connections", 3, "passed on to", "Peers to whom each goes on.", 1, 64),

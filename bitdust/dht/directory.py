@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.logger import Logger
 
@@ -25,6 +26,8 @@ from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.nicknames import Claim, Nickname, subject
 from bitdust.wire.prekeys import Prekeys
+from bitdust.wire.providers import Provider
+from bitdust.wire.providers import subject as provider_subject
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Family, Head
 from bitdust.wire.revisions import followed
 from bitdust.wire.signed import Signed
@@ -37,10 +40,20 @@ IDENTITY = "identity"
 ADDRESSES_DAYS = 2
 DAYS = 30
 RELEASED_SECONDS = 3600
+PROVIDED_SECONDS = 36 * 3600
+"""Longer than the half day after which it is said again, and short enough that who is gone is not looked for long."""
 STALE, TAKEN = "stale", "taken"
 """Why nodes refuse a record: they have a newer one, or somebody else's."""
 CONTRACT_DAYS = 458
 """How long what a recovery needs is found, as long as suppliers keep their promises."""
+
+
+@frozen
+class Provided:
+    """Somebody who has a block: the owner, and the key of the device."""
+
+    fingerprint: bytes
+    device_key: bytes
 
 
 class Directory:
@@ -205,6 +218,24 @@ class Directory:
             return None
         record = await self._node.get(IPNS, blinded(name), thorough=thorough)
         return unpacked(record.value)[1] if record is not None else None
+
+    # providers
+
+    async def put_provider(self, key: bytes, position: int, time: int) -> bool:
+        """Say that I have a block, at one position of its blinded key; whether more nodes keep it than have somebody
+        else's. Raises ``not-stored`` where no other node keeps it."""
+        record = Provider(self._me.fingerprint, key, position, time)
+        signed = self._me.sign(Provider.KIND, record.to_body())
+        put = self._node.put(Provider.KIND, record.subject, record.time, signed.to_bytes(), PROVIDED_SECONDS)
+        return _is_held(await outcome(put))
+
+    async def provider_at(self, key: bytes, position: int) -> Provided | None:
+        """Who is at one position of a blinded key, proven; None where nobody is."""
+        record = await self._node.get(Provider.KIND, provider_subject(key, position))
+        if record is None or record.certificate is None:
+            return None
+        certificate = DeviceCertificate.from_body(record.certificate)
+        return Provided(certificate.owner, certificate.key)
 
     # heads of logs
 

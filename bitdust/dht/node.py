@@ -103,6 +103,12 @@ class DHTNode:
         """Who gives more addresses at which other nodes may be, asked at every attempt to join."""
         self._entries = provider
 
+    def use_seeds(self, seeds: list[Seed]) -> None:
+        """Ask these nodes first from now on; now, too, where it runs."""
+        self._seeds = list(seeds)
+        if self._stack is not None:
+            self.join().addErrback(lambda failure: self.log.debug("not joined: {why}", why=failure.value))
+
     def set_owner(self, spki: bytes | None, certificate: DeviceCertificate | None) -> None:
         """Whose device this is (RSA public key, DER); None takes it back. Raises `WireError` ``bad-key``."""
         if spki is None or certificate is None:
@@ -298,6 +304,10 @@ class DHTNode:
     def find_node(self, ident: bytes, layer: int = 0) -> "Deferred[list[Contact]]":
         """The nodes of a layer nearest to an id, nearest first; only such as answered just now."""
         return fail(DHTOff()) if self._stack is None else self._stack.nodes(ident, layer)
+
+    def find_device(self, device_key: bytes) -> "Deferred[NodeInfo | None]":
+        """The node under a device key, proven, with its owner and addresses; None where it is not there."""
+        return fail(DHTOff()) if self._stack is None else self._stack.who(self._known, device_key)
 
     def random_node(self, layer: int = 0, exclude: frozenset[bytes] = frozenset()) -> "Deferred[NodeInfo | None]":
         """Somebody of a layer but me, picked fairly, proven, with addresses; nobody whose owner is in ``exclude``."""

@@ -10,15 +10,16 @@ addresses          fingerprint and device id       signed record ``addresses``  
 prekeys            fingerprint and device id       signed record ``prekeys``             its time, milliseconds
 nickname           nickname and position           signed record ``nickname``            its time, milliseconds
 ipns               hash of a name of IPNS          the name, and its IPNS record         its sequence
+provider           blinded CID and position        signed record ``provider``            its time, milliseconds
 skip_validation    a text                          anything up to 1 kB, for debugging    the time of writing, ms
 =================  ==============================  ====================================  =========================
 
 Each device has records of its own, so that whoever stole one can write over nobody else's; readers know by the identity
 document whose word counts. A signed value must come from the device that signs the DHT record, and its revision must be
-the record's. A position of a nickname is its owner's until the record expires. Identity records need no owner,
-certificate and signature around them, and neither do those of IPNS, which the name's key has signed: whoever keeps one
-learns the name, who passes a question on does not (`bitdust.dht.ipns`). ``skip_validation`` has only the writer's
-device key.
+the record's. A position of a nickname or blinded CID is its owner's until the record expires. Identity records need no
+owner, certificate and signature around them, and neither do those of IPNS, which the name's key has signed: whoever
+keeps one learns the name, who passes a question on does not (`bitdust.dht.ipns`). ``skip_validation`` has only the
+writer's device key.
 """
 
 import hashlib
@@ -35,13 +36,16 @@ from bitdust.identity.document import IdentityDocument
 from bitdust.wire.encoding import WireError, encode
 from bitdust.wire.nicknames import Nickname
 from bitdust.wire.prekeys import Prekeys
+from bitdust.wire.providers import Provider
 from bitdust.wire.records import DeviceAddresses, DeviceCertificate, Head
 from bitdust.wire.schema import Bytes, Choice, Int, Optional, Struct, Text, parse
 from bitdust.wire.signed import Signed
 
 DEBUG = "skip_validation"
-NICKNAME, IPNS = Nickname.KIND, "ipns"
-TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, IPNS, DEBUG)
+NICKNAME, PROVIDER, IPNS = Nickname.KIND, Provider.KIND, "ipns"
+POSITIONED: dict[str, type[Nickname | Provider]] = {NICKNAME: Nickname, PROVIDER: Provider}
+"""Types whose subject is no owner's: it has positions, and each belongs to whoever has it until the record expires."""
+TYPES = ("identity", "family", "head", "addresses", "prekeys", NICKNAME, PROVIDER, IPNS, DEBUG)
 PROVEN = ("identity", IPNS)
 """Types whose values are signed by themselves, with other keys than a device's."""
 MAX_DEBUG_VALUE = 1024
@@ -51,7 +55,8 @@ MAX_TTL = 31 * DAY
 MAX_DEBUG_TTL = DAY
 CONTRACT_TTL = 460 * DAY
 """As long as a supplier keeps what it has: a contract's term, its grace, and a few days."""
-TTLS = {"family": CONTRACT_TTL, "head": CONTRACT_TTL, DEBUG: MAX_DEBUG_TTL}
+MAX_PROVIDER_TTL = 2 * DAY
+TTLS = {"family": CONTRACT_TTL, "head": CONTRACT_TTL, PROVIDER: MAX_PROVIDER_TTL, DEBUG: MAX_DEBUG_TTL}
 """The longest life of a type that is not `MAX_TTL`."""
 SIGNED = {"family": SealedFamily.KIND}
 """The kind of the signed value of a type, where the two names differ."""
@@ -199,14 +204,15 @@ class Checker:
         if record.owner is None or record.certificate is None or record.signature is None or record.device is not None:
             raise WireError("bad-field", f"a {record.type} record has owner, certificate and signature")
         certificate = self.certificate(record.owner, record.certificate)
-        if record.type != NICKNAME and record.subject != certificate.owner + device_id(certificate.key):
+        positioned = POSITIONED.get(record.type)
+        if positioned is None and record.subject != certificate.owner + device_id(certificate.key):
             raise WireError("bad-subject", f"this {record.type} record is about somebody else than its owner")
         if not verify(certificate.key, record.signature, record.message()):
             raise WireError("bad-signature", "the record is not signed by its owner's device")
         signed = Signed.from_bytes(record.value, SIGNED.get(record.type, record.type), MAX_RECORD)
         check_record(signed, certificate.key)
-        if record.type == NICKNAME and Nickname.from_body(signed.body).owner != certificate.owner:
-            raise WireError("bad-subject", "this nickname is said to be somebody else's than its owner's")
+        if positioned is not None and positioned.from_body(signed.body).owner != certificate.owner:
+            raise WireError("bad-subject", f"this {record.type} is said to be somebody else's than its owner's")
         if _meaning(record.type, signed) != (record.subject, record.revision):
             raise WireError("bad-subject", "the record's subject or revision is not that of its value")
 
@@ -222,9 +228,9 @@ def _meaning(kind: str, signed: Signed) -> tuple[bytes | str, int]:
     if kind == "prekeys":
         prekeys = Prekeys.from_body(signed.body)
         return prekeys.owner + prekeys.device, prekeys.time
-    if kind == NICKNAME:
-        nickname = Nickname.from_body(signed.body)
-        return nickname.subject, nickname.time
+    if kind in POSITIONED:
+        placed = POSITIONED[kind].from_body(signed.body)
+        return placed.subject, placed.time
     addresses = DeviceAddresses.from_body(signed.body)
     return addresses.owner + addresses.device, addresses.time
 

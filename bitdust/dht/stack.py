@@ -11,10 +11,11 @@ from bitdust.crypt.device import DeviceKey
 from bitdust.dht.answers import Answers, Kit
 from bitdust.dht.contact import Contact
 from bitdust.dht.fetching import Fetching, Found, Sought
-from bitdust.dht.ids import number
+from bitdust.dht.ids import node_id, number
 from bitdust.dht.joining import Joining
 from bitdust.dht.limits import Rates
 from bitdust.dht.lookup import Goal, Lookup
+from bitdust.dht.messages import Message
 from bitdust.dht.peers import Peers
 from bitdust.dht.publishing import Publishing, Stored
 from bitdust.dht.records import Checker, DHTRecord
@@ -162,6 +163,24 @@ class Stack:
         done: Deferred[list[Contact]] = self._begin()
         goal = Goal.nodes(number(ident), layer)
         Lookup(self.peers, self.rpc, goal, lambda lookup: self._end(done, lookup.answered())).start()
+        return done
+
+    def who(self, known: Acquaintances, device_key: bytes) -> "Deferred[NodeInfo | None]":
+        """The node under a device key, as it shows itself; None where it is not there."""
+        done: Deferred[NodeInfo | None] = self._begin()
+        goal = Goal.nodes(number(node_id(device_key)))
+
+        def looked(lookup: Lookup) -> None:
+            contact = next((one for one in lookup.answered() if one.key == device_key), None)
+            if contact is None or done not in self._running:
+                self._end(done, None)
+                return
+            self.rpc.ask(contact, "info", {}, told, lambda contact: self._end(done, None))
+
+        def told(contact: Contact, reply: Message) -> None:
+            self._end(done, known.meet(contact, reply))
+
+        Lookup(self.peers, self.rpc, goal, looked).start()
         return done
 
     def pick(self, known: Acquaintances, wanted: Wanted) -> "Deferred[NodeInfo | None]":

@@ -13,19 +13,22 @@ from twisted.logger import Logger
 
 from bitdust.dht.contact import Contact
 from bitdust.dht.holdings import Entry, Holdings
-from bitdust.dht.records import DEBUG, IPNS, NICKNAME, DHTRecord
+from bitdust.dht.records import DEBUG, IPNS, NICKNAME, POSITIONED, PROVIDER, DHTRecord
 from bitdust.wire.encoding import WireError
 from bitdust.wire.revisions import check_near
 
 MAX_RECORDS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PER_OWNER = 64
+MAX_PROVIDED = 256
+"""Provider records of one owner, which are counted by themselves: they keep nothing else of his out."""
 MAX_PER_WRITER = 16
 """Of debugging records, which have no owner: so many of each device that wrote them."""
 COUNTED = ("identity", "family")
 """Types whose revisions count acts; those of others are sequences and times."""
 SHARES = {
-    "identity": 0.2, "family": 0.2, "head": 0.3, "addresses": 0.19, "prekeys": 0.03, NICKNAME: 0.03, IPNS: 0.04,
+    "identity": 0.2, "family": 0.2, "head": 0.3, "addresses": 0.14, "prekeys": 0.03, NICKNAME: 0.03, PROVIDER: 0.05,
+    IPNS: 0.04,
     DEBUG: 0.01,
 }  # fmt: skip
 """What part of all room each type can count on; while there is room it may have more. Debugging records may not."""
@@ -111,14 +114,14 @@ class RecordStore:
         """Keep a checked record; False when the same or a longer-lived one of this revision is here already.
 
         Raises `WireError` ``stale`` (an older revision), ``conflict`` (the same revision, another value), ``taken``
-        (somebody else has this position of a nickname), ``bad-field`` (one that leaps), ``no-space``, ``too-many``;
-        what was kept stays.
+        (somebody else has this position of a nickname or block), ``bad-field`` (one that leaps), ``no-space``,
+        ``too-many``; what was kept stays.
         """
         key = record.key(layer)
         old = self._held.entries.get(key)
         if old is not None and old.expires > wall and not self._replaces(record, data, key, old):
             return False
-        owner = record.fingerprint or record.device
+        owner = _counted_for(record)
         if not mine:
             self._make_room(key, record, owner, len(data), wall)
         mine = mine or (old is not None and old.mine and old.revision == record.revision)
@@ -131,8 +134,8 @@ class RecordStore:
         return True
 
     def _replaces(self, record: DHTRecord, data: bytes, key: bytes, old: Entry) -> bool:
-        if record.type == NICKNAME and record.fingerprint != old.owner:
-            raise WireError("taken", "somebody else has this position of the nickname")
+        if record.type in POSITIONED and _counted_for(record) != old.owner:
+            raise WireError("taken", f"somebody else has this position of the {record.type}")
         if record.revision != old.revision:
             if record.revision < old.revision:
                 raise WireError("stale", "a newer revision of this record is here already")
@@ -151,7 +154,7 @@ class RecordStore:
 
     def _make_room(self, key: bytes, record: DHTRecord, owner: bytes | None, size: int, wall: float) -> None:
         old = self._held.entries.get(key)
-        most = MAX_PER_WRITER if record.type == DEBUG else MAX_PER_OWNER
+        most = {DEBUG: MAX_PER_WRITER, PROVIDER: MAX_PROVIDED}.get(record.type, MAX_PER_OWNER)
         if old is None and owner is not None and self._held.owners[owner] >= most:
             raise WireError("too-many", f"{most} records of this owner are here already")
         more = _Room(int(old is None), size - (old.size if old is not None else 0))
@@ -240,3 +243,9 @@ class RecordStore:
         """Contacts of before, those that were heard last first; none of them is proven now."""
         rows = self._database.execute("SELECT key, host, port, layers FROM met ORDER BY heard DESC, key")
         return [Contact(bytes(key), host, port, layers) for key, host, port, layers in rows]
+
+
+def _counted_for(record: DHTRecord) -> bytes | None:
+    """By whom a record is counted."""
+    owner = record.fingerprint or record.device
+    return PROVIDER.encode() + owner if record.type == PROVIDER and owner is not None else owner

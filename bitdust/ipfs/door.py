@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bitdust.blocks.room import BlocksRoom
 from bitdust.ipfs.credentials import Credentials
@@ -87,7 +88,7 @@ class IpfsDoor:
         outside = Outside(self._network, self.credentials, self._stop)
         self._room = IpfsRoom(self._network.around, self._blocks, self._nodes, outside)
         self._room.names.open()
-        return Deferred.fromCoroutine(self._open_ports(self._room))
+        return Deferred.fromCoroutine(self._open_ports(self._room)).addErrback(self._not_opened)
 
     async def _open_ports(self, room: "IpfsRoom") -> None:
         if self._port is not None:
@@ -109,21 +110,28 @@ class IpfsDoor:
         if gateway is not None:
             await gateway.close()
 
+    def _not_opened(self, failure: Failure) -> Failure:
+        self._close_room()
+        return failure
+
     def close(self) -> "Deferred[None]":
         """Fires when nobody is answered any more."""
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
         opened, self._opened = self._opened, None
+        self._close_room()
+        await self.close_gateway()
+        if opened is not None:
+            await opened.close()
+
+    def _close_room(self) -> None:
         room, self._room = self._room, None
         if room is not None:
             room.names.close()
         nodes, self._nodes = self._nodes, None
         if nodes is not None:
             nodes.close()
-        await self.close_gateway()
-        if opened is not None:
-            await opened.close()
 
     def _made(self) -> "Nodes":
         from bitdust.ipfs.nodes_room import Nodes  # noqa: PLC0415 - what is off costs nothing at the start

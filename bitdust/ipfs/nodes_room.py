@@ -1,14 +1,24 @@
-"""What goes between nodes of IPFS, while the service is on: blocks, and who is connected."""
+"""What goes between nodes of IPFS, while the service is on: blocks, and the ways to those who have them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 from bitdust.blocks.store import BlockStore
-from bitdust.ipfs.exchange.exchange import Exchange, nobody
+from bitdust.ipfs.bootstrap import Bootstrap
+from bitdust.ipfs.exchange.exchange import Exchange
+from bitdust.ipfs.exchange.partners import Key
 from bitdust.ipfs.exchange.wire import BLOCKS, HAVES, fields_of
 from bitdust.ipfs.network import Network
-from bitdust.ipfs.swarm import Swarm
+from bitdust.ipfs.providing import Providing
+from bitdust.ipfs.routing import FoundPeer, Routing
+from bitdust.ipfs.swarm import SeenPeer, Swarm
+from bitdust.ipld.cid import Cid
+from bitdust.ipld.multiaddr import Multiaddr
+from bitdust.ipld.peerid import PeerId
+from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
 from bitdust.wire.table import Row, Who
 
@@ -27,10 +37,14 @@ class Nodes:
     """`open` first, `close` last."""
 
     def __init__(self, network: Network, stores: Stores) -> None:
+        self.clock = network.around.world.clock
         around, has_role = network.around, network.gateway.relations.has
         self._stores = stores
-        self.exchange = Exchange(around, lambda: stores.store, has_role, nobody)
-        self.swarm = Swarm(network.gateway, around.me, self.exchange.partners)
+        self.routing = Routing(network)
+        self.exchange = Exchange(around, lambda: stores.store, has_role, self._providers)
+        self.providing = Providing(around, lambda: stores.store, self.routing)
+        self.swarm = Swarm(network, self.exchange.partners)
+        self.bootstrap = Bootstrap(network)
         self._leave_store: Callable[[], None] = lambda: None
 
     def open(self) -> None:
@@ -39,10 +53,38 @@ class Nodes:
         store.add_source(self.exchange)
         self._leave_store = lambda: store.remove_source(self.exchange)
         self.exchange.open()
+        self.providing.open()
+
+    async def find_peer(self, peer: PeerId) -> FoundPeer | None:
+        """Where a peer is, by its sessions or the hash table; None where it is nowhere."""
+        known = self.swarm.addresses().get(peer)
+        return FoundPeer(peer, tuple(known)) if known else await self.routing.find_peer(peer)
+
+    async def connect(self, where: Multiaddr) -> PeerId:
+        """Connect to a peer at an address, or wherever it is, and ask it for blocks from now on."""
+        if where.peer is None or where.is_reachable:
+            return await self.swarm.connect(where)
+        if where.peer != self.swarm.me():
+            await self.reach(where.peer)
+        return await self.swarm.connect(where)
+
+    async def reach(self, peer: PeerId) -> SeenPeer:
+        """The session with a peer, which is called where it is found. Raises ``no-peer``, or why it is not reached."""
+        seen = self.swarm.find(peer)
+        if seen is not None:
+            return seen
+        found = await self.routing.find_peer(peer)
+        if found is None or not found.addresses:
+            raise BitDustError("no-peer", "routing: not found")
+        return await self.swarm.call(peer, found.addresses)
+
+    def _providers(self, root: Cid) -> "Deferred[Iterable[Key]]":
+        return Deferred.fromCoroutine(self.routing.connect_to_providers(root))
 
     def close(self) -> None:
         """End it."""
         self._leave_store()
+        self.providing.close()
         self.exchange.close()
 
     def rows(self) -> list[Row]:

@@ -23,11 +23,12 @@ class IpfsService(Service):
         return self._ipfs.rows()
 
     def start(self) -> "Deferred[None]":
-        opening = self._ipfs.open()
+        return self._ipfs.open().addCallback(self._answer_others)
+
+    def _answer_others(self, _: None) -> None:
         self._rows = self.packet_rows()
         for row in self._rows:
             self._inbox.add(row)
-        return opening
 
     def stop(self) -> "Deferred[None]":
         rows, self._rows = self._rows, []

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.identity.document import IdentityDocument
-from bitdust.nearby import Nearby, household
+from bitdust.nearby import Nearby, household, is_refused
 from bitdust.peers.relations import ALL, Relations
 from bitdust.scopes.plan import Plan
 from bitdust.scopes.scopes import COUNTED, Party, Scopes
@@ -97,6 +97,7 @@ class Gateway:
         self.receive_bucket.change(self._settings.get("services/network/receive-limit"))
         self.scopes.household = household(self._settings)
         self.turns.changed()
+        self.drop_refused()
         for session in self._sessions.all():
             session.reading.end()
 
@@ -200,6 +201,12 @@ class Gateway:
         """The session with a peer, dialled when there is none; fails with `NoAnswer` when no address answers."""
         return fail(NoAnswer(STOPPED)) if self._is_stopped else self._dialler.session_to(fingerprint)
 
+    def drop_refused(self) -> None:
+        """End sessions with peers of networks that are refused now."""
+        for session in self._sessions.all():
+            if is_refused(self._settings, session.call.address.host):
+                session.close("stopping", "this node refuses your network")
+
     def dial(
         self,
         address: str,
@@ -222,6 +229,8 @@ class Gateway:
                 raise WireError("bad-address", f"this node does not speak {where.scheme}, as for {address[:100]!r}")
         except WireError as error:
             return fail(error)
+        if is_refused(self._settings, where.host):
+            return fail(NoAnswer(f"{where} is in a network that this node refuses"))
         anywhere = anywhere or claim is not None or (expect is not None and self.relations.has(TRUSTED, expect))
         shown = Claim(claim, key) if claim is not None else None
         session = Session(self, Call(where, True, expect, shown, anywhere))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from bitdust.nearby import is_refused
 from bitdust.scopes.reservations import Resource, TooMuch
 from bitdust.scopes.scopes import Party, Scopes
 from bitdust.surroundings import Surroundings
@@ -36,7 +37,8 @@ class Listener:
         who is honest has proved himself in a second, who is not waits on purpose."""
         system = self._scopes.system
         is_full = not system.has_room(Resource.SESSIONS, 1) and self._sessions.idlest_stranger(system) is None
-        if is_full or not self._settings.get("services/tcp-transport/receiving-enabled"):
+        is_closed = not self._settings.get("services/tcp-transport/receiving-enabled")
+        if is_full or is_closed or is_refused(self._settings, address.host):
             return None
         return self._enter(address) if self._scopes.may_come(address.host) else None
 

@@ -28,7 +28,8 @@ class DialTests(SynchronousTestCase):
         self.network = Memory(Path(self.mktemp()))
         self.alice, self.bob = self.network.person("master", "alice"), self.network.person("other", "bob")
         self.network.run(self.bob.gateway.listen(0))
-        self.usual = {"services/network/interface": "", "services/network/household": HOUSEHOLD}
+        names = ("interface", "refused")
+        self.usual = {f"services/network/{name}": "" for name in names} | {"services/network/household": HOUSEHOLD}
         self.alice.settings.values |= self.usual
         self.inside = Neighbour()
         for host in (self.alice.world.network, self.network.network.host("192.168.7.7")):

@@ -47,6 +47,7 @@ SETTINGS = {
     "services/identity-server/host": HOST,
     "services/network/interface": HOST,
     "services/network/household": HOUSEHOLD,
+    "services/network/refused": "",
     "services/identity-propagate/preferred-servers": "",
     "services/identity-propagate/known-servers": "",
     "services/network/proxy/enabled": False,

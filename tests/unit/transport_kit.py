@@ -48,6 +48,7 @@ SETTINGS = {
     "services/network/receive-limit": 0,
     "services/network/interface": "127.0.0.1",
     "services/network/household": "127.0.0.0/8 ::1/128 10.0.0.0/24",
+    "services/network/refused": "",
     "services/tcp-transport/receiving-enabled": True,
 }
 FASTEST = (1e6, 1e6)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
 from bitdust.blocks.store import BlockStore
@@ -184,8 +184,3 @@ class Exchange:
 def _and_stop(result: Any, session: Session) -> Any:
     session.stop()
     return result
-
-
-def nobody(_: Cid) -> "Deferred[Iterable[Key]]":
-    """No providers are looked for."""
-    return succeed(())

@@ -1,7 +1,9 @@
 """All commands of the RPC, by their themes."""
 
 from bitdust.web.ipfs.commands import (
+    bitswap,
     blocks,
+    bootstrap,
     cids,
     config,
     dag,
@@ -14,14 +16,18 @@ from bitdust.web.ipfs.commands import (
     name,
     node,
     objects,
+    ping,
     pins,
     repo,
+    routing,
     swarm,
 )
 from bitdust.web.ipfs.table import Commands
 
 THEMES = (
+    bitswap,
     blocks,
+    bootstrap,
     cids,
     config,
     dag,
@@ -35,7 +41,9 @@ THEMES = (
     node,
     objects,
     pins,
+    ping,
     repo,
+    routing,
     swarm,
 )
 

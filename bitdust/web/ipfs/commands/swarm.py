@@ -38,7 +38,7 @@ async def connect(room: IpfsRoom, call: Call) -> Answer:
     told: list[str] = []
     for text in whole(call.arguments["address"]):
         try:
-            peer = await room.nodes.swarm.connect(Multiaddr.parse(text))
+            peer = await room.nodes.connect(Multiaddr.parse(text))
         except BitDustError as error:
             raise BitDustError(error.code, f"connect {text} failure: {error}") from error
         told.append(f"connect {peer} success")
@@ -65,6 +65,24 @@ async def local(room: IpfsRoom, call: Call) -> Answer:
     return Json({"Strings": [str(one) for one in room.nodes.swarm.listening(peer)]})
 
 
+async def filters(room: IpfsRoom, call: Call) -> Answer:
+    return Json({"Strings": room.nodes.swarm.filters()})
+
+
+async def add_filters(room: IpfsRoom, call: Call) -> Answer:
+    given = whole(call.arguments["address"])
+    room.nodes.swarm.add_filters(given)
+    return Json({"Strings": given})
+
+
+async def remove_filters(room: IpfsRoom, call: Call) -> Answer:
+    given = whole(call.arguments["address"])
+    if given == ["all"]:
+        given = room.nodes.swarm.filters()
+    room.nodes.swarm.remove_filters(given)
+    return Json({"Strings": given})
+
+
 _FLAGS = tuple(Option((name,), BOOL, default=False) for name in ("latency", "streams", "direction"))
 ROWS = (
     Command("swarm/peers", peers, options=(Option(("verbose", "v"), BOOL, default=False), *_FLAGS)),
@@ -73,4 +91,7 @@ ROWS = (
     Command("swarm/addrs", addresses),
     Command("swarm/addrs/local", local, options=(Option(("id",), BOOL, default=False),)),
     Command("swarm/addrs/listen", local, options=(Option(("id",), BOOL, default=False),)),
+    Command("swarm/filters", filters),
+    Command("swarm/filters/add", add_filters, (ADDRESSES,)),
+    Command("swarm/filters/rm", remove_filters, (ADDRESSES,)),
 )
