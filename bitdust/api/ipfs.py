@@ -8,16 +8,18 @@ from bitdust.ipfs.credentials import BASIC, BEARER, EVERYTHING, Authorization
 from bitdust.ipfs.door import GATEWAY
 from bitdust.wire.errors import BitDustError
 
-SERVICE, STORE = "ipfs", "block_store"
+SERVICE, STORE, BACKUP = "ipfs", "block_store", "ipfs_backup"
+MOST_PINS = 1000
 
 
 @method(
     Route("GET", "/ipfs/status/v1", ("/ipfs",)),
-    returns="{enabled, state, reason, port, address, gateway, blocks, bytes, storage_max, path}",
+    returns="{enabled, state, reason, port, address, gateway, blocks, bytes, storage_max, path, backup}",
 )
 async def ipfs_status(context: Context) -> Envelope:
     """Whether clients of IPFS are answered, at which port, and what is stored; ``bytes`` are on this disk, and at most
-    ``storage_max`` of them. ``gateway`` is where browsers find the gateway, empty while it is closed."""
+    ``storage_max`` of them. ``gateway`` is where browsers find the gateway, empty while it is closed. ``backup``
+    is what suppliers have of what is pinned: ``{enabled, state, reason, doing, problem, segments, bytes}``."""
     return ok(await _status(context))
 
 
@@ -36,23 +38,51 @@ async def _stored(context: Context) -> Row:
         room = context.ipfs.room
         stat = await room.store.stat()
         row |= {"blocks": stat.blocks, "bytes": stat.packed + stat.index, "path": str(room.folder)}
+    return {**row, "backup": await _backup(context)}
+
+
+async def _backup(context: Context) -> Row:
+    info = context.driver.info(BACKUP)
+    row: Row = {name: info[name] for name in ("enabled", "state", "reason")}
+    row |= {"doing": "", "problem": "", "segments": 0, "bytes": 0}
+    if context.driver.is_on(STORE):
+        row |= await context.ipfs.backup.figures()
     return row
 
 
 @method(Route("POST", "/ipfs/enable/v1"), returns="as ipfs_status")
 async def ipfs_enable(context: Context) -> Envelope:
-    """Store blocks, and answer clients of IPFS, from now on and after every start."""
+    """Store blocks, answer clients of IPFS, and keep what is pinned at my suppliers, from now on and after every
+    start."""
     await context.driver.start(STORE)
     await context.driver.start(SERVICE)
+    await context.driver.start(BACKUP)
     return ok(await _status(context))
 
 
 @method(Route("POST", "/ipfs/disable/v1"), returns="as ipfs_status")
 async def ipfs_disable(context: Context) -> Envelope:
-    """Answer no clients of IPFS any more; what is stored stays on the disk."""
+    """Answer no clients of IPFS any more; what is stored stays on the disk, and at my suppliers."""
+    await context.driver.stop(BACKUP)
     await context.driver.stop(SERVICE)
     await context.driver.stop(STORE)
     return ok(await _status(context))
+
+
+@method(
+    Route("GET", "/ipfs/pins/v1"),
+    params=[
+        Param("offset", Kind.INTEGER, 0, low=0, help="how many rows to leave out at the beginning"),
+        Param("limit", Kind.INTEGER, 100, low=1, high=MOST_PINS, help="at most so many rows"),
+    ],
+    service=STORE,
+    returns="[{cid, mode, name, backed_up, blocks_left, bytes_left}]",
+)
+async def ipfs_pins(context: Context, offset: int, limit: int) -> Envelope:
+    """What stays, whatever is collected: named roots such as the directory of ``files/*`` (``mode`` is ``root``), then
+    pins (``recursive`` or ``direct``). What is ``backed_up`` comes back with the key file; of what is not, so many
+    blocks with so many bytes are still to be brought to the suppliers, or they do not know of the pin yet."""
+    return ok(await context.ipfs.backup.pins(offset, limit))
 
 
 @method(Route("POST", "/ipfs/gateway/enable/v1"), returns="as ipfs_status", errors=("port-taken",))

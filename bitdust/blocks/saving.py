@@ -73,12 +73,10 @@ class SavedPin:
 
 @frozen
 class SavedFigures:
-    """``blocks`` with ``bytes`` are in so many ``segments``; ``away`` of them are not on this disk."""
+    """``bytes`` of blocks that stay are in so many ``segments``."""
 
     segments: int
-    blocks: int
     bytes: int
-    away: int
 
 
 class Saving:
@@ -267,9 +265,5 @@ def _pinned(database: sqlite3.Connection, pin: Pin) -> tuple[int, bool]:
 
 
 def _figures(database: sqlite3.Connection) -> SavedFigures:
-    count = database.execute("SELECT count(*) FROM segments WHERE state=?", (SegmentState.STORED,)).fetchone()[0]
-    query = (
-        "SELECT count(*), coalesce(sum(s.size), 0), coalesce(sum(b.pack IS NULL), 0) FROM saved s"
-        " JOIN blocks b ON b.id=s.block WHERE s.segment > 0"
-    )
-    return SavedFigures(count, *database.execute(query).fetchone())
+    query = "SELECT count(*), coalesce(sum(live), 0) FROM segments WHERE state=?"
+    return SavedFigures(*database.execute(query, (SegmentState.STORED,)).fetchone())

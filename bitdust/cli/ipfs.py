@@ -20,6 +20,9 @@ from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
 from bitdust.wire.sizes import in_words
 
+PINS = 1000
+"""Rows of pins that are asked for at once."""
+
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
 def ipfs() -> None:
@@ -96,6 +99,9 @@ def _show(session: Session, row: dict[str, Any]) -> None:
     click.echo(f"on, at {row['address']}: {row['blocks']} blocks, {size} of {most}")
     if row["gateway"]:
         click.echo(f"gateway: {row['gateway']}/ipfs/CID/path")
+    backup = row["backup"]
+    doing = backup["problem"] or backup["doing"].lower().replace("_", " ") or backup["reason"] or "off"
+    click.echo(f"backup of pins: {in_words(backup['bytes'])} at the suppliers; {doing}")
 
 
 @ipfs.command("add")
@@ -222,16 +228,20 @@ def ls(session: Session, path: str) -> None:
 @ipfs.command("pins")
 @click.pass_obj
 def pins(session: Session) -> None:
-    """What stays, whatever is collected."""
-    rows = [
-        {"cid": row["Cid"], "pinned": row["Type"]}
-        for kind in ("recursive", "direct")
-        for row in Rpc(session).rows("pin/ls", {"type": kind, "stream": "true"})
-    ]
+    """What stays, whatever is collected, and what of it is backed up."""
+    rows: list[dict[str, Any]] = []
+    while page := session.call("ipfs_pins", offset=len(rows), limit=PINS):
+        rows += page
+        if len(page) < PINS:
+            break
     if session.as_json:
         show_json(rows)
         return
-    show_table(rows, ["cid", "pinned"], "nothing is pinned; bitdust ipfs add FILE")
+    shown = [
+        {**row, "pinned": row["mode"], "backed up": "yes" if row["backed_up"] else f"no, {in_words(row['bytes_left'])}"}
+        for row in rows
+    ]
+    show_table(shown, ["cid", "pinned", "backed up", "name"], "nothing is pinned; bitdust ipfs add FILE")
 
 
 @ipfs.command("pin")

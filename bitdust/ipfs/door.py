@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from bitdust.blocks.backup.room import BackupRoom
 from bitdust.blocks.room import BlocksRoom
 from bitdust.ipfs.credentials import Credentials
 from bitdust.ipfs.network import Network
@@ -67,6 +68,11 @@ class IpfsDoor:
         if self._room is None:
             raise BitDustError("service-off", "IPFS is off: bitdust ipfs enable")
         return self._room
+
+    @property
+    def backup(self) -> BackupRoom:
+        """The backup of what is pinned."""
+        return self._blocks.backup
 
     @property
     def port(self) -> int:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust.blocks.pinning import FIRST
 from bitdust.blocks.store import BlockStore
-from bitdust.blocks.values import Change, Mode, Pin, not_here
+from bitdust.blocks.values import Change, Mode, Pin, not_here, not_now
 from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
 from bitdust.ipfs.blocks import Blocks, StoredBlocks, get
@@ -194,21 +194,31 @@ class IpfsRoom:
                 yield row.cid
 
     async def bad_below(self, root: Cid) -> list[tuple[Cid, str]]:
-        """Read a block and all below it; those that are missing or damaged, and why. A thousand at most."""
+        """Read a block and all below it; those that are missing or damaged, and why. A thousand at most.
+
+        What is away is not brought here for it: it counts as sound while suppliers are known to have it."""
         bad: list[tuple[Cid, str]] = []
         waiting, seen = [root], {root.multihash}
         while waiting and len(bad) < MOST_BAD:
             cid = waiting.pop()
             try:
-                found = await references(self.stored, cid)
+                found = await self._children(cid)
             except BitDustError as error:
                 bad.append((cid, str(error)))
                 continue
             for one in found:
-                if one.cid.multihash not in seen:
-                    seen.add(one.cid.multihash)
-                    waiting.append(one.cid)
+                if one.multihash not in seen:
+                    seen.add(one.multihash)
+                    waiting.append(one)
         return bad
+
+    async def _children(self, cid: Cid) -> list[Cid]:
+        (row,) = await self.store.rows([cid])
+        if row is None or not row.is_away:
+            return [one.cid for one in await references(self.stored, cid)]
+        if await self.store.saving.spot(cid) is None:
+            raise not_now(cid)
+        return list((await self.store.saving.links([cid]))[0])
 
     async def remove(self, cid: Cid) -> None:
         """Remove one block that nothing needs. Raises ``not-found`` and ``pinned``."""

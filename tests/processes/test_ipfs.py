@@ -80,7 +80,9 @@ class ClientTests(IpfsCase):
         self.assertIn("off", self.cli("gateway"))
         shown = self.cli("gateway", "enable").split()[1].removesuffix("/ipfs/CID/path")
         self.assertEqual(shown, self.status()["gateway"])
-        self.assertIn(shown, self.cli("status"))
+        status = self.cli("status")
+        self.assertIn(shown, status)
+        self.assertIn("backup of pins: 0 bytes at the suppliers; it is disabled", status)
         with urlopen(f"{shown}/ipfs/{LAMB}") as answer:  # noqa: S310
             self.assertEqual((answer.read(), answer.headers["ETag"]), (b"Mary had a little lamb", f'"{LAMB}"'))
         with urlopen(Request(f"{shown}/ipfs/{LAMB}", headers={"Range": "bytes=5-7"})) as answer:  # noqa: S310
@@ -132,6 +134,7 @@ class ClientTests(IpfsCase):
         self.cli("files", "cp", "/a/b", "/c/d")
         self.cli("files", "mv", "/c/d", "/e")
         self.assertIn("e     file", self.cli("files", "ls", "/"))
+        self.assertRegex(self.cli("pins"), r"Qm\w+ +root +no, [\d.]+ \w+ +mfs\n")
         self.assertIn(self.client.files.stat("/e")["Hash"], self.cli("files", "stat", "/e"))
         self.assertIn("use -r", self.cli("files", "rm", "/a", code=1))
         self.cli("files", "rm", "-r", "/a", "/c", "/e")

@@ -167,6 +167,11 @@ class BackupCase(BlockCase):
     def figures(self) -> Any:
         return self.came(self.store.saving.figures())
 
+    def in_segments(self) -> int:
+        """How many blocks are in a segment."""
+        query = "SELECT count(*) FROM saved WHERE segment > 0"
+        return int(self.store._ledger.database.execute(query).fetchone()[0])
+
     def counted(self) -> None:
         """What is said of segments is true."""
         database = self.store._ledger.database

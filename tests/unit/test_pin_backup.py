@@ -7,8 +7,10 @@ from twisted.internet.defer import Deferred
 from bitdust.blocks.backup.formats import read_index, read_state
 from bitdust.blocks.backup.keeper import LOCAL, REFRESH
 from bitdust.blocks.backup.others import SILENT
+from bitdust.blocks.backup.report import rows
 from bitdust.blocks.packs import name_of
 from bitdust.blocks.values import Mode, Pin, Root, Unpin
+from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.car import CarReader
 from bitdust.ipld.cid import RAW, Cid
 from bitdust.wire.errors import BitDustError
@@ -66,7 +68,7 @@ class GatheringTests(BackupCase):
         blocks = large("many", 12)
         self.pin(*blocks, node(*blocks[3:], text="above"))
         self.assertEqual(len(self.shelf.names(CAR)), 2)
-        self.assertEqual(self.figures().blocks, 14)
+        self.assertEqual(self.in_segments(), 14)
         self.counted()
 
     def test_kinds(self) -> None:
@@ -75,10 +77,10 @@ class GatheringTests(BackupCase):
         above = node(inner, inline, text="above")
         self.put(inner, above, changes=[Pin(above.cid, Mode.DIRECT)])
         self.rests()
-        self.assertEqual(self.figures().blocks, 1)
+        self.assertEqual(self.in_segments(), 1)
         self.came(self.store.apply(Root("mfs", above.cid)))
         self.rests()
-        self.assertEqual(self.figures().blocks, 2)
+        self.assertEqual(self.in_segments(), 2)
         self.came(self.store.apply(Pin(inline)))
         self.rests()
         self.assertEqual(self.saved(inline).is_told, True)
@@ -95,10 +97,10 @@ class GatheringTests(BackupCase):
         raw = Cid(1, RAW, block.cid.multihash)
         self.put(block._replace(cid=raw), below, changes=[Pin(raw)])
         self.rests()
-        self.assertEqual(self.figures().blocks, 1)
+        self.assertEqual(self.in_segments(), 1)
         self.put(block, changes=[Pin(block.cid)])
         self.rests()
-        self.assertEqual(self.figures().blocks, 2)
+        self.assertEqual(self.in_segments(), 2)
 
     def test_without_suppliers(self) -> None:
         """Nothing is made while suppliers take nothing; a try that fails is made again, and leaves no file behind."""
@@ -283,6 +285,47 @@ class ReadingTests(BackupCase):
         self.assertEqual(self.here(), {block.cid for block in one})
         self.assertEqual(self.saved(one[-1].cid).blocks, 0)
         self.counted()
+
+
+class ReportTests(BackupCase):
+    def rows(self, offset: int = 0, limit: int = 10) -> list[dict[str, Any]]:
+        return self.came(Deferred.fromCoroutine(rows(self.store, offset, limit)))
+
+    def test_rows(self) -> None:
+        """Roots come before pins; a pin is backed up when suppliers have its blocks and know of it."""
+        one, two = large("one"), large("two")
+        self.shelf.ready = False
+        self.restart()
+        self.put(*one, *two, changes=[Pin(one[-1].cid), Root("mfs", two[-1].cid), Pin(two[0].cid, Mode.DIRECT, "a")])
+        found = self.rows()
+        self.assertEqual([row["mode"] for row in found], ["root", "recursive", "direct"])
+        self.assertEqual([row["name"] for row in found], ["mfs", "", "a"])
+        self.assertEqual([row["blocks_left"] for row in found], [5, 5, 1])
+        self.assertEqual(found[1]["bytes_left"], sum(len(block.data) for block in one))
+        self.assertEqual([row["backed_up"] for row in found], [False] * 3)
+        self.shelf.failures["keep state"] = BitDustError("too-few-suppliers", "nobody is there")
+        self.shelf.ready = True
+        self.keeper.suppliers()
+        self.assertEqual([(row["backed_up"], row["blocks_left"]) for row in self.rows()], [(False, 0)] * 3)
+        self.shelf.failures.clear()
+        self.clock.advance(60)
+        self.rests()
+        self.assertEqual([row["backed_up"] for row in self.rows()], [True] * 3)
+        self.assertEqual([row["mode"] for row in self.rows(1, 1)], ["recursive"])
+        self.assertEqual(self.rows(3), [])
+
+    def test_verifying(self) -> None:
+        """What is away is sound while it is in a segment, and is not brought here to see that."""
+        one = large("one")
+        self.pin(*one)
+        self.lose()
+        self.rests()
+        room = IpfsRoom(self.around, self)  # type: ignore[arg-type]
+        self.assertEqual(self.came(Deferred.fromCoroutine(room.bad_below(one[-1].cid))), [])
+        self.assertEqual(self.here(), set())
+        self.store._ledger.database.execute("UPDATE segments SET state=2")
+        bad = self.came(Deferred.fromCoroutine(room.bad_below(one[-1].cid)))
+        self.assertIn("could not be had from the suppliers", bad[0][1])
 
 
 class RewritingTests(BackupCase):

@@ -1,7 +1,7 @@
 """What a node has of the backup of its pins: next to nothing while the service is off."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
@@ -10,6 +10,7 @@ from bitdust.surroundings import Surroundings
 from bitdust.wire.errors import BitDustError
 from bitdust.wiring import Wire
 
+Row = dict[str, Any]
 if TYPE_CHECKING:
     from bitdust.blocks.backup.keeper import Keeper
     from bitdust.blocks.store import BlockStore
@@ -66,6 +67,20 @@ class BackupRoom:
         """What suppliers hold is known."""
         if self._keeper is not None:
             self._keeper.suppliers()
+
+    async def pins(self, offset: int, limit: int) -> list[Row]:
+        """Roots, then pins, and how far each is backed up. Raises ``service-off``."""
+        from bitdust.blocks.backup.report import rows  # noqa: PLC0415 - what is off costs nothing at the start
+
+        return await rows(self._store(), offset, limit)
+
+    async def figures(self) -> Row:
+        """What is at the suppliers, and what goes on."""
+        from bitdust.blocks.backup.report import figures  # noqa: PLC0415 - what is off costs nothing at the start
+
+        doing = self._keeper.machine.state if self._keeper is not None else ""
+        problem = self.problem() or (self._keeper.failure if self._keeper is not None else "")
+        return {"doing": doing, "problem": problem if self.is_open else "", **await figures(self._store())}
 
     def problem(self) -> str:
         """Why not all that is pinned is backed up, or will be soon; empty where all is well."""
