@@ -30,18 +30,18 @@ class FamiliesInDHT:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def read(self, customer: bytes, device: bytes) -> "Deferred[InDHT]":
+    def read(self, customer: bytes, device: bytes, identity: bool) -> "Deferred[InDHT]":
         """A customer's records."""
 
         def found(records: list[Any]) -> InDHT:
-            family, identity = records
+            family, document = records
             raw = None
             if family is not None:
                 raw = FamilyInDHT(device, family.to_bytes(), family.revision, family.expires)
-            return InDHT(raw, identity.revision, identity.expires) if identity is not None else InDHT(raw)
+            return InDHT(raw, document.revision, document.expires) if document is not None else InDHT(raw)
 
         family = self._directory.family_record(customer, device) if device else succeed(None)
-        asked = [family, self._directory.identity_record(customer)]
+        asked = [family, self._directory.identity_record(customer) if identity else succeed(None)]
         return gatherResults(asked, consumeErrors=True).addCallback(found)
 
     def write_family(self, raw: bytes) -> "Deferred[Any]":

@@ -47,8 +47,11 @@ class InDHT:
 class CustomersInDHT(Protocol):
     """The port to the DHT."""
 
-    def read(self, customer: bytes, device: bytes, /) -> "Deferred[InDHT]":
-        """What is there, validated by the DHT; the family that one device wrote, none for an empty one."""
+    def read(self, customer: bytes, device: bytes, identity: bool, /) -> "Deferred[InDHT]":
+        """What is there, validated by the DHT; the family that one device wrote, none for an empty one.
+
+        ``identity`` asks for the identity as well.
+        """
 
     def write_family(self, raw: bytes, /) -> "Deferred[Any]":
         """Store a family record again, verbatim."""
@@ -67,19 +70,23 @@ class _Member:
     identity_lost: Keepsake | None = None
     failing_since: float | None = None
     machine: FamilyMember | None = field(default=None, repr=False)
+    identity_asked: bool = False
 
     def owner_is_away(self) -> bool:
         return not self.families.presence.is_online(self.customer)
 
     def read(self) -> "Deferred[Any]":
-        reading = self.families.dht.read(self.customer, self.families.writer_of(self.customer))
+        # An owner who is here publishes its identity itself; its family is read for the bytes, which nobody else makes.
+        self.identity_asked = self.owner_is_away()
+        writer = self.families.writer_of(self.customer)
+        reading = self.families.dht.read(self.customer, writer, self.identity_asked)
         return reading.addCallback(lambda found: found if found.family is not None or found.identity else None)
 
     def is_lost(self, found: InDHT | None) -> bool:
         """What there was is said by the disk, so that it is known after a restart too."""
         there, now = found or InDHT(None), self.families.wall()
         family = self.families.kept_family(self.customer)
-        identity = self.families.store.keepsake(IDENTITY, self.customer)
+        identity = self.families.store.keepsake(IDENTITY, self.customer) if self.identity_asked else None
         self.family_lost = self.identity_lost = None
         if family is not None and family.expires > now and family.revision > _revision(there.family):
             self.family_lost = family

@@ -123,12 +123,21 @@ class Peers:
     # what happens
 
     def asked_by(self, message: Message, address: Address) -> None:
-        """A query came: perhaps from somebody worth knowing, or with news."""
+        """A query came from an address that has shown its token: perhaps from somebody worth knowing, or with news.
+
+        Who is proven and asks from where it was proven is believed about its layers, as it is when it answers.
+        """
         if message["k"] == self._own.key:
             return
         contact = self.contact(message["k"], address[0], address[1], message["a"])
-        if contact.number in self._aside or contact.layers != message["a"]:
+        if contact.number in self._aside:
             self._ask_again(contact)
+        elif contact.layers != message["a"]:
+            contact.layers = message["a"]
+            if contact.proven:
+                self._seat(contact)
+            elif self.wanted(contact):
+                self.prove(contact)
         elif self.wanted(contact):
             self.prove(contact)
 

@@ -53,9 +53,9 @@ class FamilyMemberTests(ShopCase):
         self.families = CustomerFamilies(self.shop, self.shop.store, self, presence)
         self.addCleanup(self.families.stop)
 
-    def read(self, customer: bytes, device: bytes):
+    def read(self, customer: bytes, device: bytes, identity: bool):
         self.reads += 1
-        return succeed(InDHT(self.dht, self.identity, self.identity_expires))
+        return succeed(InDHT(self.dht, self.identity, self.identity_expires) if identity else InDHT(self.dht))
 
     def write_family(self, raw: bytes):
         self.written.append(raw)
@@ -124,6 +124,15 @@ class FamilyMemberTests(ShopCase):
         self.shop.now += 21 * DAY
         self.restart()
         self.assertEqual(self.documents, [document] * 2)
+
+    def test_the_identity_of_an_owner_who_is_here(self) -> None:
+        """Nobody asks for it or stores it for its owner; an hour after the owner has left it is cared for."""
+        self.online, self.dht = True, self.found(7)
+        self.families.start()
+        self.assertEqual((self.state(), self.documents), ("CONNECTED", []))
+        self.online = False
+        self.clock.advance(3600)
+        self.assertEqual(self.documents, [(1, ALICE.document.xml)])
 
     def test_nothing_is_done_while_the_owner_is_here(self) -> None:
         """An owner with a session refreshes its record itself."""

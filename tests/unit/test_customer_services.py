@@ -141,7 +141,7 @@ class FamilyServiceTests(ServiceCase):
         self.service.start()
         self.addCleanup(self.service.stop)
 
-    def read(self, customer: bytes, device: bytes) -> Deferred:
+    def read(self, customer: bytes, device: bytes, identity: bool) -> Deferred:
         return self.answer().addCallback(lambda record: InDHT(record, 1, 2**40))
 
     def write_family(self, raw: bytes) -> Deferred:

@@ -182,15 +182,25 @@ class PeersTests(SynchronousTestCase):
         self.assertEqual([len(self.peers.nearest(0, layer)) for layer in (0, 1, 2, 3)], [1, 1, 0, 0])
 
     def test_news_of_layers(self) -> None:
-        """A query with other layers than known makes me ask again, once a second at most."""
+        """What a query of a proven node from its address says of its layers holds at once; from another it does not."""
         key = self.device()
-        self.admitted(key)
-        for _ in range(3):
-            self.peers.asked_by({"k": key.public, "a": 2}, ("192.0.2.9", 9))
-        self.assertEqual(len(self.rpc.asked), 1)
-        self.clock.advance(1)
-        self.pong(key, layers=2)
-        self.assertEqual(len(self.peers.nearest(0, 1)), 1)
+        contact = self.admitted(key)
+        self.peers.asked_by({"k": key.public, "a": 2}, contact.address)
+        self.assertEqual(self.peers.nearest(0, 1), [contact])
+        self.peers.asked_by({"k": key.public, "a": 0}, contact.address)
+        self.assertEqual((self.peers.nearest(0, 1), self.peers.everyone()), ([], [contact]))
+        self.assertEqual(self.rpc.asked, [])
+        self.peers.asked_by({"k": key.public, "a": 2}, ("192.0.2.77", 9))
+        self.assertEqual((self.peers.nearest(0, 1), contact.layers, len(self.rpc.asked)), ([], 0, 1))
+
+    def test_news_of_a_stranger(self) -> None:
+        """A node that is not proven says something of its layers by its proof alone."""
+        key = self.device()
+        for layers in (2, 4):
+            self.peers.asked_by({"k": key.public, "a": layers}, ("192.0.2.9", 9))
+        self.assertEqual((len(self.rpc.asked), self.peers.nearest(0, 2)), (1, []))
+        self.pong(key, layers=4)
+        self.assertEqual(len(self.peers.nearest(0, 2)), 1)
 
     def test_what_an_asker_is_told(self) -> None:
         """An asker hears neither of itself nor of addresses that it cannot use, and of a bounded number."""
