@@ -20,6 +20,7 @@ from bitdust.crypt.device import certify, check_certificate, tls_certificate
 from bitdust.crypt.keyfile import KeyFile, lock_key, unlock_key
 from bitdust.crypt.master import MasterKey, MasterPublic
 from bitdust.identity.document import IdentityDocument
+from bitdust.transport.links.tcp import TCPTransport
 from bitdust.transport.links.tls import PROTOCOL, DeviceTLS
 from bitdust.wire.encoding import WireError
 from tests.keys import cheap_passphrases
@@ -70,14 +71,17 @@ def signed_by_rsa(key: rsa.RSAPrivateKey | Ed25519PrivateKey, name: str) -> tupl
 
 def handshake(context: SSL.Context) -> None:
     """Both sides in memory until they are through; raises what ends it at the side that is asked."""
-    asked = DeviceTLS(device()).serverConnectionForTLS(None)
-    asking = SSL.Connection(context, None)
+    shake_hands(SSL.Connection(context, None), DeviceTLS(device()).serverConnectionForTLS(None))
+
+
+def shake_hands(asking: SSL.Connection, asked: SSL.Connection) -> None:
+    """Both sides until they are through, and have read what comes after that."""
     asked.set_accept_state()
     asking.set_connect_state()
-    for _ in range(4):
+    for step in (SSL.Connection.do_handshake,) * 4 + (lambda one: one.recv(1),):
         for one, other in ((asking, asked), (asked, asking)):
             with contextlib.suppress(SSL.WantReadError):
-                one.do_handshake()
+                step(one)
             with contextlib.suppress(SSL.WantReadError):
                 other.bio_write(one.bio_read(1 << 20))
 
@@ -120,6 +124,31 @@ class ExponentTests(SynchronousTestCase):
         for certificates in ((of_rsa,), (of_device, of_rsa)):
             self.assertRaises(SSL.Error, handshake, tls_of(*certificates))
         handshake(tls_of(tls_certificate(device("second"))))
+
+
+class ContextTests(SynchronousTestCase):
+    def test_nothing_is_resumed(self) -> None:
+        """Whoever brings the session of an earlier connection to the same context must prove its key all the same."""
+        here, there = DeviceTLS(device()), DeviceTLS(device("second"))
+        first, again = (there.clientConnectionForTLS(None) for _ in range(2))
+        shake_hands(first, here.serverConnectionForTLS(None))
+        self.assertIsNotNone(first.get_session())
+        again.set_session(first.get_session())
+        asked = here.serverConnectionForTLS(None)
+        shake_hands(again, asked)
+        for one in (again, asked):
+            self.assertFalse(SSL._lib.SSL_session_reused(one._ssl))
+            self.assertIsNotNone(one.get_peer_certificate())
+
+    def test_a_device_has_one_context(self) -> None:
+        """Connections of one device share what is dear to make; a new device has its own from its first one on."""
+        transport = TCPTransport(None, None)
+        of_device = transport._of(device())
+        self.assertIs(transport._of(device()), of_device)
+        self.assertIsNot(transport._of(device("second")), of_device)
+        certificate = crypto.load_certificate(crypto.FILETYPE_PEM, tls_certificate(device("second"))[0])
+        asked = transport._of(device("second")).serverConnectionForTLS(None)
+        self.assertEqual(asked.get_certificate().digest("sha256"), certificate.digest("sha256"))
 
 
 class PassphraseTests(SynchronousTestCase):

@@ -122,9 +122,16 @@ class TCPTransport:
         self._clock = clock
         self._ports: list[IListeningPort] = []
         self._interface = ""
+        self._tls: DeviceTLS | None = None
+
+    def _of(self, device: DeviceKey) -> DeviceTLS:
+        """One for all connections of a device, because it is dear; another key makes another one."""
+        if self._tls is None or self._tls.public != device.public:
+            self._tls = DeviceTLS(device)
+        return self._tls
 
     def listen(self, port: int, interface: str, device: DeviceKey, accept: Accept) -> "Deferred[int]":
-        factory = TLSFactory(DeviceTLS(device), False, _Incoming(accept), self._clock)
+        factory = TLSFactory(self._of(device), False, _Incoming(accept), self._clock)
 
         def opened(listening: IListeningPort) -> int:
             self._ports.append(listening)
@@ -159,7 +166,7 @@ class TCPTransport:
         return [self._interface] if self._interface else self._network.interfaces()
 
     def dial(self, address: Address, device: DeviceKey, user: LinkUser) -> "Deferred[Any]":
-        factory = TLSFactory(DeviceTLS(device), True, _Outgoing(user), self._clock)
+        factory = TLSFactory(self._of(device), True, _Outgoing(user), self._clock)
         may_reach = None if user.anywhere else self._may_reach
         return self._network.client(address.host, address.port, CONNECT_SECONDS, may_reach).connect(factory)
 

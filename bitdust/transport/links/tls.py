@@ -70,9 +70,14 @@ class BulkTLSProtocol(BufferingTLSTransport):
 
 @implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
 class DeviceTLS:
-    """Makes connections of both roles for one device: TLS 1.3 only, ALPN, no tickets, a certificate wanted."""
+    """Makes connections of both roles for one device: TLS 1.3 only, ALPN, no tickets, a certificate wanted.
+
+    Connections share nothing but the certificate: each one proves both keys anew, so that nobody comes in by what an
+    earlier one has shown.
+    """
 
     def __init__(self, device: DeviceKey) -> None:
+        self.public = device.public
         self._context = _context(device)
 
     def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802 - the interface's name
