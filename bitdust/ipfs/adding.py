@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from bitdust.blocks.values import Change, Pin
-from bitdust.ipfs.blocks import InThread
+from bitdust.ipfs.blocks import InThread, work
 from bitdust.ipld import dagpb, directory, unixfs
 from bitdust.ipld.building import FileBuilder, Recipe
 from bitdust.ipld.cid import Block, Cid
@@ -24,6 +24,8 @@ MOST_ENTRIES = 1_000_000
 """Files and directories of one add."""
 DEEPEST = 256
 LONGEST_TARGET = 4096
+LINK = 64
+"""Bytes of an entry of a directory, about."""
 
 
 class Incoming(Protocol):
@@ -108,10 +110,12 @@ class Adder:
                 self._place(path, part)
 
     async def _file(self, source: Source) -> Part:
-        builder = FileBuilder(self._options.recipe)
+        """A small one is hashed at once: to wake a thread takes longer."""
+        builder, size = FileBuilder(self._options.recipe), 0
         while data := await source.read():
-            await self._store(await self._in_thread(builder.feed, data))
-        await self._store(await self._in_thread(builder.finish))
+            size += len(data)
+            await self._store(await work(self._in_thread, size, builder.feed, data))
+        await self._store(await work(self._in_thread, size, builder.finish))
         return builder.root
 
     async def _symlink(self, source: Source) -> Part:
@@ -185,7 +189,8 @@ class Adder:
             links = [
                 Link(part.cid, entry, part.size) for entry, part in folder.entries.items() if isinstance(part, Part)
             ]
-            made = await self._in_thread(lambda links=links: list(directory.build(self._style, links)))
+            size = LINK * len(links)
+            made = await work(self._in_thread, size, lambda links=links: list(directory.build(self._style, links)))
             await self._store([one.block for one in made if not one.block.cid.is_inline])
             part: Part = made[-1].part
             self.added.append(Added(path, part))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from bitdust.ipld.cid import Cid
 from bitdust.ipld.steps import Steps
@@ -50,6 +50,37 @@ class StoredBlocks:
     def get_some(self, cids: Sequence[Cid]) -> "Deferred[list[bytes]]":
         """The first of some blocks."""
         return self._store.get_some(cids)
+
+
+class Recent:
+    """Blocks, of which the last one is still here: what looks at a node and then reads it asks for it several times.
+    A block is what its CID names, so it cannot be another one by now."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+        self._cid: Cid | None = None
+        self._data = b""
+
+    @property
+    def in_thread(self) -> InThread:
+        """Calls something in a thread."""
+        return self._blocks.in_thread
+
+    def get(self, cid: Cid) -> "Deferred[bytes]":
+        """A block."""
+        if cid == self._cid:
+            return succeed(self._data)
+        return self._blocks.get(cid).addCallback(self._keep, cid)
+
+    def get_some(self, cids: Sequence[Cid]) -> "Deferred[list[bytes]]":
+        """The first of some blocks."""
+        if cids[0] == self._cid:
+            return succeed([self._data])
+        return self._blocks.get_some(cids)
+
+    def _keep(self, data: bytes, cid: Cid) -> bytes:
+        self._cid, self._data = cid, data
+        return data
 
 
 class Reader(Protocol):
@@ -105,8 +136,11 @@ async def get(blocks: Blocks, cid: Cid) -> bytes:
 
 
 async def pieces(blocks: Blocks, reader: Reader) -> AsyncIterator[bytes]:
-    """What a reader makes of its blocks, in order; several are asked for together."""
-    while wanted := reader.wanted(AHEAD):
+    """What a reader makes of its blocks, in order; few are asked for together at first, so that the first bytes come
+    soon, and then more."""
+    ahead = 1
+    while wanted := reader.wanted(ahead):
+        ahead = min(2 * ahead, AHEAD)
         for cid, data in zip(wanted, await blocks.get_some(wanted), strict=False):
             if reader.wanted() != [cid]:
                 break  # the block before had links, and what they lead to comes first

@@ -13,7 +13,7 @@ from bitdust.blocks.store import BlockStore
 from bitdust.blocks.values import Change, Mode, Pin, not_here, not_now
 from bitdust.ipfs.add_job import AddJob
 from bitdust.ipfs.adding import AddOptions
-from bitdust.ipfs.blocks import Blocks, StoredBlocks, get
+from bitdust.ipfs.blocks import Blocks, Recent, StoredBlocks, get
 from bitdust.ipfs.config import View
 from bitdust.ipfs.fetching import FetchedBlocks, bring
 from bitdust.ipfs.mfs import Mfs
@@ -55,6 +55,7 @@ class IpfsRoom:
         self._stores = stores
         self._nodes = nodes
         self._fetched: FetchedBlocks | None = None
+        self._visited: Blocks | None = None
         self._adds = count(1)
         self.in_thread = self._world.run_in_thread
         self.keys = KeyStore(around)
@@ -75,7 +76,9 @@ class IpfsRoom:
     @property
     def blocks(self) -> Blocks:
         """Where blocks come from: the store, and other nodes during a `visit` that is not offline."""
-        return self._fetched or self.stored
+        if self._visited is None:
+            return self._fetched or self.stored
+        return self._visited
 
     @property
     def stored(self) -> Blocks:
@@ -131,6 +134,7 @@ class IpfsRoom:
         room._is_offline = offline
         if not offline and self._nodes is not None:
             room._fetched = FetchedBlocks(lambda: self.store, self.in_thread, self._nodes.exchange, is_patient)
+        room._visited = Recent(room._fetched or self.stored)
         return room
 
     def leave(self) -> None:

@@ -57,13 +57,18 @@ class Files:
         return self.left.popleft() if self.left else b""
 
 
+def nobody() -> Any:
+    """Who a node is that has no identity."""
+    return SimpleNamespace(locked_key="", present=False, changed=Signal())
+
+
 class IpfsCase(BlockCase):
     full = 1 << 20
     made = (links,)
 
     def setUp(self) -> None:
         super().setUp()
-        self.around.me = self.me = SimpleNamespace(locked_key="", present=False, changed=Signal())
+        self.around.me = self.me = nobody()
         self.around.world.home = self.folder
         self.room = IpfsRoom(self.around, self)
 

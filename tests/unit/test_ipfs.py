@@ -9,6 +9,7 @@ from typing import Any
 from bitdust.blocks.values import Mode, Pin, Unpin
 from bitdust.ipfs import archive
 from bitdust.ipfs.adding import AddOptions
+from bitdust.ipfs.blocks import Recent
 from bitdust.ipfs.paths import parse
 from bitdust.ipfs.reading import What, entries, node_of, read, resolve
 from bitdust.ipfs.references import below
@@ -135,6 +136,51 @@ class ReadingTests(IpfsCase):
         listed = self.run_now(entries(self.room.blocks, self.cid(added["d"])))
         self.assertEqual([one.name for one in listed], ["a", "b"])
         self.assertEqual(len(self.run_now(entries(self.room.blocks, self.cid(added["big"])))), 3)
+
+
+class CountedBlocks:
+    """Blocks, and how often each was asked for, and how many together."""
+
+    def __init__(self, blocks: Any) -> None:
+        self.blocks = blocks
+        self.asked: list[Any] = []
+        self.together: list[int] = []
+        self.in_thread = blocks.in_thread
+
+    def get(self, cid: Any) -> Any:
+        self.asked.append(cid)
+        return self.blocks.get(cid)
+
+    def get_some(self, cids: Any) -> Any:
+        self.together.append(len(cids))
+        return self.blocks.get_some(cids)
+
+
+class FirstBytesTests(IpfsCase):
+    full = 32 << 20
+
+    def test_few_blocks_come_first(self) -> None:
+        """One block of a file is asked for at first, then two, four, and so on: the first bytes wait for no others."""
+        root = self.add(Given(b"f", bytes(range(256)) * 60_000))["f"]
+        blocks = CountedBlocks(self.room.blocks)
+
+        async def first() -> int:
+            _, pieces = await read(blocks, self.cid(root))
+            return len(await anext(pieces))
+
+        self.assertEqual(self.run_now(first()), 1 << 18)
+        self.assertEqual(blocks.together, [1, 2])
+        self.assertEqual(len(self.cat(root)), 15_360_000)
+
+    def test_the_last_block_is_kept(self) -> None:
+        """What looks at a block several times during a call asks the store once."""
+        root = self.add(Given(b"f", b"x"))["f"]
+        counted = CountedBlocks(self.room.blocks)
+        blocks, cid = Recent(counted), self.cid(root)
+        for _ in range(3):
+            self.assertEqual(self.run_now(node_of(blocks, cid)).size, 1)
+        self.assertEqual(self.came(blocks.get_some([cid, cid])), [self.came(counted.get(cid))])
+        self.assertEqual((len(counted.asked), counted.together), (2, []))
 
 
 class ThreadTests(IpfsCase):

@@ -18,7 +18,8 @@ from bitdust.web.gateway.pages import MOST_SHOWN, listing
 from bitdust.web.gateway.ranges import Range, ranges_of
 from bitdust.web.guard import Refusal
 from bitdust.web.programs import Programs
-from tests.unit.ipfs_kit import Given, IpfsCase
+from tests.unit.ipfs_kit import Given
+from tests.unit.ipfs_node_kit import NodeCase
 
 DATA = bytes(range(256)) * 4000
 """A little more than a megabyte, in several blocks."""
@@ -45,13 +46,13 @@ class Asking:
         self.reply = reply
 
 
-class GatewayCase(IpfsCase):
+class GatewayCase(NodeCase):
     full = 8 << 20
 
     def setUp(self) -> None:
         super().setUp()
         programs = Programs(lambda: ["https://friend.example"], lambda: ["box.example"])
-        self.dialect = GatewayDialect(self.visit, programs, lambda: 1000.0)
+        self.dialect = GatewayDialect(self.visit, programs)
         self.visits = 0
 
     def visit(self) -> Any:
@@ -245,20 +246,22 @@ class BlockTests(GatewayCase):
 
 class NameTests(GatewayCase):
     def test_names_of_this_node(self) -> None:
-        """A name leads to what its key has published as long as that counts, and is asked for again each time."""
+        """A name leads to what its key has published as long as that counts, and is asked for again each time, here
+        alone."""
         root = self.add(Given(b"d/a", b"x"))["d"]
         key = self.run_now(self.room.keys.generate("k", "ed25519"))
         self.assertEqual(self.get(f"/ipns/{key.id}/a").status, 404)
-        told = Published(f"/ipfs/{root}".encode(), 1, 900 * 10**9, 200 * 10**9, 0)
+        now = int(self.around.world.wall()) * 10**9
+        told = Published(f"/ipfs/{root}".encode(), 1, now, 3600 * 10**9, 0)
         self.run_now(self.room.keys.publish(key.id, lambda before: told))
         got = self.get(f"/ipns/{key.id}/a")
         self.assertEqual((got.status, got.body), (200, b"x"))
         self.assertIn("no-cache", got.headers["Cache-Control"])
         self.assertEqual(self.get(f"/ipns/{key.id}").headers["Location"], f"/ipns/{key.id}/")
-        told = Published(f"/ipfs/{root}".encode(), 2, 700 * 10**9, 200 * 10**9, 0)
-        self.run_now(self.room.keys.publish(key.id, lambda before: told))
+        self.clock.advance(3700)
         self.assertEqual(self.get(f"/ipns/{key.id}/a").status, 404)
         self.assertEqual(self.get("/ipns/example.org/a").status, 404)
+        self.assertEqual(self.table.gets, 0)
 
 
 class AccessTests(GatewayCase):

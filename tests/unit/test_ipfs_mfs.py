@@ -17,7 +17,7 @@ from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.building import FileBuilder, Recipe
 from bitdust.ipld.codecs import links
 from bitdust.wire.errors import BitDustError
-from tests.unit.ipfs_kit import EMPTY_FOLDER, Given, IpfsCase
+from tests.unit.ipfs_kit import EMPTY_FOLDER, Given, IpfsCase, nobody
 from tests.unit.test_block_crash import CrashCase
 
 PIECE = 262_144
@@ -300,6 +300,11 @@ class CrashTests(CrashCase):
     def test_a_change(self) -> None:
         """A node that dies at any change of its disk has what was answered; a path leads to all of it or nothing."""
         self.lives(self.before, self.live, 10)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.around.me = nobody()
+        self.around.world.home = self.folder
 
     def room_of(self, store: BlockStore) -> IpfsRoom:
         return IpfsRoom(self.around, SimpleNamespace(store=store, folder=self.folder))

@@ -27,6 +27,8 @@ STATUS = {
     "unsupported": 422,
     "too-large": 422,
     "too-deep": 422,
+    "too-many-hops": 422,
+    "no-dns": 502,
     "service-off": 503,
 }
 """By the code of an error; everything else is 500."""
@@ -45,10 +47,9 @@ class GatewayDialect:
 
     limits = Limits(0)
 
-    def __init__(self, visit: Callable[[], IpfsRoom], programs: Programs, wall: Callable[[], float]) -> None:
+    def __init__(self, visit: Callable[[], IpfsRoom], programs: Programs) -> None:
         self._visit = visit
         self._programs = programs
-        self._wall = wall
 
     def takes(self, path: bytes) -> bool:
         """All of them."""
@@ -67,7 +68,7 @@ class GatewayDialect:
             return told(403, NO_WORKER)
         if head.path == b"/":
             return told(200, GREETING)
-        return _Answering(self._visit, exchange, self._wall)
+        return _Answering(self._visit, exchange)
 
     def _is_foreign(self, head: Head) -> bool:
         """Whether a page of elsewhere loads something, by which it would learn what is here; a link that leads here
@@ -95,7 +96,6 @@ class _Answering:
 
     _visit: Callable[[], IpfsRoom]
     _exchange: Exchange
-    _wall: Callable[[], float]
     _step: "Deferred[Any] | None" = None
 
     def received(self, data: bytes) -> None:
@@ -119,7 +119,7 @@ class _Answering:
             return _failed(error)
         reply = None
         try:
-            reply = await Server(room, self._exchange.head, self._wall()).reply(question)
+            reply = await Server(room, self._exchange.head).reply(question)
         except CancelledError:
             return told(500, "the client has gone")
         except BitDustError as error:

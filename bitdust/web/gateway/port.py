@@ -35,7 +35,7 @@ class GatewayPort:
     def open(self, room: IpfsRoom) -> "Deferred[None]":
         """Where its setting says so. Fails with ``port-taken``."""
         programs = Programs(self._words(ORIGINS), self._words(HOSTS))
-        dialect = GatewayDialect(lambda: self._visit(room), programs, self._world.wall)
+        dialect = GatewayDialect(lambda: self._visit(room), programs)
         row = Listener(NAME, SWITCH, NUMBER, lambda: Engine(self._world.clock, [dialect], self._most), yields=False)
         return Deferred.fromCoroutine(self._listeners.open([row]))
 

@@ -13,11 +13,10 @@ from attrs import frozen
 
 from bitdust.ipfs import archive, cars
 from bitdust.ipfs.blocks import get
-from bitdust.ipfs.paths import Path, parse
+from bitdust.ipfs.paths import Path
 from bitdust.ipfs.reading import Node, What, entries, find, node_of, read
 from bitdust.ipfs.room import IpfsRoom
 from bitdust.ipld.cid import Cid
-from bitdust.ipld.peerid import PeerId
 from bitdust.web.dialect import Head, Reply
 from bitdust.web.gateway.asking import TYPES, Asked, Form, is_known
 from bitdust.web.gateway.kinds import HTML, SAMPLE, TEXT, by_name, by_sample
@@ -37,7 +36,6 @@ COMMON = (
 cannot read it, nor what another page stored. Elsewhere's pages cannot frame it."""
 FOREVER = b"Cache-Control: private, max-age=29030400, immutable\r\n"
 ASK_AGAIN = b"Cache-Control: private, no-cache\r\n"
-SECOND = 1_000_000_000
 
 
 @frozen
@@ -50,12 +48,11 @@ class Found:
 
 
 class Server:
-    """Answers one request out of a room, at a time since 1970 in seconds."""
+    """Answers one request out of a room."""
 
-    def __init__(self, room: IpfsRoom, head: Head, wall: float) -> None:
+    def __init__(self, room: IpfsRoom, head: Head) -> None:
         self._room = room
         self._head = head
-        self._wall = wall
 
     async def reply(self, asked: Asked) -> Reply:
         """Raises `BitDustError`."""
@@ -73,25 +70,11 @@ class Server:
     # where a path leads
 
     async def _found(self, path: Path) -> Found:
-        whole = path if path.root is not None else await self._published(path)
+        whole = await self._room.named(path)
         there = await find(self._room.blocks, whole)
         if there.rest:
             raise BitDustError("no-link", f'no link named "{there.rest[0]}" under {there.cid}')
         return Found(there.cid, whole, path.root is not None)
-
-    async def _published(self, path: Path) -> Path:
-        """What a name of this node leads to now."""
-        try:
-            key = await self._room.keys.of(PeerId.parse(path.name))
-        except ValueError:
-            key = None
-        known = key.published if key is not None else None
-        if known is None or known.signed + known.lifetime < self._wall * SECOND:
-            raise BitDustError("no-name", f"could not resolve name {path.name[:200]!r}")
-        target = parse(known.value.decode("utf-8", "surrogateescape"))
-        if target.root is None:
-            raise BitDustError("no-name", f"{path.name[:200]!r} leads to another name")
-        return Path(target.root, (*target.segments, *path.segments))
 
     # blocks
 
