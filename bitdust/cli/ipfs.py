@@ -15,6 +15,7 @@ import click
 from bitdust.cli.client import ApiError
 from bitdust.cli.groups import Aliased
 from bitdust.cli.ipfs_files import files
+from bitdust.cli.ipfs_names import config, identify, key, name
 from bitdust.cli.ipfs_rpc import OFF, Rpc, form, tree, whole
 from bitdust.cli.main import Session
 from bitdust.cli.output import show_json, show_table
@@ -26,10 +27,11 @@ PINS = 1000
 
 @click.group(cls=Aliased, aliases={"on": "enable", "off": "disable", "show": "status"}, default="status")
 def ipfs() -> None:
-    """Clients of IPFS on this machine: status, enable, add, cat, get, ls, pins, files, gateway, authorize."""
+    """Clients of IPFS on this machine: status, enable, add, cat, get, ls, pins, files, name, key, id, config…"""
 
 
-ipfs.add_command(files)
+for _group in (files, key, name, identify, config):
+    ipfs.add_command(_group)
 
 
 @ipfs.command("status")

@@ -1,5 +1,6 @@
 """What the reference of the Python client prints of keys and names, compared with what a daemon answers it."""
 
+import json
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -22,6 +23,33 @@ def check_keys(case: TestCase, client: Any) -> None:
     case.assertEqual(str(error), "cannot create key with name 'self'")
     data = raw(case, "key/export?arg=example_key_name")
     case.assertEqual((len(data), client.key.rm("example_key_name")), (68, {"Keys": [made]}))
+
+
+def check_names(case: Any, client: Any) -> None:
+    """What the command line says of keys, names and settings is what the client says."""
+    page = case.cli("add", __file__).split()[0]
+    made = json.loads(case.cli("key", "gen", "page", "--json"))
+    copy = case.base / "page.key"
+    case.cli("key", "export", "page", str(copy), "--pem")
+    case.assertEqual(copy.stat().st_mode & 0o777, 0o600)
+    case.cli("key", "rename", "page", "other")
+    case.assertEqual(case.cli("key", "rm", "other"), "other\n")
+    case.assertEqual(case.cli("key", "import", "page", str(copy), "--pem"), f"{made['id']}\n")
+    case.assertIn(made["id"], case.cli("key"))
+    path = f"/ipfs/{page}"
+    said = case.cli("name", "publish", path, "--key", "page", "--lifetime", "48h", "--allow-offline")
+    case.assertEqual(said, f"/ipns/{made['id']} leads to {path}\n")
+    case.assertEqual(client.name.resolve(made["id"]), {"Path": path})
+    case.assertEqual(client.resolve(f"/ipns/{made['id']}", recursive=True), {"Path": path})
+    case.assertEqual(case.cli("cat", f"/ipns/{made['id']}").encode(), client.cat(path))
+    case.assertEqual(case.cli("name", "resolve", made["id"]), f"{path}\n")
+    case.assertEqual(json.loads(case.cli("id", "--json"))["id"], client.id()["ID"])
+    case.assertEqual(case.cli("config", "Datastore.StorageMax", "11GB"), "11GB\n")
+    case.assertEqual(json.loads(case.cli("config")), client.config.get())
+    case.node.kill()
+    case.start()
+    case.assertEqual(case.client.name.resolve(made["id"]), {"Path": path})
+    case.assertEqual(case.client.config.get()["Datastore"]["StorageMax"], "11GB")
 
 
 def raw(case: Any, command: str) -> bytes:

@@ -12,7 +12,7 @@ from ipfshttpclient.exceptions import ErrorResponse
 from twisted.internet.threads import deferToThread
 
 from tests.processes.ipfs_kit import IpfsCase, client_address
-from tests.processes.ipfs_names import check_keys
+from tests.processes.ipfs_names import check_keys, check_names
 
 LAMB = "QmZfF6C9j4VtoCsTp4KSrhYH47QMd3DNXVZBKaxJdhaPab"
 
@@ -61,6 +61,7 @@ class ClientTests(IpfsCase):
         self.names_of_files(client)
         self.nodes_and_values(self.client)
         check_keys(self, self.client)
+        check_names(self, self.client)
         with urlopen(Request(f"http://127.0.0.1:{self.port}/api/v0/commands", method="POST")) as answer:  # noqa: S310
             self.assertEqual(json.load(answer)["Name"], "ipfs")
 

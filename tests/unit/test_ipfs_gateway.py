@@ -11,6 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust.ipfs.names.keys import Published
 from bitdust.ipld import car, dagpb, unixfs
 from bitdust.ipld.cid import DAG_PB, Block, Cid
+from bitdust.ipld.ipns import Record, make
+from bitdust.ipld.keys import PrivateKey
+from bitdust.ipld.peerid import PeerId
 from bitdust.web.dialect import Head, Reply
 from bitdust.web.gateway.dialect import GatewayDialect
 from bitdust.web.gateway.kinds import HTML, TEXT, UNKNOWN, by_name, by_sample
@@ -18,6 +21,7 @@ from bitdust.web.gateway.pages import MOST_SHOWN, listing
 from bitdust.web.gateway.ranges import Range, ranges_of
 from bitdust.web.guard import Refusal
 from bitdust.web.programs import Programs
+from tests.unit.block_kit import START
 from tests.unit.ipfs_kit import Given
 from tests.unit.ipfs_node_kit import NodeCase
 
@@ -54,10 +58,11 @@ class GatewayCase(NodeCase):
         programs = Programs(lambda: ["https://friend.example"], lambda: ["box.example"])
         self.dialect = GatewayDialect(self.visit, programs)
         self.visits = 0
+        self.offline = True
 
     def visit(self) -> Any:
         """The room of one request, which is counted until it is left."""
-        room = self.room.visit(offline=True, is_patient=False)
+        room = self.room.visit(offline=self.offline, is_patient=False)
         self.visits += 1
         room.leave = self.left
         return room
@@ -245,6 +250,16 @@ class BlockTests(GatewayCase):
 
 
 class NameTests(GatewayCase):
+    def test_names_of_others(self) -> None:
+        """A name of another node leads where others say, where the gateway may ask them; else it leads nowhere."""
+        root = self.add(Given(b"d/a", b"x"))["d"]
+        key = PrivateKey.generate()
+        name, until = PeerId.of(key.public), (START + 100) * 10**9
+        self.table.kept[name] = (1, make(key, Record(f"/ipfs/{root}".encode(), 1, until, 0)))
+        self.assertEqual((self.get(f"/ipns/{name}/a").status, self.table.gets), (404, 0))
+        self.offline = False
+        self.assertEqual(self.get(f"/ipns/{name}/a").body, b"x")
+
     def test_names_of_this_node(self) -> None:
         """A name leads to what its key has published as long as that counts, and is asked for again each time, here
         alone."""
