@@ -1,13 +1,15 @@
 """Names of IPNS in the hash table: whoever keeps one checks all that it says, and keeps no older one."""
 
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.dht.ipns import blinded, packed, unpacked
 from bitdust.dht.messages import MAX_RECORD
 from bitdust.dht.records import IPNS, MAX_TTL, Checker, DHTRecord, make_record
 from bitdust.dht.store import RecordStore
-from bitdust.ipld.ipns import Record, make
+from bitdust.ipld.ipns import Record, make, verify
 from bitdust.ipld.keys import KeyKind, PrivateKey
 from bitdust.ipld.peerid import PeerId
 from bitdust.wire.encoding import WireError
@@ -17,6 +19,17 @@ NOW = 1_800_000_000
 SECOND = 1_000_000_000
 LIFE = 86_400
 VALUE = b"/ipfs/QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
+
+
+def _signed() -> bytes:
+    """One good record."""
+    key = PrivateKey.of_ed25519(bytes(range(32)))
+    name = PeerId.of(key.public)
+    signed = make(key, Record(VALUE, 5, (NOW + LIFE) * SECOND, 0))
+    return make_record(IPNS, blinded(name), 5, NOW + LIFE, packed(name, signed), device(), None).to_bytes()
+
+
+SIGNED = _signed()
 
 
 class IpnsRecordTests(SynchronousTestCase):
@@ -102,3 +115,25 @@ class IpnsRecordTests(SynchronousTestCase):
         self.assertTrue(store.add(longer, longer.to_bytes(), 0, NOW))
         self.assertFalse(store.add(new, new.to_bytes(), 0, NOW))
         self.assertEqual(store.get(key, NOW), longer.to_bytes())
+
+    @given(st.binary(max_size=300))
+    @settings(max_examples=150, deadline=None)
+    def test_any_bytes(self, value: bytes) -> None:
+        """Any bytes in the place of a value are refused; nothing but that happens."""
+        record = evolve(DHTRecord.from_bytes(SIGNED), value=value)
+        self.assertRaises(WireError, Checker().check, record.to_bytes(), NOW)
+
+    @given(st.integers(0, 100_000), st.integers(1, 255))
+    @settings(max_examples=150, deadline=None)
+    def test_any_change(self, place: int, change: int) -> None:
+        """A value of which a byte was changed proves nothing, or what it proved before: the first signature of IPNS,
+        which nobody believes, is the only part that the second one does not cover."""
+        good = DHTRecord.from_bytes(SIGNED)
+        value = bytearray(good.value)
+        value[place % len(value)] ^= change
+        try:
+            changed = Checker().check(evolve(good, value=bytes(value)).to_bytes(), NOW)
+        except WireError:
+            return
+        said = [verify(record, name, NOW) for name, record in map(unpacked, (good.value, changed.value))]
+        self.assertEqual(*said)

@@ -3,20 +3,26 @@
 from types import SimpleNamespace
 from typing import Any
 
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust.crypt.device import DeviceKey
 from bitdust.ipfs.names import book, keys
 from bitdust.ipfs.names.book import PLAIN
-from bitdust.ipfs.names.keys import Published
+from bitdust.ipfs.names.keys import NamedKey, Published, read, written
 from bitdust.ipfs.names.store import KeyStore
 from bitdust.ipfs.peerids import peer_id
 from bitdust.ipld.keys import PrivateKey
 from bitdust.ipld.peerid import PeerId
+from bitdust.wire.encoding import WireError
 from bitdust.wire.errors import BitDustError
 from tests.unit.ipfs_kit import IpfsCase
 from tests.vectors.keys import device, master
 
+KEY = PrivateKey.of_ed25519(bytes(range(32)))
 VALUE = Published(b"/ipfs/QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn", 3, 10**18, 10**15, 10**11)
 
 
@@ -223,3 +229,30 @@ class FileTests(KeyCase):
         good = self.run_now(self.room.keys.written())
         for wrong in (b"", good[:-1], good + b"\0", key.encode()):
             self.failureResultOf(self.begun(self.room.keys.join(wrong)), ValueError)
+
+
+class ReadingTests(SynchronousTestCase):
+    @given(st.binary(max_size=200))
+    @settings(max_examples=200, deadline=None)
+    def test_any_bytes(self, data: bytes) -> None:
+        """Any bytes are keys, or are refused as bytes that are none."""
+        try:
+            read(data)
+        except WireError:
+            return
+        self.assertEqual(written(read(data), None), data)
+
+    @given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 10_000)), min_size=1, max_size=4))
+    @settings(max_examples=150, deadline=None)
+    def test_damaged_bytes(self, changes: list[tuple[int, int]]) -> None:
+        """Keys of which some bytes were changed are never taken for keys that sign for another id."""
+        one = evolve(NamedKey.of("a", KEY), published=VALUE)
+        data = bytearray(written({"a": one}, None))
+        for byte, place in changes:
+            data[place % len(data)] = byte
+        try:
+            found = read(bytes(data))
+        except WireError:
+            return
+        for key in found.values():
+            self.assertTrue(key.key is None or key.id.matches(key.key.public))
