@@ -70,8 +70,9 @@ class Sessions(Protocol):
     def session_with(self, fingerprint: bytes, /) -> Any:
         """The session with a peer, or None; nothing is dialled."""
 
-    def dial(self, address: str, /, expect: bytes | None) -> "Deferred[Any]":
-        """A session with whoever answers at an address; ``expect`` refuses everybody else."""
+    def dial(self, address: str, /, expect: bytes | None, *, anywhere: bool = ...) -> "Deferred[Any]":
+        """A session with whoever answers at an address; ``expect`` refuses everybody else. One that a person has typed
+        may lead ``anywhere``."""
 
     def judge(self, document: Any, /) -> list[Any]:
         """Judge the sessions of its owner by an identity document that counts; those that go on."""

@@ -105,7 +105,7 @@ class Assembly:
             people=people,
             shares=shares,
             groups=GroupsRoom(around, suppliers.family, shares, identity.client, people.history, finder),
-            folders=Folders(around, people.friends.is_friend),
+            folders=Folders(around, people.friends.is_friend, identity.registration.create_nameless),
             companions=Companions(around, around.world.home / "devices"),
             router=Router(around, gateway.addresses),
             suppliers=suppliers,

@@ -9,6 +9,7 @@ from bitdust.folders.fetching import MOST_NAMES, joined, names_in
 from bitdust.folders.folder import Folder
 from bitdust.folders.keys import NAME
 from bitdust.folders.peer import CHUNKS, NEWS, NONCE, RECORDS, SERVICE, FolderPeer
+from bitdust.folders.serving import ChunkSource
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.packet import Command
@@ -118,15 +119,14 @@ class Exchange:
 
     def _chunks(self, request: Request) -> "Deferred[Answer]":
         folder, peer = self._admitted(request)
-        chunks = folder.store.serve(names_in(request.fields["names"]))
+        source = folder.store.serve(names_in(request.fields["names"]))
 
-        def answered(found: list[bytes | None]) -> Answer:
-            payload = joined(found)
-            peer.sent += len(payload)
-            folder.sent += len(payload)
-            return Answer(Command.DATA, {}, payload)
+        def answered(found: ChunkSource) -> Answer:
+            peer.sent += found.size
+            folder.sent += found.size
+            return Answer(Command.DATA, {}, found)
 
-        return chunks.addCallback(answered)
+        return source.addCallback(answered)
 
     def _news(self, request: Request) -> Answer:
         _, peer = self._admitted(request)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from bitdust.folders.keys import NAME, TAG, sealed_name
 from bitdust.outcome import Outcome, outcome
@@ -48,6 +49,8 @@ class _Wish:
 
 class Fetcher:
     """I am one folder's. ``sources`` are the peers that may be asked."""
+
+    log = Logger()
 
     def __init__(self, sources: Callable[[], Iterable[Source]], count: Callable[[int], None]) -> None:
         self._sources = sources
@@ -118,6 +121,8 @@ class Fetcher:
         self._asked[source] -= 1
         if not self._asked[source]:
             del self._asked[source]
+        if result.error is not None:
+            self.log.debug("a peer did not give chunks: {why}", why=str(result.error))
         chunks: list[Any] = result.value if result.error is None else [None] * len(batch)
         for wish, chunk in zip(batch, chunks, strict=True):
             wish.asked.add(source)

@@ -111,7 +111,7 @@ class Finding:
         except WireError as error:
             self.log.debug("{host} is no host with a port: {why}", host=host, why=str(error))
             return
-        dialling = self._dialling[host] = self._around.sessions.dial(address, None)
+        dialling = self._dialling[host] = self._around.sessions.dial(address, None, anywhere=True)
         outcome(dialling).addCallbacks(self._dialled, self._given_up, callbackArgs=(host,), errbackArgs=(host,))
 
     def _dialled(self, result: Any, host: str) -> None:

@@ -24,7 +24,7 @@ from bitdust.wire.encoding import WireError
 
 MOST_HEADS = 16
 """Versions of one path that stand side by side where nobody here may decide."""
-LIMIT = 1024 * 1024
+LIMIT = 256 * 1024
 """Bytes of records that go out together, or one record that is larger."""
 DIGEST = 16
 NOTHING = Entry("", "file", deleted=True)

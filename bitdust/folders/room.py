@@ -44,13 +44,20 @@ MOST_HOSTS = 100
 class Folders:
     """I keep the list of folders always, and have them in sync from `open` to `close`, which the service calls.
 
-    ``is_friend`` says who is greeted without having been looked for.
+    ``is_friend`` says who is greeted without having been looked for, ``become_somebody`` makes an identity without a
+    name where there is none: a secret and another machine are all that a folder needs.
     """
 
     log = Logger()
 
-    def __init__(self, around: Connected, is_friend: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self,
+        around: Connected,
+        is_friend: Callable[[bytes], bool],
+        become_somebody: "Callable[[], Deferred[Any]]",
+    ) -> None:
         self._around = around
+        self._become_somebody = become_somebody
         self._home = around.world.home / "folders"
         self.book = Book(self._home)
         self._open: dict[str, Folder] = {}
@@ -156,6 +163,9 @@ class Folders:
         self._check(directory, made)
         config = FolderConfig(directory.resolve(), made.text, KNOWN | {"selective_sync": int(selective)})
         self.book.add(config)
+        me = self._around.me
+        if not me.present and not me.locked_key and not me.searched_because:
+            await self._become_somebody()
         if not self._around.settings.get(ENABLED):
             self._around.settings.set(ENABLED, True)
         if self.is_open and config.text not in self._open:
@@ -271,8 +281,8 @@ class Folders:
 
     @staticmethod
     def _peer_row(folder: Folder, peer: FolderPeer) -> PeerRow:
-        key: bytes = peer.session.peer.document.public.to_der()
-        ident = urlsafe_b64encode(sha1(key + peer.device, usedforsecurity=False).digest()).decode()
+        whose = sha1(peer.fingerprint + peer.device, usedforsecurity=False)
+        ident = urlsafe_b64encode(whose.digest()).decode()
         left = folder.left()
         synced = 0 if left or peer.behind else peer.synced
         return PeerRow(ident, peer.name, "direct", synced, left, peer.behind)

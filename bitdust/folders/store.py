@@ -4,7 +4,6 @@ Peers are served in another thread, which only reads.
 """
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,10 +15,10 @@ from bitdust.crypt.files import write_all
 from bitdust.folders.archive import Archive
 from bitdust.folders.blind import Blind
 from bitdust.folders.database import JOURNAL, read_only
-from bitdust.folders.items import Items, Local
+from bitdust.folders.items import Local
 from bitdust.folders.journal import Journal
 from bitdust.folders.keys import FolderKeys
-from bitdust.folders.reading import read_place
+from bitdust.folders.serving import ChunkSource, Serving
 from bitdust.folders.tree import TEMPORARY, Tree
 from bitdust.folders.writing import Writer
 from bitdust.world import World
@@ -45,7 +44,7 @@ class Store:
         self.blind = Blind(self.tree, self.journal)
         self._work = ThreadQueue(world.run_in_thread)
         self._serving = ThreadQueue(world.run_in_thread)
-        self._reader: sqlite3.Connection | None = None
+        self.serving = Serving(self.tree, keys, self.blind)
 
     def run(self, call: Callable[..., T], *arguments: Any) -> "Deferred[T]":
         """Call it in the folder's thread."""
@@ -57,9 +56,9 @@ class Store:
         Raises `bitdust.folders.tree.Missing`, `OSError`, `BitDustError`.
         """
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._reader is None:
+        if self.serving.reader is None:
             self.journal.open()
-            self._reader = read_only(self._home / JOURNAL)
+            self.serving.reader = read_only(self._home / JOURNAL)
         if not self._marked.exists():
             self.tree.mark(self.ident)
             os.close(os.open(self._marked, os.O_WRONLY | os.O_CREAT, 0o600))
@@ -76,7 +75,7 @@ class Store:
     async def _close(self) -> None:
         await self._work.when_idle()
         await self._serving.when_idle()
-        reader, self._reader = self._reader, None
+        reader, self.serving.reader = self.serving.reader, None
         if reader is not None:
             reader.close()
         self.journal.close()  # the last one, which brings all of the log into the file
@@ -105,23 +104,10 @@ class Store:
 
     # for peers
 
-    def serve(self, names: Sequence[bytes]) -> "Deferred[list[bytes | None]]":
-        """Sealed chunks, None for each that is not here."""
-        return self._serving.submit(self._serve, names)
-
-    def _serve(self, names: Sequence[bytes]) -> list[bytes | None]:
-        return [self._chunk(name) for name in names]
-
-    def _chunk(self, name: bytes) -> bytes | None:
-        if self._reader is None:
-            return None
-        if not self.keys.secret.may_read:
-            return self.blind.read(name)
-        for place in Items(self._reader).places(name):
-            chunk = read_place(self.tree, place, self.keys)
-            if chunk is not None:
-                return self.keys.seal_chunk(place.id, chunk)
-        return None
+    def serve(self, names: Sequence[bytes]) -> "Deferred[ChunkSource]":
+        """Sealed chunks, as the payload of an answer."""
+        planned = self._serving.submit(self.serving.plan, names)
+        return planned.addCallback(lambda plan: ChunkSource(self.serving, plan, self._serving.submit))
 
     # what is to be done
 

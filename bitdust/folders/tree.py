@@ -192,6 +192,14 @@ class Tree:
                 return None
             raise
 
+    def has(self, path: str, size: int) -> bool:
+        """Whether there is a file of so many bytes at least."""
+        try:
+            found = self.look(path)
+        except OSError:
+            return False
+        return found is not None and found.kind == FILE and found.size >= size
+
     def target(self, path: str) -> str:
         """Where a link leads."""
         with self.beside(path) as (folder, last):

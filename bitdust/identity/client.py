@@ -189,6 +189,8 @@ class IdentityClient:
         return self._agent_to_near if is_local(idurl.host) else self._agent_to_public
 
     async def _fetch(self, idurl: IDURL, agent: Agent) -> IdentityDocument:
+        if idurl.is_nowhere:
+            raise BitDustError("not-found", f"{idurl} is at no server: who it is is known by its key alone")
         status, body = await self._request(b"GET", str(idurl), None, agent)
         if status == 404:
             raise BitDustError("not-found", f"{idurl} does not exist")
@@ -213,7 +215,8 @@ class IdentityClient:
         self, document: IdentityDocument, sources: Iterable[IDURL] | None = None
     ) -> "Deferred[dict[IDURL, Outcome]]":
         """Push to every source at once; never fails, the outcomes tell."""
-        targets = list(document.sources if sources is None else sources)
+        named = document.sources if sources is None else sources
+        targets = [idurl for idurl in named if not idurl.is_nowhere]
         pushed = gatherResults([self._push(idurl, document) for idurl in targets])
         return pushed.addCallback(lambda outcomes: dict(zip(targets, outcomes, strict=True)))
 

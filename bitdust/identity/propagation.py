@@ -64,6 +64,8 @@ class Propagation:
     @property
     def problem(self) -> str:
         """Why nobody has the newest revision; empty where somebody has it, or is just being given it again."""
+        if self._me.present and all(source.is_nowhere for source in self._me.document.sources):
+            return ""  # known by the key alone: nobody need find it by a name
         return self.machine.reason if self.machine.state in ("UNKNOWN", "CLOSED") else ""
 
     # the port of identity_propagator

@@ -10,16 +10,18 @@ from bitdust.automats.id_registrator import IdRegistrator
 from bitdust.automats.id_restorer import IdRestorer
 from bitdust.automats.kernel import Registry
 from bitdust.config.settings import Settings
+from bitdust.crypt.device import DeviceKey
 from bitdust.crypt.keyfile import Hints, KeyFile
+from bitdust.crypt.master import MasterKey
 from bitdust.identity.awaited import note_search
 from bitdust.identity.client import NETWORK_ERROR, IdentityClient, parse_servers
 from bitdust.identity.creation import Creation
-from bitdust.identity.document import IdentityDocument
+from bitdust.identity.document import Device, IdentityDocument
 from bitdust.identity.me import Me
 from bitdust.identity.publication import Publication
 from bitdust.identity.recovery import Recovery, Sources
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import IDURL, USER_NAME, BadName
+from bitdust.wire.names import IDURL, USER_NAME, BadName, nameless
 from bitdust.wiring import Wire
 from bitdust.world import World
 
@@ -65,6 +67,27 @@ class Registration:
         creation = Creation(self._world, self._settings, self._me, self._client, username, servers)
         await self._run(IdRegistrator(self._registry, creation))
         return self._me.document
+
+    def create_nameless(self) -> "Deferred[IdentityDocument]":
+        """An identity that is known by its key alone, at no ID server; a name can be had later (`Rotation.rotate`).
+
+        Fails with ``identity-exists``, ``busy``.
+        """
+        return Deferred.fromCoroutine(self._create_nameless())
+
+    async def _create_nameless(self) -> IdentityDocument:
+        self._refuse_second()
+        self._busy = True
+        try:
+            bits = max(2048, int(self._settings.get("personal/private-key-size")))
+            master = await self._world.run_in_thread(MasterKey.generate, bits)
+            device = DeviceKey.generate(self._world.entropy)
+            sources, devices = (nameless(master.fingerprint),), (Device(0, 1, device.public),)
+            document = IdentityDocument.create(master, sources, 1, devices, self._world.wall())
+            self._me.adopt(document, master, device)
+        finally:
+            self._busy = False
+        return document
 
     def recover(
         self, key_file: str, passphrase: bytes | None, known_idurl: str | None, revoke_others: bool = False

@@ -56,6 +56,9 @@ class BadName(WireError):
         super().__init__("bad-name", text)
 
 
+NOWHERE = ".invalid"
+
+
 @frozen
 class IDURL:
     """Where an identity document is: ``http(s)://host[:port]/name.xml``."""
@@ -94,8 +97,19 @@ class IDURL:
         standard = {"http": 80, "https": 443}[self.scheme]
         return f"{self.name}@{self.host}" + ("" if self.port == standard else f"_{self.port}")
 
+    @property
+    def is_nowhere(self) -> bool:
+        """Whether no server is ever asked for it: its host is under a name that never leads anywhere (RFC 6761)."""
+        return self.host.endswith(NOWHERE)
+
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}/{self.name}.xml"
+
+
+def nameless(fingerprint: bytes) -> IDURL:
+    """What stands in the document of who is known by the key alone, in the place of a name at an ID server."""
+    digits = fingerprint.hex()
+    return IDURL("http", f"{digits[:32]}{NOWHERE}", 80, f"n-{digits[:12]}")
 
 
 def is_global_id(text: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from bitdust.folders import secrets
 from bitdust.folders.secrets import Secret
 from bitdust.testing.grid import GridNode
+from bitdust.wire.errors import BitDustError
 from tests.grid.test_friends import PeopleCase
 
 SOON = 30.0
@@ -70,3 +71,73 @@ class TwoNodesTests(FolderCase):
         self.write(self.bob, "letters/one.txt", b"an answer")
         self.grid.until(lambda: (self.root(self.alice) / "letters/one.txt").read_bytes() == b"an answer", SOON, "it")
         self.arrives()
+
+    def test_case_50_wrong_secret(self) -> None:
+        """Whoever knows where a folder is and holds another secret is no peer, and gets nothing."""
+        carol = self.person("carol")
+        self.share(carol, secrets.make("A", lambda size: bytes([7]) * size), self.alice)
+        self.write(self.alice, "a", b"for bob alone")
+        self.arrives()
+        self.grid.run(15)
+        self.assertEqual(tree_of(self.root(carol)), {})
+        self.assertEqual([row.peers for row in carol.rooms.folders.folders()], [0])
+        self.assertEqual([row.peers for row in self.alice.rooms.folders.folders()], [1])
+
+    def test_pause(self) -> None:
+        """A paused folder neither takes nor gives anything until it goes on; both changes are there then."""
+        self.write(self.alice, "a", b"first")
+        self.grid.until((self.root(self.bob) / "a").exists, SOON, "the file")
+        self.grid.wait(self.bob.rooms.folders.pause(self.secret.text))
+        self.write(self.alice, "a", b"second")
+        self.write(self.bob, "b", b"of bob")
+        self.grid.run(20)
+        self.assertFalse(self.same(self.alice, self.bob))
+        self.grid.wait(self.bob.rooms.folders.resume(self.secret.text))
+        self.arrives()
+        self.assertEqual(tree_of(self.root(self.alice)), {"a": b"second", "b": b"of bob"})
+
+    def test_what_is_shown(self) -> None:
+        """Rows say what is here, peers who else has it, and codes what is wrong with a question."""
+        folders = self.alice.rooms.folders
+        self.write(self.alice, "d/a", b"12345")
+        self.grid.until((self.root(self.bob) / "d/a").exists, SOON, "the file")
+        self.grid.until(lambda: folders.find(self.secret.text).files == 1, SOON, "the figures")
+        row = folders.find(self.secret.weaker()[0].text)
+        self.assertEqual((row.files, row.size, row.peers, row.problem, row.paused), (1, 5, 1, "", False))
+        (entry,) = self.grid.wait(folders.files(self.secret.text, "d"))
+        self.assertEqual(
+            (entry.name, entry.kind, entry.size, entry.have_pieces, entry.total_pieces), ("a", "file", 5, 1, 1)
+        )
+        (peer,) = folders.peers(self.secret.text)
+        self.assertEqual((len(peer.id), peer.name, peer.download, peer.upload), (28, "bob", 0, 0))
+        self.assertEqual(
+            [change.path for change in self.grid.wait(folders.history(self.secret.text, "d", 10))][-1], "d"
+        )
+        for call, code in (
+            (lambda: folders.preferences("A"), "no-such-folder"),
+            (lambda: folders.set_hosts(self.secret.text, ["nowhere"]), "bad-host"),
+            (lambda: folders.set_preferences(self.secret.text, {"x": 1}), "bad-preference"),
+            (lambda: folders.choose(self.secret.text, "d/a", False), "not-selective"),
+        ):
+            with self.assertRaises(BitDustError) as caught:
+                call()
+            self.assertEqual(caught.exception.code, code)
+
+
+class NamelessTests(FolderCase):
+    """Two machines and a secret: no ID server, no supplier, no DHT."""
+
+    def test_two_commands_each(self) -> None:
+        """Nodes that are known by their keys alone find each other at a known host, and keep a folder the same."""
+        secret = secrets.make("A", lambda size: bytes([9]) * size)
+        alone = {"services/entangled-dht/enabled": False, "services/identity-propagate/known-servers": ""}
+        alice, bob = (self.grid.add_stranger(name, **alone) for name in ("alice", "bob"))
+        for node in (alice, bob):
+            node.start()
+        self.share(alice, secret)
+        self.share(bob, secret, alice)
+        self.write(alice, "a", b"no name is needed")
+        self.grid.until((self.root(bob) / "a").exists, 60, "the file")
+        me = alice.rooms.identity.me
+        self.assertTrue(me.document.idurl.is_nowhere)
+        self.assertEqual(me.document.idurl.host[:32], me.fingerprint.hex()[:32])

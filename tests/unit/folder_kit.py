@@ -9,11 +9,12 @@ from twisted.internet.task import Clock
 
 from bitdust.automats.kernel import Registry
 from bitdust.folders import secrets
-from bitdust.folders.fetching import Fetcher
+from bitdust.folders.fetching import Fetcher, parted
 from bitdust.folders.ignoring import IgnoreList
 from bitdust.folders.keys import FolderKeys
 from bitdust.folders.scanning import Found, Scan
 from bitdust.folders.secrets import Secret
+from bitdust.folders.serving import ChunkSource
 from bitdust.folders.store import Store
 from bitdust.folders.transfer import Transfer
 from bitdust.testing.network import MemoryNetwork
@@ -145,7 +146,16 @@ class Replica:
     def ask_chunks(self, names: list[bytes], size: int) -> "Deferred[list[bytes | None]]":
         """See `bitdust.folders.fetching.Source`."""
         self.fetched += names
-        return succeed(self.store._serve(names))
+        return succeed(self.give(names))
+
+    def give(self, names: list[bytes]) -> list[bytes | None]:
+        """Sealed chunks, as a peer would read them."""
+        sources: list[ChunkSource] = []
+        self.store.serve(names).addCallback(sources.append)
+        parts: list[bytes] = []
+        while (at := sum(map(len, parts))) < sources[0].size:
+            sources[0].read(at, 10_000).addCallback(parts.append)
+        return parted(b"".join(parts), len(names))
 
     def sync(self, *others: "Replica") -> None:
         """Look at the disk, take what others know, and bring it to the disk."""

@@ -119,7 +119,7 @@ class InterruptionTests(ReplicaCase):
         alice.write("a", os.urandom(100 * KB))
         settle(alice, carol)
         bob.pull(alice)
-        with mock.patch.object(alice.store, "_serve", lambda names: [b"garbage" for _ in names]):
+        with mock.patch.object(alice, "give", lambda names: [b"garbage" for _ in names]):
             bob.apply(alice, carol)
         self.assertEqual(bob.tree(), alice.tree())
         self.assertGreater(bob.fetcher.bad, 0)
@@ -235,13 +235,13 @@ class InterruptionTests(ReplicaCase):
         alice.write("a", data)
         alice.scan()
         bob.pull(alice)
-        serve, served = alice.store._serve, []
+        serve, served = alice.give, []
 
         def only_some(names: list[bytes]) -> list[bytes | None]:
             served.extend(names)
             return serve(names) if len(served) < 40 else [None] * len(names)
 
-        with mock.patch.object(alice.store, "_serve", only_some):
+        with mock.patch.object(alice, "give", only_some):
             bob.apply(alice)
         self.assertEqual(bob.tree(), {})
         bob.close()
