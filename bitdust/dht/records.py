@@ -29,6 +29,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from bitdust.crypt.device import DeviceKey, check_certificate, check_record, device_id, verify
+from bitdust.crypt.scope import SCOPE_SIZE
 from bitdust.dht.ids import record_key
 from bitdust.dht.messages import MAX_RECORD
 from bitdust.dht.sealed_family import SealedFamily
@@ -205,7 +206,7 @@ class Checker:
             raise WireError("bad-field", f"a {record.type} record has owner, certificate and signature")
         certificate = self.certificate(record.owner, record.certificate)
         positioned = POSITIONED.get(record.type)
-        if positioned is None and record.subject != certificate.owner + device_id(certificate.key):
+        if positioned is None and not _is_about(record, certificate):
             raise WireError("bad-subject", f"this {record.type} record is about somebody else than its owner")
         if not verify(certificate.key, record.signature, record.message()):
             raise WireError("bad-signature", "the record is not signed by its owner's device")
@@ -215,6 +216,14 @@ class Checker:
             raise WireError("bad-subject", f"this {record.type} is said to be somebody else's than its owner's")
         if _meaning(record.type, signed) != (record.subject, record.revision):
             raise WireError("bad-subject", "the record's subject or revision is not that of its value")
+
+
+def _is_about(record: DHTRecord, certificate: DeviceCertificate) -> bool:
+    """Whether the subject is a certified device: its head may be that of a key with a scope."""
+    subject, ident = record.subject, device_id(certificate.key)
+    if record.type == "head" and len(subject) == len(certificate.owner) + SCOPE_SIZE + len(ident):
+        subject = subject[: len(certificate.owner)] + subject[-len(ident) :]  # type: ignore[operator]
+    return subject == certificate.owner + ident
 
 
 def _meaning(kind: str, signed: Signed) -> tuple[bytes | str, int]:

@@ -173,6 +173,9 @@ class WritingTests(SharesCase, ModelCase):
             for name in ("from bob", "from alice"):
                 self.grid.until(lambda node=node, name=name: self.standing(node, key, name) == ("100%", "100%"), 600,
                                 f"{name} at {node.name}: {self.standing(node, key, name)}")  # fmt: skip
+        self.grid.run(30)
+        heads = self.grid.wait(self.alice.rooms.storage.core.ports.known_heads())
+        self.assertEqual([head.sequence > 0 for head in heads if head.scope is not None], [True])
         key_file = self.key_file(self.alice)
         self.alice.kill()
         shutil.rmtree(self.alice.home)

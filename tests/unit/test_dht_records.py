@@ -14,7 +14,7 @@ from bitdust.dht.sealed_family import SealedFamily
 from bitdust.identity.document import Device, IdentityDocument
 from bitdust.wire.encoding import WireError
 from bitdust.wire.names import IDURL
-from bitdust.wire.records import DeviceAddresses
+from bitdust.wire.records import DeviceAddresses, Head
 from tests import keys
 from tests.unit.storage_kit import master_key
 
@@ -64,6 +64,21 @@ class OwnedTests(RecordCase):
         self.assertEqual(self.checker.check(good.to_bytes(), NOW).revision, 3)
         for subject in (self.master.fingerprint, self.master.fingerprint + b"another!"):
             self.refused("bad-subject", self.made("family", subject, revision=3, value=value))
+
+    def test_heads_of_all_keys(self) -> None:
+        """The head of a log is that of the device which wrote it, under a key with a scope too, and of no other."""
+        for scope in (None, b"s" * 16):
+            head = Head(self.master.fingerprint, self.device.id, 5, bytes(32), NOW, scope=scope)
+            value = self.device.sign_record(head.KIND, head.to_body()).to_bytes()
+            good = self.made("head", head.subject, value=value)
+            self.assertEqual(self.checker.check(good.to_bytes(), NOW), good)
+            middle = scope or b""
+            owner, ident = self.master.fingerprint, self.device.id
+            wrong = (owner + middle + bytes(8), bytes(32) + middle + ident, owner + middle + b"x" + ident,
+                     owner + b"t" * 16 + ident, "a" * 56, "a" * 40)  # fmt: skip
+            for subject in wrong:
+                self.refused("bad-subject", self.made("head", subject, value=value))
+            self.refused("bad-subject", self.made(subject=owner + b"s" * 16 + ident))
 
     def test_as_long_as_a_contract(self) -> None:
         """What a recovery needs lives as long as suppliers keep what they have; addresses a month at most."""
