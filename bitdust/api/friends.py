@@ -70,7 +70,7 @@ async def friend_add(context: Context, trusted_user_id: str, alias: str, share_p
     gives = share_person_key and context.me.present and await _need_person_key(context)
     is_new = await context.people.friends.add(person, alias, gives)
     context.people.keys.person.give(person.fingerprint)
-    called = f", whom you call {alias}" if alias else ""
+    called = f", whom you call {alias}," if alias else ""
     word = "a new friend" if is_new else "a friend already"
     friend = next((one for one in context.people.friends.all() if one.fingerprint == person.fingerprint), None)
     row = friend_row(context, friend) if friend is not None else None

@@ -5,7 +5,7 @@ import re
 from bitdust.api.context import Context, Row
 from bitdust.api.people import document_of
 from bitdust.people.history.values import Conversation, Stored
-from bitdust.wire.messages import INCOMING, PRIVATE
+from bitdust.wire.messages import GROUP, INCOMING, PRIVATE
 
 MESSAGE = "{type, dir, message_id, sender, recipient, data, time, conversation_id, number, received}"
 DOCUMENT = (
@@ -103,8 +103,8 @@ def conversation_row(context: Context, conversation: Conversation) -> Row:
     return {
         "conversation_id": conversation.name,
         "type": conversation.type,
-        "key_id": key_id_of(context, other) if other is not None else conversation.name,
-        "label": _label(context, conversation.name, other),
+        "key_id": key_id_of(context, other) if other is not None else _key_of(context, conversation),
+        "label": _label(context, conversation, other),
         "state": context.presence.state(other) if other is not None else "",
         "started": conversation.started / THOUSAND,
         "last_updated": conversation.updated / THOUSAND,
@@ -117,7 +117,14 @@ def conversation_row(context: Context, conversation: Conversation) -> Row:
     }
 
 
-def _label(context: Context, name: str, other: bytes | None) -> str:
+def _key_of(context: Context, conversation: Conversation) -> str:
+    """The key id of a group, by which methods know it."""
+    return context.groups.called(conversation.name) if conversation.type == GROUP else conversation.name
+
+
+def _label(context: Context, conversation: Conversation, other: bytes | None) -> str:
     if other is None:
-        return name
+        key = _key_of(context, conversation)
+        labels = (one.label for one in context.groups.all() if one.key_id == key) if conversation.type == GROUP else ()
+        return next((label for label in labels if label), key)
     return context.people.friends.alias_of(other) or name_of(context, other) or other.hex()

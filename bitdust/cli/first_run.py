@@ -25,6 +25,7 @@ EMPLOYER = "services/employer/enabled"
 SUPPLIERS = "services/customer/suppliers-number"
 SERVERS = "services/identity-propagate/known-servers"
 SEEDS = "services/entangled-dht/known-nodes"
+NEED, NUMBER = "--need SIZE or --no-need", "--suppliers"
 MB = 1024 * 1024
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]{1,253})((:[0-9]{1,5}){1,2})")
 
@@ -103,7 +104,8 @@ class FirstRun:
     def run(self) -> None:
         """Ask what is open, write each answer down. Raises `click.UsageError`, `click.Abort`."""
         for question in self._open():
-            self._settle(question)
+            if question.flag != NUMBER or question.wish is not None or self._settings.get(CUSTOMER):
+                self._settle(question)
 
     def unanswered(self) -> list[str]:
         """Options without which nobody can go on who cannot be asked."""
@@ -124,6 +126,15 @@ class FirstRun:
     def wants_suppliers(self) -> bool:
         """Whether this node hires suppliers at all."""
         return bool(self._settings.get(CUSTOMER) and self._settings.get(EMPLOYER))
+
+    @property
+    def next_step(self) -> str:
+        """What this node is for, and the command that shows it."""
+        if self.wants_suppliers:
+            return "See who keeps your pieces: bitdust supplier list; keep a folder: bitdust help file upload"
+        if self._settings.get(GIVES):
+            return "See whose pieces you keep: bitdust customer list; write to people: bitdust friend add ID"
+        return "Write to people: bitdust friend add ID, then bitdust chat ID"
 
     def _open(self) -> list[Question]:
         """A wish that is given now counts more than an answer of before."""
@@ -178,15 +189,15 @@ class FirstRun:
             f"Space to give to others on this disk, which has {size(free)} free (0: none)",
             suggested=self._settings.get_text(GIVEN) if free >= 2 * self._settings.get(GIVEN) else "0",
         )
-        need = self._setting(
-            "--need",
+        need = Question(
+            NEED,
             wishes.need,
-            NEEDED,
-            str,
-            "Space that you need for your own files (suppliers keep twice as much)",
+            self._settings.get_text(NEEDED),
+            self._need,
+            "Space that you need for your own files (suppliers keep twice as much; 0: none, for messages alone)",
         )
         suppliers = self._setting(
-            "--suppliers", wishes.suppliers, SUPPLIERS, str, "Number of suppliers; any half of them brings all back"
+            NUMBER, wishes.suppliers, SUPPLIERS, str, "Number of suppliers; any half of them brings all back"
         )
         # Who is somebody already has these; a private network's addresses may still be given.
         if self._present:
@@ -220,8 +231,16 @@ class FirstRun:
             self._write(GIVEN, text)
         self._write(GIVES, "false" if none else "true")
 
+    def _need(self, text: str) -> None:
+        none = text.strip().lower() in ("0", "no", "none")
+        if not none:
+            self._write(NEEDED, text)
+        if none:
+            self._write(CUSTOMER, "false")
+
     def _write(self, key: str, value: str) -> None:
         write_setting(self.session, key, value)
+        self._settings = open_settings(self.session)
 
 
 def free_space(home: Path, customers: str) -> int:

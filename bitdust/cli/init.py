@@ -67,6 +67,7 @@ class Secrets:
 @click.option("--give", metavar="SIZE", help="Space to give to others, such as '20 GB'.")
 @click.option("--no-give", is_flag=True, help="Give no space.")
 @click.option("--need", metavar="SIZE", help="Space you need for your own files.")
+@click.option("--no-need", is_flag=True, help="Keep no files of your own with others: write to people, or give space.")
 @click.option("--suppliers", metavar="N", help="How many others keep your pieces, 2 to 64.")
 @click.option("--known-servers", metavar="HOST:PORT,…", help="ID servers of your network.")
 @click.option("--seeds", metavar="HOST:PORT,…", help="First nodes of the DHT of your network.")
@@ -84,6 +85,8 @@ def init(
     /,
     give: str | None,
     no_give: bool,
+    need: str | None,
+    no_need: bool,
     target: str | None,
     no_backup: bool,
     passphrase_file: str | None,
@@ -98,13 +101,15 @@ def init(
     Asks for what the options leave open. In a script, where nobody can be asked, it names what is missing and exits
     with code 2. Run again, it continues where it stopped.
     """
-    if give is not None and no_give:
+    if (give is not None and no_give) or (need is not None and no_need):
         raise click.UsageError("an option and its opposite are given")
     path = Path(target).expanduser().absolute() if target else None
     locks = encrypt_home_key or home_passphrase_file is not None
     secrets = Secrets(path, no_backup, passphrase_file, no_passphrase, locks, home_passphrase_file)
     secrets.check()
-    setup = Setup(session, Wishes(give="0" if no_give else give, **wishes), secrets, not no_wait)
+    setup = Setup(
+        session, Wishes(give="0" if no_give else give, need="0" if no_need else need, **wishes), secrets, not no_wait
+    )
     try:
         setup.run()
     except click.Abort:
@@ -139,7 +144,7 @@ class Setup:
         self._lock()
         if self.waits and questions.wants_suppliers:
             self.told |= HiringWatch(self.session, self._say).run()
-        self._farewell(who)
+        self._farewell(who, questions)
 
     def _refuse_silence(self, questions: FirstRun, wants_backup: bool) -> None:
         if not somebody_is_there():
@@ -234,7 +239,7 @@ class Setup:
         self.told |= self.session.call("identity_lock", passphrase=word)
         self._say("the keys in the home are locked; after the next start of the node: bitdust unlock")
 
-    def _farewell(self, who: dict[str, Any]) -> None:
+    def _farewell(self, who: dict[str, Any], questions: FirstRun) -> None:
         if self.session.as_json:
             show_json({"global_id": who["global_id"], "idurl": who["idurl"]} | self.told)
         else:
@@ -242,9 +247,7 @@ class Setup:
                 "\nwhen this device is lost or stolen, on another one: bitdust identity recover FILE"
                 " --revoke-other-devices"
             )
-            self._say(
-                "ready. See who keeps your pieces: bitdust supplier list; keep a folder: bitdust help file upload"
-            )
+            self._say(f"ready. {questions.next_step}")
 
     def _say(self, sentence: str) -> None:
         if not self.session.as_json:

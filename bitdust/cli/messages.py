@@ -33,8 +33,14 @@ def list_conversations(session: Session, limit: int) -> None:
     if session.as_json:
         show_json(rows)
         return
-    shown = [{**row, "with": row["label"], "last": age(row["last_updated"])} for row in rows]
+    shown = [{**row, "with": _with(row), "last": age(row["last_updated"])} for row in rows]
     show_table(shown, ["with", "messages", "unread", "last", "state"], "nobody has written yet; bitdust chat ID")
+
+
+def _with(row: Row) -> str:
+    """A group by its key id too, under which other commands know it."""
+    is_named = row["type"] != "group_message" or row["label"] == row["key_id"]
+    return str(row["label"]) if is_named else f"{row['label']} ({row['key_id']})"
 
 
 @message.command("history")

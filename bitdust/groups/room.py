@@ -23,7 +23,7 @@ from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
 from bitdust.wire.keepers import Keepers
 from bitdust.wire.messages import Message
-from bitdust.wire.names import GROUP_PREFIX, KeyId, idurl_of
+from bitdust.wire.names import GROUP_PREFIX, KeyId, check_whole, idurl_of
 from bitdust.wire.signed import Signed
 
 Place = tuple[bytes, str]
@@ -171,6 +171,7 @@ class GroupsRoom:
 
         Raises ``key-not-found``, ``bad-name``, ``not-a-group``.
         """
+        check_whole(key_id)
         alias = key_id.partition("$")[0]
         if not alias.startswith(GROUP_PREFIX):
             raise BitDustError("not-a-group", f"{key_id[:100]!r} is no group: their key ids begin with {GROUP_PREFIX}")

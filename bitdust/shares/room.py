@@ -24,7 +24,7 @@ from bitdust.signal import Signal
 from bitdust.storage.storage import Storage
 from bitdust.surroundings import Connected
 from bitdust.wire.errors import BitDustError
-from bitdust.wire.names import GROUP_PREFIX, SHARE_PREFIX, KeyId, idurl_of
+from bitdust.wire.names import GROUP_PREFIX, SHARE_PREFIX, KeyId, check_whole, idurl_of
 from bitdust.wire.news import APPENDED, APPENDED_FIELDS
 from bitdust.wire.packet import Command
 from bitdust.wire.records import Family
@@ -192,6 +192,7 @@ class SharesRoom:
 
         Any key of mine but the master may be given to others, whatever its alias.
         """
+        check_whole(key_id)
         if "$" in key_id and idurl_of(KeyId.parse(key_id).owner) not in self._me.document.sources:
             key = KeyId.parse(key_id)
             given = self.received.find(key.alias, lambda owner: self._is_called(owner, key.owner))

@@ -32,6 +32,7 @@ MAX_HOST = 253
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _GLOBAL_ID = re.compile(r"([a-z0-9_-]{3,20})@([a-z0-9.-]+?)(?:_(\d{1,5}))?", re.ASCII)
+_CUT_SHORT = re.compile(rf"({SHARE_PREFIX}|{GROUP_PREFIX})[0-9a-f]{{32}}@.*", re.DOTALL)
 _PATH_ID = re.compile(r"\d{1,9}(\.\d{1,15})?(/\d{1,9}(\.\d{1,15})?)*", re.ASCII)
 _VERSION = re.compile(r"F(\d{17})-(\d{1,15})", re.ASCII)
 _PLAIN_MOMENT = re.compile(
@@ -117,10 +118,18 @@ def is_global_id(text: str) -> bool:
     return _GLOBAL_ID.fullmatch(text) is not None
 
 
+def check_whole(text: str) -> None:
+    """Raises `BadName` for the key id of a share or group from which a shell has taken the ``$`` and what follows."""
+    if _CUT_SHORT.fullmatch(text) is not None:
+        text = f"{text[:100]!r} lacks what stands behind the $ of a key id: in a shell put it between 'single quotes'"
+        raise BadName(text)
+
+
 def idurl_of(user: str) -> IDURL:
     """The IDURL of a global id, a key id or an IDURL; plain http unless the port is 443."""
     if "://" in user:
         return IDURL.parse(user)
+    check_whole(user)
     match = _GLOBAL_ID.fullmatch(user.partition("$")[2] or user)
     if match is None:
         raise BadName(f"{user[:100]!r} is neither an identity URL nor a global id such as alice@host")
@@ -138,6 +147,7 @@ class KeyId:
 
     @classmethod
     def parse(cls, text: str) -> "KeyId":
+        check_whole(text)
         alias, dollar, owner = text.partition("$")
         if not dollar or not KEY_ALIAS.fullmatch(alias) or not is_global_id(owner):
             raise BadName(f"{text[:100]!r} is not a key id such as master$alice@host")
@@ -170,6 +180,7 @@ class RemotePath:
         head, colon, tail = text.partition(":")
         if colon and "$" in head:
             return cls(KeyId.parse(head), clean_path(tail))
+        check_whole(head)
         if colon and is_global_id(head):
             return cls(KeyId("master", head), clean_path(tail))
         return cls(None, clean_path(text))

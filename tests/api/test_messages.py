@@ -119,6 +119,11 @@ class HistoryTests(MessagesCase):
             "unread": 2, "index": 7, "id": "online_status(b)", "name": "o",
         })
         self.assertEqual((group["conversation_id"], group["key_id"], group["state"]), ("group_abc", "group_abc", ""))
+        named = Anything(key_id="group_1$alice@id.example", label="the four of us")
+        self.patch(self.context.groups, "called", lambda name: named.key_id)
+        self.patch(self.context.groups, "all", lambda: [named])
+        group = self.result("message_conversations_list")[0]
+        self.assertEqual((group["key_id"], group["label"]), (named.key_id, "the four of us"))
         for wanted in ("group_message", "groupmessage", ["group_message"]):
             self.assertEqual(len(self.result("message_conversations_list", message_types=wanted)), 1)
         self.assertEqual(len(self.result("message_conversations_list", message_types=f"{GROUP},{PRIVATE}")), 2)

@@ -67,7 +67,7 @@ class NounCase(SynchronousTestCase):
         self.context = FakeContext(self.clock, self.mktemp())
         self.context.me = Me(self.context.world, self.context.events)
         self.context.cache = IdentityCache(self.context.world, self.context.events)
-        self.context.groups = Anything(called=lambda name: name, conversation=lambda key_id: key_id)
+        self.context.groups = Anything(all=list, called=lambda name: name, conversation=lambda key_id: key_id)
         for row in TABLE:
             if row.service:
                 self.context.driver.states[row.service] = ("ON", "")

@@ -217,6 +217,14 @@ class PromptTests(InitCase):
         self.init(lines=["alice", "0", *ANSWERS[2:], ""])
         self.assertEqual(self.settings()[0], "no")
 
+    def test_needing_nothing(self) -> None:
+        """Who keeps no files with others hires nobody, is asked for no number of suppliers, and hears what comes."""
+        words = [word for word in FamilyTests.WORDS if word not in ("--need", "1 GB")]
+        output = self.init(*words, "--no-need").output
+        self.assertEqual(self.setting(first_run.CUSTOMER), "no")
+        self.assertIn("ready. Write to people: bitdust friend add ID", output)
+        self.assertNotIn("are hired", output)
+
     def test_name_taken(self) -> None:
         """A taken name is told, another one is asked for, and nothing else again."""
         self.somebody()

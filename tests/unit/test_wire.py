@@ -218,6 +218,16 @@ class Names(SynchronousTestCase):
                 if not isinstance(value, float):
                     self.assertEqual(type(value).parse(str(value)), value)
 
+    def test_what_a_shell_has_taken(self):
+        """A key id of a share or group without what stood behind its $ is refused with what to do."""
+        for parse in (RemotePath.parse, KeyId.parse, names.idurl_of, names.check_whole):
+            for kind in ("share_", "group_"):
+                short = f"{kind}{'0f' * 16}@id.example"
+                text = f"{short}:photos" if parse is RemotePath.parse else short
+                self.assertIn("single quotes", str(self.assertRaises(BadName, parse, text)))
+        names.check_whole(f"share_{'0f' * 16}$alice@id.example")
+        self.assertEqual(RemotePath.parse(f"/share_{'0f' * 16}@id.example:x").key, None)
+
     def test_own_path_that_looks_like_a_catalog(self):
         """A path of mine that begins like a global id keeps its slash, so it never reads back as another's catalog."""
         mine = RemotePath.parse("/alice@host:secret")
